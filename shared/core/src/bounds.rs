@@ -1,0 +1,81 @@
+//! Every bound of the product, each a named constant. A parser checks its bound before it allocates (guarantee 9).
+
+/// Longest C2PA manifest store that is accepted, in bytes. Of 46 stores seen in the wild the largest was
+/// 1.88 MB; c2pa-rs itself stops reading at 10 MB when a server sends no `Content-Length`.
+pub const MAX_C2PA_MANIFEST_BYTES: usize = 10_000_000;
+
+/// Longest JSON manifest, in bytes. It travels inside the record, which every reader of the proof fetches whole.
+pub const MAX_JSON_MANIFEST_BYTES: usize = 1_000_000;
+
+/// Longest request body, in bytes, after its content coding is removed: the largest manifest in base64
+/// (4/3 of 10,000,000) and 64 KiB for the rest of the document.
+pub const MAX_BODY_BYTES: usize = MAX_C2PA_MANIFEST_BYTES.div_ceil(3) * 4 + 65_536;
+
+/// Longest stored record, in bytes: a JSON manifest in base64, a signature, ten tags and the fixed members.
+pub const MAX_RECORD_BYTES: usize = MAX_JSON_MANIFEST_BYTES.div_ceil(3) * 4 + 65_536;
+
+/// Deepest nesting of arrays and objects in any JSON that is read, the top-level value counting as one.
+pub const MAX_JSON_DEPTH: usize = 64;
+
+/// Deepest nesting of JUMBF superboxes. A C2PA store uses four: store, manifest, assertion store, assertion.
+pub const MAX_JUMBF_DEPTH: usize = 16;
+
+/// Most JUMBF boxes, of any kind and depth, in one manifest store.
+pub const MAX_JUMBF_BOXES: usize = 20_000;
+
+/// Deepest nesting of a CBOR item in a claim or an assertion.
+pub const MAX_CBOR_DEPTH: usize = 64;
+
+/// Longest manifest id, in bytes. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90.
+pub const MAX_MANIFEST_ID_BYTES: usize = 255;
+
+/// Longest tenant name, in bytes.
+pub const MAX_TENANT_BYTES: usize = 64;
+
+/// Longest detached signature, in bytes of its text form.
+pub const MAX_SIGNATURE_BYTES: usize = 16_384;
+
+/// Longest media type, in bytes (RFC 6838, section 4.2: 127 for each of type and subtype).
+pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
+
+/// Most tags of one proof: what S3 allows for one object.
+pub const MAX_TAGS: usize = 10;
+/// Longest tag key, in characters: what S3 allows.
+pub const MAX_TAG_KEY_CHARS: usize = 128;
+/// Longest tag value, in characters: what S3 allows.
+pub const MAX_TAG_VALUE_CHARS: usize = 256;
+
+/// Most revisions of one proof. Its deletion changes one index row a revision's manifest and one of its own, in
+/// one transaction: 65 stays under DynamoDB's 100.
+pub const MAX_REVISIONS: u32 = 64;
+
+/// How long a proof is kept when its writer does not say: one year, in seconds.
+pub const DEFAULT_LIFETIME_SECONDS: u64 = 31_536_000;
+/// The longest lifetime that can be asked for: ten years, in seconds.
+pub const MAX_LIFETIME_SECONDS: u64 = 315_360_000;
+
+/// How long a signed link is good for when its caller does not say: one hour, in seconds.
+pub const DEFAULT_LINK_SECONDS: u64 = 3_600;
+/// The longest life of a signed link: seven days, in seconds, as for S3's presigned URLs.
+pub const MAX_LINK_SECONDS: u64 = 604_800;
+
+/// Most proofs on one page of a listing.
+pub const MAX_PAGE: usize = 1_000;
+/// Proofs on a page when the caller does not say.
+pub const DEFAULT_PAGE: usize = 100;
+/// Most ids in one batch delete.
+pub const MAX_BATCH: usize = 1_000;
+
+/// Longest request target (path and query), in bytes. RFC 9110, section 4.1 recommends to support 8,000.
+pub const MAX_TARGET_BYTES: usize = 8_192;
+/// Longest request id that is taken over from a client, in bytes.
+pub const MAX_REQUEST_ID_BYTES: usize = 128;
+/// Longest list of entity tags in one conditional header, in tags.
+pub const MAX_ENTITY_TAGS: usize = 100;
+
+/// Content shorter than this is stored as it is: gzip's 18 bytes of framing outweigh what it saves.
+pub const MIN_GZIP_BYTES: usize = 256;
+
+/// How old an object without an index row must be before cleanup removes it: one day, in seconds. A store that
+/// is still running is younger by far.
+pub const ORPHAN_AGE_SECONDS: u64 = 86_400;

@@ -1,0 +1,258 @@
+//! What ingest needs of a C2PA manifest store: the id of its active manifest, and what that manifest binds.
+//!
+//! In scope: the box structure (ISO/IEC 19566-5, JUMBF), the claim's list of assertions and the hard binding.
+//! Out of scope: signatures, trust and everything else a validator does. No reference between boxes is followed
+//! except from the claim to its manifest's own assertions, so a cycle of references has nothing to turn in.
+
+use ciborium::Value;
+use jumbf::parser::{ChildBox, DataBox, SuperBox};
+
+use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_CBOR_DEPTH, MAX_JUMBF_BOXES, MAX_JUMBF_DEPTH};
+use crate::hash::Digest;
+use crate::manifest_id::{ManifestId, ManifestIdError};
+
+/// Type UUIDs of C2PA's superboxes (C2PA 2.x, section 11.1.4): four letters and a common rest.
+const fn type_uuid(letters: [u8; 4]) -> [u8; 16] {
+    let [a, b, c, d] = letters;
+    [a, b, c, d, 0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71]
+}
+const STORE: [u8; 16] = type_uuid(*b"c2pa");
+/// Standard, update and compressed manifests.
+const MANIFESTS: [[u8; 16]; 3] = [type_uuid(*b"c2ma"), type_uuid(*b"c2um"), type_uuid(*b"c2cm")];
+
+/// The JUMBF box types that are looked at.
+const SUPERBOX: [u8; 4] = *b"jumb";
+const CBOR: [u8; 4] = *b"cbor";
+
+/// Labels inside a manifest (C2PA 2.x, sections 10 and 18).
+const CLAIM_LABELS: [&str; 2] = ["c2pa.claim.v2", "c2pa.claim"];
+const ASSERTION_STORE: &str = "c2pa.assertions";
+const DATA_HASH: &str = "c2pa.hash.data";
+const HARD_BINDINGS: [&str; 4] = [DATA_HASH, "c2pa.hash.boxes", "c2pa.hash.bmff", "c2pa.hash.collection"];
+
+/// What the active manifest says of the file that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Binding {
+    /// A `c2pa.hash.data` without exclusions, by SHA-256: the digest of the whole file.
+    WholeFile(Digest),
+    /// A hard binding that leaves parts of the file out, or is not SHA-256 over its bytes: the assertion's label.
+    Partial(String),
+    /// None of its own: an update or compressed manifest, or none that can be read without validating.
+    None,
+}
+
+/// What ingest reads of a manifest store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestStore {
+    /// The label of the active manifest: the last of the store.
+    pub active: ManifestId,
+    /// What it binds.
+    pub binding: Binding,
+}
+
+/// Why bytes are no C2PA manifest store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum C2paError {
+    /// Longer than the bound.
+    #[error("a C2PA manifest store may have {MAX_C2PA_MANIFEST_BYTES} bytes; this has {0}")]
+    TooLong(usize),
+    /// A box ends before its length, or has an impossible one.
+    #[error("the JUMBF boxes are damaged at byte {0}: a box there is cut short or has an impossible length")]
+    Damaged(usize),
+    /// Too many boxes.
+    #[error("the manifest store has more than {MAX_JUMBF_BOXES} JUMBF boxes")]
+    TooManyBoxes,
+    /// Boxes within boxes within boxes.
+    #[error("the JUMBF boxes are nested more than {MAX_JUMBF_DEPTH} levels deep")]
+    TooDeep,
+    /// Something else, or nothing.
+    #[error("this is no C2PA manifest store: {0}")]
+    NotAStore(&'static str),
+    /// An active manifest whose label is no manifest id.
+    #[error("the active manifest's label is no manifest id: {0}")]
+    Label(#[from] ManifestIdError),
+}
+
+impl ManifestStore {
+    /// Reads a manifest store (`application/c2pa`). Zero padding after the store is allowed, as readers allow it.
+    ///
+    /// # Errors
+    /// Bytes over a bound, damaged boxes, or no manifest with an id.
+    pub fn parse(bytes: &[u8]) -> Result<Self, C2paError> {
+        if bytes.len() > MAX_C2PA_MANIFEST_BYTES {
+            return Err(C2paError::TooLong(bytes.len()));
+        }
+        if bytes.get(4..8) != Some(&SUPERBOX) {
+            return Err(C2paError::NotAStore("it does not begin with a JUMBF superbox"));
+        }
+        check_boxes(bytes, bytes, 0, &mut 0)?;
+        let (store, rest) = SuperBox::from_slice_with_depth_limit(bytes, MAX_JUMBF_DEPTH)
+            .map_err(|_| C2paError::Damaged(0))?;
+        if *store.desc.uuid != STORE {
+            return Err(C2paError::NotAStore("its outermost box has another type"));
+        }
+        if rest.iter().any(|byte| *byte != 0) {
+            return Err(C2paError::NotAStore("something other than zero padding follows it"));
+        }
+        let active = store
+            .child_boxes
+            .iter()
+            .rev()
+            .find_map(|child| match child {
+                ChildBox::SuperBox(manifest) if MANIFESTS.contains(manifest.desc.uuid) => Some(manifest),
+                _ => None,
+            })
+            .ok_or(C2paError::NotAStore("it holds no manifest"))?;
+        let label = active.desc.label.ok_or(C2paError::NotAStore("its active manifest has no label"))?;
+        Ok(Self { active: label.parse()?, binding: binding(active) })
+    }
+}
+
+/// Walks all boxes without allocating, so that damage, depth and number are known before a parser builds a tree.
+fn check_boxes(all: &[u8], boxes: &[u8], depth: usize, count: &mut usize) -> Result<(), C2paError> {
+    if depth > MAX_JUMBF_DEPTH {
+        return Err(C2paError::TooDeep);
+    }
+    let mut rest = boxes;
+    while !rest.is_empty() {
+        let at = rest.as_ptr().addr() - all.as_ptr().addr();
+        // Zero padding after the outermost box is not a box.
+        if depth == 0 && at > 0 && rest.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
+        *count += 1;
+        if *count > MAX_JUMBF_BOXES {
+            return Err(C2paError::TooManyBoxes);
+        }
+        // A 64-bit length is checked here: the parser narrows it to the platform's size first.
+        if rest.starts_with(&[0, 0, 0, 1]) {
+            let length = rest.get(8..16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+            if length.is_none_or(|length| length < 16 || length > rest.len() as u64) {
+                return Err(C2paError::Damaged(at));
+            }
+        }
+        let (current, next) = DataBox::from_slice(rest).map_err(|_| C2paError::Damaged(at))?;
+        if current.tbox.0 == SUPERBOX {
+            check_boxes(all, current.data, depth + 1, count)?;
+        }
+        rest = next;
+    }
+    Ok(())
+}
+
+/// What the manifest binds. Whatever cannot be read binds nothing here: it is for a validator to judge.
+fn binding(manifest: &SuperBox<'_>) -> Binding {
+    let Some(claim) = CLAIM_LABELS.iter().find_map(|label| child(manifest, label)).and_then(cbor) else {
+        return Binding::None;
+    };
+    let Some(assertions) = child(manifest, ASSERTION_STORE) else { return Binding::None };
+    let claimed = ["assertions", "created_assertions", "gathered_assertions"]
+        .iter()
+        .filter_map(|list| field(&claim, list)?.as_array())
+        .flatten()
+        .filter_map(|reference| field(reference, "url")?.as_text()?.rsplit('/').next());
+    for label in claimed {
+        // Labels of further versions and instances: `c2pa.hash.bmff.v3`, `c2pa.hash.data__1`.
+        let base = HARD_BINDINGS.iter().find(|base| {
+            label.strip_prefix(**base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
+        });
+        let Some(base) = base else { continue };
+        let Some(assertion) = child(assertions, label).and_then(cbor) else { return Binding::None };
+        return match whole_file(&claim, &assertion) {
+            Some(digest) if *base == DATA_HASH => Binding::WholeFile(digest),
+            _ => Binding::Partial(label.to_owned()),
+        };
+    }
+    Binding::None
+}
+
+/// The digest of a `c2pa.hash.data` that covers every byte with SHA-256 (C2PA 2.x, section 18.5).
+fn whole_file(claim: &Value, assertion: &Value) -> Option<Digest> {
+    if field(assertion, "exclusions").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+        return None;
+    }
+    let algorithm = field(assertion, "alg").or_else(|| field(claim, "alg")).and_then(Value::as_text);
+    if algorithm.is_some_and(|name| name != "sha256") {
+        return None;
+    }
+    let hash = field(assertion, "hash")?.as_bytes()?;
+    hash.as_slice().try_into().ok().map(Digest::from_bytes)
+}
+
+fn child<'a, 'b>(parent: &'b SuperBox<'a>, label: &str) -> Option<&'b SuperBox<'a>> {
+    parent.child_boxes.iter().find_map(|child| match child {
+        ChildBox::SuperBox(child) if child.desc.label == Some(label) => Some(child),
+        _ => None,
+    })
+}
+
+fn cbor(superbox: &SuperBox<'_>) -> Option<Value> {
+    let content =
+        superbox.child_boxes.iter().filter_map(ChildBox::as_data_box).find(|data| data.tbox.0 == CBOR)?;
+    ciborium::de::from_reader_with_recursion_limit(content.data, MAX_CBOR_DEPTH).ok()
+}
+
+fn field<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
+    map.as_map()?.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{data_box, manifest_store, store_of, superbox};
+
+    const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+
+    #[test]
+    fn the_last_manifest_is_the_active_one() {
+        let first = superbox(MANIFESTS[0], "urn:c2pa:1", &[]);
+        let last = superbox(MANIFESTS[1], ID, &[]);
+        let store = ManifestStore::parse(&store_of(&[first, last])).unwrap();
+        assert_eq!((store.active.as_str(), store.binding), (ID, Binding::None));
+    }
+
+    #[test]
+    fn an_unexcluded_data_hash_binds_the_file() {
+        let digest = Digest::of(b"the picture");
+        let store = manifest_store(ID, &digest);
+        assert_eq!(ManifestStore::parse(&store).unwrap().binding, Binding::WholeFile(digest));
+        let padded = [store.as_slice(), &[0; 100]].concat();
+        assert_eq!(ManifestStore::parse(&padded).unwrap().binding, Binding::WholeFile(digest));
+        assert_eq!(
+            ManifestStore::parse(&[store.as_slice(), b"0"].concat()),
+            Err(C2paError::Damaged(store.len()))
+        );
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        let store = manifest_store(ID, &Digest::of(b"x"));
+        for length in 0..store.len() {
+            assert!(ManifestStore::parse(&store[..length]).is_err(), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn boxes_that_contain_themselves_end_at_the_bound() {
+        // A length of 0 means "to the end": each such superbox holds the rest of the file as its content.
+        let endless = [0, 0, 0, 0, b'j', b'u', b'm', b'b'].repeat(1_000);
+        assert_eq!(ManifestStore::parse(&endless), Err(C2paError::TooDeep));
+        let many = store_of(&vec![data_box(*b"free", &[]); MAX_JUMBF_BOXES]);
+        assert_eq!(ManifestStore::parse(&many), Err(C2paError::TooManyBoxes));
+        let huge = [[0, 0, 0, 1].as_slice(), b"jumb", &u64::MAX.to_be_bytes()].concat();
+        assert_eq!(ManifestStore::parse(&huge), Err(C2paError::Damaged(0)));
+    }
+
+    #[test]
+    fn what_is_no_store_is_named() {
+        assert!(matches!(ManifestStore::parse(b"{}"), Err(C2paError::NotAStore(_))));
+        assert!(matches!(
+            ManifestStore::parse(&store_of(&[])),
+            Err(C2paError::NotAStore("it holds no manifest"))
+        ));
+        let slashed = store_of(&[superbox(MANIFESTS[0], "urn:../x", &[])]);
+        assert!(matches!(ManifestStore::parse(&slashed), Err(C2paError::Label(_))));
+        let other = superbox(MANIFESTS[0], "c2pa", &[]);
+        assert!(matches!(ManifestStore::parse(&other), Err(C2paError::NotAStore(_))));
+    }
+}

@@ -1,0 +1,167 @@
+//! SHA-256 digests, and the media hash that names a media file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest (FIPS 180-4), written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+/// Why a digest or a media hash could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    /// Not 64 hexadecimal digits.
+    #[error("a SHA-256 digest is 64 hexadecimal digits; this has {0} characters")]
+    Length(usize),
+    /// A character that is no hexadecimal digit.
+    #[error("a SHA-256 digest is 64 hexadecimal digits; character {0} is not one")]
+    Digit(usize),
+    /// A media hash of another algorithm.
+    #[error("a media hash is written `sha256:` and 64 hexadecimal digits; no other algorithm is allowed")]
+    Algorithm,
+}
+
+impl Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// A digest that was computed elsewhere.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = HashError;
+
+    fn from_str(text: &str) -> Result<Self, HashError> {
+        if text.len() != 64 {
+            return Err(HashError::Length(text.chars().count()));
+        }
+        let mut bytes = [0; 32];
+        data_encoding::HEXLOWER_PERMISSIVE
+            .decode_mut(text.as_bytes(), &mut bytes)
+            .map_err(|partial| HashError::Digit(partial.error.position + 1))?;
+        Ok(Self(bytes))
+    }
+}
+
+/// The SHA-256 of a media file's bytes, written `sha256:<64 hex>`: what a proof is found by.
+///
+/// Bare hexadecimal is accepted when it is read, because people paste the output of `sha256sum`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MediaHash(Digest);
+
+impl MediaHash {
+    /// The media hash of a file with this content.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Digest::of(bytes))
+    }
+
+    /// The digest itself.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        &self.0
+    }
+}
+
+impl From<Digest> for MediaHash {
+    fn from(digest: Digest) -> Self {
+        Self(digest)
+    }
+}
+
+impl fmt::Display for MediaHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.0)
+    }
+}
+
+impl fmt::Debug for MediaHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for MediaHash {
+    type Err = HashError;
+
+    fn from_str(text: &str) -> Result<Self, HashError> {
+        match text.split_once(':') {
+            Some(("sha256", hex)) => hex.parse().map(Self),
+            Some(_) => Err(HashError::Algorithm),
+            None => text.parse().map(Self),
+        }
+    }
+}
+
+/// Serialises a type by its `Display` and reads it by its `FromStr`.
+macro_rules! serde_as_text {
+    ($($name:ty),+) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    )+};
+}
+pub(crate) use serde_as_text;
+
+serde_as_text!(Digest, MediaHash);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn media_hash_reads_both_spellings_and_writes_one() {
+        let hash = MediaHash::of(b"");
+        assert_eq!(hash.to_string(), format!("sha256:{EMPTY}"));
+        assert_eq!(EMPTY.parse(), Ok(hash));
+        assert_eq!(format!("sha256:{}", EMPTY.to_uppercase()).parse(), Ok(hash));
+    }
+
+    #[test]
+    fn media_hash_says_what_is_wrong() {
+        assert_eq!("sha256:abc".parse::<MediaHash>(), Err(HashError::Length(3)));
+        assert_eq!(format!("sha1:{EMPTY}").parse::<MediaHash>(), Err(HashError::Algorithm));
+        assert_eq!(EMPTY.replace('f', "g").parse::<MediaHash>(), Err(HashError::Digit(10)));
+        assert_eq!("ä".repeat(32).parse::<MediaHash>(), Err(HashError::Digit(1)));
+    }
+}

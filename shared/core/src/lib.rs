@@ -1,0 +1,44 @@
+//! The rules of CredLink.
+//!
+//! Bytes and values come in, decisions go out. A request's life, in every runtime, is *decide, one await, decide*:
+//! the first decision and the last are made here, and are therefore the same in the Lambda, in `credlink serve` and
+//! at the edge.
+//!
+//! **In scope:** the types that everything is parsed into once, the formats, the rules of each operation, HTTP
+//! semantics as pure functions, and every bound.
+//! **Out of scope:** clocks, randomness, environment, files and sockets. They come in as arguments; `clippy.toml`
+//! beside this crate forbids them, and the crate compiles for `wasm32-unknown-unknown`.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`time`] |
+//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`object`] (keys and attributes) |
+//! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF) |
+//! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip) |
+//! | rules of the operations | [`rules`] |
+//! | HTTP | [`http`]: routes, conditional requests, ranges, content negotiation, problem documents |
+//! | who may | [`access`], [`link`] (signed links) |
+//!
+//! Of the design's guarantees, 4 (exact bytes), 6 (one content an id), 7 (absence is not failure) and 9 (bounds)
+//! are decided here; the others by the use cases of `credlink-service`, on rules from here.
+
+pub mod access;
+pub mod bounds;
+pub mod c2pa;
+pub mod encoding;
+pub mod hash;
+pub mod http;
+pub mod json;
+pub mod link;
+pub mod manifest;
+pub mod manifest_id;
+pub mod object;
+pub mod proof_id;
+pub mod record;
+pub mod row;
+pub mod rules;
+pub mod tenant;
+#[doc(hidden)]
+pub mod testing;
+pub mod time;
+pub mod tombstone;

@@ -1,0 +1,169 @@
+//! Manifests, checked at the door.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use crate::bounds::{MAX_JSON_DEPTH, MAX_JSON_MANIFEST_BYTES};
+use crate::c2pa::{Binding, C2paError, ManifestStore};
+use crate::hash::Digest;
+use crate::json::{TooDeep, check_depth};
+use crate::manifest_id::ManifestId;
+use crate::object::{C2PA_TYPE, JSON_TYPE};
+
+/// The two kinds of manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum ManifestType {
+    /// A C2PA manifest store (JUMBF).
+    #[serde(rename = "application/c2pa")]
+    C2pa,
+    /// A JSON document.
+    #[serde(rename = "application/json")]
+    Json,
+}
+
+impl ManifestType {
+    /// The media type.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::C2pa => C2PA_TYPE,
+            Self::Json => JSON_TYPE,
+        }
+    }
+}
+
+/// A manifest whose bytes were read, exactly as they came (guarantee 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    bytes: Bytes,
+    sha256: Digest,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    C2pa(ManifestStore),
+    Json,
+}
+
+/// Why a manifest was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not a C2PA manifest store.
+    #[error(transparent)]
+    C2pa(#[from] C2paError),
+    /// Longer than the bound.
+    #[error("a JSON manifest may have {MAX_JSON_MANIFEST_BYTES} bytes; this has {0}")]
+    JsonTooLong(usize),
+    /// Nested too deep.
+    #[error(transparent)]
+    JsonTooDeep(#[from] TooDeep),
+    /// Not JSON.
+    #[error("this is no JSON: {0}")]
+    NotJson(String),
+    /// JSON, but no object.
+    #[error("a JSON manifest is an object")]
+    NotAnObject,
+}
+
+impl Manifest {
+    /// Reads a C2PA manifest store.
+    ///
+    /// # Errors
+    /// See [`ManifestStore::parse`].
+    pub fn c2pa(bytes: Bytes) -> Result<Self, ManifestError> {
+        let store = ManifestStore::parse(&bytes)?;
+        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: Kind::C2pa(store) })
+    }
+
+    /// Reads a JSON manifest: one object, of any content within the bounds.
+    ///
+    /// # Errors
+    /// Bytes over a bound, or something other than one JSON object.
+    pub fn json(bytes: Bytes) -> Result<Self, ManifestError> {
+        if bytes.len() > MAX_JSON_MANIFEST_BYTES {
+            return Err(ManifestError::JsonTooLong(bytes.len()));
+        }
+        check_depth(&bytes, MAX_JSON_DEPTH)?;
+        let value: &RawValue =
+            serde_json::from_slice(&bytes).map_err(|error| ManifestError::NotJson(error.to_string()))?;
+        if !value.get().starts_with('{') {
+            return Err(ManifestError::NotAnObject);
+        }
+        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: Kind::Json })
+    }
+
+    /// Reads a manifest of the given type.
+    ///
+    /// # Errors
+    /// As [`Self::c2pa`] and [`Self::json`].
+    pub fn of_type(kind: ManifestType, bytes: Bytes) -> Result<Self, ManifestError> {
+        match kind {
+            ManifestType::C2pa => Self::c2pa(bytes),
+            ManifestType::Json => Self::json(bytes),
+        }
+    }
+
+    /// The bytes, as they came.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// SHA-256 of the bytes.
+    #[must_use]
+    pub const fn sha256(&self) -> &Digest {
+        &self.sha256
+    }
+
+    /// Its type.
+    #[must_use]
+    pub const fn kind(&self) -> ManifestType {
+        match self.kind {
+            Kind::C2pa(_) => ManifestType::C2pa,
+            Kind::Json => ManifestType::Json,
+        }
+    }
+
+    /// The id of a C2PA store's active manifest.
+    #[must_use]
+    pub const fn id(&self) -> Option<&ManifestId> {
+        match &self.kind {
+            Kind::C2pa(store) => Some(&store.active),
+            Kind::Json => None,
+        }
+    }
+
+    /// What it binds.
+    #[must_use]
+    pub const fn binding(&self) -> &Binding {
+        match &self.kind {
+            Kind::C2pa(store) => &store.binding,
+            Kind::Json => &Binding::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_kept_as_it_came() {
+        let text = "{ \"b\" : 1.10,\n\"a\":\"\\u0041\" }\n";
+        let manifest = Manifest::json(Bytes::from(text)).unwrap();
+        assert_eq!(manifest.bytes(), text.as_bytes());
+        assert_eq!(*manifest.sha256(), Digest::of(text.as_bytes()));
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused() {
+        let json = |text: &str| Manifest::json(Bytes::copy_from_slice(text.as_bytes())).unwrap_err();
+        assert_eq!(json("[]"), ManifestError::NotAnObject);
+        assert!(matches!(json("{} {}"), ManifestError::NotJson(_)));
+        assert!(matches!(json("{\"a\":"), ManifestError::NotJson(_)));
+        assert!(matches!(json(&"[".repeat(65)), ManifestError::JsonTooDeep(_)));
+        assert!(matches!(json(&" ".repeat(MAX_JSON_MANIFEST_BYTES + 1)), ManifestError::JsonTooLong(_)));
+    }
+}

@@ -1,0 +1,113 @@
+//! Manifest ids: the labels of C2PA manifests, as they occur in the wild.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::bounds::MAX_MANIFEST_ID_BYTES;
+use crate::hash::serde_as_text;
+
+/// The label of the active manifest of a C2PA store: `urn:c2pa:<uuid>[:generator[:version_reason]]` (C2PA 2.x,
+/// section 8.2), or one of the older spellings such as `contentauth:urn:uuid:<uuid>`.
+///
+/// UUIDs compare without case (RFC 9562, section 4); every UUID in the id is therefore kept in lower case. The
+/// rest of the id is kept as it came.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ManifestId(String);
+
+/// Why a manifest id was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestIdError {
+    /// Empty, or longer than the bound.
+    #[error("a manifest id has 1 to {MAX_MANIFEST_ID_BYTES} characters; this has {0} bytes")]
+    Length(usize),
+    /// A character that no manifest id has.
+    #[error(
+        "a manifest id is made of letters, digits, `:`, `.`, `_` and `-`, and starts with a letter or a digit; \
+         character {0} is not allowed there"
+    )]
+    Character(usize),
+    /// No colon: not a URN, nor a label with a prefix.
+    #[error("a manifest id is a URN such as urn:c2pa:<uuid>; this has no colon")]
+    NoColon,
+}
+
+impl ManifestId {
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ManifestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ManifestId {
+    type Err = ManifestIdError;
+
+    fn from_str(text: &str) -> Result<Self, ManifestIdError> {
+        if text.is_empty() || text.len() > MAX_MANIFEST_ID_BYTES {
+            return Err(ManifestIdError::Length(text.len()));
+        }
+        let refused = text.char_indices().position(|(at, character)| {
+            !(character.is_ascii_alphanumeric() || (at > 0 && matches!(character, ':' | '.' | '_' | '-')))
+        });
+        if let Some(position) = refused {
+            return Err(ManifestIdError::Character(position + 1));
+        }
+        if !text.contains(':') {
+            return Err(ManifestIdError::NoColon);
+        }
+        let segments: Vec<String> = text
+            .split(':')
+            .map(|segment| if is_uuid(segment) { segment.to_ascii_lowercase() } else { segment.to_owned() })
+            .collect();
+        Ok(Self(segments.join(":")))
+    }
+}
+
+/// Whether `segment` has the text form of a UUID (RFC 9562, section 4).
+fn is_uuid(segment: &str) -> bool {
+    segment.len() == 36
+        && segment.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+serde_as_text!(ManifestId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_the_wild_is_an_id() {
+        let uuid = "F9168C5E-CEB2-4FAA-B6BF-329BF39FA1E4";
+        for (id, canonical) in [
+            (format!("urn:c2pa:{uuid}"), format!("urn:c2pa:{}", uuid.to_lowercase())),
+            (format!("urn:c2pa:{uuid}:ACME:1_2"), format!("urn:c2pa:{}:ACME:1_2", uuid.to_lowercase())),
+            (format!("contentauth:urn:uuid:{uuid}"), format!("contentauth:urn:uuid:{}", uuid.to_lowercase())),
+            (format!("com.truepic:urn:uuid:{uuid}"), format!("com.truepic:urn:uuid:{}", uuid.to_lowercase())),
+            ("adobetest:1".to_owned(), "adobetest:1".to_owned()),
+        ] {
+            assert_eq!(id.parse::<ManifestId>().map(|id| id.to_string()), Ok(canonical));
+        }
+    }
+
+    #[test]
+    fn no_id_can_leave_its_directory() {
+        assert_eq!("".parse::<ManifestId>(), Err(ManifestIdError::Length(0)));
+        assert_eq!("a:".repeat(128).parse::<ManifestId>(), Err(ManifestIdError::Length(256)));
+        assert_eq!("..:a".parse::<ManifestId>(), Err(ManifestIdError::Character(1)));
+        assert_eq!("a:b/c".parse::<ManifestId>(), Err(ManifestIdError::Character(4)));
+        assert_eq!("a:%2e".parse::<ManifestId>(), Err(ManifestIdError::Character(3)));
+        assert_eq!("urn:ä".parse::<ManifestId>(), Err(ManifestIdError::Character(5)));
+        assert_eq!("abc".parse::<ManifestId>(), Err(ManifestIdError::NoColon));
+    }
+}

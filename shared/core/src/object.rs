@@ -1,0 +1,319 @@
+//! Objects: what the providers keep, under which keys, with which attributes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::access::Visibility;
+use crate::hash::Digest;
+use crate::manifest_id::ManifestId;
+use crate::proof_id::ProofId;
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+/// `application/c2pa`, the media type of a C2PA manifest store (C2PA 2.x, section 11.4).
+pub const C2PA_TYPE: &str = "application/c2pa";
+/// `application/json`.
+pub const JSON_TYPE: &str = "application/json";
+/// The media type of the marker that takes a deleted object's place.
+pub const TOMBSTONE_TYPE: &str = "application/vnd.credlink.tombstone+json";
+
+/// The names of the metadata entries that every object of CredLink carries.
+mod entry {
+    pub(super) const SHA256: &str = "sha256";
+    pub(super) const LENGTH: &str = "length";
+    pub(super) const TENANT: &str = "tenant";
+    pub(super) const VISIBILITY: &str = "visibility";
+    pub(super) const EXPIRES: &str = "expires";
+    pub(super) const GENERATION: &str = "generation";
+}
+
+/// The key of an object: the same in S3, in R2 and in a folder. It owns the content type and the cache policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKey {
+    /// `proofs/{proof id}`: the current record, replaced only by compare-and-swap.
+    Record(ProofId),
+    /// `proofs/{proof id}/{revision}`: an earlier record. Immutable.
+    Revision(ProofId, u32),
+    /// `manifests/{manifest id, escaped}`: a C2PA manifest store. Immutable.
+    Manifest(ManifestId),
+}
+
+/// A key that names none of CredLink's objects.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no key of a CredLink object")]
+pub struct KeyError(pub String);
+
+/// What may stand unescaped in the last part of a manifest's key: no colon, which Windows and some tools refuse.
+const KEY_SAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+impl ObjectKey {
+    /// The prefix of every record and every revision.
+    pub const PROOFS: &'static str = "proofs/";
+    /// The prefix of every manifest.
+    pub const MANIFESTS: &'static str = "manifests/";
+
+    /// The prefix of the revisions of one proof.
+    #[must_use]
+    pub fn revisions(id: &ProofId) -> String {
+        format!("{}{id}/", Self::PROOFS)
+    }
+
+    /// The media type of the content.
+    #[must_use]
+    pub const fn content_type(&self) -> &'static str {
+        match self {
+            Self::Record(_) | Self::Revision(..) => JSON_TYPE,
+            Self::Manifest(_) => C2PA_TYPE,
+        }
+    }
+
+    /// `Cache-Control` (RFC 9111, section 5.2) of a public object under this key. A current record is fresh for a
+    /// minute and then revalidated by its `ETag`; everything else is immutable (RFC 8246) for a year.
+    #[must_use]
+    pub const fn cache_control(&self) -> &'static str {
+        match self {
+            Self::Record(_) => "public, max-age=60, must-revalidate",
+            Self::Revision(..) | Self::Manifest(_) => "public, max-age=31536000, immutable",
+        }
+    }
+
+    /// Whether the content under this key can be replaced.
+    #[must_use]
+    pub const fn is_mutable(&self) -> bool {
+        matches!(self, Self::Record(_))
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(id) => write!(f, "{}{id}", Self::PROOFS),
+            Self::Revision(id, revision) => write!(f, "{}{id}/{revision}", Self::PROOFS),
+            Self::Manifest(id) => {
+                write!(f, "{}{}", Self::MANIFESTS, utf8_percent_encode(id.as_str(), KEY_SAFE))
+            }
+        }
+    }
+}
+
+impl FromStr for ObjectKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let key = if let Some(rest) = text.strip_prefix(Self::PROOFS) {
+            match rest.split_once('/') {
+                None => rest.parse().ok().map(Self::Record),
+                Some((id, revision)) => {
+                    id.parse().ok().zip(revision.parse().ok()).map(|(id, n)| Self::Revision(id, n))
+                }
+            }
+        } else if let Some(rest) = text.strip_prefix(Self::MANIFESTS) {
+            let decoded = percent_decode_str(rest).decode_utf8().ok();
+            decoded.and_then(|id| id.parse().ok()).map(Self::Manifest)
+        } else {
+            None
+        };
+        // A second spelling of a key would be a second object: `proofs/…/01`, `%3a` for `%3A`.
+        key.filter(|key| key.to_string() == text).ok_or_else(|| KeyError(text.to_owned()))
+    }
+}
+
+/// A content coding (RFC 9110, section 8.4) that objects are stored in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+}
+
+/// What a writer says of an object, and a provider keeps beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Attributes {
+    /// `Content-Type`.
+    pub content_type: String,
+    /// `Content-Encoding`, where the stored bytes have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_encoding: Option<String>,
+    /// `Cache-Control`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
+    /// User metadata: names in lower case, values in visible ASCII.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    /// Tags. A provider that has none (R2) may drop them: the record holds them too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A provider's own entity tag of stored bytes: opaque, compared for equality only, never shown to a client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StoredTag(pub String);
+
+/// What a provider says of an object without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// What the writer said.
+    pub attributes: Attributes,
+    /// Bytes as stored.
+    pub size: u64,
+    /// The provider's tag of this content, for compare-and-swap.
+    pub tag: StoredTag,
+    /// When it was written, by the provider's clock.
+    pub modified: Timestamp,
+}
+
+/// An object: what is said of it, and its bytes as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// What is said of it.
+    pub head: Head,
+    /// The bytes as stored, in the content coding that the attributes name.
+    pub body: Bytes,
+}
+
+/// What CredLink says of an object it wrote: the typed reading of [`Attributes`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// SHA-256 of the content, with no content coding.
+    pub sha256: Digest,
+    /// Length of the content in bytes, with no content coding.
+    pub length: u64,
+    /// The content coding of the stored bytes.
+    pub coding: Option<Coding>,
+    /// Who owns it.
+    pub tenant: Tenant,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// When it stops being served; a manifest has no such instant of its own.
+    pub expires: Option<Timestamp>,
+    /// How often a manifest of this id was deleted before; 0 for everything else.
+    pub generation: u32,
+    /// Whether this is the marker of a deleted object.
+    pub tombstone: bool,
+}
+
+/// Attributes that no writer of CredLink leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the object's attributes are damaged: {0} is {1}")]
+pub struct AttributesError(&'static str, String);
+
+impl Facts {
+    /// The attributes to store, for an object under `key`.
+    #[must_use]
+    pub fn attributes(&self, key: &ObjectKey, tags: BTreeMap<String, String>) -> Attributes {
+        let mut metadata = BTreeMap::from([
+            (entry::SHA256.to_owned(), self.sha256.to_string()),
+            (entry::LENGTH.to_owned(), self.length.to_string()),
+            (entry::TENANT.to_owned(), self.tenant.to_string()),
+            (entry::VISIBILITY.to_owned(), self.visibility.to_string()),
+        ]);
+        if let Some(expires) = self.expires {
+            metadata.insert(entry::EXPIRES.to_owned(), expires.to_string());
+        }
+        if self.generation > 0 {
+            metadata.insert(entry::GENERATION.to_owned(), self.generation.to_string());
+        }
+        let cache_control = if self.visibility == Visibility::Private || self.tombstone {
+            "private, no-store"
+        } else {
+            key.cache_control()
+        };
+        Attributes {
+            content_type: if self.tombstone { TOMBSTONE_TYPE } else { key.content_type() }.to_owned(),
+            content_encoding: self.coding.map(|Coding::Gzip| "gzip".to_owned()),
+            cache_control: Some(cache_control.to_owned()),
+            metadata,
+            tags,
+        }
+    }
+
+    /// Reads the attributes of a stored object.
+    ///
+    /// # Errors
+    /// Attributes that are missing or malformed: the object was not written by CredLink, or was tampered with.
+    pub fn read(attributes: &Attributes) -> Result<Self, AttributesError> {
+        let text = |name| attributes.metadata.get(name).map(String::as_str);
+        let bad =
+            |name| AttributesError(name, text(name).map_or("missing".to_owned(), |text| format!("`{text}`")));
+        let coding = match attributes.content_encoding.as_deref() {
+            None | Some("" | "identity") => None,
+            Some("gzip") => Some(Coding::Gzip),
+            Some(other) => return Err(AttributesError("content-encoding", format!("`{other}`"))),
+        };
+        Ok(Self {
+            sha256: text(entry::SHA256).and_then(|t| t.parse().ok()).ok_or_else(|| bad(entry::SHA256))?,
+            length: text(entry::LENGTH).and_then(|t| t.parse().ok()).ok_or_else(|| bad(entry::LENGTH))?,
+            coding,
+            tenant: text(entry::TENANT).and_then(|t| t.parse().ok()).ok_or_else(|| bad(entry::TENANT))?,
+            visibility: text(entry::VISIBILITY)
+                .and_then(|t| t.parse().ok())
+                .ok_or_else(|| bad(entry::VISIBILITY))?,
+            expires: match text(entry::EXPIRES) {
+                None => None,
+                Some(text) => Some(text.parse().map_err(|_| bad(entry::EXPIRES))?),
+            },
+            generation: match text(entry::GENERATION) {
+                None => 0,
+                Some(text) => text.parse().map_err(|_| bad(entry::GENERATION))?,
+            },
+            tombstone: attributes.content_type == TOMBSTONE_TYPE,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> ProofId {
+        ProofId::derive(&Tenant::default(), &crate::hash::MediaHash::of(b"x"))
+    }
+
+    #[test]
+    fn keys_have_one_spelling() {
+        let manifest: ManifestId = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".parse().unwrap();
+        for key in [ObjectKey::Record(id()), ObjectKey::Revision(id(), 7), ObjectKey::Manifest(manifest)] {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+        let record = ObjectKey::Record(id()).to_string();
+        for other in [
+            "proofs/",
+            "proofs/x",
+            "manifests/a:b",
+            "manifests/a%3ab",
+            "manifests/%2e%2e",
+            "media/x",
+            &format!("{record}/01"),
+            &format!("{record}/1/2"),
+            &format!("{record}/"),
+        ] {
+            assert!(other.parse::<ObjectKey>().is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn facts_survive_their_attributes() {
+        let facts = Facts {
+            sha256: Digest::of(b"x"),
+            length: 1,
+            coding: Some(Coding::Gzip),
+            tenant: Tenant::default(),
+            visibility: Visibility::Private,
+            expires: Some(Timestamp::from_milliseconds(1_000)),
+            generation: 3,
+            tombstone: false,
+        };
+        let attributes = facts.attributes(&ObjectKey::Record(id()), BTreeMap::new());
+        assert_eq!(Facts::read(&attributes), Ok(facts));
+        assert_eq!(attributes.cache_control.as_deref(), Some("private, no-store"));
+    }
+
+    #[test]
+    fn foreign_attributes_are_told_apart() {
+        let error = Facts::read(&Attributes::default()).unwrap_err();
+        assert_eq!(error.to_string(), "the object's attributes are damaged: sha256 is missing");
+    }
+}

@@ -1,0 +1,121 @@
+//! Proof ids: derived, never looked up.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::BASE32_NOPAD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
+
+use crate::hash::{MediaHash, serde_as_text};
+use crate::tenant::Tenant;
+
+/// Separates this use of SHA-256 from every other one, and versions the derivation.
+const DOMAIN: &[u8] = b"credlink/proof/v1\0";
+
+/// The id of a proof: lower-case base32 (RFC 4648, section 6, no padding) of the first 20 bytes of
+/// `SHA-256("credlink/proof/v1" 0x00 tenant 0x00 media-hash-bytes)`; 32 characters.
+///
+/// The same tenant and media file always give the same id, so that one image has one proof (guarantee 2) and a
+/// reader who holds the hash needs no index.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProofId([u8; 20]);
+
+/// Why a proof id was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a proof id is 32 characters of a-z and 2-7")]
+pub struct ProofIdError;
+
+impl ProofId {
+    /// The id of the proof for `media_hash` in `tenant`'s namespace.
+    #[must_use]
+    pub fn derive(tenant: &Tenant, media_hash: &MediaHash) -> Self {
+        let digest = Sha256::new()
+            .chain_update(DOMAIN)
+            .chain_update(tenant.as_str())
+            .chain_update([0])
+            .chain_update(media_hash.digest().as_bytes())
+            .finalize();
+        let mut id = [0; 20];
+        id.copy_from_slice(&digest[..20]);
+        Self(id)
+    }
+
+    /// The 20 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProofId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = BASE32_NOPAD.encode(&self.0);
+        text.make_ascii_lowercase();
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for ProofId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ProofId {
+    type Err = ProofIdError;
+
+    fn from_str(text: &str) -> Result<Self, ProofIdError> {
+        // The length first: decode_mut wants an output of the right size, and 32 symbols are exactly 20 bytes.
+        if text.len() != 32 {
+            return Err(ProofIdError);
+        }
+        // One spelling only: an upper-case id would be a second URL, and a second cache entry, for one proof.
+        let upper: Vec<u8> = text
+            .bytes()
+            .map(|byte| if byte.is_ascii_uppercase() { b'!' } else { byte.to_ascii_uppercase() })
+            .collect();
+        let mut id = [0; 20];
+        BASE32_NOPAD.decode_mut(&upper, &mut id).map_err(|_| ProofIdError)?;
+        Ok(Self(id))
+    }
+}
+
+serde_as_text!(ProofId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Computed with `printf 'credlink/proof/v1\0default\0' | cat - <(openssl dgst -sha256 -binary /dev/null)
+    /// | openssl dgst -sha256 -binary | head -c 20 | base32 | tr A-Z a-z`: the format cannot drift.
+    #[test]
+    fn derivation_is_fixed() {
+        let id = ProofId::derive(&Tenant::default(), &MediaHash::of(b""));
+        assert_eq!(id.to_string(), "ym32rzlpvukwoewqzin4wsrs3w55fqze");
+        assert_eq!("ym32rzlpvukwoewqzin4wsrs3w55fqze".parse(), Ok(id));
+    }
+
+    #[test]
+    fn tenants_do_not_share_ids() -> Result<(), crate::tenant::TenantError> {
+        let hash = MediaHash::of(b"x");
+        assert_ne!(ProofId::derive(&"a".parse()?, &hash), ProofId::derive(&"b".parse()?, &hash));
+        Ok(())
+    }
+
+    #[test]
+    fn only_the_canonical_spelling_is_an_id() {
+        let good = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x")).to_string();
+        for bad in [
+            "",
+            "abc",
+            &good.to_uppercase(),
+            &good.replace(|c: char| c.is_ascii_digit(), "1"),
+            &"é".repeat(16),
+        ] {
+            if *bad != good {
+                assert_eq!(bad.parse::<ProofId>(), Err(ProofIdError), "{bad}");
+            }
+        }
+    }
+}

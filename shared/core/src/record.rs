@@ -1,0 +1,270 @@
+//! Record v1: the JSON document that describes a proof.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::access::Visibility;
+use crate::bounds::{MAX_JSON_DEPTH, MAX_JSON_MANIFEST_BYTES, MAX_RECORD_BYTES};
+use crate::encoding;
+use crate::hash::{Digest, MediaHash};
+use crate::json::check_depth;
+use crate::manifest::{Manifest, ManifestType};
+use crate::manifest_id::ManifestId;
+use crate::object::{Attributes, Facts, ObjectKey};
+use crate::proof_id::ProofId;
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+/// The version of the format that is written, and the only one there is.
+pub const RECORD_VERSION: u32 = 1;
+
+/// A proof's record. It is written once, and from then on served as the bytes that were written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Record {
+    /// The version of this format: 1.
+    pub version: u32,
+    /// The proof's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: ProofId,
+    /// The owner.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub tenant: Tenant,
+    /// The media file.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub media_hash: MediaHash,
+    /// The media file's type, where its writer said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// The manifest.
+    pub manifest: RecordManifest,
+    /// A detached signature over the manifest's bytes, in the text form that its writer chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// When this revision was stored.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created: Timestamp,
+    /// When the proof stops being served.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub expires: Timestamp,
+    /// 1, and one more with every replacement.
+    pub revision: u32,
+    /// Who may read it.
+    #[serde(default, skip_serializing_if = "is_public")]
+    pub visibility: Visibility,
+    /// What its writer wants to find on it again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The manifest in a record: inline when it is JSON, by reference when it is C2PA.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RecordManifest {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: ManifestType,
+    /// SHA-256 of its bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: Digest,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Of a C2PA store: the active manifest's id, under which the store is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub id: Option<ManifestId>,
+    /// Of a JSON manifest: its exact text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub json: Option<Box<RawValue>>,
+    /// Of a JSON manifest with white space around it, which would not survive inside another document: its exact
+    /// bytes in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_public(visibility: &Visibility) -> bool {
+    *visibility == Visibility::Public
+}
+
+/// Why stored bytes are no record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Not the format.
+    #[error("the record is damaged: {0}")]
+    Damaged(String),
+    /// A version that this program does not know.
+    #[error("the record has version {0}; this program reads version {RECORD_VERSION}")]
+    Version(u32),
+    /// The id is not the one that the tenant and the media hash derive.
+    #[error("the record's id is not the one of its tenant and media hash")]
+    Id,
+    /// The inline manifest's digest or length is not the recorded one.
+    #[error("the record's manifest does not have the recorded SHA-256 and length")]
+    Manifest,
+}
+
+impl RecordManifest {
+    /// The part of a record that describes `manifest`.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Self {
+        let (json, base64) = match manifest.kind() {
+            ManifestType::C2pa => (None, None),
+            ManifestType::Json => match inline(manifest.bytes()) {
+                Some(json) => (Some(json), None),
+                None => (None, Some(STANDARD.encode(manifest.bytes()))),
+            },
+        };
+        Self {
+            kind: manifest.kind(),
+            sha256: *manifest.sha256(),
+            length: manifest.bytes().len() as u64,
+            id: manifest.id().cloned(),
+            json,
+            base64,
+        }
+    }
+
+    /// The exact bytes of an inline manifest; `None` of one that is kept by reference.
+    ///
+    /// # Errors
+    /// The bytes do not have the recorded digest and length.
+    pub fn inline_bytes(&self) -> Result<Option<Bytes>, RecordError> {
+        let bytes = match (&self.json, &self.base64) {
+            (Some(json), None) => Bytes::copy_from_slice(json.get().as_bytes()),
+            (None, Some(text)) => STANDARD.decode(text).map_err(|_| RecordError::Manifest)?.into(),
+            (None, None) if self.id.is_some() => return Ok(None),
+            _ => return Err(RecordError::Manifest),
+        };
+        if bytes.len() as u64 == self.length && Digest::of(&bytes) == self.sha256 {
+            Ok(Some(bytes))
+        } else {
+            Err(RecordError::Manifest)
+        }
+    }
+}
+
+/// The text as a raw JSON value, if it is one to the last byte.
+fn inline(bytes: &[u8]) -> Option<Box<RawValue>> {
+    let value: Box<RawValue> = serde_json::from_slice(bytes).ok()?;
+    (value.get().len() == bytes.len()).then_some(value)
+}
+
+impl Record {
+    /// Reads a record and checks everything that can be checked without another object.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        if bytes.len() > MAX_RECORD_BYTES {
+            return Err(RecordError::Damaged(format!("it has more than {MAX_RECORD_BYTES} bytes")));
+        }
+        // The record itself adds two levels around its manifest's.
+        check_depth(bytes, MAX_JSON_DEPTH + 2).map_err(|error| RecordError::Damaged(error.to_string()))?;
+        let record: Self =
+            serde_json::from_slice(bytes).map_err(|error| RecordError::Damaged(error.to_string()))?;
+        if record.version != RECORD_VERSION {
+            return Err(RecordError::Version(record.version));
+        }
+        if record.id != ProofId::derive(&record.tenant, &record.media_hash) {
+            return Err(RecordError::Id);
+        }
+        if record.manifest.length > MAX_JSON_MANIFEST_BYTES as u64 && record.manifest.id.is_none() {
+            return Err(RecordError::Manifest);
+        }
+        record.manifest.inline_bytes()?;
+        Ok(record)
+    }
+
+    /// The record's bytes: compact JSON, with the manifest's own text inside.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        // Only a map with keys that are no strings fails to serialise, and a record has none.
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+
+    /// The form in which the record is stored under `key`: its bytes, perhaps gzipped, and their attributes.
+    #[must_use]
+    pub fn stored(bytes: &[u8], record: &Self, key: &ObjectKey) -> (Bytes, Attributes) {
+        let at_rest = encoding::at_rest(bytes);
+        let facts = Facts {
+            sha256: Digest::of(bytes),
+            length: bytes.len() as u64,
+            coding: at_rest.coding,
+            tenant: record.tenant.clone(),
+            visibility: record.visibility,
+            expires: Some(record.expires),
+            generation: 0,
+            tombstone: false,
+        };
+        let attributes = facts.attributes(key, record.tags.clone());
+        (Bytes::from(at_rest.bytes.into_owned()), attributes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::manifest_store;
+
+    fn record(manifest: &Manifest) -> Record {
+        let (tenant, media_hash) = (Tenant::default(), MediaHash::of(b"the picture"));
+        Record {
+            version: RECORD_VERSION,
+            id: ProofId::derive(&tenant, &media_hash),
+            tenant,
+            media_hash,
+            media_type: Some("image/jpeg".to_owned()),
+            manifest: RecordManifest::of(manifest),
+            signature: Some("c2ln".to_owned()),
+            created: Timestamp::from_milliseconds(1_767_225_600_000),
+            expires: Timestamp::from_milliseconds(1_798_761_600_000),
+            revision: 1,
+            visibility: Visibility::Public,
+            tags: BTreeMap::from([("album".to_owned(), "press".to_owned())]),
+        }
+    }
+
+    #[test]
+    fn the_format_is_fixed() {
+        let json = Manifest::json(Bytes::from_static(b"{ \"title\" : 1.0 }")).unwrap();
+        let c2pa =
+            manifest_store("urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4", &Digest::of(b"the picture"));
+        let c2pa = Manifest::c2pa(c2pa.into()).unwrap();
+        insta::assert_snapshot!("record_v1_json", String::from_utf8_lossy(&record(&json).to_bytes()));
+        insta::assert_snapshot!("record_v1_c2pa", String::from_utf8_lossy(&record(&c2pa).to_bytes()));
+    }
+
+    #[test]
+    fn manifest_bytes_survive_exactly() {
+        for text in ["{}", "{ \"a\" : 1e2 }", "{}\n", " {\"a\":\"\\u00e9\"}"] {
+            let manifest = Manifest::json(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+            let read = Record::parse(&record(&manifest).to_bytes()).unwrap();
+            assert_eq!(read.manifest.inline_bytes().unwrap().unwrap(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_deepest_manifest_still_reads_back() {
+        let deep = format!("{}1{}", "{\"a\":".repeat(MAX_JSON_DEPTH), "}".repeat(MAX_JSON_DEPTH));
+        let manifest = Manifest::json(Bytes::from(deep)).unwrap();
+        assert!(Record::parse(&record(&manifest).to_bytes()).is_ok());
+    }
+
+    #[test]
+    fn every_damage_has_its_name() {
+        let good = record(&Manifest::json(Bytes::from_static(b"{\"a\":1}")).unwrap());
+        let text = String::from_utf8(good.to_bytes().to_vec()).unwrap();
+        let parse = |text: String| Record::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(parse(text.replace("\"version\":1", "\"version\":2")), RecordError::Version(2));
+        assert_eq!(parse(text.replace("\"default\"", "\"other\"")), RecordError::Id);
+        assert_eq!(parse(text.replace("{\"a\":1}", "{\"a\":2}")), RecordError::Manifest);
+        assert!(matches!(parse(text.replace("\"revision\"", "\"r\"")), RecordError::Damaged(_)));
+    }
+}

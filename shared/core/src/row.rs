@@ -1,0 +1,345 @@
+//! Index rows: what a decision needs, and no bytes.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Visibility;
+use crate::hash::{Digest, MediaHash};
+use crate::manifest::ManifestType;
+use crate::manifest_id::ManifestId;
+use crate::proof_id::ProofId;
+use crate::record::Record;
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+/// The key of a row, written as `PROOF#id` or `MANIFEST#id`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKey {
+    /// The row of a proof.
+    Proof(ProofId),
+    /// The row of a C2PA manifest.
+    Manifest(ManifestId),
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proof(id) => write!(f, "PROOF#{id}"),
+            Self::Manifest(id) => write!(f, "MANIFEST#{id}"),
+        }
+    }
+}
+
+/// Where the thing that a row stands for is in its life. A deletion goes through both last states, so that a
+/// crash between them is seen and finished by whoever comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "at")]
+pub enum State {
+    /// Its objects are there (guarantee 1).
+    Live,
+    /// It is deleted, since then; its objects are being replaced by markers.
+    Deleting(Timestamp),
+    /// It is deleted, since then, and its objects are gone.
+    Deleted(Timestamp),
+}
+
+/// The row of a proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofRow {
+    /// The proof.
+    pub id: ProofId,
+    /// 1 for the first row, and one more with every commit.
+    pub version: u64,
+    /// Where it is in its life.
+    #[serde(flatten)]
+    pub state: State,
+    /// The owner.
+    pub tenant: Tenant,
+    /// The media file.
+    pub media_hash: MediaHash,
+    /// The manifest's type.
+    pub manifest_type: ManifestType,
+    /// The manifest's SHA-256.
+    pub manifest_sha256: Digest,
+    /// The manifest's length in bytes.
+    pub manifest_length: u64,
+    /// The id of a C2PA manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_id: Option<ManifestId>,
+    /// SHA-256 of the detached signature's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature_sha256: Option<Digest>,
+    /// SHA-256 of the current record.
+    pub record_sha256: Digest,
+    /// The current revision; of a deleted proof, the last one.
+    pub revision: u32,
+    /// The revision that the proof's present life began with: 1, or more if it was deleted and stored again.
+    pub first_revision: u32,
+    /// When the current revision was stored.
+    pub created: Timestamp,
+    /// When the proof expires.
+    pub expires: Timestamp,
+    /// Who may read it.
+    #[serde(default)]
+    pub visibility: Visibility,
+    /// The C2PA manifests of all its revisions: each counts this proof as one holder.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held: BTreeSet<ManifestId>,
+    /// How often it was read, and when last. Kept by [`Index::count_reads`] alone: a commit leaves it as it is.
+    ///
+    /// [`Index::count_reads`]: ../../credlink_service/ports/trait.Index.html
+    #[serde(default)]
+    pub reads: Reads,
+}
+
+/// How often a proof was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reads {
+    /// Reads counted so far.
+    pub count: u64,
+    /// The last one.
+    pub last: Option<Timestamp>,
+}
+
+impl Reads {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { count: self.count.saturating_add(other.count), last: self.last.max(other.last) }
+    }
+}
+
+/// The row of a C2PA manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestRow {
+    /// The manifest.
+    pub id: ManifestId,
+    /// 1 for the first row, and one more with every commit.
+    pub version: u64,
+    /// Where it is in its life.
+    #[serde(flatten)]
+    pub state: State,
+    /// The tenant that stored it first.
+    pub tenant: Tenant,
+    /// SHA-256 of its bytes: the one content that this id has (guarantee 6).
+    pub sha256: Digest,
+    /// Its length in bytes.
+    pub length: u64,
+    /// How many proofs hold it, in any revision.
+    pub holders: u32,
+    /// Whether it was stored for itself, and stays without a holder.
+    pub standalone: bool,
+    /// How often it was deleted before.
+    pub generation: u32,
+    /// Who may read it.
+    #[serde(default)]
+    pub visibility: Visibility,
+}
+
+/// A row of the index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "row")]
+pub enum Row {
+    /// Of a proof.
+    Proof(ProofRow),
+    /// Of a manifest.
+    Manifest(ManifestRow),
+}
+
+impl Row {
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> RowKey {
+        match self {
+            Self::Proof(row) => RowKey::Proof(row.id),
+            Self::Manifest(row) => RowKey::Manifest(row.id.clone()),
+        }
+    }
+
+    /// Its version.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        match self {
+            Self::Proof(row) => row.version,
+            Self::Manifest(row) => row.version,
+        }
+    }
+
+    /// The proof's row, if it is one.
+    #[must_use]
+    pub fn proof(self) -> Option<ProofRow> {
+        match self {
+            Self::Proof(row) => Some(row),
+            Self::Manifest(_) => None,
+        }
+    }
+
+    /// The manifest's row, if it is one.
+    #[must_use]
+    pub fn manifest(self) -> Option<ManifestRow> {
+        match self {
+            Self::Manifest(row) => Some(row),
+            Self::Proof(_) => None,
+        }
+    }
+
+    /// What this row adds to the totals.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        match self {
+            Self::Proof(row) => {
+                let live = u64::from(row.state == State::Live);
+                let inline = if row.manifest_id.is_none() { row.manifest_length } else { 0 };
+                Totals { proofs: live, manifests: 0, manifest_bytes: live * inline, deleted: 1 - live }
+            }
+            Self::Manifest(row) => {
+                let live = u64::from(row.state == State::Live);
+                Totals { proofs: 0, manifests: live, manifest_bytes: live * row.length, deleted: 0 }
+            }
+        }
+    }
+
+    /// When cleanup has to look at the row: when a live proof expires; at once while a deletion is unfinished.
+    #[must_use]
+    pub const fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Proof(ProofRow { state: State::Live, expires, .. }) => Some(*expires),
+            Self::Proof(ProofRow { state: State::Deleting(at), .. })
+            | Self::Manifest(ManifestRow { state: State::Deleting(at), .. }) => Some(*at),
+            Self::Proof(ProofRow { state: State::Deleted(_), .. }) | Self::Manifest(_) => None,
+        }
+    }
+}
+
+/// Sums over all rows, exact as of some commit not long ago.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Totals {
+    /// Live proofs.
+    pub proofs: u64,
+    /// Live C2PA manifests.
+    pub manifests: u64,
+    /// Bytes of all live manifests, C2PA and JSON, without compression.
+    pub manifest_bytes: u64,
+    /// Deleted proofs whose id is remembered.
+    pub deleted: u64,
+}
+
+impl Totals {
+    /// These totals with `old` taken out and `new` put in.
+    #[must_use]
+    pub const fn exchange(self, old: Self, new: Self) -> Self {
+        Self {
+            proofs: self.proofs.saturating_add(new.proofs).saturating_sub(old.proofs),
+            manifests: self.manifests.saturating_add(new.manifests).saturating_sub(old.manifests),
+            manifest_bytes: self
+                .manifest_bytes
+                .saturating_add(new.manifest_bytes)
+                .saturating_sub(old.manifest_bytes),
+            deleted: self.deleted.saturating_add(new.deleted).saturating_sub(old.deleted),
+        }
+    }
+}
+
+impl ProofRow {
+    /// The live row of a record that is stored, after `before`.
+    #[must_use]
+    pub fn publish(record: &Record, record_sha256: Digest, before: Option<&Self>) -> Self {
+        let continued = before.filter(|row| row.state == State::Live);
+        let mut held = continued.map(|row| row.held.clone()).unwrap_or_default();
+        held.extend(record.manifest.id.clone());
+        Self {
+            id: record.id,
+            version: before.map_or(0, |row| row.version) + 1,
+            state: State::Live,
+            tenant: record.tenant.clone(),
+            media_hash: record.media_hash,
+            manifest_type: record.manifest.kind,
+            manifest_sha256: record.manifest.sha256,
+            manifest_length: record.manifest.length,
+            manifest_id: record.manifest.id.clone(),
+            signature_sha256: record.signature.as_ref().map(|text| Digest::of(text.as_bytes())),
+            record_sha256,
+            revision: record.revision,
+            first_revision: continued.map_or(record.revision, |row| row.first_revision),
+            created: record.created,
+            expires: record.expires,
+            visibility: record.visibility,
+            held,
+            reads: before.map(|row| row.reads).unwrap_or_default(),
+        }
+    }
+
+    /// The same row in another state, one version on.
+    #[must_use]
+    pub fn in_state(&self, state: State) -> Self {
+        Self { state, version: self.version + 1, ..self.clone() }
+    }
+
+    /// Whether the proof is live and has expired by `now`.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.state == State::Live && self.expires <= now
+    }
+}
+
+impl ManifestRow {
+    /// The same row in another state, one version on.
+    #[must_use]
+    pub fn in_state(&self, state: State) -> Self {
+        Self { state, version: self.version + 1, ..self.clone() }
+    }
+
+    /// The row after one holder let go: deleted with its last one, unless it was stored for itself.
+    #[must_use]
+    pub fn released(&self, now: Timestamp) -> Self {
+        let holders = self.holders.saturating_sub(1);
+        let state = if holders == 0 && !self.standalone { State::Deleting(now) } else { self.state };
+        Self { holders, ..self.in_state(state) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(state: State) -> ManifestRow {
+        ManifestRow {
+            id: "urn:c2pa:x".parse().unwrap(),
+            version: 4,
+            state,
+            tenant: Tenant::default(),
+            sha256: Digest::of(b"x"),
+            length: 1,
+            holders: 1,
+            standalone: false,
+            generation: 0,
+            visibility: Visibility::Public,
+        }
+    }
+
+    #[test]
+    fn the_last_holder_takes_the_manifest_along() {
+        let now = Timestamp::from_milliseconds(7_000);
+        let released = manifest(State::Live).released(now);
+        assert_eq!((released.holders, released.state, released.version), (0, State::Deleting(now), 5));
+        let standalone = ManifestRow { standalone: true, ..manifest(State::Live) }.released(now);
+        assert_eq!((standalone.holders, standalone.state), (0, State::Live));
+    }
+
+    #[test]
+    fn rows_are_stored_as_flat_json() {
+        let now = Timestamp::from_milliseconds(7_000);
+        for state in [State::Live, State::Deleting(now), State::Deleted(now)] {
+            let row = Row::Manifest(manifest(state));
+            let text = serde_json::to_string(&row).unwrap();
+            assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), row);
+        }
+        insta::assert_snapshot!(
+            "manifest_row",
+            serde_json::to_string(&Row::Manifest(manifest(State::Live))).unwrap()
+        );
+    }
+}

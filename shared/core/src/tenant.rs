@@ -1,0 +1,72 @@
+//! The owner's namespace.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::bounds::MAX_TENANT_BYTES;
+use crate::hash::serde_as_text;
+
+/// A tenant: the namespace that owns a proof. It comes from the caller's credential, and is `default` without one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenant(String);
+
+/// Why a tenant's name was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a tenant is 1 to {MAX_TENANT_BYTES} characters of a-z, 0-9, `-` and `_`, and starts with a letter or a digit"
+)]
+pub struct TenantError;
+
+impl Tenant {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Tenant {
+    type Err = TenantError;
+
+    fn from_str(text: &str) -> Result<Self, TenantError> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let mut bytes = text.bytes();
+        let first = bytes.next().is_some_and(allowed);
+        if first && text.len() <= MAX_TENANT_BYTES && bytes.all(|b| allowed(b) || b == b'-' || b == b'_') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(TenantError)
+        }
+    }
+}
+
+serde_as_text!(Tenant);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenants_cannot_escape_their_name_space() {
+        for good in ["default", "a", "0-_", &"x".repeat(64)] {
+            assert!(good.parse::<Tenant>().is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "A", "a/b", "a\0b", "ä", &"x".repeat(65)] {
+            assert_eq!(bad.parse::<Tenant>(), Err(TenantError), "{bad}");
+        }
+    }
+}

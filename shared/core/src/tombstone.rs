@@ -1,0 +1,76 @@
+//! The marker that takes a deleted object's place.
+//!
+//! A deletion replaces the object instead of removing it, by compare-and-swap. So a copy that arrives late (a fill
+//! of the edge, a repair, a migration), which writes only where nothing stands, cannot bring the proof back
+//! (guarantee 8), also where no index is at hand.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Visibility;
+use crate::hash::Digest;
+use crate::object::{Attributes, Facts, ObjectKey};
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+/// The content of a marker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// The version of this format: 1.
+    pub version: u32,
+    /// When the object was deleted.
+    pub deleted: Timestamp,
+    /// The last revision of the proof, or the last generation of the manifest, that was deleted.
+    pub last: u32,
+}
+
+impl Tombstone {
+    /// A marker of this format's version.
+    #[must_use]
+    pub const fn new(deleted: Timestamp, last: u32) -> Self {
+        Self { version: 1, deleted, last }
+    }
+
+    /// The bytes and the attributes to store under `key`.
+    #[must_use]
+    pub fn object(&self, key: &ObjectKey, tenant: &Tenant) -> (Vec<u8>, Attributes) {
+        let body =
+            format!(r#"{{"version":1,"deleted":"{}","last":{}}}"#, self.deleted, self.last).into_bytes();
+        let facts = Facts {
+            sha256: Digest::of(&body),
+            length: body.len() as u64,
+            coding: None,
+            tenant: tenant.clone(),
+            visibility: Visibility::Public,
+            expires: None,
+            generation: 0,
+            tombstone: true,
+        };
+        let attributes = facts.attributes(key, BTreeMap::new());
+        (body, attributes)
+    }
+
+    /// Reads a marker.
+    ///
+    /// # Errors
+    /// The reason, in words, when `body` is none.
+    pub fn parse(body: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(body).map_err(|error| format!("the deletion marker is damaged: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_reads_back() {
+        let tombstone = Tombstone::new(Timestamp::from_milliseconds(1_500), 3);
+        let key = ObjectKey::Manifest("urn:c2pa:x".parse().unwrap());
+        let (body, attributes) = tombstone.object(&key, &Tenant::default());
+        assert_eq!(Tombstone::parse(&body), Ok(tombstone));
+        assert!(Facts::read(&attributes).unwrap().tombstone);
+        assert!(Tombstone::parse(b"{}").unwrap_err().contains("missing field"));
+    }
+}

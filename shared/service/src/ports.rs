@@ -1,0 +1,319 @@
+//! The ports: what the use cases need of the world, and what they may rely on.
+//!
+//! Each method documents a guarantee, not a mechanism. Futures carry no `Send` bound: it is found at the concrete
+//! type, in `main`. The contract suites in `tests/` run over every adapter.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use credlink_core::access::Caller;
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+
+/// A service that did not answer as it should: an opaque source, with who, what and how.
+///
+/// It says nothing about whether the operation took effect. Absence and lost races are never reported as this
+/// (guarantee 7).
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{provider}: {kind}: {message}")]
+pub struct Failure {
+    /// The provider, by the name that the operator knows it by.
+    pub provider: &'static str,
+    /// What kind of failure.
+    pub kind: FailureKind,
+    /// For the operator's log, never for a client.
+    pub message: String,
+}
+
+/// The kinds of failure that lead to different answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FailureKind {
+    /// Out of reach, or broken for now: worth a retry.
+    #[error("unavailable")]
+    Unavailable,
+    /// It did not answer in time: worth a retry.
+    #[error("timed out")]
+    TimedOut,
+    /// It asks to slow down: worth a retry, later.
+    #[error("throttled")]
+    Throttled,
+    /// It does not let us: an operator has to act.
+    #[error("access denied")]
+    AccessDenied,
+    /// No room left: an operator has to act.
+    #[error("out of space")]
+    OutOfSpace,
+    /// What it holds is not what was written: an operator has to act.
+    #[error("damaged")]
+    Damaged,
+}
+
+/// The condition of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing stands under the key.
+    Absent,
+    /// The object under the key has this tag.
+    Matches(StoredTag),
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put {
+    /// It is stored, with this tag.
+    Stored(StoredTag),
+    /// The condition did not hold; nothing changed.
+    Lost,
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The items, in the listing's order.
+    pub items: Vec<T>,
+    /// Where the next page begins: pass it as `after`. `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key, as text: a store may hold objects that are not ours.
+    pub key: String,
+    /// Its size in bytes, as stored (with whatever the provider keeps in the same place).
+    pub size: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
+/// A place for bytes: S3, R2, a folder, memory.
+///
+/// * **Durability.** When `put` or `delete` has answered `Ok`, the change survives a crash of this process and of
+///   the provider's machine.
+/// * **Atomicity.** A reader sees an object whole (bytes and attributes of one write) or not at all.
+/// * **Consistency.** What was acknowledged is seen by every later call, also in listings. Of concurrent conditional
+///   writes to one key, at most one that names the same state succeeds.
+/// * **Failure.** After an `Err` the change may have happened or not.
+/// * **Tags.** Different bytes have different tags. The same bytes may have the same tag.
+pub trait Objects {
+    /// The name that operators know the provider by.
+    fn name(&self) -> &'static str;
+
+    /// The object under `key`, or `None` if there is none.
+    fn get(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Object>, Failure>>;
+
+    /// What is said of the object under `key`, without its bytes.
+    fn head(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Head>, Failure>>;
+
+    /// Writes `body` under `key` if `condition` holds. There is no unconditional write.
+    fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> impl Future<Output = Result<Put, Failure>>;
+
+    /// Removes the object under `key`. That there is none is no failure.
+    fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), Failure>>;
+
+    /// The objects whose key begins with `prefix`, in the order of their keys' bytes, from behind `after`, at most
+    /// `limit` (1 to 1,000). An object that is there during the whole listing is in it exactly once.
+    fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Listed>, Failure>>;
+}
+
+/// A write to one row. The row's version must be one more than the version that is expected, and 1 for a new row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The row as it shall be.
+    pub row: Row,
+    /// The version that stands there now; `None`: there is no row.
+    pub expected: Option<u64>,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Commit {
+    /// All rows are written.
+    Done,
+    /// An expectation did not hold; nothing changed.
+    Lost {
+        /// Which write, counted from 0: the first that did not hold.
+        write: usize,
+        /// The row that stands there instead.
+        current: Option<Row>,
+    },
+}
+
+/// Which rows to list, and in which order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// A tenant's live proofs, oldest first.
+    Tenant(Tenant),
+    /// The rows that are due by then ([`Row::due`]), longest due first.
+    Due(Timestamp),
+    /// All rows in the order of their keys, in whatever state. For operators: no request path walks the whole index.
+    All,
+}
+
+/// The table that makes proofs unique and findable.
+///
+/// * **Durability.** When `commit` has answered [`Commit::Done`], it survives a crash of process and machine.
+/// * **Atomicity.** All writes of one commit are seen, or none. At most 100 writes make one commit, to different rows.
+/// * **Isolation.** Commits are serialisable: of concurrent ones that expect the same version of a row, one is done.
+/// * **Consistency.** `get` sees every commit that was answered. `list` and `totals` may lag by a few seconds where
+///   the adapter says so.
+/// * **Failure.** After an `Err` the commit may be done or not.
+pub trait Index {
+    /// The row under `key`.
+    fn get(&self, key: &RowKey) -> impl Future<Output = Result<Option<Row>, Failure>>;
+
+    /// Writes all rows, if each expectation holds.
+    fn commit(&self, writes: &[Write]) -> impl Future<Output = Result<Commit, Failure>>;
+
+    /// A page of rows, at most `limit` (1 to 1,000). A row that fits the listing all the while is in it exactly once.
+    ///
+    /// A cursor that this index did not give is a [`Page`] of nothing, not a failure.
+    fn list(
+        &self,
+        listing: &Listing,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Row>, Failure>>;
+
+    /// Adds to the read counts of proofs, and leaves version and everything else alone. Rows that are not there are
+    /// passed over. Counts are statistics: they may be lost in a crash.
+    fn count_reads(&self, reads: &[(ProofId, Reads)]) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Sums over all rows.
+    fn totals(&self) -> impl Future<Output = Result<Totals, Failure>>;
+}
+
+/// What a cache has seen so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Reads that were answered without a load.
+    pub hits: u64,
+    /// Reads that had to load.
+    pub misses: u64,
+    /// Entries held now.
+    pub entries: u64,
+    /// Weight of the entries held now, in bytes.
+    pub bytes: u64,
+}
+
+/// A cache in front of [`Objects::get`].
+///
+/// * What [`Cache::invalidate`] was called for is loaded anew by every `get_or_load` that begins after the call
+///   returned, even when a load that began before is still under way.
+/// * Concurrent reads of one key share one load. A failed load is not kept.
+/// * Absence is kept, for a second at most.
+pub trait Cache {
+    /// The object under `key`, from the cache or else from `load`, which checks what it returns.
+    fn get_or_load<L>(
+        &self,
+        key: &ObjectKey,
+        load: L,
+    ) -> impl Future<Output = Result<Option<Object>, Failure>>
+    where
+        L: Future<Output = Result<Option<Object>, Failure>>;
+
+    /// Forgets `key`.
+    fn invalidate(&self, key: &ObjectKey);
+
+    /// What it has seen.
+    fn stats(&self) -> CacheStats;
+}
+
+/// What the service cannot decide: the time, and the identity of a request.
+pub trait Clock {
+    /// The time.
+    fn now(&self) -> Timestamp;
+
+    /// A new request id, unique for ever.
+    fn request_id(&self) -> String;
+}
+
+/// Something worth counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A proof was stored.
+    Stored,
+    /// A proof was there already.
+    Deduplicated,
+    /// A proof was replaced.
+    Superseded,
+    /// A proof or a manifest was deleted.
+    Deleted,
+    /// A proof or a manifest was read, with this many bytes of content.
+    Retrieved {
+        /// Bytes of the body.
+        bytes: u64,
+    },
+    /// A proof or a manifest was asked for that is not there.
+    Missed,
+    /// A request ended with a failure of ours (status 500 and above).
+    Failed,
+    /// A request was answered.
+    Answered {
+        /// From the whole request read to the whole answer made, in microseconds.
+        microseconds: u64,
+    },
+}
+
+/// Where events go: counters, a metrics exporter. Recording never fails and never waits.
+pub trait Events {
+    /// Takes note of `event`.
+    fn record(&self, event: Event);
+}
+
+/// Why a credential was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The credential is unknown, malformed or expired: why, in words for the caller.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// What checks credentials.
+pub trait Authenticator {
+    /// Who shows `bearer`, the token of an `Authorization: Bearer` header (RFC 6750, section 2.1), or nothing.
+    fn authenticate(&self, bearer: Option<&str>) -> impl Future<Output = Result<Caller, Refused>>;
+}
+
+/// All ports of one service.
+pub trait Ports {
+    /// Bytes.
+    type Objects: Objects;
+    /// Rows.
+    type Index: Index;
+    /// The cache in front of the bytes.
+    type Cache: Cache;
+    /// Time and identity.
+    type Clock: Clock;
+    /// Counting.
+    type Events: Events;
+    /// Credentials.
+    type Authenticator: Authenticator;
+
+    /// Bytes.
+    fn objects(&self) -> &Self::Objects;
+    /// Rows.
+    fn index(&self) -> &Self::Index;
+    /// The cache in front of the bytes.
+    fn cache(&self) -> &Self::Cache;
+    /// Time and identity.
+    fn clock(&self) -> &Self::Clock;
+    /// Counting.
+    fn events(&self) -> &Self::Events;
+    /// Credentials.
+    fn authenticator(&self) -> &Self::Authenticator;
+}
