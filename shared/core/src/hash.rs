@@ -161,7 +161,7 @@ mod tests {
     fn media_hash_says_what_is_wrong() {
         assert_eq!("sha256:abc".parse::<MediaHash>(), Err(HashError::Length(3)));
         assert_eq!(format!("sha1:{EMPTY}").parse::<MediaHash>(), Err(HashError::Algorithm));
-        assert_eq!(EMPTY.replace('f', "g").parse::<MediaHash>(), Err(HashError::Digit(10)));
+        assert_eq!(EMPTY.replacen('c', "g", 1).parse::<MediaHash>(), Err(HashError::Digit(5)));
         assert_eq!("ä".repeat(32).parse::<MediaHash>(), Err(HashError::Digit(1)));
     }
 }

@@ -1,1 +1,203 @@
-//! x
+//! Signed links: who holds one may read one private object until it expires.
+//!
+//! The service signs and the edge checks with the same code. The signature is HMAC-SHA-256 (RFC 2104) over
+//! `GET <path> <expiry>`, where the path is the one of the CDN domain (without `/v1`), so that one link opens
+//! both. A link that allows GET allows HEAD.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::Sha256;
+
+use crate::http::problem::{Kind, Problem};
+use crate::http::query::Query;
+use crate::object::ObjectKey;
+use crate::time::Timestamp;
+
+/// Fewest bytes of a key: as many as the hash puts out (RFC 2104, section 3).
+pub const MIN_KEY_BYTES: usize = 32;
+
+/// A signing key and the name that links carry for it.
+#[derive(Clone)]
+pub struct LinkKey {
+    id: String,
+    secret: Vec<u8>,
+}
+
+/// A key that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkKeyError {
+    /// Not a name.
+    #[error("a link key's id is 1 to 32 characters of a-z, A-Z, 0-9, `-` and `_`; this is `{0}`")]
+    Id(String),
+    /// Too short.
+    #[error("a link key has at least {MIN_KEY_BYTES} bytes; this has {0}")]
+    Length(usize),
+}
+
+impl LinkKey {
+    /// A key.
+    ///
+    /// # Errors
+    /// An id that cannot stand in a URL, or too short a secret.
+    pub fn new(id: &str, secret: Vec<u8>) -> Result<Self, LinkKeyError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if id.is_empty() || id.len() > 32 || !id.bytes().all(allowed) {
+            return Err(LinkKeyError::Id(id.to_owned()));
+        }
+        if secret.len() < MIN_KEY_BYTES {
+            return Err(LinkKeyError::Length(secret.len()));
+        }
+        Ok(Self { id: id.to_owned(), secret })
+    }
+
+    fn mac(&self, key: &ObjectKey, expires: u64) -> Option<Hmac<Sha256>> {
+        // An HMAC takes a key of any length.
+        let mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
+        Some(mac.chain_update(format!("GET {} {expires}", path(key))))
+    }
+}
+
+impl std::fmt::Debug for LinkKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LinkKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The key that signs, and the one that signed before it, so that a change of keys breaks no link.
+#[derive(Clone, Debug)]
+pub struct LinkKeys {
+    /// Signs and checks.
+    pub current: LinkKey,
+    /// Checks only.
+    pub previous: Option<LinkKey>,
+}
+
+/// What a signed link carries in its query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    expires: u64,
+    key_id: String,
+    mac: Vec<u8>,
+}
+
+/// What may stand unescaped in a path segment (RFC 3986, section 3.3), of what an id has.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
+
+/// The path of an object on the CDN domain; the API's is the same behind `/v1`.
+#[must_use]
+pub fn path(key: &ObjectKey) -> String {
+    match key {
+        ObjectKey::Manifest(id) => format!("/manifests/{}", utf8_percent_encode(id.as_str(), SEGMENT)),
+        ObjectKey::Record(_) | ObjectKey::Revision(..) => format!("/{key}"),
+    }
+}
+
+impl Signature {
+    /// Reads the parameters `expires`, `key` and `signature` of a link.
+    ///
+    /// # Errors
+    /// Some of them are there and others are not, or they are malformed.
+    pub fn read(query: &Query<'_>) -> Result<Option<Self>, Problem> {
+        let (expires, key_id, mac) = match (query.get("expires"), query.get("key"), query.get("signature")) {
+            (None, None, None) => return Ok(None),
+            (Some(expires), Some(key_id), Some(mac)) => (expires, key_id, mac),
+            _ => return Err(refused("a signed link has the parameters `expires`, `key` and `signature`")),
+        };
+        let expires = expires.parse().map_err(|_| refused("`expires` is no number of seconds since 1970"))?;
+        let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| refused("`signature` is not base64url"))?;
+        Ok(Some(Self { expires, key_id: key_id.to_owned(), mac }))
+    }
+
+    /// Checks that this link opens `key` at `now`. The comparison takes the same time wherever it fails.
+    ///
+    /// # Errors
+    /// 403: signed by an unknown key, for something else, or expired.
+    pub fn verify(&self, keys: &LinkKeys, key: &ObjectKey, now: Timestamp) -> Result<(), Problem> {
+        let known = [Some(&keys.current), keys.previous.as_ref()];
+        let signer = known.into_iter().flatten().find(|known| known.id == self.key_id);
+        let mac = signer.and_then(|signer| signer.mac(key, self.expires));
+        if mac.is_none_or(|mac| mac.verify_slice(&self.mac).is_err()) {
+            return Err(refused("it was not signed for this path and time by a key that is in use"));
+        }
+        if self.expires <= now.seconds() {
+            return Err(refused("its time is over; ask for a new one"));
+        }
+        Ok(())
+    }
+}
+
+impl LinkKeys {
+    /// The query of a link that opens `key` until `expires`.
+    #[must_use]
+    pub fn sign(&self, key: &ObjectKey, expires: Timestamp) -> String {
+        let expires = expires.seconds();
+        let mac = self.current.mac(key, expires).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+        format!("expires={expires}&key={}&signature={}", self.current.id, URL_SAFE_NO_PAD.encode(mac))
+    }
+}
+
+fn refused(why: &str) -> Problem {
+    Problem::new(Kind::InvalidLink, format!("the link is refused: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::MediaHash;
+    use crate::proof_id::ProofId;
+    use crate::tenant::Tenant;
+
+    fn keys(id: &str, byte: u8) -> LinkKeys {
+        LinkKeys { current: LinkKey::new(id, vec![byte; 32]).unwrap(), previous: None }
+    }
+
+    fn record() -> ObjectKey {
+        ObjectKey::Record(ProofId::derive(&Tenant::default(), &MediaHash::of(b"")))
+    }
+
+    fn read(query: &str) -> Result<Signature, Problem> {
+        Signature::read(&Query::parse(query)?).map(Option::unwrap)
+    }
+
+    /// Computed with Python's `hmac` module over `GET /proofs/ym32rzlpvukwoewqzin4wsrs3w55fqze 2000000000`.
+    #[test]
+    fn the_signature_is_fixed() {
+        let query = keys("a", 1).sign(&record(), Timestamp::from_milliseconds(2_000_000_000_000));
+        assert_eq!(query, "expires=2000000000&key=a&signature=GU-I4KOAvMX94wREtXlSVN4W1HpPti9eXXLdxRytQD0");
+    }
+
+    #[test]
+    fn a_link_opens_one_thing_for_a_time() {
+        let (keys, now) = (keys("a", 1), Timestamp::from_milliseconds(1_000_000));
+        let query = keys.sign(&record(), now.plus_seconds(10));
+        let signature = read(&query).unwrap();
+        assert_eq!(signature.verify(&keys, &record(), now), Ok(()));
+        let manifest = ObjectKey::Manifest("urn:c2pa:x".parse().unwrap());
+        assert!(signature.verify(&keys, &manifest, now).is_err());
+        assert!(signature.verify(&keys, &record(), now.plus_seconds(10)).is_err());
+        let later = query.replace("expires=1010", "expires=9999");
+        assert!(read(&later).unwrap().verify(&keys, &record(), now).is_err());
+        let other = query.replace("key=a", "key=b");
+        assert!(read(&other).unwrap().verify(&keys, &record(), now).is_err());
+    }
+
+    #[test]
+    fn keys_change_without_breaking_links() {
+        let (old, now) = (keys("a", 1), Timestamp::from_milliseconds(1_000_000));
+        let signature = read(&old.sign(&record(), now.plus_seconds(10))).unwrap();
+        let rotated = LinkKeys { previous: Some(old.current), ..keys("b", 2) };
+        assert_eq!(signature.verify(&rotated, &record(), now), Ok(()));
+        assert!(signature.verify(&keys("b", 2), &record(), now).is_err());
+    }
+
+    #[test]
+    fn half_a_link_is_refused() {
+        assert!(read("expires=1&key=a").is_err());
+        assert!(read("expires=x&key=a&signature=AA").is_err());
+        assert!(read("expires=1&key=a&signature=%2B").is_err());
+        assert_eq!(LinkKey::new("a b", vec![0; 32]).unwrap_err(), LinkKeyError::Id("a b".into()));
+        assert_eq!(LinkKey::new("a", vec![0; 31]).unwrap_err(), LinkKeyError::Length(31));
+    }
+}

@@ -29,6 +29,7 @@ mod entry {
     pub(super) const VISIBILITY: &str = "visibility";
     pub(super) const EXPIRES: &str = "expires";
     pub(super) const GENERATION: &str = "generation";
+    pub(super) const CREATED: &str = "created";
 }
 
 /// The key of an object: the same in S3, in R2 and in a folder. It owns the content type and the cache policy.
@@ -187,6 +188,8 @@ pub struct Facts {
     pub tenant: Tenant,
     /// Who may read it.
     pub visibility: Visibility,
+    /// When it was stored, by the clock of the service: the same in every replica, unlike [`Head::modified`].
+    pub created: Timestamp,
     /// When it stops being served; a manifest has no such instant of its own.
     pub expires: Option<Timestamp>,
     /// How often a manifest of this id was deleted before; 0 for everything else.
@@ -209,6 +212,7 @@ impl Facts {
             (entry::LENGTH.to_owned(), self.length.to_string()),
             (entry::TENANT.to_owned(), self.tenant.to_string()),
             (entry::VISIBILITY.to_owned(), self.visibility.to_string()),
+            (entry::CREATED.to_owned(), self.created.to_string()),
         ]);
         if let Some(expires) = self.expires {
             metadata.insert(entry::EXPIRES.to_owned(), expires.to_string());
@@ -235,33 +239,32 @@ impl Facts {
     /// # Errors
     /// Attributes that are missing or malformed: the object was not written by CredLink, or was tampered with.
     pub fn read(attributes: &Attributes) -> Result<Self, AttributesError> {
-        let text = |name| attributes.metadata.get(name).map(String::as_str);
-        let bad =
-            |name| AttributesError(name, text(name).map_or("missing".to_owned(), |text| format!("`{text}`")));
         let coding = match attributes.content_encoding.as_deref() {
             None | Some("" | "identity") => None,
             Some("gzip") => Some(Coding::Gzip),
             Some(other) => return Err(AttributesError("content-encoding", format!("`{other}`"))),
         };
         Ok(Self {
-            sha256: text(entry::SHA256).and_then(|t| t.parse().ok()).ok_or_else(|| bad(entry::SHA256))?,
-            length: text(entry::LENGTH).and_then(|t| t.parse().ok()).ok_or_else(|| bad(entry::LENGTH))?,
+            sha256: required(attributes, entry::SHA256)?,
+            length: required(attributes, entry::LENGTH)?,
             coding,
-            tenant: text(entry::TENANT).and_then(|t| t.parse().ok()).ok_or_else(|| bad(entry::TENANT))?,
-            visibility: text(entry::VISIBILITY)
-                .and_then(|t| t.parse().ok())
-                .ok_or_else(|| bad(entry::VISIBILITY))?,
-            expires: match text(entry::EXPIRES) {
-                None => None,
-                Some(text) => Some(text.parse().map_err(|_| bad(entry::EXPIRES))?),
-            },
-            generation: match text(entry::GENERATION) {
-                None => 0,
-                Some(text) => text.parse().map_err(|_| bad(entry::GENERATION))?,
-            },
+            tenant: required(attributes, entry::TENANT)?,
+            visibility: required(attributes, entry::VISIBILITY)?,
+            created: required(attributes, entry::CREATED)?,
+            expires: optional(attributes, entry::EXPIRES)?,
+            generation: optional(attributes, entry::GENERATION)?.unwrap_or(0),
             tombstone: attributes.content_type == TOMBSTONE_TYPE,
         })
     }
+}
+
+fn optional<T: FromStr>(attributes: &Attributes, name: &'static str) -> Result<Option<T>, AttributesError> {
+    let Some(text) = attributes.metadata.get(name) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| AttributesError(name, format!("`{text}`")))
+}
+
+fn required<T: FromStr>(attributes: &Attributes, name: &'static str) -> Result<T, AttributesError> {
+    optional(attributes, name)?.ok_or_else(|| AttributesError(name, "missing".to_owned()))
 }
 
 #[cfg(test)]
@@ -302,6 +305,7 @@ mod tests {
             coding: Some(Coding::Gzip),
             tenant: Tenant::default(),
             visibility: Visibility::Private,
+            created: Timestamp::from_milliseconds(500),
             expires: Some(Timestamp::from_milliseconds(1_000)),
             generation: 3,
             tombstone: false,

@@ -191,19 +191,20 @@ impl Record {
 
     /// The form in which the record is stored under `key`: its bytes, perhaps gzipped, and their attributes.
     #[must_use]
-    pub fn stored(bytes: &[u8], record: &Self, key: &ObjectKey) -> (Bytes, Attributes) {
+    pub fn stored(&self, bytes: &[u8], key: &ObjectKey) -> (Bytes, Attributes) {
         let at_rest = encoding::at_rest(bytes);
         let facts = Facts {
             sha256: Digest::of(bytes),
             length: bytes.len() as u64,
             coding: at_rest.coding,
-            tenant: record.tenant.clone(),
-            visibility: record.visibility,
-            expires: Some(record.expires),
+            tenant: self.tenant.clone(),
+            visibility: self.visibility,
+            created: self.created,
+            expires: Some(self.expires),
             generation: 0,
             tombstone: false,
         };
-        let attributes = facts.attributes(key, record.tags.clone());
+        let attributes = facts.attributes(key, self.tags.clone());
         (Bytes::from(at_rest.bytes.into_owned()), attributes)
     }
 }

@@ -43,6 +43,7 @@ impl Tombstone {
             coding: None,
             tenant: tenant.clone(),
             visibility: Visibility::Public,
+            created: self.deleted,
             expires: None,
             generation: 0,
             tombstone: true,

@@ -1,1 +1,19 @@
-//! x
+//! HTTP (RFC 9110) as decisions: no server, no client, no stream.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | which operation a request asks for | [`route`] |
+//! | query strings | [`query`] |
+//! | `If-Match` and its kin, entity tags, dates | [`conditional`] |
+//! | `Range` | [`range`] |
+//! | `Accept-Encoding` | [`negotiation`] |
+//! | problem documents (RFC 9457) | [`problem`] |
+//! | what an answer is made of | [`reply`] |
+
+pub mod conditional;
+pub mod negotiation;
+pub mod problem;
+pub mod query;
+pub mod range;
+pub mod reply;
+pub mod route;

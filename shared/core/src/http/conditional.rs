@@ -1,0 +1,274 @@
+//! Conditional requests (RFC 9110, section 13), entity tags (section 8.8.3) and dates (section 5.6.7).
+
+use http::HeaderMap;
+use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
+
+use super::problem::Problem;
+use crate::bounds::MAX_ENTITY_TAGS;
+use crate::hash::Digest;
+use crate::object::Coding;
+use crate::time::Timestamp;
+
+/// What a client can compare a representation with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validators {
+    /// SHA-256 of the content.
+    pub sha256: Digest,
+    /// The content coding of the representation that would be sent.
+    pub coding: Option<Coding>,
+    /// When the content was stored.
+    pub modified: Timestamp,
+}
+
+/// What the conditions of a read come to, before any range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Send it.
+    Proceed,
+    /// 304: the client has it.
+    NotModified,
+    /// 412: it is not what the client wants to read.
+    Failed,
+}
+
+/// The strong entity tag of content with this digest: the digest, and for the gzip coding a suffix, because the two
+/// representations differ in their bytes (RFC 9110, section 8.8.3.3).
+#[must_use]
+pub fn entity_tag(sha256: &Digest, coding: Option<Coding>) -> String {
+    match coding {
+        None => format!("\"{sha256}\""),
+        Some(Coding::Gzip) => format!("\"{sha256}{GZIP_SUFFIX}\""),
+    }
+}
+
+const GZIP_SUFFIX: &str = ".gz";
+
+/// An instant as HTTP writes it, to the second.
+#[must_use]
+pub fn http_date(instant: Timestamp) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(instant.seconds()))
+}
+
+/// Whole seconds since 1970 of a date in any of HTTP's three formats. Other text is no date, and is ignored as
+/// sections 13.1.3 and 13.1.4 ask.
+fn parse_date(text: &str) -> Option<u64> {
+    let date = httpdate::parse_http_date(text).ok()?;
+    date.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs())
+}
+
+/// A list of entity tags, or `*`.
+enum Tags<'a> {
+    Any,
+    List(Vec<Tag<'a>>),
+}
+
+struct Tag<'a> {
+    weak: bool,
+    opaque: &'a str,
+}
+
+impl<'a> Tags<'a> {
+    /// Reads all lines of a header. `None`: there is no such header.
+    fn read(headers: &'a HeaderMap, name: &http::HeaderName) -> Result<Option<Self>, Problem> {
+        let mut list = Vec::new();
+        let mut seen = false;
+        for value in headers.get_all(name) {
+            seen = true;
+            let text = value.to_str().map_err(|_| malformed(name))?;
+            if text.trim() == "*" {
+                return Ok(Some(Self::Any));
+            }
+            parse_list(text, &mut list).ok_or_else(|| malformed(name))?;
+        }
+        Ok(seen.then_some(Self::List(list)))
+    }
+
+    /// Whether one of the tags is of this content, in either coding: the content is what was agreed on, and both
+    /// codings change together. `strong` leaves weak tags out (section 8.8.3.2).
+    fn include(&self, sha256: &Digest, strong: bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::List(tags) => {
+                let digest = sha256.to_string();
+                tags.iter()
+                    .filter(|tag| !(strong && tag.weak))
+                    .any(|tag| tag.opaque.strip_suffix(GZIP_SUFFIX).unwrap_or(tag.opaque) == digest)
+            }
+        }
+    }
+}
+
+fn malformed(name: &http::HeaderName) -> Problem {
+    Problem::field(
+        name.as_str(),
+        format!(
+            "`*`, or up to {MAX_ENTITY_TAGS} entity tags in double quotes, such as the ETag of an earlier answer"
+        ),
+    )
+}
+
+/// `"a", W/"b"`: tags may hold commas, so the list is read from the left.
+fn parse_list<'a>(text: &'a str, into: &mut Vec<Tag<'a>>) -> Option<()> {
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (weak, quoted) = match rest.strip_prefix("W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, rest),
+        };
+        let (opaque, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        if into.len() == MAX_ENTITY_TAGS {
+            return None;
+        }
+        into.push(Tag { weak, opaque });
+        let after = after.trim_start();
+        rest = match after.strip_prefix(',') {
+            Some(next) => next.trim_start(),
+            None if after.is_empty() => after,
+            None => return None,
+        };
+    }
+    Some(())
+}
+
+/// Evaluates the conditions of a GET or HEAD in the order of section 13.2.2.
+///
+/// # Errors
+/// An `If-Match` or `If-None-Match` that is no list of entity tags.
+pub fn evaluate_read(headers: &HeaderMap, validators: &Validators) -> Result<Outcome, Problem> {
+    let modified = validators.modified.seconds();
+    let date = |name| headers.get(name).and_then(|value| parse_date(value.to_str().ok()?));
+    if let Some(tags) = Tags::read(headers, &IF_MATCH)? {
+        if !tags.include(&validators.sha256, true) {
+            return Ok(Outcome::Failed);
+        }
+    } else if date(IF_UNMODIFIED_SINCE).is_some_and(|since| modified > since) {
+        return Ok(Outcome::Failed);
+    }
+    if let Some(tags) = Tags::read(headers, &IF_NONE_MATCH)? {
+        if tags.include(&validators.sha256, false) {
+            return Ok(Outcome::NotModified);
+        }
+    } else if date(IF_MODIFIED_SINCE).is_some_and(|since| modified <= since) {
+        return Ok(Outcome::NotModified);
+    }
+    Ok(Outcome::Proceed)
+}
+
+/// Whether a `Range` header counts (section 13.1.5): there is no `If-Range`, or it names exactly the representation
+/// that would be sent.
+#[must_use]
+pub fn range_applies(headers: &HeaderMap, validators: &Validators) -> bool {
+    let Some(value) = headers.get(IF_RANGE) else { return true };
+    let Ok(text) = value.to_str() else { return false };
+    if text.starts_with('"') {
+        text == entity_tag(&validators.sha256, validators.coding)
+    } else {
+        !text.starts_with("W/") && parse_date(text) == Some(validators.modified.seconds())
+    }
+}
+
+/// Checks the `If-Match` that a replacement needs against the current content.
+///
+/// # Errors
+/// 428 where it is missing (RFC 6585, section 3), 400 where it is malformed, 412 where it does not hold.
+pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem> {
+    use super::problem::Kind;
+    let tag = entity_tag(current, None);
+    match Tags::read(headers, &IF_MATCH)? {
+        None => Err(Problem::new(
+            Kind::PreconditionRequired,
+            "`if-match`: a replacement names the revision that it replaces, by the ETag of the record; or `*` for \
+             whichever is current",
+        )
+        .at("if-match")),
+        Some(tags) if tags.include(current, true) => Ok(()),
+        Some(_) => Err(Problem::new(
+            Kind::PreconditionFailed,
+            format!("`if-match`: the current record has the ETag {tag}; read it and decide again"),
+        )
+        .at("if-match")
+        .etag(&tag)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn validators() -> Validators {
+        Validators {
+            sha256: Digest::of(b"x"),
+            coding: None,
+            modified: Timestamp::from_milliseconds(1_767_225_600_500),
+        }
+    }
+
+    fn read(pairs: &[(http::HeaderName, String)]) -> Outcome {
+        let headers = pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        evaluate_read(&headers, &validators()).unwrap()
+    }
+
+    #[test]
+    fn conditions_follow_the_order_of_the_rfc() {
+        let tag = entity_tag(&validators().sha256, None);
+        let gzip = entity_tag(&validators().sha256, Some(Coding::Gzip));
+        let (before, same) = ("Wed, 31 Dec 2025 23:59:59 GMT", "Thu, 01 Jan 2026 00:00:00 GMT");
+        let cases: Vec<(Vec<(http::HeaderName, String)>, Outcome)> = vec![
+            (vec![], Outcome::Proceed),
+            (vec![(IF_NONE_MATCH, tag.clone())], Outcome::NotModified),
+            (vec![(IF_NONE_MATCH, gzip)], Outcome::NotModified),
+            (vec![(IF_NONE_MATCH, format!("W/{tag}"))], Outcome::NotModified),
+            (vec![(IF_NONE_MATCH, format!("\"a,b\" , W/\"c\",{tag}"))], Outcome::NotModified),
+            (vec![(IF_NONE_MATCH, "*".into())], Outcome::NotModified),
+            (vec![(IF_NONE_MATCH, "\"other\"".into())], Outcome::Proceed),
+            // 13.1.3: ignored where If-None-Match is there.
+            (vec![(IF_NONE_MATCH, "\"other\"".into()), (IF_MODIFIED_SINCE, same.into())], Outcome::Proceed),
+            (vec![(IF_MODIFIED_SINCE, same.into())], Outcome::NotModified),
+            (vec![(IF_MODIFIED_SINCE, before.into())], Outcome::Proceed),
+            (vec![(IF_MODIFIED_SINCE, "yesterday".into())], Outcome::Proceed),
+            (vec![(IF_MATCH, tag.clone())], Outcome::Proceed),
+            (vec![(IF_MATCH, format!("W/{tag}"))], Outcome::Failed),
+            (vec![(IF_MATCH, "*".into())], Outcome::Proceed),
+            (vec![(IF_MATCH, "\"other\"".into()), (IF_NONE_MATCH, tag.clone())], Outcome::Failed),
+            (vec![(IF_UNMODIFIED_SINCE, before.into())], Outcome::Failed),
+            (vec![(IF_UNMODIFIED_SINCE, same.into())], Outcome::Proceed),
+            (vec![(IF_MATCH, tag), (IF_UNMODIFIED_SINCE, before.into())], Outcome::Proceed),
+        ];
+        for (headers, expected) in cases {
+            assert_eq!(read(&headers), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn if_range_wants_the_exact_representation() {
+        let tag = entity_tag(&validators().sha256, None);
+        for (value, expected) in [
+            (tag.clone(), true),
+            (entity_tag(&validators().sha256, Some(Coding::Gzip)), false),
+            (format!("W/{tag}"), false),
+            ("Thu, 01 Jan 2026 00:00:00 GMT".to_owned(), true),
+            ("Thu, 01 Jan 2026 00:00:01 GMT".to_owned(), false),
+            ("nonsense".to_owned(), false),
+        ] {
+            let headers = HeaderMap::from_iter([(IF_RANGE, value.parse().unwrap())]);
+            assert_eq!(range_applies(&headers, &validators()), expected, "{value}");
+        }
+        assert!(range_applies(&HeaderMap::new(), &validators()));
+    }
+
+    #[test]
+    fn a_replacement_names_what_it_replaces() {
+        let check = |value: Option<&str>| {
+            let headers = value.map(|value| (IF_MATCH, value.parse().unwrap())).into_iter().collect();
+            check_write(&headers, &validators().sha256).map_err(|problem| problem.kind.status().as_u16())
+        };
+        assert_eq!(check(None), Err(428));
+        assert_eq!(check(Some("\"other\"")), Err(412));
+        for malformed in ["abc", "\"abc", "\"a\" \"b\"", "\"a\";", "W\"a\""] {
+            assert_eq!(check(Some(malformed)), Err(400), "{malformed}");
+        }
+        assert_eq!(check(Some(&vec!["\"a\""; MAX_ENTITY_TAGS + 1].join(","))), Err(400));
+        assert_eq!(check(Some(&entity_tag(&validators().sha256, None))), Ok(()));
+        assert_eq!(check(Some("*")), Ok(()));
+    }
+}

@@ -1,0 +1,278 @@
+//! Problem documents (RFC 9457): the one form of error that clients see.
+
+use std::collections::BTreeMap;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::reply::{Body, Reply};
+
+/// `application/problem+json`.
+pub const PROBLEM_TYPE: &str = "application/problem+json";
+
+/// Declares the kinds of problem: name, status, slug and title in one place.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident, $status:ident, $slug:literal, $title:literal;)+) => {
+        /// Every kind of problem that a client can be told of. Its slug ends the stable `type` URI.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind { $($(#[$doc])* $name,)+ }
+
+        impl Kind {
+            /// All kinds, in the order of their status.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The status that goes with it.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// The last part of its `type`.
+            #[must_use]
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)+ }
+            }
+
+            /// Its title.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A request that cannot be read.
+    InvalidRequest, BAD_REQUEST, "invalid-request", "The request cannot be read";
+    /// One field, parameter, header or part of the path is not as it has to be.
+    InvalidField, BAD_REQUEST, "invalid-field", "A part of the request is not as it has to be";
+    /// The manifest cannot be read.
+    InvalidManifest, BAD_REQUEST, "invalid-manifest", "The manifest cannot be read";
+    /// No credential, or one that is not accepted.
+    Unauthenticated, UNAUTHORIZED, "unauthenticated", "A valid credential is needed";
+    /// A credential that does not allow this.
+    InsufficientScope, FORBIDDEN, "insufficient-scope", "The credential does not allow this";
+    /// It belongs to another tenant.
+    OtherTenant, FORBIDDEN, "other-tenant", "This belongs to another tenant";
+    /// A private proof and no right to read it.
+    Private, FORBIDDEN, "private", "This is private";
+    /// A signed link that is tampered with, or whose time is over.
+    InvalidLink, FORBIDDEN, "invalid-link", "The signed link is not valid";
+    /// Nothing is there, and nothing is known to have been.
+    NotFound, NOT_FOUND, "not-found", "There is nothing here";
+    /// No such path.
+    NoSuchRoute, NOT_FOUND, "no-such-route", "There is no such path";
+    /// The path exists, the method does not.
+    MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not take this method";
+    /// Another content is stored under the manifest id (guarantee 6).
+    ManifestConflict, CONFLICT, "manifest-conflict", "This manifest id has another content already";
+    /// A manifest that proofs hold cannot be deleted by itself.
+    ManifestHeld, CONFLICT, "manifest-held", "Proofs hold this manifest";
+    /// The manifest is stored with another visibility.
+    VisibilityConflict, CONFLICT, "visibility-conflict", "This manifest is stored with another visibility";
+    /// No more revisions.
+    TooManyRevisions, CONFLICT, "too-many-revisions", "The proof has as many revisions as it may have";
+    /// Others keep changing the same thing.
+    Contended, CONFLICT, "contended", "Others are changing the same proof";
+    /// It was deleted.
+    Deleted, GONE, "deleted", "This was deleted";
+    /// Its time is over.
+    Expired, GONE, "expired", "This has expired";
+    /// `If-Match` does not hold.
+    PreconditionFailed, PRECONDITION_FAILED, "precondition-failed", "It has changed since";
+    /// More bytes than the bound.
+    TooLarge, PAYLOAD_TOO_LARGE, "too-large", "The request is too large";
+    /// A request target longer than the bound.
+    TargetTooLong, URI_TOO_LONG, "target-too-long", "The path and query are too long";
+    /// A content type or coding that is not taken here.
+    UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This content is not taken here";
+    /// A range beyond the end.
+    RangeNotSatisfiable, RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The range lies beyond the end";
+    /// The manifest binds another file.
+    BindingMismatch, UNPROCESSABLE_ENTITY, "binding-mismatch", "The manifest belongs to another file";
+    /// `If-Match` is missing.
+    PreconditionRequired, PRECONDITION_REQUIRED, "precondition-required", "An If-Match header is needed";
+    /// A failure of ours.
+    Internal, INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
+    /// What a provider holds is not what was stored: never served.
+    Damaged, BAD_GATEWAY, "damaged", "The stored content is damaged";
+    /// A provider is out of reach.
+    Unavailable, SERVICE_UNAVAILABLE, "unavailable", "The store is out of reach for the moment";
+}
+
+/// The part of `type` before the slug. A URN: it names, and does not promise a page.
+pub const TYPE_PREFIX: &str = "urn:credlink:problem:";
+
+/// A problem: what a client is told when it does not get what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind.
+    pub kind: Kind,
+    /// What is wrong here and what is allowed, in words.
+    pub detail: String,
+    /// The field, parameter, header or path segment that is wrong.
+    pub field: Option<String>,
+    /// Further members.
+    pub members: BTreeMap<&'static str, Value>,
+    /// Headers that go with it.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The document as it is sent.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Document<'a> {
+    /// The kind: `urn:credlink:problem:` and its slug. Stable.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What kind of problem, in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong here, and what is allowed.
+    detail: &'a str,
+    /// The part of the request that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    /// The request, as the log names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    /// Further members, by kind.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    members: &'a BTreeMap<&'static str, Value>,
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), field: None, members: BTreeMap::new(), headers: Vec::new() }
+    }
+
+    /// A field, parameter, header or path segment that is not as it has to be.
+    pub fn field(field: &str, detail: impl std::fmt::Display) -> Self {
+        Self::new(Kind::InvalidField, format!("`{field}`: {detail}")).at(field)
+    }
+
+    /// The same, of this part of the request.
+    #[must_use]
+    pub fn at(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
+
+    /// The same, with a further member.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.insert(name, value.into());
+        self
+    }
+
+    fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+        self
+    }
+
+    /// No such method here (RFC 9110, section 15.5.6: `Allow` is required).
+    #[must_use]
+    pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {
+        Self::new(Kind::MethodNotAllowed, format!("{method} is not taken here; this path takes {allow}"))
+            .header(ALLOW, allow)
+    }
+
+    /// No credential, or a bad one (RFC 6750, section 3).
+    #[must_use]
+    pub fn unauthenticated(error: Option<&str>) -> Self {
+        let (detail, challenge) = match error {
+            None => ("this needs an `Authorization: Bearer` header", "Bearer realm=\"credlink\"".to_owned()),
+            Some(error) => (error, "Bearer realm=\"credlink\", error=\"invalid_token\"".to_owned()),
+        };
+        Self::new(Kind::Unauthenticated, detail).at("authorization").header(WWW_AUTHENTICATE, &challenge)
+    }
+
+    /// A credential without `scope` (RFC 6750, section 3.1).
+    #[must_use]
+    pub fn insufficient_scope(scope: crate::access::Scope) -> Self {
+        Self::new(Kind::InsufficientScope, format!("this needs the scope `{scope}`"))
+            .with("scope", scope.to_string())
+            .header(WWW_AUTHENTICATE, &format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+    }
+
+    /// More than the bound.
+    #[must_use]
+    pub fn too_large(what: &str, limit: usize) -> Self {
+        Self::new(Kind::TooLarge, format!("{what} may have {limit} bytes; this has more"))
+            .with("limit", limit)
+    }
+
+    /// A range beyond the end (RFC 9110, section 15.5.17: `Content-Range` gives the length).
+    #[must_use]
+    pub fn range_not_satisfiable(length: u64) -> Self {
+        Self::new(Kind::RangeNotSatisfiable, format!("`range`: the content has {length} bytes"))
+            .at("range")
+            .header(CONTENT_RANGE, &format!("bytes */{length}"))
+    }
+
+    /// A provider is out of reach: the client shall come again.
+    #[must_use]
+    pub fn unavailable(seconds: u32) -> Self {
+        Self::new(Kind::Unavailable, format!("nothing is lost; try again in {seconds} s"))
+            .header(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// The same, with an `ETag` header.
+    #[must_use]
+    pub fn etag(self, tag: &str) -> Self {
+        self.header(http::header::ETAG, tag)
+    }
+
+    /// The answer. Problems are never cached: a proof that is not there yet may be there in a moment.
+    #[must_use]
+    pub fn reply(&self, request_id: Option<&str>) -> Reply {
+        let status = self.kind.status();
+        let document = Document {
+            kind: format!("{TYPE_PREFIX}{}", self.kind.slug()),
+            title: self.kind.title(),
+            status: status.as_u16(),
+            detail: &self.detail,
+            field: self.field.as_deref(),
+            request_id,
+            members: &self.members,
+        };
+        let mut headers: HeaderMap = self.headers.iter().cloned().collect();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        Reply { status, headers, body: Body::Bytes(body.into()) }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.kind.title(), self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_stable() {
+        let table: Vec<_> =
+            Kind::ALL.iter().map(|kind| format!("{} {}", kind.status().as_u16(), kind.slug())).collect();
+        insta::assert_snapshot!("kinds", table.join("\n"));
+    }
+
+    #[test]
+    fn a_problem_names_the_field_and_what_is_allowed() {
+        let problem = Problem::field("limit", "a number from 1 to 1000").with("given", "x");
+        let Body::Bytes(body) = problem.reply(Some("r-1")).body else { panic!("a body") };
+        insta::assert_snapshot!("document", String::from_utf8_lossy(&body));
+    }
+}

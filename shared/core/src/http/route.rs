@@ -1,0 +1,336 @@
+//! Which operation a request asks for: method, path and query, parsed once.
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use super::problem::{Kind, Problem};
+use super::query::Query;
+use crate::access::Scope;
+use crate::bounds::{
+    DEFAULT_LINK_SECONDS, DEFAULT_PAGE, MAX_LINK_SECONDS, MAX_PAGE, MAX_REVISIONS, MAX_TARGET_BYTES,
+};
+use crate::link::Signature;
+use crate::manifest_id::ManifestId;
+use crate::object::ObjectKey;
+use crate::proof_id::ProofId;
+use crate::tenant::Tenant;
+
+/// An operation of the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `GET, HEAD` of a record, an earlier record or a manifest.
+    Read {
+        /// Which object.
+        key: ObjectKey,
+        /// The signature of a signed link, if the request carries one.
+        signature: Option<Signature>,
+    },
+    /// `POST /v1/proofs`.
+    StoreProof,
+    /// `GET /v1/proofs`.
+    ListProofs {
+        /// The cursor of an earlier page.
+        after: Option<String>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// `PUT /v1/proofs/{id}`.
+    SupersedeProof(ProofId),
+    /// `DELETE /v1/proofs/{id}`.
+    DeleteProof(ProofId),
+    /// `POST /v1/proofs/batch-delete`.
+    BatchDelete,
+    /// `GET /v1/proofs/{id}/url`.
+    SignLink {
+        /// Which proof.
+        id: ProofId,
+        /// How long the link is good for, in seconds.
+        expires_in: u64,
+    },
+    /// `POST /v1/manifests`.
+    StoreManifest,
+    /// `DELETE /v1/manifests/{id}`.
+    DeleteManifest(ManifestId),
+    /// `GET /v1/health`.
+    Health,
+    /// `GET /v1/stats`.
+    Stats,
+    /// `GET /v1/openapi.json`.
+    OpenApi,
+    /// `OPTIONS` of a path that takes these methods.
+    Options(&'static str),
+}
+
+impl Route {
+    /// The scope that a caller needs, `None` where reading is public (or decided by the object: see
+    /// [`crate::rules::retrieve`]).
+    #[must_use]
+    pub const fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Read { .. } | Self::Health | Self::OpenApi | Self::Options(_) => None,
+            Self::StoreProof | Self::SupersedeProof(_) | Self::SignLink { .. } | Self::StoreManifest => {
+                Some(Scope::Store)
+            }
+            Self::DeleteProof(_) | Self::BatchDelete | Self::DeleteManifest(_) => Some(Scope::Delete),
+            Self::ListProofs { .. } | Self::Stats => Some(Scope::Admin),
+        }
+    }
+
+    /// A short name of bounded variety, for logs and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Read { key: ObjectKey::Record(_), .. } => "read_proof",
+            Self::Read { key: ObjectKey::Revision(..), .. } => "read_revision",
+            Self::Read { key: ObjectKey::Manifest(_), .. } => "read_manifest",
+            Self::StoreProof => "store_proof",
+            Self::ListProofs { .. } => "list_proofs",
+            Self::SupersedeProof(_) => "supersede_proof",
+            Self::DeleteProof(_) => "delete_proof",
+            Self::BatchDelete => "batch_delete",
+            Self::SignLink { .. } => "sign_link",
+            Self::StoreManifest => "store_manifest",
+            Self::DeleteManifest(_) => "delete_manifest",
+            Self::Health => "health",
+            Self::Stats => "stats",
+            Self::OpenApi => "openapi",
+            Self::Options(_) => "options",
+        }
+    }
+
+    /// Reads a request line. Paths that only read are also taken without `/v1`, as the CDN domain has them.
+    ///
+    /// # Errors
+    /// A path that does not exist (404), a method that the path does not take (405), or an id or a parameter that is
+    /// malformed (400).
+    pub fn parse(method: &Method, path: &str, query: &str) -> Result<Self, Problem> {
+        if path.len() + query.len() > MAX_TARGET_BYTES {
+            let detail = format!("a path and query may have {MAX_TARGET_BYTES} bytes together");
+            return Err(Problem::new(Kind::TargetTooLong, detail));
+        }
+        let (versioned, rest) = match path.strip_prefix("/v1/") {
+            Some(rest) => (true, rest),
+            None => (false, path.strip_prefix('/').unwrap_or(path)),
+        };
+        let segments: Vec<&str> = rest.split('/').collect();
+        match (versioned, segments.as_slice()) {
+            (true, ["proofs"]) => Self::proofs(method, query),
+            (true, ["proofs", "batch-delete"]) => {
+                one(method, Method::POST, "POST, OPTIONS", || Ok(Self::BatchDelete))
+            }
+            (true, ["proofs", id, "url"]) => read_only(method, || {
+                let query = Query::parse(query)?;
+                query.only(&["expires_in"])?;
+                let expires_in = query.number("expires_in", 1, MAX_LINK_SECONDS)?;
+                Ok(Self::SignLink {
+                    id: proof_id(id)?,
+                    expires_in: expires_in.unwrap_or(DEFAULT_LINK_SECONDS),
+                })
+            }),
+            (_, ["proofs", "by-hash", hash]) => read_only(method, || by_hash(hash, &Query::parse(query)?)),
+            (true, ["proofs", id]) => match *method {
+                Method::GET | Method::HEAD => read(ObjectKey::Record(proof_id(id)?), query),
+                Method::PUT => Ok(Self::SupersedeProof(proof_id(id)?)),
+                Method::DELETE => Ok(Self::DeleteProof(proof_id(id)?)),
+                _ => other(method, "GET, HEAD, PUT, DELETE, OPTIONS"),
+            },
+            (false, ["proofs", id]) => read_only(method, || read(ObjectKey::Record(proof_id(id)?), query)),
+            (_, ["proofs", id, revision]) => read_only(method, || {
+                read(ObjectKey::Revision(proof_id(id)?, revision_number(revision)?), query)
+            }),
+            (true, ["manifests"]) => one(method, Method::POST, "POST, OPTIONS", || Ok(Self::StoreManifest)),
+            (true, ["manifests", id]) => match *method {
+                Method::GET | Method::HEAD => read(ObjectKey::Manifest(manifest_id(id)?), query),
+                Method::DELETE => Ok(Self::DeleteManifest(manifest_id(id)?)),
+                _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
+            },
+            (false, ["manifests", id]) => {
+                read_only(method, || read(ObjectKey::Manifest(manifest_id(id)?), query))
+            }
+            (_, ["health"]) => read_only(method, || Ok(Self::Health)),
+            (true, ["stats"]) => read_only(method, || Ok(Self::Stats)),
+            (true, ["openapi.json"]) => read_only(method, || Ok(Self::OpenApi)),
+            _ => Err(Problem::new(
+                Kind::NoSuchRoute,
+                "there is no such path; GET /v1/openapi.json lists those that there are",
+            )),
+        }
+    }
+
+    fn proofs(method: &Method, query: &str) -> Result<Self, Problem> {
+        match *method {
+            Method::POST => Ok(Self::StoreProof),
+            Method::GET | Method::HEAD => {
+                let query = Query::parse(query)?;
+                if let Some(hash) = query.get("media_hash") {
+                    return by_hash(hash, &query);
+                }
+                query.only(&["media_hash", "after", "limit"])?;
+                let limit = query.number("limit", 1, MAX_PAGE as u64)?;
+                Ok(Self::ListProofs {
+                    after: query.get("after").map(str::to_owned),
+                    limit: limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(DEFAULT_PAGE),
+                })
+            }
+            _ => other(method, "GET, HEAD, POST, OPTIONS"),
+        }
+    }
+}
+
+fn read(key: ObjectKey, query: &str) -> Result<Route, Problem> {
+    let signature = Signature::read(&Query::parse(query)?)?;
+    Ok(Route::Read { key, signature })
+}
+
+/// A proof by its media hash, in the name space of `tenant`.
+fn by_hash(hash: &str, query: &Query<'_>) -> Result<Route, Problem> {
+    let hash = decode("media_hash", hash)?.parse().map_err(|error| Problem::field("media_hash", error))?;
+    let tenant: Tenant = match query.get("tenant") {
+        None => Tenant::default(),
+        Some(name) => name.parse().map_err(|error| Problem::field("tenant", error))?,
+    };
+    let key = ObjectKey::Record(ProofId::derive(&tenant, &hash));
+    Ok(Route::Read { key, signature: Signature::read(query)? })
+}
+
+fn read_only(method: &Method, route: impl FnOnce() -> Result<Route, Problem>) -> Result<Route, Problem> {
+    match *method {
+        Method::GET | Method::HEAD => route(),
+        _ => other(method, "GET, HEAD, OPTIONS"),
+    }
+}
+
+fn one(
+    method: &Method,
+    only: Method,
+    allow: &'static str,
+    route: impl FnOnce() -> Result<Route, Problem>,
+) -> Result<Route, Problem> {
+    if *method == only { route() } else { other(method, allow) }
+}
+
+fn other(method: &Method, allow: &'static str) -> Result<Route, Problem> {
+    match *method {
+        Method::OPTIONS => Ok(Route::Options(allow)),
+        _ => Err(Problem::method_not_allowed(method.as_str(), allow)),
+    }
+}
+
+fn decode(field: &str, segment: &str) -> Result<String, Problem> {
+    let decoded = percent_decode_str(segment).decode_utf8();
+    decoded.map(Into::into).map_err(|_| Problem::field(field, "it has to be UTF-8"))
+}
+
+fn proof_id(segment: &str) -> Result<ProofId, Problem> {
+    decode("id", segment)?.parse().map_err(|error| Problem::field("id", error))
+}
+
+fn manifest_id(segment: &str) -> Result<ManifestId, Problem> {
+    decode("manifest_id", segment)?.parse().map_err(|error| Problem::field("manifest_id", error))
+}
+
+fn revision_number(segment: &str) -> Result<u32, Problem> {
+    let number = segment.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == segment);
+    number.ok_or_else(|| {
+        let allowed =
+            format!("a revision is a whole number from 1 (a proof's life has at most {MAX_REVISIONS})");
+        Problem::field("revision", allowed)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::MediaHash;
+
+    const ID: &str = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
+
+    fn parse(method: &str, target: &str) -> Result<Route, Problem> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Route::parse(&method.parse().unwrap(), path, query)
+    }
+
+    #[test]
+    fn every_path_of_the_api() {
+        let id: ProofId = ID.parse().unwrap();
+        assert_eq!(id, ProofId::derive(&Tenant::default(), &MediaHash::of(b"")));
+        let record = Route::Read { key: ObjectKey::Record(id), signature: None };
+        let urn = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+        let manifest = Route::Read { key: ObjectKey::Manifest(urn.parse().unwrap()), signature: None };
+        let hash = MediaHash::of(b"").to_string();
+        let hex = hash.strip_prefix("sha256:").unwrap();
+        for (method, target, route) in [
+            ("POST", "/v1/proofs", Route::StoreProof),
+            ("GET", "/v1/proofs?limit=7&after=x", Route::ListProofs { after: Some("x".into()), limit: 7 }),
+            ("GET", "/v1/proofs", Route::ListProofs { after: None, limit: DEFAULT_PAGE }),
+            ("GET", &format!("/v1/proofs?media_hash={hash}"), record.clone()),
+            ("GET", &format!("/v1/proofs?media_hash={}", hash.replace(':', "%3A")), record.clone()),
+            ("GET", &format!("/proofs/by-hash/{hex}"), record.clone()),
+            ("HEAD", &format!("/v1/proofs/{ID}"), record.clone()),
+            ("GET", &format!("/proofs/{ID}"), record),
+            (
+                "GET",
+                &format!("/v1/proofs/{ID}/2"),
+                Route::Read { key: ObjectKey::Revision(id, 2), signature: None },
+            ),
+            ("PUT", &format!("/v1/proofs/{ID}"), Route::SupersedeProof(id)),
+            ("DELETE", &format!("/v1/proofs/{ID}"), Route::DeleteProof(id)),
+            (
+                "GET",
+                &format!("/v1/proofs/{ID}/url"),
+                Route::SignLink { id, expires_in: DEFAULT_LINK_SECONDS },
+            ),
+            ("POST", "/v1/proofs/batch-delete", Route::BatchDelete),
+            ("POST", "/v1/manifests", Route::StoreManifest),
+            ("GET", &format!("/v1/manifests/{urn}"), manifest.clone()),
+            (
+                "GET",
+                &format!("/manifests/{}", urn.to_uppercase().replace("URN:C2PA", "urn:c2pa")),
+                manifest.clone(),
+            ),
+            ("GET", &format!("/manifests/{}?x=1", urn.replace(':', "%3A")), manifest),
+            ("DELETE", &format!("/v1/manifests/{urn}"), Route::DeleteManifest(urn.parse().unwrap())),
+            ("GET", "/v1/health", Route::Health),
+            ("GET", "/v1/stats", Route::Stats),
+            ("GET", "/v1/openapi.json", Route::OpenApi),
+            ("OPTIONS", "/v1/manifests", Route::Options("POST, OPTIONS")),
+        ] {
+            assert_eq!(parse(method, target), Ok(route), "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_of_the_api() {
+        for (method, target, status) in [
+            ("GET", "/", 404),
+            ("GET", "/v1", 404),
+            ("GET", "/v1/proofs/", 400),
+            ("GET", "/v2/proofs", 404),
+            ("GET", "/stats", 404),
+            ("PATCH", "/v1/proofs", 405),
+            ("DELETE", &format!("/proofs/{ID}"), 405),
+            ("GET", "/v1/proofs/batch-delete", 405),
+            ("GET", "/v1/proofs/..%2f..", 400),
+            ("GET", "/v1/proofs/%ff", 400),
+            ("GET", &format!("/v1/proofs/{ID}/0"), 400),
+            ("GET", &format!("/v1/proofs/{ID}/01"), 400),
+            ("GET", &format!("/v1/proofs/{ID}/1/2"), 404),
+            ("GET", "/v1/manifests/..", 400),
+            ("GET", "/v1/manifests/urn:a%2Fb", 400),
+            ("GET", "/v1/manifests/a/b", 404),
+            ("GET", "/v1/proofs?limit=1001", 400),
+            ("GET", "/v1/proofs?offset=1", 400),
+            ("GET", &format!("/v1/proofs/{ID}/url?expires_in=604801"), 400),
+            ("GET", &format!("/v1/manifests/{}", "x".repeat(9_000)), 414),
+        ] {
+            let problem = parse(method, target).expect_err(target);
+            assert_eq!(problem.kind.status().as_u16(), status, "{method} {target}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        let problem = parse("PATCH", "/v1/proofs").unwrap_err();
+        assert_eq!(problem.headers[0].1, "GET, HEAD, POST, OPTIONS");
+    }
+}

@@ -1,0 +1,157 @@
+//! What an object and its index row say of each other: the rules of cleanup and fsck.
+//!
+//! Every writer changes objects first and the row last, and every deletion the row first. What a crash leaves
+//! behind is therefore one of few things, and each has a rule here.
+
+use crate::bounds::ORPHAN_AGE_SECONDS;
+use crate::row::{ManifestRow, ProofRow, State};
+use crate::time::Timestamp;
+
+/// What stands under `proofs/{id}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A record of this revision.
+    Record(u32),
+    /// The marker of a deletion.
+    Tombstone,
+}
+
+/// What to make of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it has to be.
+    Right,
+    /// A store or a replacement wrote it, and ended before its row: nobody was told of it.
+    Orphan,
+    /// A replacement wrote it, and ended before its row: the row follows.
+    Ahead,
+    /// A deletion is unfinished.
+    Unfinished,
+    /// It must not be: a guarantee is broken.
+    Broken(&'static str),
+}
+
+/// Judges what stands under `proofs/{id}`.
+#[must_use]
+pub const fn judge_record(found: Found, row: Option<&ProofRow>) -> Verdict {
+    let Some(row) = row else {
+        return match found {
+            Found::Record(_) => Verdict::Orphan,
+            Found::Tombstone => Verdict::Right,
+        };
+    };
+    match (found, row.state) {
+        (Found::Record(revision), State::Live) => {
+            if revision == row.revision {
+                Verdict::Right
+            } else if revision == row.revision + 1 {
+                Verdict::Ahead
+            } else {
+                Verdict::Broken("the record has another revision than the index")
+            }
+        }
+        (Found::Tombstone, State::Live) => {
+            Verdict::Broken("the index has a live proof whose record is deleted")
+        }
+        (_, State::Deleting(_)) => Verdict::Unfinished,
+        (Found::Tombstone, State::Deleted(_)) => Verdict::Right,
+        (Found::Record(revision), State::Deleted(_)) => {
+            if revision > row.revision {
+                Verdict::Orphan
+            } else {
+                Verdict::Broken("the index has the proof as deleted, and its record is readable")
+            }
+        }
+    }
+}
+
+/// Judges what stands under `proofs/{id}/{revision}`. A live proof's copy of its current record is the beginning of
+/// a replacement that did not happen; it is the next replacement's first step, done already.
+#[must_use]
+pub const fn judge_revision(revision: u32, row: Option<&ProofRow>) -> Verdict {
+    match row {
+        None => Verdict::Orphan,
+        Some(row) => match row.state {
+            State::Live if revision >= row.first_revision && revision <= row.revision => Verdict::Right,
+            State::Live | State::Deleted(_) => Verdict::Orphan,
+            State::Deleting(_) => Verdict::Unfinished,
+        },
+    }
+}
+
+/// Judges what stands under `manifests/{id}`: a manifest of some generation, or a marker.
+#[must_use]
+pub const fn judge_manifest(generation: Option<u32>, row: Option<&ManifestRow>) -> Verdict {
+    let Some(row) = row else {
+        return if generation.is_some() { Verdict::Orphan } else { Verdict::Right };
+    };
+    match (generation, row.state) {
+        (Some(_), State::Live) | (None, State::Deleted(_)) => Verdict::Right,
+        (None, State::Live) => Verdict::Broken("the index has a live manifest that is deleted"),
+        (_, State::Deleting(_)) => Verdict::Unfinished,
+        (Some(generation), State::Deleted(_)) => {
+            if generation > row.generation {
+                Verdict::Orphan
+            } else {
+                Verdict::Broken("the index has the manifest as deleted, and it is readable")
+            }
+        }
+    }
+}
+
+/// Whether an orphan written at `modified` is old enough to be removed at `now`: no store takes a day.
+#[must_use]
+pub fn orphan_is_due(modified: Timestamp, now: Timestamp) -> bool {
+    modified.plus_seconds(ORPHAN_AGE_SECONDS) <= now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Digest;
+    use crate::rules::store::Draft;
+    use crate::tenant::Tenant;
+
+    const NOW: fn() -> Timestamp = || Timestamp::from_milliseconds(1_000);
+
+    fn row(revision: u32, state: State) -> ProofRow {
+        let body = format!(r#"{{"media_hash":"{}","manifest":{{}}}}"#, Digest::of(b"x"));
+        let draft = Draft::parse(body.as_bytes(), Tenant::default(), None).unwrap();
+        ProofRow { state, ..ProofRow::publish(&draft.record(revision, NOW()), Digest::of(b""), None) }
+    }
+
+    #[test]
+    fn every_crash_has_its_verdict() {
+        let (live, deleting, deleted) = (State::Live, State::Deleting(NOW()), State::Deleted(NOW()));
+        for (found, row, verdict) in [
+            (Found::Record(1), None, Verdict::Orphan),
+            (Found::Tombstone, None, Verdict::Right),
+            (Found::Record(2), Some(row(2, live)), Verdict::Right),
+            (Found::Record(3), Some(row(2, live)), Verdict::Ahead),
+            (Found::Record(2), Some(row(2, deleting)), Verdict::Unfinished),
+            (Found::Tombstone, Some(row(2, deleting)), Verdict::Unfinished),
+            (Found::Tombstone, Some(row(2, deleted)), Verdict::Right),
+            (Found::Record(3), Some(row(2, deleted)), Verdict::Orphan),
+        ] {
+            assert_eq!(judge_record(found, row.as_ref()), verdict, "{found:?} {row:?}");
+        }
+        for (found, row) in [
+            (Found::Record(4), row(2, live)),
+            (Found::Record(1), row(2, live)),
+            (Found::Tombstone, row(2, live)),
+            (Found::Record(2), row(2, deleted)),
+        ] {
+            assert!(matches!(judge_record(found, Some(&row)), Verdict::Broken(_)), "{found:?} {row:?}");
+        }
+        assert_eq!(judge_revision(2, Some(&row(2, live))), Verdict::Right);
+        assert_eq!(judge_revision(1, Some(&row(2, live))), Verdict::Orphan);
+        assert_eq!(judge_revision(1, Some(&row(2, deleted))), Verdict::Orphan);
+    }
+
+    #[test]
+    fn orphans_live_for_a_day() {
+        let now = Timestamp::from_milliseconds(1_000_000_000);
+        assert!(orphan_is_due(now.minus_seconds(ORPHAN_AGE_SECONDS), now));
+        assert!(!orphan_is_due(now.minus_seconds(ORPHAN_AGE_SECONDS - 1), now));
+    }
+}

@@ -1,0 +1,206 @@
+//! Retrieving: from an object to an answer.
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, RANGE, VARY,
+};
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::access::{Caller, Visibility};
+use crate::http::conditional::{Outcome, Validators, entity_tag, evaluate_read, http_date, range_applies};
+use crate::http::negotiation::accepts_gzip;
+use crate::http::problem::{Kind, Problem};
+use crate::http::range::{Wanted, wanted};
+use crate::http::reply::{Body, Reply};
+use crate::link::{LinkKeys, Signature};
+use crate::object::{Coding, Facts, ObjectKey};
+use crate::time::Timestamp;
+
+/// A request for an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup<'a> {
+    /// Which object.
+    pub key: &'a ObjectKey,
+    /// GET or HEAD.
+    pub method: &'a Method,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// The signature of a signed link.
+    pub signature: Option<&'a Signature>,
+    /// The keys that links are checked with.
+    pub link_keys: Option<&'a LinkKeys>,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Lookup<'_> {
+    /// The answer, when nothing is there.
+    #[must_use]
+    pub fn absent(&self) -> Problem {
+        let what = match self.key {
+            ObjectKey::Record(id) => format!("no proof has the id {id}"),
+            ObjectKey::Revision(id, revision) => {
+                format!(
+                    "the proof {id} has no earlier record of revision {revision}; the current one is at /v1/proofs/{id}"
+                )
+            }
+            ObjectKey::Manifest(id) => format!("no manifest has the id {id}"),
+        };
+        Problem::new(Kind::NotFound, what)
+    }
+
+    /// The answer, when an object with these facts is there.
+    ///
+    /// # Errors
+    /// 403 where it is private, 410 where it was deleted or has expired, 412 and 416 as RFC 9110 has them.
+    pub fn respond(&self, facts: &Facts) -> Result<Reply, Problem> {
+        self.authorize(facts)?;
+        if facts.tombstone {
+            return Err(Problem::new(Kind::Deleted, format!("this was deleted on {}", facts.created)));
+        }
+        if let Some(expires) = facts.expires.filter(|expires| *expires <= self.now) {
+            return Err(Problem::new(Kind::Expired, format!("this expired on {expires}")));
+        }
+        let coding = facts.coding.filter(|_| accepts_gzip(self.headers));
+        let validators = Validators { sha256: facts.sha256, coding, modified: facts.created };
+        let reply = self.metadata(facts, &validators);
+        match evaluate_read(self.headers, &validators)? {
+            Outcome::Proceed => self.send(facts, &validators, reply),
+            Outcome::NotModified => Ok(Reply { status: StatusCode::NOT_MODIFIED, ..reply }),
+            Outcome::Failed => {
+                Err(Problem::new(Kind::PreconditionFailed, "the content is not the one that was asked for")
+                    .etag(&entity_tag(&facts.sha256, coding)))
+            }
+        }
+    }
+
+    fn authorize(&self, facts: &Facts) -> Result<(), Problem> {
+        if facts.visibility == Visibility::Public || self.caller.reads_private(&facts.tenant) {
+            return Ok(());
+        }
+        match (self.signature, self.link_keys) {
+            (Some(signature), Some(keys)) => signature.verify(keys, self.key, self.now),
+            _ => Err(Problem::new(Kind::Private, "this needs a credential of its owner, or a signed link")),
+        }
+    }
+
+    /// The headers that a 200 and a 304 have in common (RFC 9110, section 15.4.5).
+    fn metadata(&self, facts: &Facts, validators: &Validators) -> Reply {
+        let cache_control = if facts.visibility == Visibility::Private {
+            "private, no-store"
+        } else {
+            self.key.cache_control()
+        };
+        Reply::empty(StatusCode::OK)
+            .with(ETAG, &entity_tag(&facts.sha256, validators.coding))
+            .with(LAST_MODIFIED, &http_date(facts.created))
+            .with(CACHE_CONTROL, cache_control)
+            .with(VARY, "accept-encoding")
+    }
+
+    fn send(&self, facts: &Facts, validators: &Validators, mut reply: Reply) -> Result<Reply, Problem> {
+        reply = reply.with(CONTENT_TYPE, self.key.content_type());
+        let decode = facts.coding.is_some() && validators.coding.is_none();
+        if let Some(Coding::Gzip) = validators.coding {
+            // Ranges of a compressed body are of use to nobody: it is sent whole.
+            reply = reply.with(CONTENT_ENCODING, "gzip").with(ACCEPT_RANGES, "none");
+            reply.body = Body::Stored { decode, range: None };
+        } else {
+            reply = reply.with(ACCEPT_RANGES, "bytes");
+            let header = self.headers.get(RANGE).and_then(|value| value.to_str().ok());
+            // Section 14.2: a Range means something with GET only.
+            let asked =
+                header.filter(|_| *self.method == Method::GET && range_applies(self.headers, validators));
+            let (range, length) = match asked.map_or(Wanted::All, |header| wanted(header, facts.length)) {
+                Wanted::All => (None, facts.length),
+                Wanted::Unsatisfiable => return Err(Problem::range_not_satisfiable(facts.length)),
+                Wanted::Part(part) => {
+                    let (first, last, length) = (part.start, part.end - 1, part.end - part.start);
+                    reply.status = StatusCode::PARTIAL_CONTENT;
+                    reply = reply.with(CONTENT_RANGE, &format!("bytes {first}-{last}/{}", facts.length));
+                    (Some(part), length)
+                }
+            };
+            reply = reply.with(CONTENT_LENGTH, &length.to_string());
+            reply.body = Body::Stored { decode, range };
+        }
+        if *self.method == Method::HEAD {
+            reply.body = Body::Empty;
+        }
+        Ok(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+
+    use super::*;
+    use crate::hash::Digest;
+    use crate::tenant::Tenant;
+
+    fn facts() -> Facts {
+        Facts {
+            sha256: Digest::of(b"0123456789"),
+            length: 10,
+            coding: Some(Coding::Gzip),
+            tenant: Tenant::default(),
+            visibility: Visibility::Public,
+            created: Timestamp::from_milliseconds(1_767_225_600_500),
+            expires: None,
+            generation: 0,
+            tombstone: false,
+        }
+    }
+
+    fn ask(method: &Method, headers: &[(http::HeaderName, &str)], facts: &Facts) -> Result<Reply, Problem> {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        Lookup {
+            key: &ObjectKey::Manifest("urn:c2pa:x".parse().unwrap()),
+            method,
+            headers: &headers,
+            signature: None,
+            link_keys: None,
+            caller: &Caller::anonymous(),
+            now: Timestamp::from_milliseconds(2_000_000_000_000),
+        }
+        .respond(facts)
+    }
+
+    fn show(reply: &Reply) -> String {
+        let headers: Vec<_> =
+            reply.headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        format!("{}\n{}\n{:?}", reply.status.as_u16(), headers.join("\n"), reply.body)
+    }
+
+    #[test]
+    fn answers() {
+        let tag = entity_tag(&facts().sha256, None);
+        insta::assert_snapshot!("identity", show(&ask(&Method::GET, &[], &facts()).unwrap()));
+        insta::assert_snapshot!(
+            "gzip",
+            show(&ask(&Method::GET, &[(ACCEPT_ENCODING, "gzip")], &facts()).unwrap())
+        );
+        insta::assert_snapshot!("part", show(&ask(&Method::GET, &[(RANGE, "bytes=2-4")], &facts()).unwrap()));
+        insta::assert_snapshot!(
+            "head",
+            show(&ask(&Method::HEAD, &[(RANGE, "bytes=2-4")], &facts()).unwrap())
+        );
+        insta::assert_snapshot!(
+            "not_modified",
+            show(&ask(&Method::GET, &[(IF_NONE_MATCH, &tag)], &facts()).unwrap())
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_gone_and_what_is_private_is_private() {
+        let kind = |facts: &Facts| ask(&Method::GET, &[], facts).unwrap_err().kind;
+        assert_eq!(kind(&Facts { tombstone: true, ..facts() }), Kind::Deleted);
+        assert_eq!(kind(&Facts { expires: Some(Timestamp::from_milliseconds(0)), ..facts() }), Kind::Expired);
+        assert_eq!(kind(&Facts { visibility: Visibility::Private, ..facts() }), Kind::Private);
+        let range = ask(&Method::GET, &[(RANGE, "bytes=10-")], &facts()).unwrap_err();
+        assert_eq!(range.kind, Kind::RangeNotSatisfiable);
+    }
+}
