@@ -1,5 +1,6 @@
 //! Objects: what the providers keep, under which keys, with which attributes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +9,8 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::access::Visibility;
+use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
+use crate::encoding::{DecodeError, decode};
 use crate::hash::Digest;
 use crate::manifest_id::ManifestId;
 use crate::proof_id::ProofId;
@@ -198,6 +201,74 @@ pub struct Facts {
     pub tombstone: bool,
 }
 
+/// An object that was checked: its bytes decode to the content whose SHA-256 and length were recorded when it was
+/// written (guarantee 4). There is no other way to make one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    facts: Facts,
+    body: Bytes,
+}
+
+/// An object that is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// Its attributes are not.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
+    /// Its bytes do not decode.
+    #[error(transparent)]
+    Coding(#[from] DecodeError),
+    /// Its content is another one.
+    #[error("the content has the SHA-256 {found} and {length} bytes; {recorded} was recorded")]
+    Content {
+        /// What was recorded when it was written.
+        recorded: Digest,
+        /// What is there.
+        found: Digest,
+        /// How long it is.
+        length: usize,
+    },
+}
+
+impl Verified {
+    /// Checks an object.
+    ///
+    /// # Errors
+    /// What is damaged.
+    pub fn check(object: Object) -> Result<Self, Damage> {
+        let facts = Facts::read(&object.head.attributes)?;
+        // No object is larger than the largest of its kind; more comes out of damaged gzip only.
+        let content = decode(&object.body, facts.coding, MAX_C2PA_MANIFEST_BYTES.max(MAX_RECORD_BYTES))?;
+        let (found, length) = (Digest::of(&content), content.len());
+        if found != facts.sha256 || length as u64 != facts.length {
+            return Err(Damage::Content { recorded: facts.sha256, found, length });
+        }
+        Ok(Self { facts, body: object.body })
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The bytes as stored.
+    #[must_use]
+    pub const fn stored(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The content, with no content coding.
+    #[must_use]
+    pub fn content(&self) -> Bytes {
+        match decode(&self.body, self.facts.coding, usize::MAX) {
+            Ok(Cow::Owned(content)) => content.into(),
+            // It is stored as it is; or it does not decode, which `check` rules out.
+            Ok(Cow::Borrowed(_)) | Err(_) => self.body.clone(),
+        }
+    }
+}
+
 /// Attributes that no writer of CredLink leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the object's attributes are damaged: {0} is {1}")]
@@ -313,6 +384,43 @@ mod tests {
         let attributes = facts.attributes(&ObjectKey::Record(id()), BTreeMap::new());
         assert_eq!(Facts::read(&attributes), Ok(facts));
         assert_eq!(attributes.cache_control.as_deref(), Some("private, no-store"));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let key = ObjectKey::Record(id());
+        for content in [b"short".to_vec(), b"a text that is packed ".repeat(50)] {
+            let at_rest = crate::encoding::at_rest(&content);
+            let facts = Facts {
+                sha256: Digest::of(&content),
+                length: content.len() as u64,
+                coding: at_rest.coding,
+                tenant: Tenant::default(),
+                visibility: Visibility::Public,
+                created: Timestamp::from_milliseconds(0),
+                expires: None,
+                generation: 0,
+                tombstone: false,
+            };
+            let object = |body: Vec<u8>| Object {
+                head: Head {
+                    attributes: facts.attributes(&key, BTreeMap::new()),
+                    size: body.len() as u64,
+                    tag: StoredTag(String::new()),
+                    modified: Timestamp::from_milliseconds(0),
+                },
+                body: body.into(),
+            };
+            let body = at_rest.bytes.into_owned();
+            assert_eq!(Verified::check(object(body.clone())).unwrap().content(), content);
+            // gzip's header has bits that change nothing in the content: 4 bytes of time, flags and system.
+            let start = if facts.coding.is_some() { 10 } else { 0 };
+            for at in start..body.len() {
+                let mut flipped = body.clone();
+                flipped[at] ^= 1;
+                assert!(Verified::check(object(flipped)).is_err(), "byte {at}");
+            }
+        }
     }
 
     #[test]

@@ -1,2 +1,38 @@
-//! x
+//! CredLink's service: use cases over ports, and the HTTP router in front of them.
+//!
+//! **In scope:** the order of steps that keeps the guarantees, in every interleaving and after every crash.
+//! **Out of scope:** the rules themselves (`credlink-core`), and everything that talks to the world
+//! (`credlink-adapters`, behind the traits in [`ports`]). No SDK, no runtime and no socket is imported here.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what the world has to offer, and its contracts | [`ports`] |
+//! | storing, and how a race is decided | [`store`](mod@store), `publish` |
+//! | replacing, and what a crash in it leaves | [`supersede`](mod@supersede) |
+//! | deleting, and why it stays deleted | [`delete`] |
+//! | retrieving | [`retrieve`](mod@retrieve) |
+//! | listing, health, statistics | [`list`](mod@list), [`overview`] |
+//! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
+//! | access counts | `reads` |
+//! | HTTP in and out | [`router`], [`openapi`] |
+//!
+//! The guarantees of the design live here: 1 and 5 in the order of writes in `store`, `supersede` and `delete`;
+//! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`.
+
+pub mod cleanup;
+pub mod delete;
+pub mod error;
+pub mod fsck;
+pub mod list;
+pub mod openapi;
+pub mod overview;
 pub mod ports;
+mod publish;
+mod reads;
+pub mod retrieve;
+pub mod router;
+mod service;
+pub mod store;
+pub mod supersede;
+
+pub use service::{Service, Settings};

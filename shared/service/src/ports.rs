@@ -4,10 +4,11 @@
 //! type, in `main`. The contract suites in `tests/` run over every adapter.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::access::Caller;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::tenant::Tenant;
@@ -141,6 +142,7 @@ pub struct Write {
 
 /// What became of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one answer a commit, looked at once and never kept")]
 pub enum Commit {
     /// All rows are written.
     Done,
@@ -173,6 +175,9 @@ pub enum Listing {
 ///   the adapter says so.
 /// * **Failure.** After an `Err` the commit may be done or not.
 pub trait Index {
+    /// The name that operators know the index by.
+    fn name(&self) -> &'static str;
+
     /// The row under `key`.
     fn get(&self, key: &RowKey) -> impl Future<Output = Result<Option<Row>, Failure>>;
 
@@ -217,14 +222,14 @@ pub struct CacheStats {
 /// * Concurrent reads of one key share one load. A failed load is not kept.
 /// * Absence is kept, for a second at most.
 pub trait Cache {
-    /// The object under `key`, from the cache or else from `load`, which checks what it returns.
+    /// The object under `key`, from the cache or else from `load`.
     fn get_or_load<L>(
         &self,
         key: &ObjectKey,
         load: L,
-    ) -> impl Future<Output = Result<Option<Object>, Failure>>
+    ) -> impl Future<Output = Result<Option<Arc<Verified>>, Failure>>
     where
-        L: Future<Output = Result<Option<Object>, Failure>>;
+        L: Future<Output = Result<Option<Verified>, Failure>>;
 
     /// Forgets `key`.
     fn invalidate(&self, key: &ObjectKey);
@@ -237,6 +242,9 @@ pub trait Cache {
 pub trait Clock {
     /// The time.
     fn now(&self) -> Timestamp;
+
+    /// Microseconds since some moment before: never less than an earlier answer.
+    fn monotonic_microseconds(&self) -> u64;
 
     /// A new request id, unique for ever.
     fn request_id(&self) -> String;

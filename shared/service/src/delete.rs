@@ -1,0 +1,267 @@
+//! Deleting. The row goes first, the objects follow, and their places are taken by markers (guarantee 8).
+//!
+//! A deletion has three steps: the row says *deleting* (from here on no store can build on the objects), the objects
+//! are replaced by markers, the row says *deleted*. Whoever meets the row in between finishes the deletion.
+
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey, State};
+use credlink_core::tenant::Tenant;
+use credlink_core::tombstone::Tombstone;
+
+use crate::error::{Error, contended};
+use crate::ports::{
+    Commit, Condition, Event, Events as _, Failure, Index as _, Objects as _, Ports, Put, Write,
+};
+use crate::service::{MAX_ATTEMPTS, Service, owned};
+
+/// Deletes a proof. That there is none is no error: the outcome says whether there was one.
+///
+/// # Errors
+/// A proof of another tenant (403), or a failure; the same deletion again finishes it.
+pub async fn delete_proof<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    tenant: &Tenant,
+) -> Result<bool, Error> {
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(row) = service.proof_row(id).await? else {
+            match orphan_row(service, id).await? {
+                None => return Ok(false),
+                Some(row) => {
+                    owned(&row.tenant, tenant)?;
+                    if claim(service, Row::Proof(row.clone()), None).await? {
+                        finish_proof(service, &row).await?;
+                        return Ok(true);
+                    }
+                }
+            }
+            continue;
+        };
+        owned(&row.tenant, tenant)?;
+        match row.state {
+            State::Deleted(_) => return Ok(false),
+            State::Deleting(_) => {
+                finish_proof(service, &row).await?;
+                return Ok(true);
+            }
+            State::Live => {
+                if let Some(row) = bury(service, &row).await? {
+                    finish_proof(service, &row).await?;
+                    service.ports.events().record(Event::Deleted);
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Err(contended())
+}
+
+/// Deletes a manifest that no proof holds. That there is none is no error: the outcome says whether there was one.
+///
+/// # Errors
+/// A manifest of another tenant (403) or one that proofs hold (409), or a failure.
+pub async fn delete_manifest<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+    tenant: &Tenant,
+) -> Result<bool, Error> {
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(row) = service.manifest_row(id).await? else {
+            match orphan_manifest_row(service, id).await? {
+                None => return Ok(false),
+                Some(row) => {
+                    owned(&row.tenant, tenant)?;
+                    if claim(service, Row::Manifest(row.clone()), None).await? {
+                        finish_manifest(service, &row).await?;
+                        return Ok(true);
+                    }
+                }
+            }
+            continue;
+        };
+        owned(&row.tenant, tenant)?;
+        match row.state {
+            State::Deleted(_) => return Ok(false),
+            State::Deleting(_) => {
+                finish_manifest(service, &row).await?;
+                return Ok(true);
+            }
+            State::Live if row.holders > 0 => {
+                return Err(Problem::new(
+                    Kind::ManifestHeld,
+                    format!(
+                        "{} proofs hold this manifest; it goes when the last of them is deleted",
+                        row.holders
+                    ),
+                )
+                .with("holders", row.holders)
+                .into());
+            }
+            State::Live => {
+                let deleting = row.in_state(State::Deleting(service.now()));
+                if claim(service, Row::Manifest(deleting.clone()), Some(row.version)).await? {
+                    finish_manifest(service, &deleting).await?;
+                    service.ports.events().record(Event::Deleted);
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Err(contended())
+}
+
+/// The deleting row of a record that no row stands for: a store wrote it, and ended before its row.
+pub(crate) async fn orphan_row<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+) -> Result<Option<ProofRow>, Failure> {
+    let key = ObjectKey::Record(*id);
+    let Some(current) = service.current(&key).await? else { return Ok(None) };
+    if current.verified.facts().tombstone {
+        return Ok(None);
+    }
+    let record = service.record(&key, &current.verified)?;
+    let mut row = ProofRow::publish(&record, current.verified.facts().sha256, None);
+    // It never held its manifest: only a committed row does.
+    row.held.clear();
+    row.state = State::Deleting(service.now());
+    Ok(Some(row))
+}
+
+/// The deleting row of a manifest that no row stands for.
+pub(crate) async fn orphan_manifest_row<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+) -> Result<Option<ManifestRow>, Failure> {
+    let key = ObjectKey::Manifest(id.clone());
+    let Some(head) = service.ports.objects().head(&key).await? else { return Ok(None) };
+    let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
+    Ok((!facts.tombstone).then(|| ManifestRow {
+        id: id.clone(),
+        version: 1,
+        state: State::Deleting(service.now()),
+        tenant: facts.tenant,
+        sha256: facts.sha256,
+        length: facts.length,
+        holders: 0,
+        standalone: false,
+        generation: facts.generation,
+        visibility: facts.visibility,
+    }))
+}
+
+/// Commits one row. Whether the expectation held.
+pub(crate) async fn claim<P: Ports>(
+    service: &Service<P>,
+    row: Row,
+    expected: Option<u64>,
+) -> Result<bool, Failure> {
+    let commit = service.ports.index().commit(&[Write { row, expected }]).await?;
+    Ok(commit == Commit::Done)
+}
+
+/// The first step for a live proof: its row and those of the manifests it held, in one commit. `None`: another writer
+/// was first.
+pub(crate) async fn bury<P: Ports>(
+    service: &Service<P>,
+    row: &ProofRow,
+) -> Result<Option<ProofRow>, Failure> {
+    let now = service.now();
+    let deleting = row.in_state(State::Deleting(now));
+    let mut writes = vec![Write { row: Row::Proof(deleting.clone()), expected: Some(row.version) }];
+    for id in &row.held {
+        if let Some(manifest) = service.manifest_row(id).await?.filter(|row| row.state == State::Live) {
+            let expected = Some(manifest.version);
+            writes.push(Write { row: Row::Manifest(manifest.released(now)), expected });
+        }
+    }
+    let commit = service.ports.index().commit(&writes).await?;
+    Ok((commit == Commit::Done).then_some(deleting))
+}
+
+/// The other steps for a proof whose row says *deleting*.
+pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<(), Failure> {
+    let State::Deleting(at) = row.state else { return Ok(()) };
+    let key = ObjectKey::Record(row.id);
+    let marker = Tombstone::new(at, row.revision);
+    replace(service, &key, &row.tenant, &marker, &RowKey::Proof(row.id), row.version).await?;
+    remove_revisions(service, &row.id).await?;
+    for id in &row.held {
+        if let Some(manifest) = service.manifest_row(id).await? {
+            finish_manifest(service, &manifest).await?;
+        }
+    }
+    // Lost: another one finished it.
+    claim(service, Row::Proof(row.in_state(State::Deleted(at))), Some(row.version)).await?;
+    Ok(())
+}
+
+/// The other steps for a manifest whose row says *deleting*. Nothing happens to another one.
+pub(crate) async fn finish_manifest<P: Ports>(
+    service: &Service<P>,
+    row: &ManifestRow,
+) -> Result<(), Failure> {
+    let State::Deleting(at) = row.state else { return Ok(()) };
+    let key = ObjectKey::Manifest(row.id.clone());
+    let marker = Tombstone::new(at, row.generation);
+    replace(service, &key, &row.tenant, &marker, &RowKey::Manifest(row.id.clone()), row.version).await?;
+    claim(service, Row::Manifest(row.in_state(State::Deleted(at))), Some(row.version)).await?;
+    Ok(())
+}
+
+/// Replaces the object by a marker, as long as the row stays as it is.
+///
+/// The object's tag is read *before* the row is: if the row still says *deleting* afterwards, then what the tag names
+/// was not stored after the deletion. A deletion that arrives late can therefore not take away what was stored anew.
+async fn replace<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    tenant: &Tenant,
+    marker: &Tombstone,
+    row: &RowKey,
+    version: u64,
+) -> Result<(), Failure> {
+    for _ in 0..MAX_ATTEMPTS {
+        let head = service.ports.objects().head(key).await?;
+        let condition = match head {
+            None => Condition::Absent,
+            Some(head) if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) => break,
+            Some(head) => Condition::Matches(head.tag),
+        };
+        if service.ports.index().get(row).await?.map(|row| row.version()) != Some(version) {
+            break;
+        }
+        let (body, attributes) = marker.object(key, tenant);
+        let put = service.ports.objects().put(key, body.into(), &attributes, condition).await;
+        service.changed(key);
+        if let Put::Stored(_) = put? {
+            break;
+        }
+    }
+    service.changed(key);
+    Ok(())
+}
+
+/// Removes the earlier records of a proof. Their keys are never written again, so nothing can be hit by a removal
+/// that arrives late.
+async fn remove_revisions<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<(), Failure> {
+    let prefix = ObjectKey::revisions(id);
+    let mut after = None;
+    loop {
+        let page = service.ports.objects().list(&prefix, after.as_deref(), 1_000).await?;
+        for listed in &page.items {
+            if let Ok(key) = listed.key.parse::<ObjectKey>() {
+                let deleted = service.ports.objects().delete(&key).await;
+                service.changed(&key);
+                deleted?;
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}

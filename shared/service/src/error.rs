@@ -1,0 +1,53 @@
+//! The two ways in which a use case ends early, and the one conversion of both into HTTP.
+//!
+//! A [`Problem`] is an answer: the caller asked for something that is not there, not allowed or not well formed.
+//! A [`Failure`] is ours: it is logged with all it says, and the caller learns only whether to come again.
+
+use credlink_core::http::problem::{Kind, Problem};
+
+use crate::ports::{Failure, FailureKind};
+
+/// Why a use case ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An answer for the caller.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// A failure of ours.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Seconds after which a client shall try again, when a provider is out of reach.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
+impl Error {
+    /// What the caller is told.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        match self {
+            Self::Problem(problem) => problem.clone(),
+            Self::Failure(failure) => match failure.kind {
+                FailureKind::Unavailable
+                | FailureKind::TimedOut
+                | FailureKind::Throttled
+                | FailureKind::OutOfSpace => Problem::unavailable(RETRY_AFTER_SECONDS),
+                FailureKind::AccessDenied => Problem::new(
+                    Kind::Internal,
+                    "the service is set up wrongly; the operator finds the reason in the log under the request id",
+                ),
+                FailureKind::Damaged => Problem::new(
+                    Kind::Damaged,
+                    "what is stored does not have the recorded digest, and is not served; the operator finds it in \
+                     the log under the request id",
+                ),
+            },
+        }
+    }
+}
+
+/// The answer to a caller that lost too many races in a row.
+pub(crate) fn contended() -> Error {
+    Problem::new(Kind::Contended, "others kept changing this while the request was worked on; try again")
+        .into()
+}

@@ -1,0 +1,119 @@
+//! A tenant's proofs, page by page, from the index alone.
+
+use credlink_core::access::Visibility;
+use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::manifest::ManifestType;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ProofRow, Row};
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use serde::Serialize;
+
+use crate::ports::{Failure, Index as _, Listing, Ports};
+use crate::service::Service;
+
+/// A proof as listings and stores show it: all of its record but the manifest's content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Summary {
+    /// The proof.
+    #[schema(value_type = String)]
+    pub id: ProofId,
+    /// The media file.
+    #[schema(value_type = String)]
+    pub media_hash: MediaHash,
+    /// The manifest.
+    pub manifest: ManifestSummary,
+    /// The current revision.
+    pub revision: u32,
+    /// When it was stored.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
+    /// When the proof expires.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires: Timestamp,
+    /// Who may read it.
+    pub visibility: Visibility,
+}
+
+/// A manifest without its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ManifestSummary {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: ManifestType,
+    /// SHA-256 of its bytes.
+    #[schema(value_type = String)]
+    pub sha256: Digest,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Of a C2PA manifest: its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub id: Option<ManifestId>,
+}
+
+/// A proof of a listing: its summary, and how often it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ListedProof {
+    /// The proof.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Reads that were counted so far; some seconds behind.
+    pub reads: u64,
+    /// The last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_read: Option<Timestamp>,
+}
+
+/// A page of a listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ProofPage {
+    /// The proofs, oldest first.
+    pub proofs: Vec<ListedProof>,
+    /// Pass this as `after` for the next page; there is none on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl From<&ProofRow> for Summary {
+    fn from(row: &ProofRow) -> Self {
+        Self {
+            id: row.id,
+            media_hash: row.media_hash,
+            manifest: ManifestSummary {
+                kind: row.manifest_type,
+                sha256: row.manifest_sha256,
+                length: row.manifest_length,
+                id: row.manifest_id.clone(),
+            },
+            revision: row.revision,
+            created: row.created,
+            expires: row.expires,
+            visibility: row.visibility,
+        }
+    }
+}
+
+/// A page of `tenant`'s live proofs, oldest first.
+///
+/// # Errors
+/// A failure of the index.
+pub async fn list<P: Ports>(
+    service: &Service<P>,
+    tenant: Tenant,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<ProofPage, Failure> {
+    let page = service.ports.index().list(&Listing::Tenant(tenant), after, limit).await?;
+    let rows = page.items.into_iter().filter_map(Row::proof);
+    let proofs = rows
+        .map(|row| ListedProof {
+            summary: Summary::from(&row),
+            reads: row.reads.count,
+            last_read: row.reads.last,
+        })
+        .collect();
+    Ok(ProofPage { proofs, next: page.next })
+}

@@ -1,0 +1,128 @@
+//! What operators ask for: health and statistics.
+
+use credlink_core::hash::Digest;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{RowKey, Totals};
+use credlink_core::tenant::Tenant;
+use serde::Serialize;
+
+use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
+use crate::service::Service;
+
+/// The state of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Health {
+    /// `ok` when everything answers, `down` when the service cannot store or find a proof.
+    pub status: Status,
+    /// Each provider.
+    pub providers: Vec<ProviderHealth>,
+}
+
+/// Whether something answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It does.
+    Ok,
+    /// It does not.
+    Down,
+}
+
+/// The state of one provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ProviderHealth {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for: `objects` or `index`.
+    pub role: &'static str,
+    /// Whether it answers.
+    pub status: Status,
+    /// How long the answer took, in milliseconds.
+    pub latency_ms: u64,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Statistics.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Stats {
+    /// Sums over the whole store.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// The cache of this process.
+    pub cache: CacheReport,
+}
+
+/// What the cache of this process has seen since it started.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct CacheReport {
+    /// Reads answered from memory.
+    pub hits: u64,
+    /// Reads that had to ask a provider.
+    pub misses: u64,
+    /// Hits as a share of both, from 0 to 1.
+    pub hit_rate: f64,
+    /// Entries held.
+    pub entries: u64,
+    /// Bytes held.
+    pub bytes: u64,
+}
+
+/// Asks each provider for something that is not there.
+pub async fn health<P: Ports>(service: &Service<P>) -> Health {
+    let clock = service.ports.clock();
+    let probe = ProofId::derive(&Tenant::default(), &Digest::from_bytes([0; 32]).into());
+    let started = clock.monotonic_microseconds();
+    let objects = service.ports.objects().head(&ObjectKey::Record(probe)).await.err();
+    let between = clock.monotonic_microseconds();
+    let index = service.ports.index().get(&RowKey::Proof(probe)).await.err();
+    let ended = clock.monotonic_microseconds();
+    let provider = |name, role, failure: Option<Failure>, microseconds: u64| ProviderHealth {
+        name,
+        role,
+        status: if failure.is_some() { Status::Down } else { Status::Ok },
+        latency_ms: microseconds / 1_000,
+        problem: failure.map(|failure| in_words(failure.kind).to_owned()),
+    };
+    let providers = vec![
+        provider(service.ports.objects().name(), "objects", objects, between.saturating_sub(started)),
+        provider(service.ports.index().name(), "index", index, ended.saturating_sub(between)),
+    ];
+    let down = providers.iter().any(|provider| provider.status == Status::Down);
+    Health { status: if down { Status::Down } else { Status::Ok }, providers }
+}
+
+/// A kind of failure without the provider's own words: health is public.
+const fn in_words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Unavailable => "unavailable",
+        FailureKind::TimedOut => "timed out",
+        FailureKind::Throttled => "throttled",
+        FailureKind::AccessDenied => "access denied",
+        FailureKind::OutOfSpace => "out of space",
+        FailureKind::Damaged => "damaged",
+    }
+}
+
+/// Counts, bytes and the cache's hit rate.
+///
+/// # Errors
+/// A failure of the index.
+pub async fn stats<P: Ports>(service: &Service<P>) -> Result<Stats, Failure> {
+    let cache = service.ports.cache().stats();
+    let reads = cache.hits + cache.misses;
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+    let hit_rate = if reads == 0 { 0.0 } else { cache.hits as f64 / reads as f64 };
+    Ok(Stats {
+        totals: service.ports.index().totals().await?,
+        cache: CacheReport {
+            hits: cache.hits,
+            misses: cache.misses,
+            hit_rate,
+            entries: cache.entries,
+            bytes: cache.bytes,
+        },
+    })
+}

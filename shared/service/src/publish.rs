@@ -1,0 +1,257 @@
+//! The last step of every store: rows that make stored objects findable.
+//!
+//! Objects come first, rows last (guarantee 1), and the conditional commit of the rows alone decides which of several
+//! writers was first (guarantee 2).
+
+use credlink_core::access::Visibility;
+use credlink_core::encoding::at_rest_again;
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::manifest::Manifest;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::record::Record;
+use credlink_core::row::{ManifestRow, ProofRow, Row, State};
+use credlink_core::tenant::Tenant;
+use credlink_core::tombstone::Tombstone;
+
+use crate::delete::finish_manifest;
+use crate::error::{Error, contended};
+use crate::ports::{Commit, Condition, Failure, Index as _, Objects as _, Ports, Put, Write};
+use crate::service::{MAX_ATTEMPTS, Service};
+
+/// What became of rows that were to be committed.
+#[expect(clippy::large_enum_variant, reason = "one answer a store, looked at once and never kept")]
+pub(crate) enum Published {
+    /// They are there.
+    Done,
+    /// Another writer was first: this is the proof's row now.
+    Lost(Option<ProofRow>),
+    /// The manifest was deleted meanwhile.
+    ManifestGone,
+}
+
+/// A manifest that a row is to refer to.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference<'a> {
+    pub(crate) id: &'a ManifestId,
+    pub(crate) sha256: Digest,
+    pub(crate) length: u64,
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) visibility: Visibility,
+    /// The generation of the object that is there.
+    pub(crate) generation: u32,
+    /// Whether the manifest is stored for itself, and not for a proof.
+    pub(crate) standalone: bool,
+}
+
+/// What a manifest's row makes of one more reference.
+enum Refer {
+    Write(ManifestRow),
+    Held,
+    Gone,
+}
+
+impl Reference<'_> {
+    fn conflict(&self, found: &Digest) -> Problem {
+        Problem::new(
+            Kind::ManifestConflict,
+            format!(
+                "the manifest id {} has a content with the SHA-256 {found}; this one has {}. An id has one content for \
+                 ever: sign again under a new id",
+                self.id, self.sha256
+            ),
+        )
+        .with("manifest_id", self.id.as_str())
+        .with("stored_sha256", found.to_string())
+    }
+
+    fn check_reader(&self, tenant: &Tenant, visibility: Visibility) -> Result<(), Problem> {
+        if visibility == self.visibility && (visibility == Visibility::Public || tenant == self.tenant) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Kind::VisibilityConflict,
+            format!("the manifest {} is stored as {visibility}; a manifest has one visibility", self.id),
+        )
+        .at("visibility"))
+    }
+
+    /// The manifest's row with this reference added.
+    fn apply(&self, row: Option<&ManifestRow>) -> Result<Refer, Problem> {
+        let fresh = |version| ManifestRow {
+            id: self.id.clone(),
+            version,
+            state: State::Live,
+            tenant: self.tenant.clone(),
+            sha256: self.sha256,
+            length: self.length,
+            holders: u32::from(!self.standalone),
+            standalone: self.standalone,
+            generation: self.generation,
+            visibility: self.visibility,
+        };
+        let Some(row) = row else { return Ok(Refer::Write(fresh(1))) };
+        match row.state {
+            State::Live if row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
+            State::Live => {
+                self.check_reader(&row.tenant, row.visibility)?;
+                if self.standalone && row.standalone {
+                    return Ok(Refer::Held);
+                }
+                Ok(Refer::Write(ManifestRow {
+                    holders: row.holders.saturating_add(u32::from(!self.standalone)),
+                    standalone: row.standalone || self.standalone,
+                    ..row.in_state(State::Live)
+                }))
+            }
+            State::Deleted(_) if row.generation < self.generation => Ok(Refer::Write(fresh(row.version + 1))),
+            State::Deleting(_) | State::Deleted(_) => Ok(Refer::Gone),
+        }
+    }
+}
+
+impl<P: Ports> Service<P> {
+    /// Makes sure that the manifest's bytes are stored, and says in which generation.
+    ///
+    /// The outcome `None` asks the caller to look at the world again: a deletion came between.
+    pub(crate) async fn ensure_manifest(
+        &self,
+        manifest: &Manifest,
+        id: &ManifestId,
+        tenant: &Tenant,
+        visibility: Visibility,
+    ) -> Result<Option<u32>, Error> {
+        let key = ObjectKey::Manifest(id.clone());
+        if self.put_manifest(&key, manifest, tenant, visibility, 0, Condition::Absent).await? {
+            return Ok(Some(0));
+        }
+        let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
+        let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
+        if !facts.tombstone {
+            let reference = Reference {
+                id,
+                sha256: *manifest.sha256(),
+                length: 0,
+                tenant,
+                visibility,
+                generation: 0,
+                standalone: false,
+            };
+            if facts.sha256 != *manifest.sha256() {
+                return Err(reference.conflict(&facts.sha256).into());
+            }
+            reference.check_reader(&facts.tenant, facts.visibility)?;
+            return Ok(Some(facts.generation));
+        }
+        // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
+        let mut deleted = 0;
+        if let Some(row) = self.manifest_row(id).await? {
+            if let State::Deleting(_) = row.state {
+                finish_manifest(self, &row).await?;
+                return Ok(None);
+            }
+            deleted = row.generation;
+        }
+        let Some(current) = self.current(&key).await? else { return Ok(None) };
+        if current.tag != head.tag {
+            return Ok(None);
+        }
+        let marker =
+            Tombstone::parse(&current.verified.content()).map_err(|error| self.damaged(&key, &error))?;
+        let generation = marker.last.max(deleted).saturating_add(1);
+        let condition = Condition::Matches(head.tag);
+        let stored = self.put_manifest(&key, manifest, tenant, visibility, generation, condition).await?;
+        Ok(stored.then_some(generation))
+    }
+
+    async fn put_manifest(
+        &self,
+        key: &ObjectKey,
+        manifest: &Manifest,
+        tenant: &Tenant,
+        visibility: Visibility,
+        generation: u32,
+        condition: Condition,
+    ) -> Result<bool, Failure> {
+        let at_rest = at_rest_again(manifest.bytes(), generation);
+        let facts = Facts {
+            sha256: *manifest.sha256(),
+            length: manifest.bytes().len() as u64,
+            coding: at_rest.coding,
+            tenant: tenant.clone(),
+            visibility,
+            created: self.now(),
+            expires: None,
+            generation,
+            tombstone: false,
+        };
+        let body = match at_rest.coding {
+            None => manifest.bytes().clone(),
+            Some(_) => at_rest.bytes.into_owned().into(),
+        };
+        let attributes = facts.attributes(key, std::collections::BTreeMap::new());
+        let put = self.ports.objects().put(key, body, &attributes, condition).await?;
+        self.changed(key);
+        Ok(matches!(put, Put::Stored(_)))
+    }
+
+    /// Commits the live row of a stored record, and one more holder of its manifest in `generation`.
+    pub(crate) async fn publish(
+        &self,
+        record: &Record,
+        record_sha256: Digest,
+        before: Option<&ProofRow>,
+        generation: Option<u32>,
+    ) -> Result<Published, Error> {
+        let row = ProofRow::publish(record, record_sha256, before);
+        let held_already = |id| before.is_some_and(|row| row.state == State::Live && row.held.contains(id));
+        let reference = record.manifest.id.as_ref().filter(|id| !held_already(id)).map(|id| Reference {
+            id,
+            sha256: record.manifest.sha256,
+            length: record.manifest.length,
+            tenant: &record.tenant,
+            visibility: record.visibility,
+            generation: generation.unwrap_or(0),
+            standalone: false,
+        });
+        self.commit(Some((row, before.map(|row| row.version))), reference.as_ref()).await
+    }
+
+    /// Commits a proof's row, a reference to a manifest, or both at once.
+    pub(crate) async fn commit(
+        &self,
+        proof: Option<(ProofRow, Option<u64>)>,
+        reference: Option<&Reference<'_>>,
+    ) -> Result<Published, Error> {
+        // Most manifests are new: the first try needs no read.
+        let mut manifest_row: Option<ManifestRow> = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let mut writes: Vec<Write> = Vec::with_capacity(2);
+            if let Some((row, expected)) = &proof {
+                writes.push(Write { row: Row::Proof(row.clone()), expected: *expected });
+            }
+            if let Some(reference) = reference {
+                match reference.apply(manifest_row.as_ref())? {
+                    Refer::Gone => return Ok(Published::ManifestGone),
+                    Refer::Held => {}
+                    Refer::Write(row) => {
+                        let expected = manifest_row.as_ref().map(|row| row.version);
+                        writes.push(Write { row: Row::Manifest(row), expected });
+                    }
+                }
+            }
+            if writes.is_empty() {
+                return Ok(Published::Done);
+            }
+            match self.ports.index().commit(&writes).await? {
+                Commit::Done => return Ok(Published::Done),
+                Commit::Lost { current, write } => match writes.get(write).map(|write| &write.row) {
+                    Some(Row::Proof(_)) => return Ok(Published::Lost(current.and_then(Row::proof))),
+                    _ => manifest_row = current.and_then(Row::manifest),
+                },
+            }
+        }
+        Err(contended())
+    }
+}

@@ -1,0 +1,64 @@
+//! Access tracking that does not cost a write a read: reads are added up here, and written in batches.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::Reads;
+use credlink_core::time::Timestamp;
+
+use crate::ports::{Failure, Index as _, Ports};
+use crate::service::Service;
+
+/// Most proofs whose reads are held in memory: 100,000 × about 100 bytes. Reads of further proofs go uncounted until
+/// the next flush: counts are statistics.
+const MAX_PENDING: usize = 100_000;
+
+/// Most counts in one call of the index.
+const FLUSH_BATCH: usize = 1_000;
+
+/// Reads that were not written yet.
+#[derive(Debug, Default)]
+pub(crate) struct ReadLog(Mutex<BTreeMap<ProofId, Reads>>);
+
+impl ReadLog {
+    pub(crate) fn note(&self, id: ProofId, now: Timestamp) {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending.len() < MAX_PENDING || pending.contains_key(&id) {
+            let reads = pending.entry(id).or_default();
+            *reads = reads.plus(Reads { count: 1, last: Some(now) });
+        }
+    }
+
+    fn take(&self) -> BTreeMap<ProofId, Reads> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts counts back that could not be written.
+    fn put_back(&self, reads: &[(ProofId, Reads)]) {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, unwritten) in reads {
+            if pending.len() < MAX_PENDING || pending.contains_key(id) {
+                let counted = pending.entry(*id).or_default();
+                *counted = counted.plus(*unwritten);
+            }
+        }
+    }
+}
+
+impl<P: Ports> Service<P> {
+    /// Writes the counts of all reads so far to the index. To be called every few seconds, and before the end.
+    ///
+    /// # Errors
+    /// The index failed; the counts are kept for the next time.
+    pub async fn flush_reads(&self) -> Result<(), Failure> {
+        let reads: Vec<_> = self.reads.take().into_iter().collect();
+        for (done, batch) in reads.chunks(FLUSH_BATCH).enumerate() {
+            if let Err(failure) = self.ports.index().count_reads(batch).await {
+                self.reads.put_back(&reads[done * FLUSH_BATCH..]);
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+}

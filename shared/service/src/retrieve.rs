@@ -1,0 +1,50 @@
+//! Retrieving a record, an earlier record or a manifest: decide, one await, decide.
+
+use std::sync::Arc;
+
+use credlink_core::http::problem::Problem;
+use credlink_core::http::reply::Reply;
+use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::rules::retrieve::Lookup;
+
+use crate::error::Error;
+use crate::ports::{Cache as _, Event, Events as _, Failure, Objects as _, Ports};
+use crate::service::Service;
+
+/// Answers a lookup: the reply, and the object that its body describes.
+///
+/// # Errors
+/// What [`Lookup::respond`] decides against, or a failure; content that does not have its recorded digest is one.
+pub async fn retrieve<P: Ports>(
+    service: &Service<P>,
+    lookup: &Lookup<'_>,
+) -> Result<(Reply, Option<Arc<Verified>>), Error> {
+    // An earlier record shares the fate of the current one: where that is deleted, private or expired, so is this.
+    if let ObjectKey::Revision(id, _) = lookup.key {
+        let current = ObjectKey::Record(*id);
+        let found = load(service, &current).await?.ok_or_else(|| missed(service, lookup))?;
+        let unconditional = http::HeaderMap::new();
+        Lookup { headers: &unconditional, key: lookup.key, ..*lookup }.respond(found.facts())?;
+    }
+    let found = load(service, lookup.key).await?.ok_or_else(|| missed(service, lookup))?;
+    let reply =
+        lookup.respond(found.facts()).inspect_err(|_| service.ports.events().record(Event::Missed))?;
+    if let ObjectKey::Record(id) = lookup.key {
+        service.reads.note(*id, lookup.now);
+    }
+    Ok((reply, Some(found)))
+}
+
+fn missed<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Problem {
+    service.ports.events().record(Event::Missed);
+    lookup.absent()
+}
+
+/// The object under `key`, from the cache or the provider, checked.
+async fn load<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Option<Arc<Verified>>, Failure> {
+    let from_provider = async {
+        let object = service.ports.objects().get(key).await?;
+        object.map(|object| service.check(key, object)).transpose()
+    };
+    service.ports.cache().get_or_load(key, from_provider).await
+}

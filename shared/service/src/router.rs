@@ -1,0 +1,291 @@
+//! HTTP in, HTTP out. One router for every runtime: a Lambda and `credlink serve` differ in how bytes arrive only.
+//!
+//! The order of checks is: the path and method, the credential, its scope, the body, the operation. A body is not
+//! read before its sender may send it.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use credlink_core::access::{Caller, Scope};
+use credlink_core::bounds::{MAX_BODY_BYTES, MAX_REQUEST_ID_BYTES};
+use credlink_core::encoding::{DecodeError, decode};
+use credlink_core::http::conditional::entity_tag;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::reply::{Body, Reply};
+use credlink_core::http::route::Route;
+use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, Verified};
+use credlink_core::rules::retrieve::Lookup;
+use http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+
+use crate::error::Error;
+use crate::openapi;
+use crate::ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, Ports, Refused};
+use crate::retrieve::retrieve;
+use crate::service::Service;
+
+/// The header that carries a request's id, both ways.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the log says of one request.
+struct Entry {
+    request_id: String,
+    route: &'static str,
+    bytes: usize,
+    failure: Option<Failure>,
+}
+
+impl<P: Ports> Service<P> {
+    /// Answers a request. `body` is awaited only if the operation needs it; it bounds what it reads by
+    /// [`MAX_BODY_BYTES`] and says so with [`Problem::too_large`].
+    pub async fn handle<B>(&self, request: &Parts, body: B) -> Response<Bytes>
+    where
+        B: Future<Output = Result<Bytes, Problem>>,
+    {
+        let started = self.ports.clock().monotonic_microseconds();
+        let mut entry =
+            Entry { request_id: self.request_id(&request.headers), route: "none", bytes: 0, failure: None };
+        let (reply, object) = match self.answer(request, body, &mut entry).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let problem = error.problem();
+                if let Error::Failure(failure) = error {
+                    entry.failure = Some(failure);
+                }
+                (problem.reply(Some(&entry.request_id)), None)
+            }
+        };
+        let response = finish(reply, object.as_deref(), request, &mut entry);
+        let elapsed = self.ports.clock().monotonic_microseconds().saturating_sub(started);
+        self.note(request, &response, &entry, elapsed);
+        response
+    }
+
+    /// The client's own request id, if it is one that a log can carry; a new one otherwise.
+    fn request_id(&self, headers: &HeaderMap) -> String {
+        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let fits = |id: &&str| {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+            !id.is_empty() && id.len() <= MAX_REQUEST_ID_BYTES && id.bytes().all(allowed)
+        };
+        given.filter(fits).map_or_else(|| self.ports.clock().request_id(), str::to_owned)
+    }
+
+    async fn answer<B>(
+        &self,
+        request: &Parts,
+        body: B,
+        entry: &mut Entry,
+    ) -> Result<(Reply, Option<std::sync::Arc<Verified>>), Error>
+    where
+        B: Future<Output = Result<Bytes, Problem>>,
+    {
+        let path = request.uri.path();
+        let route = Route::parse(&request.method, path, request.uri.query().unwrap_or_default())?;
+        entry.route = route.name();
+        if let Route::Options(allow) = route {
+            return Ok((preflight(allow), None));
+        }
+        let caller = self.caller(&request.headers, &route).await?;
+        if let Route::Read { key, signature } = &route {
+            let lookup = Lookup {
+                key,
+                method: &request.method,
+                headers: &request.headers,
+                signature: signature.as_ref(),
+                link_keys: self.settings.link_keys.as_ref(),
+                caller: &caller,
+                now: self.now(),
+            };
+            return retrieve(self, &lookup).await;
+        }
+        let reply = match route {
+            Route::StoreProof => openapi::store_proof(self, &caller, json_body(request, body).await?).await?,
+            Route::SupersedeProof(id) => {
+                let body = json_body(request, body).await?;
+                openapi::supersede_proof(self, &caller, &id, &request.headers, body).await?
+            }
+            Route::DeleteProof(id) => openapi::delete_proof(self, &caller, &id).await?,
+            Route::BatchDelete => {
+                openapi::batch_delete(self, &caller, json_body(request, body).await?).await?
+            }
+            Route::ListProofs { after, limit } => {
+                openapi::list_proofs(self, &caller, after.as_deref(), limit).await?
+            }
+            Route::SignLink { id, expires_in } => openapi::sign_link(self, &caller, &id, expires_in).await?,
+            Route::StoreManifest => {
+                let body = read_body(request, body, C2PA_TYPE).await?;
+                openapi::store_manifest(self, &caller, body).await?
+            }
+            Route::DeleteManifest(id) => openapi::delete_manifest(self, &caller, &id).await?,
+            Route::Health => openapi::health(self).await,
+            Route::Stats => openapi::stats(self).await?,
+            Route::OpenApi => openapi::document(),
+            Route::Read { .. } | Route::Options(_) => Reply::empty(http::StatusCode::NOT_FOUND),
+        };
+        Ok((reply, None))
+    }
+
+    /// Who asks, if that is allowed to. A credential that is shown has to be good, also where none is needed.
+    async fn caller(&self, headers: &HeaderMap, route: &Route) -> Result<Caller, Error> {
+        let bearer = bearer(headers)?;
+        let caller = match self.ports.authenticator().authenticate(bearer).await {
+            Ok(caller) => caller,
+            Err(Refused::Invalid(why)) => return Err(Problem::unauthenticated(Some(&why)).into()),
+        };
+        match route.scope() {
+            None => Ok(caller),
+            Some(_) if !caller.authenticated => Err(Problem::unauthenticated(None).into()),
+            Some(scope) if !caller.may(scope) => Err(Problem::insufficient_scope(scope).into()),
+            Some(Scope::Store | Scope::Delete | Scope::Admin) => Ok(caller),
+        }
+    }
+
+    /// One line for each request; failures of ours with all they say.
+    fn note(&self, request: &Parts, response: &Response<Bytes>, entry: &Entry, elapsed: u64) {
+        let status = response.status().as_u16();
+        let (request_id, route, method) = (entry.request_id.as_str(), entry.route, request.method.as_str());
+        #[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 52 bits")]
+        let latency_ms = elapsed as f64 / 1_000.0;
+        if let Some(failure) = &entry.failure {
+            let (provider, kind) = (failure.provider, failure.kind.to_string());
+            tracing::error!(
+                request_id,
+                method,
+                route,
+                status,
+                latency_ms,
+                provider,
+                kind,
+                reason = failure.message
+            );
+        } else {
+            tracing::info!(request_id, method, route, status, bytes = entry.bytes, latency_ms, "request");
+        }
+        let events = self.ports.events();
+        events.record(Event::Answered { microseconds: elapsed });
+        if status >= 500 {
+            events.record(Event::Failed);
+        } else if response.status().is_success() && entry.route.starts_with("read_") {
+            events.record(Event::Retrieved { bytes: entry.bytes as u64 });
+        }
+    }
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    match token {
+        Some(token) if !token.is_empty() => Ok(Some(token)),
+        _ => Err(Problem::unauthenticated(Some("the `Authorization` header has to be `Bearer` and a token"))),
+    }
+}
+
+async fn json_body<B>(request: &Parts, body: B) -> Result<Bytes, Problem>
+where
+    B: Future<Output = Result<Bytes, Problem>>,
+{
+    read_body(request, body, JSON_TYPE).await
+}
+
+/// Reads a body of the one type that the path takes, and removes its content coding.
+async fn read_body<B>(request: &Parts, body: B, wanted: &'static str) -> Result<Bytes, Problem>
+where
+    B: Future<Output = Result<Bytes, Problem>>,
+{
+    let unsupported = |field: &str, allowed: String| {
+        let mut problem = Problem::new(Kind::UnsupportedMediaType, format!("`{field}`: {allowed}")).at(field);
+        problem.headers.push((ACCEPT, HeaderValue::from_static(wanted)));
+        problem
+    };
+    let given = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(wanted) {
+        return Err(unsupported("content-type", format!("this path takes `{wanted}`, not `{essence}`")));
+    }
+    let coding = match request.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"" | b"identity") => None,
+        Some(b"gzip") => Some(Coding::Gzip),
+        Some(_) => return Err(unsupported("content-encoding", "`gzip` or none".to_owned())),
+    };
+    let stated =
+        request.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if stated.is_some_and(|length| length > MAX_BODY_BYTES) {
+        return Err(Problem::too_large("a request body", MAX_BODY_BYTES));
+    }
+    let bytes = body.await?;
+    match decode(&bytes, coding, MAX_BODY_BYTES) {
+        Ok(std::borrow::Cow::Owned(content)) => Ok(content.into()),
+        Ok(std::borrow::Cow::Borrowed(_)) => Ok(bytes),
+        Err(DecodeError::TooLong(limit)) => Err(Problem::too_large("a request body, unpacked,", limit)),
+        Err(error @ DecodeError::Damaged(_)) => {
+            Err(Problem::new(Kind::InvalidRequest, format!("the body's content coding: {error}"))
+                .at("content-encoding"))
+        }
+    }
+}
+
+/// The answer to a browser that asks whether it may (WHATWG Fetch, CORS protocol). Credentials travel in a header
+/// that scripts set themselves, so every origin may.
+fn preflight(allow: &'static str) -> Reply {
+    Reply::empty(http::StatusCode::NO_CONTENT)
+        .with(ALLOW, allow)
+        .with(HeaderName::from_static("access-control-allow-methods"), allow)
+        .with(
+            HeaderName::from_static("access-control-allow-headers"),
+            "authorization, content-type, content-encoding, if-match, if-none-match, if-range, range, x-request-id",
+        )
+        .with(HeaderName::from_static("access-control-max-age"), "86400")
+}
+
+/// Turns a reply into a response: the stored bytes that it describes, and the headers that every response has.
+fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut Entry) -> Response<Bytes> {
+    let bytes = match (reply.body, object) {
+        (Body::Bytes(bytes), _) => bytes,
+        (Body::Stored { decode, range }, Some(object)) => {
+            let whole = if decode { object.content() } else { object.stored().clone() };
+            match range {
+                None => whole,
+                // The range was cut to the recorded length, which `Verified` has checked.
+                Some(range) => {
+                    let position = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(whole.len());
+                    whole.slice(position(range.start)..position(range.end))
+                }
+            }
+        }
+        (Body::Empty | Body::Stored { .. }, _) => Bytes::new(),
+    };
+    entry.bytes = bytes.len();
+    let mut response = Response::new(bytes);
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("access-control-allow-origin"), HeaderValue::from_static("*"));
+    headers.insert(
+        HeaderName::from_static("access-control-expose-headers"),
+        HeaderValue::from_static("etag, location, content-range, retry-after, x-request-id"),
+    );
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(&entry.request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if request.method == Method::HEAD {
+        // The answer to HEAD has the headers of the answer to GET, and no body (RFC 9110, section 9.3.2).
+        let length = response.body().len();
+        if length > 0 {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+            *response.body_mut() = Bytes::new();
+        }
+    }
+    response
+}
+
+/// The `ETag` of a record with this digest.
+pub(crate) fn with_tag(reply: Reply, sha256: &credlink_core::hash::Digest) -> Reply {
+    reply.with(ETAG, &entity_tag(sha256, None))
+}

@@ -1,0 +1,109 @@
+//! The service: ports, settings, and the few reads that every use case shares.
+
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::link::LinkKeys;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{Object, ObjectKey, StoredTag, Verified};
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey};
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+
+use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
+use crate::reads::ReadLog;
+
+/// How often a use case starts again after it lost a race. Every lost race means that another writer got through.
+pub(crate) const MAX_ATTEMPTS: usize = 32;
+
+/// What an operator decides.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What stands before the paths in the links that clients are given, without a slash at the end:
+    /// `https://cdn.example.com`.
+    pub public_url: String,
+    /// The keys of signed links; without them no links are signed, and private proofs open to credentials only.
+    pub link_keys: Option<LinkKeys>,
+}
+
+/// CredLink over some ports.
+#[derive(Debug)]
+pub struct Service<P> {
+    pub(crate) ports: P,
+    pub(crate) settings: Settings,
+    pub(crate) reads: ReadLog,
+}
+
+/// A stored object together with the tag that a compare-and-swap needs.
+pub(crate) struct Current {
+    pub(crate) tag: StoredTag,
+    pub(crate) verified: Verified,
+}
+
+impl<P: Ports> Service<P> {
+    /// A service over these ports.
+    pub fn new(ports: P, settings: Settings) -> Self {
+        Self { ports, settings, reads: ReadLog::default() }
+    }
+
+    /// The ports.
+    pub const fn ports(&self) -> &P {
+        &self.ports
+    }
+
+    /// The settings.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ports.clock().now()
+    }
+
+    pub(crate) async fn proof_row(&self, id: &ProofId) -> Result<Option<ProofRow>, Failure> {
+        Ok(self.ports.index().get(&RowKey::Proof(*id)).await?.and_then(Row::proof))
+    }
+
+    pub(crate) async fn manifest_row(&self, id: &ManifestId) -> Result<Option<ManifestRow>, Failure> {
+        Ok(self.ports.index().get(&RowKey::Manifest(id.clone())).await?.and_then(Row::manifest))
+    }
+
+    /// The object as the provider holds it now, checked, past the cache.
+    pub(crate) async fn current(&self, key: &ObjectKey) -> Result<Option<Current>, Failure> {
+        let Some(object) = self.ports.objects().get(key).await? else { return Ok(None) };
+        let tag = object.head.tag.clone();
+        Ok(Some(Current { tag, verified: self.check(key, object)? }))
+    }
+
+    /// Checks an object on its way in (guarantee 4).
+    pub(crate) fn check(&self, key: &ObjectKey, object: Object) -> Result<Verified, Failure> {
+        Verified::check(object).map_err(|damage| self.damaged(key, &damage))
+    }
+
+    /// Reads a record out of its object.
+    pub(crate) fn record(&self, key: &ObjectKey, verified: &Verified) -> Result<Record, Failure> {
+        Record::parse(&verified.content()).map_err(|error| self.damaged(key, &error))
+    }
+
+    pub(crate) fn damaged(&self, key: &ObjectKey, why: &dyn std::fmt::Display) -> Failure {
+        Failure {
+            provider: self.ports.objects().name(),
+            kind: FailureKind::Damaged,
+            message: format!("{key}: {why}"),
+        }
+    }
+
+    /// Makes a change of objects visible to this process's readers.
+    pub(crate) fn changed(&self, key: &ObjectKey) {
+        self.ports.cache().invalidate(key);
+    }
+}
+
+/// Refuses what belongs to another tenant.
+pub(crate) fn owned(owner: &Tenant, caller: &Tenant) -> Result<(), Problem> {
+    if owner == caller {
+        Ok(())
+    } else {
+        Err(Problem::new(Kind::OtherTenant, "only the tenant that stored it may change, delete or share it"))
+    }
+}

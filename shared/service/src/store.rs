@@ -1,0 +1,203 @@
+//! Storing a proof, or a manifest by itself.
+//!
+//! A store writes the manifest, the record and then the rows. Of concurrent stores of one media hash, the record
+//! that stands first under the proof's key is the candidate of all: whoever finds it there commits its row instead
+//! of its own. So every crash leaves either nothing that is findable, or a candidate that the next store, or
+//! cleanup, deals with; and the commit of the row decides (guarantees 1, 2 and 5).
+
+use bytes::Bytes;
+use credlink_core::access::Visibility;
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::manifest::Manifest;
+use credlink_core::object::ObjectKey;
+use credlink_core::record::Record;
+use credlink_core::row::{ProofRow, State};
+use credlink_core::rules::life::{Found, Verdict, judge_record};
+use credlink_core::rules::store::{Draft, Next, next};
+use credlink_core::tenant::Tenant;
+use credlink_core::tombstone::Tombstone;
+
+use crate::delete::{bury, finish_proof};
+use crate::error::{Error, contended};
+use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
+use crate::publish::{Published, Reference};
+use crate::service::{MAX_ATTEMPTS, Service};
+
+/// What a store came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The proof as the index has it.
+    pub row: ProofRow,
+    /// Whether it was there already.
+    pub deduplicated: bool,
+    /// Whether it has the manifest and the signature that were to be stored (guarantee 3).
+    pub identical: bool,
+}
+
+/// Stores a proof.
+///
+/// # Errors
+/// A manifest id that has another content (409), or a failure of a provider or the index. After a failure the proof
+/// may be stored or not; the same store again is harmless, and tells.
+pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
+    let id = draft.id();
+    for _ in 0..MAX_ATTEMPTS {
+        let row = service.proof_row(&id).await?;
+        match (next(row.as_ref(), service.now()), row) {
+            (Next::Answer, Some(row)) => return Ok(deduplicated(service, draft, row)),
+            (Next::Expire, Some(row)) => {
+                if let Some(row) = bury(service, &row).await? {
+                    finish_proof(service, &row).await?;
+                }
+            }
+            (Next::FinishDeletion, Some(row)) => finish_proof(service, &row).await?,
+            (Next::Write { revision }, row) => {
+                if let Some(stored) = write(service, draft, row.as_ref(), revision).await? {
+                    return Ok(stored);
+                }
+            }
+            // The other steps follow from a row only.
+            (Next::Answer | Next::Expire | Next::FinishDeletion, None) => {}
+        }
+    }
+    Err(contended())
+}
+
+fn deduplicated<P: Ports>(service: &Service<P>, draft: &Draft, row: ProofRow) -> Stored {
+    service.ports.events().record(Event::Deduplicated);
+    Stored { identical: draft.is_identical_to(&row), row, deduplicated: true }
+}
+
+/// Writes the objects and commits the rows. `None`: the world changed; look again.
+async fn write<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    row: Option<&ProofRow>,
+    revision: u32,
+) -> Result<Option<Stored>, Error> {
+    let generation = match draft.manifest.id() {
+        None => None,
+        Some(id) => {
+            match service.ensure_manifest(&draft.manifest, id, &draft.tenant, draft.visibility).await? {
+                None => return Ok(None),
+                generation => generation,
+            }
+        }
+    };
+    let key = ObjectKey::Record(draft.id());
+    let mut record = draft.record(revision, service.now());
+    let mut bytes = record.to_bytes();
+    if put_record(service, &key, &record, &bytes, Condition::Absent).await?.is_none() {
+        let Some(current) = service.current(&key).await? else { return Ok(None) };
+        if current.verified.facts().tombstone {
+            let marker = Tombstone::parse(&current.verified.content());
+            let last = marker.map_err(|error| service.damaged(&key, &error))?.last;
+            record = draft.record(revision.max(last.saturating_add(1)), service.now());
+        } else {
+            let candidate = service.record(&key, &current.verified)?;
+            match judge_record(Found::Record(candidate.revision), row) {
+                Verdict::Orphan if candidate.expires > service.now() => {
+                    if let Some(stored) =
+                        adopt(service, draft, &candidate, &current.verified.facts().sha256, row).await?
+                    {
+                        return Ok(stored);
+                    }
+                }
+                // Expired before anybody was told of it, or left over by a deletion: ours takes its place.
+                Verdict::Orphan | Verdict::Broken(_) => {}
+                Verdict::Right | Verdict::Ahead | Verdict::Unfinished => return Ok(None),
+            }
+            record = draft.record(revision.max(candidate.revision), service.now());
+        }
+        bytes = record.to_bytes();
+        if put_record(service, &key, &record, &bytes, Condition::Matches(current.tag)).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    let sha256 = Digest::of(&bytes);
+    let row = match service.publish(&record, sha256, row, generation).await? {
+        Published::Done => Some(ProofRow::publish(&record, sha256, row)),
+        // Another store found our record and committed its row.
+        Published::Lost(row) => row.filter(|row| row.state == State::Live && row.record_sha256 == sha256),
+        Published::ManifestGone => None,
+    };
+    let Some(row) = row else { return Ok(None) };
+    service.ports.events().record(Event::Stored);
+    Ok(Some(Stored { row, deduplicated: false, identical: true }))
+}
+
+/// Commits the row of a record that another store wrote. The outer `None`: its manifest is gone, so it cannot be.
+async fn adopt<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    candidate: &Record,
+    sha256: &Digest,
+    before: Option<&ProofRow>,
+) -> Result<Option<Option<Stored>>, Error> {
+    let generation = match &candidate.manifest.id {
+        None => None,
+        Some(id) => match service.manifest_generation(id).await? {
+            None => return Ok(None),
+            generation => generation,
+        },
+    };
+    match service.publish(candidate, *sha256, before, generation).await? {
+        Published::Done => {
+            let row = ProofRow::publish(candidate, *sha256, before);
+            Ok(Some(Some(deduplicated(service, draft, row))))
+        }
+        Published::Lost(_) => Ok(Some(None)),
+        Published::ManifestGone => Ok(None),
+    }
+}
+
+/// Writes a record under its key, if `condition` holds.
+pub(crate) async fn put_record<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    record: &Record,
+    bytes: &Bytes,
+    condition: Condition,
+) -> Result<Option<()>, Failure> {
+    let (body, attributes) = record.stored(bytes, key);
+    let put = service.ports.objects().put(key, body, &attributes, condition).await;
+    // Also after a failure: the write may have happened.
+    service.changed(key);
+    Ok(matches!(put?, Put::Stored(_)).then_some(()))
+}
+
+/// Stores a C2PA manifest by itself, without a proof.
+///
+/// # Errors
+/// A manifest without an id (400), an id that has another content (409), or a failure.
+pub async fn store_manifest<P: Ports>(
+    service: &Service<P>,
+    manifest: &Manifest,
+    tenant: &Tenant,
+) -> Result<bool, Error> {
+    let id =
+        manifest.id().ok_or_else(|| Problem::new(Kind::InvalidManifest, "only a C2PA manifest has an id"))?;
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(generation) = service.ensure_manifest(manifest, id, tenant, Visibility::Public).await?
+        else {
+            continue;
+        };
+        let known =
+            service.manifest_row(id).await?.is_some_and(|row| row.state == State::Live && row.standalone);
+        let reference = Reference {
+            id,
+            sha256: *manifest.sha256(),
+            length: manifest.bytes().len() as u64,
+            tenant,
+            visibility: Visibility::Public,
+            generation,
+            standalone: true,
+        };
+        if let Published::Done = service.commit(None, Some(&reference)).await? {
+            service.ports.events().record(if known { Event::Deduplicated } else { Event::Stored });
+            return Ok(!known);
+        }
+    }
+    Err(contended())
+}
