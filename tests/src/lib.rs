@@ -1,1 +1,1 @@
-//! x
+//! Nothing but the test suite; see `suite/main.rs`.

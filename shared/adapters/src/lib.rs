@@ -1,1 +1,33 @@
-//! x
+//! The ports of `credlink-service` over real things.
+//!
+//! **In scope:** one adapter a module, each with the one idea that makes it keep its port's contract.
+//! **Out of scope:** rules (they are `credlink-core`'s), the order of calls (the use cases of `credlink-service`), and
+//! the choice of adapters: only a `main` names one.
+//!
+//! | port | adapters |
+//! |---|---|
+//! | `Objects` | [`folder`]: one file an object, replaced by rename · [`memory`]: polices the contract |
+//! | `Index` | [`embedded`]: redb, one writer, group commit · [`memory`]: polices the contract |
+//! | `Cache` | [`cache`]: moka, with generations · [`cache::NoCache`] |
+//! | `Events` | [`counters`] |
+//! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] |
+//! | `Clock` | [`clock`]: the system's, and one for tests |
+//! | `Objects`, `Index` | [`faults`]: a wrapper that fails the writes that a test names |
+//!
+//! What holds for every adapter here:
+//!
+//! 1. An `Ok` of a write means synced to the disk; where something is softer (read counts), the module says so.
+//! 2. Only a missing file or row is absence. Every other error keeps its kind (guarantee 7).
+//! 3. What comes back from a disk is checked before it is handed on: lengths, digests, formats (guarantees 4, 9).
+//! 4. No adapter holds an executor's thread while it waits for a disk, except where it says why.
+
+pub mod cache;
+pub mod clock;
+pub mod counters;
+mod cursor;
+pub mod embedded;
+mod failure;
+pub mod faults;
+pub mod folder;
+pub mod memory;
+pub mod tokens;

@@ -1,0 +1,75 @@
+//! Where a listing of rows goes on: opaque to callers, safe in a URL.
+
+use credlink_core::proof_id::ProofId;
+use credlink_core::tenant::Tenant;
+use credlink_service::ports::Listing;
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
+
+/// Longest cursor that is read, in bytes: the longest row key (264 bytes) or tenant (64), in JSON and base64.
+const MAX_CURSOR_BYTES: usize = 1_024;
+
+/// The place of the last row of a page. It names its listing, so that one tenant's cursor tells nothing of another's
+/// rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cursor {
+    /// In a tenant's listing: since when the proof is live, in milliseconds, and its id.
+    #[serde(rename = "t")]
+    Tenant(Tenant, u64, ProofId),
+    /// In a listing of what is due: the instant in milliseconds, and the row's key.
+    #[serde(rename = "d")]
+    Due(u64, String),
+    /// In the listing of everything: the row's key.
+    #[serde(rename = "a")]
+    All(String),
+}
+
+impl Cursor {
+    pub(crate) fn text(&self) -> String {
+        BASE64URL_NOPAD.encode(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Reads a cursor of `listing`; `None` if it is none.
+    pub(crate) fn read(text: &str, listing: &Listing) -> Option<Self> {
+        if text.len() > MAX_CURSOR_BYTES {
+            return None;
+        }
+        let cursor = serde_json::from_slice(&BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()?;
+        let fits = match (&cursor, listing) {
+            (Self::Tenant(tenant, ..), Listing::Tenant(asked)) => tenant == asked,
+            (Self::Due(..), Listing::Due(_)) | (Self::All(_), Listing::All) => true,
+            _ => false,
+        };
+        fits.then_some(cursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::hash::MediaHash;
+    use credlink_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_by_its_own_listing_alone() {
+        let tenant = Tenant::default();
+        let id = ProofId::derive(&tenant, &MediaHash::of(b"x"));
+        let listings =
+            [Listing::Tenant(tenant.clone()), Listing::Due(Timestamp::from_milliseconds(9)), Listing::All];
+        let longest = format!("MANIFEST#{}", "x".repeat(255));
+        let cursors = [Cursor::Tenant(tenant, 7, id), Cursor::Due(7, longest.clone()), Cursor::All(longest)];
+        for (mine, cursor) in cursors.iter().enumerate() {
+            let text = cursor.text();
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+            for (other, listing) in listings.iter().enumerate() {
+                let expected = (mine == other).then(|| cursor.clone());
+                assert_eq!(Cursor::read(&text, listing), expected);
+            }
+            assert_eq!(Cursor::read(&text, &Listing::Tenant("other".parse().unwrap())), None);
+        }
+        for foreign in ["", "x", "e30", "%%%", &"A".repeat(5_000)] {
+            assert_eq!(Cursor::read(foreign, &Listing::All), None);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The index in one file of this machine, over redb (decision 0001).
+//!
+//! * One thread writes, and syncs the commits that wait together (`writer`).
+//! * Readers see the last synced state, each through a snapshot of its own, and wait for nobody.
+//! * Listings and totals are exact: they are kept in the same transactions as the rows.
+//! * Read counts are synced with the next commit. A crash loses those of the time since.
+
+mod tables;
+mod writer;
+
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::time::Timestamp;
+use credlink_service::ports::{Commit, Failure, FailureKind, Index, Listing, Page, Write};
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
+
+use crate::cursor::Cursor;
+use crate::failure::{from_io, off_the_executor};
+use crate::memory::index::{breach, milliseconds};
+use tables::{ABOUT, BY_TENANT, DUE, Prepared, READS, ROWS, VERSION};
+use writer::Writer;
+
+/// The name that operators know this index by.
+const NAME: &str = "index";
+
+/// Memory for pages of the file, in bytes. Rows take about 1,000 bytes with their entries in the listings, so this is
+/// all of 60,000 proofs, or the branches and the warm leaves of millions.
+const CACHE_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// The version of the tables.
+const TABLES_VERSION: &[u8] = b"1";
+
+/// Why an index could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// Another process holds it.
+    #[error("the index {} is used by another process; is a `credlink serve` running on it?", .0.display())]
+    InUse(PathBuf),
+    /// It was written by another version.
+    #[error("the index {} has tables of version {found}; this program reads version 1", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What its tables say.
+        found: String,
+    },
+    /// The file system refused, or the file is damaged.
+    #[error("the index {} cannot be opened: {source}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Failure,
+    },
+}
+
+/// An index in one file.
+#[derive(Debug)]
+pub struct EmbeddedIndex {
+    // Dropped first, and with it the thread: the last commits are on the disk before the file is closed.
+    writer: Writer,
+    database: Arc<Database>,
+}
+
+impl EmbeddedIndex {
+    /// Opens the index at `path`, and makes it if there is none. After a crash this checks the whole file.
+    ///
+    /// # Errors
+    /// Another process uses it, it is of another version, it is damaged, or the file system refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, EmbeddedError> {
+        let path = path.as_ref();
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path);
+        let database = database.map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => EmbeddedError::InUse(path.to_owned()),
+            error => EmbeddedError::Failed { path: path.to_owned(), source: failure(error) },
+        })?;
+        let found = Self::prepare(&database);
+        let found = found.map_err(|source| EmbeddedError::Failed { path: path.to_owned(), source })?;
+        if found != TABLES_VERSION {
+            let found = String::from_utf8_lossy(&found).into_owned();
+            return Err(EmbeddedError::Version { path: path.to_owned(), found });
+        }
+        Self::over(database).map_err(|source| EmbeddedError::Failed { path: path.to_owned(), source })
+    }
+
+    fn over(database: Database) -> Result<Self, Failure> {
+        let database = Arc::new(database);
+        let writer = Writer::start(Arc::clone(&database))
+            .map_err(|error| from_io(NAME, "starting the writer", &error))?;
+        Ok(Self { writer, database })
+    }
+
+    /// Makes the tables of a new file. Gives the version of the tables.
+    fn prepare(database: &Database) -> Result<Vec<u8>, Failure> {
+        let transaction = database.begin_write().map_err(failure)?;
+        let found = {
+            let mut about = transaction.open_table(ABOUT).map_err(failure)?;
+            let found = about.get(VERSION).map_err(failure)?.map(|version| version.value().to_vec());
+            match found {
+                Some(found) => found,
+                None => {
+                    about.insert(VERSION, TABLES_VERSION).map_err(failure)?;
+                    TABLES_VERSION.to_vec()
+                }
+            }
+        };
+        tables::Tables::open(&transaction)?.close()?;
+        transaction.commit().map_err(failure)?;
+        Ok(found)
+    }
+
+    fn snapshot(&self) -> Result<ReadTransaction, Failure> {
+        self.database.begin_read().map_err(failure)
+    }
+}
+
+impl Index for EmbeddedIndex {
+    // On the executor's thread: a row that is cached takes a few microseconds, less than a hop to another thread
+    // would; one that is not takes two or three reads of 4 KiB.
+    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
+        let snapshot = self.snapshot()?;
+        let rows = snapshot.open_table(ROWS).map_err(failure)?;
+        let Some((_, row)) = tables::stored(&rows, &key.to_string())? else { return Ok(None) };
+        tables::joined(row, &snapshot.open_table(READS).map_err(failure)?).map(Some)
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
+        let refused = |message| Failure { provider: NAME, kind: FailureKind::Damaged, message };
+        if let Some(breach) = breach(writes) {
+            return Err(refused(breach));
+        }
+        let prepared = writes.iter().map(|write| {
+            let mut row = write.row.clone();
+            if let Row::Proof(proof) = &mut row {
+                proof.reads = Reads::default();
+            }
+            let json = serde_json::to_vec(&row).map_err(|error| refused(error.to_string()))?;
+            Ok(Prepared { key: row.key().to_string(), row, json, expected: write.expected })
+        });
+        self.writer.commit(prepared.collect::<Result<_, Failure>>()?).await
+    }
+
+    async fn list(&self, listing: &Listing, after: Option<&str>, limit: usize) -> Result<Page<Row>, Failure> {
+        let after = match after.map(|text| Cursor::read(text, listing)) {
+            Some(None) => return Ok(Page { items: Vec::new(), next: None }),
+            after => after.flatten(),
+        };
+        let (snapshot, listing) = (self.snapshot()?, listing.clone());
+        off_the_executor(NAME, move || page(&snapshot, &listing, after.as_ref(), limit)).await
+    }
+
+    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
+        self.writer.count(reads.to_vec()).await
+    }
+
+    async fn totals(&self) -> Result<Totals, Failure> {
+        tables::totals(&self.snapshot()?.open_table(ABOUT).map_err(failure)?)
+    }
+}
+
+/// A page of a listing, and where the next one begins.
+fn page(
+    snapshot: &ReadTransaction,
+    listing: &Listing,
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<Page<Row>, Failure> {
+    // One more than the page holds tells whether there is another page.
+    let wanted = limit + 1;
+    let mut places = match listing {
+        Listing::Tenant(tenant) => {
+            let id;
+            let start = match after {
+                Some(Cursor::Tenant(_, place, proof)) => {
+                    id = proof.to_string();
+                    Bound::Excluded((tenant.as_str(), *place, id.as_str()))
+                }
+                _ => Bound::Included((tenant.as_str(), 0, "")),
+            };
+            let end = Bound::Excluded((tenant.as_str(), u64::MAX, ""));
+            let table = snapshot.open_table(BY_TENANT).map_err(failure)?;
+            let range = table.range::<(&str, u64, &str)>((start, end)).map_err(failure)?.take(wanted);
+            let of = |(_, place, id): (&str, u64, &str)| {
+                let id: ProofId = id.parse().map_err(|_| damaged("a listing", id))?;
+                Ok((RowKey::Proof(id).to_string(), Cursor::Tenant(tenant.clone(), place, id)))
+            };
+            range.map(|entry| of(entry.map_err(failure)?.0.value())).collect::<Result<Vec<_>, _>>()?
+        }
+        Listing::Due(by) => due(snapshot, *by, after, wanted)?,
+        Listing::All => {
+            let start = match after {
+                Some(Cursor::All(key)) => Bound::Excluded(key.as_str()),
+                _ => Bound::Unbounded,
+            };
+            let table = snapshot.open_table(ROWS).map_err(failure)?;
+            let range = table.range::<&str>((start, Bound::Unbounded)).map_err(failure)?.take(wanted);
+            let of = |key: &str| (key.to_owned(), Cursor::All(key.to_owned()));
+            range.map(|entry| Ok(of(entry.map_err(failure)?.0.value()))).collect::<Result<Vec<_>, _>>()?
+        }
+    };
+    let more = places.len() > limit;
+    places.truncate(limit);
+    let rows = snapshot.open_table(ROWS).map_err(failure)?;
+    let reads = snapshot.open_table(READS).map_err(failure)?;
+    let items = places
+        .iter()
+        .map(|(key, _)| match tables::stored(&rows, key)? {
+            Some((_, row)) => tables::joined(row, &reads),
+            None => Err(damaged("a listing names a row that is not there", key)),
+        })
+        .collect::<Result<_, _>>()?;
+    let next = places.last().filter(|_| more).map(|(_, cursor)| cursor.text());
+    Ok(Page { items, next })
+}
+
+fn due(
+    snapshot: &ReadTransaction,
+    by: Timestamp,
+    after: Option<&Cursor>,
+    wanted: usize,
+) -> Result<Vec<(String, Cursor)>, Failure> {
+    let end = milliseconds(by) + 1;
+    let start = match after {
+        // A cursor of a listing that looked further ahead.
+        Some(Cursor::Due(due, _)) if *due >= end => return Ok(Vec::new()),
+        Some(Cursor::Due(due, key)) => Bound::Excluded((*due, key.as_str())),
+        _ => Bound::Unbounded,
+    };
+    let table = snapshot.open_table(DUE).map_err(failure)?;
+    let range = table.range::<(u64, &str)>((start, Bound::Excluded((end, "")))).map_err(failure)?;
+    range
+        .take(wanted)
+        .map(|entry| {
+            let (entry, ()) = entry.map(|(key, _)| (key, ())).map_err(failure)?;
+            let (due, key) = entry.value();
+            Ok((key.to_owned(), Cursor::Due(due, key.to_owned())))
+        })
+        .collect()
+}
+
+fn damaged(what: &str, detail: &str) -> Failure {
+    Failure { provider: NAME, kind: FailureKind::Damaged, message: format!("{what}: {detail}") }
+}
+
+/// The failure that an error of redb is.
+fn failure(error: impl Into<redb::Error>) -> Failure {
+    let (kind, message) = match error.into() {
+        redb::Error::Io(error) => return from_io(NAME, "reading or writing its file", &error),
+        redb::Error::Corrupted(message) => (FailureKind::Damaged, message),
+        redb::Error::PreviousIo => {
+            let message = "an earlier write failed, and nothing is written since: it has to be opened anew";
+            (FailureKind::Unavailable, message.to_owned())
+        }
+        error => (FailureKind::Unavailable, error.to_string()),
+    };
+    Failure { provider: NAME, kind, message }
+}

@@ -1,0 +1,140 @@
+//! The one writer: commits that wait are made durable together.
+//!
+//! While one group is synced to the disk, the next one gathers. No commit waits for company: a single one is written
+//! at once. Commits of one group are checked and applied in the order in which they came, each on top of those before
+//! it, so their answers are those of a serial execution; nobody is answered before the sync.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::Reads;
+use credlink_service::ports::{Commit, Failure, FailureKind};
+use redb::{Database, Durability};
+use tokio::sync::oneshot;
+
+use super::tables::{Prepared, Tables};
+use super::{NAME, failure};
+
+/// Most jobs of one group. With 50,000 requests waiting, a group of this size still answers in tens of milliseconds.
+const MAX_GROUP: usize = 1_000;
+
+/// So many groups in a row that hold nothing but read counts are not synced. redb cannot reuse freed pages before a
+/// synced commit, so the file would grow without one.
+const MAX_RELAXED: u32 = 100;
+
+/// What waits for the writer.
+enum Job {
+    Commit(Vec<Prepared>, oneshot::Sender<Result<Commit, Failure>>),
+    Reads(Vec<(ProofId, Reads)>, oneshot::Sender<Result<(), Failure>>),
+}
+
+/// The writer's thread, joined when this is dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(database: Arc<Database>) -> std::io::Result<Self> {
+        let (jobs, waiting) = channel();
+        let thread = std::thread::Builder::new()
+            .name("index-writer".into())
+            .spawn(move || work(&database, &waiting))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    pub(super) async fn commit(&self, writes: Vec<Prepared>) -> Result<Commit, Failure> {
+        self.ask(|answer| Job::Commit(writes, answer)).await
+    }
+
+    pub(super) async fn count(&self, reads: Vec<(ProofId, Reads)>) -> Result<(), Failure> {
+        self.ask(|answer| Job::Reads(reads, answer)).await
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, Failure>>) -> Job,
+    ) -> Result<T, Failure> {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || Failure {
+            provider: NAME,
+            kind: FailureKind::Unavailable,
+            message: "the writer has stopped".into(),
+        };
+        self.jobs.as_ref().and_then(|jobs| jobs.send(job(answer)).ok()).ok_or_else(stopped)?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Without a sender the thread finishes what waits, and ends.
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(database: &Database, waiting: &Receiver<Job>) {
+    let mut relaxed = 0;
+    while let Ok(first) = waiting.recv() {
+        let group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter()).take(MAX_GROUP).collect();
+        let outcome = commit(database, &group, &mut relaxed);
+        let mut answers = outcome.as_ref().ok().into_iter().flatten();
+        // A caller that went away does not want its answer.
+        for job in group {
+            match (job, &outcome) {
+                (Job::Commit(_, answer), Ok(_)) => {
+                    drop(answers.next().map(|commit| answer.send(Ok(commit.clone()))));
+                }
+                (Job::Commit(_, answer), Err(failure)) => drop(answer.send(Err(failure.clone()))),
+                (Job::Reads(_, answer), Ok(_)) => drop(answer.send(Ok(()))),
+                (Job::Reads(_, answer), Err(failure)) => drop(answer.send(Err(failure.clone()))),
+            }
+        }
+    }
+    if relaxed > 0
+        && let Err(error) = sync(database)
+    {
+        tracing::warn!(provider = NAME, %error, "the last read counts were not synced");
+    }
+}
+
+/// Applies a group in one transaction. Gives the answers of its commits, in order.
+fn commit(database: &Database, group: &[Job], relaxed: &mut u32) -> Result<Vec<Commit>, Failure> {
+    let mut transaction = database.begin_write().map_err(failure)?;
+    let mut answers = Vec::with_capacity(group.len());
+    let mut counted = false;
+    let mut tables = Tables::open(&transaction)?;
+    for job in group {
+        match job {
+            Job::Commit(writes, _) => answers.push(tables.apply(writes)?),
+            Job::Reads(reads, _) => {
+                tables.count(reads).map_err(failure)?;
+                counted = true;
+            }
+        }
+    }
+    tables.close()?;
+    // What a lost commit was told is synced already, or is about to be with this group.
+    let durable = answers.contains(&Commit::Done) || *relaxed >= MAX_RELAXED;
+    if durable {
+        *relaxed = 0;
+    } else if counted {
+        *relaxed += 1;
+        transaction.set_durability(Durability::None).map_err(failure)?;
+    } else {
+        transaction.abort().map_err(failure)?;
+        return Ok(answers);
+    }
+    transaction.commit().map_err(failure)?;
+    Ok(answers)
+}
+
+fn sync(database: &Database) -> Result<(), Failure> {
+    database.begin_write().map_err(failure)?.commit().map_err(failure)
+}

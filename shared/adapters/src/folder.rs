@@ -1,0 +1,355 @@
+//! Objects as files of a folder, on this machine's disk.
+//!
+//! * **One file an object**, attributes and bytes together. It is written under a temporary name, synced, renamed,
+//!   and its directory synced: a reader sees the old file or the new one, and so does a machine after a crash.
+//! * **One process a folder**, held by a lock on a file. Conditional writes are therefore decided by locks of this
+//!   process, striped by key.
+//! * **Reads take no lock.** A read may see a write shortly before it is acknowledged. A `Lost` never does: it is
+//!   decided under the lock that the winner holds until its directory is synced.
+//!
+//! Layout below the folder: `objects/` (see `layout`), `temporary/` (emptied on open) and `lock`. Beside them other
+//! things may stand, such as the index.
+
+mod file;
+mod layout;
+mod listing;
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_service::ports::{Condition, Failure, FailureKind, Listed, Objects, Page, Put};
+
+use crate::failure::{from_io, off_the_executor};
+use file::{Header, ReadError};
+use layout::Place;
+
+/// The name that operators know this provider by.
+const NAME: &str = "folder";
+
+/// Locks for writes. A writer holds one during a directory sync (about a millisecond); with sixteen writers at work the
+/// chance that a new one meets a stripe of theirs by accident is under 2 %.
+const KEY_STRIPES: usize = 1_024;
+
+/// Locks between renames and listings, held for microseconds and for one directory's reading.
+const SHARD_STRIPES: usize = 64;
+
+/// Why a folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another process holds it.
+    #[error("the folder {} is used by another process; is a `credlink serve` running on it?", .0.display())]
+    InUse(PathBuf),
+    /// The file system refused.
+    #[error("the folder {} cannot be opened: {source}", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+}
+
+/// A folder that holds objects.
+#[derive(Debug, Clone)]
+pub struct Folder(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    objects: PathBuf,
+    temporary: PathBuf,
+    /// Numbers the temporary files.
+    written: AtomicU64,
+    keys: Vec<Mutex<()>>,
+    shards: Vec<RwLock<()>>,
+    /// The shards whose own directory entries are known to be on the disk.
+    durable: Mutex<HashSet<(String, String)>>,
+    /// Held as long as this value lives; closing the file gives the lock up.
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens the folder at `path`, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Another process uses it, or the file system refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FolderError> {
+        let path = path.as_ref();
+        let failed = |source| FolderError::Io { path: path.to_owned(), source };
+        let fresh = !path.exists();
+        fs::create_dir_all(path).map_err(failed)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.join("lock"))
+            .map_err(failed)?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => FolderError::InUse(path.to_owned()),
+            TryLockError::Error(source) => failed(source),
+        })?;
+        let inner = Inner::open(path, lock).map_err(failed)?;
+        if fresh && let Some(parent) = path.canonicalize().map_err(failed)?.parent() {
+            sync_directory(parent).map_err(failed)?;
+        }
+        Ok(Self(Arc::new(inner)))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let inner = Arc::clone(&self.0);
+        off_the_executor(NAME, move || work(&inner)).await
+    }
+}
+
+impl Inner {
+    fn open(path: &Path, lock: File) -> io::Result<Self> {
+        let (objects, temporary) = (path.join("objects"), path.join("temporary"));
+        fs::create_dir_all(&objects)?;
+        fs::create_dir_all(&temporary)?;
+        // What stands here was never renamed, and so never acknowledged.
+        for entry in fs::read_dir(&temporary)? {
+            fs::remove_file(entry?.path())?;
+        }
+        sync_directory(path)?;
+        Ok(Self {
+            objects,
+            temporary,
+            written: AtomicU64::new(0),
+            keys: (0..KEY_STRIPES).map(|_| Mutex::default()).collect(),
+            shards: (0..SHARD_STRIPES).map(|_| RwLock::default()).collect(),
+            durable: Mutex::default(),
+            _lock: lock,
+        })
+    }
+
+    fn path(&self, place: &Place) -> PathBuf {
+        self.objects.join(&place.top).join(&place.shard).join(&place.name)
+    }
+
+    /// Opens the file of `key`. That `objects` is gone too, as after an unmount, is a failure and not absence.
+    fn file(&self, key: &str, place: &Place) -> Result<Option<File>, Failure> {
+        match File::open(self.path(place)) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::metadata(&self.objects).map_err(|e| from_io(NAME, "looking for the folder", &e))?;
+                Ok(None)
+            }
+            Err(error) => Err(from_io(NAME, &format!("opening {key}"), &error)),
+        }
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Object>, Failure> {
+        let Some(mut file) = self.file(key, &Place::of(key))? else { return Ok(None) };
+        let (header, body) = file::read(&mut file, key).map_err(|error| unreadable(key, error))?;
+        Ok(Some(Object { head: head(key, &file, header)?, body }))
+    }
+
+    fn head(&self, key: &str) -> Result<Option<Head>, Failure> {
+        let Some(mut file) = self.file(key, &Place::of(key))? else { return Ok(None) };
+        let (header, _) = file::read_header(&mut file, key).map_err(|error| unreadable(key, error))?;
+        head(key, &file, header).map(Some)
+    }
+
+    fn holds(&self, key: &str, condition: &Condition) -> Result<bool, Failure> {
+        match condition {
+            // The file's presence decides, whatever is in it: a damaged object is not replaced unseen.
+            Condition::Absent => Ok(self.file(key, &Place::of(key))?.is_none()),
+            Condition::Matches(tag) => Ok(self.head(key)?.is_some_and(|head| head.tag == *tag)),
+        }
+    }
+
+    fn put(
+        &self,
+        key: &str,
+        body: &[u8],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<Put, Failure> {
+        let failed = |error: io::Error| from_io(NAME, &format!("writing {key}"), &error);
+        let stripe = || self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
+        // A condition that does not hold is noticed before anything is written. It counts only under the lock:
+        // what stands there may be a write whose directory is not synced yet.
+        if !self.holds(key, condition)? {
+            let _alone = stripe();
+            if !self.holds(key, condition)? {
+                return Ok(Put::Lost);
+            }
+        }
+        let (header, sha256) = file::header(key, body, attributes).ok_or_else(|| Failure {
+            provider: NAME,
+            kind: FailureKind::Damaged,
+            message: format!("the attributes of {key} need more than {} bytes", file::MAX_HEADER_BYTES),
+        })?;
+        let place = Place::of(key);
+        let directory = self.shard(&place).map_err(failed)?;
+        let temporary = Temporary::write(
+            self.temporary.join(self.written.fetch_add(1, Ordering::Relaxed).to_string()),
+            &[&header, body],
+        )
+        .map_err(failed)?;
+        let _alone = stripe();
+        if !self.holds(key, condition)? {
+            return Ok(Put::Lost);
+        }
+        {
+            let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
+            fs::rename(&temporary.0, directory.join(&place.name)).map_err(failed)?;
+        }
+        sync_directory(&directory).map_err(failed)?;
+        Ok(Put::Stored(tag(&sha256.to_string())))
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Failure> {
+        let failed = |error: io::Error| from_io(NAME, &format!("deleting {key}"), &error);
+        let place = Place::of(key);
+        let directory = self.objects.join(&place.top).join(&place.shard);
+        let _alone = self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = {
+            let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
+            fs::remove_file(directory.join(&place.name))
+        };
+        match removed {
+            Ok(()) => sync_directory(&directory).map_err(failed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::metadata(&self.objects).map(drop).map_err(failed)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        listing::page(&self.objects, &listing::Wanted { prefix, after, limit }, |shard| {
+            // A name that is replaced while its directory is read may be missed, or read twice (POSIX leaves it
+            // open): renames into this directory wait, for about half a millisecond a thousand names.
+            let _still = self.listings(shard).write().unwrap_or_else(PoisonError::into_inner);
+            listing::names(shard)
+        })
+        .map_err(|error| from_io(NAME, "listing", &error))
+    }
+
+    fn listings(&self, shard: &Path) -> &RwLock<()> {
+        &self.shards[stripe(shard, SHARD_STRIPES)]
+    }
+
+    /// The directory of a shard, made if there is none. It is synced into its parents before anything in it is
+    /// acknowledged, also when another task has just made it.
+    fn shard(&self, place: &Place) -> io::Result<PathBuf> {
+        let parent = self.objects.join(&place.top);
+        let directory = parent.join(&place.shard);
+        let name = (place.top.clone(), place.shard.clone());
+        let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known().contains(&name) {
+            // Not create_dir_all on `objects`: a folder that was unmounted is not made anew below its mount point.
+            for directory in [&parent, &directory] {
+                match fs::create_dir(directory) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                    _ => {}
+                }
+            }
+            sync_directory(&parent)?;
+            sync_directory(&self.objects)?;
+            known().insert(name);
+        }
+        Ok(directory)
+    }
+}
+
+impl Objects for Folder {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        let key = key.to_string();
+        self.run(move |folder| folder.get(&key)).await
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        let key = key.to_string();
+        self.run(move |folder| folder.head(&key)).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        let (key, attributes) = (key.to_string(), attributes.clone());
+        self.run(move |folder| folder.put(&key, &body, &attributes, &condition)).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        let key = key.to_string();
+        self.run(move |folder| folder.delete(&key)).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        self.run(move |folder| folder.list(&prefix, after.as_deref(), limit)).await
+    }
+}
+
+/// A file under a temporary name, removed unless it was renamed.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn write(path: PathBuf, parts: &[&[u8]]) -> io::Result<Self> {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let temporary = Self(path);
+        for part in parts {
+            file.write_all(part)?;
+        }
+        file.sync_data()?;
+        Ok(temporary)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // After the rename there is nothing to remove; what a failure leaves behind, the next open removes.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn head(key: &str, file: &File, header: Header) -> Result<Head, Failure> {
+    let modified = file
+        .metadata()
+        .and_then(|metadata| listing::modified(&metadata))
+        .map_err(|error| from_io(NAME, &format!("reading {key}"), &error))?;
+    let tag = tag(&header.sha256.to_string());
+    Ok(Head { attributes: header.attributes, size: header.length, tag, modified })
+}
+
+fn tag(sha256: &str) -> StoredTag {
+    StoredTag(sha256.to_owned())
+}
+
+fn unreadable(key: &str, error: ReadError) -> Failure {
+    match error {
+        ReadError::Io(error) => from_io(NAME, &format!("reading {key}"), &error),
+        ReadError::Damaged(why) => {
+            Failure { provider: NAME, kind: FailureKind::Damaged, message: format!("reading {key}: {why}") }
+        }
+    }
+}
+
+fn stripe(of: impl std::hash::Hash, stripes: usize) -> usize {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(of);
+    usize::try_from(hash % stripes as u64).unwrap_or(0)
+}
+
+/// Makes the names in a directory survive a crash. Windows has no such call, and journals names by itself.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}

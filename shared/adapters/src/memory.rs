@@ -1,0 +1,11 @@
+//! Objects and rows in memory, for tests: adapters that *police* the contracts.
+//!
+//! A use case that breaks a rule which a real provider would let pass is told at once, by a panic that names the key.
+//! They are slow on purpose where that is simpler: a listing walks everything, and totals are summed anew, so that
+//! they check the sums that other adapters keep.
+
+pub(crate) mod index;
+mod objects;
+
+pub use index::MemoryIndex;
+pub use objects::MemoryObjects;

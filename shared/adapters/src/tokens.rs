@@ -1,0 +1,201 @@
+//! Credentials: a file of token digests, and the trust of a loopback address.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use credlink_core::access::{Caller, Scope};
+use credlink_core::hash::Digest;
+use credlink_core::tenant::Tenant;
+use credlink_service::ports::{Authenticator, Refused};
+use serde::Deserialize;
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
+
+/// Longest file of tokens, in bytes: about 5,000 entries.
+const MAX_FILE_BYTES: usize = 1_000_000;
+
+/// Tokens that are kept in a file, as digests: whoever reads the file cannot use them.
+///
+/// ```json
+/// [{"name": "signer", "sha256": "<64 hex>", "tenant": "default", "scopes": ["store:manifests"]}]
+/// ```
+#[derive(Debug, Clone)]
+pub struct StaticTokens {
+    tokens: Vec<(Digest, Caller)>,
+}
+
+/// Why tokens could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensError {
+    /// The file could not be read.
+    #[error("the token file {} cannot be read: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// The file is longer than any that is meant.
+    #[error("a token file has at most {MAX_FILE_BYTES} bytes; this has {0}")]
+    TooLong(usize),
+    /// An entry that is not as it should be.
+    #[error(
+        "the token file is not valid at `{place}`: {message}. It is a JSON array of {{\"name\": …, \"sha256\": the 64 \
+         hexadecimal digits of the token's SHA-256, \"tenant\": …, \"scopes\": [store:manifests, delete:manifests, \
+         admin]}}"
+    )]
+    Entry {
+        /// The entry and the field, such as `[2].sha256`.
+        place: String,
+        /// What is wrong there.
+        message: String,
+    },
+    /// Two entries of one name.
+    #[error("two tokens are named `{0}`; each needs a name of its own")]
+    Name(String),
+    /// Two entries of one token.
+    #[error("the tokens `{0}` and `{1}` are the same; each entry needs a token of its own")]
+    Same(String, String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    sha256: Digest,
+    tenant: Tenant,
+    scopes: BTreeSet<Scope>,
+}
+
+impl StaticTokens {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not valid.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, TokensError> {
+        let path = path.as_ref();
+        let json = std::fs::read(path).map_err(|source| TokensError::Io { path: path.to_owned(), source })?;
+        Self::parse(&json)
+    }
+
+    /// Reads the content of such a file.
+    ///
+    /// # Errors
+    /// It is not valid: which entry, which field, and what is allowed there.
+    pub fn parse(json: &[u8]) -> Result<Self, TokensError> {
+        if json.len() > MAX_FILE_BYTES {
+            return Err(TokensError::TooLong(json.len()));
+        }
+        let invalid =
+            |place: String, error: &dyn ToString| TokensError::Entry { place, message: error.to_string() };
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let entries: Vec<Entry> = serde_path_to_error::deserialize(&mut deserializer)
+            .map_err(|error| invalid(error.path().to_string(), error.inner()))?;
+        deserializer.end().map_err(|error| invalid(".".to_owned(), &error))?;
+        for (at, entry) in entries.iter().enumerate() {
+            if let Some(other) = entries[..at].iter().find(|other| other.name == entry.name) {
+                return Err(TokensError::Name(other.name.clone()));
+            }
+            if let Some(other) = entries[..at].iter().find(|other| other.sha256 == entry.sha256) {
+                return Err(TokensError::Same(other.name.clone(), entry.name.clone()));
+            }
+        }
+        let caller =
+            |entry: Entry| Caller { tenant: entry.tenant, scopes: entry.scopes, authenticated: true };
+        Ok(Self { tokens: entries.into_iter().map(|entry| (entry.sha256, caller(entry))).collect() })
+    }
+
+    /// How many tokens there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there are none, so that nobody can write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+}
+
+impl Authenticator for StaticTokens {
+    // Digests are compared, and every one of them, in constant time: how long it takes tells nothing about a token
+    // that is nearly right, nor about which one it is.
+    async fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, Refused> {
+        let Some(bearer) = bearer else { return Ok(Caller::anonymous()) };
+        let presented = Digest::of(bearer.as_bytes());
+        let mut found = u64::MAX;
+        for (number, (digest, _)) in self.tokens.iter().enumerate() {
+            let same: Choice = digest.as_bytes().ct_eq(presented.as_bytes());
+            found.conditional_assign(&(number as u64), same);
+        }
+        let caller = usize::try_from(found).ok().and_then(|number| self.tokens.get(number));
+        caller
+            .map(|(_, caller)| caller.clone())
+            .ok_or_else(|| Refused::Invalid("the access token is not known here".into()))
+    }
+}
+
+/// Trusts everybody: for a service that listens on a loopback address and has no tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trusted;
+
+impl Authenticator for Trusted {
+    async fn authenticate(&self, _bearer: Option<&str>) -> Result<Caller, Refused> {
+        Ok(Caller::trusted())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, token: &str, tenant: &str, scope: &str) -> String {
+        let sha256 = Digest::of(token.as_bytes());
+        format!(r#"{{"name":"{name}","sha256":"{sha256}","tenant":"{tenant}","scopes":["{scope}"]}}"#)
+    }
+
+    #[tokio::test]
+    async fn tokens_name_their_callers() {
+        let file = format!(
+            "[{},{}]",
+            entry("signer", "one", "default", "store:manifests"),
+            entry("operator", "two", "acme", "admin")
+        );
+        let tokens = StaticTokens::parse(file.as_bytes()).unwrap();
+        let operator = tokens.authenticate(Some("two")).await.unwrap();
+        assert_eq!((operator.tenant.as_str(), operator.authenticated), ("acme", true));
+        assert!(operator.may(Scope::Delete));
+        let signer = tokens.authenticate(Some("one")).await.unwrap();
+        assert!(signer.may(Scope::Store) && !signer.may(Scope::Delete));
+        assert_eq!(tokens.authenticate(None).await, Ok(Caller::anonymous()));
+        for unknown in ["", "three", "one ", &Digest::of(b"one").to_string()] {
+            let refused = tokens.authenticate(Some(unknown)).await;
+            assert_eq!(refused, Err(Refused::Invalid("the access token is not known here".into())));
+        }
+        assert!(StaticTokens::parse(b"[]").unwrap().authenticate(Some("one")).await.is_err());
+        assert_eq!(Trusted.authenticate(None).await, Ok(Caller::trusted()));
+    }
+
+    #[test]
+    fn errors_name_the_entry_and_the_field() {
+        let good = entry("a", "one", "default", "admin");
+        for (file, expected) in [
+            (
+                format!("[{good},{}]", good.replace("admin", "root")),
+                "[1].scopes[0]`: there is no scope `root`",
+            ),
+            (format!("[{}]", good.replace("default", "De fault")), "[0].tenant`: a tenant is"),
+            (format!("[{}]", good.replace("sha256", "token")), "[0].token`: unknown field `token`"),
+            (r#"[{"name":"a","sha256":"abc"}]"#.to_owned(), "[0].sha256`: a SHA-256 digest is 64"),
+            (r#"[{"name":"a"}]"#.to_owned(), "[0]`: missing field `sha256`"),
+            (format!("[{good}] x"), "trailing characters"),
+            (format!("[{good},{}]", entry("a", "two", "default", "admin")), "two tokens are named `a`"),
+            (format!("[{good},{}]", entry("b", "one", "default", "admin")), "`a` and `b` are the same"),
+        ] {
+            let error = StaticTokens::parse(file.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}\nlacks {expected}");
+        }
+        assert!(matches!(StaticTokens::parse(&[b' '; 1_000_001]), Err(TokensError::TooLong(1_000_001))));
+    }
+}
