@@ -4,14 +4,13 @@
 //! stripe with a *generation*, which [`Cache::invalidate`] raises. An entry carries the generation that its load began
 //! in, and is used only while the stripe is still in it. So forgetting is one addition, and needs to find nothing.
 
-use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use credlink_core::object::{Object, ObjectKey};
+use credlink_core::object::{ObjectKey, Verified};
 use credlink_service::ports::{Cache, CacheStats, Failure};
 use moka::Expiry;
 
@@ -45,7 +44,7 @@ pub struct MokaCache {
 #[derive(Debug, Clone)]
 struct Entry {
     generation: u64,
-    object: Option<Arc<Object>>,
+    object: Option<Arc<Verified>>,
 }
 
 impl Default for MokaCache {
@@ -68,7 +67,7 @@ impl MokaCache {
         // against both: `entries` of the lightest ones reach the bound as well as `bytes` of heavy ones.
         let share = bytes / entries.max(1);
         let weigh = move |_: &ObjectKey, entry: &Entry| {
-            let body = entry.object.as_ref().map_or(0, |object| object.body.len() as u64);
+            let body = entry.object.as_ref().map_or(0, |object| object.stored().len() as u64);
             u32::try_from((body + OVERHEAD_BYTES).max(share)).unwrap_or(u32::MAX)
         };
         Self {
@@ -90,16 +89,16 @@ impl MokaCache {
         &self.generations[usize::try_from(stripe).unwrap_or(0)]
     }
 
-    fn hit(&self, entry: &Entry) -> Option<Object> {
+    fn hit(&self, entry: &Entry) -> Option<Arc<Verified>> {
         self.hits.fetch_add(1, Ordering::Relaxed);
-        entry.object.as_deref().cloned()
+        entry.object.clone()
     }
 }
 
 impl Cache for MokaCache {
-    async fn get_or_load<L>(&self, key: &ObjectKey, load: L) -> Result<Option<Object>, Failure>
+    async fn get_or_load<L>(&self, key: &ObjectKey, load: L) -> Result<Option<Arc<Verified>>, Failure>
     where
-        L: Future<Output = Result<Option<Object>, Failure>>,
+        L: Future<Output = Result<Option<Verified>, Failure>>,
     {
         let generation = self.generation(key);
         // What began before this call and was not forgotten since is good enough for it.
@@ -111,17 +110,17 @@ impl Cache for MokaCache {
             self.entries.invalidate(key).await;
         }
         let mut load = pin!(load);
-        let loaded = Cell::new(false);
+        let loaded = AtomicBool::new(false);
         loop {
             let own = async {
-                loaded.set(true);
+                loaded.store(true, Ordering::Relaxed);
                 self.misses.fetch_add(1, Ordering::Relaxed);
                 let generation = generation.load(Ordering::SeqCst);
                 load.as_mut().await.map(|object| Entry { generation, object: object.map(Arc::new) })
             };
             let joined = self.entries.try_get_with_by_ref(key, own).await;
             match joined {
-                Ok(entry) if loaded.get() => return Ok(entry.object.as_deref().cloned()),
+                Ok(entry) if loaded.load(Ordering::Relaxed) => return Ok(entry.object.clone()),
                 Ok(entry) if entry.generation >= wanted => return Ok(self.hit(&entry)),
                 // Somebody's load that began before the key was forgotten. Ours did not begin yet.
                 Ok(_) => self.entries.invalidate(key).await,
@@ -181,11 +180,11 @@ impl Expiry<ObjectKey, Entry> for Lifetime {
 pub struct NoCache;
 
 impl Cache for NoCache {
-    async fn get_or_load<L>(&self, _: &ObjectKey, load: L) -> Result<Option<Object>, Failure>
+    async fn get_or_load<L>(&self, _: &ObjectKey, load: L) -> Result<Option<Arc<Verified>>, Failure>
     where
-        L: Future<Output = Result<Option<Object>, Failure>>,
+        L: Future<Output = Result<Option<Verified>, Failure>>,
     {
-        load.await
+        Ok(load.await?.map(Arc::new))
     }
 
     fn invalidate(&self, _: &ObjectKey) {}
@@ -197,29 +196,28 @@ impl Cache for NoCache {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use credlink_core::hash::{Digest, MediaHash};
-    use credlink_core::object::{Attributes, Head, StoredTag};
+    use credlink_core::hash::MediaHash;
+    use credlink_core::object::{Attributes, Head, Object, StoredTag};
     use credlink_core::proof_id::ProofId;
     use credlink_core::tenant::Tenant;
     use credlink_core::time::Timestamp;
+    use credlink_core::tombstone::Tombstone;
 
     use super::*;
 
-    fn object() -> Object {
-        let body = bytes::Bytes::from_static(b"x");
-        let attributes = Attributes { tags: BTreeMap::new(), ..Attributes::default() };
-        let tag = StoredTag(Digest::of(&body).to_string());
-        let modified = Timestamp::from_milliseconds(0);
-        Object { head: Head { attributes, size: 1, tag, modified }, body }
+    fn object(key: &ObjectKey) -> Verified {
+        let now = Timestamp::from_milliseconds(0);
+        let (body, attributes): (Vec<u8>, Attributes) =
+            Tombstone::new(now, 1).object(key, &Tenant::default());
+        let head = Head { attributes, size: body.len() as u64, tag: StoredTag(String::new()), modified: now };
+        Verified::check(Object { head, body: body.into() }).unwrap()
     }
 
     #[test]
     fn lifetimes_follow_what_can_change() {
         let record = ObjectKey::Record(ProofId::derive(&Tenant::default(), &MediaHash::of(b"x")));
         let manifest = ObjectKey::Manifest("urn:c2pa:x".parse().unwrap());
-        let there = Entry { generation: 0, object: Some(Arc::new(object())) };
+        let there = Entry { generation: 0, object: Some(Arc::new(object(&record))) };
         let absent = Entry { generation: 0, object: None };
         for (key, entry, lifetime) in [
             (&record, &there, Some(MUTABLE)),

@@ -1,8 +1,8 @@
 //! Time and the identity of requests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use credlink_core::time::Timestamp;
 use credlink_service::ports::Clock;
@@ -16,6 +16,11 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_milliseconds(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic_microseconds(&self) -> u64 {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     fn request_id(&self) -> String {
@@ -48,6 +53,11 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_milliseconds(self.0.0.load(Ordering::SeqCst))
+    }
+
+    /// As the clock's time: durations are as long as a test makes them.
+    fn monotonic_microseconds(&self) -> u64 {
+        self.now().milliseconds().unsigned_abs() * 1_000
     }
 
     fn request_id(&self) -> String {

@@ -119,6 +119,10 @@ impl EmbeddedIndex {
 }
 
 impl Index for EmbeddedIndex {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     // On the executor's thread: a row that is cached takes a few microseconds, less than a hop to another thread
     // would; one that is not takes two or three reads of 4 KiB.
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {

@@ -129,6 +129,10 @@ impl<T: Objects> Objects for Faulty<T> {
 }
 
 impl<T: Index> Index for Faulty<T> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
         self.inner.get(key).await
     }

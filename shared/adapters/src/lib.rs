@@ -14,6 +14,8 @@
 //! | `Clock` | [`clock`]: the system's, and one for tests |
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the writes that a test names |
 //!
+//! [`local`] puts together those that make a service on one machine.
+//!
 //! What holds for every adapter here:
 //!
 //! 1. An `Ok` of a write means synced to the disk; where something is softer (read counts), the module says so.
@@ -29,5 +31,6 @@ pub mod embedded;
 mod failure;
 pub mod faults;
 pub mod folder;
+pub mod local;
 pub mod memory;
 pub mod tokens;

@@ -74,7 +74,7 @@ pub fn decode(bytes: &[u8], coding: Option<Coding>, limit: usize) -> Result<Cow<
     };
     let mut content = Vec::with_capacity(bytes.len().saturating_mul(4).min(limit));
     MultiGzDecoder::new(bytes)
-        .take(limit as u64 + 1)
+        .take((limit as u64).saturating_add(1))
         .read_to_end(&mut content)
         .map_err(|error| DecodeError::Damaged(error.to_string()))?;
     if content.len() > limit { Err(DecodeError::TooLong(limit)) } else { Ok(content.into()) }

@@ -261,7 +261,8 @@ impl Verified {
     /// The content, with no content coding.
     #[must_use]
     pub fn content(&self) -> Bytes {
-        match decode(&self.body, self.facts.coding, usize::MAX) {
+        match decode(&self.body, self.facts.coding, usize::try_from(self.facts.length).unwrap_or(usize::MAX))
+        {
             Ok(Cow::Owned(content)) => content.into(),
             // It is stored as it is; or it does not decode, which `check` rules out.
             Ok(Cow::Borrowed(_)) | Err(_) => self.body.clone(),

@@ -109,6 +109,10 @@ impl Rows {
 }
 
 impl Index for MemoryIndex {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
         let rows = self.rows();
         Ok(rows.rows.get(&key.to_string()).map(|(_, row)| rows.joined(row)))
