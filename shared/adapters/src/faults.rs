@@ -73,6 +73,12 @@ impl FaultPlan {
         Self::new(NONE, n..=u64::MAX, Flavour::Lost)
     }
 
+    /// The same plan, with its counting begun anew.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { seen: Arc::default(), ..self }
+    }
+
     fn new(writes: RangeInclusive<u64>, reads: RangeInclusive<u64>, flavour: Flavour) -> Self {
         Self { writes, reads, flavour, seen: Arc::default() }
     }
