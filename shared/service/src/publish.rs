@@ -165,6 +165,14 @@ impl<P: Ports> Service<P> {
         Ok(stored.then_some(generation))
     }
 
+    /// The generation in which a manifest's bytes are there; `None` if they are not.
+    pub(crate) async fn manifest_generation(&self, id: &ManifestId) -> Result<Option<u32>, Failure> {
+        let key = ObjectKey::Manifest(id.clone());
+        let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
+        let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
+        Ok((!facts.tombstone).then_some(facts.generation))
+    }
+
     async fn put_manifest(
         &self,
         key: &ObjectKey,
