@@ -53,7 +53,13 @@ pub async fn supersede<P: Ports>(
             }
             Verdict::Right => {}
             Verdict::Orphan | Verdict::Unfinished => continue,
-            Verdict::Broken(why) => return Err(service.damaged(&key, &why).into()),
+            // Or the row was replaced while the record was read.
+            Verdict::Broken(why) => {
+                if service.proof_row(id).await?.is_some_and(|now| now.version == row.version) {
+                    return Err(service.damaged(&key, &why).into());
+                }
+                continue;
+            }
         }
         check_write(headers, &current.verified.facts().sha256)?;
         let draft = draft(&row)?;
@@ -94,9 +100,10 @@ async fn replace<P: Ports>(
     let copy = ObjectKey::Revision(row.id, record.revision);
     let content = current.verified.content();
     if put_record(service, &copy, record, &content, Condition::Absent).await?.is_none() {
-        // An earlier try got this far. The copy is of the same record, or something is badly wrong.
-        let kept = service.current(&copy).await?;
-        if kept.is_none_or(|kept| kept.verified.facts().sha256 != current.verified.facts().sha256) {
+        // An earlier try got this far. The copy is of the same record, or something is badly wrong. If it is gone
+        // again, the proof was deleted.
+        let Some(kept) = service.current(&copy).await? else { return Ok(None) };
+        if kept.verified.facts().sha256 != current.verified.facts().sha256 {
             return Err(service.damaged(&copy, &"the copy of the current record differs from it").into());
         }
     }
