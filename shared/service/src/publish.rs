@@ -199,9 +199,10 @@ impl<P: Ports> Service<P> {
             Some(_) => at_rest.bytes.into_owned().into(),
         };
         let attributes = facts.attributes(key, std::collections::BTreeMap::new());
-        let put = self.ports.objects().put(key, body, &attributes, condition).await?;
+        let put = self.ports.objects().put(key, body, &attributes, condition).await;
+        // Also after a failure: the write may have happened.
         self.changed(key);
-        Ok(matches!(put, Put::Stored(_)))
+        Ok(matches!(put?, Put::Stored(_)))
     }
 
     /// Commits the live row of a stored record, and one more holder of its manifest in `generation`.
@@ -232,6 +233,14 @@ impl<P: Ports> Service<P> {
         proof: Option<(ProofRow, Option<u64>)>,
         reference: Option<&Reference<'_>>,
     ) -> Result<Published, Error> {
+        // The objects are in their places. A request that put one there and ended before it could say so, because its
+        // client went away, left this process's cache with what stood there before.
+        if let Some((row, _)) = &proof {
+            self.changed(&ObjectKey::Record(row.id));
+        }
+        if let Some(reference) = reference {
+            self.changed(&ObjectKey::Manifest(reference.id.clone()));
+        }
         // Most manifests are new: the first try needs no read.
         let mut manifest_row: Option<ManifestRow> = None;
         for _ in 0..MAX_ATTEMPTS {
