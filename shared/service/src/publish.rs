@@ -105,6 +105,7 @@ impl Reference<'_> {
                     ..row.in_state(State::Live)
                 }))
             }
+            State::Deleted(_) if row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
             State::Deleted(_) if row.generation < self.generation => Ok(Refer::Write(fresh(row.version + 1))),
             State::Deleting(_) | State::Deleted(_) => Ok(Refer::Gone),
         }
@@ -128,20 +129,20 @@ impl<P: Ports> Service<P> {
         }
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
         let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
+        let wanted = Reference {
+            id,
+            sha256: *manifest.sha256(),
+            length: 0,
+            tenant,
+            visibility,
+            generation: 0,
+            standalone: false,
+        };
         if !facts.tombstone {
-            let reference = Reference {
-                id,
-                sha256: *manifest.sha256(),
-                length: 0,
-                tenant,
-                visibility,
-                generation: 0,
-                standalone: false,
-            };
             if facts.sha256 != *manifest.sha256() {
-                return Err(reference.conflict(&facts.sha256).into());
+                return Err(wanted.conflict(&facts.sha256).into());
             }
-            reference.check_reader(&facts.tenant, facts.visibility)?;
+            wanted.check_reader(&facts.tenant, facts.visibility)?;
             return Ok(Some(facts.generation));
         }
         // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
@@ -150,6 +151,9 @@ impl<P: Ports> Service<P> {
             if let State::Deleting(_) = row.state {
                 finish_manifest(self, &row).await?;
                 return Ok(None);
+            }
+            if row.sha256 != *manifest.sha256() {
+                return Err(wanted.conflict(&row.sha256).into());
             }
             deleted = row.generation;
         }
