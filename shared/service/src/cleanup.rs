@@ -200,8 +200,10 @@ async fn examine<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Done
         ObjectKey::Revision(id, revision) => {
             let row = service.proof_row(id).await?;
             match judge_revision(*revision, row.as_ref()) {
-                // Of a live proof nothing is removed: a replacement may be about to use it.
-                Verdict::Orphan if row.is_none_or(|row| row.state != State::Live) => {
+                // Of a proof's present life nothing is removed: a replacement may be about to use it.
+                Verdict::Orphan
+                    if row.is_none_or(|row| row.state != State::Live || *revision < row.first_revision) =>
+                {
                     service.ports.objects().delete(key).await?;
                     service.changed(key);
                     Ok(Done::Removed)

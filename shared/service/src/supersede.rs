@@ -108,12 +108,14 @@ async fn replace<P: Ports>(
         }
     }
     let Some(mut row) = hold(service, draft, row).await? else { return Ok(None) };
-    let next = draft.record(record.revision + 1, service.now());
+    let mut next = draft.record(record.revision + 1, service.now());
+    next.first_revision = row.first_revision;
     let bytes = next.to_bytes();
     if put_record(service, key, &next, &bytes, Condition::Matches(current.tag.clone())).await?.is_none() {
-        // If the proof was deleted meanwhile, the copy must go as well. A copy that a crash leaves here is not
-        // served (see `retrieve`), and cleanup removes it.
-        if service.proof_row(&row.id).await?.is_none_or(|row| row.state != State::Live) {
+        // If the proof was deleted meanwhile, and perhaps stored again, the copy must go as well. A copy that a crash
+        // leaves here is not served (`Lookup::admit`), and cleanup removes it.
+        let now = service.proof_row(&row.id).await?;
+        if now.is_none_or(|now| now.state != State::Live || record.revision < now.first_revision) {
             service.ports.objects().delete(&copy).await?;
             service.changed(&copy);
         }
