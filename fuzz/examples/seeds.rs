@@ -65,6 +65,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     seed("names", "revision_key", ObjectKey::Revision(id, 64).to_string().as_bytes())?;
     seed("names", "manifest_key", ObjectKey::Manifest(ID.parse()?).to_string().as_bytes())?;
 
+    let stored =
+        format!(r#"{{"media_hash":"{hash}","manifest":{{"a":1.0}},"tags":{{"k":"v"}},"expires_in":60}}"#);
+    let fetch =
+        "accept-encoding: br, gzip;q=0.5\nrange: bytes=5-9\nif-range: \"x\"\nif-none-match: W/\"a\", \"b\"";
+    for (name, request) in [
+        ("store", format!("POST /v1/proofs\ncontent-type: application/json\n\n{stored}")),
+        ("supersede", format!("PUT /v1/proofs/{id}\nif-match: \"{digest}\"\n\n{{\"manifest\":{{}}}}")),
+        ("read_manifest", format!("GET /manifests/{}\n{fetch}\n", ID.replace(':', "%3A"))),
+        ("read_by_hash", format!("HEAD /v1/proofs?media_hash={hash}&tenant=press\n{fetch}\n")),
+        ("signed_link", format!("GET /v1/proofs/{id}?expires=1767225601&key=a&signature=AAAA\n")),
+        ("list", "GET /v1/proofs?limit=1000&after=x%20y+z\n".to_owned()),
+        ("dates", format!("GET /proofs/{id}/1\nif-modified-since: Thu, 01 Jan 2026 00:00:00 GMT\n")),
+        ("batch", format!("POST /v1/proofs/batch-delete\n\n{{\"ids\":[\"{id}\"]}}")),
+    ] {
+        seed("http_request", name, request.as_bytes())?;
+    }
+
     let packed = at_rest_again(&[b'a'; 4_096], 1).bytes;
     seed("gzip", "content", &[b'a'; 600])?;
     seed("gzip", "packed", &packed)?;
