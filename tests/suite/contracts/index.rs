@@ -195,6 +195,17 @@ async fn a_commit_is_done_wholly_or_not_at_all(index: &impl Index) {
     assert_eq!(keys(index, &tenant(TENANT), 10).await, names([&a]));
     assert_eq!(keys(index, &Listing::Due(at(1_000)), 10).await, names([&a]));
     assert_eq!(index.totals().await.unwrap(), before);
+    // The same amid commits that are done: an adapter may write them together.
+    let race = (0..100).map(|number| {
+        let other = proof(&format!("other {number}"), OTHER, 1, 2_000);
+        let writes = if number % 2 == 0 { vec![first(other)] } else { writes.to_vec() };
+        async move { index.commit(&writes).await.unwrap() == Commit::Done }
+    });
+    assert_eq!(join_all(race).await.into_iter().filter(|done| *done).count(), 50);
+    assert_eq!(index.get(&RowKey::Proof(b.id)).await.unwrap(), None);
+    assert_eq!(keys(index, &tenant(TENANT), 10).await, names([&a]));
+    assert_eq!(keys(index, &Listing::Due(at(1_000)), 10).await, names([&a]));
+    assert_eq!(index.totals().await.unwrap().proofs, before.proofs + 50);
 }
 
 async fn the_first_write_that_does_not_hold_is_named(index: &impl Index) {
