@@ -119,8 +119,8 @@ impl EmbeddedIndex {
 }
 
 impl Index for EmbeddedIndex {
-    // On the executor's thread: a row that is cached takes a few microseconds, less than a hop to another thread
-    // would; one that is not takes two or three reads of 4 KiB.
+    // On the executor's thread: a row that is cached takes 6 µs there and 16 µs by way of another one (measured on two
+    // cores); one that is not takes two or three reads of 4 KiB.
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
         let snapshot = self.snapshot()?;
         let rows = snapshot.open_table(ROWS).map_err(failure)?;
