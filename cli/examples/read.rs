@@ -14,10 +14,19 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let context = Context::new().with_settings(r#"{ "verify": { "verify_trust": false } }"#)?;
     let reader = Reader::from_context(context).with_file(&file)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{file}: {:?}, manifest {} from {}", reader.validation_state(),
-        reader.active_label().unwrap_or("?"), reader.remote_url().unwrap_or("the file itself"))?;
+    writeln!(
+        out,
+        "{file}: {:?}, manifest {} from {}",
+        reader.validation_state(),
+        reader.active_label().unwrap_or("?"),
+        reader.remote_url().unwrap_or("the file itself")
+    )?;
     for status in reader.validation_status().unwrap_or_default() {
         writeln!(out, "  {}: {}", status.code(), status.explanation().unwrap_or_default())?;
     }
-    Ok(if reader.validation_state() == ValidationState::Valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if reader.validation_state() == ValidationState::Valid {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -22,7 +22,12 @@ pub struct Signed {
 
 /// Signs `picture` of the media type `format`. The manifest gets the label `manifest_id`, and the picture's XMP points
 /// to `manifest_url`: both have to be known before anything is signed.
-pub fn sign(picture: &[u8], format: &str, manifest_id: &str, manifest_url: &str) -> Result<Signed, Box<dyn Error>> {
+pub fn sign(
+    picture: &[u8],
+    format: &str,
+    manifest_id: &str,
+    manifest_url: &str,
+) -> Result<Signed, Box<dyn Error>> {
     let definition = serde_json::json!({
         "label": manifest_id,
         "title": "A signed picture",

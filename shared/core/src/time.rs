@@ -76,7 +76,9 @@ impl FromStr for Timestamp {
         let instant: jiff::Timestamp = text.parse().map_err(|_| TimestampError)?;
         match instant.as_millisecond() {
             // A fraction of a millisecond before 1970 rounds to 0.
-            milliseconds @ 0..=LATEST_MILLISECOND if instant >= jiff::Timestamp::UNIX_EPOCH => Ok(Self(milliseconds)),
+            milliseconds @ 0..=LATEST_MILLISECOND if instant >= jiff::Timestamp::UNIX_EPOCH => {
+                Ok(Self(milliseconds))
+            }
             _ => Err(TimestampError),
         }
     }

@@ -39,8 +39,8 @@ impl Tombstone {
     /// The bytes and the attributes to store under `key`.
     #[must_use]
     pub fn object(&self, key: &ObjectKey, tenant: &Tenant) -> (Vec<u8>, Attributes) {
-        let body =
-            format!(r#"{{"version":{VERSION},"deleted":"{}","last":{}}}"#, self.deleted, self.last).into_bytes();
+        let body = format!(r#"{{"version":{VERSION},"deleted":"{}","last":{}}}"#, self.deleted, self.last)
+            .into_bytes();
         let facts = Facts {
             sha256: Digest::of(&body),
             length: body.len() as u64,
@@ -62,12 +62,17 @@ impl Tombstone {
     /// The reason, in words, when `body` is none.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
         if body.len() > MAX_TOMBSTONE_BYTES {
-            return Err(format!("the deletion marker is damaged: it has more than {MAX_TOMBSTONE_BYTES} bytes"));
+            return Err(format!(
+                "the deletion marker is damaged: it has more than {MAX_TOMBSTONE_BYTES} bytes"
+            ));
         }
-        let marker: Self =
-            serde_json::from_slice(body).map_err(|error| format!("the deletion marker is damaged: {error}"))?;
+        let marker: Self = serde_json::from_slice(body)
+            .map_err(|error| format!("the deletion marker is damaged: {error}"))?;
         if marker.version != VERSION {
-            return Err(format!("the deletion marker has version {}; this program reads {VERSION}", marker.version));
+            return Err(format!(
+                "the deletion marker has version {}; this program reads {VERSION}",
+                marker.version
+            ));
         }
         Ok(marker)
     }

@@ -1,18 +1,21 @@
 //! The contract of `Cache`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_adapters::cache::{MokaCache, NoCache};
+use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::object::{Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::tenant::Tenant;
 use credlink_service::ports::{Cache, CacheStats, Failure, FailureKind};
 use futures_util::future::{join, join_all};
 use tokio::sync::Notify;
 
-use super::{at, attributes, over_every_adapter, proof_id};
+use super::{at, over_every_adapter, proof_id};
 
 over_every_adapter! {
     {
@@ -31,35 +34,48 @@ fn key(name: &str) -> ObjectKey {
     ObjectKey::Manifest(format!("urn:c2pa:{name}").parse().unwrap())
 }
 
-fn object(body: impl Into<Bytes>) -> Object {
+fn object(body: impl Into<Bytes>) -> Verified {
     let body = body.into();
-    let tag = StoredTag(Digest::of(&body).to_string());
-    Object { head: Head { attributes: attributes(), size: body.len() as u64, tag, modified: at(1) }, body }
+    let facts = Facts {
+        sha256: Digest::of(&body),
+        length: body.len() as u64,
+        coding: None,
+        tenant: Tenant::default(),
+        visibility: Visibility::Public,
+        created: at(1),
+        expires: None,
+        generation: 0,
+        tombstone: false,
+    };
+    let attributes = facts.attributes(&key("x"), BTreeMap::new());
+    let tag = StoredTag(facts.sha256.to_string());
+    let head = Head { attributes, size: facts.length, tag, modified: at(1) };
+    Verified::check(Object { head, body }).unwrap()
 }
 
 /// Reads `key`, where the store holds `body` by now.
-async fn read(cache: &impl Cache, key: &ObjectKey, body: &'static str) -> Object {
+async fn read(cache: &impl Cache, key: &ObjectKey, body: &'static str) -> Arc<Verified> {
     cache.get_or_load(key, async { Ok(Some(object(body))) }).await.unwrap().unwrap()
 }
 
 async fn what_is_loaded_is_answered(cache: &impl Cache) {
     let first = read(cache, &key("x"), "body").await;
-    assert_eq!(first, object("body"));
+    assert_eq!(*first, object("body"));
     assert_eq!(read(cache, &key("x"), "body").await, first);
-    assert_eq!(read(cache, &key("y"), "other").await, object("other"));
+    assert_eq!(read(cache, &key("y"), "other").await.stored(), "other");
 }
 
 async fn what_is_forgotten_is_loaded_anew(cache: &impl Cache) {
     for (before, after) in [("1", "2"), ("2", "3")] {
         cache.invalidate(&key("x"));
-        assert_eq!(read(cache, &key("x"), before).await.body, before);
+        assert_eq!(read(cache, &key("x"), before).await.stored(), before);
         cache.invalidate(&key("x"));
-        assert_eq!(read(cache, &key("x"), after).await.body, after);
+        assert_eq!(read(cache, &key("x"), after).await.stored(), after);
     }
 }
 
 /// A reader whose load has read "old" and is held up until `release`; it has begun when `begun` was notified.
-async fn slow_reader(cache: &impl Cache, begun: &Notify, release: &Notify) -> Object {
+async fn slow_reader(cache: &impl Cache, begun: &Notify, release: &Notify) -> Arc<Verified> {
     let load = async {
         let old = object("old");
         begun.notify_one();
@@ -77,7 +93,7 @@ async fn a_load_under_way_does_not_bring_back_what_was_forgotten(cache: &impl Ca
         release.notify_one();
     };
     join(slow_reader(cache, &begun, &release), forget).await;
-    assert_eq!(read(cache, &key("x"), "new").await.body, "new");
+    assert_eq!(read(cache, &key("x"), "new").await.stored(), "new");
 }
 
 async fn nobody_joins_a_load_that_began_before_the_key_was_forgotten(cache: &impl Cache) {
@@ -95,23 +111,23 @@ async fn nobody_joins_a_load_that_began_before_the_key_was_forgotten(cache: &imp
             release.notify_one();
         };
         let (seen, ()) = join(readers, end).await;
-        assert!(seen.iter().all(|object| object.body == "new"));
+        assert!(seen.iter().all(|object| object.stored() == "new"));
     };
     join(slow_reader(cache, &begun, &release), later).await;
-    assert_eq!(read(cache, &key("x"), "new").await.body, "new");
+    assert_eq!(read(cache, &key("x"), "new").await.stored(), "new");
 }
 
 async fn a_failed_load_is_not_kept(cache: &impl Cache) {
     let failure = Failure { provider: "test", kind: FailureKind::Throttled, message: "slow down".into() };
     let answer = cache.get_or_load(&key("x"), async { Err(failure) }).await;
     assert_eq!(answer.unwrap_err().kind, FailureKind::Throttled);
-    assert_eq!(read(cache, &key("x"), "there").await.body, "there");
+    assert_eq!(read(cache, &key("x"), "there").await.stored(), "there");
 }
 
 async fn absence_is_not_kept_for_long(cache: &impl Cache) {
     assert_eq!(cache.get_or_load(&key("x"), async { Ok(None) }).await.unwrap(), None);
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    assert_eq!(read(cache, &key("x"), "there").await.body, "there");
+    assert_eq!(read(cache, &key("x"), "there").await.stored(), "there");
 }
 
 #[tokio::test]
@@ -124,7 +140,7 @@ async fn one_load_serves_all_who_wait() {
             Ok(Some(object("x")))
         })
     });
-    assert!(join_all(readers).await.into_iter().all(|answer| answer.unwrap().unwrap().body == "x"));
+    assert!(join_all(readers).await.into_iter().all(|answer| answer.unwrap().unwrap().stored() == "x"));
     assert_eq!(loads.load(Ordering::SeqCst), 1);
     let CacheStats { hits, misses, .. } = cache.stats();
     assert_eq!((hits, misses), (49, 1));
@@ -146,7 +162,7 @@ async fn a_waiter_loads_when_the_loader_goes_away() {
         gone,
     )
     .await;
-    assert_eq!(object.body, "x");
+    assert_eq!(object.stored(), "x");
 }
 
 #[tokio::test]
@@ -156,7 +172,7 @@ async fn absence_is_kept_for_a_moment_and_forgotten_like_anything_else() {
     let again = cache.get_or_load(&key("x"), async { Ok(Some(object("x"))) }).await.unwrap();
     assert_eq!(again, None, "within the second");
     cache.invalidate(&key("x"));
-    assert_eq!(read(&cache, &key("x"), "x").await.body, "x");
+    assert_eq!(read(&cache, &key("x"), "x").await.stored(), "x");
 }
 
 #[tokio::test]
