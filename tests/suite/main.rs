@@ -6,3 +6,7 @@
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
 mod contracts;
+#[cfg(test)]
+mod reader;
+#[cfg(test)]
+mod server;
