@@ -18,7 +18,7 @@ use credlink_core::rules::store::{Draft, Next, next};
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 
-use crate::delete::{bury, finish_proof};
+use crate::delete::{bury, bury_orphan, finish_proof};
 use crate::error::{Error, contended};
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 use crate::publish::{Published, Reference};
@@ -102,18 +102,17 @@ async fn write<P: Ports>(
             record = draft.record(revision.max(last.saturating_add(1)), service.now());
         } else {
             let candidate = service.record(&key, &current.verified)?;
-            match judge_record(Found::Record(candidate.revision), row) {
-                Verdict::Orphan if candidate.expires > service.now() => {
-                    let sha256 = &current.verified.facts().sha256;
-                    if let Some(stored) = adopt(service, draft, &candidate, sha256, row, *written).await? {
-                        return Ok(stored);
-                    }
-                }
-                // Expired before anybody was told of it, or left over by a deletion: ours takes its place.
-                Verdict::Orphan | Verdict::Broken(_) => {}
-                Verdict::Right | Verdict::Ahead | Verdict::Unfinished => return Ok(None),
+            let sha256 = &current.verified.facts().sha256;
+            if judge_record(Found::Record(candidate.revision), row) == Verdict::Orphan
+                && candidate.expires > service.now()
+                && let Some(stored) = adopt(service, draft, &candidate, sha256, row, *written).await?
+            {
+                return Ok(stored);
             }
-            record = draft.record(revision.max(candidate.revision), service.now());
+            // It expired before anybody was told of it, its manifest is gone, or a deletion missed it. It has to go as a deletion goes, by
+            // its row first: whoever adopts it at this moment may see the manifest stored again.
+            bury_orphan(service, &draft.id(), row).await?;
+            return Ok(None);
         }
         bytes = record.to_bytes();
         if put_record(service, &key, &record, &bytes, Condition::Matches(current.tag)).await?.is_none() {
@@ -133,7 +132,8 @@ async fn write<P: Ports>(
     Ok(Some(Stored { row, deduplicated: false, identical: true }))
 }
 
-/// Commits the row of a record that another store wrote, or an earlier attempt of this one. The outer `None`: its manifest is gone, so it cannot be.
+/// Commits the row of a record that another store wrote, or an earlier attempt of this one. The outer `None`: that
+/// cannot be.
 async fn adopt<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
@@ -149,13 +149,15 @@ async fn adopt<P: Ports>(
             generation => generation,
         },
     };
-    match service.publish(candidate, *sha256, before, generation).await? {
-        Published::Done => {
+    match service.publish(candidate, *sha256, before, generation).await {
+        Ok(Published::Done) => {
             let row = ProofRow::publish(candidate, *sha256, before);
             Ok(Some(Some(answer(service, draft, row, written))))
         }
-        Published::Lost(_) => Ok(Some(None)),
-        Published::ManifestGone => Ok(None),
+        Ok(Published::Lost(_)) => Ok(Some(None)),
+        // What is wrong with the candidate is not the caller's business.
+        Ok(Published::ManifestGone) | Err(Error::Problem(_)) => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

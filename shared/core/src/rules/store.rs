@@ -125,7 +125,7 @@ impl Draft {
         ProofId::derive(&self.tenant, &self.media_hash)
     }
 
-    /// The record of this draft, stored at `now` as `revision`.
+    /// The record of this draft, stored at `now` as `revision`, with which the proof's life begins.
     #[must_use]
     pub fn record(&self, revision: u32, now: Timestamp) -> Record {
         Record {
@@ -139,6 +139,7 @@ impl Draft {
             created: now,
             expires: now.plus_seconds(self.lifetime),
             revision,
+            first_revision: revision,
             visibility: self.visibility,
             tags: self.tags.clone(),
         }
