@@ -1,7 +1,7 @@
 //! The API, wherever it runs: the same requests go to a service in this process, or to a base URL.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -96,14 +96,12 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Starts the binary that was built beside the tests; `None` if there is none.
-    pub fn start() -> Option<Self> {
+    /// Starts the binary that was built beside the tests.
+    pub fn start() -> Self {
         // target/debug/deps/suite-… → target/debug/credlink
         let tests = std::env::current_exe().unwrap();
-        let binary: PathBuf = tests.parent()?.parent()?.join("credlink");
-        if !binary.exists() {
-            return None;
-        }
+        let binary: PathBuf = tests.parent().and_then(Path::parent).unwrap().join("credlink");
+        assert!(binary.exists(), "{} is missing: run `cargo build -p credlink` first", binary.display());
         let folder = tempfile::tempdir().unwrap();
         let tokens_file = folder.path().join("tokens.json");
         std::fs::write(&tokens_file, tokens::file()).unwrap();
@@ -120,7 +118,7 @@ impl Serve {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let started: serde_json::Value = serde_json::from_str(&line).unwrap();
         let api = BaseUrl::new(started["url"].as_str().unwrap());
-        Some(Self { child, api, _folder: folder })
+        Self { child, api, _folder: folder }
     }
 }
 

@@ -50,10 +50,8 @@ async fn the_api_answers_as_written_down_over_a_folder() {
     world.assert_tidy().await;
 }
 
-/// Needs the `credlink` binary beside the tests, and says nothing where it was not built: `cargo build -p credlink-cli`.
+/// Over a real connection and a real clock; it takes some seconds, because links and proofs expire in it.
 #[tokio::test]
 async fn the_api_answers_as_written_down_over_http() {
-    if let Some(server) = Serve::start() {
-        whole(&server).await;
-    }
+    whole(&Serve::start()).await;
 }

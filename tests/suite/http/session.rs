@@ -17,7 +17,7 @@ use super::contract::CONTRACT;
 use crate::world::tokens;
 
 /// Longest line of a body that is written down whole, in characters.
-const LONGEST_LINE: usize = 240;
+const LONGEST_LINE: usize = 480;
 
 /// Headers of the connection, not of the answer.
 const OF_THE_CONNECTION: [&str; 4] = ["connection", "date", "keep-alive", "transfer-encoding"];
@@ -30,13 +30,14 @@ const OF_EVERY_ANSWER: [(&str, &str); 3] = [
 ];
 
 /// What differs from run to run, and the name that stands for it.
-const FILTERS: [(&str, &str); 9] = [
+const FILTERS: [(&str, &str); 10] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<time>"),
     (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "<date>"),
-    (r"expires=\d+&key=[\w-]+&signature=[\w-]+", "expires=<seconds>&key=<key>&signature=<mac>"),
+    (r"expires=\d+&(key|yek)=[\w-]+&signature=[\w-]+", "expires=<seconds>&$1=<key>&signature=<mac>"),
     (r"after=[\w.%~-]+", "after=<cursor>"),
     (r#""next":"[^"]+""#, r#""next":"<cursor>""#),
     (r#""request_id":"(request-\d+|[0-9a-f-]{36})""#, r#""request_id":"<new>""#),
+    (r#""reads":\d+(,"last_read":"<time>")?"#, r#""reads":<number>"#),
     (r#""name":"[a-z]+""#, r#""name":"<provider>""#),
     (r#""(latency_ms|hits|misses|hit_rate|entries|bytes)":[\d.]+"#, r#""$1":<number>"#),
     (r#"x-request-id: (request-\d+|[0-9a-f-]{36})"#, "x-request-id: <new>"),
@@ -159,7 +160,7 @@ fn body(headers: &HeaderMap, body: &Bytes) -> String {
 /// Breaks lines between the members of the outermost object and between objects in its lists, and shortens what is
 /// long.
 fn members(text: &str) -> String {
-    let (mut depth, mut in_string, mut escaped) = (0, false, false);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     let mut lines = vec![String::new()];
     for character in text.chars() {
         match (in_string, character) {
@@ -167,7 +168,7 @@ fn members(text: &str) -> String {
             (true, '\\') => escaped = true,
             (_, '"') => in_string = !in_string,
             (false, '{' | '[') => depth += 1,
-            (false, '}' | ']') => depth -= 1,
+            (false, '}' | ']') => depth = depth.saturating_sub(1),
             _ => {}
         }
         lines.last_mut().unwrap().push(character);
