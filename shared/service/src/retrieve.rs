@@ -19,12 +19,10 @@ pub async fn retrieve<P: Ports>(
     service: &Service<P>,
     lookup: &Lookup<'_>,
 ) -> Result<(Reply, Option<Arc<Verified>>), Error> {
-    // An earlier record shares the fate of the current one: where that is deleted, private or expired, so is this.
     if let ObjectKey::Revision(id, _) = lookup.key {
         let current = ObjectKey::Record(*id);
         let found = load(service, &current).await?.ok_or_else(|| missed(service, lookup))?;
-        let unconditional = http::HeaderMap::new();
-        Lookup { headers: &unconditional, key: lookup.key, ..*lookup }.respond(found.facts())?;
+        lookup.admit(found.facts())?;
     }
     let found = load(service, lookup.key).await?.ok_or_else(|| missed(service, lookup))?;
     let reply =
