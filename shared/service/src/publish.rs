@@ -255,7 +255,7 @@ impl<P: Ports> Service<P> {
             if let Some(reference) = reference {
                 match reference.apply(manifest_row.as_ref())? {
                     Refer::Gone => {
-                        // A deletion that ended early would refuse every store of this manifest until cleanup.
+                        // A deletion that is under way, or was cut off: with its end the manifest can be stored anew.
                         if let Some(row) = &manifest_row {
                             finish_manifest(self, row).await?;
                         }

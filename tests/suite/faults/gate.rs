@@ -156,7 +156,12 @@ impl<T: Index> Index for Gated<T> {
         self.gate.call(self.inner.commit(writes)).await
     }
 
-    async fn list(&self, listing: &Listing, after: Option<&str>, limit: usize) -> Result<Page<Row>, Failure> {
+    async fn list(
+        &self,
+        listing: &Listing,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<Row>>, Failure> {
         self.gate.call(self.inner.list(listing, after, limit)).await
     }
 
