@@ -31,7 +31,7 @@ impl World {
     /// Runs `credlink` in this folder, with an environment that says nothing.
     pub fn command(&self, typed: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_credlink"));
-        command.current_dir(self.folder.path()).args(typed.split(' '));
+        command.current_dir(self.folder.path()).args(typed.split(' ')).env_remove("COLUMNS");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CREDLINK_") {
                 command.env_remove(name);
