@@ -99,7 +99,12 @@ impl Index for EitherIndex {
         either!(self, Memory | Embedded, index => index.commit(writes))
     }
 
-    async fn list(&self, listing: &Listing, after: Option<&str>, limit: usize) -> Result<Page<Row>, Failure> {
+    async fn list(
+        &self,
+        listing: &Listing,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<Row>>, Failure> {
         either!(self, Memory | Embedded, index => index.list(listing, after, limit))
     }
 
