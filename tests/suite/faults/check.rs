@@ -6,7 +6,7 @@ use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::record::Record;
 use credlink_service::fsck::{Severity, fsck};
 
-use super::act::{Act, File, What, c2pa_id, proof_id};
+use super::act::{Act, File, Outcome, What, c2pa_id, proof_id};
 use super::model::Model;
 use super::world::{Step, World, ready};
 
@@ -45,6 +45,21 @@ impl Left {
         }
         left.manifests.extend(acts.iter().filter_map(|act| act.brings()));
         left
+    }
+}
+
+impl Left {
+    /// An acknowledged deletion takes along what was left of its proof, or its manifest.
+    pub fn after(&mut self, act: &Act, outcome: Outcome) {
+        if !matches!(outcome, Outcome::Done(_)) {
+            return;
+        }
+        match act {
+            Act::Delete(file) => self.records.retain(|(left, _)| left != file),
+            Act::Batch(files) => self.records.retain(|(left, _)| !files.contains(left)),
+            Act::DeleteManifest(name) => _ = self.manifests.remove(name),
+            _ => {}
+        }
     }
 }
 
@@ -102,6 +117,9 @@ impl World {
         let found = self.record(&by_hash, file, when).map(|record| record.manifest.sha256);
         assert_eq!(found, current.as_ref().map(|record| record.manifest.sha256), "{when}: {by_hash}");
         let mut earlier = Vec::new();
+        if !self.known.0.iter().any(|model| model.has_heard_of(file)) {
+            return current.map(|record| (record.manifest.sha256, earlier));
+        }
         for revision in 1..REVISIONS {
             let Some(found) = self.record(&format!("{path}/{revision}"), file, when) else { continue };
             assert_eq!(found.revision, revision, "{when}");

@@ -9,7 +9,8 @@ use super::act::Outcome;
 use super::cases::use_cases;
 use super::check::Left;
 use super::gate::Gate;
-use super::world::{Memory, World, ready, send};
+use super::request::send;
+use super::world::{Memory, World, ready};
 
 /// Drops each use case at each gate, and repairs by the same request again or by cleanup.
 fn every_step_is_the_last(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memory) {
@@ -17,7 +18,7 @@ fn every_step_is_the_last(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memor
         'steps: for k in 0..200 {
             for repair in [true, false] {
                 let when = format!("{name}, dropped at {k}, again: {repair}");
-                let left = Left::by(&steps, &[&act]);
+                let mut left = Left::by(&steps, &[&act]);
                 let mut world = World::after(&steps, memory());
                 world.warm_up();
                 let asked = world.request(&act);
@@ -33,6 +34,7 @@ fn every_step_is_the_last(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memor
                     let outcome = ready(send(&world.calm(), &asked));
                     assert!(!matches!(outcome, Outcome::Failed(_)), "{when}: {outcome:?}");
                     world.note(&asked, outcome);
+                    left.after(&asked.act, outcome);
                     world.check_store(Severity::Broken, &when);
                     world.check_parts(&left, &when);
                 }

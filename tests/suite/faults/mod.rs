@@ -19,5 +19,6 @@ mod model;
 mod overtaken;
 mod races;
 mod reads;
+mod request;
 mod world;
 mod writes;

@@ -53,6 +53,11 @@ impl Model {
         self.proofs.get(file).map(|proof| (proof.lives, proof.revisions.len()))
     }
 
+    /// Whether anything was ever done to a file.
+    pub fn has_heard_of(&self, file: File) -> bool {
+        self.proofs.contains_key(file) || self.half.iter().any(|(half, _)| *half == file)
+    }
+
     /// Whether a manifest is there.
     pub fn has_manifest(&self, name: &'static str) -> bool {
         self.standalone.contains(name) || self.holds(name)

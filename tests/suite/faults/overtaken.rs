@@ -13,8 +13,9 @@ use super::cases::{OTHER, TEXT, half_replaced, orphans_orphan, replaced};
 use super::check::Left;
 use super::gate::Gate;
 use super::model::Known;
+use super::request::send;
 use super::world::Step::{self, Crash, Do, WaitDays};
-use super::world::{Memory, World, ready, send};
+use super::world::{Memory, World, ready};
 
 fn overtake(steps: &[Step], slow: &Act, others: &[Act]) {
     for k in 0..100 {

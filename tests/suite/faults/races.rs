@@ -16,14 +16,15 @@ use super::cases::{
 };
 use super::check::Left;
 use super::gate::Gate;
+use super::request::send;
 use super::world::Step::{self, Crash, Do, WaitDays};
-use super::world::{Memory, World, send};
+use super::world::{Memory, World};
 
 /// Runs `first` to its call `k`, `second` to its call `l` or its end, `first` to its end, `second` to its end. Whether
 /// both stopped where they should.
 fn interleave(steps: &[Step], first: &Act, second: &Act, k: u64, l: u64) -> (bool, bool) {
     let when = format!("{first:?} to {k}, {second:?} to {l}");
-    let left = Left::by(steps, &[first, second]);
+    let mut left = Left::by(steps, &[first, second]);
     let mut world = World::after(steps, Memory::None);
     let (one, two) = (world.request(first), world.request(second));
     let (gate_one, gate_two) = (Gate::before(k), Gate::before(l));
@@ -44,6 +45,10 @@ fn interleave(steps: &[Step], first: &Act, second: &Act, k: u64, l: u64) -> (boo
     }
     let acts = [(first, one.place, outcome_one), (second, two.place, outcome_two)];
     let known = world.known.after_both(acts);
+    // Of the two, one may bring back the manifest that the other one deletes.
+    for (act, _, outcome) in acts.iter().filter(|(act, ..)| !matches!(act, DeleteManifest(_))) {
+        left.after(act, *outcome);
+    }
     world.known = known.unwrap_or_else(|| {
         panic!("{when}: {outcome_one:?} and {outcome_two:?} fit no order; {:#?}", world.known)
     });

@@ -7,7 +7,8 @@ use super::act::{Act, Outcome};
 use super::cases::use_cases;
 use super::check::Left;
 use super::gate::Gate;
-use super::world::{Memory, Step, World, ready, send};
+use super::request::send;
+use super::world::{Memory, Step, World, ready};
 
 /// More writes than any use case has.
 const MANY: u64 = 60;
@@ -42,7 +43,7 @@ fn one_write_fails(
     for repair in [true, false] {
         let plan = plan.clone().anew();
         let mut world = World::after(steps, memory());
-        let left = Left::by(steps, &[act]);
+        let mut left = Left::by(steps, &[act]);
         world.warm_up();
         let asked = world.request(act);
         let outcome = ready(send(&world.process(&plan, &Gate::open()), &asked));
@@ -51,12 +52,14 @@ fn one_write_fails(
         }
         assert!(!matches!(outcome, Outcome::Refused(_)), "{when}: {outcome:?}");
         world.note(&asked, outcome);
+        left.after(&asked.act, outcome);
         world.check_store(Severity::Broken, when);
         world.check_parts(&left, when);
         if repair {
             let outcome = ready(send(&world.calm(), &asked));
             assert!(!matches!(outcome, Outcome::Failed(_)), "{when}, again: {outcome:?}");
             world.note(&asked, outcome);
+            left.after(&asked.act, outcome);
             world.check_store(Severity::Broken, &format!("{when}, again"));
             world.check_parts(&left, &format!("{when}, again"));
         }
