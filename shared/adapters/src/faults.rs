@@ -39,8 +39,8 @@ struct Seen {
     reads: AtomicU64,
 }
 
-/// The numbers of no call.
-const NONE: RangeInclusive<u64> = 1..=0;
+/// The number of no call: they are counted from 1.
+const NONE: RangeInclusive<u64> = 0..=0;
 
 impl FaultPlan {
     /// Nothing fails. For counting the calls of a flow.
