@@ -123,8 +123,8 @@ impl Index for EmbeddedIndex {
         NAME
     }
 
-    // On the executor's thread: a row that is cached takes a few microseconds, less than a hop to another thread
-    // would; one that is not takes two or three reads of 4 KiB.
+    // On the executor's thread: a row that is cached takes 6 µs there and 16 µs by way of another one (measured on two
+    // cores); one that is not takes two or three reads of 4 KiB.
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
         let snapshot = self.snapshot()?;
         let rows = snapshot.open_table(ROWS).map_err(failure)?;
@@ -148,13 +148,18 @@ impl Index for EmbeddedIndex {
         self.writer.commit(prepared.collect::<Result<_, Failure>>()?).await
     }
 
-    async fn list(&self, listing: &Listing, after: Option<&str>, limit: usize) -> Result<Page<Row>, Failure> {
+    async fn list(
+        &self,
+        listing: &Listing,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<Row>>, Failure> {
         let after = match after.map(|text| Cursor::read(text, listing)) {
-            Some(None) => return Ok(Page { items: Vec::new(), next: None }),
+            Some(None) => return Ok(None),
             after => after.flatten(),
         };
         let (snapshot, listing) = (self.snapshot()?, listing.clone());
-        off_the_executor(NAME, move || page(&snapshot, &listing, after.as_ref(), limit)).await
+        off_the_executor(NAME, move || page(&snapshot, &listing, after.as_ref(), limit).map(Some)).await
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
@@ -262,4 +267,76 @@ fn failure(error: impl Into<redb::Error>) -> Failure {
         error => (FailureKind::Unavailable, error.to_string()),
     };
     Failure { provider: NAME, kind, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use credlink_core::row::ManifestRow;
+    use credlink_service::ports::Commit;
+    use redb::StorageBackend;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    /// A disk that is full as soon as it is told so.
+    #[derive(Debug)]
+    struct Disk(InMemoryBackend, Arc<AtomicBool>);
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.0.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.0.read(offset, out)
+        }
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.0.set_len(len)
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            if self.1.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.0.write(offset, data)
+        }
+    }
+
+    fn write(id: &str) -> Write {
+        let row = serde_json::json!({
+            "row": "manifest", "id": id, "version": 1, "state": "live", "tenant": "default",
+            "sha256": "0".repeat(64), "length": 1, "holders": 1, "standalone": false, "generation": 0,
+        });
+        let row: ManifestRow = serde_json::from_value(row).unwrap();
+        Write { row: Row::Manifest(row), expected: None }
+    }
+
+    #[tokio::test]
+    async fn a_failed_sync_is_told_to_everybody_in_the_group() {
+        let full = Arc::new(AtomicBool::new(false));
+        let disk = Disk(InMemoryBackend::new(), Arc::clone(&full));
+        let database = Database::builder().create_with_backend(disk).unwrap();
+        EmbeddedIndex::prepare(&database).unwrap();
+        let index = Arc::new(EmbeddedIndex::over(database).unwrap());
+        assert_eq!(index.commit(&[write("urn:before")]).await.unwrap(), Commit::Done);
+        full.store(true, Ordering::SeqCst);
+        let waiting: Vec<_> = (0..20)
+            .map(|number| {
+                let index = Arc::clone(&index);
+                tokio::spawn(async move { index.commit(&[write(&format!("urn:{number}"))]).await })
+            })
+            .collect();
+        let mut kinds = Vec::new();
+        for waiter in waiting {
+            kinds.push(waiter.await.unwrap().unwrap_err().kind);
+        }
+        assert_eq!(kinds[0], FailureKind::OutOfSpace);
+        assert!(kinds.iter().all(|kind| matches!(kind, FailureKind::OutOfSpace | FailureKind::Unavailable)));
+        // What was acknowledged is there; what was not may or may not be.
+        assert!(index.get(&RowKey::Manifest("urn:before".parse().unwrap())).await.unwrap().is_some());
+        full.store(false, Ordering::SeqCst);
+        let failure = index.commit(&[write("urn:after")]).await.unwrap_err();
+        assert!(failure.message.contains("it has to be opened anew"), "{failure}");
+    }
 }

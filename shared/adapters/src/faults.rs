@@ -141,7 +141,12 @@ impl<T: Index> Index for Faulty<T> {
         self.plan.write(self.inner.commit(writes)).await
     }
 
-    async fn list(&self, listing: &Listing, after: Option<&str>, limit: usize) -> Result<Page<Row>, Failure> {
+    async fn list(
+        &self,
+        listing: &Listing,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<Row>>, Failure> {
         self.inner.list(listing, after, limit).await
     }
 

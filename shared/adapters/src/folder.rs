@@ -120,13 +120,24 @@ impl Inner {
             fs::remove_file(entry?.path())?;
         }
         sync_directory(path)?;
+        // Shards that stand here need no sync of their names later on: these syncs are for all of them.
+        sync_directory(&objects)?;
+        let mut durable = HashSet::new();
+        for top in fs::read_dir(&objects)? {
+            let top = top?;
+            if top.file_type()?.is_dir() {
+                let names = listing::names(&top.path())?.into_iter();
+                durable.extend(names.map(|shard| (top.file_name().to_string_lossy().into_owned(), shard)));
+                sync_directory(&top.path())?;
+            }
+        }
         Ok(Self {
             objects,
             temporary,
             written: AtomicU64::new(0),
             keys: (0..KEY_STRIPES).map(|_| Mutex::default()).collect(),
             shards: (0..SHARD_STRIPES).map(|_| RwLock::default()).collect(),
-            durable: Mutex::default(),
+            durable: Mutex::new(durable),
             _lock: lock,
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! | in the folder | what |
 //! |---|---|
-//! | `objects/` | records and manifests ([`crate::folder`]) |
+//! | `objects/`, `temporary/`, `lock` | records and manifests ([`crate::folder`]) |
 //! | `index.redb` | the index ([`crate::embedded`]) |
 
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ pub fn open(
     settings: Settings,
 ) -> Result<Service<Local>, OpenError> {
     // The folder's lock comes first: who holds it may open the index.
-    let objects = Folder::open(folder.join("objects"))?;
+    let objects = Folder::open(folder)?;
     let index = EmbeddedIndex::open(index_path(folder))?;
     let parts = Parts {
         objects,

@@ -14,6 +14,9 @@ pub const MAX_BODY_BYTES: usize = MAX_C2PA_MANIFEST_BYTES.div_ceil(3) * 4 + 65_5
 /// Longest stored record, in bytes: a JSON manifest in base64, a signature, ten tags and the fixed members.
 pub const MAX_RECORD_BYTES: usize = MAX_JSON_MANIFEST_BYTES.div_ceil(3) * 4 + 65_536;
 
+/// Longest deletion marker, in bytes: its three members need about 70.
+pub const MAX_TOMBSTONE_BYTES: usize = 1_024;
+
 /// Deepest nesting of arrays and objects in any JSON that is read, the top-level value counting as one.
 pub const MAX_JSON_DEPTH: usize = 64;
 

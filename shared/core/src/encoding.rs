@@ -67,7 +67,8 @@ fn gzip(content: &[u8], mtime: u32) -> Vec<u8> {
 /// Removes a content coding.
 ///
 /// # Errors
-/// The data is damaged, or holds more than `limit` bytes. No more than `limit` bytes are ever allocated.
+/// The data is damaged, or holds more than `limit` bytes. No more than one byte over `limit` is ever unpacked, and no
+/// more than twice `limit` allocated (a vector doubles as it grows).
 pub fn decode(bytes: &[u8], coding: Option<Coding>, limit: usize) -> Result<Cow<'_, [u8]>, DecodeError> {
     let Some(Coding::Gzip) = coding else {
         return if bytes.len() > limit { Err(DecodeError::TooLong(limit)) } else { Ok(bytes.into()) };

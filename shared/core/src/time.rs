@@ -75,7 +75,10 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, TimestampError> {
         let instant: jiff::Timestamp = text.parse().map_err(|_| TimestampError)?;
         match instant.as_millisecond() {
-            milliseconds @ 0..=LATEST_MILLISECOND => Ok(Self(milliseconds)),
+            // A fraction of a millisecond before 1970 rounds to 0.
+            milliseconds @ 0..=LATEST_MILLISECOND if instant >= jiff::Timestamp::UNIX_EPOCH => {
+                Ok(Self(milliseconds))
+            }
             _ => Err(TimestampError),
         }
     }
@@ -106,7 +109,7 @@ mod tests {
 
     #[test]
     fn only_dates_with_times_are_timestamps() {
-        for bad in ["", "2026-01-01", "yesterday", "1969-12-31T23:59:59Z", "2026-01-01T00:00:00"] {
+        for bad in ["", "2026-01-01", "yesterday", "1969-12-31T23:59:59Z", "1969-12-31T23:59:59.9999Z"] {
             assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad}");
         }
     }

@@ -9,10 +9,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Visibility;
+use crate::bounds::MAX_TOMBSTONE_BYTES;
 use crate::hash::Digest;
 use crate::object::{Attributes, Facts, ObjectKey};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
+
+/// The version of the format that is written, and the only one there is.
+const VERSION: u32 = 1;
 
 /// The content of a marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +33,14 @@ impl Tombstone {
     /// A marker of this format's version.
     #[must_use]
     pub const fn new(deleted: Timestamp, last: u32) -> Self {
-        Self { version: 1, deleted, last }
+        Self { version: VERSION, deleted, last }
     }
 
     /// The bytes and the attributes to store under `key`.
     #[must_use]
     pub fn object(&self, key: &ObjectKey, tenant: &Tenant) -> (Vec<u8>, Attributes) {
-        let body =
-            format!(r#"{{"version":1,"deleted":"{}","last":{}}}"#, self.deleted, self.last).into_bytes();
+        let body = format!(r#"{{"version":{VERSION},"deleted":"{}","last":{}}}"#, self.deleted, self.last)
+            .into_bytes();
         let facts = Facts {
             sha256: Digest::of(&body),
             length: body.len() as u64,
@@ -57,7 +61,20 @@ impl Tombstone {
     /// # Errors
     /// The reason, in words, when `body` is none.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
-        serde_json::from_slice(body).map_err(|error| format!("the deletion marker is damaged: {error}"))
+        if body.len() > MAX_TOMBSTONE_BYTES {
+            return Err(format!(
+                "the deletion marker is damaged: it has more than {MAX_TOMBSTONE_BYTES} bytes"
+            ));
+        }
+        let marker: Self = serde_json::from_slice(body)
+            .map_err(|error| format!("the deletion marker is damaged: {error}"))?;
+        if marker.version != VERSION {
+            return Err(format!(
+                "the deletion marker has version {}; this program reads {VERSION}",
+                marker.version
+            ));
+        }
+        Ok(marker)
     }
 }
 
@@ -72,6 +89,9 @@ mod tests {
         let (body, attributes) = tombstone.object(&key, &Tenant::default());
         assert_eq!(Tombstone::parse(&body), Ok(tombstone));
         assert!(Facts::read(&attributes).unwrap().tombstone);
+        let newer = String::from_utf8(body).unwrap().replace("\"version\":1", "\"version\":2");
+        assert!(Tombstone::parse(newer.as_bytes()).unwrap_err().contains("version 2"));
+        assert!(Tombstone::parse(&[b' '; MAX_TOMBSTONE_BYTES + 1]).is_err());
         assert!(Tombstone::parse(b"{}").unwrap_err().contains("missing field"));
     }
 }

@@ -104,7 +104,12 @@ async fn due<P: Ports>(
     after: Option<&str>,
     report: &mut Report,
 ) -> Result<Option<String>, Failure> {
-    let page = service.ports.index().list(&Listing::Due(service.now()), after, PAGE).await?;
+    // A position that the index does not know starts from the beginning: what was done is not due any more.
+    let listing = Listing::Due(service.now());
+    let page = match service.ports.index().list(&listing, after, PAGE).await? {
+        Some(page) => page,
+        None => service.ports.index().list(&listing, None, PAGE).await?.unwrap_or_default(),
+    };
     for row in page.items {
         report.examined += 1;
         let key = row.key();

@@ -97,7 +97,13 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         let mut manifests = Vec::new();
         let mut after = None;
         loop {
-            let page = self.service.ports.index().list(&Listing::All, after.as_deref(), 1_000).await?;
+            let page = self
+                .service
+                .ports
+                .index()
+                .list(&Listing::All, after.as_deref(), 1_000)
+                .await?
+                .unwrap_or_default();
             for row in page.items {
                 self.summary.rows += 1;
                 self.totals = self.totals.exchange(Totals::default(), row.totals());

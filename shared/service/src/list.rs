@@ -2,6 +2,7 @@
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::http::problem::Problem;
 use credlink_core::manifest::ManifestType;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
@@ -10,7 +11,8 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::Serialize;
 
-use crate::ports::{Failure, Index as _, Listing, Ports};
+use crate::error::Error;
+use crate::ports::{Index as _, Listing, Ports};
 use crate::service::Service;
 
 /// A proof as listings and stores show it: all of its record but the manifest's content.
@@ -99,14 +101,15 @@ impl From<&ProofRow> for Summary {
 /// A page of `tenant`'s live proofs, oldest first.
 ///
 /// # Errors
-/// A failure of the index.
+/// A cursor that is none (400), or a failure of the index.
 pub async fn list<P: Ports>(
     service: &Service<P>,
     tenant: Tenant,
     after: Option<&str>,
     limit: usize,
-) -> Result<ProofPage, Failure> {
+) -> Result<ProofPage, Error> {
     let page = service.ports.index().list(&Listing::Tenant(tenant), after, limit).await?;
+    let page = page.ok_or_else(|| Problem::field("after", "it has to be the `next` of an earlier page"))?;
     let rows = page.items.into_iter().filter_map(Row::proof);
     let proofs = rows
         .map(|row| ListedProof {

@@ -79,6 +79,12 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), next: None }
+    }
+}
+
 /// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -158,7 +164,7 @@ pub enum Commit {
 /// Which rows to list, and in which order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
-    /// A tenant's live proofs, oldest first.
+    /// A tenant's live proofs, by the time since when each is live: a replacement does not move it.
     Tenant(Tenant),
     /// The rows that are due by then ([`Row::due`]), longest due first.
     Due(Timestamp),
@@ -184,15 +190,16 @@ pub trait Index {
     /// Writes all rows, if each expectation holds.
     fn commit(&self, writes: &[Write]) -> impl Future<Output = Result<Commit, Failure>>;
 
-    /// A page of rows, at most `limit` (1 to 1,000). A row that fits the listing all the while is in it exactly once.
+    /// A page of rows, at most `limit` (1 to 1,000); `None` where `after` is no cursor of this listing.
     ///
-    /// A cursor that this index did not give is a [`Page`] of nothing, not a failure.
+    /// A row that fits the listing all the while is in it exactly once; one whose due instant moves later meanwhile may
+    /// be in [`Listing::Due`] twice.
     fn list(
         &self,
         listing: &Listing,
         after: Option<&str>,
         limit: usize,
-    ) -> impl Future<Output = Result<Page<Row>, Failure>>;
+    ) -> impl Future<Output = Result<Option<Page<Row>>, Failure>>;
 
     /// Adds to the read counts of proofs, and leaves version and everything else alone. Rows that are not there are
     /// passed over. Counts are statistics: they may be lost in a crash.

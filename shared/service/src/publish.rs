@@ -233,7 +233,13 @@ impl<P: Ports> Service<P> {
             }
             if let Some(reference) = reference {
                 match reference.apply(manifest_row.as_ref())? {
-                    Refer::Gone => return Ok(Published::ManifestGone),
+                    Refer::Gone => {
+                        // A deletion that is under way, or was cut off: with its end the manifest can be stored anew.
+                        if let Some(row) = &manifest_row {
+                            finish_manifest(self, row).await?;
+                        }
+                        return Ok(Published::ManifestGone);
+                    }
                     Refer::Held => {}
                     Refer::Write(row) => {
                         let expected = manifest_row.as_ref().map(|row| row.version);

@@ -18,8 +18,7 @@ async fn with_one_object() -> (TempDir, Folder, ObjectKey, PathBuf) {
     let key = ObjectKey::Record(id);
     let put = folder.put(&key, Bytes::from(vec![7; 20_000]), &attributes(), Condition::Absent).await.unwrap();
     assert!(matches!(put, Put::Stored(_)));
-    let file =
-        directory.path().join("store/objects/proofs").join(&id.to_string()[..2]).join(id.to_string());
+    let file = directory.path().join("store/objects/proofs").join(&id.to_string()[..2]).join(id.to_string());
     assert!(file.exists());
     (directory, folder, key, file)
 }
@@ -116,14 +115,9 @@ async fn files_of_others_are_listed_and_never_taken_for_objects() {
         "proofs/junk#misplaced".to_owned(),
         format!("proofs/00/{id}#misplaced"),
         format!("proofs/{id}/7#misplaced"),
-        "proofs/zz".to_owned(),
+        format!("proofs/{}/zz#misplaced", &id[..2]),
         key.to_string(),
     ];
-    if id.starts_with("zz") {
-        expected.clear();
-    }
-    let shard_name = shard.file_name().unwrap().to_str().unwrap();
-    expected[4] = format!("proofs/{shard_name}/zz#misplaced");
     expected.sort();
     for limit in [1, 100] {
         let (mut keys, mut after) = (Vec::new(), None::<String>);

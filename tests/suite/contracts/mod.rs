@@ -25,6 +25,8 @@ macro_rules! over_every_adapter {
 macro_rules! over_one_adapter {
     ({ $($case:ident),+ $(,)? } $adapter:ident => $make:expr) => {
         mod $adapter {
+            use super::*;
+
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {

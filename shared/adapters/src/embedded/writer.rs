@@ -84,16 +84,19 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
         let group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter()).take(MAX_GROUP).collect();
         let outcome = commit(database, &group, &mut relaxed);
-        let mut answers = outcome.as_ref().ok().into_iter().flatten();
+        let (mut answers, failed) = match outcome {
+            Ok(answers) => (answers.into_iter(), None),
+            Err(failure) => (Vec::new().into_iter(), Some(failure)),
+        };
         // A caller that went away does not want its answer.
         for job in group {
-            match (job, &outcome) {
-                (Job::Commit(_, answer), Ok(_)) => {
-                    drop(answers.next().map(|commit| answer.send(Ok(commit.clone()))));
+            match job {
+                Job::Commit(_, answer) => {
+                    if let Some(result) = failed.clone().map(Err).or_else(|| answers.next().map(Ok)) {
+                        drop(answer.send(result));
+                    }
                 }
-                (Job::Commit(_, answer), Err(failure)) => drop(answer.send(Err(failure.clone()))),
-                (Job::Reads(_, answer), Ok(_)) => drop(answer.send(Ok(()))),
-                (Job::Reads(_, answer), Err(failure)) => drop(answer.send(Err(failure.clone()))),
+                Job::Reads(_, answer) => drop(answer.send(failed.clone().map_or(Ok(()), Err))),
             }
         }
     }

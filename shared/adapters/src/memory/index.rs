@@ -136,11 +136,16 @@ impl Index for MemoryIndex {
         Ok(Commit::Done)
     }
 
-    async fn list(&self, listing: &Listing, after: Option<&str>, limit: usize) -> Result<Page<Row>, Failure> {
+    async fn list(
+        &self,
+        listing: &Listing,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<Row>>, Failure> {
         assert!((1..=1_000).contains(&limit), "a page has 1 to 1,000 rows, not {limit}");
         let after = match after.map(|text| Cursor::read(text, listing)) {
             None => None,
-            Some(None) => return Ok(Page { items: Vec::new(), next: None }),
+            Some(None) => return Ok(None),
             Some(Some(Cursor::Tenant(_, place, id))) => Some((place, id.to_string())),
             Some(Some(Cursor::Due(due, key))) => Some((due, key)),
             Some(Some(Cursor::All(key))) => Some((0, key)),
@@ -150,10 +155,10 @@ impl Index for MemoryIndex {
         let start = after.map_or(0, |after| listed.partition_point(|(order, ..)| *order <= after));
         let page = &listed[start..(start + limit).min(listed.len())];
         let more = start + limit < listed.len();
-        Ok(Page {
+        Ok(Some(Page {
             items: page.iter().map(|(_, _, row)| rows.joined(row)).collect(),
             next: page.last().filter(|_| more).map(|(_, cursor, _)| cursor.text()),
-        })
+        }))
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -1,0 +1,76 @@
+//! Signs a picture whose C2PA manifest is kept outside of it, as a signing service does.
+//!
+//! `sign SOURCE DEST [URL]` writes the signed picture to DEST and its manifest to DEST.c2pa. The picture's XMP
+//! (`dcterms:provenance`) points to where the manifest will be: under URL, by default a local `credlink serve`. The
+//! certificate is made for this one run, so no reader has reason to trust it: it is for trying things out.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+
+use c2pa::{Builder, Context, EphemeralSigner};
+use uuid::Uuid;
+
+/// A signed picture and the manifest that belongs to it.
+pub struct Signed {
+    /// The picture's bytes: the media hash is theirs.
+    pub picture: Vec<u8>,
+    /// The manifest store's bytes: what CredLink keeps.
+    pub manifest: Vec<u8>,
+}
+
+/// Signs `picture` of the media type `format`. The manifest gets the label `manifest_id`, and the picture's XMP points
+/// to `manifest_url`: both have to be known before anything is signed.
+pub fn sign(
+    picture: &[u8],
+    format: &str,
+    manifest_id: &str,
+    manifest_url: &str,
+) -> Result<Signed, Box<dyn Error>> {
+    let definition = serde_json::json!({
+        "label": manifest_id,
+        "title": "A signed picture",
+        "claim_generator_info": [{ "name": "credlink-example", "version": "1" }],
+        "assertions": [{
+            "label": "c2pa.actions",
+            "data": { "actions": [{
+                "action": "c2pa.created",
+                "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCreation"
+            }] }
+        }]
+    });
+    let mut builder = Builder::from_context(Context::new()).with_definition(definition)?;
+    builder.set_remote_url(manifest_url);
+    builder.set_no_embed(true);
+    let mut signed = Cursor::new(Vec::new());
+    let signer = EphemeralSigner::new("credlink-example")?;
+    let manifest = builder.sign(&signer, format, &mut Cursor::new(picture), &mut signed)?;
+    Ok(Signed { picture: signed.into_inner(), manifest })
+}
+
+/// The media type of a picture, by its name.
+fn format(path: &Path) -> Result<&'static str, Box<dyn Error>> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("jpg" | "jpeg") => Ok("image/jpeg"),
+        Some("png") => Ok("image/png"),
+        Some("webp") => Ok("image/webp"),
+        _ => Err("this example signs .jpg, .png and .webp files".into()),
+    }
+}
+
+#[cfg_attr(test, expect(dead_code, reason = "the test suite uses `sign` alone"))]
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (source, dest, url) = match arguments.as_slice() {
+        [source, dest] => (Path::new(source), dest, "http://127.0.0.1:8787"),
+        [source, dest, url] => (Path::new(source), dest, url.as_str()),
+        _ => return Err("usage: sign SOURCE DEST [URL]".into()),
+    };
+    let manifest_id = format!("urn:c2pa:{}", Uuid::new_v4());
+    let manifest_url = format!("{}/v1/manifests/{manifest_id}", url.trim_end_matches('/'));
+    let signed = sign(&fs::read(source)?, format(source)?, &manifest_id, &manifest_url)?;
+    File::create_new(dest)?.write_all(&signed.picture)?;
+    fs::write(format!("{dest}.c2pa"), signed.manifest)?;
+    Ok(())
+}

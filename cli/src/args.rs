@@ -1,0 +1,254 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
+use credlink_core::tenant::Tenant;
+
+use crate::exit;
+
+/// The folder of a server or a check that was not told another.
+const DATA_DIR: &str = "./credlink-data";
+
+/// Keeps the proof of a picture or a video outside the file, and finds it again.
+#[derive(Debug, Parser)]
+#[command(name = "credlink", version, after_long_help = exit::HELP, max_term_width = 100)]
+pub struct Cli {
+    /// Which CredLink to work with.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// Print JSON: results on stdout, problems on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Which CredLink a command works with, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+pub struct Connection {
+    /// The server
+    #[arg(long, global = true, env = "CREDLINK_URL", default_value = "http://127.0.0.1:8787")]
+    pub url: String,
+    /// A folder to work on directly, without a server
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The access token that the server knows you by
+    #[arg(long, global = true, env = "CREDLINK_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Whose proofs: proof ids are derived from the file and its owner
+    #[arg(long, global = true, env = "CREDLINK_TENANT", default_value = "default", value_name = "NAME")]
+    pub tenant: Tenant,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service over a folder of this machine
+    Serve(Serve),
+    /// Store the proof of a file
+    Put(Put),
+    /// Print the record of a proof, or write its manifest
+    Get(Get),
+    /// Find the proof of a file, and check everything that can be checked
+    Verify(Verify),
+    /// List proofs, oldest first
+    List(List),
+    /// Delete a proof
+    Delete(Delete),
+    /// Check every guarantee over a folder that no server is running on
+    Fsck(Fsck),
+    /// Print counts, bytes and the cache's hit rate
+    Stats,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Run the service over a folder of this machine.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "CREDLINK_LISTEN", default_value = "127.0.0.1:8787", value_name = "HOST:PORT")]
+    pub listen: String,
+    /// The folder that holds everything; made if there is none
+    // The same id as the option of every command, whose place it takes here.
+    #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// What stands before the paths in links; by default the address it listens on
+    #[arg(long, env = "CREDLINK_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// A file of access tokens; without one, only this machine may be served
+    #[arg(long, env = "CREDLINK_TOKENS", value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+}
+
+/// Store the proof of a file.
+#[derive(Debug, Args)]
+pub struct Put {
+    /// The picture or video
+    pub file: PathBuf,
+    /// The manifest, C2PA or JSON; by default the one in the file, or beside it as FILE.c2pa, its stem .c2pa or FILE.json
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// A file that holds a detached signature of the manifest; one that is not text is sent in base64
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// The file's media type; by default found from its content or name
+    #[arg(long, value_name = "TYPE")]
+    pub media_type: Option<String>,
+    /// How long to keep the proof; a year by default
+    #[arg(long, value_name = "SECONDS")]
+    pub expires_in: Option<u64>,
+    /// A tag; may be given up to ten times
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
+    pub tags: Vec<(String, String)>,
+    /// Only the owner, and holders of signed links, may read it
+    #[arg(long)]
+    pub private: bool,
+}
+
+/// Print the record of a proof, or write its manifest.
+#[derive(Debug, Args)]
+pub struct Get {
+    /// A file, its hash, a proof id, a manifest id, or the URL of a record or manifest
+    #[arg(value_name = "FILE|HASH|ID|URI")]
+    pub subject: String,
+    /// The manifest instead of the record: its exact bytes
+    #[arg(long)]
+    pub manifest: bool,
+    /// A file to write to, instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Find the proof of a file, and check everything that can be checked.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The picture or video
+    pub file: PathBuf,
+}
+
+/// List proofs, oldest first.
+#[derive(Debug, Args)]
+pub struct List {
+    /// So many at most; all by default
+    #[arg(long, value_name = "COUNT")]
+    pub limit: Option<usize>,
+}
+
+/// Delete a proof.
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// A file, its hash, or a proof id
+    #[arg(value_name = "FILE|HASH|ID")]
+    pub subject: String,
+}
+
+/// Check every guarantee over a folder that no server is running on.
+#[derive(Debug, Args)]
+pub struct Fsck {
+    /// The folder
+    // The same id as the option of every command, whose place it takes here.
+    #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Remove what a crash left over, then check again
+    #[arg(long)]
+    pub repair: bool,
+}
+
+impl Cli {
+    /// Reads what was typed; ends the program with the usage where that makes no sense.
+    pub fn read() -> Self {
+        Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn try_read(
+        typed: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let mut matches = command.try_get_matches_from_mut(typed)?;
+        // An address in the environment is a default; one that was typed is meant.
+        let address_was_typed = was_typed(&matches, "url");
+        let cli = Self::from_arg_matches_mut(&mut matches)?;
+        let conflict = match (&cli.command, &cli.connection.data_dir) {
+            _ if !address_was_typed => None,
+            (Command::Serve(_), _) => Some("serve has no --url; did you mean --listen or --public-url?"),
+            (Command::Fsck(_), _) => Some(
+                "fsck works on a folder only, while no server is running on it: give --data-dir, and no --url",
+            ),
+            (_, Some(_)) => Some("give --url or --data-dir, not both"),
+            (_, None) => None,
+        };
+        match conflict {
+            Some(message) => Err(command.error(clap::error::ErrorKind::ArgumentConflict, message)),
+            None => Ok(cli),
+        }
+    }
+}
+
+fn was_typed(matches: &ArgMatches, id: &str) -> bool {
+    let here = matches.value_source(id) == Some(ValueSource::CommandLine);
+    here || matches.subcommand().is_some_and(|(_, matches)| {
+        matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::CommandLine)
+    })
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a tag is written KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(typed: &str) -> Result<Cli, String> {
+        Cli::try_read(format!("credlink {typed}").split(' ')).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn where_may_be_typed_before_and_behind_the_command() {
+        for typed in ["--data-dir a put x", "put x --data-dir a"] {
+            assert_eq!(read(typed).unwrap().connection.data_dir, Some(PathBuf::from("a")), "{typed}");
+        }
+        for typed in ["--url http://a stats", "stats --url http://a"] {
+            assert_eq!(read(typed).unwrap().connection.url, "http://a", "{typed}");
+        }
+    }
+
+    #[test]
+    fn serve_and_fsck_have_a_folder_by_default() {
+        for typed in ["serve --data-dir a", "--data-dir a serve"] {
+            let Command::Serve(serve) = read(typed).unwrap().command else { panic!("{typed}") };
+            assert_eq!(serve.data_dir, PathBuf::from("a"), "{typed}");
+        }
+        let Command::Fsck(fsck) = read("fsck").unwrap().command else { panic!("fsck") };
+        assert_eq!(fsck.data_dir, PathBuf::from(DATA_DIR));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for (typed, said) in [
+            ("put x --url http://a --data-dir b", "not both"),
+            ("--url http://a put x --data-dir b", "not both"),
+            ("fsck --url http://a", "folder only"),
+            ("serve --url http://a", "--public-url"),
+            ("put x --tag nothing", "KEY=VALUE"),
+        ] {
+            let error = read(typed).unwrap_err();
+            assert!(error.contains(said), "{typed}: {error}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What can be checked of a proof by whoever holds the file, each check with its outcome in words.
+
+mod validation;
+
+use std::path::Path;
+
+use credlink_core::access::Visibility;
+use credlink_core::c2pa::Binding;
+use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::http::conditional::entity_tag;
+use credlink_core::manifest::{Manifest, ManifestType};
+use credlink_core::record::{Record, RecordManifest};
+use credlink_core::time::Timestamp;
+use serde::Serialize;
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It holds.
+    Holds,
+    /// It does not.
+    Fails,
+    /// It cannot be decided here, or there is nothing to decide.
+    Open,
+}
+
+impl Outcome {
+    /// The mark that a person reads.
+    pub const fn mark(self) -> char {
+        match self {
+            Self::Holds => '✓',
+            Self::Fails => '✗',
+            Self::Open => '–',
+        }
+    }
+
+    const fn of(holds: bool) -> Self {
+        if holds { Self::Holds } else { Self::Fails }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was checked: a stable name.
+    pub about: &'static str,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The same, in words.
+    pub detail: String,
+}
+
+impl Check {
+    fn new(about: &'static str, outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self { about, outcome, detail: detail.into() }
+    }
+
+    /// A check that fails because something could not be had.
+    pub fn failed(about: &'static str, why: &dyn std::fmt::Display) -> Self {
+        Self::new(about, Outcome::Fails, why.to_string())
+    }
+}
+
+/// The record itself: its digest, its format and its id. `None` where it cannot be read.
+pub fn record(body: &[u8], etag: Option<&str>) -> (Vec<Check>, Option<Record>) {
+    let digest = Digest::of(body);
+    let digest = match etag {
+        None => Check::new("record_digest", Outcome::Open, "it was served without an ETag"),
+        Some(tag) if tag == entity_tag(&digest, None) => {
+            Check::new("record_digest", Outcome::Holds, "the record has the SHA-256 that its ETag says")
+        }
+        Some(tag) => {
+            let detail = format!("the record has the SHA-256 {digest}, and its ETag says {tag}");
+            Check::new("record_digest", Outcome::Fails, detail)
+        }
+    };
+    match Record::parse(body) {
+        Ok(record) => {
+            let detail = format!("the record's id is the one that its owner and file derive: {}", record.id);
+            (vec![digest, Check::new("record", Outcome::Holds, detail)], Some(record))
+        }
+        Err(error) => (vec![digest, Check::failed("record", &error)], None),
+    }
+}
+
+/// What the record says of the file and of itself.
+pub fn claims(record: &Record, hash: &MediaHash, now: Timestamp) -> Vec<Check> {
+    let same = record.media_hash == *hash;
+    let said = if same { String::new() } else { format!("; the record says {}", record.media_hash) };
+    let in_time = record.expires > now;
+    let mut checks = vec![
+        Check::new("media_hash", Outcome::of(same), format!("the file is {hash}{said}")),
+        Check::new(
+            "expiry",
+            Outcome::of(in_time),
+            format!("it {} on {}", if in_time { "expires" } else { "expired" }, record.expires),
+        ),
+        match record.visibility {
+            Visibility::Public => {
+                Check::new("visibility", Outcome::Open, "it is public: anybody can read it")
+            }
+            Visibility::Private => {
+                let detail = "it is private: its owner and holders of signed links can read it";
+                Check::new("visibility", Outcome::Open, detail)
+            }
+        },
+    ];
+    if record.signature.is_some() {
+        let detail =
+            "it has a detached signature, which CredLink keeps and cannot check: it does not know the key";
+        checks.push(Check::new("signature", Outcome::Open, detail));
+    }
+    checks
+}
+
+/// The manifest's bytes, against the record and the file.
+pub fn manifest(recorded: &RecordManifest, bytes: &[u8], file: &Path, hash: &MediaHash) -> Vec<Check> {
+    let digest = Digest::of(bytes);
+    let same = digest == recorded.sha256 && bytes.len() as u64 == recorded.length;
+    let detail = if same {
+        format!("the manifest has the recorded SHA-256 and length ({} bytes)", bytes.len())
+    } else {
+        format!(
+            "the manifest has {} bytes of SHA-256 {digest}; recorded are {} of {}",
+            bytes.len(),
+            recorded.length,
+            recorded.sha256
+        )
+    };
+    let mut checks = vec![Check::new("manifest_digest", Outcome::of(same), detail)];
+    let manifest = match Manifest::of_type(recorded.kind, bytes.to_vec().into()) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            checks.push(Check::failed("manifest", &error));
+            return checks;
+        }
+    };
+    checks.extend(manifest.id().map(|id| {
+        let recorded = recorded.id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let same = id.as_str() == recorded;
+        let said = if same { String::new() } else { format!("; recorded is {recorded}") };
+        Check::new("manifest_id", Outcome::of(same), format!("the active manifest is {id}{said}"))
+    }));
+    checks.push(binding(&manifest, hash));
+    if manifest.kind() == ManifestType::C2pa {
+        checks.push(validation::validate(bytes, file));
+    }
+    checks
+}
+
+fn binding(manifest: &Manifest, hash: &MediaHash) -> Check {
+    let (outcome, detail) = match (manifest.kind(), manifest.binding()) {
+        (ManifestType::Json, _) => {
+            (Outcome::Open, "a JSON manifest says nothing of which file it belongs to".into())
+        }
+        (_, Binding::WholeFile(digest)) if digest == hash.digest() => {
+            (Outcome::Holds, "the manifest binds this file, and all of it".into())
+        }
+        (_, Binding::WholeFile(digest)) => {
+            (Outcome::Fails, format!("the manifest binds another file: sha256:{digest}"))
+        }
+        (_, Binding::Partial(label)) => {
+            let detail =
+                format!("the manifest's binding ({label}) leaves parts of the file out; see its validation");
+            (Outcome::Open, detail)
+        }
+        (_, Binding::None) => (Outcome::Open, "the manifest has no binding of its own to a file".into()),
+    };
+    Check::new("binding", outcome, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::testing::manifest_store;
+
+    use super::*;
+
+    const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+
+    fn outcomes(checks: &[Check]) -> Vec<(&str, Outcome)> {
+        checks.iter().map(|check| (check.about, check.outcome)).collect()
+    }
+
+    #[test]
+    fn a_manifest_is_held_against_record_and_file() {
+        let hash = MediaHash::of(b"the picture");
+        let store = manifest_store(ID, hash.digest());
+        let recorded = RecordManifest::of(&Manifest::c2pa(store.clone().into()).unwrap());
+        let file = Path::new("picture.unknown");
+        let checks = manifest(&recorded, &store, file, &hash);
+        assert_eq!(
+            outcomes(&checks),
+            [
+                ("manifest_digest", Outcome::Holds),
+                ("manifest_id", Outcome::Holds),
+                ("binding", Outcome::Holds),
+                ("validation", Outcome::Open),
+            ]
+        );
+        let other = manifest_store(&ID.replace('f', "e"), MediaHash::of(b"another").digest());
+        let checks = manifest(&recorded, &other, file, &hash);
+        assert_eq!(
+            outcomes(&checks)[..3].iter().filter(|(_, outcome)| *outcome == Outcome::Fails).count(),
+            3
+        );
+        let checks = manifest(&recorded, b"{}", file, &hash);
+        assert_eq!(outcomes(&checks), [("manifest_digest", Outcome::Fails), ("manifest", Outcome::Fails)]);
+    }
+
+    #[test]
+    fn a_record_that_was_changed_is_told() {
+        let (checks, found) = record(b"{}", Some("\"abc\""));
+        assert!(found.is_none());
+        assert_eq!(outcomes(&checks), [("record_digest", Outcome::Fails), ("record", Outcome::Fails)]);
+        let (checks, _) = record(b"{}", Some(&entity_tag(&Digest::of(b"{}"), None)));
+        assert_eq!(checks[0].outcome, Outcome::Holds);
+    }
+}

@@ -1,0 +1,190 @@
+//! The API, asked over HTTP or in this process. Every command is written once, over this.
+
+mod folder;
+mod http;
+
+use std::collections::BTreeMap;
+
+use ::http::header::{CONTENT_TYPE, ETAG};
+use ::http::{HeaderMap, Method, StatusCode};
+use bytes::Bytes;
+use credlink_core::hash::MediaHash;
+use credlink_core::link::path;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{C2PA_TYPE, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_core::tenant::Tenant;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::args::Connection;
+use crate::trouble::{Kind, Trouble};
+pub use folder::{Folder, Making};
+use http::Http;
+
+/// A CredLink to ask.
+pub struct Client {
+    transport: Transport,
+    tenant: Tenant,
+}
+
+enum Transport {
+    Http(Http),
+    Folder(Box<Folder>),
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    method: Method,
+    /// Path and query, from `/v1`; or a whole URL.
+    target: String,
+    /// A JSON document.
+    body: Option<Bytes>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// The body, with no content coding.
+    pub body: Bytes,
+}
+
+/// The body of a store.
+#[derive(Debug, Serialize)]
+pub struct Store {
+    /// The file.
+    pub media_hash: MediaHash,
+    /// Its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// The manifest. Base64 also for JSON: what stands around the object is a part of the bytes.
+    pub manifest_base64: String,
+    /// Its type.
+    pub manifest_type: &'static str,
+    /// The detached signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// How long to keep it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
+    /// Tags.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// `private`, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<&'static str>,
+}
+
+/// A page of a listing.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    /// Proofs, as the server describes them.
+    pub proofs: Vec<serde_json::Value>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+impl Client {
+    /// The CredLink that `connection` names. `making` says whether a folder may be made.
+    pub fn open(connection: &Connection, making: Making) -> Result<Self, Trouble> {
+        let transport = match &connection.data_dir {
+            Some(folder) => Transport::Folder(Box::new(Folder::open(folder, &connection.tenant, making)?)),
+            None => Transport::Http(Http::open(&connection.url, connection.token.as_deref())?),
+        };
+        Ok(Self { transport, tenant: connection.tenant.clone() })
+    }
+
+    /// The id of the proof of a file.
+    pub fn id_of(&self, hash: &MediaHash) -> ProofId {
+        ProofId::derive(&self.tenant, hash)
+    }
+
+    /// Stores a proof.
+    pub fn store(&self, store: &Store) -> Result<Answer, Trouble> {
+        let body = serde_json::to_vec(store).map_err(|error| Trouble::new(Kind::Usage, error))?;
+        self.ask(Question { method: Method::POST, target: "/v1/proofs".to_owned(), body: Some(body.into()) })
+    }
+
+    /// A record.
+    pub fn record(&self, id: &ProofId) -> Result<Answer, Trouble> {
+        self.object(Method::GET, &ObjectKey::Record(*id))
+    }
+
+    /// A manifest.
+    pub fn manifest(&self, id: &ManifestId) -> Result<Answer, Trouble> {
+        self.object(Method::GET, &ObjectKey::Manifest(id.clone()))
+    }
+
+    /// Whatever stands at a URL.
+    pub fn at(&self, url: &str) -> Result<Answer, Trouble> {
+        self.ask(Question { method: Method::GET, target: url.to_owned(), body: None })
+    }
+
+    /// Whether there is a proof of this id that can be read.
+    pub fn has(&self, id: &ProofId) -> Result<bool, Trouble> {
+        match self.object(Method::HEAD, &ObjectKey::Record(*id)) {
+            Ok(_) => Ok(true),
+            Err(trouble) if trouble.is_absence() => Ok(false),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Deletes a proof. That there is none is no trouble.
+    pub fn delete(&self, id: &ProofId) -> Result<(), Trouble> {
+        self.object(Method::DELETE, &ObjectKey::Record(*id)).map(drop)
+    }
+
+    /// A page of the tenant's proofs.
+    pub fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, Trouble> {
+        let after = after.map(|after| format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)));
+        self.get(format!("/v1/proofs?limit={limit}{}", after.unwrap_or_default()))?.read()
+    }
+
+    /// Statistics.
+    pub fn stats(&self) -> Result<Answer, Trouble> {
+        self.get("/v1/stats".to_owned())
+    }
+
+    fn get(&self, target: String) -> Result<Answer, Trouble> {
+        self.ask(Question { method: Method::GET, target, body: None })
+    }
+
+    fn object(&self, method: Method, key: &ObjectKey) -> Result<Answer, Trouble> {
+        self.ask(Question { method, target: format!("/v1{}", path(key)), body: None })
+    }
+
+    fn ask(&self, question: Question) -> Result<Answer, Trouble> {
+        let answer = match &self.transport {
+            Transport::Http(http) => http.ask(question),
+            Transport::Folder(folder) => folder.ask(question),
+        }?;
+        if answer.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(Trouble::answered(answer.status, &answer.body))
+        }
+    }
+}
+
+impl Answer {
+    /// The body as JSON of the expected form.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Trouble::new(Kind::NotCredLink, format!("it is no CredLink that answered: {error}"))
+        })
+    }
+
+    /// The `ETag`.
+    pub fn etag(&self) -> Option<&str> {
+        self.headers.get(ETAG)?.to_str().ok()
+    }
+
+    /// Whether the body is a C2PA manifest store.
+    pub fn is_c2pa(&self) -> bool {
+        self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == C2PA_TYPE.as_bytes())
+    }
+}

@@ -1,0 +1,19 @@
+//! The commands: one file and one function each. A command asks, says what came of it, and gives an exit code.
+
+mod completions;
+mod delete;
+mod fsck;
+mod get;
+mod list;
+mod put;
+mod stats;
+mod verify;
+
+pub use completions::completions;
+pub use delete::delete;
+pub use fsck::fsck;
+pub use get::get;
+pub use list::list;
+pub use put::put;
+pub use stats::stats;
+pub use verify::verify;

@@ -1,0 +1,17 @@
+//! `credlink completions`: a script that teaches a shell the commands.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::Trouble;
+
+/// Prints the script for `shell`.
+pub fn completions(shell: Shell, printer: &Printer) -> Result<Exit, Trouble> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "credlink", &mut script);
+    printer.bytes(&script)?;
+    Ok(Exit::Done)
+}

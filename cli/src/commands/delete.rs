@@ -1,0 +1,28 @@
+//! `credlink delete`: a proof is gone, and stays gone.
+
+use crate::args::{Connection, Delete};
+use crate::client::{Client, Making};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::subject::Subject;
+use crate::trouble::{Kind, Trouble};
+
+/// Deletes a proof, and says whether there was one.
+pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Result<Exit, Trouble> {
+    let subject = Subject::read(&args.subject)?;
+    let client = Client::open(connection, Making::Refused)?;
+    let Some(id) = subject.proof(&client)? else {
+        let detail = "what is deleted is a proof: name it by its file, its hash or its id";
+        return Err(Trouble::new(Kind::Usage, detail));
+    };
+    let was_there = client.has(&id)?;
+    // Also where none can be read: an expired one goes now, and a deletion that was cut off is finished.
+    client.delete(&id)?;
+    let result = serde_json::json!({ "id": id, "deleted": true, "was_there": was_there });
+    let words = || match was_there {
+        true => format!("{id}: deleted"),
+        false => format!("{id}: there was no such proof (any more); nothing to delete"),
+    };
+    printer.say(words, &result)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,63 @@
+//! `credlink get`: the record of a proof exactly as it is served, or the exact bytes of its manifest.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use credlink_core::manifest::ManifestType;
+use credlink_core::record::Record;
+
+use crate::args::{Connection, Get};
+use crate::client::{Answer, Client, Making};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::subject::Subject;
+use crate::trouble::{Kind, Trouble};
+
+/// Something to write, and whether a terminal can show it.
+struct Content {
+    bytes: Bytes,
+    is_text: bool,
+}
+
+/// Fetches what was named, and writes it.
+pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exit, Trouble> {
+    let subject = Subject::read(&args.subject)?;
+    let client = Client::open(connection, Making::Refused)?;
+    let answer = match (subject.proof(&client)?, &subject) {
+        (Some(id), _) => client.record(&id)?,
+        (None, Subject::Manifest(id)) => client.manifest(id)?,
+        (None, _) => client.at(&args.subject)?,
+    };
+    // What a manifest's id or link leads to is the manifest, whether it was asked for or not.
+    let content = if answer.is_c2pa() {
+        Content { bytes: answer.body, is_text: false }
+    } else if args.manifest {
+        manifest_of(&client, &answer)?
+    } else {
+        Content { bytes: answer.body, is_text: true }
+    };
+    match &args.output {
+        Some(path) => write(path, &content, printer)?,
+        None if content.is_text => printer.bytes(&content.bytes)?,
+        None => printer.binary(&content.bytes)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The manifest that a record is about.
+fn manifest_of(client: &Client, answer: &Answer) -> Result<Content, Trouble> {
+    let damaged = |error| Trouble::new(Kind::NotCredLink, error);
+    let manifest = Record::parse(&answer.body).map_err(damaged)?.manifest;
+    let bytes = match (manifest.inline_bytes().map_err(damaged)?, &manifest.id) {
+        (Some(bytes), _) => bytes,
+        (None, Some(id)) => client.manifest(id)?.body,
+        (None, None) => Bytes::new(),
+    };
+    Ok(Content { bytes, is_text: manifest.kind == ManifestType::Json })
+}
+
+fn write(path: &Path, content: &Content, printer: &Printer) -> Result<(), Trouble> {
+    std::fs::write(path, &content.bytes).map_err(|error| Trouble::file(path, "written", &error))?;
+    let result = serde_json::json!({ "output": path, "bytes": content.bytes.len() });
+    printer.say(|| format!("{}: {} bytes", path.display(), content.bytes.len()), &result)
+}

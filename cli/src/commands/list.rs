@@ -1,0 +1,79 @@
+//! `credlink list`: proofs, oldest first, page by page.
+
+use credlink_core::bounds::MAX_PAGE;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::args::{Connection, List};
+use crate::client::{Client, Making};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// What a person is shown of a proof.
+#[derive(Deserialize)]
+struct Row {
+    id: String,
+    media_hash: String,
+    created: String,
+    expires: String,
+    visibility: String,
+    reads: u64,
+    manifest: Manifest,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    #[serde(rename = "type")]
+    kind: String,
+    length: u64,
+}
+
+/// Prints a line a proof. Pages are printed as they come: a store may hold millions.
+pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<Exit, Trouble> {
+    let client = Client::open(connection, Making::Refused)?;
+    let mut left = args.limit.unwrap_or(usize::MAX);
+    let (mut after, mut printed) = (None, 0_usize);
+    while left > 0 {
+        let page = client.list(after.as_deref(), left.min(MAX_PAGE))?;
+        for proof in &page.proofs {
+            if printed == 0 && !printer.is_json() {
+                printer.bytes(HEADING.as_bytes())?;
+            }
+            let row = line(proof)?;
+            printer.say(|| row, proof)?;
+            printed += 1;
+        }
+        left -= page.proofs.len().min(left);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if printed == 0 {
+        printer.remark("there are no proofs");
+    }
+    Ok(Exit::Done)
+}
+
+const HEADING: &str = "ID                                CREATED           EXPIRES     MANIFEST          BYTES      READS  SHA-256\n";
+
+fn line(proof: &Value) -> Result<String, Trouble> {
+    let row = Row::deserialize(proof).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
+    let hex = row.media_hash.trim_start_matches("sha256:");
+    let private = if row.visibility == "private" { "  private" } else { "" };
+    Ok(format!(
+        "{:32}  {}  {}  {:16}  {:>9}  {:>5}  {}…{private}",
+        row.id,
+        shorten(&row.created, 16).replace('T', " "),
+        shorten(&row.expires, 10),
+        row.manifest.kind,
+        row.manifest.length,
+        row.reads,
+        shorten(hex, 12),
+    ))
+}
+
+fn shorten(text: &str, length: usize) -> &str {
+    text.get(..length).unwrap_or(text)
+}

@@ -1,0 +1,51 @@
+//! `credlink stats`: counts, bytes and the cache's hit rate.
+
+use credlink_core::row::Totals;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::args::Connection;
+use crate::client::{Client, Making};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::Trouble;
+
+#[derive(Deserialize)]
+struct Stats {
+    #[serde(flatten)]
+    totals: Totals,
+    cache: Cache,
+}
+
+#[derive(Deserialize)]
+struct Cache {
+    hits: u64,
+    misses: u64,
+    hit_rate: f64,
+    entries: u64,
+    bytes: u64,
+}
+
+/// Prints statistics.
+pub fn stats(connection: &Connection, printer: &Printer) -> Result<Exit, Trouble> {
+    let answer = Client::open(connection, Making::Refused)?.stats()?;
+    let stats: Stats = answer.read()?;
+    printer.say(|| words(&stats), &answer.read::<Value>()?)?;
+    Ok(Exit::Done)
+}
+
+fn words(stats: &Stats) -> String {
+    let Stats { totals, cache } = stats;
+    [
+        format!("proofs     {}, and {} deleted ones that are remembered", totals.proofs, totals.deleted),
+        format!("manifests  {} C2PA; {} bytes with the JSON ones", totals.manifests, totals.manifest_bytes),
+        format!(
+            "cache      {:.1} % of {} reads; {} entries, {} bytes",
+            cache.hit_rate * 100.0,
+            cache.hits + cache.misses,
+            cache.entries,
+            cache.bytes
+        ),
+    ]
+    .join("\n")
+}

@@ -1,0 +1,38 @@
+//! How a command ends: one code for each thing that a script would want to tell apart.
+
+use std::process::ExitCode;
+
+/// Declares the codes: name, number and meaning in one place, so that the help cannot differ from the program.
+macro_rules! exits {
+    ($($name:ident = $code:literal, $meaning:literal;)+) => {
+        /// An exit code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Exit { $(#[doc = $meaning] $name = $code,)+ }
+
+        /// The codes, as the help lists them.
+        pub const HELP: &str = concat!("Exit codes:\n", $("  ", $code, "  ", $meaning, "\n",)+);
+    };
+}
+
+exits! {
+    Done = 0, "done; everything that was checked holds";
+    Failed = 1, "it could not be done: refused, unreadable, or nothing answers";
+    Usage = 2, "the command was not understood, or must not be run like this";
+    Absent = 3, "there is no such proof (any more); put: another manifest is there";
+    DoesNotHold = 4, "verify: something does not hold";
+    Leftovers = 5, "fsck: a crash left something over, and nothing is broken";
+    Broken = 6, "fsck: a guarantee is broken";
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

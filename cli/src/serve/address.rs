@@ -1,0 +1,87 @@
+//! Where the server listens, and who can reach that.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+
+use http::Uri;
+
+use crate::trouble::{Kind, Trouble};
+
+/// The address that `listen` names: `127.0.0.1:8787`, `[::1]:0`, `localhost:8787`.
+pub fn resolve(listen: &str) -> Result<SocketAddr, Trouble> {
+    let wrong = |why: &dyn std::fmt::Display| {
+        let detail =
+            format!("--listen is an address and a port such as 127.0.0.1:8787, not `{listen}`: {why}");
+        Trouble::new(Kind::Usage, detail)
+    };
+    let mut addresses = listen.to_socket_addrs().map_err(|error| wrong(&error))?;
+    addresses.next().ok_or_else(|| wrong(&"it has no address"))
+}
+
+/// Why a server that asks for no credential is not started on an address that others can reach.
+pub fn open_to_others(listen: &str) -> Trouble {
+    let detail = format!(
+        "others can reach {listen}, and without tokens everybody there could store and delete. Give --tokens FILE, a \
+         JSON array of {{\"name\", \"sha256\" (of the token), \"tenant\", \"scopes\"}}, or listen on 127.0.0.1"
+    );
+    Trouble::new(Kind::Usage, detail)
+}
+
+/// What stands before the paths in links: what was given, or where the server listens.
+pub fn public_url(given: Option<&str>, listening: &str) -> Result<String, Trouble> {
+    let Some(given) = given else {
+        if listening.starts_with("http://0.0.0.0:") || listening.starts_with("http://[::]:") {
+            tracing::warn!(url = listening, "links will not work from elsewhere: give --public-url");
+        }
+        return Ok(listening.to_owned());
+    };
+    let is_url = |uri: Uri| {
+        let http = matches!(uri.scheme_str(), Some("http" | "https"));
+        http && uri.authority().is_some() && uri.query().is_none()
+    };
+    if given.parse().is_ok_and(is_url) {
+        Ok(given.trim_end_matches('/').to_owned())
+    } else {
+        let detail = format!("--public-url is an address such as https://cdn.example.com, not `{given}`");
+        Err(Trouble::new(Kind::Usage, detail))
+    }
+}
+
+/// Whether a URL's host is this machine, by its own loopback names alone.
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_port() {
+        assert_eq!(resolve("127.0.0.1:0").unwrap().to_string(), "127.0.0.1:0");
+        assert_eq!(resolve("[::1]:80").unwrap().to_string(), "[::1]:80");
+        for bad in ["", "8787", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:1"] {
+            assert!(resolve(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_has_many_names() {
+        for host in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "LOCALHOST"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["example.com", "localhost.example.com", "10.0.0.1", "0.0.0.0"] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn links_begin_with_a_url() {
+        let listening = "http://127.0.0.1:1";
+        assert_eq!(public_url(None, listening).unwrap(), listening);
+        assert_eq!(public_url(Some("https://a.example/x/"), listening).unwrap(), "https://a.example/x");
+        for bad in ["a.example", "ftp://a.example", "https://a.example/?x", ""] {
+            assert!(public_url(Some(bad), listening).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Connections: how many, how long they may be silent, and how they end.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use credlink_adapters::local::Local;
+use credlink_service::Service;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use super::request;
+
+/// Most connections at once: with a body each that is under way, and room for files, below the usual 4,096 open files
+/// of a service. Who comes later waits in the system's queue.
+const MAX_CONNECTIONS: usize = 2_048;
+/// How long a head may take to arrive, and how long a connection may be silent between requests.
+const HEAD: Duration = Duration::from_secs(30);
+/// Longest head: a target of 8 KiB and as much again for every header that we know, with room for proxies' own.
+const MAX_HEAD_BYTES: usize = 64 * 1_024;
+/// How long requests in flight may take after the signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long to wait when the system has no more sockets or files for us.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// Accepts connections until `stop`, then finishes what is in flight.
+pub async fn serve(
+    listener: TcpListener,
+    service: &Arc<Service<Local>>,
+    stop: impl Future<Output = &'static str>,
+) {
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    tokio::select! {
+        () = accept(&listener, service, &graceful, &room) => {}
+        signal = stop => tracing::info!(signal, "stopping: requests in flight are finished"),
+    }
+    drop(listener);
+    if timeout(GRACE, graceful.shutdown()).await.is_err() {
+        let open = MAX_CONNECTIONS - room.available_permits();
+        tracing::warn!(open, grace_seconds = GRACE.as_secs(), "connections were cut off");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    service: &Arc<Service<Local>>,
+    graceful: &GracefulShutdown,
+    room: &Arc<Semaphore>,
+) {
+    while let Ok(permit) = Arc::clone(room).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, Arc::clone(service), graceful.watcher(), permit));
+            }
+            // One that was given up while it waited is the client's affair; the others get better with time.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(EXHAUSTED).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    service: Arc<Service<Local>>,
+    watcher: Watcher,
+    _permit: OwnedSemaphorePermit,
+) {
+    // Answers are written whole: waiting to fill a packet only delays them. Where it fails, they are delayed.
+    let _ = stream.set_nodelay(true);
+    let was_used = Arc::new(AtomicBool::new(false));
+    let answer = service_fn(|request| {
+        was_used.store(true, Ordering::Relaxed);
+        let service = Arc::clone(&service);
+        async move { request::answer(&service, request).await }
+    });
+    let builder = builder();
+    let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), answer));
+    tokio::select! {
+        ended = served => if let Err(error) = ended {
+            // Clients that go away or speak something else: nothing to act on.
+            tracing::debug!(%error, "a connection ended early");
+        },
+        // hyper's own limit begins only when it knows which version of HTTP is spoken.
+        () = unused(&was_used) => tracing::debug!("a connection was closed: it asked nothing"),
+    }
+}
+
+/// Ends when a connection has had its time and asked nothing.
+async fn unused(was_used: &AtomicBool) {
+    sleep(HEAD).await;
+    if was_used.load(Ordering::Relaxed) {
+        pending().await
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(64 * 1_024)
+        .keep_alive_interval(Some(HEAD))
+        .keep_alive_timeout(HEAD);
+    builder
+}

@@ -1,0 +1,88 @@
+//! What happens beside requests: counting, cleaning up, and waiting for the signal to stop.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::local::Local;
+use credlink_service::Service;
+use credlink_service::cleanup::{Limits, cleanup};
+use credlink_service::ports::Clock as _;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// How often read counts are written.
+const FLUSH: Duration = Duration::from_secs(5);
+/// How often it is cleaned up.
+const CLEANUP: Duration = Duration::from_secs(3_600);
+/// When it is cleaned up first: after those who waited for the start were served.
+const FIRST_CLEANUP: Duration = Duration::from_secs(60);
+/// How long one step of a cleanup may take, in seconds. The next begins where it ended, at once.
+const CLEANUP_STEP_SECONDS: u64 = 60;
+
+/// Starts what runs as long as the server. It may be cut off at any moment.
+pub fn start(service: &Arc<Service<Local>>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(flush(Arc::clone(service)));
+    tasks.spawn(clean(Arc::clone(service)));
+    tasks
+}
+
+async fn flush(service: Arc<Service<Local>>) {
+    let mut times = interval(FLUSH);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        if let Err(failure) = service.flush_reads().await {
+            tracing::warn!(reason = %failure, "read counts were not written; they are kept for the next time");
+        }
+    }
+}
+
+async fn clean(service: Arc<Service<Local>>) {
+    sleep(FIRST_CLEANUP).await;
+    loop {
+        let mut position = None;
+        loop {
+            let deadline = SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS);
+            match cleanup(&service, Limits { deadline, any_age: false }, position.take()).await {
+                Ok(report) => {
+                    let (examined, deleted) = (report.examined, report.deleted);
+                    let (completed, failed, bytes) = (report.completed, report.failed, report.bytes);
+                    tracing::info!(examined, deleted, completed, failed, bytes, "cleaned up");
+                    position = report.resume;
+                }
+                Err(failure) => {
+                    tracing::warn!(reason = %failure, "the cleanup ended early; the next goes on")
+                }
+            }
+            if position.is_none() {
+                break;
+            }
+        }
+        sleep(CLEANUP).await;
+    }
+}
+
+/// Takes the signals that ask to stop. The future ends when one comes, with its name.
+pub fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+        #[cfg(not(unix))]
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => "Ctrl-C",
+            // Where the signal cannot be had, the server runs until it is ended from outside.
+            Err(_) => std::future::pending().await,
+        }
+    })
+}

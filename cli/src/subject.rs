@@ -1,0 +1,85 @@
+//! What a command is about: a file, its hash, a proof id, a manifest id or a URL, told apart by how it is written.
+
+use std::path::{Path, PathBuf};
+
+use credlink_core::hash::MediaHash;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::proof_id::ProofId;
+
+use crate::client::Client;
+use crate::media;
+use crate::trouble::{Kind, Trouble};
+
+/// What was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A file on this machine.
+    File(PathBuf),
+    /// A file that is elsewhere.
+    Hash(MediaHash),
+    /// A proof.
+    Proof(ProofId),
+    /// A manifest.
+    Manifest(ManifestId),
+    /// Whatever a link leads to.
+    Url(String),
+}
+
+impl Subject {
+    /// Reads what was typed. A file whose name looks like something else is written `./name`.
+    pub fn read(typed: &str) -> Result<Self, Trouble> {
+        if typed.starts_with("http://") || typed.starts_with("https://") {
+            return Ok(Self::Url(typed.to_owned()));
+        }
+        if typed.starts_with("sha256:") {
+            let hash =
+                typed.parse().map_err(|error| Trouble::new(Kind::Usage, format!("`{typed}`: {error}")))?;
+            return Ok(Self::Hash(hash));
+        }
+        if let Ok(hash) = typed.parse() {
+            return Ok(Self::Hash(hash));
+        }
+        if let Ok(id) = typed.parse() {
+            return Ok(Self::Proof(id));
+        }
+        match typed.parse() {
+            Ok(id) if !Path::new(typed).exists() => Ok(Self::Manifest(id)),
+            _ => Ok(Self::File(typed.into())),
+        }
+    }
+
+    /// The proof that it stands for; `None` for a manifest or a link.
+    pub fn proof(&self, client: &Client) -> Result<Option<ProofId>, Trouble> {
+        Ok(match self {
+            Self::File(path) => Some(client.id_of(&media::hash(path)?)),
+            Self::Hash(hash) => Some(client.id_of(hash)),
+            Self::Proof(id) => Some(*id),
+            Self::Manifest(_) | Self::Url(_) => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_says_what_it_is() {
+        let hash = MediaHash::of(b"");
+        let hex = hash.digest().to_string();
+        let id = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
+        for (typed, subject) in [
+            ("photo.jpg", Subject::File("photo.jpg".into())),
+            ("./sha256:x", Subject::File("./sha256:x".into())),
+            (&format!("./{id}"), Subject::File(format!("./{id}").into())),
+            (&hash.to_string(), Subject::Hash(hash)),
+            (&hex, Subject::Hash(hash)),
+            (id, Subject::Proof(id.parse().unwrap())),
+            ("urn:c2pa:x", Subject::Manifest("urn:c2pa:x".parse().unwrap())),
+            ("https://a.example/v1/proofs/x", Subject::Url("https://a.example/v1/proofs/x".into())),
+        ] {
+            assert_eq!(Subject::read(typed), Ok(subject), "{typed}");
+        }
+        assert!(Subject::read("sha256:abc").unwrap_err().detail().contains("64 hexadecimal digits"));
+    }
+}

@@ -1,0 +1,102 @@
+//! A real `credlink serve`: the binary that cargo built beside this one, on a free port of the loopback interface.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest answer that is read, in bytes: more than any that the API gives.
+const MAX_ANSWER_BYTES: u64 = 64_000_000;
+
+/// A server, for as long as this value lives.
+pub struct Server {
+    child: Child,
+    url: String,
+    agent: ureq::Agent,
+    _folder: Option<TempDir>,
+}
+
+impl Server {
+    /// Starts a server over a new folder, which asks for no credentials.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self::over(folder.path(), &[]);
+        server._folder = Some(folder);
+        server
+    }
+
+    /// Starts a server over `folder`, with further arguments.
+    pub fn over(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(binary())
+            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"])
+            .arg(folder)
+            .args(arguments)
+            .env("CREDLINK_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It says where it listens as soon as it does.
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let started: Value = serde_json::from_str(&line).expect("the server starts");
+        let url = started["url"].as_str().unwrap().to_owned();
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(60)));
+        Self { child, url, agent: config.build().new_agent(), _folder: None }
+    }
+
+    /// What stands before its paths.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends it as a power cut would: SIGKILL, by its own id.
+    pub fn kill(&mut self) {
+        // It may have ended by itself; either way it is gone afterwards.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends JSON. Gives the status and the answer's JSON.
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.post_bytes(path, "application/json", body.to_string().as_bytes())
+    }
+
+    /// Sends bytes. Gives the status and the answer's JSON.
+    pub fn post_bytes(&self, path: &str, content_type: &str, body: &[u8]) -> (u16, Value) {
+        let request = self.agent.post(format!("{}{path}", self.url)).header("content-type", content_type);
+        let mut response = request.send(body).unwrap();
+        (response.status().as_u16(), response.body_mut().read_json().unwrap())
+    }
+
+    /// The body of what is there.
+    pub fn get_bytes(&self, path: &str) -> Vec<u8> {
+        let mut response = self.agent.get(format!("{}{path}", self.url)).call().unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().unwrap()
+    }
+
+    /// Deletes. Gives the status.
+    pub fn delete(&self, path: &str) -> u16 {
+        self.agent.delete(format!("{}{path}", self.url)).call().unwrap().status().as_u16()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// `target/debug/deps/suite-…` → `target/debug/credlink`, which `cargo test --workspace` builds as well.
+pub fn binary() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let binary = tests.parent().and_then(Path::parent).unwrap().join("credlink");
+    assert!(binary.exists(), "{} is missing: run `cargo build -p credlink` first", binary.display());
+    binary
+}
