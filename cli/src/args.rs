@@ -16,12 +16,12 @@ const DATA_DIR: &str = "./credlink-data";
 #[derive(Debug, Parser)]
 #[command(name = "credlink", version, after_long_help = exit::HELP, max_term_width = 100)]
 pub struct Cli {
-    /// Which CredLink to work with.
-    #[command(flatten)]
-    pub connection: Connection,
     /// Print JSON: results on stdout, problems on stderr
     #[arg(long, global = true)]
     pub json: bool,
+    /// Which CredLink to work with.
+    #[command(flatten)]
+    pub connection: Connection,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -31,7 +31,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct Connection {
-    /// The server
+    /// The server; serve and fsck take none
     #[arg(long, global = true, env = "CREDLINK_URL", default_value = "http://127.0.0.1:8787")]
     pub url: String,
     /// A folder to work on directly, without a server

@@ -80,6 +80,6 @@ mod tests {
         ] {
             assert_eq!(Subject::read(typed), Ok(subject), "{typed}");
         }
-        assert!(Subject::read("sha256:abc").unwrap_err().detail().contains("64 hexadecimal digits"));
+        assert!(Subject::read("sha256:abc").unwrap_err().to_string().contains("64 hexadecimal digits"));
     }
 }

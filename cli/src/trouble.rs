@@ -103,11 +103,6 @@ impl Trouble {
         matches!(self.0.status, Some(404 | 410))
     }
 
-    /// What is wrong, in words.
-    pub fn detail(&self) -> &str {
-        &self.0.detail
-    }
-
     /// The exit code.
     pub fn exit(&self) -> Exit {
         if self.is_absence() {

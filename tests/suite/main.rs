@@ -1,8 +1,23 @@
 //! The test suite: one binary, so that it is linked once.
 //!
 //! `contracts` holds a suite for every port. Each case is a function over the port, and runs over every adapter of
-//! it, with the adapter's name in the test's name.
+//! it, with the adapter's name in the test's name. `http` is the API as a client sees it, and `races` what many
+//! clients at once may not break; both run in a `world`, a service over chosen adapters with a clock of its own. `faults`
+//! interrupts every use case at each of its steps, and `crash` kills a real server. `guarantees` has a test for each
+//! guarantee of the design, and `formats` properties of what is stored and sent.
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
 mod contracts;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod reader;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod world;

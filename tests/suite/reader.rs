@@ -15,7 +15,6 @@ use uuid::Uuid;
 use crate::server::Server;
 
 #[path = "../../cli/examples/sign.rs"]
-#[expect(dead_code, reason = "its `main` and what only that uses")]
 mod example;
 use example::{Signed, sign};
 

@@ -71,7 +71,8 @@ impl Server {
     pub fn post_bytes(&self, path: &str, content_type: &str, body: &[u8]) -> (u16, Value) {
         let request = self.agent.post(format!("{}{path}", self.url)).header("content-type", content_type);
         let mut response = request.send(body).unwrap();
-        (response.status().as_u16(), response.body_mut().read_json().unwrap())
+        let answer = response.body_mut().read_to_vec().unwrap();
+        (response.status().as_u16(), serde_json::from_slice(&answer).unwrap())
     }
 
     /// The body of what is there.

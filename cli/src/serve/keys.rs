@@ -81,6 +81,6 @@ mod tests {
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
         std::fs::write(&path, "x").unwrap();
-        assert!(open(folder.path()).unwrap_err().detail().contains("64 hexadecimal digits"));
+        assert!(open(folder.path()).unwrap_err().to_string().contains("64 hexadecimal digits"));
     }
 }

@@ -21,6 +21,8 @@ use tokio::time::{Instant, timeout_at};
 const PIECE: Duration = Duration::from_secs(20);
 /// How long a whole body may take: 13 MB over a line of 0.5 Mbit/s.
 const WHOLE: Duration = Duration::from_secs(240);
+/// How long the rest of a body may take that nobody wants.
+const UNWANTED: Duration = Duration::from_secs(5);
 
 /// Answers a request.
 pub async fn answer(
@@ -28,55 +30,70 @@ pub async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
-    let mut body = Limited::new(body, MAX_BODY_BYTES);
-    let handled = AssertUnwindSafe(service.handle(&parts, read(&mut body))).catch_unwind().await;
+    let mut body = Upload { frames: Limited::new(body, MAX_BODY_BYTES), has_failed: false };
+    let handled = AssertUnwindSafe(service.handle(&parts, body.read())).catch_unwind().await;
     let response = handled.unwrap_or_else(|_| {
         // What it said is in the log already, from the panic hook.
         tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
         broken()
     });
-    // A body that nobody wanted is read to its end and thrown away: a client that is still sending would see a broken
-    // connection instead of the answer. One that asked first (RFC 9110, section 10.1.1) does not send it at all.
+    // A client that asked first (RFC 9110, section 10.1.1) does not send a body that nobody wants.
     if !parts.headers.contains_key(EXPECT) {
-        let _ = drain(&mut body).await;
+        body.discard().await;
     }
     Ok(response.map(Full::new))
 }
 
-/// Reads a body.
-async fn read(body: &mut Limited<Incoming>) -> Result<Bytes, Problem> {
-    let mut whole = BytesMut::new();
-    let deadline = Instant::now() + WHOLE;
-    while let Some(piece) = next(body, deadline).await? {
-        whole.extend_from_slice(&piece);
+/// A body on its way in.
+struct Upload {
+    frames: Limited<Incoming>,
+    /// Whether it was too long, too slow, or cut off: nothing more is read of it.
+    has_failed: bool,
+}
+
+impl Upload {
+    /// Reads the body to its end.
+    async fn read(&mut self) -> Result<Bytes, Problem> {
+        let mut whole = BytesMut::new();
+        let deadline = Instant::now() + WHOLE;
+        while let Some(piece) = self.next(deadline).await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
     }
-    Ok(whole.freeze())
-}
 
-async fn drain(body: &mut Limited<Incoming>) -> Result<(), Problem> {
-    let deadline = Instant::now() + PIECE;
-    while next(body, deadline).await?.is_some() {}
-    Ok(())
-}
+    /// Reads what nobody wanted and throws it away: a client that is still sending when the connection is closed may
+    /// see a broken connection instead of the answer.
+    async fn discard(&mut self) {
+        let deadline = Instant::now() + UNWANTED;
+        while !self.has_failed && matches!(self.next(deadline).await, Ok(Some(_))) {}
+    }
 
-/// The next piece of a body, or `None` at its end.
-async fn next(body: &mut Limited<Incoming>, deadline: Instant) -> Result<Option<Bytes>, Problem> {
-    let unreadable =
-        |why: &str| Problem::new(Kind::InvalidRequest, format!("the body did not arrive: {why}"));
-    loop {
-        let frame = timeout_at(deadline.min(Instant::now() + PIECE), body.frame()).await;
-        match frame.map_err(|_| unreadable("its sender is too slow, or has stopped"))? {
-            None => return Ok(None),
-            Some(Ok(frame)) => {
-                // What is no data is trailers, and nothing here needs any.
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+    /// The next piece, or `None` at the end.
+    async fn next(&mut self, deadline: Instant) -> Result<Option<Bytes>, Problem> {
+        let next = self.piece(deadline).await;
+        self.has_failed |= next.is_err();
+        next
+    }
+
+    async fn piece(&mut self, deadline: Instant) -> Result<Option<Bytes>, Problem> {
+        let unreadable =
+            |why: &str| Problem::new(Kind::InvalidRequest, format!("the body did not arrive: {why}"));
+        loop {
+            let frame = timeout_at(deadline.min(Instant::now() + PIECE), self.frames.frame()).await;
+            match frame.map_err(|_| unreadable("its sender is too slow, or has stopped"))? {
+                None => return Ok(None),
+                Some(Ok(frame)) => {
+                    // What is no data is trailers, and nothing here needs any.
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
                 }
+                Some(Err(error)) if error.is::<LengthLimitError>() => {
+                    return Err(Problem::too_large("a request body", MAX_BODY_BYTES));
+                }
+                Some(Err(_)) => return Err(unreadable("the connection broke")),
             }
-            Some(Err(error)) if error.is::<LengthLimitError>() => {
-                return Err(Problem::too_large("a request body", MAX_BODY_BYTES));
-            }
-            Some(Err(_)) => return Err(unreadable("the connection broke")),
         }
     }
 }

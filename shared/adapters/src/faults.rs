@@ -1,8 +1,9 @@
-//! Failing writes, on a plan: for tests that fail every write of a flow in turn.
+//! Failing calls, on a plan: for tests that fail every write, or every read, of a flow in turn.
 //!
 //! A write can fail in two ways, and a caller cannot tell which: nothing happened, or it happened and the answer got
-//! lost. A flow that is right survives both, at each of its writes.
+//! lost. A flow that is right survives both, at each of its writes. A read that fails is a failure, and never absence.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,61 +24,102 @@ pub enum Flavour {
     Kept,
 }
 
-/// Which writes fail. Clones are one plan: objects and index that share it count their writes together.
+/// Which calls fail. Clones are one plan: objects and index that share it count their calls together.
 #[derive(Debug, Clone)]
 pub struct FaultPlan {
-    first: u64,
-    last: u64,
+    writes: RangeInclusive<u64>,
+    reads: RangeInclusive<u64>,
     flavour: Flavour,
-    writes: Arc<AtomicU64>,
+    seen: Arc<Seen>,
 }
 
+#[derive(Debug, Default)]
+struct Seen {
+    writes: AtomicU64,
+    reads: AtomicU64,
+}
+
+/// The numbers of no call.
+const NONE: RangeInclusive<u64> = 1..=0;
+
 impl FaultPlan {
-    /// No write fails. For counting the writes of a flow.
+    /// Nothing fails. For counting the calls of a flow.
     #[must_use]
     pub fn none() -> Self {
-        Self::between(1, 0, Flavour::Lost)
+        Self::new(NONE, NONE, Flavour::Lost)
     }
 
     /// The `n`-th write fails, counted from 1 over `put`, `delete` and `commit`.
     #[must_use]
     pub fn at(n: u64, flavour: Flavour) -> Self {
-        Self::between(n, n, flavour)
+        Self::new(n..=n, NONE, flavour)
     }
 
     /// The `n`-th write fails, and every one after it.
     #[must_use]
     pub fn from(n: u64, flavour: Flavour) -> Self {
-        Self::between(n, u64::MAX, flavour)
+        Self::new(n..=u64::MAX, NONE, flavour)
     }
 
-    fn between(first: u64, last: u64, flavour: Flavour) -> Self {
-        Self { first, last, flavour, writes: Arc::default() }
+    /// The `n`-th read fails, counted from 1 over `get`, `head`, `list` and `totals`.
+    #[must_use]
+    pub fn read_at(n: u64) -> Self {
+        Self::new(NONE, n..=n, Flavour::Lost)
+    }
+
+    /// The `n`-th read fails, and every one after it.
+    #[must_use]
+    pub fn reads_from(n: u64) -> Self {
+        Self::new(NONE, n..=u64::MAX, Flavour::Lost)
+    }
+
+    /// The same plan, with its counting begun anew.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { seen: Arc::default(), ..self }
+    }
+
+    fn new(writes: RangeInclusive<u64>, reads: RangeInclusive<u64>, flavour: Flavour) -> Self {
+        Self { writes, reads, flavour, seen: Arc::default() }
     }
 
     /// Writes seen so far, failed ones among them.
     #[must_use]
     pub fn writes(&self) -> u64 {
-        self.writes.load(Ordering::SeqCst)
+        self.seen.writes.load(Ordering::SeqCst)
+    }
+
+    /// Reads seen so far, failed ones among them.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.seen.reads.load(Ordering::SeqCst)
     }
 
     async fn write<T>(&self, write: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
-        if !(self.first..=self.last).contains(&number) {
+        let number = self.seen.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        if !self.writes.contains(&number) {
             return write.await;
         }
         if self.flavour == Flavour::Kept {
             write.await?;
         }
-        Err(Failure {
-            provider: "faulty",
-            kind: FailureKind::Unavailable,
-            message: format!("write {number} failed as planned ({:?})", self.flavour),
-        })
+        Err(failed(format!("write {number} failed as planned ({:?})", self.flavour)))
+    }
+
+    async fn read<T>(&self, read: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let number = self.seen.reads.fetch_add(1, Ordering::SeqCst) + 1;
+        if self.reads.contains(&number) {
+            return Err(failed(format!("read {number} failed as planned")));
+        }
+        read.await
     }
 }
 
-/// An adapter whose writes fail on a plan.
+fn failed(message: String) -> Failure {
+    Failure { provider: "faulty", kind: FailureKind::Unavailable, message }
+}
+
+/// An adapter whose calls fail on a plan.
 #[derive(Debug, Clone)]
 pub struct Faulty<T> {
     inner: T,
@@ -102,11 +144,11 @@ impl<T: Objects> Objects for Faulty<T> {
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        self.inner.get(key).await
+        self.plan.read(self.inner.get(key)).await
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        self.inner.head(key).await
+        self.plan.read(self.inner.head(key)).await
     }
 
     async fn put(
@@ -124,7 +166,7 @@ impl<T: Objects> Objects for Faulty<T> {
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        self.inner.list(prefix, after, limit).await
+        self.plan.read(self.inner.list(prefix, after, limit)).await
     }
 }
 
@@ -134,7 +176,7 @@ impl<T: Index> Index for Faulty<T> {
     }
 
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        self.inner.get(key).await
+        self.plan.read(self.inner.get(key)).await
     }
 
     async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
@@ -147,7 +189,7 @@ impl<T: Index> Index for Faulty<T> {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
-        self.inner.list(listing, after, limit).await
+        self.plan.read(self.inner.list(listing, after, limit)).await
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
@@ -155,7 +197,7 @@ impl<T: Index> Index for Faulty<T> {
     }
 
     async fn totals(&self) -> Result<Totals, Failure> {
-        self.inner.totals().await
+        self.plan.read(self.inner.totals()).await
     }
 }
 
@@ -200,5 +242,23 @@ mod tests {
         assert!(index.commit(&[]).await.is_err());
         assert!(index.commit(&[]).await.is_ok());
         assert_eq!(plan.writes(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_planned_read_fails_and_is_no_absence() {
+        let key = ObjectKey::Manifest("urn:a".parse().unwrap());
+        let run = async |plan: FaultPlan| {
+            let objects = Faulty::new(MemoryObjects::new(), plan.clone());
+            let index = Faulty::new(MemoryIndex::new(), plan.clone());
+            let answered = [
+                objects.head(&key).await.is_ok(),
+                objects.list("", None, 1).await.is_ok(),
+                index.totals().await.is_ok(),
+            ];
+            (answered, plan.reads(), plan.writes())
+        };
+        assert_eq!(run(FaultPlan::read_at(2)).await, ([true, false, true], 3, 0));
+        assert_eq!(run(FaultPlan::reads_from(2)).await, ([true, false, false], 3, 0));
+        assert_eq!(run(FaultPlan::at(1, Flavour::Lost)).await, ([true; 3], 3, 0));
     }
 }

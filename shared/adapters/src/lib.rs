@@ -12,7 +12,7 @@
 //! | `Events` | [`counters`] |
 //! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] |
 //! | `Clock` | [`clock`]: the system's, and one for tests |
-//! | `Objects`, `Index` | [`faults`]: a wrapper that fails the writes that a test names |
+//! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //!
 //! [`local`] puts together those that make a service on one machine.
 //!

@@ -195,7 +195,8 @@ pub struct Facts {
     pub created: Timestamp,
     /// When it stops being served; a manifest has no such instant of its own.
     pub expires: Option<Timestamp>,
-    /// How often a manifest of this id was deleted before; 0 for everything else.
+    /// Of a manifest: how often one of this id was deleted before. Of a record: how many of its proof's revisions were
+    /// deleted before it, from the first one on.
     pub generation: u32,
     /// Whether this is the marker of a deleted object.
     pub tombstone: bool,

@@ -54,6 +54,10 @@ pub struct Record {
     pub expires: Timestamp,
     /// 1, and one more with every replacement.
     pub revision: u32,
+    /// The revision that the proof's present life began with: 1, or more if it was deleted and stored again. The
+    /// records before it are deleted.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub first_revision: u32,
     /// Who may read it.
     #[serde(default, skip_serializing_if = "is_public")]
     pub visibility: Visibility,
@@ -86,6 +90,15 @@ pub struct RecordManifest {
     /// bytes in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_first(revision: &u32) -> bool {
+    *revision == 1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
@@ -201,7 +214,7 @@ impl Record {
             visibility: self.visibility,
             created: self.created,
             expires: Some(self.expires),
-            generation: 0,
+            generation: self.first_revision.saturating_sub(1),
             tombstone: false,
         };
         let attributes = facts.attributes(key, self.tags.clone());
@@ -227,6 +240,7 @@ mod tests {
             created: Timestamp::from_milliseconds(1_767_225_600_000),
             expires: Timestamp::from_milliseconds(1_798_761_600_000),
             revision: 1,
+            first_revision: 1,
             visibility: Visibility::Public,
             tags: BTreeMap::from([("album".to_owned(), "press".to_owned())]),
         }

@@ -11,7 +11,7 @@ use credlink_core::rules::life::{
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::delete::{bury, claim, finish_manifest, finish_proof, orphan_manifest_row, orphan_row};
+use crate::delete::{bury, bury_orphan, claim, finish_manifest, finish_proof, orphan_manifest_row};
 use crate::error::Error;
 use crate::ports::{Failure, Index as _, Listed, Listing, Objects as _, Ports};
 use crate::service::Service;
@@ -190,23 +190,10 @@ async fn examine<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Done
                 Found::Record(service.record(key, &current.verified)?.revision)
             };
             match (judge_record(found, row.as_ref()), row) {
-                (Verdict::Orphan, None) => match orphan_row(service, id).await? {
-                    Some(row) if claim(service, Row::Proof(row.clone()), None).await? => {
-                        finish_proof(service, &row).await?;
-                        Ok(Done::Removed)
-                    }
-                    _ => Ok(Done::Nothing),
+                (Verdict::Orphan, row) => match bury_orphan(service, id, row.as_ref()).await? {
+                    true => Ok(Done::Removed),
+                    false => Ok(Done::Nothing),
                 },
-                (Verdict::Orphan, Some(row)) => {
-                    // Deleted, and written again by a store that ended early: the row is claimed once more, so that
-                    // no other store can build on the object meanwhile.
-                    let again = row.in_state(State::Deleting(service.now()));
-                    if claim(service, Row::Proof(again.clone()), Some(row.version)).await? {
-                        finish_proof(service, &again).await?;
-                        return Ok(Done::Removed);
-                    }
-                    Ok(Done::Nothing)
-                }
                 (Verdict::Ahead, Some(row)) => {
                     let record = service.record(key, &current.verified)?;
                     roll_forward(service, &record, &current.verified.facts().sha256, &row).await?;
@@ -218,8 +205,10 @@ async fn examine<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Done
         ObjectKey::Revision(id, revision) => {
             let row = service.proof_row(id).await?;
             match judge_revision(*revision, row.as_ref()) {
-                // Of a live proof nothing is removed: a replacement may be about to use it.
-                Verdict::Orphan if row.is_none_or(|row| row.state != State::Live) => {
+                // Of a proof's present life nothing is removed: a replacement may be about to use it.
+                Verdict::Orphan
+                    if row.is_none_or(|row| row.state != State::Live || *revision < row.first_revision) =>
+                {
                     service.ports.objects().delete(key).await?;
                     service.changed(key);
                     Ok(Done::Removed)
@@ -235,21 +224,14 @@ async fn examine<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Done
             if judge_manifest(generation, row.as_ref()) != Verdict::Orphan {
                 return Ok(Done::Nothing);
             }
-            let (deleting, expected) = match row {
-                None => (orphan_manifest_row(service, id).await?, None),
-                Some(row) => (Some(row.in_state(State::Deleting(service.now()))), Some(row.version)),
+            let Some(orphan) = orphan_manifest_row(service, id, row.as_ref()).await? else {
+                return Ok(Done::Nothing);
             };
-            match deleting {
-                Some(mut row) => {
-                    row.generation = row.generation.max(facts.generation);
-                    if claim(service, Row::Manifest(row.clone()), expected).await? {
-                        finish_manifest(service, &row).await?;
-                        return Ok(Done::Removed);
-                    }
-                    Ok(Done::Nothing)
-                }
-                None => Ok(Done::Nothing),
+            if claim(service, Row::Manifest(orphan.clone()), row.map(|row| row.version)).await? {
+                finish_manifest(service, &orphan).await?;
+                return Ok(Done::Removed);
             }
+            Ok(Done::Nothing)
         }
     }
 }

@@ -27,27 +27,25 @@ pub async fn delete_proof<P: Ports>(
     tenant: &Tenant,
 ) -> Result<bool, Error> {
     for _ in 0..MAX_ATTEMPTS {
-        let Some(row) = service.proof_row(id).await? else {
-            match orphan_row(service, id).await? {
-                None => return Ok(false),
-                Some(row) => {
-                    owned(&row.tenant, tenant)?;
-                    if claim(service, Row::Proof(row.clone()), None).await? {
-                        finish_proof(service, &row).await?;
-                        return Ok(true);
-                    }
+        let row = service.proof_row(id).await?;
+        if let Some(row) = &row {
+            owned(&row.tenant, tenant)?;
+        }
+        match row {
+            // A store may have written a record and ended before its row: readers see it.
+            None | Some(ProofRow { state: State::Deleted(_), .. }) => {
+                let Some(orphan) = orphan_row(service, id, row.as_ref()).await? else { return Ok(false) };
+                owned(&orphan.tenant, tenant)?;
+                if claim(service, Row::Proof(orphan.clone()), row.map(|row| row.version)).await? {
+                    finish_proof(service, &orphan).await?;
+                    return Ok(true);
                 }
             }
-            continue;
-        };
-        owned(&row.tenant, tenant)?;
-        match row.state {
-            State::Deleted(_) => return Ok(false),
-            State::Deleting(_) => {
+            Some(row @ ProofRow { state: State::Deleting(_), .. }) => {
                 finish_proof(service, &row).await?;
                 return Ok(true);
             }
-            State::Live => {
+            Some(row) => {
                 if let Some(row) = bury(service, &row).await? {
                     finish_proof(service, &row).await?;
                     service.ports.events().record(Event::Deleted);
@@ -69,27 +67,25 @@ pub async fn delete_manifest<P: Ports>(
     tenant: &Tenant,
 ) -> Result<bool, Error> {
     for _ in 0..MAX_ATTEMPTS {
-        let Some(row) = service.manifest_row(id).await? else {
-            match orphan_manifest_row(service, id).await? {
-                None => return Ok(false),
-                Some(row) => {
-                    owned(&row.tenant, tenant)?;
-                    if claim(service, Row::Manifest(row.clone()), None).await? {
-                        finish_manifest(service, &row).await?;
-                        return Ok(true);
-                    }
+        let row = service.manifest_row(id).await?;
+        if let Some(row) = &row {
+            owned(&row.tenant, tenant)?;
+        }
+        match row {
+            None | Some(ManifestRow { state: State::Deleted(_), .. }) => {
+                let orphan = orphan_manifest_row(service, id, row.as_ref()).await?;
+                let Some(orphan) = orphan else { return Ok(false) };
+                owned(&orphan.tenant, tenant)?;
+                if claim(service, Row::Manifest(orphan.clone()), row.map(|row| row.version)).await? {
+                    finish_manifest(service, &orphan).await?;
+                    return Ok(true);
                 }
             }
-            continue;
-        };
-        owned(&row.tenant, tenant)?;
-        match row.state {
-            State::Deleted(_) => return Ok(false),
-            State::Deleting(_) => {
+            Some(row @ ManifestRow { state: State::Deleting(_), .. }) => {
                 finish_manifest(service, &row).await?;
                 return Ok(true);
             }
-            State::Live if row.holders > 0 => {
+            Some(row) if row.holders > 0 => {
                 return Err(Problem::new(
                     Kind::ManifestHeld,
                     format!(
@@ -100,7 +96,7 @@ pub async fn delete_manifest<P: Ports>(
                 .with("holders", row.holders)
                 .into());
             }
-            State::Live => {
+            Some(row) => {
                 let deleting = row.in_state(State::Deleting(service.now()));
                 if claim(service, Row::Manifest(deleting.clone()), Some(row.version)).await? {
                     finish_manifest(service, &deleting).await?;
@@ -113,10 +109,12 @@ pub async fn delete_manifest<P: Ports>(
     Err(contended())
 }
 
-/// The deleting row of a record that no row stands for: a store wrote it, and ended before its row.
+/// The deleting row, after `before`, of a record that no row stands for: a store wrote it, and ended before its row.
+/// `before` is none, or deleted.
 pub(crate) async fn orphan_row<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
+    before: Option<&ProofRow>,
 ) -> Result<Option<ProofRow>, Failure> {
     let key = ObjectKey::Record(*id);
     let Some(current) = service.current(&key).await? else { return Ok(None) };
@@ -124,33 +122,51 @@ pub(crate) async fn orphan_row<P: Ports>(
         return Ok(None);
     }
     let record = service.record(&key, &current.verified)?;
-    let mut row = ProofRow::publish(&record, current.verified.facts().sha256, None);
+    let mut row = ProofRow::publish(&record, current.verified.facts().sha256, before);
+    // No later life has a revision of this number, or a deletion that arrives late could take it for the orphan.
+    row.revision = before.map_or(row.revision, |before| before.revision.max(row.revision));
     // It never held its manifest: only a committed row does.
     row.held.clear();
     row.state = State::Deleting(service.now());
     Ok(Some(row))
 }
 
-/// The deleting row of a manifest that no row stands for.
+/// The deleting row, after `before`, of a manifest that no row stands for. `before` is none, or deleted.
 pub(crate) async fn orphan_manifest_row<P: Ports>(
     service: &Service<P>,
     id: &ManifestId,
+    before: Option<&ManifestRow>,
 ) -> Result<Option<ManifestRow>, Failure> {
     let key = ObjectKey::Manifest(id.clone());
     let Some(head) = service.ports.objects().head(&key).await? else { return Ok(None) };
     let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
     Ok((!facts.tombstone).then(|| ManifestRow {
         id: id.clone(),
-        version: 1,
+        version: before.map_or(0, |before| before.version) + 1,
         state: State::Deleting(service.now()),
         tenant: facts.tenant,
         sha256: facts.sha256,
         length: facts.length,
         holders: 0,
         standalone: false,
-        generation: facts.generation,
+        generation: before.map_or(0, |before| before.generation).max(facts.generation),
         visibility: facts.visibility,
     }))
+}
+
+/// Deletes the record under a proof's key that no row stands for, if there is one. Whether that was done here. The row
+/// is claimed first: from then on nobody can adopt the record.
+pub(crate) async fn bury_orphan<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    before: Option<&ProofRow>,
+) -> Result<bool, Failure> {
+    let Some(orphan) = orphan_row(service, id, before).await? else { return Ok(false) };
+    let claimed = claim(service, Row::Proof(orphan.clone()), before.map(|row| row.version)).await?;
+    if claimed {
+        finish_proof(service, &orphan).await?;
+    }
+    Ok(claimed)
 }
 
 /// Commits one row. Whether the expectation held.

@@ -132,6 +132,8 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
                 }
             } else if held > 0 {
                 self.broken(&key, format!("{held} live proofs hold it, and the index has it as deleted"));
+            } else {
+                self.gone(&key, state).await?;
             }
         }
         for id in std::mem::take(&mut self.holders).into_keys() {
@@ -145,16 +147,23 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         Ok(())
     }
 
+    /// Where something is deleted stands its marker, so that no late copy can bring it back (guarantee 8).
+    async fn gone(&mut self, key: &ObjectKey, state: State) -> Result<(), Failure> {
+        if let State::Deleting(at) = state {
+            self.leftover(key, format!("a deletion begun on {at} is unfinished"));
+        } else if self.service.ports.objects().head(key).await?.is_none() {
+            self.broken(key, "the index has it as deleted, and its marker is not there");
+        }
+        Ok(())
+    }
+
     async fn proof_row(&mut self, row: &ProofRow) -> Result<(), Failure> {
         let key = ObjectKey::Record(row.id);
         if row.id != ProofId::derive(&row.tenant, &row.media_hash) {
             self.broken(&key, "the row's id is not the one of its tenant and media hash");
         }
-        if let State::Deleting(at) = row.state {
-            self.leftover(&key, format!("a deletion begun on {at} is unfinished"));
-        }
         if row.state != State::Live {
-            return Ok(());
+            return self.gone(&key, row.state).await;
         }
         for id in &row.held {
             *self.holders.entry(id.clone()).or_default() += 1;

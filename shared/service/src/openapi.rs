@@ -51,6 +51,15 @@ struct StoreReply {
     manifest_url: Option<String>,
 }
 
+/// The answer to a list: a page, or the one record that was asked for by its media hash.
+#[derive(utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, clippy::large_enum_variant, reason = "describes two answers that are made elsewhere")]
+enum ListReply {
+    Page(ProofPage),
+    Record(Record),
+}
+
 /// The answer to a batch of deletions.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct BatchReply {
@@ -256,7 +265,9 @@ pub(crate) async fn batch_delete<P: Ports>(
         ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default"),
     ),
     responses(
-        (status = 200, description = "A page; or, with `media_hash`, the record", body = ProofPage),
+        (status = 200, description = "A page; or, with `media_hash`, the record", body = ListReply),
+        (status = 206, description = "The part that `Range` asks for, of the record", body = String, content_type = "application/json"),
+        (status = 304, description = "The client has it"),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     ),
@@ -369,6 +380,7 @@ pub(crate) async fn delete_manifest<P: Ports>(
     responses(
         (status = 200, description = "Everything answers", body = Health),
         (status = 503, description = "Something does not", body = Health),
+        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn health<P: Ports>(service: &Service<P>) -> Reply {
@@ -396,7 +408,10 @@ pub(crate) async fn stats<P: Ports>(service: &Service<P>) -> Result<Reply, Error
 /// This document
 #[utoipa::path(
     get, path = "/v1/openapi.json", tag = "operation", operation_id = "openapi",
-    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json"),
+        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
+    )
 )]
 pub(crate) fn document() -> Reply {
     let mut reply = Reply::empty(StatusCode::OK);
@@ -417,6 +432,7 @@ pub(crate) fn document() -> Reply {
     ),
     responses(
         (status = 200, description = "The record", body = Record),
+        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
         (status = 304, description = "The client has it"),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
         (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
@@ -432,6 +448,8 @@ fn read_proof() {}
     params(("id" = String, Path, description = "The proof"), ("revision" = u32, Path, description = "From 1")),
     responses(
         (status = 200, description = "The record", body = Record),
+        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
+        (status = 304, description = "The client has it"),
         (status = 404, description = "No such revision, or the current one", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     )
@@ -448,6 +466,8 @@ fn read_revision() {}
     ),
     responses(
         (status = 200, description = "The record", body = Record),
+        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
+        (status = 304, description = "The client has it"),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     )
@@ -463,6 +483,7 @@ fn read_by_hash() {}
     params(("manifest_id" = String, Path, description = "The active manifest's id; colons plain or as `%3A`")),
     responses(
         (status = 200, description = "The manifest store", body = Vec<u8>, content_type = "application/c2pa"),
+        (status = 206, description = "The part that `Range` asks for", body = Vec<u8>, content_type = "application/c2pa"),
         (status = 304, description = "The client has it"),
         (status = 404, description = "No such manifest", body = Document, content_type = "application/problem+json"),
         (status = 410, description = "Deleted", body = Document, content_type = "application/problem+json"),
@@ -472,12 +493,20 @@ fn read_by_hash() {}
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
 fn read_manifest() {}
 
+/// What holds for all paths.
+const DESCRIPTION: &str = "\
+Keeps the proof of a picture or a video outside the file, and finds it again.
+
+HEAD is taken wherever GET is, and OPTIONS everywhere. The CDN domain has the paths that read without `/v1`: \
+`/proofs/{id}`, `/proofs/{id}/{revision}`, `/proofs/by-hash/{media_hash}`, `/manifests/{manifest_id}` and `/health`.
+
+Bodies may be sent with `Content-Encoding: gzip`. Every answer has an `x-request-id`: the client's own, if it sent a \
+sensible one. Whatever goes wrong is told as `application/problem+json` (RFC 9457); a credential that is shown has to \
+be good, also where none is needed.";
+
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    info(
-        title = "CredLink",
-        description = "Keeps the proof of a picture or a video outside the file, and finds it again."
-    ),
+    info(title = "CredLink", description = DESCRIPTION),
     paths(
         store_proof, list_proofs, read_proof, supersede_proof, delete_proof, read_revision, read_by_hash, sign_link,
         batch_delete, store_manifest, read_manifest, delete_manifest, health, stats, document,

@@ -105,6 +105,7 @@ impl Reference<'_> {
                     ..row.in_state(State::Live)
                 }))
             }
+            State::Deleted(_) if row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
             State::Deleted(_) if row.generation < self.generation => Ok(Refer::Write(fresh(row.version + 1))),
             State::Deleting(_) | State::Deleted(_) => Ok(Refer::Gone),
         }
@@ -128,20 +129,20 @@ impl<P: Ports> Service<P> {
         }
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
         let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
+        let wanted = Reference {
+            id,
+            sha256: *manifest.sha256(),
+            length: 0,
+            tenant,
+            visibility,
+            generation: 0,
+            standalone: false,
+        };
         if !facts.tombstone {
-            let reference = Reference {
-                id,
-                sha256: *manifest.sha256(),
-                length: 0,
-                tenant,
-                visibility,
-                generation: 0,
-                standalone: false,
-            };
             if facts.sha256 != *manifest.sha256() {
-                return Err(reference.conflict(&facts.sha256).into());
+                return Err(wanted.conflict(&facts.sha256).into());
             }
-            reference.check_reader(&facts.tenant, facts.visibility)?;
+            wanted.check_reader(&facts.tenant, facts.visibility)?;
             return Ok(Some(facts.generation));
         }
         // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
@@ -150,6 +151,9 @@ impl<P: Ports> Service<P> {
             if let State::Deleting(_) = row.state {
                 finish_manifest(self, &row).await?;
                 return Ok(None);
+            }
+            if row.sha256 != *manifest.sha256() {
+                return Err(wanted.conflict(&row.sha256).into());
             }
             deleted = row.generation;
         }
@@ -163,6 +167,14 @@ impl<P: Ports> Service<P> {
         let condition = Condition::Matches(head.tag);
         let stored = self.put_manifest(&key, manifest, tenant, visibility, generation, condition).await?;
         Ok(stored.then_some(generation))
+    }
+
+    /// The generation in which a manifest's bytes are there; `None` if they are not.
+    pub(crate) async fn manifest_generation(&self, id: &ManifestId) -> Result<Option<u32>, Failure> {
+        let key = ObjectKey::Manifest(id.clone());
+        let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
+        let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
+        Ok((!facts.tombstone).then_some(facts.generation))
     }
 
     async fn put_manifest(
@@ -191,9 +203,10 @@ impl<P: Ports> Service<P> {
             Some(_) => at_rest.bytes.into_owned().into(),
         };
         let attributes = facts.attributes(key, std::collections::BTreeMap::new());
-        let put = self.ports.objects().put(key, body, &attributes, condition).await?;
+        let put = self.ports.objects().put(key, body, &attributes, condition).await;
+        // Also after a failure: the write may have happened.
         self.changed(key);
-        Ok(matches!(put, Put::Stored(_)))
+        Ok(matches!(put?, Put::Stored(_)))
     }
 
     /// Commits the live row of a stored record, and one more holder of its manifest in `generation`.
@@ -224,6 +237,14 @@ impl<P: Ports> Service<P> {
         proof: Option<(ProofRow, Option<u64>)>,
         reference: Option<&Reference<'_>>,
     ) -> Result<Published, Error> {
+        // The objects are in their places. A request that put one there and ended before it could say so, because its
+        // client went away, left this process's cache with what stood there before.
+        if let Some((row, _)) = &proof {
+            self.changed(&ObjectKey::Record(row.id));
+        }
+        if let Some(reference) = reference {
+            self.changed(&ObjectKey::Manifest(reference.id.clone()));
+        }
         // Most manifests are new: the first try needs no read.
         let mut manifest_row: Option<ManifestRow> = None;
         for _ in 0..MAX_ATTEMPTS {

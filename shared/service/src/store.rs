@@ -18,7 +18,7 @@ use credlink_core::rules::store::{Draft, Next, next};
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 
-use crate::delete::{bury, finish_proof};
+use crate::delete::{bury, bury_orphan, finish_proof};
 use crate::error::{Error, contended};
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 use crate::publish::{Published, Reference};
@@ -42,10 +42,11 @@ pub struct Stored {
 /// may be stored or not; the same store again is harmless, and tells.
 pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
     let id = draft.id();
+    let mut written = None;
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(&id).await?;
         match (next(row.as_ref(), service.now()), row) {
-            (Next::Answer, Some(row)) => return Ok(deduplicated(service, draft, row)),
+            (Next::Answer, Some(row)) => return Ok(answer(service, draft, row, written)),
             (Next::Expire, Some(row)) => {
                 if let Some(row) = bury(service, &row).await? {
                     finish_proof(service, &row).await?;
@@ -53,7 +54,7 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
             }
             (Next::FinishDeletion, Some(row)) => finish_proof(service, &row).await?,
             (Next::Write { revision }, row) => {
-                if let Some(stored) = write(service, draft, row.as_ref(), revision).await? {
+                if let Some(stored) = write(service, draft, row.as_ref(), revision, &mut written).await? {
                     return Ok(stored);
                 }
             }
@@ -64,17 +65,22 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
     Err(contended())
 }
 
-fn deduplicated<P: Ports>(service: &Service<P>, draft: &Draft, row: ProofRow) -> Stored {
-    service.ports.events().record(Event::Deduplicated);
-    Stored { identical: draft.is_identical_to(&row), row, deduplicated: true }
+/// The answer with the proof that is there: somebody else's, or the record that this very store wrote in an earlier
+/// attempt (`written`), whose row was committed since.
+fn answer<P: Ports>(service: &Service<P>, draft: &Draft, row: ProofRow, written: Option<Digest>) -> Stored {
+    let deduplicated = written != Some(row.record_sha256);
+    service.ports.events().record(if deduplicated { Event::Deduplicated } else { Event::Stored });
+    Stored { identical: draft.is_identical_to(&row), row, deduplicated }
 }
 
-/// Writes the objects and commits the rows. `None`: the world changed; look again.
+/// Writes the objects and commits the rows. `None`: the world changed; look again. `written` remembers the record of
+/// ours that stood under its key.
 async fn write<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
     row: Option<&ProofRow>,
     revision: u32,
+    written: &mut Option<Digest>,
 ) -> Result<Option<Stored>, Error> {
     let generation = match draft.manifest.id() {
         None => None,
@@ -96,19 +102,17 @@ async fn write<P: Ports>(
             record = draft.record(revision.max(last.saturating_add(1)), service.now());
         } else {
             let candidate = service.record(&key, &current.verified)?;
-            match judge_record(Found::Record(candidate.revision), row) {
-                Verdict::Orphan if candidate.expires > service.now() => {
-                    if let Some(stored) =
-                        adopt(service, draft, &candidate, &current.verified.facts().sha256, row).await?
-                    {
-                        return Ok(stored);
-                    }
-                }
-                // Expired before anybody was told of it, or left over by a deletion: ours takes its place.
-                Verdict::Orphan | Verdict::Broken(_) => {}
-                Verdict::Right | Verdict::Ahead | Verdict::Unfinished => return Ok(None),
+            let sha256 = &current.verified.facts().sha256;
+            if judge_record(Found::Record(candidate.revision), row) == Verdict::Orphan
+                && candidate.expires > service.now()
+                && let Some(stored) = adopt(service, draft, &candidate, sha256, row, *written).await?
+            {
+                return Ok(stored);
             }
-            record = draft.record(revision.max(candidate.revision), service.now());
+            // It expired before anybody was told of it, its manifest is gone, or a deletion missed it. It has to go as a deletion goes, by
+            // its row first: whoever adopts it at this moment may see the manifest stored again.
+            bury_orphan(service, &draft.id(), row).await?;
+            return Ok(None);
         }
         bytes = record.to_bytes();
         if put_record(service, &key, &record, &bytes, Condition::Matches(current.tag)).await?.is_none() {
@@ -116,6 +120,7 @@ async fn write<P: Ports>(
         }
     }
     let sha256 = Digest::of(&bytes);
+    *written = Some(sha256);
     let row = match service.publish(&record, sha256, row, generation).await? {
         Published::Done => Some(ProofRow::publish(&record, sha256, row)),
         // Another store found our record and committed its row.
@@ -127,13 +132,15 @@ async fn write<P: Ports>(
     Ok(Some(Stored { row, deduplicated: false, identical: true }))
 }
 
-/// Commits the row of a record that another store wrote. The outer `None`: its manifest is gone, so it cannot be.
+/// Commits the row of a record that another store wrote, or an earlier attempt of this one. The outer `None`: that
+/// cannot be.
 async fn adopt<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
     candidate: &Record,
     sha256: &Digest,
     before: Option<&ProofRow>,
+    written: Option<Digest>,
 ) -> Result<Option<Option<Stored>>, Error> {
     let generation = match &candidate.manifest.id {
         None => None,
@@ -142,13 +149,15 @@ async fn adopt<P: Ports>(
             generation => generation,
         },
     };
-    match service.publish(candidate, *sha256, before, generation).await? {
-        Published::Done => {
+    match service.publish(candidate, *sha256, before, generation).await {
+        Ok(Published::Done) => {
             let row = ProofRow::publish(candidate, *sha256, before);
-            Ok(Some(Some(deduplicated(service, draft, row))))
+            Ok(Some(Some(answer(service, draft, row, written))))
         }
-        Published::Lost(_) => Ok(Some(None)),
-        Published::ManifestGone => Ok(None),
+        Ok(Published::Lost(_)) => Ok(Some(None)),
+        // What is wrong with the candidate is not the caller's business.
+        Ok(Published::ManifestGone) | Err(Error::Problem(_)) => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -1,15 +1,16 @@
 //! Replacing a proof's manifest: compare-and-swap by `If-Match`; the earlier record stays (guarantee 3).
 //!
-//! The order is: a copy of the current record under its revision, the new manifest, the new record by
-//! compare-and-swap, the row. A crash before the swap leaves a copy that the next replacement needs anyway; a crash
-//! after it leaves a record that is one revision ahead of its row, and whoever comes next lets the row follow.
+//! The order is: a copy of the current record under its revision, the new manifest, the row holding it, the new record
+//! by compare-and-swap, the row once more. A crash before the swap leaves a copy that the next replacement needs
+//! anyway; a crash after it leaves a record that is one revision ahead of its row, and whoever comes next lets the row
+//! follow. That is always possible: the row holds the manifest *before* a record names it, so that nobody can delete
+//! it in between. A replacement that fails after that leaves its manifest held until the proof is deleted.
 
 use credlink_core::bounds::MAX_REVISIONS;
 use credlink_core::hash::Digest;
 use credlink_core::http::conditional::check_write;
 use credlink_core::http::problem::{Kind, Problem};
-use credlink_core::manifest_id::ManifestId;
-use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};
@@ -19,8 +20,8 @@ use credlink_core::tenant::Tenant;
 use http::HeaderMap;
 
 use crate::error::{Error, contended};
-use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports};
-use crate::publish::Published;
+use crate::ports::{Condition, Event, Events as _, Objects as _, Ports};
+use crate::publish::{Published, Reference};
 use crate::service::{Current, MAX_ATTEMPTS, Service, owned};
 use crate::store::{Stored, put_record};
 
@@ -52,14 +53,18 @@ pub async fn supersede<P: Ports>(
             }
             Verdict::Right => {}
             Verdict::Orphan | Verdict::Unfinished => continue,
-            Verdict::Broken(why) => return Err(service.damaged(&key, &why).into()),
+            // Or the row was replaced while the record was read.
+            Verdict::Broken(why) => {
+                if service.proof_row(id).await?.is_some_and(|now| now.version == row.version) {
+                    return Err(service.damaged(&key, &why).into());
+                }
+                continue;
+            }
         }
         check_write(headers, &current.verified.facts().sha256)?;
         let draft = draft(&row)?;
         if record.revision + 1 - row.first_revision >= MAX_REVISIONS {
-            let detail =
-                format!("a proof has at most {MAX_REVISIONS} revisions; delete it and store it anew");
-            return Err(Problem::new(Kind::TooManyRevisions, detail).into());
+            return Err(too_many());
         }
         if let Some(stored) = replace(service, &key, &draft, &row, &current, &record).await? {
             service.ports.events().record(Event::Superseded);
@@ -95,40 +100,87 @@ async fn replace<P: Ports>(
     let copy = ObjectKey::Revision(row.id, record.revision);
     let content = current.verified.content();
     if put_record(service, &copy, record, &content, Condition::Absent).await?.is_none() {
-        // An earlier try got this far. The copy is of the same record, or something is badly wrong.
-        let kept = service.current(&copy).await?;
-        if kept.is_none_or(|kept| kept.verified.facts().sha256 != current.verified.facts().sha256) {
+        // An earlier try got this far. The copy is of the same record, or something is badly wrong. If it is gone
+        // again, the proof was deleted.
+        let Some(kept) = service.current(&copy).await? else { return Ok(None) };
+        if kept.verified.facts().sha256 != current.verified.facts().sha256 {
             return Err(service.damaged(&copy, &"the copy of the current record differs from it").into());
         }
     }
-    let generation = match draft.manifest.id() {
-        None => None,
-        Some(id) => {
-            match service.ensure_manifest(&draft.manifest, id, &draft.tenant, draft.visibility).await? {
-                None => return Ok(None),
-                generation => generation,
-            }
-        }
-    };
-    let next = draft.record(record.revision + 1, service.now());
+    let Some(mut row) = hold(service, draft, row).await? else { return Ok(None) };
+    let mut next = draft.record(record.revision + 1, service.now());
+    next.first_revision = row.first_revision;
     let bytes = next.to_bytes();
     if put_record(service, key, &next, &bytes, Condition::Matches(current.tag.clone())).await?.is_none() {
-        // If the proof was deleted meanwhile, the copy must go as well. A copy that a crash leaves here is not
-        // served (see `retrieve`), and cleanup removes it.
-        if service.proof_row(&row.id).await?.is_none_or(|row| row.state != State::Live) {
+        // If the proof was deleted meanwhile, and perhaps stored again, the copy must go as well. A copy that a crash
+        // leaves here is not served (`Lookup::admit`), and cleanup removes it.
+        let now = service.proof_row(&row.id).await?;
+        if now.is_none_or(|now| now.state != State::Live || record.revision < now.first_revision) {
             service.ports.objects().delete(&copy).await?;
             service.changed(&copy);
         }
         return Ok(None);
     }
     let sha256 = Digest::of(&bytes);
-    let row = match service.publish(&next, sha256, Some(row), generation).await? {
-        Published::Done => Some(ProofRow::publish(&next, sha256, Some(row))),
-        // Another one let the row follow; or the proof was deleted, and the next look tells so.
-        Published::Lost(row) => row.filter(|row| row.state == State::Live && row.record_sha256 == sha256),
-        Published::ManifestGone => None,
+    // The record is in its place, so the replacement is done, unless the proof is deleted before its row follows.
+    for _ in 0..MAX_ATTEMPTS {
+        let stored = || Stored {
+            row: ProofRow::publish(&next, sha256, Some(&row)),
+            deduplicated: false,
+            identical: true,
+        };
+        match service.publish(&next, sha256, Some(&row), None).await? {
+            Published::Done => return Ok(Some(stored())),
+            Published::Lost(Some(now))
+                if now.state == State::Live && now.first_revision == row.first_revision =>
+            {
+                // Another one let the row follow, and perhaps went on from there.
+                if now.revision >= next.revision {
+                    return Ok(Some(stored()));
+                }
+                row = now;
+            }
+            Published::Lost(_) | Published::ManifestGone => return Ok(None),
+        }
+    }
+    Err(contended())
+}
+
+/// Stores the draft's manifest, and lets the row hold it: the row as it is then. `None`: look at the world again.
+async fn hold<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    row: &ProofRow,
+) -> Result<Option<ProofRow>, Error> {
+    let Some(id) = draft.manifest.id() else { return Ok(Some(row.clone())) };
+    let generation = service.ensure_manifest(&draft.manifest, id, &draft.tenant, draft.visibility).await?;
+    let Some(generation) = generation else { return Ok(None) };
+    if row.held.contains(id) {
+        return Ok(Some(row.clone()));
+    }
+    if row.held.len() >= MAX_REVISIONS as usize {
+        return Err(too_many());
+    }
+    let mut holding = row.in_state(State::Live);
+    holding.held.insert(id.clone());
+    let reference = Reference {
+        id,
+        sha256: *draft.manifest.sha256(),
+        length: draft.manifest.bytes().len() as u64,
+        tenant: &draft.tenant,
+        visibility: draft.visibility,
+        generation,
+        standalone: false,
     };
-    Ok(row.map(|row| Stored { row, deduplicated: false, identical: true }))
+    match service.commit(Some((holding.clone(), Some(row.version))), Some(&reference)).await? {
+        Published::Done => Ok(Some(holding)),
+        Published::Lost(_) | Published::ManifestGone => Ok(None),
+    }
+}
+
+fn too_many() -> Error {
+    let detail = format!("a proof has at most {MAX_REVISIONS} revisions; delete it and store it anew");
+    Problem::new(Kind::TooManyRevisions, detail).into()
 }
 
 /// Lets the row follow a record that is one revision ahead of it.
@@ -138,26 +190,9 @@ pub(crate) async fn roll_forward<P: Ports>(
     sha256: &Digest,
     row: &ProofRow,
 ) -> Result<(), Error> {
-    let generation = match &record.manifest.id {
-        None => None,
-        Some(id) => service.manifest_generation(id).await?,
-    };
-    let key = ObjectKey::Record(record.id);
-    if record.manifest.id.is_some() && generation.is_none() {
-        return Err(service.damaged(&key, &"the record's manifest is not there").into());
+    // A row that does not hold the record's manifest was read before it did, and is not the one any more.
+    if record.manifest.id.as_ref().is_none_or(|id| row.held.contains(id)) {
+        service.publish(record, *sha256, Some(row), None).await?;
     }
-    match service.publish(record, *sha256, Some(row), generation).await? {
-        Published::Done | Published::Lost(_) => Ok(()),
-        Published::ManifestGone => Err(service.damaged(&key, &"the record's manifest is deleted").into()),
-    }
-}
-
-impl<P: Ports> Service<P> {
-    /// The generation in which a manifest's bytes are there; `None` if they are not.
-    pub(crate) async fn manifest_generation(&self, id: &ManifestId) -> Result<Option<u32>, Failure> {
-        let key = ObjectKey::Manifest(id.clone());
-        let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
-        let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
-        Ok((!facts.tombstone).then_some(facts.generation))
-    }
+    Ok(())
 }

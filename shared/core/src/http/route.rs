@@ -163,6 +163,8 @@ impl Route {
             Method::GET | Method::HEAD => {
                 let query = Query::parse(query)?;
                 if let Some(hash) = query.get("media_hash") {
+                    // Not those of a list: a client that asks for both misunderstands one of them.
+                    query.only(&["media_hash", "tenant", "expires", "key", "signature"])?;
                     return by_hash(hash, &query);
                 }
                 query.only(&["media_hash", "after", "limit"])?;
@@ -320,6 +322,7 @@ mod tests {
             ("GET", "/v1/manifests/a/b", 404),
             ("GET", "/v1/proofs?limit=1001", 400),
             ("GET", "/v1/proofs?offset=1", 400),
+            ("GET", &format!("/v1/proofs?media_hash={}&limit=1", MediaHash::of(b"")), 400),
             ("GET", &format!("/v1/proofs/{ID}/url?expires_in=604801"), 400),
             ("GET", &format!("/v1/manifests/{}", "x".repeat(9_000)), 414),
         ] {

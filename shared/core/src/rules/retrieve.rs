@@ -76,6 +76,21 @@ impl Lookup<'_> {
         }
     }
 
+    /// Whether an earlier record may be looked at, by the facts of the current one. It shares that one's fate: where
+    /// that is deleted, private or expired, so is this. And it has to be of the same life: a copy that a replacement
+    /// left behind while its proof was deleted does not come back when the proof is stored again (guarantee 8).
+    ///
+    /// # Errors
+    /// As [`Self::respond`], and 404 for a record of an earlier life.
+    pub fn admit(&self, current: &Facts) -> Result<(), Problem> {
+        let unconditional = HeaderMap::new();
+        Lookup { headers: &unconditional, ..*self }.respond(current)?;
+        match self.key {
+            ObjectKey::Revision(_, revision) if *revision <= current.generation => Err(self.absent()),
+            _ => Ok(()),
+        }
+    }
+
     fn authorize(&self, facts: &Facts) -> Result<(), Problem> {
         if facts.visibility == Visibility::Public || self.caller.reads_private(&facts.tenant) {
             return Ok(());
@@ -173,6 +188,28 @@ mod tests {
         let headers: Vec<_> =
             reply.headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         format!("{}\n{}\n{:?}", reply.status.as_u16(), headers.join("\n"), reply.body)
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_life_is_not_there() {
+        let current = Facts { generation: 2, ..facts() };
+        let id = crate::proof_id::ProofId::derive(&Tenant::default(), &crate::hash::MediaHash::of(b"x"));
+        let admit = |revision, current: &Facts| {
+            Lookup {
+                key: &ObjectKey::Revision(id, revision),
+                method: &Method::GET,
+                headers: &HeaderMap::new(),
+                signature: None,
+                link_keys: None,
+                caller: &Caller::anonymous(),
+                now: Timestamp::from_milliseconds(2_000_000_000_000),
+            }
+            .admit(current)
+            .map_err(|problem| problem.kind)
+        };
+        assert_eq!(admit(2, &current), Err(Kind::NotFound));
+        assert_eq!(admit(3, &current), Ok(()));
+        assert_eq!(admit(3, &Facts { tombstone: true, ..current }), Err(Kind::Deleted));
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Draft {
         ProofId::derive(&self.tenant, &self.media_hash)
     }
 
-    /// The record of this draft, stored at `now` as `revision`.
+    /// The record of this draft, stored at `now` as `revision`, with which the proof's life begins.
     #[must_use]
     pub fn record(&self, revision: u32, now: Timestamp) -> Record {
         Record {
@@ -139,6 +139,7 @@ impl Draft {
             created: now,
             expires: now.plus_seconds(self.lifetime),
             revision,
+            first_revision: revision,
             visibility: self.visibility,
             tags: self.tags.clone(),
         }
@@ -244,6 +245,13 @@ pub fn manifest_problem(field: &str, error: &ManifestError) -> Problem {
 /// Reads JSON within the depth, with the path of what is wrong.
 fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> Result<T, Problem> {
     check_depth(body, depth).map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
+    // serde also reads a struct out of an array, member by member. No client means that.
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(Problem::new(
+            Kind::InvalidRequest,
+            "the body is not as it has to be: it is no JSON object",
+        ));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -1,0 +1,125 @@
+//! What can be done with a proof, over a folder and over a server, with tokens and without; and what fsck finds.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::world::{Server, World};
+
+/// Everything that can be done with one proof; the same over a folder and over a server.
+fn a_life(world: &World, place: &str) {
+    let run = |typed: &str| world.run(&format!("{typed} {place}"));
+    run("get photo.jpg").ends(if place.starts_with("--url") { 3 } else { 1 });
+    let put = run("put photo.jpg --tag album=press --json").ends(0).json();
+    assert_eq!((&put["deduplicated"], &put["identical"]), (&Value::Bool(false), &Value::Bool(true)));
+    assert_eq!(put["manifest_source"], "photo.jpg.json");
+    let id = put["id"].as_str().unwrap();
+    let hash = put["media_hash"].as_str().unwrap();
+
+    run("put photo.jpg").ends(0).says(&[
+        "there already, with the same manifest",
+        id,
+        "photo.jpg.json",
+        "http://",
+    ]);
+    world.write("other.json", b"{}");
+    run("put photo.jpg --manifest other.json").ends(3).says(&["ANOTHER manifest", "nothing was replaced"]);
+
+    let record = run("get photo.jpg").ends(0).json();
+    assert_eq!((&record["media_type"], &record["tags"]["album"]), (&"image/jpeg".into(), &"press".into()));
+    let bare = hash.trim_start_matches("sha256:");
+    for same in [id, hash, bare, put["url"].as_str().unwrap()] {
+        assert_eq!(run(&format!("get {same}")).ends(0).json(), record, "{same}");
+    }
+    assert_eq!(run("get photo.jpg --manifest").ends(0).stdout(), "{ \"title\" : 1.0 }\n");
+    run("get photo.jpg --manifest -o out.json").ends(0).says(&["out.json: 18 bytes"]);
+    assert_eq!(std::fs::read(world.path("out.json")).unwrap(), b"{ \"title\" : 1.0 }\n");
+
+    run("verify photo.jpg").ends(0).says(&[
+        "✓ the file is sha256:",
+        "✓ the manifest has the recorded",
+        "– a JSON",
+    ]);
+    run("list").ends(0).says(&["ID ", id, "application/json"]);
+    assert_eq!(run("list --json").ends(0).json()["id"], id);
+    assert_eq!(run("stats --json").ends(0).json()["proofs"], 1);
+
+    run("delete photo.jpg").ends(0).says(&["deleted"]);
+    run(&format!("delete {id}")).ends(0).says(&["nothing to delete"]);
+    run("get photo.jpg").ends(3).says(&["This was deleted"]);
+    run("verify photo.jpg").ends(3).says(&["This was deleted"]);
+    run("list").ends(0).says(&["there are no proofs"]);
+    run("put photo.jpg --expires-in 1").ends(0).says(&["stored"]);
+}
+
+#[test]
+fn a_life_in_a_folder() {
+    let world = World::new();
+    a_life(&world, "--data-dir data");
+    world.run("fsck --data-dir data").ends(0).says(&["everything is as it has to be"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_life_over_a_server_that_stops_when_it_is_told() {
+    let world = World::new();
+    let mut server = Server::start(&world, "");
+    a_life(&world, &server.address());
+    world.run("put photo.jpg --data-dir data").ends(1).says(&["used by another process", "credlink serve"]);
+    world.run("fsck --data-dir data").ends(1).says(&["used by another process"]);
+    server.signal();
+    assert_eq!(server.wait().code(), Some(0));
+    world.run("fsck --data-dir data").ends(0);
+    let key = world.path("data/link-key");
+    let before = std::fs::read(&key).unwrap();
+    drop(Server::start(&world, ""));
+    assert_eq!(std::fs::read(&key).unwrap(), before);
+}
+
+#[test]
+fn tokens_are_asked_for_where_they_are_given() {
+    let world = World::new();
+    let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest("secret"));
+    let entry =
+        |scope: &str| format!(r#"[{{"name":"a","sha256":"{sha256}","tenant":"acme","scopes":["{scope}"]}}]"#);
+    world.write("tokens.json", entry("store:manifests").as_bytes());
+    let server = Server::start(&world, " --tokens tokens.json");
+    let place = format!("{} --tenant acme", server.address());
+    world.run(&format!("put photo.jpg --private {place}")).ends(1).says(&["A valid credential is needed"]);
+    let with_token = format!("{place} --token secret");
+    world.run(&format!("put photo.jpg --private {with_token}")).ends(0).says(&["stored"]);
+    world.run(&format!("get photo.jpg {place}")).ends(1).says(&["This is private", "request "]);
+    world.run(&format!("verify photo.jpg {with_token}")).ends(0).says(&["it is private"]);
+    world.run(&format!("get photo.jpg {with_token}")).ends(0).says(&[r#""visibility":"private""#]);
+    world.run(&format!("list {with_token}")).ends(1).says(&["this needs the scope `admin`"]);
+    world.run(&format!("get photo.jpg --token wrong {place}")).ends(1).says(&["not known here"]);
+    world.run(&format!("get photo.jpg --token secret {}", server.address())).ends(3);
+}
+
+#[test]
+fn damage_is_found_and_leftovers_are_repaired() {
+    let world = World::new();
+    world.run("put photo.jpg --data-dir data").ends(0);
+    let record = find_file(&world.path("data/objects"));
+    let sound = std::fs::read(&record).unwrap();
+    let mut damaged = sound.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(&record, damaged).unwrap();
+    world.run("fsck --data-dir data").ends(6).says(&["BROKEN", "proofs/"]);
+    let lines = world.run("fsck --json --data-dir data").ends(6).stdout();
+    assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{lines}");
+    std::fs::write(&record, &sound).unwrap();
+    world.run("fsck --data-dir data").ends(0);
+    // Without its index, everything is an orphan.
+    std::fs::remove_file(world.path("data/index.redb")).unwrap();
+    world.run("stats --data-dir data").ends(1);
+    std::fs::write(world.path("data/index.redb"), b"").unwrap();
+    world.run("fsck --data-dir data").ends(5).says(&["leftover", "--repair removes them"]);
+    world.run("fsck --repair --data-dir data").ends(0).says(&["repaired: 1 removed"]);
+}
+
+fn find_file(folder: &Path) -> PathBuf {
+    let entry = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    if entry.is_dir() { find_file(&entry) } else { entry }
+}

@@ -1,0 +1,18 @@
+//! The program as it is run: one process a command, over a folder and over a server on a free port.
+//!
+//! What a command prints for people is compared as a whole where it is short, and by its telling part where paths and
+//! times are in it. Exit codes are part of every check.
+
+// `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod serve;
+#[cfg(test)]
+mod trouble;
+#[cfg(test)]
+mod verify;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,113 @@
+//! The server: how it starts, what it refuses, how it answers what is odd, and how it stops.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::Stdio;
+
+use crate::world::{Server, World};
+
+#[test]
+fn the_start_is_told_in_words() {
+    let world = World::new();
+    let mut child = world
+        .command("serve --listen 127.0.0.1:0 --data-dir data")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut text = String::new();
+    let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
+    while !text.contains("Ctrl-C") && lines.read_line(&mut text).unwrap() > 0 {}
+    let _ = child.kill();
+    let _ = child.wait();
+    insta::with_settings!({ filters => vec![(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT")] }, {
+        insta::assert_snapshot!("start", text);
+    });
+}
+
+#[test]
+fn a_server_is_not_started_where_everybody_could_write() {
+    let world = World::new();
+    world.run("serve --listen 0.0.0.0:0 --data-dir data").ends(2).says(&[
+        "0.0.0.0:0",
+        "--tokens FILE",
+        "127.0.0.1",
+    ]);
+    assert!(!world.path("data").exists());
+    world.run("serve --listen nowhere").ends(2).says(&["--listen is an address and a port"]);
+    world.write("tokens.json", b"[{}]");
+    world.run("serve --tokens tokens.json").ends(2).says(&["missing field"]);
+    world.run("serve --listen 127.0.0.1:0 --public-url here").ends(2).says(&["--public-url is an address"]);
+}
+
+#[test]
+fn a_body_that_is_not_wanted_is_answered_all_the_same() {
+    let world = World::new();
+    world.write("tokens.json", b"[]");
+    let server = Server::start(&world, " --tokens tokens.json");
+    world.write("long.json", format!("{{\"a\":\"{}\"}}", "a".repeat(900_000)).as_bytes());
+    let typed = format!("put photo.jpg --manifest long.json {}", server.address());
+    world.run(&typed).ends(1).says(&["A valid credential is needed"]);
+}
+
+/// HEAD and odd requests, written by hand.
+#[test]
+fn http_is_kept_to_the_letter() {
+    let world = World::new();
+    let server = Server::start(&world, "");
+    let put = world.run(&format!("put photo.jpg --json {}", server.address())).ends(0).json();
+    let path = format!("/v1/proofs/{}", put["id"].as_str().unwrap());
+    let ask = |head: &str| {
+        let mut stream = server.connect();
+        // One write: a server that has seen enough hangs up before a second one.
+        let _ = stream.write_all(format!("{head}\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes());
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer.to_ascii_lowercase()
+    };
+    let length = |answer: &str| {
+        let value = answer.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("none");
+        value.to_owned()
+    };
+    let (get, head) = (ask(&format!("GET {path} HTTP/1.1")), ask(&format!("HEAD {path} HTTP/1.1")));
+    assert_eq!(length(&get), length(&head), "{get}\n{head}");
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+    let long = format!(
+        "POST /v1/proofs HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}",
+        100_000_000
+    );
+    assert!(ask(&format!("{long}\r\nExpect: 100-continue")).starts_with("http/1.1 413"));
+    // It hangs up with bytes unread, so the answer may be lost on its way.
+    let answer = ask(&format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(100_000)));
+    assert!(answer.is_empty() || answer.starts_with("http/1.1 431"), "{answer}");
+    assert!(ask("nonsense").starts_with("http/1.1 400"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_request_in_flight_is_finished_and_a_silent_connection_does_not_hold_up_the_end() {
+    let world = World::new();
+    let mut server = Server::start(&world, "");
+    let silent = server.connect();
+    let mut stream = server.connect();
+    let body =
+        r#"{"media_hash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","manifest":{}}"#;
+    let head = format!(
+        "POST /v1/proofs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body.as_bytes()[..10]).unwrap();
+    // Until the server has begun to read it.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    server.signal();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(server.is_running(), "it did not wait for the request");
+    stream.write_all(&body.as_bytes()[10..]).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let asked = std::time::Instant::now();
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(asked.elapsed().as_secs() < 5, "it waited for a connection that was silent");
+    drop(silent);
+}

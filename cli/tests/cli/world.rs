@@ -1,0 +1,146 @@
+//! What commands run in: a folder, and a server over it.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use serde_json::Value;
+
+/// A folder with a picture, a manifest for it, and room for data.
+pub struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("photo.jpg"), b"\xff\xd8\xff\xe0 not much of a picture").unwrap();
+        std::fs::write(folder.path().join("photo.jpg.json"), b"{ \"title\" : 1.0 }\n").unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Runs `credlink` in this folder, with an environment that says nothing.
+    pub fn command(&self, typed: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_credlink"));
+        command.current_dir(self.folder.path()).args(typed.split(' ')).env_remove("COLUMNS");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CREDLINK_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    pub fn run(&self, typed: &str) -> Ran {
+        Ran { typed: typed.to_owned(), output: self.command(typed).output().unwrap() }
+    }
+}
+
+/// A process that has ended.
+pub struct Ran {
+    typed: String,
+    output: Output,
+}
+
+impl Ran {
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout()).unwrap_or_else(|error| panic!("{error}: {}", self.report()))
+    }
+
+    pub fn report(&self) -> String {
+        let Self { typed, output } = self;
+        format!("credlink {typed}: {}\n{}{}", output.status, self.stdout(), self.stderr())
+    }
+
+    /// Checks the exit code.
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Self {
+        assert_eq!(self.output.status.code(), Some(code), "{}", self.report());
+        self
+    }
+
+    /// Checks that stdout or stderr says each of these.
+    #[track_caller]
+    pub fn says(self, parts: &[&str]) -> Self {
+        let report = self.report();
+        for part in parts {
+            assert!(report.contains(part), "`{part}` is not in: {report}");
+        }
+        self
+    }
+}
+
+/// A server, ended by its own id when it is dropped.
+pub struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    pub fn start(world: &World, options: &str) -> Self {
+        let typed = format!("serve --json --listen 127.0.0.1:0 --data-dir data{options}");
+        let mut child = world
+            .command(&typed)
+            .env("CREDLINK_LOG", "warn")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let started: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: `{line}`"));
+        assert_eq!(started["data_dir"], "data");
+        Self { url: started["url"].as_str().unwrap().to_owned(), child }
+    }
+
+    /// Where commands have to be sent.
+    pub fn address(&self) -> String {
+        format!("--url {}", self.url)
+    }
+
+    /// A connection of one's own.
+    pub fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.url.trim_start_matches("http://")).unwrap()
+    }
+
+    /// Asks it to stop, by its own id.
+    #[cfg(unix)]
+    pub fn signal(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

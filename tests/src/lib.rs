@@ -1,1 +1,0 @@
-//! Nothing but the test suite; see `suite/main.rs`.

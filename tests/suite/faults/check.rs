@@ -1,0 +1,186 @@
+//! Whether a world is as it has to be: what is served, what fsck says, and what cleanup leaves.
+
+use std::collections::BTreeSet;
+
+use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::record::Record;
+use credlink_service::fsck::{Severity, fsck};
+
+use super::act::{Act, File, What, c2pa_id, proof_id};
+use super::model::Model;
+use super::world::{Step, World, ready};
+
+/// The files that worlds have.
+pub const FILES: [File; 3] = ["a", "b", "c"];
+/// The C2PA manifests that worlds have.
+pub const MANIFESTS: [&str; 3] = ["one", "two", "three"];
+/// No proof of a world has a revision of this number.
+const REVISIONS: u32 = 7;
+
+/// What is served of a file: the manifest of its current record, and of each earlier one.
+pub type Served = Option<(Digest, Vec<Digest>)>;
+
+/// What acts that were not acknowledged may leave behind.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// C2PA manifests: until cleanup; one that a replacement brought, until its proof is deleted.
+    manifests: BTreeSet<&'static str>,
+    /// Records that nobody was told of, until cleanup.
+    records: Vec<(File, Served)>,
+}
+
+impl Left {
+    /// What the crashes of `steps` may leave behind, and `acts`.
+    pub fn by(steps: &[Step], acts: &[&Act]) -> Self {
+        let mut left = Self::default();
+        let crashed = steps.iter().filter_map(|step| match step {
+            Step::Crash(act, _) => Some(act),
+            _ => None,
+        });
+        for act in crashed {
+            if let Act::Store(file, what) = act {
+                left.records.push((file, Some((what.digest(), Vec::new()))));
+            }
+            left.manifests.extend(act.brings());
+        }
+        left.manifests.extend(acts.iter().filter_map(|act| act.brings()));
+        left
+    }
+}
+
+impl World {
+    /// Each thing that is served is as one of the known models has it, if not all as the same one: something may be
+    /// half done. What `left` names may be there.
+    pub fn check_parts(&self, left: &Left, when: &str) {
+        for file in FILES {
+            let served = self.served(file, when);
+            let fits = |model: &Model| expected(model, file) == served;
+            let fits = self.known.0.iter().any(fits) || left.records.contains(&(file, served.clone()));
+            assert!(fits, "{when}: {file} is {served:?}; {:#?}", self.known);
+        }
+        for name in MANIFESTS {
+            let there = self.manifest(name, when);
+            let fits = |model: &Model| model.has_manifest(name) == there;
+            let fits = self.known.0.iter().any(fits) || (there && left.manifests.contains(name));
+            assert!(fits, "{when}: manifest {name} is there: {there}; {:#?}", self.known);
+        }
+    }
+
+    /// Everything is as one known model has it, and what was deleted is said to be deleted.
+    pub fn check_whole(&mut self, left: &Left, when: &str) {
+        let served = FILES.map(|file| (file, self.served(file, when), self.says_deleted(file)));
+        let manifests = MANIFESTS.map(|name| (name, self.manifest(name, when)));
+        let fits = |model: &&Model| {
+            let deleted = |file| {
+                let proof = model.proofs.get(file);
+                proof.is_some_and(|proof| proof.lives > 0 && proof.served().is_none())
+            };
+            served.iter().all(|(file, served, says_deleted)| {
+                expected(model, file) == *served && (*says_deleted || !deleted(file))
+            }) && manifests.iter().all(|(name, there)| {
+                model.has_manifest(name) == *there || (*there && left.manifests.contains(name))
+            })
+        };
+        let kept: Vec<Model> = self.known.0.iter().filter(fits).cloned().collect();
+        assert!(!kept.is_empty(), "{when}: served is {served:?}, {manifests:?}; {:#?}", self.known);
+        self.known.0 = kept;
+    }
+
+    /// What is served of `file`, by every path to it; exact, or the test fails.
+    pub fn served(&self, file: File, when: &str) -> Served {
+        let path = format!("/v1/proofs/{}", proof_id(file));
+        let current = self.record(&path, file, when);
+        let hash = MediaHash::of(file.as_bytes());
+        for other in
+            [format!("/v1/proofs/by-hash/{}", hash.digest()), format!("/v1/proofs?media_hash={hash}")]
+        {
+            let found = self.record(&other, file, when).map(|record| record.manifest.sha256);
+            let expected = current.as_ref().map(|record| record.manifest.sha256);
+            assert_eq!(found, expected, "{when}: {other}");
+        }
+        let mut earlier = Vec::new();
+        for revision in 1..REVISIONS {
+            let Some(found) = self.record(&format!("{path}/{revision}"), file, when) else { continue };
+            assert_eq!(found.revision, revision, "{when}");
+            let current =
+                current.as_ref().unwrap_or_else(|| panic!("{when}: {file} is gone, but {revision}"));
+            if revision < current.revision {
+                earlier.push(found.manifest.sha256);
+            } else {
+                // The first step of a replacement.
+                assert_eq!(found.to_bytes(), current.to_bytes(), "{when}: the copy of {file}");
+            }
+        }
+        current.map(|record| (record.manifest.sha256, earlier))
+    }
+
+    fn record(&self, path: &str, file: File, when: &str) -> Option<Record> {
+        let response = self.get(path);
+        match response.status().as_u16() {
+            200 => {
+                let tag = format!("\"{}\"", Digest::of(response.body()));
+                assert_eq!(response.headers()["etag"], tag, "{when}: {path}");
+                let record = Record::parse(response.body()).unwrap();
+                assert_eq!(record.media_hash, MediaHash::of(file.as_bytes()), "{when}: {path}");
+                Some(record)
+            }
+            404 | 410 => None,
+            status => panic!("{when}: {path} is answered with {status}: {:?}", response.body()),
+        }
+    }
+
+    fn says_deleted(&self, file: File) -> bool {
+        self.get(&format!("/v1/proofs/{}", proof_id(file))).status() == 410
+    }
+
+    /// Whether a manifest is there; exact, or the test fails.
+    fn manifest(&self, name: &'static str, when: &str) -> bool {
+        let response = self.get(&format!("/v1/manifests/{}", c2pa_id(name)));
+        match response.status().as_u16() {
+            200 => {
+                assert_eq!(response.body(), &What::C2pa(name).bytes(), "{when}: {name}");
+                let tag = format!("\"{}\"", What::C2pa(name).digest());
+                assert_eq!(response.headers()["etag"], tag, "{when}: {name}");
+                true
+            }
+            404 | 410 => false,
+            status => panic!("{when}: {name} is answered with {status}: {:?}", response.body()),
+        }
+    }
+
+    /// fsck finds nothing of this severity, or worse.
+    pub fn check_store(&self, worst: Severity, when: &str) {
+        let mut findings = Vec::new();
+        ready(fsck(&self.calm(), |finding| findings.push(finding))).unwrap();
+        findings.retain(|finding| finding.severity >= worst);
+        assert!(findings.is_empty(), "{when}: {findings:#?}\n{:#?}", self);
+    }
+
+    /// Cleans up, and then nothing may be left over.
+    pub fn settle(&mut self, left: &Left, when: &str) {
+        self.clean();
+        self.check_store(Severity::Leftover, &format!("{when}, cleaned"));
+        self.check_whole(left, &format!("{when}, cleaned"));
+    }
+
+    /// Settles, and then every proof can be stored and deleted as ever.
+    pub fn go_on(&mut self, left: &Left, when: &str) {
+        self.settle(left, when);
+        let plan = credlink_adapters::faults::FaultPlan::none;
+        for (file, name) in FILES.into_iter().zip(MANIFESTS) {
+            self.act(&Act::Store(file, What::C2pa(name)), plan());
+        }
+        self.act(&Act::Batch(&FILES), plan());
+        for name in MANIFESTS {
+            self.act(&Act::DeleteManifest(name), plan());
+        }
+        self.check_store(Severity::Leftover, &format!("{when}, all deleted"));
+        self.check_whole(&Left::default(), &format!("{when}, all deleted"));
+    }
+}
+
+/// What a model serves of `file`.
+pub fn expected(model: &Model, file: File) -> Served {
+    let (current, earlier) = model.proofs.get(file)?.served()?;
+    Some((current.digest(), earlier.iter().map(|what| what.digest()).collect()))
+}

@@ -1,0 +1,54 @@
+//! A process ends, or a client goes away, at each step of each use case: the request's future is dropped.
+
+use std::pin::pin;
+
+use credlink_adapters::faults::FaultPlan;
+use credlink_service::fsck::Severity;
+
+use super::act::Outcome;
+use super::cases::use_cases;
+use super::check::Left;
+use super::gate::Gate;
+use super::world::{Memory, World, ready, send};
+
+/// Drops each use case at each gate, and repairs by the same request again or by cleanup.
+fn every_step_is_the_last(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memory) {
+    for (name, steps, act) in use_cases() {
+        'steps: for k in 0..200 {
+            for repair in [true, false] {
+                let when = format!("{name}, dropped at {k}, again: {repair}");
+                let left = Left::by(&steps, &[&act]);
+                let mut world = World::after(&steps, memory());
+                world.check_parts(&left, &when);
+                let asked = world.request(&act);
+                let gate = gate(k);
+                let process = world.process(&FaultPlan::none(), &gate);
+                if gate.run(pin!(send(&process, &asked))).is_some() {
+                    break 'steps;
+                }
+                world.note(&asked, Outcome::Failed(0));
+                world.check_store(Severity::Broken, &when);
+                world.check_parts(&left, &when);
+                if repair {
+                    let outcome = ready(send(&world.calm(), &asked));
+                    assert!(!matches!(outcome, Outcome::Failed(_)), "{when}: {outcome:?}");
+                    world.note(&asked, outcome);
+                    world.check_store(Severity::Broken, &when);
+                    world.check_parts(&left, &when);
+                }
+                world.go_on(&left, &when);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_acknowledged_survives_a_crash_at_every_step() {
+    every_step_is_the_last(&Gate::before, &|| Memory::None);
+}
+
+/// The process goes on: what its cache holds must not outlive what the store holds.
+#[test]
+fn what_is_acknowledged_survives_a_client_that_goes_away_at_every_step() {
+    every_step_is_the_last(&Gate::around, &Memory::moka);
+}

@@ -1,0 +1,21 @@
+//! Faults, crashes and races: every use case, interrupted at each of its steps.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what can be done | [`act`], and the worlds it is done to in [`cases`] |
+//! | what a caller may then expect | [`model`]: acts happen at once, one after the other |
+//! | how a world is checked | [`check`]: what is served, what fsck says, what cleanup leaves |
+//! | a write or a read that fails | [`writes`], [`reads`] |
+//! | a process that ends in the middle | [`crashes`] |
+//! | two requests at once, in every interleaving | [`races`] |
+
+mod act;
+mod cases;
+mod check;
+mod crashes;
+mod gate;
+mod model;
+mod races;
+mod reads;
+mod world;
+mod writes;

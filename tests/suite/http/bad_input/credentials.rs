@@ -1,0 +1,84 @@
+//! Credentials that are missing, wrong, or not enough.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, IF_MATCH};
+use http::{Method, Request};
+use serde_json::json;
+
+use super::{Bad, TAKEN};
+use crate::http::ask::{ask, c2pa, get, json, media, proof_path, with};
+use crate::world::tokens::{DELETER, OWNER, SIGNER, STRANGER};
+
+fn bad(name: &'static str, request: Request<Bytes>, status: u16, says: &'static str) -> Bad {
+    Bad { name, request, status, says }
+}
+
+fn by(token: &str, request: Request<Bytes>) -> Request<Bytes> {
+    with(request, AUTHORIZATION, format!("Bearer {token}"))
+}
+
+pub fn rows() -> Vec<Bad> {
+    let there = proof_path("there");
+    let manifest = format!("/v1/manifests/{TAKEN}");
+    let body = json!({"media_hash": media("bad").to_string(), "manifest": {}});
+    let store = || json(Method::POST, "/v1/proofs", &body);
+    let replace = || with(json(Method::PUT, &there, &json!({"manifest": {}})), IF_MATCH, "*");
+    let batch = || json(Method::POST, "/v1/proofs/batch-delete", &json!({"ids": ["a"]}));
+    let post = || c2pa(Method::POST, "/v1/manifests", Vec::new());
+    let delete = |path: &str| ask(Method::DELETE, path);
+    let link = || get(&format!("{there}/url"));
+    let header = |value: &[u8]| with(store(), AUTHORIZATION, value);
+    let theirs = format!("/v1/proofs?media_hash={}&tenant=other", media("theirs"));
+    let (needed, store_scope, delete_scope) =
+        ("`Authorization: Bearer`", "`store:manifests`", "`delete:manifests`");
+    vec![
+        bad("nobody stores", store(), 401, needed),
+        bad("nobody replaces", replace(), 401, needed),
+        bad("nobody deletes", delete(&there), 401, needed),
+        bad("nobody deletes several", batch(), 401, needed),
+        bad("nobody shares", link(), 401, needed),
+        bad("nobody lists", get("/v1/proofs"), 401, needed),
+        bad("nobody counts", get("/v1/stats"), 401, needed),
+        bad("nobody stores a manifest", post(), 401, needed),
+        bad("nobody deletes a manifest", delete(&manifest), 401, needed),
+        bad("another scheme", header(b"Basic dXNlcjpwYXNz"), 401, "`Bearer` and a token"),
+        bad("a scheme without a token", header(b"Bearer"), 401, "`Bearer` and a token"),
+        bad("a scheme with nothing but a space", header(b"Bearer "), 401, "`Bearer` and a token"),
+        bad("a token without a scheme", header(OWNER.as_bytes()), 401, "`Bearer` and a token"),
+        bad("a token that is not ASCII", header(b"Bearer \xc3\xa4"), 401, "`Bearer` and a token"),
+        bad("an unknown token", by("unknown", store()), 401, "not known here"),
+        bad("an unknown token where none is needed", by("unknown", get("/v1/health")), 401, "not known here"),
+        bad("an unknown token for what is public", by("unknown", get(&there)), 401, "not known here"),
+        bad(
+            "an unknown token for this table's own document",
+            by("unknown", get("/v1/openapi.json")),
+            401,
+            "not known here",
+        ),
+        bad("a deleter stores", by(DELETER, store()), 403, store_scope),
+        bad("a deleter replaces", by(DELETER, replace()), 403, store_scope),
+        bad("a deleter shares", by(DELETER, link()), 403, store_scope),
+        bad("a deleter stores a manifest", by(DELETER, post()), 403, store_scope),
+        bad("a signer deletes", by(SIGNER, delete(&there)), 403, delete_scope),
+        bad("a signer deletes several", by(SIGNER, batch()), 403, delete_scope),
+        bad("a signer deletes a manifest", by(SIGNER, delete(&manifest)), 403, delete_scope),
+        bad("a signer lists", by(SIGNER, get("/v1/proofs")), 403, "`admin`"),
+        bad("a signer counts", by(SIGNER, get("/v1/stats")), 403, "`admin`"),
+        bad("a stranger replaces", by(STRANGER, replace()), 403, "only the tenant that stored it"),
+        bad("a stranger deletes", by(STRANGER, delete(&there)), 403, "only the tenant that stored it"),
+        bad("a stranger shares", by(STRANGER, link()), 403, "only the tenant that stored it"),
+        bad(
+            "a stranger deletes a manifest",
+            by(STRANGER, delete(&manifest)),
+            403,
+            "only the tenant that stored it",
+        ),
+        bad("nobody reads what is private", get(&theirs), 403, "a credential of its owner, or a signed link"),
+        bad(
+            "another tenant reads what is private",
+            by(OWNER, get(&theirs)),
+            403,
+            "a credential of its owner",
+        ),
+    ]
+}

@@ -1,0 +1,148 @@
+//! Members of a body that are not as they have to be.
+
+use bytes::Bytes;
+use http::header::IF_MATCH;
+use http::{Method, Request};
+use serde_json::{Map, Value, json};
+
+use super::{Bad, bad};
+use crate::http::ask::{json, media, proof_path, with};
+
+/// A body that is good but for one member; `null` leaves it out.
+fn body(member: &str, value: Value) -> Value {
+    let mut body = json!({"media_hash": media("bad").to_string(), "manifest": {}});
+    body[member] = value;
+    body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    body
+}
+
+fn store(member: &str, value: Value) -> Request<Bytes> {
+    json(Method::POST, "/v1/proofs", &body(member, value))
+}
+
+fn put(name: &str, if_match: Option<&[u8]>) -> Request<Bytes> {
+    let request = json(Method::PUT, &proof_path(name), &json!({"manifest": {}}));
+    match if_match {
+        None => request,
+        Some(value) => with(request, IF_MATCH, value),
+    }
+}
+
+fn tags(count: usize, key: &str, value: &str) -> Value {
+    (0..count).map(|n| (format!("{key}{n}"), value.into())).collect::<Map<_, _>>().into()
+}
+
+pub fn rows() -> Vec<Bad> {
+    let digits = "ab".repeat(31);
+    let both = json!({"media_hash": media("bad").to_string(), "manifest": {}, "manifest_base64": ""});
+    let both = json(Method::POST, "/v1/proofs", &both);
+    let many: Vec<&str> = vec!["\"a\""; 101];
+    vec![
+        bad("no media hash", store("media_hash", Value::Null), 400, "64 hexadecimal digits"),
+        bad(
+            "a media hash that is too short",
+            store("media_hash", format!("sha256:{digits}").into()),
+            400,
+            "64 hexadecimal digits",
+        ),
+        bad(
+            "a media hash with another digit",
+            store("media_hash", format!("sha256:{digits}xy").into()),
+            400,
+            "64 hexadecimal digits",
+        ),
+        bad(
+            "a media hash of another algorithm",
+            store("media_hash", format!("md5:{digits}").into()),
+            400,
+            "`sha256:`",
+        ),
+        bad("a media hash that is no text", store("media_hash", 7.into()), 400, "string"),
+        bad("no manifest", store("manifest", Value::Null), 400, "`manifest` or `manifest_base64`"),
+        bad("two manifests", both, 400, "not both"),
+        bad("a manifest that is no object", store("manifest", json!([])), 400, "is an object"),
+        bad("an unknown field", store("expires", 1.into()), 400, "expected one of `media_hash`"),
+        bad("an unknown field of great length", store(&"x".repeat(9_000), 1.into()), 400, "unknown field"),
+        bad("an unknown field with a line in it", store("a\nb`c", 1.into()), 400, "unknown field"),
+        bad(
+            "an unknown type of manifest",
+            store("manifest_type", "text/html".into()),
+            400,
+            "`application/c2pa` or `application/json`",
+        ),
+        bad("C2PA that is JSON", store("manifest_type", "application/c2pa".into()), 400, "manifest_base64"),
+        bad("a media type without a subtype", store("media_type", "image".into()), 400, "image/jpeg"),
+        bad(
+            "a media type with a line in it",
+            store("media_type", "image/png\r\nx: y".into()),
+            400,
+            "image/jpeg",
+        ),
+        bad(
+            "a media type that is too long",
+            store("media_type", format!("image/{}", "x".repeat(250)).into()),
+            400,
+            "255 bytes",
+        ),
+        bad("an empty signature", store("signature", "".into()), 400, "1 to 16384 bytes"),
+        bad(
+            "a signature with a control character",
+            store("signature", "a\u{0}b".into()),
+            400,
+            "control characters",
+        ),
+        bad(
+            "a signature that is too long",
+            store("signature", "x".repeat(16_385).into()),
+            400,
+            "1 to 16384 bytes",
+        ),
+        bad("a life of no second", store("expires_in", 0.into()), 400, "from 1 to 315360000"),
+        bad("a life of less", store("expires_in", (-1).into()), 400, "from 1 to 315360000"),
+        bad("a life of a part of a second", store("expires_in", json!(1.5)), 400, "from 1 to 315360000"),
+        bad("a life that is too long", store("expires_in", 315_360_001.into()), 400, "from 1 to 315360000"),
+        bad("a life that no number holds", store("expires_in", json!(1e300)), 400, "from 1 to 315360000"),
+        bad("a life that is text", store("expires_in", "1".into()), 400, "number"),
+        bad("too many tags", store("tags", tags(11, "k", "v")), 400, "up to 10 tags"),
+        bad("a tag without a key", store("tags", json!({"": "v"})), 400, "a key of 1 to 128"),
+        bad(
+            "a tag whose key is too long",
+            store("tags", tags(1, &"k".repeat(128), "v")),
+            400,
+            "a key of 1 to 128",
+        ),
+        bad(
+            "a tag whose value is too long",
+            store("tags", tags(1, "k", &"v".repeat(257))),
+            400,
+            "a value of up to 256",
+        ),
+        bad("a tag that S3 would not take", store("tags", tags(1, "k", "<script>")), 400, "letters, digits"),
+        bad("tags that are a list", store("tags", json!(["a"])), 400, "map"),
+        bad("a tag that is a number", store("tags", json!({"a": 1})), 400, "string"),
+        bad("an unknown visibility", store("visibility", "secret".into()), 400, "`public` or `private`"),
+        bad("a replacement of who knows what", put("there", None), 428, "ETag"),
+        bad(
+            "a replacement of something else",
+            put("there", Some(b"\"x\"")),
+            412,
+            "the current record has the ETag",
+        ),
+        bad(
+            "a replacement of something weak",
+            put("there", Some(b"W/\"x\"")),
+            412,
+            "the current record has the ETag",
+        ),
+        bad("an If-Match without quotes", put("there", Some(b"abc")), 400, "entity tags in double quotes"),
+        bad("an If-Match that is empty", put("there", Some(b"")), 412, "the current record has the ETag"),
+        bad(
+            "an If-Match that is not ASCII",
+            put("there", Some(b"\"\xff\"")),
+            400,
+            "entity tags in double quotes",
+        ),
+        bad("an If-Match of too many", put("there", Some(many.join(",").as_bytes())), 400, "up to 100"),
+        bad("a replacement of nothing", put("nothing", Some(b"*")), 404, "no proof has the id"),
+    ]
+}

@@ -1,0 +1,13 @@
+//! The HTTP API as a client sees it.
+//!
+//! `script` walks through the whole API and is written to run anywhere: against the service in this process, or any
+//! base URL. `bad_input` is a table of what clients do wrong, and what they are told. `openapi` and `contract` keep
+//! the OpenAPI document true: every exchange of a [`session::Session`] is checked against it.
+
+mod api;
+pub mod ask;
+mod bad_input;
+mod contract;
+mod openapi;
+mod script;
+mod session;

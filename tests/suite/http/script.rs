@@ -1,0 +1,57 @@
+//! The whole API, in the order in which a client might come to use it; each chapter is a snapshot.
+//!
+//! The script asks for nothing but an [`Api`] that knows the tokens of `world::tokens` and holds nothing yet. So the
+//! same snapshots hold for the service in this process, over memory and over a folder, and for `credlink serve`.
+
+mod deleting;
+mod manifests;
+mod operating;
+mod reading;
+mod sharing;
+mod storing;
+mod superseding;
+
+use super::api::{Api, Serve};
+use super::ask::get;
+use super::contract::CONTRACT;
+use super::session::Session;
+use crate::world::{Ground, World};
+
+async fn whole(api: &impl Api) {
+    let mut session = Session::of(api);
+    storing::chapter(&mut session).await;
+    reading::chapter(&mut session).await;
+    superseding::chapter(&mut session).await;
+    sharing::chapter(&mut session).await;
+    deleting::chapter(&mut session).await;
+    manifests::chapter(&mut session).await;
+    operating::chapter(&mut session).await;
+    let document = session.send("The OpenAPI document", get("/v1/openapi.json")).await;
+    assert_eq!(document.status(), 200);
+    let exercised = CONTRACT.exercised();
+    let forgotten = CONTRACT
+        .operations()
+        .filter(|(_, _, operation)| !exercised.contains(operation["operationId"].as_str().unwrap()));
+    let forgotten: Vec<_> = forgotten.map(|(method, path, _)| format!("{method} {path}")).collect();
+    assert_eq!(forgotten, [""; 0], "documented operations that the script does not try");
+}
+
+#[tokio::test]
+async fn the_api_answers_as_written_down_over_memory() {
+    let world = World::with_tokens(Ground::Memory);
+    whole(&world).await;
+    world.assert_tidy().await;
+}
+
+#[tokio::test]
+async fn the_api_answers_as_written_down_over_a_folder() {
+    let world = World::with_tokens(Ground::Folder);
+    whole(&world).await;
+    world.assert_tidy().await;
+}
+
+/// Over a real connection and a real clock; it takes some seconds, because links and proofs expire in it.
+#[tokio::test]
+async fn the_api_answers_as_written_down_over_http() {
+    whole(&Serve::start()).await;
+}

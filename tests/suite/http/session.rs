@@ -1,0 +1,185 @@
+//! A client that writes down what it says and hears, for a person to review.
+//!
+//! Every exchange is checked against the OpenAPI document here, so that no script can forget it. What differs from
+//! one run or place to the next is replaced by a name: times, the digests of records (a record holds its time), ids
+//! that the service makes up, signatures of links. What every answer has is asserted and left out.
+
+use bytes::Bytes;
+use credlink_core::encoding::decode;
+use credlink_core::hash::Digest;
+use credlink_core::object::{C2PA_TYPE, Coding};
+use http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, Request, Response};
+
+use super::api::Api;
+use super::ask::with;
+use super::contract::CONTRACT;
+use crate::world::tokens;
+
+/// Longest line of a body that is written down whole, in characters.
+const LONGEST_LINE: usize = 480;
+
+/// Headers of the connection, not of the answer.
+const OF_THE_CONNECTION: [&str; 4] = ["connection", "date", "keep-alive", "transfer-encoding"];
+
+/// What every answer has.
+const OF_EVERY_ANSWER: [(&str, &str); 3] = [
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "etag, location, content-range, retry-after, x-request-id"),
+    ("x-content-type-options", "nosniff"),
+];
+
+/// What differs from run to run, and the name that stands for it.
+const FILTERS: [(&str, &str); 10] = [
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<time>"),
+    (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "<date>"),
+    (r"expires=\d+&(key|yek)=[\w-]+&signature=[\w-]+", "expires=<seconds>&$1=<key>&signature=<mac>"),
+    (r"after=[\w.%~-]+", "after=<cursor>"),
+    (r#""next":"[^"]+""#, r#""next":"<cursor>""#),
+    (r#""request_id":"(request-\d+|[0-9a-f-]{36})""#, r#""request_id":"<new>""#),
+    (r#""reads":\d+(,"last_read":"<time>")?"#, r#""reads":<number>"#),
+    (r#""name":"[a-z]+""#, r#""name":"<provider>""#),
+    (r#""(latency_ms|hits|misses|hit_rate|entries|bytes)":[\d.]+"#, r#""$1":<number>"#),
+    (r#"x-request-id: (request-\d+|[0-9a-f-]{36})"#, "x-request-id: <new>"),
+];
+
+/// Sends a request, and checks what has to hold for every exchange.
+pub async fn exchange(api: &impl Api, request: Request<Bytes>) -> Response<Bytes> {
+    let response = api.send(request.clone()).await;
+    CONTRACT.check(&request, &response);
+    for (name, value) in OF_EVERY_ANSWER {
+        assert_eq!(response.headers()[name], value, "{} {}", request.method(), request.uri());
+    }
+    assert!(response.headers().contains_key("x-request-id"), "{} {}", request.method(), request.uri());
+    response
+}
+
+/// A client of an API.
+pub struct Session<'a, A> {
+    api: &'a A,
+    transcript: String,
+    /// Digests of records, in the order of their appearance.
+    records: Vec<String>,
+}
+
+impl<'a, A: Api> Session<'a, A> {
+    /// A client of `api`.
+    pub const fn of(api: &'a A) -> Self {
+        Self { api, transcript: String::new(), records: Vec::new() }
+    }
+
+    /// The API.
+    pub const fn api(&self) -> &'a A {
+        self.api
+    }
+
+    /// Sends a request as the owner of everything.
+    pub async fn send(&mut self, title: &str, request: Request<Bytes>) -> Response<Bytes> {
+        let credential = format!("Bearer {}", tokens::OWNER);
+        self.send_as_it_is(title, with(request, AUTHORIZATION, credential)).await
+    }
+
+    /// Sends a request as it is, checks the exchange and writes it down under `title`.
+    pub async fn send_as_it_is(&mut self, title: &str, request: Request<Bytes>) -> Response<Bytes> {
+        let own_id = request.headers().contains_key("x-request-id");
+        let response = exchange(self.api, request.clone()).await;
+        self.learn(&request, &response);
+        let left_out: &[&str] = if own_id { &[] } else { &["x-request-id"] };
+        let exchange = format!(
+            "# {title}\n\n{} {}\n{}{}\n{}\n{}{}\n\n",
+            request.method(),
+            request.uri(),
+            headers(request.headers(), &["authorization"]),
+            body(request.headers(), request.body()),
+            response.status(),
+            headers(response.headers(), left_out),
+            body(response.headers(), response.body()),
+        );
+        self.transcript += &self.named(exchange);
+        response
+    }
+
+    /// Compares what was written down since the last chapter with the snapshot of this name.
+    pub fn end_chapter(&mut self, name: &str) {
+        let chapter = std::mem::take(&mut self.transcript);
+        insta::with_settings!({filters => FILTERS, omit_expression => true}, {
+            insta::assert_snapshot!(name, chapter.trim_end());
+        });
+    }
+
+    fn learn(&mut self, request: &Request<Bytes>, response: &Response<Bytes>) {
+        let Some(tag) = response.headers().get(ETAG).filter(|_| request.uri().path().contains("/proofs"))
+        else {
+            return;
+        };
+        let digest = tag.to_str().unwrap().trim_matches('"').trim_end_matches(".gz").to_owned();
+        if !self.records.contains(&digest) {
+            self.records.push(digest);
+        }
+    }
+
+    fn named(&self, exchange: String) -> String {
+        let text = exchange.replace(self.api.base(), "<base>");
+        let records = self.records.iter().zip(1..);
+        records.fold(text, |text, (digest, number)| text.replace(digest, &format!("<record {number}>")))
+    }
+}
+
+fn headers(headers: &HeaderMap, left_out: &[&str]) -> String {
+    let ranges = headers.get(ACCEPT_RANGES).is_some_and(|unit| unit == "bytes");
+    let shown = headers.iter().filter(|(name, _)| {
+        let constant = OF_EVERY_ANSWER.iter().any(|(constant, _)| name.as_str() == *constant);
+        // A length is said of every body on a connection, and is of interest where parts can be asked for.
+        let length = *name == CONTENT_LENGTH && !ranges;
+        let connection = OF_THE_CONNECTION.contains(&name.as_str());
+        !(constant || length || connection || left_out.contains(&name.as_str()))
+    });
+    let mut lines: Vec<String> = shown
+        .map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())))
+        .collect();
+    lines.sort();
+    lines.concat()
+}
+
+/// A body as text: the members of JSON line by line, each exactly as it came.
+fn body(headers: &HeaderMap, body: &Bytes) -> String {
+    if body.is_empty() {
+        return String::new();
+    }
+    let coding = headers.get(CONTENT_ENCODING).map(|_| Coding::Gzip);
+    let content = decode(body, coding, 64_000_000).unwrap_or_else(|_| body.as_ref().into());
+    let packed = if coding.is_some() { "<unpacked> " } else { "" };
+    match std::str::from_utf8(&content) {
+        Ok(text) if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != C2PA_TYPE) => {
+            format!("{packed}{}\n", members(text))
+        }
+        _ => format!("{packed}<{} bytes, SHA-256 {}>\n", content.len(), Digest::of(&content)),
+    }
+}
+
+/// Breaks lines between the members of the outermost object and between objects in its lists, and shortens what is
+/// long.
+fn members(text: &str) -> String {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let mut lines = vec![String::new()];
+    for character in text.chars() {
+        match (in_string, character) {
+            (true, _) if escaped => escaped = false,
+            (true, '\\') => escaped = true,
+            (_, '"') => in_string = !in_string,
+            (false, '{' | '[') => depth += 1,
+            (false, '}' | ']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        lines.last_mut().unwrap().push(character);
+        let item = depth == 2 && lines.last().is_some_and(|line| line.ends_with("},"));
+        if !in_string && character == ',' && (depth == 1 || item) {
+            lines.push(" ".repeat(depth));
+        }
+    }
+    let shortened = lines.into_iter().map(|line| match line.char_indices().nth(LONGEST_LINE) {
+        None => line,
+        Some((end, _)) => format!("{}… ({} bytes)", &line[..end], line.len()),
+    });
+    shortened.collect::<Vec<_>>().join("\n")
+}

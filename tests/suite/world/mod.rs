@@ -1,0 +1,148 @@
+//! A world to test in: the whole service over chosen adapters, with a clock that stands still.
+
+mod either;
+pub mod tokens;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use credlink_adapters::cache::MokaCache;
+use credlink_adapters::clock::ManualClock;
+use credlink_adapters::counters::Counters;
+use credlink_adapters::embedded::EmbeddedIndex;
+use credlink_adapters::folder::Folder;
+use credlink_adapters::local::{Credentials, index_path};
+use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+use credlink_adapters::tokens::Trusted;
+use credlink_core::bounds::MAX_BODY_BYTES;
+use credlink_core::http::problem::Problem;
+use credlink_core::link::{LinkKey, LinkKeys};
+use credlink_core::row::Totals;
+use credlink_core::time::Timestamp;
+use credlink_service::cleanup::{Limits, Report, cleanup};
+use credlink_service::fsck::{Finding, Severity, fsck};
+use credlink_service::ports::{Clock as _, Index as _, Parts, Ports as _};
+use credlink_service::{Service, Settings};
+use either::{EitherIndex, EitherObjects};
+use http::{Request, Response};
+use tempfile::TempDir;
+
+/// What stands before the paths of links that a world gives.
+pub const PUBLIC_URL: &str = "https://credlink.test";
+
+/// The adapters that a world stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// The adapters in memory, which police the contracts.
+    Memory,
+    /// The adapters of `credlink serve`: a folder and an embedded index.
+    Folder,
+}
+
+type Ports = Parts<EitherObjects, EitherIndex, MokaCache, ManualClock, Counters, Credentials>;
+
+/// A service over adapters of our choice. Clones are one world.
+#[derive(Clone)]
+pub struct World {
+    service: Arc<Service<Ports>>,
+    _folder: Option<Arc<TempDir>>,
+}
+
+impl World {
+    /// A world in which everybody is trusted, at noon of the first day of 2026.
+    pub fn on(ground: Ground) -> Self {
+        Self::asking_for(ground, Credentials::Trusted(Trusted))
+    }
+
+    /// A world that asks for [`tokens`].
+    pub fn with_tokens(ground: Ground) -> Self {
+        Self::asking_for(ground, Credentials::Tokens(tokens::all()))
+    }
+
+    fn asking_for(ground: Ground, credentials: Credentials) -> Self {
+        let clock = ManualClock::at("2026-01-01T12:00:00.250Z".parse().unwrap());
+        let (objects, index, folder) = match ground {
+            Ground::Memory => {
+                let objects = EitherObjects::Memory(MemoryObjects::with_clock(clock.clone()));
+                (objects, EitherIndex::Memory(MemoryIndex::new()), None)
+            }
+            Ground::Folder => {
+                let folder = tempfile::tempdir().unwrap();
+                let objects = EitherObjects::Folder(Folder::open(folder.path().join("objects")).unwrap());
+                let index = EitherIndex::Embedded(EmbeddedIndex::open(index_path(folder.path())).unwrap());
+                (objects, index, Some(Arc::new(folder)))
+            }
+        };
+        let events = Counters::default();
+        let parts =
+            Parts { objects, index, cache: MokaCache::new(), clock, events, authenticator: credentials };
+        let current = LinkKey::new("first", vec![7; 32]).unwrap();
+        let link_keys = Some(LinkKeys { current, previous: None });
+        let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys };
+        Self { service: Arc::new(Service::new(parts, settings)), _folder: folder }
+    }
+
+    /// Answers a request, with the body bounded as every host bounds it.
+    pub async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (parts, body) = request.into_parts();
+        let bounded = async move {
+            if body.len() > MAX_BODY_BYTES {
+                return Err(Problem::too_large("a request body", MAX_BODY_BYTES));
+            }
+            Ok(body)
+        };
+        self.service.handle(&parts, bounded).await
+    }
+
+    /// Answers a request whose body must not be read.
+    pub async fn answer_without_reading(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (parts, _) = request.into_parts();
+        self.service
+            .handle(&parts, async { panic!("{} {}: the body was read", parts.method, parts.uri) })
+            .await
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &ManualClock {
+        &self.service.ports().clock
+    }
+
+    /// Sums over everything that is stored.
+    pub async fn totals(&self) -> Totals {
+        self.service.ports().index().totals().await.unwrap()
+    }
+
+    /// Cleans up once, to the end. Orphans of any age are removed: nobody else is at work, or the test wants a fight.
+    pub async fn clean_up(&self) -> Report {
+        let deadline: Timestamp = self.clock().now().plus_seconds(1_000_000_000);
+        cleanup(&self.service, Limits { deadline, any_age: true }, None).await.unwrap()
+    }
+
+    /// Cleans up what is due, and leaves young orphans alone, as the schedule does.
+    pub async fn clean_up_on_schedule(&self) -> Report {
+        let deadline: Timestamp = self.clock().now().plus_seconds(1_000_000_000);
+        cleanup(&self.service, Limits { deadline, any_age: false }, None).await.unwrap()
+    }
+
+    /// What fsck finds of this severity, in words.
+    pub async fn findings(&self, severity: Severity) -> Vec<String> {
+        let mut found: Vec<Finding> = Vec::new();
+        fsck(&self.service, |finding| found.push(finding)).await.unwrap();
+        let chosen = found.into_iter().filter(|finding| finding.severity == severity);
+        chosen.map(|finding| format!("{}: {}", finding.key, finding.what)).collect()
+    }
+
+    /// Asserts that no guarantee is broken.
+    pub async fn assert_sound(&self) {
+        assert_eq!(self.findings(Severity::Broken).await, [""; 0]);
+    }
+
+    /// Asserts that a cleanup leaves nothing over, and breaks nothing.
+    pub async fn assert_tidy(&self) {
+        self.assert_sound().await;
+        let report = self.clean_up().await;
+        assert_eq!(report.failed, 0, "{report:?}");
+        self.assert_sound().await;
+        assert_eq!(self.findings(Severity::Leftover).await, [""; 0]);
+    }
+}

@@ -1,0 +1,33 @@
+//! The credentials of a world that asks for them.
+
+use credlink_adapters::tokens::StaticTokens;
+use credlink_core::hash::Digest;
+
+/// May do everything in the tenant `default`.
+pub const OWNER: &str = "token-of-the-owner";
+/// May store in the tenant `default`.
+pub const SIGNER: &str = "token-of-a-signer";
+/// May delete in the tenant `default`.
+pub const DELETER: &str = "token-of-a-deleter";
+/// May do everything in the tenant `other`.
+pub const STRANGER: &str = "token-of-a-stranger";
+
+/// The file of these tokens, as `credlink serve --tokens` reads it.
+pub fn file() -> String {
+    let entry = |name: &str, token: &str, tenant: &str, scope: &str| {
+        let sha256 = Digest::of(token.as_bytes());
+        format!(r#"{{"name":"{name}","sha256":"{sha256}","tenant":"{tenant}","scopes":["{scope}"]}}"#)
+    };
+    let entries = [
+        entry("owner", OWNER, "default", "admin"),
+        entry("signer", SIGNER, "default", "store:manifests"),
+        entry("deleter", DELETER, "default", "delete:manifests"),
+        entry("stranger", STRANGER, "other", "admin"),
+    ];
+    format!("[{}]", entries.join(","))
+}
+
+/// These tokens.
+pub fn all() -> StaticTokens {
+    StaticTokens::parse(file().as_bytes()).unwrap()
+}
