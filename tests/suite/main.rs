@@ -10,7 +10,13 @@
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod guarantees;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
