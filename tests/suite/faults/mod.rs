@@ -8,6 +8,7 @@
 //! | a write or a read that fails | [`writes`], [`reads`] |
 //! | a process that ends in the middle | [`crashes`] |
 //! | two requests at once, in every interleaving | [`races`] |
+//! | one request that is overtaken by several | [`overtaken`] |
 
 mod act;
 mod cases;
@@ -15,6 +16,7 @@ mod check;
 mod crashes;
 mod gate;
 mod model;
+mod overtaken;
 mod races;
 mod reads;
 mod world;

@@ -27,6 +27,8 @@ pub type Place = (u32, usize);
 pub struct Model {
     pub proofs: BTreeMap<File, Proof>,
     pub standalone: BTreeSet<&'static str>,
+    /// Stores that failed, and may have left a record that the next store takes up.
+    half: Vec<(File, What)>,
 }
 
 impl Proof {
@@ -114,10 +116,26 @@ impl Model {
         }
     }
 
+    /// This model, and for a store those in which it meets the record that a failed store left behind.
+    fn with_half_stores_for(&self, act: &Act) -> Vec<Self> {
+        let mut models = vec![self.clone()];
+        let (Act::Store(file, _) | Act::StoreShortly(file, _)) = act else { return models };
+        for (_, what) in self.half.iter().filter(|(half, _)| half == file) {
+            let mut model = self.clone();
+            model.apply(&Act::Store(file, *what), None);
+            models.push(model);
+        }
+        models
+    }
+
     /// What a failed act may have come to: nothing, all (`done`), or of a batch any part.
     fn with_any_part_of(&self, act: &Act, done: Self) -> Vec<Self> {
-        let Act::Batch(files) = act else { return vec![self.clone(), done] };
-        let mut models = vec![self.clone()];
+        let mut nothing = self.clone();
+        if let Act::Store(file, what) | Act::StoreShortly(file, what) = act {
+            nothing.half.push((file, *what));
+        }
+        let Act::Batch(files) = act else { return vec![nothing, done] };
+        let mut models = vec![nothing];
         for file in *files {
             for mut model in models.clone() {
                 model.delete(file);
@@ -151,7 +169,7 @@ impl Known {
     /// After an act with this outcome. `None`: no model agrees with it.
     pub fn after(&self, act: &Act, place: Option<Place>, outcome: Outcome) -> Option<Self> {
         let mut models = Vec::new();
-        for model in &self.0 {
+        for model in self.0.iter().flat_map(|model| model.with_half_stores_for(act)) {
             let mut done = model.clone();
             let expected = done.apply(act, place);
             match outcome {

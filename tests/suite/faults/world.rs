@@ -120,10 +120,14 @@ impl World {
                 Step::Wait => world.wait(30),
                 Step::WaitDays => world.wait(200_000),
             }
-            // No two acts happen in one millisecond, or their records could be the same.
-            world.clock.set(Timestamp::from_milliseconds(world.clock.now().milliseconds() + 1));
+            world.tick();
         }
         world
+    }
+
+    /// A millisecond goes by.
+    pub fn tick(&self) {
+        self.clock.set(Timestamp::from_milliseconds(self.clock.now().milliseconds() + 1));
     }
 
     fn wait(&mut self, seconds: u64) {
