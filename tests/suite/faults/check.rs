@@ -15,7 +15,7 @@ pub const FILES: [File; 3] = ["a", "b", "c"];
 /// The C2PA manifests that worlds have.
 pub const MANIFESTS: [&str; 3] = ["one", "two", "three"];
 /// No proof of a world has a revision of this number.
-const REVISIONS: u32 = 7;
+const REVISIONS: u32 = 6;
 
 /// What is served of a file: the manifest of its current record, and of each earlier one.
 pub type Served = Option<(Digest, Vec<Digest>)>;
@@ -66,6 +66,14 @@ impl World {
         }
     }
 
+    /// Lets the cache, if there is one, see everything before it changes.
+    pub fn warm_up(&self) {
+        if self.has_cache() {
+            FILES.iter().for_each(|file| drop(self.served(file, "before")));
+            MANIFESTS.iter().for_each(|name| _ = self.manifest(name, "before"));
+        }
+    }
+
     /// Everything is as one known model has it, and what was deleted is said to be deleted.
     pub fn check_whole(&mut self, left: &Left, when: &str) {
         let served = FILES.map(|file| (file, self.served(file, when), self.says_deleted(file)));
@@ -90,14 +98,9 @@ impl World {
     pub fn served(&self, file: File, when: &str) -> Served {
         let path = format!("/v1/proofs/{}", proof_id(file));
         let current = self.record(&path, file, when);
-        let hash = MediaHash::of(file.as_bytes());
-        for other in
-            [format!("/v1/proofs/by-hash/{}", hash.digest()), format!("/v1/proofs?media_hash={hash}")]
-        {
-            let found = self.record(&other, file, when).map(|record| record.manifest.sha256);
-            let expected = current.as_ref().map(|record| record.manifest.sha256);
-            assert_eq!(found, expected, "{when}: {other}");
-        }
+        let by_hash = format!("/v1/proofs/by-hash/{}", MediaHash::of(file.as_bytes()).digest());
+        let found = self.record(&by_hash, file, when).map(|record| record.manifest.sha256);
+        assert_eq!(found, current.as_ref().map(|record| record.manifest.sha256), "{when}: {by_hash}");
         let mut earlier = Vec::new();
         for revision in 1..REVISIONS {
             let Some(found) = self.record(&format!("{path}/{revision}"), file, when) else { continue };

@@ -19,7 +19,7 @@ fn every_step_is_the_last(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memor
                 let when = format!("{name}, dropped at {k}, again: {repair}");
                 let left = Left::by(&steps, &[&act]);
                 let mut world = World::after(&steps, memory());
-                world.check_parts(&left, &when);
+                world.warm_up();
                 let asked = world.request(&act);
                 let gate = gate(k);
                 let process = world.process(&FaultPlan::none(), &gate);
@@ -36,7 +36,11 @@ fn every_step_is_the_last(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memor
                     world.check_store(Severity::Broken, &when);
                     world.check_parts(&left, &when);
                 }
-                world.go_on(&left, &when);
+                if world.has_cache() {
+                    world.settle(&left, &when);
+                } else {
+                    world.go_on(&left, &when);
+                }
             }
         }
     }

@@ -125,6 +125,10 @@ impl World {
         world
     }
 
+    pub const fn has_cache(&self) -> bool {
+        matches!(self.memory, Memory::Moka(_))
+    }
+
     /// A millisecond goes by.
     pub fn tick(&self) {
         self.clock.set(Timestamp::from_milliseconds(self.clock.now().milliseconds() + 1));

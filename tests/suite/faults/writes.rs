@@ -38,12 +38,12 @@ fn one_write_fails(
     memory: &dyn Fn() -> Memory,
     when: &str,
 ) -> bool {
-    // Repaired by the same request again, or by cleanup.
+    // Repaired by the same request again, or by cleanup alone.
     for repair in [true, false] {
         let plan = plan.clone().anew();
         let mut world = World::after(steps, memory());
         let left = Left::by(steps, &[act]);
-        world.check_parts(&left, when);
+        world.warm_up();
         let asked = world.request(act);
         let outcome = ready(send(&world.process(&plan, &Gate::open()), &asked));
         if plan.writes() < n {
@@ -60,7 +60,7 @@ fn one_write_fails(
             world.check_store(Severity::Broken, &format!("{when}, again"));
             world.check_parts(&left, &format!("{when}, again"));
         }
-        world.go_on(&left, when);
+        world.settle(&left, when);
     }
     true
 }
