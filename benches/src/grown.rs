@@ -29,8 +29,12 @@ const AT_ONCE: usize = 16;
 const WRITES: u64 = 2_000;
 /// Reads of a round, one after the other.
 const READS: u64 = 20_000;
-/// Proofs of one commit while the index is filled: 66 and a half have 100 rows, which is what one commit may have.
-const FILL: u64 = 64;
+/// Proofs of one commit while the index is filled: 66 of them have 99 rows, and one commit may have 100.
+const FILL: u64 = 66;
+/// Commits at once while it is filled: the writer makes them durable together.
+const FILL_AT_ONCE: usize = 256;
+/// Writers that fill the folder.
+const FOLDER_AT_ONCE: usize = 64;
 /// Length of an object in the folder: a usual record, gzipped.
 const OBJECT_BYTES: usize = 1_200;
 
@@ -112,8 +116,8 @@ impl Store {
 
     async fn fill(&self, proofs: u64) -> Result<(), Error> {
         match self {
-            Self::Index(..) => self.write(0..proofs, FILL, AT_ONCE).await,
-            Self::Folder(_) => self.write(0..proofs, 1, 64).await,
+            Self::Index(..) => self.write(0..proofs, FILL, FILL_AT_ONCE).await,
+            Self::Folder(_) => self.write(0..proofs, 1, FOLDER_AT_ONCE).await,
         }
     }
 
