@@ -1,1 +1,45 @@
-//! x
+//! CredLink's benchmarks: what they measure, and how they keep a fast wrong answer from counting.
+//!
+//! **In scope:** the release binary of `credlink serve` over HTTP from another process, the adapters in this process,
+//! pure functions of the core. **Out of scope:** cloud providers; a network. `docs/performance.md` has the figures.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | proofs stored a second, beside the bare disk | [`stores`], [`disk`] |
+//! | hot and cold reads a second, beside a server that answers a constant | [`reads`], [`ceiling`] |
+//! | latency at 100 and at 1,000 connections | [`latency`] |
+//! | the cache's hit: its time, and its rate beside the best possible | [`cache`], [`zipf`] |
+//! | memory, size and cost as the store grows | [`growth`], [`grown`] |
+//! | pure functions | [`functions`] |
+//! | the load, its client, and the server under it | [`load`], [`client`], [`server`] |
+//! | proofs to store, and what has to come back | [`material`], [`work`] |
+//! | medians, tables, the machine | [`spread`], [`report`], [`machine`] |
+//!
+//! What holds for every figure here:
+//!
+//! 1. Every answer's status is checked, every read's length, and of every 64th read each byte.
+//! 2. A round that is not counted comes first; counted rounds of what is compared take turns, so that the noise of a
+//!    shared machine falls on all of them. A figure is the median of its rounds, with the least and the greatest.
+//! 3. Where there is something to compare with, it runs in the same minute with the same client, and the ratio is
+//!    the figure to trust.
+
+pub mod cache;
+pub mod ceiling;
+pub mod client;
+pub mod disk;
+pub mod error;
+pub mod functions;
+pub mod grown;
+pub mod growth;
+pub mod latency;
+pub mod load;
+pub mod machine;
+pub mod material;
+pub mod plan;
+pub mod reads;
+pub mod report;
+pub mod server;
+pub mod spread;
+pub mod stores;
+pub mod work;
+pub mod zipf;

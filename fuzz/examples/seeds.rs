@@ -116,6 +116,7 @@ fn record(manifest: &Manifest) -> Record {
         created: Timestamp::from_milliseconds(1_767_225_600_000),
         expires: Timestamp::from_milliseconds(1_798_761_600_000),
         revision: 1,
+        first_revision: 1,
         visibility: Visibility::Private,
         tags: BTreeMap::from([("album".to_owned(), "press".to_owned())]),
     }

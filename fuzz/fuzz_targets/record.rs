@@ -48,6 +48,7 @@ fn record_of(manifest: &Manifest) -> Record {
         created: Timestamp::from_milliseconds(1_767_225_600_000),
         expires: Timestamp::from_milliseconds(1_798_761_600_000),
         revision: 1,
+        first_revision: 1,
         visibility: Visibility::Public,
         tags: BTreeMap::new(),
     }

@@ -67,7 +67,7 @@ impl MokaCache {
         // against both: `entries` of the lightest ones reach the bound as well as `bytes` of heavy ones.
         let share = bytes / entries.max(1);
         let weigh = move |_: &ObjectKey, entry: &Entry| {
-            let body = entry.object.as_ref().map_or(0, |object| object.stored().len() as u64);
+            let body = entry.object.as_ref().map_or(0, |object| object.size() as u64);
             u32::try_from((body + OVERHEAD_BYTES).max(share)).unwrap_or(u32::MAX)
         };
         Self {

@@ -39,7 +39,7 @@ struct Seen {
     reads: AtomicU64,
 }
 
-/// The numbers of no call: they are counted from 1.
+/// The number of no call: they are counted from 1.
 const NONE: RangeInclusive<u64> = 0..=0;
 
 impl FaultPlan {

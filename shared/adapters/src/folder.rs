@@ -213,7 +213,7 @@ impl Inner {
         }
         {
             let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
-            fs::rename(&temporary.0, directory.join(&place.name)).map_err(failed)?;
+            temporary.rename(&directory.join(&place.name)).map_err(failed)?;
         }
         sync_directory(&directory).map_err(failed)?;
         Ok(Put::Stored(tag(&sha256.to_string())))
@@ -312,24 +312,33 @@ impl Objects for Folder {
 }
 
 /// A file under a temporary name, removed unless it was renamed.
-struct Temporary(PathBuf);
+struct Temporary(Option<PathBuf>);
 
 impl Temporary {
     fn write(path: PathBuf, parts: &[&[u8]]) -> io::Result<Self> {
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let temporary = Self(path);
+        let temporary = Self(Some(path));
         for part in parts {
             file.write_all(part)?;
         }
         file.sync_data()?;
         Ok(temporary)
     }
+
+    fn rename(mut self, to: &Path) -> io::Result<()> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        fs::rename(path, to)?;
+        self.0 = None;
+        Ok(())
+    }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // After the rename there is nothing to remove; what a failure leaves behind, the next open removes.
-        let _ = fs::remove_file(&self.0);
+        if let Some(path) = &self.0 {
+            // What a failure leaves behind, the next open removes.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -204,7 +204,7 @@ pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow)
     let key = ObjectKey::Record(row.id);
     let marker = Tombstone::new(at, row.revision);
     replace(service, &key, &row.tenant, &marker, &RowKey::Proof(row.id), row.version).await?;
-    remove_revisions(service, &row.id).await?;
+    remove_revisions(service, row).await?;
     for id in &row.held {
         if let Some(manifest) = service.manifest_row(id).await? {
             finish_manifest(service, &manifest).await?;
@@ -261,18 +261,22 @@ async fn replace<P: Ports>(
     Ok(())
 }
 
-/// Removes the earlier records of a proof. Their keys are never written again, so nothing can be hit by a removal
-/// that arrives late.
-async fn remove_revisions<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<(), Failure> {
-    let prefix = ObjectKey::revisions(id);
+/// Removes the earlier records of a deleted proof, and of its lives before. A removal may arrive late, when another
+/// one ended the deletion long ago and the proof lives again: the revisions of its next life are greater than the last
+/// one of this, and are left alone. The keys of this life are never written again.
+async fn remove_revisions<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<(), Failure> {
+    let prefix = ObjectKey::revisions(&row.id);
     let mut after = None;
     loop {
         let page = service.ports.objects().list(&prefix, after.as_deref(), 1_000).await?;
         for listed in &page.items {
-            if let Ok(key) = listed.key.parse::<ObjectKey>() {
-                let deleted = service.ports.objects().delete(&key).await;
-                service.changed(&key);
-                deleted?;
+            match listed.key.parse::<ObjectKey>() {
+                Ok(key @ ObjectKey::Revision(_, revision)) if revision <= row.revision => {
+                    let deleted = service.ports.objects().delete(&key).await;
+                    service.changed(&key);
+                    deleted?;
+                }
+                _ => {}
             }
         }
         after = page.next;

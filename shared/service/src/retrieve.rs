@@ -6,6 +6,7 @@ use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::rules::retrieve::Lookup;
+use http::Method;
 
 use crate::error::Error;
 use crate::ports::{Cache as _, Event, Events as _, Failure, Objects as _, Ports};
@@ -27,7 +28,8 @@ pub async fn retrieve<P: Ports>(
     let found = load(service, lookup.key).await?.ok_or_else(|| missed(service, lookup))?;
     let reply =
         lookup.respond(found.facts()).inspect_err(|_| service.ports.events().record(Event::Missed))?;
-    if let ObjectKey::Record(id) = lookup.key {
+    // HEAD asks whether it is there, and reads nothing.
+    if let (ObjectKey::Record(id), &Method::GET) = (lookup.key, lookup.method) {
         service.reads.note(*id, lookup.now);
     }
     Ok((reply, Some(found)))

@@ -175,7 +175,11 @@ impl<P: Ports> Service<P> {
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::unauthenticated(Some("there is more than one `Authorization` header")));
+    }
     let token = value.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -206,7 +210,9 @@ where
     let given = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(wanted) {
-        return Err(unsupported("content-type", format!("this path takes `{wanted}`, not `{essence}`")));
+        let given =
+            if essence.is_empty() { "and no type is given".to_owned() } else { format!("not `{essence}`") };
+        return Err(unsupported("content-type", format!("this path takes `{wanted}`, {given}")));
     }
     let coding = match request.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"" | b"identity") => None,

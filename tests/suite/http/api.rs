@@ -1,14 +1,12 @@
 //! The API, wherever it runs: the same requests go to a service in this process, or to a base URL.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use tempfile::TempDir;
 
+use crate::server::Server;
 use crate::world::{PUBLIC_URL, World, tokens};
 
 /// Longest answer that is read, in bytes: more than any that the API gives.
@@ -88,45 +86,22 @@ impl Api for BaseUrl {
     }
 }
 
-/// `credlink serve` over a folder of its own, for as long as this value lives.
+/// `credlink serve` over a folder of its own, which asks for [`tokens`], for as long as this value lives.
 pub struct Serve {
-    child: Child,
     api: BaseUrl,
+    // Ends before its folder is removed.
+    _server: Server,
     _folder: TempDir,
 }
 
 impl Serve {
     /// Starts the binary that was built beside the tests.
     pub fn start() -> Self {
-        // target/debug/deps/suite-… → target/debug/credlink
-        let tests = std::env::current_exe().unwrap();
-        let binary: PathBuf = tests.parent().and_then(Path::parent).unwrap().join("credlink");
-        assert!(binary.exists(), "{} is missing: run `cargo build -p credlink` first", binary.display());
         let folder = tempfile::tempdir().unwrap();
         let tokens_file = folder.path().join("tokens.json");
         std::fs::write(&tokens_file, tokens::file()).unwrap();
-        let mut child = Command::new(binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"])
-            .arg(folder.path().join("data"))
-            .arg("--tokens")
-            .arg(tokens_file)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let started: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let api = BaseUrl::new(started["url"].as_str().unwrap());
-        Self { child, api, _folder: folder }
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        // It may have ended by itself; either way it is gone afterwards.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let server = Server::over(&folder.path().join("data"), &["--tokens", tokens_file.to_str().unwrap()]);
+        Self { api: BaseUrl::new(server.url()), _server: server, _folder: folder }
     }
 }
 

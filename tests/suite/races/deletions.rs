@@ -111,3 +111,46 @@ async fn no_reader_brings_back_what_was_deleted_in_memory() {
 async fn no_reader_brings_back_what_was_deleted_in_a_folder() {
     a_deletion_and_its_readers(Ground::Folder).await;
 }
+
+/// A deletion that is slow to end, because another one ended it first, meets the proof's next life.
+async fn deletions_and_the_next_life(ground: Ground, rounds: usize) {
+    let world = World::on(ground);
+    for round in 0..rounds {
+        let name = format!("round {round}");
+        let (media, path) = (media(&name), proof_path(&name));
+        assert_eq!(one(&world, store(&media, false, 0)).await.status, 201);
+        for number in 1..4 {
+            assert_eq!(one(&world, supersede(&path, &media, false, number, "*")).await.status, 200);
+        }
+        let lives = {
+            let world = world.clone();
+            let path = path.clone();
+            tokio::spawn(async move {
+                for number in 0..4 {
+                    one(&world, store(&media, false, number)).await;
+                    one(&world, supersede(&path, &media, false, number + 1, "*")).await;
+                    one(&world, supersede(&path, &media, false, number + 2, "*")).await;
+                }
+            })
+        };
+        at_once(&world, (0..12).map(|_| ask(Method::DELETE, &path)).collect()).await;
+        lives.await.unwrap();
+        let current = one(&world, get(&path)).await;
+        if current.status == 200 {
+            let last = current.body["revision"].as_u64().unwrap();
+            let earlier = one(&world, get(&format!("{path}/{}", last - 1))).await;
+            assert_eq!(earlier.status, 200, "the record before revision {last} is gone");
+        }
+    }
+    world.assert_tidy().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_deletion_that_ends_late_leaves_the_next_life_alone_in_memory() {
+    deletions_and_the_next_life(Ground::Memory, 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_deletion_that_ends_late_leaves_the_next_life_alone_in_a_folder() {
+    deletions_and_the_next_life(Ground::Folder, 20).await;
+}

@@ -127,7 +127,12 @@ impl Route {
                     expires_in: expires_in.unwrap_or(DEFAULT_LINK_SECONDS),
                 })
             }),
-            (_, ["proofs", "by-hash", hash]) => read_only(method, || by_hash(hash, &Query::parse(query)?)),
+            (_, ["proofs", "by-hash", hash]) => read_only(method, || {
+                let query = Query::parse(query)?;
+                // A mistyped `tenant` would find another tenant's proof.
+                query.only(&["tenant", "expires", "key", "signature"])?;
+                by_hash(hash, &query)
+            }),
             (true, ["proofs", id]) => match *method {
                 Method::GET | Method::HEAD => read(ObjectKey::Record(proof_id(id)?), query),
                 Method::PUT => Ok(Self::SupersedeProof(proof_id(id)?)),
@@ -322,6 +327,7 @@ mod tests {
             ("GET", "/v1/manifests/a/b", 404),
             ("GET", "/v1/proofs?limit=1001", 400),
             ("GET", "/v1/proofs?offset=1", 400),
+            ("GET", &format!("/proofs/by-hash/{}?tennant=a", "0".repeat(64)), 400),
             ("GET", &format!("/v1/proofs?media_hash={}&limit=1", MediaHash::of(b"")), 400),
             ("GET", &format!("/v1/proofs/{ID}/url?expires_in=604801"), 400),
             ("GET", &format!("/v1/manifests/{}", "x".repeat(9_000)), 414),

@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::access::Visibility;
@@ -58,11 +59,42 @@ pub struct StoreBody<'a> {
     /// Up to ten tags.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, String>>))]
-    tags: Option<BTreeMap<String, String>>,
+    tags: Option<Tags>,
     /// `public` (the default) or `private`.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Visibility>))]
     visibility: Option<Cow<'a, str>>,
+}
+
+/// Tags as they are written. serde would let the last of two equal keys win, in silence.
+#[derive(Default)]
+struct Tags(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Tags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Tags;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object whose members are text")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tags, A::Error> {
+                let mut tags = BTreeMap::new();
+                while let Some((key, value)) = map.next_entry::<String, String>()? {
+                    if tags.contains_key(&key) {
+                        return Err(serde::de::Error::custom(format!("the tag `{key}` is given twice")));
+                    }
+                    tags.insert(key, value);
+                }
+                Ok(Tags(tags))
+            }
+        }
+
+        deserializer.deserialize_map(Each)
+    }
 }
 
 /// A proof that passed every check and waits to be stored.
@@ -109,7 +141,7 @@ impl Draft {
             manifest,
             signature: body.signature.map(signature).transpose()?,
             lifetime: body.expires_in.as_ref().map_or(Ok(DEFAULT_LIFETIME_SECONDS), lifetime)?,
-            tags: tags(body.tags.unwrap_or_default())?,
+            tags: tags(body.tags.unwrap_or_default().0)?,
             visibility: match body.visibility {
                 None => Visibility::Public,
                 Some(text) => text.parse().map_err(|()| {
@@ -459,6 +491,7 @@ mod tests {
             (with(r#""expires_in":315360001"#), "expires_in"),
             (with(&format!(r#""tags":{{{tags}}}"#)), "tags"),
             (with(r#""tags":{"a":1}"#), "tags.a"),
+            (with(r#""tags":{"a":"1","a":"2"}"#), "tags"),
             (with(r#""tags":{"a;":"b"}"#), "tags.a;"),
             (with(r#""visibility":"secret""#), "visibility"),
             (with(r#""surprise":1"#), "surprise"),

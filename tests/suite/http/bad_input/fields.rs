@@ -118,7 +118,7 @@ pub fn rows() -> Vec<Bad> {
             "a value of up to 256",
         ),
         bad("a tag that S3 would not take", store("tags", tags(1, "k", "<script>")), 400, "letters, digits"),
-        bad("tags that are a list", store("tags", json!(["a"])), 400, "map"),
+        bad("tags that are a list", store("tags", json!(["a"])), 400, "an object whose members are text"),
         bad("a tag that is a number", store("tags", json!({"a": 1})), 400, "string"),
         bad("an unknown visibility", store("visibility", "secret".into()), 400, "`public` or `private`"),
         bad("a replacement of who knows what", put("there", None), 428, "ETag"),

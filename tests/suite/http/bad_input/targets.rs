@@ -87,6 +87,7 @@ pub fn rows() -> Vec<Bad> {
         bad("a limit twice, once escaped", list("limit=1&%6cimit=2"), 400, "once"),
         bad("an unknown parameter", list("offset=1"), 400, "`limit`"),
         bad("a tenant of a list", list("tenant=other"), 400, "`limit`"),
+        bad("a cursor that nobody gave", list("after=nonsense"), 400, "`next`"),
         bad("a parameter that is not UTF-8", list("after=%ff"), 400, "UTF-8"),
         bad("a link of no second", get(&format!("{there}/url?expires_in=0")), 400, "from 1 to 604800"),
         bad("a link for too long", get(&format!("{there}/url?expires_in=604801")), 400, "from 1 to 604800"),

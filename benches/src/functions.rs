@@ -1,0 +1,151 @@
+//! The core's pure functions on hot paths, as cases that both this program and `cargo bench` run.
+
+use std::fmt;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use credlink_core::c2pa::ManifestStore;
+use credlink_core::encoding::{at_rest, decode};
+use credlink_core::hash::Digest;
+use credlink_core::http::route::Route;
+use credlink_core::object::Coding;
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use http::Method;
+
+use crate::error::Error;
+use crate::material::{C2PA_BYTES, Kind, c2pa_manifest, json_manifest, media_hash, noise, proof_id};
+use crate::plan::Plan;
+use crate::report::{Cell, Table};
+use crate::spread::Spread;
+
+/// About how long one function is called in a round.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// A function with its argument.
+pub struct Case {
+    /// What it does.
+    pub name: &'static str,
+    /// Bytes that it goes through, where that says something.
+    pub bytes: Option<usize>,
+    /// One call.
+    pub call: Box<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// All cases.
+#[must_use]
+pub fn cases() -> Vec<Case> {
+    let case = |name, bytes, call: Box<dyn Fn() + Send + Sync>| Case { name, bytes, call };
+    let (small, large) = (c2pa_manifest(1, C2PA_BYTES), c2pa_manifest(1, 1_000_000));
+    let json = json_manifest(1);
+    let packed = at_rest(json.as_bytes()).bytes.into_owned();
+    let body = Kind::Json.body(1);
+    let record = Draft::parse(&body, Tenant::default(), None)
+        .map_or_else(|_| Bytes::new(), |draft| draft.record(1, Timestamp::from_milliseconds(0)).to_bytes());
+    let (sixty_four, hash, path) = (noise(1, 65_536), media_hash(1), format!("/v1/proofs/{}", proof_id(1)));
+    vec![
+        case(
+            "SHA-256 of 64 KB (baseline)",
+            Some(65_536),
+            Box::new(move || sink(Digest::of(black_box(&sixty_four)))),
+        ),
+        case(
+            "JUMBF parse of a 64 KB store",
+            Some(small.len()),
+            Box::new(move || sink(ManifestStore::parse(black_box(&small)))),
+        ),
+        case(
+            "JUMBF parse of a 1 MB store",
+            Some(large.len()),
+            Box::new(move || sink(ManifestStore::parse(black_box(&large)))),
+        ),
+        case(
+            "Draft::parse of a store of 4 KB JSON",
+            Some(body.len()),
+            Box::new(move || {
+                sink(Draft::parse(black_box(&body), Tenant::default(), None));
+            }),
+        ),
+        case(
+            "at_rest (gzip) of 4 KB JSON",
+            Some(json.len()),
+            Box::new(move || sink(at_rest(black_box(json.as_bytes())))),
+        ),
+        case(
+            "decode (gunzip) to 4 KB JSON",
+            Some(4_096),
+            Box::new(move || {
+                sink(decode(black_box(&packed), Some(Coding::Gzip), 10_000));
+            }),
+        ),
+        case(
+            "Record::parse of 4 KB JSON",
+            Some(record.len()),
+            Box::new(move || sink(Record::parse(black_box(&record)))),
+        ),
+        case(
+            "Route::parse of a read",
+            None,
+            Box::new(move || sink(Route::parse(&Method::GET, black_box(&path), ""))),
+        ),
+        case(
+            "ProofId::derive",
+            None,
+            Box::new(move || sink(ProofId::derive(&Tenant::default(), black_box(&hash)))),
+        ),
+    ]
+}
+
+fn sink<T>(value: T) {
+    drop(black_box(value));
+}
+
+/// Measures every case.
+///
+/// # Errors
+/// None; as the other benchmarks.
+pub fn run(plan: &Plan) -> Result<(), Error> {
+    let mut table =
+        Table::new("Pure functions", "One call after the other on one thread.", &["function", "µs", "MB/s"]);
+    for case in cases() {
+        // The first round warms up.
+        let rounds: Vec<f64> = (0..=plan.rounds).map(|_| seconds(&case)).skip(1).collect();
+        let speed = |bytes: usize| Spread::of(rounds.iter().map(|seconds| bytes as f64 / 1e6 / seconds));
+        table.row([
+            case.name.into(),
+            Cell::from(Spread::of(rounds.iter().map(|seconds| seconds * 1e6))),
+            case.bytes.map_or(Cell::None, |bytes| speed(bytes).into()),
+        ]);
+    }
+    plan.printer.table(&table);
+    Ok(())
+}
+
+/// Seconds of one call, over a round.
+fn seconds(case: &Case) -> f64 {
+    let (started, mut calls) = (Instant::now(), 0.0);
+    while started.elapsed() < ROUND {
+        // A look at the clock takes some 30 ns: not at every call.
+        for _ in 0..16 {
+            (case.call)();
+        }
+        calls += 16.0;
+    }
+    started.elapsed().as_secs_f64() / calls
+}

@@ -1,0 +1,234 @@
+//! A store of some size, in a process of its own, so that its memory is nobody else's.
+//!
+//! It is filled, says so in a line of JSON, and then measures one round for each line that it is sent.
+
+use std::fs;
+use std::io::BufRead as _;
+use std::path::Path;
+use std::time::Instant;
+
+use bytes::Bytes;
+use clap::ValueEnum;
+use credlink_adapters::embedded::EmbeddedIndex;
+use credlink_adapters::folder::Folder;
+use credlink_core::object::{Attributes, ObjectKey};
+use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey, State};
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use credlink_service::ports::{Commit, Condition, Failure, Index as _, Objects as _, Put, Write};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::material::{Kind, manifest_id, media_hash, noise, proof_id};
+use crate::report;
+
+/// Writes of a round, at once and in all.
+const AT_ONCE: usize = 16;
+const WRITES: u64 = 2_000;
+/// Reads of a round, one after the other.
+const READS: u64 = 20_000;
+/// Proofs of one commit while the index is filled: 66 of them have 99 rows, and one commit may have 100.
+const FILL: u64 = 66;
+/// Commits at once while it is filled: the writer makes them durable together.
+const FILL_AT_ONCE: usize = 256;
+/// Writers that fill the folder.
+const FOLDER_AT_ONCE: usize = 64;
+/// Length of an object in the folder: a usual record, gzipped.
+const OBJECT_BYTES: usize = 1_200;
+
+/// What grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// The index.
+    Index,
+    /// The folder.
+    Folder,
+}
+
+/// What there is when it is filled.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Filled {
+    /// How long that took.
+    pub seconds: f64,
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Round {
+    /// One read, in microseconds.
+    pub read_us: f64,
+    /// Durable writes a second, by sixteen writers.
+    pub writes: f64,
+    /// Memory of this process (`VmRSS`), in bytes.
+    pub memory: f64,
+    /// Bytes of its files.
+    pub size: f64,
+}
+
+enum Store {
+    Index(EmbeddedIndex, Box<[ProofRow; 2]>),
+    Folder(Folder),
+}
+
+/// Fills a store below `folder` with so many proofs, and then measures a round for each line of standard input.
+///
+/// # Errors
+/// A write or a read that fails.
+pub fn run(subject: Subject, proofs: u64, folder: &Path) -> Result<(), Error> {
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::io("starting a runtime"))?;
+    let path = folder.join("store");
+    let store = Store::open(subject, &path)?;
+    let started = Instant::now();
+    runtime.block_on(store.fill(proofs))?;
+    report::line(&Filled { seconds: started.elapsed().as_secs_f64() });
+    let mut written = proofs;
+    for line in std::io::stdin().lock().lines() {
+        line.map_err(Error::io("reading what to do"))?;
+        let (read_us, writes) = runtime.block_on(async {
+            let started = Instant::now();
+            for random in noise(written, 8 * usize::try_from(READS).unwrap_or(0)).as_chunks::<8>().0 {
+                store.read(u64::from_le_bytes(*random) % proofs).await?;
+            }
+            let read_us = started.elapsed().as_secs_f64() * 1e6 / READS as f64;
+            let started = Instant::now();
+            store.write(written..written + WRITES, 1, AT_ONCE).await?;
+            Ok::<_, Error>((read_us, WRITES as f64 / started.elapsed().as_secs_f64()))
+        })?;
+        written += WRITES;
+        report::line(&Round { read_us, writes, memory: memory()?, size: size(&path)? });
+    }
+    Ok(())
+}
+
+impl Store {
+    fn open(subject: Subject, path: &Path) -> Result<Self, Error> {
+        let opening = |error: &dyn std::fmt::Display| Error::wrong("opening a store", error);
+        Ok(match subject {
+            Subject::Index => {
+                let index = EmbeddedIndex::open(path).map_err(|error| opening(&error))?;
+                Self::Index(index, Box::new([row(Kind::Json)?, row(Kind::C2pa)?]))
+            }
+            Subject::Folder => Self::Folder(Folder::open(path).map_err(|error| opening(&error))?),
+        })
+    }
+
+    async fn fill(&self, proofs: u64) -> Result<(), Error> {
+        match self {
+            Self::Index(..) => self.write(0..proofs, FILL, FILL_AT_ONCE).await,
+            Self::Folder(_) => self.write(0..proofs, 1, FOLDER_AT_ONCE).await,
+        }
+    }
+
+    /// Writes these proofs, some at a time in one commit, and so many commits at once.
+    async fn write(&self, numbers: std::ops::Range<u64>, together: u64, at_once: usize) -> Result<(), Error> {
+        let end = numbers.end;
+        let starts = numbers.step_by(usize::try_from(together).unwrap_or(1));
+        let commits = stream::iter(starts.map(|start| self.commit(start..end.min(start + together))));
+        commits.buffer_unordered(at_once).try_collect::<()>().await
+    }
+
+    async fn commit(&self, numbers: std::ops::Range<u64>) -> Result<(), Error> {
+        let done = match self {
+            Self::Index(index, rows) => {
+                let writes: Vec<Write> = numbers.flat_map(|number| writes(rows, number)).collect();
+                index.commit(&writes).await.map_err(failed)? == Commit::Done
+            }
+            Self::Folder(folder) => {
+                let number = numbers.start;
+                let (key, body) =
+                    (ObjectKey::Record(proof_id(number)), Bytes::from(noise(number, OBJECT_BYTES)));
+                let put = folder.put(&key, body, &Attributes::default(), Condition::Absent).await;
+                matches!(put.map_err(failed)?, Put::Stored(_))
+            }
+        };
+        if done { Ok(()) } else { Err(Error::Wrong("a new proof was there already".to_owned())) }
+    }
+
+    async fn read(&self, number: u64) -> Result<(), Error> {
+        let right = match self {
+            Self::Index(index, _) => {
+                let row = index.get(&RowKey::Proof(proof_id(number))).await.map_err(failed)?;
+                row.and_then(Row::proof).is_some_and(|row| row.media_hash == media_hash(number))
+            }
+            Self::Folder(folder) => {
+                let object = folder.get(&ObjectKey::Record(proof_id(number))).await.map_err(failed)?;
+                object.is_some_and(|object| object.body == noise(number, OBJECT_BYTES))
+            }
+        };
+        if right { Ok(()) } else { Err(Error::Wrong(format!("proof {number} is not what was written"))) }
+    }
+}
+
+/// The row of a proof of this kind, as a store makes it.
+fn row(kind: Kind) -> Result<ProofRow, Error> {
+    let draft = Draft::parse(&kind.body(0), Tenant::default(), None);
+    let now = Timestamp::from_milliseconds(1_767_225_600_000);
+    let record = draft.map_err(|problem| Error::wrong("a draft", problem))?.record(1, now);
+    Ok(ProofRow::publish(&record, *media_hash(0).digest(), None))
+}
+
+/// What storing proof `number` commits: every other one has a C2PA manifest, and with it a second row.
+fn writes([json, c2pa]: &[ProofRow; 2], number: u64) -> Vec<Write> {
+    let with_manifest = number % 2 == 1;
+    let mut row = if with_manifest { c2pa.clone() } else { json.clone() };
+    let (id, hash) = (proof_id(number), media_hash(number));
+    let created = Timestamp::from_milliseconds(row.created.milliseconds().saturating_add_unsigned(number));
+    row = ProofRow {
+        id,
+        media_hash: hash,
+        manifest_sha256: *hash.digest(),
+        record_sha256: *hash.digest(),
+        created,
+        ..row
+    };
+    let mut writes = Vec::with_capacity(2);
+    if with_manifest && let Ok(id) = manifest_id(number).parse() {
+        let manifest = ManifestRow {
+            id,
+            version: 1,
+            state: State::Live,
+            tenant: row.tenant.clone(),
+            sha256: row.manifest_sha256,
+            length: row.manifest_length,
+            holders: 1,
+            standalone: false,
+            generation: 0,
+            visibility: row.visibility,
+        };
+        row.manifest_id = Some(manifest.id.clone());
+        row.held = [manifest.id.clone()].into();
+        writes.push(Write { row: Row::Manifest(manifest), expected: None });
+    }
+    writes.push(Write { row: Row::Proof(row), expected: None });
+    writes
+}
+
+fn failed(failure: Failure) -> Error {
+    Error::wrong("a store", failure)
+}
+
+/// Memory of this process, in bytes.
+fn memory() -> Result<f64, Error> {
+    let status =
+        fs::read_to_string("/proc/self/status").map_err(Error::io("reading the process's memory"))?;
+    let kilobytes =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    kilobytes
+        .map(|kilobytes: f64| kilobytes * 1_024.0)
+        .ok_or_else(|| Error::wrong("/proc/self/status", "no VmRSS"))
+}
+
+/// Bytes of a file, or of all files below a directory.
+fn size(path: &Path) -> Result<f64, Error> {
+    let metadata = fs::metadata(path).map_err(Error::io("measuring files"))?;
+    if !metadata.is_dir() {
+        return Ok(metadata.len() as f64);
+    }
+    let mut sum = 0.0;
+    for entry in fs::read_dir(path).map_err(Error::io("measuring files"))? {
+        sum += size(&entry.map_err(Error::io("measuring files"))?.path())?;
+    }
+    Ok(sum)
+}

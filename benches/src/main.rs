@@ -1,0 +1,118 @@
+//! `credlink-benches`: each benchmark by its name, or all of them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use credlink_benches::error::Error;
+use credlink_benches::grown::{self, Subject};
+use credlink_benches::plan::Plan;
+use credlink_benches::report::{Printer, progress};
+use credlink_benches::{cache, ceiling, functions, growth, latency, machine, reads, stores};
+
+/// CredLink's benchmarks. Tables go to standard output, progress to standard error.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What to measure.
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON, one table a line, and not Markdown.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The release binary of `credlink`; the one beside this program by default.
+    #[arg(long, global = true)]
+    server: Option<PathBuf>,
+    /// Where data is written; on the disk that is to be measured. The system's temporary folder by default.
+    #[arg(long, global = true)]
+    folder: Option<PathBuf>,
+    /// Rounds that are counted.
+    #[arg(long, global = true, default_value_t = 3)]
+    rounds: usize,
+    /// About how long one measurement of one round takes.
+    #[arg(long, global = true, default_value_t = 1.5)]
+    seconds: f64,
+    /// Proofs in the large index.
+    #[arg(long, global = true, default_value_t = 1_000_000)]
+    proofs: u64,
+    /// Objects in the large folder.
+    #[arg(long, global = true, default_value_t = 200_000)]
+    objects: u64,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything below, in this order.
+    All,
+    /// Pure functions of the core.
+    Functions,
+    /// The time of a hit in L1, and the hit rate beside the best possible.
+    Cache,
+    /// Durable stores a second at 1, 16 and 256 connections, beside the bare disk.
+    Stores,
+    /// Hot and cold reads a second at 1, 16, 64 and 256 connections, beside a server that only answers.
+    Reads,
+    /// Latency of stores and reads at 100 and at 1,000 connections.
+    Latency,
+    /// Memory, size and cost of index and folder as they grow.
+    Growth,
+    /// The server that only answers (started by `reads`).
+    #[command(hide = true)]
+    Ceiling {
+        /// Lengths of its bodies.
+        lengths: Vec<usize>,
+    },
+    /// A store of some size (started by `growth`).
+    #[command(hide = true)]
+    Grown {
+        /// What grows.
+        subject: Subject,
+        /// How far.
+        proofs: u64,
+        /// Where.
+        folder: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let plan = Plan {
+        server: arguments.server.unwrap_or_else(|| {
+            let beside = std::env::current_exe().unwrap_or_default();
+            beside.with_file_name(format!("credlink{}", std::env::consts::EXE_SUFFIX))
+        }),
+        folder: arguments.folder.unwrap_or_else(std::env::temp_dir),
+        rounds: arguments.rounds.max(1),
+        seconds: arguments.seconds,
+        proofs: arguments.proofs,
+        objects: arguments.objects,
+        printer: Printer::new(arguments.json),
+    };
+    let measured = match arguments.command {
+        Command::All => all(&plan),
+        Command::Functions => functions::run(&plan),
+        Command::Cache => cache::run(&plan),
+        Command::Stores => stores::run(&plan),
+        Command::Reads => reads::run(&plan),
+        Command::Latency => latency::run(&plan),
+        Command::Growth => growth::run(&plan),
+        Command::Ceiling { lengths } => ceiling::serve(&lengths),
+        Command::Grown { subject, proofs, folder } => grown::run(subject, proofs, &folder),
+    };
+    match measured {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress(&format!("credlink-benches: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all(plan: &Plan) -> Result<(), Error> {
+    machine::run(plan);
+    functions::run(plan)?;
+    cache::run(plan)?;
+    stores::run(plan)?;
+    reads::run(plan)?;
+    latency::run(plan)?;
+    growth::run(plan)
+}

@@ -1,0 +1,127 @@
+//! A server in a process of its own: `credlink serve`, or the ceiling of this client.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+
+use crate::client::{get, once};
+use crate::error::Error;
+
+/// How long a server may take to stop by itself.
+const STOP: Duration = Duration::from_secs(20);
+
+/// A running server. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    // Kept open: a server that writes a line to a closed pipe would end.
+    _output: BufReader<ChildStdout>,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// The line that a server prints when it listens.
+#[derive(Deserialize)]
+struct Ready {
+    url: String,
+}
+
+/// What the cache of a server has seen.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct CacheSeen {
+    /// Reads answered from memory.
+    pub hits: u64,
+    /// Reads that had to load.
+    pub misses: u64,
+}
+
+impl Server {
+    /// Starts `credlink serve` on a free port of the loopback interface, with its usual settings; its log goes nowhere.
+    ///
+    /// # Errors
+    /// There is no such program, or it does not start.
+    pub fn credlink(program: &Path, data: &Path) -> Result<Self, Error> {
+        let mut command = Command::new(program);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"]).arg(data);
+        Self::start(command)
+    }
+
+    /// Starts a server that answers `/{bytes}` with a constant body of so many bytes, for each of these lengths.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn ceiling(lengths: &[usize]) -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
+        let mut command = Command::new(program);
+        command.arg("ceiling").args(lengths.iter().map(ToString::to_string));
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Result<Self, Error> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(Error::io(format!("starting {name}")))?;
+        let output = child.stdout.take().ok_or_else(|| Error::wrong(&name, "it has no output"))?;
+        let mut output = BufReader::new(output);
+        let mut line = String::new();
+        output.read_line(&mut line).map_err(Error::io(format!("starting {name}")))?;
+        let address = serde_json::from_str(&line)
+            .ok()
+            .and_then(|ready: Ready| ready.url.strip_prefix("http://")?.trim_end_matches('/').parse().ok());
+        match address {
+            Some(address) => Ok(Self { child, _output: output, address }),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(Error::wrong(&name, format!("it does not start: it says `{}`", line.trim())))
+            }
+        }
+    }
+
+    /// What the cache has seen, as `GET /v1/stats` tells it.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn cache(&self) -> Result<CacheSeen, Error> {
+        #[derive(Deserialize)]
+        struct Stats {
+            cache: CacheSeen,
+        }
+        let answer = once(self.address, get("/v1/stats")?)?;
+        let stats: Stats =
+            serde_json::from_slice(&answer.body).map_err(|error| Error::wrong("GET /v1/stats", error))?;
+        Ok(stats.cache)
+    }
+
+    /// Asks the server to stop, and waits until it has: what it holds is then as a regular stop leaves it.
+    ///
+    /// # Errors
+    /// It does not stop, or ends with a failure.
+    pub fn stop(mut self) -> Result<(), Error> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| Error::wrong("stopping the server", "it has no process id"))?;
+        kill_process(pid, Signal::TERM).map_err(|error| Error::wrong("stopping the server", error))?;
+        let asked = Instant::now();
+        while asked.elapsed() < STOP {
+            match self.child.try_wait().map_err(Error::io("stopping the server"))? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(Error::wrong("stopping the server", status)),
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        Err(Error::wrong("stopping the server", "it does not stop"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Of a server that has stopped, both say so and do nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

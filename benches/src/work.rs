@@ -1,0 +1,189 @@
+//! What a load asks for, and what has to come back.
+
+use bytes::Bytes;
+use credlink_core::encoding::decode;
+use credlink_core::hash::Digest;
+use credlink_core::object::Coding;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderValue, Request, StatusCode, Uri};
+use http_body_util::Full;
+
+use crate::client::{Answer, Asked};
+use crate::error::Error;
+use crate::material::{C2PA_BYTES, Kind, c2pa_manifest, json_manifest, manifest_id, proof_id};
+
+/// Of so many reads, one is checked to the last byte. SHA-256 of 64 KB takes as long as a read: more of it would
+/// measure the client.
+const SAMPLE: u64 = 64;
+
+/// A number of operations of one sort.
+pub trait Work: Sync {
+    /// The request of operation `number`.
+    fn request(&self, number: u64) -> Asked;
+
+    /// Checks its answer.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check(&self, number: u64, answer: &Answer) -> Result<(), String>;
+}
+
+/// Stores of new proofs, with bodies that were made before the clock started.
+#[derive(Debug)]
+pub struct Stores {
+    first: u64,
+    bodies: Vec<Bytes>,
+}
+
+impl Stores {
+    /// Stores of `count` proofs from number `first` on.
+    #[must_use]
+    pub fn new(kind: Kind, first: u64, count: usize) -> Self {
+        let numbers = first..first.saturating_add(count as u64);
+        Self { first, bodies: numbers.map(|number| kind.body(number)).collect() }
+    }
+}
+
+impl Work for Stores {
+    fn request(&self, number: u64) -> Asked {
+        let body =
+            usize::try_from(number).ok().and_then(|at| self.bodies.get(at)).cloned().unwrap_or_default();
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = Uri::from_static("/v1/proofs");
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request
+    }
+
+    fn check(&self, number: u64, answer: &Answer) -> Result<(), String> {
+        status(answer, StatusCode::CREATED)?;
+        let id = proof_id(self.first + number).to_string();
+        let told = answer.body.windows(id.len()).any(|window| window == id.as_bytes());
+        if told { Ok(()) } else { Err(format!("a store of {id} that is told of another proof")) }
+    }
+}
+
+/// A read, and the answer that is known to be right.
+#[derive(Debug, Clone)]
+pub struct Item {
+    uri: Uri,
+    length: usize,
+    sha256: Digest,
+}
+
+impl Item {
+    /// A read of `path`, to be answered with exactly `body`.
+    ///
+    /// # Errors
+    /// This is no path.
+    pub fn new(path: &str, body: &[u8]) -> Result<Self, Error> {
+        let uri = path.parse().map_err(|error| Error::wrong(path, error))?;
+        Ok(Self { uri, length: body.len(), sha256: Digest::of(body) })
+    }
+
+    /// The length of the body.
+    #[must_use]
+    pub const fn length(&self) -> usize {
+        self.length
+    }
+}
+
+/// Reads of some items, in turn.
+#[derive(Debug)]
+pub struct Reads {
+    /// What is read.
+    pub items: Vec<Item>,
+    /// Whether the client takes gzip.
+    pub gzip: bool,
+}
+
+impl Reads {
+    fn item(&self, number: u64) -> &Item {
+        let count = self.items.len() as u64;
+        &self.items[usize::try_from(number % count).unwrap_or(0)]
+    }
+}
+
+impl Work for Reads {
+    fn request(&self, number: u64) -> Asked {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = self.item(number).uri.clone();
+        if self.gzip {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        request
+    }
+
+    fn check(&self, number: u64, answer: &Answer) -> Result<(), String> {
+        status(answer, StatusCode::OK)?;
+        let item = self.item(number);
+        if answer.body.len() != item.length {
+            return Err(format!("{} has {} bytes, not {}", item.uri, answer.body.len(), item.length));
+        }
+        if number.is_multiple_of(SAMPLE) && Digest::of(&answer.body) != item.sha256 {
+            return Err(format!("{} has other bytes than before", item.uri));
+        }
+        Ok(())
+    }
+}
+
+/// Which representation of a proof is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The record, with no coding: what a client gets who does not ask for gzip.
+    Record,
+    /// The record, as it is stored.
+    RecordGzip,
+    /// The C2PA manifest.
+    Manifest,
+}
+
+impl Wanted {
+    /// Its name in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record, 4 KB of JSON",
+            Self::RecordGzip => "record, gzip accepted",
+            Self::Manifest => "C2PA manifest, 64 KB",
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(self, number: u64) -> String {
+        match self {
+            Self::Record | Self::RecordGzip => format!("/proofs/{}", proof_id(number)),
+            Self::Manifest => format!("/manifests/{}", manifest_id(number)),
+        }
+    }
+
+    /// The read of proof `number`, with `body` as its answer, if that is what was stored.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn item(self, number: u64, answer: &Answer) -> Result<Item, Error> {
+        let path = self.path(number);
+        let wrong = |why: &dyn std::fmt::Display| Error::wrong(&path, why);
+        status(answer, StatusCode::OK).map_err(|why| wrong(&why))?;
+        let coding = (self == Self::RecordGzip).then_some(Coding::Gzip);
+        let content = decode(&answer.body, coding, usize::MAX >> 1).map_err(|error| wrong(&error))?;
+        let stored = match self {
+            Self::Record | Self::RecordGzip => {
+                let (manifest, id) = (json_manifest(number), proof_id(number).to_string());
+                let text = String::from_utf8_lossy(&content);
+                text.contains(&manifest) && text.contains(&id)
+            }
+            Self::Manifest => *content == c2pa_manifest(number, C2PA_BYTES),
+        };
+        if stored { Item::new(&path, &answer.body) } else { Err(wrong(&"it is not what was stored")) }
+    }
+}
+
+fn status(answer: &Answer, wanted: StatusCode) -> Result<(), String> {
+    if answer.status == wanted {
+        return Ok(());
+    }
+    let body: String = String::from_utf8_lossy(&answer.body).chars().take(500).collect();
+    Err(format!("status {}, not {wanted}: {body}", answer.status))
+}

@@ -1,0 +1,92 @@
+//! A trace of reads that follow Zipf's law, and what caches of known rules make of it.
+
+use std::collections::BTreeSet;
+
+use crate::material::noise;
+
+/// A trace of `reads` reads over `items` items: item k is read with a probability in proportion to 1 / (k + 1).
+#[must_use]
+pub fn trace(reads: usize, items: usize) -> Vec<usize> {
+    let mut sums = Vec::with_capacity(items);
+    let mut sum = 0.0;
+    for item in 0..items {
+        sum += 1.0 / (item as f64 + 1.0);
+        sums.push(sum);
+    }
+    let random = noise(1, reads * 8);
+    let uniform =
+        random.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes) as f64 / u64::MAX as f64);
+    uniform.map(|share| sums.partition_point(|at| *at < share * sum).min(items - 1)).collect()
+}
+
+/// Hits of the best possible cache (Belady 1966): it knows the future, keeps what is read again soonest, and need not
+/// keep what it has just loaded.
+#[must_use]
+pub fn optimal_hits(trace: &[usize], entries: usize) -> usize {
+    let items = trace.iter().max().map_or(0, |item| item + 1);
+    // When each read's item is read again; an item that never is counts as read after the end.
+    let mut next = vec![usize::MAX; trace.len()];
+    let mut seen = vec![usize::MAX; items];
+    for (at, item) in trace.iter().enumerate().rev() {
+        next[at] = std::mem::replace(&mut seen[*item], at);
+    }
+    let mut held: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let mut hits = 0;
+    for (at, item) in trace.iter().enumerate() {
+        hits += usize::from(held.remove(&(at, *item)));
+        held.insert((next[at], *item));
+        if held.len() > entries {
+            held.pop_last();
+        }
+    }
+    hits
+}
+
+/// Hits of a cache that drops what was read longest ago.
+#[must_use]
+pub fn least_recent_hits(trace: &[usize], entries: usize) -> usize {
+    let items = trace.iter().max().map_or(0, |item| item + 1);
+    let mut last = vec![None; items];
+    let mut held: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let mut hits = 0;
+    for (at, item) in trace.iter().enumerate() {
+        hits += usize::from(last[*item].is_some_and(|before| held.remove(&(before, *item))));
+        held.insert((at, *item));
+        last[*item] = Some(at);
+        if held.len() > entries {
+            held.pop_first();
+        }
+    }
+    hits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_traces_have_known_hits() {
+        // Belady's own kind of example: with room for two, 1 is kept over 3, which never comes back.
+        let trace = [1, 2, 3, 1, 2, 1, 2];
+        assert_eq!((optimal_hits(&trace, 2), least_recent_hits(&trace, 2)), (4, 2));
+        assert_eq!((optimal_hits(&trace, 3), least_recent_hits(&trace, 3)), (4, 4));
+        assert_eq!((optimal_hits(&trace, 0), least_recent_hits(&trace, 0)), (0, 0));
+    }
+
+    #[test]
+    fn no_cache_is_better_than_the_best() {
+        let trace = trace(10_000, 1_000);
+        for entries in [1, 10, 100, 500] {
+            assert!(optimal_hits(&trace, entries) >= least_recent_hits(&trace, entries));
+        }
+    }
+
+    #[test]
+    fn the_trace_follows_the_law() {
+        let trace = trace(100_000, 10_000);
+        let count = |wanted: usize| trace.iter().filter(|item| **item == wanted).count();
+        // The first item is read in 1 of 9.79 reads: the 10,000th harmonic number.
+        assert!((9_900..=10_550).contains(&count(0)), "{}", count(0));
+        assert!((900..=1_150).contains(&count(9)), "{}", count(9));
+    }
+}
