@@ -109,8 +109,8 @@ async fn write<P: Ports>(
             {
                 return Ok(stored);
             }
-            // It expired before anybody was told of it, its manifest is gone, or a deletion missed it. It has to go as a deletion goes, by
-            // its row first: whoever adopts it at this moment may see the manifest stored again.
+            // It expired before anybody was told of it, its manifest is gone, or a deletion missed it. It has to go as
+            // a deletion goes, by its row first: whoever adopts it at this moment may see the manifest stored again.
             bury_orphan(service, &draft.id(), row).await?;
             return Ok(None);
         }

@@ -82,7 +82,7 @@ pub enum Act {
     StoreManifest(&'static str),
     /// Delete a C2PA manifest by itself.
     DeleteManifest(&'static str),
-    /// Clean up what a day old orphans and everything that is due.
+    /// Clean up what is due, and orphans that are a day old.
     Cleanup,
 }
 
