@@ -36,7 +36,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let runtime = runtime.map_err(Error::io("starting a runtime"))?;
     let nanoseconds = runtime.block_on(hits(plan.rounds))?;
     let mut table = Table::new(
-        "A hit in L1",
+        "A hit in L1 (`cache`)",
         "`MokaCache::get_or_load` of a record that is held, 64 records in turn, one thread, in nanoseconds.",
         &["what", "ns"],
     );
@@ -49,7 +49,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let best = percent(optimal_hits(&trace, entries));
     let ours = runtime.block_on(hit_rate(&trace, plan.rounds))?;
     let mut table = Table::new(
-        "Hit rate on a Zipf(1.0) trace",
+        "Hit rate on a Zipf(1.0) trace (`cache`)",
         "100,000 reads over 10,000 proofs, 1,000 entries, from an empty cache; the same trace for each.",
         &["cache", "hits, %", "of the best possible, %"],
     );

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use credlink_core::c2pa::ManifestStore;
-use credlink_core::encoding::{at_rest, decode};
+use credlink_core::encoding::{at_rest, at_rest_again, decode};
 use credlink_core::hash::Digest;
 use credlink_core::http::route::Route;
 use credlink_core::object::Coding;
@@ -52,6 +52,7 @@ impl fmt::Debug for Case {
 #[must_use]
 pub fn cases() -> Vec<Case> {
     let case = |name, bytes, call: Box<dyn Fn() + Send + Sync>| Case { name, bytes, call };
+    let (tried, packed_anyway) = (c2pa_manifest(1, C2PA_BYTES), c2pa_manifest(1, C2PA_BYTES));
     let (small, large) = (c2pa_manifest(1, C2PA_BYTES), c2pa_manifest(1, 1_000_000));
     let json = json_manifest(1);
     let packed = at_rest(json.as_bytes()).bytes.into_owned();
@@ -88,6 +89,16 @@ pub fn cases() -> Vec<Case> {
             Box::new(move || sink(at_rest(black_box(json.as_bytes())))),
         ),
         case(
+            "at_rest of a 64 KB C2PA store (tried, not packed)",
+            Some(tried.len()),
+            Box::new(move || sink(at_rest(black_box(&tried)))),
+        ),
+        case(
+            "gzip of the same store (what at_rest spares)",
+            Some(packed_anyway.len()),
+            Box::new(move || sink(at_rest_again(black_box(&packed_anyway), 1))),
+        ),
+        case(
             "decode (gunzip) to 4 KB JSON",
             Some(4_096),
             Box::new(move || {
@@ -121,8 +132,11 @@ fn sink<T>(value: T) {
 /// # Errors
 /// None; as the other benchmarks.
 pub fn run(plan: &Plan) -> Result<(), Error> {
-    let mut table =
-        Table::new("Pure functions", "One call after the other on one thread.", &["function", "µs", "MB/s"]);
+    let mut table = Table::new(
+        "Pure functions (`functions`)",
+        "One call after the other on one thread.",
+        &["function", "µs", "MB/s"],
+    );
     for case in cases() {
         // The first round warms up.
         let rounds: Vec<f64> = (0..=plan.rounds).map(|_| seconds(&case)).skip(1).collect();

@@ -35,14 +35,14 @@ struct Grown {
 /// One of the processes fails.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut table = Table::new(
-        "Cost as the store grows",
+        "Cost as the store grows (`growth`)",
         "The adapters alone, each store in a process of its own. Reads are of random proofs, one after the other; writes \
          are durable, 16 at once. In the index every other proof has a C2PA manifest, and with it a second row. Memory \
          is the process's `VmRSS` after the last round; the index may use 64 MB of it for pages.",
         &["store", "proofs", "read, µs", "writes/s", "memory, MB", "files, MB", "filled in, s"],
     );
     let mut ratios = Table::new(
-        "The large store over the small one",
+        "The large store over the small one (`growth`)",
         "Of each round. 1 means that the cost is flat.",
         &["store", "growth", "time of a read", "time of a write"],
     );

@@ -27,7 +27,7 @@ const HOT: u64 = 64;
 /// An operation that fails.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut table = Table::new(
-        "Latency at 100 and at 1,000 connections",
+        "Latency at 100 and at 1,000 connections (`latency`)",
         "Each connection asks again as soon as it is answered. Proofs with JSON manifests of 4 KB; the reads are hot. The \
          last column is the p99 over that at 100.",
         &["what", "connections", "a second", "p50, ms", "p99, ms", "p99 over p99 at 100"],

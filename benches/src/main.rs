@@ -29,13 +29,13 @@ struct Arguments {
     #[arg(long, global = true, default_value_t = 3)]
     rounds: usize,
     /// About how long one measurement of one round takes.
-    #[arg(long, global = true, default_value_t = 1.5)]
+    #[arg(long, global = true, default_value_t = 1.0)]
     seconds: f64,
     /// Proofs in the large index.
     #[arg(long, global = true, default_value_t = 1_000_000)]
     proofs: u64,
     /// Objects in the large folder.
-    #[arg(long, global = true, default_value_t = 200_000)]
+    #[arg(long, global = true, default_value_t = 100_000)]
     objects: u64,
 }
 

@@ -78,7 +78,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let (json, c2pa) = (stored(plan, Kind::Json, COLD)?, stored(plan, Kind::C2pa, HOT)?);
     let columns = ["what", "connections", "reads/s", "p50, ms", "p99, ms", "ceiling/s", "ratio"];
     let mut table = Table::new(
-        "Hot reads",
+        "Hot reads (`reads`)",
         "64 objects in turn, all in L1. The ceiling is a hyper server that answers a constant of the same length.",
         &columns,
     );
@@ -88,7 +88,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     }
     plan.printer.table(&table);
     let mut table = Table::new(
-        "Cold reads",
+        "Cold reads (`reads`)",
         "10,000 records of 4 KB, each read once from a server that has just started: L1 answers none of them. \"Memory\" \
          means that the operating system still has the files' contents, \"disk\" that it was told to forget them.",
         &["contents from", "connections", "reads/s", "p50, ms", "p99, ms"],

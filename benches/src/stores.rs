@@ -51,7 +51,7 @@ impl Numbers {
 /// A store that fails.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut table = Table::new(
-        "Durable stores",
+        "Durable stores (`stores`)",
         "`POST /v1/proofs` of new proofs, beside threads that do nothing but write, sync, rename and sync the directory \
          of files as long as the manifest. The ratio is stores over files.",
         &["manifest", "connections", "stores/s", "p50, ms", "p99, ms", "bare files/s", "ratio"],

@@ -12,8 +12,8 @@ use crate::object::Coding;
 /// gzip's level at rest: 6. On records, 9 saves under 1 % more and takes twice the time.
 const LEVEL: Compression = Compression::new(6);
 
-/// Content of this length and more is first tried by pieces: gzip takes 2 ms to find out that 64 KB of thumbnails do not
-/// shrink, ten times as long as everything else that a store computes.
+/// Content of this length and more is first tried by pieces: gzip takes 1.3 ms to find out that 64 KB of thumbnails do
+/// not shrink, several times as long as everything else that a store computes; the pieces take 50 µs.
 const TRIED_BYTES: usize = 16_384;
 
 /// So many pieces, spread over the content, of so many bytes each.
