@@ -195,7 +195,7 @@ fn page(
             let range = table.range::<(&str, u64, &str)>((start, end)).map_err(failure)?.take(wanted);
             let of = |(_, place, id): (&str, u64, &str)| {
                 let id: ProofId = id.parse().map_err(|_| damaged("a listing", id))?;
-                Ok((RowKey::Proof(id).to_string(), Cursor::Tenant(tenant.clone(), place, id)))
+                Ok::<_, Failure>((RowKey::Proof(id).to_string(), Cursor::Tenant(tenant.clone(), place, id)))
             };
             range.map(|entry| of(entry.map_err(failure)?.0.value())).collect::<Result<Vec<_>, _>>()?
         }
@@ -208,7 +208,9 @@ fn page(
             let table = snapshot.open_table(ROWS).map_err(failure)?;
             let range = table.range::<&str>((start, Bound::Unbounded)).map_err(failure)?.take(wanted);
             let of = |key: &str| (key.to_owned(), Cursor::All(key.to_owned()));
-            range.map(|entry| Ok(of(entry.map_err(failure)?.0.value()))).collect::<Result<Vec<_>, _>>()?
+            range
+                .map(|entry| Ok(of(entry.map_err(failure)?.0.value())))
+                .collect::<Result<Vec<_>, Failure>>()?
         }
     };
     let more = places.len() > limit;

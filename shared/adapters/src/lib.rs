@@ -23,10 +23,12 @@
 //! 3. What comes back from a disk is checked before it is handed on: lengths, digests, formats (guarantees 4, 9).
 //! 4. No adapter holds an executor's thread while it waits for a disk, except where it says why.
 
+pub mod aws;
 pub mod cache;
 pub mod clock;
 pub mod counters;
 mod cursor;
+pub mod deadline;
 pub mod embedded;
 mod failure;
 pub mod faults;

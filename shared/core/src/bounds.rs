@@ -82,3 +82,9 @@ pub const MIN_GZIP_BYTES: usize = 256;
 /// How old an object without an index row must be before cleanup removes it: one day, in seconds. A store that
 /// is still running is younger by far.
 pub const ORPHAN_AGE_SECONDS: u64 = 86_400;
+
+/// Longest message of a queue, in bytes: a quarter of what SQS takes. The longest keys, escaped, in the largest number
+/// stay under it.
+pub const MAX_MESSAGE_BYTES: usize = 65_536;
+/// Most keys that one message names.
+pub const MAX_MESSAGE_KEYS: usize = 20;

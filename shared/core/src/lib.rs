@@ -12,7 +12,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`time`] |
-//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`object`] (keys and attributes) |
+//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`object`] (keys and attributes), [`message`] |
 //! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF) |
 //! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip) |
 //! | rules of the operations | [`rules`] |
@@ -32,6 +32,7 @@ pub mod json;
 pub mod link;
 pub mod manifest;
 pub mod manifest_id;
+pub mod message;
 pub mod object;
 pub mod proof_id;
 pub mod record;

@@ -1,0 +1,3 @@
+//! The `cleanup` function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `delete` function.
+
+fn main() {}

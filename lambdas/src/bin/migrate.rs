@@ -1,0 +1,3 @@
+//! The `migrate` function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `retrieve` function.
+
+fn main() {}

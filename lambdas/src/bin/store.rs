@@ -1,0 +1,3 @@
+//! The `store` function.
+
+fn main() {}

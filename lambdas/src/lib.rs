@@ -1,0 +1,1 @@
+//! CredLink on AWS.

@@ -1,0 +1,56 @@
+//! Deadlines: how long what is done for one request may take, whatever time-outs its parts have.
+//!
+//! A Lambda is cut off at its time limit, and what it was doing then is neither answered nor logged. So calls to the
+//! outside end before: each adapter asks [`remaining`] and gives its call no longer than that.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+tokio::task_local! {
+    static DEADLINE: Instant;
+}
+
+/// Runs `work` with a deadline, which every call to the outside that it makes in this task keeps. A nested deadline
+/// only shortens.
+pub async fn within<F: Future>(deadline: Instant, work: F) -> F::Output {
+    let deadline = DEADLINE.try_with(|outer| deadline.min(*outer)).unwrap_or(deadline);
+    DEADLINE.scope(deadline, work).await
+}
+
+/// The time that is left, if there is a deadline; zero when it has passed.
+#[must_use]
+pub fn remaining() -> Option<Duration> {
+    DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now())).ok()
+}
+
+/// `limit`, or what is left until the deadline if that is less.
+#[must_use]
+pub fn at_most(limit: Duration) -> Duration {
+    remaining().map_or(limit, |left| left.min(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_only_shortens() {
+        assert_eq!(remaining(), None);
+        assert_eq!(at_most(Duration::from_secs(9)), Duration::from_secs(9));
+        let soon = Instant::now() + Duration::from_secs(3);
+        within(soon, async {
+            assert_eq!(at_most(Duration::from_secs(9)), Duration::from_secs(3));
+            assert_eq!(at_most(Duration::from_secs(1)), Duration::from_secs(1));
+            within(soon + Duration::from_secs(60), async {
+                tokio::time::advance(Duration::from_secs(2)).await;
+                assert_eq!(remaining(), Some(Duration::from_secs(1)));
+                tokio::time::advance(Duration::from_secs(5)).await;
+                assert_eq!(remaining(), Some(Duration::ZERO));
+            })
+            .await;
+        })
+        .await;
+    }
+}

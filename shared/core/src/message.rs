@@ -1,0 +1,193 @@
+//! Messages: work that waits in a queue, as JSON of a version of its own.
+//!
+//! A queue delivers at least once and in any order, so every work is idempotent, and names what is to be done rather
+//! than how: whoever does it looks at the world as it is then.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bounds::{MAX_MESSAGE_BYTES, MAX_MESSAGE_KEYS, MAX_REQUEST_ID_BYTES};
+use crate::object::ObjectKey;
+
+/// The version of the format that is written, and the only one there is.
+const VERSION: u32 = 1;
+
+/// One of the two providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replica {
+    /// The one that decides while it can be reached.
+    Primary,
+    /// The one that stands in for it.
+    Fallback,
+}
+
+impl Replica {
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Primary => Self::Fallback,
+            Self::Fallback => Self::Primary,
+        }
+    }
+}
+
+impl fmt::Display for Replica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Fallback => "fallback",
+        })
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Bring the objects under these keys on `to` to what the index and the other provider say: copy what is missing
+    /// or behind there, put the marker over what was deleted, remove what was removed.
+    Replicate {
+        /// The provider that may have missed them.
+        to: Replica,
+        /// The objects, 1 to [`MAX_MESSAGE_KEYS`].
+        keys: Vec<ObjectKey>,
+    },
+}
+
+/// A message: work, and the request that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The id of the request that left it, for the logs.
+    pub request_id: String,
+    /// What is to be done.
+    pub work: Work,
+}
+
+/// The JSON of a message.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    request_id: String,
+    #[serde(flatten)]
+    work: DocumentWork,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "work")]
+enum DocumentWork {
+    Replicate { to: Replica, keys: Vec<String> },
+}
+
+/// Text that is no message of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// It is longer than any message.
+    #[error("a message has at most {MAX_MESSAGE_BYTES} bytes; this one has {0}")]
+    TooLong(usize),
+    /// It is no JSON, or lacks members.
+    #[error("it is no message of CredLink: {0}")]
+    Malformed(String),
+    /// It is of another version.
+    #[error("the message has version {0}; this program reads {VERSION}")]
+    Version(u32),
+    /// It names something that is no key of an object.
+    #[error("the message names `{0}`, which is no key of a CredLink object")]
+    Key(String),
+    /// It names no key, or too many.
+    #[error("a message names 1 to {MAX_MESSAGE_KEYS} keys; this one names {0}")]
+    Keys(usize),
+    /// Its request id is too long for a log.
+    #[error("a request id has at most {MAX_REQUEST_ID_BYTES} bytes; this one has {0}")]
+    RequestId(usize),
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let work = match &self.work {
+            Work::Replicate { to, keys } => {
+                DocumentWork::Replicate { to: *to, keys: keys.iter().map(ToString::to_string).collect() }
+            }
+        };
+        let document = Document { version: VERSION, request_id: self.request_id.clone(), work };
+        f.write_str(&serde_json::to_string(&document).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl FromStr for Message {
+    type Err = MessageError;
+
+    fn from_str(text: &str) -> Result<Self, MessageError> {
+        if text.len() > MAX_MESSAGE_BYTES {
+            return Err(MessageError::TooLong(text.len()));
+        }
+        // The version comes first: what it is decides what else may be there.
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let malformed = |error: serde_json::Error| MessageError::Malformed(error.to_string());
+        let Versioned { version } = serde_json::from_str(text).map_err(malformed)?;
+        if version != VERSION {
+            return Err(MessageError::Version(version));
+        }
+        let document: Document = serde_json::from_str(text).map_err(malformed)?;
+        if document.request_id.len() > MAX_REQUEST_ID_BYTES {
+            return Err(MessageError::RequestId(document.request_id.len()));
+        }
+        let work = match document.work {
+            DocumentWork::Replicate { to, keys } => {
+                if keys.is_empty() || keys.len() > MAX_MESSAGE_KEYS {
+                    return Err(MessageError::Keys(keys.len()));
+                }
+                let keys = keys.into_iter().map(|key| key.parse().map_err(|_| MessageError::Key(key)));
+                Work::Replicate { to, keys: keys.collect::<Result<_, _>>()? }
+            }
+        };
+        Ok(Self { request_id: document.request_id, work })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::MediaHash;
+    use crate::proof_id::ProofId;
+    use crate::tenant::Tenant;
+
+    fn message() -> Message {
+        let id = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
+        let keys = vec![ObjectKey::Record(id), ObjectKey::Manifest("urn:c2pa:x".parse().unwrap())];
+        Message { request_id: "r-1".to_owned(), work: Work::Replicate { to: Replica::Fallback, keys } }
+    }
+
+    #[test]
+    fn a_message_reads_back() {
+        let text = message().to_string();
+        insta::assert_snapshot!("message", text);
+        assert_eq!(text.parse(), Ok(message()));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused_in_words() {
+        let text = message().to_string();
+        for (bad, words) in [
+            (" ".repeat(MAX_MESSAGE_BYTES + 1), "at most"),
+            ("{}".to_owned(), "missing field `version`"),
+            (text.replace("\"version\":1", "\"version\":2"), "has version 2"),
+            (text.replace("replicate", "explode"), "unknown variant `explode`"),
+            (text.replace("proofs/", "proof/"), "which is no key"),
+            (text.replace("fallback", "other"), "unknown variant `other`"),
+            (text.replace("r-1", &"r".repeat(MAX_REQUEST_ID_BYTES + 1)), "a request id has at most"),
+            (
+                r#"{"version":1,"request_id":"r","work":"replicate","to":"primary","keys":[]}"#.to_owned(),
+                "names 0",
+            ),
+        ] {
+            let error = bad.parse::<Message>().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

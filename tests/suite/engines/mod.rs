@@ -1,0 +1,106 @@
+//! Real engines, each a process of this test binary: started with the first test that needs it, ended with the binary.
+//!
+//! Tests share an engine and stay apart by names of their own: a bucket, a table, a queue, a key prefix a test
+//! ([`unique`]).
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long an engine may take until it answers, on a machine that builds at the same time.
+const START: Duration = Duration::from_secs(90);
+
+/// The tool's folder or file below the folder that `tests/run tools` installs into.
+pub fn tool(name: &str) -> PathBuf {
+    let cache = std::env::var_os("CREDLINK_CACHE").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/credlink");
+    let path = cache.unwrap_or_else(home).join("tools").join(name);
+    assert!(path.exists(), "{} is not there: `tests/run tools` installs it", path.display());
+    path
+}
+
+/// A port of loopback that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A name that no other test of any run has: lower-case letters, digits and hyphens, as a bucket's.
+pub fn unique(name: &str) -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{name}-{}-{number}", std::process::id())
+}
+
+/// A process that ends when this is dropped, or when the test binary ends in whatever way.
+#[derive(Debug)]
+pub struct Process {
+    /// A shell that stands between: it ends the engine when its own standard input is closed.
+    child: Child,
+    output: Mutex<Option<BufReader<std::process::ChildStdout>>>,
+}
+
+impl Process {
+    /// Starts `command`, with its errors in the test's output.
+    pub fn start(command: &Command) -> Self {
+        let mut shell = Command::new("bash");
+        // The engine has no input of its own. A second `kill` ends what ignores the first.
+        let script = "\"$@\" </dev/null & child=$!; cat >/dev/null; kill $child 2>/dev/null; \
+                      for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 $child 2>/dev/null || exit 0; sleep 0.1; done; \
+                      kill -9 $child 2>/dev/null";
+        shell.args(["-c", script, "engine"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        if let Some(directory) = command.get_current_dir() {
+            shell.current_dir(directory);
+        }
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = shell.spawn().expect("bash is there");
+        let output = child.stdout.take().map(BufReader::new);
+        Self { child, output: Mutex::new(output) }
+    }
+
+    /// The next line that it prints.
+    pub fn line(&self) -> String {
+        let mut line = String::new();
+        let mut output = self.output.lock().expect("no reader panicked");
+        output.as_mut().expect("the output is read once").read_line(&mut line).expect("it prints text");
+        line
+    }
+
+    /// Reads its output from now on, and throws it away: a full pipe would stop it.
+    pub fn silence(&self) {
+        let output = self.output.lock().expect("no reader panicked").take();
+        if let Some(mut output) = output {
+            std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        }
+    }
+
+    /// Waits until something accepts connections at `port`.
+    pub fn wait_for_port(&mut self, port: u16) {
+        let began = Instant::now();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("the engine ended before it listened: {status}");
+            }
+            assert!(began.elapsed() < START, "nothing listens on port {port}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
