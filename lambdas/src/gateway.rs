@@ -1,0 +1,314 @@
+//! A request of API Gateway's HTTP API (payload format 2.0), and its answer.
+//!
+//! The event is taken apart here rather than by `lambda_http`, which panics on a path that is no URI: API Gateway
+//! hands paths out decoded, so that any client could end the process.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use credlink_adapters::deadline::within;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::reply::Body as ReplyBody;
+use credlink_core::http::route::Route;
+use credlink_core::object::ObjectKey;
+use credlink_service::Service;
+use credlink_service::ports::Ports;
+use credlink_service::router::REQUEST_ID;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use lambda_http::Context;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::aws_lambda_events::encodings::Body;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use tokio::time::Instant;
+
+/// What a function keeps of its time to answer in: calls to the outside end this much before it is cut off.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// Longest body that is answered with, in bytes. A function's answer has at most 6 MB, as JSON, with a binary body in
+/// base64: 4,400,000 × 4/3 leaves 130 KB for the headers.
+const MAX_ANSWER_BYTES: usize = 4_400_000;
+
+/// What cannot stand in the path of a URI as it is (RFC 3986, section 3.3). A percent sign begins an escape here only
+/// where API Gateway did not decode it.
+const NOT_IN_A_PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
+
+/// Where an object can be fetched that is too large for an answer.
+pub trait Elsewhere {
+    /// A link to the object that works for some minutes, or `None` where there is no such place.
+    fn link(&self, key: &ObjectKey) -> impl Future<Output = Option<String>>;
+}
+
+/// Answers an event.
+pub async fn answer<P: Ports>(
+    service: &Service<P>,
+    elsewhere: &impl Elsewhere,
+    event: ApiGatewayV2httpRequest,
+    context: &Context,
+) -> ApiGatewayV2httpResponse {
+    let response = match request(event, context) {
+        Ok(request) => {
+            let (parts, body) = request.into_parts();
+            let answered = within(deadline(context), service.handle(&parts, async { Ok(body) })).await;
+            if answered.body().len() > MAX_ANSWER_BYTES {
+                too_large(&parts, answered, elsewhere).await
+            } else {
+                answered
+            }
+        }
+        Err(problem) => plain(&problem, &context.request_id),
+    };
+    into_event(response)
+}
+
+/// The moment at which everything has to be done, by the runtime's clock.
+#[must_use]
+pub fn deadline(context: &Context) -> Instant {
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now() + left.saturating_sub(RESERVE)
+}
+
+fn request(event: ApiGatewayV2httpRequest, context: &Context) -> Result<Request<Bytes>, Problem> {
+    let invalid = |why: &str| Problem::new(Kind::InvalidRequest, why);
+    let raw = event.raw_path.unwrap_or_default();
+    let stage = event.request_context.stage.unwrap_or_default();
+    // A named stage stands before the path.
+    let path = raw.strip_prefix('/').and_then(|path| path.strip_prefix(stage.as_str()));
+    let path = path.filter(|path| !stage.is_empty() && path.starts_with('/')).unwrap_or(&raw);
+    let mut target = utf8_percent_encode(path, NOT_IN_A_PATH).to_string();
+    if let Some(query) = event.raw_query_string.filter(|query| !query.is_empty()) {
+        target.push('?');
+        target.push_str(&query);
+    }
+    let body = match (event.body, event.is_base64_encoded) {
+        (None, _) => Bytes::new(),
+        (Some(text), false) => text.into(),
+        (Some(text), true) => {
+            STANDARD.decode(text).map_err(|_| invalid("the body of the event is not base64"))?.into()
+        }
+    };
+    let method = event.request_context.http.method;
+    let built = Request::builder().method(method).uri(target).body(body);
+    let mut request = built.map_err(|_| invalid("the request target is no URI"))?;
+    *request.headers_mut() = event.headers;
+    // API Gateway's own id: the one in its access log.
+    let id = event.request_context.request_id.unwrap_or_else(|| context.request_id.clone());
+    if !request.headers().contains_key(REQUEST_ID)
+        && let Ok(id) = HeaderValue::try_from(id)
+    {
+        request.headers_mut().insert(REQUEST_ID, id);
+    }
+    Ok(request)
+}
+
+/// The answer in place of one that does not fit: a redirect to where the object is.
+async fn too_large(
+    request: &http::request::Parts,
+    mut answer: Response<Bytes>,
+    elsewhere: &impl Elsewhere,
+) -> Response<Bytes> {
+    let query = request.uri.query().unwrap_or_default();
+    let link = match Route::parse(&request.method, request.uri.path(), query) {
+        Ok(Route::Read { key, .. }) => elsewhere.link(&key).await,
+        _ => None,
+    };
+    let id = answer.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    match link.and_then(|link| HeaderValue::try_from(link).ok()) {
+        Some(link) => {
+            *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+            let headers = answer.headers_mut();
+            for of_the_body in [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE] {
+                headers.remove(of_the_body);
+            }
+            headers.insert(LOCATION, link);
+            headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            *answer.body_mut() = Bytes::new();
+            answer
+        }
+        None => {
+            let detail = format!(
+                "the object has more than {MAX_ANSWER_BYTES} bytes, which this address cannot answer with; read it \
+                 from the CDN domain"
+            );
+            plain(&Problem::new(Kind::TooLarge, detail), &id)
+        }
+    }
+}
+
+fn plain(problem: &Problem, request_id: &str) -> Response<Bytes> {
+    let reply = problem.reply(Some(request_id));
+    let body = if let ReplyBody::Bytes(bytes) = reply.body { bytes } else { Bytes::new() };
+    let mut response = Response::new(body);
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
+}
+
+/// The event of an answer. A body goes as text where it is text, and in base64 where it is not or may not be.
+fn into_event(response: Response<Bytes>) -> ApiGatewayV2httpResponse {
+    let (parts, body) = response.into_parts();
+    let coded = parts.headers.contains_key(CONTENT_ENCODING);
+    let text = if coded { None } else { std::str::from_utf8(&body).ok().map(str::to_owned) };
+    let is_base64_encoded = text.is_none();
+    let mut answer = ApiGatewayV2httpResponse::default();
+    answer.status_code = i64::from(parts.status.as_u16());
+    answer.headers = combined(&parts.headers);
+    answer.is_base64_encoded = is_base64_encoded;
+    answer.body = Some(text.map_or_else(|| Body::Binary(body.to_vec()), Body::Text));
+    answer
+}
+
+/// Headers with one value each: of several, API Gateway would send one. A list of values is one value with commas
+/// (RFC 9110, section 5.3).
+fn combined(headers: &HeaderMap) -> HeaderMap {
+    let one = |name: &HeaderName| {
+        let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        HeaderValue::from_bytes(&values.join(&b", "[..])).ok()
+    };
+    headers.keys().filter_map(|name| Some((name.clone(), one(name)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use credlink_adapters::local::{Credentials, Local, open};
+    use credlink_adapters::tokens::Trusted;
+    use credlink_service::Settings;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    struct Cdn;
+
+    impl Elsewhere for Cdn {
+        async fn link(&self, key: &ObjectKey) -> Option<String> {
+            Some(format!("https://cdn.example.com/{key}"))
+        }
+    }
+
+    struct Nowhere;
+
+    impl Elsewhere for Nowhere {
+        async fn link(&self, _key: &ObjectKey) -> Option<String> {
+            None
+        }
+    }
+
+    fn service(folder: &Path) -> Service<Local> {
+        let settings = Settings { public_url: "https://cdn.example.com".to_owned(), link_keys: None };
+        open(folder, Credentials::Trusted(Trusted), settings).unwrap()
+    }
+
+    fn context() -> Context {
+        let mut context = Context::default();
+        let soon = SystemTime::now() + Duration::from_secs(60);
+        context.deadline =
+            u64::try_from(soon.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        context.request_id = "lambda-1".to_owned();
+        context
+    }
+
+    fn event(method: &str, path: &str, body: Option<(&str, &str)>) -> ApiGatewayV2httpRequest {
+        let headers = body.map_or_else(|| json!({}), |(kind, _)| json!({"content-type": kind}));
+        let event = json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": headers,
+            "requestContext": {
+                "stage": "$default", "requestId": "gateway-1",
+                "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"}
+            },
+            "body": body.map(|(_, text)| text), "isBase64Encoded": false,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    async fn ask(service: &Service<Local>, event: ApiGatewayV2httpRequest) -> Value {
+        serde_json::to_value(answer(service, &Cdn, event, &context()).await).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_event_is_answered_like_a_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(folder.path());
+        let body = r#"{"media_hash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","manifest":{"a":1}}"#;
+        let stored = ask(&service, event("POST", "/v1/proofs", Some(("application/json", body)))).await;
+        assert_eq!(stored["statusCode"], 201, "{stored}");
+        assert_eq!(stored["headers"]["x-request-id"], "gateway-1");
+        let path = stored["headers"]["location"].as_str().unwrap();
+        let found = ask(&service, event("GET", path, None)).await;
+        assert_eq!((&found["statusCode"], &found["isBase64Encoded"]), (&json!(200), &json!(false)));
+        assert!(found["body"].as_str().unwrap().contains(r#""json":{"a":1}"#));
+    }
+
+    #[tokio::test]
+    async fn bytes_travel_in_base64_both_ways() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(folder.path());
+        let mut stored = event("POST", "/v1/manifests", Some(("application/c2pa", "")));
+        let manifest = credlink_core::testing::manifest_store(
+            "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4",
+            &credlink_core::hash::Digest::of(b"x"),
+        );
+        stored.body = Some(STANDARD.encode(&manifest));
+        stored.is_base64_encoded = true;
+        assert_eq!(ask(&service, stored).await["statusCode"], 201);
+        let path = "/v1/manifests/urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+        let found = ask(&service, event("GET", path, None)).await;
+        assert_eq!(found["isBase64Encoded"], true);
+        assert_eq!(STANDARD.decode(found["body"].as_str().unwrap()).unwrap(), manifest);
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_no_uri_gets_an_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(folder.path());
+        for path in
+            ["/v1/proofs/a b\"<>", "/v1/proofs/\u{1}", "", "/v1/manifests/%", "//", "/v1/proofs/\u{e4}?"]
+        {
+            let answered = ask(&service, event("GET", path, None)).await;
+            let status = answered["statusCode"].as_u64().unwrap();
+            assert!((400..500).contains(&status), "{path:?}: {answered}");
+        }
+    }
+
+    #[test]
+    fn a_named_stage_is_no_part_of_the_path() {
+        for (stage, path, wanted) in [
+            ("$default", "/v1/health", "/v1/health"),
+            ("prod", "/prod/v1/health", "/v1/health"),
+            ("v1", "/v1", "/v1"),
+            ("v1", "/v1/v1/health", "/v1/health"),
+            ("prod", "/v1/health", "/v1/health"),
+        ] {
+            let mut event = event("GET", path, None);
+            event.request_context.stage = Some(stage.to_owned());
+            assert_eq!(request(event, &context()).unwrap().uri().path(), wanted, "{stage} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_found_elsewhere() {
+        let large =
+            || Response::builder().header(REQUEST_ID, "r-1").body(Bytes::from(vec![0; 5_000_000])).unwrap();
+        let path = "/v1/manifests/urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+        let (parts, ()) = Request::builder().uri(path).body(()).unwrap().into_parts();
+        let redirected = too_large(&parts, large(), &Cdn).await;
+        assert_eq!(redirected.status(), 307);
+        let link = "https://cdn.example.com/manifests/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+        assert_eq!(redirected.headers()[LOCATION], link);
+        assert!(redirected.body().is_empty());
+        let refused = too_large(&parts, large(), &Nowhere).await;
+        assert_eq!(refused.status(), 413);
+        assert!(String::from_utf8_lossy(refused.body()).contains("CDN domain"));
+    }
+
+    #[test]
+    fn several_values_become_one() {
+        let response =
+            Response::builder().header("vary", "a").header("vary", "b").body(Bytes::new()).unwrap();
+        assert_eq!(into_event(response).headers["vary"], "a, b");
+    }
+}
