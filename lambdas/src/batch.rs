@@ -1,1 +1,99 @@
-//! x
+//! A batch of SQS: each message is done or fails for itself (`ReportBatchItemFailures`).
+//!
+//! A message that fails is handed out again when its visibility time-out is over, and goes to the dead-letter queue in
+//! the end. That it is no message of CredLink is such a failure too: nothing that somebody put there is dropped.
+
+use std::future::Future;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use credlink_core::message::Message;
+use credlink_service::request::within_request;
+use futures_util::StreamExt as _;
+use futures_util::stream::iter;
+
+/// How many messages are worked on at once: each waits for providers most of the time.
+const AT_ONCE: usize = 4;
+
+/// Deals with a batch: `work` does what a message says, or says in words why that failed.
+pub async fn answer<W, F>(batch: SqsEvent, work: W) -> SqsBatchResponse
+where
+    W: Fn(Message) -> F,
+    F: Future<Output = Result<(), String>>,
+{
+    let work = &work;
+    let failed = iter(batch.records)
+        .map(|record| async move {
+            let id = record.message_id.clone().unwrap_or_default();
+            match one(&record, work).await {
+                Ok(()) => None,
+                Err(reason) => {
+                    let attempts = record.attributes.get("ApproximateReceiveCount").map(String::as_str);
+                    let attempts = attempts.unwrap_or("1");
+                    tracing::error!(message_id = id, attempts, reason, "a message failed; it will be handed out again");
+                    Some(id)
+                }
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(|failed| async { failed });
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failed
+        .map(|id| {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = id;
+            failure
+        })
+        .collect()
+        .await;
+    response
+}
+
+async fn one<W, F>(record: &SqsMessage, work: &W) -> Result<(), String>
+where
+    W: Fn(Message) -> F,
+    F: Future<Output = Result<(), String>>,
+{
+    let text = record.body.as_deref().unwrap_or_default();
+    let message: Message = text.parse().map_err(|error| format!("{error}"))?;
+    within_request(message.request_id.as_str().into(), work(message)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn batch(bodies: &[&str]) -> SqsEvent {
+        let record = |(number, body): (usize, &&str)| {
+            json!({
+                "messageId": format!("m{number}"), "receiptHandle": "r", "body": body,
+                "attributes": {"ApproximateReceiveCount": "2"}, "messageAttributes": {},
+                "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:eu-central-1:0:q", "awsRegion": "eu-central-1",
+            })
+        };
+        let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
+        serde_json::from_value(json!({"Records": records})).unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_message_fails_for_itself() {
+        let good = r#"{"version":1,"request_id":"r","work":"replicate","to":"fallback","keys":["manifests/x"]}"#;
+        let refused = good.replace("fallback", "primary");
+        let event = batch(&[good, "poison", &refused, good, ""]);
+        let answered = answer(event, async |message: Message| {
+            if message.to_string().contains("primary") { Err("out of reach".to_owned()) } else { Ok(()) }
+        })
+        .await;
+        let mut failed: Vec<_> =
+            answered.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        failed.sort();
+        assert_eq!(failed, ["m1", "m2", "m4"]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_without_failures_says_so() {
+        let answered = answer(batch(&[]), async |_| Ok(())).await;
+        assert_eq!(serde_json::to_value(&answered).unwrap(), json!({"batchItemFailures": []}));
+    }
+}

@@ -1,3 +1,7 @@
-//! The `cleanup` function.
+//! The function `cleanup`: expired proofs, orphans and stale uploads.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::cleanup()
+}

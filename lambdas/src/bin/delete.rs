@@ -1,3 +1,7 @@
-//! The `delete` function.
+//! The function `delete`: DELETE, and deletion in batches.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::http()
+}

@@ -1,3 +1,7 @@
-//! The `migrate` function.
+//! The function `migrate`: replicates what a provider missed.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::queue()
+}

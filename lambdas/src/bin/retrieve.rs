@@ -1,3 +1,7 @@
-//! The `retrieve` function.
+//! The function `retrieve`: GET and HEAD.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::http()
+}

@@ -1,3 +1,7 @@
-//! The `store` function.
+//! The function `store`: POST and PUT.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::http()
+}

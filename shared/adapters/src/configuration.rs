@@ -1,0 +1,137 @@
+//! What an operator sets in the environment: one list of variables, read once.
+//!
+//! [`VARIABLES`] is that list, with what each takes; `docs/configuration.md` is made from it, and a test keeps the two
+//! the same. An error names the variable, its value (unless it is a secret) and what is allowed.
+
+mod value;
+mod variables;
+
+use std::path::PathBuf;
+
+use credlink_core::link::{LinkKey, LinkKeys};
+
+use crate::jwt::JwtSettings;
+use crate::provider::ProviderSettings;
+
+pub use value::{ConfigurationError, Source};
+pub use variables::{VARIABLES, Variable, table};
+
+/// The service's configuration.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// Where bytes are.
+    pub primary: ProviderSettings,
+    /// Where they are as well.
+    pub fallback: Option<ProviderSettings>,
+    /// Where rows are.
+    pub index: IndexChoice,
+    /// Where work waits.
+    pub queue: QueueChoice,
+    /// The Redis of the second cache layer, as `redis://` or `rediss://`; it may hold a password.
+    pub redis_url: Option<String>,
+    /// The folder of the third cache layer, and its size in bytes.
+    pub cache_folder: Option<(PathBuf, u64)>,
+    /// What stands before the paths in links, without a slash at the end.
+    pub public_url: Option<String>,
+    /// The domain that the primary provider's objects are read from, without a slash at the end.
+    pub cdn_url: Option<String>,
+    /// The keys of signed links.
+    pub link_keys: Option<LinkKeys>,
+    /// JWTs that are accepted.
+    pub jwt: Option<JwtSettings>,
+    /// A file of static tokens that are accepted.
+    pub tokens: Option<PathBuf>,
+    /// Whether a slow read is asked of the fallback as well.
+    pub hedge: bool,
+    /// The namespace of CloudWatch's metrics.
+    pub metrics_namespace: String,
+}
+
+/// Where rows are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IndexChoice {
+    /// In a table of DynamoDB, of this name.
+    DynamoDb(String),
+    /// In a file of this machine, in the data folder.
+    Embedded,
+}
+
+/// Where work waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueChoice {
+    /// In a queue of SQS, at this URL.
+    Sqs(String),
+    /// In a file of this machine, in the data folder.
+    Embedded,
+}
+
+/// How large the third cache layer is where nothing is said: half of the disk that a Lambda has for nothing.
+const CACHE_FOLDER_BYTES: u64 = 256_000_000;
+
+impl Configuration {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn from_environment() -> Result<Self, ConfigurationError> {
+        Self::read(&Source::environment())
+    }
+
+    /// Reads variables from anywhere.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn read(source: &Source<'_>) -> Result<Self, ConfigurationError> {
+        let primary = ProviderSettings::read(source, "STORAGE_PROVIDER")?;
+        let primary = match primary {
+            Some(settings) => settings,
+            None => ProviderSettings::folder(source),
+        };
+        let fallback = ProviderSettings::read(source, "STORAGE_FALLBACK_PROVIDER")?;
+        if fallback.as_ref().is_some_and(|fallback| fallback.same_place(&primary)) {
+            return Err(source.refuse("STORAGE_FALLBACK_PROVIDER", "another place than STORAGE_PROVIDER's"));
+        }
+        let cache_folder = source.text("CREDLINK_CACHE_FOLDER").map(PathBuf::from);
+        let cache_bytes = source.number("CREDLINK_CACHE_BYTES", 1_000_000..=u64::MAX)?;
+        Ok(Self {
+            primary,
+            fallback,
+            index: source.text("CREDLINK_TABLE").map_or(IndexChoice::Embedded, IndexChoice::DynamoDb),
+            queue: source.url("CREDLINK_QUEUE_URL")?.map_or(QueueChoice::Embedded, QueueChoice::Sqs),
+            redis_url: source.secret("REDIS_URL"),
+            cache_folder: cache_folder.map(|path| (path, cache_bytes.unwrap_or(CACHE_FOLDER_BYTES))),
+            public_url: source.url("CREDLINK_PUBLIC_URL")?,
+            cdn_url: source.url("STORAGE_CDN_URL")?,
+            link_keys: link_keys(source)?,
+            jwt: JwtSettings::read(source)?,
+            tokens: source.text("CREDLINK_TOKENS").map(PathBuf::from),
+            hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
+            metrics_namespace: source
+                .text("CREDLINK_METRICS_NAMESPACE")
+                .unwrap_or_else(|| "CredLink".to_owned()),
+        })
+    }
+}
+
+/// `name:secret` of the key that signs, and after a comma that of the key before it, which only checks.
+fn link_keys(source: &Source<'_>) -> Result<Option<LinkKeys>, ConfigurationError> {
+    const NAME: &str = "CREDLINK_LINK_KEYS";
+    const ALLOWED: &str = "`NAME:SECRET`, or two of them with a comma between, the one that signs first; a name has 1 to \
+                           32 letters, digits, `-` and `_`, a secret 64 hexadecimal digits or more";
+    let Some(text) = source.secret(NAME) else { return Ok(None) };
+    let refused = || ConfigurationError::secret(NAME, ALLOWED);
+    let mut keys = text.split(',').map(|key| {
+        let (name, secret) = key.trim().split_once(':')?;
+        let secret = data_encoding::HEXLOWER_PERMISSIVE.decode(secret.as_bytes()).ok()?;
+        LinkKey::new(name, secret).ok()
+    });
+    let current = keys.next().flatten().ok_or_else(refused)?;
+    let previous = match keys.next() {
+        Some(key) => Some(key.ok_or_else(refused)?),
+        None => None,
+    };
+    if keys.next().is_some() {
+        return Err(refused());
+    }
+    Ok(Some(LinkKeys { current, previous }))
+}

@@ -1,0 +1,76 @@
+//! The one list of variables.
+
+use std::fmt::Write as _;
+
+/// A variable of the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: &'static str,
+    /// What holds where it is not set.
+    pub default: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+}
+
+const fn variable(
+    name: &'static str,
+    takes: &'static str,
+    default: &'static str,
+    purpose: &'static str,
+) -> Variable {
+    Variable { name, takes, default, purpose }
+}
+
+/// Every variable that is read, in the order of the documentation. One that is set to nothing counts as not set.
+pub const VARIABLES: &[Variable] = &[
+    variable("STORAGE_PROVIDER", "`s3`, `r2` or `folder`", "`folder`", "where objects are: the primary provider"),
+    variable(
+        "STORAGE_FALLBACK_PROVIDER",
+        "`s3`, `r2` or `folder`",
+        "none",
+        "a second place for every object; reads fall over to it, and the edge reads from it where it is R2",
+    ),
+    variable("STORAGE_FOLDER", "a path", "`objects` in the data folder", "the folder of the provider `folder`"),
+    variable("STORAGE_BUCKET", "a bucket's name", "none; needed for `s3`", "the bucket of S3"),
+    variable("STORAGE_REGION", "an AWS region", "the SDK's own chain", "the region of bucket, table and queue"),
+    variable("STORAGE_ENDPOINT", "a URL", "AWS", "another server that speaks S3"),
+    variable("STORAGE_CDN_URL", "a URL", "none", "the domain that objects are read from: large ones are redirected to it"),
+    variable("STORAGE_MAX_RETRIES", "0 to 10", "2", "attempts of a call after the first"),
+    variable("STORAGE_TIMEOUT", "100 to 300000, in ms", "10000", "the longest that one call may take with its retries"),
+    variable("STORAGE_CLASS", "a storage class of S3", "`STANDARD`", "the class that objects are written in"),
+    variable("STORAGE_KMS_KEY", "the ARN or id of a KMS key", "none: `AES256`", "the key that S3 encrypts with"),
+    variable("R2_ACCOUNT_ID", "32 hexadecimal digits", "none; needed for `r2`", "the Cloudflare account"),
+    variable("R2_ACCESS_KEY_ID", "text", "none; needed for `r2`", "the id of an R2 API token"),
+    variable("R2_SECRET_ACCESS_KEY", "text, a secret", "none; needed for `r2`", "the secret of that token"),
+    variable("R2_BUCKET", "a bucket's name", "none; needed for `r2`", "the bucket of R2"),
+    variable("R2_ENDPOINT", "a URL", "the account's", "another server that speaks R2's S3: a local one, or a jurisdiction's"),
+    variable("R2_CDN_URL", "a URL", "none", "the domain that the bucket of R2 is read from"),
+    variable("REDIS_URL", "`redis://` or `rediss://`, a secret", "none", "the second cache layer, shared by all processes"),
+    variable("CREDLINK_TABLE", "a table's name", "none: an index in the data folder", "the table of DynamoDB that is the index"),
+    variable("CREDLINK_QUEUE_URL", "a URL", "none: a queue in the data folder", "the queue of SQS that repairs wait in"),
+    variable("CREDLINK_PUBLIC_URL", "a URL", "the address of the server", "what stands before the paths in links"),
+    variable("CREDLINK_LINK_KEYS", "`NAME:SECRET[,NAME:SECRET]`, a secret", "`serve` makes one", "the keys of signed links: the one that signs, and the one before it"),
+    variable("CREDLINK_TOKENS", "a path", "none", "a file of static access tokens, by their digests"),
+    variable("CREDLINK_JWKS", "a path or a URL", "none", "the keys that JWTs are checked with"),
+    variable("CREDLINK_JWT_ISSUER", "text", "none; needed with CREDLINK_JWKS", "the issuer of accepted JWTs"),
+    variable("CREDLINK_JWT_AUDIENCE", "text", "none; needed with CREDLINK_JWKS", "the audience of accepted JWTs"),
+    variable("CREDLINK_JWT_TENANT_CLAIM", "a claim's name", "`tenant`", "the claim that names the tenant"),
+    variable("CREDLINK_CACHE_FOLDER", "a path", "none", "the third cache layer, on a disk of this machine"),
+    variable("CREDLINK_CACHE_BYTES", "1000000 or more", "256000000", "how large that folder may get"),
+    variable("CREDLINK_HEDGE", "`on` or `off`", "`off`", "whether a read that is slower than 95 % is asked of the fallback too"),
+    variable("CREDLINK_METRICS_NAMESPACE", "text", "`CredLink`", "the namespace of the metrics in CloudWatch"),
+];
+
+/// The list as a table of Markdown.
+#[must_use]
+pub fn table() -> String {
+    let mut text = String::from("| variable | takes | without it | what it is for |\n|---|---|---|---|\n");
+    for Variable { name, takes, default, purpose } in VARIABLES {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| `{name}` | {takes} | {default} | {purpose} |");
+    }
+    text
+}
