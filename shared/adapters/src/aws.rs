@@ -78,6 +78,12 @@ pub fn http_client() -> SharedHttpClient {
         .build_https()
 }
 
+/// The SDK's configuration without a chain: for a client that is given its key and region.
+#[must_use]
+pub fn plain_config(client: SharedHttpClient) -> SdkConfig {
+    SdkConfig::builder().behavior_version(BehaviorVersion::latest()).http_client(client).build()
+}
+
 /// The SDK's configuration with its own chain of credentials and regions: environment, profile, container, instance.
 /// `region` goes before that of the chain. Credentials are looked up with the first call.
 pub async fn sdk_config(client: SharedHttpClient, region: Option<&str>, limits: &Limits) -> SdkConfig {

@@ -6,7 +6,7 @@
 //!
 //! | port | adapters |
 //! |---|---|
-//! | `Objects` | [`folder`]: one file an object, replaced by rename · [`memory`]: polices the contract |
+//! | `Objects` | [`folder`]: one file an object, replaced by rename · [`s3`]: S3 and R2 · [`memory`]: polices the contract |
 //! | `Index` | [`embedded`]: redb, one writer, group commit · [`memory`]: polices the contract |
 //! | `Cache` | [`cache`]: moka, with generations · [`cache::NoCache`] |
 //! | `Events` | [`counters`] |
@@ -35,4 +35,5 @@ pub mod faults;
 pub mod folder;
 pub mod local;
 pub mod memory;
+pub mod s3;
 pub mod tokens;
