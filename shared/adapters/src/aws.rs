@@ -48,11 +48,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// These limits as the SDK takes them, cut down to the deadline of the request at hand.
+    /// These limits as the SDK takes them, cut down to the deadline of the request at hand. All but the first: the SDK
+    /// keeps a pool of connections of its own for every value of it.
     #[must_use]
     pub fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
-            .connect_timeout(at_most(self.connect))
+            .connect_timeout(self.connect)
             .operation_attempt_timeout(at_most(self.attempt))
             .operation_timeout(at_most(self.operation))
             .build()

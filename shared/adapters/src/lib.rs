@@ -7,7 +7,7 @@
 //! | port | adapters |
 //! |---|---|
 //! | `Objects` | [`folder`]: one file an object, replaced by rename · [`s3`]: S3 and R2 · [`memory`]: polices the contract |
-//! | `Index` | [`embedded`]: redb, one writer, group commit · [`memory`]: polices the contract |
+//! | `Index` | [`embedded`]: redb, one writer, group commit · [`dynamodb`]: one table, one call a request · [`memory`]: polices the contract |
 //! | `Cache` | [`cache`]: moka, with generations · [`cache::NoCache`] |
 //! | `Events` | [`counters`] |
 //! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] |
@@ -29,6 +29,7 @@ pub mod clock;
 pub mod counters;
 mod cursor;
 pub mod deadline;
+pub mod dynamodb;
 pub mod embedded;
 mod failure;
 pub mod faults;

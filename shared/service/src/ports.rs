@@ -169,7 +169,8 @@ pub enum Listing {
     Tenant(Tenant),
     /// The rows that are due by then ([`Row::due`]), longest due first.
     Due(Timestamp),
-    /// All rows in the order of their keys, in whatever state. For operators: no request path walks the whole index.
+    /// All rows, in whatever state and in an order of the adapter's own. For operators: no request path walks the whole
+    /// index.
     All,
 }
 
@@ -179,7 +180,7 @@ pub enum Listing {
 /// * **Atomicity.** All writes of one commit are seen, or none. At most 100 writes make one commit, to different rows.
 /// * **Isolation.** Commits are serialisable: of concurrent ones that expect the same version of a row, one is done.
 /// * **Consistency.** `get` sees every commit that was answered. `list` and `totals` may lag by a few seconds where
-///   the adapter says so.
+///   the adapter says so, and a page may then show one row of a commit and not yet another.
 /// * **Failure.** After an `Err` the commit may be done or not.
 pub trait Index {
     /// The name that operators know the index by.

@@ -4,6 +4,7 @@
 //! ([`unique`]).
 
 pub mod runtime;
+pub mod dynoxide;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

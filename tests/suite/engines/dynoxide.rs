@@ -1,0 +1,56 @@
+//! DynamoDB: one process in memory for all tests of this binary, and a table a test.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use aws_sdk_dynamodb::config::Credentials;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use credlink_adapters::aws::{Limits, http_client, sdk_config};
+use credlink_adapters::dynamodb::table::create_table;
+use credlink_adapters::dynamodb::{DynamoIndex, Settings};
+
+use super::{Process, free_port, tool, unique};
+
+/// Where DynamoDB is.
+pub fn endpoint() -> &'static str {
+    static ENGINE: OnceLock<(Process, String)> = OnceLock::new();
+    let (_, endpoint) = ENGINE.get_or_init(|| {
+        let port = free_port();
+        let mut command = Command::new(tool("bin/dynoxide"));
+        command.args(["serve", "--host", "127.0.0.1", "--log", "quiet", "--port", &port.to_string()]);
+        let mut process = Process::start(&command);
+        process.wait_for_port(port);
+        process.silence();
+        (process, format!("http://127.0.0.1:{port}"))
+    });
+    endpoint
+}
+
+/// An index over the table `table` of the engine at `endpoint`, by way of `client`.
+pub async fn index_at(endpoint: &str, table: &str, client: SharedHttpClient, limits: Limits) -> DynamoIndex {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    let config = sdk_config(client, Some("eu-central-1"), &limits).await.into_builder();
+    let config = config
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials));
+    let settings = Settings { table: table.to_owned(), endpoint: Some(endpoint.to_owned()), limits };
+    DynamoIndex::new(&config.build(), settings)
+}
+
+/// Limits for a machine that builds at the same time.
+pub fn patient() -> Limits {
+    let second = std::time::Duration::from_secs;
+    Limits { connect: second(20), attempt: second(60), operation: second(120), retries: 3 }
+}
+
+/// An index over an empty table.
+pub async fn index() -> DynamoIndex {
+    index_over(http_client()).await
+}
+
+/// An index over an empty table, by way of `client`.
+pub async fn index_over(client: SharedHttpClient) -> DynamoIndex {
+    let table = unique("index");
+    let index = index_at(endpoint(), &table, client, patient()).await;
+    create_table(index.client(), &table).await.unwrap();
+    index
+}
