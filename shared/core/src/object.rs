@@ -14,6 +14,7 @@ use crate::encoding::{DecodeError, decode};
 use crate::hash::Digest;
 use crate::manifest_id::ManifestId;
 use crate::proof_id::ProofId;
+use crate::row::RowKey;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -82,6 +83,15 @@ impl ObjectKey {
         match self {
             Self::Record(_) => "public, max-age=60, must-revalidate",
             Self::Revision(..) | Self::Manifest(_) => "public, max-age=31536000, immutable",
+        }
+    }
+
+    /// The row that decides what stands under this key.
+    #[must_use]
+    pub fn row(&self) -> RowKey {
+        match self {
+            Self::Record(id) | Self::Revision(id, _) => RowKey::Proof(*id),
+            Self::Manifest(id) => RowKey::Manifest(id.clone()),
         }
     }
 

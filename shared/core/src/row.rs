@@ -9,18 +9,21 @@ use crate::access::Visibility;
 use crate::hash::{Digest, MediaHash};
 use crate::manifest::ManifestType;
 use crate::manifest_id::ManifestId;
+use crate::message::Replica;
 use crate::proof_id::ProofId;
 use crate::record::Record;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The key of a row, written as `PROOF#id` or `MANIFEST#id`.
+/// The key of a row, written as `PROOF#id`, `MANIFEST#id` or `REPLICA#primary`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
     /// The row of a proof.
     Proof(ProofId),
     /// The row of a C2PA manifest.
     Manifest(ManifestId),
+    /// The row of a provider that missed writes.
+    Replica(Replica),
 }
 
 impl fmt::Display for RowKey {
@@ -28,6 +31,7 @@ impl fmt::Display for RowKey {
         match self {
             Self::Proof(id) => write!(f, "PROOF#{id}"),
             Self::Manifest(id) => write!(f, "MANIFEST#{id}"),
+            Self::Replica(replica) => write!(f, "REPLICA#{replica}"),
         }
     }
 }
@@ -138,6 +142,19 @@ pub struct ManifestRow {
     pub visibility: Visibility,
 }
 
+/// The row of a provider that missed writes: what is read there may be stale, and is checked against the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaRow {
+    /// The provider.
+    pub replica: Replica,
+    /// 1 for the first row, and one more with every commit.
+    pub version: u64,
+    /// Since when it may be behind.
+    pub since: Timestamp,
+    /// Until when: by then every repair is done, or in the hands of an operator.
+    pub until: Timestamp,
+}
+
 /// A row of the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "row")]
@@ -146,6 +163,8 @@ pub enum Row {
     Proof(ProofRow),
     /// Of a manifest.
     Manifest(ManifestRow),
+    /// Of a provider. It is in no listing but that of all rows, and adds to no total.
+    Replica(ReplicaRow),
 }
 
 impl Row {
@@ -155,6 +174,7 @@ impl Row {
         match self {
             Self::Proof(row) => RowKey::Proof(row.id),
             Self::Manifest(row) => RowKey::Manifest(row.id.clone()),
+            Self::Replica(row) => RowKey::Replica(row.replica),
         }
     }
 
@@ -164,6 +184,7 @@ impl Row {
         match self {
             Self::Proof(row) => row.version,
             Self::Manifest(row) => row.version,
+            Self::Replica(row) => row.version,
         }
     }
 
@@ -172,7 +193,7 @@ impl Row {
     pub fn proof(self) -> Option<ProofRow> {
         match self {
             Self::Proof(row) => Some(row),
-            Self::Manifest(_) => None,
+            Self::Manifest(_) | Self::Replica(_) => None,
         }
     }
 
@@ -181,7 +202,16 @@ impl Row {
     pub fn manifest(self) -> Option<ManifestRow> {
         match self {
             Self::Manifest(row) => Some(row),
-            Self::Proof(_) => None,
+            Self::Proof(_) | Self::Replica(_) => None,
+        }
+    }
+
+    /// The provider's row, if it is one.
+    #[must_use]
+    pub fn replica(self) -> Option<ReplicaRow> {
+        match self {
+            Self::Replica(row) => Some(row),
+            Self::Proof(_) | Self::Manifest(_) => None,
         }
     }
 
@@ -198,6 +228,7 @@ impl Row {
                 let live = u64::from(row.state == State::Live);
                 Totals { proofs: 0, manifests: live, manifest_bytes: live * row.length, deleted: 0 }
             }
+            Self::Replica(_) => Totals::default(),
         }
     }
 
@@ -208,7 +239,7 @@ impl Row {
             Self::Proof(ProofRow { state: State::Live, expires, .. }) => Some(*expires),
             Self::Proof(ProofRow { state: State::Deleting(at), .. })
             | Self::Manifest(ManifestRow { state: State::Deleting(at), .. }) => Some(*at),
-            Self::Proof(ProofRow { state: State::Deleted(_), .. }) | Self::Manifest(_) => None,
+            Self::Proof(ProofRow { state: State::Deleted(_), .. }) | Self::Manifest(_) | Self::Replica(_) => None,
         }
     }
 }
@@ -337,6 +368,17 @@ mod tests {
             let text = serde_json::to_string(&row).unwrap();
             assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), row);
         }
+        let replica = Row::Replica(ReplicaRow {
+            replica: Replica::Primary,
+            version: 2,
+            since: now,
+            until: now.plus_seconds(60),
+        });
+        let text = serde_json::to_string(&replica).unwrap();
+        assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), replica);
+        insta::assert_snapshot!("replica_row", text);
+        assert_eq!(replica.key().to_string(), "REPLICA#primary");
+        assert_eq!((replica.due(), replica.totals()), (None, Totals::default()));
         insta::assert_snapshot!(
             "manifest_row",
             serde_json::to_string(&Row::Manifest(manifest(State::Live))).unwrap()

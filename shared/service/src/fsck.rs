@@ -110,6 +110,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
                 match row {
                     Row::Proof(row) => self.proof_row(&row).await?,
                     Row::Manifest(row) => manifests.push((row.id, row.state, row.holders)),
+                    Row::Replica(_) => {}
                 }
             }
             after = page.next;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::access::Caller;
-use credlink_core::message::Message;
+use credlink_core::message::{Message, Replica};
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
@@ -136,6 +136,91 @@ pub trait Objects {
         after: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<Listed>, Failure>>;
+
+    /// Makes sure that what stands under `key` is as durable as a write that was answered: with a repair queued for a
+    /// provider that does not have it. To be called before anybody is told of an object that another request wrote,
+    /// which may have ended before its write was answered. Where there is one provider, there is nothing to do.
+    fn confirm(&self, key: &ObjectKey) -> impl Future<Output = Result<(), Failure>> {
+        let _ = key;
+        async { Ok(()) }
+    }
+
+    /// The providers behind this one, where there are several.
+    fn providers(&self) -> Vec<ProviderState> {
+        Vec::new()
+    }
+}
+
+/// What is known of one of several providers, without asking it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderState {
+    /// Its name.
+    pub name: &'static str,
+    /// Which one it is.
+    pub replica: Replica,
+    /// Whether it is called.
+    pub breaker: BreakerState,
+    /// For how long the breaker is as it is, in milliseconds.
+    pub for_ms: u64,
+    /// The kind of its last failure, if it failed since it last answered.
+    pub failure: Option<FailureKind>,
+    /// The median of its latest answers, in milliseconds.
+    pub p50_ms: u64,
+    /// The time within which 95 of 100 of its latest answers came, in milliseconds.
+    pub p95_ms: u64,
+    /// Whether it missed writes lately, so that what it holds is checked against the index.
+    pub behind: bool,
+}
+
+/// The state of a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// The provider is called.
+    Closed,
+    /// It failed too often, and is not called.
+    Open,
+    /// One call tries whether it answers again.
+    HalfOpen,
+}
+
+impl<T: Objects + ?Sized> Objects for Arc<T> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        (**self).get(key).await
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        (**self).head(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        (**self).put(key, body, attributes, condition).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        (**self).delete(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        (**self).list(prefix, after, limit).await
+    }
+
+    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
+        (**self).confirm(key).await
+    }
+
+    fn providers(&self) -> Vec<ProviderState> {
+        (**self).providers()
+    }
 }
 
 /// A write to one row. The row's version must be one more than the version that is expected, and 1 for a new row.
@@ -211,6 +296,37 @@ pub trait Index {
     fn totals(&self) -> impl Future<Output = Result<Totals, Failure>>;
 }
 
+impl<T: Index + ?Sized> Index for Arc<T> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
+        (**self).get(key).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
+        (**self).commit(writes).await
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<Row>>, Failure> {
+        (**self).list(listing, after, limit).await
+    }
+
+    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
+        (**self).count_reads(reads).await
+    }
+
+    async fn totals(&self) -> Result<Totals, Failure> {
+        (**self).totals().await
+    }
+}
+
 /// A message as a queue hands it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -248,6 +364,28 @@ pub trait Queue {
 
     /// How many messages wait or are handed out, roughly.
     fn depth(&self) -> impl Future<Output = Result<u64, Failure>>;
+}
+
+impl<T: Queue + ?Sized> Queue for Arc<T> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    async fn send(&self, message: &Message, delay_seconds: u32) -> Result<(), Failure> {
+        (**self).send(message, delay_seconds).await
+    }
+
+    async fn receive(&self, most: usize, hidden_seconds: u32) -> Result<Vec<Delivery>, Failure> {
+        (**self).receive(most, hidden_seconds).await
+    }
+
+    async fn settle(&self, receipt: &str) -> Result<(), Failure> {
+        (**self).settle(receipt).await
+    }
+
+    async fn depth(&self) -> Result<u64, Failure> {
+        (**self).depth().await
+    }
 }
 
 /// What a cache has seen so far.
