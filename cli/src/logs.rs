@@ -10,7 +10,9 @@ const VARIABLE: &str = "CREDLINK_LOG";
 
 /// Logs for a server: one JSON object a line.
 pub fn for_a_server() {
-    let subscriber = fmt().json().flatten_event(true).with_env_filter(filter("info")).with_writer(stderr);
+    // The span is the request: its id stands on every line under it.
+    let format = fmt().json().flatten_event(true).with_span_list(false);
+    let subscriber = format.with_env_filter(filter("info")).with_writer(stderr);
     // It fails only where a subscriber is set already, which then does the work.
     let _ = subscriber.try_init();
     // A panic becomes a line of the log too, instead of text between its lines.

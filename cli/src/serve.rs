@@ -6,11 +6,13 @@
 //! | connections, their limits and their end | [`connections`] |
 //! | one request: its body, a panic in it | [`request`] |
 //! | the keys of signed links | [`keys`] |
+//! | `/metrics` | [`metrics`] |
 //! | what happens beside requests | [`tasks`] |
 
 mod address;
 mod connections;
 mod keys;
+mod metrics;
 mod request;
 mod tasks;
 
@@ -18,8 +20,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use credlink_adapters::local::{self, Credentials, Local};
-use credlink_adapters::tokens::{StaticTokens, Trusted};
+use credlink_adapters::gate::Gate;
+use credlink_adapters::jwt::JwtAuthenticator;
+use credlink_adapters::local::{self, Local};
+use credlink_adapters::prometheus::Prometheus;
+use credlink_adapters::tokens::StaticTokens;
 use credlink_service::{Service, Settings};
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -31,6 +36,7 @@ use crate::logs;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
 pub use address::is_this_machine;
+use request::Served;
 
 /// How long the runtime waits for what is cut off at the end: file operations that are under way.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -45,17 +51,19 @@ struct Started<'a> {
 /// Serves until it is told to stop.
 pub fn serve(args: Serve, printer: &Printer) -> Result<Exit, Trouble> {
     logs::for_a_server();
-    let credentials = credentials(&args)?;
+    let gate = gate(&args)?;
+    // Before the service is made: what it counts goes to the recorder that is there then.
+    let metrics = Prometheus::install().map_err(|error| Trouble::new(Kind::Server, error))?;
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Trouble::new(Kind::Server, error))?;
-    let served = runtime.block_on(run(args, credentials, printer));
+    let served = runtime.block_on(run(args, gate, metrics, printer));
     runtime.shutdown_timeout(LAST_WRITES);
     served.map(|()| Exit::Done)
 }
 
-async fn run(args: Serve, credentials: Credentials, printer: &Printer) -> Result<(), Trouble> {
+async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) -> Result<(), Trouble> {
     let address = address::resolve(&args.listen)?;
-    if matches!(credentials, Credentials::Trusted(_)) && !address.ip().is_loopback() {
+    if !gate.asks() && !address.ip().is_loopback() {
         return Err(address::open_to_others(&args.listen));
     }
     let listener = TcpListener::bind(address).await;
@@ -65,14 +73,14 @@ async fn run(args: Serve, credentials: Credentials, printer: &Printer) -> Result
         |error| Trouble::new(Kind::Server, format!("cannot listen on {}: {error}", args.listen));
     let (listener, url) = (listener.map_err(cannot_listen)?, url.map_err(cannot_listen)?);
     let public_url = address::public_url(args.public_url.as_deref(), &url)?;
-    let asks = matches!(credentials, Credentials::Tokens(_));
-    let service = Arc::new(open(&args.data_dir, credentials, public_url)?);
+    let asks = gate.asks();
+    let service = Arc::new(open(&args.data_dir, gate, public_url)?);
     // The signals are taken before anybody is told that it runs, so that none is missed.
     let stop = tasks::told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
-    printer.say(|| words(&url, &args, asks), &Started { url: &url, data_dir: &args.data_dir })?;
-    tracing::info!(url, data_dir = %args.data_dir.display(), tokens = asks, "listening");
-    let mut background = tasks::start(&service);
-    connections::serve(listener, &service, stop).await;
+    printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
+    tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
+    let mut background = tasks::start(&service, &metrics);
+    connections::serve(listener, Served { service: Arc::clone(&service), metrics }, stop).await;
     background.abort_all();
     if let Err(failure) = service.flush_reads().await {
         tracing::warn!(reason = %failure, "the last read counts were not written");
@@ -81,27 +89,31 @@ async fn run(args: Serve, credentials: Credentials, printer: &Printer) -> Result
     Ok(())
 }
 
-fn credentials(args: &Serve) -> Result<Credentials, Trouble> {
-    let Some(path) = &args.tokens else { return Ok(Credentials::Trusted(Trusted)) };
-    let tokens = StaticTokens::open(path).map_err(|error| Trouble::new(Kind::Usage, error))?;
-    if tokens.is_empty() {
-        tracing::warn!(path = %path.display(), "the token file has no entry: nobody can store anything");
+fn gate(args: &Serve) -> Result<Gate, Trouble> {
+    let usage = |error: &dyn std::fmt::Display| Trouble::new(Kind::Usage, error);
+    let tokens = args.tokens.as_ref().map(StaticTokens::open).transpose().map_err(|error| usage(&error))?;
+    let jwt = args.jwt.settings().map(JwtAuthenticator::new).transpose().map_err(|error| usage(&error))?;
+    if jwt.is_none() && tokens.as_ref().is_some_and(StaticTokens::is_empty) {
+        tracing::warn!("the token file has no entry: nobody can store anything");
     }
-    Ok(Credentials::Tokens(tokens))
+    Ok(Gate::of(tokens, jwt))
 }
 
-fn open(folder: &Path, credentials: Credentials, public_url: String) -> Result<Service<Local>, Trouble> {
+fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Service<Local>, Trouble> {
     let keys = keys::open(folder)?;
     let settings = Settings { public_url, link_keys: Some(keys) };
-    local::open(folder, credentials, settings).map_err(|error| Trouble::new(Kind::Folder, error))
+    local::open(folder, gate, settings).map_err(|error| Trouble::new(Kind::Folder, error))
 }
 
-fn words(url: &str, args: &Serve, asks: bool) -> String {
-    let access = match &args.tokens {
-        Some(path) if asks => format!("tokens of {}; reading what is public needs none", path.display()),
-        _ => "no credential is asked for: only this machine can reach the address".to_owned(),
+fn words(url: &str, args: &Serve) -> String {
+    let tokens = args.tokens.as_ref().map(|path| format!("tokens of {}", path.display()));
+    let jwt = args.jwt.settings().map(|jwt| format!("JSON Web Tokens of {}", jwt.issuer));
+    let asked: Vec<String> = tokens.into_iter().chain(jwt).collect();
+    let (access, token) = if asked.is_empty() {
+        ("no credential is asked for: only this machine can reach the address".to_owned(), "")
+    } else {
+        (format!("{}; reading what is public needs none", asked.join(" and ")), " --token TOKEN")
     };
-    let token = if asks { " --token TOKEN" } else { "" };
     [
         format!("CredLink is listening on {url}"),
         format!("  data    {}", args.data_dir.display()),

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use credlink_adapters::local::{Credentials, open};
+use credlink_adapters::gate::Gate;
+use credlink_adapters::local::open;
 use credlink_adapters::tokens::Trusted;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::record::Record;
@@ -170,7 +171,7 @@ fn check(url: &str, agent: &ureq::Agent, file: &str, known: &[State], when: &str
 /// cleanup either.
 async fn check_folder(folder: &Path, tidy: bool, when: &str) {
     let settings = Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None };
-    let service = open(folder, Credentials::Trusted(Trusted), settings).unwrap();
+    let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();
     let mut worst = Severity::Broken;
     if tidy {
         let deadline = "2100-01-01T00:00:00Z".parse().unwrap();

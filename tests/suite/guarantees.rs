@@ -7,7 +7,8 @@ use credlink_adapters::clock::ManualClock;
 use credlink_adapters::counters::Counters;
 use credlink_adapters::faults::{FaultPlan, Faulty, Flavour};
 use credlink_adapters::folder::Folder;
-use credlink_adapters::local::{Credentials, open};
+use credlink_adapters::gate::Gate;
+use credlink_adapters::local::open;
 use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
 use credlink_adapters::tokens::Trusted;
 use credlink_core::bounds::{
@@ -178,7 +179,7 @@ fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
 #[tokio::test]
 async fn guarantee_5_acknowledged_is_durable() {
     let folder = tempfile::tempdir().unwrap();
-    let credentials = || Credentials::Trusted(Trusted);
+    let credentials = || Gate::Trusted(Trusted);
     let service = open(folder.path(), credentials(), settings()).unwrap();
     let stored = answer(&service, store("a", r#"{"n":1}"#)).await;
     assert_eq!(answer(&service, store_c2pa("b")).await.status(), 201);

@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::path::Path;
 
-use credlink_adapters::local::{self, Credentials, Local};
+use credlink_adapters::gate::Gate;
+use credlink_adapters::local::{self, Local};
 use credlink_adapters::tokens::StaticTokens;
 use credlink_core::hash::Digest;
 use credlink_core::object::JSON_TYPE;
@@ -56,8 +57,7 @@ impl Folder {
         let owner = StaticTokens::parse(entry.to_string().as_bytes()).map_err(|error| cannot(&error))?;
         let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys: None };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| cannot(&error))?;
-        let service =
-            local::open(path, Credentials::Tokens(owner), settings).map_err(|error| cannot(&error))?;
+        let service = local::open(path, Gate::Tokens(owner), settings).map_err(|error| cannot(&error))?;
         Ok(Self { runtime, service })
     }
 

@@ -21,7 +21,8 @@ pub fn resolve(listen: &str) -> Result<SocketAddr, Trouble> {
 pub fn open_to_others(listen: &str) -> Trouble {
     let detail = format!(
         "others can reach {listen}, and without tokens everybody there could store and delete. Give --tokens FILE, a \
-         JSON array of {{\"name\", \"sha256\" (of the token), \"tenant\", \"scopes\"}}, or listen on 127.0.0.1"
+         JSON array of {{\"name\", \"sha256\" (of the token), \"tenant\", \"scopes\"}}, or --jwks FILE|URL for JSON Web \
+         Tokens, or listen on 127.0.0.1"
     );
     Trouble::new(Kind::Usage, detail)
 }

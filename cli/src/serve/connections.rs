@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use credlink_adapters::local::Local;
-use credlink_service::Service;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -15,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use super::request;
+use super::request::{self, Served};
 
 /// Most connections at once: with a body each that is under way, and room for files, below the usual 4,096 open files
 /// of a service. Who comes later waits in the system's queue.
@@ -30,15 +28,11 @@ const GRACE: Duration = Duration::from_secs(10);
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
 /// Accepts connections until `stop`, then finishes what is in flight.
-pub async fn serve(
-    listener: TcpListener,
-    service: &Arc<Service<Local>>,
-    stop: impl Future<Output = &'static str>,
-) {
+pub async fn serve(listener: TcpListener, served: Served, stop: impl Future<Output = &'static str>) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     tokio::select! {
-        () = accept(&listener, service, &graceful, &room) => {}
+        () = accept(&listener, &served, &graceful, &room) => {}
         signal = stop => tracing::info!(signal, "stopping: requests in flight are finished"),
     }
     drop(listener);
@@ -48,16 +42,11 @@ pub async fn serve(
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    service: &Arc<Service<Local>>,
-    graceful: &GracefulShutdown,
-    room: &Arc<Semaphore>,
-) {
+async fn accept(listener: &TcpListener, served: &Served, graceful: &GracefulShutdown, room: &Arc<Semaphore>) {
     while let Ok(permit) = Arc::clone(room).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, Arc::clone(service), graceful.watcher(), permit));
+                tokio::spawn(connection(stream, served.clone(), graceful.watcher(), permit));
             }
             // One that was given up while it waited is the client's affair; the others get better with time.
             Err(error) => {
@@ -68,24 +57,19 @@ async fn accept(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    service: Arc<Service<Local>>,
-    watcher: Watcher,
-    _permit: OwnedSemaphorePermit,
-) {
+async fn connection(stream: TcpStream, served: Served, watcher: Watcher, _permit: OwnedSemaphorePermit) {
     // Answers are written whole: waiting to fill a packet only delays them. Where it fails, they are delayed.
     let _ = stream.set_nodelay(true);
     let was_used = Arc::new(AtomicBool::new(false));
     let answer = service_fn(|request| {
         was_used.store(true, Ordering::Relaxed);
-        let service = Arc::clone(&service);
-        async move { request::answer(&service, request).await }
+        let served = served.clone();
+        async move { request::answer(&served, request).await }
     });
     let builder = builder();
-    let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), answer));
+    let connection = watcher.watch(builder.serve_connection(TokioIo::new(stream), answer));
     tokio::select! {
-        ended = served => if let Err(error) = ended {
+        ended = connection => if let Err(error) = ended {
             // Clients that go away or speak something else: nothing to act on.
             tracing::debug!(%error, "a connection ended early");
         },

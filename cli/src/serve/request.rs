@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use credlink_adapters::local::Local;
+use credlink_adapters::prometheus::Prometheus;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body;
@@ -17,6 +19,8 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
+use super::metrics;
+
 /// How long the next piece of a body may take.
 const PIECE: Duration = Duration::from_secs(20);
 /// How long a whole body may take: 13 MB over a line of 0.5 Mbit/s.
@@ -24,14 +28,30 @@ const WHOLE: Duration = Duration::from_secs(240);
 /// How long the rest of a body may take that nobody wants.
 const UNWANTED: Duration = Duration::from_secs(5);
 
+/// What answers requests. Clones are the same.
+#[derive(Clone)]
+pub struct Served {
+    /// The API.
+    pub service: Arc<Service<Local>>,
+    /// What is counted.
+    pub metrics: Prometheus,
+}
+
 /// Answers a request.
 pub async fn answer(
-    service: &Service<Local>,
+    served: &Served,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let mut body = Upload { frames: Limited::new(body, MAX_BODY_BYTES), has_failed: false };
-    let handled = AssertUnwindSafe(service.handle(&parts, body.read())).catch_unwind().await;
+    let work = async {
+        if parts.uri.path() == metrics::PATH {
+            metrics::answer(served, &parts).await
+        } else {
+            served.service.handle(&parts, body.read()).await
+        }
+    };
+    let handled = AssertUnwindSafe(work).catch_unwind().await;
     let response = handled.unwrap_or_else(|_| {
         // What it said is in the log already, from the panic hook.
         tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
@@ -100,8 +120,12 @@ impl Upload {
 
 /// The answer when there is none.
 fn broken() -> Response<Bytes> {
-    let reply =
-        Problem::new(Kind::Internal, "the request could not be finished; the log has the reason").reply(None);
+    problem(&Problem::new(Kind::Internal, "the request could not be finished; the log has the reason"))
+}
+
+/// A problem as an answer.
+pub fn problem(problem: &Problem) -> Response<Bytes> {
+    let reply = problem.reply(None);
     let body = if let Body::Bytes(bytes) = reply.body { bytes } else { Bytes::new() };
     let mut response = Response::new(body);
     *response.status_mut() = reply.status;

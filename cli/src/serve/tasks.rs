@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::local::Local;
+use credlink_adapters::prometheus::Prometheus;
 use credlink_service::Service;
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::ports::Clock as _;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// How often read counts are written.
+/// How often read counts are written, and measurements taken in.
 const FLUSH: Duration = Duration::from_secs(5);
 /// How often it is cleaned up.
 const CLEANUP: Duration = Duration::from_secs(3_600);
@@ -23,10 +24,11 @@ const FIRST_CLEANUP: Duration = Duration::from_secs(60);
 const CLEANUP_STEP_SECONDS: u64 = 60;
 
 /// Starts what runs as long as the server. It may be cut off at any moment.
-pub fn start(service: &Arc<Service<Local>>) -> JoinSet<()> {
+pub fn start(service: &Arc<Service<Local>>, metrics: &Prometheus) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(flush(Arc::clone(service)));
     tasks.spawn(clean(Arc::clone(service)));
+    tasks.spawn(take_in(metrics.clone()));
     tasks
 }
 
@@ -38,6 +40,15 @@ async fn flush(service: Arc<Service<Local>>) {
         if let Err(failure) = service.flush_reads().await {
             tracing::warn!(reason = %failure, "read counts were not written; they are kept for the next time");
         }
+    }
+}
+
+async fn take_in(metrics: Prometheus) {
+    let mut times = interval(FLUSH);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        metrics.take_in();
     }
 }
 

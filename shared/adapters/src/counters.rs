@@ -126,7 +126,7 @@ impl Events for Counters {
             }
             Event::Missed => add(&self.missed, 1),
             Event::Failed => add(&self.failed, 1),
-            Event::Answered { microseconds } => {
+            Event::Answered { microseconds, .. } => {
                 add(&self.microseconds, microseconds);
                 add(&self.latencies[bucket(microseconds)], 1);
             }
@@ -191,7 +191,7 @@ mod tests {
             (5, Event::Retrieved { bytes: 100 }),
             (6, Event::Missed),
             (7, Event::Failed),
-            (8, Event::Answered { microseconds: 20 }),
+            (8, Event::Answered { route: "health", microseconds: 20 }),
         ] {
             (0..times).for_each(|_| counters.record(event));
         }
@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn percentiles_are_close_upper_bounds() {
         let counters = Counters::new();
-        (1..=10_000).for_each(|microseconds| counters.record(Event::Answered { microseconds }));
+        (1..=10_000)
+            .for_each(|microseconds| counters.record(Event::Answered { route: "health", microseconds }));
         let latency = counters.snapshot().latency;
         for (found, exact) in [(latency.p50_us, 5_000), (latency.p95_us, 9_500), (latency.p99_us, 9_900)] {
             assert!((exact..=exact + exact / 16 + 1).contains(&found), "{found} for {exact}");

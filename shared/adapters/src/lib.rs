@@ -9,8 +9,8 @@
 //! | `Objects` | [`folder`]: one file an object, replaced by rename · [`s3`]: S3 and R2 · [`memory`]: polices the contract |
 //! | `Index` | [`embedded`]: redb, one writer, group commit · [`dynamodb`]: one table, one call a request · [`memory`]: polices the contract |
 //! | `Cache` | [`cache`]: moka, with generations · [`cache::NoCache`] |
-//! | `Events` | [`counters`] |
-//! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] |
+//! | `Events` | [`counters`] · [`metered`]: these, and metrics for [`prometheus`] or [`emf`] |
+//! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] · [`jwt`]: JSON Web Tokens · [`gate`]: the one or the other |
 //! | `Clock` | [`clock`]: the system's, and one for tests |
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //!
@@ -31,10 +31,15 @@ mod cursor;
 pub mod deadline;
 pub mod dynamodb;
 pub mod embedded;
+pub mod emf;
 mod failure;
 pub mod faults;
 pub mod folder;
+pub mod gate;
+pub mod jwt;
 pub mod local;
 pub mod memory;
 pub mod s3;
+pub mod metered;
+pub mod prometheus;
 pub mod tokens;

@@ -7,37 +7,18 @@
 
 use std::path::{Path, PathBuf};
 
-use credlink_core::access::Caller;
-use credlink_service::ports::{Authenticator, Parts, Refused};
+use credlink_service::ports::Parts;
 use credlink_service::{Service, Settings};
 
 use crate::cache::MokaCache;
 use crate::clock::SystemClock;
-use crate::counters::Counters;
 use crate::embedded::{EmbeddedError, EmbeddedIndex};
 use crate::folder::{Folder, FolderError};
-use crate::tokens::{StaticTokens, Trusted};
+use crate::gate::Gate;
+use crate::metered::Metered;
 
 /// The ports of the service on one machine.
-pub type Local = Parts<Folder, EmbeddedIndex, MokaCache, SystemClock, Counters, Credentials>;
-
-/// Which credentials the service asks for.
-#[derive(Debug)]
-pub enum Credentials {
-    /// None: every caller is the owner. For the loopback interface only.
-    Trusted(Trusted),
-    /// Tokens out of a file.
-    Tokens(StaticTokens),
-}
-
-impl Authenticator for Credentials {
-    async fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, Refused> {
-        match self {
-            Self::Trusted(trusted) => trusted.authenticate(bearer).await,
-            Self::Tokens(tokens) => tokens.authenticate(bearer).await,
-        }
-    }
-}
+pub type Local = Parts<Folder, EmbeddedIndex, MokaCache, SystemClock, Metered, Gate>;
 
 /// Why a folder could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -54,11 +35,7 @@ pub enum OpenError {
 ///
 /// # Errors
 /// Another process uses the folder, it is damaged, or the file system refuses.
-pub fn open(
-    folder: &Path,
-    credentials: Credentials,
-    settings: Settings,
-) -> Result<Service<Local>, OpenError> {
+pub fn open(folder: &Path, gate: Gate, settings: Settings) -> Result<Service<Local>, OpenError> {
     // The folder's lock comes first: who holds it may open the index.
     let objects = Folder::open(folder)?;
     let index = EmbeddedIndex::open(index_path(folder))?;
@@ -67,8 +44,8 @@ pub fn open(
         index,
         cache: MokaCache::new(),
         clock: SystemClock,
-        events: Counters::default(),
-        authenticator: credentials,
+        events: Metered::new(),
+        authenticator: gate,
     };
     Ok(Service::new(parts, settings))
 }
@@ -95,7 +72,7 @@ mod tests {
     async fn a_proof_is_stored_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings { public_url: "http://127.0.0.1:8787".to_owned(), link_keys: None };
-        let service = open(folder.path(), Credentials::Trusted(Trusted), settings).unwrap();
+        let service = open(folder.path(), Gate::of(None, None), settings).unwrap();
         let ask = async |method: &str, path: &str, body: &'static str| {
             let request =
                 Request::builder().method(method).uri(path).header("content-type", "application/json");

@@ -15,6 +15,7 @@
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
 //! | access counts | `reads` |
 //! | HTTP in and out | [`router`], [`openapi`] |
+//! | the request at hand, for logs and queues | [`request`] |
 //!
 //! The guarantees of the design live here: 1 and 5 in the order of writes in `store`, `supersede` and `delete`;
 //! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`.
@@ -29,6 +30,7 @@ pub mod overview;
 pub mod ports;
 mod publish;
 mod reads;
+pub mod request;
 pub mod retrieve;
 pub mod router;
 mod service;

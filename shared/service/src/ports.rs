@@ -19,7 +19,7 @@ use credlink_core::time::Timestamp;
 ///
 /// It says nothing about whether the operation took effect. Absence and lost races are never reported as this
 /// (guarantee 7).
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{provider}: {kind}: {message}")]
 pub struct Failure {
     /// The provider, by the name that the operator knows it by.
@@ -458,6 +458,8 @@ pub enum Event {
     Failed,
     /// A request was answered.
     Answered {
+        /// The name of its operation ([`Route::name`](credlink_core::http::route::Route::name)), or `none`.
+        route: &'static str,
         /// From the whole request read to the whole answer made, in microseconds.
         microseconds: u64,
     },
@@ -469,12 +471,15 @@ pub trait Events {
     fn record(&self, event: Event);
 }
 
-/// Why a credential was refused.
+/// Why nobody was let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The credential is unknown, malformed or expired: why, in words for the caller.
     #[error("{0}")]
     Invalid(String),
+    /// Whether the credential is good could not be found out: a failure of ours, and not the caller's (guarantee 7).
+    #[error(transparent)]
+    Undecided(#[from] Failure),
 }
 
 /// What checks credentials.

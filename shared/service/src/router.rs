@@ -4,6 +4,7 @@
 //! read before its sender may send it.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
@@ -22,6 +23,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use crate::error::Error;
 use crate::openapi;
 use crate::ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, Ports, Refused};
+use crate::request::within_request;
 use crate::retrieve::retrieve;
 use crate::service::Service;
 
@@ -30,7 +32,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the log says of one request.
 struct Entry {
-    request_id: String,
+    request_id: Arc<str>,
     route: &'static str,
     bytes: usize,
     failure: Option<Failure>,
@@ -46,7 +48,8 @@ impl<P: Ports> Service<P> {
         let started = self.ports.clock().monotonic_microseconds();
         let mut entry =
             Entry { request_id: self.request_id(&request.headers), route: "none", bytes: 0, failure: None };
-        let (reply, object) = match self.answer(request, body, &mut entry).await {
+        let answer = within_request(Arc::clone(&entry.request_id), self.answer(request, body, &mut entry));
+        let (reply, object) = match answer.await {
             Ok(answer) => answer,
             Err(error) => {
                 let problem = error.problem();
@@ -63,13 +66,13 @@ impl<P: Ports> Service<P> {
     }
 
     /// The client's own request id, if it is one that a log can carry; a new one otherwise.
-    fn request_id(&self, headers: &HeaderMap) -> String {
+    fn request_id(&self, headers: &HeaderMap) -> Arc<str> {
         let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
         let fits = |id: &&str| {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
             !id.is_empty() && id.len() <= MAX_REQUEST_ID_BYTES && id.bytes().all(allowed)
         };
-        given.filter(fits).map_or_else(|| self.ports.clock().request_id(), str::to_owned)
+        given.filter(fits).map_or_else(|| self.ports.clock().request_id().into(), Arc::from)
     }
 
     async fn answer<B>(
@@ -77,7 +80,7 @@ impl<P: Ports> Service<P> {
         request: &Parts,
         body: B,
         entry: &mut Entry,
-    ) -> Result<(Reply, Option<std::sync::Arc<Verified>>), Error>
+    ) -> Result<(Reply, Option<Arc<Verified>>), Error>
     where
         B: Future<Output = Result<Bytes, Problem>>,
     {
@@ -87,7 +90,7 @@ impl<P: Ports> Service<P> {
         if let Route::Options(allow) = route {
             return Ok((preflight(allow), None));
         }
-        let caller = self.caller(&request.headers, &route).await?;
+        let caller = self.authorize(&request.headers, route.scope()).await?;
         if let Route::Read { key, signature } = &route {
             let lookup = Lookup {
                 key,
@@ -127,14 +130,19 @@ impl<P: Ports> Service<P> {
         Ok((reply, None))
     }
 
-    /// Who asks, if that is allowed to. A credential that is shown has to be good, also where none is needed.
-    async fn caller(&self, headers: &HeaderMap, route: &Route) -> Result<Caller, Error> {
+    /// Who asks, if they may do what needs `scope`. A credential that is shown has to be good, also where none is
+    /// needed.
+    ///
+    /// # Errors
+    /// No credential, a bad one, or not enough of one; or a failure of what checks them.
+    pub async fn authorize(&self, headers: &HeaderMap, scope: Option<Scope>) -> Result<Caller, Error> {
         let bearer = bearer(headers)?;
         let caller = match self.ports.authenticator().authenticate(bearer).await {
             Ok(caller) => caller,
             Err(Refused::Invalid(why)) => return Err(Problem::unauthenticated(Some(&why)).into()),
+            Err(Refused::Undecided(failure)) => return Err(failure.into()),
         };
-        match route.scope() {
+        match scope {
             None => Ok(caller),
             Some(_) if !caller.authenticated => Err(Problem::unauthenticated(None).into()),
             Some(scope) if !caller.may(scope) => Err(Problem::insufficient_scope(scope).into()),
@@ -145,7 +153,7 @@ impl<P: Ports> Service<P> {
     /// One line for each request; failures of ours with all they say.
     fn note(&self, request: &Parts, response: &Response<Bytes>, entry: &Entry, elapsed: u64) {
         let status = response.status().as_u16();
-        let (request_id, route, method) = (entry.request_id.as_str(), entry.route, request.method.as_str());
+        let (request_id, route, method) = (&*entry.request_id, entry.route, request.method.as_str());
         #[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 52 bits")]
         let latency_ms = elapsed as f64 / 1_000.0;
         if let Some(failure) = &entry.failure {
@@ -164,7 +172,7 @@ impl<P: Ports> Service<P> {
             tracing::info!(request_id, method, route, status, bytes = entry.bytes, latency_ms, "request");
         }
         let events = self.ports.events();
-        events.record(Event::Answered { microseconds: elapsed });
+        events.record(Event::Answered { route, microseconds: elapsed });
         if status >= 500 {
             events.record(Event::Failed);
         } else if response.status().is_success() && entry.route.starts_with("read_") {

@@ -11,7 +11,8 @@ use credlink_adapters::clock::ManualClock;
 use credlink_adapters::counters::Counters;
 use credlink_adapters::embedded::EmbeddedIndex;
 use credlink_adapters::folder::Folder;
-use credlink_adapters::local::{Credentials, index_path};
+use credlink_adapters::gate::Gate;
+use credlink_adapters::local::index_path;
 use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
 use credlink_adapters::tokens::Trusted;
 use credlink_core::bounds::MAX_BODY_BYTES;
@@ -39,7 +40,7 @@ pub enum Ground {
     Folder,
 }
 
-type Ports = Parts<EitherObjects, EitherIndex, MokaCache, ManualClock, Counters, Credentials>;
+type Ports = Parts<EitherObjects, EitherIndex, MokaCache, ManualClock, Counters, Gate>;
 
 /// A service over adapters of our choice. Clones are one world.
 #[derive(Clone)]
@@ -51,15 +52,15 @@ pub struct World {
 impl World {
     /// A world in which everybody is trusted, at noon of the first day of 2026.
     pub fn on(ground: Ground) -> Self {
-        Self::asking_for(ground, Credentials::Trusted(Trusted))
+        Self::asking_for(ground, Gate::Trusted(Trusted))
     }
 
     /// A world that asks for [`tokens`].
     pub fn with_tokens(ground: Ground) -> Self {
-        Self::asking_for(ground, Credentials::Tokens(tokens::all()))
+        Self::asking_for(ground, Gate::Tokens(tokens::all()))
     }
 
-    fn asking_for(ground: Ground, credentials: Credentials) -> Self {
+    fn asking_for(ground: Ground, gate: Gate) -> Self {
         let clock = ManualClock::at("2026-01-01T12:00:00.250Z".parse().unwrap());
         let (objects, index, folder) = match ground {
             Ground::Memory => {
@@ -74,8 +75,7 @@ impl World {
             }
         };
         let events = Counters::default();
-        let parts =
-            Parts { objects, index, cache: MokaCache::new(), clock, events, authenticator: credentials };
+        let parts = Parts { objects, index, cache: MokaCache::new(), clock, events, authenticator: gate };
         let current = LinkKey::new("first", vec![7; 32]).unwrap();
         let link_keys = Some(LinkKeys { current, previous: None });
         let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys };

@@ -76,6 +76,25 @@ impl Route {
         }
     }
 
+    /// Every [`name`](Self::name) that there is.
+    pub const NAMES: [&'static str; 15] = [
+        "read_proof",
+        "read_revision",
+        "read_manifest",
+        "store_proof",
+        "list_proofs",
+        "supersede_proof",
+        "delete_proof",
+        "batch_delete",
+        "sign_link",
+        "store_manifest",
+        "delete_manifest",
+        "health",
+        "stats",
+        "openapi",
+        "options",
+    ];
+
     /// A short name of bounded variety, for logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -302,6 +321,7 @@ mod tests {
             ("GET", "/v1/openapi.json", Route::OpenApi),
             ("OPTIONS", "/v1/manifests", Route::Options("POST, OPTIONS")),
         ] {
+            assert!(Route::NAMES.contains(&route.name()), "{}", route.name());
             assert_eq!(parse(method, target), Ok(route), "{method} {target}");
         }
     }

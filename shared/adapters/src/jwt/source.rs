@@ -1,0 +1,245 @@
+//! Where an issuer's keys come from: a file that may change, or an address.
+//!
+//! * A file is looked at again when it was not for a second, and at once for a key that is not known.
+//! * An address is asked with the first token, again in the background when its keys are an hour old, and for a key
+//!   that is not known, but not more often than every 30 seconds; by one request at a time, whoever waits for it.
+//! * What cannot be read changes nothing: the keys that are there stay in use, and the log says why. Only where there
+//!   are none yet, that is a failure.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use credlink_service::ports::{Failure, FailureKind};
+use jsonwebtoken::Algorithm;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use super::NAME;
+use super::keys::{Key, KeySet, MAX_JWKS_BYTES};
+use super::settings::Jwks;
+use crate::deadline::remaining;
+
+/// How long a file is taken to be unchanged.
+const FILE_AGE: Duration = Duration::from_secs(1);
+/// How long an address is taken to have the same keys.
+const URL_AGE: Duration = Duration::from_secs(3_600);
+/// How long an address is left alone after it was asked, whatever came of it.
+const URL_PAUSE: Duration = Duration::from_secs(30);
+/// The same, while there are no keys at all: nobody can do anything until there are.
+const URL_PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(2);
+/// How long an address may take to answer.
+const URL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why keys could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the keys of {place} cannot be used: {why}")]
+pub struct KeysError {
+    /// The file or the address.
+    pub place: String,
+    /// What is wrong there.
+    pub why: String,
+}
+
+/// A source of keys. Clones are one source.
+#[derive(Debug, Clone)]
+pub struct KeySource(Arc<Source>);
+
+#[derive(Debug)]
+struct Source {
+    place: Place,
+    state: RwLock<State>,
+    /// Held by the one who reads.
+    reading: Mutex<()>,
+}
+
+#[derive(Debug)]
+enum Place {
+    File(PathBuf),
+    Url { url: String, timeout: Duration },
+}
+
+#[derive(Debug, Default)]
+struct State {
+    keys: Option<Arc<KeySet>>,
+    /// When they were read.
+    read: Option<Instant>,
+    /// When it was last tried to read them.
+    tried: Option<Instant>,
+    /// The time and length of the file that they were read from.
+    file: Option<(SystemTime, u64)>,
+    /// Why the last try failed, if it did.
+    failure: Option<String>,
+}
+
+impl KeySource {
+    /// The keys of this place. A file is read now.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has no key that is taken.
+    pub fn open(jwks: &Jwks) -> Result<Self, KeysError> {
+        let mut state = State::default();
+        let place = match jwks {
+            Jwks::Url(url) => Place::Url { url: url.clone(), timeout: URL_TIMEOUT },
+            Jwks::File(path) => {
+                let read = read_file(path, None).map_err(|why| KeysError { place: jwks.to_string(), why })?;
+                if let Some((keys, file)) = read {
+                    let now = Some(Instant::now());
+                    state = State {
+                        keys: Some(Arc::new(keys)),
+                        read: now,
+                        tried: now,
+                        file: Some(file),
+                        failure: None,
+                    };
+                }
+                Place::File(path.clone())
+            }
+        };
+        Ok(Self(Arc::new(Source { place, state: RwLock::new(state), reading: Mutex::new(()) })))
+    }
+
+    /// The key with this name that is for `algorithm`, or the only one if there is no name. `None`: there is none.
+    ///
+    /// # Errors
+    /// There are no keys yet, and they cannot be had now.
+    pub async fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Option<Arc<Key>>, Failure> {
+        let (keys, tried) = self.known();
+        if let Some(keys) = &keys {
+            let is_known = match id {
+                Some(id) => keys.names(id),
+                None => keys.find(None, algorithm).is_some(),
+            };
+            match (&self.0.place, is_known) {
+                (Place::File(_), true) if !self.is_older(FILE_AGE) => return Ok(keys.find(id, algorithm)),
+                (Place::Url { .. }, true) => {
+                    if self.is_older(URL_AGE) && was_before(tried, URL_PAUSE) {
+                        // Nobody waits for it: the keys that are there are good.
+                        drop(tokio::spawn(self.clone().read_again(tried)));
+                    }
+                    return Ok(keys.find(id, algorithm));
+                }
+                (Place::Url { .. }, false) if !was_before(tried, URL_PAUSE) => return Ok(None),
+                _ => {}
+            }
+        }
+        if keys.is_some()
+            || matches!(self.0.place, Place::File(_))
+            || was_before(tried, URL_PAUSE_WITHOUT_KEYS)
+        {
+            // In a task of its own, so that a client who goes away does not end it for those who wait as well.
+            let reading = tokio::spawn(self.clone().read_again(tried));
+            let read = match remaining() {
+                None => reading.await,
+                Some(left) => timeout(left, reading).await.map_err(|_| Failure {
+                    kind: FailureKind::TimedOut,
+                    ..failure("they did not come before the request's deadline")
+                })?,
+            };
+            read.map_err(|error| failure(&error.to_string()))?;
+        }
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        match &state.keys {
+            Some(keys) => Ok(keys.find(id, algorithm)),
+            None => Err(failure(state.failure.as_deref().unwrap_or("they were not asked for yet"))),
+        }
+    }
+
+    fn known(&self) -> (Option<Arc<KeySet>>, Option<Instant>) {
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        (state.keys.clone(), state.tried)
+    }
+
+    fn is_older(&self, age: Duration) -> bool {
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        was_before(if matches!(self.0.place, Place::File(_)) { state.tried } else { state.read }, age)
+    }
+
+    /// Reads the keys, unless somebody else did since the try that the caller knows of.
+    async fn read_again(self, known: Option<Instant>) {
+        let _one = self.0.reading.lock().await;
+        let (tried, file) = {
+            let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+            (state.tried, state.file)
+        };
+        if tried != known {
+            return;
+        }
+        let source = Arc::clone(&self.0);
+        let read = tokio::task::spawn_blocking(move || match &source.place {
+            Place::File(path) => {
+                read_file(path, file).map(|read| read.map(|(keys, file)| (keys, Some(file))))
+            }
+            Place::Url { url, timeout } => read_url(url, *timeout).map(|keys| Some((keys, None))),
+        });
+        let read = read.await.unwrap_or_else(|error| Err(error.to_string()));
+        let now = Some(Instant::now());
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.tried = now;
+        match read {
+            Ok(Some((keys, file))) => {
+                *state = State { keys: Some(Arc::new(keys)), read: now, tried: now, file, failure: None };
+                tracing::info!("the keys of access tokens were read");
+            }
+            Ok(None) => state.failure = None,
+            Err(reason) => {
+                let in_use = state.keys.is_some();
+                // A file that stays broken is looked at every second; that is said once.
+                if state.failure.as_ref() != Some(&reason) {
+                    tracing::warn!(%reason, in_use, "the keys of access tokens cannot be read; those in use stay");
+                }
+                state.failure = Some(reason);
+            }
+        }
+    }
+}
+
+/// Whether `then` is longer ago than `age`, or never was.
+fn was_before(then: Option<Instant>, age: Duration) -> bool {
+    then.is_none_or(|then| then.elapsed() >= age)
+}
+
+fn failure(reason: &str) -> Failure {
+    let message = format!("no keys to check access tokens with: {reason}");
+    Failure { provider: NAME, kind: FailureKind::Unavailable, message }
+}
+
+/// The keys in a file, or `None` if it is the one that is `known` by its time and length.
+#[expect(clippy::type_complexity, reason = "keys, and what tells their file from a later one")]
+fn read_file(
+    path: &Path,
+    known: Option<(SystemTime, u64)>,
+) -> Result<Option<(KeySet, (SystemTime, u64))>, String> {
+    let file = path.metadata().and_then(|about| Ok((about.modified()?, about.len())));
+    let file = file.map_err(|error| error.to_string())?;
+    if known == Some(file) {
+        return Ok(None);
+    }
+    if file.1 > MAX_JWKS_BYTES as u64 {
+        return Err(super::keys::KeySetError::TooLong.to_string());
+    }
+    let json = std::fs::read(path).map_err(|error| error.to_string())?;
+    KeySet::parse(&json).map(|keys| Some((keys, file))).map_err(|error| error.to_string())
+}
+
+/// The keys at an address.
+fn read_url(url: &str, timeout: Duration) -> Result<KeySet, String> {
+    // No redirection: the address is what the operator trusts.
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(timeout))
+        .build()
+        .new_agent();
+    let mut response =
+        agent.get(url).header("accept", "application/json").call().map_err(|error| error.to_string())?;
+    if response.status() != 200 {
+        return Err(format!("it answers with status {}", response.status().as_u16()));
+    }
+    let body = response.body_mut().with_config().limit(MAX_JWKS_BYTES as u64 + 1);
+    let json = body.read_to_vec().map_err(|error| error.to_string())?;
+    KeySet::parse(&json).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! Rotation and outage, by a clock that stands still, and with a server that does what it is told.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex as Lock, mpsc};
+
+use super::*;
+use crate::jwt::keys::tests::set;
+
+/// What the server does with a request.
+#[derive(Clone)]
+enum Answer {
+    /// Status and body.
+    With(u16, String),
+    /// Nothing, and it keeps the connection.
+    Nothing,
+}
+
+/// An issuer's address, for as long as this value lives.
+struct Issuer {
+    url: String,
+    answer: Arc<Lock<Answer>>,
+    asked: Arc<AtomicUsize>,
+    /// Ends the thread: it takes one more connection, and stops.
+    end: Option<(mpsc::Sender<()>, std::thread::JoinHandle<()>)>,
+}
+
+impl Issuer {
+    fn with(body: impl Into<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = Arc::new(Lock::new(Answer::With(200, body.into())));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (end, ended) = mpsc::channel();
+        let (told, count) = (Arc::clone(&answer), Arc::clone(&asked));
+        let thread = std::thread::spawn(move || {
+            let mut kept = Vec::new();
+            while let Ok((stream, _)) = listener.accept() {
+                if ended.try_recv().is_ok() {
+                    return;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                let answer = told.lock().unwrap().clone();
+                match answer {
+                    Answer::With(status, body) => reply(&stream, status, &body),
+                    Answer::Nothing => kept.push(stream),
+                }
+            }
+        });
+        Self { url, answer, asked, end: Some((end, thread)) }
+    }
+
+    fn answers(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn source(&self) -> KeySource {
+        KeySource::open(&Jwks::Url(self.url.clone())).unwrap()
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        if let Some((end, thread)) = self.end.take() {
+            let _ = end.send(());
+            let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+            let _ = thread.join();
+        }
+    }
+}
+
+fn reply(mut stream: &TcpStream, status: u16, body: &str) {
+    let mut lines = BufReader::new(stream).lines();
+    while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    // A client that has read enough hangs up.
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+}
+
+/// Whether a key of this name is found.
+async fn finds(source: &KeySource, id: &str) -> Result<bool, String> {
+    let found = source.find(Some(id), Algorithm::EdDSA).await;
+    found.map(|key| key.is_some()).map_err(|failure| failure.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotated_key_is_found_and_an_unknown_one_is_asked_for_every_30_seconds_at_most() {
+    let issuer = Issuer::with(set("a"));
+    let source = issuer.source();
+    assert_eq!(issuer.asked(), 0);
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    issuer.answers(Answer::With(200, set("b")));
+    for _ in 0..3 {
+        assert_eq!(finds(&source, "b").await, Ok(false));
+        assert_eq!(finds(&source, "a").await, Ok(true));
+    }
+    assert_eq!(issuer.asked(), 1);
+    tokio::time::advance(URL_PAUSE).await;
+    assert_eq!(finds(&source, "b").await, Ok(true));
+    assert_eq!(finds(&source, "a").await, Ok(false));
+    assert_eq!(issuer.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_wait_ask_once() {
+    let issuer = Issuer::with(set("a"));
+    let source = issuer.source();
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let source = source.clone();
+            tokio::spawn(async move { finds(&source, "a").await })
+        })
+        .collect();
+    for found in waiting {
+        assert_eq!(found.await.unwrap(), Ok(true));
+    }
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_keys_are_refreshed_in_the_background_and_stay_in_use_through_an_outage() {
+    let issuer = Issuer::with(set("a"));
+    let source = issuer.source();
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    issuer.answers(Answer::With(500, String::new()));
+    tokio::time::advance(URL_AGE).await;
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    // The one who reads in the background holds this until it has read.
+    while issuer.asked() < 2 {
+        tokio::task::yield_now().await;
+    }
+    drop(source.0.reading.lock().await);
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    assert_eq!(source.0.state.read().unwrap().failure.as_deref(), Some("it answers with status 500"));
+    for (status, body) in
+        [(200, "nonsense".to_owned()), (404, set("b")), (302, set("b")), (200, "{\"keys\":[]}".into())]
+    {
+        issuer.answers(Answer::With(status, body));
+        tokio::time::advance(URL_PAUSE).await;
+        assert_eq!(finds(&source, "b").await, Ok(false), "{status}");
+        assert_eq!(finds(&source, "a").await, Ok(true), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_keys_it_is_a_failure_until_there_are() {
+    let issuer = Issuer::with("");
+    issuer.answers(Answer::With(503, String::new()));
+    let source = issuer.source();
+    let error = finds(&source, "a").await.unwrap_err();
+    assert_eq!(error, "jwks: unavailable: no keys to check access tokens with: it answers with status 503");
+    issuer.answers(Answer::With(200, set("a")));
+    assert_eq!(finds(&source, "a").await, Err(error));
+    assert_eq!(issuer.asked(), 1);
+    tokio::time::advance(URL_PAUSE_WITHOUT_KEYS).await;
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    let url = issuer.url.clone();
+    drop(issuer);
+    let gone = KeySource::open(&Jwks::Url(url)).unwrap();
+    assert!(finds(&gone, "a").await.unwrap_err().starts_with("jwks: unavailable"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_too_slow_or_too_long_is_given_up() {
+    let issuer = Issuer::with(" ".repeat(MAX_JWKS_BYTES + 1) + &set("a"));
+    let error = finds(&issuer.source(), "a").await.unwrap_err();
+    assert!(error.contains("262144") || error.contains("limit"), "{error}");
+    issuer.answers(Answer::Nothing);
+    let place = Place::Url { url: issuer.url.clone(), timeout: Duration::from_millis(50) };
+    let source = Source { place, state: RwLock::default(), reading: Mutex::new(()) };
+    let error = finds(&KeySource(Arc::new(source)), "a").await.unwrap_err();
+    assert!(error.contains("timeout"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_read_again_when_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    let open = || KeySource::open(&Jwks::File(path.clone()));
+    assert!(open().unwrap_err().to_string().contains("keys.json cannot be used"));
+    std::fs::write(&path, set("a")).unwrap();
+    let source = open().unwrap();
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    // A name of another length: the file's time may not have moved on.
+    std::fs::write(&path, set("bb")).unwrap();
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    assert_eq!(finds(&source, "bb").await, Ok(true));
+    assert_eq!(finds(&source, "a").await, Ok(false));
+    std::fs::write(&path, set("ccc")).unwrap();
+    tokio::time::advance(FILE_AGE).await;
+    assert_eq!(finds(&source, "bb").await, Ok(false));
+    std::fs::write(&path, "nonsense").unwrap();
+    assert_eq!(finds(&source, "bb").await, Ok(false));
+    std::fs::remove_file(&path).unwrap();
+    tokio::time::advance(FILE_AGE).await;
+    assert_eq!(finds(&source, "ccc").await, Ok(true));
+}
