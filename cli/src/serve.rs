@@ -92,7 +92,7 @@ fn credentials(args: &Serve) -> Result<Credentials, Trouble> {
 
 fn open(folder: &Path, credentials: Credentials, public_url: String) -> Result<Service<Local>, Trouble> {
     let keys = keys::open(folder)?;
-    let settings = Settings { public_url, link_keys: Some(keys) };
+    let settings = Settings { public_url, link_keys: Some(keys), count_reads: true };
     local::open(folder, credentials, settings).map_err(|error| Trouble::new(Kind::Folder, error))
 }
 
