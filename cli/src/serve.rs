@@ -101,7 +101,7 @@ fn gate(args: &Serve) -> Result<Gate, Trouble> {
 
 fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Service<Local>, Trouble> {
     let keys = keys::open(folder)?;
-    let settings = Settings { public_url, link_keys: Some(keys) };
+    let settings = Settings { public_url, link_keys: Some(keys), count_reads: true };
     local::open(folder, gate, settings).map_err(|error| Trouble::new(Kind::Folder, error))
 }
 

@@ -170,7 +170,7 @@ fn check(url: &str, agent: &ureq::Agent, file: &str, known: &[State], when: &str
 /// fsck over the folder, of which no server is in charge; nothing may be broken. `tidy`: nothing may be left after a
 /// cleanup either.
 async fn check_folder(folder: &Path, tidy: bool, when: &str) {
-    let settings = Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None };
+    let settings = Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None, count_reads: true };
     let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();
     let mut worst = Severity::Broken;
     if tidy {

@@ -24,6 +24,18 @@ struct Cache {
     hit_rate: f64,
     entries: u64,
     bytes: u64,
+    #[serde(default)]
+    layers: Vec<Layer>,
+}
+
+#[derive(Deserialize)]
+struct Layer {
+    layer: String,
+    hits: u64,
+    misses: u64,
+    errors: u64,
+    entries: Option<u64>,
+    bytes: Option<u64>,
 }
 
 /// Prints statistics.
@@ -36,7 +48,7 @@ pub fn stats(connection: &Connection, printer: &Printer) -> Result<Exit, Trouble
 
 fn words(stats: &Stats) -> String {
     let Stats { totals, cache } = stats;
-    [
+    let mut lines = vec![
         format!("proofs     {}, and {} deleted ones that are remembered", totals.proofs, totals.deleted),
         format!("manifests  {} C2PA; {} bytes with the JSON ones", totals.manifests, totals.manifest_bytes),
         format!(
@@ -46,6 +58,16 @@ fn words(stats: &Stats) -> String {
             cache.entries,
             cache.bytes
         ),
-    ]
-    .join("\n")
+    ];
+    lines.extend(cache.layers.iter().map(layer));
+    lines.join("\n")
+}
+
+fn layer(layer: &Layer) -> String {
+    let held = match (layer.entries, layer.bytes) {
+        (Some(entries), Some(bytes)) => format!("; {entries} entries, {bytes} bytes"),
+        _ => String::new(),
+    };
+    let Layer { layer, hits, misses, errors, .. } = layer;
+    format!("  {layer:<8} {hits} of {}; {errors} errors{held}", hits + misses)
 }

@@ -210,7 +210,7 @@ async fn examine<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Done
                     if row.is_none_or(|row| row.state != State::Live || *revision < row.first_revision) =>
                 {
                     service.ports.objects().delete(key).await?;
-                    service.changed(key);
+                    service.changed(key).await;
                     Ok(Done::Removed)
                 }
                 _ => Ok(Done::Nothing),

@@ -252,12 +252,12 @@ async fn replace<P: Ports>(
         }
         let (body, attributes) = marker.object(key, tenant);
         let put = service.ports.objects().put(key, body.into(), &attributes, condition).await;
-        service.changed(key);
+        service.changed(key).await;
         if let Put::Stored(_) = put? {
             break;
         }
     }
-    service.changed(key);
+    service.changed(key).await;
     Ok(())
 }
 
@@ -273,7 +273,7 @@ async fn remove_revisions<P: Ports>(service: &Service<P>, row: &ProofRow) -> Res
             match listed.key.parse::<ObjectKey>() {
                 Ok(key @ ObjectKey::Revision(_, revision)) if revision <= row.revision => {
                     let deleted = service.ports.objects().delete(&key).await;
-                    service.changed(&key);
+                    service.changed(&key).await;
                     deleted?;
                 }
                 _ => {}

@@ -7,7 +7,9 @@ use credlink_core::row::{RowKey, Totals};
 use credlink_core::tenant::Tenant;
 use serde::Serialize;
 
-use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
+use crate::ports::{
+    Cache as _, Clock as _, Failure, FailureKind, Index as _, LayerStats, Objects as _, Ports,
+};
 use crate::service::Service;
 
 /// The state of the service.
@@ -58,16 +60,37 @@ pub struct Stats {
 /// What the cache of this process has seen since it started.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CacheReport {
-    /// Reads answered from memory.
+    /// Reads answered by one of its layers.
     pub hits: u64,
     /// Reads that had to ask a provider.
     pub misses: u64,
     /// Hits as a share of both, from 0 to 1.
     pub hit_rate: f64,
-    /// Entries held.
+    /// Entries held in memory.
     pub entries: u64,
-    /// Bytes held.
+    /// Bytes held in memory.
     pub bytes: u64,
+    /// Each layer, in the order in which they are asked.
+    pub layers: Vec<LayerReport>,
+}
+
+/// What one layer of the cache has seen since this process started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct LayerReport {
+    /// `l1`: memory; `l2`: Redis; `l3`: a folder.
+    pub layer: &'static str,
+    /// Reads that it answered.
+    pub hits: u64,
+    /// Reads that came to it and that it could not answer.
+    pub misses: u64,
+    /// Its operations that failed, and its entries that were damaged.
+    pub errors: u64,
+    /// Entries held, where it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
+    /// Bytes held, where it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// Asks each provider for something that is not there.
@@ -123,6 +146,12 @@ pub async fn stats<P: Ports>(service: &Service<P>) -> Result<Stats, Failure> {
             hit_rate,
             entries: cache.entries,
             bytes: cache.bytes,
+            layers: cache.layers.iter().map(layer).collect(),
         },
     })
+}
+
+const fn layer(stats: &LayerStats) -> LayerReport {
+    let LayerStats { name, hits, misses, errors, entries, bytes } = *stats;
+    LayerReport { layer: name, hits, misses, errors, entries, bytes }
 }

@@ -205,7 +205,7 @@ impl<P: Ports> Service<P> {
         let attributes = facts.attributes(key, std::collections::BTreeMap::new());
         let put = self.ports.objects().put(key, body, &attributes, condition).await;
         // Also after a failure: the write may have happened.
-        self.changed(key);
+        self.changed(key).await;
         Ok(matches!(put?, Put::Stored(_)))
     }
 
@@ -238,12 +238,12 @@ impl<P: Ports> Service<P> {
         reference: Option<&Reference<'_>>,
     ) -> Result<Published, Error> {
         // The objects are in their places. A request that put one there and ended before it could say so, because its
-        // client went away, left this process's cache with what stood there before.
+        // client went away, left the cache with what stood there before.
         if let Some((row, _)) = &proof {
-            self.changed(&ObjectKey::Record(row.id));
+            self.changed(&ObjectKey::Record(row.id)).await;
         }
         if let Some(reference) = reference {
-            self.changed(&ObjectKey::Manifest(reference.id.clone()));
+            self.changed(&ObjectKey::Manifest(reference.id.clone())).await;
         }
         // Most manifests are new: the first try needs no read.
         let mut manifest_row: Option<ManifestRow> = None;

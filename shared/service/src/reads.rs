@@ -18,12 +18,23 @@ const MAX_PENDING: usize = 100_000;
 const FLUSH_BATCH: usize = 1_000;
 
 /// Reads that were not written yet.
-#[derive(Debug, Default)]
-pub(crate) struct ReadLog(Mutex<BTreeMap<ProofId, Reads>>);
+#[derive(Debug)]
+pub(crate) struct ReadLog {
+    counts: bool,
+    pending: Mutex<BTreeMap<ProofId, Reads>>,
+}
 
 impl ReadLog {
+    /// A log of reads, or one that takes note of nothing.
+    pub(crate) const fn new(counts: bool) -> Self {
+        Self { counts, pending: Mutex::new(BTreeMap::new()) }
+    }
+
     pub(crate) fn note(&self, id: ProofId, now: Timestamp) {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.counts {
+            return;
+        }
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         if pending.len() < MAX_PENDING || pending.contains_key(&id) {
             let reads = pending.entry(id).or_default();
             *reads = reads.plus(Reads { count: 1, last: Some(now) });
@@ -31,12 +42,12 @@ impl ReadLog {
     }
 
     fn take(&self) -> BTreeMap<ProofId, Reads> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts counts back that could not be written.
     fn put_back(&self, reads: &[(ProofId, Reads)]) {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, unwritten) in reads {
             if pending.len() < MAX_PENDING || pending.contains_key(id) {
                 let counted = pending.entry(*id).or_default();

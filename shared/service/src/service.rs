@@ -24,6 +24,9 @@ pub struct Settings {
     pub public_url: String,
     /// The keys of signed links; without them no links are signed, and private proofs open to credentials only.
     pub link_keys: Option<LinkKeys>,
+    /// Whether reads are counted in the index: for a process that lives long enough to call
+    /// [`Service::flush_reads`] every few seconds, and whose readers do not pass it by on a CDN.
+    pub count_reads: bool,
 }
 
 /// CredLink over some ports.
@@ -43,7 +46,8 @@ pub(crate) struct Current {
 impl<P: Ports> Service<P> {
     /// A service over these ports.
     pub fn new(ports: P, settings: Settings) -> Self {
-        Self { ports, settings, reads: ReadLog::default() }
+        let reads = ReadLog::new(settings.count_reads);
+        Self { ports, settings, reads }
     }
 
     /// The ports.
@@ -93,9 +97,9 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Makes a change of objects visible to this process's readers.
-    pub(crate) fn changed(&self, key: &ObjectKey) {
-        self.ports.cache().invalidate(key);
+    /// Makes a change of objects visible: to this process's readers when it returns, to others as the cache says.
+    pub(crate) async fn changed(&self, key: &ObjectKey) {
+        self.ports.cache().invalidate(key).await;
     }
 }
 

@@ -172,7 +172,7 @@ pub(crate) async fn put_record<P: Ports>(
     let (body, attributes) = record.stored(bytes, key);
     let put = service.ports.objects().put(key, body, &attributes, condition).await;
     // Also after a failure: the write may have happened.
-    service.changed(key);
+    service.changed(key).await;
     Ok(matches!(put?, Put::Stored(_)).then_some(()))
 }
 

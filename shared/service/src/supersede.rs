@@ -117,7 +117,7 @@ async fn replace<P: Ports>(
         let now = service.proof_row(&row.id).await?;
         if now.is_none_or(|now| now.state != State::Live || record.revision < now.first_revision) {
             service.ports.objects().delete(&copy).await?;
-            service.changed(&copy);
+            service.changed(&copy).await;
         }
         return Ok(None);
     }

@@ -67,9 +67,9 @@ async fn what_is_loaded_is_answered(cache: &impl Cache) {
 
 async fn what_is_forgotten_is_loaded_anew(cache: &impl Cache) {
     for (before, after) in [("1", "2"), ("2", "3")] {
-        cache.invalidate(&key("x"));
+        cache.invalidate(&key("x")).await;
         assert_eq!(read(cache, &key("x"), before).await.stored(), before);
-        cache.invalidate(&key("x"));
+        cache.invalidate(&key("x")).await;
         assert_eq!(read(cache, &key("x"), after).await.stored(), after);
     }
 }
@@ -89,7 +89,7 @@ async fn a_load_under_way_does_not_bring_back_what_was_forgotten(cache: &impl Ca
     let (begun, release) = (Notify::new(), Notify::new());
     let forget = async {
         begun.notified().await;
-        cache.invalidate(&key("x"));
+        cache.invalidate(&key("x")).await;
         release.notify_one();
     };
     join(slow_reader(cache, &begun, &release), forget).await;
@@ -100,7 +100,7 @@ async fn nobody_joins_a_load_that_began_before_the_key_was_forgotten(cache: &imp
     let (begun, release) = (Notify::new(), Notify::new());
     let later = async {
         begun.notified().await;
-        cache.invalidate(&key("x"));
+        cache.invalidate(&key("x")).await;
         // Several readers begin while the old load is held up; it ends while they wait for it, or for their own.
         let key = key("x");
         let readers = join_all((0..10).map(|_| read(cache, &key, "new")));
@@ -171,7 +171,7 @@ async fn absence_is_kept_for_a_moment_and_forgotten_like_anything_else() {
     assert_eq!(cache.get_or_load(&key("x"), async { Ok(None) }).await.unwrap(), None);
     let again = cache.get_or_load(&key("x"), async { Ok(Some(object("x"))) }).await.unwrap();
     assert_eq!(again, None, "within the second");
-    cache.invalidate(&key("x"));
+    cache.invalidate(&key("x")).await;
     assert_eq!(read(&cache, &key("x"), "x").await.stored(), "x");
 }
 

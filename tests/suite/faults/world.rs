@@ -52,9 +52,9 @@ impl Cache for Memory {
         }
     }
 
-    fn invalidate(&self, key: &ObjectKey) {
+    async fn invalidate(&self, key: &ObjectKey) {
         if let Self::Moka(cache) = self {
-            cache.invalidate(key);
+            cache.invalidate(key).await;
         }
     }
 
@@ -191,7 +191,7 @@ fn process(
             events: Counters::default(),
             authenticator: Trusted,
         },
-        Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None },
+        Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None, count_reads: true },
     )
 }
 

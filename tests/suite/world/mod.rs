@@ -78,7 +78,7 @@ impl World {
         let parts = Parts { objects, index, cache: MokaCache::new(), clock, events, authenticator: gate };
         let current = LinkKey::new("first", vec![7; 32]).unwrap();
         let link_keys = Some(LinkKeys { current, previous: None });
-        let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys };
+        let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys, count_reads: true };
         Self { service: Arc::new(Service::new(parts, settings)), _folder: folder }
     }
 
