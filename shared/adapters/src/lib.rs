@@ -39,7 +39,7 @@ pub mod gate;
 pub mod jwt;
 pub mod local;
 pub mod memory;
-pub mod s3;
 pub mod metered;
 pub mod prometheus;
+pub mod s3;
 pub mod tokens;
