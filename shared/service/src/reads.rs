@@ -73,3 +73,24 @@ impl<P: Ports> Service<P> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::hash::MediaHash;
+    use credlink_core::tenant::Tenant;
+
+    use super::*;
+
+    #[test]
+    fn reads_are_noted_where_they_are_counted() {
+        let id = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
+        for counts in [true, false] {
+            let log = ReadLog::new(counts);
+            log.note(id, Timestamp::from_milliseconds(5));
+            log.note(id, Timestamp::from_milliseconds(7));
+            let noted =
+                log.take().get(&id).map(|reads| (reads.count, reads.last.map(Timestamp::milliseconds)));
+            assert_eq!(noted, counts.then_some((2, Some(7))));
+        }
+    }
+}

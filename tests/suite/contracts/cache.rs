@@ -12,10 +12,11 @@ use credlink_core::hash::Digest;
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::tenant::Tenant;
 use credlink_service::ports::{Cache, CacheStats, Failure, FailureKind};
-use futures_util::future::{join, join_all};
+use futures_util::future::{FutureExt as _, join, join_all};
 use tokio::sync::Notify;
 
 use super::{at, over_every_adapter, proof_id};
+use crate::caches;
 
 over_every_adapter! {
     {
@@ -25,16 +26,21 @@ over_every_adapter! {
         nobody_joins_a_load_that_began_before_the_key_was_forgotten,
         a_failed_load_is_not_kept,
         absence_is_not_kept_for_long,
+        a_call_that_was_cut_short_has_forgotten,
     }
     moka => ((), MokaCache::new()),
     no_cache => ((), NoCache),
+    all_layers => caches::all_layers(),
+    folder_alone => caches::folder_alone(),
+    redis_dead => caches::redis_dead(),
+    redis_hanging => caches::redis_hanging(),
 }
 
-fn key(name: &str) -> ObjectKey {
+pub fn key(name: &str) -> ObjectKey {
     ObjectKey::Manifest(format!("urn:c2pa:{name}").parse().unwrap())
 }
 
-fn object(body: impl Into<Bytes>) -> Verified {
+pub fn object(body: impl Into<Bytes>) -> Verified {
     let body = body.into();
     let facts = Facts {
         sha256: Digest::of(&body),
@@ -54,7 +60,7 @@ fn object(body: impl Into<Bytes>) -> Verified {
 }
 
 /// Reads `key`, where the store holds `body` by now.
-async fn read(cache: &impl Cache, key: &ObjectKey, body: &'static str) -> Arc<Verified> {
+pub async fn read(cache: &impl Cache, key: &ObjectKey, body: &'static str) -> Arc<Verified> {
     cache.get_or_load(key, async { Ok(Some(object(body))) }).await.unwrap().unwrap()
 }
 
@@ -128,6 +134,13 @@ async fn absence_is_not_kept_for_long(cache: &impl Cache) {
     assert_eq!(cache.get_or_load(&key("x"), async { Ok(None) }).await.unwrap(), None);
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert_eq!(read(cache, &key("x"), "there").await.stored(), "there");
+}
+
+async fn a_call_that_was_cut_short_has_forgotten(cache: &impl Cache) {
+    read(cache, &key("x"), "old").await;
+    // Polled once: the client went away while Redis or the disk was waited for.
+    let _ = cache.invalidate(&key("x")).now_or_never();
+    assert_eq!(read(cache, &key("x"), "new").await.stored(), "new");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What every adapter of a port has to do.
 
-mod cache;
+pub mod cache;
 mod folder;
 mod index;
 mod objects;
@@ -39,7 +39,7 @@ macro_rules! over_one_adapter {
 }
 use {over_every_adapter, over_one_adapter};
 
-fn proof_id(name: &str) -> ProofId {
+pub fn proof_id(name: &str) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(name.as_bytes()))
 }
 

@@ -5,6 +5,7 @@
 
 pub mod runtime;
 pub mod dynoxide;
+pub mod redis;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

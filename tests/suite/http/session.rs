@@ -39,7 +39,7 @@ const FILTERS: [(&str, &str); 10] = [
     (r#""request_id":"(request-\d+|[0-9a-f-]{36})""#, r#""request_id":"<new>""#),
     (r#""reads":\d+(,"last_read":"<time>")?"#, r#""reads":<number>"#),
     (r#""name":"[a-z]+""#, r#""name":"<provider>""#),
-    (r#""(latency_ms|hits|misses|hit_rate|entries|bytes)":[\d.]+"#, r#""$1":<number>"#),
+    (r#""(latency_ms|hits|misses|errors|hit_rate|entries|bytes)":[\d.]+"#, r#""$1":<number>"#),
     (r#"x-request-id: (request-\d+|[0-9a-f-]{36})"#, "x-request-id: <new>"),
 ];
 
