@@ -5,6 +5,7 @@ use credlink_adapters::metered::note_cache;
 use credlink_adapters::prometheus::CONTENT_TYPE;
 use credlink_core::access::Scope;
 use credlink_core::http::problem::Problem;
+use credlink_service::error::Error;
 use credlink_service::ports::{Cache as _, Ports as _};
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
@@ -27,6 +28,9 @@ pub async fn answer(served: &Served, request: &Parts) -> Response<Bytes> {
         return problem(&Problem::method_not_allowed(request.method.as_str(), METHODS));
     }
     if let Err(error) = served.service.authorize(&request.headers, Some(Scope::Admin)).await {
+        if let Error::Failure(failure) = &error {
+            tracing::error!(route = "metrics", reason = %failure);
+        }
         return problem(&error.problem());
     }
     note_cache(MEMORY, &served.service.ports().cache().stats());

@@ -111,3 +111,49 @@ fn a_request_in_flight_is_finished_and_a_silent_connection_does_not_hold_up_the_
     assert!(asked.elapsed().as_secs() < 5, "it waited for a connection that was silent");
     drop(silent);
 }
+
+/// What an adapter logs while it works for a request stands under the request's id, as well as the request's own line.
+#[test]
+fn every_line_of_a_request_has_its_id() {
+    let world = World::new();
+    // Nobody listens on port 1, so that the keys cannot be had, and the log says so.
+    let typed = "serve --json --listen 127.0.0.1:0 --data-dir data --jwks http://127.0.0.1:1/ --jwt-issuer i \
+                 --jwt-audience a";
+    let mut child = world
+        .command(typed)
+        .env("CREDLINK_LOG", "warn")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let started: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let mut stream =
+        std::net::TcpStream::connect(started["url"].as_str().unwrap().trim_start_matches("http://")).unwrap();
+    // Its header is {"alg":"EdDSA","kid":"a"}.
+    let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.e30.e30";
+    let head = format!(
+        "GET /v1/stats HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-Id: r-1\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let _ = child.kill();
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let _ = child.wait();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |part: &str| {
+        lines.iter().find(|line| line.to_string().contains(part)).unwrap_or_else(|| panic!("{log}"))
+    };
+    let (adapter, request) = (of("the keys of access tokens cannot be read"), of("\"status\":503"));
+    assert_eq!(
+        (&adapter["span"]["name"], &adapter["span"]["request_id"]),
+        (&"request".into(), &"r-1".into()),
+        "{log}"
+    );
+    assert_eq!(request["request_id"], "r-1", "{log}");
+    assert!(!log.contains(token) && !answer.contains(token));
+}

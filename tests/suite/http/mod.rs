@@ -1,13 +1,16 @@
 //! The HTTP API as a client sees it.
 //!
 //! `script` walks through the whole API and is written to run anywhere: against the service in this process, or any
-//! base URL. `bad_input` is a table of what clients do wrong, and what they are told. `openapi` and `contract` keep
+//! base URL. `bad_input` is a table of what clients do wrong, and what they are told; `auth` is one of who may do what, and
+//! `metrics` is what is counted. `openapi` and `contract` keep
 //! the OpenAPI document true: every exchange of a [`session::Session`] is checked against it.
 
 mod api;
 pub mod ask;
+mod auth;
 mod bad_input;
 mod contract;
+mod metrics;
 mod openapi;
 mod script;
 mod session;

@@ -14,7 +14,6 @@ use credlink_adapters::folder::Folder;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::local::index_path;
 use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
-use credlink_adapters::tokens::Trusted;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::Problem;
 use credlink_core::link::{LinkKey, LinkKeys};
@@ -52,15 +51,16 @@ pub struct World {
 impl World {
     /// A world in which everybody is trusted, at noon of the first day of 2026.
     pub fn on(ground: Ground) -> Self {
-        Self::asking_for(ground, Gate::Trusted(Trusted))
+        Self::behind(ground, Gate::of(None, None))
     }
 
     /// A world that asks for [`tokens`].
     pub fn with_tokens(ground: Ground) -> Self {
-        Self::asking_for(ground, Gate::Tokens(tokens::all()))
+        Self::behind(ground, Gate::of(Some(tokens::all()), None))
     }
 
-    fn asking_for(ground: Ground, gate: Gate) -> Self {
+    /// A world that asks for what this gate asks for.
+    pub fn behind(ground: Ground, gate: Gate) -> Self {
         let clock = ManualClock::at("2026-01-01T12:00:00.250Z".parse().unwrap());
         let (objects, index, folder) = match ground {
             Ground::Memory => {

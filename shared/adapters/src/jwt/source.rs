@@ -14,6 +14,7 @@ use credlink_service::ports::{Failure, FailureKind};
 use jsonwebtoken::Algorithm;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use super::NAME;
 use super::keys::{Key, KeySet, MAX_JWKS_BYTES};
@@ -115,7 +116,7 @@ impl KeySource {
                 (Place::Url { .. }, true) => {
                     if self.is_older(URL_AGE) && was_before(tried, URL_PAUSE) {
                         // Nobody waits for it: the keys that are there are good.
-                        drop(tokio::spawn(self.clone().read_again(tried)));
+                        drop(tokio::spawn(self.clone().read_again(tried).in_current_span()));
                     }
                     return Ok(keys.find(id, algorithm));
                 }
@@ -128,7 +129,7 @@ impl KeySource {
             || was_before(tried, URL_PAUSE_WITHOUT_KEYS)
         {
             // In a task of its own, so that a client who goes away does not end it for those who wait as well.
-            let reading = tokio::spawn(self.clone().read_again(tried));
+            let reading = tokio::spawn(self.clone().read_again(tried).in_current_span());
             let read = match remaining() {
                 None => reading.await,
                 Some(left) => timeout(left, reading).await.map_err(|_| Failure {

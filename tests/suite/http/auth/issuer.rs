@@ -1,0 +1,137 @@
+//! An issuer of tokens. Its private keys were made for these tests, and open nothing else.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use credlink_adapters::gate::Gate;
+use credlink_adapters::jwt::JwtAuthenticator;
+use credlink_adapters::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
+use credlink_adapters::tokens::StaticTokens;
+use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub const ISSUER: &str = "https://issuer.example";
+pub const AUDIENCE: &str = "credlink";
+
+/// The RSA key's public half, as it is published: no secret, and so no key for an HMAC.
+pub const RSA_PUBLIC: &[u8] = include_bytes!("keys/rsa.public.pem");
+
+/// A private key by the name of its file, which is its `kid` too.
+pub fn key(name: &str) -> EncodingKey {
+    match name {
+        "rsa" => EncodingKey::from_rsa_pem(include_bytes!("keys/rsa.pem")).unwrap(),
+        "p256" => EncodingKey::from_ec_pem(include_bytes!("keys/p256.pem")).unwrap(),
+        "p384" => EncodingKey::from_ec_pem(include_bytes!("keys/p384.pem")).unwrap(),
+        "ed25519" => EncodingKey::from_ed_pem(include_bytes!("keys/ed25519.pem")).unwrap(),
+        "stranger" => EncodingKey::from_ed_pem(include_bytes!("keys/stranger.pem")).unwrap(),
+        _ => panic!("there is no key {name}"),
+    }
+}
+
+/// The public half of a key, for whatever algorithm fits it.
+fn public(name: &str, algorithm: Algorithm) -> Value {
+    let mut jwk = Jwk::from_encoding_key(&key(name), algorithm).unwrap();
+    jwk.common.key_id = Some(name.to_owned());
+    jwk.common.key_algorithm = None;
+    let mut jwk = serde_json::to_value(jwk).unwrap();
+    jwk["use"] = "sig".into();
+    jwk
+}
+
+/// The keys that the issuer publishes: not the stranger's.
+pub fn jwks() -> Value {
+    json!({"keys": [
+        public("rsa", Algorithm::RS256),
+        public("p256", Algorithm::ES256),
+        public("p384", Algorithm::ES384),
+        public("ed25519", Algorithm::EdDSA),
+    ]})
+}
+
+/// A folder with the issuer's published keys in a file.
+pub struct Published {
+    folder: TempDir,
+}
+
+impl Published {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("jwks.json"), jwks().to_string()).unwrap();
+        Self { folder }
+    }
+
+    /// The file.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("jwks.json")
+    }
+
+    /// A gate for these keys, and for static tokens if there are any.
+    pub fn gate(&self, tokens: Option<StaticTokens>) -> Gate {
+        Gate::of(tokens, Some(authenticator(Jwks::File(self.path()))))
+    }
+}
+
+/// What checks the issuer's tokens with the keys of this place.
+pub fn authenticator(jwks: Jwks) -> JwtAuthenticator {
+    let settings = JwtSettings {
+        jwks,
+        issuer: ISSUER.to_owned(),
+        audience: AUDIENCE.to_owned(),
+        tenant_claim: TENANT_CLAIM.to_owned(),
+        default_tenant: None,
+    };
+    JwtAuthenticator::new(settings).unwrap()
+}
+
+/// Seconds since 1970, so many from now.
+pub fn seconds_from_now(seconds: i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    i64::try_from(now).unwrap() + seconds
+}
+
+/// The claims of a good token with these scopes.
+pub fn claims(scope: &str) -> Value {
+    json!({
+        "iss": ISSUER,
+        "aud": [AUDIENCE, "another"],
+        "exp": seconds_from_now(3_600),
+        "nbf": seconds_from_now(-10),
+        "sub": "somebody",
+        "scope": scope,
+        "tenant": "default",
+    })
+}
+
+/// The claims with another value for one of them.
+pub fn with(mut claims: Value, name: &str, value: impl Into<Value>) -> Value {
+    claims[name] = value.into();
+    claims
+}
+
+/// A token that is signed with the key `signer`, and names the key `kid`.
+pub fn token(signer: &str, kid: Option<&str>, algorithm: Algorithm, claims: &Value) -> String {
+    let mut header = Header::new(algorithm);
+    header.kid = kid.map(str::to_owned);
+    encode(&header, claims, &key(signer)).unwrap()
+}
+
+/// A good token with these claims.
+pub fn signed(claims: &Value) -> String {
+    token("ed25519", Some("ed25519"), Algorithm::EdDSA, claims)
+}
+
+/// A token that is not signed at all (RFC 7519, section 6).
+pub fn unsigned(claims: &Value) -> String {
+    let part = |json: &Value| BASE64URL_NOPAD.encode(json.to_string().as_bytes());
+    format!("{}.{}.", part(&json!({"alg": "none", "kid": "ed25519"})), part(claims))
+}
+
+/// A token with an HMAC under the published half of the issuer's RSA key.
+pub fn under_the_public_key(claims: &Value) -> String {
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = Some("rsa".to_owned());
+    encode(&header, claims, &EncodingKey::from_secret(RSA_PUBLIC)).unwrap()
+}
