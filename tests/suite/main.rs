@@ -4,10 +4,14 @@
 //! it, with the adapter's name in the test's name. `http` is the API as a client sees it, and `races` what many
 //! clients at once may not break; both run in a `world`, a service over chosen adapters with a clock of its own. `faults`
 //! interrupts every use case at each of its steps, and `crash` kills a real server. `guarantees` has a test for each
-//! guarantee of the design, `caches` what layers and processes do together, and `formats` properties of what is stored and sent. `engines` starts the real S3, R2,
-//! DynamoDB, SQS and Redis that adapters are tested against; `tests/run tools` installs them.
+//! guarantee of the design, and `formats` properties of what is stored and sent. `caches` is what layers and processes
+//! do together. `engines` starts the real S3, R2, DynamoDB, SQS and Redis that adapters are tested against; `tests/run
+//! tools` installs them. `buckets` opens buckets of S3 and R2, and `storage` tries everything that is done with them beyond
+//! the port.
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
+#[cfg(test)]
+mod buckets;
 #[cfg(test)]
 mod caches;
 #[cfg(test)]
@@ -30,5 +34,7 @@ mod races;
 mod reader;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod storage;
 #[cfg(test)]
 mod world;

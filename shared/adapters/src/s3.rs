@@ -100,7 +100,8 @@ impl S3Objects {
                 StalledStreamProtectionConfig::enabled().grace_period(limits.attempt).build(),
             );
         if let Some(endpoint) = &settings.endpoint {
-            config = config.endpoint_url(endpoint);
+            // The SDK appends the bucket to the path as it is: `…/s3` and `bucket` would become `…/s3bucket`.
+            config = config.endpoint_url(format!("{}/", endpoint.trim_end_matches('/')));
         }
         if let Some(credentials) = &settings.credentials {
             config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone()));

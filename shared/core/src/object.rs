@@ -157,7 +157,8 @@ pub struct Attributes {
     /// User metadata: names in lower case, values in visible ASCII.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-    /// Tags. A provider that has none (R2) may drop them: the record holds them too.
+    /// Tags. A provider that has none (R2) may drop them, and one that would need a second call for them (S3) leaves them
+    /// out of what it reads: the record holds them too, and nothing reads them here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }

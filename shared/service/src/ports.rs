@@ -106,6 +106,7 @@ pub struct Listed {
 ///   writes to one key, at most one that names the same state succeeds.
 /// * **Failure.** After an `Err` the change may have happened or not.
 /// * **Tags.** Different bytes have different tags. The same bytes may have the same tag.
+/// * **Attributes** come back as they were written, but for [`Attributes::tags`], which a provider may leave out.
 pub trait Objects {
     /// The name that operators know the provider by.
     fn name(&self) -> &'static str;

@@ -6,6 +6,8 @@
 pub mod runtime;
 pub mod dynoxide;
 pub mod redis;
+pub mod ministack;
+pub mod r2;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -43,7 +45,7 @@ pub fn unique(name: &str) -> String {
 /// A process that ends when this is dropped, or when the test binary ends in whatever way.
 #[derive(Debug)]
 pub struct Process {
-    /// A shell that stands between: it ends the engine when its own standard input is closed.
+    /// The engine, or a shell that stands between: it ends when its standard input is closed.
     child: Child,
     output: Mutex<Option<BufReader<std::process::ChildStdout>>>,
 }
@@ -66,8 +68,17 @@ impl Process {
         if let Some(directory) = command.get_current_dir() {
             shell.current_dir(directory);
         }
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = shell.spawn().expect("bash is there");
+        Self::spawn(&mut shell)
+    }
+
+    /// Starts `command`, which ends by itself when its standard input is closed.
+    pub fn start_with_input(command: &mut Command) -> Self {
+        Self::spawn(command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().expect("the program is there");
         let output = child.stdout.take().map(BufReader::new);
         Self { child, output: Mutex::new(output) }
     }
