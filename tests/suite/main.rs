@@ -19,6 +19,8 @@ mod contracts;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod dynamodb;
+#[cfg(test)]
 mod engines;
 #[cfg(test)]
 mod faults;

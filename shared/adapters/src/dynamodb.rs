@@ -27,6 +27,8 @@ mod reads;
 pub mod table;
 mod totals;
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, Config};
@@ -38,7 +40,7 @@ use credlink_service::ports::{Commit, Failure, FailureKind, Index, Listing, Page
 use crate::aws::{Error, Limits};
 use crate::cursor::Cursor;
 use table::ROW;
-use totals::{Known, Ledger};
+use totals::{INTERVAL, Known, Ledger};
 
 pub use totals::Recount;
 
@@ -75,8 +77,15 @@ impl DynamoIndex {
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);
         }
-        let (known, ledger) = (Known::default(), Ledger::new());
+        let (known, ledger) = (Known::default(), Ledger::new(INTERVAL));
         Self { client: Client::from_conf(config.build()), table, limits, known, ledger }
+    }
+
+    /// The same index, which writes sums along with its commits at most once in `interval`, and not in ten seconds.
+    #[must_use]
+    pub fn writing_sums_every(mut self, interval: Duration) -> Self {
+        self.ledger = Ledger::new(interval);
+        self
     }
 
     /// Whether the table can be used: to be asked when a program starts.
@@ -93,6 +102,12 @@ impl DynamoIndex {
         &self.client
     }
 
+    /// The table's name.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
     /// What a call keeps to: the deadline of the request at hand.
     fn timed(&self) -> Builder {
         Config::builder().timeout_config(self.limits.timeouts())
@@ -105,7 +120,7 @@ impl DynamoIndex {
 
     /// Reads an item, and remembers what its row adds to the sums.
     fn read(&self, item: &item::Item) -> Result<Row, Failure> {
-        let row = item::row(item).map_err(damaged)?;
+        let row = item::parse(item).map_err(damaged)?;
         self.known.remember(&row);
         Ok(row)
     }

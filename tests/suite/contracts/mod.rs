@@ -43,7 +43,7 @@ pub fn proof_id(name: &str) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(name.as_bytes()))
 }
 
-fn at(milliseconds: i64) -> Timestamp {
+pub fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_milliseconds(milliseconds)
 }
 
@@ -62,7 +62,7 @@ fn attributes() -> Attributes {
 }
 
 /// A live proof's first row.
-fn proof(name: &str, tenant: &str, created: i64, expires: i64) -> ProofRow {
+pub fn proof(name: &str, tenant: &str, created: i64, expires: i64) -> ProofRow {
     ProofRow {
         id: ProofId::derive(&tenant.parse().unwrap(), &MediaHash::of(name.as_bytes())),
         version: 1,
@@ -86,7 +86,7 @@ fn proof(name: &str, tenant: &str, created: i64, expires: i64) -> ProofRow {
 }
 
 /// A live manifest's first row.
-fn manifest(id: &str, length: u64) -> ManifestRow {
+pub fn manifest(id: &str, length: u64) -> ManifestRow {
     ManifestRow {
         id: id.parse().unwrap(),
         version: 1,
@@ -102,7 +102,7 @@ fn manifest(id: &str, length: u64) -> ManifestRow {
 }
 
 /// The next version of a row, with something changed.
-fn next(row: &ProofRow, change: impl FnOnce(&mut ProofRow)) -> Row {
+pub fn next(row: &ProofRow, change: impl FnOnce(&mut ProofRow)) -> Row {
     let mut row = ProofRow { version: row.version + 1, ..row.clone() };
     change(&mut row);
     Row::Proof(row)

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use credlink_adapters::aws::{Limits, http_client, sdk_config};
@@ -33,12 +35,13 @@ pub async fn index_at(endpoint: &str, table: &str, client: SharedHttpClient, lim
     let config = config
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials));
     let settings = Settings { table: table.to_owned(), endpoint: Some(endpoint.to_owned()), limits };
-    DynamoIndex::new(&config.build(), settings)
+    // With the first commit and never again, however slow the machine is.
+    DynamoIndex::new(&config.build(), settings).writing_sums_every(Duration::MAX)
 }
 
 /// Limits for a machine that builds at the same time.
 pub fn patient() -> Limits {
-    let second = std::time::Duration::from_secs;
+    let second = Duration::from_secs;
     Limits { connect: second(20), attempt: second(60), operation: second(120), retries: 3 }
 }
 

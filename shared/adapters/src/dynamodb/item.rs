@@ -170,7 +170,7 @@ pub(super) fn token(item: &Item) -> Option<&str> {
 ///
 /// # Errors
 /// It is no row of this format, in words.
-pub(super) fn row(item: &Item) -> Result<Row, String> {
+pub(super) fn parse(item: &Item) -> Result<Row, String> {
     let partition = item.get(PARTITION_KEY).and_then(|value| value.as_s().ok());
     let partition = partition.ok_or("an item without a key")?;
     let damaged = |what: &dyn std::fmt::Display| format!("the item {partition}: {what}");
@@ -300,13 +300,13 @@ mod tests {
             Row::Manifest(manifest()),
             Row::Manifest(manifest().in_state(State::Deleted(at))),
         ] {
-            assert_eq!(super::row(&stored(&row)), Ok(row));
+            assert_eq!(parse(&stored(&row)), Ok(row));
         }
         let mut read = stored(&Row::Proof(proof(State::Live)));
         read.insert(READS.into(), number(4));
         read.insert(LAST_READ.into(), number(9));
         let reads = Reads { count: 4, last: Some(Timestamp::from_milliseconds(9)) };
-        assert_eq!(super::row(&read).unwrap().proof().unwrap().reads, reads);
+        assert_eq!(parse(&read).unwrap().proof().unwrap().reads, reads);
     }
 
     /// A member that a row may lack and that is not removed would outlive the row that had it.
@@ -329,7 +329,7 @@ mod tests {
             let mut item = whole.clone();
             item.remove(name);
             item.extend(value.map(|value| (name.to_owned(), value)));
-            super::row(&item).unwrap_err()
+            parse(&item).unwrap_err()
         };
         for (error, words) in [
             (with(PARTITION_KEY, None), "without a key"),
@@ -352,7 +352,8 @@ mod tests {
     #[test]
     fn the_largest_row_fits_an_item() {
         let mut row = proof(State::Live);
-        let id = |number: u32| format!("{number:0>MAX_MANIFEST_ID_BYTES$}").parse().unwrap();
+        let width = MAX_MANIFEST_ID_BYTES - 4;
+        let id = |number: u32| format!("urn:{number:0>width$}").parse().unwrap();
         row.held = (0..MAX_REVISIONS).map(id).collect();
         let item = stored(&Row::Proof(row.clone()));
         assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 20_000);

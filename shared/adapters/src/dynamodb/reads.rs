@@ -38,7 +38,8 @@ impl DynamoIndex {
         }
         let all = sums.len();
         let counts = iter(sums).map(|(id, reads)| self.count(id, reads)).buffer_unordered(AT_ONCE);
-        let failures: Vec<Error> = counts.filter_map(async |count| count.err()).collect().await;
+        let counts: Vec<Result<(), Error>> = counts.collect().await;
+        let failures: Vec<Error> = counts.into_iter().filter_map(Result::err).collect();
         let lost = failures.len();
         match failures.into_iter().next() {
             Some(error) if lost == all => Err(error.into()),

@@ -1,7 +1,7 @@
 //! Sums over all rows, without a call of their own.
 //!
 //! Each process keeps what its commits have changed ([`Ledger`]), and writes it along with one of its commits when it has
-//! not done so for [`INTERVAL`]: added to one of sixteen items `STATS#00` to `STATS#15`, so that busy processes do not
+//! not done so for ten seconds: added to one of sixteen items `STATS#00` to `STATS#15`, so that busy processes do not
 //! meet in one. A process that commits seldom writes with every commit, and so has nothing to lose when it is ended.
 //!
 //! What a commit changes follows from what the old row added to the sums. The process remembers that of the rows that
@@ -23,7 +23,7 @@ use super::{DynamoIndex, NAME, damaged};
 use crate::aws::Error;
 
 /// How long a process may keep changes to itself while it commits.
-const INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Items that hold the sums.
 const SHARDS: u8 = 16;
@@ -165,6 +165,7 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Ledger {
     shard: u8,
+    interval: Duration,
     pending: Mutex<Pending>,
 }
 
@@ -175,8 +176,8 @@ struct Pending {
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
-        Self { shard: fastrand::u8(..SHARDS), pending: Mutex::default() }
+    pub(super) fn new(interval: Duration) -> Self {
+        Self { shard: fastrand::u8(..SHARDS), interval, pending: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
@@ -198,7 +199,7 @@ impl Ledger {
     pub(super) fn take(&self, change: Sums, now: bool) -> Option<Taken<'_>> {
         let mut pending = self.lock();
         let sums = pending.sums.plus(change);
-        let due = now || pending.written.is_none_or(|written| written.elapsed() >= INTERVAL);
+        let due = now || pending.written.is_none_or(|written| written.elapsed() >= self.interval);
         if sums.is_zero() || !due {
             return None;
         }
