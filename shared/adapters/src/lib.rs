@@ -12,6 +12,8 @@
 //! | `Events` | [`counters`] |
 //! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] |
 //! | `Clock` | [`clock`]: the system's, and one for tests |
+//! | `Objects` | [`replicated`]: two providers as one, with repair and fail-over |
+//! | `Queue` | [`memory`] |
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //!
 //! [`local`] puts together those that make a service on one machine.
@@ -35,4 +37,5 @@ pub mod faults;
 pub mod folder;
 pub mod local;
 pub mod memory;
+pub mod replicated;
 pub mod tokens;

@@ -13,6 +13,7 @@
 //! | retrieving | [`retrieve`](mod@retrieve) |
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
+//! | repair of a provider, and its queue | [`replicate`](mod@replicate), [`worker`] |
 //! | access counts | `reads` |
 //! | HTTP in and out | [`router`], [`openapi`] |
 //!
@@ -29,10 +30,12 @@ pub mod overview;
 pub mod ports;
 mod publish;
 mod reads;
+pub mod replicate;
 pub mod retrieve;
 pub mod router;
 mod service;
 pub mod store;
 pub mod supersede;
+pub mod worker;
 
 pub use service::{Service, Settings};
