@@ -12,7 +12,7 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_service::ports::{
-    Commit, Condition, Failure, FailureKind, Index, Listed, Listing, Objects, Page, Put, Write,
+    Commit, Condition, Failure, FailureKind, Index, Listed, Listing, Objects, Page, ProviderState, Put, Write,
 };
 
 /// In which way a write fails.
@@ -167,6 +167,14 @@ impl<T: Objects> Objects for Faulty<T> {
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
         self.plan.read(self.inner.list(prefix, after, limit)).await
+    }
+
+    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
+        self.inner.confirm(key).await
+    }
+
+    fn providers(&self) -> Vec<ProviderState> {
+        self.inner.providers()
     }
 }
 

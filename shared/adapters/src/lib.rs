@@ -12,6 +12,8 @@
 //! | `Events` | [`counters`] · [`metered`]: these, and metrics for [`prometheus`] or [`emf`] |
 //! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] · [`jwt`]: JSON Web Tokens · [`gate`]: the one or the other |
 //! | `Clock` | [`clock`]: the system's, and one for tests |
+//! | `Objects` | [`replicated`]: two providers as one, with repair and fail-over |
+//! | `Queue` | [`memory`] |
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //!
 //! [`local`] puts together those that make a service on one machine.
@@ -41,5 +43,6 @@ pub mod local;
 pub mod memory;
 pub mod metered;
 pub mod prometheus;
+pub mod replicated;
 pub mod s3;
 pub mod tokens;

@@ -6,6 +6,8 @@
 
 pub(crate) mod index;
 mod objects;
+mod queue;
 
 pub use index::MemoryIndex;
 pub use objects::MemoryObjects;
+pub use queue::MemoryQueue;

@@ -239,7 +239,9 @@ impl Row {
             Self::Proof(ProofRow { state: State::Live, expires, .. }) => Some(*expires),
             Self::Proof(ProofRow { state: State::Deleting(at), .. })
             | Self::Manifest(ManifestRow { state: State::Deleting(at), .. }) => Some(*at),
-            Self::Proof(ProofRow { state: State::Deleted(_), .. }) | Self::Manifest(_) | Self::Replica(_) => None,
+            Self::Proof(ProofRow { state: State::Deleted(_), .. }) | Self::Manifest(_) | Self::Replica(_) => {
+                None
+            }
         }
     }
 }

@@ -244,7 +244,10 @@ async fn replace<P: Ports>(
         let head = service.ports.objects().head(key).await?;
         let condition = match head {
             None => Condition::Absent,
-            Some(head) if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) => break,
+            Some(head) if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) => {
+                service.ports.objects().confirm(key).await?;
+                break;
+            }
             Some(head) => Condition::Matches(head.tag),
         };
         if service.ports.index().get(row).await?.map(|row| row.version()) != Some(version) {

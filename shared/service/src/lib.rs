@@ -13,6 +13,7 @@
 //! | retrieving | [`retrieve`](mod@retrieve) |
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
+//! | repair of a provider, and its queue | [`replicate`](mod@replicate), [`worker`] |
 //! | access counts | `reads` |
 //! | HTTP in and out | [`router`], [`openapi`] |
 //! | the request at hand, for logs and queues | [`request`] |
@@ -31,10 +32,12 @@ pub mod ports;
 mod publish;
 mod reads;
 pub mod request;
+pub mod replicate;
 pub mod retrieve;
 pub mod router;
 mod service;
 pub mod store;
 pub mod supersede;
+pub mod worker;
 
 pub use service::{Service, Settings};

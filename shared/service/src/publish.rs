@@ -143,6 +143,7 @@ impl<P: Ports> Service<P> {
                 return Err(wanted.conflict(&facts.sha256).into());
             }
             wanted.check_reader(&facts.tenant, facts.visibility)?;
+            self.ports.objects().confirm(&key).await?;
             return Ok(Some(facts.generation));
         }
         // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
@@ -174,7 +175,11 @@ impl<P: Ports> Service<P> {
         let key = ObjectKey::Manifest(id.clone());
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
         let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
-        Ok((!facts.tombstone).then_some(facts.generation))
+        if facts.tombstone {
+            return Ok(None);
+        }
+        self.ports.objects().confirm(&key).await?;
+        Ok(Some(facts.generation))
     }
 
     async fn put_manifest(

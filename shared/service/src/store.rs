@@ -149,6 +149,7 @@ async fn adopt<P: Ports>(
             generation => generation,
         },
     };
+    service.ports.objects().confirm(&ObjectKey::Record(candidate.id)).await?;
     match service.publish(candidate, *sha256, before, generation).await {
         Ok(Published::Done) => {
             let row = ProofRow::publish(candidate, *sha256, before);

@@ -106,6 +106,7 @@ async fn replace<P: Ports>(
         if kept.verified.facts().sha256 != current.verified.facts().sha256 {
             return Err(service.damaged(&copy, &"the copy of the current record differs from it").into());
         }
+        service.ports.objects().confirm(&copy).await?;
     }
     let Some(mut row) = hold(service, draft, row).await? else { return Ok(None) };
     let mut next = draft.record(record.revision + 1, service.now());
@@ -134,9 +135,12 @@ async fn replace<P: Ports>(
             Published::Lost(Some(now))
                 if now.state == State::Live && now.first_revision == row.first_revision =>
             {
-                // Another one let the row follow, and perhaps went on from there.
+                // Another one let the row follow, and perhaps went on from there. Where two providers decided one
+                // after the other, it may have been another record of the same revision.
                 if now.revision >= next.revision {
-                    return Ok(Some(stored()));
+                    let is_ours = now.record_sha256 == sha256
+                        || now.revision > next.revision && kept(service, &next, &sha256).await?;
+                    return Ok(is_ours.then(stored));
                 }
                 row = now;
             }
@@ -144,6 +148,13 @@ async fn replace<P: Ports>(
         }
     }
     Err(contended())
+}
+
+/// Whether the copy of the record's revision, which the replacement after it left, is of this record.
+async fn kept<P: Ports>(service: &Service<P>, record: &Record, sha256: &Digest) -> Result<bool, Error> {
+    let copy = ObjectKey::Revision(record.id, record.revision);
+    let found = service.current(&copy).await?;
+    Ok(found.is_some_and(|found| found.verified.facts().sha256 == *sha256))
 }
 
 /// Stores the draft's manifest, and lets the row hold it: the row as it is then. `None`: look at the world again.
@@ -190,6 +201,7 @@ pub(crate) async fn roll_forward<P: Ports>(
     sha256: &Digest,
     row: &ProofRow,
 ) -> Result<(), Error> {
+    service.ports.objects().confirm(&ObjectKey::Record(record.id)).await?;
     // A row that does not hold the record's manifest was read before it did, and is not the one any more.
     if record.manifest.id.as_ref().is_none_or(|id| row.held.contains(id)) {
         service.publish(record, *sha256, Some(row), None).await?;

@@ -49,6 +49,11 @@ impl Left {
 }
 
 impl Left {
+    /// The records of a file that may be there.
+    pub fn records_of(&self, file: File) -> impl Iterator<Item = &Served> {
+        self.records.iter().filter(move |(left, _)| *left == file).map(|(_, served)| served)
+    }
+
     /// An acknowledged deletion takes along what was left of its proof, or its manifest.
     pub fn after(&mut self, act: &Act, outcome: Outcome) {
         if !matches!(outcome, Outcome::Done(_)) {

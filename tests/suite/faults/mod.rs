@@ -6,6 +6,7 @@
 //! | what a caller may then expect | [`model`]: acts happen at once, one after the other |
 //! | how a world is checked | [`check`]: what is served, what fsck says, what cleanup leaves |
 //! | a write or a read that fails | [`writes`], [`reads`] |
+//! | a provider that is out of reach for some calls, of two | [`outage`], [`pair`] |
 //! | a process that ends in the middle | [`crashes`] |
 //! | two requests at once, in every interleaving | [`races`] |
 //! | one request that is overtaken by several | [`overtaken`] |
@@ -16,7 +17,9 @@ mod check;
 mod crashes;
 mod gate;
 mod model;
+mod outage;
 mod overtaken;
+mod pair;
 mod races;
 mod reads;
 mod request;

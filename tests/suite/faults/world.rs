@@ -19,11 +19,11 @@ use http::{Request, Response};
 use super::act::{Act, Outcome};
 use super::gate::{Gate, Gated};
 use super::model::Known;
+use super::outage::{Second, Store};
 use super::request::{Asked, handle, send};
 
 /// One process's ports.
-pub type Ports =
-    Parts<Faulty<Gated<MemoryObjects>>, Faulty<Gated<MemoryIndex>>, Memory, ManualClock, Counters, Trusted>;
+pub type Ports = Parts<Store, Faulty<Gated<MemoryIndex>>, Memory, ManualClock, Counters, Trusted>;
 
 /// One process.
 pub type Process = Service<Ports>;
@@ -67,8 +67,10 @@ impl Cache for Memory {
 #[derive(Debug)]
 pub struct World {
     objects: MemoryObjects,
-    index: MemoryIndex,
-    clock: ManualClock,
+    pub index: MemoryIndex,
+    pub clock: ManualClock,
+    /// The second provider, if there are two.
+    pub second: Option<Second>,
     memory: Memory,
     /// Reads for the checks.
     reader: Process,
@@ -91,11 +93,22 @@ pub enum Step {
 impl World {
     /// A world after some steps, with nothing in its cache.
     pub fn after(steps: &[Step], memory: Memory) -> Self {
+        Self::over(steps, memory, |_| None)
+    }
+
+    /// The same over two providers.
+    pub fn over_two(steps: &[Step]) -> Self {
+        Self::over(steps, Memory::None, |clock| Some(Second::new(clock)))
+    }
+
+    fn over(steps: &[Step], memory: Memory, second: impl Fn(&ManualClock) -> Option<Second>) -> Self {
         let clock = ManualClock::at(Timestamp::from_milliseconds(1_800_000_000_000));
         let objects = MemoryObjects::with_clock(clock.clone());
         let index = MemoryIndex::new();
-        let reader = process(&objects, &index, &clock, &memory, &FaultPlan::none(), &Gate::open());
-        let mut world = Self { objects, index, clock, memory, reader, known: Known::nothing() };
+        let second = second(&clock);
+        let store = store(&objects, second.as_ref(), &index, &clock, &FaultPlan::none(), &Gate::open());
+        let reader = process(store, &index, &clock, &memory, &FaultPlan::none(), &Gate::open());
+        let mut world = Self { objects, index, clock, second, memory, reader, known: Known::nothing() };
         for step in steps {
             match step {
                 Step::Do(act) => {
@@ -131,7 +144,13 @@ impl World {
 
     /// A process on this world. All processes of a world share its cache.
     pub fn process(&self, plan: &FaultPlan, gate: &Gate) -> Process {
-        process(&self.objects, &self.index, &self.clock, &self.memory, plan, gate)
+        let store = store(&self.objects, self.second.as_ref(), &self.index, &self.clock, plan, gate);
+        process(store, &self.index, &self.clock, &self.memory, plan, gate)
+    }
+
+    /// The first provider.
+    pub const fn objects(&self) -> &MemoryObjects {
+        &self.objects
     }
 
     /// A process that nothing happens to.
@@ -174,8 +193,22 @@ impl World {
     }
 }
 
-fn process(
+fn store(
     objects: &MemoryObjects,
+    second: Option<&Second>,
+    index: &MemoryIndex,
+    clock: &ManualClock,
+    plan: &FaultPlan,
+    gate: &Gate,
+) -> Store {
+    match second {
+        None => Store::One(Faulty::new(Gated::new(objects.clone(), gate.clone()), plan.clone())),
+        Some(second) => second.store(objects, index, clock, plan, gate),
+    }
+}
+
+fn process(
+    objects: Store,
     index: &MemoryIndex,
     clock: &ManualClock,
     memory: &Memory,
@@ -184,7 +217,7 @@ fn process(
 ) -> Process {
     Service::new(
         Parts {
-            objects: Faulty::new(Gated::new(objects.clone(), gate.clone()), plan.clone()),
+            objects,
             index: Faulty::new(Gated::new(index.clone(), gate.clone()), plan.clone()),
             cache: memory.clone(),
             clock: clock.clone(),

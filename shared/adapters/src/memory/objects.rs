@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
 use credlink_service::ports::{Clock, Condition, Failure, Listed, Objects, Page, Put};
 
 use crate::clock::SystemClock;
@@ -16,7 +16,8 @@ use crate::clock::SystemClock;
 /// # Panics
 /// `put` panics where it breaks the rule of immutable keys ([`ObjectKey::is_mutable`]): what stands there may be
 /// replaced by the marker of a deletion, and the marker by content in a stored form that never stood there before
-/// (the same bytes would have the tag that a late deletion waits for), and by nothing else.
+/// (the same bytes would have the tag that a late deletion waits for). What missed both is replaced by the same content
+/// of a later generation. Nothing else replaces it.
 #[derive(Clone)]
 pub struct MemoryObjects {
     state: Arc<Mutex<State>>,
@@ -75,8 +76,13 @@ impl State {
         if key.is_mutable() || attributes.content_type == TOMBSTONE_TYPE {
             return;
         }
+        // A provider that missed both a deletion and the store after it.
+        let later = match (Facts::read(&before.head.attributes), Facts::read(attributes)) {
+            (Ok(before), Ok(after)) => before.sha256 == after.sha256 && before.generation < after.generation,
+            _ => false,
+        };
         assert!(
-            before.head.attributes.content_type == TOMBSTONE_TYPE,
+            later || before.head.attributes.content_type == TOMBSTONE_TYPE,
             "{text} is immutable, and was about to be replaced by other content"
         );
         assert!(

@@ -1,0 +1,240 @@
+//! Two providers behind the one port: side-by-side writes, fail-over reads, and a repair queued for what one missed.
+//!
+//! **Truth.** The index row decides what is current. Of concurrent writers the primary decides while it answers, and the
+//! fallback while it does not. A provider that missed writes is *behind* ([`behind`]): what is read there is checked
+//! against the row until every repair is done.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | writes, and what is queued | [`write`] |
+//! | reads, hedged and checked ones among them | [`read`] |
+//! | listings of both | [`merge`] |
+//! | the tags that leave this adapter | [`tag`] |
+//! | time-outs, measuring | [`side`], [`latency`] |
+//! | the circuit breaker | [`breaker`] |
+//!
+//! The reasons are in `docs/decisions/0003-two-providers.md`.
+
+mod behind;
+pub mod breaker;
+mod latency;
+mod merge;
+mod read;
+mod side;
+mod tag;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use credlink_core::message::{Message, Replica, Work};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey};
+use credlink_service::ports::{
+    Clock, Condition, Failure, Index, Listed, Objects, Page, ProviderState, Put, Queue,
+};
+use tokio::time::Instant;
+
+use behind::Behind;
+use breaker::BreakerSettings;
+use read::Budget;
+use side::Side;
+use tag::Tag;
+
+/// How long an object that only the fallback had is not queued again.
+const NOTED: Duration = Duration::from_secs(60);
+/// Most objects that are remembered as queued: 10,000 × about 100 bytes.
+const MAX_NOTED: usize = 10_000;
+
+/// What an operator decides about two providers.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long one call of a provider may take. Less than half of a request's time, so that the other one can still
+    /// be asked.
+    pub timeout: Duration,
+    /// How long a write waits for the second provider when the first is done.
+    pub grace: Duration,
+    /// When a provider is not asked any more.
+    pub breaker: BreakerSettings,
+    /// How often a process asks the index which provider is behind. The first replacement or deletion that a provider
+    /// misses takes as long.
+    pub look_every: Duration,
+    /// How long a repair waits, in seconds: a write that timed out may arrive until then, and a request end.
+    pub repair_delay: u32,
+    /// Whether a slow read asks the fallback too.
+    pub hedge: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(5),
+            grace: Duration::from_secs(1),
+            breaker: BreakerSettings::default(),
+            look_every: Duration::from_secs(5),
+            repair_delay: 30,
+            hedge: false,
+        }
+    }
+}
+
+/// Two providers as one.
+pub struct Replicated<P, F, Q, I> {
+    primary: Side<P>,
+    fallback: Side<F>,
+    queue: Q,
+    index: I,
+    behind: Behind<I>,
+    clock: Arc<dyn Clock + Send + Sync>,
+    settings: Settings,
+    noted: Mutex<HashMap<ObjectKey, Instant>>,
+    budget: Mutex<Budget>,
+}
+
+impl<P: Objects, F: Objects, Q, I> std::fmt::Debug for Replicated<P, F, Q, I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = (self.primary.objects.name(), self.fallback.objects.name());
+        f.debug_struct("Replicated").field("providers", &names).field("settings", &self.settings).finish()
+    }
+}
+
+impl<P: Objects, F: Objects, Q: Queue, I: Index + Clone> Replicated<P, F, Q, I> {
+    /// `primary` and `fallback` as one; what one misses is queued in `queue`, and said in `index`. Clones of the index
+    /// are one index. To be made inside a tokio runtime.
+    pub fn new(
+        primary: P,
+        fallback: F,
+        queue: Q,
+        index: I,
+        clock: impl Clock + Send + Sync + 'static,
+        settings: Settings,
+    ) -> Self {
+        let clock: Arc<dyn Clock + Send + Sync> = Arc::new(clock);
+        Self {
+            primary: Side::new(primary, Replica::Primary, settings.timeout, settings.breaker),
+            fallback: Side::new(fallback, Replica::Fallback, settings.timeout, settings.breaker),
+            queue,
+            behind: Behind::new(index.clone(), clock.clone(), settings.look_every),
+            index,
+            clock,
+            settings,
+            noted: Mutex::default(),
+            budget: Mutex::default(),
+        }
+    }
+}
+
+impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
+    /// The primary by itself: for repairs, and for the walk that fills a new fallback.
+    pub const fn primary(&self) -> &P {
+        &self.primary.objects
+    }
+
+    /// The fallback by itself.
+    pub const fn fallback(&self) -> &F {
+        &self.fallback.objects
+    }
+
+    /// What waits for repair.
+    pub const fn queue(&self) -> &Q {
+        &self.queue
+    }
+
+    /// Queues a repair of what `replica` may have missed, and where that leaves something stale there (`stale`), says
+    /// so to every process first.
+    async fn missed(&self, replica: Replica, key: &ObjectKey, stale: Stale) -> Result<(), Failure> {
+        if stale != Stale::No {
+            self.behind.raise(replica, stale == Stale::Readable).await?;
+        }
+        self.queue_repair(replica, key, self.settings.repair_delay).await
+    }
+
+    async fn queue_repair(&self, to: Replica, key: &ObjectKey, delay_seconds: u32) -> Result<(), Failure> {
+        metrics::counter!("credlink_repairs_queued", "provider" => to.to_string()).increment(1);
+        let request_id = format!("repair-{:016x}", fastrand::u64(..));
+        let work = Work::Replicate { to, keys: vec![key.clone()] };
+        self.queue.send(&Message { request_id, work }, delay_seconds).await
+    }
+
+    /// Queues a repair of what a read found missing, once a minute an object. Nobody depends on it.
+    async fn noticed(&self, to: Replica, key: &ObjectKey) {
+        {
+            let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            if noted.get(key).is_some_and(|at| now.duration_since(*at) < NOTED) {
+                return;
+            }
+            if noted.len() >= MAX_NOTED {
+                noted.retain(|_, at| now.duration_since(*at) < NOTED);
+            }
+            if noted.len() >= MAX_NOTED {
+                return;
+            }
+            noted.insert(key.clone(), now);
+        }
+        if let Err(failure) = self.queue_repair(to, key, self.settings.repair_delay).await {
+            tracing::warn!(%key, %failure, "a provider lacks an object, and its repair was not queued");
+        }
+    }
+}
+
+/// What a missed write leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stale {
+    /// Nothing that is stale: it lacks an object, or holds one that has to go.
+    No,
+    /// Perhaps the object of a store that was not told of it.
+    Perhaps,
+    /// What was replaced or deleted: nobody may be told before every process knows.
+    Readable,
+}
+
+impl<P: Objects, F: Objects, Q: Queue, I: Index> Objects for Replicated<P, F, Q, I> {
+    fn name(&self) -> &'static str {
+        self.primary.objects.name()
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        self.get_either(key).await
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        self.head_either(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        match condition {
+            Condition::Absent => self.create(key, body, attributes).await,
+            Condition::Matches(tag) => match Tag::read(&tag) {
+                Some(tag) => self.replace(key, body, attributes, &tag).await,
+                None => Ok(Put::Lost),
+            },
+        }
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        self.delete_both(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        self.list_both(prefix, after, limit).await
+    }
+
+    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
+        self.confirm_both(key).await
+    }
+
+    fn providers(&self) -> Vec<ProviderState> {
+        vec![
+            self.primary.state(self.behind.last_known(Replica::Primary)),
+            self.fallback.state(self.behind.last_known(Replica::Fallback)),
+        ]
+    }
+}

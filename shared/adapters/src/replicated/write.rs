@@ -1,0 +1,297 @@
+//! Writes to both providers.
+//!
+//! A creation goes to both side by side. A replacement goes to the one that decides first, and then to the other: of
+//! two replacements at once, the one that loses must not reach either.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use credlink_core::message::Replica;
+use credlink_core::object::{Attributes, Head, ObjectKey, StoredTag};
+use credlink_service::ports::{Condition, Failure, Index, Objects, Put, Queue};
+use credlink_service::replicate::replicate;
+use futures_util::future::{Either, join, select};
+
+use super::side::{Missed, Side};
+use super::tag::{Tag, identity, same};
+use super::{Replicated, Stale};
+use crate::deadline;
+
+/// What a provider has under a key, against the object that a condition names.
+enum Found {
+    /// That object, with this tag.
+    Same(StoredTag),
+    /// The object that was to be written.
+    Written,
+    /// Another one, or none.
+    Other,
+}
+
+impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
+    /// Creates an object on both.
+    pub(super) async fn create(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+    ) -> Result<Put, Failure> {
+        let (primary, fallback) = (&self.primary, &self.fallback);
+        let put_primary =
+            pin!(primary.call("put", primary.objects.put(key, body.clone(), attributes, Condition::Absent)));
+        let put_fallback = pin!(
+            fallback.call("put", fallback.objects.put(key, body.clone(), attributes, Condition::Absent))
+        );
+        let grace = deadline::at_most(self.settings.grace);
+        let (by_primary, by_fallback) = match select(put_primary, put_fallback).await {
+            Either::Left((Ok(put), rest)) => (Ok(put), within(fallback, grace, rest).await),
+            Either::Left((Err(missed), rest)) => (Err(missed), rest.await),
+            Either::Right((Ok(put), rest)) => (within(primary, grace, rest).await, Ok(put)),
+            Either::Right((Err(missed), rest)) => (rest.await, Err(missed)),
+        };
+        let tag = |read, own| Tag::new(read, own, attributes).text();
+        match (by_primary, by_fallback) {
+            (Ok(Put::Stored(own)), Ok(Put::Stored(_))) => Ok(Put::Stored(tag(Replica::Primary, own))),
+            (Ok(Put::Stored(own)), Ok(Put::Lost)) => {
+                let head = fallback.call("head", fallback.objects.head(key)).await;
+                if !matches!(head, Ok(Some(head)) if is(&head, attributes)) {
+                    self.missed(Replica::Fallback, key, Stale::Perhaps).await?;
+                }
+                Ok(Put::Stored(tag(Replica::Primary, own)))
+            }
+            (Ok(Put::Stored(own)), Err(_)) => {
+                self.missed(Replica::Fallback, key, Stale::No).await?;
+                Ok(Put::Stored(tag(Replica::Primary, own)))
+            }
+            (Ok(Put::Lost), Ok(Put::Lost)) => Ok(Put::Lost),
+            (Ok(Put::Lost), Ok(Put::Stored(_))) => {
+                self.missed(Replica::Fallback, key, Stale::Perhaps).await?;
+                Ok(Put::Lost)
+            }
+            (Ok(Put::Lost), Err(missed)) => {
+                if missed.attempted {
+                    self.missed(Replica::Fallback, key, Stale::Perhaps).await?;
+                }
+                Ok(Put::Lost)
+            }
+            (Err(_), Ok(Put::Stored(own))) => {
+                self.missed(Replica::Primary, key, Stale::Perhaps).await?;
+                Ok(Put::Stored(tag(Replica::Fallback, own)))
+            }
+            (Err(missed), Ok(Put::Lost)) => {
+                if missed.attempted {
+                    self.missed(Replica::Primary, key, Stale::Perhaps).await?;
+                }
+                Ok(Put::Lost)
+            }
+            (Err(by_primary), Err(by_fallback)) => {
+                self.unknown(key, &[(Replica::Primary, &by_primary), (Replica::Fallback, &by_fallback)])
+                    .await;
+                Err(by_primary.failure)
+            }
+        }
+    }
+
+    /// Replaces the object that `tag` names on both.
+    pub(super) async fn replace(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        tag: &Tag,
+    ) -> Result<Put, Failure> {
+        let stored = |read, own| Ok(Put::Stored(Tag::new(read, own, attributes).text()));
+        let by_primary = match self.find_to_replace(&self.primary, key, tag, attributes).await {
+            Ok(Found::Same(own)) => self.replace_on(&self.primary, key, &body, attributes, own).await,
+            // The tag is of the fallback, and the primary missed what stands there: it follows, and then decides.
+            Ok(Found::Other) if tag.read == Replica::Fallback => {
+                match self.bring_primary_up(key, tag, attributes).await? {
+                    Some(own) => self.replace_on(&self.primary, key, &body, attributes, own).await,
+                    None => Ok(Put::Lost),
+                }
+            }
+            Ok(Found::Other | Found::Written) => Ok(Put::Lost),
+            Err(missed) => Err(missed),
+        };
+        match by_primary {
+            Ok(Put::Lost) => Ok(Put::Lost),
+            Ok(Put::Stored(own)) => {
+                self.follow_on_fallback(key, &body, attributes, tag).await?;
+                stored(Replica::Primary, own)
+            }
+            Err(by_primary) => {
+                let found = self.find_to_replace(&self.fallback, key, tag, attributes).await;
+                let by_fallback = match found {
+                    Ok(Found::Same(own)) => {
+                        self.replace_on(&self.fallback, key, &body, attributes, own).await
+                    }
+                    Ok(Found::Other | Found::Written) => Ok(Put::Lost),
+                    Err(missed) => Err(missed),
+                };
+                match by_fallback {
+                    Ok(Put::Stored(own)) => {
+                        self.missed(Replica::Primary, key, Stale::Readable).await?;
+                        stored(Replica::Fallback, own)
+                    }
+                    Ok(Put::Lost) => {
+                        if by_primary.attempted {
+                            self.missed(Replica::Primary, key, Stale::Perhaps).await?;
+                        }
+                        Ok(Put::Lost)
+                    }
+                    Err(by_fallback) => {
+                        let both = [(Replica::Primary, &by_primary), (Replica::Fallback, &by_fallback)];
+                        self.unknown(key, &both).await;
+                        Err(by_primary.failure)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The fallback follows a replacement that the primary has, or a repair is queued.
+    async fn follow_on_fallback(
+        &self,
+        key: &ObjectKey,
+        body: &Bytes,
+        attributes: &Attributes,
+        tag: &Tag,
+    ) -> Result<(), Failure> {
+        let follow = async {
+            match self.find_to_replace(&self.fallback, key, tag, attributes).await {
+                Ok(Found::Written) => true,
+                Ok(Found::Same(own)) => {
+                    let put = self.replace_on(&self.fallback, key, body, attributes, own).await;
+                    matches!(put, Ok(Put::Stored(_)))
+                }
+                Ok(Found::Other) | Err(_) => false,
+            }
+        };
+        let grace = deadline::at_most(self.settings.grace);
+        let followed = match tokio::time::timeout(grace, follow).await {
+            Ok(followed) => followed,
+            Err(_) => {
+                self.fallback.gave_up(grace);
+                false
+            }
+        };
+        if followed { Ok(()) } else { self.missed(Replica::Fallback, key, Stale::Readable).await }
+    }
+
+    /// What `side` has under `key`; only the provider that the tag is of need not be asked.
+    async fn find_to_replace<O: Objects>(
+        &self,
+        side: &Side<O>,
+        key: &ObjectKey,
+        tag: &Tag,
+        attributes: &Attributes,
+    ) -> Result<Found, Missed> {
+        if side.replica == tag.read {
+            return Ok(Found::Same(tag.own.clone()));
+        }
+        let head = side.call("head", side.objects.head(key)).await;
+        Ok(match head.map_err(|missed| Missed { attempted: false, ..missed })? {
+            Some(head) if tag.is_of(&head) => Found::Same(head.tag),
+            Some(head) if is(&head, attributes) => Found::Written,
+            _ => Found::Other,
+        })
+    }
+
+    async fn replace_on<O: Objects>(
+        &self,
+        side: &Side<O>,
+        key: &ObjectKey,
+        body: &Bytes,
+        attributes: &Attributes,
+        own: StoredTag,
+    ) -> Result<Put, Missed> {
+        side.call("put", side.objects.put(key, body.clone(), attributes, Condition::Matches(own))).await
+    }
+
+    /// Repairs the primary at once, where a write depends on it. The tag that the object has there then.
+    async fn bring_primary_up(
+        &self,
+        key: &ObjectKey,
+        tag: &Tag,
+        attributes: &Attributes,
+    ) -> Result<Option<StoredTag>, Failure> {
+        let now = self.clock.now();
+        let repair = replicate(&self.fallback.objects, &self.primary.objects, &self.index, key, now);
+        match tokio::time::timeout(deadline::at_most(self.settings.timeout), repair).await {
+            Ok(Ok(outcome)) => tracing::debug!(%key, ?outcome, "repaired before a write"),
+            Ok(Err(error)) => tracing::debug!(%key, %error, "not repaired before a write"),
+            Err(_) => tracing::debug!(%key, "not repaired in time before a write"),
+        }
+        match self.find_to_replace(&self.primary, key, tag, attributes).await {
+            Ok(Found::Same(own)) => Ok(Some(own)),
+            Ok(Found::Other | Found::Written) => Ok(None),
+            Err(missed) => Err(missed.failure),
+        }
+    }
+
+    /// Nobody is told of the write, and it may arrive all the same: repairs are queued if that is possible.
+    async fn unknown(&self, key: &ObjectKey, sides: &[(Replica, &Missed)]) {
+        for (replica, missed) in sides {
+            if missed.attempted
+                && let Err(failure) = self.missed(*replica, key, Stale::Perhaps).await
+            {
+                tracing::warn!(%key, %failure, "a write failed, and its repair was not queued");
+            }
+        }
+    }
+
+    /// Removes an object from both.
+    pub(super) async fn delete_both(&self, key: &ObjectKey) -> Result<(), Failure> {
+        let (primary, fallback) = (&self.primary, &self.fallback);
+        let done = join(
+            primary.call("delete", primary.objects.delete(key)),
+            fallback.call("delete", fallback.objects.delete(key)),
+        );
+        match done.await {
+            (Ok(()), Ok(())) => Ok(()),
+            (Ok(()), Err(_)) => self.missed(Replica::Fallback, key, Stale::No).await,
+            (Err(_), Ok(())) => self.missed(Replica::Primary, key, Stale::No).await,
+            (Err(missed), Err(_)) => Err(missed.failure),
+        }
+    }
+
+    /// Looks whether both have the same under `key`, and queues a repair of the one that does not.
+    pub(super) async fn confirm_both(&self, key: &ObjectKey) -> Result<(), Failure> {
+        let (primary, fallback) = (&self.primary, &self.fallback);
+        let heads = join(
+            primary.call("head", primary.objects.head(key)),
+            fallback.call("head", fallback.objects.head(key)),
+        );
+        match heads.await {
+            (Ok(None), Ok(None)) => Ok(()),
+            (Ok(Some(one)), Ok(Some(other))) if same(&one, &other) => Ok(()),
+            (Ok(Some(_)), Ok(None)) => self.missed(Replica::Fallback, key, Stale::No).await,
+            (Ok(Some(_)), Ok(Some(_))) => {
+                self.missed(Replica::Primary, key, Stale::Perhaps).await?;
+                self.missed(Replica::Fallback, key, Stale::Readable).await
+            }
+            (Ok(Some(_)), Err(_)) => self.missed(Replica::Fallback, key, Stale::Readable).await,
+            (Ok(None), Ok(Some(_))) => self.missed(Replica::Primary, key, Stale::Perhaps).await,
+            (Err(_), Ok(Some(_))) => self.missed(Replica::Primary, key, Stale::Readable).await,
+            (Ok(None), Err(missed)) | (Err(missed), Ok(None) | Err(_)) => Err(missed.failure),
+        }
+    }
+}
+
+/// Whether `head` is of the object that was to be written.
+fn is(head: &Head, attributes: &Attributes) -> bool {
+    let written = identity(attributes);
+    !written.is_empty() && identity(&head.attributes) == written
+}
+
+/// The answer of the second provider, if it comes soon.
+async fn within<O: Objects, T>(
+    side: &Side<O>,
+    grace: Duration,
+    rest: impl Future<Output = Result<T, Missed>>,
+) -> Result<T, Missed> {
+    match tokio::time::timeout(grace, rest).await {
+        Ok(answer) => answer,
+        Err(_) => Err(side.gave_up(grace)),
+    }
+}

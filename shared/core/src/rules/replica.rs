@@ -1,0 +1,114 @@
+//! What an index row says of an object in one of two providers: the rules of repair, and of reads that cannot trust a
+//! provider.
+//!
+//! A provider that missed writes holds what stood there before. The row knows better: it names the content of what is
+//! live, and that a thing is deleted. Where it does not decide (no row yet, a deletion under way), nothing is stale.
+
+use crate::object::{ObjectKey, Verified};
+use crate::record::Record;
+use crate::row::{ManifestRow, ProofRow, Row, State};
+use crate::tenant::Tenant;
+use crate::tombstone::Tombstone;
+
+/// What shall stand under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// No row decides: a store is under way, or ended before its row.
+    Undecided,
+    /// The content that the row names.
+    Content,
+    /// An earlier record, or the copy that a replacement begins with.
+    Kept,
+    /// A deletion is under way: the object, or its marker.
+    Going,
+    /// The marker of a deletion.
+    Marker,
+    /// Nothing: an earlier record of a life that is over.
+    Nothing,
+}
+
+/// What an object is, against what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// What is wanted.
+    Right,
+    /// Of a store or a replacement whose row may be about to follow.
+    Ahead,
+    /// What stood there before.
+    Stale,
+}
+
+/// What shall stand under `key`, whose row is `row`.
+#[must_use]
+pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> Wanted {
+    let state = match row {
+        Some(Row::Proof(row)) => row.state,
+        Some(Row::Manifest(row)) => row.state,
+        Some(Row::Replica(_)) | None => return Wanted::Undecided,
+    };
+    if let (ObjectKey::Revision(_, revision), Some(Row::Proof(row))) = (key, row) {
+        return match state {
+            State::Deleting(_) => Wanted::Going,
+            _ if *revision > row.revision => Wanted::Undecided,
+            State::Live if *revision >= row.first_revision => Wanted::Kept,
+            State::Live | State::Deleted(_) => Wanted::Nothing,
+        };
+    }
+    match state {
+        State::Live => Wanted::Content,
+        State::Deleting(_) => Wanted::Going,
+        State::Deleted(_) => Wanted::Marker,
+    }
+}
+
+/// Judges an object under `key`, whose row is `row`.
+#[must_use]
+pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> Standing {
+    let facts = found.facts();
+    match (wanted(key, row), row) {
+        (Wanted::Undecided | Wanted::Kept | Wanted::Going, _) => Standing::Right,
+        (Wanted::Nothing, _) => Standing::Stale,
+        (Wanted::Marker, _) if facts.tombstone => Standing::Right,
+        // The first revision of the next life is greater than the last one of this (`Facts::generation`).
+        (Wanted::Marker, Some(Row::Proof(row))) => ahead_if(facts.generation >= row.revision),
+        (Wanted::Marker, Some(Row::Manifest(row))) => ahead_if(facts.generation > row.generation),
+        (Wanted::Content, _) if facts.tombstone => Standing::Stale,
+        (Wanted::Content, Some(Row::Proof(row))) => judge_record(row, found),
+        (Wanted::Content, Some(Row::Manifest(row))) => {
+            if row.sha256 == facts.sha256 && row.generation == facts.generation {
+                Standing::Right
+            } else {
+                Standing::Stale
+            }
+        }
+        (Wanted::Content | Wanted::Marker, _) => Standing::Stale,
+    }
+}
+
+const fn ahead_if(ahead: bool) -> Standing {
+    if ahead { Standing::Ahead } else { Standing::Stale }
+}
+
+fn judge_record(row: &ProofRow, found: &Verified) -> Standing {
+    if row.record_sha256 == found.facts().sha256 {
+        return Standing::Right;
+    }
+    let record = Record::parse(&found.content());
+    ahead_if(record.is_ok_and(|record| {
+        record.revision == row.revision + 1 && record.first_revision == row.first_revision
+    }))
+}
+
+/// The marker that the deletion of this row leaves, and whose it is. `None`: it is not deleted.
+#[must_use]
+pub fn marker(row: &Row) -> Option<(Tombstone, Tenant)> {
+    match row {
+        Row::Proof(ProofRow { state: State::Deleted(at), revision, tenant, .. }) => {
+            Some((Tombstone::new(*at, *revision), tenant.clone()))
+        }
+        Row::Manifest(ManifestRow { state: State::Deleted(at), generation, tenant, .. }) => {
+            Some((Tombstone::new(*at, *generation), tenant.clone()))
+        }
+        Row::Proof(_) | Row::Manifest(_) | Row::Replica(_) => None,
+    }
+}

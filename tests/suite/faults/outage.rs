@@ -1,0 +1,237 @@
+//! Two providers, of which one is out of reach for some calls.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use credlink_adapters::clock::ManualClock;
+use credlink_adapters::faults::{FaultPlan, Faulty, Flavour};
+use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
+use credlink_adapters::replicated::breaker::BreakerSettings;
+use credlink_adapters::replicated::{Replicated, Settings};
+use credlink_core::message::Replica;
+use credlink_core::object::{Attributes, Head, Object, ObjectKey};
+use credlink_core::time::Timestamp;
+use credlink_service::ports::{Condition, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put};
+use std::time::Duration;
+
+use super::gate::{Gate, Gated};
+
+/// When which provider is out of reach. Clones are one outage; the calls of both providers are counted together.
+#[derive(Debug, Clone, Default)]
+pub struct Outage(Arc<Mutex<Plan>>);
+
+#[derive(Debug, Default)]
+struct Plan {
+    calls: u64,
+    dead: Option<(Replica, Range<u64>)>,
+    /// Whether the first call that fails takes effect all the same.
+    kept: bool,
+    failed: u64,
+}
+
+impl Outage {
+    /// From now on, `replica` fails the calls of these numbers, counted from 0.
+    pub fn plan(&self, replica: Replica, calls: Range<u64>, flavour: Flavour) {
+        let dead = Some((replica, calls));
+        *self.0.lock().unwrap() = Plan { calls: 0, dead, kept: flavour == Flavour::Kept, failed: 0 };
+    }
+
+    /// From now on, `replica` is out of reach.
+    pub fn of(&self, replica: Replica) {
+        self.plan(replica, 0..u64::MAX, Flavour::Lost);
+    }
+
+    /// It is over: how many calls there were, and how many of them failed.
+    pub fn end(&self) -> (u64, u64) {
+        let plan = std::mem::take(&mut *self.0.lock().unwrap());
+        (plan.calls, plan.failed)
+    }
+
+    /// Whether this call fails, and then whether it takes effect.
+    fn fails(&self, replica: Replica) -> Option<bool> {
+        let mut plan = self.0.lock().unwrap();
+        let number = plan.calls;
+        plan.calls += 1;
+        let fails =
+            plan.dead.as_ref().is_some_and(|(dead, calls)| *dead == replica && calls.contains(&number));
+        if !fails {
+            return None;
+        }
+        plan.failed += 1;
+        Some(plan.kept && plan.failed == 1)
+    }
+}
+
+/// A provider that may be out of reach.
+#[derive(Debug, Clone)]
+pub struct Cut<T> {
+    inner: T,
+    replica: Replica,
+    outage: Outage,
+}
+
+impl<T> Cut<T> {
+    pub const fn new(inner: T, replica: Replica, outage: Outage) -> Self {
+        Self { inner, replica, outage }
+    }
+
+    async fn call<A>(&self, call: impl Future<Output = Result<A, Failure>>) -> Result<A, Failure> {
+        match self.outage.fails(self.replica) {
+            None => return call.await,
+            Some(true) => drop(call.await),
+            Some(false) => {}
+        }
+        let message = format!("the {} is out of reach", self.replica);
+        Err(Failure { provider: "memory", kind: FailureKind::Unavailable, message })
+    }
+}
+
+impl<T: Objects> Objects for Cut<T> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        self.call(self.inner.get(key)).await
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        self.call(self.inner.head(key)).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        self.call(self.inner.put(key, body, attributes, condition)).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        self.call(self.inner.delete(key)).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        self.call(self.inner.list(prefix, after, limit)).await
+    }
+}
+
+/// Two providers as a process sees them.
+pub type Two = Replicated<Cut<Gated<MemoryObjects>>, Cut<Gated<MemoryObjects>>, MemoryQueue, MemoryIndex>;
+
+/// The second provider of a world, and what belongs to having two.
+#[derive(Debug)]
+pub struct Second {
+    pub objects: MemoryObjects,
+    pub queue: MemoryQueue,
+    /// The queue's own time.
+    pub queue_clock: ManualClock,
+    pub outage: Outage,
+}
+
+impl Second {
+    pub fn new(clock: &ManualClock) -> Self {
+        let queue_clock = ManualClock::at(Timestamp::from_milliseconds(0));
+        Self {
+            objects: MemoryObjects::with_clock(clock.clone()),
+            queue: MemoryQueue::with_clock(queue_clock.clone()),
+            queue_clock,
+            outage: Outage::default(),
+        }
+    }
+
+    /// Both providers, for one process. It asks who is behind with every read, and its breakers stay closed: nothing
+    /// here depends on time.
+    pub fn store(
+        &self,
+        first: &MemoryObjects,
+        index: &MemoryIndex,
+        clock: &ManualClock,
+        plan: &FaultPlan,
+        gate: &Gate,
+    ) -> Store {
+        let cut = |objects: &MemoryObjects, replica| {
+            Cut::new(Gated::new(objects.clone(), gate.clone()), replica, self.outage.clone())
+        };
+        let settings = Settings {
+            look_every: Duration::ZERO,
+            breaker: BreakerSettings { failures: u32::MAX, ..BreakerSettings::default() },
+            ..Settings::default()
+        };
+        let (primary, fallback) = (cut(first, Replica::Primary), cut(&self.objects, Replica::Fallback));
+        let queue = self.queue.clone();
+        let two = Replicated::new(primary, fallback, queue, index.clone(), clock.clone(), settings);
+        Store::Two(Box::new(Faulty::new(two, plan.clone())))
+    }
+}
+
+/// One provider, or two.
+#[derive(Debug)]
+pub enum Store {
+    One(Faulty<Gated<MemoryObjects>>),
+    Two(Box<Faulty<Two>>),
+}
+
+impl Objects for Store {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        match self {
+            Self::One(objects) => objects.get(key).await,
+            Self::Two(objects) => objects.get(key).await,
+        }
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        match self {
+            Self::One(objects) => objects.head(key).await,
+            Self::Two(objects) => objects.head(key).await,
+        }
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        match self {
+            Self::One(objects) => objects.put(key, body, attributes, condition).await,
+            Self::Two(objects) => objects.put(key, body, attributes, condition).await,
+        }
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        match self {
+            Self::One(objects) => objects.delete(key).await,
+            Self::Two(objects) => objects.delete(key).await,
+        }
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        match self {
+            Self::One(objects) => objects.list(prefix, after, limit).await,
+            Self::Two(objects) => objects.list(prefix, after, limit).await,
+        }
+    }
+
+    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
+        match self {
+            Self::One(objects) => objects.confirm(key).await,
+            Self::Two(objects) => objects.confirm(key).await,
+        }
+    }
+
+    fn providers(&self) -> Vec<ProviderState> {
+        match self {
+            Self::One(objects) => objects.providers(),
+            Self::Two(objects) => objects.providers(),
+        }
+    }
+}

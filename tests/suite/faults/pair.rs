@@ -1,0 +1,202 @@
+//! Two providers: one is out of reach from each call of each use case on, for a while or to its end.
+//!
+//! Afterwards nothing that was acknowledged is lost, and nothing that was deleted or replaced is served: not when the
+//! provider is back and no repair is done, and not when the other one is out of reach then. When the repairs are done,
+//! both hold the same, byte for byte.
+
+use std::pin::pin;
+
+use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_core::message::Replica;
+use credlink_core::object::Object;
+use credlink_core::record::Record;
+use credlink_core::time::Timestamp;
+use credlink_service::fsck::Severity;
+use credlink_service::ports::{Objects as _, Queue as _};
+use credlink_service::worker::{Limits, Report, drain};
+
+use super::act::{Act, Outcome, proof_id};
+use super::cases::use_cases;
+use super::check::{FILES, Left, expected};
+use super::gate::Gate;
+use super::request::send;
+use super::world::{Step, World, ready};
+
+/// Times and timers belong to a runtime, though nothing here waits for one.
+fn in_a_runtime(test: impl FnOnce()) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    test();
+}
+
+impl World {
+    /// Nothing stale is served while `replica` is out of reach; no answer at all is no lie.
+    fn check_failover(&self, replica: Replica, left: &Left, when: &str) {
+        let second = self.second.as_ref().unwrap();
+        second.outage.of(replica);
+        for file in FILES {
+            let response = self.get(&format!("/v1/proofs/{}", proof_id(file)));
+            let current = match response.status().as_u16() {
+                200 => Some(Record::parse(response.body()).unwrap().manifest.sha256),
+                404 | 410 => None,
+                503 => continue,
+                status => panic!("{when}: {file} is answered with {status}"),
+            };
+            let serves =
+                |served: &super::check::Served| served.as_ref().map(|(sha256, _)| *sha256) == current;
+            let fits = self.known.0.iter().any(|model| serves(&expected(model, file)));
+            assert!(
+                fits || left.records_of(file).any(serves),
+                "{when}, then without the {replica}: {file} is {current:?}; {:#?}",
+                self.known
+            );
+        }
+        second.outage.end();
+    }
+
+    /// Works the queue off, as far as that is possible now.
+    fn drain(&self) -> Report {
+        let second = self.second.as_ref().unwrap();
+        let mut last = Report::default();
+        for _ in 0..4 {
+            second.queue_clock.advance_seconds(1_000);
+            let (primary, fallback) = (self.objects(), &second.objects);
+            let run = drain(&second.queue, primary, fallback, &self.index, &self.clock, Limits::default());
+            last = ready(run).unwrap();
+            if last.received == 0 {
+                break;
+            }
+        }
+        last
+    }
+
+    /// Everything that a provider holds.
+    fn contents(&self, of: Replica) -> Vec<(String, Object)> {
+        let second = self.second.as_ref().unwrap();
+        let objects = if of == Replica::Primary { self.objects() } else { &second.objects };
+        let page = ready(objects.list("", None, 1_000)).unwrap();
+        let read = |key: String| {
+            let object = ready(objects.get(&key.parse().unwrap())).unwrap().unwrap();
+            (key, object)
+        };
+        page.items.into_iter().map(|item| read(item.key)).collect()
+    }
+
+    fn check_repaired(&mut self, left: &Left, when: &str) {
+        self.drain();
+        self.check_store(Severity::Broken, &format!("{when}, repaired"));
+        self.check_parts(left, &format!("{when}, repaired"));
+        self.settle(left, &format!("{when}, repaired"));
+        let report = self.drain();
+        assert_eq!(report.received, 0, "{when}: not repaired: {:#?}", self);
+        assert_eq!(ready(self.second.as_ref().unwrap().queue.depth()).unwrap(), 0, "{when}");
+        let mut primary = self.contents(Replica::Primary);
+        let mut fallback = self.contents(Replica::Fallback);
+        // A repair writes later.
+        for (_, object) in primary.iter_mut().chain(&mut fallback) {
+            object.head.modified = Timestamp::from_milliseconds(0);
+        }
+        assert_eq!(primary, fallback, "{when}: {:#?}", self);
+    }
+}
+
+/// One provider is out of reach for the calls `from..to` of `act`. Whether there were so many, and the outage mattered.
+fn outage(
+    steps: &[Step],
+    act: &Act,
+    replica: Replica,
+    flavour: Flavour,
+    calls: (u64, u64),
+    when: &str,
+) -> bool {
+    let mut left = Left::by(steps, &[act]);
+    let mut world = World::over_two(steps);
+    let asked = world.request(act);
+    let outages = world.second.as_ref().unwrap().outage.clone();
+    outages.plan(replica, calls.0..calls.1, flavour);
+    let outcome = ready(send(&world.calm(), &asked));
+    let (seen, failed) = outages.end();
+    if seen <= calls.0 {
+        return false;
+    }
+    if failed == 0 {
+        return true;
+    }
+    assert!(!matches!(outcome, Outcome::Refused(_)), "{when}: {outcome:?}");
+    world.note(&asked, outcome);
+    left.after(&asked.act, outcome);
+    world.check_store(Severity::Broken, when);
+    world.check_parts(&left, when);
+    world.check_failover(Replica::Primary, &left, when);
+    world.check_failover(Replica::Fallback, &left, when);
+    world.check_repaired(&left, when);
+    world.check_failover(Replica::Primary, &left, when);
+    true
+}
+
+fn every_outage(replica: Replica, flavour: Flavour) {
+    in_a_runtime(|| {
+        for (name, steps, act) in use_cases() {
+            'starts: for from in 0..500_u64 {
+                for length in [1, 3, u64::MAX] {
+                    let to = from.saturating_add(length);
+                    let when = format!("{name}, {replica} out of reach {from}..{to} ({flavour:?})");
+                    if !outage(&steps, &act, replica, flavour, (from, to), &when) {
+                        break 'starts;
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_acknowledged_survives_every_outage_of_the_primary() {
+    every_outage(Replica::Primary, Flavour::Lost);
+}
+
+#[test]
+fn what_is_acknowledged_survives_every_outage_of_the_primary_that_begins_with_a_lost_answer() {
+    every_outage(Replica::Primary, Flavour::Kept);
+}
+
+#[test]
+fn what_is_acknowledged_survives_every_outage_of_the_fallback() {
+    every_outage(Replica::Fallback, Flavour::Lost);
+}
+
+#[test]
+fn what_is_acknowledged_survives_every_outage_of_the_fallback_that_begins_with_a_lost_answer() {
+    every_outage(Replica::Fallback, Flavour::Kept);
+}
+
+/// A process that ends while one provider has its write and the other one has not, is followed by one that finds what it
+/// left: nobody is told of that before a repair is queued.
+#[test]
+fn what_is_acknowledged_survives_a_crash_between_the_providers() {
+    in_a_runtime(|| {
+        for (name, steps, act) in use_cases() {
+            for k in 0..500 {
+                let when = format!("{name}, over two providers, dropped at {k}");
+                let mut left = Left::by(&steps, &[&act]);
+                let mut world = World::over_two(&steps);
+                let asked = world.request(&act);
+                let gate = Gate::before(k);
+                let process = world.process(&FaultPlan::none(), &gate);
+                if gate.run(pin!(send(&process, &asked))).is_some() {
+                    break;
+                }
+                world.note(&asked, Outcome::Failed(0));
+                world.check_parts(&left, &when);
+                let outcome = ready(send(&world.calm(), &asked));
+                assert!(!matches!(outcome, Outcome::Failed(_)), "{when}: {outcome:?}");
+                world.note(&asked, outcome);
+                left.after(&asked.act, outcome);
+                world.check_parts(&left, &when);
+                world.check_failover(Replica::Primary, &left, &when);
+                world.check_failover(Replica::Fallback, &left, &when);
+                world.check_repaired(&left, &when);
+            }
+        }
+    });
+}
