@@ -1,0 +1,283 @@
+"""Rules of ours that template.yaml keeps, beyond what cfn-lint and SAM know.
+
+Each rule is a function that yields what is wrong. Each is also shown to fail: BROKEN changes the template in one place
+and names the rule that has to notice. Run by `tests/run template`, with the Python that has PyYAML.
+"""
+
+import copy
+import pathlib
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).parent.parent
+FUNCTIONS = ("Store", "Retrieve", "Delete", "Migrate", "Cleanup")
+# Each route that a scope guards, and who it takes; every other route is public, and the service checks it.
+GUARDED = {
+    "POST /v1/proofs": "store:manifests",
+    "PUT /v1/proofs/{id}": "store:manifests",
+    "POST /v1/manifests": "store:manifests",
+    "GET /v1/proofs/{id}/url": "store:manifests",
+    "HEAD /v1/proofs/{id}/url": "store:manifests",
+    "DELETE /v1/proofs/{id}": "delete:manifests",
+    "POST /v1/proofs/batch-delete": "delete:manifests",
+    "DELETE /v1/manifests/{id}": "delete:manifests",
+    "GET /v1/stats": "admin",
+    "HEAD /v1/stats": "admin",
+}
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms, which become their long ones."""
+
+
+def short_form(loader, suffix, node):
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        return {name: value.split(".") if suffix == "GetAtt" else value}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", short_form)
+
+
+def of_type(template, kind):
+    found = template["Resources"].items()
+    return {name: resource["Properties"] for name, resource in found if resource["Type"] == kind}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template):
+    """Each statement of each role's own policies, with the role's name."""
+    for role, properties in of_type(template, "AWS::IAM::Role").items():
+        for policy in properties["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield role, statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def rights_are_narrow(template):
+    for role, statement in statements(template):
+        where = f"{role}, {statement.get('Sid')}"
+        if statement["Effect"] != "Allow" or "NotAction" in statement or "NotResource" in statement:
+            yield f"{where}: it does not name what it allows"
+        yield from (f"{where}: the action {action}" for action in as_list(statement["Action"]) if "*" in action)
+        for resource in as_list(statement["Resource"]):
+            text = resource if isinstance(resource, str) else resource.get("Fn::Sub", "")
+            if "*" in text and text not in ("${Bucket.Arn}/proofs/*", "${Bucket.Arn}/manifests/*"):
+                yield f"{where}: the resource {text}"
+
+
+def functions_share_nothing(template):
+    functions = of_type(template, "AWS::Serverless::Function")
+    if set(functions) != {f"{name}Function" for name in FUNCTIONS}:
+        yield f"the functions are {sorted(functions)}"
+    logs = of_type(template, "AWS::Logs::LogGroup")
+    for name in FUNCTIONS:
+        function = functions.get(f"{name}Function", {})
+        if function.get("Role") != {"Fn::GetAtt": [f"{name}Role", "Arn"]}:
+            yield f"{name} has no role of its own"
+        if function.get("LoggingConfig", {}).get("LogGroup") != {"Ref": f"{name}Log"}:
+            yield f"{name} has no log group of its own"
+        if f"{name}Log" not in logs:
+            yield f"the log group of {name} is not there"
+        writes = [s["Resource"] for role, s in statements(template) if role == f"{name}Role" and s["Sid"] == "Log"]
+        if writes != [{"Fn::GetAtt": [f"{name}Log", "Arn"]}]:
+            yield f"{name} may write another log than its own"
+        binary = ROOT / f"lambdas/src/bin/{name.lower()}.rs"
+        if function.get("CodeUri") != f"target/lambda/{binary.stem}/" or not binary.exists():
+            yield f"{name} is not built from lambdas/src/bin"
+    for name, log in logs.items():
+        if "RetentionInDays" not in log:
+            yield f"{name} keeps logs for ever"
+
+
+def queues_lose_nothing(template):
+    queues = of_type(template, "AWS::SQS::Queue")
+    dead = {queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+            for queue in queues.values() if "RedrivePolicy" in queue}
+    dead |= {timer["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+             for timer in of_type(template, "AWS::Scheduler::Schedule").values()
+             if "DeadLetterConfig" in timer["Target"]}
+    watched = [alarm["Dimensions"][0]["Value"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+               if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"]
+    for name, queue in queues.items():
+        if queue.get("SqsManagedSseEnabled") is not True:
+            yield f"{name} is not encrypted"
+        if "RedrivePolicy" not in queue and name not in dead:
+            yield f"{name} has no dead-letter queue, and is none"
+        if name in dead and queue.get("MessageRetentionPeriod") != 1_209_600:
+            yield f"{name} keeps messages for less than 14 days"
+        if name in dead and {"Fn::GetAtt": [name, "QueueName"]} not in watched:
+            yield f"nobody watches {name}"
+    for name, function in of_type(template, "AWS::Serverless::Function").items():
+        for event in function.get("Events", {}).values():
+            source = event["Properties"]
+            visibility = queues[source["Queue"]["Fn::GetAtt"][0]]["VisibilityTimeout"]
+            if visibility < 6 * function["Timeout"] + source["MaximumBatchingWindowInSeconds"]:
+                yield f"{name}: a message is visible again after {visibility} s, while it is still worked on"
+            if source.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+                yield f"{name}: one bad message fails its whole batch"
+            if "ScalingConfig" not in source:
+                yield f"{name}: a backlog takes all concurrency"
+
+
+def what_is_kept_is_protected(template):
+    for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table"):
+        for name, resource in template["Resources"].items():
+            if resource["Type"] == kind and (
+                resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) != ("Retain", "Retain"):
+                yield f"{name} goes with the stack"
+    bucket = template["Resources"]["Bucket"]["Properties"]
+    if set(bucket["PublicAccessBlockConfiguration"].values()) != {True} or len(
+            bucket["PublicAccessBlockConfiguration"]) != 4:
+        yield "the bucket can be made public"
+    if bucket["VersioningConfiguration"] != {"Status": "Enabled"}:
+        yield "the bucket keeps no earlier versions"
+    if "BucketEncryption" not in bucket:
+        yield "the bucket is not encrypted"
+    if bucket["OwnershipControls"]["Rules"] != [{"ObjectOwnership": "BucketOwnerEnforced"}]:
+        yield "the bucket may hold objects of others"
+    if not any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"]):
+        yield "incomplete uploads stay for ever"
+    denied = [statement for policy in of_type(template, "AWS::S3::BucketPolicy").values()
+              for statement in policy["PolicyDocument"]["Statement"]
+              if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}]
+    if not denied:
+        yield "the bucket can be read without TLS"
+    table = template["Resources"]["Table"]["Properties"]
+    if table.get("DeletionProtectionEnabled") is not True:
+        yield "the table can be deleted"
+    if table.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
+        yield "the table cannot be restored"
+
+
+def routes_are_guarded(template):
+    routes = of_type(template, "AWS::ApiGatewayV2::Route")
+    keys = [route["RouteKey"] for route in routes.values()]
+    if len(keys) != len(set(keys)):
+        yield "a route is there twice"
+    yield from (f"{key} is missing" for key in GUARDED if key not in keys)
+    for name, route in routes.items():
+        key = route["RouteKey"]
+        method = key.split(" ")[0]
+        guarded = route.get("AuthorizationType") == {"Fn::If": ["GatewayChecks", "JWT", "NONE"]}
+        if guarded != (key in GUARDED):
+            yield f"{name}: {key} is {'guarded' if guarded else 'open'}"
+        elif guarded:
+            scopes = set(route["AuthorizationScopes"]["Fn::If"][1])
+            if scopes != {GUARDED[key], "admin"}:
+                yield f"{name}: {key} takes {sorted(scopes)}"
+        target = {"POST": "Store", "PUT": "Store", "DELETE": "Delete"}.get(method, "Retrieve")
+        target = "Delete" if key.endswith("/batch-delete") else target
+        if route["Target"] != {"Fn::Sub": f"integrations/${{{target}Integration}}"}:
+            yield f"{name}: {key} does not go to {target}"
+
+
+def logs_hold_no_secrets(template):
+    for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
+        written = stage["AccessLogSettings"]["Format"]
+        for secret in ("identity", "queryString", "header", "authorizer.claims", "rawPath"):
+            if f"$context.{secret}" in written:
+                yield f"{name} logs $context.{secret}"
+
+
+def secrets_are_references(template):
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    for name in ("R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "CREDLINK_LINK_KEYS", "CREDLINK_TOKENS"):
+        value = variables.get(name, {})
+        if "{{resolve:secretsmanager:" not in str(value):
+            yield f"{name} is no reference to a secret"
+    if template["Parameters"]["RedisUrl"].get("NoEcho") is not True:
+        yield "RedisUrl, which may hold a password, is shown"
+
+
+def parameters_are_explained(template):
+    setup = (ROOT / "docs/setup.md").read_text(encoding="utf-8")
+    for name, parameter in template["Parameters"].items():
+        if "Description" not in parameter:
+            yield f"the parameter {name} has no description"
+        if f"`{name}`" not in setup:
+            yield f"the parameter {name} is not in docs/setup.md"
+        allowed = {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
+        if not allowed and parameter["Type"] != "CommaDelimitedList":
+            yield f"the parameter {name} takes anything"
+
+
+def alarms_have_runbooks(template):
+    operations = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        if f"`{name}`" not in operations:
+            yield f"the alarm {name} is not in docs/operations.md"
+        if "AlarmActions" not in alarm or "TreatMissingData" not in alarm:
+            yield f"the alarm {name} tells nobody"
+
+
+RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
+         logs_hold_no_secrets, secrets_are_references, parameters_are_explained, alarms_have_runbooks)
+
+# (the rule that has to notice, where, what is put there; None: it is taken away)
+BROKEN = (
+    (rights_are_narrow, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Action"), "s3:*"),
+    (rights_are_narrow, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Resource"), "*"),
+    (rights_are_narrow, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Resource"),
+     {"Fn::Sub": "${Bucket.Arn}/*"}),
+    (functions_share_nothing, ("StoreFunction", "Role"), {"Fn::GetAtt": ["DeleteRole", "Arn"]}),
+    (functions_share_nothing, ("StoreFunction", "LoggingConfig"), None),
+    (functions_share_nothing, ("StoreFunction", "CodeUri"), "target/lambda/shop/"),
+    (functions_share_nothing, ("MigrateLog", "RetentionInDays"), None),
+    (queues_lose_nothing, ("WorkQueue", "VisibilityTimeout"), 724),
+    (queues_lose_nothing, ("WorkQueue", "RedrivePolicy"), None),
+    (queues_lose_nothing, ("WorkDeadLetterQueue", "SqsManagedSseEnabled"), False),
+    (queues_lose_nothing, ("CleanupDeadLetterQueueNotEmpty", "MetricName"), "NumberOfMessagesSent"),
+    (queues_lose_nothing, ("MigrateFunction", "Events", "Work", "Properties", "FunctionResponseTypes"), None),
+    (queues_lose_nothing, ("MigrateFunction", "Events", "Work", "Properties", "ScalingConfig"), None),
+    (what_is_kept_is_protected, ("Bucket", "DeletionPolicy"), "Delete"),
+    (what_is_kept_is_protected, ("Table", "UpdateReplacePolicy"), None),
+    (what_is_kept_is_protected, ("Bucket", "PublicAccessBlockConfiguration", "BlockPublicPolicy"), False),
+    (what_is_kept_is_protected, ("Bucket", "VersioningConfiguration", "Status"), "Suspended"),
+    (what_is_kept_is_protected, ("BucketPolicy", "PolicyDocument", "Statement", 0, "Effect"), "Allow"),
+    (what_is_kept_is_protected, ("Table", "DeletionProtectionEnabled"), None),
+    (what_is_kept_is_protected, ("Table", "PointInTimeRecoverySpecification"), None),
+    (routes_are_guarded, ("DeleteProofRoute", "AuthorizationType"), None),
+    (routes_are_guarded, ("StatsRoute", "AuthorizationScopes", "Fn::If", 1), ["store:manifests", "admin"]),
+    (routes_are_guarded, ("ReadProofRoute", "AuthorizationType"), {"Fn::If": ["GatewayChecks", "JWT", "NONE"]}),
+    (routes_are_guarded, ("BatchDeleteRoute", "Target"), {"Fn::Sub": "integrations/${StoreIntegration}"}),
+    (logs_hold_no_secrets, ("ApiStage", "AccessLogSettings", "Format"), "$context.identity.sourceIp"),
+    (alarms_have_runbooks, ("WorkOld", "AlarmActions"), None),
+)
+
+
+def broken(template, path, value):
+    template = copy.deepcopy(template)
+    name, *path, last = path
+    place = template["Resources"][name]
+    if (path or [last])[0] not in place:
+        place = place["Properties"]
+    for step in path:
+        place = place[step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return template
+
+
+def main():
+    template = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader)
+    wrong = [f"template.yaml: {rule.__name__}: {what}" for rule in RULES for what in rule(template)]
+    for rule, path, value in BROKEN:
+        if not list(rule(broken(template, path, value))):
+            wrong.append(f"tests/template.py: {rule.__name__} does not notice {value!r} at {path}")
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print(f"template.yaml keeps {len(RULES)} rules, and {len(BROKEN)} ways to break them are noticed")
+
+
+if __name__ == "__main__":
+    main()
