@@ -29,7 +29,12 @@ where
                 Err(reason) => {
                     let attempts = record.attributes.get("ApproximateReceiveCount").map(String::as_str);
                     let attempts = attempts.unwrap_or("1");
-                    tracing::error!(message_id = id, attempts, reason, "a message failed; it will be handed out again");
+                    tracing::error!(
+                        message_id = id,
+                        attempts,
+                        reason,
+                        "a message failed; it will be handed out again"
+                    );
                     Some(id)
                 }
             }
@@ -78,7 +83,8 @@ mod tests {
 
     #[tokio::test]
     async fn each_message_fails_for_itself() {
-        let good = r#"{"version":1,"request_id":"r","work":"replicate","to":"fallback","keys":["manifests/x"]}"#;
+        let good =
+            r#"{"version":1,"request_id":"r","work":"replicate","to":"fallback","keys":["manifests/x"]}"#;
         let refused = good.replace("fallback", "primary");
         let event = batch(&[good, "poison", &refused, good, ""]);
         let answered = answer(event, async |message: Message| {

@@ -175,8 +175,8 @@ fn combined(headers: &HeaderMap) -> HeaderMap {
 mod tests {
     use std::path::Path;
 
-    use credlink_adapters::local::{Credentials, Local, open};
-    use credlink_adapters::tokens::Trusted;
+    use credlink_adapters::gate::Gate;
+    use credlink_adapters::local::{Local, open};
     use credlink_service::Settings;
     use serde_json::{Value, json};
 
@@ -199,8 +199,12 @@ mod tests {
     }
 
     fn service(folder: &Path) -> Service<Local> {
-        let settings = Settings { public_url: "https://cdn.example.com".to_owned(), link_keys: None };
-        open(folder, Credentials::Trusted(Trusted), settings).unwrap()
+        let settings = Settings {
+            public_url: "https://cdn.example.com".to_owned(),
+            link_keys: None,
+            count_reads: false,
+        };
+        open(folder, Gate::of(None, None), settings).unwrap()
     }
 
     fn context() -> Context {

@@ -3,6 +3,7 @@
 //! [`VARIABLES`] is that list, with what each takes; `docs/configuration.md` is made from it, and a test keeps the two
 //! the same. An error names the variable, its value (unless it is a secret) and what is allowed.
 
+mod provider;
 mod value;
 mod variables;
 
@@ -10,9 +11,10 @@ use std::path::PathBuf;
 
 use credlink_core::link::{LinkKey, LinkKeys};
 
+use crate::aws::Limits;
 use crate::jwt::JwtSettings;
-use crate::provider::ProviderSettings;
 
+pub use provider::ProviderSettings;
 pub use value::{ConfigurationError, Source};
 pub use variables::{VARIABLES, Variable, table};
 
@@ -27,13 +29,17 @@ pub struct Configuration {
     pub index: IndexChoice,
     /// Where work waits.
     pub queue: QueueChoice,
-    /// The Redis of the second cache layer, as `redis://` or `rediss://`; it may hold a password.
-    pub redis_url: Option<String>,
+    /// The region of table and queue; `None`: as the SDK's chain says.
+    pub region: Option<String>,
+    /// How long calls may take.
+    pub limits: Limits,
+    /// The Redis of the second cache layer.
+    pub redis: Option<RedisAddress>,
     /// The folder of the third cache layer, and its size in bytes.
     pub cache_folder: Option<(PathBuf, u64)>,
     /// What stands before the paths in links, without a slash at the end.
     pub public_url: Option<String>,
-    /// The domain that the primary provider's objects are read from, without a slash at the end.
+    /// The domain that objects are read from, without a slash at the end.
     pub cdn_url: Option<String>,
     /// The keys of signed links.
     pub link_keys: Option<LinkKeys>,
@@ -83,12 +89,9 @@ impl Configuration {
     /// The first variable that cannot be used.
     pub fn read(source: &Source<'_>) -> Result<Self, ConfigurationError> {
         let primary = ProviderSettings::read(source, "STORAGE_PROVIDER")?;
-        let primary = match primary {
-            Some(settings) => settings,
-            None => ProviderSettings::folder(source),
-        };
+        let primary = primary.unwrap_or_else(|| ProviderSettings::folder(source));
         let fallback = ProviderSettings::read(source, "STORAGE_FALLBACK_PROVIDER")?;
-        if fallback.as_ref().is_some_and(|fallback| fallback.same_place(&primary)) {
+        if fallback.as_ref().is_some_and(|fallback| fallback.is_place_of(&primary)) {
             return Err(source.refuse("STORAGE_FALLBACK_PROVIDER", "another place than STORAGE_PROVIDER's"));
         }
         let cache_folder = source.text("CREDLINK_CACHE_FOLDER").map(PathBuf::from);
@@ -98,12 +101,14 @@ impl Configuration {
             fallback,
             index: source.text("CREDLINK_TABLE").map_or(IndexChoice::Embedded, IndexChoice::DynamoDb),
             queue: source.url("CREDLINK_QUEUE_URL")?.map_or(QueueChoice::Embedded, QueueChoice::Sqs),
-            redis_url: source.secret("REDIS_URL"),
+            region: source.text("STORAGE_REGION"),
+            limits: provider::limits(source)?,
+            redis: redis(source)?,
             cache_folder: cache_folder.map(|path| (path, cache_bytes.unwrap_or(CACHE_FOLDER_BYTES))),
             public_url: source.url("CREDLINK_PUBLIC_URL")?,
             cdn_url: source.url("STORAGE_CDN_URL")?,
             link_keys: link_keys(source)?,
-            jwt: JwtSettings::read(source)?,
+            jwt: jwt(source)?,
             tokens: source.text("CREDLINK_TOKENS").map(PathBuf::from),
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
             metrics_namespace: source

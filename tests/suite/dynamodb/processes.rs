@@ -44,7 +44,10 @@ async fn world(endpoint: &str, table: &str, folder: &Path) -> World {
         events: Counters::default(),
         authenticator: Trusted,
     };
-    Service::new(parts, Settings { public_url: "https://credlink.test".to_owned(), link_keys: None })
+    Service::new(
+        parts,
+        Settings { public_url: "https://credlink.test".to_owned(), link_keys: None, count_reads: false },
+    )
 }
 
 /// A store of the round's file: in even rounds everybody has the same manifest, in odd ones each client another.

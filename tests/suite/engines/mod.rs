@@ -3,11 +3,11 @@
 //! Tests share an engine and stay apart by names of their own: a bucket, a table, a queue, a key prefix a test
 //! ([`unique`]).
 
-pub mod runtime;
 pub mod dynoxide;
-pub mod redis;
 pub mod ministack;
 pub mod r2;
+pub mod redis;
+pub mod runtime;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -58,7 +58,8 @@ impl Function {
 
     /// Starts a binary from anywhere.
     pub fn start_binary(binary: &std::path::Path, name: &str, variables: &[(&str, &str)]) -> Self {
-        let server = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (events, next) = mpsc::unbounded_channel();
         let api = Arc::new(Api { next: tokio::sync::Mutex::new(next), running: Mutex::default() });
         let address = server.block_on(listen(api));
