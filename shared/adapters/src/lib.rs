@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `Objects` | [`folder`]: one file an object, replaced by rename · [`memory`]: polices the contract |
 //! | `Index` | [`embedded`]: redb, one writer, group commit · [`dynamodb`]: one table, one call a request · [`memory`]: polices the contract |
+//! | `Queue` | [`sqs`] · [`queue`]: redb, synced · [`memory`] |
 //! | `Cache` | [`cache`]: moka, with generations · [`cache::NoCache`] |
 //! | `Events` | [`counters`] |
 //! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] |
@@ -36,4 +37,6 @@ pub mod faults;
 pub mod folder;
 pub mod local;
 pub mod memory;
+pub mod queue;
+pub mod sqs;
 pub mod tokens;

@@ -4,6 +4,8 @@
 //! ([`unique`]).
 
 pub mod dynoxide;
+pub mod ministack;
+pub mod sqs;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
