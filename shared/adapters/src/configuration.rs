@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use credlink_core::link::{LinkKey, LinkKeys};
 
 use crate::aws::Limits;
+use crate::cache::RedisAddress;
 use crate::jwt::JwtSettings;
 
 pub use provider::ProviderSettings;
@@ -103,12 +104,12 @@ impl Configuration {
             queue: source.url("CREDLINK_QUEUE_URL")?.map_or(QueueChoice::Embedded, QueueChoice::Sqs),
             region: source.text("STORAGE_REGION"),
             limits: provider::limits(source)?,
-            redis: redis(source)?,
+            redis: source.secret("REDIS_URL").map(|url| RedisAddress::parse(&url)).transpose()?,
             cache_folder: cache_folder.map(|path| (path, cache_bytes.unwrap_or(CACHE_FOLDER_BYTES))),
             public_url: source.url("CREDLINK_PUBLIC_URL")?,
             cdn_url: source.url("STORAGE_CDN_URL")?,
             link_keys: link_keys(source)?,
-            jwt: jwt(source)?,
+            jwt: JwtSettings::read(|name| source.get(name))?,
             tokens: source.text("CREDLINK_TOKENS").map(PathBuf::from),
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
             metrics_namespace: source

@@ -19,7 +19,7 @@ use credlink_service::ports::{Commit, Failure, FailureKind, Index, Listing, Page
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 
 use crate::cursor::Cursor;
-use crate::failure::{from_io, off_the_executor};
+use crate::failure::{from_io, from_redb, off_the_executor};
 use crate::memory::index::{breach, milliseconds};
 use tables::{ABOUT, BY_TENANT, DUE, Prepared, READS, ROWS, VERSION};
 use writer::Writer;
@@ -259,16 +259,7 @@ fn damaged(what: &str, detail: &str) -> Failure {
 
 /// The failure that an error of redb is.
 fn failure(error: impl Into<redb::Error>) -> Failure {
-    let (kind, message) = match error.into() {
-        redb::Error::Io(error) => return from_io(NAME, "reading or writing its file", &error),
-        redb::Error::Corrupted(message) => (FailureKind::Damaged, message),
-        redb::Error::PreviousIo => {
-            let message = "an earlier write failed, and nothing is written since: it has to be opened anew";
-            (FailureKind::Unavailable, message.to_owned())
-        }
-        error => (FailureKind::Unavailable, error.to_string()),
-    };
-    Failure { provider: NAME, kind, message }
+    from_redb(NAME, error)
 }
 
 #[cfg(test)]

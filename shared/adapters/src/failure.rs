@@ -1,4 +1,4 @@
-//! From errors of the operating system to the kinds of failure that lead to different answers.
+//! From errors of the operating system and of redb to the kinds of failure that lead to different answers.
 
 use std::io;
 
@@ -20,6 +20,20 @@ fn kind(error: &io::Error) -> FailureKind {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => FailureKind::Damaged,
         _ => FailureKind::Unavailable,
     }
+}
+
+/// The failure that an error of redb is.
+pub(crate) fn from_redb(provider: &'static str, error: impl Into<redb::Error>) -> Failure {
+    let (kind, message) = match error.into() {
+        redb::Error::Io(error) => return from_io(provider, "reading or writing its file", &error),
+        redb::Error::Corrupted(message) => (FailureKind::Damaged, message),
+        redb::Error::PreviousIo => {
+            let message = "an earlier write failed, and nothing is written since: it has to be opened anew";
+            (FailureKind::Unavailable, message.to_owned())
+        }
+        error => (FailureKind::Unavailable, error.to_string()),
+    };
+    Failure { provider, kind, message }
 }
 
 /// Runs `work` where waiting for a disk holds up nobody else.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `Objects` | [`folder`]: one file an object, replaced by rename · [`s3`]: S3 and R2 · [`memory`]: polices the contract |
 //! | `Index` | [`embedded`]: redb, one writer, group commit · [`dynamodb`]: one table, one call a request · [`memory`]: polices the contract |
+//! | `Queue` | [`sqs`] · [`queue`]: redb, synced · [`memory`] |
 //! | `Cache` | [`cache`]: moka, with generations · [`cache::NoCache`] |
 //! | `Events` | [`counters`] · [`metered`]: these, and metrics for [`prometheus`] or [`emf`] |
 //! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] · [`jwt`]: JSON Web Tokens · [`gate`]: the one or the other |
@@ -28,9 +29,11 @@
 pub mod aws;
 pub mod cache;
 pub mod clock;
+pub mod configuration;
 pub mod counters;
 mod cursor;
 pub mod deadline;
+pub mod deployment;
 pub mod dynamodb;
 pub mod embedded;
 pub mod emf;
@@ -43,6 +46,8 @@ pub mod local;
 pub mod memory;
 pub mod metered;
 pub mod prometheus;
+pub mod queue;
 pub mod replicated;
 pub mod s3;
+pub mod sqs;
 pub mod tokens;

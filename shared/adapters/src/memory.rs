@@ -1,4 +1,4 @@
-//! Objects and rows in memory, for tests: adapters that *police* the contracts.
+//! Objects, rows and messages in memory, for tests: adapters that *police* the contracts.
 //!
 //! A use case that breaks a rule which a real provider would let pass is told at once, by a panic that names the key.
 //! They are slow on purpose where that is simpler: a listing walks everything, and totals are summed anew, so that

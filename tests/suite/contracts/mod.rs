@@ -4,6 +4,7 @@ pub mod cache;
 mod folder;
 mod index;
 mod objects;
+mod queue;
 
 use std::collections::BTreeMap;
 

@@ -32,8 +32,7 @@ pub fn endpoint() -> &'static str {
 pub async fn index_at(endpoint: &str, table: &str, client: SharedHttpClient, limits: Limits) -> DynamoIndex {
     let credentials = Credentials::new("test", "test", None, None, "test");
     let config = sdk_config(client, Some("eu-central-1"), &limits).await.into_builder();
-    let config = config
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials));
+    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
     let settings = Settings { table: table.to_owned(), endpoint: Some(endpoint.to_owned()), limits };
     // With the first commit and never again, however slow the machine is.
     DynamoIndex::new(&config.build(), settings).writing_sums_every(Duration::MAX)

@@ -8,6 +8,7 @@ pub mod ministack;
 pub mod r2;
 pub mod redis;
 pub mod runtime;
+pub mod sqs;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -3,32 +3,44 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use crate::cache::AddressError;
+use crate::jwt::SettingsError;
+
 /// A variable that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{variable} {given}; it takes {allowed}")]
-pub struct ConfigurationError {
-    /// The variable.
-    pub variable: &'static str,
-    /// What is given, in words: `is "x"`, `is missing`.
-    pub given: String,
-    /// What is allowed.
-    pub allowed: String,
+pub enum ConfigurationError {
+    /// Its value is not allowed, or there is none.
+    #[error("{variable} {given}; it takes {allowed}")]
+    Value {
+        /// The variable.
+        variable: &'static str,
+        /// What is given, in words: `is "x"`, `is missing`.
+        given: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// One of those about JSON Web Tokens.
+    #[error(transparent)]
+    Jwt(#[from] SettingsError),
+    /// The one of Redis.
+    #[error(transparent)]
+    Redis(#[from] AddressError),
 }
 
 impl ConfigurationError {
     /// A value that is not allowed.
     pub fn new(variable: &'static str, value: &str, allowed: impl Into<String>) -> Self {
-        Self { variable, given: format!("is \"{}\"", value.escape_debug()), allowed: allowed.into() }
+        Self::Value { variable, given: format!("is \"{}\"", value.escape_debug()), allowed: allowed.into() }
     }
 
     /// A value that is not allowed and not to be shown.
     pub fn secret(variable: &'static str, allowed: impl Into<String>) -> Self {
-        Self { variable, given: "has a value that is not shown here".to_owned(), allowed: allowed.into() }
+        Self::Value { variable, given: "has a value that is not shown here".to_owned(), allowed: allowed.into() }
     }
 
     /// A variable that has to be there.
     pub fn missing(variable: &'static str, allowed: impl Into<String>) -> Self {
-        Self { variable, given: "is missing".to_owned(), allowed: allowed.into() }
+        Self::Value { variable, given: "is missing".to_owned(), allowed: allowed.into() }
     }
 }
 
@@ -53,10 +65,16 @@ impl<'a> Source<'a> {
         Self(Box::new(get))
     }
 
+    /// The value as it is.
+    #[must_use]
+    pub fn get(&self, variable: &str) -> Option<String> {
+        (self.0)(variable)
+    }
+
     /// Text; one that is empty counts as not there, as templates set what is left out.
     #[must_use]
     pub fn text(&self, variable: &'static str) -> Option<String> {
-        (self.0)(variable).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        self.get(variable).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
     /// Text that is not to be shown.

@@ -15,7 +15,7 @@ use crate::aws::{Error, ErrorKind};
 
 /// The partition key, text: `PROOF#id`, `MANIFEST#id`, `STATS#shard`.
 pub const PARTITION_KEY: &str = "pk";
-/// The sort key, text: [`ROW`] or [`SUM`].
+/// The sort key, text: `ROW` or `SUM`.
 pub const SORT_KEY: &str = "sk";
 /// The index that lists a tenant's live proofs.
 pub const TENANT_INDEX: &str = "gsi1";

@@ -1,0 +1,298 @@
+//! A deployment: the service with all its adapters, as an operator has configured them.
+//!
+//! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`Store`], [`Rows`]
+//! and [`Waiting`] are the choices that are made at run time.
+
+mod rows;
+mod store;
+mod waiting;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use credlink_core::link::LinkKeys;
+use credlink_core::message::Message;
+use credlink_core::object::ObjectKey;
+use credlink_core::time::Timestamp;
+use credlink_service::cleanup::Report;
+use credlink_service::ports::{Clock as _, Failure, Parts, Queue as _};
+use credlink_service::worker::{self, drain};
+use credlink_service::{Service, Settings};
+
+use crate::aws::{http_client, plain_config, sdk_config};
+use crate::cache::{FolderSettings, Layered, Layers, RedisSettings};
+use crate::clock::SystemClock;
+use crate::configuration::{Configuration, IndexChoice, ProviderSettings, QueueChoice};
+use crate::dynamodb::{self, DynamoIndex};
+use crate::embedded::{EmbeddedError, EmbeddedIndex};
+use crate::folder::{Folder, FolderError};
+use crate::gate::Gate;
+use crate::local::index_path;
+use crate::metered::Metered;
+use crate::queue::{EmbeddedQueue, QueueError};
+use crate::replicated::{self, Replicated};
+use crate::s3::S3Objects;
+use crate::sqs::{self, SqsQueue};
+
+pub use rows::Rows;
+pub use store::{Place, Store};
+pub use waiting::Waiting;
+
+/// The ports of a deployment.
+pub type Deployed = Parts<Store, Arc<Rows>, Layered, SystemClock, Metered, Gate>;
+
+/// How long links to objects work that are too large for an answer, in seconds.
+const LINK_SECONDS: u64 = 300;
+
+/// Deliveries after which a message in the embedded queue is loudly left alone.
+const ATTEMPTS: u32 = 10;
+
+/// What a deployment is opened with.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The operator's variables.
+    pub configuration: &'a Configuration,
+    /// The folder for everything that is kept on this machine; a Lambda has none.
+    pub data_folder: Option<&'a Path>,
+    /// Who stands at the door.
+    pub gate: Gate,
+    /// What stands before the paths in links, without a slash at the end.
+    pub public_url: String,
+    /// The keys of signed links.
+    pub link_keys: Option<LinkKeys>,
+    /// Whether reads of proofs are counted in their rows.
+    pub count_reads: bool,
+}
+
+/// Why a deployment could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Something is to be kept on this machine, where nothing is kept.
+    #[error("{0} would be kept in a folder of this machine, which has none; set {1}")]
+    NoFolder(&'static str, &'static str),
+    /// The folder of objects.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The index in the folder.
+    #[error(transparent)]
+    Index(#[from] EmbeddedError),
+    /// The queue in the folder.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// A bucket of S3 has no region.
+    #[error("STORAGE_REGION is missing, and neither AWS_REGION nor the profile names a region; it takes an AWS region")]
+    NoRegion,
+}
+
+/// The service with all its adapters.
+#[derive(Debug)]
+pub struct Deployment {
+    service: Service<Deployed>,
+    rows: Arc<Rows>,
+    waiting: Arc<Waiting>,
+    cdn_url: Option<String>,
+}
+
+impl Deployment {
+    /// Opens a deployment. What is on the network is not asked for anything yet: see [`Deployment::check`].
+    ///
+    /// # Errors
+    /// What is on this machine cannot be opened.
+    pub async fn open(opening: Opening<'_>) -> Result<Self, OpenError> {
+        let configuration = opening.configuration;
+        let folder = opening.data_folder;
+        let aws = shared_config(configuration).await;
+        // The folder's lock comes first: who holds it may open the index.
+        let primary = place(&configuration.primary, folder, &aws)?;
+        let fallback = match &configuration.fallback {
+            Some(settings) => Some(place(settings, folder, &aws)?),
+            None => None,
+        };
+        let limits = configuration.limits;
+        let rows = Arc::new(match &configuration.index {
+            IndexChoice::DynamoDb(table) => {
+                let settings = dynamodb::Settings { table: table.clone(), endpoint: None, limits };
+                Rows::DynamoDb(DynamoIndex::new(&aws, settings))
+            }
+            IndexChoice::Embedded => {
+                let folder = folder.ok_or(OpenError::NoFolder("the index", "CREDLINK_TABLE"))?;
+                Rows::Embedded(EmbeddedIndex::open(index_path(folder))?)
+            }
+        });
+        let waiting = Arc::new(match (&configuration.queue, &fallback) {
+            (QueueChoice::Sqs(url), _) => {
+                let settings = sqs::Settings { queue_url: url.clone(), endpoint: None, limits };
+                Waiting::Sqs(SqsQueue::new(&aws, settings))
+            }
+            // With one provider, nothing ever waits.
+            (QueueChoice::Embedded, None) => Waiting::Nothing,
+            (QueueChoice::Embedded, Some(_)) => {
+                let folder = folder.ok_or(OpenError::NoFolder("the queue", "CREDLINK_QUEUE_URL"))?;
+                Waiting::Embedded(EmbeddedQueue::open(folder.join("queue.redb"), SystemClock)?)
+            }
+        });
+        let objects = match fallback {
+            None => Store::One(primary),
+            Some(fallback) => {
+                let settings = replicated::Settings {
+                    timeout: limits.operation / 2,
+                    hedge: configuration.hedge,
+                    ..replicated::Settings::default()
+                };
+                let (queue, index) = (Arc::clone(&waiting), Arc::clone(&rows));
+                let pair = Replicated::new(primary, fallback, queue, index, SystemClock, settings);
+                Store::Two(Arc::new(pair))
+            }
+        };
+        let parts = Parts {
+            objects,
+            index: Arc::clone(&rows),
+            cache: Layered::new(layers(configuration)),
+            clock: SystemClock,
+            events: Metered::new(),
+            authenticator: opening.gate,
+        };
+        let settings = Settings {
+            public_url: opening.public_url,
+            link_keys: opening.link_keys,
+            count_reads: opening.count_reads,
+        };
+        let cdn_url = configuration.cdn_url.clone();
+        Ok(Self { service: Service::new(parts, settings), rows, waiting, cdn_url })
+    }
+
+    /// The service.
+    #[must_use]
+    pub const fn service(&self) -> &Service<Deployed> {
+        &self.service
+    }
+
+    /// Where bytes are.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.service.ports().objects
+    }
+
+    /// Where rows are.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// Where work waits.
+    #[must_use]
+    pub fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// Whether everything on the network can be used: what is wrong, in words, with what would mend it. Nothing is
+    /// changed anywhere.
+    pub async fn check(&self) -> Vec<String> {
+        let mut wrong = self.store().check().await;
+        wrong.extend(self.rows.check().await.err().map(|error| error.to_string()));
+        wrong.extend(self.waiting.check().await.err().map(|error| error.to_string()));
+        wrong
+    }
+
+    /// Does the work of a message.
+    ///
+    /// # Errors
+    /// What could not be done, in words. The same message again does the rest.
+    pub async fn work(&self, message: &Message) -> Result<(), String> {
+        let Store::Two(pair) = self.store() else {
+            return Err("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER".to_owned());
+        };
+        let now = SystemClock.now();
+        worker::do_work(&message.work, pair.primary(), pair.fallback(), &*self.rows, now).await
+    }
+
+    /// Works the queue of this machine off, until it hands out nothing.
+    ///
+    /// # Errors
+    /// The queue failed.
+    pub async fn drain(&self) -> Result<worker::Report, Failure> {
+        let (Store::Two(pair), Waiting::Embedded(queue)) = (self.store(), &*self.waiting) else {
+            return Ok(worker::Report::default());
+        };
+        let limits = worker::Limits { attempts: ATTEMPTS, ..worker::Limits::default() };
+        drain(queue, pair.primary(), pair.fallback(), &*self.rows, &SystemClock, limits).await
+    }
+
+    /// How many messages wait.
+    ///
+    /// # Errors
+    /// The queue failed.
+    pub async fn depth(&self) -> Result<u64, Failure> {
+        self.waiting.depth().await
+    }
+
+    /// Aborts uploads that were begun before `before` and never ended, at every provider; how many there were.
+    ///
+    /// # Errors
+    /// A provider failed.
+    pub async fn abort_uploads(&self, before: Timestamp) -> Result<u64, Failure> {
+        self.store().abort_uploads(before).await
+    }
+
+    /// A link to an object that works for some minutes: on the CDN domain, or signed by the provider.
+    pub async fn link(&self, key: &ObjectKey) -> Option<String> {
+        match &self.cdn_url {
+            Some(url) => Some(format!("{url}/{key}")),
+            None => self.store().link(key, LINK_SECONDS).await,
+        }
+    }
+
+    /// Notes what a run of the schedule did.
+    pub fn note_cleanup(&self, report: &Report) {
+        let (examined, deleted, completed) = (report.examined, report.deleted, report.completed);
+        let (failed, bytes, is_complete) = (report.failed, report.bytes, report.resume.is_none());
+        tracing::info!(examined, deleted, completed, failed, bytes, is_complete, "cleaned up");
+    }
+}
+
+/// What the clients of AWS share. The chain of credentials and regions, which may ask the network, is left alone where
+/// nothing of AWS is used.
+async fn shared_config(configuration: &Configuration) -> SdkConfig {
+    let is_s3 = |settings: &ProviderSettings| settings.name() == "s3";
+    let is_used = is_s3(&configuration.primary)
+        || configuration.fallback.as_ref().is_some_and(is_s3)
+        || matches!(configuration.index, IndexChoice::DynamoDb(_))
+        || matches!(configuration.queue, QueueChoice::Sqs(_));
+    if is_used {
+        sdk_config(http_client(), configuration.region.as_deref(), &configuration.limits).await
+    } else {
+        plain_config(http_client(), &configuration.limits)
+    }
+}
+
+/// The adapter of a provider.
+fn place(
+    settings: &ProviderSettings,
+    data_folder: Option<&Path>,
+    aws: &SdkConfig,
+) -> Result<Place, OpenError> {
+    match settings {
+        ProviderSettings::Bucket(settings) => {
+            let mut settings = settings.clone();
+            if settings.region.is_empty() {
+                settings.region = aws.region().ok_or(OpenError::NoRegion)?.to_string();
+            }
+            Ok(Place::Bucket(S3Objects::new(settings, aws)))
+        }
+        ProviderSettings::Folder(path) => {
+            let path: Option<PathBuf> = path.clone().or_else(|| data_folder.map(Path::to_owned));
+            let path = path.ok_or(OpenError::NoFolder("the objects", "STORAGE_PROVIDER to `s3` or `r2`"))?;
+            Ok(Place::Folder(Folder::open(path)?))
+        }
+    }
+}
+
+fn layers(configuration: &Configuration) -> Layers {
+    let folder = configuration.cache_folder.as_ref();
+    Layers {
+        redis: configuration.redis.clone().map(RedisSettings::new),
+        folder: folder.map(|(path, bytes)| FolderSettings { path: path.clone(), bytes: *bytes }),
+        ..Layers::default()
+    }
+}
