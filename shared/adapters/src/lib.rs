@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `Objects` | [`folder`]: one file an object, replaced by rename · [`memory`]: polices the contract |
 //! | `Index` | [`embedded`]: redb, one writer, group commit · [`memory`]: polices the contract |
-//! | `Cache` | [`cache`]: moka, with generations · [`cache::NoCache`] |
+//! | `Cache` | [`cache`]: memory, Redis and a folder in layers · [`cache::NoCache`] |
 //! | `Events` | [`counters`] |
 //! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] |
 //! | `Clock` | [`clock`]: the system's, and one for tests |
