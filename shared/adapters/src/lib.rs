@@ -9,12 +9,11 @@
 //! | `Objects` | [`folder`]: one file an object, replaced by rename · [`s3`]: S3 and R2 · [`memory`]: polices the contract |
 //! | `Index` | [`embedded`]: redb, one writer, group commit · [`dynamodb`]: one table, one call a request · [`memory`]: polices the contract |
 //! | `Queue` | [`sqs`] · [`queue`]: redb, synced · [`memory`] |
-//! | `Cache` | [`cache`]: moka, with generations · [`cache::NoCache`] |
+//! | `Cache` | [`cache`]: memory, Redis and a folder in layers · [`cache::NoCache`] |
 //! | `Events` | [`counters`] · [`metered`]: these, and metrics for [`prometheus`] or [`emf`] |
 //! | `Authenticator` | [`tokens`]: a file of token digests · [`tokens::Trusted`] · [`jwt`]: JSON Web Tokens · [`gate`]: the one or the other |
 //! | `Clock` | [`clock`]: the system's, and one for tests |
 //! | `Objects` | [`replicated`]: two providers as one, with repair and fail-over |
-//! | `Queue` | [`memory`] |
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //!
 //! [`local`] puts together those that make a service on one machine.

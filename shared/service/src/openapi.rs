@@ -392,7 +392,7 @@ pub(crate) async fn health<P: Ports>(service: &Service<P>) -> Reply {
     Reply::json(status, &health)
 }
 
-/// Counts, bytes and the cache's hit rate
+/// Counts, bytes and the cache's hits by layer
 #[utoipa::path(
     get, path = "/v1/stats", tag = "operation", operation_id = "stats",
     responses(
