@@ -1,7 +1,8 @@
 //! Metrics as Prometheus reads them (text exposition format 0.0.4). There is no listener here: a server renders the
 //! text where it is asked for it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::num::NonZeroU32;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::gauge;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -13,6 +14,10 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
 
 /// What is told of a histogram, beside its sum and count.
 const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
+
+/// Quantiles are those of the last windows of this length: five minutes, of which one minute at a time is forgotten.
+const WINDOW: Duration = Duration::from_secs(60);
+const WINDOWS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
 /// Metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +42,7 @@ impl Prometheus {
         Ok(Self(handle))
     }
 
-    /// Everything that was counted so far, as text. Quantiles are those of the last minute; sums and counts of all
+    /// Everything that was counted so far, as text. Quantiles are those of the last five minutes; sums and counts of all
     /// time.
     #[must_use]
     pub fn render(&self) -> String {
@@ -53,9 +58,9 @@ impl Prometheus {
 }
 
 fn recorder() -> Result<PrometheusRecorder, PrometheusError> {
-    let builder = PrometheusBuilder::new().with_recommended_naming(true);
-    let builder = builder.set_quantiles(&QUANTILES).map_err(|error| PrometheusError(error.to_string()))?;
-    Ok(builder.build_recorder())
+    let builder = PrometheusBuilder::new().with_recommended_naming(true).set_bucket_count(WINDOWS);
+    let builder = builder.set_quantiles(&QUANTILES).and_then(|builder| builder.set_bucket_duration(WINDOW));
+    Ok(builder.map_err(|error| PrometheusError(error.to_string()))?.build_recorder())
 }
 
 fn note_start() {

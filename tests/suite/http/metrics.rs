@@ -20,10 +20,10 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// Status, media type and text of `/metrics`, asked for with this credential.
-fn metrics(server: &Server, token: Option<&str>) -> (u16, String, String) {
+/// Status, media type and text of a path, asked for with this credential.
+fn get(server: &Server, path: &str, token: Option<&str>) -> (u16, String, String) {
     let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
-    let mut request = agent.get(format!("{}/metrics", server.url()));
+    let mut request = agent.get(format!("{}{path}", server.url()));
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
@@ -42,11 +42,12 @@ fn a_session_is_counted_exactly() {
     let record = server.get_bytes(&proof_path("a"));
     // A second read of the same comes from memory.
     assert_eq!(server.get_bytes(&proof_path("a")), record);
+    assert_eq!(get(&server, &proof_path("missing"), None).0, 404);
     assert_eq!(server.delete(&proof_path("b")), 204);
     assert_eq!(server.post("/v1/proofs", &json!({})).0, 400);
     assert_eq!(server.delete("/v1/no-such-path"), 404);
 
-    let (status, kind, text) = metrics(&server, None);
+    let (status, kind, text) = get(&server, "/metrics", None);
     assert_eq!((status, kind.as_str()), (200, "text/plain; version=0.0.4"));
     let samples = samples(&text);
     let sample = |name: &str| samples.get(name).copied();
@@ -56,12 +57,12 @@ fn a_session_is_counted_exactly() {
         ("credlink_supersedes_total", 0),
         ("credlink_deletes_total", 1),
         ("credlink_retrieves_total", 2),
-        ("credlink_retrieve_misses_total", 0),
+        ("credlink_retrieve_misses_total", 1),
         ("credlink_failures_total", 0),
         ("credlink_cache_hits_total{layer=\"memory\"}", 1),
-        ("credlink_cache_misses_total{layer=\"memory\"}", 1),
+        ("credlink_cache_misses_total{layer=\"memory\"}", 2),
         ("credlink_request_ms_count{route=\"store_proof\"}", 4),
-        ("credlink_request_ms_count{route=\"read_proof\"}", 2),
+        ("credlink_request_ms_count{route=\"read_proof\"}", 3),
         ("credlink_request_ms_count{route=\"delete_proof\"}", 1),
         ("credlink_request_ms_count{route=\"none\"}", 1),
     ] {
@@ -101,10 +102,10 @@ fn where_credentials_are_asked_for_metrics_need_admin() {
     let file = folder.path().join("tokens.json");
     std::fs::write(&file, tokens::file()).unwrap();
     let server = Server::over(&folder.path().join("data"), &["--tokens", file.to_str().unwrap()]);
-    let status = |token| metrics(&server, token).0;
+    let status = |token| get(&server, "/metrics", token).0;
     assert_eq!([status(None), status(Some("unknown")), status(Some(tokens::SIGNER))], [401, 401, 403]);
     assert_eq!(status(Some(tokens::OWNER)), 200);
-    let (_, kind, text) = metrics(&server, None);
+    let (_, kind, text) = get(&server, "/metrics", None);
     assert_eq!(kind, "application/problem+json");
     assert!(!text.contains("credlink_"), "{text}");
     assert_eq!(server.delete("/metrics"), 405);
