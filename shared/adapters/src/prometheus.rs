@@ -106,9 +106,13 @@ mod tests {
         ] {
             metered.record(event);
         }
-        note_cache("memory", &CacheStats { hits: 3, misses: 4, ..CacheStats::default() });
+        note_cache("l1", &CacheStats { hits: 3, misses: 4, ..CacheStats::default() });
         histogram!("credlink_provider_latency_ms", "provider" => "s3", "operation" => "get").record(1.0);
+        counter!("credlink_provider_failures", "provider" => "s3", "kind" => "timed out").increment(1);
         counter!("credlink_fallback_reads").increment(1);
+        counter!("credlink_hedged_reads").increment(1);
+        counter!("credlink_repairs_queued", "provider" => "r2").increment(1);
+        counter!("credlink_cache_errors", "layer" => "l2").increment(1);
         gauge!("credlink_breaker_state", "provider" => "s3").set(2);
         gauge!("credlink_queue_depth").set(5);
         note_start();
@@ -139,7 +143,7 @@ mod tests {
         for line in [
             "credlink_stores_total 1",
             "credlink_retrieved_bytes_total 7",
-            "credlink_cache_hits_total{layer=\"memory\"} 3",
+            "credlink_cache_hits_total{layer=\"l1\"} 3",
             "credlink_request_ms_sum{route=\"store_proof\"} 2.5",
             "credlink_request_ms_count{route=\"none\"} 1",
             "credlink_breaker_state{provider=\"s3\"} 2",
