@@ -20,7 +20,7 @@ pub const PATH: &str = "/metrics";
 const METHODS: &str = "GET, HEAD";
 
 /// The layer of the cache that is in this process.
-const MEMORY: &str = "memory";
+const MEMORY: &str = "l1";
 
 /// Answers with the metrics, to who may see statistics.
 pub async fn answer(served: &Served, request: &Parts) -> Response<Bytes> {

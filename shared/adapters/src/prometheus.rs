@@ -1,7 +1,8 @@
 //! Metrics as Prometheus reads them (text exposition format 0.0.4). There is no listener here: a server renders the
 //! text where it is asked for it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::num::NonZeroU32;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::gauge;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -13,6 +14,10 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
 
 /// What is told of a histogram, beside its sum and count.
 const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
+
+/// Quantiles are those of the last windows of this length: five minutes, of which one minute at a time is forgotten.
+const WINDOW: Duration = Duration::from_secs(60);
+const WINDOWS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
 /// Metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +42,7 @@ impl Prometheus {
         Ok(Self(handle))
     }
 
-    /// Everything that was counted so far, as text. Quantiles are those of the last minute; sums and counts of all
+    /// Everything that was counted so far, as text. Quantiles are those of the last five minutes; sums and counts of all
     /// time.
     #[must_use]
     pub fn render(&self) -> String {
@@ -53,9 +58,9 @@ impl Prometheus {
 }
 
 fn recorder() -> Result<PrometheusRecorder, PrometheusError> {
-    let builder = PrometheusBuilder::new().with_recommended_naming(true);
-    let builder = builder.set_quantiles(&QUANTILES).map_err(|error| PrometheusError(error.to_string()))?;
-    Ok(builder.build_recorder())
+    let builder = PrometheusBuilder::new().with_recommended_naming(true).set_bucket_count(WINDOWS);
+    let builder = builder.set_quantiles(&QUANTILES).and_then(|builder| builder.set_bucket_duration(WINDOW));
+    Ok(builder.map_err(|error| PrometheusError(error.to_string()))?.build_recorder())
 }
 
 fn note_start() {
@@ -101,9 +106,13 @@ mod tests {
         ] {
             metered.record(event);
         }
-        note_cache("memory", &CacheStats { hits: 3, misses: 4, ..CacheStats::default() });
+        note_cache("l1", &CacheStats { hits: 3, misses: 4, ..CacheStats::default() });
         histogram!("credlink_provider_latency_ms", "provider" => "s3", "operation" => "get").record(1.0);
+        counter!("credlink_provider_failures", "provider" => "s3", "kind" => "timed out").increment(1);
         counter!("credlink_fallback_reads").increment(1);
+        counter!("credlink_hedged_reads").increment(1);
+        counter!("credlink_repairs_queued", "provider" => "r2").increment(1);
+        counter!("credlink_cache_errors", "layer" => "l2").increment(1);
         gauge!("credlink_breaker_state", "provider" => "s3").set(2);
         gauge!("credlink_queue_depth").set(5);
         note_start();
@@ -134,7 +143,7 @@ mod tests {
         for line in [
             "credlink_stores_total 1",
             "credlink_retrieved_bytes_total 7",
-            "credlink_cache_hits_total{layer=\"memory\"} 3",
+            "credlink_cache_hits_total{layer=\"l1\"} 3",
             "credlink_request_ms_sum{route=\"store_proof\"} 2.5",
             "credlink_request_ms_count{route=\"none\"} 1",
             "credlink_breaker_state{provider=\"s3\"} 2",

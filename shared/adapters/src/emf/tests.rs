@@ -70,7 +70,7 @@ fn an_invocation_is_a_line_for_each_set_of_dimensions() {
         metered.record(Event::Stored);
         metered.record(Event::Answered { route: "store_proof", microseconds: 12_500 });
         metered.record(Event::Answered { route: "health", microseconds: 1_000 });
-        counter!("credlink_cache_hits", "layer" => "memory").increment(2);
+        counter!("credlink_cache_hits", "layer" => "l1").increment(2);
         gauge!("credlink_breaker_state", "provider" => "r2").set(1);
         for (provider, operation, value) in [("s3", "get", 3.0), ("s3", "put", 8.5), ("r2", "put", 21.0)] {
             histogram!("credlink_provider_latency_ms", "provider" => provider, "operation" => operation)
@@ -112,7 +112,7 @@ fn absolute_counts_grow_and_gauges_stay() {
     let told = |name: &str| lines(&flush).first().map(|line| line[name].clone());
     metrics::with_local_recorder(&flush.0, || {
         for (absolute, growth) in [(3, Some(3)), (5, Some(2)), (5, None), (4, None)] {
-            counter!("credlink_cache_hits", "layer" => "memory").absolute(absolute);
+            counter!("credlink_cache_hits", "layer" => "l1").absolute(absolute);
             assert_eq!(told("credlink_cache_hits"), growth.map(Value::from), "{absolute}");
         }
         gauge!("credlink_queue_depth").set(5);

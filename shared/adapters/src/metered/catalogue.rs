@@ -85,7 +85,7 @@ pub(crate) const START_TIME: &str = "process_start_time_seconds";
 pub(crate) const RESIDENT_MEMORY: &str = "process_resident_memory_bytes";
 
 /// Every metric, in the order of the documentation.
-pub const CATALOGUE: [Metric; 17] = {
+pub const CATALOGUE: [Metric; 21] = {
     use Kind::{Counter, Gauge, Histogram};
     [
         metric(STORES, Counter, Unit::Count, &[], "Proofs that were stored"),
@@ -117,11 +117,32 @@ pub const CATALOGUE: [Metric; 17] = {
             "Time of a call to a provider",
         ),
         metric(
+            "credlink_provider_failures",
+            Counter,
+            Unit::Count,
+            &["provider", "kind"],
+            "Calls to a provider that failed, by kind of failure",
+        ),
+        metric(
             "credlink_fallback_reads",
             Counter,
             Unit::Count,
             &[],
             "Reads that the fallback answered, because the primary could not or had nothing",
+        ),
+        metric(
+            "credlink_hedged_reads",
+            Counter,
+            Unit::Count,
+            &[],
+            "Reads that asked the fallback as well, because the primary took long",
+        ),
+        metric(
+            "credlink_repairs_queued",
+            Counter,
+            Unit::Count,
+            &["provider"],
+            "Objects that a provider missed, and that were queued to be brought there",
         ),
         metric(
             "credlink_breaker_state",
@@ -137,6 +158,13 @@ pub const CATALOGUE: [Metric; 17] = {
             Unit::Count,
             &["layer"],
             "Reads that a layer of the cache could not answer",
+        ),
+        metric(
+            "credlink_cache_errors",
+            Counter,
+            Unit::Count,
+            &["layer"],
+            "Operations of a layer of the cache that failed, and entries that were damaged",
         ),
         metric("credlink_queue_depth", Gauge, Unit::Count, &[], "Messages that wait, or are being worked on"),
         metric(START_TIME, Gauge, Unit::Seconds, &[], "When the process started, in seconds since 1970"),
