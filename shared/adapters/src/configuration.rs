@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use credlink_core::link::{LinkKey, LinkKeys};
 
 use crate::aws::Limits;
-use crate::cache::RedisAddress;
-use crate::jwt::JwtSettings;
+use crate::cache::redis::RedisAddress;
+use crate::jwt::settings::JwtSettings;
 
 pub use provider::ProviderSettings;
 pub use value::{ConfigurationError, Source};

@@ -17,11 +17,14 @@ use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 use credlink_service::cleanup::Report;
 use credlink_service::ports::{Clock as _, Failure, Parts, Queue as _};
+use credlink_service::replicate::run;
 use credlink_service::worker::{self, drain};
 use credlink_service::{Service, Settings};
 
 use crate::aws::{http_client, plain_config, sdk_config};
-use crate::cache::{FolderSettings, Layered, Layers, RedisSettings};
+use crate::cache::folder::FolderSettings;
+use crate::cache::redis::RedisSettings;
+use crate::cache::{Layered, Layers};
 use crate::clock::SystemClock;
 use crate::configuration::{Configuration, IndexChoice, ProviderSettings, QueueChoice};
 use crate::dynamodb::{self, DynamoIndex};
@@ -81,7 +84,9 @@ pub enum OpenError {
     #[error(transparent)]
     Queue(#[from] QueueError),
     /// A bucket of S3 has no region.
-    #[error("STORAGE_REGION is missing, and neither AWS_REGION nor the profile names a region; it takes an AWS region")]
+    #[error(
+        "STORAGE_REGION is missing, and neither AWS_REGION nor the profile names a region; it takes an AWS region"
+    )]
     NoRegion,
 }
 
@@ -204,7 +209,10 @@ impl Deployment {
             return Err("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER".to_owned());
         };
         let now = SystemClock.now();
-        worker::do_work(&message.work, pair.primary(), pair.fallback(), &*self.rows, now).await
+        let done = run(&message.work, pair.primary(), pair.fallback(), &*self.rows, now).await;
+        let failed: Vec<String> =
+            done.into_iter().filter_map(|(_, done)| done.err()).map(|error| error.to_string()).collect();
+        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
     }
 
     /// Works the queue of this machine off, until it hands out nothing.
@@ -262,7 +270,7 @@ async fn shared_config(configuration: &Configuration) -> SdkConfig {
     if is_used {
         sdk_config(http_client(), configuration.region.as_deref(), &configuration.limits).await
     } else {
-        plain_config(http_client(), &configuration.limits)
+        plain_config(http_client())
     }
 }
 

@@ -29,7 +29,9 @@ impl ProviderSettings {
     /// It names something else, or a variable of the provider cannot be used.
     pub fn read(source: &Source<'_>, variable: &'static str) -> Result<Option<Self>, ConfigurationError> {
         let Some(name) = source.text(variable) else { return Ok(None) };
-        Self::named(source, &name).unwrap_or_else(|| Err(ConfigurationError::new(variable, &name, NAMES))).map(Some)
+        Self::named(source, &name)
+            .unwrap_or_else(|| Err(ConfigurationError::new(variable, &name, NAMES)))
+            .map(Some)
     }
 
     /// The provider of this name; `None` if there is no such provider.
@@ -77,7 +79,8 @@ impl ProviderSettings {
 /// A variable that is no such number.
 pub fn limits(source: &Source<'_>) -> Result<Limits, ConfigurationError> {
     let default = Limits::default();
-    let operation = source.number("STORAGE_TIMEOUT", 100..=300_000)?.map_or(default.operation, Duration::from_millis);
+    let operation =
+        source.number("STORAGE_TIMEOUT", 100..=300_000)?.map_or(default.operation, Duration::from_millis);
     let retries = source.number("STORAGE_MAX_RETRIES", 0..=10)?;
     Ok(Limits {
         connect: default.connect.min(operation),
@@ -89,7 +92,10 @@ pub fn limits(source: &Source<'_>) -> Result<Limits, ConfigurationError> {
 }
 
 fn s3(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
-    let bucket = source.required("STORAGE_BUCKET", "the name of the bucket, as STORAGE_PROVIDER or STORAGE_FALLBACK_PROVIDER is `s3`")?;
+    let bucket = source.required(
+        "STORAGE_BUCKET",
+        "the name of the bucket, as STORAGE_PROVIDER or STORAGE_FALLBACK_PROVIDER is `s3`",
+    )?;
     let mut settings = Settings::s3(bucket, source.text("STORAGE_REGION").unwrap_or_default());
     if let Some(endpoint) = source.url("STORAGE_ENDPOINT")? {
         settings = settings.at(endpoint);
@@ -107,7 +113,8 @@ fn s3(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
 fn r2(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
     let needed = "text, as STORAGE_PROVIDER or STORAGE_FALLBACK_PROVIDER is `r2`";
     let bucket = source.required("R2_BUCKET", needed)?;
-    let (id, secret) = (source.required("R2_ACCESS_KEY_ID", needed)?, source.required("R2_SECRET_ACCESS_KEY", needed)?);
+    let (id, secret) =
+        (source.required("R2_ACCESS_KEY_ID", needed)?, source.required("R2_SECRET_ACCESS_KEY", needed)?);
     let credentials = Credentials::new(id, secret, None, None, "environment");
     let endpoint = source.url("R2_ENDPOINT")?;
     let account = match &endpoint {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::cache::AddressError;
-use crate::jwt::SettingsError;
+use crate::cache::redis::AddressError;
+use crate::jwt::settings::SettingsError;
 
 /// A variable that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,11 @@ impl ConfigurationError {
 
     /// A value that is not allowed and not to be shown.
     pub fn secret(variable: &'static str, allowed: impl Into<String>) -> Self {
-        Self::Value { variable, given: "has a value that is not shown here".to_owned(), allowed: allowed.into() }
+        Self::Value {
+            variable,
+            given: "has a value that is not shown here".to_owned(),
+            allowed: allowed.into(),
+        }
     }
 
     /// A variable that has to be there.
@@ -130,7 +134,9 @@ impl<'a> Source<'a> {
         let Some(text) = self.text(variable) else { return Ok(None) };
         let parsed = text.parse::<http::Uri>().ok();
         let fits = |uri: &http::Uri| {
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && uri.query().is_none()
         };
         if parsed.as_ref().is_some_and(fits) {
             return Ok(Some(text.trim_end_matches('/').to_owned()));
