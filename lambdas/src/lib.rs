@@ -24,4 +24,4 @@
 pub mod batch;
 pub mod gateway;
 pub mod schedule;
-// pub mod start;
+pub mod start;

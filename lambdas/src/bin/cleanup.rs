@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The function `cleanup`: expired proofs, orphans and stale uploads.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::cleanup()
+}

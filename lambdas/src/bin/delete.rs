@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The function `delete`: DELETE, and deletion in batches.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::http()
+}

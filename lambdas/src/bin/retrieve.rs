@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The function `retrieve`: GET and HEAD.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::http()
+}

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The function `store`: POST and PUT.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    credlink_lambdas::start::http()
+}

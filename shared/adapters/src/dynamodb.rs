@@ -20,6 +20,7 @@
 //! by DynamoDB, and so slowed down, not lost.
 
 mod attempts;
+mod bookmark;
 mod commit;
 mod item;
 mod listing;
