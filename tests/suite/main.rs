@@ -29,4 +29,6 @@ mod reader;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod stack;
+#[cfg(test)]
 mod world;

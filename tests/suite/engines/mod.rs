@@ -3,6 +3,9 @@
 //! Tests share an engine and stay apart by names of their own: a bucket, a table, a queue, a key prefix a test
 //! ([`unique`]).
 
+pub mod front;
+pub mod stack;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
