@@ -151,7 +151,7 @@ async fn what_is_sent_to_the_queue_reaches_the_function_behind_it() {
         .behavior_version(aws_config::BehaviorVersion::latest())
         .http_client(credlink_adapters::aws::http_client())
         .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(
-            aws_credential_types::Credentials::from_keys(ACCESS_KEY, SECRET, None),
+            aws_credential_types::Credentials::new(ACCESS_KEY, SECRET, None, None, "tests"),
         ))
         .endpoint_url(engine().endpoint())
         .region(aws_config::Region::new(REGION))

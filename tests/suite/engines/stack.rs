@@ -65,18 +65,21 @@ impl Bootstraps {
 #[derive(Debug)]
 pub struct Engine {
     endpoint: String,
-    /// Where it and its functions keep their files. It outlives the process.
-    folder: tempfile::TempDir,
-    process: Option<Process>,
+    _process: Process,
 }
+
+/// Runs a command in a folder of its own, which goes when the command has ended, in whatever way: the engine unpacks each
+/// function there.
+const IN_A_FOLDER: &str = "folder=$(mktemp -d) && cd \"$folder\" && export TMPDIR=$folder || exit 1; \
+    (while kill -0 $$; do sleep 0.5; done; sleep 1; rm -rf \"$folder\") </dev/null >/dev/null 2>&1 & exec \"$@\"";
 
 impl Engine {
     /// Starts one. The functions see `environment` too: `AWS_ENDPOINT_URL_DYNAMODB` sends them to another DynamoDB.
     pub fn start(environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let endpoint = format!("http://127.0.0.1:{port}");
-        let folder = tempfile::tempdir().expect("there is room for an engine");
-        let mut command = Command::new(tool("python/bin/ministack"));
+        let mut command = Command::new("bash");
+        command.args(["-c", IN_A_FOLDER, "engine"]).arg(tool("python/bin/ministack"));
         for name in ["AWS_SESSION_TOKEN", "AWS_PROFILE", "SERVICES"] {
             command.env_remove(name);
         }
@@ -96,13 +99,11 @@ impl Engine {
             .env("S3_PERSIST", "0")
             .env("PERSIST_STATE", "0")
             .env("LOG_LEVEL", "ERROR")
-            .env("TMPDIR", folder.path())
-            .envs(environment.iter().copied())
-            .current_dir(folder.path());
+            .envs(environment.iter().copied());
         let mut process = Process::start(&command);
         process.wait_for_port(port);
         process.silence();
-        Self { endpoint, folder, process: Some(process) }
+        Self { endpoint, _process: process }
     }
 
     /// Where all of its services answer.
@@ -162,14 +163,6 @@ impl Engine {
             .env_remove("AWS_PROFILE")
             .env_remove("AWS_ENDPOINT_URL");
         python
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // Before its folder goes.
-        drop(self.process.take());
-        let _ = self.folder.path();
     }
 }
 
