@@ -142,6 +142,21 @@ fn a_gateway_that_asks_for_a_jwt_keeps_out_what_is_none() {
     }
 }
 
+#[test]
+fn parameters_that_do_not_fit_each_other_are_refused_in_words() {
+    let tokens = ("TokensSecret", "tokens");
+    for (parameters, words) in [
+        (&[][..], "Set JwtIssuer or TokensSecret."),
+        (&[("JwtIssuer", "https://issuer.invalid/")], "With JwtIssuer, set JwtAudience too."),
+        (&[tokens, ("FallbackProvider", "r2")], "With the fallback r2, set R2AccountId."),
+        (&[tokens, ("PublicUrl", "https://a.example/path")], "https:// and a host, without a path"),
+    ] {
+        let refused = engine().try_deploy(&unique("refused"), &hello(), parameters, &[]);
+        let error = refused.err().unwrap_or_default();
+        assert!(error.contains(words), "{parameters:?}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_sent_to_the_queue_reaches_the_function_behind_it() {
     let name = unique("queue");

@@ -11,7 +11,6 @@
 //! | speaks without TLS, and enforces the policies that refuse that | those two conditions are turned round |
 //! | keeps `MaximumConcurrency` as text when a parameter gives it: the poller fails with `'>=' not supported` | it is set again, as a number, after the deployment |
 //! | serves an API below a path, or under a host name that does not resolve | [`Stack::url`] is a small proxy in front |
-//! | ignores `Rules`: parameters that do not fit each other are not refused | not tested |
 //! | refuses `OPTIONS` with 403 `CORS not configured` before it looks at routes | not tested; AWS asks the route where an API has no CORS of its own |
 //! | applies no lifecycle to the bucket, no TTL and no point-in-time recovery to the table | `tests/template.py` checks the text |
 //! | writes no access log, throttles nothing, raises no alarm, and ignores `Architectures`, memory and VPC | `tests/template.py`, cfn-lint |
@@ -121,6 +120,17 @@ impl Engine {
         parameters: &[(&str, &str)],
         secrets: &[(&str, &str)],
     ) -> Stack<'_> {
+        self.try_deploy(name, bootstraps, parameters, secrets).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or why the stack was refused.
+    pub fn try_deploy(
+        &self,
+        name: &str,
+        bootstraps: &Bootstraps,
+        parameters: &[(&str, &str)],
+        secrets: &[(&str, &str)],
+    ) -> Result<Stack<'_>, String> {
         let front = Front::listen();
         let mut parameters: BTreeMap<&str, &str> = parameters.iter().copied().collect();
         parameters.entry("PublicUrl").or_insert(front.url());
@@ -143,11 +153,11 @@ impl Engine {
         ] {
             command.arg(format!("{function}={}", path.display()));
         }
-        let outputs = serde_json::from_str(&run(&mut command)).expect("the script prints a JSON object");
+        let outputs = serde_json::from_str(&run(&mut command)?).expect("the script prints a JSON object");
         let stack = Stack { engine: self, name: name.to_owned(), outputs, front };
         let api = format!("/_aws/execute-api/{}", stack.output("ApiId"));
         stack.front.lead_to(self.endpoint.trim_start_matches("http://"), &api);
-        stack
+        Ok(stack)
     }
 
     fn script(&self, command: &str, stack: &str) -> Command {
@@ -188,7 +198,7 @@ impl Stack<'_> {
 
     /// What each function's role may do, one line a role.
     pub fn rights(&self) -> String {
-        run(&mut self.engine.script("rights", &self.name))
+        run(&mut self.engine.script("rights", &self.name)).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -201,8 +211,9 @@ impl Drop for Stack<'_> {
     }
 }
 
-fn run(command: &mut Command) -> String {
+/// What the script prints, or what it says when it fails.
+fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output().expect("Python is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("it prints text")
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
