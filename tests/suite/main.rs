@@ -5,7 +5,8 @@
 //! clients at once may not break; both run in a `world`, a service over chosen adapters with a clock of its own. `faults`
 //! interrupts every use case at each of its steps, and `crash` kills a real server. `guarantees` has a test for each
 //! guarantee of the design, and `formats` properties of what is stored and sent. `engines` starts the real S3, R2,
-//! DynamoDB, SQS and Redis that adapters are tested against; `tests/run tools` installs them.
+//! DynamoDB, SQS and Redis that adapters are tested against; `tests/run tools` installs them. `stack` deploys
+//! `template.yaml` to a local AWS.
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
