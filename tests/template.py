@@ -113,6 +113,8 @@ def queues_lose_nothing(template):
             yield f"{name} has no dead-letter queue, and is none"
         if name in dead and queue.get("MessageRetentionPeriod") != 1_209_600:
             yield f"{name} keeps messages for less than 14 days"
+        if name in dead and "RedriveAllowPolicy" not in queue:
+            yield f"{name} takes messages from any queue"
         if name in dead and {"Fn::GetAtt": [name, "QueueName"]} not in watched:
             yield f"nobody watches {name}"
     for name, function in of_type(template, "AWS::Serverless::Function").items():
@@ -234,6 +236,7 @@ BROKEN = (
     (queues_lose_nothing, ("WorkQueue", "VisibilityTimeout"), 724),
     (queues_lose_nothing, ("WorkQueue", "RedrivePolicy"), None),
     (queues_lose_nothing, ("WorkDeadLetterQueue", "SqsManagedSseEnabled"), False),
+    (queues_lose_nothing, ("WorkDeadLetterQueue", "RedriveAllowPolicy"), None),
     (queues_lose_nothing, ("CleanupDeadLetterQueueNotEmpty", "MetricName"), "NumberOfMessagesSent"),
     (queues_lose_nothing, ("MigrateFunction", "Events", "Work", "Properties", "FunctionResponseTypes"), None),
     (queues_lose_nothing, ("MigrateFunction", "Events", "Work", "Properties", "ScalingConfig"), None),

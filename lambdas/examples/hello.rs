@@ -23,7 +23,8 @@ async fn answer(request: Request) -> Result<Response<Body>, Error> {
             values.push(String::from_utf8_lossy(value.as_bytes()).into());
         }
     }
-    let variables = ["AWS_ENDPOINT_URL", "AWS_REGION", "CREDLINK_TABLE", "CREDLINK_TOKENS", "STORAGE_BUCKET"];
+    // No secret is among them.
+    let variables = ["CREDLINK_PUBLIC_URL", "CREDLINK_QUEUE_URL", "CREDLINK_TABLE", "STORAGE_BUCKET"];
     let environment = variables.map(|name| (name, std::env::var(name).ok()));
     let answer = serde_json::json!({
         "method": request.method().as_str(),
@@ -31,6 +32,7 @@ async fn answer(request: Request) -> Result<Response<Body>, Error> {
         "headers": headers,
         "body_bytes": request.body().len(),
         "request_id": request.lambda_context().request_id,
+        "function": request.lambda_context().env_config.function_name,
         "environment": environment.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     });
     let response = Response::builder().header("content-type", "application/json");

@@ -110,8 +110,12 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
 fn log() {
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     // CloudWatch notes the time of each line itself.
-    let subscriber =
-        tracing_subscriber::fmt().json().flatten_event(true).without_time().with_env_filter(filter).with_ansi(false);
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .without_time()
+        .with_env_filter(filter)
+        .with_ansi(false);
     // It fails only where a subscriber is set already, which then does the work.
     let _ = subscriber.try_init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));

@@ -4,11 +4,13 @@
 //! ([`unique`]).
 
 pub mod dynoxide;
+pub mod front;
 pub mod ministack;
 pub mod r2;
 pub mod redis;
 pub mod runtime;
 pub mod sqs;
+pub mod stack;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

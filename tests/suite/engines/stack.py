@@ -1,9 +1,10 @@
 """Deploys template.yaml to a local AWS, as `sam deploy` does to AWS itself, and takes the stack away again.
 
-stack.py up ENDPOINT STACK TEMPLATE PARAMETERS FUNCTION=BOOTSTRAP...   prints the stack's outputs as JSON
+stack.py up ENDPOINT STACK TEMPLATE PARAMETERS SECRETS FUNCTION=BOOTSTRAP...    prints the stack's outputs as JSON
+stack.py rights ENDPOINT STACK    prints what each function's role may do, as the engine enforces it
 stack.py down ENDPOINT STACK
 
-PARAMETERS is a JSON object. Credentials and region come from the environment. What the engine can't do, and what is
+PARAMETERS and SECRETS are JSON objects. Credentials and region come from the environment. What the engine can't do, and what is
 therefore different here, is told in stack.rs.
 """
 
@@ -16,12 +17,18 @@ import zipfile
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 
-def client(service, endpoint):
+def client(service, endpoint, session=None):
     # One attempt: an engine on loopback that refuses something refuses it again.
     config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-    return boto3.client(service, endpoint_url=endpoint, config=config)
+    keys = session and {
+        "aws_access_key_id": session["AccessKeyId"],
+        "aws_secret_access_key": session["SecretAccessKey"],
+        "aws_session_token": session["SessionToken"],
+    }
+    return boto3.client(service, endpoint_url=endpoint, config=config, **(keys or {}))
 
 
 def package(path):
@@ -38,7 +45,8 @@ def package(path):
 def up(endpoint, stack, template, parameters, bootstraps):
     s3, cloudformation = client("s3", endpoint), client("cloudformation", endpoint)
     code = f"{stack}-code"
-    s3.create_bucket(Bucket=code)
+    place = {"LocationConstraint": s3.meta.region_name}
+    s3.create_bucket(Bucket=code, **({} if s3.meta.region_name == "us-east-1" else {"CreateBucketConfiguration": place}))
     with open(template, encoding="utf-8") as file:
         text = file.read()
     packed = {}
@@ -47,9 +55,10 @@ def up(endpoint, stack, template, parameters, bootstraps):
             packed[path] = package(path)
         s3.put_object(Bucket=code, Key=f"{name}.zip", Body=packed[path])
         text = replaced(text, rf"CodeUri: target/lambda/{name}/\n", f"CodeUri: s3://{code}/{name}.zip\n")
-    # The engine transforms with the defaults, whatever the parameters say: the one that the transform reads is set here.
-    canary = parameters.get("CanaryDeployment", "true")
-    text = replaced(text, r"(  CanaryDeployment:\n    Type: String\n    Default: )'true'", rf"\g<1>'{canary}'")
+    # The engine has no CodeDeploy, and it transforms with the defaults of the parameters, whatever they are set to.
+    text = replaced(text, r"(  CanaryDeployment:\n    Type: String\n    Default: )'true'", r"\1'false'")
+    # The engine speaks without TLS, and keeps to policies that refuse that: here they refuse the opposite.
+    text = replaced(text, r"('aws:SecureTransport': )'false'", r"\1'true'", 2)
     s3.put_object(Bucket=code, Key="template.yaml", Body=text.encode())
     cloudformation.create_stack(
         StackName=stack,
@@ -57,14 +66,19 @@ def up(endpoint, stack, template, parameters, bootstraps):
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
-    for output in settled(cloudformation, stack)["Outputs"]:
-        yield output["OutputKey"], output["OutputValue"]
+    outputs = settled(cloudformation, stack)
+    # CloudFormation turns the text of a parameter into the number that it stands for; the engine fails to compare it.
+    functions = client("lambda", endpoint)
+    migrate = outputs["MigrateFunctionArn"]
+    for mapping in functions.list_event_source_mappings(FunctionName=migrate)["EventSourceMappings"]:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": 5})
+    return outputs
 
 
-def replaced(text, pattern, replacement):
+def replaced(text, pattern, replacement, places=1):
     text, count = re.subn(pattern, replacement, text)
-    if count != 1:
-        sys.exit(f"the template has {count} places that match {pattern!r}, and should have one")
+    if count != places:
+        sys.exit(f"the template has {count} places that match {pattern!r}, and should have {places}")
     return text
 
 
@@ -80,17 +94,75 @@ def settled(cloudformation, stack):
         failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
         reasons = [f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed]
         sys.exit("\n".join([f"{stack} is {found['StackStatus']}", *reversed(reasons)]))
-    return found
+    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+
+
+def rights(endpoint, stack):
+    """One line a role: the calls that it may make. S3's answer to a read of what is not there is of interest too."""
+    outputs = settled(client("cloudformation", endpoint), stack)
+    bucket, table, queue = outputs["BucketName"], outputs["TableName"], outputs["QueueUrl"]
+    key = {"pk": {"S": "PROOF#x"}, "sk": {"S": "ROW"}}
+    update = {"TableName": table, "Key": key, "UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": {"S": "a"}}}
+
+    def query(name):
+        values = {":a": {"S": "a"}}
+        return {"TableName": table, "IndexName": name, "KeyConditionExpression": f"{name}pk = :a",
+                "ExpressionAttributeValues": values}
+
+    calls = [
+        ("put", "s3", "put_object", {"Bucket": bucket, "Key": "proofs/x", "Body": b"x"}),
+        ("put-elsewhere", "s3", "put_object", {"Bucket": bucket, "Key": "other/x", "Body": b"x"}),
+        ("get", "s3", "get_object", {"Bucket": bucket, "Key": "proofs/x"}),
+        ("get-absent", "s3", "get_object", {"Bucket": bucket, "Key": "proofs/y"}),
+        ("list", "s3", "list_objects_v2", {"Bucket": bucket}),
+        ("list-uploads", "s3", "list_multipart_uploads", {"Bucket": bucket}),
+        ("delete", "s3", "delete_object", {"Bucket": bucket, "Key": "proofs/z"}),
+        ("row", "dynamodb", "get_item", {"TableName": table, "Key": key}),
+        ("rows", "dynamodb", "batch_get_item", {"RequestItems": {table: {"Keys": [key]}}}),
+        ("update", "dynamodb", "update_item", update),
+        ("transaction", "dynamodb", "transact_write_items", {"TransactItems": [{"Update": update}]}),
+        ("put-row", "dynamodb", "put_item", {"TableName": table, "Item": key}),
+        ("delete-row", "dynamodb", "delete_item", {"TableName": table, "Key": key}),
+        ("scan", "dynamodb", "scan", {"TableName": table}),
+        ("query-tenant", "dynamodb", "query", query("gsi1")),
+        ("query-due", "dynamodb", "query", query("gsi2")),
+        ("send", "sqs", "send_message", {"QueueUrl": queue, "MessageBody": "x"}),
+        ("receive", "sqs", "receive_message", {"QueueUrl": queue}),
+    ]
+    # What `get` reads.
+    client("s3", endpoint).put_object(Bucket=bucket, Key="proofs/x", Body=b"x")
+    roles = client("iam", endpoint).get_paginator("list_roles").paginate().search("Roles[]")
+    arns = {role["RoleName"].split("-")[-2]: role["Arn"] for role in roles if role["RoleName"].startswith(f"{stack}-")}
+    for name in ("StoreRole", "RetrieveRole", "DeleteRole", "MigrateRole", "CleanupRole"):
+        session = client("sts", endpoint).assume_role(RoleArn=arns[name], RoleSessionName="rights")["Credentials"]
+        may = [label + answer(endpoint, session, service, call, arguments) for label, service, call, arguments in calls]
+        print(f"{name}: {' '.join(word for word in may if not word.endswith('!'))}")
+
+
+def answer(endpoint, session, service, call, arguments):
+    """Nothing if the call was done, `!` if it was refused, else the error."""
+    try:
+        getattr(client(service, endpoint, session), call)(**arguments)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        return "!" if code in ("AccessDenied", "AccessDeniedException") else f"={code}"
+    return ""
 
 
 def down(endpoint, stack):
     client("cloudformation", endpoint).delete_stack(StackName=stack)
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "up":
-        _, _, endpoint, stack, template, parameters, *functions = sys.argv
+def main(command, *arguments):
+    if command == "up":
+        endpoint, stack, template, parameters, secrets, *functions = arguments
+        for name, value in json.loads(secrets).items():
+            client("secretsmanager", endpoint).create_secret(Name=name, SecretString=value)
         bootstraps = dict(function.split("=", 1) for function in functions)
-        print(json.dumps(dict(up(endpoint, stack, template, json.loads(parameters), bootstraps))))
+        print(json.dumps(up(endpoint, stack, template, json.loads(parameters), bootstraps)))
     else:
-        down(*sys.argv[2:])
+        {"rights": rights, "down": down}[command](*arguments)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,219 @@
+//! `template.yaml`, whole, on a local AWS: ministack's CloudFormation with the real SAM transform, API Gateway, Lambda
+//! (real `bootstrap` processes), S3, DynamoDB, SQS, Scheduler, Secrets Manager, and IAM, which enforces every policy.
+//!
+//! `stack.py` deploys as `sam deploy` does: it packs each `bootstrap`, puts it into a bucket, and creates the stack. A
+//! [`Stack`] takes it away again. What differs from AWS, how it shows, and what is done about it:
+//!
+//! | ministack 1.5.33 | so here |
+//! |---|---|
+//! | has no CodeDeploy: `Unrecognized resource types` | `CanaryDeployment` is off |
+//! | gives the SAM transform the parameters' defaults, and not what they are set to | that default is edited in the text |
+//! | speaks without TLS, and enforces the policies that refuse that | those two conditions are turned round |
+//! | keeps `MaximumConcurrency` as text when a parameter gives it: the poller fails with `'>=' not supported` | it is set again, as a number, after the deployment |
+//! | serves an API below a path, or under a host name that does not resolve | [`Stack::url`] is a small proxy in front |
+//! | refuses `OPTIONS` with 403 `CORS not configured` before it looks at routes | not tested; AWS asks the route where an API has no CORS of its own |
+//! | applies no lifecycle to the bucket, no TTL and no point-in-time recovery to the table | `tests/template.py` checks the text |
+//! | writes no access log, throttles nothing, raises no alarm, and ignores `Architectures`, memory and VPC | `tests/template.py`, cfn-lint |
+//! | checks a JWT's signature only if it can fetch the issuer's keys | the service's own check is tested; the gateway's 401 is seen |
+//! | signs in whoever assumes a role, without looking at whom the role trusts, for all but Scheduler's | – |
+//!
+//! As on AWS: the path comes decoded (`%3A` is `:`, `%20` is encoded again by `lambda_http`), a query as it was sent, a
+//! header's values joined by commas, binary bodies whole in both directions, HEAD as a route of its own; of a header that
+//! an answer holds twice only the first value arrives.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use super::front::Front;
+use super::{Process, free_port, tool};
+
+/// The access key that the engine knows: the account's root.
+pub const ACCESS_KEY: &str = "AKIACREDLINKTESTS";
+/// Its secret.
+pub const SECRET: &str = "a secret of the tests";
+/// The region of everything in it.
+pub const REGION: &str = "eu-central-1";
+
+/// The functions' binaries.
+#[derive(Debug, Clone)]
+pub struct Bootstraps {
+    /// POST and PUT.
+    pub store: PathBuf,
+    /// GET and HEAD.
+    pub retrieve: PathBuf,
+    /// DELETE.
+    pub delete: PathBuf,
+    /// The queue's.
+    pub migrate: PathBuf,
+    /// The schedule's.
+    pub cleanup: PathBuf,
+}
+
+impl Bootstraps {
+    /// One binary for all of them.
+    pub fn all(path: &Path) -> Self {
+        let path = || path.to_owned();
+        Self { store: path(), retrieve: path(), delete: path(), migrate: path(), cleanup: path() }
+    }
+}
+
+/// A local AWS of one's own.
+#[derive(Debug)]
+pub struct Engine {
+    endpoint: String,
+    _process: Process,
+}
+
+/// Runs a command in a folder of its own, which goes when the command has ended, in whatever way: the engine unpacks each
+/// function there.
+const IN_A_FOLDER: &str = "folder=$(mktemp -d) && cd \"$folder\" && export TMPDIR=$folder || exit 1; \
+    (while kill -0 $$; do sleep 0.5; done; sleep 1; rm -rf \"$folder\") </dev/null >/dev/null 2>&1 & exec \"$@\"";
+
+impl Engine {
+    /// Starts one. The functions see `environment` too: `AWS_ENDPOINT_URL_DYNAMODB` sends them to another DynamoDB.
+    pub fn start(environment: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new("bash");
+        command.args(["-c", IN_A_FOLDER, "engine"]).arg(tool("python/bin/ministack"));
+        for name in ["AWS_SESSION_TOKEN", "AWS_PROFILE", "SERVICES"] {
+            command.env_remove(name);
+        }
+        command
+            .env("GATEWAY_PORT", port.to_string())
+            .env("BIND_HOST", "127.0.0.1")
+            .env("MINISTACK_HOST", "localhost")
+            .env("MINISTACK_REGION", REGION)
+            .env("AUTH", "true")
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET)
+            // What the functions call. Without it they would call AWS.
+            .env("AWS_ENDPOINT_URL", &endpoint)
+            // Ports that nobody asked for.
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("SFTP_ENABLED", "0")
+            .env("S3_PERSIST", "0")
+            .env("PERSIST_STATE", "0")
+            .env("LOG_LEVEL", "ERROR")
+            .envs(environment.iter().copied());
+        let mut process = Process::start(&command);
+        process.wait_for_port(port);
+        process.silence();
+        Self { endpoint, _process: process }
+    }
+
+    /// Where all of its services answer.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Deploys `template.yaml` with `parameters` that name what is in `secrets`, and waits until it stands.
+    ///
+    /// `name` has lower-case letters, digits and hyphens. `PublicUrl` is set to [`Stack::url`].
+    pub fn deploy(
+        &self,
+        name: &str,
+        bootstraps: &Bootstraps,
+        parameters: &[(&str, &str)],
+        secrets: &[(&str, &str)],
+    ) -> Stack<'_> {
+        self.try_deploy(name, bootstraps, parameters, secrets).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or why the stack was refused.
+    pub fn try_deploy(
+        &self,
+        name: &str,
+        bootstraps: &Bootstraps,
+        parameters: &[(&str, &str)],
+        secrets: &[(&str, &str)],
+    ) -> Result<Stack<'_>, String> {
+        let front = Front::listen();
+        let mut parameters: BTreeMap<&str, &str> = parameters.iter().copied().collect();
+        parameters.entry("PublicUrl").or_insert(front.url());
+        // What the processes are built for, whether the engine looks at it or not.
+        parameters.entry("Architecture").or_insert(if cfg!(target_arch = "x86_64") {
+            "x86_64"
+        } else {
+            "arm64"
+        });
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+        let mut command = self.script("up", name);
+        let secrets: BTreeMap<&str, &str> = secrets.iter().copied().collect();
+        command.arg(template).arg(json!(parameters).to_string()).arg(json!(secrets).to_string());
+        for (function, path) in [
+            ("store", &bootstraps.store),
+            ("retrieve", &bootstraps.retrieve),
+            ("delete", &bootstraps.delete),
+            ("migrate", &bootstraps.migrate),
+            ("cleanup", &bootstraps.cleanup),
+        ] {
+            command.arg(format!("{function}={}", path.display()));
+        }
+        let outputs = serde_json::from_str(&run(&mut command)?).expect("the script prints a JSON object");
+        let stack = Stack { engine: self, name: name.to_owned(), outputs, front };
+        let api = format!("/_aws/execute-api/{}", stack.output("ApiId"));
+        stack.front.lead_to(self.endpoint.trim_start_matches("http://"), &api);
+        Ok(stack)
+    }
+
+    fn script(&self, command: &str, stack: &str) -> Command {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/engines/stack.py");
+        let mut python = Command::new(tool("python/bin/python"));
+        python.arg(script).args([command, &self.endpoint, stack]);
+        python
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET)
+            .env("AWS_DEFAULT_REGION", REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env_remove("AWS_SESSION_TOKEN")
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_ENDPOINT_URL");
+        python
+    }
+}
+
+/// A deployed stack, taken away when it is dropped.
+#[derive(Debug)]
+pub struct Stack<'a> {
+    engine: &'a Engine,
+    name: String,
+    outputs: BTreeMap<String, String>,
+    front: Front,
+}
+
+impl Stack<'_> {
+    /// The API's URL, without a slash at its end.
+    pub fn url(&self) -> &str {
+        self.front.url()
+    }
+
+    /// An output of the template: `BucketName`, `TableName`, `QueueUrl`, `CleanupFunctionArn` and so on.
+    pub fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).unwrap_or_else(|| panic!("{name} is not among {:?}", self.outputs))
+    }
+
+    /// What each function's role may do, one line a role.
+    pub fn rights(&self) -> String {
+        run(&mut self.engine.script("rights", &self.name)).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl Drop for Stack<'_> {
+    fn drop(&mut self) {
+        let done = self.engine.script("down", &self.name).status();
+        if !std::thread::panicking() {
+            assert!(done.is_ok_and(|status| status.success()), "the stack stays");
+        }
+    }
+}
+
+/// What the script prints, or what it says when it fails.
+fn run(command: &mut Command) -> Result<String, String> {
+    let output = command.output().expect("Python is there");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}

@@ -1,0 +1,191 @@
+//! `template.yaml` on a local AWS, with a function that tells what it was asked: what the template promises, before any
+//! code of ours runs in it.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use crate::engines::stack::{ACCESS_KEY, Bootstraps, Engine, REGION, SECRET};
+use crate::engines::unique;
+
+/// The example `hello` of the package `credlink-lambdas`, which cargo builds before it runs any test.
+fn hello() -> Bootstraps {
+    let test = std::env::current_exe().expect("a test is a file");
+    let profile =
+        test.parent().and_then(|deps| deps.parent()).expect("it lies in deps, below the profile's folder");
+    let hello: PathBuf = profile.join("examples/hello");
+    assert!(
+        hello.exists(),
+        "{} is not there: cargo test --workspace, or cargo build --workspace --examples, builds it",
+        hello.display()
+    );
+    Bootstraps::all(&hello)
+}
+
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::start(&[]))
+}
+
+/// What the function says of the request that reached it, with the status.
+fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
+    let agent =
+        ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build();
+    let agent = agent.new_agent();
+    let mut request = http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = agent.run(request.body(body).unwrap()).unwrap();
+    (response.status().as_u16(), response.body_mut().read_to_vec().unwrap())
+}
+
+fn told(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Value {
+    let (status, body) = ask(method, url, headers, body);
+    let text = String::from_utf8_lossy(&body);
+    assert_eq!(status, 200, "{method} {url}: {text}");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{method} {url}: {error}: {text}"))
+}
+
+/// The logical name of the function that answered: the engine calls it `stack-LogicalName-id`.
+fn function(told: &Value) -> &str {
+    told["function"].as_str().and_then(|name| name.rsplit('-').nth(1)).unwrap_or_default()
+}
+
+#[test]
+fn requests_and_rights_of_a_deployed_stack() {
+    let name = unique("tokens");
+    let secret = format!("{name}-tokens");
+    let parameters = [("TokensSecret", secret.as_str()), ("MetricsNamespace", "Mine")];
+    let stack = engine().deploy(&name, &hello(), &parameters, &[(&secret, r#"[{"name":"x"}]"#)]);
+    let url = stack.url();
+
+    // A static token is no JWT: the gateway lets it through, and the service checks it.
+    let store =
+        told("POST", &format!("{url}/v1/proofs"), &[("authorization", "Bearer abc")], b"\xff\x00binary");
+    assert_eq!(store["method"], "POST");
+    assert_eq!(store["body_bytes"], 8);
+    assert_eq!(store["headers"]["authorization"], json!(["Bearer abc"]));
+    assert_eq!(function(&store), "StoreFunction");
+    assert_eq!(store["environment"]["STORAGE_BUCKET"], stack.output("BucketName"));
+    assert_eq!(store["environment"]["CREDLINK_TABLE"], stack.output("TableName"));
+    assert_eq!(store["environment"]["CREDLINK_QUEUE_URL"], stack.output("QueueUrl"));
+    assert_eq!(store["environment"]["CREDLINK_PUBLIC_URL"], url);
+
+    for (method, path, expected) in [
+        ("PUT", "/v1/proofs/a", "StoreFunction"),
+        ("POST", "/v1/manifests", "StoreFunction"),
+        ("DELETE", "/v1/proofs/a", "DeleteFunction"),
+        ("DELETE", "/v1/manifests/a", "DeleteFunction"),
+        ("POST", "/v1/proofs/batch-delete", "DeleteFunction"),
+        ("GET", "/v1/proofs", "RetrieveFunction"),
+        ("GET", "/v1/proofs/a/url", "RetrieveFunction"),
+        ("GET", "/v1/proofs/a/2", "RetrieveFunction"),
+        ("GET", "/proofs/by-hash/00", "RetrieveFunction"),
+        ("GET", "/v1/stats", "RetrieveFunction"),
+        ("GET", "/health", "RetrieveFunction"),
+        // What there is not: the service says so, in its own form.
+        ("GET", "/no/such/path", "RetrieveFunction"),
+        ("PATCH", "/v1/proofs", "RetrieveFunction"),
+    ] {
+        let body: &[u8] = if method == "GET" { b"" } else { b"{}" };
+        let told = told(method, &format!("{url}{path}"), &[], body);
+        assert_eq!((&told["method"], function(&told)), (&json!(method), expected), "{path}");
+    }
+    let (status, body) = ask("HEAD", &format!("{url}/v1/manifests/a"), &[], b"");
+    assert_eq!((status, body.len()), (200, 0));
+
+    let read = told("GET", &format!("{url}/v1/manifests/urn%3Ac2pa%3Ax?a=%2F1&b=x%20y"), &[], b"");
+    let uri = read["uri"].as_str().unwrap();
+    assert!(uri.ends_with("/v1/manifests/urn:c2pa:x?a=%2F1&b=x%20y"), "{uri}");
+    let (_, bytes) = ask("GET", &format!("{url}/v1/manifests/a?bytes=300000"), &[], b"");
+    assert!(
+        bytes.len() == 300_000 && bytes.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8 | 0x80)
+    );
+
+    // One line a role: everything that it may do of what the script tries, and nothing else. A read of what is not there
+    // is told as absence (`NoSuchKey`), because whoever reads may list.
+    insta::assert_snapshot!(stack.rights(), @r"
+    StoreRole: put get get-absent=NoSuchKey list delete row update transaction send
+    RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant send
+    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction send
+    MigrateRole: put get get-absent=NoSuchKey list delete row update transaction send receive
+    CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction query-due send
+    ");
+}
+
+#[test]
+fn a_gateway_that_asks_for_a_jwt_keeps_out_what_is_none() {
+    let issuer = [
+        ("JwtIssuer", "https://issuer.invalid/"),
+        ("JwtAudience", "credlink"),
+        ("JwksUrl", "https://issuer.invalid/jwks"),
+    ];
+    let stack = engine().deploy(&unique("jwt"), &hello(), &issuer, &[]);
+    for (method, path, status) in [
+        ("POST", "/v1/proofs", 401),
+        ("PUT", "/v1/proofs/a", 401),
+        ("DELETE", "/v1/manifests/a", 401),
+        ("GET", "/v1/proofs/a/url", 401),
+        ("HEAD", "/v1/stats", 401),
+        ("GET", "/v1/proofs/a", 200),
+        ("HEAD", "/v1/manifests/a", 200),
+        ("GET", "/v1/proofs?limit=1", 200),
+        ("GET", "/v1/health", 200),
+    ] {
+        let body: &[u8] = if matches!(method, "GET" | "HEAD") { b"" } else { b"{}" };
+        let (answered, _) =
+            ask(method, &format!("{}{path}", stack.url()), &[("authorization", "Bearer x.y.z")], body);
+        assert_eq!(answered, status, "{method} {path}");
+    }
+}
+
+#[test]
+fn parameters_that_do_not_fit_each_other_are_refused_in_words() {
+    let tokens = ("TokensSecret", "tokens");
+    for (parameters, words) in [
+        (&[][..], "Set JwtIssuer or TokensSecret."),
+        (&[("JwtIssuer", "https://issuer.invalid/")], "With JwtIssuer, set JwtAudience too."),
+        (&[tokens, ("FallbackProvider", "r2")], "With the fallback r2, set R2AccountId."),
+        (&[tokens, ("PublicUrl", "https://a.example/path")], "https:// and a host, without a path"),
+    ] {
+        let refused = engine().try_deploy(&unique("refused"), &hello(), parameters, &[]);
+        let error = refused.err().unwrap_or_default();
+        assert!(error.contains(words), "{parameters:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_to_the_queue_reaches_the_function_behind_it() {
+    let name = unique("queue");
+    let secret = format!("{name}-tokens");
+    let stack = engine().deploy(&name, &hello(), &[("TokensSecret", &secret)], &[(&secret, "[]")]);
+    let config = aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .http_client(credlink_adapters::aws::http_client())
+        .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(
+            aws_credential_types::Credentials::new(ACCESS_KEY, SECRET, None, None, "tests"),
+        ))
+        .endpoint_url(engine().endpoint())
+        .region(aws_config::Region::new(REGION))
+        .build();
+    let queue = aws_sdk_sqs::Client::new(&config);
+    queue.send_message().queue_url(stack.output("QueueUrl")).message_body("no message").send().await.unwrap();
+    // The function cannot read it and fails, so the message stays hidden until it is tried again.
+    let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+    for _ in 0..600 {
+        let attributes = queue.get_queue_attributes().queue_url(stack.output("QueueUrl"));
+        let attributes = attributes.attribute_names(hidden.clone()).send().await.unwrap();
+        if attributes
+            .attributes()
+            .and_then(|attributes| attributes.get(&hidden))
+            .is_some_and(|count| count == "1")
+        {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("nobody took the message");
+}
