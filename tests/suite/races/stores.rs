@@ -73,3 +73,13 @@ async fn of_fifty_different_manifests_one_is_served_and_the_others_are_told_in_m
 async fn of_fifty_different_manifests_one_is_served_and_the_others_are_told_in_a_folder() {
     stores_of_different_manifests(Ground::Folder).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_stores_of_one_file_leave_one_proof_on_dynamodb() {
+    stores_of_the_same(Ground::Dynamo).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_fifty_different_manifests_one_is_served_and_the_others_are_told_on_dynamodb() {
+    stores_of_different_manifests(Ground::Dynamo).await;
+}
