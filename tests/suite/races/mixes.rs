@@ -86,5 +86,5 @@ async fn no_mix_of_operations_breaks_a_guarantee_in_a_folder() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_mix_of_operations_breaks_a_guarantee_on_dynamodb() {
-    a_mix(Ground::Dynamo, 40).await;
+    a_mix(Ground::Dynamo, 20).await;
 }

@@ -1,4 +1,5 @@
-//! Stores of one file at once (guarantees 2 and 3).
+//! Stores of one file at once (guarantees 2 and 3). Those over DynamoDB are made by several processes
+//! (`dynamodb::processes`).
 
 use super::{Answer, at_once, one, store};
 use crate::http::ask::{get, media, proof_path};
@@ -72,14 +73,4 @@ async fn of_fifty_different_manifests_one_is_served_and_the_others_are_told_in_m
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_fifty_different_manifests_one_is_served_and_the_others_are_told_in_a_folder() {
     stores_of_different_manifests(Ground::Folder).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fifty_stores_of_one_file_leave_one_proof_on_dynamodb() {
-    stores_of_the_same(Ground::Dynamo).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_different_manifests_one_is_served_and_the_others_are_told_on_dynamodb() {
-    stores_of_different_manifests(Ground::Dynamo).await;
 }

@@ -26,7 +26,7 @@ pub enum EitherObjects {
 pub enum EitherIndex {
     Memory(MemoryIndex),
     Embedded(EmbeddedIndex),
-    Dynamo(DynamoIndex),
+    Dynamo(Box<DynamoIndex>),
 }
 
 /// Lets other tasks run, none to three times over: a fixed pattern would let them march in step.

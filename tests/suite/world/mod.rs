@@ -72,7 +72,7 @@ impl World {
             }
             Ground::Dynamo => {
                 let objects = EitherObjects::Memory(MemoryObjects::with_clock(clock.clone()));
-                (objects, EitherIndex::Dynamo(dynoxide::index_of_a_world()), None)
+                (objects, EitherIndex::Dynamo(Box::new(dynoxide::index_of_a_world())), None)
             }
             Ground::Folder => {
                 let folder = tempfile::tempdir().unwrap();
