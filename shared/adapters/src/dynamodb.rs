@@ -9,7 +9,7 @@
 //!   may show one row as before and another as after. Only [`Listing::All`] scans, which no request path does.
 //! * **`totals`** costs no commit a call of its own. A process adds up what its commits change and writes it along with
 //!   one of them, at most every ten seconds. So the sums lag by ten seconds for each busy process, lose what a process
-//!   that was killed had not written yet, and are set right by [`DynamoIndex::recount`] (`totals`).
+//!   that was killed had not written yet, and are set right by [`DynamoIndex::recount`] (`totals`, `recount`).
 //! * **Read counts** are attributes of their own, which commits leave alone. A count whose answer gets lost may be
 //!   counted twice.
 //!
@@ -25,6 +25,7 @@ mod commit;
 mod item;
 mod listing;
 mod reads;
+mod recount;
 pub mod table;
 mod totals;
 
@@ -43,7 +44,7 @@ use crate::cursor::Cursor;
 use table::ROW;
 use totals::{INTERVAL, Known, Ledger};
 
-pub use totals::Recount;
+pub use recount::Recount;
 
 /// The name that operators know this index by.
 const NAME: &str = "dynamodb";

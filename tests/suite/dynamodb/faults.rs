@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use credlink_adapters::aws::http_client;
+use credlink_adapters::deadline::within;
 use credlink_adapters::dynamodb::DynamoIndex;
 use credlink_core::row::{ProofRow, Reads, Row, RowKey};
 use credlink_service::ports::{Commit, FailureKind, Index as _, Listing, Write};
 use futures_util::future::join;
 use tokio::sync::Semaphore;
+use tokio::time::{Duration, Instant};
 
 use super::wire::{Fault, Wire};
 use crate::contracts::{at, manifest, next, proof};
@@ -104,6 +106,50 @@ async fn throttling_is_waited_out() {
     wire.fail("UpdateItem", Fault::Refuse(400, "TransactionConflictException"));
     index.count_reads(&[(row.id, Reads { count: 1, last: None })]).await.unwrap();
     assert!(wire.is_whole());
+}
+
+#[tokio::test]
+async fn a_transaction_that_met_another_is_tried_again() {
+    let wire = Wire::new();
+    let index = wire.index().await;
+    let row = proof("x", "acme", 1, 1_000);
+    // In the sums, which every process adds to: the commit goes on without them.
+    wire.fail("TransactWriteItems", Fault::Cancel(&["None", "TransactionConflict"]));
+    assert_eq!(index.commit(&[first(&row)]).await.unwrap(), Commit::Done);
+    assert_eq!(
+        wire.calls().into_iter().collect::<Vec<_>>(),
+        [("TransactWriteItems".to_owned(), 1), ("UpdateItem".to_owned(), 1)]
+    );
+    assert_eq!(index.totals().await.unwrap().proofs, 1, "the change is not lost");
+    // In a row before one that does not hold: nobody knows yet which is the first.
+    let (other, held) = (proof("y", "acme", 1, 1_000), manifest("urn:x", 5));
+    let writes = [second(&row), first(&other), Write { row: Row::Manifest(held), expected: None }];
+    let reasons = &["ThrottlingError", "None", "None"];
+    wire.fail("TransactWriteItems", Fault::Cancel(reasons));
+    wire.fail(
+        "TransactWriteItems",
+        Fault::Cancel(&["TransactionConflict", "ConditionalCheckFailed", "None"]),
+    );
+    assert_eq!(index.commit(&writes).await.unwrap(), Commit::Done);
+    wire.fail("TransactWriteItems", Fault::Cancel(&["None", "ValidationError", "None"]));
+    let third = Write { row: next(&row, |row| row.version = 3), expected: Some(2) };
+    let writes = [third, first(&proof("z", "acme", 1, 1_000))];
+    assert_eq!(index.commit(&writes).await.unwrap_err().kind, FailureKind::AccessDenied);
+    assert!(wire.is_whole());
+}
+
+#[tokio::test]
+async fn a_commit_ends_by_the_deadline_of_its_request() {
+    let wire = Wire::new();
+    let index = warmed_up(&wire).await;
+    let row = first(&proof("x", "acme", 1, 1_000));
+    // An answer that never comes, and limits that would wait for two minutes.
+    wire.fail("UpdateItem", Fault::Wait(Arc::new(Semaphore::new(0))));
+    let deadline = Instant::now() + Duration::from_millis(200);
+    let failure = within(deadline, index.commit(std::slice::from_ref(&row))).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::TimedOut, "{failure}");
+    assert!(Instant::now() >= deadline);
+    assert_eq!(index.commit(&[row]).await.unwrap(), Commit::Done);
 }
 
 #[tokio::test]

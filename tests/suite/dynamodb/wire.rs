@@ -27,6 +27,8 @@ pub enum Fault {
     Refuse(u16, &'static str),
     /// The call waits for a permit, and then goes on.
     Wait(Arc<Semaphore>),
+    /// The transaction does not arrive, and is answered as cancelled for these reasons, one a write.
+    Cancel(&'static [&'static str]),
     /// The answer leaves everything to be asked again.
     ProcessNothing,
 }
@@ -112,6 +114,11 @@ impl HttpConnector for Connector {
                     inner.call(request).await
                 }
                 Some(Fault::Refuse(status, code)) => Ok(answer(status, &json!({"__type": code}))),
+                Some(Fault::Cancel(codes)) => {
+                    let reasons: Vec<_> = codes.iter().map(|code| json!({"Code": code})).collect();
+                    let code = "TransactionCanceledException";
+                    Ok(answer(400, &json!({"__type": code, "CancellationReasons": reasons})))
+                }
                 Some(Fault::ProcessNothing) => {
                     let asked: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
                     let nothing = json!({"Responses": {}, "UnprocessedKeys": asked["RequestItems"]});

@@ -56,3 +56,16 @@ pub async fn index_over(client: SharedHttpClient) -> DynamoIndex {
     create_table(index.client(), &table).await.unwrap();
     index
 }
+
+/// An index over an empty table, for who cannot wait: a world is made without.
+pub fn index_of_a_world() -> DynamoIndex {
+    let made = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            // The connections of this one end with the runtime that made them.
+            let table = index().await.table().to_owned();
+            index_at(endpoint(), &table, http_client(), patient()).await
+        })
+    });
+    made.join().unwrap()
+}

@@ -1,7 +1,7 @@
 //! The whole API, in the order in which a client might come to use it; each chapter is a snapshot.
 //!
 //! The script asks for nothing but an [`Api`] that knows the tokens of `world::tokens` and holds nothing yet. So the
-//! same snapshots hold for the service in this process, over memory and over a folder, and for `credlink serve`.
+//! same snapshots hold for the service in this process, over memory, a folder and DynamoDB, and for `credlink serve`.
 
 mod deleting;
 mod manifests;
@@ -46,6 +46,13 @@ async fn the_api_answers_as_written_down_over_memory() {
 #[tokio::test]
 async fn the_api_answers_as_written_down_over_a_folder() {
     let world = World::with_tokens(Ground::Folder);
+    whole(&world).await;
+    world.assert_tidy().await;
+}
+
+#[tokio::test]
+async fn the_api_answers_as_written_down_over_dynamodb() {
+    let world = World::with_tokens(Ground::Dynamo);
     whole(&world).await;
     world.assert_tidy().await;
 }

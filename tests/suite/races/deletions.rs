@@ -154,3 +154,23 @@ async fn a_deletion_that_ends_late_leaves_the_next_life_alone_in_memory() {
 async fn a_deletion_that_ends_late_leaves_the_next_life_alone_in_a_folder() {
     deletions_and_the_next_life(Ground::Folder, 20).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_replacement_never_holds_a_manifest_that_is_gone_on_dynamodb() {
+    a_manifest_and_a_replacement(Ground::Dynamo).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_proof_never_holds_a_manifest_that_is_gone_on_dynamodb() {
+    a_manifest_and_its_first_holder(Ground::Dynamo).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_reader_brings_back_what_was_deleted_on_dynamodb() {
+    a_deletion_and_its_readers(Ground::Dynamo).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_deletion_that_ends_late_leaves_the_next_life_alone_on_dynamodb() {
+    deletions_and_the_next_life(Ground::Dynamo, 20).await;
+}

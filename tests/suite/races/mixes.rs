@@ -83,3 +83,8 @@ async fn no_mix_of_operations_breaks_a_guarantee_in_memory() {
 async fn no_mix_of_operations_breaks_a_guarantee_in_a_folder() {
     a_mix(Ground::Folder, 60).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_mix_of_operations_breaks_a_guarantee_on_dynamodb() {
+    a_mix(Ground::Dynamo, 20).await;
+}

@@ -109,3 +109,13 @@ async fn an_extension_that_comes_first_keeps_the_proof_in_memory() {
 async fn an_extension_that_comes_first_keeps_the_proof_in_a_folder() {
     extension_against_expiry(Ground::Folder, 80).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_replacements_with_one_etag_exactly_one_is_done_on_dynamodb() {
+    replacements_of_one_record(Ground::Dynamo).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_extension_that_comes_first_keeps_the_proof_on_dynamodb() {
+    extension_against_expiry(Ground::Dynamo, 40).await;
+}

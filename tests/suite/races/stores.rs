@@ -1,4 +1,5 @@
-//! Stores of one file at once (guarantees 2 and 3).
+//! Stores of one file at once (guarantees 2 and 3). Those over DynamoDB are made by several processes
+//! (`dynamodb::processes`).
 
 use super::{Answer, at_once, one, store};
 use crate::http::ask::{get, media, proof_path};

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use credlink_adapters::dynamodb::DynamoIndex;
 use credlink_adapters::embedded::EmbeddedIndex;
 use credlink_adapters::folder::Folder;
 use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
@@ -21,10 +22,11 @@ pub enum EitherObjects {
     Folder(Folder),
 }
 
-/// Rows in memory or in a file.
+/// Rows in memory, in a file or on DynamoDB.
 pub enum EitherIndex {
     Memory(MemoryIndex),
     Embedded(EmbeddedIndex),
+    Dynamo(Box<DynamoIndex>),
 }
 
 /// Lets other tasks run, none to three times over: a fixed pattern would let them march in step.
@@ -88,15 +90,16 @@ impl Index for EitherIndex {
         match self {
             Self::Memory(index) => index.name(),
             Self::Embedded(index) => index.name(),
+            Self::Dynamo(index) => index.name(),
         }
     }
 
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        either!(self, Memory | Embedded, index => index.get(key))
+        either!(self, Memory | Embedded | Dynamo, index => index.get(key))
     }
 
     async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        either!(self, Memory | Embedded, index => index.commit(writes))
+        either!(self, Memory | Embedded | Dynamo, index => index.commit(writes))
     }
 
     async fn list(
@@ -105,14 +108,14 @@ impl Index for EitherIndex {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
-        either!(self, Memory | Embedded, index => index.list(listing, after, limit))
+        either!(self, Memory | Embedded | Dynamo, index => index.list(listing, after, limit))
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        either!(self, Memory | Embedded, index => index.count_reads(reads))
+        either!(self, Memory | Embedded | Dynamo, index => index.count_reads(reads))
     }
 
     async fn totals(&self) -> Result<Totals, Failure> {
-        either!(self, Memory | Embedded, index => index.totals())
+        either!(self, Memory | Embedded | Dynamo, index => index.totals())
     }
 }

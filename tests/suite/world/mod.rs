@@ -27,6 +27,8 @@ use either::{EitherIndex, EitherObjects};
 use http::{Request, Response};
 use tempfile::TempDir;
 
+use crate::engines::dynoxide;
+
 /// What stands before the paths of links that a world gives.
 pub const PUBLIC_URL: &str = "https://credlink.test";
 
@@ -37,6 +39,8 @@ pub enum Ground {
     Memory,
     /// The adapters of `credlink serve`: a folder and an embedded index.
     Folder,
+    /// Objects in memory, and the index on DynamoDB.
+    Dynamo,
 }
 
 type Ports = Parts<EitherObjects, EitherIndex, MokaCache, ManualClock, Counters, Gate>;
@@ -66,6 +70,10 @@ impl World {
             Ground::Memory => {
                 let objects = EitherObjects::Memory(MemoryObjects::with_clock(clock.clone()));
                 (objects, EitherIndex::Memory(MemoryIndex::new()), None)
+            }
+            Ground::Dynamo => {
+                let objects = EitherObjects::Memory(MemoryObjects::with_clock(clock.clone()));
+                (objects, EitherIndex::Dynamo(Box::new(dynoxide::index_of_a_world())), None)
             }
             Ground::Folder => {
                 let folder = tempfile::tempdir().unwrap();

@@ -28,6 +28,11 @@ impl Attempts {
         Self { until, made: 0, failures: 0, retries: limits.retries }
     }
 
+    /// The deadline of every attempt.
+    pub(super) const fn until(&self) -> Instant {
+        self.until
+    }
+
     /// Waits until it is time for another attempt. `false`: there is none after an error of this `kind`.
     ///
     /// Conflicts and throttling end by waiting, so they are tried until time is up; what is out of reach or silent, as

@@ -20,6 +20,7 @@ use super::item::{Item, Update, token};
 use super::totals::{Addition, Sums, Taken};
 use super::{DynamoIndex, NAME, damaged};
 use crate::aws::{Error, ErrorKind};
+use crate::deadline::within;
 use crate::memory::index::{MAX_WRITES, breach};
 
 /// What one attempt came to.
@@ -48,14 +49,11 @@ impl DynamoIndex {
             MAX_WRITES.. => None,
             _ => self.ledger.take(change, false),
         };
-        let mut mine = Uuid::new_v4().simple().to_string();
+        let (mut mine, mut updates) = marked(writes)?;
         let mut unanswered = false;
         loop {
-            let updates = writes
-                .iter()
-                .map(|write| Update::of(&write.row, write.expected, &mine).map_err(damaged))
-                .collect::<Result<Vec<_>, _>>()?;
-            let error = match self.attempt(updates, taken.as_ref(), &mine).await {
+            let attempt = self.attempt(updates.clone(), taken.as_ref(), &mine);
+            let error = match within(attempts.until(), attempt).await {
                 Attempt::Done => return Ok(self.done(writes, taken, change)),
                 Attempt::Lost(_, Some(item)) if token(&item) == Some(&mine) => {
                     return Ok(self.done(writes, taken, change));
@@ -73,7 +71,7 @@ impl DynamoIndex {
                     // Nothing was written, so the next attempt is another request: without the sums, which may be what
                     // it met with others in.
                     if error.kind == ErrorKind::Conflict && taken.take().is_some() {
-                        mine = Uuid::new_v4().simple().to_string();
+                        (mine, updates) = marked(writes)?;
                     }
                     error
                 }
@@ -213,6 +211,14 @@ impl DynamoIndex {
             .set_expression_attribute_values(Some(sums.values.clone()));
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
+}
+
+/// The writes with a new token, and the token. The same request is sent with the same token: DynamoDB compares.
+fn marked(writes: &[Write]) -> Result<(String, Vec<Update>), Failure> {
+    let token = Uuid::new_v4().simple().to_string();
+    let updates = writes.iter().map(|write| Update::of(&write.row, write.expected, &token).map_err(damaged));
+    let updates = updates.collect::<Result<_, _>>()?;
+    Ok((token, updates))
 }
 
 /// The item that was returned; an absent one is returned as an empty one, or not at all.

@@ -23,6 +23,7 @@ use super::table::{
 use super::{DynamoIndex, NAME, damaged};
 use crate::aws::{Error, ErrorKind};
 use crate::cursor::Cursor;
+use crate::deadline::within;
 use crate::memory::index::milliseconds;
 
 /// Most keys of one `BatchGetItem`.
@@ -215,7 +216,8 @@ impl DynamoIndex {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let wanted = wanted.map_err(|error| damaged(error.to_string()))?;
             let request = self.client.batch_get_item().request_items(&self.table, wanted);
-            let answer = request.customize().config_override(self.timed()).send().await;
+            let send = async { request.customize().config_override(self.timed()).send().await };
+            let answer = within(attempts.until(), send).await;
             let answer = answer.map_err(|error| Error::classify(NAME, &error))?;
             items.extend(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
             let rest = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);

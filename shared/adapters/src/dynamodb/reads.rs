@@ -14,6 +14,7 @@ use super::item::{self, number};
 use super::table::{LAST_READ, PARTITION_KEY, READS, ROW};
 use super::{DynamoIndex, NAME};
 use crate::aws::Error;
+use crate::deadline::within;
 use crate::memory::index::milliseconds;
 
 /// Counts that are written at once.
@@ -84,7 +85,8 @@ impl DynamoIndex {
                     .expression_attribute_names("#last", LAST_READ)
                     .expression_attribute_values(":last", number(milliseconds(last))),
             };
-            let error = match request.customize().config_override(self.once()).send().await {
+            let send = async { request.customize().config_override(self.once()).send().await };
+            let error = match within(attempts.until(), send).await {
                 Ok(_) => return Ok(Ok(())),
                 Err(error) => error,
             };
