@@ -2,6 +2,7 @@
 
 mod keys;
 mod links;
+mod lost_answers;
 mod transfers;
 mod troubles;
 
