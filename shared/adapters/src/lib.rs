@@ -14,6 +14,7 @@
 //! | `Clock` | [`clock`]: the system's, and one for tests |
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //!
+//! [`provider`] is a bucket or a folder, chosen at run time.
 //! [`local`] puts together those that make a service on one machine.
 //!
 //! What holds for every adapter here:
@@ -35,5 +36,6 @@ pub mod faults;
 pub mod folder;
 pub mod local;
 pub mod memory;
+pub mod provider;
 pub mod s3;
 pub mod tokens;

@@ -33,7 +33,8 @@ async fn nothing_is_capped_in_silence(objects: S3Objects) {
     let listed = walk(&objects, "many/", true).await;
     let listed: Vec<_> = listed.iter().map(Entry::key).collect();
     assert!(listed.is_sorted());
-    let expected: BTreeSet<_> = keys.iter().filter(|key| key.starts_with("many/")).map(String::as_str).collect();
+    let expected: BTreeSet<_> =
+        keys.iter().filter(|key| key.starts_with("many/")).map(String::as_str).collect();
     assert_eq!(listed.len(), 2_301);
     assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), expected);
     let bytes = expected.iter().map(|key| key.len() as u64).sum();

@@ -69,15 +69,27 @@ impl S3Objects {
         match (error.code.as_deref(), error.kind) {
             (_, _) if elsewhere.is_some() => {
                 let there = elsewhere.unwrap_or_default();
-                format!("the bucket `{bucket}` is in {there}, and requests are signed for {region}: set {}={there}", names.region)
+                format!(
+                    "the bucket `{bucket}` is in {there}, and requests are signed for {region}: set {}={there}",
+                    names.region
+                )
             }
-            (Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException"), _) => {
-                format!("the bucket `{bucket}` is not in {region} ({said}): set {} to the bucket's own region", names.region)
+            (
+                Some(
+                    "PermanentRedirect"
+                    | "AuthorizationHeaderMalformed"
+                    | "IllegalLocationConstraintException",
+                ),
+                _,
+            ) => {
+                format!(
+                    "the bucket `{bucket}` is not in {region} ({said}): set {} to the bucket's own region",
+                    names.region
+                )
             }
-            (Some("NoSuchBucket"), _) => format!(
-                "there is no bucket `{bucket}` at {place}: create it, or correct {}",
-                names.bucket
-            ),
+            (Some("NoSuchBucket"), _) => {
+                format!("there is no bucket `{bucket}` at {place}: create it, or correct {}", names.bucket)
+            }
             (Some("InvalidAccessKeyId" | "Unauthorized"), _) => {
                 format!("the access key is not known at {place}: correct {}", names.key)
             }

@@ -15,9 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use aws_sdk_s3::config::interceptors::{
-    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
-};
+use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::ByteStream;
@@ -93,11 +91,11 @@ impl S3Objects {
         let unknown = Unknown::default();
         let mut pause = 25;
         loop {
-            let error = match self.put_once(key, body.clone(), attributes, Some(condition), &own, &unknown).await
-            {
-                Ok(stored) => return Ok(stored),
-                Err(error) => error,
-            };
+            let error =
+                match self.put_once(key, body.clone(), attributes, Some(condition), &own, &unknown).await {
+                    Ok(stored) => return Ok(stored),
+                    Err(error) => error,
+                };
             let lost = match error.kind {
                 ErrorKind::PreconditionFailed => true,
                 // There is nothing whose tag could match.
@@ -172,7 +170,8 @@ impl S3Objects {
     /// Whether the object that stands there is our own write.
     async fn is_ours(&self, key: &str, own: &str) -> Result<Put, Error> {
         let head = self.client().head_object().bucket(self.bucket()).key(key);
-        match head.customize().config_override(self.config()).send().await.map_err(|error| self.error(&error)) {
+        match head.customize().config_override(self.config()).send().await.map_err(|error| self.error(&error))
+        {
             Ok(head) if mark(head.metadata()) == Some(own) => Ok(Put::Stored(tag(head.e_tag()))),
             Err(error) if error.kind != ErrorKind::NotFound => Err(error),
             Ok(_) | Err(_) => {

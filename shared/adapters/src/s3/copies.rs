@@ -79,10 +79,7 @@ impl S3Objects {
     ///
     /// # Errors
     /// What the provider said.
-    pub async fn tags(
-        &self,
-        key: &str,
-    ) -> Result<Option<std::collections::BTreeMap<String, String>>, Error> {
+    pub async fn tags(&self, key: &str) -> Result<Option<std::collections::BTreeMap<String, String>>, Error> {
         if !self.takes_tags() {
             return Ok(self.describe(key).await?.map(|head| head.attributes.tags));
         }

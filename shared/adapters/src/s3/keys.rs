@@ -65,7 +65,11 @@ impl S3Objects {
 
     /// Everything whose key begins with `prefix`, in the order of keys, page by page as it is asked for. Unless it is
     /// `deep`, keys with a `/` behind the prefix are shown as the prefixes that they share.
-    pub fn walk(&self, prefix: &str, deep: bool) -> impl Stream<Item = Result<Entry, Error>> + Send + 'static {
+    pub fn walk(
+        &self,
+        prefix: &str,
+        deep: bool,
+    ) -> impl Stream<Item = Result<Entry, Error>> + Send + 'static {
         let (objects, prefix) = (self.clone(), prefix.to_owned());
         let pages = stream::try_unfold(Some(None::<String>), move |token| {
             let (objects, prefix) = (objects.clone(), prefix.clone());

@@ -25,7 +25,8 @@ const MAX_PARTS: u64 = 10_000;
 const PARALLEL_PARTS: usize = 3;
 /// Longest object that is read as a whole: more than any of CredLink's.
 const MAX_WHOLE_BYTES: u64 =
-    if MAX_C2PA_MANIFEST_BYTES > MAX_RECORD_BYTES { MAX_C2PA_MANIFEST_BYTES } else { MAX_RECORD_BYTES } as u64
+    if MAX_C2PA_MANIFEST_BYTES > MAX_RECORD_BYTES { MAX_C2PA_MANIFEST_BYTES } else { MAX_RECORD_BYTES }
+        as u64
         + 65_536;
 
 /// Which bytes of an object (RFC 9110, section 14.1.2).

@@ -11,8 +11,8 @@ use credlink_core::object::Attributes;
 use credlink_core::time::Timestamp;
 use data_encoding::BASE64;
 
-use super::attributes::{Headers, timestamp};
 use super::S3Objects;
+use super::attributes::{Headers, timestamp};
 use crate::aws::{Error, ErrorKind};
 
 /// An upload under way.
@@ -24,7 +24,11 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) async fn begin(objects: &S3Objects, key: &str, attributes: &Attributes) -> Result<Self, Error> {
+    pub(super) async fn begin(
+        objects: &S3Objects,
+        key: &str,
+        attributes: &Attributes,
+    ) -> Result<Self, Error> {
         let headers = Headers::of(attributes, None);
         let create = objects
             .client()
@@ -139,7 +143,8 @@ impl S3Objects {
                 if begun.is_none_or(|begun| begun >= before) {
                     continue;
                 }
-                let abort = self.client().abort_multipart_upload().bucket(self.bucket()).key(key).upload_id(id);
+                let abort =
+                    self.client().abort_multipart_upload().bucket(self.bucket()).key(key).upload_id(id);
                 match abort.customize().config_override(self.config()).send().await {
                     Ok(_) => aborted += 1,
                     Err(error) => match self.error(&error) {
