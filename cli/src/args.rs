@@ -1,5 +1,7 @@
 //! What can be typed.
 
+pub mod storage;
+
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
@@ -32,7 +34,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct Connection {
-    /// The server; serve and fsck take none
+    /// The server; serve, fsck and storage take none
     #[arg(long, global = true, env = "CREDLINK_URL", default_value = "http://127.0.0.1:8787")]
     pub url: String,
     /// A folder to work on directly, without a server
@@ -65,6 +67,8 @@ pub enum Command {
     Fsck(Fsck),
     /// Print counts, bytes and the cache's hit rate
     Stats,
+    /// Work with the objects of a provider: S3, R2 or a folder
+    Storage(storage::Storage),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -228,6 +232,9 @@ impl Cli {
             (Command::Fsck(_), _) => Some(
                 "fsck works on a folder only, while no server is running on it: give --data-dir, and no --url",
             ),
+            (Command::Storage(_), _) => {
+                Some("storage works on providers, and not on a server: it has no --url")
+            }
             (_, Some(_)) => Some("give --url or --data-dir, not both"),
             (_, None) => None,
         };

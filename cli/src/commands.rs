@@ -7,6 +7,7 @@ mod get;
 mod list;
 mod put;
 mod stats;
+mod storage;
 mod verify;
 
 pub use completions::completions;
@@ -16,4 +17,5 @@ pub use get::get;
 pub use list::list;
 pub use put::put;
 pub use stats::stats;
+pub use storage::storage;
 pub use verify::verify;

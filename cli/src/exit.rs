@@ -18,7 +18,7 @@ exits! {
     Done = 0, "done; everything that was checked holds";
     Failed = 1, "it could not be done: refused, unreadable, or nothing answers";
     Usage = 2, "the command was not understood, or must not be run like this";
-    Absent = 3, "there is no such proof (any more); put: another manifest is there";
+    Absent = 3, "there is no such proof or object (any more); put: another manifest is there";
     DoesNotHold = 4, "verify: something does not hold";
     Leftovers = 5, "fsck: a crash left something over, and nothing is broken";
     Broken = 6, "fsck: a guarantee is broken";

@@ -26,8 +26,10 @@ pub enum Kind {
     Usage,
     /// The server cannot start.
     Server,
-    /// A provider failed under a command that works on a folder.
+    /// A provider failed under a command that works on it.
     Provider,
+    /// There is no such object.
+    NoObject,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Usage => ("usage", "This cannot be done like this"),
             Self::Server => ("server", "The server cannot run"),
             Self::Provider => ("provider", "A provider failed"),
+            Self::NoObject => ("no-object", "There is no such object"),
         }
     }
 }
@@ -100,7 +103,7 @@ impl Trouble {
 
     /// Whether it says that nothing is there (any more).
     pub fn is_absence(&self) -> bool {
-        matches!(self.0.status, Some(404 | 410))
+        matches!(self.0.status, Some(404 | 410)) || self.0.kind == kind_of(Kind::NoObject.about().0)
     }
 
     /// The exit code.

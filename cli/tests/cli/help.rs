@@ -5,11 +5,13 @@ use crate::world::World;
 #[test]
 fn help_is_as_it_is_documented() {
     let world = World::new();
-    for command in
-        ["", "serve ", "put ", "get ", "verify ", "list ", "delete ", "fsck ", "stats ", "completions "]
-    {
+    let commands =
+        ["", "serve ", "put ", "get ", "verify ", "list ", "delete ", "fsck ", "stats ", "completions "];
+    let storage = ["", "ls ", "stat ", "cp ", "mv ", "rm ", "sign ", "cat ", "put ", "health ", "stats "];
+    let storage = storage.map(|command| format!("storage {command}"));
+    for command in commands.iter().copied().chain(storage.iter().map(String::as_str)) {
         let help = world.run(&format!("{command}--help")).ends(0).stdout();
-        let name = if command.is_empty() { "help" } else { command.trim_end() };
+        let name = if command.is_empty() { "help" } else { &command.trim_end().replace(' ', "_") };
         insta::assert_snapshot!(name, help);
     }
     world.run("completions bash").ends(0).says(&["_credlink"]);

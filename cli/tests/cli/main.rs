@@ -11,6 +11,8 @@ mod life;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod storage;
+#[cfg(test)]
 mod trouble;
 #[cfg(test)]
 mod verify;

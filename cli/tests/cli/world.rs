@@ -33,8 +33,9 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_credlink"));
         command.current_dir(self.folder.path()).args(typed.split(' ')).env_remove("COLUMNS");
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CREDLINK_") {
-                command.env_remove(name);
+            let said = name.to_string_lossy();
+            if ["CREDLINK_", "STORAGE_", "R2_", "AWS_"].iter().any(|start| said.starts_with(start)) {
+                command.env_remove(&name);
             }
         }
         command

@@ -16,6 +16,7 @@
 //! | `Objects` | [`replicated`]: two providers as one, with repair and fail-over |
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //!
+//! [`provider`] is a bucket or a folder, chosen at run time.
 //! [`local`] puts together those that make a service on one machine.
 //!
 //! What holds for every adapter here:
@@ -45,6 +46,7 @@ pub mod local;
 pub mod memory;
 pub mod metered;
 pub mod prometheus;
+pub mod provider;
 pub mod queue;
 pub mod replicated;
 pub mod s3;

@@ -22,6 +22,7 @@
 //! | uploads that were never completed | `uploads` |
 //! | what is wrong with a configuration | `check` |
 
+mod as_stored;
 mod attributes;
 mod check;
 mod conditional;
@@ -50,6 +51,7 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_service::ports::{Condition, Failure, Listed, Objects, Page, Put};
 
 use crate::aws::{Error, ErrorKind, Limits};
+use as_stored::AsStored;
 
 pub use aws_sdk_s3::config::Credentials;
 pub use check::Health;
@@ -102,6 +104,9 @@ impl S3Objects {
         if let Some(endpoint) = &settings.endpoint {
             // The SDK appends the bucket to the path as it is: `…/s3` and `bucket` would become `…/s3bucket`.
             config = config.endpoint_url(format!("{}/", endpoint.trim_end_matches('/')));
+        }
+        if settings.kind == Kind::R2 {
+            config = config.interceptor(AsStored);
         }
         if let Some(credentials) = &settings.credentials {
             config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone()));

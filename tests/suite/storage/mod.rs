@@ -1,7 +1,9 @@
 //! What `S3Objects` does beyond its port, over S3 and over R2.
 
+mod commands;
 mod keys;
 mod links;
+mod lost_answers;
 mod transfers;
 mod troubles;
 

@@ -1,0 +1,157 @@
+//! What reads: ls, stat, cat, stats, health, sign.
+
+use std::time::{Duration, Instant};
+
+use credlink_adapters::s3::{Entry, Range};
+use credlink_core::object::Head;
+use futures_util::TryStreamExt as _;
+use serde_json::{Value, json};
+
+use super::providers::{Providers, absent, failed};
+use crate::args::storage::{Method, Place};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// Prints a line an entry, as they come: a bucket may hold millions.
+pub(super) async fn list(
+    providers: &Providers,
+    place: &Place,
+    recursive: bool,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let provider = providers.named(&place.provider).await?;
+    let mut entries = provider.walk(&place.key, recursive);
+    let mut printed = 0_u64;
+    while let Some(entry) = entries.try_next().await.map_err(failed)? {
+        match entry {
+            Entry::Prefix(prefix) => {
+                printer.say(|| format!("{:>12}  {:24}  {prefix}", "", ""), &json!({ "prefix": prefix }))?
+            }
+            Entry::Object(object) => printer.say(
+                || format!("{:>12}  {}  {}", object.size, object.modified, object.key),
+                &json!({ "key": object.key, "size": object.size, "modified": object.modified.to_string() }),
+            )?,
+        }
+        printed += 1;
+    }
+    if printed == 0 {
+        printer.remark(&format!("nothing begins with {place}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints what is said of an object.
+pub(super) async fn stat(providers: &Providers, place: &Place, printer: &Printer) -> Result<Exit, Trouble> {
+    let provider = providers.named(&place.provider).await?;
+    let head = provider.describe(&place.key).await.map_err(failed)?.ok_or_else(|| absent(place))?;
+    let attributes = &head.attributes;
+    let value = json!({
+        "key": place.key,
+        "size": head.size,
+        "modified": head.modified.to_string(),
+        "tag": head.tag.0,
+        "attributes": attributes,
+    });
+    printer.say(|| words(place, &head), &value)?;
+    Ok(Exit::Done)
+}
+
+fn words(place: &Place, head: &Head) -> String {
+    let attributes = &head.attributes;
+    let mut lines = vec![
+        place.to_string(),
+        format!("  size      {}", head.size),
+        format!("  modified  {}", head.modified),
+        format!("  tag       {}", head.tag.0),
+        format!("  type      {}", attributes.content_type),
+    ];
+    lines.extend(attributes.content_encoding.as_ref().map(|coding| format!("  encoding  {coding}")));
+    lines.extend(attributes.cache_control.as_ref().map(|policy| format!("  cache     {policy}")));
+    lines.extend(attributes.metadata.iter().map(|(name, value)| format!("  metadata  {name}: {value}")));
+    lines.extend(attributes.tags.iter().map(|(name, value)| format!("  tag       {name}={value}")));
+    lines.join("\n")
+}
+
+/// Writes an object to stdout, piece by piece.
+pub(super) async fn cat(
+    providers: &Providers,
+    place: &Place,
+    range: Option<Range>,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let provider = providers.named(&place.provider).await?;
+    let download =
+        provider.download(&place.key, range).await.map_err(failed)?.ok_or_else(|| absent(place))?;
+    let attributes = &download.head.attributes;
+    let is_text = attributes.content_encoding.is_none()
+        && (attributes.content_type.starts_with("text/") || attributes.content_type.ends_with("json"));
+    let mut body = download.body;
+    while let Some(bytes) = body.try_next().await.map_err(failed)? {
+        if is_text { printer.bytes(&bytes)? } else { printer.binary(&bytes)? }
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints how much there is.
+pub(super) async fn stats(providers: &Providers, place: &Place, printer: &Printer) -> Result<Exit, Trouble> {
+    let sum = providers.named(&place.provider).await?.sum(&place.key).await.map_err(failed)?;
+    let words = || format!("{} objects, {} bytes", sum.objects, sum.bytes);
+    printer.say(words, &json!({ "objects": sum.objects, "bytes": sum.bytes }))?;
+    Ok(Exit::Done)
+}
+
+/// Says whether a provider can be used.
+pub(super) async fn health(providers: &Providers, name: &str, printer: &Printer) -> Result<Exit, Trouble> {
+    let provider = providers.named(name).await?;
+    let began = Instant::now();
+    let trouble = match provider.bucket() {
+        Some(bucket) => bucket.check().await.err(),
+        None => provider.walk("", true).try_next().await.err(),
+    };
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let error = trouble.as_ref().map_or(Value::Null, |error| json!(error.to_string()));
+    let value =
+        json!({ "provider": name, "ok": trouble.is_none(), "latency_ms": milliseconds, "error": error });
+    let words = || match &trouble {
+        None => format!("{name} answers, in {milliseconds} ms"),
+        Some(error) => format!("{name} cannot be used: {}", error.message),
+    };
+    printer.say(words, &value)?;
+    Ok(if trouble.is_none() { Exit::Done } else { Exit::Failed })
+}
+
+/// Prints a signed URL.
+pub(super) async fn sign(
+    providers: &Providers,
+    place: &Place,
+    expires_in: Duration,
+    method: Method,
+    content_type: Option<&str>,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let provider = providers.named(&place.provider).await?;
+    let no_links =
+        || Trouble::new(Kind::Usage, "a folder has no signed URLs: serve it with `credlink serve`");
+    let bucket = provider.bucket().ok_or_else(no_links)?;
+    let signed = match method {
+        Method::Get if content_type.is_some() => {
+            return Err(Trouble::new(Kind::Usage, "--content-type goes with --method PUT"));
+        }
+        Method::Get => bucket.sign_get(&place.key, expires_in).await,
+        Method::Put => bucket.sign_put(&place.key, expires_in, content_type).await,
+    };
+    let signed = signed.map_err(failed)?;
+    let value = json!({
+        "method": signed.method,
+        "url": signed.url,
+        "headers": signed.headers,
+        "expires_in": expires_in.as_secs(),
+    });
+    let headers = signed.headers.iter().filter(|(name, _)| *name != "content-length");
+    for (name, value) in headers {
+        printer.remark(&format!("send it with the header `{name}: {value}`"));
+    }
+    printer.say(|| signed.url.clone(), &value)?;
+    Ok(Exit::Done)
+}

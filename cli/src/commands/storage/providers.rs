@@ -1,0 +1,62 @@
+//! The providers that places name, each opened once.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use credlink_adapters::provider::{Provider, ProviderSettings};
+use tokio::sync::Mutex;
+
+use crate::args::Connection;
+use crate::args::storage::Place;
+use crate::trouble::{Kind, Trouble};
+
+/// The providers of one run.
+pub(super) struct Providers {
+    folder: Option<PathBuf>,
+    open: Mutex<HashMap<String, Provider>>,
+}
+
+impl Providers {
+    pub(super) fn new(connection: &Connection) -> Self {
+        Self { folder: connection.data_dir.clone(), open: Mutex::default() }
+    }
+
+    /// The provider of this name. `--data-dir` names the folder, before its variable does.
+    pub(super) async fn named(&self, name: &str) -> Result<Provider, Trouble> {
+        let mut open = self.open.lock().await;
+        let settings = match (&self.folder, name) {
+            (Some(folder), "folder") => ProviderSettings::Folder(folder.clone()),
+            _ => ProviderSettings::from_variables(name, &|name| std::env::var(name).ok())
+                .map_err(|error| Trouble::new(Kind::Usage, error))?,
+        };
+        // `primary` and `folder` may be one folder, which can be opened once.
+        let id = match &settings {
+            ProviderSettings::Folder(path) => format!("folder {}", path.display()),
+            ProviderSettings::Bucket(bucket) => {
+                format!("bucket {} {:?} {}", bucket.kind, bucket.endpoint, bucket.bucket)
+            }
+        };
+        if let Some(provider) = open.get(&id) {
+            return Ok(provider.clone());
+        }
+        if let ProviderSettings::Folder(path) = &settings
+            && !path.is_dir()
+        {
+            return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
+        }
+        let provider = settings.open().await.map_err(|error| Trouble::new(Kind::Folder, error))?;
+        open.insert(id, provider.clone());
+        Ok(provider)
+    }
+}
+
+/// A provider that failed.
+pub(super) fn failed(error: impl Display) -> Trouble {
+    Trouble::new(Kind::Provider, error)
+}
+
+/// Nothing is there.
+pub(super) fn absent(place: &Place) -> Trouble {
+    Trouble::new(Kind::NoObject, format!("nothing stands at {place}"))
+}

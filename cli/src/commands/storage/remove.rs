@@ -1,0 +1,58 @@
+//! What deletes: rm.
+
+use credlink_adapters::s3::{Deletion, Entry};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde_json::json;
+
+use super::providers::{Providers, failed};
+use crate::args::storage::Place;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// Keys that are deleted at once.
+const BATCH: usize = 1_000;
+
+/// Deletes, and names what could not be deleted.
+pub(super) async fn remove(
+    providers: &Providers,
+    places: &[Place],
+    recursive: bool,
+    yes: bool,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    if recursive && !yes {
+        let named: Vec<_> = places.iter().map(|place| format!("{place}*")).collect();
+        let what = format!("this deletes everything at {}; add --yes if that is meant", named.join(", "));
+        return Err(Trouble::new(Kind::Usage, what));
+    }
+    let mut total = Deletion::default();
+    for place in places {
+        let provider = providers.named(&place.provider).await?;
+        let mut add = |deletion: Deletion| {
+            total.deleted += deletion.deleted;
+            total.failed.extend(deletion.failed);
+        };
+        if recursive {
+            let mut batches = provider.walk(&place.key, true).try_chunks(BATCH);
+            while let Some(batch) = batches.next().await {
+                let batch = batch.map_err(|error| failed(error.1))?;
+                let keys: Vec<_> = batch.iter().map(Entry::key).map(str::to_owned).collect();
+                add(provider.remove_all(&keys).await);
+            }
+        } else {
+            add(provider.remove_all(std::slice::from_ref(&place.key)).await);
+        }
+    }
+    for (key, reason) in &total.failed {
+        printer.remark(&format!("{key} was not deleted: {reason}"));
+    }
+    let named: Vec<_> =
+        total.failed.iter().map(|(key, reason)| json!({ "key": key, "reason": reason })).collect();
+    let words = || match total.failed.len() {
+        0 => format!("{} deleted", total.deleted),
+        failed => format!("{} deleted, {failed} not", total.deleted),
+    };
+    printer.say(words, &json!({ "deleted": total.deleted, "failed": named }))?;
+    Ok(if total.failed.is_empty() { Exit::Done } else { Exit::Failed })
+}
