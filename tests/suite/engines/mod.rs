@@ -3,6 +3,8 @@
 //! Tests share an engine and stay apart by names of their own: a bucket, a table, a queue, a key prefix a test
 //! ([`unique`]).
 
+pub mod proxy;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
