@@ -3,7 +3,8 @@
 //! `contracts` holds a suite for every port. Each case is a function over the port, and runs over every adapter of
 //! it, with the adapter's name in the test's name. `http` is the API as a client sees it, and `races` what many
 //! clients at once may not break; both run in a `world`, a service over chosen adapters with a clock of its own. `faults`
-//! interrupts every use case at each of its steps, and `crash` kills a real server. `guarantees` has a test for each
+//! interrupts every use case at each of its steps, with one provider and with two, `repair` has the cases of a repair,
+//! and `crash` kills a real server. `guarantees` has a test for each
 //! guarantee of the design, and `formats` properties of what is stored and sent. `engines` starts the real S3, R2,
 //! DynamoDB, SQS and Redis that adapters are tested against; `tests/run tools` installs them.
 
@@ -26,6 +27,8 @@ mod http;
 mod races;
 #[cfg(test)]
 mod reader;
+#[cfg(test)]
+mod repair;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

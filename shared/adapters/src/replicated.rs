@@ -22,6 +22,8 @@ mod merge;
 mod read;
 mod side;
 mod tag;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::HashMap;
