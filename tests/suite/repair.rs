@@ -6,6 +6,7 @@ use bytes::Bytes;
 use credlink_adapters::clock::ManualClock;
 use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_core::access::Visibility;
+use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::{Facts, ObjectKey};
@@ -40,11 +41,13 @@ fn key() -> ObjectKey {
 }
 
 fn object(has: Has) -> Option<(Bytes, credlink_core::object::Attributes)> {
-    let content = |generation: u32, body: Bytes| {
+    // A manifest that was deleted before is kept in another form.
+    let content = |generation: u32, bytes: &'static [u8]| {
+        let at_rest = at_rest_again(bytes, generation);
         let facts = Facts {
             sha256: Digest::of(b"content"),
             length: 7,
-            coding: None,
+            coding: at_rest.coding,
             tenant: Tenant::default(),
             visibility: Visibility::Public,
             created: at(),
@@ -52,12 +55,13 @@ fn object(has: Has) -> Option<(Bytes, credlink_core::object::Attributes)> {
             generation,
             tombstone: false,
         };
-        (body, facts.attributes(&key(), BTreeMap::new()))
+        let attributes = facts.attributes(&key(), BTreeMap::new());
+        (Bytes::from(at_rest.bytes.into_owned()), attributes)
     };
     match has {
         Nothing => None,
-        Manifest(generation) => Some(content(generation, Bytes::from_static(b"content"))),
-        Damaged => Some(content(0, Bytes::from_static(b"c0ntent"))),
+        Manifest(generation) => Some(content(generation, b"content")),
+        Damaged => Some(content(0, b"c0ntent")),
         Marker(last) => {
             let (body, attributes) = Tombstone::new(at(), last).object(&key(), &Tenant::default());
             Some((body.into(), attributes))
