@@ -3,12 +3,13 @@
 //! `contracts` holds a suite for every port. Each case is a function over the port, and runs over every adapter of
 //! it, with the adapter's name in the test's name. `http` is the API as a client sees it, and `races` what many
 //! clients at once may not break; both run in a `world`, a service over chosen adapters with a clock of its own. `faults`
-//! interrupts every use case at each of its steps, and `crash` kills a real server. `guarantees` has a test for each
-//! guarantee of the design, and `formats` properties of what is stored and sent. `caches` is what layers and processes
-//! do together. `engines` starts the real S3, R2, DynamoDB, SQS and Redis that adapters are tested against; `tests/run
-//! tools` installs them. `buckets` opens buckets of S3 and R2, and `storage` tries everything that is done with them beyond
-//! the port. `dynamodb` is what its index has to do beyond the contract: calls, faults, load, and many processes. `stack` deploys
-//! `template.yaml` to a local AWS.
+//! interrupts every use case at each of its steps, with one provider and with two, `repair` has the cases of a repair,
+//! and `crash` kills a real server. `guarantees` has a test for each guarantee of the design, and `formats` properties of
+//! what is stored and sent. `caches` is what layers and processes do together. `engines` starts the real S3, R2, DynamoDB,
+//! SQS and Redis that adapters are tested against; `tests/run tools` installs them. `buckets` opens buckets of S3 and R2, and
+//! `storage` tries everything that is done with them beyond the port. `dynamodb` is what its index has to do beyond the
+//! contract: calls, faults, load, and many processes. `stack` deploys `template.yaml` to a local AWS, and `clouds` runs the
+//! functions themselves over the engines.
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
@@ -35,6 +36,8 @@ mod http;
 mod races;
 #[cfg(test)]
 mod reader;
+#[cfg(test)]
+mod repair;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! [`VARIABLES`] is that list, with what each takes; `docs/configuration.md` is made from it, and a test keeps the two
 //! the same. An error names the variable, its value (unless it is a secret) and what is allowed.
 
-mod provider;
 mod value;
 mod variables;
 
@@ -14,8 +13,8 @@ use credlink_core::link::{LinkKey, LinkKeys};
 use crate::aws::Limits;
 use crate::cache::redis::RedisAddress;
 use crate::jwt::settings::JwtSettings;
+use crate::provider::{self, ProviderSettings};
 
-pub use provider::ProviderSettings;
 pub use value::{ConfigurationError, Source};
 pub use variables::{VARIABLES, Variable, table};
 
@@ -89,11 +88,12 @@ impl Configuration {
     /// # Errors
     /// The first variable that cannot be used.
     pub fn read(source: &Source<'_>) -> Result<Self, ConfigurationError> {
-        let primary = ProviderSettings::read(source, "STORAGE_PROVIDER")?;
+        let primary = ProviderSettings::said_by(source, "STORAGE_PROVIDER")?;
         let primary = primary.unwrap_or_else(|| ProviderSettings::folder(source));
-        let fallback = ProviderSettings::read(source, "STORAGE_FALLBACK_PROVIDER")?;
-        if fallback.as_ref().is_some_and(|fallback| fallback.is_place_of(&primary)) {
-            return Err(source.refuse("STORAGE_FALLBACK_PROVIDER", "another place than STORAGE_PROVIDER's"));
+        let fallback = ProviderSettings::said_by(source, "STORAGE_FALLBACK_PROVIDER")?;
+        if let Some(fallback) = fallback.as_ref().filter(|fallback| fallback.is_place_of(&primary)) {
+            let allowed = "another place than that of STORAGE_PROVIDER";
+            return Err(ConfigurationError::invalid("STORAGE_FALLBACK_PROVIDER", fallback.name(), allowed));
         }
         let cache_folder = source.text("CREDLINK_CACHE_FOLDER").map(PathBuf::from);
         let cache_bytes = source.number("CREDLINK_CACHE_BYTES", 1_000_000..=u64::MAX)?;
@@ -104,7 +104,7 @@ impl Configuration {
             queue: source.url("CREDLINK_QUEUE_URL")?.map_or(QueueChoice::Embedded, QueueChoice::Sqs),
             region: source.text("STORAGE_REGION"),
             limits: provider::limits(source)?,
-            redis: source.secret("REDIS_URL").map(|url| RedisAddress::parse(&url)).transpose()?,
+            redis: source.text("REDIS_URL").map(|url| RedisAddress::parse(&url)).transpose()?,
             cache_folder: cache_folder.map(|path| (path, cache_bytes.unwrap_or(CACHE_FOLDER_BYTES))),
             public_url: source.url("CREDLINK_PUBLIC_URL")?,
             cdn_url: source.url("STORAGE_CDN_URL")?,
@@ -124,8 +124,8 @@ fn link_keys(source: &Source<'_>) -> Result<Option<LinkKeys>, ConfigurationError
     const NAME: &str = "CREDLINK_LINK_KEYS";
     const ALLOWED: &str = "`NAME:SECRET`, or two of them with a comma between, the one that signs first; a name has 1 to \
                            32 letters, digits, `-` and `_`, a secret 64 hexadecimal digits or more";
-    let Some(text) = source.secret(NAME) else { return Ok(None) };
-    let refused = || ConfigurationError::secret(NAME, ALLOWED);
+    let Some(text) = source.text(NAME) else { return Ok(None) };
+    let refused = || ConfigurationError::Secret { variable: NAME, allowed: ALLOWED.to_owned() };
     let mut keys = text.split(',').map(|key| {
         let (name, secret) = key.trim().split_once(':')?;
         let secret = data_encoding::HEXLOWER_PERMISSIVE.decode(secret.as_bytes()).ok()?;

@@ -7,7 +7,7 @@ mod rows;
 mod store;
 mod waiting;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
@@ -26,20 +26,19 @@ use crate::cache::folder::FolderSettings;
 use crate::cache::redis::RedisSettings;
 use crate::cache::{Layered, Layers};
 use crate::clock::SystemClock;
-use crate::configuration::{Configuration, IndexChoice, ProviderSettings, QueueChoice};
+use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::dynamodb::{self, DynamoIndex};
 use crate::embedded::{EmbeddedError, EmbeddedIndex};
-use crate::folder::{Folder, FolderError};
 use crate::gate::Gate;
 use crate::local::index_path;
 use crate::metered::Metered;
+use crate::provider::{self, ProviderSettings};
 use crate::queue::{EmbeddedQueue, QueueError};
 use crate::replicated::{self, Replicated};
-use crate::s3::S3Objects;
 use crate::sqs::{self, SqsQueue};
 
 pub use rows::Rows;
-pub use store::{Place, Store};
+pub use store::Store;
 pub use waiting::Waiting;
 
 /// The ports of a deployment.
@@ -74,20 +73,15 @@ pub enum OpenError {
     /// Something is to be kept on this machine, where nothing is kept.
     #[error("{0} would be kept in a folder of this machine, which has none; set {1}")]
     NoFolder(&'static str, &'static str),
-    /// The folder of objects.
+    /// A provider.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    Provider(#[from] provider::OpenError),
     /// The index in the folder.
     #[error(transparent)]
     Index(#[from] EmbeddedError),
     /// The queue in the folder.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// A bucket of S3 has no region.
-    #[error(
-        "STORAGE_REGION is missing, and neither AWS_REGION nor the profile names a region; it takes an AWS region"
-    )]
-    NoRegion,
 }
 
 /// The service with all its adapters.
@@ -109,9 +103,9 @@ impl Deployment {
         let folder = opening.data_folder;
         let aws = shared_config(configuration).await;
         // The folder's lock comes first: who holds it may open the index.
-        let primary = place(&configuration.primary, folder, &aws)?;
+        let primary = configuration.primary.open(&aws, folder)?;
         let fallback = match &configuration.fallback {
-            Some(settings) => Some(place(settings, folder, &aws)?),
+            Some(settings) => Some(settings.open(&aws, folder)?),
             None => None,
         };
         let limits = configuration.limits;
@@ -271,28 +265,6 @@ async fn shared_config(configuration: &Configuration) -> SdkConfig {
         sdk_config(http_client(), configuration.region.as_deref(), &configuration.limits).await
     } else {
         plain_config(http_client())
-    }
-}
-
-/// The adapter of a provider.
-fn place(
-    settings: &ProviderSettings,
-    data_folder: Option<&Path>,
-    aws: &SdkConfig,
-) -> Result<Place, OpenError> {
-    match settings {
-        ProviderSettings::Bucket(settings) => {
-            let mut settings = settings.clone();
-            if settings.region.is_empty() {
-                settings.region = aws.region().ok_or(OpenError::NoRegion)?.to_string();
-            }
-            Ok(Place::Bucket(S3Objects::new(settings, aws)))
-        }
-        ProviderSettings::Folder(path) => {
-            let path: Option<PathBuf> = path.clone().or_else(|| data_folder.map(Path::to_owned));
-            let path = path.ok_or(OpenError::NoFolder("the objects", "STORAGE_PROVIDER to `s3` or `r2`"))?;
-            Ok(Place::Folder(Folder::open(path)?))
-        }
     }
 }
 

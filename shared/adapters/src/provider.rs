@@ -13,7 +13,7 @@ use crate::aws::{Error, ErrorKind};
 use crate::folder::Folder;
 use crate::s3::{Body, Deletion, Download, Entry, Range, S3Objects, Sum, Uploaded};
 
-pub use settings::{ConfigurationError, ProviderSettings};
+pub use settings::{OpenError, ProviderSettings, limits};
 
 /// Objects of one page of a folder.
 const PAGE: usize = 1_000;

@@ -1,16 +1,16 @@
 //! Two providers behind the one port: side-by-side writes, fail-over reads, and a repair queued for what one missed.
 //!
 //! **Truth.** The index row decides what is current. Of concurrent writers the primary decides while it answers, and the
-//! fallback while it does not. A provider that missed writes is *behind* ([`behind`]): what is read there is checked
+//! fallback while it does not. A provider that missed writes is *behind* (`behind`): what is read there is checked
 //! against the row until every repair is done.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | writes, and what is queued | [`write`] |
-//! | reads, hedged and checked ones among them | [`read`] |
-//! | listings of both | [`merge`] |
-//! | the tags that leave this adapter | [`tag`] |
-//! | time-outs, measuring | [`side`], [`latency`] |
+//! | writes, and what is queued | `write` |
+//! | reads, hedged and checked ones among them | `read` |
+//! | listings of both | `merge` |
+//! | the tags that leave this adapter | `tag` |
+//! | time-outs, measuring | `side`, `latency` |
 //! | the circuit breaker | [`breaker`] |
 //!
 //! The reasons are in `docs/decisions/0003-two-providers.md`.
@@ -22,6 +22,8 @@ mod merge;
 mod read;
 mod side;
 mod tag;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::HashMap;

@@ -13,7 +13,7 @@ use credlink_core::tombstone::Tombstone;
 
 use crate::error::{Error, contended};
 use crate::ports::{
-    Commit, Condition, Event, Events as _, Failure, Index as _, Objects as _, Ports, Put, Write,
+    Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put, Write,
 };
 use crate::service::{MAX_ATTEMPTS, Service, owned};
 
@@ -245,23 +245,26 @@ async fn replace<P: Ports>(
         let condition = match head {
             None => Condition::Absent,
             Some(head) if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) => {
+                service.changed(key).await;
                 service.ports.objects().confirm(key).await?;
-                break;
+                return Ok(());
             }
             Some(head) => Condition::Matches(head.tag),
         };
         if service.ports.index().get(row).await?.map(|row| row.version()) != Some(version) {
-            break;
+            service.changed(key).await;
+            return Ok(());
         }
         let (body, attributes) = marker.object(key, tenant);
         let put = service.ports.objects().put(key, body.into(), &attributes, condition).await;
         service.changed(key).await;
         if let Put::Stored(_) = put? {
-            break;
+            return Ok(());
         }
     }
-    service.changed(key).await;
-    Ok(())
+    // The row must not say that it is done.
+    let message = format!("{key}: it was replaced by others all the while");
+    Err(Failure { provider: service.ports.objects().name(), kind: FailureKind::Unavailable, message })
 }
 
 /// Removes the earlier records of a deleted proof, and of its lives before. A removal may arrive late, when another

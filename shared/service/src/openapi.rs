@@ -378,15 +378,15 @@ pub(crate) async fn delete_manifest<P: Ports>(
 #[utoipa::path(
     get, path = "/v1/health", tag = "operation", operation_id = "health",
     responses(
-        (status = 200, description = "Everything answers", body = Health),
-        (status = 503, description = "Something does not", body = Health),
+        (status = 200, description = "Everything answers, or something stands in for what does not", body = Health),
+        (status = 503, description = "The service cannot store or find a proof", body = Health),
         (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn health<P: Ports>(service: &Service<P>) -> Reply {
     let health = overview::health(service).await;
     let status = match health.status {
-        Status::Ok => StatusCode::OK,
+        Status::Ok | Status::Degraded => StatusCode::OK,
         Status::Down => StatusCode::SERVICE_UNAVAILABLE,
     };
     Reply::json(status, &health)

@@ -1,6 +1,7 @@
 //! What operators ask for: health and statistics.
 
 use credlink_core::hash::Digest;
+use credlink_core::message::Replica;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{RowKey, Totals};
@@ -8,14 +9,16 @@ use credlink_core::tenant::Tenant;
 use serde::Serialize;
 
 use crate::ports::{
-    Cache as _, Clock as _, Failure, FailureKind, Index as _, LayerStats, Objects as _, Ports,
+    BreakerState, Cache as _, Clock as _, Failure, FailureKind, Index as _, LayerStats, Objects as _, Ports,
+    ProviderState,
 };
 use crate::service::Service;
 
 /// The state of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Health {
-    /// `ok` when everything answers, `down` when the service cannot store or find a proof.
+    /// `ok` when everything answers, `degraded` when one of two providers does not, `down` when the service cannot store
+    /// or find a proof.
     pub status: Status,
     /// Each provider.
     pub providers: Vec<ProviderHealth>,
@@ -27,6 +30,8 @@ pub struct Health {
 pub enum Status {
     /// It does.
     Ok,
+    /// Something else stands in for it.
+    Degraded,
     /// It does not.
     Down,
 }
@@ -36,11 +41,11 @@ pub enum Status {
 pub struct ProviderHealth {
     /// Its name.
     pub name: &'static str,
-    /// What it is for: `objects` or `index`.
+    /// What it is for: `objects` or `index`; of two providers of objects, `primary` or `fallback`.
     pub role: &'static str,
     /// Whether it answers.
     pub status: Status,
-    /// How long the answer took, in milliseconds.
+    /// How long the answer took, in milliseconds; of two providers of objects, the median of the latest reads.
     pub latency_ms: u64,
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,12 +114,49 @@ pub async fn health<P: Ports>(service: &Service<P>) -> Health {
         latency_ms: microseconds / 1_000,
         problem: failure.map(|failure| in_words(failure.kind).to_owned()),
     };
-    let providers = vec![
-        provider(service.ports.objects().name(), "objects", objects, between.saturating_sub(started)),
-        provider(service.ports.index().name(), "index", index, ended.saturating_sub(between)),
-    ];
-    let down = providers.iter().any(|provider| provider.status == Status::Down);
-    Health { status: if down { Status::Down } else { Status::Ok }, providers }
+    // Of two providers, the question went to both: what is not there is asked of the fallback too.
+    let mut providers: Vec<_> = service.ports.objects().providers().iter().map(one_of_two).collect();
+    if providers.is_empty() {
+        providers.push(provider(
+            service.ports.objects().name(),
+            "objects",
+            objects,
+            between.saturating_sub(started),
+        ));
+    }
+    let is_up = |provider: &ProviderHealth| provider.status == Status::Ok;
+    let (all, any) = (providers.iter().all(is_up), providers.iter().any(is_up));
+    let index = provider(service.ports.index().name(), "index", index, ended.saturating_sub(between));
+    let status = match (is_up(&index), all, any) {
+        (true, true, _) => Status::Ok,
+        (true, false, true) => Status::Degraded,
+        _ => Status::Down,
+    };
+    providers.push(index);
+    Health { status, providers }
+}
+
+/// One of two providers, by what is known of it: its last call, and its median latency.
+fn one_of_two(state: &ProviderState) -> ProviderHealth {
+    let problem = match (state.breaker, state.failure) {
+        (BreakerState::Closed, None) => None,
+        (BreakerState::Closed, Some(kind)) => Some(in_words(kind).to_owned()),
+        (BreakerState::Open | BreakerState::HalfOpen, kind) => {
+            let why = kind.map(|kind| format!(", {}", in_words(kind))).unwrap_or_default();
+            Some(format!("not asked since {} s{why}", state.for_ms / 1_000))
+        }
+    };
+    let behind = state.behind.then(|| "it missed writes; what it holds is checked".to_owned());
+    ProviderHealth {
+        name: state.name,
+        role: match state.replica {
+            Replica::Primary => "primary",
+            Replica::Fallback => "fallback",
+        },
+        status: if problem.is_some() { Status::Down } else { Status::Ok },
+        latency_ms: state.p50_ms,
+        problem: problem.or(behind),
+    }
 }
 
 /// A kind of failure without the provider's own words: health is public.

@@ -1,16 +1,21 @@
 //! The contract of `Objects`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
+use credlink_adapters::clock::SystemClock;
 use credlink_adapters::folder::Folder;
-use credlink_adapters::memory::MemoryObjects;
+use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
+use credlink_adapters::replicated::{Replicated, Settings};
+use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, ObjectKey, StoredTag};
 use credlink_service::ports::{Condition, Objects, Put};
 use futures_util::future::{join, join_all};
 
 use super::{attributes, over_every_adapter, proof_id};
 use crate::buckets;
+use crate::faults::outage::{Cut, Outage};
 
 over_every_adapter! {
     {
@@ -39,6 +44,70 @@ over_every_adapter! {
     },
     s3 => ((), buckets::s3().await),
     r2 => ((), buckets::r2().await),
+}
+
+over_every_adapter! {
+    {
+        what_is_written_is_read_exactly,
+        an_absent_object_is_none,
+        absence_is_a_condition,
+        a_tag_is_a_condition,
+        different_bytes_have_different_tags,
+        of_fifty_creations_one_succeeds,
+        of_fifty_replacements_one_succeeds,
+        readers_see_whole_objects,
+        deleting_nothing_is_no_failure,
+        a_deleted_object_is_gone,
+        large_bodies_come_back,
+        a_record_and_its_revisions_stand_side_by_side,
+        listings_are_in_the_order_of_keys,
+        listings_begin_behind_any_text,
+        a_listing_under_way_shows_every_object_once,
+        acknowledged_changes_are_listed,
+    }
+    two_providers => ((), two(None)),
+}
+
+// With one of two out of reach, absence is not known, and is a failure: what looks for it is left out.
+over_every_adapter! {
+    {
+        what_is_written_is_read_exactly,
+        absence_is_a_condition,
+        different_bytes_have_different_tags,
+        of_fifty_creations_one_succeeds,
+        of_fifty_replacements_one_succeeds,
+        readers_see_whole_objects,
+        deleting_nothing_is_no_failure,
+        large_bodies_come_back,
+        a_record_and_its_revisions_stand_side_by_side,
+        listings_are_in_the_order_of_keys,
+        listings_begin_behind_any_text,
+        a_listing_under_way_shows_every_object_once,
+        acknowledged_changes_are_listed,
+        absence_is_not_known,
+    }
+    without_the_primary => ((), two(Some(Replica::Primary))),
+    without_the_fallback => ((), two(Some(Replica::Fallback))),
+}
+
+/// Two providers, of which one may be out of reach from the start.
+fn two(dead: Option<Replica>) -> impl Objects {
+    let outage = Outage::default();
+    if let Some(dead) = dead {
+        outage.of(dead);
+    }
+    let cut = |replica| Cut::new(MemoryObjects::new(), replica, outage.clone());
+    // Nobody waits for other processes: there are none.
+    let settings = Settings { look_every: Duration::ZERO, ..Settings::default() };
+    let (primary, fallback) = (cut(Replica::Primary), cut(Replica::Fallback));
+    Replicated::new(primary, fallback, MemoryQueue::default(), MemoryIndex::new(), SystemClock, settings)
+}
+
+async fn absence_is_not_known(objects: &impl Objects) {
+    assert!(objects.get(&record("x")).await.is_err());
+    assert!(objects.head(&record("x")).await.is_err());
+    create(objects, &record("x"), b"first").await;
+    assert_eq!(objects.get(&record("x")).await.unwrap().unwrap().body, "first");
 }
 
 fn record(name: &str) -> ObjectKey {

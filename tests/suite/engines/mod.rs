@@ -6,6 +6,7 @@
 pub mod dynoxide;
 pub mod front;
 pub mod ministack;
+pub mod proxy;
 pub mod r2;
 pub mod redis;
 pub mod runtime;

@@ -177,7 +177,8 @@ impl World {
     /// fsck finds nothing of this severity, or worse.
     pub fn check_store(&self, worst: Severity, when: &str) {
         let mut findings = Vec::new();
-        ready(fsck(&self.calm(), |finding| findings.push(finding))).unwrap();
+        let run = ready(fsck(&self.calm(), |finding| findings.push(finding)));
+        run.unwrap_or_else(|failure| panic!("{when}: {failure}\n{self:#?}"));
         findings.retain(|finding| finding.severity >= worst);
         assert!(findings.is_empty(), "{when}: {findings:#?}\n{:#?}", self);
     }

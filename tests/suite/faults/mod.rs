@@ -17,7 +17,7 @@ mod check;
 mod crashes;
 mod gate;
 mod model;
-mod outage;
+pub mod outage;
 mod overtaken;
 mod pair;
 mod races;

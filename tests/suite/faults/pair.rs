@@ -15,12 +15,14 @@ use credlink_service::fsck::Severity;
 use credlink_service::ports::{Objects as _, Queue as _};
 use credlink_service::worker::{Limits, Report, drain};
 
+use super::act::What::C2pa;
 use super::act::{Act, Outcome, proof_id};
-use super::cases::use_cases;
+use super::cases::{OTHER, TEXT, replaced, use_cases};
 use super::check::{FILES, Left, expected};
 use super::gate::Gate;
 use super::request::send;
-use super::world::{Step, World, ready};
+use super::world::Step::{self, Do};
+use super::world::{World, ready};
 
 /// Times and timers belong to a runtime, though nothing here waits for one.
 fn in_a_runtime(test: impl FnOnce()) {
@@ -138,7 +140,7 @@ fn every_outage(replica: Replica, flavour: Flavour) {
     in_a_runtime(|| {
         for (name, steps, act) in use_cases() {
             'starts: for from in 0..500_u64 {
-                for length in [1, 3, u64::MAX] {
+                for length in [1, u64::MAX] {
                     let to = from.saturating_add(length);
                     let when = format!("{name}, {replica} out of reach {from}..{to} ({flavour:?})");
                     if !outage(&steps, &act, replica, flavour, (from, to), &when) {
@@ -199,4 +201,78 @@ fn what_is_acknowledged_survives_a_crash_between_the_providers() {
             }
         }
     });
+}
+
+/// Runs `first` to its call `k`, then all of `second` while `dead` is out of reach, then the rest of `first`. Whether
+/// `first` stopped where it should.
+fn overtaken(steps: &[Step], first: &Act, second: &Act, k: u64, dead: Option<Replica>) -> bool {
+    let when = format!("{first:?} to {k}, {second:?} without {dead:?}");
+    let mut left = Left::by(steps, &[first, second]);
+    let mut world = World::over_two(steps);
+    let outages = world.second.as_ref().unwrap().outage.clone();
+    let (one, two) = (world.request(first), world.request(second));
+    let gate = Gate::before(k);
+    let process = world.process(&FaultPlan::none(), &gate);
+    let mut run = pin!(send(&process, &one));
+    if gate.run(run.as_mut()).is_some() {
+        return false;
+    }
+    if let Some(dead) = dead {
+        outages.of(dead);
+    }
+    let outcome_two = ready(send(&world.calm(), &two));
+    outages.end();
+    gate.lift();
+    let outcome_one = gate.run(run).expect("lifted");
+    let acts = [(first, one.place, outcome_one), (second, two.place, outcome_two)];
+    for (act, _, outcome) in acts.iter().filter(|(act, ..)| !matches!(act, Act::DeleteManifest(_))) {
+        left.after(act, *outcome);
+    }
+    let known = world.known.after_both(acts);
+    world.known = known.unwrap_or_else(|| {
+        panic!("{when}: {outcome_one:?} and {outcome_two:?} fit no order; {:#?}", world.known)
+    });
+    world.check_store(Severity::Broken, &when);
+    world.check_parts(&left, &when);
+    world.check_failover(Replica::Primary, &left, &when);
+    world.check_failover(Replica::Fallback, &left, &when);
+    world.check_repaired(&left, &when);
+    true
+}
+
+fn race(steps: &[Step], first: &Act, second: &Act) {
+    in_a_runtime(|| {
+        for dead in [None, Some(Replica::Primary), Some(Replica::Fallback)] {
+            for (a, b) in [(first, second), (second, first)] {
+                for k in 0..500 {
+                    if !overtaken(steps, a, b, k, dead) {
+                        break;
+                    }
+                }
+            }
+        }
+    });
+}
+
+macro_rules! races {
+    ($($name:ident: $steps:expr, $first:expr, $second:expr;)+) => {
+        $(
+            #[test]
+            fn $name() {
+                race(&$steps, &$first, &$second);
+            }
+        )+
+    };
+}
+
+races! {
+    two_stores: [], Act::Store("a", TEXT), Act::Store("a", OTHER);
+    two_c2pa_stores: [], Act::Store("a", C2pa("one")), Act::Store("a", C2pa("two"));
+    store_and_delete: [Do(Act::Store("a", C2pa("one")))], Act::Store("a", C2pa("two")), Act::Delete("a");
+    store_and_delete_of_nothing: [], Act::Store("a", C2pa("one")), Act::Delete("a");
+    supersede_and_delete: [Do(Act::Store("a", C2pa("one")))], Act::Supersede("a", C2pa("two")), Act::Delete("a");
+    two_replacements: [Do(Act::Store("a", C2pa("one")))], Act::Supersede("a", C2pa("two")), Act::Supersede("a", OTHER);
+    two_deletions: replaced(), Act::Delete("a"), Act::Delete("a");
+    delete_and_store_again: [Do(Act::Store("a", C2pa("one"))), Do(Act::Delete("a"))], Act::Delete("a"), Act::Store("a", C2pa("one"));
+    store_and_delete_of_a_manifest: [Do(Act::StoreManifest("one"))], Act::StoreManifest("one"), Act::DeleteManifest("one");
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use credlink_adapters::configuration::Source;
 use credlink_adapters::provider::{Provider, ProviderSettings};
 use tokio::sync::Mutex;
 
@@ -25,14 +26,16 @@ impl Providers {
     /// The provider of this name. `--data-dir` names the folder, before its variable does.
     pub(super) async fn named(&self, name: &str) -> Result<Provider, Trouble> {
         let mut open = self.open.lock().await;
-        let settings = match (&self.folder, name) {
-            (Some(folder), "folder") => ProviderSettings::Folder(folder.clone()),
-            _ => ProviderSettings::from_variables(name, &|name| std::env::var(name).ok())
-                .map_err(|error| Trouble::new(Kind::Usage, error))?,
+        let settings = ProviderSettings::named(&Source::environment(), name);
+        let settings = match settings.map_err(|error| Trouble::new(Kind::Usage, error))? {
+            ProviderSettings::Folder(_) if self.folder.is_some() => {
+                ProviderSettings::Folder(self.folder.clone())
+            }
+            settings => settings,
         };
         // `primary` and `folder` may be one folder, which can be opened once.
         let id = match &settings {
-            ProviderSettings::Folder(path) => format!("folder {}", path.display()),
+            ProviderSettings::Folder(path) => format!("folder {path:?}"),
             ProviderSettings::Bucket(bucket) => {
                 format!("bucket {} {:?} {}", bucket.kind, bucket.endpoint, bucket.bucket)
             }
@@ -40,12 +43,13 @@ impl Providers {
         if let Some(provider) = open.get(&id) {
             return Ok(provider.clone());
         }
-        if let ProviderSettings::Folder(path) = &settings
+        if let ProviderSettings::Folder(Some(path)) = &settings
             && !path.is_dir()
         {
             return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
         }
-        let provider = settings.open().await.map_err(|error| Trouble::new(Kind::Folder, error))?;
+        let shared = settings.shared().await;
+        let provider = settings.open(&shared, None).map_err(|error| Trouble::new(Kind::Folder, error))?;
         open.insert(id, provider.clone());
         Ok(provider)
     }

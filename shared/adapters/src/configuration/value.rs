@@ -6,17 +6,33 @@ use std::ops::RangeInclusive;
 use crate::cache::redis::AddressError;
 use crate::jwt::settings::SettingsError;
 
-/// A variable that cannot be used.
+/// A variable that cannot be used. No secret is shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigurationError {
-    /// Its value is not allowed, or there is none.
-    #[error("{variable} {given}; it takes {allowed}")]
-    Value {
+    /// It has to be set.
+    #[error("{variable} is not set; it has to be {allowed}")]
+    Missing {
         /// The variable.
         variable: &'static str,
-        /// What is given, in words: `is "x"`, `is missing`.
-        given: String,
-        /// What is allowed.
+        /// What it has to be.
+        allowed: String,
+    },
+    /// Its value is not allowed.
+    #[error("{variable} is `{}`; allowed is {allowed}", value.escape_debug())]
+    Invalid {
+        /// The variable.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        allowed: String,
+    },
+    /// Its value is not allowed, and a secret.
+    #[error("{variable} has a value that is not shown here; allowed is {allowed}")]
+    Secret {
+        /// The variable.
+        variable: &'static str,
+        /// What it may say.
         allowed: String,
     },
     /// One of those about JSON Web Tokens.
@@ -29,22 +45,8 @@ pub enum ConfigurationError {
 
 impl ConfigurationError {
     /// A value that is not allowed.
-    pub fn new(variable: &'static str, value: &str, allowed: impl Into<String>) -> Self {
-        Self::Value { variable, given: format!("is \"{}\"", value.escape_debug()), allowed: allowed.into() }
-    }
-
-    /// A value that is not allowed and not to be shown.
-    pub fn secret(variable: &'static str, allowed: impl Into<String>) -> Self {
-        Self::Value {
-            variable,
-            given: "has a value that is not shown here".to_owned(),
-            allowed: allowed.into(),
-        }
-    }
-
-    /// A variable that has to be there.
-    pub fn missing(variable: &'static str, allowed: impl Into<String>) -> Self {
-        Self::Value { variable, given: "is missing".to_owned(), allowed: allowed.into() }
+    pub fn invalid(variable: &'static str, value: &str, allowed: impl Into<String>) -> Self {
+        Self::Invalid { variable, value: value.to_owned(), allowed: allowed.into() }
     }
 }
 
@@ -81,18 +83,13 @@ impl<'a> Source<'a> {
         self.get(variable).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// Text that is not to be shown.
-    #[must_use]
-    pub fn secret(&self, variable: &'static str) -> Option<String> {
-        self.text(variable)
-    }
-
     /// Text that has to be there.
     ///
     /// # Errors
     /// It is not.
     pub fn required(&self, variable: &'static str, allowed: &str) -> Result<String, ConfigurationError> {
-        self.text(variable).ok_or_else(|| ConfigurationError::missing(variable, allowed))
+        self.text(variable)
+            .ok_or_else(|| ConfigurationError::Missing { variable, allowed: allowed.to_owned() })
     }
 
     /// A number in a range.
@@ -107,10 +104,10 @@ impl<'a> Source<'a> {
         let Some(text) = self.text(variable) else { return Ok(None) };
         let number = text.parse().ok().filter(|number| range.contains(number));
         let allowed = || match *range.end() {
-            u64::MAX => format!("a whole number from {}", range.start()),
-            end => format!("a whole number from {} to {end}", range.start()),
+            u64::MAX => format!("a number from {}", range.start()),
+            end => format!("a number from {} to {end}", range.start()),
         };
-        number.map(Some).ok_or_else(|| ConfigurationError::new(variable, &text, allowed()))
+        number.map(Some).ok_or_else(|| ConfigurationError::invalid(variable, &text, allowed()))
     }
 
     /// `on` or `off`.
@@ -122,7 +119,7 @@ impl<'a> Source<'a> {
             None => Ok(None),
             Some("on") => Ok(Some(true)),
             Some("off") => Ok(Some(false)),
-            Some(other) => Err(ConfigurationError::new(variable, other, "`on` or `off`")),
+            Some(other) => Err(ConfigurationError::invalid(variable, other, "`on` or `off`")),
         }
     }
 
@@ -141,15 +138,6 @@ impl<'a> Source<'a> {
         if parsed.as_ref().is_some_and(fits) {
             return Ok(Some(text.trim_end_matches('/').to_owned()));
         }
-        Err(ConfigurationError::new(variable, &text, "a URL with `https://` or `http://` and no query"))
-    }
-
-    /// The error that refuses the variable's present value.
-    #[must_use]
-    pub fn refuse(&self, variable: &'static str, allowed: &str) -> ConfigurationError {
-        match self.text(variable) {
-            Some(value) => ConfigurationError::new(variable, &value, allowed),
-            None => ConfigurationError::missing(variable, allowed),
-        }
+        Err(ConfigurationError::invalid(variable, &text, "a URL with `https://` or `http://` and no query"))
     }
 }

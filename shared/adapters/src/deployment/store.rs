@@ -9,59 +9,30 @@ use credlink_core::time::Timestamp;
 use credlink_service::ports::{Condition, Failure, Listed, Objects, Page, ProviderState, Put};
 
 use super::{Rows, Waiting};
-use crate::folder::Folder;
+use crate::provider::Provider;
 use crate::replicated::Replicated;
-use crate::s3::S3Objects;
-
-/// A provider.
-#[derive(Debug)]
-pub enum Place {
-    /// A bucket of S3 or R2.
-    Bucket(S3Objects),
-    /// A folder of this machine.
-    Folder(Folder),
-}
 
 /// The provider that was chosen, or both of them.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub enum Store {
     /// The primary alone.
-    One(Place),
+    One(Provider),
     /// The primary and the fallback.
-    Two(Arc<Replicated<Place, Place, Arc<Waiting>, Arc<Rows>>>),
+    Two(Arc<Replicated<Provider, Provider, Arc<Waiting>, Arc<Rows>>>),
 }
 
-impl Place {
-    async fn check(&self) -> Option<String> {
-        match self {
-            Self::Bucket(bucket) => bucket.check().await.err().map(|error| error.to_string()),
-            Self::Folder(_) => None,
-        }
-    }
-
-    async fn abort_uploads(&self, before: Timestamp) -> Result<u64, Failure> {
-        match self {
-            Self::Bucket(bucket) => Ok(bucket.abort_uploads(before).await?),
-            Self::Folder(_) => Ok(0),
-        }
-    }
-
-    async fn link(&self, key: &ObjectKey, seconds: u64) -> Option<String> {
-        match self {
-            Self::Bucket(bucket) => {
-                let signed = bucket.sign_get(&key.to_string(), Duration::from_secs(seconds)).await;
-                signed.ok().map(|signed| signed.url)
-            }
-            Self::Folder(_) => None,
-        }
+async fn check(place: &Provider) -> Option<String> {
+    match place {
+        Provider::Bucket(bucket) => bucket.check().await.err().map(|error| error.to_string()),
+        Provider::Folder(_) => None,
     }
 }
 
 impl Store {
     /// The providers, the primary first.
     #[must_use]
-    pub fn places(&self) -> Vec<&Place> {
+    pub fn each(&self) -> Vec<&Provider> {
         match self {
             Self::One(place) => vec![place],
             Self::Two(pair) => vec![pair.primary(), pair.fallback()],
@@ -71,8 +42,8 @@ impl Store {
     /// What is wrong with the providers, in words.
     pub async fn check(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        for place in self.places() {
-            wrong.extend(place.check().await);
+        for place in self.each() {
+            wrong.extend(check(place).await);
         }
         wrong
     }
@@ -83,76 +54,75 @@ impl Store {
     /// A provider failed.
     pub async fn abort_uploads(&self, before: Timestamp) -> Result<u64, Failure> {
         let mut aborted = 0;
-        for place in self.places() {
-            aborted += place.abort_uploads(before).await?;
+        for place in self.each() {
+            if let Provider::Bucket(bucket) = place {
+                aborted += bucket.abort_uploads(before).await?;
+            }
         }
         Ok(aborted)
     }
 
     /// A link to an object that the primary signs, if it can.
     pub async fn link(&self, key: &ObjectKey, seconds: u64) -> Option<String> {
-        self.places().first()?.link(key, seconds).await
+        let Some(Provider::Bucket(bucket)) = self.each().first() else { return None };
+        let signed = bucket.sign_get(&key.to_string(), Duration::from_secs(seconds)).await;
+        signed.ok().map(|signed| signed.url)
     }
 }
 
-macro_rules! objects {
-    ($kind:ident: $($variant:ident)|+) => {
-        impl Objects for $kind {
-            fn name(&self) -> &'static str {
-                match self {
-                    $(Self::$variant(objects) => objects.name(),)+
-                }
-            }
-
-            async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-                match self {
-                    $(Self::$variant(objects) => objects.get(key).await,)+
-                }
-            }
-
-            async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-                match self {
-                    $(Self::$variant(objects) => objects.head(key).await,)+
-                }
-            }
-
-            async fn put(
-                &self,
-                key: &ObjectKey,
-                body: Bytes,
-                attributes: &Attributes,
-                condition: Condition,
-            ) -> Result<Put, Failure> {
-                match self {
-                    $(Self::$variant(objects) => objects.put(key, body, attributes, condition).await,)+
-                }
-            }
-
-            async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-                match self {
-                    $(Self::$variant(objects) => objects.delete(key).await,)+
-                }
-            }
-
-            async fn list(
-                &self,
-                prefix: &str,
-                after: Option<&str>,
-                limit: usize,
-            ) -> Result<Page<Listed>, Failure> {
-                match self {
-                    $(Self::$variant(objects) => objects.list(prefix, after, limit).await,)+
-                }
-            }
-
-            fn providers(&self) -> Vec<ProviderState> {
-                match self {
-                    $(Self::$variant(objects) => objects.providers(),)+
-                }
-            }
+impl Objects for Store {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::One(objects) => objects.name(),
+            Self::Two(objects) => objects.name(),
         }
-    };
-}
+    }
 
-objects!(Place: Bucket | Folder);
-objects!(Store: One | Two);
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        match self {
+            Self::One(objects) => objects.get(key).await,
+            Self::Two(objects) => objects.get(key).await,
+        }
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        match self {
+            Self::One(objects) => objects.head(key).await,
+            Self::Two(objects) => objects.head(key).await,
+        }
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        match self {
+            Self::One(objects) => objects.put(key, body, attributes, condition).await,
+            Self::Two(objects) => objects.put(key, body, attributes, condition).await,
+        }
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        match self {
+            Self::One(objects) => objects.delete(key).await,
+            Self::Two(objects) => objects.delete(key).await,
+        }
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        match self {
+            Self::One(objects) => objects.list(prefix, after, limit).await,
+            Self::Two(objects) => objects.list(prefix, after, limit).await,
+        }
+    }
+
+    fn providers(&self) -> Vec<ProviderState> {
+        match self {
+            Self::One(objects) => objects.providers(),
+            Self::Two(objects) => objects.providers(),
+        }
+    }
+}

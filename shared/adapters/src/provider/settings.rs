@@ -1,51 +1,30 @@
 //! A provider's settings from environment variables.
 
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::types::StorageClass;
 
 use super::Provider;
 use crate::aws::{self, Limits};
+use crate::configuration::{ConfigurationError, Source};
 use crate::folder::{Folder, FolderError};
-use crate::s3::{Credentials, S3Objects, Settings};
+use crate::s3::{Credentials, Encryption, S3Objects, Settings};
 
 /// The largest `STORAGE_TIMEOUT`, in milliseconds: a Lambda ends after 15 minutes.
 const MAX_TIMEOUT: u64 = 900_000;
 /// The largest `STORAGE_MAX_RETRIES`.
-const MAX_RETRIES: u32 = 20;
-
-/// A variable that is missing or wrong. It never shows a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigurationError {
-    /// The variable.
-    pub variable: &'static str,
-    /// What it says, if it says something.
-    pub value: Option<String>,
-    /// What it may say.
-    pub allowed: String,
-}
-
-impl fmt::Display for ConfigurationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { variable, value, allowed } = self;
-        match value {
-            Some(value) => write!(f, "{variable} is `{value}`; allowed is {allowed}"),
-            None => write!(f, "{variable} is not set; it has to be {allowed}"),
-        }
-    }
-}
-
-impl std::error::Error for ConfigurationError {}
+const MAX_RETRIES: u64 = 20;
 
 /// Which provider, and how to reach it.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "made once a process, and consumed")]
 pub enum ProviderSettings {
-    /// A bucket of S3 or R2.
+    /// A bucket of S3 or R2. The region of a bucket of S3 is empty where the SDK's chain shall find it.
     Bucket(Settings),
-    /// A folder of this machine.
-    Folder(PathBuf),
+    /// A folder of this machine; `None`: the data folder.
+    Folder(Option<PathBuf>),
 }
 
 impl ProviderSettings {
@@ -61,145 +40,167 @@ impl ProviderSettings {
     ///
     /// # Errors
     /// The first variable that is missing or wrong.
-    pub fn from_variables(
-        name: &str,
-        variables: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConfigurationError> {
-        let variables = Variables(variables);
-        let named = |variable| variables.required(variable, PROVIDERS);
+    pub fn named(source: &Source<'_>, name: &str) -> Result<Self, ConfigurationError> {
+        let said_by = |variable| {
+            let said = Self::said_by(source, variable)?;
+            said.ok_or_else(|| ConfigurationError::Missing { variable, allowed: PROVIDERS.to_owned() })
+        };
         match name {
-            "primary" => Self::named(&named("STORAGE_PROVIDER")?, "STORAGE_PROVIDER", &variables),
-            "fallback" => {
-                Self::named(&named("STORAGE_FALLBACK_PROVIDER")?, "STORAGE_FALLBACK_PROVIDER", &variables)
-            }
-            name => Self::named(name, "the provider", &variables),
+            "primary" => said_by("STORAGE_PROVIDER"),
+            "fallback" => said_by("STORAGE_FALLBACK_PROVIDER"),
+            name => Self::of(source, name, "the provider"),
         }
     }
 
-    fn named(
-        name: &str,
-        said_by: &'static str,
-        variables: &Variables<'_>,
-    ) -> Result<Self, ConfigurationError> {
-        match name {
-            "s3" => s3(variables).map(Self::Bucket),
-            "r2" => r2(variables).map(Self::Bucket),
-            "folder" => {
-                variables.required("STORAGE_FOLDER", "a folder").map(|path| Self::Folder(path.into()))
-            }
-            other => Err(ConfigurationError {
-                variable: said_by,
-                value: Some(other.to_owned()),
-                allowed: PROVIDERS.to_owned(),
-            }),
-        }
-    }
-
-    /// Opens the provider. Nothing is sent; a folder is made and locked.
+    /// The settings of the provider that `variable` names; `None` if it names none.
     ///
     /// # Errors
-    /// A folder that cannot be opened.
-    pub async fn open(self) -> Result<Provider, FolderError> {
-        Ok(match self {
-            Self::Folder(path) => Provider::Folder(Folder::open(path)?),
-            Self::Bucket(settings) => {
-                let client = aws::http_client();
-                let shared = match &settings.credentials {
-                    Some(_) => aws::plain_config(client),
-                    None => aws::sdk_config(client, Some(&settings.region), &settings.limits).await,
-                };
-                Provider::Bucket(S3Objects::new(settings, &shared))
-            }
-        })
+    /// It names something else, or a variable of the provider is missing or wrong.
+    pub fn said_by(source: &Source<'_>, variable: &'static str) -> Result<Option<Self>, ConfigurationError> {
+        source.text(variable).map(|name| Self::of(source, &name, variable)).transpose()
     }
+
+    fn of(source: &Source<'_>, name: &str, said_by: &'static str) -> Result<Self, ConfigurationError> {
+        match name {
+            "s3" => s3(source).map(Self::Bucket),
+            "r2" => r2(source).map(Self::Bucket),
+            "folder" => Ok(Self::folder(source)),
+            other => Err(ConfigurationError::invalid(said_by, other, PROVIDERS)),
+        }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(source: &Source<'_>) -> Self {
+        Self::Folder(source.text("STORAGE_FOLDER").map(PathBuf::from))
+    }
+
+    /// The name that operators know it by.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Bucket(settings) => settings.kind.name(),
+            Self::Folder(_) => "folder",
+        }
+    }
+
+    /// Whether both are one place, which is no fallback of itself.
+    #[must_use]
+    pub fn is_place_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bucket(one), Self::Bucket(two)) => {
+                (one.kind, &one.bucket, &one.endpoint) == (two.kind, &two.bucket, &two.endpoint)
+            }
+            (Self::Folder(one), Self::Folder(two)) => one == two,
+            (Self::Bucket(_), Self::Folder(_)) | (Self::Folder(_), Self::Bucket(_)) => false,
+        }
+    }
+
+    /// Opens the provider. Nothing is sent; a folder is made and locked. `aws` brings the pool of connections, and the
+    /// SDK's chain of credentials and regions; `data_folder` is the folder where none is named.
+    ///
+    /// # Errors
+    /// A folder that cannot be opened or is not named, or a bucket of S3 without a region.
+    pub fn open(&self, aws: &SdkConfig, data_folder: Option<&Path>) -> Result<Provider, OpenError> {
+        match self {
+            Self::Folder(path) => {
+                let path = path.as_deref().or(data_folder).ok_or(OpenError::NoFolder)?;
+                Ok(Provider::Folder(Folder::open(path)?))
+            }
+            Self::Bucket(settings) => {
+                let mut settings = settings.clone();
+                if settings.region.is_empty() {
+                    settings.region = aws.region().ok_or(OpenError::NoRegion)?.to_string();
+                }
+                Ok(Provider::Bucket(S3Objects::new(settings, aws)))
+            }
+        }
+    }
+
+    /// What the clients of AWS share, for this provider alone. Where it has a key of its own, the SDK's chain is left
+    /// alone: it may ask the network.
+    pub async fn shared(&self) -> SdkConfig {
+        match self {
+            Self::Bucket(settings) if settings.credentials.is_none() => {
+                let region = Some(settings.region.as_str()).filter(|region| !region.is_empty());
+                aws::sdk_config(aws::http_client(), region, &settings.limits).await
+            }
+            Self::Bucket(_) | Self::Folder(_) => aws::plain_config(aws::http_client()),
+        }
+    }
+}
+
+/// Why a provider could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder itself.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// No folder is named.
+    #[error("STORAGE_FOLDER is not set; it has to be a folder of this machine, as the provider is `folder`")]
+    NoFolder,
+    /// A bucket of S3 has no region.
+    #[error(
+        "STORAGE_REGION is not set, and neither is AWS_REGION nor a region in the profile; it has to be the bucket's \
+             region, such as eu-central-1"
+    )]
+    NoRegion,
 }
 
 const PROVIDERS: &str = "s3, r2 or folder";
 
-fn s3(variables: &Variables<'_>) -> Result<Settings, ConfigurationError> {
-    let bucket = variables.required("STORAGE_BUCKET", "the bucket's name")?;
-    let region = variables.optional("STORAGE_REGION").or_else(|| variables.optional("AWS_REGION"));
-    let region = match region {
-        Some(region) => region,
-        None => variables.required("STORAGE_REGION", "the bucket's region, such as eu-central-1")?,
-    };
-    let mut settings = Settings::s3(bucket, region);
-    if let Some(endpoint) = variables.endpoint("STORAGE_ENDPOINT")? {
+fn s3(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
+    let bucket = source.required("STORAGE_BUCKET", "the bucket's name")?;
+    let mut settings = Settings::s3(bucket, source.text("STORAGE_REGION").unwrap_or_default());
+    if let Some(endpoint) = source.url("STORAGE_ENDPOINT")? {
         settings = settings.at(endpoint);
     }
-    settings.limits = variables.limits()?;
+    if let Some(class) = source.text("STORAGE_CLASS") {
+        let known = StorageClass::try_parse(&class);
+        let allowed = || format!("one of {}", StorageClass::values().join(", "));
+        let refused = |_| ConfigurationError::invalid("STORAGE_CLASS", &class, allowed());
+        settings.storage_class = Some(known.map_err(refused)?);
+    }
+    if let Some(key) = source.text("STORAGE_KMS_KEY") {
+        settings.encryption = Encryption::Kms(key);
+    }
+    settings.limits = limits(source)?;
     Ok(settings)
 }
 
-fn r2(variables: &Variables<'_>) -> Result<Settings, ConfigurationError> {
-    let bucket = variables.required("R2_BUCKET", "the bucket's name")?;
-    let key = variables.required("R2_ACCESS_KEY_ID", "the id of an access key of R2")?;
-    let secret = variables.required("R2_SECRET_ACCESS_KEY", "the secret of that access key")?;
+fn r2(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
+    let bucket = source.required("R2_BUCKET", "the bucket's name")?;
+    let key = source.required("R2_ACCESS_KEY_ID", "the id of an access key of R2")?;
+    let secret = source.required("R2_SECRET_ACCESS_KEY", "the secret of that access key")?;
     let credentials = Credentials::new(key, secret, None, None, "environment");
-    let endpoint = variables.endpoint("R2_ENDPOINT")?;
-    let account = match (&endpoint, variables.optional("R2_ACCOUNT_ID")) {
+    let endpoint = source.url("R2_ENDPOINT")?;
+    let account = match (&endpoint, source.text("R2_ACCOUNT_ID")) {
         (Some(_), account) => account.unwrap_or_default(),
-        (None, _) => variables.required("R2_ACCOUNT_ID", "the id of the account at Cloudflare")?,
+        (None, _) => source.required("R2_ACCOUNT_ID", "the id of the account at Cloudflare")?,
     };
     let mut settings = Settings::r2(bucket, &account, credentials);
     if let Some(endpoint) = endpoint {
         settings = settings.at(endpoint);
     }
-    settings.limits = variables.limits()?;
+    settings.limits = limits(source)?;
     Ok(settings)
 }
 
-struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
-
-impl Variables<'_> {
-    /// An empty variable is none.
-    fn optional(&self, variable: &str) -> Option<String> {
-        (self.0)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+/// How long calls may take, and how often they are tried.
+///
+/// # Errors
+/// A variable that is no such number.
+pub fn limits(source: &Source<'_>) -> Result<Limits, ConfigurationError> {
+    let mut limits = Limits::default();
+    if let Some(milliseconds) = source.number("STORAGE_TIMEOUT", 100..=MAX_TIMEOUT)? {
+        limits.operation = Duration::from_millis(milliseconds);
+        limits.attempt = limits.attempt.min(limits.operation);
+        limits.connect = limits.connect.min(limits.operation);
     }
-
-    fn required(&self, variable: &'static str, allowed: &str) -> Result<String, ConfigurationError> {
-        let missing = || ConfigurationError { variable, value: None, allowed: allowed.to_owned() };
-        self.optional(variable).ok_or_else(missing)
+    if let Some(retries) = source.number("STORAGE_MAX_RETRIES", 0..=MAX_RETRIES)? {
+        limits.retries = u32::try_from(retries).unwrap_or(u32::MAX);
     }
-
-    fn endpoint(&self, variable: &'static str) -> Result<Option<String>, ConfigurationError> {
-        let Some(value) = self.optional(variable) else { return Ok(None) };
-        let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
-        if rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
-            return Ok(Some(value));
-        }
-        let allowed = "an address that begins with https:// or http://".to_owned();
-        Err(ConfigurationError { variable, value: Some(value), allowed })
-    }
-
-    fn number<T: FromStr + PartialOrd>(
-        &self,
-        variable: &'static str,
-        from: T,
-        to: T,
-        allowed: &str,
-    ) -> Result<Option<T>, ConfigurationError> {
-        let Some(value) = self.optional(variable) else { return Ok(None) };
-        match value.parse() {
-            Ok(number) if number >= from && number <= to => Ok(Some(number)),
-            _ => Err(ConfigurationError { variable, value: Some(value), allowed: allowed.to_owned() }),
-        }
-    }
-
-    fn limits(&self) -> Result<Limits, ConfigurationError> {
-        let mut limits = Limits::default();
-        let allowed = format!("a number of milliseconds from 1 to {MAX_TIMEOUT}");
-        if let Some(milliseconds) = self.number("STORAGE_TIMEOUT", 1, MAX_TIMEOUT, &allowed)? {
-            limits.operation = Duration::from_millis(milliseconds);
-            limits.attempt = limits.attempt.min(limits.operation);
-            limits.connect = limits.connect.min(limits.operation);
-        }
-        let allowed = format!("a number from 0 to {MAX_RETRIES}");
-        if let Some(retries) = self.number("STORAGE_MAX_RETRIES", 0, MAX_RETRIES, &allowed)? {
-            limits.retries = retries;
-        }
-        Ok(limits)
-    }
+    Ok(limits)
 }
 
 #[cfg(test)]
@@ -208,12 +209,12 @@ mod tests {
 
     fn read(name: &str, variables: &[(&str, &str)]) -> Result<ProviderSettings, String> {
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
-        ProviderSettings::from_variables(name, &find).map_err(|error| error.to_string())
+        ProviderSettings::named(&Source::new(find), name).map_err(|error| error.to_string())
     }
 
     #[test]
     fn providers_are_read() {
-        let s3 = [("STORAGE_PROVIDER", "s3"), ("STORAGE_BUCKET", "b"), ("AWS_REGION", "eu-west-1")];
+        let s3 = [("STORAGE_PROVIDER", "s3"), ("STORAGE_BUCKET", "b"), ("STORAGE_REGION", "eu-west-1")];
         let limits = [("STORAGE_TIMEOUT", "1500"), ("STORAGE_MAX_RETRIES", "0")];
         let Ok(ProviderSettings::Bucket(settings)) = read("primary", &[&s3[..], &limits].concat()) else {
             panic!("it is a bucket")
@@ -231,7 +232,7 @@ mod tests {
         assert!(!format!("{settings:?}").contains("hush"));
         let folder = read("fallback", &[("STORAGE_FALLBACK_PROVIDER", "folder"), ("STORAGE_FOLDER", "x")]);
         assert!(
-            matches!(folder, Ok(ProviderSettings::Folder(path)) if path.as_path() == std::path::Path::new("x"))
+            matches!(folder, Ok(ProviderSettings::Folder(Some(path))) if path.as_path() == Path::new("x"))
         );
     }
 
@@ -247,28 +248,22 @@ mod tests {
                 "STORAGE_PROVIDER is `gcs`; allowed is s3, r2 or folder",
             ),
             ("ftp", &[], "the provider is `ftp`; allowed is s3, r2 or folder"),
-            (
-                "s3",
-                &[bucket],
-                "STORAGE_REGION is not set; it has to be the bucket's region, such as eu-central-1",
-            ),
             ("s3", &[("STORAGE_BUCKET", " ")], "STORAGE_BUCKET is not set; it has to be the bucket's name"),
             (
                 "s3",
                 &[bucket, region, ("STORAGE_ENDPOINT", "host:1")],
-                "STORAGE_ENDPOINT is `host:1`; allowed is an address that begins with https:// or http://",
+                "STORAGE_ENDPOINT is `host:1`; allowed is a URL with `https://` or `http://` and no query",
             ),
             (
                 "s3",
                 &[bucket, region, ("STORAGE_TIMEOUT", "5s")],
-                "STORAGE_TIMEOUT is `5s`; allowed is a number of milliseconds from 1 to 900000",
+                "STORAGE_TIMEOUT is `5s`; allowed is a number from 100 to 900000",
             ),
             (
                 "s3",
                 &[bucket, region, ("STORAGE_MAX_RETRIES", "21")],
                 "STORAGE_MAX_RETRIES is `21`; allowed is a number from 0 to 20",
             ),
-            ("folder", &[], "STORAGE_FOLDER is not set; it has to be a folder"),
         ] {
             assert_eq!(read(name, variables).unwrap_err(), said);
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::message::Replica;
-use credlink_core::object::{Attributes, Head, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Facts, Head, ObjectKey, StoredTag};
+use credlink_core::rules::replica::{Wanted, wanted};
 use credlink_service::ports::{Condition, Failure, Index, Objects, Put, Queue};
 use credlink_service::replicate::replicate;
 use futures_util::future::{Either, join, select};
@@ -102,11 +103,13 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     ) -> Result<Put, Failure> {
         let stored = |read, own| Ok(Put::Stored(Tag::new(read, own, attributes).text()));
         let by_primary = match self.find_to_replace(&self.primary, key, tag, attributes).await {
-            Ok(Found::Same(own)) => self.replace_on(&self.primary, key, &body, attributes, own).await,
+            Ok(Found::Same(own)) => {
+                self.put_on(&self.primary, key, &body, attributes, Condition::Matches(own)).await
+            }
             // The tag is of the fallback, and the primary missed what stands there: it follows, and then decides.
             Ok(Found::Other) if tag.read == Replica::Fallback => {
                 match self.bring_primary_up(key, tag, attributes).await? {
-                    Some(own) => self.replace_on(&self.primary, key, &body, attributes, own).await,
+                    Some(condition) => self.put_on(&self.primary, key, &body, attributes, condition).await,
                     None => Ok(Put::Lost),
                 }
             }
@@ -123,7 +126,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
                 let found = self.find_to_replace(&self.fallback, key, tag, attributes).await;
                 let by_fallback = match found {
                     Ok(Found::Same(own)) => {
-                        self.replace_on(&self.fallback, key, &body, attributes, own).await
+                        self.put_on(&self.fallback, key, &body, attributes, Condition::Matches(own)).await
                     }
                     Ok(Found::Other | Found::Written) => Ok(Put::Lost),
                     Err(missed) => Err(missed),
@@ -161,7 +164,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             match self.find_to_replace(&self.fallback, key, tag, attributes).await {
                 Ok(Found::Written) => true,
                 Ok(Found::Same(own)) => {
-                    let put = self.replace_on(&self.fallback, key, body, attributes, own).await;
+                    let put =
+                        self.put_on(&self.fallback, key, body, attributes, Condition::Matches(own)).await;
                     matches!(put, Ok(Put::Stored(_)))
                 }
                 Ok(Found::Other) | Err(_) => false,
@@ -197,24 +201,24 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         })
     }
 
-    async fn replace_on<O: Objects>(
+    async fn put_on<O: Objects>(
         &self,
         side: &Side<O>,
         key: &ObjectKey,
         body: &Bytes,
         attributes: &Attributes,
-        own: StoredTag,
+        condition: Condition,
     ) -> Result<Put, Missed> {
-        side.call("put", side.objects.put(key, body.clone(), attributes, Condition::Matches(own))).await
+        side.call("put", side.objects.put(key, body.clone(), attributes, condition)).await
     }
 
-    /// Repairs the primary at once, where a write depends on it. The tag that the object has there then.
+    /// Repairs the primary at once, where a write depends on it: the condition of the write there.
     async fn bring_primary_up(
         &self,
         key: &ObjectKey,
         tag: &Tag,
         attributes: &Attributes,
-    ) -> Result<Option<StoredTag>, Failure> {
+    ) -> Result<Option<Condition>, Failure> {
         let now = self.clock.now();
         let repair = replicate(&self.fallback.objects, &self.primary.objects, &self.index, key, now);
         match tokio::time::timeout(deadline::at_most(self.settings.timeout), repair).await {
@@ -222,10 +226,19 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             Ok(Err(error)) => tracing::debug!(%key, %error, "not repaired before a write"),
             Err(_) => tracing::debug!(%key, "not repaired in time before a write"),
         }
-        match self.find_to_replace(&self.primary, key, tag, attributes).await {
-            Ok(Found::Same(own)) => Ok(Some(own)),
-            Ok(Found::Other | Found::Written) => Ok(None),
-            Err(missed) => Err(missed.failure),
+        let head = self.primary.call("head", self.primary.objects.head(key)).await;
+        match head.map_err(|missed| missed.failure)? {
+            Some(head) if tag.is_of(&head) => Ok(Some(Condition::Matches(head.tag))),
+            // A deletion that is under way takes whatever stands there. The row is read after the tag, as deletions do:
+            // what the tag names was not stored after the deletion.
+            head if Facts::read(attributes).is_ok_and(|facts| facts.tombstone)
+                && !head.as_ref().is_some_and(|head| is(head, attributes)) =>
+            {
+                let row = self.index.get(&key.row()).await?;
+                let condition = head.map_or(Condition::Absent, |head| Condition::Matches(head.tag));
+                Ok((wanted(key, row.as_ref()) == Wanted::Going).then_some(condition))
+            }
+            _ => Ok(None),
         }
     }
 

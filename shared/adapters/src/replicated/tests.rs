@@ -1,0 +1,215 @@
+//! Time: what a slow provider costs, when reads are hedged, and how long a flag is waited for.
+
+use std::sync::Mutex;
+
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::Facts;
+use credlink_core::row::{Row, RowKey};
+use credlink_service::ports::{BreakerState, FailureKind};
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
+
+/// A provider that takes its time. Clones are one.
+#[derive(Clone)]
+struct Slow {
+    inner: MemoryObjects,
+    takes: Arc<Mutex<Duration>>,
+    calls: Arc<Mutex<u32>>,
+}
+
+impl Slow {
+    fn new() -> Self {
+        Self { inner: MemoryObjects::new(), takes: Arc::default(), calls: Arc::default() }
+    }
+
+    fn takes(&self, milliseconds: u64) {
+        *self.takes.lock().unwrap() = Duration::from_millis(milliseconds);
+    }
+
+    fn calls(&self) -> u32 {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    async fn wait(&self) {
+        *self.calls.lock().unwrap() += 1;
+        let takes = *self.takes.lock().unwrap();
+        if takes > Duration::ZERO {
+            tokio::time::sleep(takes).await;
+        }
+    }
+}
+
+impl Objects for Slow {
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        self.wait().await;
+        self.inner.get(key).await
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        self.wait().await;
+        self.inner.head(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        self.wait().await;
+        self.inner.put(key, body, attributes, condition).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        self.wait().await;
+        self.inner.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        self.wait().await;
+        self.inner.list(prefix, after, limit).await
+    }
+}
+
+struct World {
+    primary: Slow,
+    fallback: Slow,
+    queue: MemoryQueue,
+    index: MemoryIndex,
+    both: Replicated<Slow, Slow, MemoryQueue, MemoryIndex>,
+}
+
+fn world(settings: Settings) -> World {
+    let (primary, fallback) = (Slow::new(), Slow::new());
+    let (queue, index) = (MemoryQueue::default(), MemoryIndex::new());
+    let both = Replicated::new(
+        primary.clone(),
+        fallback.clone(),
+        queue.clone(),
+        index.clone(),
+        SystemClock,
+        settings,
+    );
+    World { primary, fallback, queue, index, both }
+}
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::Manifest(format!("urn:c2pa:{name}").parse::<ManifestId>().unwrap())
+}
+
+/// Creates an object that takes `milliseconds` of the paused clock.
+async fn create(world: &World, name: &str) -> (Result<Put, Failure>, u64) {
+    let began = Instant::now();
+    let put = world.both.put(&key(name), Bytes::new(), &Attributes::default(), Condition::Absent).await;
+    (put, u64::try_from(began.elapsed().as_millis()).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_waits_a_second_for_the_slower_provider() {
+    for (primary, fallback, took, queued) in
+        [(10, 900, 900, 0), (10, 60_000, 1_010, 1), (900, 10, 900, 0), (60_000, 10, 1_010, 1)]
+    {
+        let world = world(Settings::default());
+        world.primary.takes(primary);
+        world.fallback.takes(fallback);
+        let (put, elapsed) = create(&world, "x").await;
+        assert!(matches!(put, Ok(Put::Stored(_))));
+        assert_eq!((elapsed, world.queue.depth().await.unwrap()), (took, queued), "{primary} {fallback}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_provider_stops_costing_time() {
+    let world = world(Settings::default());
+    create(&world, "x").await.0.unwrap();
+    world.primary.takes(60_000);
+    world.primary.calls();
+    let mut took = Vec::new();
+    for _ in 0..8 {
+        let began = Instant::now();
+        assert!(world.both.get(&key("x")).await.unwrap().is_some());
+        took.push(began.elapsed().as_secs());
+    }
+    assert_eq!(took, [5, 5, 5, 5, 5, 0, 0, 0]);
+    assert_eq!(world.primary.calls(), 5);
+    let [primary, fallback] = <[ProviderState; 2]>::try_from(world.both.providers()).unwrap();
+    assert_eq!((primary.breaker, primary.failure), (BreakerState::Open, Some(FailureKind::TimedOut)));
+    assert_eq!((fallback.breaker, fallback.failure), (BreakerState::Closed, None));
+    // Back again: one trial closes it.
+    world.primary.takes(0);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(world.both.get(&key("x")).await.unwrap().is_some());
+    assert_eq!(world.both.providers()[0].breaker, BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_read_is_hedged() {
+    let world = world(Settings { hedge: true, ..Settings::default() });
+    create(&world, "x").await.0.unwrap();
+    let read = async || {
+        let began = Instant::now();
+        assert!(world.both.get(&key("x")).await.unwrap().is_some());
+        began.elapsed().as_millis()
+    };
+    world.primary.takes(5);
+    world.fallback.calls();
+    for _ in 0..49 {
+        read().await;
+    }
+    // Too little is known yet.
+    world.primary.takes(400);
+    assert_eq!(read().await, 400);
+    assert_eq!(world.fallback.calls(), 0);
+    world.fallback.takes(5);
+    assert_eq!(read().await, 25);
+    assert_eq!(world.fallback.calls(), 1);
+    // What the budget allows: two for fifty reads.
+    assert_eq!((read().await, read().await), (25, 400));
+    assert_eq!(world.fallback.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_knows() {
+    let world = world(Settings::default());
+    let facts = |tombstone, content: &[u8]| Facts {
+        sha256: credlink_core::hash::Digest::of(content),
+        length: content.len() as u64,
+        coding: None,
+        tenant: credlink_core::tenant::Tenant::default(),
+        visibility: credlink_core::access::Visibility::Public,
+        created: credlink_core::time::Timestamp::from_milliseconds(0),
+        expires: None,
+        generation: 0,
+        tombstone,
+    };
+    let put = async |name: &str, content: &'static [u8], condition, tombstone| {
+        let attributes = facts(tombstone, content).attributes(&key(name), std::collections::BTreeMap::new());
+        world.both.put(&key(name), Bytes::from_static(content), &attributes, condition).await.unwrap()
+    };
+    let mut tags = Vec::new();
+    for name in ["x", "y"] {
+        let Put::Stored(tag) = put(name, b"content", Condition::Absent, false).await else {
+            panic!("{name}")
+        };
+        tags.push(tag);
+    }
+    world.primary.takes(60_000);
+    for (name, tag, at_least, at_most) in [("x", &tags[0], 9, 10), ("y", &tags[1], 5, 10)] {
+        let began = Instant::now();
+        assert!(matches!(put(name, b"marker", Condition::Matches(tag.clone()), true).await, Put::Stored(_)));
+        let took = began.elapsed().as_secs();
+        assert!((at_least..=at_most).contains(&took), "{name} took {took}");
+    }
+    let row = world.index.get(&RowKey::Replica(Replica::Primary)).await.unwrap();
+    assert!(matches!(row, Some(Row::Replica(row)) if row.version == 1));
+    world.both.get(&key("x")).await.unwrap();
+    assert!(world.both.providers()[0].behind);
+    assert_eq!(world.queue.depth().await.unwrap(), 2);
+}

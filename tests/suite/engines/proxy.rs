@@ -1,0 +1,462 @@
+//! A TCP proxy in front of an engine that injects faults, and notes every HTTP request that comes to it.
+//!
+//! It has threads and no runtime, so that tests of any runtime can use it. It reads HTTP/1.1 (RFC 9112) as far as it has
+//! to: heads of requests and responses, and how long their bodies are (`Content-Length` or chunked).
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often a thread that waits looks whether the proxy is still there.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What the proxy does to connections and requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: everything passes.
+    Pass,
+    /// Nobody listens: connections are refused, and those that stand are reset.
+    Refuse,
+    /// Connections are taken and requests are read, and nothing is ever answered.
+    Hang,
+    /// Responses pass up to so many bytes, and then the connection is reset.
+    ResetAfter(usize),
+    /// Every request is answered with this status, and does not reach the engine.
+    Answer(u16),
+    /// Each response waits so long, and then comes in pieces of 16 bytes, a millisecond apart.
+    Slow(Duration),
+    /// The next request that changes something (no `GET`, no `HEAD`) takes effect, and its answer is not sent: the
+    /// connection is reset. Everything passes afterwards.
+    DropNextAnswer,
+}
+
+/// A request that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub method: String,
+    /// The path, with its query.
+    pub path: String,
+    /// `x-amz-target`: the operation of DynamoDB and SQS, e.g. `DynamoDB_20120810.GetItem`.
+    pub target: Option<String>,
+}
+
+/// A proxy on a port of its own. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    port: u16,
+    /// Takes connections. None while nobody listens.
+    listening: Mutex<Option<Listening>>,
+}
+
+#[derive(Debug)]
+struct Listening {
+    thread: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    engine: SocketAddr,
+    fault: Mutex<Fault>,
+    seen: Mutex<Vec<Seen>>,
+    connections: Mutex<Vec<TcpStream>>,
+}
+
+impl Proxy {
+    /// A proxy in front of `engine`.
+    pub fn to(engine: SocketAddr) -> Self {
+        let shared = Arc::new(Shared {
+            engine,
+            fault: Mutex::new(Fault::Pass),
+            seen: Mutex::default(),
+            connections: Mutex::default(),
+        });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let listening = Mutex::new(Some(listen(listener, shared.clone())));
+        Self { shared, port, listening }
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Changes what it does, for all connections, from the next request on. A fault that ends connections ends those
+    /// that stand.
+    pub fn set(&self, fault: Fault) {
+        *self.shared.fault.lock().expect("no thread panicked") = fault;
+        let mut listening = self.listening.lock().expect("no thread panicked");
+        if fault == Fault::Refuse {
+            if let Some(listening) = listening.take() {
+                listening.end();
+            }
+            self.shared.reset_all();
+        } else if listening.is_none() {
+            let listener = rebind(self.port);
+            *listening = Some(listen(listener, self.shared.clone()));
+        }
+    }
+
+    /// The requests that came since the last call, answered or not, in the order of their coming.
+    pub fn requests(&self) -> Vec<Seen> {
+        std::mem::take(&mut *self.shared.seen.lock().expect("no thread panicked"))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Ok(mut listening) = self.listening.lock()
+            && let Some(listening) = listening.take()
+        {
+            listening.end();
+        }
+        self.shared.reset_all();
+    }
+}
+
+impl Listening {
+    fn end(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = self.thread.join();
+    }
+}
+
+/// The same port again. Connections that were reset leave nothing behind that would hold it; another process may have
+/// it for a moment.
+fn rebind(port: u16) -> TcpListener {
+    for _ in 0..500 {
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener;
+        }
+        std::thread::sleep(LOOK);
+    }
+    panic!("port {port} was taken meanwhile")
+}
+
+fn listen(listener: TcpListener, shared: Arc<Shared>) -> Listening {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    listener.set_nonblocking(true).expect("a listener can be asked");
+    let thread = std::thread::spawn(move || {
+        while !stopped.load(Ordering::SeqCst) {
+            match listener.accept() {
+                Ok((client, _)) => {
+                    let shared = shared.clone();
+                    if let Ok(kept) = client.try_clone() {
+                        shared.connections.lock().expect("no thread panicked").push(kept);
+                    }
+                    std::thread::spawn(move || {
+                        // A client that goes away ends its connection, and nothing else.
+                        let _ = client.set_nonblocking(false).and_then(|()| serve(&client, &shared));
+                        shared.forget(&client);
+                    });
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    });
+    Listening { thread, stop }
+}
+
+impl Shared {
+    fn fault(&self) -> Fault {
+        *self.fault.lock().expect("no thread panicked")
+    }
+
+    /// Gives up the second handle of a connection that ends.
+    fn forget(&self, client: &TcpStream) {
+        let Ok(peer) = client.peer_addr() else { return };
+        let mut connections = self.connections.lock().expect("no thread panicked");
+        connections.retain(|kept| kept.peer_addr().is_ok_and(|known| known != peer));
+    }
+
+    fn reset_all(&self) {
+        for connection in std::mem::take(&mut *self.connections.lock().expect("no thread panicked")) {
+            reset(&connection);
+        }
+    }
+}
+
+/// Lets a connection end by RST: with a linger of zero, closing its last handle resets it. Its thread, which may wait for
+/// a request, is told that none will come, and closes it.
+fn reset(connection: &TcpStream) {
+    if let Ok(handle) = connection.try_clone() {
+        let _ = tokio::net::TcpSocket::from_std_stream(handle).set_zero_linger();
+    }
+    let _ = connection.shutdown(Shutdown::Read);
+}
+
+/// A head, and the body behind it, as they came.
+struct Message {
+    first: String,
+    headers: Vec<(String, String)>,
+    bytes: Vec<u8>,
+}
+
+impl Message {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
+    let mut requests = BufReader::new(client);
+    // Connected with the first request that passes: an engine that is down ends a connection then.
+    let mut engine: Option<BufReader<TcpStream>> = None;
+    while let Some(request) = read_message(&mut requests, client, None)? {
+        let mut words = request.first.split_whitespace();
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let target = request.header("x-amz-target").map(str::to_owned);
+        let seen = Seen { method: method.to_owned(), path: path.to_owned(), target };
+        shared.seen.lock().expect("no thread panicked").push(seen);
+        let fault = shared.fault();
+        match fault {
+            Fault::Refuse => return Ok(()),
+            Fault::Hang => {
+                // Until the client goes away, or the proxy.
+                let mut client = client;
+                let _ = io::copy(&mut client, &mut io::sink());
+                return Ok(());
+            }
+            Fault::Answer(status) => {
+                let answer = format!("HTTP/1.1 {status} Injected\r\ncontent-length: 0\r\n\r\n");
+                (&*client).write_all(answer.as_bytes())?;
+                continue;
+            }
+            Fault::Pass | Fault::ResetAfter(_) | Fault::Slow(_) | Fault::DropNextAnswer => {}
+        }
+        let engine = match &mut engine {
+            Some(engine) => engine,
+            none => none.insert(BufReader::new(TcpStream::connect(shared.engine)?)),
+        };
+        engine.get_ref().write_all(&request.bytes)?;
+        let response = read_message(engine, client, Some(method))?;
+        let Some(response) = response else { return Ok(()) };
+        let mut client = client;
+        match fault {
+            Fault::ResetAfter(bytes) => {
+                client.write_all(&response.bytes[..bytes.min(response.bytes.len())])?;
+                client.flush()?;
+                reset(client);
+                return Ok(());
+            }
+            Fault::DropNextAnswer if method != "GET" && method != "HEAD" => {
+                *shared.fault.lock().expect("no thread panicked") = Fault::Pass;
+                reset(client);
+                return Ok(());
+            }
+            Fault::Slow(delay) => {
+                std::thread::sleep(delay);
+                for piece in response.bytes.chunks(16) {
+                    client.write_all(piece)?;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            _ => client.write_all(&response.bytes)?,
+        }
+        if response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Reads a request, or the response to a request of `answers`. None: the connection ended before it. Who expects a
+/// `100 Continue` is told to go on by the proxy itself: the engine gets head and body at once.
+fn read_message(
+    input: &mut impl BufRead,
+    client: &TcpStream,
+    answers: Option<&str>,
+) -> io::Result<Option<Message>> {
+    loop {
+        let mut bytes = Vec::new();
+        let mut lines = Vec::new();
+        loop {
+            let start = bytes.len();
+            if input.read_until(b'\n', &mut bytes)? == 0 {
+                return Ok(None);
+            }
+            let line = String::from_utf8_lossy(&bytes[start..]).trim_end().to_owned();
+            if line.is_empty() {
+                break;
+            }
+            lines.push(line);
+        }
+        let first = if lines.is_empty() { String::new() } else { lines.remove(0) };
+        let headers = lines.iter().filter_map(|line| line.split_once(':'));
+        let headers =
+            headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+        let mut message = Message { first, headers, bytes };
+        let status = message.first.split_whitespace().nth(1).and_then(|status| status.parse::<u16>().ok());
+        // An interim response (RFC 9110, section 15.2): the final one follows.
+        if answers.is_some() && status.is_some_and(|status| status < 200) {
+            continue;
+        }
+        if answers.is_none() && message.header("expect").is_some() {
+            let mut client = client;
+            client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let is_bodiless =
+            answers == Some("HEAD") || status.is_some_and(|status| status == 204 || status == 304);
+        if answers.is_none() || !is_bodiless {
+            read_body(input, &mut message, answers.is_some())?;
+        }
+        return Ok(Some(message));
+    }
+}
+
+fn read_body(input: &mut impl BufRead, message: &mut Message, is_response: bool) -> io::Result<()> {
+    let chunked = message.header("transfer-encoding").is_some_and(|value| value.contains("chunked"));
+    let length = message.header("content-length").and_then(|value| value.parse::<u64>().ok());
+    if chunked {
+        loop {
+            let start = message.bytes.len();
+            input.read_until(b'\n', &mut message.bytes)?;
+            let line = String::from_utf8_lossy(&message.bytes[start..]).into_owned();
+            let digits = line.split(';').next().unwrap_or_default().trim();
+            let size = u64::from_str_radix(digits, 16).map_err(io::Error::other)?;
+            if size == 0 {
+                // Trailers, and the empty line.
+                while input.read_until(b'\n', &mut message.bytes)? > 2 {}
+                return Ok(());
+            }
+            input.take(size + 2).read_to_end(&mut message.bytes)?;
+        }
+    }
+    match length {
+        Some(length) => input.take(length).read_to_end(&mut message.bytes).map(drop),
+        // A response of unknown length ends with its connection.
+        None if is_response => input.read_to_end(&mut message.bytes).map(drop),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An engine that answers each request with its own body, or "answer", and counts.
+    fn engine() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let came: Arc<Mutex<Vec<String>>> = Arc::default();
+        let noted = came.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, noted) = (client.unwrap(), noted.clone());
+                std::thread::spawn(move || {
+                    let mut requests = BufReader::new(&client);
+                    while let Ok(Some(request)) = read_message(&mut requests, &client, None) {
+                        noted.lock().unwrap().push(request.first.clone());
+                        let body = if request.first.starts_with("HEAD") { "" } else { "answer" };
+                        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n{body}");
+                        if (&client).write_all(answer.as_bytes()).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        (address, came)
+    }
+
+    fn agent() -> ureq::Agent {
+        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20)));
+        config.http_status_as_error(false).build().into()
+    }
+
+    #[test]
+    fn what_passes_is_noted() {
+        let (address, came) = engine();
+        let proxy = Proxy::to(address);
+        let agent = agent();
+        for _ in 0..2 {
+            let mut answer = agent.get(format!("{}/a?b=c", proxy.url())).call().unwrap();
+            assert_eq!(answer.body_mut().read_to_string().unwrap(), "answer");
+        }
+        let put = agent.put(format!("{}/x", proxy.url())).header("x-amz-target", "T.Op");
+        put.send(vec![7_u8; 100_000]).unwrap();
+        agent.head(format!("{}/h", proxy.url())).call().unwrap();
+        // Of unknown length, so in chunks.
+        let mut chunks = io::Cursor::new(b"in chunks");
+        agent.post(format!("{}/c", proxy.url())).send(ureq::SendBody::from_reader(&mut chunks)).unwrap();
+        let seen = |method: &str, path: &str, target: Option<&str>| Seen {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            target: target.map(str::to_owned),
+        };
+        let expected = [
+            seen("GET", "/a?b=c", None),
+            seen("GET", "/a?b=c", None),
+            seen("PUT", "/x", Some("T.Op")),
+            seen("HEAD", "/h", None),
+            seen("POST", "/c", None),
+        ];
+        assert_eq!(proxy.requests(), expected);
+        assert_eq!(proxy.requests(), []);
+        assert_eq!(came.lock().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn each_fault_is_seen_by_the_client_and_ends() {
+        let (address, came) = engine();
+        let proxy = Proxy::to(address);
+        let agent = agent();
+        let get = || {
+            let mut answer = agent.get(proxy.url()).call()?;
+            Ok::<_, ureq::Error>((answer.status().as_u16(), answer.body_mut().read_to_string()?))
+        };
+        let works = |when: &str| assert_eq!(get().unwrap().1, "answer", "{when}");
+        works("at first");
+        proxy.set(Fault::Refuse);
+        assert!(get().is_err());
+        assert!(TcpStream::connect(("127.0.0.1", proxy.port)).is_err());
+        proxy.set(Fault::Pass);
+        works("after a refusal");
+        proxy.set(Fault::Answer(503));
+        let before = came.lock().unwrap().len();
+        assert_eq!(get().unwrap().0, 503);
+        assert_eq!(came.lock().unwrap().len(), before);
+        proxy.set(Fault::ResetAfter(40));
+        assert!(get().is_err());
+        proxy.set(Fault::Slow(Duration::from_millis(30)));
+        works("slowly");
+        proxy.set(Fault::Pass);
+        works("in the end");
+    }
+
+    #[test]
+    fn a_dropped_answer_is_of_a_request_that_took_effect() {
+        let (address, came) = engine();
+        let proxy = Proxy::to(address);
+        let agent = agent();
+        proxy.set(Fault::DropNextAnswer);
+        agent.get(proxy.url()).call().unwrap();
+        assert!(agent.put(format!("{}/x", proxy.url())).send("x").is_err());
+        let put = |line: &&String| line.starts_with("PUT");
+        assert_eq!(came.lock().unwrap().iter().filter(put).count(), 1);
+        agent.put(format!("{}/x", proxy.url())).send("x").unwrap();
+    }
+
+    #[test]
+    fn a_request_that_hangs_ends_with_the_outage() {
+        let (address, came) = engine();
+        let proxy = Proxy::to(address);
+        proxy.set(Fault::Hang);
+        let url = proxy.url();
+        let asked = std::thread::spawn(move || agent().get(url).call().is_err());
+        // It has come, and is not answered: it ends when the connection is reset, and not before.
+        while proxy.requests().is_empty() {
+            std::thread::sleep(LOOK);
+        }
+        assert!(!asked.is_finished());
+        proxy.set(Fault::Refuse);
+        assert!(asked.join().unwrap());
+        assert!(came.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,210 @@
+//! Repair, case by case: what stands on both sides, what the row says, and what becomes of it. And the worker over it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use credlink_adapters::clock::ManualClock;
+use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
+use credlink_core::access::Visibility;
+use credlink_core::encoding::at_rest_again;
+use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::message::{Message, Replica, Work};
+use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ManifestRow, Row, State};
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use credlink_core::tombstone::Tombstone;
+use credlink_service::ports::{Condition, Index as _, Objects as _, Put, Queue as _, Write};
+use credlink_service::replicate::{Outcome, Walked, replicate, walk};
+use credlink_service::worker::{Limits, Report, drain};
+
+fn at() -> Timestamp {
+    Timestamp::from_milliseconds(5_000)
+}
+
+/// What stands on a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Has {
+    Nothing,
+    /// The manifest, in this generation.
+    Manifest(u32),
+    /// The marker of the deletion of this generation.
+    Marker(u32),
+    /// The attributes of the manifest, over other bytes.
+    Damaged,
+}
+use Has::{Damaged, Manifest, Marker, Nothing};
+
+fn key() -> ObjectKey {
+    ObjectKey::Manifest("urn:c2pa:x".parse().unwrap())
+}
+
+fn object(has: Has) -> Option<(Bytes, credlink_core::object::Attributes)> {
+    // A manifest that was deleted before is kept in another form.
+    let content = |generation: u32, bytes: &'static [u8]| {
+        let at_rest = at_rest_again(bytes, generation);
+        let facts = Facts {
+            sha256: Digest::of(b"content"),
+            length: 7,
+            coding: at_rest.coding,
+            tenant: Tenant::default(),
+            visibility: Visibility::Public,
+            created: at(),
+            expires: None,
+            generation,
+            tombstone: false,
+        };
+        let attributes = facts.attributes(&key(), BTreeMap::new());
+        (Bytes::from(at_rest.bytes.into_owned()), attributes)
+    };
+    match has {
+        Nothing => None,
+        Manifest(generation) => Some(content(generation, b"content")),
+        Damaged => Some(content(0, b"c0ntent")),
+        Marker(last) => {
+            let (body, attributes) = Tombstone::new(at(), last).object(&key(), &Tenant::default());
+            Some((body.into(), attributes))
+        }
+    }
+}
+
+async fn side(has: Has) -> MemoryObjects {
+    let objects = MemoryObjects::new();
+    if let Some((body, attributes)) = object(has) {
+        let put = objects.put(&key(), body, &attributes, Condition::Absent).await.unwrap();
+        assert!(matches!(put, Put::Stored(_)));
+    }
+    objects
+}
+
+async fn index(state: Option<(State, u32)>) -> MemoryIndex {
+    let index = MemoryIndex::new();
+    if let Some((state, generation)) = state {
+        let row = Row::Manifest(ManifestRow {
+            id: "urn:c2pa:x".parse().unwrap(),
+            version: 1,
+            state,
+            tenant: Tenant::default(),
+            sha256: Digest::of(b"content"),
+            length: 7,
+            holders: 0,
+            standalone: true,
+            generation,
+            visibility: Visibility::Public,
+        });
+        index.commit(&[Write { row, expected: None }]).await.unwrap();
+    }
+    index
+}
+
+#[tokio::test]
+async fn each_case_comes_to_what_the_row_says() {
+    let live = |generation| Some((State::Live, generation));
+    let (deleting, deleted) = (Some((State::Deleting(at()), 0)), Some((State::Deleted(at()), 0)));
+    let retry = || Err("has to come again");
+    let lost = || Err("the index names");
+    for (row, here, there, expected, left) in [
+        (None, Nothing, Nothing, Ok(Outcome::Nothing), Nothing),
+        (None, Manifest(0), Nothing, Ok(Outcome::Copied), Manifest(0)),
+        (None, Nothing, Manifest(0), Ok(Outcome::AlreadyThere), Manifest(0)),
+        (None, Marker(0), Manifest(0), Ok(Outcome::Undecided), Manifest(0)),
+        (live(0), Manifest(0), Nothing, Ok(Outcome::Copied), Manifest(0)),
+        (live(0), Manifest(0), Manifest(0), Ok(Outcome::AlreadyThere), Manifest(0)),
+        (live(0), Nothing, Manifest(0), Ok(Outcome::AlreadyThere), Manifest(0)),
+        (live(1), Manifest(1), Marker(0), Ok(Outcome::Copied), Manifest(1)),
+        (live(1), Manifest(1), Manifest(0), Ok(Outcome::Copied), Manifest(1)),
+        (live(1), Marker(0), Manifest(1), Ok(Outcome::AlreadyThere), Manifest(1)),
+        (live(1), Manifest(0), Marker(0), lost(), Marker(0)),
+        (live(0), Nothing, Nothing, lost(), Nothing),
+        (live(0), Damaged, Nothing, lost(), Nothing),
+        (deleting, Manifest(0), Manifest(0), retry(), Manifest(0)),
+        (deleting, Marker(0), Manifest(0), Ok(Outcome::Marked), Marker(0)),
+        (deleting, Manifest(0), Marker(0), retry(), Marker(0)),
+        (deleted, Marker(0), Manifest(0), Ok(Outcome::Marked), Marker(0)),
+        (deleted, Marker(0), Nothing, Ok(Outcome::Marked), Marker(0)),
+        (deleted, Manifest(0), Manifest(0), Ok(Outcome::Marked), Marker(0)),
+        (deleted, Nothing, Marker(0), Ok(Outcome::AlreadyThere), Marker(0)),
+        // A store of its next life is under way.
+        (deleted, Marker(0), Manifest(1), retry(), Manifest(1)),
+    ] {
+        let case = format!("{row:?}, {here:?}, {there:?}");
+        let (from, to, index) = (side(here).await, side(there).await, index(row).await);
+        // Once more changes nothing.
+        for again in [false, true] {
+            let now = to.head(&key()).await.unwrap().map_or(at(), |head| head.modified);
+            let done = replicate(&from, &to, &index, &key(), now).await;
+            match (&done, &expected) {
+                (Ok(outcome), Ok(expected)) => {
+                    let settled = matches!(outcome, Outcome::AlreadyThere | Outcome::Undecided);
+                    assert!(outcome == expected || again && settled, "{case}: {outcome:?}");
+                }
+                (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{case}: {error}"),
+                // The deletion is not done before its row says so.
+                (Err(_), Ok(Outcome::Marked)) if again && row == deleting => {}
+                _ => panic!("{case}: {done:?}"),
+            }
+            let found = to.get(&key()).await.unwrap().map(|object| (object.body, object.head.attributes));
+            assert_eq!(found, object(left), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_record_without_a_row_is_copied() {
+    let key = ObjectKey::Revision(ProofId::derive(&Tenant::default(), &MediaHash::of(b"x")), 1);
+    let (from, to) = (MemoryObjects::new(), MemoryObjects::new());
+    let (body, attributes) = object(Manifest(0)).unwrap();
+    from.put(&key, body, &attributes, Condition::Absent).await.unwrap();
+    let done = replicate(&from, &to, &MemoryIndex::new(), &key, at()).await.unwrap();
+    assert_eq!(done, Outcome::Copied);
+    assert_eq!(to.get(&key).await.unwrap().unwrap().body, "content");
+}
+
+#[tokio::test]
+async fn the_worker_settles_what_is_done_and_leaves_the_rest() {
+    let clock = ManualClock::at(at());
+    let queue = MemoryQueue::with_clock(clock.clone());
+    let (from, to) = (side(Manifest(0)).await, side(Nothing).await);
+    let send = async |key: ObjectKey| {
+        let work = Work::Replicate { to: Replica::Fallback, keys: vec![key] };
+        queue.send(&Message { request_id: "r".to_owned(), work }, 0).await.unwrap();
+    };
+    let run = async |index: &MemoryIndex| {
+        drain(&queue, &from, &to, index, &clock, Limits::default()).await.unwrap()
+    };
+    queue.push_text("no message");
+    send(key()).await;
+    send(key()).await;
+    let lost = index(Some((State::Live, 0))).await;
+    assert_eq!(run(&lost).await, Report { received: 3, done: 2, left: 1, poisoned: 1 });
+    assert_eq!(to.get(&key()).await.unwrap().unwrap().body, "content");
+    assert_eq!(run(&lost).await, Report::default());
+    // Hidden until then.
+    clock.advance_seconds(121);
+    assert_eq!(run(&lost).await, Report { received: 1, done: 0, left: 1, poisoned: 1 });
+}
+
+#[tokio::test]
+async fn a_walk_queues_everything_and_goes_on_where_it_stopped() {
+    let clock = ManualClock::at(at());
+    let queue = MemoryQueue::with_clock(clock.clone());
+    let (from, to) = (MemoryObjects::new(), MemoryObjects::new());
+    let (body, attributes) = object(Manifest(0)).unwrap();
+    for number in 0..1_025 {
+        let key = ObjectKey::Manifest(format!("urn:c2pa:{number}").parse().unwrap());
+        from.put(&key, body.clone(), &attributes, Condition::Absent).await.unwrap();
+    }
+    let first = walk(&from, Replica::Fallback, &queue, "r", None, || false).await.unwrap();
+    assert_eq!((first.queued, first.foreign), (1_000, 0));
+    assert!(first.resume.is_some());
+    let rest = walk(&from, Replica::Fallback, &queue, "r", first.resume, || true).await.unwrap();
+    assert_eq!(rest, Walked { queued: 25, foreign: 0, resume: None });
+    let report = drain(&queue, &from, &to, &MemoryIndex::new(), &clock, Limits::default()).await.unwrap();
+    assert_eq!((report.done, report.left), (52, 0));
+    let count = async |objects: &MemoryObjects| {
+        let first = objects.list("", None, 1_000).await.unwrap();
+        first.items.len() + objects.list("", first.next.as_deref(), 1_000).await.unwrap().items.len()
+    };
+    assert_eq!(count(&to).await, 1_025);
+}
