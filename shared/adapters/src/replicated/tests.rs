@@ -213,3 +213,22 @@ async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_kno
     assert!(world.both.providers()[0].behind);
     assert_eq!(world.queue.depth().await.unwrap(), 2);
 }
+
+/// A server hands requests from thread to thread.
+#[tokio::test]
+async fn calls_can_move_between_threads() {
+    fn moves<T: Send>(value: T) -> T {
+        value
+    }
+    let world = world(Settings::default());
+    let (both, key) = (moves(&world.both), key("x"));
+    let tag = credlink_core::object::StoredTag("p::x".to_owned());
+    let (absent, matches) = (Condition::Absent, Condition::Matches(tag));
+    moves(both.put(&key, Bytes::new(), &Attributes::default(), absent)).await.unwrap();
+    moves(both.put(&key, Bytes::new(), &Attributes::default(), matches)).await.unwrap();
+    assert!(moves(both.get(&key)).await.unwrap().is_some());
+    assert!(moves(both.head(&key)).await.unwrap().is_some());
+    moves(both.confirm(&key)).await.unwrap();
+    assert_eq!(moves(both.list("", None, 1)).await.unwrap().items.len(), 1);
+    moves(both.delete(&key)).await.unwrap();
+}
