@@ -22,21 +22,25 @@ impl Providers {
         Self { folder: connection.data_dir.clone(), open: Mutex::default() }
     }
 
+    fn settings(&self, name: &str) -> Result<ProviderSettings, Trouble> {
+        match (&self.folder, name) {
+            (Some(folder), "folder") => Ok(ProviderSettings::Folder(folder.clone())),
+            _ => ProviderSettings::from_variables(name, &|name| std::env::var(name).ok())
+                .map_err(|error| Trouble::new(Kind::Usage, error)),
+        }
+    }
+
+    /// Whether two names mean one provider, as `primary` and `s3` may: what is moved onto itself must not be deleted.
+    pub(super) fn are_one(&self, a: &str, b: &str) -> Result<bool, Trouble> {
+        Ok(id(&self.settings(a)?) == id(&self.settings(b)?))
+    }
+
     /// The provider of this name. `--data-dir` names the folder, before its variable does.
     pub(super) async fn named(&self, name: &str) -> Result<Provider, Trouble> {
         let mut open = self.open.lock().await;
-        let settings = match (&self.folder, name) {
-            (Some(folder), "folder") => ProviderSettings::Folder(folder.clone()),
-            _ => ProviderSettings::from_variables(name, &|name| std::env::var(name).ok())
-                .map_err(|error| Trouble::new(Kind::Usage, error))?,
-        };
+        let settings = self.settings(name)?;
         // `primary` and `folder` may be one folder, which can be opened once.
-        let id = match &settings {
-            ProviderSettings::Folder(path) => format!("folder {}", path.display()),
-            ProviderSettings::Bucket(bucket) => {
-                format!("bucket {} {:?} {}", bucket.kind, bucket.endpoint, bucket.bucket)
-            }
-        };
+        let id = id(&settings);
         if let Some(provider) = open.get(&id) {
             return Ok(provider.clone());
         }
@@ -48,6 +52,16 @@ impl Providers {
         let provider = settings.open().await.map_err(|error| Trouble::new(Kind::Folder, error))?;
         open.insert(id, provider.clone());
         Ok(provider)
+    }
+}
+
+/// What tells providers apart.
+fn id(settings: &ProviderSettings) -> String {
+    match settings {
+        ProviderSettings::Folder(path) => format!("folder {}", path.display()),
+        ProviderSettings::Bucket(bucket) => {
+            format!("bucket {} {:?} {}", bucket.kind, bucket.endpoint, bucket.bucket)
+        }
     }
 }
 
