@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use credlink_adapters::deadline::within;
+use credlink_adapters::deployment::Deployment;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body as ReplyBody;
 use credlink_core::http::route::Route;
@@ -40,6 +41,12 @@ const NOT_IN_A_PATH: &AsciiSet =
 pub trait Elsewhere {
     /// A link to the object that works for some minutes, or `None` where there is no such place.
     fn link(&self, key: &ObjectKey) -> impl Future<Output = Option<String>>;
+}
+
+impl Elsewhere for Deployment {
+    async fn link(&self, key: &ObjectKey) -> Option<String> {
+        Self::link(self, key).await
+    }
 }
 
 /// Answers an event.

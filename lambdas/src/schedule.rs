@@ -1,43 +1,68 @@
-//! A run of the schedule: cleaning up, in as many runs as it takes.
+//! A run of the schedule: expired proofs, orphans, uploads that never ended, and the sums.
 //!
-//! A function has minutes, a store may have millions of objects. Where a run ends, the next begins.
+//! A function has minutes, a store may have millions of objects. Where a run ends, the next begins: bookmarks in the index
+//! say where.
 
-use std::future::Future;
-
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::deployment::Deployment;
 use credlink_core::time::Timestamp;
-use credlink_service::Service;
 use credlink_service::cleanup::{Limits, Position, Report, cleanup};
-use credlink_service::ports::{Failure, Ports};
+use credlink_service::ports::{Clock as _, Failure};
+use serde::Serialize;
 
-/// Where the next run begins, kept between runs.
-pub trait Bookmark {
-    /// What was kept last.
-    fn load(&self) -> impl Future<Output = Result<Option<String>, Failure>>;
+/// The bookmark of the cleanup.
+const CLEANUP: &str = "cleanup";
+/// The bookmark of the recount.
+const RECOUNT: &str = "recount";
 
-    /// Keeps `position`; with `None`, the next run begins from the start.
-    fn keep(&self, position: Option<&str>) -> impl Future<Output = Result<(), Failure>>;
+/// An upload that was begun longer ago, in milliseconds, will never end: a day.
+const STALE: i64 = 86_400_000;
+
+/// What a run did.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    /// Proofs, manifests and orphans.
+    #[serde(flatten)]
+    pub cleanup: Report,
+    /// Uploads that were aborted.
+    pub aborted_uploads: u64,
+    /// Whether the sums over all rows were set right in this run; `None`: the run had no time to count.
+    pub recounted: Option<bool>,
 }
 
-/// Cleans up from where the last run ended, until everything is done or the deadline is over.
+/// Does what it can until `deadline`.
 ///
 /// # Errors
-/// A listing failed, or the bookmark. What was done is done.
-pub async fn run<P: Ports>(
-    service: &Service<P>,
-    bookmark: &impl Bookmark,
-    deadline: Timestamp,
-) -> Result<Report, Failure> {
-    let position: Option<Position> = match bookmark.load().await? {
-        // One of another version means that the run starts over, which costs time and nothing else.
-        Some(text) => serde_json::from_str(&text).ok(),
-        None => None,
-    };
-    let report = cleanup(service, Limits { deadline, any_age: false }, position).await?;
+/// A listing failed, a provider or the index. What was done is done; the next run goes on.
+pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, Failure> {
+    let rows = deployment.rows();
+    // A bookmark of another version means that the run starts over, which costs time and nothing else.
+    let position: Option<Position> =
+        rows.bookmark(CLEANUP).await?.and_then(|text| serde_json::from_str(&text).ok());
+    let report = cleanup(deployment.service(), Limits { deadline, any_age: false }, position).await?;
     let resume = report.resume.as_ref().and_then(|position| serde_json::to_string(position).ok());
-    bookmark.keep(resume.as_deref()).await?;
-    let (examined, deleted, completed, failed, bytes) =
-        (report.examined, report.deleted, report.completed, report.failed, report.bytes);
-    let is_complete = report.resume.is_none();
-    tracing::info!(examined, deleted, completed, failed, bytes, is_complete, "cleaned up");
-    Ok(report)
+    rows.keep_bookmark(CLEANUP, resume.as_deref()).await?;
+    let now = SystemClock.now();
+    let stale = Timestamp::from_milliseconds(now.milliseconds().saturating_sub(STALE));
+    let aborted_uploads = deployment.abort_uploads(stale).await?;
+    let left = deadline.milliseconds().saturating_sub(SystemClock.now().milliseconds());
+    let recounted = match u64::try_from(left) {
+        Ok(left @ 1..) => Some(recount(deployment, left).await?),
+        _ => None,
+    };
+    let (examined, deleted, completed) = (report.examined, report.deleted, report.completed);
+    let (failed, bytes, is_complete) = (report.failed, report.bytes, report.resume.is_none());
+    tracing::info!(
+        examined, deleted, completed, failed, bytes, is_complete, aborted_uploads, recounted, "cleaned up"
+    );
+    Ok(Done { cleanup: report, aborted_uploads, recounted })
+}
+
+/// Counts all rows, from where the last run ended. Whether it got to the end.
+async fn recount(deployment: &Deployment, milliseconds: u64) -> Result<bool, Failure> {
+    let rows = deployment.rows();
+    let resume = rows.bookmark(RECOUNT).await?;
+    let resume = rows.recount(resume.as_deref(), milliseconds).await?;
+    rows.keep_bookmark(RECOUNT, resume.as_deref()).await?;
+    Ok(resume.is_none())
 }

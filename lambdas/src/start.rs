@@ -4,19 +4,19 @@
 //! ends the process with an error in words. Clients, caches and connections come with the first event that needs them, and
 //! stay as long as the process.
 
-use std::future::Future;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use credlink_adapters::clock::SystemClock;
 use credlink_adapters::configuration::Configuration;
 use credlink_adapters::deadline::within;
-use credlink_adapters::deployment::Deployment;
-use credlink_adapters::emf;
+use credlink_adapters::deployment::{Deployment, Opening};
+use credlink_adapters::emf::{self, Flush};
 use credlink_core::time::Timestamp;
+use credlink_service::ports::Clock as _;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use lambda_http::lambda_runtime;
-use lambda_http::{Error, LambdaEvent, service_fn};
+use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -52,9 +52,9 @@ pub fn queue() -> ExitCode {
 #[must_use]
 pub fn cleanup() -> ExitCode {
     run(async |deployment: &Deployment, event: LambdaEvent<Value>| {
-        let deadline = event.context.deadline() - LAST_PAGE;
-        let until = within(gateway::deadline(&event.context), schedule::run(deployment, timestamp(deadline)));
-        Ok::<_, Error>(until.await?)
+        let until = timestamp(event.context.deadline().checked_sub(LAST_PAGE).unwrap_or(SystemTime::UNIX_EPOCH));
+        let done = within(gateway::deadline(&event.context), schedule::run(deployment, until)).await?;
+        Ok::<_, Error>(done)
     })
 }
 
@@ -71,34 +71,62 @@ where
     H: AsyncFn(&Deployment, LambdaEvent<E>) -> Result<A, Error>,
 {
     log();
-    let configuration = match Configuration::from_environment() {
-        Ok(configuration) => configuration,
-        Err(error) => return fail(&error),
+    let (configuration, metrics) = match prepare() {
+        Ok(prepared) => prepared,
+        Err(error) => return fail(&*error),
     };
-    let metrics = emf::install(&configuration.metrics_namespace);
     // One event at a time, which waits for the network most of its time: one thread is enough, and starts sooner.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
     let deployment = OnceCell::new();
     let answer = |event| async {
-        let opened = deployment.get_or_try_init(|| Deployment::open(&configuration)).await;
-        let answered = match opened {
+        let answered = match deployment.get_or_try_init(|| open(&configuration)).await {
             Ok(deployment) => handler(deployment, event).await,
             Err(error) => {
                 tracing::error!(reason = %error, "the function cannot work");
-                Err(error.into())
+                Err(error)
             }
         };
-        metrics.flush(&mut std::io::stdout());
+        if let Err(error) = metrics.flush(SystemClock.now(), std::io::stdout()) {
+            tracing::warn!(reason = %error, "metrics were not written");
+        }
         answered
     };
     match runtime.block_on(lambda_runtime::run(service_fn(answer))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// What there is to do before the first event.
+fn prepare() -> Result<(Configuration, Flush), Error> {
+    let configuration = Configuration::from_environment()?;
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "credlink".to_owned());
+    // Before anything is made that counts: it goes to the recorder that is there then.
+    let metrics = emf::install(&configuration.metrics_namespace, &[("Function", &function)])?;
+    // Two crates bring TLS, and either could choose.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok((configuration, metrics))
+}
+
+async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
+    let gate = configuration.gate()?;
+    if !gate.asks() {
+        return Err("neither CREDLINK_JWKS nor CREDLINK_TOKENS is set: anybody could store and delete".into());
+    }
+    let public_url = configuration.public_url.clone();
+    let opening = Opening {
+        configuration,
+        data_folder: None,
+        gate,
+        public_url: public_url.ok_or("CREDLINK_PUBLIC_URL is not set; it has to be what stands before the paths in links")?,
+        link_keys: configuration.link_keys.clone(),
+        // A count is a write, which costs more than the read.
+        count_reads: false,
+    };
+    Ok(Deployment::open(opening).await?)
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {

@@ -43,6 +43,12 @@ fn objects_are_copied_moved_and_deleted() {
     assert_eq!(cat(&copy), cat(&record));
     let moved = format!("{record}/8");
     at(&format!("mv folder:{copy} folder:{moved}")).ends(0).says(&["moved to"]);
+    // One folder under two names: what is moved onto itself is still there.
+    let typed = format!("storage mv primary:{moved} folder:{moved} --data-dir data");
+    let mut command = world.command(&typed);
+    command.env("STORAGE_PROVIDER", "folder").env("STORAGE_FOLDER", "data");
+    assert!(command.output().unwrap().status.success());
+    assert_eq!(cat(&moved), cat(&record));
     at(&format!("stat folder:{copy}")).ends(3).says(&["There is no such object"]);
     at(&format!("cp folder:{copy} folder:{moved}")).ends(3);
     world.write("new.json", b"{\"new\":1}");

@@ -12,8 +12,12 @@ use credlink_core::link::{LinkKey, LinkKeys};
 
 use crate::aws::Limits;
 use crate::cache::redis::RedisAddress;
+use crate::gate::Gate;
+use crate::jwt::JwtAuthenticator;
 use crate::jwt::settings::JwtSettings;
+use crate::jwt::source::KeysError;
 use crate::provider::{self, ProviderSettings};
+use crate::tokens::{StaticTokens, TokensError};
 
 pub use value::{ConfigurationError, Source};
 pub use variables::{VARIABLES, Variable, table};
@@ -45,8 +49,8 @@ pub struct Configuration {
     pub link_keys: Option<LinkKeys>,
     /// JWTs that are accepted.
     pub jwt: Option<JwtSettings>,
-    /// A file of static tokens that are accepted.
-    pub tokens: Option<PathBuf>,
+    /// Static tokens that are accepted: the path of a file, or its content.
+    pub tokens: Option<String>,
     /// Whether a slow read is asked of the fallback as well.
     pub hedge: bool,
     /// The namespace of CloudWatch's metrics.
@@ -110,12 +114,40 @@ impl Configuration {
             cdn_url: source.url("STORAGE_CDN_URL")?,
             link_keys: link_keys(source)?,
             jwt: JwtSettings::read(|name| source.get(name))?,
-            tokens: source.text("CREDLINK_TOKENS").map(PathBuf::from),
+            tokens: source.text("CREDLINK_TOKENS"),
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
             metrics_namespace: source
                 .text("CREDLINK_METRICS_NAMESPACE")
                 .unwrap_or_else(|| "CredLink".to_owned()),
         })
+    }
+}
+
+/// Why credentials cannot be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The static tokens.
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
+    /// The keys of JWTs.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+impl Configuration {
+    /// Who stands at the door.
+    ///
+    /// # Errors
+    /// Tokens or keys that cannot be read.
+    pub fn gate(&self) -> Result<Gate, GateError> {
+        let tokens = match self.tokens.as_deref() {
+            None => None,
+            // A function has its configuration and no files.
+            Some(content) if content.starts_with('[') => Some(StaticTokens::parse(content.as_bytes())?),
+            Some(path) => Some(StaticTokens::open(path)?),
+        };
+        let jwt = self.jwt.clone().map(JwtAuthenticator::new).transpose()?;
+        Ok(Gate::of(tokens, jwt))
     }
 }
 

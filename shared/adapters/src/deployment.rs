@@ -15,7 +15,6 @@ use credlink_core::link::LinkKeys;
 use credlink_core::message::Message;
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
-use credlink_service::cleanup::Report;
 use credlink_service::ports::{Clock as _, Failure, Parts, Queue as _};
 use credlink_service::replicate::run;
 use credlink_service::worker::{self, drain};
@@ -243,13 +242,6 @@ impl Deployment {
             Some(url) => Some(format!("{url}/{key}")),
             None => self.store().link(key, LINK_SECONDS).await,
         }
-    }
-
-    /// Notes what a run of the schedule did.
-    pub fn note_cleanup(&self, report: &Report) {
-        let (examined, deleted, completed) = (report.examined, report.deleted, report.completed);
-        let (failed, bytes, is_complete) = (report.failed, report.bytes, report.resume.is_none());
-        tracing::info!(examined, deleted, completed, failed, bytes, is_complete, "cleaned up");
     }
 }
 

@@ -107,6 +107,7 @@ async fn every_operation_works_on_buckets() {
     assert_eq!(world.ends(0, "cat s3:back"), "a note");
     assert!(world.ends(3, "stat r2:copy/notes/1").contains("There is no such object"));
     world.ends(0, "mv s3:back s3:again");
+    world.ends(0, "mv primary:again s3:again");
     world.ends(0, "cp s3:again s3:dir/");
     assert_eq!(world.ends(0, "cat s3:dir/again"), "a note");
 

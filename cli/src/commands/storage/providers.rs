@@ -23,23 +23,27 @@ impl Providers {
         Self { folder: connection.data_dir.clone(), open: Mutex::default() }
     }
 
+    fn settings(&self, name: &str) -> Result<ProviderSettings, Trouble> {
+        let settings = ProviderSettings::named(&Source::environment(), name);
+        match settings.map_err(|error| Trouble::new(Kind::Usage, error))? {
+            ProviderSettings::Folder(_) if self.folder.is_some() => {
+                Ok(ProviderSettings::Folder(self.folder.clone()))
+            }
+            settings => Ok(settings),
+        }
+    }
+
+    /// Whether two names mean one provider, as `primary` and `s3` may: what is moved onto itself must not be deleted.
+    pub(super) fn are_one(&self, a: &str, b: &str) -> Result<bool, Trouble> {
+        Ok(id(&self.settings(a)?) == id(&self.settings(b)?))
+    }
+
     /// The provider of this name. `--data-dir` names the folder, before its variable does.
     pub(super) async fn named(&self, name: &str) -> Result<Provider, Trouble> {
         let mut open = self.open.lock().await;
-        let settings = ProviderSettings::named(&Source::environment(), name);
-        let settings = match settings.map_err(|error| Trouble::new(Kind::Usage, error))? {
-            ProviderSettings::Folder(_) if self.folder.is_some() => {
-                ProviderSettings::Folder(self.folder.clone())
-            }
-            settings => settings,
-        };
+        let settings = self.settings(name)?;
         // `primary` and `folder` may be one folder, which can be opened once.
-        let id = match &settings {
-            ProviderSettings::Folder(path) => format!("folder {path:?}"),
-            ProviderSettings::Bucket(bucket) => {
-                format!("bucket {} {:?} {}", bucket.kind, bucket.endpoint, bucket.bucket)
-            }
-        };
+        let id = id(&settings);
         if let Some(provider) = open.get(&id) {
             return Ok(provider.clone());
         }
@@ -52,6 +56,16 @@ impl Providers {
         let provider = settings.open(&shared, None).map_err(|error| Trouble::new(Kind::Folder, error))?;
         open.insert(id, provider.clone());
         Ok(provider)
+    }
+}
+
+/// What tells providers apart.
+fn id(settings: &ProviderSettings) -> String {
+    match settings {
+        ProviderSettings::Folder(path) => format!("folder {path:?}"),
+        ProviderSettings::Bucket(bucket) => {
+            format!("bucket {} {:?} {}", bucket.kind, bucket.endpoint, bucket.bucket)
+        }
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn transfer(
     let Transfer { from, to, recursive } = args;
     let source = providers.named(&from.provider).await?;
     let target = providers.named(&to.provider).await?;
-    let within = from.provider == to.provider;
+    let within = providers.are_one(&from.provider, &to.provider)?;
     if !recursive {
         let key = key_in(&to.key, from.key.rsplit('/').next().unwrap_or_default());
         let size = one(&source, &from.key, &target, &key, within, way).await.map_err(failed)?;

@@ -1,8 +1,12 @@
 //! Rows in a table of DynamoDB, or in a file of this machine.
 
+use std::time::Duration;
+
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
-use credlink_service::ports::{Commit, Failure, Index, Listing, Page, Write};
+use credlink_service::ports::{Commit, Failure, FailureKind, Index, Listing, Page, Write};
+
+use tokio::time::Instant;
 
 use crate::aws::Error;
 use crate::dynamodb::DynamoIndex;
@@ -26,6 +30,58 @@ impl Rows {
     pub async fn check(&self) -> Result<(), Error> {
         match self {
             Self::DynamoDb(index) => index.check().await,
+            Self::Embedded(_) => Ok(()),
+        }
+    }
+}
+
+impl Rows {
+    /// Where work that is done in several runs goes on. A server does its work in one run, and has no bookmarks.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
+        match self {
+            Self::DynamoDb(index) => index.bookmark(name).await,
+            Self::Embedded(_) => Ok(None),
+        }
+    }
+
+    /// Keeps where work goes on; `None`: it is done.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn keep_bookmark(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
+        match self {
+            Self::DynamoDb(index) => index.keep_bookmark(name, text).await,
+            Self::Embedded(_) => Ok(()),
+        }
+    }
+
+    /// Sets the sums right where they may have drifted, for so many milliseconds; where to go on, `None` at the end.
+    /// What is no place to go on from starts over.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn recount(&self, resume: Option<&str>, milliseconds: u64) -> Result<Option<String>, Failure> {
+        let Self::DynamoDb(index) = self else { return Ok(None) };
+        let deadline = Instant::now() + Duration::from_millis(milliseconds);
+        let counted = match index.recount(resume, deadline).await {
+            Err(failure) if failure.kind == FailureKind::Damaged && resume.is_some() => {
+                index.recount(None, deadline).await?
+            }
+            counted => counted?,
+        };
+        Ok(counted.resume)
+    }
+
+    /// Writes what this process has not yet written of sums.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn flush(&self) -> Result<(), Failure> {
+        match self {
+            Self::DynamoDb(index) => index.flush().await,
             Self::Embedded(_) => Ok(()),
         }
     }

@@ -218,7 +218,7 @@ impl S3Objects {
         }
     }
 
-    /// Writes a stream under `key`, over whatever stands there. At most [`PARALLEL_PARTS`] parts of 8 MB are in memory;
+    /// Writes a stream under `key`, over whatever stands there. At most four parts of 8 MB are in memory;
     /// where `length` says that 10,000 of those are not enough, parts are longer. An upload that fails, or is dropped, is
     /// aborted.
     ///
