@@ -53,7 +53,15 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     let (examined, deleted, completed) = (report.examined, report.deleted, report.completed);
     let (failed, bytes, is_complete) = (report.failed, report.bytes, report.resume.is_none());
     tracing::info!(
-        examined, deleted, completed, failed, bytes, is_complete, aborted_uploads, recounted, "cleaned up"
+        examined,
+        deleted,
+        completed,
+        failed,
+        bytes,
+        is_complete,
+        aborted_uploads,
+        recounted,
+        "cleaned up"
     );
     Ok(Done { cleanup: report, aborted_uploads, recounted })
 }

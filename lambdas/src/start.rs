@@ -52,7 +52,8 @@ pub fn queue() -> ExitCode {
 #[must_use]
 pub fn cleanup() -> ExitCode {
     run(async |deployment: &Deployment, event: LambdaEvent<Value>| {
-        let until = timestamp(event.context.deadline().checked_sub(LAST_PAGE).unwrap_or(SystemTime::UNIX_EPOCH));
+        let until =
+            timestamp(event.context.deadline().checked_sub(LAST_PAGE).unwrap_or(SystemTime::UNIX_EPOCH));
         let done = within(gateway::deadline(&event.context), schedule::run(deployment, until)).await?;
         Ok::<_, Error>(done)
     })
@@ -121,7 +122,8 @@ async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
         configuration,
         data_folder: None,
         gate,
-        public_url: public_url.ok_or("CREDLINK_PUBLIC_URL is not set; it has to be what stands before the paths in links")?,
+        public_url: public_url
+            .ok_or("CREDLINK_PUBLIC_URL is not set; it has to be what stands before the paths in links")?,
         link_keys: configuration.link_keys.clone(),
         // A count is a write, which costs more than the read.
         count_reads: false,

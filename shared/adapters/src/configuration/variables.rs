@@ -113,7 +113,12 @@ pub const VARIABLES: &[Variable] = &[
         "`serve` makes one",
         "the keys of signed links: the one that signs, and the one before it",
     ),
-    variable("CREDLINK_TOKENS", "a path, or the JSON itself", "none", "static access tokens, by their digests"),
+    variable(
+        "CREDLINK_TOKENS",
+        "a path, or the JSON itself",
+        "none",
+        "static access tokens, by their digests",
+    ),
     variable("CREDLINK_JWKS", "a path or a URL", "none", "the keys that JWTs are checked with"),
     variable("CREDLINK_JWT_ISSUER", "text", "none; needed with CREDLINK_JWKS", "the issuer of accepted JWTs"),
     variable(
