@@ -20,12 +20,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use credlink_adapters::configuration::Configuration;
+use credlink_adapters::deployment::{Deployment, Opening};
 use credlink_adapters::gate::Gate;
 use credlink_adapters::jwt::JwtAuthenticator;
-use credlink_adapters::local::{self, Local};
 use credlink_adapters::prometheus::Prometheus;
 use credlink_adapters::tokens::StaticTokens;
-use credlink_service::{Service, Settings};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -74,16 +74,19 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let (listener, url) = (listener.map_err(cannot_listen)?, url.map_err(cannot_listen)?);
     let public_url = address::public_url(args.public_url.as_deref(), &url)?;
     let asks = gate.asks();
-    let service = Arc::new(open(&args.data_dir, gate, public_url)?);
+    let deployment = Arc::new(open(&args.data_dir, gate, public_url).await?);
     // The signals are taken before anybody is told that it runs, so that none is missed.
     let stop = tasks::told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
-    let mut background = tasks::start(&service, &metrics);
-    connections::serve(listener, Served { service: Arc::clone(&service), metrics }, stop).await;
+    let mut background = tasks::start(&deployment, &metrics);
+    connections::serve(listener, Served { deployment: Arc::clone(&deployment), metrics }, stop).await;
     background.abort_all();
-    if let Err(failure) = service.flush_reads().await {
+    if let Err(failure) = deployment.service().flush_reads().await {
         tracing::warn!(reason = %failure, "the last read counts were not written");
+    }
+    if let Err(failure) = deployment.rows().flush().await {
+        tracing::warn!(reason = %failure, "the last sums were not written; a recount sets them right");
     }
     tracing::info!("stopped");
     Ok(())
@@ -99,10 +102,31 @@ fn gate(args: &Serve) -> Result<Gate, Trouble> {
     Ok(Gate::of(tokens, jwt))
 }
 
-fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Service<Local>, Trouble> {
-    let keys = keys::open(folder)?;
-    let settings = Settings { public_url, link_keys: Some(keys), count_reads: true };
-    local::open(folder, gate, settings).map_err(|error| Trouble::new(Kind::Folder, error))
+async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deployment, Trouble> {
+    let configuration = Configuration::from_environment();
+    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let link_keys = match &configuration.link_keys {
+        Some(keys) => keys.clone(),
+        None => keys::open(folder)?,
+    };
+    let opening = Opening {
+        configuration: &configuration,
+        data_folder: Some(folder),
+        gate,
+        public_url,
+        link_keys: Some(link_keys),
+        count_reads: true,
+    };
+    let opened = Deployment::open(opening).await;
+    let deployment = opened.map_err(|error| Trouble::new(Kind::Folder, error))?;
+    let checked = deployment.check().await;
+    if !checked.is_usable {
+        return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
+    }
+    for wrong in checked.wrong {
+        tracing::warn!(wrong, "not everything can be used");
+    }
+    Ok(deployment)
 }
 
 fn words(url: &str, args: &Serve) -> String {

@@ -17,7 +17,7 @@ use credlink_core::object::ObjectKey;
 use credlink_service::Service;
 use credlink_service::ports::Ports;
 use credlink_service::router::REQUEST_ID;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use lambda_http::Context;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -39,13 +39,14 @@ const NOT_IN_A_PATH: &AsciiSet =
 
 /// Where an object can be fetched that is too large for an answer.
 pub trait Elsewhere {
-    /// A link to the object that works for some minutes, or `None` where there is no such place.
-    fn link(&self, key: &ObjectKey) -> impl Future<Output = Option<String>>;
+    /// A link to the object that works for some minutes, or `None` where there is no such place. One to a private object
+    /// has to be signed.
+    fn link(&self, key: &ObjectKey, is_private: bool) -> impl Future<Output = Option<String>>;
 }
 
 impl Elsewhere for Deployment {
-    async fn link(&self, key: &ObjectKey) -> Option<String> {
-        Self::link(self, key).await
+    async fn link(&self, key: &ObjectKey, is_private: bool) -> Option<String> {
+        Self::link(self, key, is_private).await
     }
 }
 
@@ -118,8 +119,10 @@ async fn too_large(
     elsewhere: &impl Elsewhere,
 ) -> Response<Bytes> {
     let query = request.uri.query().unwrap_or_default();
+    let caching = answer.headers().get(CACHE_CONTROL).and_then(|value| value.to_str().ok());
+    let is_private = caching.is_none_or(|caching| caching.contains("private"));
     let link = match Route::parse(&request.method, request.uri.path(), query) {
-        Ok(Route::Read { key, .. }) => elsewhere.link(&key).await,
+        Ok(Route::Read { key, .. }) => elsewhere.link(&key, is_private).await,
         _ => None,
     };
     let id = answer.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
@@ -131,7 +134,7 @@ async fn too_large(
                 headers.remove(of_the_body);
             }
             headers.insert(LOCATION, link);
-            headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             *answer.body_mut() = Bytes::new();
             answer
         }
@@ -192,15 +195,19 @@ mod tests {
     struct Cdn;
 
     impl Elsewhere for Cdn {
-        async fn link(&self, key: &ObjectKey) -> Option<String> {
-            Some(format!("https://cdn.example.com/{key}"))
+        async fn link(&self, key: &ObjectKey, is_private: bool) -> Option<String> {
+            Some(if is_private {
+                "https://signed.example.com".to_owned()
+            } else {
+                format!("https://cdn.example.com/{key}")
+            })
         }
     }
 
     struct Nowhere;
 
     impl Elsewhere for Nowhere {
-        async fn link(&self, _key: &ObjectKey) -> Option<String> {
+        async fn link(&self, _key: &ObjectKey, _is_private: bool) -> Option<String> {
             None
         }
     }
@@ -302,16 +309,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_too_large_is_found_elsewhere() {
-        let large =
-            || Response::builder().header(REQUEST_ID, "r-1").body(Bytes::from(vec![0; 5_000_000])).unwrap();
+        let large = |caching: &str| {
+            let response = Response::builder().header(REQUEST_ID, "r-1").header(CACHE_CONTROL, caching);
+            response.body(Bytes::from(vec![0; 5_000_000])).unwrap()
+        };
         let path = "/v1/manifests/urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
         let (parts, ()) = Request::builder().uri(path).body(()).unwrap().into_parts();
-        let redirected = too_large(&parts, large(), &Cdn).await;
+        let redirected = too_large(&parts, large("public, max-age=60"), &Cdn).await;
         assert_eq!(redirected.status(), 307);
         let link = "https://cdn.example.com/manifests/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
         assert_eq!(redirected.headers()[LOCATION], link);
         assert!(redirected.body().is_empty());
-        let refused = too_large(&parts, large(), &Nowhere).await;
+        // The CDN shows nobody what is private.
+        let private = too_large(&parts, large("private, no-store"), &Cdn).await;
+        assert_eq!(private.headers()[LOCATION], "https://signed.example.com");
+        let refused = too_large(&parts, large("public, max-age=60"), &Nowhere).await;
         assert_eq!(refused.status(), 413);
         assert!(String::from_utf8_lossy(refused.body()).contains("CDN domain"));
     }

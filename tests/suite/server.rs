@@ -30,14 +30,19 @@ impl Server {
 
     /// Starts a server over `folder`, with further arguments.
     pub fn over(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(binary())
-            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"])
-            .arg(folder)
-            .args(arguments)
-            .env("CREDLINK_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::with(folder, arguments, &[])
+    }
+
+    /// What a server says that refuses to start with these variables.
+    pub fn refuses(folder: &Path, variables: &[(&str, &str)]) -> String {
+        let ended = command(folder, &[], variables).output().unwrap();
+        assert!(!ended.status.success(), "the server ends");
+        String::from_utf8(ended.stderr).unwrap()
+    }
+
+    /// Starts a server over `folder`, with further arguments and variables.
+    pub fn with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = command(folder, arguments, variables).stdout(Stdio::piped()).spawn().unwrap();
         // It says where it listens as soon as it does.
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -86,6 +91,17 @@ impl Server {
     pub fn delete(&self, path: &str) -> u16 {
         self.agent.delete(format!("{}{path}", self.url)).call().unwrap().status().as_u16()
     }
+}
+
+fn command(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"])
+        .arg(folder)
+        .args(arguments)
+        .env("CREDLINK_LOG", "error")
+        .envs(variables.iter().copied());
+    command
 }
 
 impl Drop for Server {

@@ -1,12 +1,10 @@
 //! `GET /metrics`: what was counted, for Prometheus. It is the server's own, and no part of the API.
 
 use bytes::Bytes;
-use credlink_adapters::metered::note_cache;
 use credlink_adapters::prometheus::CONTENT_TYPE;
 use credlink_core::access::Scope;
 use credlink_core::http::problem::Problem;
 use credlink_service::error::Error;
-use credlink_service::ports::{Cache as _, Ports as _};
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response};
@@ -19,21 +17,17 @@ pub const PATH: &str = "/metrics";
 /// The methods that it takes.
 const METHODS: &str = "GET, HEAD";
 
-/// The layer of the cache that is in this process.
-const MEMORY: &str = "l1";
-
 /// Answers with the metrics, to who may see statistics.
 pub async fn answer(served: &Served, request: &Parts) -> Response<Bytes> {
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return problem(&Problem::method_not_allowed(request.method.as_str(), METHODS));
     }
-    if let Err(error) = served.service.authorize(&request.headers, Some(Scope::Admin)).await {
+    if let Err(error) = served.deployment.service().authorize(&request.headers, Some(Scope::Admin)).await {
         if let Error::Failure(failure) = &error {
             tracing::error!(route = "metrics", reason = %failure);
         }
         return problem(&error.problem());
     }
-    note_cache(MEMORY, &served.service.ports().cache().stats());
     let mut response = Response::new(Bytes::from(served.metrics.render()));
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));

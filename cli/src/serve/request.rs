@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use credlink_adapters::local::Local;
+use credlink_adapters::deployment::Deployment;
 use credlink_adapters::prometheus::Prometheus;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body;
-use credlink_service::Service;
 use futures_util::FutureExt as _;
 use http::header::EXPECT;
 use http::{Request, Response};
@@ -32,7 +31,7 @@ const UNWANTED: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Served {
     /// The API.
-    pub service: Arc<Service<Local>>,
+    pub deployment: Arc<Deployment>,
     /// What is counted.
     pub metrics: Prometheus,
 }
@@ -48,7 +47,7 @@ pub async fn answer(
         if parts.uri.path() == metrics::PATH {
             metrics::answer(served, &parts).await
         } else {
-            served.service.handle(&parts, body.read()).await
+            served.deployment.service().handle(&parts, body.read()).await
         }
     };
     let handled = AssertUnwindSafe(work).catch_unwind().await;

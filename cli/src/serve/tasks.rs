@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credlink_adapters::clock::SystemClock;
-use credlink_adapters::local::Local;
+use credlink_adapters::deployment::Deployment;
+use credlink_adapters::metered::catalogue::QUEUE_DEPTH;
 use credlink_adapters::prometheus::Prometheus;
-use credlink_service::Service;
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::ports::Clock as _;
 use tokio::task::JoinSet;
@@ -16,6 +16,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How often read counts are written, and measurements taken in.
 const FLUSH: Duration = Duration::from_secs(5);
+/// How often it is looked for what a provider missed.
+const REPAIR: Duration = Duration::from_secs(5);
 /// How often it is cleaned up.
 const CLEANUP: Duration = Duration::from_secs(3_600);
 /// When it is cleaned up first: after those who waited for the start were served.
@@ -24,21 +26,44 @@ const FIRST_CLEANUP: Duration = Duration::from_secs(60);
 const CLEANUP_STEP_SECONDS: u64 = 60;
 
 /// Starts what runs as long as the server. It may be cut off at any moment.
-pub fn start(service: &Arc<Service<Local>>, metrics: &Prometheus) -> JoinSet<()> {
+pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(flush(Arc::clone(service)));
-    tasks.spawn(clean(Arc::clone(service)));
+    tasks.spawn(flush(Arc::clone(deployment)));
+    tasks.spawn(clean(Arc::clone(deployment)));
+    tasks.spawn(repair(Arc::clone(deployment)));
     tasks.spawn(take_in(metrics.clone()));
     tasks
 }
 
-async fn flush(service: Arc<Service<Local>>) {
+async fn flush(deployment: Arc<Deployment>) {
     let mut times = interval(FLUSH);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         times.tick().await;
-        if let Err(failure) = service.flush_reads().await {
+        if let Err(failure) = deployment.service().flush_reads().await {
             tracing::warn!(reason = %failure, "read counts were not written; they are kept for the next time");
+        }
+    }
+}
+
+/// Works off what providers missed, and says how much there is.
+async fn repair(deployment: Arc<Deployment>) {
+    let depth = metrics::gauge!(QUEUE_DEPTH);
+    let mut times = interval(REPAIR);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        match deployment.drain().await {
+            Ok(report) if report.received > 0 => {
+                let (received, done, left) = (report.received, report.done, report.left);
+                tracing::info!(received, done, left, "repaired what a provider missed");
+            }
+            Ok(_) => {}
+            Err(failure) => tracing::warn!(reason = %failure, "the queue failed; it is asked again"),
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a queue has fewer than 2^52 messages")]
+        if let Ok(messages) = deployment.depth().await {
+            depth.set(messages as f64);
         }
     }
 }
@@ -52,13 +77,13 @@ async fn take_in(metrics: Prometheus) {
     }
 }
 
-async fn clean(service: Arc<Service<Local>>) {
+async fn clean(deployment: Arc<Deployment>) {
     sleep(FIRST_CLEANUP).await;
     loop {
         let mut position = None;
         loop {
             let deadline = SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS);
-            match cleanup(&service, Limits { deadline, any_age: false }, position.take()).await {
+            match cleanup(deployment.service(), Limits { deadline, any_age: false }, position.take()).await {
                 Ok(report) => {
                     let (examined, deleted) = (report.examined, report.deleted);
                     let (completed, failed, bytes) = (report.completed, report.failed, report.bytes);

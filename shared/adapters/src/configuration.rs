@@ -3,6 +3,8 @@
 //! [`VARIABLES`] is that list, with what each takes; `docs/configuration.md` is made from it, and a test keeps the two
 //! the same. An error names the variable, its value (unless it is a secret) and what is allowed.
 
+#[cfg(test)]
+mod tests;
 mod value;
 mod variables;
 
@@ -111,9 +113,9 @@ impl Configuration {
             redis: source.text("REDIS_URL").map(|url| RedisAddress::parse(&url)).transpose()?,
             cache_folder: cache_folder.map(|path| (path, cache_bytes.unwrap_or(CACHE_FOLDER_BYTES))),
             public_url: source.url("CREDLINK_PUBLIC_URL")?,
-            cdn_url: source.url("STORAGE_CDN_URL")?,
+            cdn_url: cdn_url(source)?,
             link_keys: link_keys(source)?,
-            jwt: JwtSettings::read(|name| source.get(name))?,
+            jwt: JwtSettings::read(|name| source.text(name))?,
             tokens: source.text("CREDLINK_TOKENS"),
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
             metrics_namespace: source
@@ -121,6 +123,12 @@ impl Configuration {
                 .unwrap_or_else(|| "CredLink".to_owned()),
         })
     }
+}
+
+/// The domain of the primary, or else that of R2.
+fn cdn_url(source: &Source<'_>) -> Result<Option<String>, ConfigurationError> {
+    let (own, r2) = (source.url("STORAGE_CDN_URL")?, source.url("R2_CDN_URL")?);
+    Ok(own.or(r2))
 }
 
 /// Why credentials cannot be checked.

@@ -20,7 +20,7 @@ use credlink_service::replicate::run;
 use credlink_service::worker::{self, drain};
 use credlink_service::{Service, Settings};
 
-use crate::aws::{http_client, plain_config, sdk_config};
+use crate::aws::{Error, http_client, plain_config, sdk_config};
 use crate::cache::folder::FolderSettings;
 use crate::cache::redis::RedisSettings;
 use crate::cache::{Layered, Layers};
@@ -64,6 +64,15 @@ pub struct Opening<'a> {
     pub link_keys: Option<LinkKeys>,
     /// Whether reads of proofs are counted in their rows.
     pub count_reads: bool,
+}
+
+/// What a check of everything on the network found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// What is wrong, in words, each with what would mend it.
+    pub wrong: Vec<String>,
+    /// Whether the service can work all the same: with the index, and one provider.
+    pub is_usable: bool,
 }
 
 /// Why a deployment could not be opened.
@@ -184,13 +193,14 @@ impl Deployment {
         &self.waiting
     }
 
-    /// Whether everything on the network can be used: what is wrong, in words, with what would mend it. Nothing is
-    /// changed anywhere.
-    pub async fn check(&self) -> Vec<String> {
-        let mut wrong = self.store().check().await;
-        wrong.extend(self.rows.check().await.err().map(|error| error.to_string()));
-        wrong.extend(self.waiting.check().await.err().map(|error| error.to_string()));
-        wrong
+    /// Looks whether what is on the network can be used. Nothing is changed anywhere.
+    pub async fn check(&self) -> Checked {
+        let providers = self.store().check().await;
+        let in_words = |error: Error| error.to_string();
+        let index = self.rows.check().await.err().map(in_words);
+        let queue = self.waiting.check().await.err().map(in_words);
+        let is_usable = providers.len() < self.store().each().len() && index.is_none();
+        Checked { wrong: providers.into_iter().chain(index).chain(queue).collect(), is_usable }
     }
 
     /// Does the work of a message.
@@ -236,11 +246,12 @@ impl Deployment {
         self.store().abort_uploads(before).await
     }
 
-    /// A link to an object that works for some minutes: on the CDN domain, or signed by the provider.
-    pub async fn link(&self, key: &ObjectKey) -> Option<String> {
+    /// A link to an object that works for some minutes: on the CDN domain where anybody may read it, or else signed by
+    /// the provider.
+    pub async fn link(&self, key: &ObjectKey, is_private: bool) -> Option<String> {
         match &self.cdn_url {
-            Some(url) => Some(format!("{url}/{key}")),
-            None => self.store().link(key, LINK_SECONDS).await,
+            Some(url) if !is_private => Some(format!("{url}/{key}")),
+            _ => self.store().link(key, LINK_SECONDS).await,
         }
     }
 }

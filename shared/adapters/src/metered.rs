@@ -6,7 +6,7 @@
 pub mod catalogue;
 
 use credlink_core::http::route::Route;
-use credlink_service::ports::{CacheStats, Event, Events};
+use credlink_service::ports::{Event, Events};
 use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::counters::{Counters, Snapshot};
@@ -91,10 +91,4 @@ impl Events for Metered {
             }
         }
     }
-}
-
-/// Carries over what a cache counts itself. A counter never falls, so this may be called at any time.
-pub fn note_cache(layer: &'static str, stats: &CacheStats) {
-    counter!(of::CACHE_HITS, "layer" => layer).absolute(stats.hits);
-    counter!(of::CACHE_MISSES, "layer" => layer).absolute(stats.misses);
 }

@@ -71,16 +71,10 @@ impl<'a> Source<'a> {
         Self(Box::new(get))
     }
 
-    /// The value as it is.
-    #[must_use]
-    pub fn get(&self, variable: &str) -> Option<String> {
-        (self.0)(variable)
-    }
-
     /// Text; one that is empty counts as not there, as templates set what is left out.
     #[must_use]
-    pub fn text(&self, variable: &'static str) -> Option<String> {
-        self.get(variable).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    pub fn text(&self, variable: &str) -> Option<String> {
+        (self.0)(variable).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
     /// Text that has to be there.

@@ -25,7 +25,7 @@ const fn variable(
 }
 
 /// Every variable that is read, in the order of the documentation. One that is set to nothing counts as not set.
-pub const VARIABLES: &[Variable] = &[
+pub const VARIABLES: [Variable; 32] = [
     variable(
         "STORAGE_PROVIDER",
         "`s3`, `r2` or `folder`",
@@ -69,7 +69,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "STORAGE_KMS_KEY",
         "the ARN or id of a KMS key",
-        "none: `AES256`",
+        "none: the bucket's own, `AES256`",
         "the key that S3 encrypts with",
     ),
     variable("R2_ACCOUNT_ID", "32 hexadecimal digits", "none; needed for `r2`", "the Cloudflare account"),
@@ -82,7 +82,12 @@ pub const VARIABLES: &[Variable] = &[
         "the account's",
         "another server that speaks R2's S3: a local one, or a jurisdiction's",
     ),
-    variable("R2_CDN_URL", "a URL", "none", "the domain that the bucket of R2 is read from"),
+    variable(
+        "R2_CDN_URL",
+        "a URL",
+        "none",
+        "the domain that R2 is read from: used where STORAGE_CDN_URL is not set",
+    ),
     variable(
         "REDIS_URL",
         "`redis://` or `rediss://`, a secret",
@@ -92,7 +97,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "CREDLINK_TABLE",
         "a table's name",
-        "none: an index in the data folder",
+        "none: a file in the data folder",
         "the table of DynamoDB that is the index",
     ),
     variable(
@@ -128,6 +133,12 @@ pub const VARIABLES: &[Variable] = &[
         "the audience of accepted JWTs",
     ),
     variable("CREDLINK_JWT_TENANT_CLAIM", "a claim's name", "`tenant`", "the claim that names the tenant"),
+    variable(
+        "CREDLINK_JWT_DEFAULT_TENANT",
+        "a tenant's name",
+        "none: such tokens are refused",
+        "the tenant of JWTs without that claim",
+    ),
     variable("CREDLINK_CACHE_FOLDER", "a path", "none", "the third cache layer, on a disk of this machine"),
     variable("CREDLINK_CACHE_BYTES", "1000000 or more", "256000000", "how large that folder may get"),
     variable(

@@ -79,8 +79,8 @@ pub(super) const RETRIEVED_BYTES: &str = "credlink_retrieved_bytes";
 pub(super) const RETRIEVE_MISSES: &str = "credlink_retrieve_misses";
 pub(super) const FAILURES: &str = "credlink_failures";
 pub(super) const REQUEST_MS: &str = "credlink_request_ms";
-pub(super) const CACHE_HITS: &str = "credlink_cache_hits";
-pub(super) const CACHE_MISSES: &str = "credlink_cache_misses";
+/// The gauge of the messages that wait.
+pub const QUEUE_DEPTH: &str = "credlink_queue_depth";
 pub(crate) const START_TIME: &str = "process_start_time_seconds";
 pub(crate) const RESIDENT_MEMORY: &str = "process_resident_memory_bytes";
 
@@ -151,9 +151,15 @@ pub const CATALOGUE: [Metric; 21] = {
             &["provider"],
             "Circuit breaker of a provider: 0 closed, 1 half open, 2 open",
         ),
-        metric(CACHE_HITS, Counter, Unit::Count, &["layer"], "Reads that a layer of the cache answered"),
         metric(
-            CACHE_MISSES,
+            "credlink_cache_hits",
+            Counter,
+            Unit::Count,
+            &["layer"],
+            "Reads that a layer of the cache answered",
+        ),
+        metric(
+            "credlink_cache_misses",
             Counter,
             Unit::Count,
             &["layer"],
@@ -166,7 +172,7 @@ pub const CATALOGUE: [Metric; 21] = {
             &["layer"],
             "Operations of a layer of the cache that failed, and entries that were damaged",
         ),
-        metric("credlink_queue_depth", Gauge, Unit::Count, &[], "Messages that wait, or are being worked on"),
+        metric(QUEUE_DEPTH, Gauge, Unit::Count, &[], "Messages that wait, or are being worked on"),
         metric(START_TIME, Gauge, Unit::Seconds, &[], "When the process started, in seconds since 1970"),
         metric(RESIDENT_MEMORY, Gauge, Unit::Bytes, &[], "Memory of the process (Linux only)"),
     ]

@@ -1,0 +1,78 @@
+//! `credlink serve` over a folder, with a bucket as its replica: what a server on one machine does with a second
+//! provider, and with the embedded queue.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::buckets;
+use crate::engines::proxy::{Fault, Proxy};
+use crate::engines::{ministack, unique};
+use crate::server::Server;
+
+/// How long the server may take to repair, on a machine that builds at the same time: it waits 30 s before it tries.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_replica_missed_is_brought_there() {
+    let bucket = unique("replica");
+    buckets::make(&bucket).await;
+    let proxy = Proxy::to(ministack::endpoint().trim_start_matches("http://").parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let url = proxy.url();
+    let variables = [
+        ("STORAGE_FALLBACK_PROVIDER", "s3"),
+        ("STORAGE_BUCKET", bucket.as_str()),
+        ("STORAGE_REGION", ministack::REGION),
+        ("STORAGE_ENDPOINT", url.as_str()),
+        ("STORAGE_TIMEOUT", "2000"),
+        ("AWS_ACCESS_KEY_ID", ministack::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", ministack::SECRET),
+    ];
+    let server = Server::with(folder.path(), &[], &variables);
+    let store = |name: &str| {
+        let hash = credlink_core::hash::Digest::of(name.as_bytes()).to_string();
+        let (status, stored) =
+            server.post("/v1/proofs", &json!({"media_hash": hash, "manifest": {"name": name}}));
+        assert_eq!(status, 201, "{stored}");
+        stored["id"].as_str().unwrap().to_owned()
+    };
+    let replica = buckets::open(buckets::s3_settings(&bucket));
+    let both = store("both");
+    assert!(replica.exists(&format!("proofs/{both}")).await.unwrap());
+
+    proxy.set(Fault::Refuse);
+    let missed = store("missed");
+    assert!(!replica.exists(&format!("proofs/{missed}")).await.unwrap());
+    let health: serde_json::Value = serde_json::from_slice(&server.get_bytes("/v1/health")).unwrap();
+    let roles: Vec<_> =
+        health["providers"].as_array().unwrap().iter().map(|one| one["role"].clone()).collect();
+    assert_eq!(roles, ["primary", "fallback", "index"]);
+
+    proxy.set(Fault::Pass);
+    let began = Instant::now();
+    while !replica.exists(&format!("proofs/{missed}")).await.unwrap() {
+        assert!(began.elapsed() < PATIENCE, "the replica never got what it missed");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let read = server.get_bytes(&format!("/v1/proofs/{missed}"));
+    let copied = replica.download(&format!("proofs/{missed}"), None).await.unwrap().unwrap();
+    assert_eq!(copied.head.attributes.metadata["sha256"], credlink_core::hash::Digest::of(&read).to_string());
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_said_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let variables = [
+        ("STORAGE_PROVIDER", "s3"),
+        ("STORAGE_BUCKET", "no-such-bucket"),
+        ("STORAGE_REGION", ministack::REGION),
+        ("STORAGE_ENDPOINT", ministack::endpoint()),
+        ("AWS_ACCESS_KEY_ID", ministack::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", ministack::SECRET),
+    ];
+    let said = Server::refuses(folder.path(), &variables);
+    assert!(said.contains("no-such-bucket"), "{said}");
+    let said = Server::refuses(folder.path(), &[("STORAGE_PROVIDER", "ftp")]);
+    assert!(said.contains("STORAGE_PROVIDER is `ftp`; allowed is s3, r2 or folder"), "{said}");
+}
