@@ -83,8 +83,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_message_fails_for_itself() {
-        let good =
-            r#"{"version":1,"request_id":"r","work":"replicate","to":"fallback","keys":["manifests/urn%3Ac2pa%3Ax"]}"#;
+        let good = r#"{"version":1,"request_id":"r","work":"replicate","to":"fallback","keys":["manifests/urn%3Ac2pa%3Ax"]}"#;
         let refused = good.replace("fallback", "primary");
         let event = batch(&[good, "poison", &refused, good, ""]);
         let answered = answer(event, async |message: Message| {

@@ -102,11 +102,11 @@ impl Index for Rows {
     }
 
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        chosen!(self, index => index.get(key).await)
+        chosen!(self, index => Box::pin(index.get(key)).await)
     }
 
     async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        chosen!(self, index => index.commit(writes).await)
+        chosen!(self, index => Box::pin(index.commit(writes)).await)
     }
 
     async fn list(
@@ -115,14 +115,14 @@ impl Index for Rows {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
-        chosen!(self, index => index.list(listing, after, limit).await)
+        chosen!(self, index => Box::pin(index.list(listing, after, limit)).await)
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        chosen!(self, index => index.count_reads(reads).await)
+        chosen!(self, index => Box::pin(index.count_reads(reads)).await)
     }
 
     async fn totals(&self) -> Result<Totals, Failure> {
-        chosen!(self, index => index.totals().await)
+        chosen!(self, index => Box::pin(index.totals()).await)
     }
 }

@@ -70,6 +70,7 @@ impl Store {
     }
 }
 
+// A call of an SDK is a future of many kilobytes: in a box, it does not make every future around it as large.
 impl Objects for Store {
     fn name(&self) -> &'static str {
         match self {
@@ -80,15 +81,15 @@ impl Objects for Store {
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         match self {
-            Self::One(objects) => objects.get(key).await,
-            Self::Two(objects) => objects.get(key).await,
+            Self::One(objects) => Box::pin(objects.get(key)).await,
+            Self::Two(objects) => Box::pin(objects.get(key)).await,
         }
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         match self {
-            Self::One(objects) => objects.head(key).await,
-            Self::Two(objects) => objects.head(key).await,
+            Self::One(objects) => Box::pin(objects.head(key)).await,
+            Self::Two(objects) => Box::pin(objects.head(key)).await,
         }
     }
 
@@ -100,22 +101,22 @@ impl Objects for Store {
         condition: Condition,
     ) -> Result<Put, Failure> {
         match self {
-            Self::One(objects) => objects.put(key, body, attributes, condition).await,
-            Self::Two(objects) => objects.put(key, body, attributes, condition).await,
+            Self::One(objects) => Box::pin(objects.put(key, body, attributes, condition)).await,
+            Self::Two(objects) => Box::pin(objects.put(key, body, attributes, condition)).await,
         }
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
         match self {
-            Self::One(objects) => objects.delete(key).await,
-            Self::Two(objects) => objects.delete(key).await,
+            Self::One(objects) => Box::pin(objects.delete(key)).await,
+            Self::Two(objects) => Box::pin(objects.delete(key)).await,
         }
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
         match self {
-            Self::One(objects) => objects.list(prefix, after, limit).await,
-            Self::Two(objects) => objects.list(prefix, after, limit).await,
+            Self::One(objects) => Box::pin(objects.list(prefix, after, limit)).await,
+            Self::Two(objects) => Box::pin(objects.list(prefix, after, limit)).await,
         }
     }
 

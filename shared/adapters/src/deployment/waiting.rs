@@ -43,8 +43,8 @@ impl Queue for Waiting {
 
     async fn send(&self, message: &Message, delay_seconds: u32) -> Result<(), Failure> {
         match self {
-            Self::Sqs(queue) => queue.send(message, delay_seconds).await,
-            Self::Embedded(queue) => queue.send(message, delay_seconds).await,
+            Self::Sqs(queue) => Box::pin(queue.send(message, delay_seconds)).await,
+            Self::Embedded(queue) => Box::pin(queue.send(message, delay_seconds)).await,
             Self::Nothing => Err(Failure {
                 provider: self.name(),
                 kind: FailureKind::Unavailable,
@@ -55,24 +55,24 @@ impl Queue for Waiting {
 
     async fn receive(&self, most: usize, hidden_seconds: u32) -> Result<Vec<Delivery>, Failure> {
         match self {
-            Self::Sqs(queue) => queue.receive(most, hidden_seconds).await,
-            Self::Embedded(queue) => queue.receive(most, hidden_seconds).await,
+            Self::Sqs(queue) => Box::pin(queue.receive(most, hidden_seconds)).await,
+            Self::Embedded(queue) => Box::pin(queue.receive(most, hidden_seconds)).await,
             Self::Nothing => Ok(Vec::new()),
         }
     }
 
     async fn settle(&self, receipt: &str) -> Result<(), Failure> {
         match self {
-            Self::Sqs(queue) => queue.settle(receipt).await,
-            Self::Embedded(queue) => queue.settle(receipt).await,
+            Self::Sqs(queue) => Box::pin(queue.settle(receipt)).await,
+            Self::Embedded(queue) => Box::pin(queue.settle(receipt)).await,
             Self::Nothing => Ok(()),
         }
     }
 
     async fn depth(&self) -> Result<u64, Failure> {
         match self {
-            Self::Sqs(queue) => queue.depth().await,
-            Self::Embedded(queue) => queue.depth().await,
+            Self::Sqs(queue) => Box::pin(queue.depth()).await,
+            Self::Embedded(queue) => Box::pin(queue.depth()).await,
             Self::Nothing => Ok(0),
         }
     }
