@@ -59,9 +59,10 @@ impl Functions {
         &self.store
     }
 
-    /// The function behind the schedule.
-    pub const fn cleanup(&self) -> &Function {
-        &self.cleanup
+    /// Whether the process behind GET and HEAD has told, or tells soon, that a layer of the cache answered so often.
+    pub async fn hits(&self, layer: &str, hits: u64) {
+        let is = |line: &Value| line["layer"] == layer && line["credlink_cache_hits"] == hits;
+        self.retrieve.lock().await.line(is).await;
     }
 }
 
