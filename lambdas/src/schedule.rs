@@ -42,14 +42,14 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     let report = cleanup(deployment.service(), Limits { deadline, any_age: false }, position).await?;
     let resume = report.resume.as_ref().and_then(|position| serde_json::to_string(position).ok());
     rows.keep_bookmark(CLEANUP, resume.as_deref()).await?;
-    let now = SystemClock.now();
-    let stale = Timestamp::from_milliseconds(now.milliseconds().saturating_sub(STALE));
-    let aborted_uploads = deployment.abort_uploads(stale).await?;
     let left = deadline.milliseconds().saturating_sub(SystemClock.now().milliseconds());
     let recounted = match u64::try_from(left) {
         Ok(left @ 1..) => Some(recount(deployment, left).await?),
         _ => None,
     };
+    // In the end, as it is short: a provider that is out of reach stops nothing else.
+    let stale = Timestamp::from_milliseconds(SystemClock.now().milliseconds().saturating_sub(STALE));
+    let aborted_uploads = deployment.abort_uploads(stale).await?;
     let (examined, deleted, completed) = (report.examined, report.deleted, report.completed);
     let (failed, bytes, is_complete) = (report.failed, report.bytes, report.resume.is_none());
     tracing::info!(

@@ -82,18 +82,21 @@ where
         Err(error) => return fail(&error),
     };
     let deployment = OnceCell::new();
-    let answer = |event| async {
-        let answered = match deployment.get_or_try_init(|| open(&configuration)).await {
-            Ok(deployment) => handler(deployment, event).await,
-            Err(error) => {
-                tracing::error!(reason = %error, "the function cannot work");
-                Err(error)
+    // In a box: it has 400 KB, and each layer of the runtime would put a copy of it on the stack.
+    let answer = |event| {
+        Box::pin(async {
+            let answered = match deployment.get_or_try_init(|| open(&configuration)).await {
+                Ok(deployment) => handler(deployment, event).await,
+                Err(error) => {
+                    tracing::error!(reason = %error, "the function cannot work");
+                    Err(error)
+                }
+            };
+            if let Err(error) = metrics.flush(SystemClock.now(), std::io::stdout()) {
+                tracing::warn!(reason = %error, "metrics were not written");
             }
-        };
-        if let Err(error) = metrics.flush(SystemClock.now(), std::io::stdout()) {
-            tracing::warn!(reason = %error, "metrics were not written");
-        }
-        answered
+            answered
+        })
     };
     match runtime.block_on(lambda_runtime::run(service_fn(answer))) {
         Ok(()) => ExitCode::SUCCESS,

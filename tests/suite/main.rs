@@ -18,6 +18,8 @@ mod buckets;
 #[cfg(test)]
 mod caches;
 #[cfg(test)]
+mod clouds;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod crash;

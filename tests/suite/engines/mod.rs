@@ -17,8 +17,8 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long an engine may take until it answers, on a machine that builds at the same time.
@@ -101,6 +101,21 @@ impl Process {
         if let Some(mut output) = output {
             std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
         }
+    }
+
+    /// Reads its output from now on, and keeps its lines.
+    pub fn record(&self) -> Arc<Mutex<Vec<String>>> {
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let output = self.output.lock().expect("no reader panicked").take();
+        if let Some(output) = output {
+            let kept = Arc::clone(&lines);
+            std::thread::spawn(move || {
+                for line in output.lines().map_while(Result::ok) {
+                    kept.lock().expect("no reader panicked").push(line);
+                }
+            });
+        }
+        lines
     }
 
     /// Waits until something accepts connections at `port`.

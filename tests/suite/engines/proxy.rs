@@ -31,6 +31,8 @@ pub enum Fault {
     /// The next request that changes something (no `GET`, no `HEAD`) takes effect, and its answer is not sent: the
     /// connection is reset. Everything passes afterwards.
     DropNextAnswer,
+    /// In the lists of S3, objects and uploads whose keys hold this word are said to be of the year 2020.
+    Ages(&'static str),
 }
 
 /// A request that came.
@@ -228,7 +230,7 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
                 (&*client).write_all(answer.as_bytes())?;
                 continue;
             }
-            Fault::Pass | Fault::ResetAfter(_) | Fault::Slow(_) | Fault::DropNextAnswer => {}
+            Fault::Pass | Fault::ResetAfter(_) | Fault::Slow(_) | Fault::DropNextAnswer | Fault::Ages(_) => {}
         }
         let engine = match &mut engine {
             Some(engine) => engine,
@@ -236,7 +238,7 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
         };
         engine.get_ref().write_all(&request.bytes)?;
         let response = read_message(engine, client, Some(method))?;
-        let Some(response) = response else { return Ok(()) };
+        let Some(mut response) = response else { return Ok(()) };
         let mut client = client;
         match fault {
             Fault::ResetAfter(bytes) => {
@@ -257,6 +259,10 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
+            Fault::Ages(word) if method == "GET" => {
+                age(&mut response.bytes, word);
+                client.write_all(&response.bytes)?;
+            }
             _ => client.write_all(&response.bytes)?,
         }
         if response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
@@ -264,6 +270,25 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Replaces the year in the first date behind each key that holds `word`. A year is as long as another.
+fn age(bytes: &mut [u8], word: &str) {
+    let find = |bytes: &[u8], from: usize, what: &str| {
+        bytes[from..].windows(what.len()).position(|window| window == what.as_bytes()).map(|at| from + at)
+    };
+    let mut from = 0;
+    while let Some(key) = find(bytes, from, "<Key>") {
+        from = find(bytes, key, "</Key>").unwrap_or(bytes.len());
+        if find(&bytes[..from], key, word).is_none() {
+            continue;
+        }
+        let dates = ["<LastModified>", "<Initiated>"];
+        let dates = dates.iter().filter_map(|date| Some(find(bytes, from, date)? + date.len()));
+        if let Some(year) = dates.min().and_then(|date| bytes.get_mut(date..date + 4)) {
+            year.copy_from_slice(b"2020");
+        }
+    }
 }
 
 /// Reads a request, or the response to a request of `answers`. None: the connection ended before it. Who expects a
@@ -428,6 +453,17 @@ mod tests {
         works("slowly");
         proxy.set(Fault::Pass);
         works("in the end");
+    }
+
+    #[test]
+    fn what_holds_the_word_is_old() {
+        let list = "<A><Key>x</Key><LastModified>2026-11-21</LastModified></A>\
+                    <A><Key>a-old-b</Key><UploadId>1</UploadId><Initiated>2026-11-21</Initiated></A>\
+                    <A><Key>y</Key><LastModified>2026-11-21</LastModified></A>";
+        let mut bytes = list.as_bytes().to_vec();
+        age(&mut bytes, "old");
+        let aged = list.replace("<Initiated>2026", "<Initiated>2020");
+        assert_eq!(String::from_utf8(bytes).unwrap(), aged);
     }
 
     #[test]

@@ -2,11 +2,11 @@
 //! at a time, and takes its answers.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, version 2018-06-01: `invocation/next`,
-//! `invocation/{id}/response`, `invocation/{id}/error`, `init/error`.
+//! `invocation/{id}/response`, `invocation/{id}/error`.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -20,29 +20,30 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Process, unique};
 
-/// What API Gateway gives a function, and this server gives the tests: an event may take as long as a request.
-const TIME_LIMIT: Duration = Duration::from_secs(29);
-/// How long a test waits for an answer, on a machine that builds at the same time.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// What `template.yaml` gives the functions behind the API.
+pub const TIME_LIMIT: Duration = Duration::from_secs(29);
+/// How long a test waits for an answer or a line, on a machine that builds at the same time.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a function made of an event: its answer, or its error.
 pub type Outcome = Result<Value, Value>;
 
 struct Invocation {
     event: Value,
+    time_limit: Duration,
     answer: oneshot::Sender<Outcome>,
 }
 
-/// A function: a real binary, waiting for events.
+/// A function: a real binary, waiting for events. It ends when this is dropped.
 pub struct Function {
     events: mpsc::UnboundedSender<Invocation>,
+    printed: Arc<Mutex<Vec<String>>>,
     _process: Process,
-    _server: tokio::runtime::Runtime,
+    _stop: oneshot::Sender<()>,
 }
 
 struct Api {
@@ -52,79 +53,98 @@ struct Api {
 
 impl Function {
     /// Starts the binary `name`, which cargo built beside this one, with these variables and no others but `PATH`.
-    pub fn start(name: &str, variables: &[(&str, &str)]) -> Self {
-        Self::start_binary(&built(name), name, variables)
-    }
-
-    /// Starts a binary from anywhere.
-    pub fn start_binary(binary: &std::path::Path, name: &str, variables: &[(&str, &str)]) -> Self {
-        let server =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    pub fn start(name: &str, variables: &[(String, String)]) -> Self {
         let (events, next) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        listener.set_nonblocking(true).expect("a socket can be non-blocking");
+        let address = listener.local_addr().expect("it is bound").to_string();
         let api = Arc::new(Api { next: tokio::sync::Mutex::new(next), running: Mutex::default() });
-        let address = server.block_on(listen(api));
+        // A runtime of its own, which does not end with the part of a test that started the function.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime starts").block_on(async {
+                tokio::select! {
+                    () = accept(listener, api) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
         let mut command = Command::new("env");
         command.arg("-i").arg(format!("PATH={}", std::env::var("PATH").unwrap_or_default()));
-        let given = [
-            ("AWS_LAMBDA_RUNTIME_API", address.to_string()),
-            ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", "test".to_owned()),
-        ];
-        for (variable, value) in &given {
+        for (variable, value) in [
+            ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+            ("AWS_LAMBDA_FUNCTION_NAME", name),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/test"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "test"),
+        ] {
             command.arg(format!("{variable}={value}"));
         }
-        for (variable, value) in variables {
-            command.arg(format!("{variable}={value}"));
-        }
-        command.arg(binary);
+        command.args(variables.iter().map(|(variable, value)| format!("{variable}={value}")));
+        command.arg(built(name));
         let process = Process::start(&command);
-        process.silence();
-        Self { events, _process: process, _server: server }
+        let printed = process.record();
+        Self { events, printed, _process: process, _stop: stop }
     }
 
     /// Hands it an event, and waits for what it makes of it.
-    pub fn invoke(&self, event: Value) -> Outcome {
+    pub async fn invoke(&self, event: Value) -> Outcome {
+        self.invoke_within(TIME_LIMIT, event).await
+    }
+
+    /// The same, with another time limit: a function is told when it will be cut off, and nobody cuts it off.
+    pub async fn invoke_within(&self, time_limit: Duration, event: Value) -> Outcome {
         let (answer, answered) = oneshot::channel();
-        self.events.send(Invocation { event, answer }).expect("the server runs");
-        let (done, wait) = std::sync::mpsc::channel();
-        self._server.spawn(async move {
-            let _ = done.send(answered.await);
-        });
-        wait.recv_timeout(PATIENCE).expect("the function answers in time").expect("the function lives")
+        let sent = self.events.send(Invocation { event, time_limit, answer });
+        sent.unwrap_or_else(|_| panic!("the server ended"));
+        let answered = tokio::time::timeout(PATIENCE, answered).await;
+        let answered = answered.unwrap_or_else(|_| panic!("no answer; it printed {:?}", self.printed()));
+        answered.expect("the server runs")
+    }
+
+    /// Every line that it printed so far.
+    pub fn printed(&self) -> Vec<String> {
+        self.printed.lock().unwrap().clone()
+    }
+
+    /// The first line of JSON that it printed, or prints soon, of which `is` holds.
+    pub async fn line(&self, is: impl Fn(&Value) -> bool) -> Value {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let lines = self.printed();
+            let mut lines = lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+            if let Some(found) = lines.find(|line| is(line)) {
+                return found;
+            }
+            assert!(tokio::time::Instant::now() < until, "no such line: {:?}", self.printed());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
 /// A binary that cargo built beside this one.
 pub fn built(name: &str) -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    if path.ends_with("deps") {
-        path.pop();
-    }
-    let path = path.join(name);
+    let test = std::env::current_exe().expect("a test is a file");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("it lies below the profile's folder");
+    let path = profile.join(name);
     assert!(path.exists(), "{} is not there: run the tests of the whole workspace", path.display());
     path
 }
 
-async fn listen(api: Arc<Api>) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let api = Arc::clone(&api);
-            tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let api = Arc::clone(&api);
-                    async move { Ok::<_, Infallible>(answer(&api, request).await) }
-                });
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+async fn accept(listener: TcpListener, api: Arc<Api>) {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("it is a listener");
+    while let Ok((stream, _)) = listener.accept().await {
+        let api = Arc::clone(&api);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let api = Arc::clone(&api);
+                async move { Ok::<_, Infallible>(answer(&api, request).await) }
             });
-        }
-    });
-    address
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
 }
 
 async fn answer(api: &Api, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -140,15 +160,6 @@ async fn answer(api: &Api, request: Request<Incoming>) -> Response<Full<Bytes>> 
             }
             status(StatusCode::ACCEPTED)
         }
-        ["init", "error"] => {
-            let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-            let value: Value = serde_json::from_slice(&body).unwrap_or_default();
-            // Every event from now on fails as the start did.
-            if let Some(invocation) = api.next.lock().await.recv().await {
-                let _ = invocation.answer.send(Err(value));
-            }
-            status(StatusCode::ACCEPTED)
-        }
         _ => status(StatusCode::NOT_FOUND),
     }
 }
@@ -156,7 +167,7 @@ async fn answer(api: &Api, request: Request<Incoming>) -> Response<Full<Bytes>> 
 async fn next(api: &Api) -> Response<Full<Bytes>> {
     let Some(invocation) = api.next.lock().await.recv().await else { return status(StatusCode::GONE) };
     let id = unique("invocation");
-    let deadline = SystemTime::now() + TIME_LIMIT;
+    let deadline = SystemTime::now() + invocation.time_limit;
     let milliseconds = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     let response = Response::builder()
         .header("lambda-runtime-aws-request-id", &id)

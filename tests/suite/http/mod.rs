@@ -5,12 +5,12 @@
 //! `metrics` is what is counted. `openapi` and `contract` keep
 //! the OpenAPI document true: every exchange of a [`session::Session`] is checked against it.
 
-mod api;
+pub mod api;
 pub mod ask;
 mod auth;
 mod bad_input;
 mod contract;
 mod metrics;
 mod openapi;
-mod script;
+pub mod script;
 mod session;

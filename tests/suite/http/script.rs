@@ -1,7 +1,8 @@
 //! The whole API, in the order in which a client might come to use it; each chapter is a snapshot.
 //!
 //! The script asks for nothing but an [`Api`] that knows the tokens of `world::tokens` and holds nothing yet. So the
-//! same snapshots hold for the service in this process, over memory, a folder and DynamoDB, and for `credlink serve`.
+//! same snapshots hold for the service in this process, over memory, a folder and DynamoDB, for `credlink serve`, and for
+//! the Lambda functions (`clouds`, `stack`).
 
 mod deleting;
 mod manifests;
@@ -17,7 +18,8 @@ use super::contract::CONTRACT;
 use super::session::Session;
 use crate::world::{Ground, World};
 
-async fn whole(api: &impl Api) {
+/// Walks through all chapters.
+pub async fn whole(api: &impl Api) {
     let mut session = Session::of(api);
     storing::chapter(&mut session).await;
     reading::chapter(&mut session).await;

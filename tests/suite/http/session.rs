@@ -38,7 +38,7 @@ const FILTERS: [(&str, &str); 10] = [
     (r#""next":"[^"]+""#, r#""next":"<cursor>""#),
     (r#""request_id":"(request-\d+|[0-9a-f-]{36})""#, r#""request_id":"<new>""#),
     (r#""reads":\d+(,"last_read":"<time>")?"#, r#""reads":<number>"#),
-    (r#""name":"[a-z]+""#, r#""name":"<provider>""#),
+    (r#""name":"[a-z0-9]+""#, r#""name":"<provider>""#),
     (r#""(latency_ms|hits|misses|errors|hit_rate|entries|bytes)":[\d.]+"#, r#""$1":<number>"#),
     (r#"x-request-id: (request-\d+|[0-9a-f-]{36})"#, "x-request-id: <new>"),
 ];

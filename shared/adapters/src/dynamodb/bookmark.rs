@@ -1,4 +1,6 @@
 //! Bookmarks: where work that is done in several runs goes on, as an item of the table. `JOB#name` is its key.
+//!
+//! One that is removed stays as an item without a text: so whoever cleans up needs no right to delete rows.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use credlink_service::ports::Failure;
@@ -28,8 +30,9 @@ impl DynamoIndex {
         let answer = request.customize().config_override(self.timed()).send().await;
         let Some(item) = answer.map_err(|error| Error::classify(NAME, &error))?.item else { return Ok(None) };
         match item.get(POSITION) {
+            None => Ok(None),
             Some(AttributeValue::S(text)) => Ok(Some(text.clone())),
-            _ => Err(damaged(format!("the bookmark {name} has no text"))),
+            Some(_) => Err(damaged(format!("the bookmark {name} has no text"))),
         }
     }
 
@@ -38,30 +41,21 @@ impl DynamoIndex {
     /// # Errors
     /// DynamoDB failed.
     pub async fn keep_bookmark(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
-        let (partition, sort) = (key(name), AttributeValue::S(BOOKMARK.to_owned()));
-        match text {
-            Some(text) => {
-                let request = self
-                    .client
-                    .put_item()
-                    .table_name(&self.table)
-                    .item(PARTITION_KEY, partition)
-                    .item(SORT_KEY, sort)
-                    .item(POSITION, AttributeValue::S(text.to_owned()));
-                let answer = request.customize().config_override(self.timed()).send().await;
-                answer.map_err(|error| Error::classify(NAME, &error))?;
-            }
-            None => {
-                let request = self
-                    .client
-                    .delete_item()
-                    .table_name(&self.table)
-                    .key(PARTITION_KEY, partition)
-                    .key(SORT_KEY, sort);
-                let answer = request.customize().config_override(self.timed()).send().await;
-                answer.map_err(|error| Error::classify(NAME, &error))?;
-            }
-        }
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, key(name))
+            .key(SORT_KEY, AttributeValue::S(BOOKMARK.to_owned()))
+            .expression_attribute_names("#position", POSITION);
+        let request = match text {
+            Some(text) => request
+                .update_expression("SET #position = :text")
+                .expression_attribute_values(":text", AttributeValue::S(text.to_owned())),
+            None => request.update_expression("REMOVE #position"),
+        };
+        let answer = request.customize().config_override(self.timed()).send().await;
+        answer.map_err(|error| Error::classify(NAME, &error))?;
         Ok(())
     }
 }

@@ -1,0 +1,15 @@
+//! The real binaries of the five Lambda functions, over S3, R2, DynamoDB, SQS and Redis as engines of this machine.
+//!
+//! `functions` is the API out of three of them, `ground` what they stand on. `script` walks through the whole API, `session`
+//! does what a client may do over both providers and all layers of the cache, `migrate` and `cleanup` are the two
+//! functions that nobody calls, `races` has many processes at once, and `start` what a function says that cannot work.
+//! `stack` has them deployed by `template.yaml`.
+
+mod cleanup;
+pub mod functions;
+mod ground;
+mod migrate;
+mod races;
+mod script;
+mod session;
+mod start;
