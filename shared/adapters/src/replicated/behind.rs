@@ -10,6 +10,7 @@ use credlink_core::message::Replica;
 use credlink_core::row::{ReplicaRow, Row, RowKey};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Clock, Commit, Failure, FailureKind, Index, Write};
+use futures_util::future::try_join;
 use tokio::time::Instant;
 
 /// How long a flag stands, in seconds: 14 days, the longest that a message waits in a queue.
@@ -96,20 +97,23 @@ impl<I: Index> Behind<I> {
         }
         // Before the answer: what is raised meanwhile is seen a little sooner than it has to be.
         let at = Instant::now();
-        let mut flags = Flags::default();
-        for replica in [Replica::Primary, Replica::Fallback] {
-            match self.index.get(&RowKey::Replica(replica)).await {
-                Ok(row) => flags.set(replica, row.and_then(Row::replica)),
-                Err(failure) => {
-                    tracing::warn!(%failure, "the index does not say which provider is behind");
-                    let mut known = self.known();
-                    known.at = known.flags.map(|_| at);
-                    return known.flags;
-                }
+        let flag = async |replica| {
+            let row = self.index.get(&RowKey::Replica(replica)).await?;
+            Ok::<_, Failure>(row.and_then(Row::replica))
+        };
+        match try_join(flag(Replica::Primary), flag(Replica::Fallback)).await {
+            Ok((primary, fallback)) => {
+                let flags = Flags { primary, fallback };
+                *self.known() = Known { at: Some(at), flags: Some(flags) };
+                Some(flags)
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "the index does not say which provider is behind");
+                let mut known = self.known();
+                known.at = known.flags.map(|_| at);
+                known.flags
             }
         }
-        *self.known() = Known { at: Some(at), flags: Some(flags) };
-        Some(flags)
     }
 
     /// Says to every process that `replica` may be behind, and waits until every process knows.

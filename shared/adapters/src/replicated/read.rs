@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use credlink_core::message::Replica;
-use credlink_core::object::{Head, Object, ObjectKey, Verified};
+use credlink_core::object::{Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::row::Row;
 use credlink_core::rules::replica::{Standing, Wanted, judge, wanted};
 use credlink_service::ports::{Failure, FailureKind, Index, Objects, Queue};
@@ -81,6 +81,37 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
                 self.second(key, &answer, by_fallback).await
             }
         }
+    }
+
+    /// The copy at the other provider than the one where a damaged one was read.
+    pub(super) async fn get_other(
+        &self,
+        key: &ObjectKey,
+        damaged: &StoredTag,
+    ) -> Result<Option<Object>, Failure> {
+        let Some(Tag { read, .. }) = Tag::read(damaged) else { return Ok(None) };
+        let other = match read {
+            Replica::Primary => Replica::Fallback,
+            Replica::Fallback => Replica::Primary,
+        };
+        let found = if self.is_behind(other).await {
+            self.checked(key).await?
+        } else {
+            let answer = match other {
+                Replica::Primary => self.get_on(&self.primary, key).await,
+                Replica::Fallback => self.get_on(&self.fallback, key).await,
+            };
+            answer.map_err(|missed| missed.failure)?
+        };
+        if let Some(object) = &found
+            && Verified::check(object.clone()).is_ok()
+        {
+            if other == Replica::Fallback {
+                metrics::counter!("credlink_fallback_reads").increment(1);
+            }
+            self.noticed(read, key).await;
+        }
+        Ok(found)
     }
 
     async fn is_behind(&self, replica: Replica) -> bool {
