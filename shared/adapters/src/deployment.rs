@@ -75,6 +75,36 @@ pub struct Checked {
     pub is_usable: bool,
 }
 
+/// What stands around a deployment: as production has it ([`Surroundings::of`]), or engines on this machine.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// What the clients of AWS share: connections, credentials and the region.
+    pub aws: SdkConfig,
+    /// Where DynamoDB is, if not where `aws` says: `http://127.0.0.1:8000`.
+    pub dynamodb: Option<String>,
+    /// Where SQS is, if not where `aws` says.
+    pub sqs: Option<String>,
+    /// How two providers work together.
+    pub replicated: replicated::Settings,
+}
+
+impl Surroundings {
+    /// Those of a configuration. The SDK's chain of credentials and regions is asked.
+    pub async fn of(configuration: &Configuration) -> Self {
+        Self {
+            aws: shared_config(configuration).await,
+            dynamodb: None,
+            sqs: None,
+            replicated: replicated::Settings {
+                // So that the other provider can still be asked.
+                timeout: configuration.limits.operation / 2,
+                hedge: configuration.hedge,
+                ..replicated::Settings::default()
+            },
+        }
+    }
+}
+
 /// Why a deployment could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -107,9 +137,18 @@ impl Deployment {
     /// # Errors
     /// What is on this machine cannot be opened.
     pub async fn open(opening: Opening<'_>) -> Result<Self, OpenError> {
+        let surroundings = Surroundings::of(opening.configuration).await;
+        Self::open_in(opening, surroundings)
+    }
+
+    /// Opens a deployment in surroundings of one's own. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`Deployment::open`].
+    pub fn open_in(opening: Opening<'_>, surroundings: Surroundings) -> Result<Self, OpenError> {
         let configuration = opening.configuration;
         let folder = opening.data_folder;
-        let aws = shared_config(configuration).await;
+        let Surroundings { aws, dynamodb, sqs, replicated } = surroundings;
         // The folder's lock comes first: who holds it may open the index.
         let primary = configuration.primary.open(&aws, folder)?;
         let fallback = match &configuration.fallback {
@@ -119,7 +158,7 @@ impl Deployment {
         let limits = configuration.limits;
         let rows = Arc::new(match &configuration.index {
             IndexChoice::DynamoDb(table) => {
-                let settings = dynamodb::Settings { table: table.clone(), endpoint: None, limits };
+                let settings = dynamodb::Settings { table: table.clone(), endpoint: dynamodb, limits };
                 Rows::DynamoDb(DynamoIndex::new(&aws, settings))
             }
             IndexChoice::Embedded => {
@@ -129,7 +168,7 @@ impl Deployment {
         });
         let waiting = Arc::new(match (&configuration.queue, &fallback) {
             (QueueChoice::Sqs(url), _) => {
-                let settings = sqs::Settings { queue_url: url.clone(), endpoint: None, limits };
+                let settings = sqs::Settings { queue_url: url.clone(), endpoint: sqs, limits };
                 Waiting::Sqs(SqsQueue::new(&aws, settings))
             }
             // With one provider, nothing ever waits.
@@ -142,13 +181,8 @@ impl Deployment {
         let objects = match fallback {
             None => Store::One(primary),
             Some(fallback) => {
-                let settings = replicated::Settings {
-                    timeout: limits.operation / 2,
-                    hedge: configuration.hedge,
-                    ..replicated::Settings::default()
-                };
                 let (queue, index) = (Arc::clone(&waiting), Arc::clone(&rows));
-                let pair = Replicated::new(primary, fallback, queue, index, SystemClock, settings);
+                let pair = Replicated::new(primary, fallback, queue, index, SystemClock, replicated);
                 Store::Two(Arc::new(pair))
             }
         };
@@ -230,12 +264,15 @@ impl Deployment {
         drain(queue, pair.primary(), pair.fallback(), &*self.rows, &SystemClock, limits).await
     }
 
-    /// How many messages wait.
+    /// How many messages wait; the metric of the queue's depth says so from then on.
     ///
     /// # Errors
     /// The queue failed.
     pub async fn depth(&self) -> Result<u64, Failure> {
-        self.waiting.depth().await
+        let depth = self.waiting.depth().await?;
+        #[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 52 bits")]
+        metrics::gauge!("credlink_queue_depth").set(depth as f64);
+        Ok(depth)
     }
 
     /// Aborts uploads that were begun before `before` and never ended, at every provider; how many there were.

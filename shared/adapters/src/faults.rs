@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_service::ports::{
@@ -171,6 +171,10 @@ impl<T: Objects> Objects for Faulty<T> {
 
     async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
         self.inner.confirm(key).await
+    }
+
+    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
+        self.plan.read(self.inner.get_instead(key, damaged)).await
     }
 
     fn providers(&self) -> Vec<ProviderState> {

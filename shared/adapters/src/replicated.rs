@@ -32,10 +32,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::message::{Message, Replica, Work};
-use credlink_core::object::{Attributes, Head, Object, ObjectKey};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_service::ports::{
     Clock, Condition, Failure, Index, Listed, Objects, Page, ProviderState, Put, Queue,
 };
+use credlink_service::request::current_request_id;
 use tokio::time::Instant;
 
 use behind::Behind;
@@ -154,7 +155,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
 
     async fn queue_repair(&self, to: Replica, key: &ObjectKey, delay_seconds: u32) -> Result<(), Failure> {
         metrics::counter!("credlink_repairs_queued", "provider" => to.to_string()).increment(1);
-        let request_id = format!("repair-{:016x}", fastrand::u64(..));
+        let request_id = current_request_id()
+            .map_or_else(|| format!("repair-{:016x}", fastrand::u64(..)), |id| id.to_string());
         let work = Work::Replicate { to, keys: vec![key.clone()] };
         self.queue.send(&Message { request_id, work }, delay_seconds).await
     }
@@ -231,6 +233,10 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Objects for Replicated<P, F, Q,
 
     async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
         self.confirm_both(key).await
+    }
+
+    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
+        self.get_other(key, damaged).await
     }
 
     fn providers(&self) -> Vec<ProviderState> {

@@ -146,6 +146,18 @@ pub trait Objects {
         async { Ok(()) }
     }
 
+    /// Another copy of what was read under `key` and is damaged: `damaged` is the tag that it was read with. `None`: there
+    /// is no other copy. Where there is one that is whole, a repair of the damaged one is queued. Nothing is
+    /// overwritten here.
+    fn get_instead(
+        &self,
+        key: &ObjectKey,
+        damaged: &StoredTag,
+    ) -> impl Future<Output = Result<Option<Object>, Failure>> {
+        let _ = (key, damaged);
+        async { Ok(None) }
+    }
+
     /// The providers behind this one, where there are several.
     fn providers(&self) -> Vec<ProviderState> {
         Vec::new()
@@ -217,6 +229,10 @@ impl<T: Objects + ?Sized> Objects for Arc<T> {
 
     async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
         (**self).confirm(key).await
+    }
+
+    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
+        (**self).get_instead(key, damaged).await
     }
 
     fn providers(&self) -> Vec<ProviderState> {

@@ -9,7 +9,7 @@ use credlink_core::rules::retrieve::Lookup;
 use http::Method;
 
 use crate::error::Error;
-use crate::ports::{Cache as _, Event, Events as _, Failure, Objects as _, Ports};
+use crate::ports::{Cache as _, Event, Events as _, Failure, Ports};
 use crate::service::Service;
 
 /// Answers a lookup: the reply, and the object that its body describes.
@@ -42,9 +42,6 @@ fn missed<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Problem {
 
 /// The object under `key`, from the cache or the provider, checked.
 async fn load<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Option<Arc<Verified>>, Failure> {
-    let from_provider = async {
-        let object = service.ports.objects().get(key).await?;
-        object.map(|object| service.check(key, object)).transpose()
-    };
+    let from_provider = async { Ok(service.current(key).await?.map(|current| current.verified)) };
     service.ports.cache().get_or_load(key, from_provider).await
 }

@@ -29,10 +29,7 @@ impl What {
     pub fn bytes(self) -> Bytes {
         match self {
             Self::Json(text) => Bytes::from_static(text.as_bytes()),
-            Self::C2pa(name) => {
-                let note = superbox(MANIFEST_BOX, &"note".repeat(100), &[]);
-                store_of(&[superbox(MANIFEST_BOX, &c2pa_id(name), &[note])]).into()
-            }
+            Self::C2pa(name) => c2pa_bytes(name),
         }
     }
 
@@ -53,6 +50,12 @@ impl What {
         )
         .into()
     }
+}
+
+/// A C2PA manifest store that binds no file.
+pub fn c2pa_bytes(name: &str) -> Bytes {
+    let note = superbox(MANIFEST_BOX, &"note".repeat(100), &[]);
+    store_of(&[superbox(MANIFEST_BOX, &c2pa_id(name), &[note])]).into()
 }
 
 /// The manifest id that a short name stands for.

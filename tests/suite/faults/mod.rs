@@ -11,7 +11,7 @@
 //! | two requests at once, in every interleaving | [`races`] |
 //! | one request that is overtaken by several | [`overtaken`] |
 
-mod act;
+pub mod act;
 mod cases;
 mod check;
 mod crashes;

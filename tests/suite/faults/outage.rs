@@ -10,7 +10,7 @@ use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_adapters::replicated::breaker::BreakerSettings;
 use credlink_adapters::replicated::{Replicated, Settings};
 use credlink_core::message::Replica;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Condition, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put};
 use std::time::Duration;
@@ -225,6 +225,13 @@ impl Objects for Store {
         match self {
             Self::One(objects) => objects.confirm(key).await,
             Self::Two(objects) => objects.confirm(key).await,
+        }
+    }
+
+    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
+        match self {
+            Self::One(objects) => objects.get_instead(key, damaged).await,
+            Self::Two(objects) => objects.get_instead(key, damaged).await,
         }
     }
 

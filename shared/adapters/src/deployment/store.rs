@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Condition, Failure, Listed, Objects, Page, ProviderState, Put};
 
@@ -117,6 +117,20 @@ impl Objects for Store {
         match self {
             Self::One(objects) => Box::pin(objects.list(prefix, after, limit)).await,
             Self::Two(objects) => Box::pin(objects.list(prefix, after, limit)).await,
+        }
+    }
+
+    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
+        match self {
+            Self::One(objects) => objects.confirm(key).await,
+            Self::Two(objects) => objects.confirm(key).await,
+        }
+    }
+
+    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
+        match self {
+            Self::One(objects) => objects.get_instead(key, damaged).await,
+            Self::Two(objects) => objects.get_instead(key, damaged).await,
         }
     }
 

@@ -10,12 +10,15 @@ use credlink_core::message::Replica;
 use credlink_core::row::{ReplicaRow, Row, RowKey};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Clock, Commit, Failure, FailureKind, Index, Write};
+use futures_util::future::try_join;
 use tokio::time::Instant;
 
 /// How long a flag stands, in seconds: 14 days, the longest that a message waits in a queue.
 const STANDS_SECONDS: u64 = 14 * 86_400;
 /// A flag is renewed when a day of it is over.
 const RENEWED_SECONDS: u64 = 86_400;
+/// How long one read waits for an index that did not answer the last time.
+const SILENT: Duration = Duration::from_secs(1);
 /// How often a lost commit is tried again.
 const ATTEMPTS: usize = 8;
 
@@ -31,8 +34,12 @@ pub(super) struct Behind<I> {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Known {
+    /// When it was asked last.
     at: Option<Instant>,
+    /// What the index said last.
     flags: Option<Flags>,
+    /// Whether the index did not answer since then.
+    silent: bool,
 }
 
 /// Until when each provider may be behind.
@@ -60,9 +67,9 @@ impl<I: Index> Behind<I> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fresh(&self) -> Option<Flags> {
+    fn fresh(&self) -> Option<Known> {
         let known = *self.known();
-        known.flags.filter(|_| known.at.is_some_and(|at| at.elapsed() < self.every))
+        known.at.is_some_and(|at| at.elapsed() < self.every).then_some(known)
     }
 
     /// What this process knows, without asking.
@@ -80,36 +87,58 @@ impl<I: Index> Behind<I> {
     }
 
     /// Whether `replica` may be behind. Where the index does not answer, what was known last holds, as nothing can be
-    /// replaced or deleted meanwhile; who never knew anything trusts nobody.
-    pub(super) async fn is(&self, replica: Replica) -> bool {
-        let flags = match self.fresh() {
-            Some(flags) => Some(flags),
+    /// replaced or deleted meanwhile; `None`: nothing was ever known.
+    pub(super) async fn is(&self, replica: Replica) -> Option<bool> {
+        let known = match self.fresh() {
+            Some(known) => known,
             None => self.ask().await,
         };
-        flags.is_none_or(|flags| self.stands(flags.of(replica)))
+        known.flags.map(|flags| self.stands(flags.of(replica)))
     }
 
-    async fn ask(&self) -> Option<Flags> {
-        let _asking = self.asking.lock().await;
-        if let Some(flags) = self.fresh() {
-            return Some(flags);
+    /// Asks the index, for all who wait. One that was silent the last time costs one read a second, and the others
+    /// nothing: without it nothing changes.
+    async fn ask(&self) -> Known {
+        let last = *self.known();
+        if !last.silent {
+            let _asking = self.asking.lock().await;
+            return match self.fresh() {
+                Some(known) => known,
+                None => self.ask_index().await,
+            };
         }
+        let Ok(_asking) = self.asking.try_lock() else { return last };
+        match tokio::time::timeout(SILENT, self.ask_index()).await {
+            Ok(known) => known,
+            Err(_) => self.silent(),
+        }
+    }
+
+    fn silent(&self) -> Known {
+        let mut known = self.known();
+        (known.at, known.silent) = (Some(Instant::now()), true);
+        *known
+    }
+
+    async fn ask_index(&self) -> Known {
         // Before the answer: what is raised meanwhile is seen a little sooner than it has to be.
         let at = Instant::now();
-        let mut flags = Flags::default();
-        for replica in [Replica::Primary, Replica::Fallback] {
-            match self.index.get(&RowKey::Replica(replica)).await {
-                Ok(row) => flags.set(replica, row.and_then(Row::replica)),
-                Err(failure) => {
-                    tracing::warn!(%failure, "the index does not say which provider is behind");
-                    let mut known = self.known();
-                    known.at = known.flags.map(|_| at);
-                    return known.flags;
-                }
+        let flag = async |replica| {
+            let row = self.index.get(&RowKey::Replica(replica)).await?;
+            Ok::<_, Failure>(row.and_then(Row::replica))
+        };
+        match try_join(flag(Replica::Primary), flag(Replica::Fallback)).await {
+            Ok((primary, fallback)) => {
+                let flags = Some(Flags { primary, fallback });
+                let known = Known { at: Some(at), flags, silent: false };
+                *self.known() = known;
+                known
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "the index does not say which provider is behind");
+                self.silent()
             }
         }
-        *self.known() = Known { at: Some(at), flags: Some(flags) };
-        Some(flags)
     }
 
     /// Says to every process that `replica` may be behind, and waits until every process knows.

@@ -4,15 +4,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use credlink_core::message::Replica;
-use credlink_core::object::{Head, Object, ObjectKey, Verified};
+use credlink_core::object::{Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::row::Row;
 use credlink_core::rules::replica::{Standing, Wanted, judge, wanted};
 use credlink_service::ports::{Failure, FailureKind, Index, Objects, Queue};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 
 use super::Replicated;
 use super::side::{Missed, Side};
-use super::tag::Tag;
+use super::tag::{Tag, same};
 
 /// Reads of the primary that have to be known before a read is hedged.
 const HEDGE_SAMPLES: usize = 50;
@@ -47,8 +47,10 @@ type Answer<T> = Result<Option<T>, Missed>;
 
 impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     pub(super) async fn get_either(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        if self.is_behind(Replica::Primary).await {
-            return self.checked(key).await;
+        match self.knows_behind(Replica::Primary).await {
+            Some(false) => {}
+            Some(true) => return self.checked(key).await,
+            None => return self.agreed(key).await,
         }
         let answer = if self.settings.hedge {
             self.get_hedged(key).await
@@ -68,8 +70,10 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     }
 
     pub(super) async fn head_either(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        if self.is_behind(Replica::Primary).await {
-            return Ok(self.checked(key).await?.map(|object| object.head));
+        match self.knows_behind(Replica::Primary).await {
+            Some(false) => {}
+            Some(true) => return Ok(self.checked(key).await?.map(|object| object.head)),
+            None => return Ok(self.agreed(key).await?.map(|object| object.head)),
         }
         match self.head_on(&self.primary, key).await {
             Ok(Some(head)) => Ok(Some(head)),
@@ -83,7 +87,42 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
+    /// The copy at the other provider than the one where a damaged one was read.
+    pub(super) async fn get_other(
+        &self,
+        key: &ObjectKey,
+        damaged: &StoredTag,
+    ) -> Result<Option<Object>, Failure> {
+        let Some(Tag { read, .. }) = Tag::read(damaged) else { return Ok(None) };
+        let other = match read {
+            Replica::Primary => Replica::Fallback,
+            Replica::Fallback => Replica::Primary,
+        };
+        let found = if self.is_behind(other).await {
+            self.checked(key).await?
+        } else {
+            let answer = match other {
+                Replica::Primary => self.get_on(&self.primary, key).await,
+                Replica::Fallback => self.get_on(&self.fallback, key).await,
+            };
+            answer.map_err(|missed| missed.failure)?
+        };
+        if let Some(object) = &found
+            && Verified::check(object.clone()).is_ok()
+        {
+            if other == Replica::Fallback {
+                metrics::counter!("credlink_fallback_reads").increment(1);
+            }
+            self.noticed(read, key).await;
+        }
+        Ok(found)
+    }
+
     async fn is_behind(&self, replica: Replica) -> bool {
+        self.knows_behind(replica).await.unwrap_or(true)
+    }
+
+    async fn knows_behind(&self, replica: Replica) -> Option<bool> {
         if self.primary.is_on_trial() || self.fallback.is_on_trial() {
             // It comes back from an outage: what was missed there may be news.
             self.behind.forget();
@@ -138,7 +177,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         if let Ok(answer) = tokio::time::timeout(patience, first.as_mut()).await {
             return answer;
         }
-        if self.behind.is(Replica::Fallback).await || !self.budget(Budget::spend) {
+        if self.behind.is(Replica::Fallback).await != Some(false) || !self.budget(Budget::spend) {
             return first.await;
         }
         metrics::counter!("credlink_hedged_reads").increment(1);
@@ -152,6 +191,16 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
 
     fn budget<T>(&self, act: impl FnOnce(&mut Budget) -> T) -> T {
         act(&mut self.budget.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// A read where nobody says whether a provider is behind, because the index never answered this process. A write that
+    /// was acknowledged is at one provider at least: what both agree on is current.
+    async fn agreed(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        match join(self.get_on(&self.primary, key), self.head_on(&self.fallback, key)).await {
+            (Ok(None), Ok(None)) => Ok(None),
+            (Ok(Some(object)), Ok(Some(head))) if same(&object.head, &head) => Ok(Some(object)),
+            _ => self.checked(key).await,
+        }
     }
 
     /// A read while a provider is behind: what stands there counts only if the row agrees.

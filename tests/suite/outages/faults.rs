@@ -1,0 +1,69 @@
+//! One of two providers of objects does not work, in each of the ways in which a network and a server can fail.
+
+use std::time::Duration;
+
+use credlink_core::message::Replica;
+
+use super::load::Load;
+use super::site::Site;
+use crate::engines::proxy::Fault;
+
+/// Longer than a write waits for the second provider, shorter than a call may take.
+const SLOW: Duration = Duration::from_millis(1_300);
+
+/// Who is asked while a provider is out of reach is answered as if nothing was wrong. When it is back, nothing stale is
+/// served, also before the repair; and after it both hold the same, so that either can stand in for the other.
+async fn outage(replica: Replica, fault: Fault) {
+    let site = Site::new().await;
+    let load = Load::new();
+    load.seed(&site.process().await).await;
+    let when = format!("{replica} {fault:?}");
+    let process = site.process().await;
+    site.of(replica).set(fault);
+    load.run(&process, &when).await;
+    load.check(&site.process().await, &format!("{when}, another process")).await;
+    site.end_outages();
+    load.check(&site.process().await, &format!("{when}, over")).await;
+    let writes_pass = matches!(fault, Fault::ResetAfter(700));
+    assert!(writes_pass || process.depth().await > 0, "{when}: no repair is queued");
+    site.repair(&when).await;
+    site.check_whole(&when).await;
+    for other in [Replica::Primary, Replica::Fallback] {
+        site.of(other).set(Fault::Refuse);
+        load.check(&site.process().await, &format!("{when}, repaired, and then without the {other}")).await;
+        site.end_outages();
+    }
+}
+
+macro_rules! outages {
+    ($($name:ident: $fault:expr;)+) => {
+        mod primary {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    outage(Replica::Primary, $fault).await;
+                }
+            )+
+        }
+
+        mod fallback {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    outage(Replica::Fallback, $fault).await;
+                }
+            )+
+        }
+    };
+}
+
+outages! {
+    refuses: Fault::Refuse;
+    hangs: Fault::Hang;
+    loses_every_answer: Fault::ResetAfter(20);
+    resets_within_bodies: Fault::ResetAfter(700);
+    answers_503: Fault::Answer(503);
+    is_slow: Fault::Slow(SLOW);
+}

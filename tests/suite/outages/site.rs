@@ -1,0 +1,228 @@
+//! Buckets, a table and a queue, each behind a proxy, and deployments over them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use bytes::Bytes;
+use credlink_adapters::aws::{http_client, sdk_config};
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::configuration::{Configuration, Source};
+use credlink_adapters::deployment::{Deployed, Deployment, Opening, Rows, Store, Surroundings, Waiting};
+use credlink_adapters::gate::Gate;
+use credlink_adapters::provider::Provider;
+use credlink_adapters::replicated::Replicated;
+use credlink_core::message::Replica;
+use credlink_core::object::{Attributes, ObjectKey};
+use credlink_service::Service;
+use credlink_service::fsck::{Severity, fsck};
+use credlink_service::ports::{Objects as _, Queue as _};
+use credlink_service::worker::{Limits, drain};
+use futures_util::stream::{self, StreamExt as _};
+use http::{Method, Request, Response};
+
+use crate::buckets;
+use crate::engines::proxy::{Fault, Proxy};
+use crate::engines::{dynoxide, ministack, r2, sqs, unique};
+
+/// How often a queue is asked before it counts as never worked off.
+const ROUNDS: usize = 100;
+
+/// What stays where it is while processes come and go.
+pub struct Site {
+    pub bucket: String,
+    pub r2_bucket: String,
+    pub table: String,
+    pub queue_url: String,
+    /// Milliseconds of a call with its retries (`STORAGE_TIMEOUT`).
+    pub timeout: &'static str,
+    /// How often a process asks which provider is behind.
+    pub look_every: Duration,
+    pub redis: Option<String>,
+    pub s3: Proxy,
+    pub r2: Proxy,
+    pub dynamodb: Proxy,
+    pub sqs: Proxy,
+}
+
+fn proxy(url: &str) -> Proxy {
+    let address: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
+    Proxy::to(address)
+}
+
+impl Site {
+    /// An empty one.
+    pub async fn new() -> Self {
+        let bucket = unique("outage");
+        buckets::make(&bucket).await;
+        let index = dynoxide::index().await;
+        let queue = sqs::queue().await;
+        Self {
+            bucket,
+            r2_bucket: r2::bucket(),
+            table: index.table().to_owned(),
+            queue_url: queue.url().to_owned(),
+            timeout: "10000",
+            look_every: Duration::from_millis(500),
+            redis: None,
+            s3: proxy(ministack::endpoint()),
+            r2: proxy(r2::endpoint()),
+            dynamodb: proxy(dynoxide::endpoint()),
+            sqs: proxy(ministack::endpoint()),
+        }
+    }
+
+    /// The proxy of a provider of objects.
+    pub fn of(&self, replica: Replica) -> &Proxy {
+        match replica {
+            Replica::Primary => &self.s3,
+            Replica::Fallback => &self.r2,
+        }
+    }
+
+    /// A process that has just started: its caches are empty, and it knows of no outage.
+    pub async fn process(&self) -> Process {
+        let find = |name: &str| {
+            let value = match name {
+                "STORAGE_PROVIDER" => "s3",
+                "STORAGE_BUCKET" => &self.bucket,
+                "STORAGE_REGION" => ministack::REGION,
+                "STORAGE_ENDPOINT" => return Some(self.s3.url()),
+                "STORAGE_FALLBACK_PROVIDER" => "r2",
+                "STORAGE_TIMEOUT" => self.timeout,
+                "R2_BUCKET" => &self.r2_bucket,
+                "R2_ENDPOINT" => return Some(self.r2.url()),
+                "R2_ACCESS_KEY_ID" => r2::ACCESS_KEY,
+                "R2_SECRET_ACCESS_KEY" => r2::SECRET,
+                "CREDLINK_TABLE" => &self.table,
+                "CREDLINK_QUEUE_URL" => &self.queue_url,
+                "REDIS_URL" => return self.redis.clone(),
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let configuration = Configuration::read(&Source::new(find)).unwrap();
+        let credentials = buckets::credentials(ministack::ACCESS_KEY, ministack::SECRET);
+        let aws = sdk_config(http_client(), Some(ministack::REGION), &configuration.limits).await;
+        let aws = aws.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials));
+        let mut surroundings = Surroundings::of(&configuration).await;
+        surroundings.aws = aws.build();
+        surroundings.dynamodb = Some(self.dynamodb.url());
+        surroundings.sqs = Some(self.sqs.url());
+        surroundings.replicated.look_every = self.look_every;
+        surroundings.replicated.repair_delay = 0;
+        // Of the machine that tests run on, and not of the engine behind a proxy.
+        surroundings.replicated.timeout = Duration::from_secs(5);
+        let opening = Opening {
+            configuration: &configuration,
+            data_folder: None,
+            gate: Gate::of(None, None),
+            public_url: "https://credlink.test".to_owned(),
+            link_keys: None,
+            count_reads: false,
+        };
+        Process(Deployment::open_in(opening, surroundings).unwrap())
+    }
+
+    /// Forgets the requests that came.
+    pub fn requests(&self) {
+        for proxy in [&self.s3, &self.r2, &self.dynamodb, &self.sqs] {
+            proxy.requests();
+        }
+    }
+
+    /// Everything passes again, everywhere.
+    pub fn end_outages(&self) {
+        for proxy in [&self.s3, &self.r2, &self.dynamodb, &self.sqs] {
+            proxy.set(Fault::Pass);
+        }
+    }
+
+    /// Works the queue off, as the function behind it does, until nothing waits.
+    pub async fn repair(&self, when: &str) {
+        let process = self.process().await;
+        let (pair, queue) = (process.pair(), process.0.waiting());
+        let limits = Limits { hidden_seconds: 1, ..Limits::default() };
+        for _ in 0..ROUNDS {
+            let (primary, fallback) = (pair.primary(), pair.fallback());
+            let report =
+                drain(queue, primary, fallback, process.0.rows(), &SystemClock, limits).await.unwrap();
+            assert_eq!(report.poisoned, 0, "{when}");
+            if report.received == 0 && queue.depth().await.unwrap() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{when}: the queue is never empty");
+    }
+
+    /// Both providers hold the same, byte for byte, and nothing that a guarantee forbids.
+    pub async fn check_whole(&self, when: &str) {
+        let process = self.process().await;
+        let pair = process.pair();
+        let (primary, fallback) = (contents(pair.primary()).await, contents(pair.fallback()).await);
+        let keys = |held: &[Held]| held.iter().map(|held| held.0.clone()).collect::<Vec<_>>();
+        assert_eq!(keys(&primary), keys(&fallback), "{when}");
+        assert_eq!(primary, fallback, "{when}");
+        let mut broken = Vec::new();
+        let found = fsck(process.service(), |finding| {
+            if finding.severity == Severity::Broken {
+                broken.push(finding);
+            }
+        });
+        let summary = found.await.unwrap();
+        assert!(broken.is_empty() && summary.objects > 0, "{when}: {broken:#?}");
+    }
+}
+
+/// An object: its key, what is said of it, and its bytes.
+type Held = (String, Attributes, Bytes);
+
+/// Everything that a provider holds, but for tags, which R2 has not.
+async fn contents(provider: &Provider) -> Vec<Held> {
+    let page = provider.list("", None, 1_000).await.unwrap();
+    assert_eq!(page.next, None);
+    let read = |key: String| async move {
+        let parsed: ObjectKey = key.parse().unwrap();
+        let object = provider.get(&parsed).await.unwrap().unwrap();
+        (key, Attributes { tags: std::collections::BTreeMap::new(), ..object.head.attributes }, object.body)
+    };
+    stream::iter(page.items).map(|item| read(item.key)).buffered(8).collect().await
+}
+
+/// A deployment.
+pub struct Process(pub Deployment);
+
+impl Process {
+    pub fn service(&self) -> &Service<Deployed> {
+        self.0.service()
+    }
+
+    pub fn pair(&self) -> &Replicated<Provider, Provider, Arc<Waiting>, Arc<Rows>> {
+        match self.0.store() {
+            Store::Two(pair) => pair,
+            Store::One(_) => panic!("two providers are configured"),
+        }
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (parts, body) = request.into_parts();
+        self.service().handle(&parts, async { Ok(body) }).await
+    }
+
+    /// Sends a request without a body.
+    pub async fn ask(&self, method: Method, path: &str) -> Response<Bytes> {
+        self.send(Request::builder().method(method).uri(path).body(Bytes::new()).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Response<Bytes> {
+        self.ask(Method::GET, path).await
+    }
+
+    /// How many messages wait.
+    pub async fn depth(&self) -> u64 {
+        self.0.depth().await.unwrap()
+    }
+}
