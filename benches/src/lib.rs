@@ -1,7 +1,7 @@
 //! CredLink's benchmarks: what they measure, and how they keep a fast wrong answer from counting.
 //!
 //! **In scope:** the release binary of `credlink serve` over HTTP from another process, the adapters in this process,
-//! pure functions of the core. **Out of scope:** cloud providers; a network. `docs/performance.md` has the figures.
+//! the functions' binaries, pure functions of the core. **Out of scope:** cloud providers; a network. `docs/performance.md` has the figures.
 //!
 //! | to find | look in |
 //! |---|---|
@@ -10,6 +10,9 @@
 //! | latency at 100 and at 1,000 connections | [`latency`] |
 //! | the cache's hit: its time, and its rate beside the best possible | [`cache`], [`zipf`] |
 //! | memory, size and cost as the store grows | [`growth`], [`grown`] |
+//! | cold starts of the functions | [`lambda`], [`runtime_api`] |
+//! | the service beside the bare SDK, and 1,000 reads at once | [`clouds`], [`clouded`], [`bare`] |
+//! | what stands in for S3 and DynamoDB | [`engines`], [`answerer`] |
 //! | pure functions | [`functions`] |
 //! | the load, its client, and the server under it | [`load`], [`client`], [`server`] |
 //! | proofs to store, and what has to come back | [`material`], [`work`] |
@@ -23,14 +26,20 @@
 //! 3. Where there is something to compare with, it runs in the same minute with the same client, and the ratio is
 //!    the figure to trust.
 
+pub mod answerer;
+pub mod bare;
 pub mod cache;
 pub mod ceiling;
 pub mod client;
+pub mod clouded;
+pub mod clouds;
 pub mod disk;
+pub mod engines;
 pub mod error;
 pub mod functions;
 pub mod grown;
 pub mod growth;
+pub mod lambda;
 pub mod latency;
 pub mod load;
 pub mod machine;
@@ -38,6 +47,7 @@ pub mod material;
 pub mod plan;
 pub mod reads;
 pub mod report;
+pub mod runtime_api;
 pub mod server;
 pub mod spread;
 pub mod stores;

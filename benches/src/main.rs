@@ -8,7 +8,9 @@ use credlink_benches::error::Error;
 use credlink_benches::grown::{self, Subject};
 use credlink_benches::plan::Plan;
 use credlink_benches::report::{Printer, progress};
-use credlink_benches::{cache, ceiling, functions, growth, latency, machine, reads, stores};
+use credlink_benches::{
+    answerer, cache, ceiling, clouded, clouds, functions, growth, lambda, latency, machine, reads, stores,
+};
 
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
 #[derive(Debug, Parser)]
@@ -25,6 +27,9 @@ struct Arguments {
     /// Where data is written; on the disk that is to be measured. The system's temporary folder by default.
     #[arg(long, global = true)]
     folder: Option<PathBuf>,
+    /// The folder that `tests/run tools` installs into. `tools` in `$CREDLINK_CACHE` or `~/.cache/credlink` by default.
+    #[arg(long, global = true)]
+    tools: Option<PathBuf>,
     /// Rounds that are counted.
     #[arg(long, global = true, default_value_t = 3)]
     rounds: usize,
@@ -41,7 +46,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything below, in this order.
+    /// Everything below that needs the server's binary alone: all but `lambda` and `clouds`.
     All,
     /// Pure functions of the core.
     Functions,
@@ -55,6 +60,26 @@ enum Command {
     Latency,
     /// Memory, size and cost of index and folder as they grow.
     Growth,
+    /// Cold starts of the functions beside a function that does nothing.
+    Lambda {
+        /// The folder of the functions' binaries, and of `examples/hello`. `lambda` in the target folder by default.
+        #[arg(long)]
+        functions: Option<PathBuf>,
+    },
+    /// The service beside the bare SDK, and 1,000 reads at once.
+    Clouds,
+    /// What stands in for S3 and DynamoDB and only answers (started by `lambda` and `clouds`).
+    #[command(hide = true)]
+    Answerer,
+    /// A deployment over S3 and DynamoDB (started by `clouds`).
+    #[command(hide = true)]
+    Clouded {
+        /// What is measured.
+        subject: clouded::Subject,
+        /// Make the table.
+        #[arg(long)]
+        with_table: bool,
+    },
     /// The server that only answers (started by `reads`).
     #[command(hide = true)]
     Ceiling {
@@ -80,6 +105,7 @@ fn main() -> ExitCode {
             let beside = std::env::current_exe().unwrap_or_default();
             beside.with_file_name(format!("credlink{}", std::env::consts::EXE_SUFFIX))
         }),
+        tools: arguments.tools.unwrap_or_else(tools),
         folder: arguments.folder.unwrap_or_else(std::env::temp_dir),
         rounds: arguments.rounds.max(1),
         seconds: arguments.seconds,
@@ -95,6 +121,10 @@ fn main() -> ExitCode {
         Command::Reads => reads::run(&plan),
         Command::Latency => latency::run(&plan),
         Command::Growth => growth::run(&plan),
+        Command::Lambda { functions } => lambda::run(&plan, &functions.unwrap_or_else(built_functions)),
+        Command::Clouds => clouds::run(&plan),
+        Command::Answerer => answerer::serve(),
+        Command::Clouded { subject, with_table } => clouded::run(subject, plan.rounds, with_table),
         Command::Ceiling { lengths } => ceiling::serve(&lengths),
         Command::Grown { subject, proofs, folder } => grown::run(subject, proofs, &folder),
     };
@@ -105,6 +135,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Where `tests/run tools` installs.
+fn tools() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/credlink");
+    std::env::var_os("CREDLINK_CACHE").map_or_else(home, PathBuf::from).join("tools")
+}
+
+/// Where `cargo build --profile lambda` puts the functions, beside the folder of this program.
+fn built_functions() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.ancestors().nth(2).unwrap_or(&program).join("lambda")
 }
 
 fn all(plan: &Plan) -> Result<(), Error> {

@@ -9,6 +9,8 @@ use crate::report::Printer;
 pub struct Plan {
     /// The release binary of `credlink`.
     pub server: PathBuf,
+    /// The folder of the tools that `tests/run tools` installs.
+    pub tools: PathBuf,
     /// Where data is written: a folder of a real disk.
     pub folder: PathBuf,
     /// Rounds that are counted.

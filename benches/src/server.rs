@@ -62,6 +62,17 @@ impl Server {
         Self::start(command)
     }
 
+    /// Starts [`crate::answerer`].
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn answerer() -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
+        let mut command = Command::new(program);
+        command.arg("answerer");
+        Self::start(command)
+    }
+
     fn start(mut command: Command) -> Result<Self, Error> {
         let name = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

@@ -29,6 +29,16 @@ impl Spread {
     }
 }
 
+/// The value that such a share of the values does not exceed; of none, zero.
+#[must_use]
+pub fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
+    let rank = (share * values.len() as f64).ceil() as usize;
+    values.get(rank.max(1) - 1).copied().unwrap_or_default()
+}
+
 /// The median, and the range in brackets if there is one.
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,6 +85,15 @@ mod tests {
         assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]).to_string(), "2.50 (1.00–4.00)");
         assert_eq!(Spread::of([7.0]).to_string(), "7.00");
         assert_eq!(Spread::of([]).to_string(), "0");
+    }
+
+    #[test]
+    fn quantiles_are_values() {
+        let values: Vec<f64> = (1..=20).rev().map(f64::from).collect();
+        for (share, value) in [(0.0, 1.0), (0.5, 10.0), (0.95, 19.0), (1.0, 20.0)] {
+            assert_eq!(quantile(&values, share), value);
+        }
+        assert_eq!(quantile(&[], 0.5), 0.0);
     }
 
     #[test]

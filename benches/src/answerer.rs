@@ -1,0 +1,131 @@
+//! The ceiling of clients of S3 and DynamoDB: a server that keeps objects in a map, and answers every call of DynamoDB with
+//! `{}`.
+//!
+//! It is no engine: it checks no signature, evaluates no condition of a table, and syncs nothing. It answers in some tens
+//! of microseconds, beside which the work of a client can be seen; beside a real engine's milliseconds it cannot.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+use crate::error::Error;
+use crate::report;
+
+/// Where it tells how many objects were asked for by GET, as a number.
+pub const GETS: &str = "/-/gets";
+
+/// What S3 says of an object that is not there.
+const NO_SUCH_KEY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>NoSuchKey</Code>\
+                           <Message>The specified key does not exist.</Message></Error>";
+/// What it says of a write whose condition does not hold.
+const PRECONDITION_FAILED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>PreconditionFailed</Code>\
+                                   <Message>There is an object.</Message></Error>";
+
+/// Headers of a PUT that a GET answers with, beside `x-amz-meta-`.
+const KEPT: [&str; 5] =
+    ["content-type", "content-encoding", "cache-control", "x-amz-checksum-sha256", "x-amz-checksum-crc32"];
+
+#[derive(Default)]
+struct Objects {
+    objects: Mutex<HashMap<String, (HeaderMap, Bytes)>>,
+    gets: AtomicU64,
+}
+
+/// Serves until the process is killed.
+///
+/// # Errors
+/// The system refuses.
+pub fn serve() -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Error::io("starting a runtime"))?.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Error::io("listening"))?;
+        let address = listener.local_addr().map_err(Error::io("listening"))?;
+        report::line(&serde_json::json!({ "url": format!("http://{address}") }));
+        let objects = Arc::new(Objects::default());
+        loop {
+            let (stream, _) = listener.accept().await.map_err(Error::io("listening"))?;
+            stream.set_nodelay(true).map_err(Error::io("listening"))?;
+            let objects = Arc::clone(&objects);
+            let service = service_fn(move |request| {
+                let objects = Arc::clone(&objects);
+                async move { Ok::<_, Infallible>(objects.answer(request).await) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            // A connection ends when its client goes away.
+            tokio::spawn(connection);
+        }
+    })
+}
+
+impl Objects {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return plain(StatusCode::BAD_REQUEST, ""),
+        };
+        let path = head.uri.path();
+        let lock = || self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        match head.method {
+            // Only DynamoDB is asked by POST here.
+            Method::POST => {
+                let mut answer = plain(StatusCode::OK, "{}");
+                let json = HeaderValue::from_static("application/x-amz-json-1.0");
+                answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
+                answer
+            }
+            Method::PUT => {
+                let mut objects = lock();
+                if head.headers.contains_key(http::header::IF_NONE_MATCH) && objects.contains_key(path) {
+                    return plain(StatusCode::PRECONDITION_FAILED, PRECONDITION_FAILED);
+                }
+                let etag = format!("\"{:032x}\"", objects.len());
+                let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"0\""));
+                objects.insert(path.to_owned(), (kept(&head.headers, &etag), body));
+                let mut answer = plain(StatusCode::OK, "");
+                answer.headers_mut().insert(http::header::ETAG, etag);
+                answer
+            }
+            _ if path == GETS => plain(StatusCode::OK, &self.gets.load(Ordering::Relaxed).to_string()),
+            _ => {
+                self.gets.fetch_add(1, Ordering::Relaxed);
+                let Some((headers, body)) = lock().get(path).cloned() else {
+                    return plain(StatusCode::NOT_FOUND, NO_SUCH_KEY);
+                };
+                let mut answer = Response::new(Full::new(body));
+                *answer.headers_mut() = headers;
+                answer
+            }
+        }
+    }
+}
+
+fn kept(headers: &HeaderMap, etag: &HeaderValue) -> HeaderMap {
+    let is_kept = |name: &HeaderName| {
+        name.as_str().starts_with("x-amz-meta-") || KEPT.iter().any(|kept| name.as_str() == *kept)
+    };
+    let kept = headers.iter().filter(|(name, _)| is_kept(name));
+    let mut kept: HeaderMap = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    kept.insert(http::header::ETAG, etag.clone());
+    let modified = HeaderValue::from_static("Sat, 21 Nov 2026 12:00:00 GMT");
+    kept.insert(http::header::LAST_MODIFIED, modified);
+    kept
+}
+
+fn plain(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+    *answer.status_mut() = status;
+    answer
+}

@@ -1,0 +1,133 @@
+//! Cold starts: from `exec` to the first event, and from the first event to its answer, beside a function that does
+//! nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::engines::{Choice, Engines};
+use crate::error::Error;
+use crate::material::proof_id;
+use crate::plan::Plan;
+use crate::report::{Cell, Table, progress};
+use crate::runtime_api::{Life, live};
+use crate::spread::quantile;
+
+/// Rounds that are counted: a start is short, and its 95th percentile needs some.
+const ROUNDS: usize = 30;
+const MEGABYTE: f64 = 1e6;
+
+/// A function, and what it is asked first.
+struct Subject {
+    name: &'static str,
+    asked: &'static str,
+    binary: PathBuf,
+    bytes: f64,
+    /// `None`: it is killed when it asks.
+    event: Option<Value>,
+    /// What its answer has to say.
+    status: Option<u64>,
+    starts: Vec<f64>,
+    firsts: Vec<f64>,
+}
+
+/// Measures the binaries in the folder `functions`.
+///
+/// # Errors
+/// They are not there, or one of them fails.
+pub fn run(plan: &Plan, functions: &Path) -> Result<(), Error> {
+    // An absent object takes no time there: what is left is the function's own.
+    let engines = Engines::start(Choice::Answerer, &plan.tools)?;
+    let mut variables = engines.variables();
+    let token = json!([{"name": "bench", "sha256": "00".repeat(32), "tenant": "default", "scopes": ["store:manifests"]}]);
+    variables.push(("CREDLINK_TOKENS", token.to_string()));
+    variables.push(("CREDLINK_PUBLIC_URL", "https://cdn.example.com".to_owned()));
+    let absent = format!("/proofs/{}", proof_id(0));
+    let get = |path: &str| Some(http_event(path));
+    let mut subjects = [
+        ("hello", "examples/hello", "a request", get("/"), Some(200)),
+        ("store", "store", "`GET /v1/health`", get("/v1/health"), Some(200)),
+        ("retrieve", "retrieve", "`GET /v1/health`", get("/v1/health"), Some(200)),
+        ("retrieve", "retrieve", "an absent proof", get(&absent), Some(404)),
+        ("delete", "delete", "`GET /v1/health`", get("/v1/health"), Some(200)),
+        ("migrate", "migrate", "an empty batch", Some(json!({"Records": []})), None),
+        ("cleanup", "cleanup", "nothing", None, None),
+    ]
+    .map(|(name, file, asked, event, status)| {
+        let binary = functions.join(file);
+        let bytes = std::fs::metadata(&binary).map_or(0.0, |file| file.len() as f64);
+        Subject { name, asked, binary, bytes, event, status, starts: Vec::new(), firsts: Vec::new() }
+    });
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::io("starting a runtime"))?;
+    progress("lambda: starting functions");
+    // The first round brings the binaries into the page cache, and is not counted.
+    for round in 0..=ROUNDS {
+        for subject in &mut subjects {
+            let life = runtime.block_on(live(&subject.binary, &variables, subject.event.as_ref()))?;
+            subject.check(&life)?;
+            if round > 0 {
+                subject.starts.push(life.start);
+                subject.firsts.extend(life.first);
+            }
+        }
+    }
+    let mut table = Table::new(
+        "Cold starts (`lambda`)",
+        "From `exec` to the function's asking for its first event, and from then to its answer, 30 starts of each in \
+         turn. `hello` is a `lambda_http` function that answers with its request, built by the same profile. The \
+         binaries are in the page cache.",
+        &[
+            "function",
+            "MB",
+            "start p50, ms",
+            "start p95, ms",
+            "over hello",
+            "first event",
+            "answer p50, ms",
+            "answer p95, ms",
+        ],
+    );
+    let hello = quantile(&subjects[0].starts, 0.5);
+    for subject in &subjects {
+        let answer = |share| match subject.firsts.len() {
+            0 => Cell::None,
+            _ => quantile(&subject.firsts, share).into(),
+        };
+        table.row([
+            subject.name.into(),
+            Cell::from(subject.bytes / MEGABYTE),
+            quantile(&subject.starts, 0.5).into(),
+            quantile(&subject.starts, 0.95).into(),
+            (quantile(&subject.starts, 0.5) / hello).into(),
+            subject.asked.into(),
+            answer(0.5),
+            answer(0.95),
+        ]);
+    }
+    plan.printer.table(&table);
+    Ok(())
+}
+
+impl Subject {
+    fn check(&self, life: &Life) -> Result<(), Error> {
+        let status = life.answer["statusCode"].as_u64();
+        if self.status.is_none() || status == self.status {
+            return Ok(());
+        }
+        Err(Error::wrong(self.name, format!("{} was answered with {}", self.asked, life.answer)))
+    }
+}
+
+/// A GET as API Gateway hands it on (HTTP API, payload format 2.0).
+fn http_event(path: &str) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
+        "headers": {"host": "api.example.com", "accept": "*/*"},
+        "requestContext": {
+            "accountId": "0", "apiId": "api", "domainName": "api.example.com", "stage": "$default", "requestId": "bench",
+            "routeKey": "$default", "time": "21/Nov/2026:12:00:00 +0000", "timeEpoch": 1_795_262_400_000_u64,
+            "http": {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "bench"},
+        },
+        "isBase64Encoded": false,
+    })
+}

@@ -1,0 +1,162 @@
+//! Starts a function as AWS Lambda does, and notes when it asks for its first event and when it answers that.
+//!
+//! The Runtime API, version 2018-06-01: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. A function
+//! gets one event, and is killed when it has answered.
+
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::error::Error;
+
+/// How long a function may take to its answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the function did, and when.
+enum Call {
+    Next(Instant),
+    Response(Instant, Bytes),
+    Failed(Bytes),
+}
+
+/// One life of a function.
+#[derive(Debug)]
+pub struct Life {
+    /// From `exec` to its asking for the first event, in milliseconds.
+    pub start: f64,
+    /// From the first event's hand-over to its answer, in milliseconds, if there was an event.
+    pub first: Option<f64>,
+    /// What it answered; `null` if there was no event.
+    pub answer: Value,
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+struct Aborted(tokio::task::JoinHandle<()>);
+
+impl Drop for Aborted {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Starts `binary` with these variables and no others, and hands it `event`. Without an event, it is
+/// killed when it asks for one.
+///
+/// # Errors
+/// It does not start, fails, or does not answer.
+pub async fn live(binary: &Path, variables: &[(&str, String)], event: Option<&Value>) -> Result<Life, Error> {
+    let doing = || binary.display().to_string();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::io("listening"))?;
+    let address = listener.local_addr().map_err(Error::io("listening"))?;
+    let (calls, mut called) = mpsc::unbounded_channel();
+    let api = Arc::new(Api {
+        calls,
+        event: Mutex::new(Some(event.map(Value::to_string).unwrap_or_default().into())),
+    });
+    let server = Aborted(tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            let api = Arc::clone(&api);
+            let service = service_fn(move |request| {
+                let api = Arc::clone(&api);
+                async move { Ok::<_, Infallible>(api.answer(request).await) }
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    }));
+    let mut command = Command::new(binary);
+    command
+        .env_clear()
+        .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench")
+        .env("AWS_LAMBDA_LOG_STREAM_NAME", "bench")
+        .envs(variables.iter().map(|(name, value)| (*name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let started = Instant::now();
+    let running = Running(command.spawn().map_err(Error::io(doing()))?);
+    let mut next = async || match tokio::time::timeout(PATIENCE, called.recv()).await {
+        Ok(Some(Call::Failed(why))) => Err(Error::wrong(&doing(), String::from_utf8_lossy(&why))),
+        Ok(Some(call)) => Ok(call),
+        Ok(None) | Err(_) => Err(Error::wrong(&doing(), "it does not ask or answer")),
+    };
+    let Call::Next(asked) = next().await? else { return Err(Error::wrong(&doing(), "it answers first")) };
+    let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let start = milliseconds(asked - started);
+    if event.is_none() {
+        return Ok(Life { start, first: None, answer: Value::Null });
+    }
+    let Call::Response(answered, answer) = next().await? else {
+        return Err(Error::wrong(&doing(), "it asks for another event"));
+    };
+    drop((running, server));
+    let answer = serde_json::from_slice(&answer).map_err(|error| Error::wrong(&doing(), error))?;
+    Ok(Life { start, first: Some(milliseconds(answered - asked)), answer })
+}
+
+struct Api {
+    calls: mpsc::UnboundedSender<Call>,
+    event: Mutex<Option<Bytes>>,
+}
+
+impl Api {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let now = Instant::now();
+        let path = request.uri().path().to_owned();
+        if path.ends_with("/invocation/next") {
+            let event = self.event.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // There is one event. Who asks for another waits until it is killed.
+            let Some(event) = event else { return std::future::pending().await };
+            let _ = self.calls.send(Call::Next(now));
+            return if event.is_empty() { std::future::pending().await } else { handed(event) };
+        }
+        let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let call = if path.ends_with("/response") { Call::Response(now, body) } else { Call::Failed(body) };
+        let _ = self.calls.send(call);
+        let mut accepted = Response::new(Full::default());
+        *accepted.status_mut() = StatusCode::ACCEPTED;
+        accepted
+    }
+}
+
+fn handed(event: Bytes) -> Response<Full<Bytes>> {
+    let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() + PATIENCE;
+    let mut response = Response::new(Full::new(event));
+    for (name, value) in [
+        ("lambda-runtime-aws-request-id", "bench".to_owned()),
+        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:0:function:bench".to_owned()),
+        ("content-type", "application/json".to_owned()),
+    ] {
+        if let Ok(value) = value.try_into() {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
