@@ -60,6 +60,40 @@ async fn what_the_replica_missed_is_brought_there() {
     assert_eq!(copied.head.attributes.metadata["sha256"], credlink_core::hash::Digest::of(&read).to_string());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_replica_is_filled() {
+    let bucket = unique("filled");
+    buckets::make(&bucket).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::over(folder.path(), &[]);
+    let hash = credlink_core::hash::Digest::of(b"old").to_string();
+    let (status, stored) =
+        server.post("/v1/proofs", &json!({"media_hash": hash, "manifest": {"name": "old"}}));
+    assert_eq!(status, 201, "{stored}");
+    server.kill();
+    let variables = [
+        ("STORAGE_FALLBACK_PROVIDER", "s3"),
+        ("STORAGE_BUCKET", bucket.as_str()),
+        ("STORAGE_REGION", ministack::REGION),
+        ("STORAGE_ENDPOINT", ministack::endpoint()),
+        ("AWS_ACCESS_KEY_ID", ministack::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", ministack::SECRET),
+    ];
+    let mut command = std::process::Command::new(crate::server::binary());
+    command.args(["--json", "storage", "replicate", "fallback", "--data-dir"]).arg(folder.path());
+    let said = command.envs(variables).output().unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&said.stdout).expect("it is done");
+    assert_eq!((&said["queued"], &said["foreign"]), (&json!(1), &json!(0)), "{said}");
+    let _server = Server::with(folder.path(), &[], &variables);
+    let replica = buckets::open(buckets::s3_settings(&bucket));
+    let key = format!("proofs/{}", stored["id"].as_str().unwrap());
+    let began = Instant::now();
+    while !replica.exists(&key).await.unwrap() {
+        assert!(began.elapsed() < PATIENCE, "the replica was not filled");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
 #[test]
 fn a_bucket_that_is_not_there_is_said_at_the_start() {
     let folder = tempfile::tempdir().unwrap();

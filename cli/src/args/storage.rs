@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use credlink_adapters::s3::Range;
+use credlink_core::message::Replica;
 
 /// Work with the objects of a provider.
 #[derive(Debug, Args)]
@@ -89,6 +90,15 @@ pub enum Action {
         /// The provider: s3, r2, folder, primary or fallback
         provider: String,
     },
+    /// Queue everything that one provider holds to be brought to the other, where it is missing or behind
+    Replicate {
+        /// The provider to bring it to
+        #[arg(value_enum)]
+        to: To,
+        /// Go on behind this key
+        #[arg(long, value_name = "KEY")]
+        after: Option<String>,
+    },
     /// Count objects and bytes
     Stats {
         /// What keys begin with
@@ -109,6 +119,24 @@ pub struct Transfer {
     /// All whose keys begin like this
     #[arg(short, long)]
     pub recursive: bool,
+}
+
+/// The provider that is to be filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum To {
+    /// That of STORAGE_PROVIDER
+    Primary,
+    /// That of STORAGE_FALLBACK_PROVIDER
+    Fallback,
+}
+
+impl From<To> for Replica {
+    fn from(to: To) -> Self {
+        match to {
+            To::Primary => Self::Primary,
+            To::Fallback => Self::Fallback,
+        }
+    }
 }
 
 /// What a signed URL is good for.

@@ -6,6 +6,7 @@
 mod look;
 mod providers;
 mod remove;
+mod replicate;
 mod transfer;
 
 use tokio::runtime::Builder;
@@ -21,11 +22,13 @@ use providers::Providers;
 pub fn storage(connection: &Connection, args: Storage, printer: &Printer) -> Result<Exit, Trouble> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Trouble::new(Kind::Provider, error))?;
-    runtime.block_on(run(&Providers::new(connection), args.action, printer))
+    runtime.block_on(run(connection, args.action, printer))
 }
 
-async fn run(providers: &Providers, action: Action, printer: &Printer) -> Result<Exit, Trouble> {
+async fn run(connection: &Connection, action: Action, printer: &Printer) -> Result<Exit, Trouble> {
+    let providers = &Providers::new(connection);
     match action {
+        Action::Replicate { to, after } => replicate::replicate(connection, to.into(), after, printer).await,
         Action::Ls { place, recursive } => look::list(providers, &place, recursive, printer).await,
         Action::Stat { place } => look::stat(providers, &place, printer).await,
         Action::Cat { place, range } => look::cat(providers, &place, range, printer).await,

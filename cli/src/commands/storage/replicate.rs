@@ -1,0 +1,67 @@
+//! `storage replicate`: everything that one provider holds, queued for the other. For a provider that is new, and for
+//! one that was mended by hand.
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::configuration::Configuration;
+use credlink_adapters::deployment::{Deployment, Opening, Store};
+use credlink_adapters::gate::Gate;
+use credlink_core::message::Replica;
+use credlink_service::ports::{Clock as _, Failure};
+use credlink_service::replicate::{Walked, walk};
+use serde::Serialize;
+
+use super::providers::failed;
+use crate::args::Connection;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// What a script is told.
+#[derive(Serialize)]
+struct Said<'a> {
+    to: &'a str,
+    #[serde(flatten)]
+    walked: &'a Walked,
+    request_id: &'a str,
+}
+
+/// Queues a repair of every object that the other provider holds.
+pub(super) async fn replicate(
+    connection: &Connection,
+    to: Replica,
+    after: Option<String>,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let configuration = Configuration::from_environment();
+    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let opening = Opening {
+        configuration: &configuration,
+        data_folder: connection.data_dir.as_deref(),
+        gate: Gate::of(None, None),
+        public_url: String::new(),
+        link_keys: None,
+        count_reads: false,
+    };
+    let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
+    let Store::Two(pair) = deployment.store() else {
+        let what = "there is one provider only: set STORAGE_FALLBACK_PROVIDER";
+        return Err(Trouble::new(Kind::Usage, what));
+    };
+    let request_id = SystemClock.request_id();
+    let from = match to {
+        Replica::Primary => pair.fallback(),
+        Replica::Fallback => pair.primary(),
+    };
+    let walked: Result<Walked, Failure> =
+        walk(from, to, deployment.waiting(), &request_id, after, || true).await;
+    let walked = walked.map_err(failed)?;
+    let name = to.to_string();
+    let words = || {
+        format!(
+            "{} objects are queued to be brought to the {to}; {} keys are none of CredLink's\nrequest id {request_id}",
+            walked.queued, walked.foreign
+        )
+    };
+    printer.say(words, &Said { to: &name, walked: &walked, request_id: &request_id })?;
+    Ok(Exit::Done)
+}
