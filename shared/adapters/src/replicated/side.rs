@@ -141,7 +141,7 @@ impl<O: Objects> Side<O> {
             BreakerState::HalfOpen => 1.0,
             BreakerState::Open => 2.0,
         };
-        metrics::gauge!("credlink_breaker", "provider" => self.replica.to_string()).set(state);
+        metrics::gauge!("credlink_breaker_state", "provider" => self.replica.to_string()).set(state);
     }
 
     /// When a read is slow enough to ask the other provider: after its 95th percentile, at least `least`. `None`: too
