@@ -1,14 +1,29 @@
-//! `template.yaml` on a local AWS, with a function that tells what it was asked: what the template promises, before any
-//! code of ours runs in it.
+//! `template.yaml` on a local AWS: with a function that tells what it was asked, which shows what the template promises,
+//! and with the functions themselves.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use bytes::Bytes;
+use credlink_core::message::{Message, Replica, Work};
+use credlink_core::object::ObjectKey;
+use credlink_service::ports::Objects as _;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::engines::stack::{ACCESS_KEY, Bootstraps, Engine, REGION, SECRET};
+use crate::buckets;
+use crate::clouds::functions::{event, response};
+use crate::clouds::ground::{LINK_KEYS, everything};
+use crate::engines::r2;
+use crate::engines::stack::{ACCESS_KEY, Bootstraps, Engine, REGION, SECRET, Stack};
 use crate::engines::unique;
+use crate::http::api::{Api, BaseUrl};
+use crate::http::ask::{json as request, media, with};
+use crate::http::script::whole;
+use crate::world::tokens;
 
 /// The example `hello` of the package `credlink-lambdas`, which cargo builds before it runs any test.
 fn hello() -> Bootstraps {
@@ -26,7 +41,8 @@ fn hello() -> Bootstraps {
 
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::start(&[]))
+    // The template has no variable for another R2 than Cloudflare's.
+    ENGINE.get_or_init(|| Engine::start(&[("R2_ENDPOINT", r2::endpoint())]))
 }
 
 /// What the function says of the request that reached it, with the status.
@@ -34,7 +50,7 @@ fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, 
     let agent =
         ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build();
     let agent = agent.new_agent();
-    let mut request = http::Request::builder().method(method).uri(url);
+    let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -112,7 +128,7 @@ fn requests_and_rights_of_a_deployed_stack() {
     RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant send
     DeleteRole: put get get-absent=NoSuchKey list delete row update transaction send
     MigrateRole: put get get-absent=NoSuchKey list delete row update transaction send receive
-    CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction query-due send
+    CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due send
     ");
 }
 
@@ -157,11 +173,67 @@ fn parameters_that_do_not_fit_each_other_are_refused_in_words() {
     }
 }
 
+/// The API of a deployed stack.
+struct Deployed<'a> {
+    api: BaseUrl,
+    stack: &'a Stack<'a>,
+    /// Whether something was changed since the function behind GET was published.
+    changed: AtomicBool,
+}
+
+impl Api for Deployed<'_> {
+    async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        if reads && self.changed.swap(false, Ordering::Relaxed) {
+            // A process that was started before the last change may answer out of its cache for a minute.
+            self.stack.renew("RetrieveFunctionArn");
+        }
+        if request.uri().path() == "/v1/stats" {
+            // A process that commits often writes its sums every ten seconds; the schedule sets them right.
+            let done = self.stack.invoke("CleanupFunctionArn", &json!({})).unwrap();
+            assert_eq!((&done["failed"], &done["recounted"]), (&json!(0), &json!(true)), "{done}");
+        }
+        // What the engine's gateway does not hand on: see `engines::stack`.
+        let by_hand = match *request.method() {
+            Method::OPTIONS => Some("RetrieveFunctionArn"),
+            Method::POST if request.headers().contains_key(CONTENT_ENCODING) => Some("StoreFunctionArn"),
+            _ => None,
+        };
+        let mut response = match by_hand {
+            Some(function) => response(&self.stack.invoke(function, &event(&request)).unwrap()),
+            None => self.api.send(request).await,
+        };
+        if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            response.headers_mut().remove(CONTENT_TYPE);
+        }
+        if !reads && response.status().is_success() {
+            self.changed.store(true, Ordering::Relaxed);
+        }
+        response
+    }
+
+    fn base(&self) -> &str {
+        self.api.base()
+    }
+
+    async fn wait_seconds(&self, seconds: u64) {
+        self.api.wait_seconds(seconds).await;
+    }
+}
+
 #[tokio::test]
-async fn what_is_sent_to_the_queue_reaches_the_function_behind_it() {
-    let name = unique("queue");
-    let secret = format!("{name}-tokens");
-    let stack = engine().deploy(&name, &hello(), &[("TokensSecret", &secret)], &[(&secret, "[]")]);
+async fn the_api_answers_as_written_down_on_a_deployed_stack() {
+    let name = unique("api");
+    let (tokens_secret, keys_secret) = (format!("{name}-tokens"), format!("{name}-link-keys"));
+    let parameters = [("TokensSecret", tokens_secret.as_str()), ("LinkKeysSecret", keys_secret.as_str())];
+    let tokens = tokens::file();
+    let secrets = [(tokens_secret.as_str(), tokens.as_str()), (keys_secret.as_str(), LINK_KEYS)];
+    let stack = engine().deploy(&name, Bootstraps::built(), &parameters, &secrets);
+    let api = BaseUrl::new(stack.url());
+    whole(&Deployed { api, stack: &stack, changed: AtomicBool::new(false) }).await;
+}
+
+fn queues() -> aws_sdk_sqs::Client {
     let config = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
         .http_client(credlink_adapters::aws::http_client())
@@ -171,21 +243,64 @@ async fn what_is_sent_to_the_queue_reaches_the_function_behind_it() {
         .endpoint_url(engine().endpoint())
         .region(aws_config::Region::new(REGION))
         .build();
-    let queue = aws_sdk_sqs::Client::new(&config);
-    queue.send_message().queue_url(stack.output("QueueUrl")).message_body("no message").send().await.unwrap();
-    // The function cannot read it and fails, so the message stays hidden until it is tried again.
-    let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
-    for _ in 0..600 {
-        let attributes = queue.get_queue_attributes().queue_url(stack.output("QueueUrl"));
-        let attributes = attributes.attribute_names(hidden.clone()).send().await.unwrap();
-        if attributes
-            .attributes()
-            .and_then(|attributes| attributes.get(&hidden))
-            .is_some_and(|count| count == "1")
-        {
-            return;
+    aws_sdk_sqs::Client::new(&config)
+}
+
+/// Asks until there is an answer: the engine looks into its queues every second.
+async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    for _ in 0..900 {
+        if let Some(answer) = ask().await {
+            return answer;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("nobody took the message");
+    panic!("{what}")
+}
+
+#[tokio::test]
+async fn what_the_queue_holds_is_replicated_and_poison_ends_in_the_dead_letter_queue() {
+    let name = unique("queue");
+    let (tokens_secret, r2_secret) = (format!("{name}-tokens"), format!("{name}-r2"));
+    let bucket = buckets::r2().await;
+    let parameters = [
+        ("TokensSecret", tokens_secret.as_str()),
+        ("FallbackProvider", "r2"),
+        ("R2AccountId", "0123456789abcdef0123456789abcdef"),
+        ("R2Bucket", &bucket.settings().bucket),
+        ("R2CredentialsSecret", &r2_secret),
+        ("WorkAttempts", "2"),
+    ];
+    let r2 = json!({"access_key_id": r2::ACCESS_KEY, "secret_access_key": r2::SECRET}).to_string();
+    let tokens = tokens::file();
+    let secrets = [(tokens_secret.as_str(), tokens.as_str()), (r2_secret.as_str(), &r2)];
+    let stack = engine().deploy(&name, Bootstraps::built(), &parameters, &secrets);
+
+    let body = json!({"media_hash": media("x").to_string(), "manifest": {"a": 1}});
+    let store = request(Method::POST, "/v1/proofs", &body);
+    let store = with(store, AUTHORIZATION, format!("Bearer {}", tokens::SIGNER));
+    let stored = BaseUrl::new(stack.url()).send(store).await;
+    assert_eq!(stored.status(), 201, "{:?}", stored.body());
+    let held = everything(&bucket).await;
+    assert_eq!(held.len(), 1, "the function writes to both");
+    let key: ObjectKey = held[0].0.parse().unwrap();
+    bucket.delete(&key).await.unwrap();
+
+    let (queue, url) = (queues(), stack.output("QueueUrl"));
+    // Twelve minutes between attempts are too long for a test.
+    let visible = queue.set_queue_attributes().queue_url(url);
+    visible.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
+    let work = Work::Replicate { to: Replica::Fallback, keys: vec![key] };
+    let message = Message { request_id: "r-1".to_owned(), work }.to_string();
+    for body in [message.as_str(), "no message"] {
+        queue.send_message().queue_url(url).message_body(body).send().await.unwrap();
+    }
+    let again = eventually("nothing was replicated", async || {
+        Some(everything(&bucket).await).filter(|held| !held.is_empty())
+    });
+    assert_eq!(again.await, held);
+    let dead = eventually("the message is not given up", async || {
+        let received = queue.receive_message().queue_url(stack.output("DeadLetterQueueUrl"));
+        received.send().await.unwrap().messages.and_then(|messages| messages.into_iter().next())
+    });
+    assert_eq!(dead.await.body(), Some("no message"));
 }

@@ -26,7 +26,7 @@ use crate::world::tokens;
 pub const PUBLIC_URL: &str = "https://credlink.example.com";
 
 /// The key that signs links: `first`, and a secret of 32 bytes in hexadecimal digits.
-const LINK_KEYS: &str = "first:0707070707070707070707070707070707070707070707070707070707070707";
+pub const LINK_KEYS: &str = "first:0707070707070707070707070707070707070707070707070707070707070707";
 
 /// The service in this process, to look at what functions left behind.
 pub type Inside = Service<Parts<S3Objects, DynamoIndex, NoCache, SystemClock, Counters, Trusted>>;

@@ -7,7 +7,7 @@
 
 mod cleanup;
 pub mod functions;
-mod ground;
+pub mod ground;
 mod migrate;
 mod races;
 mod script;

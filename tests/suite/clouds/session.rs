@@ -1,7 +1,9 @@
 //! What a client may do, over both providers and all layers of the cache; in the end both providers hold the same.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use credlink_adapters::metered::catalogue;
 use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, ETAG, IF_MATCH};
@@ -77,14 +79,18 @@ async fn both_providers_hold_the_same_after_a_session() {
     let line = client.0.store().line(|line| line["credlink_stores"] == 1).await;
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
     assert_eq!((&directive["Namespace"], &line["Function"]), (&"CredLink".into(), &"store".into()), "{line}");
-    let names: Vec<_> =
-        directive["Metrics"].as_array().unwrap().iter().map(|metric| &metric["Name"]).collect();
-    assert!(names.contains(&&"credlink_request_ms".into()), "{line}");
-    for provider in ["s3", "r2"] {
+    for provider in ["primary", "fallback"] {
         let calls =
             |line: &Value| line["provider"] == provider && line["credlink_provider_latency_ms"].is_array();
         client.0.store().line(calls).await;
     }
+    let told = client.0.store().printed();
+    let told: Vec<Value> = told.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let metrics = told.iter().filter_map(|line| line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array());
+    let names: BTreeSet<_> = metrics.flatten().filter_map(|metric| metric["Name"].as_str()).collect();
+    assert!(names.contains("credlink_request_ms"), "{names:?}");
+    let unknown: Vec<_> = names.into_iter().filter(|name| catalogue::find(name).is_none()).collect();
+    assert_eq!(unknown, [""; 0], "metrics that are not in the documentation");
 
     // A provider that was slow for a moment is repaired by way of the queue.
     work_off(&ground).await;

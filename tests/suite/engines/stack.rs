@@ -11,7 +11,10 @@
 //! | speaks without TLS, and enforces the policies that refuse that | those two conditions are turned round |
 //! | keeps `MaximumConcurrency` as text when a parameter gives it: the poller fails with `'>=' not supported` | it is set again, as a number, after the deployment |
 //! | serves an API below a path, or under a host name that does not resolve | [`Stack::url`] is a small proxy in front |
-//! | refuses `OPTIONS` with 403 `CORS not configured` before it looks at routes | not tested; AWS asks the route where an API has no CORS of its own |
+//! | runs functions as processes of one machine, with one `/tmp` | the cache in that folder is off |
+//! | hands a gzipped JSON body on as text, with every byte lost that is none | the function is invoked with it in base64; that AWS hands it on whole is written down nowhere |
+//! | gives an answer without a `content-type` the one of JSON | taken away where there is no content: 204, 304 |
+//! | refuses `OPTIONS` with 403 `CORS not configured` before it looks at routes | the function is invoked with what AWS would make of the request: it asks the route where an API has no CORS of its own |
 //! | applies no lifecycle to the bucket, no TTL and no point-in-time recovery to the table | `tests/template.py` checks the text |
 //! | writes no access log, throttles nothing, raises no alarm, and ignores `Architectures`, memory and VPC | `tests/template.py`, cfn-lint |
 //! | checks a JWT's signature only if it can fetch the issuer's keys | the service's own check is tested; the gateway's 401 is seen |
@@ -24,11 +27,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::front::Front;
-use super::{Process, free_port, tool};
+use super::{Process, free_port, runtime, tool, unique};
 
 /// The access key that the engine knows: the account's root.
 pub const ACCESS_KEY: &str = "AKIACREDLINKTESTS";
@@ -53,6 +58,25 @@ pub struct Bootstraps {
 }
 
 impl Bootstraps {
+    /// The five that cargo built beside this one, without what only debuggers read: half of their size is left.
+    pub fn built() -> &'static Self {
+        static BUILT: OnceLock<(TempDir, Bootstraps)> = OnceLock::new();
+        let (_, built) = BUILT.get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a folder for binaries");
+            let stripped = |name: &str| {
+                let path = folder.path().join(name);
+                let done = Command::new("strip").arg("-o").arg(&path).arg(runtime::built(name)).status();
+                assert!(done.is_ok_and(|status| status.success()), "strip comes with the C compiler");
+                path
+            };
+            let (store, retrieve, delete) = (stripped("store"), stripped("retrieve"), stripped("delete"));
+            let all =
+                Self { store, retrieve, delete, migrate: stripped("migrate"), cleanup: stripped("cleanup") };
+            (folder, all)
+        });
+        built
+    }
+
     /// One binary for all of them.
     pub fn all(path: &Path) -> Self {
         let path = || path.to_owned();
@@ -160,6 +184,20 @@ impl Engine {
         Ok(stack)
     }
 
+    /// A call of Lambda's API; whether a function failed, and the answer. The engine looks at the access key and no further.
+    fn lambda(&self, method: &str, path: &str, body: &Value) -> (bool, Value) {
+        let key = format!("{ACCESS_KEY}/20261121/{REGION}/lambda/aws4_request");
+        let credential = format!("AWS4-HMAC-SHA256 Credential={key}, SignedHeaders=host, Signature=0");
+        let request = http::Request::builder().method(method).uri(format!("{}{path}", self.endpoint));
+        let request = request.header("authorization", credential).header("content-type", "application/json");
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let mut response = agent.run(request.body(body.to_string()).unwrap()).unwrap();
+        let failed =
+            response.headers().contains_key("x-amz-function-error") || !response.status().is_success();
+        let text = response.body_mut().read_to_string().unwrap();
+        (failed, serde_json::from_str(&text).unwrap_or_else(|_| text.into()))
+    }
+
     fn script(&self, command: &str, stack: &str) -> Command {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/engines/stack.py");
         let mut python = Command::new(tool("python/bin/python"));
@@ -194,6 +232,30 @@ impl Stack<'_> {
     /// An output of the template: `BucketName`, `TableName`, `QueueUrl`, `CleanupFunctionArn` and so on.
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).unwrap_or_else(|| panic!("{name} is not among {:?}", self.outputs))
+    }
+
+    /// Invokes the function whose ARN is this output; what it answers, or its error.
+    pub fn invoke(&self, function: &str, event: &Value) -> Result<Value, Value> {
+        let arn = self.output(function);
+        let path = format!("/2015-03-31/functions/{}/invocations", arn.replace(':', "%3A"));
+        let (failed, answer) = self.engine.lambda("POST", &path, event);
+        if failed { Err(answer) } else { Ok(answer) }
+    }
+
+    /// Publishes the function whose ARN is this output once more, as a deployment does: no process of the version
+    /// before serves its alias any longer.
+    pub fn renew(&self, function: &str) {
+        let arn = self.output(function);
+        let name = arn.split(':').nth(6).expect("an ARN names its function");
+        let function = format!("/2015-03-31/functions/{name}");
+        let told = |method: &str, path: &str, body: Value| {
+            let (_, answer) = self.engine.lambda(method, &format!("{function}/{path}"), &body);
+            assert!(answer["Version"].is_string() || answer["AliasArn"].is_string(), "{path}: {answer}");
+            answer
+        };
+        told("PUT", "configuration", json!({"Description": unique("renewed")}));
+        let version = told("POST", "versions", json!({}));
+        told("PUT", "aliases/live", json!({"FunctionVersion": version["Version"]}));
     }
 
     /// What each function's role may do, one line a role.

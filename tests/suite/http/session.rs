@@ -19,8 +19,9 @@ use crate::world::tokens;
 /// Longest line of a body that is written down whole, in characters.
 const LONGEST_LINE: usize = 480;
 
-/// Headers of the connection, not of the answer.
-const OF_THE_CONNECTION: [&str; 4] = ["connection", "date", "keep-alive", "transfer-encoding"];
+/// Headers of the connection or of a gateway, not of the answer.
+const OF_THE_CONNECTION: [&str; 5] =
+    ["apigw-requestid", "connection", "date", "keep-alive", "transfer-encoding"];
 
 /// What every answer has.
 const OF_EVERY_ANSWER: [(&str, &str); 3] = [
