@@ -122,8 +122,7 @@ impl Client {
 
     /// Stores what is there before an outage.
     async fn seed(&self, process: &Process) {
-        for (file, manifest) in
-            [("a", self.json("first")), ("b", self.c2pa("b")), ("c", self.json("first"))]
+        for (file, manifest) in [("a", self.json("first")), ("b", self.c2pa("b")), ("c", self.json("first"))]
         {
             let stored = process.send(store(&self.file(file), &manifest)).await;
             expect(&stored, &[201], "before the outage");
