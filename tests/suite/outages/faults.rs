@@ -5,7 +5,7 @@ use std::time::Duration;
 use credlink_core::message::Replica;
 
 use super::load::Load;
-use super::site::Site;
+use super::site::{Site, with_stack};
 use crate::engines::proxy::Fault;
 
 /// Longer than a write waits for the second provider, shorter than a call may take.
@@ -40,9 +40,11 @@ macro_rules! outages {
         mod primary {
             use super::*;
             $(
-                #[tokio::test]
-                async fn $name() {
+                #[test]
+                fn $name() {
+                    with_stack(async || {
                     outage(Replica::Primary, $fault).await;
+                    });
                 }
             )+
         }
@@ -50,9 +52,11 @@ macro_rules! outages {
         mod fallback {
             use super::*;
             $(
-                #[tokio::test]
-                async fn $name() {
+                #[test]
+                fn $name() {
+                    with_stack(async || {
                     outage(Replica::Fallback, $fault).await;
+                    });
                 }
             )+
         }

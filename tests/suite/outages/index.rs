@@ -7,7 +7,7 @@ use credlink_core::message::Replica;
 use http::{Method, Request, Response};
 
 use super::load::{Manifest, expect, is_gone, manifest, proof, reads, reads_manifest, store, supersede};
-use super::site::{Process, Site};
+use super::site::{Process, Site, with_stack};
 use crate::engines::proxy::Fault;
 use crate::engines::unique;
 
@@ -74,56 +74,68 @@ async fn outage(fault: Fault) {
     site.check_whole(&when).await;
 }
 
-#[tokio::test]
-async fn refuses() {
-    outage(Fault::Refuse).await;
+#[test]
+fn refuses() {
+    with_stack(async || {
+        outage(Fault::Refuse).await;
+    });
 }
 
-#[tokio::test]
-async fn hangs() {
-    outage(Fault::Hang).await;
+#[test]
+fn hangs() {
+    with_stack(async || {
+        outage(Fault::Hang).await;
+    });
 }
 
-#[tokio::test]
-async fn loses_every_answer() {
-    outage(Fault::ResetAfter(20)).await;
+#[test]
+fn loses_every_answer() {
+    with_stack(async || {
+        outage(Fault::ResetAfter(20)).await;
+    });
 }
 
-#[tokio::test]
-async fn answers_503() {
-    outage(Fault::Answer(503)).await;
+#[test]
+fn answers_503() {
+    with_stack(async || {
+        outage(Fault::Answer(503)).await;
+    });
 }
 
-#[tokio::test]
-async fn is_slow() {
-    let site = Site::new().await;
-    site.dynamodb.set(Fault::Slow(Duration::from_millis(300)));
-    let (process, file) = (site.process().await, unique("a"));
-    expect(&process.send(store(&file, &Manifest::C2pa(file.clone()))).await, &[201], "slow");
-    reads_manifest(&process, &file, "slow").await;
-    expect(&process.send(delete(&file)).await, &[204], "slow");
-    is_gone(&site.process().await, &manifest(&file), "slow").await;
-    site.end_outages();
-    site.repair("slow").await;
-    site.check_whole("slow").await;
+#[test]
+fn is_slow() {
+    with_stack(async || {
+        let site = Site::new().await;
+        site.dynamodb.set(Fault::Slow(Duration::from_millis(300)));
+        let (process, file) = (site.process().await, unique("a"));
+        expect(&process.send(store(&file, &Manifest::C2pa(file.clone()))).await, &[201], "slow");
+        reads_manifest(&process, &file, "slow").await;
+        expect(&process.send(delete(&file)).await, &[204], "slow");
+        is_gone(&site.process().await, &manifest(&file), "slow").await;
+        site.end_outages();
+        site.repair("slow").await;
+        site.check_whole("slow").await;
+    });
 }
 
 /// A provider was away when something was deleted, and is back; then the index is away, and a process starts that was
 /// never told of that.
-#[tokio::test]
-async fn what_the_providers_do_not_agree_on_is_not_served_without_it() {
-    for replica in [Replica::Primary, Replica::Fallback] {
-        let site = Site::new().await;
-        let (process, file) = (site.process().await, unique("a"));
-        expect(&process.send(store(&file, &text("a"))).await, &[201], "before");
-        site.of(replica).set(Fault::Refuse);
-        expect(&process.send(delete(&file)).await, &[204], "meanwhile");
-        site.end_outages();
-        site.dynamodb.set(Fault::Refuse);
-        let answer = site.process().await.get(&proof(&file)).await;
-        expect(&answer, &[404, 410, 503], &format!("the {replica} missed the deletion"));
-        // The one that was there when it was deleted knows.
-        let answer = process.get(&proof(&file)).await;
-        expect(&answer, &[404, 410, 503], &format!("the {replica} missed the deletion"));
-    }
+#[test]
+fn what_the_providers_do_not_agree_on_is_not_served_without_it() {
+    with_stack(async || {
+        for replica in [Replica::Primary, Replica::Fallback] {
+            let site = Site::new().await;
+            let (process, file) = (site.process().await, unique("a"));
+            expect(&process.send(store(&file, &text("a"))).await, &[201], "before");
+            site.of(replica).set(Fault::Refuse);
+            expect(&process.send(delete(&file)).await, &[204], "meanwhile");
+            site.end_outages();
+            site.dynamodb.set(Fault::Refuse);
+            let answer = site.process().await.get(&proof(&file)).await;
+            expect(&answer, &[404, 410, 503], &format!("the {replica} missed the deletion"));
+            // The one that was there when it was deleted knows.
+            let answer = process.get(&proof(&file)).await;
+            expect(&answer, &[404, 410, 503], &format!("the {replica} missed the deletion"));
+        }
+    });
 }

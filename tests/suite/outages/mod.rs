@@ -6,6 +6,7 @@
 //! second and repairs wait for nobody, so that a test takes seconds.
 
 mod calls;
+mod copies;
 mod faults;
 mod index;
 mod load;

@@ -4,7 +4,7 @@ use credlink_core::message::Replica;
 use http::Method;
 
 use super::load::{Manifest, expect, is_gone, proof, reads, store, supersede};
-use super::site::Site;
+use super::site::{Site, with_stack};
 use crate::engines::proxy::Fault;
 use crate::engines::unique;
 
@@ -48,22 +48,30 @@ async fn outage(replica: Replica, fault: Fault) {
     check(&format!("{when}, repaired")).await;
 }
 
-#[tokio::test]
-async fn refuses_while_the_primary_is_missed() {
-    outage(Replica::Primary, Fault::Refuse).await;
+#[test]
+fn refuses_while_the_primary_is_missed() {
+    with_stack(async || {
+        outage(Replica::Primary, Fault::Refuse).await;
+    });
 }
 
-#[tokio::test]
-async fn refuses_while_the_fallback_is_missed() {
-    outage(Replica::Fallback, Fault::Refuse).await;
+#[test]
+fn refuses_while_the_fallback_is_missed() {
+    with_stack(async || {
+        outage(Replica::Fallback, Fault::Refuse).await;
+    });
 }
 
-#[tokio::test]
-async fn answers_503_while_the_fallback_is_missed() {
-    outage(Replica::Fallback, Fault::Answer(503)).await;
+#[test]
+fn answers_503_while_the_fallback_is_missed() {
+    with_stack(async || {
+        outage(Replica::Fallback, Fault::Answer(503)).await;
+    });
 }
 
-#[tokio::test]
-async fn hangs_while_the_primary_is_missed() {
-    outage(Replica::Primary, Fault::Hang).await;
+#[test]
+fn hangs_while_the_primary_is_missed() {
+    with_stack(async || {
+        outage(Replica::Primary, Fault::Hang).await;
+    });
 }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::load::Load;
-use super::site::Site;
+use super::site::{Site, with_stack};
 use crate::engines::redis::shared;
 
 /// What becomes of what Redis says.
@@ -115,22 +115,30 @@ async fn outage(fault: Fault) {
     with_redis.check_whole(&when).await;
 }
 
-#[tokio::test]
-async fn refuses() {
-    outage(Fault::Refuse).await;
+#[test]
+fn refuses() {
+    with_stack(async || {
+        outage(Fault::Refuse).await;
+    });
 }
 
-#[tokio::test]
-async fn hangs() {
-    outage(Fault::Hang).await;
+#[test]
+fn hangs() {
+    with_stack(async || {
+        outage(Fault::Hang).await;
+    });
 }
 
-#[tokio::test]
-async fn ends_within_answers() {
-    outage(Fault::CutAfter(3)).await;
+#[test]
+fn ends_within_answers() {
+    with_stack(async || {
+        outage(Fault::CutAfter(3)).await;
+    });
 }
 
-#[tokio::test]
-async fn is_slow() {
-    outage(Fault::Slow(Duration::from_millis(400))).await;
+#[test]
+fn is_slow() {
+    with_stack(async || {
+        outage(Fault::Slow(Duration::from_millis(400))).await;
+    });
 }

@@ -20,7 +20,7 @@ use credlink_service::fsck::{Severity, fsck};
 use credlink_service::ports::{Objects as _, Queue as _};
 use credlink_service::worker::{Limits, drain};
 use futures_util::stream::{self, StreamExt as _};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 
 use crate::buckets;
 use crate::engines::proxy::{Fault, Proxy};
@@ -28,6 +28,19 @@ use crate::engines::{dynoxide, ministack, r2, sqs, unique};
 
 /// How often a queue is asked before it counts as never worked off.
 const ROUNDS: usize = 100;
+
+/// Runs a test on a thread with more stack than tests have: futures of a whole deployment are large where nothing is
+/// optimised.
+pub fn with_stack(test: impl AsyncFnOnce() + Send + 'static) {
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test());
+    };
+    let thread = std::thread::Builder::new().stack_size(32 << 20).spawn(run).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
 
 /// What stays where it is while processes come and go.
 pub struct Site {
@@ -47,7 +60,7 @@ pub struct Site {
 }
 
 fn proxy(url: &str) -> Proxy {
-    let address: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
+    let address: SocketAddr = url.parse::<Uri>().unwrap().authority().unwrap().as_str().parse().unwrap();
     Proxy::to(address)
 }
 
@@ -92,7 +105,10 @@ impl Site {
                 "STORAGE_FALLBACK_PROVIDER" => "r2",
                 "STORAGE_TIMEOUT" => self.timeout,
                 "R2_BUCKET" => &self.r2_bucket,
-                "R2_ENDPOINT" => return Some(self.r2.url()),
+                "R2_ENDPOINT" => {
+                    let path = r2::endpoint().parse::<Uri>().unwrap().path().to_owned();
+                    return Some(format!("{}{}", self.r2.url(), path.trim_end_matches('/')));
+                }
                 "R2_ACCESS_KEY_ID" => r2::ACCESS_KEY,
                 "R2_SECRET_ACCESS_KEY" => r2::SECRET,
                 "CREDLINK_TABLE" => &self.table,
@@ -146,8 +162,8 @@ impl Site {
         let limits = Limits { hidden_seconds: 1, ..Limits::default() };
         for _ in 0..ROUNDS {
             let (primary, fallback) = (pair.primary(), pair.fallback());
-            let report =
-                drain(queue, primary, fallback, process.0.rows(), &SystemClock, limits).await.unwrap();
+            let report = Box::pin(drain(queue, primary, fallback, process.0.rows(), &SystemClock, limits));
+            let report = report.await.unwrap();
             assert_eq!(report.poisoned, 0, "{when}");
             if report.received == 0 && queue.depth().await.unwrap() == 0 {
                 return;
@@ -165,13 +181,15 @@ impl Site {
         let keys = |held: &[Held]| held.iter().map(|held| held.0.clone()).collect::<Vec<_>>();
         assert_eq!(keys(&primary), keys(&fallback), "{when}");
         assert_eq!(primary, fallback, "{when}");
+        // Sums lag, and lose what a process that ended had not written yet.
+        process.0.rows().recount(None, 60_000).await.unwrap();
         let mut broken = Vec::new();
         let found = fsck(process.service(), |finding| {
             if finding.severity == Severity::Broken {
                 broken.push(finding);
             }
         });
-        let summary = found.await.unwrap();
+        let summary = Box::pin(found).await.unwrap();
         assert!(broken.is_empty() && summary.objects > 0, "{when}: {broken:#?}");
     }
 }
@@ -209,7 +227,8 @@ impl Process {
     /// Sends a request.
     pub async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
-        self.service().handle(&parts, async { Ok(body) }).await
+        // Its future is large, and a test's thread has little stack.
+        Box::pin(self.service().handle(&parts, async { Ok(body) })).await
     }
 
     /// Sends a request without a body.

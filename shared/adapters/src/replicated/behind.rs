@@ -96,7 +96,7 @@ impl<I: Index> Behind<I> {
         known.flags.map(|flags| self.stands(flags.of(replica)))
     }
 
-    /// Asks the index, for all who wait. One that was silent the last time costs one read a second, and the others
+    /// Asks the index, for all who wait. One that was silent the last time costs one read a second of time, and the others
     /// nothing: without it nothing changes.
     async fn ask(&self) -> Known {
         let last = *self.known();

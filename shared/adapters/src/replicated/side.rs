@@ -168,3 +168,64 @@ impl<O: Objects> Side<O> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use metrics::{
+        Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder,
+    };
+
+    use super::*;
+    use crate::memory::MemoryObjects;
+    use crate::metered::catalogue;
+
+    /// Notes the names of metrics.
+    #[derive(Default)]
+    struct Names(Arc<Mutex<BTreeSet<String>>>);
+
+    impl Names {
+        fn note(&self, key: &Key) {
+            self.0.lock().unwrap().insert(key.name().to_owned());
+        }
+    }
+
+    impl Recorder for Names {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            self.note(key);
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            self.note(key);
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            self.note(key);
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn metrics_have_the_names_of_the_catalogue() {
+        let names = Names::default();
+        let side =
+            Side::new(MemoryObjects::new(), Replica::Primary, Duration::MAX, BreakerSettings::default());
+        with_local_recorder(&names, || {
+            side.answered("get", Instant::now());
+            side.failed(FailureKind::TimedOut);
+        });
+        let names = names.0.lock().unwrap();
+        let expected =
+            ["credlink_breaker_state", "credlink_provider_failures", "credlink_provider_latency_ms"];
+        assert!(names.iter().eq(expected), "{names:?}");
+        assert!(names.iter().all(|name| catalogue::find(name).is_some()));
+    }
+}
