@@ -278,8 +278,11 @@ async fn crowd(deployment: &Arc<Deployment>, number: fn(u64) -> u64) -> Result<C
         let (answer, time) = answer.map_err(|error| Error::wrong("a reader", error))?;
         times.push(time);
         if let Err(error) = answer {
+            // One says what they are.
+            if errors == 0 {
+                report::progress(&format!("clouds: {error}"));
+            }
             errors += 1;
-            report::progress(&format!("clouds: {error}"));
         }
     }
     Ok(Crowd {

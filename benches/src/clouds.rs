@@ -30,9 +30,9 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     );
     let mut crowds = Table::new(
         "1,000 reads at once (`clouds`)",
-        "All are begun before the first is answered, by one deployment on two threads. `GET`s are those that reached the \
+        "All are begun before the first is answered, by one deployment on two threads. Loads are reads that went on to the \
          provider. Memory is the most that the process had so far (`VmHWM`).",
-        &["what", "engine", "all, ms", "p50, ms", "p99, ms", "errors", "GETs", "memory, MB"],
+        &["what", "engine", "all, ms", "p50, ms", "p99, ms", "errors", "loads", "memory, MB"],
     );
     for choice in [Choice::Real, Choice::Answerer] {
         let name = choice.name();
@@ -57,9 +57,11 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
         let mut rounds: Vec<Crowds> = Vec::new();
         for _ in 0..plan.rounds {
             let (round, gets): (Crowds, _) = measure(plan, choice, Subject::Crowd)?;
-            // One warms the client up; the engine's own count goes before that of the cache.
-            let loads = 1 + round.cold.loads + round.hot.loads + round.same.loads;
-            if let Some(gets) = gets.filter(|gets| *gets != loads) {
+            // One warms the client up. Where no call was tried again, the engine's own count bears out the cache's.
+            let crowds = [round.cold, round.hot, round.same];
+            let loads = 1 + crowds.iter().map(|crowd| crowd.loads).sum::<u64>();
+            let is_clean = crowds.iter().all(|crowd| crowd.errors == 0);
+            if let Some(gets) = gets.filter(|gets| is_clean && *gets < loads) {
                 let why = format!("the cache says {loads}, the engine {gets}");
                 return Err(Error::wrong("reads that reached the provider", why));
             }
@@ -115,7 +117,7 @@ fn measure<T: DeserializeOwned>(
         command.arg("--with-table");
     }
     command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN").envs(engines.variables());
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let output = command.output().map_err(Error::io("starting a process"))?;
     if !output.status.success() {
         return Err(Error::wrong("a process", output.status));

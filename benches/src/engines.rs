@@ -12,8 +12,8 @@ use crate::server::Server;
 pub const ACCESS_KEY: &str = "AKIACREDLINKBENCH";
 /// Its secret.
 pub const SECRET: &str = "a secret of the benchmarks";
-/// The region of everything.
-pub const REGION: &str = "eu-central-1";
+/// The region of everything: the one in which buckets need no location constraint.
+pub const REGION: &str = "us-east-1";
 
 /// How long an engine may take until it listens.
 const START: Duration = Duration::from_secs(60);

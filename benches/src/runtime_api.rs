@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,9 +29,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the function did, and when.
 enum Call {
-    Next(Instant),
-    Response(Instant, Bytes),
+    Next(Moment),
+    Response(Moment, Bytes),
     Failed(Bytes),
+}
+
+/// A moment of a function's life: by the clock, and by what its main thread has computed so far, in milliseconds.
+#[derive(Clone, Copy)]
+struct Moment {
+    now: Instant,
+    computed: f64,
+}
+
+impl Moment {
+    /// Now, with the time that the kernel has counted for the process (`/proc/PID/schedstat`, in nanoseconds).
+    fn of(process: u32) -> Self {
+        let now = Instant::now();
+        let counted = std::fs::read_to_string(format!("/proc/{process}/schedstat")).unwrap_or_default();
+        let nanoseconds = counted.split(' ').next().and_then(|text| text.parse::<f64>().ok());
+        Self { now, computed: nanoseconds.unwrap_or_default() / 1e6 }
+    }
 }
 
 /// One life of a function.
@@ -38,8 +56,12 @@ enum Call {
 pub struct Life {
     /// From `exec` to its asking for the first event, in milliseconds.
     pub start: f64,
+    /// What it computed until then, in milliseconds: waiting for a processor does not count.
+    pub start_computed: f64,
     /// From the first event's hand-over to its answer, in milliseconds, if there was an event.
     pub first: Option<f64>,
+    /// What it computed from then to its answer, in milliseconds.
+    pub first_computed: Option<f64>,
     /// What it answered; `null` if there was no event.
     pub answer: Value,
 }
@@ -71,7 +93,9 @@ pub async fn live(binary: &Path, variables: &[(&str, String)], event: Option<&Va
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::io("listening"))?;
     let address = listener.local_addr().map_err(Error::io("listening"))?;
     let (calls, mut called) = mpsc::unbounded_channel();
+    let process = Arc::new(AtomicU32::new(0));
     let api = Arc::new(Api {
+        process: Arc::clone(&process),
         calls,
         event: Mutex::new(Some(event.map(Value::to_string).unwrap_or_default().into())),
     });
@@ -101,6 +125,7 @@ pub async fn live(binary: &Path, variables: &[(&str, String)], event: Option<&Va
         .stderr(Stdio::null());
     let started = Instant::now();
     let running = Running(command.spawn().map_err(Error::io(doing()))?);
+    process.store(running.0.id(), Ordering::Relaxed);
     let mut next = async || match tokio::time::timeout(PATIENCE, called.recv()).await {
         Ok(Some(Call::Failed(why))) => Err(Error::wrong(&doing(), String::from_utf8_lossy(&why))),
         Ok(Some(call)) => Ok(call),
@@ -108,36 +133,40 @@ pub async fn live(binary: &Path, variables: &[(&str, String)], event: Option<&Va
     };
     let Call::Next(asked) = next().await? else { return Err(Error::wrong(&doing(), "it answers first")) };
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
-    let start = milliseconds(asked - started);
+    let (start, start_computed) = (milliseconds(asked.now - started), asked.computed);
     if event.is_none() {
-        return Ok(Life { start, first: None, answer: Value::Null });
+        return Ok(Life { start, start_computed, first: None, first_computed: None, answer: Value::Null });
     }
     let Call::Response(answered, answer) = next().await? else {
         return Err(Error::wrong(&doing(), "it asks for another event"));
     };
     drop((running, server));
     let answer = serde_json::from_slice(&answer).map_err(|error| Error::wrong(&doing(), error))?;
-    Ok(Life { start, first: Some(milliseconds(answered - asked)), answer })
+    let first = Some(milliseconds(answered.now - asked.now));
+    let first_computed = Some(answered.computed - asked.computed);
+    Ok(Life { start, start_computed, first, first_computed, answer })
 }
 
 struct Api {
+    process: Arc<AtomicU32>,
     calls: mpsc::UnboundedSender<Call>,
     event: Mutex<Option<Bytes>>,
 }
 
 impl Api {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let now = Instant::now();
+        let moment = Moment::of(self.process.load(Ordering::Relaxed));
         let path = request.uri().path().to_owned();
         if path.ends_with("/invocation/next") {
             let event = self.event.lock().unwrap_or_else(PoisonError::into_inner).take();
             // There is one event. Who asks for another waits until it is killed.
             let Some(event) = event else { return std::future::pending().await };
-            let _ = self.calls.send(Call::Next(now));
+            let _ = self.calls.send(Call::Next(moment));
             return if event.is_empty() { std::future::pending().await } else { handed(event) };
         }
         let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-        let call = if path.ends_with("/response") { Call::Response(now, body) } else { Call::Failed(body) };
+        let call =
+            if path.ends_with("/response") { Call::Response(moment, body) } else { Call::Failed(body) };
         let _ = self.calls.send(call);
         let mut accepted = Response::new(Full::default());
         *accepted.status_mut() = StatusCode::ACCEPTED;
@@ -151,7 +180,7 @@ fn handed(event: Bytes) -> Response<Full<Bytes>> {
     for (name, value) in [
         ("lambda-runtime-aws-request-id", "bench".to_owned()),
         ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:0:function:bench".to_owned()),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:0:function:bench".to_owned()),
         ("content-type", "application/json".to_owned()),
     ] {
         if let Ok(value) = value.try_into() {
