@@ -1,5 +1,5 @@
 //! Stores of one file at once (guarantees 2 and 3). Those over DynamoDB are made by several processes
-//! (`dynamodb::processes`).
+//! (`clouds::races`).
 
 use super::{Answer, at_once, one, store};
 use crate::http::ask::{get, media, proof_path};

@@ -1,6 +1,7 @@
 //! What `S3Objects` does beyond its port, over S3 and over R2.
 
 mod commands;
+mod kept;
 mod keys;
 mod links;
 mod lost_answers;
