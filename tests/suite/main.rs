@@ -8,14 +8,9 @@
 //! what is stored and sent. `caches` is what layers and processes do together. `engines` starts the real S3, R2, DynamoDB,
 //! SQS and Redis that adapters are tested against; `tests/run tools` installs them. `buckets` opens buckets of S3 and R2, and
 //! `storage` tries everything that is done with them beyond the port. `dynamodb` is what its index has to do beyond the
-<<<<<<< HEAD
-//! contract: calls, faults, load, and many processes. `replica` is a server with a bucket as its second provider, and
+//! contract: calls, faults, load. `replica` is a server with a bucket as its second provider, and
 //! `outages` runs whole deployments over the engines while one of them is out of reach, and counts what operations cost.
 //! `stack` deploys `template.yaml` to a local AWS, and `clouds` runs the functions themselves over the engines.
-=======
-//! contract: calls, faults and load. `stack` deploys `template.yaml` to a local AWS, and `clouds` runs the
-//! functions themselves over the engines.
->>>>>>> clouds
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
