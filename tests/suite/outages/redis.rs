@@ -15,8 +15,9 @@ use super::site::{Site, with_stack};
 use crate::engines::redis::shared;
 
 /// What becomes of what Redis says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Fault {
+    #[default]
     Pass,
     /// Connections end at once.
     Refuse,
@@ -66,12 +67,6 @@ async fn pass(client: TcpStream, fault: Arc<Mutex<Fault>>) {
     tokio::select! {
         () = asked => {}
         () = copy(from_server, to_client, fault) => {}
-    }
-}
-
-impl Default for Fault {
-    fn default() -> Self {
-        Self::Pass
     }
 }
 

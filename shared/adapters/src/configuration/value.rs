@@ -50,8 +50,11 @@ impl ConfigurationError {
     }
 }
 
+/// Gives the value of a variable.
+type Find<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// Where variables come from: the environment, or a test.
-pub struct Source<'a>(Box<dyn Fn(&str) -> Option<String> + 'a>);
+pub struct Source<'a>(Box<Find<'a>>);
 
 impl fmt::Debug for Source<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

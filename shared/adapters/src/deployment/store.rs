@@ -14,7 +14,6 @@ use crate::replicated::Replicated;
 
 /// The provider that was chosen, or both of them.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub enum Store {
     /// The primary alone.
     One(Provider),

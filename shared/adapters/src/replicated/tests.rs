@@ -222,7 +222,7 @@ async fn calls_can_move_between_threads() {
     }
     let world = world(Settings::default());
     let (both, key) = (moves(&world.both), key("x"));
-    let tag = credlink_core::object::StoredTag("p::x".to_owned());
+    let tag = StoredTag("p::x".to_owned());
     let (absent, matches) = (Condition::Absent, Condition::Matches(tag));
     moves(both.put(&key, Bytes::new(), &Attributes::default(), absent)).await.unwrap();
     moves(both.put(&key, Bytes::new(), &Attributes::default(), matches)).await.unwrap();
