@@ -81,7 +81,9 @@ impl<P: Ports> Service<P> {
             Ok(verified) => return Ok(Some(Current { tag, verified })),
             Err(damage) => self.damaged(key, &damage),
         };
-        let Some(copy) = self.ports.objects().get_instead(key, &tag).await? else { return Err(damage) };
+        let Some(copy) = Box::pin(self.ports.objects().get_instead(key, &tag)).await? else {
+            return Err(damage);
+        };
         let tag = copy.head.tag.clone();
         let verified = Verified::check(copy).map_err(|damage| self.damaged(key, &damage))?;
         tracing::error!(failure = %damage, "a copy is damaged; the other one is read");

@@ -91,7 +91,7 @@ impl<I: Index> Behind<I> {
     pub(super) async fn is(&self, replica: Replica) -> Option<bool> {
         let known = match self.fresh() {
             Some(known) => known,
-            None => self.ask().await,
+            None => Box::pin(self.ask()).await,
         };
         known.flags.map(|flags| self.stands(flags.of(replica)))
     }

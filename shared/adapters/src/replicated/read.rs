@@ -49,8 +49,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     pub(super) async fn get_either(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         match self.knows_behind(Replica::Primary).await {
             Some(false) => {}
-            Some(true) => return self.checked(key).await,
-            None => return self.agreed(key).await,
+            Some(true) => return Box::pin(self.checked(key)).await,
+            None => return Box::pin(self.agreed(key)).await,
         }
         let answer = if self.settings.hedge {
             self.get_hedged(key).await
@@ -61,7 +61,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             Ok(Some(object)) => Ok(Some(object)),
             answer => {
                 if self.is_behind(Replica::Fallback).await {
-                    return self.checked(key).await;
+                    return Box::pin(self.checked(key)).await;
                 }
                 let by_fallback = self.get_on(&self.fallback, key).await;
                 self.second(key, &answer, by_fallback).await
@@ -72,14 +72,14 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     pub(super) async fn head_either(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         match self.knows_behind(Replica::Primary).await {
             Some(false) => {}
-            Some(true) => return Ok(self.checked(key).await?.map(|object| object.head)),
-            None => return Ok(self.agreed(key).await?.map(|object| object.head)),
+            Some(true) => return Ok(Box::pin(self.checked(key)).await?.map(|object| object.head)),
+            None => return Ok(Box::pin(self.agreed(key)).await?.map(|object| object.head)),
         }
         match self.head_on(&self.primary, key).await {
             Ok(Some(head)) => Ok(Some(head)),
             answer => {
                 if self.is_behind(Replica::Fallback).await {
-                    return Ok(self.checked(key).await?.map(|object| object.head));
+                    return Ok(Box::pin(self.checked(key)).await?.map(|object| object.head));
                 }
                 let by_fallback = self.head_on(&self.fallback, key).await;
                 self.second(key, &answer, by_fallback).await
@@ -99,7 +99,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             Replica::Fallback => Replica::Primary,
         };
         let found = if self.is_behind(other).await {
-            self.checked(key).await?
+            Box::pin(self.checked(key)).await?
         } else {
             let answer = match other {
                 Replica::Primary => self.get_on(&self.primary, key).await,
@@ -199,7 +199,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         match join(self.get_on(&self.primary, key), self.head_on(&self.fallback, key)).await {
             (Ok(None), Ok(None)) => Ok(None),
             (Ok(Some(object)), Ok(Some(head))) if same(&object.head, &head) => Ok(Some(object)),
-            _ => self.checked(key).await,
+            _ => Box::pin(self.checked(key)).await,
         }
     }
 
