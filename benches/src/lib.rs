@@ -1,7 +1,8 @@
 //! CredLink's benchmarks: what they measure, and how they keep a fast wrong answer from counting.
 //!
-//! **In scope:** the release binary of `credlink serve` over HTTP from another process, the adapters in this process,
-//! the functions' binaries, pure functions of the core. **Out of scope:** cloud providers; a network. `docs/performance.md` has the figures.
+//! **In scope:** the release binary of `credlink serve` over HTTP from another process, the functions' binaries over a
+//! Runtime API, a deployment over local engines, the adapters in this process, pure functions of the core. **Out of
+//! scope:** cloud providers; a network. `docs/performance.md` has the figures.
 //!
 //! | to find | look in |
 //! |---|---|
