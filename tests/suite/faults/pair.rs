@@ -24,11 +24,20 @@ use super::request::send;
 use super::world::Step::{self, Do};
 use super::world::{World, ready};
 
-/// Times and timers belong to a runtime, though nothing here waits for one.
-fn in_a_runtime(test: impl FnOnce()) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let _entered = runtime.enter();
-    test();
+/// Times and timers belong to a runtime, though nothing here waits for one; and two providers need more stack than a
+/// test's thread has, where nothing is optimised.
+fn in_a_runtime(test: impl FnOnce() + Send) {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        test();
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(32 << 20).spawn_scoped(scope, run).unwrap();
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
 }
 
 impl World {
