@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn quantiles_are_values() {
         let values: Vec<f64> = (1..=20).rev().map(f64::from).collect();
-        for (share, value) in [(0.0, 1.0), (0.5, 10.0), (0.95, 19.0), (1.0, 20.0)] {
+        for (share, value) in [(0.0, 1.0), (0.5, 10.0), (0.95, 19.0), (1.0, 20.0), (0.51, 11.0)] {
             assert_eq!(quantile(&values, share), value);
         }
         assert_eq!(quantile(&[], 0.5), 0.0);
