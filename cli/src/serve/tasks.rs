@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::deployment::Deployment;
-use credlink_adapters::metered::catalogue::QUEUE_DEPTH;
 use credlink_adapters::prometheus::Prometheus;
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::ports::Clock as _;
@@ -48,7 +47,6 @@ async fn flush(deployment: Arc<Deployment>) {
 
 /// Works off what providers missed, and says how much there is.
 async fn repair(deployment: Arc<Deployment>) {
-    let depth = metrics::gauge!(QUEUE_DEPTH);
     let mut times = interval(REPAIR);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -61,10 +59,8 @@ async fn repair(deployment: Arc<Deployment>) {
             Ok(_) => {}
             Err(failure) => tracing::warn!(reason = %failure, "the queue failed; it is asked again"),
         }
-        #[expect(clippy::cast_precision_loss, reason = "a queue has fewer than 2^52 messages")]
-        if let Ok(messages) = deployment.depth().await {
-            depth.set(messages as f64);
-        }
+        // The depth is a metric, and no more: the queue that fails is in the log already.
+        let _ = deployment.depth().await;
     }
 }
 

@@ -31,6 +31,7 @@ use crate::embedded::{EmbeddedError, EmbeddedIndex};
 use crate::gate::Gate;
 use crate::local::index_path;
 use crate::metered::Metered;
+use crate::metered::catalogue::QUEUE_DEPTH;
 use crate::provider::{self, ProviderSettings};
 use crate::queue::{EmbeddedQueue, QueueError};
 use crate::replicated::{self, Replicated};
@@ -271,7 +272,7 @@ impl Deployment {
     pub async fn depth(&self) -> Result<u64, Failure> {
         let depth = self.waiting.depth().await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 52 bits")]
-        metrics::gauge!("credlink_queue_depth").set(depth as f64);
+        metrics::gauge!(QUEUE_DEPTH).set(depth as f64);
         Ok(depth)
     }
 

@@ -145,7 +145,7 @@ impl Index for DynamoIndex {
             .table_name(&self.table)
             .set_key(Some(item::key(&key.to_string(), ROW)))
             .consistent_read(true);
-        let answer = request.customize().config_override(self.timed()).send().await;
+        let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
         let answer = answer.map_err(|error| Error::classify(NAME, &error))?;
         answer.item.map(|item| self.read(&item)).transpose()
     }

@@ -117,7 +117,7 @@ impl SqsQueue {
     async fn counted(&self) -> Result<u64, Error> {
         let request = self.client.get_queue_attributes().queue_url(&self.url);
         let request = request.set_attribute_names(Some(COUNTS.into()));
-        let answer = request.customize().config_override(self.timed()).send().await;
+        let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
         let attributes =
             answer.map_err(|error| Error::classify(NAME, &error))?.attributes.unwrap_or_default();
         COUNTS.iter().try_fold(0_u64, |sum, name| {
@@ -151,7 +151,7 @@ impl Queue for SqsQueue {
             let id = id.build().map_err(|error| Error::new(NAME, ErrorKind::Refused, error.to_string()))?;
             request = request.message_attributes(REQUEST_ID, id);
         }
-        let answer = request.customize().config_override(self.timed()).send().await;
+        let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
         answer.map_err(|error| Error::classify(NAME, &error))?;
         Ok(())
     }
@@ -166,7 +166,7 @@ impl Queue for SqsQueue {
             .visibility_timeout(clamped(hidden_seconds, MAX_HIDDEN_SECONDS))
             .wait_time_seconds(0)
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
-        let answer = request.customize().config_override(self.timed()).send().await;
+        let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
         let messages = answer.map_err(|error| Error::classify(NAME, &error))?.messages.unwrap_or_default();
         let count = &MessageSystemAttributeName::ApproximateReceiveCount;
         let deliveries = messages.into_iter().map(|message| {
@@ -181,7 +181,7 @@ impl Queue for SqsQueue {
 
     async fn settle(&self, receipt: &str) -> Result<(), Failure> {
         let request = self.client.delete_message().queue_url(&self.url).receipt_handle(receipt);
-        match request.customize().config_override(self.timed()).send().await {
+        match Box::pin(request.customize().config_override(self.timed()).send()).await {
             Ok(_) => Ok(()),
             // The receipt is of no message any more. If the message is there all the same, it comes again.
             Err(error)

@@ -27,7 +27,7 @@ impl DynamoIndex {
             .key(PARTITION_KEY, key(name))
             .key(SORT_KEY, AttributeValue::S(BOOKMARK.to_owned()))
             .consistent_read(true);
-        let answer = request.customize().config_override(self.timed()).send().await;
+        let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
         let Some(item) = answer.map_err(|error| Error::classify(NAME, &error))?.item else { return Ok(None) };
         match item.get(POSITION) {
             None => Ok(None),
@@ -54,7 +54,7 @@ impl DynamoIndex {
                 .expression_attribute_values(":text", AttributeValue::S(text.to_owned())),
             None => request.update_expression("REMOVE #position"),
         };
-        let answer = request.customize().config_override(self.timed()).send().await;
+        let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
         answer.map_err(|error| Error::classify(NAME, &error))?;
         Ok(())
     }

@@ -139,7 +139,7 @@ impl DynamoIndex {
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match request.customize().config_override(self.once()).send().await {
+        match Box::pin(request.customize().config_override(self.once()).send()).await {
             Ok(_) => Attempt::Done,
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
@@ -163,7 +163,7 @@ impl DynamoIndex {
         };
         let request =
             self.client.transact_write_items().set_transact_items(Some(items)).client_request_token(token);
-        let error = match request.customize().config_override(self.once()).send().await {
+        let error = match Box::pin(request.customize().config_override(self.once()).send()).await {
             Ok(_) => return Attempt::Done,
             Err(error) => error,
         };

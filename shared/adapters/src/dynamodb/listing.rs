@@ -160,7 +160,7 @@ impl DynamoIndex {
                 .expression_attribute_values(":behind", text(behind))
                 .limit(i32::try_from(more).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start.take());
-            let answer = request.customize().config_override(self.timed()).send().await;
+            let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
             let answer = answer.map_err(|error| Error::classify(NAME, &error))?;
             for item in answer.items.unwrap_or_default() {
                 let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
@@ -216,7 +216,7 @@ impl DynamoIndex {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let wanted = wanted.map_err(|error| damaged(error.to_string()))?;
             let request = self.client.batch_get_item().request_items(&self.table, wanted);
-            let send = async { request.customize().config_override(self.timed()).send().await };
+            let send = async { Box::pin(request.customize().config_override(self.timed()).send()).await };
             let answer = within(attempts.until(), send).await;
             let answer = answer.map_err(|error| Error::classify(NAME, &error))?;
             items.extend(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
@@ -250,7 +250,7 @@ impl DynamoIndex {
                 .consistent_read(true)
                 .limit(i32::try_from(more).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start.take());
-            let answer = request.customize().config_override(self.timed()).send().await;
+            let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
             let answer = answer.map_err(|error| Error::classify(NAME, &error))?;
             for item in answer.items.unwrap_or_default() {
                 let key = item.get(PARTITION_KEY).and_then(|value| value.as_s().ok());

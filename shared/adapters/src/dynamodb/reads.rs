@@ -85,7 +85,7 @@ impl DynamoIndex {
                     .expression_attribute_names("#last", LAST_READ)
                     .expression_attribute_values(":last", number(milliseconds(last))),
             };
-            let send = async { request.customize().config_override(self.once()).send().await };
+            let send = async { Box::pin(request.customize().config_override(self.once()).send()).await };
             let error = match within(attempts.until(), send).await {
                 Ok(_) => return Ok(Ok(())),
                 Err(error) => error,

@@ -253,7 +253,7 @@ impl DynamoIndex {
             .set_expression_attribute_names(Some(addition.names.clone()))
             .set_expression_attribute_values(Some(addition.values.clone()));
         // Not tried again: an addition that was kept would be made twice.
-        let answer = request.customize().config_override(self.once()).send().await;
+        let answer = Box::pin(request.customize().config_override(self.once()).send()).await;
         answer.map_err(|error| Error::classify(NAME, &error))?;
         Ok(())
     }

@@ -47,7 +47,7 @@ impl S3Objects {
     /// `HeadBucket`. With an error comes the region that the bucket is said to be in.
     async fn look(&self) -> Result<(), (Error, Option<String>)> {
         let list = self.client().list_objects_v2().bucket(self.bucket()).max_keys(1);
-        match list.customize().config_override(self.config()).send().await {
+        match Box::pin(list.customize().config_override(self.config()).send()).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 let region = region(&error);

@@ -163,14 +163,16 @@ impl S3Objects {
             .set_if_none_match(none_match)
             .set_if_match(matches)
             .body(ByteStream::from(body));
-        let put = put.customize().config_override(config).interceptor(unknown.clone()).send().await;
+        let put = Box::pin(put.customize().config_override(config).interceptor(unknown.clone()).send()).await;
         Ok(Put::Stored(tag(put.map_err(|error| self.error(&error))?.e_tag())))
     }
 
     /// Whether the object that stands there is our own write.
     async fn is_ours(&self, key: &str, own: &str) -> Result<Put, Error> {
         let head = self.client().head_object().bucket(self.bucket()).key(key);
-        match head.customize().config_override(self.config()).send().await.map_err(|error| self.error(&error))
+        match Box::pin(head.customize().config_override(self.config()).send())
+            .await
+            .map_err(|error| self.error(&error))
         {
             Ok(head) if mark(head.metadata()) == Some(own) => Ok(Put::Stored(tag(head.e_tag()))),
             Err(error) if error.kind != ErrorKind::NotFound => Err(error),

@@ -34,7 +34,7 @@ impl S3Objects {
             .set_ssekms_key_id(self.kms_key());
         // The service moves the bytes meanwhile, and answers when it is done.
         let config = self.config_for(usize::try_from(head.size).unwrap_or(usize::MAX));
-        match copy.customize().config_override(config).send().await {
+        match Box::pin(copy.customize().config_override(config).send()).await {
             Ok(_) => Ok(Some(head)),
             Err(error) => match self.error(&error) {
                 Error { kind: ErrorKind::PreconditionFailed, .. } => Err(self.changed(from)),
@@ -84,7 +84,7 @@ impl S3Objects {
             return Ok(self.describe(key).await?.map(|head| head.attributes.tags));
         }
         let tags = self.client().get_object_tagging().bucket(self.bucket()).key(key);
-        match tags.customize().config_override(self.config()).send().await {
+        match Box::pin(tags.customize().config_override(self.config()).send()).await {
             Ok(output) => {
                 let pairs = output.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()));
                 Ok(Some(pairs.collect()))

@@ -105,7 +105,7 @@ impl S3Objects {
     /// Removes the object under `key`.
     pub(super) async fn remove(&self, key: &str) -> Result<(), Error> {
         let delete = self.client().delete_object().bucket(self.bucket()).key(key);
-        match delete.customize().config_override(self.config()).send().await {
+        match Box::pin(delete.customize().config_override(self.config()).send()).await {
             Ok(_) => Ok(()),
             Err(error) => Self::absent::<()>(self.error(&error)).map(drop),
         }
@@ -131,7 +131,7 @@ impl S3Objects {
         let identifiers = identifiers.collect::<Result<Vec<_>, _>>().map_err(refused)?;
         let delete = Delete::builder().set_objects(Some(identifiers)).quiet(true).build().map_err(refused)?;
         let delete = self.client().delete_objects().bucket(self.bucket()).delete(delete);
-        let output = delete.customize().config_override(self.config()).send().await;
+        let output = Box::pin(delete.customize().config_override(self.config()).send()).await;
         let output = output.map_err(|error| self.error(&error))?;
         let mut failed = HashSet::new();
         for error in output.errors() {
@@ -168,7 +168,7 @@ impl S3Objects {
             .max_keys(i32::try_from(limit).unwrap_or(1_000))
             // Keys may hold characters that XML 1.0 has no way to write.
             .encoding_type(EncodingType::Url);
-        let output = list.customize().config_override(self.config()).send().await;
+        let output = Box::pin(list.customize().config_override(self.config()).send()).await;
         output.map_err(|error| self.error(&error))
     }
 }

@@ -150,7 +150,7 @@ impl S3Objects {
     pub async fn download(&self, key: &str, range: Option<Range>) -> Result<Option<Download>, Error> {
         let get = self.client().get_object().bucket(self.bucket()).key(key);
         let get = get.set_range(range.map(Range::header)).customize().config_override(self.config());
-        let output = match get.send().await {
+        let output = match Box::pin(get.send()).await {
             Ok(output) => output,
             Err(error) => return Self::absent(self.error(&error)),
         };
@@ -173,7 +173,7 @@ impl S3Objects {
     pub async fn describe(&self, key: &str) -> Result<Option<Head>, Error> {
         for last in [false, true] {
             let head = self.client().head_object().bucket(self.bucket()).key(key);
-            let error = match head.customize().config_override(self.config()).send().await {
+            let error = match Box::pin(head.customize().config_override(self.config()).send()).await {
                 Ok(output) => {
                     let said = Said {
                         content_type: output.content_type(),
@@ -210,7 +210,7 @@ impl S3Objects {
     /// Whether an object is there, by a call whose answer says what is missing.
     async fn has_first_byte(&self, key: &str) -> Result<bool, Error> {
         let get = self.client().get_object().bucket(self.bucket()).key(key).range("bytes=0-0");
-        match get.customize().config_override(self.config()).send().await {
+        match Box::pin(get.customize().config_override(self.config()).send()).await {
             Ok(_) => Ok(true),
             // An empty object has no first byte.
             Err(SdkError::ServiceError(service)) if service.raw().status().as_u16() == 416 => Ok(true),

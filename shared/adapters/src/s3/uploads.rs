@@ -44,7 +44,7 @@ impl Upload {
             .set_server_side_encryption(objects.encryption())
             .set_ssekms_key_id(objects.kms_key())
             .set_checksum_algorithm(objects.part_checksum());
-        let created = create.customize().config_override(objects.config()).send().await;
+        let created = Box::pin(create.customize().config_override(objects.config()).send()).await;
         let created = created.map_err(|error| objects.error(&error))?;
         let id = created.upload_id().map(str::to_owned).ok_or_else(|| {
             Error::new(objects.kind().name(), ErrorKind::Unavailable, "an upload was begun without an id")
@@ -66,7 +66,7 @@ impl Upload {
             .part_number(number)
             .set_checksum_sha256(sha256.clone())
             .body(ByteStream::from(bytes));
-        let sent = part.customize().config_override(config).send().await;
+        let sent = Box::pin(part.customize().config_override(config).send()).await;
         let sent = sent.map_err(|error| objects.error(&error))?;
         let part = CompletedPart::builder().part_number(number).set_checksum_sha256(sha256);
         Ok(part.set_e_tag(sent.e_tag).build())
@@ -83,7 +83,7 @@ impl Upload {
             .key(&self.key)
             .set_upload_id(self.id.clone())
             .multipart_upload(upload);
-        match complete.customize().config_override(objects.config()).send().await {
+        match Box::pin(complete.customize().config_override(objects.config()).send()).await {
             Ok(_) => {
                 self.id = None;
                 Ok(())
@@ -117,7 +117,7 @@ impl Drop for Upload {
 
 async fn abort(objects: &S3Objects, key: &str, id: &str) {
     let abort = objects.client().abort_multipart_upload().bucket(objects.bucket()).key(key).upload_id(id);
-    if let Err(error) = abort.customize().config_override(objects.config()).send().await {
+    if let Err(error) = Box::pin(abort.customize().config_override(objects.config()).send()).await {
         let error = objects.error(&error);
         if error.kind != ErrorKind::NotFound {
             tracing::warn!(key, reason = %error, "an upload could not be aborted");
@@ -135,7 +135,7 @@ impl S3Objects {
         loop {
             let list = self.client().list_multipart_uploads().bucket(self.bucket());
             let list = list.set_key_marker(key_marker).set_upload_id_marker(id_marker);
-            let page = list.customize().config_override(self.config()).send().await;
+            let page = Box::pin(list.customize().config_override(self.config()).send()).await;
             let page = page.map_err(|error| self.error(&error))?;
             for upload in page.uploads() {
                 let begun = upload.initiated().map(timestamp);
@@ -145,7 +145,7 @@ impl S3Objects {
                 }
                 let abort =
                     self.client().abort_multipart_upload().bucket(self.bucket()).key(key).upload_id(id);
-                match abort.customize().config_override(self.config()).send().await {
+                match Box::pin(abort.customize().config_override(self.config()).send()).await {
                     Ok(_) => aborted += 1,
                     Err(error) => match self.error(&error) {
                         // It was completed or aborted since the page was made.
