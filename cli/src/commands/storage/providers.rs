@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use credlink_adapters::configuration::Source;
-use credlink_adapters::provider::{Provider, ProviderSettings};
+use credlink_adapters::provider::{OpenError, Provider, ProviderSettings};
 use tokio::sync::Mutex;
 
 use crate::args::Connection;
@@ -53,7 +53,12 @@ impl Providers {
             return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
         }
         let shared = settings.shared().await;
-        let provider = settings.open(&shared, None).map_err(|error| Trouble::new(Kind::Folder, error))?;
+        let kind = |error: &OpenError| match error {
+            OpenError::Folder(_) => Kind::Folder,
+            OpenError::NoFolder | OpenError::NoRegion => Kind::Usage,
+        };
+        let opened = settings.open(&shared, None);
+        let provider = opened.map_err(|error| Trouble::new(kind(&error), error))?;
         open.insert(id, provider.clone());
         Ok(provider)
     }
