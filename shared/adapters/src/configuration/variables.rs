@@ -36,7 +36,7 @@ pub const VARIABLES: [Variable; 32] = [
         "STORAGE_FALLBACK_PROVIDER",
         "`s3`, `r2` or `folder`",
         "none",
-        "a second place for every object; reads fall over to it, and the edge reads from it where it is R2",
+        "a second place for every object; reads fall over to it",
     ),
     variable(
         "STORAGE_FOLDER",
