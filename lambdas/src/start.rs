@@ -44,7 +44,12 @@ pub fn queue() -> ExitCode {
         let (batch, context) = event.into_parts();
         let deadline = gateway::deadline(&context);
         let work = async |message| within(deadline, deployment.work(&message)).await;
-        Ok::<SqsBatchResponse, Error>(batch::answer(batch, work).await)
+        let answer = batch::answer(batch, work).await;
+        // What is left is a metric, and no more: the batch is answered whether or not the queue says it.
+        if let Err(failure) = within(deadline, deployment.depth()).await {
+            tracing::warn!(reason = %failure, "the queue does not say how much waits");
+        }
+        Ok::<SqsBatchResponse, Error>(answer)
     })
 }
 

@@ -108,6 +108,7 @@ async fn a_poison_message_fails_alone_and_the_others_are_replicated() {
     assert_eq!(work(&migrate, &messages).await, ["poison"]);
     let line = migrate.line(|line| line["message_id"] == "poison").await;
     assert!(line["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{line}");
+    migrate.line(|line| line.get("credlink_queue_depth").is_some()).await;
     assert_eq!(everything(r2).await, wanted);
 
     // SQS may hand a message out twice.
