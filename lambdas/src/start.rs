@@ -151,6 +151,8 @@ fn log() {
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
+        // The span is the request: its id stands on every line under it.
+        .with_span_list(false)
         .without_time()
         .with_env_filter(filter)
         .with_ansi(false);

@@ -76,6 +76,11 @@ async fn take_in(metrics: Prometheus) {
 async fn clean(deployment: Arc<Deployment>) {
     sleep(FIRST_CLEANUP).await;
     loop {
+        match deployment.put_back().await {
+            Ok(0) => {}
+            Ok(messages) => tracing::warn!(messages, "repairs that failed too often are tried again"),
+            Err(failure) => tracing::warn!(reason = %failure, "the queue failed; it is asked again"),
+        }
         let mut position = None;
         loop {
             let deadline = SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS);

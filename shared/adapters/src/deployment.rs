@@ -5,6 +5,8 @@
 
 mod rows;
 mod store;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::path::Path;
@@ -49,6 +51,9 @@ const LINK_SECONDS: u64 = 300;
 
 /// Deliveries after which a message in the embedded queue is loudly left alone.
 const ATTEMPTS: u32 = 10;
+
+/// Messages that are put back in one go.
+const PUT_BACK_PAGE: usize = 100;
 
 /// What a deployment is opened with.
 #[derive(Debug)]
@@ -263,6 +268,25 @@ impl Deployment {
         };
         let limits = worker::Limits { attempts: ATTEMPTS, ..worker::Limits::default() };
         drain(queue, pair.primary(), pair.fallback(), &*self.rows, &SystemClock, limits).await
+    }
+
+    /// Puts back what the queue of this machine has put aside after too many attempts: an outage may have outlasted them.
+    /// Repairs are idempotent, so one that can never be done costs a look and a line in the log. How many there were.
+    ///
+    /// # Errors
+    /// The queue failed. What was put back is back.
+    pub async fn put_back(&self) -> Result<u64, Failure> {
+        let Waiting::Embedded(queue) = &*self.waiting else { return Ok(0) };
+        let mut count = 0;
+        loop {
+            let aside = queue.dead(None, PUT_BACK_PAGE).await?;
+            if aside.is_empty() {
+                return Ok(count);
+            }
+            for message in aside {
+                count += u64::from(queue.put_back(message.number).await?);
+            }
+        }
     }
 
     /// How many messages wait; the metric of the queue's depth says so from then on.
