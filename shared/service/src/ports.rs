@@ -3,6 +3,9 @@
 //! Each method documents a guarantee, not a mechanism. Futures carry no `Send` bound: it is found at the concrete
 //! type, in `main`. The contract suites in `tests/` run over every adapter.
 
+mod parts;
+mod shared;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -14,6 +17,8 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
+
+pub use parts::{Parts, Ports};
 
 /// A service that did not answer as it should: an opaque source, with who, what and how.
 ///
@@ -196,50 +201,6 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-impl<T: Objects + ?Sized> Objects for Arc<T> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        (**self).get(key).await
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        (**self).head(key).await
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-        condition: Condition,
-    ) -> Result<Put, Failure> {
-        (**self).put(key, body, attributes, condition).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        (**self).delete(key).await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        (**self).list(prefix, after, limit).await
-    }
-
-    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
-        (**self).confirm(key).await
-    }
-
-    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
-        (**self).get_instead(key, damaged).await
-    }
-
-    fn providers(&self) -> Vec<ProviderState> {
-        (**self).providers()
-    }
-}
-
 /// A write to one row. The row's version must be one more than the version that is expected, and 1 for a new row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
@@ -313,37 +274,6 @@ pub trait Index {
     fn totals(&self) -> impl Future<Output = Result<Totals, Failure>>;
 }
 
-impl<T: Index + ?Sized> Index for Arc<T> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
-
-    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        (**self).get(key).await
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        (**self).commit(writes).await
-    }
-
-    async fn list(
-        &self,
-        listing: &Listing,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Option<Page<Row>>, Failure> {
-        (**self).list(listing, after, limit).await
-    }
-
-    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        (**self).count_reads(reads).await
-    }
-
-    async fn totals(&self) -> Result<Totals, Failure> {
-        (**self).totals().await
-    }
-}
-
 /// A message as a queue hands it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -381,28 +311,6 @@ pub trait Queue {
 
     /// How many messages wait or are handed out, roughly.
     fn depth(&self) -> impl Future<Output = Result<u64, Failure>>;
-}
-
-impl<T: Queue + ?Sized> Queue for Arc<T> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
-
-    async fn send(&self, message: &Message, delay_seconds: u32) -> Result<(), Failure> {
-        (**self).send(message, delay_seconds).await
-    }
-
-    async fn receive(&self, most: usize, hidden_seconds: u32) -> Result<Vec<Delivery>, Failure> {
-        (**self).receive(most, hidden_seconds).await
-    }
-
-    async fn settle(&self, receipt: &str) -> Result<(), Failure> {
-        (**self).settle(receipt).await
-    }
-
-    async fn depth(&self) -> Result<u64, Failure> {
-        (**self).depth().await
-    }
 }
 
 /// What a cache has seen so far.
@@ -525,91 +433,4 @@ pub enum Refused {
 pub trait Authenticator {
     /// Who shows `bearer`, the token of an `Authorization: Bearer` header (RFC 6750, section 2.1), or nothing.
     fn authenticate(&self, bearer: Option<&str>) -> impl Future<Output = Result<Caller, Refused>>;
-}
-
-/// All ports of one service.
-pub trait Ports {
-    /// Bytes.
-    type Objects: Objects;
-    /// Rows.
-    type Index: Index;
-    /// The cache in front of the bytes.
-    type Cache: Cache;
-    /// Time and identity.
-    type Clock: Clock;
-    /// Counting.
-    type Events: Events;
-    /// Credentials.
-    type Authenticator: Authenticator;
-
-    /// Bytes.
-    fn objects(&self) -> &Self::Objects;
-    /// Rows.
-    fn index(&self) -> &Self::Index;
-    /// The cache in front of the bytes.
-    fn cache(&self) -> &Self::Cache;
-    /// Time and identity.
-    fn clock(&self) -> &Self::Clock;
-    /// Counting.
-    fn events(&self) -> &Self::Events;
-    /// Credentials.
-    fn authenticator(&self) -> &Self::Authenticator;
-}
-
-/// Ports that were chosen one by one.
-#[derive(Debug)]
-pub struct Parts<O, I, C, K, E, A> {
-    /// Bytes.
-    pub objects: O,
-    /// Rows.
-    pub index: I,
-    /// The cache in front of the bytes.
-    pub cache: C,
-    /// Time and identity.
-    pub clock: K,
-    /// Counting.
-    pub events: E,
-    /// Credentials.
-    pub authenticator: A,
-}
-
-impl<O, I, C, K, E, A> Ports for Parts<O, I, C, K, E, A>
-where
-    O: Objects,
-    I: Index,
-    C: Cache,
-    K: Clock,
-    E: Events,
-    A: Authenticator,
-{
-    type Objects = O;
-    type Index = I;
-    type Cache = C;
-    type Clock = K;
-    type Events = E;
-    type Authenticator = A;
-
-    fn objects(&self) -> &O {
-        &self.objects
-    }
-
-    fn index(&self) -> &I {
-        &self.index
-    }
-
-    fn cache(&self) -> &C {
-        &self.cache
-    }
-
-    fn clock(&self) -> &K {
-        &self.clock
-    }
-
-    fn events(&self) -> &E {
-        &self.events
-    }
-
-    fn authenticator(&self) -> &A {
-        &self.authenticator
-    }
 }
