@@ -2,7 +2,7 @@
 //!
 //! **Truth.** The index row decides what is current. Of concurrent writers the primary decides while it answers, and the
 //! fallback while it does not. A provider that missed writes is *behind* (`behind`): what is read there is checked
-//! against the row until every repair is done.
+//! against the row for as long as a repair may wait.
 //!
 //! | to find | look in |
 //! |---|---|
