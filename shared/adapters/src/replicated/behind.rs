@@ -35,11 +35,18 @@ pub(super) struct Behind<I> {
 #[derive(Debug, Default, Clone, Copy)]
 struct Known {
     /// When it was asked last.
-    at: Option<Instant>,
+    asked: Option<Asked>,
     /// What the index said last.
     flags: Option<Flags>,
     /// Whether the index did not answer since then.
     silent: bool,
+}
+
+/// A moment, by two clocks: in a Lambda that is frozen between events, the one that only runs forward may stand still.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    instant: Instant,
+    time: Timestamp,
 }
 
 /// Until when each provider may be behind.
@@ -69,7 +76,15 @@ impl<I: Index> Behind<I> {
 
     fn fresh(&self) -> Option<Known> {
         let known = *self.known();
-        known.at.is_some_and(|at| at.elapsed() < self.every).then_some(known)
+        let asked = known.asked?;
+        let passed = self.clock.now().milliseconds().saturating_sub(asked.time.milliseconds());
+        // A clock that was set back says nothing.
+        let passed = u64::try_from(passed).ok().map(Duration::from_millis)?;
+        (asked.instant.elapsed().max(passed) < self.every).then_some(known)
+    }
+
+    fn moment(&self) -> Asked {
+        Asked { instant: Instant::now(), time: self.clock.now() }
     }
 
     /// What this process knows, without asking.
@@ -83,7 +98,7 @@ impl<I: Index> Behind<I> {
 
     /// Asks the index with the next read, whatever is known.
     pub(super) fn forget(&self) {
-        self.known().at = None;
+        self.known().asked = None;
     }
 
     /// Whether `replica` may be behind. Where the index does not answer, what was known last holds, as nothing can be
@@ -115,14 +130,15 @@ impl<I: Index> Behind<I> {
     }
 
     fn silent(&self) -> Known {
+        let moment = self.moment();
         let mut known = self.known();
-        (known.at, known.silent) = (Some(Instant::now()), true);
+        (known.asked, known.silent) = (Some(moment), true);
         *known
     }
 
     async fn ask_index(&self) -> Known {
         // Before the answer: what is raised meanwhile is seen a little sooner than it has to be.
-        let at = Instant::now();
+        let asked = self.moment();
         let flag = async |replica| {
             let row = self.index.get(&RowKey::Replica(replica)).await?;
             Ok::<_, Failure>(row.and_then(Row::replica))
@@ -130,7 +146,7 @@ impl<I: Index> Behind<I> {
         match try_join(flag(Replica::Primary), flag(Replica::Fallback)).await {
             Ok((primary, fallback)) => {
                 let flags = Some(Flags { primary, fallback });
-                let known = Known { at: Some(at), flags, silent: false };
+                let known = Known { asked: Some(asked), flags, silent: false };
                 *self.known() = known;
                 known
             }
@@ -196,5 +212,26 @@ impl Flags {
             Replica::Primary => self.primary = row,
             Replica::Fallback => self.fallback = row,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::memory::MemoryIndex;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_was_frozen_asks_again() {
+        let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
+        let index = Arc::new(MemoryIndex::new());
+        let process = || Behind::new(Arc::clone(&index), Arc::new(clock.clone()), Duration::from_secs(5));
+        let (frozen, other) = (process(), process());
+        assert_eq!(frozen.is(Replica::Primary).await, Some(false));
+        other.raise(Replica::Primary, false).await.unwrap();
+        assert_eq!(frozen.is(Replica::Primary).await, Some(false), "what is known holds for five seconds");
+        // The clock that only runs forward stands still here.
+        clock.advance_seconds(6);
+        assert_eq!(frozen.is(Replica::Primary).await, Some(true));
     }
 }
