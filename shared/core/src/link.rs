@@ -5,6 +5,8 @@
 //! both. A link that allows GET allows HEAD.
 
 mod keys;
+#[cfg(test)]
+mod vectors;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -112,13 +114,6 @@ mod tests {
 
     fn read(query: &str) -> Result<Signature, Problem> {
         Signature::read(&Query::parse(query)?).map(Option::unwrap)
-    }
-
-    /// Computed with Python's `hmac` module over `GET /proofs/ym32rzlpvukwoewqzin4wsrs3w55fqze 2000000000`.
-    #[test]
-    fn the_signature_is_fixed() {
-        let query = keys("a", 1).sign(&record(), Timestamp::from_milliseconds(2_000_000_000_000));
-        assert_eq!(query, "expires=2000000000&key=a&signature=GU-I4KOAvMX94wREtXlSVN4W1HpPti9eXXLdxRytQD0");
     }
 
     #[test]
