@@ -162,7 +162,8 @@ impl Site {
         let limits = Limits { hidden_seconds: 1, ..Limits::default() };
         for _ in 0..ROUNDS {
             let (primary, fallback) = (pair.primary(), pair.fallback());
-            let report = Box::pin(drain(queue, primary, fallback, process.0.rows(), &SystemClock, limits));
+            let report =
+                Box::pin(drain(queue, primary, fallback, process.0.rows(), &SystemClock, limits, |_| ()));
             let report = report.await.unwrap();
             assert_eq!(report.poisoned, 0, "{when}");
             if report.received == 0 && queue.depth().await.unwrap() == 0 {
