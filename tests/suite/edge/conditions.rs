@@ -9,7 +9,7 @@ use super::thing::Thing;
 
 /// The second before things were stored, and one long after.
 pub const BEFORE: &str = "Fri, 02 Jan 2026 03:04:04 GMT";
-pub const AFTER: &str = "Sat, 03 Jan 2076 03:04:05 GMT";
+pub const AFTER: &str = "Fri, 03 Jan 2076 03:04:05 GMT";
 /// The second in which they were stored, in the two obsolete formats of section 5.6.7.
 const RFC_850: &str = "Friday, 02-Jan-26 03:04:05 GMT";
 const ASCTIME: &str = "Fri Jan  2 03:04:05 2026";

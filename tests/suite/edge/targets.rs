@@ -187,7 +187,7 @@ async fn an_object_has_one_place_in_the_cache_however_it_is_spelt() {
         path.replace(':', "%3a"),
         path.replace("urn", "%75rn"),
         format!("{path}?"),
-        format!("{path}?utm_source=newsletter&x=%ff"),
+        format!("{path}?utm_source=newsletter&x=%C3%A4"),
     ];
     check_spellings(&ground, manifest, "spellings.test", &spellings).await;
     let hex = media("there").to_string().replace("sha256:", "");
