@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::ground::{CACHE_STATUS, Ground};
 use super::thing::{Thing, manifest, record};
+use crate::engines::edge::Edge;
 use crate::http::ask::{ask, get, media, proof, with};
 
 /// What every path of the edge that reads takes.
@@ -98,18 +99,18 @@ async fn what_is_no_id_is_told_so_without_a_look_at_r2() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paths_of_the_api_are_not_those_of_the_edge() {
-    let ground = Ground::new().await;
+    let edge = Edge::start().await;
     let id = proof("there");
     for target in ["/v1", "/v1/", "/v1/proofs", "/v1/health", "/v1/openapi.json", &format!("/v1/proofs/{id}")]
     {
         for method in [Method::GET, Method::POST, Method::OPTIONS] {
-            let answer = ground.edge.send(ask(method, target)).await;
+            let answer = edge.send(ask(method, target)).await;
             let document: Value = serde_json::from_slice(answer.body()).unwrap();
             assert_eq!((answer.status().as_u16(), &document["status"]), (404, &404.into()), "{target}");
             assert_eq!(document["type"], "urn:credlink:problem:no-such-route", "{target}");
         }
     }
-    assert_eq!(ground.edge.calls().await, [""; 0]);
+    assert_eq!(edge.calls().await, [""; 0]);
 }
 
 fn allowed(answer: &Response<Bytes>) -> &str {
@@ -206,11 +207,11 @@ async fn an_object_has_one_place_in_the_cache_however_it_is_spelt() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_keeps_the_id_that_its_client_gave_it() {
-    let ground = Ground::new().await;
+    let edge = Edge::start().await;
     let ask_as = |id: &'static [u8]| {
         let mut request: Request<Bytes> = get("/manifests/urn:absent");
         request.headers_mut().insert("x-request-id", HeaderValue::from_bytes(id).unwrap());
-        ground.edge.send(request)
+        edge.send(request)
     };
     assert_eq!(
         ask_as(b"from-the-client_1.2:3/4+5=").await.headers()["x-request-id"],
