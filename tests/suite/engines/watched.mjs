@@ -28,8 +28,8 @@ async function pass(name, subject) {
   }
 }
 
-/** The same object, whose methods are watched. */
-function watched(part, object, methods) {
+/** The same object, whose methods are watched, and are those of what stands behind it. */
+function watched(part, object, methods, behind = () => object) {
   return new Proxy(object, {
     get(target, property) {
       const value = Reflect.get(target, property, target);
@@ -41,7 +41,7 @@ function watched(part, object, methods) {
       }
       return async (subject, ...rest) => {
         await pass(`${part}.${property}`, subject.url ?? subject);
-        return value.call(target, subject, ...rest);
+        return (await behind())[property](subject, ...rest);
       };
     },
   });
@@ -49,12 +49,12 @@ function watched(part, object, methods) {
 
 const bucketMethods = ["get", "head", "put", "delete", "list"];
 const cacheMethods = ["match", "put", "delete"];
+// The Workers of a process share a cache: each is given one of its own.
 const allCaches = caches;
+let ownCache;
+const openOwn = () => allCaches.open((ownCache ??= crypto.randomUUID()));
 Object.defineProperty(globalThis, "caches", {
-  value: {
-    default: watched("cache", allCaches.default, cacheMethods),
-    open: async (name) => watched("cache", await allCaches.open(name), cacheMethods),
-  },
+  value: { default: watched("cache", allCaches.default, cacheMethods, openOwn) },
 });
 
 const realFetch = fetch;
