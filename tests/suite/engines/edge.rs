@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_adapters::s3::S3Objects;
+use credlink_core::time::Timestamp;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -47,6 +48,8 @@ pub struct Edge {
     url: String,
     endpoint: String,
     bucket: String,
+    /// What must not be seen in its log.
+    secrets: Vec<String>,
 }
 
 /// A process and its Workers that nobody has.
@@ -69,7 +72,8 @@ impl Edge {
     /// A Worker with an empty bucket and these variables.
     pub async fn with(variables: impl IntoIterator<Item = (&str, String)>) -> Self {
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
-        let edge = tokio::task::spawn_blocking(Self::claim).await.expect("a Worker is there");
+        let mut edge = tokio::task::spawn_blocking(Self::claim).await.expect("a Worker is there");
+        edge.secrets = secrets(&variables);
         edge.control(&json!({ "variables": variables })).await;
         edge
     }
@@ -81,12 +85,17 @@ impl Edge {
         }
         let pool = pools.last_mut().expect("one was started");
         let (url, bucket) = pool.free.pop().expect("it has Workers");
-        Self { url, bucket, endpoint: pool.endpoint.clone() }
+        Self { url, bucket, endpoint: pool.endpoint.clone(), secrets: Vec::new() }
     }
 
     /// What stands before its paths.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The name of its bucket, and where that answers as S3 does.
+    pub fn bucket(&self) -> (&str, &str) {
+        (&self.bucket, &self.endpoint)
     }
 
     /// Our adapter of the bucket that it reads: one for the runtime of the test that asks.
@@ -133,8 +142,14 @@ impl Edge {
         self.control(&json!({ "ahead": by.as_millis() })).await;
     }
 
+    /// Stops the Worker's clock at this time, for good.
+    pub async fn stop_clock(&self, at: Timestamp) {
+        self.control(&json!({ "at": at.milliseconds() })).await;
+    }
+
     /// What the Worker has called since it was last asked to [`Self::forget`]: `bucket.get <key>`, also `head`, `put`
-    /// and `list`; `cache.match <URL>`, also `put` and `delete`; `fetch <URL>`.
+    /// and `list`; `cache.match <URL>`, also `put` and `delete`; `fetch <URL>`. `body <key>` follows a `bucket.get` that
+    /// has handed out bytes.
     pub async fn calls(&self) -> Vec<String> {
         let seen = self.control(&json!({})).await;
         let calls = seen["calls"].as_array().expect("a list").iter();
@@ -176,7 +191,43 @@ impl Edge {
         let request = request.body(Bytes::from(body.to_string())).expect("a request");
         let response = self.send(request).await;
         assert_eq!(response.status(), 200, "{:?}", response.body());
-        serde_json::from_slice(response.body()).expect("JSON")
+        let seen = serde_json::from_slice(response.body()).expect("JSON");
+        self.check_log(&seen);
+        seen
+    }
+
+    /// Whatever a test is about: lines of the log are JSON, and hold no query, no signature and no secret.
+    fn check_log(&self, seen: &Value) {
+        for line in seen["logs"].as_array().expect("a list") {
+            let text = line["text"].as_str().expect("a text");
+            let said: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            let level = if line["level"] == "log" { "info" } else { "error" };
+            assert_eq!(said["level"], level, "{line}");
+            let secrets = self.secrets.iter().map(String::as_str);
+            for kept in secrets.chain(["expires=", "signature=", "form=", "Bearer"]) {
+                assert!(!text.contains(kept), "a line of the log holds `{kept}`: {text}");
+            }
+        }
+    }
+}
+
+/// What must not be seen of these variables.
+fn secrets(variables: &BTreeMap<&str, String>) -> Vec<String> {
+    let hidden = ["CREDLINK_LINK_KEYS", "CREDLINK_PURGE_TOKEN", "CREDLINK_ZONE_TOKEN"];
+    let values = hidden.iter().filter_map(|name| variables.get(name));
+    let parts = values.flat_map(|value| value.split([',', ':']));
+    parts.filter(|part| part.len() > 8).map(str::to_owned).collect()
+}
+
+impl Drop for Edge {
+    /// Looks at the lines of the log that nobody has asked for.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let seen = ureq::post(format!("{}/.watched", self.url)).send("{}").expect("the Worker answers");
+        let seen = seen.into_body().read_to_string().expect("a text");
+        self.check_log(&serde_json::from_str(&seen).expect("JSON"));
     }
 }
 
