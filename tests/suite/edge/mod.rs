@@ -1,3 +1,16 @@
 //! The edge: the real Worker on workerd, over HTTP as it is.
 
+mod damage;
+mod flights;
 mod harness;
+mod health;
+mod lifetimes;
+mod links;
+mod logs;
+mod origin;
+mod outages;
+mod purge;
+mod read_through;
+mod revisions;
+mod seeds;
+mod settings;
