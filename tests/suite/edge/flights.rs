@@ -7,8 +7,7 @@ use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use super::origin::Origin;
-use super::read_through::stored_form;
+use super::origin::{Origin, stored_form};
 use super::seeds::{LINK_KEYS, Seed, kind, read, slow, state};
 use crate::engines::edge::{Edge, Mode};
 

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use http::Method;
 use tokio::time::{Instant, sleep};
 
-use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state, warm};
+use super::seeds::{LINK_KEYS, Seed, now, read, slow, state, warm};
 use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{ask, get, media};
 
@@ -160,47 +160,6 @@ async fn nothing_older_than_the_bound_is_answered() {
         watch("an earlier record", revision.path(), 410),
         replacement,
     );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_absence_is_kept_for_a_while_and_no_longer() {
-    let edge = Edge::with(slow()).await;
-    let (absent, deleted, manifest) =
-        (Seed::record("absent"), Seed::record("gone"), Seed::manifest("absent"));
-    deleted.delete(&edge).await;
-    let all = [(&absent, 404, "not-found"), (&deleted, 410, "deleted"), (&manifest, 404, "not-found")];
-    for how in ["credlink; fwd=uri-miss; stored", "credlink; hit; detail=absent"] {
-        for (seed, status, problem) in all {
-            let (answer, found) = read(&edge, &seed.path()).await;
-            assert_eq!((answer.status().as_u16(), &*found, &*kind(&answer)), (status, how, problem));
-        }
-        edge.settle().await;
-    }
-    assert_eq!(edge.count("bucket").await, 3, "{:?}", edge.calls().await);
-    for (seed, ..) in all {
-        seed.put(&edge).await;
-        assert_ne!(state(&edge, &seed.path()).await.0, 200, "it is kept");
-    }
-    edge.set_ahead(1_000 * SECOND).await;
-    for (seed, ..) in all {
-        let (answer, how) = read(&edge, &seed.path()).await;
-        seed.assert_is(&answer);
-        assert_eq!(how, "credlink; fwd=uri-miss; stored");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_lifetime_an_absence_is_not_kept() {
-    let edge = Edge::with([("CREDLINK_ABSENT", "0".to_owned())]).await;
-    let (absent, deleted) = (Seed::record("absent"), Seed::record("gone"));
-    deleted.delete(&edge).await;
-    for seed in [&absent, &deleted] {
-        let (_, how) = read(&edge, &seed.path()).await;
-        assert_eq!(how, "credlink; fwd=uri-miss");
-        edge.settle().await;
-        seed.put(&edge).await;
-        seed.assert_is(&read(&edge, &seed.path()).await.0);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! The edge: the real Worker on workerd, over HTTP as it is.
 
+mod absences;
 mod damage;
 mod flights;
 mod harness;
@@ -7,10 +8,12 @@ mod health;
 mod lifetimes;
 mod links;
 mod logs;
+mod nonsense;
 mod origin;
 mod outages;
 mod purge;
 mod read_through;
+mod replication;
 mod revisions;
 mod seeds;
 mod settings;

@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use credlink_core::object::{ATTRIBUTES_HEADER, STORED_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
@@ -12,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::seeds::now;
+use super::seeds::{Seed, now};
 use crate::world::{Ground, World};
 
 /// An answer that is not the service's own, where there is one.
@@ -119,11 +121,6 @@ impl Origin {
         *self.shared.instead.lock().unwrap() = Some(Arc::new(instead));
     }
 
-    /// From now on, the service answers.
-    pub fn answer_well(&self) {
-        *self.shared.instead.lock().unwrap() = None;
-    }
-
     /// What it was asked since this was last asked.
     pub fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.shared.asked.lock().unwrap())
@@ -140,4 +137,12 @@ impl Origin {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }
+}
+
+/// The object as the API hands it out to who keeps a copy.
+pub fn stored_form(seed: &Seed) -> Response<Bytes> {
+    let attributes = serde_json::to_string(&seed.attributes()).unwrap();
+    let response =
+        Response::builder().header(CONTENT_TYPE, STORED_TYPE).header(ATTRIBUTES_HEADER, attributes);
+    response.body(seed.stored()).unwrap()
 }

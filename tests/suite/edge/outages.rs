@@ -3,18 +3,20 @@
 
 use std::time::Duration;
 
-use super::origin::Origin;
+use http::Method;
+use http::header::AUTHORIZATION;
+
+use super::origin::{Origin, stored_form};
 use super::seeds::{Seed, kind, read, slow, state, warm};
 use crate::engines::edge::{Edge, Mode};
 use crate::engines::proxy::{Fault, Proxy};
+use crate::http::ask::{text, with as ask_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long R2 and the origin may take here.
-const TIMEOUT: (&str, &str) = ("CREDLINK_TIMEOUT", "1500");
-
+/// Variables with which R2 and the origin may take 1.5 s.
 fn impatient() -> Vec<(&'static str, String)> {
-    slow().into_iter().chain([(TIMEOUT.0, TIMEOUT.1.to_owned())]).collect()
+    slow().into_iter().chain([("CREDLINK_TIMEOUT", "1500".to_owned())]).collect()
 }
 
 /// Asserts that nothing can be said for the moment.
@@ -135,7 +137,7 @@ async fn the_origin_answers_while_r2_is_out_of_reach() {
     let answered = seed.clone();
     origin.answer_with(move |request| {
         let is_asked_for = request.uri().path().ends_with(&answered.path());
-        is_asked_for.then(|| super::read_through::stored_form(&answered))
+        is_asked_for.then(|| stored_form(&answered))
     });
     let outage = |mode| {
         let (origin, seed) = (origin.clone(), seed.clone());
@@ -171,4 +173,26 @@ async fn a_cache_that_fails_is_gone_without() {
     for message in ["the cache does not answer", "the cache does not keep an object"] {
         assert!(said.iter().any(|line| line["message"] == message), "{message}: {said:?}");
     }
+}
+
+/// An earlier record that is at hand is answered while R2 is out of reach, if the current one is at hand as well: without
+/// that, nobody knows whether its proof still lives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_earlier_record_needs_the_current_one_in_an_outage() {
+    let edge = Edge::with(slow().into_iter().chain([("CREDLINK_PURGE_TOKEN", "0".repeat(32))])).await;
+    let revisions = ["with", "without"].map(|name| (Seed::record(name), Seed::revision(name, 1)));
+    for (current, revision) in &revisions {
+        current.put(&edge).await;
+        revision.put(&edge).await;
+        warm(&edge, &[revision]).await;
+    }
+    let [(_, with), (current, without)] = &revisions;
+    let body = format!(r#"{{"proofs":["{}"]}}"#, current.path().trim_start_matches("/proofs/"));
+    let purge = text(Method::POST, "/purge", &body);
+    let purge = ask_with(purge, AUTHORIZATION, format!("Bearer {}", "0".repeat(32)));
+    assert_eq!(edge.send(purge).await.status(), 200);
+    edge.set("bucket", Mode::Fails).await;
+    edge.set_ahead(4_000 * SECOND).await;
+    assert_stands_in(&edge, with, 4_000).await;
+    assert_unavailable(&edge, without).await;
 }

@@ -4,30 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::link::LinkKeys;
-use credlink_core::object::{ATTRIBUTES_HEADER, ObjectKey, STORED_TYPE, TOMBSTONE_TYPE};
-use credlink_core::testing::manifest_store;
-use data_encoding::BASE64;
+use credlink_core::object::{ObjectKey, TOMBSTONE_TYPE};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH, LOCATION};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::origin::Origin;
+use super::origin::{Origin, stored_form};
 use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state};
-use crate::engines::edge::Edge;
-use crate::engines::r2;
+use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{ask, get, json as request, media, proof, with};
-use crate::server::Server;
 use crate::world::{Ground, World, tokens};
-
-const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000c";
-
-/// The object as the API hands it out to who keeps a copy.
-pub fn stored_form(seed: &Seed) -> Response<Bytes> {
-    let attributes = serde_json::to_string(&seed.attributes()).unwrap();
-    let response =
-        Response::builder().header(CONTENT_TYPE, STORED_TYPE).header(ATTRIBUTES_HEADER, attributes);
-    response.body(seed.stored()).unwrap()
-}
 
 /// A Worker without a bucket's content, over this origin.
 async fn edge_over(origin: &Origin) -> Edge {
@@ -53,59 +39,6 @@ async fn store(origin: &Origin, name: &str, more: Value) {
 
 fn long(note: &str) -> Value {
     json!({"manifest": {"note": note.repeat(100)}})
-}
-
-fn c2pa(name: &str) -> (Vec<u8>, Value) {
-    let manifest = manifest_store(MANIFEST, media(name).digest());
-    let said = json!({"manifest_base64": BASE64.encode(&manifest)});
-    (manifest, said)
-}
-
-/// The real `credlink serve` replicates into one bucket, and a Worker reads through it into another: what lies in both is
-/// the same to the last attribute.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_read_through_is_what_is_replicated() {
-    let replica = Edge::start().await;
-    let (bucket, endpoint) = replica.bucket();
-    let (bucket, endpoint) = (bucket.to_owned(), endpoint.to_owned());
-    let server = tokio::task::spawn_blocking(move || {
-        let folder = tempfile::tempdir().unwrap();
-        let variables = [
-            ("STORAGE_FALLBACK_PROVIDER", "r2"),
-            ("R2_BUCKET", bucket.as_str()),
-            ("R2_ENDPOINT", endpoint.as_str()),
-            ("R2_ACCESS_KEY_ID", r2::ACCESS_KEY),
-            ("R2_SECRET_ACCESS_KEY", r2::SECRET),
-        ];
-        let server = Server::with(folder.path(), &[], &variables);
-        let post = |body: &Value| {
-            let (status, stored) = server.post("/v1/proofs", body);
-            assert_eq!(status, 201, "{stored}");
-        };
-        let (_, c2pa) = c2pa("c2pa");
-        let both = [("json", long("provenance ")), ("c2pa", c2pa), ("short", json!({"manifest": {}}))];
-        for (name, more) in both {
-            let mut body =
-                json!({"media_hash": media(name).to_string(), "tags": {"of": name}, "expires_in": 86_400});
-            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            post(&body);
-        }
-        (server, folder)
-    });
-    let (server, _folder) = server.await.unwrap();
-    let edge = Edge::with([("CREDLINK_ORIGIN_URL", server.url().to_owned())]).await;
-    let keys = ["json", "c2pa", "short"].map(|name| ObjectKey::Record(proof(name)));
-    for key in keys.into_iter().chain([ObjectKey::Manifest(MANIFEST.parse().unwrap())]) {
-        let path = credlink_core::link::path(&key);
-        let there = Seed::new(key.clone(), Bytes::new()).there(&replica).await.expect("it is replicated");
-        let replicated = read(&replica, &path).await.0;
-        let (answer, how) = read(&edge, &path).await;
-        assert_eq!((answer.status().as_u16(), &*how), (200, "credlink; fwd=uri-miss; stored"), "{key}");
-        assert!(answer.body() == replicated.body(), "{key}");
-        edge.settle().await;
-        let filled = Seed::new(key.clone(), Bytes::new()).there(&edge).await.expect("it is filled");
-        assert_eq!(filled, there, "{key}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +73,7 @@ async fn what_the_origin_does_not_hand_out_is_handed_on() {
     told(&origin, 204, ask(Method::DELETE, &format!("/v1{deleted}"))).await;
     let edge = edge_over(&origin).await;
     let (absent, private) = (format!("/proofs/{}", proof("absent")), format!("/proofs/{}", proof("private")));
-    let manifest = format!("/manifests/{MANIFEST}");
+    let manifest = Seed::manifest("absent").path();
     for (path, first, again) in [
         (&absent, "credlink; fwd=uri-miss; stored", "credlink; hit; detail=absent"),
         (&manifest, "credlink; fwd=uri-miss; stored", "credlink; hit; detail=absent"),
@@ -270,110 +203,30 @@ async fn the_origin_may_send_elsewhere() {
     }
 }
 
-/// An answer that is no answer about the object: nothing is said of it, and nothing kept. The same object is read as soon
-/// as the origin is well.
+/// R2 that takes nothing, or not now: nobody is told, and nobody waits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_origin_that_talks_nonsense_is_out_of_reach() {
+async fn what_cannot_be_put_into_r2_is_answered_all_the_same() {
     let origin = Origin::start().await;
-    let variables =
-        [("CREDLINK_TIMEOUT", "1500".to_owned()), ("CREDLINK_ORIGIN_URL", origin.url().to_owned())];
-    let edge = Edge::with(slow().into_iter().chain(variables)).await;
-    let html = |status: u16| move |_: &Seed, _: &str| page(status);
-    type Nonsense = Box<dyn Fn(&Seed, &str) -> Response<Bytes> + Send + Sync>;
-    let but = |change: fn(&mut Response<Bytes>)| -> Nonsense {
-        Box::new(move |seed: &Seed, _: &str| {
-            let mut answer = stored_form(seed);
-            change(&mut answer);
-            answer
-        })
-    };
-    let attributes = |text: &'static str| -> Nonsense {
-        Box::new(move |seed: &Seed, _: &str| {
-            let mut answer = stored_form(seed);
-            answer.headers_mut().insert(ATTRIBUTES_HEADER, text.parse().unwrap());
-            answer
-        })
-    };
-    let to = |path: &'static str| -> Nonsense {
-        Box::new(move |seed: &Seed, base: &str| {
-            let mut answer = stored_form(seed);
-            *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-            answer.headers_mut().insert(LOCATION, format!("{base}{path}").parse().unwrap());
-            answer
-        })
-    };
-    let table: Vec<(&str, u16, Nonsense)> = vec![
-        ("a page of 200", 503, Box::new(html(200))),
-        ("a page of 404", 503, Box::new(html(404))),
-        ("a page of 410", 503, Box::new(html(410))),
-        ("a page of 403", 503, Box::new(html(403))),
-        ("another problem", 503, Box::new(|_: &Seed, _: &str| problem(404, "no-such-route"))),
-        ("no problem of ours", 503, Box::new(|_: &Seed, _: &str| problem(404, "unheard-of"))),
-        ("401", 503, Box::new(|_: &Seed, _: &str| problem(401, "unauthenticated"))),
-        ("500", 503, Box::new(|_: &Seed, _: &str| problem(500, "internal"))),
-        ("204", 503, but(|answer| *answer.status_mut() = StatusCode::NO_CONTENT)),
-        ("301", 503, but(|answer| *answer.status_mut() = StatusCode::MOVED_PERMANENTLY)),
-        ("307 to nowhere", 503, but(|answer| *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT)),
-        ("307 to what is not there", 503, to("/not-there")),
-        (
-            "307 to no URL",
-            503,
-            Box::new(|seed: &Seed, _: &str| {
-                let mut answer = stored_form(seed);
-                *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-                answer.headers_mut().insert(LOCATION, "//:99999/?signature=x".parse().unwrap());
-                answer
-            }),
-        ),
-        ("no attributes", 503, but(|answer| drop(answer.headers_mut().remove(ATTRIBUTES_HEADER)))),
-        ("attributes that are no JSON", 503, attributes("{")),
-        ("attributes that say nothing", 502, attributes(r#"{"content_type":"application/json"}"#)),
-        (
-            "another type",
-            503,
-            but(|answer| {
-                drop(answer.headers_mut().insert(CONTENT_TYPE, "application/json".parse().unwrap()))
-            }),
-        ),
-        ("another content", 502, but(|answer| *answer.body_mut() = Bytes::from_static(b"{}"))),
-        ("half a content", 502, but(|answer| *answer.body_mut() = answer.body().slice(..40))),
-        ("no content", 502, but(|answer| *answer.body_mut() = Bytes::new())),
-        ("too much content", 503, but(|answer| *answer.body_mut() = vec![7; 10_000_001].into())),
-    ];
-    for (number, (what, expected, nonsense)) in table.into_iter().enumerate() {
-        let seed = Seed::record(&format!("nonsense {number}"));
-        let (own, base) = (seed.clone(), origin.url().to_owned());
-        origin.answer_with(move |request| {
-            request.uri().path().starts_with("/v1/").then(|| nonsense(&own, &base))
-        });
-        let (answer, how) = read(&edge, &seed.path()).await;
-        assert_eq!((answer.status().as_u16(), &*how), (expected, "credlink; fwd=uri-miss"), "{what}");
-        assert_eq!(kind(&answer), if expected == 503 { "unavailable" } else { "damaged" }, "{what}");
-        edge.settle().await;
-        let calls = edge.calls().await;
-        assert!(!calls.iter().any(|call| call.contains(".put")), "{what}: {calls:?}");
-        let said = edge.logs().await;
-        assert!(said.iter().any(|line| line["level"] == "error"), "{what}: {said:?}");
-        let own = seed.clone();
-        origin.answer_with(move |_| Some(stored_form(&own)));
-        seed.assert_is(&read(&edge, &seed.path()).await.0);
-        edge.settle().await;
-        edge.forget().await;
+    let edge = edge_over(&origin).await;
+    for (name, mode) in [("fails", Mode::Fails), ("held", Mode::Held)] {
+        store(&origin, name, long(name)).await;
+        edge.set("bucket.put", mode).await;
+        let path = Seed::record(name).path();
+        assert_eq!(state(&edge, &path).await, (200, "credlink; fwd=uri-miss; stored".to_owned()));
+        while state(&edge, &path).await.1 != "credlink; hit" {}
+        assert_eq!(
+            origin.asked().len(),
+            1,
+            "{name}: what is kept, or is about to be, is not asked for again"
+        );
     }
-    origin.hold(true);
-    let seed = Seed::record("hanging");
-    assert_eq!(state(&edge, &seed.path()).await, (503, "credlink; fwd=uri-miss".to_owned()));
-    origin.hold(false);
-}
-
-fn page(status: u16) -> Response<Bytes> {
-    let response = Response::builder().status(status).header(CONTENT_TYPE, "text/html");
-    response.body("<html><h1>Something</h1></html>".into()).unwrap()
-}
-
-fn problem(status: u16, slug: &str) -> Response<Bytes> {
-    let response = Response::builder().status(status).header(CONTENT_TYPE, "application/problem+json");
-    let said =
-        json!({"type": format!("urn:credlink:problem:{slug}"), "status": status, "detail": "it says so"});
-    response.body(said.to_string().into()).unwrap()
+    edge.set("bucket.put", Mode::Well).await;
+    edge.settle().await;
+    let said = edge.logs().await;
+    assert_eq!(
+        said.iter().filter(|line| line["message"] == "R2 does not take an object").count(),
+        1,
+        "{said:?}"
+    );
+    assert!(Seed::record("held").there(&edge).await.is_some());
 }

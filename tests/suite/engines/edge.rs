@@ -5,6 +5,8 @@
 //! isolate, stands `watched.mjs`: it hands requests over as Cloudflare's front does, and lets a test see and disturb
 //! what the Worker calls. Requests are HTTP as it is: nothing is added to them, and nothing is decoded.
 
+mod log;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -73,7 +75,7 @@ impl Edge {
     pub async fn with(variables: impl IntoIterator<Item = (&str, String)>) -> Self {
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
         let mut edge = tokio::task::spawn_blocking(Self::claim).await.expect("a Worker is there");
-        edge.secrets = secrets(&variables);
+        edge.secrets = log::secrets(&variables);
         edge.control(&json!({ "variables": variables })).await;
         edge
     }
@@ -192,31 +194,9 @@ impl Edge {
         let response = self.send(request).await;
         assert_eq!(response.status(), 200, "{:?}", response.body());
         let seen = serde_json::from_slice(response.body()).expect("JSON");
-        self.check_log(&seen);
+        log::check(&seen, &self.secrets);
         seen
     }
-
-    /// Whatever a test is about: lines of the log are JSON, and hold no query, no signature and no secret.
-    fn check_log(&self, seen: &Value) {
-        for line in seen["logs"].as_array().expect("a list") {
-            let text = line["text"].as_str().expect("a text");
-            let said: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("no JSON: {line}"));
-            let level = if line["level"] == "log" { "info" } else { "error" };
-            assert_eq!(said["level"], level, "{line}");
-            let secrets = self.secrets.iter().map(String::as_str);
-            for kept in secrets.chain(["expires=", "signature=", "form=", "Bearer"]) {
-                assert!(!text.contains(kept), "a line of the log holds `{kept}`: {text}");
-            }
-        }
-    }
-}
-
-/// What must not be seen of these variables.
-fn secrets(variables: &BTreeMap<&str, String>) -> Vec<String> {
-    let hidden = ["CREDLINK_LINK_KEYS", "CREDLINK_PURGE_TOKEN", "CREDLINK_ZONE_TOKEN"];
-    let values = hidden.iter().filter_map(|name| variables.get(name));
-    let parts = values.flat_map(|value| value.split([',', ':']));
-    parts.filter(|part| part.len() > 8).map(str::to_owned).collect()
 }
 
 impl Drop for Edge {
@@ -227,7 +207,7 @@ impl Drop for Edge {
         }
         let seen = ureq::post(format!("{}/.watched", self.url)).send("{}").expect("the Worker answers");
         let seen = seen.into_body().read_to_string().expect("a text");
-        self.check_log(&serde_json::from_str(&seen).expect("JSON"));
+        log::check(&serde_json::from_str(&seen).expect("JSON"), &self.secrets);
     }
 }
 
