@@ -6,13 +6,29 @@
 //! `fates` what is deleted, expired, private or not there. `reading` is c2pa-rs, which follows a picture's link to the
 //! Worker. `harness` tries what the others stand on.
 
+mod absences;
 mod conditions;
+mod damage;
 mod encodings;
 mod fates;
+mod flights;
 mod ground;
 mod harness;
+mod health;
+mod lifetimes;
+mod links;
+mod logs;
+mod nonsense;
+mod origin;
+mod outages;
+mod purge;
 mod ranges;
+mod read_through;
 mod reading;
+mod replication;
+mod revisions;
+mod seeds;
+mod settings;
 mod table;
 mod targets;
 mod thing;

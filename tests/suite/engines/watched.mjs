@@ -3,13 +3,14 @@
 //
 // `POST /.watched` with a JSON object speaks to it, and is answered with what was seen; every member may be missing:
 // `variables` (the Worker's own, from its next request on), `modes` (see `modeOf`), `ahead` (milliseconds that the
-// clock is ahead of the real one), `forget` (true: what was seen is forgotten).
+// clock is ahead of the real one), `at` (the clock stands still there), `forget` (true: what was seen is forgotten).
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 const variables = {};
 const modes = {};
 const seen = { calls: [], logs: [] };
 let ahead = 0;
+let at;
 let unfinished = 0;
 
 /** How calls of this name go: by its mode, by that of its part (`bucket.get`: `bucket`), else well. */
@@ -41,7 +42,11 @@ function watched(part, object, methods, behind = () => object) {
       }
       return async (subject, ...rest) => {
         await pass(`${part}.${property}`, subject.url ?? subject);
-        return (await behind())[property](subject, ...rest);
+        const result = await (await behind())[property](subject, ...rest);
+        if (part === "bucket" && property === "get" && result?.body) {
+          seen.calls.push(`body ${subject}`);
+        }
+        return result;
       };
     },
   });
@@ -66,11 +71,11 @@ globalThis.fetch = async (subject, ...rest) => {
 const RealDate = Date;
 globalThis.Date = class extends RealDate {
   constructor(...given) {
-    super(...(given.length > 0 ? given : [RealDate.now() + ahead]));
+    super(...(given.length > 0 ? given : [globalThis.Date.now()]));
   }
 
   static now() {
-    return RealDate.now() + ahead;
+    return at ?? RealDate.now() + ahead;
   }
 
   static [Symbol.hasInstance](value) {
@@ -101,6 +106,7 @@ async function control(request) {
   Object.assign(variables, asked.variables);
   Object.assign(modes, asked.modes);
   ahead = asked.ahead ?? ahead;
+  at = asked.at ?? at;
   const answer = Response.json({ ...seen, unfinished });
   if (asked.forget) {
     seen.calls.length = 0;
