@@ -1,0 +1,66 @@
+/** Objects of R2, what is known of them, and their check. */
+
+import { Problem } from "./problem.js";
+
+const TOMBSTONE_TYPE = "application/vnd.credlink.tombstone+json";
+/** No object is longer; more comes out of damaged gzip only. */
+const MAX_BYTES = 10_000_000;
+
+/** What CredLink says of an object it wrote. A damaged one is a problem. */
+export function factsOf({ contentType, contentEncoding, metadata }) {
+  const { sha256, length, tenant, visibility, created, expires, generation } = metadata;
+  const facts = {
+    sha256,
+    length: Number(length),
+    gzip: contentEncoding === "gzip",
+    tenant,
+    visibility,
+    created: Date.parse(created),
+    expires: expires === undefined ? undefined : Date.parse(expires),
+    generation: Number(generation ?? 0),
+    tombstone: contentType === TOMBSTONE_TYPE,
+  };
+  const known = /^[0-9a-f]{64}$/.test(sha256) && Number.isSafeInteger(facts.length) && tenant
+    && (visibility === "public" || visibility === "private") && !Number.isNaN(facts.created)
+    && !Number.isNaN(facts.expires ?? 0) && (facts.gzip || !contentEncoding || contentEncoding === "identity");
+  if (!known) throw damaged("the object's attributes are damaged");
+  return facts;
+}
+
+/** What the writer of an object of R2 said of it. */
+export function attributesOf({ httpMetadata: { contentType, contentEncoding }, customMetadata }) {
+  return { contentType, contentEncoding, metadata: customMetadata };
+}
+
+/**
+ * The content of stored bytes, once its SHA-256 and length are found to be those recorded.
+ *
+ * @param {ArrayBuffer} stored
+ * @returns {Promise<ArrayBuffer>}
+ */
+export async function check(stored, facts) {
+  const content = facts.gzip ? await decode(stored) : stored;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toHex();
+  if (digest !== facts.sha256 || content.byteLength !== facts.length) {
+    throw damaged(`the content has the SHA-256 ${digest} and ${content.byteLength} bytes`);
+  }
+  return content;
+}
+
+async function decode(stored) {
+  if (stored.byteLength > MAX_BYTES) throw damaged(`it has more than ${MAX_BYTES} bytes`);
+  try {
+    return await new Response(decoded(new Blob([stored]).stream())).arrayBuffer();
+  } catch (error) {
+    throw damaged(`the gzip data is damaged: ${error}`);
+  }
+}
+
+/** A gzipped stream without its coding. */
+export function decoded(stream) {
+  return stream.pipeThrough(new DecompressionStream("gzip"));
+}
+
+function damaged(reason) {
+  return new Problem("damaged", "what is stored is not what was written", { reason });
+}
