@@ -9,7 +9,7 @@ use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::http::conditional::check_write;
 use credlink_core::http::reply::Body;
-use credlink_core::http::route::Route;
+use credlink_core::http::route::{Form, Route};
 use credlink_core::link::{LinkKey, LinkKeys, path};
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::rules::retrieve::Lookup;
@@ -42,14 +42,14 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(method) = method.parse::<Method>() else { return };
     let (target_path, query) = target.split_once('?').unwrap_or((target, ""));
     match Route::parse(&method, target_path, query) {
-        Ok(Route::Read { key, signature }) => {
+        Ok(Route::Read { key, signature, form }) => {
             let keys = LinkKeys { current: key_of(1), previous: Some(key_of(2)) };
             if let Some(signature) = &signature {
                 assert!(signature.verify(&keys, &key, now()).is_err(), "nobody guesses a signature");
             }
             let again = Route::parse(&Method::GET, &path(&key), "").expect("the path of a key is a path");
-            assert_eq!(again, Route::Read { key: key.clone(), signature: None }, "and names the key");
-            read(&key, &method, &headers, &keys);
+            assert_eq!(again, Route::Read { key: key.clone(), signature: None, form: Form::Content }, "and names the key");
+            read(&key, form, &method, &headers, &keys);
         }
         Ok(Route::ListProofs { limit, .. }) => assert!((1..=MAX_PAGE).contains(&limit)),
         Ok(route) => assert!(!route.name().is_empty()),
@@ -69,7 +69,7 @@ fn key_of(byte: u8) -> LinkKey {
 }
 
 /// Reads an object, stored either way.
-fn read(key: &ObjectKey, method: &Method, headers: &HeaderMap, keys: &LinkKeys) {
+fn read(key: &ObjectKey, form: Form, method: &Method, headers: &HeaderMap, keys: &LinkKeys) {
     let content = vec![b'a'; LENGTH as usize];
     for coding in [None, at_rest(&content).coding] {
         let facts = Facts {
@@ -86,6 +86,7 @@ fn read(key: &ObjectKey, method: &Method, headers: &HeaderMap, keys: &LinkKeys) 
         let caller = Caller::anonymous();
         let lookup = Lookup {
             key,
+            form,
             method,
             headers,
             signature: None,

@@ -12,11 +12,11 @@ use credlink_adapters::deadline::within;
 use credlink_adapters::deployment::Deployment;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body as ReplyBody;
-use credlink_core::http::route::Route;
+use credlink_core::http::request_id::REQUEST_ID;
+use credlink_core::http::route::{Form, Route};
 use credlink_core::object::ObjectKey;
 use credlink_service::Service;
 use credlink_service::ports::Ports;
-use credlink_service::router::REQUEST_ID;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use lambda_http::Context;
@@ -122,7 +122,8 @@ async fn too_large(
     let caching = answer.headers().get(CACHE_CONTROL).and_then(|value| value.to_str().ok());
     let is_private = caching.is_none_or(|caching| caching.contains("private"));
     let link = match Route::parse(&request.method, request.uri.path(), query) {
-        Ok(Route::Read { key, .. }) => elsewhere.link(&key, is_private).await,
+        // Who keeps a copy does not want it from the CDN domain, which is a copy.
+        Ok(Route::Read { key, form, .. }) => elsewhere.link(&key, is_private || form == Form::Stored).await,
         _ => None,
     };
     let id = answer.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();

@@ -10,7 +10,7 @@ mod variables;
 
 use std::path::PathBuf;
 
-use credlink_core::link::{LinkKey, LinkKeys};
+use credlink_core::link::{LinkKeys, LinkKeysError};
 
 use crate::aws::Limits;
 use crate::cache::redis::RedisAddress;
@@ -165,19 +165,7 @@ fn link_keys(source: &Source<'_>) -> Result<Option<LinkKeys>, ConfigurationError
     const ALLOWED: &str = "`NAME:SECRET`, or two of them with a comma between, the one that signs first; a name has 1 to \
                            32 letters, digits, `-` and `_`, a secret 64 hexadecimal digits or more";
     let Some(text) = source.text(NAME) else { return Ok(None) };
-    let refused = || ConfigurationError::Secret { variable: NAME, allowed: ALLOWED.to_owned() };
-    let mut keys = text.split(',').map(|key| {
-        let (name, secret) = key.trim().split_once(':')?;
-        let secret = data_encoding::HEXLOWER_PERMISSIVE.decode(secret.as_bytes()).ok()?;
-        LinkKey::new(name, secret).ok()
-    });
-    let current = keys.next().flatten().ok_or_else(refused)?;
-    let previous = match keys.next() {
-        Some(key) => Some(key.ok_or_else(refused)?),
-        None => None,
-    };
-    if keys.next().is_some() {
-        return Err(refused());
-    }
-    Ok(Some(LinkKeys { current, previous }))
+    let refused =
+        |_: LinkKeysError| ConfigurationError::Secret { variable: NAME, allowed: ALLOWED.to_owned() };
+    text.parse().map(Some).map_err(refused)
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
+use http::HeaderName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::access::Visibility;
@@ -24,6 +25,11 @@ pub const C2PA_TYPE: &str = "application/c2pa";
 pub const JSON_TYPE: &str = "application/json";
 /// The media type of the marker that takes a deleted object's place.
 pub const TOMBSTONE_TYPE: &str = "application/vnd.credlink.tombstone+json";
+
+/// The media type of an object as a provider keeps it: its bytes, whatever they are.
+pub const STORED_TYPE: &str = "application/vnd.credlink.object";
+/// The header that goes with it: the object's [`Attributes`], without its tags, as JSON.
+pub const ATTRIBUTES_HEADER: HeaderName = HeaderName::from_static("credlink-attributes");
 
 /// The names of the metadata entries that every object of CredLink carries.
 mod entry {

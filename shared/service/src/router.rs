@@ -8,17 +8,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
-use credlink_core::bounds::{MAX_BODY_BYTES, MAX_REQUEST_ID_BYTES};
+use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::encoding::{DecodeError, decode};
 use credlink_core::http::conditional::entity_tag;
+use credlink_core::http::cors;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::{Body, Reply};
+use credlink_core::http::request_id::{self, REQUEST_ID};
 use credlink_core::http::route::Route;
 use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, Verified};
 use credlink_core::rules::retrieve::Lookup;
-use http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 
 use crate::error::Error;
 use crate::openapi;
@@ -26,9 +28,6 @@ use crate::ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, 
 use crate::request::within_request;
 use crate::retrieve::retrieve;
 use crate::service::Service;
-
-/// The header that carries a request's id, both ways.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the log says of one request.
 struct Entry {
@@ -46,8 +45,9 @@ impl<P: Ports> Service<P> {
         B: Future<Output = Result<Bytes, Problem>>,
     {
         let started = self.ports.clock().monotonic_microseconds();
-        let mut entry =
-            Entry { request_id: self.request_id(&request.headers), route: "none", bytes: 0, failure: None };
+        let request_id = request_id::given(&request.headers)
+            .map_or_else(|| self.ports.clock().request_id().into(), Arc::from);
+        let mut entry = Entry { request_id, route: "none", bytes: 0, failure: None };
         let answer = within_request(Arc::clone(&entry.request_id), self.answer(request, body, &mut entry));
         let (reply, object) = match answer.await {
             Ok(answer) => answer,
@@ -65,16 +65,6 @@ impl<P: Ports> Service<P> {
         response
     }
 
-    /// The client's own request id, if it is one that a log can carry; a new one otherwise.
-    fn request_id(&self, headers: &HeaderMap) -> Arc<str> {
-        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        let fits = |id: &&str| {
-            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
-            !id.is_empty() && id.len() <= MAX_REQUEST_ID_BYTES && id.bytes().all(allowed)
-        };
-        given.filter(fits).map_or_else(|| self.ports.clock().request_id().into(), Arc::from)
-    }
-
     async fn answer<B>(
         &self,
         request: &Parts,
@@ -88,12 +78,13 @@ impl<P: Ports> Service<P> {
         let route = Route::parse(&request.method, path, request.uri.query().unwrap_or_default())?;
         entry.route = route.name();
         if let Route::Options(allow) = route {
-            return Ok((preflight(allow), None));
+            return Ok((cors::preflight(allow), None));
         }
         let caller = self.authorize(&request.headers, route.scope()).await?;
-        if let Route::Read { key, signature } = &route {
+        if let Route::Read { key, signature, form } = &route {
             let lookup = Lookup {
                 key,
+                form: *form,
                 method: &request.method,
                 headers: &request.headers,
                 signature: signature.as_ref(),
@@ -244,19 +235,6 @@ where
     }
 }
 
-/// The answer to a browser that asks whether it may (WHATWG Fetch, CORS protocol). Credentials travel in a header
-/// that scripts set themselves, so every origin may.
-fn preflight(allow: &'static str) -> Reply {
-    Reply::empty(http::StatusCode::NO_CONTENT)
-        .with(ALLOW, allow)
-        .with(HeaderName::from_static("access-control-allow-methods"), allow)
-        .with(
-            HeaderName::from_static("access-control-allow-headers"),
-            "authorization, content-type, content-encoding, if-match, if-none-match, if-range, range, x-request-id",
-        )
-        .with(HeaderName::from_static("access-control-max-age"), "86400")
-}
-
 /// Turns a reply into a response: the stored bytes that it describes, and the headers that every response has.
 fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut Entry) -> Response<Bytes> {
     let bytes = match (reply.body, object) {
@@ -279,12 +257,7 @@ fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut 
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("access-control-allow-origin"), HeaderValue::from_static("*"));
-    headers.insert(
-        HeaderName::from_static("access-control-expose-headers"),
-        HeaderValue::from_static("etag, location, content-range, retry-after, x-request-id"),
-    );
-    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    cors::open(headers);
     if let Ok(id) = HeaderValue::from_str(&entry.request_id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -8,12 +8,16 @@
 //! | `Range` | [`range`] |
 //! | `Accept-Encoding` | [`negotiation`] |
 //! | problem documents (RFC 9457) | [`problem`] |
+//! | what scripts in browsers may read | [`cors`] |
+//! | the id of a request | [`request_id`] |
 //! | what an answer is made of | [`reply`] |
 
 pub mod conditional;
+pub mod cors;
 pub mod negotiation;
 pub mod problem;
 pub mod query;
 pub mod range;
 pub mod reply;
+pub mod request_id;
 pub mod route;

@@ -15,6 +15,16 @@ use crate::object::ObjectKey;
 use crate::proof_id::ProofId;
 use crate::tenant::Tenant;
 
+/// The form in which an object is read: the parameter `form` of the query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// The content, in a coding that the client takes.
+    #[default]
+    Content,
+    /// `form=stored`: the bytes as a provider keeps them, and their attributes in a header, for who keeps a copy.
+    Stored,
+}
+
 /// An operation of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -24,6 +34,8 @@ pub enum Route {
         key: ObjectKey,
         /// The signature of a signed link, if the request carries one.
         signature: Option<Signature>,
+        /// In which form.
+        form: Form,
     },
     /// `POST /v1/proofs`.
     StoreProof,
@@ -149,7 +161,7 @@ impl Route {
             (_, ["proofs", "by-hash", hash]) => read_only(method, || {
                 let query = Query::parse(query)?;
                 // A mistyped `tenant` would find another tenant's proof.
-                query.only(&["tenant", "expires", "key", "signature"])?;
+                query.only(&["tenant", "expires", "key", "signature", "form"])?;
                 by_hash(hash, &query)
             }),
             (true, ["proofs", id]) => match *method {
@@ -188,7 +200,7 @@ impl Route {
                 let query = Query::parse(query)?;
                 if let Some(hash) = query.get("media_hash") {
                     // Not those of a list: a client that asks for both misunderstands one of them.
-                    query.only(&["media_hash", "tenant", "expires", "key", "signature"])?;
+                    query.only(&["media_hash", "tenant", "expires", "key", "signature", "form"])?;
                     return by_hash(hash, &query);
                 }
                 query.only(&["media_hash", "after", "limit"])?;
@@ -204,8 +216,20 @@ impl Route {
 }
 
 fn read(key: ObjectKey, query: &str) -> Result<Route, Problem> {
-    let signature = Signature::read(&Query::parse(query)?)?;
-    Ok(Route::Read { key, signature })
+    // Nearly every read has no query.
+    if query.is_empty() {
+        return Ok(Route::Read { key, signature: None, form: Form::Content });
+    }
+    let query = Query::parse(query)?;
+    Ok(Route::Read { key, signature: Signature::read(&query)?, form: form(&query)? })
+}
+
+fn form(query: &Query<'_>) -> Result<Form, Problem> {
+    match query.get("form") {
+        None => Ok(Form::Content),
+        Some("stored") => Ok(Form::Stored),
+        Some(other) => Err(Problem::field("form", format!("`stored` or nothing, not `{other}`"))),
+    }
 }
 
 /// A proof by its media hash, in the name space of `tenant`.
@@ -216,7 +240,7 @@ fn by_hash(hash: &str, query: &Query<'_>) -> Result<Route, Problem> {
         Some(name) => name.parse().map_err(|error| Problem::field("tenant", error))?,
     };
     let key = ObjectKey::Record(ProofId::derive(&tenant, &hash));
-    Ok(Route::Read { key, signature: Signature::read(query)? })
+    Ok(Route::Read { key, signature: Signature::read(query)?, form: form(query)? })
 }
 
 fn read_only(method: &Method, route: impl FnOnce() -> Result<Route, Problem>) -> Result<Route, Problem> {
@@ -280,9 +304,13 @@ mod tests {
     fn every_path_of_the_api() {
         let id: ProofId = ID.parse().unwrap();
         assert_eq!(id, ProofId::derive(&Tenant::default(), &MediaHash::of(b"")));
-        let record = Route::Read { key: ObjectKey::Record(id), signature: None };
+        let record = Route::Read { key: ObjectKey::Record(id), signature: None, form: Form::Content };
         let urn = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
-        let manifest = Route::Read { key: ObjectKey::Manifest(urn.parse().unwrap()), signature: None };
+        let manifest = Route::Read {
+            key: ObjectKey::Manifest(urn.parse().unwrap()),
+            signature: None,
+            form: Form::Content,
+        };
         let hash = MediaHash::of(b"").to_string();
         let hex = hash.strip_prefix("sha256:").unwrap();
         for (method, target, route) in [
@@ -297,7 +325,7 @@ mod tests {
             (
                 "GET",
                 &format!("/v1/proofs/{ID}/2"),
-                Route::Read { key: ObjectKey::Revision(id, 2), signature: None },
+                Route::Read { key: ObjectKey::Revision(id, 2), signature: None, form: Form::Content },
             ),
             ("PUT", &format!("/v1/proofs/{ID}"), Route::SupersedeProof(id)),
             ("DELETE", &format!("/v1/proofs/{ID}"), Route::DeleteProof(id)),
@@ -315,6 +343,11 @@ mod tests {
                 manifest.clone(),
             ),
             ("GET", &format!("/manifests/{}?x=1", urn.replace(':', "%3A")), manifest),
+            (
+                "GET",
+                &format!("/v1/proofs/{ID}?form=stored"),
+                Route::Read { key: ObjectKey::Record(id), signature: None, form: Form::Stored },
+            ),
             ("DELETE", &format!("/v1/manifests/{urn}"), Route::DeleteManifest(urn.parse().unwrap())),
             ("GET", "/v1/health", Route::Health),
             ("GET", "/v1/stats", Route::Stats),
@@ -349,6 +382,7 @@ mod tests {
             ("GET", "/v1/proofs?offset=1", 400),
             ("GET", &format!("/proofs/by-hash/{}?tennant=a", "0".repeat(64)), 400),
             ("GET", &format!("/v1/proofs?media_hash={}&limit=1", MediaHash::of(b"")), 400),
+            ("GET", &format!("/v1/proofs/{ID}?form=gzip"), 400),
             ("GET", &format!("/v1/proofs/{ID}/url?expires_in=604801"), 400),
             ("GET", &format!("/v1/manifests/{}", "x".repeat(9_000)), 414),
         ] {

@@ -1,5 +1,7 @@
 //! Retrieving: from an object to an answer.
 
+use std::collections::BTreeMap;
+
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     LAST_MODIFIED, RANGE, VARY,
@@ -12,8 +14,9 @@ use crate::http::negotiation::accepts_gzip;
 use crate::http::problem::{Kind, Problem};
 use crate::http::range::{Wanted, wanted};
 use crate::http::reply::{Body, Reply};
+use crate::http::route::Form;
 use crate::link::{LinkKeys, Signature};
-use crate::object::{Coding, Facts, ObjectKey};
+use crate::object::{ATTRIBUTES_HEADER, Coding, Facts, ObjectKey, STORED_TYPE};
 use crate::time::Timestamp;
 
 /// A request for an object.
@@ -21,6 +24,8 @@ use crate::time::Timestamp;
 pub struct Lookup<'a> {
     /// Which object.
     pub key: &'a ObjectKey,
+    /// In which form.
+    pub form: Form,
     /// GET or HEAD.
     pub method: &'a Method,
     /// The request's headers.
@@ -63,6 +68,9 @@ impl Lookup<'_> {
         if let Some(expires) = facts.expires.filter(|expires| *expires <= self.now) {
             return Err(Problem::new(Kind::Expired, format!("this expired on {expires}")));
         }
+        if self.form == Form::Stored {
+            return Ok(self.stored(facts));
+        }
         let coding = facts.coding.filter(|_| accepts_gzip(self.headers));
         let validators = Validators { sha256: facts.sha256, coding, modified: facts.created };
         let reply = self.metadata(facts, &validators);
@@ -84,7 +92,7 @@ impl Lookup<'_> {
     /// As [`Self::respond`], and 404 for a record of an earlier life.
     pub fn admit(&self, current: &Facts) -> Result<(), Problem> {
         let unconditional = HeaderMap::new();
-        Lookup { headers: &unconditional, ..*self }.respond(current)?;
+        Lookup { headers: &unconditional, form: Form::Content, ..*self }.respond(current)?;
         match self.key {
             ObjectKey::Revision(_, revision) if *revision <= current.generation => Err(self.absent()),
             _ => Ok(()),
@@ -99,6 +107,21 @@ impl Lookup<'_> {
             (Some(signature), Some(keys)) => signature.verify(keys, self.key, self.now),
             _ => Err(Problem::new(Kind::Private, "this needs a credential of its owner, or a signed link")),
         }
+    }
+
+    /// The object as it is kept, whole and unconditionally: the bytes, and what a copy has to keep beside them. The body
+    /// is in no content coding, whatever the stored bytes are in, so that nothing on the way unpacks it.
+    fn stored(&self, facts: &Facts) -> Reply {
+        let attributes = facts.attributes(self.key, BTreeMap::new());
+        let attributes = serde_json::to_string(&attributes).unwrap_or_default();
+        let reply = Reply::empty(StatusCode::OK)
+            .with(CONTENT_TYPE, STORED_TYPE)
+            .with(CACHE_CONTROL, "no-store")
+            .with(ATTRIBUTES_HEADER, &attributes);
+        if *self.method == Method::HEAD {
+            return reply;
+        }
+        Reply { body: Body::Stored { decode: false, range: None }, ..reply }
     }
 
     /// The headers that a 200 and a 304 have in common (RFC 9110, section 15.4.5).
@@ -174,6 +197,7 @@ mod tests {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
         Lookup {
             key: &ObjectKey::Manifest("urn:c2pa:x".parse().unwrap()),
+            form: Form::Content,
             method,
             headers: &headers,
             signature: None,
@@ -197,6 +221,7 @@ mod tests {
         let admit = |revision, current: &Facts| {
             Lookup {
                 key: &ObjectKey::Revision(id, revision),
+                form: Form::Content,
                 method: &Method::GET,
                 headers: &HeaderMap::new(),
                 signature: None,

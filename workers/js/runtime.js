@@ -1,0 +1,238 @@
+// What the Worker asks of its runtime, in as few crossings between WebAssembly and JavaScript as there can be: a
+// request comes in as one string, an answer goes out as one string and a body. No decision is made here, and no body
+// comes near WebAssembly's memory.
+
+/** The request's headers that anything depends on; `accept-encoding` is read apart. */
+const HEADERS = [
+  "if-match",
+  "if-none-match",
+  "if-modified-since",
+  "if-unmodified-since",
+  "if-range",
+  "range",
+  "x-request-id",
+  "authorization",
+];
+
+/**
+ * A request in lines: the method, the URL, the time in milliseconds, and headers as `name:value`.
+ *
+ * The runtime may rewrite `Accept-Encoding`; what the client sent stands in `cf`.
+ */
+export function lines(request) {
+  const { headers, cf } = request;
+  let text = `${request.method}\n${request.url}\n${Date.now()}`;
+  const coding = cf?.clientAcceptEncoding ?? headers.get("accept-encoding");
+  if (coding) text += `\naccept-encoding:${coding}`;
+  for (const name of HEADERS) {
+    const value = headers.get(name);
+    if (value !== null) text += `\n${name}:${value}`;
+  }
+  return text;
+}
+
+/** A request id for a request that brought none. */
+export const newId = () => crypto.randomUUID();
+
+/** Milliseconds since 1970. */
+export const now = () => Date.now();
+
+/** A variable or a secret, if it is set. */
+export function variable(env, name) {
+  const value = env[name];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** Headers of an answer, from lines of `name:value`. */
+function pairs(lines) {
+  return lines.split("\n").map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1)];
+  });
+}
+
+/** An answer with a text, or with no body at all. */
+export const answer = (status, headers, text) =>
+  new Response(text ?? null, { status, headers: pairs(headers), encodeBody: "manual" });
+
+/** An answer with a stored object, as it is stored: `from` is a response of the cache, or an `ArrayBuffer`. */
+export function answerStored(status, headers, from) {
+  const body = from instanceof ArrayBuffer ? from : from.body;
+  return new Response(body, { status, headers: pairs(headers), encodeBody: "manual" });
+}
+
+/** An answer with a stored gzip unpacked to its `length` bytes. */
+export function answerUnpacked(status, headers, from, length) {
+  const stored = from instanceof ArrayBuffer ? new Response(from).body : from.body;
+  // Without a fixed length there would be no Content-Length, for want of which c2pa-rs stops reading at 10 MB.
+  const body = stored.pipeThrough(new DecompressionStream("gzip")).pipeThrough(new FixedLengthStream(length));
+  return new Response(body, { status, headers: pairs(headers), encodeBody: "manual" });
+}
+
+/** An answer with the bytes from `first` up to `end` of an object's content of `length` bytes. */
+export async function answerPart(status, headers, from, gzip, length, first, end) {
+  const stored = from instanceof ArrayBuffer ? from : await from.arrayBuffer();
+  const content = gzip ? await unpacked(stored, length) : stored;
+  if (content === null) throw new Error("the gzip is damaged");
+  return new Response(content.slice(first, end), { status, headers: pairs(headers), encodeBody: "manual" });
+}
+
+/** The content of a gzip, if it has exactly `length` bytes; no more than that are ever held. */
+async function unpacked(stored, length) {
+  const content = new Uint8Array(length);
+  let at = 0;
+  try {
+    for await (const chunk of new Response(stored).body.pipeThrough(new DecompressionStream("gzip"))) {
+      if (chunk.length > length - at) return null;
+      content.set(chunk, at);
+      at += chunk.length;
+    }
+  } catch {
+    return null;
+  }
+  return at === length ? content : null;
+}
+
+/** SHA-256 of an object's content in hexadecimal digits; `undefined` where it has another length than `length`. */
+export async function digest(stored, gzip, length) {
+  const content = gzip ? await unpacked(stored, length) : stored;
+  if (content === null || content.byteLength !== length) return undefined;
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return bytes.toHex?.() ?? Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The cached response under a URL. */
+export const match = (url) => caches.default.match(url);
+
+/** What is said of a cached object. */
+export const said = (response) => response.headers.get("credlink-entry") ?? undefined;
+
+/** Caches an object, or the fact that there is none. */
+export const keep = (url, headers, stored) =>
+  caches.default.put(url, new Response(stored ?? null, { headers: pairs(headers) }));
+
+/** Says something new of a cached object, and whether it was there. */
+export async function renew(url, headers) {
+  const cached = await caches.default.match(url);
+  if (cached === undefined) return false;
+  await caches.default.put(url, new Response(cached.body, { headers: pairs(headers) }));
+  return true;
+}
+
+/** Forgets what is cached under a URL. */
+export const forget = (url) => caches.default.delete(url);
+
+/** The same, or a failure when it takes longer than so many milliseconds. */
+async function within(milliseconds, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Waits for what another request began. The promise belongs to that request's context, and so would everything that
+ * follows it: the one that is returned here belongs to this request's.
+ */
+export const follow = (promise, milliseconds) => within(milliseconds, promise.then(() => undefined));
+
+/**
+ * An object of R2: `undefined` where there is none, without `stored` where it still has the tag that is known or is
+ * larger than `limit`.
+ */
+export const load = (bucket, key, known, limit, milliseconds) =>
+  within(milliseconds, (async () => {
+    const found = await bucket.get(key, known === undefined ? undefined : { onlyIf: { etagDoesNotMatch: known } });
+    if (found === null) return undefined;
+    const { etag, size, httpMetadata = {}, customMetadata = {} } = found;
+    const attributes = JSON.stringify({
+      content_type: httpMetadata.contentType ?? "",
+      content_encoding: httpMetadata.contentEncoding,
+      cache_control: httpMetadata.cacheControl,
+      metadata: customMetadata,
+    });
+    const isThere = found.body !== undefined && found.body !== null;
+    if (isThere && size > limit) {
+      await found.body.cancel();
+      return { etag, size, attributes };
+    }
+    return { etag, size, attributes, stored: isThere ? await found.arrayBuffer() : undefined };
+  })());
+
+/** Puts an object into R2 where nothing stands; whether it did. */
+export async function fill(bucket, key, stored, said) {
+  const attributes = JSON.parse(said);
+  const written = await bucket.put(key, stored, {
+    onlyIf: new Headers({ "if-none-match": "*" }),
+    httpMetadata: {
+      contentType: attributes.content_type,
+      contentEncoding: attributes.content_encoding,
+      cacheControl: attributes.cache_control,
+    },
+    customMetadata: attributes.metadata,
+  });
+  return written !== null;
+}
+
+/** Asks R2 for something that is not there. */
+export const probe = (bucket, key, milliseconds) =>
+  within(milliseconds, bucket.head(key).then(() => undefined));
+
+/** A body of at most `limit` bytes; `undefined` where it has more. */
+async function bounded(message, limit) {
+  if (message.body === null) return new ArrayBuffer(0);
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of message.body) {
+    length += chunk.length;
+    if (length > limit) return undefined;
+    chunks.push(chunk);
+  }
+  return new Blob(chunks).arrayBuffer();
+}
+
+/** The text of a request's body; `undefined` where it has more than `limit` bytes. */
+export async function text(request, limit) {
+  const body = await bounded(request, limit);
+  return body && new TextDecoder().decode(body);
+}
+
+/**
+ * Asks another server, which may take so many milliseconds in all. The bytes of the body are missing where they are
+ * more than `limit`. No answer of it is taken from a cache, and no redirect is followed.
+ */
+export async function ask(method, url, headers, content, limit, milliseconds) {
+  const response = await fetch(url, {
+    method,
+    headers: headers === "" ? [] : pairs(headers),
+    body: content,
+    cache: "no-store",
+    redirect: "manual",
+    signal: AbortSignal.timeout(milliseconds),
+  });
+  return {
+    status: response.status,
+    type: response.headers.get("content-type") ?? "",
+    coding: response.headers.get("content-encoding") ?? undefined,
+    attributes: response.headers.get("credlink-attributes") ?? undefined,
+    location: response.headers.get("location") ?? undefined,
+    body: await bounded(response, limit),
+  };
+}
+
+/** The text of bytes. */
+export const decode = (bytes) => new TextDecoder().decode(bytes);
+
+/** Keeps a request's context alive until `promise` is settled. */
+export const waitUntil = (context, promise) => context.waitUntil(promise);
+
+/** A line of the log. */
+export const log = (line) => console.log(line);
+
+/** A line of the log that somebody has to look at. */
+export const complain = (line) => console.error(line);

@@ -1,0 +1,165 @@
+//! What is said of an entry of the cache: a document in one header beside the bytes.
+//!
+//! The bytes of an entry are stored without `Content-Encoding`, because the runtime packs what it finds marked as gzip
+//! once more.
+
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::object::{Attributes, AttributesError, Facts, ObjectKey};
+use credlink_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The version of the format. An entry of any other one is as if it were not there.
+const VERSION: u32 = 1;
+
+/// An entry, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    version: u32,
+    /// When it was last known to be what R2 or the origin holds, in milliseconds since 1970: before it was asked.
+    checked: i64,
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+/// What an entry is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// An object.
+    Object(Stored),
+    /// Nothing: not there, or not there any more.
+    Nothing(Absence),
+}
+
+/// An object as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// R2's entity tag, where it came from there.
+    pub tag: Option<String>,
+    /// Bytes as stored.
+    pub size: u64,
+    /// What was said of it when it was written.
+    pub attributes: Attributes,
+}
+
+/// Why nothing is there, as the origin has said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    kind: String,
+    detail: String,
+}
+
+impl Absence {
+    /// Of a problem that says so: 404 or 410.
+    #[must_use]
+    pub fn of(problem: &Problem) -> Self {
+        Self { kind: problem.kind.slug().to_owned(), detail: problem.detail.clone() }
+    }
+
+    /// The problem again; `None`: simply not there.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        let gone = [Kind::Deleted, Kind::Expired].into_iter().find(|kind| kind.slug() == self.kind);
+        gone.map(|kind| Problem::new(kind, self.detail.clone()))
+    }
+}
+
+impl Stored {
+    /// What is known of the object.
+    ///
+    /// # Errors
+    /// Attributes that no writer of CredLink leaves behind.
+    pub fn facts(&self) -> Result<Facts, AttributesError> {
+        Facts::read(&self.attributes)
+    }
+}
+
+impl Entry {
+    /// An entry that was checked at `checked`.
+    #[must_use]
+    pub const fn new(content: Content, checked: Timestamp) -> Self {
+        Self { version: VERSION, checked: checked.milliseconds(), content }
+    }
+
+    /// Reads an entry; `None` where it is none that this program wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().filter(|entry: &Self| entry.version == VERSION)
+    }
+
+    /// Milliseconds since it was checked. One from the future was checked now.
+    #[must_use]
+    pub fn age(&self, now: Timestamp) -> u64 {
+        u64::try_from(now.milliseconds().saturating_sub(self.checked)).unwrap_or(0)
+    }
+
+    /// The headers of the cached response, as lines of `name:value`: what is said of it, for how long it is kept, and
+    /// the tag by which a zone's caches forget it.
+    #[must_use]
+    pub fn headers(&self, key: &ObjectKey, kept_seconds: u64) -> String {
+        let said = serde_json::to_string(self).unwrap_or_default();
+        format!(
+            "credlink-entry:{said}\ncontent-type:application/octet-stream\ncache-control:public, \
+             max-age={kept_seconds}\ncache-tag:{}",
+            tag(key)
+        )
+    }
+}
+
+/// The tag of everything that is cached of a proof or of a manifest: the key of its object.
+#[must_use]
+pub fn tag(key: &ObjectKey) -> String {
+    match key {
+        ObjectKey::Record(id) | ObjectKey::Revision(id, _) => ObjectKey::Record(*id).to_string(),
+        ObjectKey::Manifest(_) => key.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::hash::MediaHash;
+    use credlink_core::proof_id::ProofId;
+    use credlink_core::tenant::Tenant;
+
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_milliseconds(milliseconds)
+    }
+
+    #[test]
+    fn an_entry_reads_back() {
+        let attributes = Attributes { content_type: "application/c2pa".to_owned(), ..Attributes::default() };
+        let stored = Stored { tag: Some("abc".to_owned()), size: 7, attributes };
+        let gone = Absence::of(&Problem::new(Kind::Deleted, "this was deleted"));
+        for content in [Content::Object(stored), Content::Nothing(gone)] {
+            let entry = Entry::new(content, at(1_000));
+            let text = serde_json::to_string(&entry).unwrap();
+            assert_eq!(Entry::parse(&text), Some(entry.clone()));
+            assert_eq!(Entry::parse(&text.replace("\"version\":1", "\"version\":2")), None);
+            assert_eq!((entry.age(at(3_500)), entry.age(at(0))), (2_500, 0));
+        }
+        assert_eq!(Entry::parse(""), None);
+    }
+
+    #[test]
+    fn absence_keeps_its_reason() {
+        let back = |kind| Absence::of(&Problem::new(kind, "why")).problem().map(|problem| problem.kind);
+        assert_eq!(back(Kind::Deleted), Some(Kind::Deleted));
+        assert_eq!(back(Kind::Expired), Some(Kind::Expired));
+        assert_eq!(back(Kind::NotFound), None);
+    }
+
+    #[test]
+    fn a_proof_and_its_revisions_have_one_tag() {
+        let id = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
+        assert_eq!(tag(&ObjectKey::Revision(id, 3)), format!("proofs/{id}"));
+        let manifest = ObjectKey::Manifest("urn:c2pa:x".parse().unwrap());
+        assert_eq!(tag(&manifest), "manifests/urn%3Ac2pa%3Ax");
+        let entry = Entry::new(Content::Nothing(Absence::of(&Problem::new(Kind::NotFound, "no"))), at(5));
+        let expected = "credlink-entry:{\"version\":1,\"checked\":5,\"nothing\":{\"kind\":\"not-found\",\
+                        \"detail\":\"no\"}}\ncontent-type:application/octet-stream\ncache-control:public, \
+                        max-age=9\ncache-tag:manifests/urn%3Ac2pa%3Ax";
+        assert_eq!(entry.headers(&manifest, 9), expected);
+    }
+}

@@ -1,0 +1,274 @@
+//! The Workers runtime, as `js/runtime.js` hands it over: everything that this crate does to the outside.
+//!
+//! What fails there fails as a [`Broken`] with the runtime's own words, for the log and for nobody else.
+
+use std::ops::Range;
+
+use credlink_core::hash::Digest;
+use credlink_core::time::Timestamp;
+use js_sys::{ArrayBuffer, Promise};
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response};
+
+#[wasm_bindgen(module = "/js/runtime.js")]
+extern "C" {
+    /// An object of R2.
+    #[wasm_bindgen(typescript_type = "object")]
+    pub type Loaded;
+    #[wasm_bindgen(method, getter)]
+    pub fn etag(this: &Loaded) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn size(this: &Loaded) -> f64;
+    #[wasm_bindgen(method, getter, js_name = attributes)]
+    pub fn said(this: &Loaded) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn stored(this: &Loaded) -> Option<ArrayBuffer>;
+
+    /// What another server answered.
+    #[wasm_bindgen(typescript_type = "object")]
+    pub type Answered;
+    #[wasm_bindgen(method, getter)]
+    pub fn status(this: &Answered) -> u16;
+    #[wasm_bindgen(method, getter, js_name = type)]
+    pub fn content_type(this: &Answered) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn coding(this: &Answered) -> Option<String>;
+    #[wasm_bindgen(method, getter, js_name = attributes)]
+    pub fn said(this: &Answered) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    pub fn location(this: &Answered) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    pub fn body(this: &Answered) -> Option<ArrayBuffer>;
+
+    /// See [`super::request::Asked::read`].
+    pub fn lines(request: &Request) -> String;
+    /// A request id for a request that brought none.
+    #[wasm_bindgen(js_name = newId)]
+    pub fn new_id() -> String;
+    #[wasm_bindgen(js_name = now)]
+    fn milliseconds() -> f64;
+    /// A variable or a secret, if it is set.
+    pub fn variable(env: &JsValue, name: &str) -> Option<String>;
+    #[wasm_bindgen(catch)]
+    fn answer(status: u16, headers: &str, text: Option<&str>) -> Result<Response, JsValue>;
+    #[wasm_bindgen(catch, js_name = answerStored)]
+    fn answer_stored(status: u16, headers: &str, from: &JsValue) -> Result<Response, JsValue>;
+    #[wasm_bindgen(catch, js_name = answerUnpacked)]
+    fn answer_unpacked(status: u16, headers: &str, from: &JsValue, length: f64) -> Result<Response, JsValue>;
+    #[wasm_bindgen(js_name = answerPart)]
+    fn answer_part(
+        status: u16,
+        headers: &str,
+        from: &JsValue,
+        gzip: bool,
+        length: f64,
+        first: f64,
+        end: f64,
+    ) -> Promise;
+    fn digest(stored: &ArrayBuffer, gzip: bool, length: f64) -> Promise;
+    #[wasm_bindgen(catch, js_name = match)]
+    fn match_(url: &str) -> Result<Promise, JsValue>;
+    /// What is said of a cached object.
+    pub fn said(response: &Response) -> Option<String>;
+    #[wasm_bindgen(catch)]
+    fn keep(url: &str, headers: &str, stored: Option<&ArrayBuffer>) -> Result<Promise, JsValue>;
+    fn renew(url: &str, headers: &str) -> Promise;
+    #[wasm_bindgen(catch)]
+    fn forget(url: &str) -> Result<Promise, JsValue>;
+    fn follow(promise: &Promise, milliseconds: f64) -> Promise;
+    fn load(bucket: &JsValue, key: &str, known: Option<&str>, limit: f64, milliseconds: f64) -> Promise;
+    fn fill(bucket: &JsValue, key: &str, stored: &ArrayBuffer, said: &str) -> Promise;
+    fn probe(bucket: &JsValue, key: &str, milliseconds: f64) -> Promise;
+    fn text(request: &Request, limit: f64) -> Promise;
+    fn ask(
+        method: &str,
+        url: &str,
+        headers: &str,
+        content: Option<&str>,
+        limit: f64,
+        milliseconds: f64,
+    ) -> Promise;
+    /// The text of bytes.
+    pub fn decode(bytes: &ArrayBuffer) -> String;
+    #[wasm_bindgen(catch, js_name = waitUntil)]
+    fn wait_until(context: &JsValue, promise: &Promise) -> Result<(), JsValue>;
+    /// A line of the log.
+    pub fn log(line: &str);
+    /// A line of the log that somebody has to look at.
+    pub fn complain(line: &str);
+}
+
+/// What the runtime says when something does not work.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Broken(pub String);
+
+impl From<JsValue> for Broken {
+    fn from(value: JsValue) -> Self {
+        let text = match value.dyn_ref::<js_sys::Error>() {
+            Some(error) => String::from(error.message()),
+            None => value.as_string().unwrap_or_else(|| "it does not say why".to_owned()),
+        };
+        Self(text)
+    }
+}
+
+/// Where the bytes of an answer come from.
+#[derive(Clone, Debug)]
+pub enum Bytes {
+    /// A response of the cache, whose body is read once.
+    Cached(Response),
+    /// Bytes at hand.
+    Held(ArrayBuffer),
+}
+
+impl Bytes {
+    fn value(&self) -> &JsValue {
+        match self {
+            Self::Cached(response) => response,
+            Self::Held(buffer) => buffer,
+        }
+    }
+}
+
+/// The time.
+pub fn now() -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "a date has 52 bits")]
+    Timestamp::from_milliseconds(milliseconds() as i64)
+}
+
+/// A number as JavaScript has it: lengths and durations here stay far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "a length or a duration needs no more than 52 bits")]
+const fn number(value: u64) -> f64 {
+    value as f64
+}
+
+async fn settled(promise: Promise) -> Result<JsValue, Broken> {
+    JsFuture::from(promise).await.map_err(Broken::from)
+}
+
+/// An answer with a text, or with no body. `headers` are lines of `name:value`.
+pub fn respond(status: u16, headers: &str, text: Option<&str>) -> Result<Response, Broken> {
+    answer(status, headers, text).map_err(Broken::from)
+}
+
+/// An answer with stored bytes as they are.
+pub fn respond_stored(status: u16, headers: &str, from: &Bytes) -> Result<Response, Broken> {
+    answer_stored(status, headers, from.value()).map_err(Broken::from)
+}
+
+/// An answer with a stored gzip unpacked to `length` bytes.
+pub fn respond_unpacked(status: u16, headers: &str, from: &Bytes, length: u64) -> Result<Response, Broken> {
+    answer_unpacked(status, headers, from.value(), number(length)).map_err(Broken::from)
+}
+
+/// An answer with a part of a content of `length` bytes.
+pub async fn respond_part(
+    status: u16,
+    headers: &str,
+    from: &Bytes,
+    gzip: bool,
+    length: u64,
+    part: &Range<u64>,
+) -> Result<Response, Broken> {
+    let (first, end) = (number(part.start), number(part.end));
+    let response = settled(answer_part(status, headers, from.value(), gzip, number(length), first, end)).await?;
+    Ok(response.unchecked_into())
+}
+
+/// SHA-256 of a content of `length` bytes; `None` where it has another length, or the gzip is damaged.
+pub async fn sha256(stored: &ArrayBuffer, gzip: bool, length: u64) -> Result<Option<Digest>, Broken> {
+    let digits = settled(digest(stored, gzip, number(length))).await?;
+    Ok(digits.as_string().and_then(|digits| digits.parse().ok()))
+}
+
+/// The cached response under `url`.
+pub async fn cached(url: &str) -> Result<Option<Response>, Broken> {
+    let found = settled(match_(url)?).await?;
+    Ok((!found.is_undefined()).then(|| found.unchecked_into()))
+}
+
+/// Caches bytes, or that there are none.
+pub async fn cache(url: &str, headers: &str, stored: Option<&ArrayBuffer>) -> Result<(), Broken> {
+    settled(keep(url, headers, stored)?).await.map(drop)
+}
+
+/// Replaces what is said of a cached object.
+pub async fn renew_cached(url: &str, headers: &str) -> Result<(), Broken> {
+    settled(renew(url, headers)).await.map(drop)
+}
+
+/// Forgets a cached object.
+pub async fn forget_cached(url: &str) -> Result<(), Broken> {
+    settled(forget(url)?).await.map(drop)
+}
+
+/// Waits for what another request began, for so many milliseconds at most.
+pub async fn wait_for(promise: &Promise, milliseconds: u64) -> Result<(), Broken> {
+    settled(follow(promise, number(milliseconds))).await.map(drop)
+}
+
+/// The object under `key` in R2, without its bytes where it still has the entity tag `known` or more than `limit` bytes.
+pub async fn load_object(
+    bucket: &JsValue,
+    key: &str,
+    known: Option<&str>,
+    limit: usize,
+    milliseconds: u64,
+) -> Result<Option<Loaded>, Broken> {
+    let found = settled(load(bucket, key, known, number(limit as u64), number(milliseconds))).await?;
+    Ok((!found.is_undefined()).then(|| found.unchecked_into()))
+}
+
+/// Puts an object into R2 where nothing stands; whether it did.
+pub async fn fill_object(
+    bucket: &JsValue,
+    key: &str,
+    stored: &ArrayBuffer,
+    attributes: &str,
+) -> Result<bool, Broken> {
+    Ok(settled(fill(bucket, key, stored, attributes)).await?.is_truthy())
+}
+
+/// Whether R2 answers.
+pub async fn probe_bucket(bucket: &JsValue, key: &str, milliseconds: u64) -> Result<(), Broken> {
+    settled(probe(bucket, key, number(milliseconds))).await.map(drop)
+}
+
+/// The text of a request's body; `None` where it has more than `limit` bytes.
+pub async fn body_text(request: &Request, limit: usize) -> Result<Option<String>, Broken> {
+    Ok(settled(text(request, number(limit as u64))).await?.as_string())
+}
+
+/// A question to another server.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// GET or POST.
+    pub method: &'a str,
+    /// Where.
+    pub url: &'a str,
+    /// Lines of `name:value`.
+    pub headers: &'a str,
+    /// The body.
+    pub content: Option<&'a str>,
+    /// Longest body of the answer, in bytes.
+    pub limit: usize,
+    /// Longest time it may take in all.
+    pub milliseconds: u64,
+}
+
+/// Asks another server.
+pub async fn ask_server(question: &Question<'_>) -> Result<Answered, Broken> {
+    let Question { method, url, headers, content, limit, milliseconds } = question;
+    let promise = ask(method, url, headers, *content, number(*limit as u64), number(*milliseconds));
+    Ok(settled(promise).await?.unchecked_into())
+}
+
+/// Goes on with `promise` after the answer.
+pub fn go_on(context: &JsValue, promise: &Promise) {
+    if let Err(error) = wait_until(context, promise) {
+        complain(&Broken::from(error).0);
+    }
+}
