@@ -1,8 +1,11 @@
 /** From an object to an answer: status, headers and body. */
 
 import { acceptsGzip, entityTag, evaluate, part } from "./conditional.js";
-import { decoded } from "./object.js";
+import { unpack } from "./object.js";
 import { Problem } from "./problem.js";
+
+/** A content of this length at most is unpacked at once; a longer one is streamed, and never held as a whole. */
+const UNPACKED_BYTES = 1_048_576;
 
 /** The answer to a browser that asks whether it may (WHATWG Fetch, CORS protocol). */
 export function preflight(allow) {
@@ -62,21 +65,23 @@ export async function respond(request, key, found, now) {
   headers["accept-ranges"] = "bytes";
   // Section 14.2: a Range means something with GET only.
   const wanted = request.method === "GET" ? part(request.headers, facts) : undefined;
-  if (wanted === undefined) return { status: 200, headers, body: content(found), bytes: facts.length };
+  if (wanted === undefined) return { status: 200, headers, body: await content(found), bytes: facts.length };
   if (wanted === null) {
     const refused = { field: "range", headers: { "content-range": `bytes */${facts.length}` } };
     throw new Problem("range-not-satisfiable", `\`range\`: the content has ${facts.length} bytes`, refused);
   }
   headers["content-range"] = `bytes ${wanted.start}-${wanted.end - 1}/${facts.length}`;
-  const whole = await new Response(content(found)).arrayBuffer();
+  const whole = await new Response(await content(found)).arrayBuffer();
   const bytes = whole.slice(wanted.start, wanted.end);
   return { status: 206, headers, body: bytes, bytes: bytes.byteLength };
 }
 
 /** The content of an object without its coding, of a length that is known before it is sent. */
-function content({ facts, stored, content }) {
+async function content({ facts, stored, content }) {
   if (!facts.gzip) return stored;
-  return content ?? decoded(stored).pipeThrough(new FixedLengthStream(facts.length));
+  if (content !== undefined) return content;
+  if (facts.length <= UNPACKED_BYTES) return unpack(await new Response(stored).arrayBuffer(), facts.length);
+  return stored.pipeThrough(new DecompressionStream("gzip")).pipeThrough(new FixedLengthStream(facts.length));
 }
 
 /** The response, with the headers that every response has. */

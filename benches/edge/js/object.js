@@ -6,6 +6,8 @@ const TOMBSTONE_TYPE = "application/vnd.credlink.tombstone+json";
 /** No object is longer; more comes out of damaged gzip only. */
 const MAX_BYTES = 10_000_000;
 
+let zlib;
+
 /** What CredLink says of an object it wrote. A damaged one is a problem. */
 export function factsOf({ contentType, contentEncoding, metadata }) {
   const { sha256, length, tenant, visibility, created, expires, generation } = metadata;
@@ -36,10 +38,10 @@ export function attributesOf({ httpMetadata: { contentType, contentEncoding }, c
  * The content of stored bytes, once its SHA-256 and length are found to be those recorded.
  *
  * @param {ArrayBuffer} stored
- * @returns {Promise<ArrayBuffer>}
+ * @returns {Promise<ArrayBuffer | Uint8Array>}
  */
 export async function check(stored, facts) {
-  const content = facts.gzip ? await decode(stored) : stored;
+  const content = facts.gzip ? unpack(stored, facts.length) : stored;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toHex();
   if (digest !== facts.sha256 || content.byteLength !== facts.length) {
     throw damaged(`the content has the SHA-256 ${digest} and ${content.byteLength} bytes`);
@@ -47,18 +49,18 @@ export async function check(stored, facts) {
   return content;
 }
 
-async function decode(stored) {
-  if (stored.byteLength > MAX_BYTES) throw damaged(`it has more than ${MAX_BYTES} bytes`);
+/**
+ * The content of a gzip, which has `length` bytes: more are never unpacked. zlib takes a fifth of the time that a stream
+ * of 4 KB takes; it is loaded when it is first needed, because it takes 4 ms to load.
+ */
+export function unpack(stored, length) {
+  if (length > MAX_BYTES) throw damaged(`it has more than ${MAX_BYTES} bytes`);
+  zlib ??= process.getBuiltinModule("node:zlib");
   try {
-    return await new Response(decoded(new Blob([stored]).stream())).arrayBuffer();
+    return zlib.gunzipSync(stored, { maxOutputLength: length });
   } catch (error) {
     throw damaged(`the gzip data is damaged: ${error}`);
   }
-}
-
-/** A gzipped stream without its coding. */
-export function decoded(stream) {
-  return stream.pipeThrough(new DecompressionStream("gzip"));
 }
 
 function damaged(reason) {

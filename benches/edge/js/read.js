@@ -32,10 +32,17 @@ export async function read(request, url, route, env, context, line) {
 
 /** Lifetimes of the entries of an object, in milliseconds. */
 function lifetimes(key, env) {
-  const seconds = (name, otherwise) => Number(env[name] ?? otherwise) * 1_000;
-  return key.mutable
-    ? { fresh: seconds("CREDLINK_RECORD_FRESH", 30), stale: seconds("CREDLINK_RECORD_STALE", 30) }
-    : { fresh: seconds("CREDLINK_IMMUTABLE_FRESH", 300), stale: seconds("CREDLINK_IMMUTABLE_STALE", 300) };
+  const milliseconds = (name, otherwise) => Number(env[name] ?? otherwise) * 1_000;
+  return {
+    fresh: key.mutable
+      ? milliseconds("CREDLINK_RECORD_FRESH", 30)
+      : milliseconds("CREDLINK_IMMUTABLE_FRESH", 300),
+    stale: key.mutable
+      ? milliseconds("CREDLINK_RECORD_STALE", 30)
+      : milliseconds("CREDLINK_IMMUTABLE_STALE", 300),
+    absent: milliseconds("CREDLINK_ABSENT", 5),
+    staleIfError: milliseconds("CREDLINK_STALE_IF_ERROR", 3_600),
+  };
 }
 
 /** The object, from the cache if its entry is young enough, or else from R2. */
@@ -44,13 +51,12 @@ async function find(key, site) {
   const cached = await caches.default.match(address);
   if (cached === undefined) return share(key, address, site);
   const entry = entryOf(cached);
-  const { fresh, stale } = lifetimes(key, site.env);
+  const { fresh, stale, absent, staleIfError } = lifetimes(key, site.env);
   const age = site.now - entry.checked;
   if (!entry.facts) {
-    if (age < Number(site.env.CREDLINK_ABSENT ?? 5) * 1_000) {
-      return { ...entry, cache: "absent", status: "credlink; hit; detail=absent" };
-    }
-    return share(key, address, site);
+    return age < absent
+      ? { ...entry, cache: "absent", status: "credlink; hit; detail=absent" }
+      : share(key, address, site);
   }
   if (age < fresh) return { ...entry, cache: "hit", status: "credlink; hit" };
   if (age < fresh + stale) {
@@ -61,8 +67,7 @@ async function find(key, site) {
     const loaded = await share(key, address, site);
     return { ...loaded, cache: "revalidated", status: "credlink; fwd=stale" };
   } catch (error) {
-    const kept = age < Number(site.env.CREDLINK_STALE_IF_ERROR ?? 3_600) * 1_000;
-    if (!kept || error.slug !== "unavailable") throw error;
+    if (age >= staleIfError || error.slug !== "unavailable") throw error;
     return { ...entry, cache: "error", status: "credlink; hit; detail=error" };
   }
 }
@@ -91,12 +96,12 @@ function share(key, address, site) {
 async function fetchObject(key, address, { env, context, now }) {
   let object;
   try {
-    object = await env.BUCKET.get(key.text);
+    object = await within(Number(env.CREDLINK_TIMEOUT ?? 5_000), env.BUCKET.get(key.text));
   } catch (error) {
     throw Problem.unavailable(`R2: ${error}`);
   }
   if (object === null) {
-    context.waitUntil(keep(address, now, undefined, null, Number(env.CREDLINK_ABSENT ?? 5)));
+    context.waitUntil(keep(key, address, now, undefined, null, Number(env.CREDLINK_ABSENT ?? 5)));
     return { cache: "miss", status: "credlink; fwd=uri-miss; stored" };
   }
   const attributes = attributesOf(object);
@@ -106,14 +111,28 @@ async function fetchObject(key, address, { env, context, now }) {
   const found = { facts, size: stored.byteLength, stored, content, cache: "miss", status: "credlink; fwd=uri-miss" };
   if (facts.visibility === "private") return found;
   const seconds = key.mutable ? Number(env.CREDLINK_STALE_IF_ERROR ?? 3_600) : 31_536_000;
-  context.waitUntil(keep(address, now, attributes, stored, seconds));
+  context.waitUntil(keep(key, address, now, attributes, stored, seconds));
   return { ...found, status: "credlink; fwd=uri-miss; stored" };
 }
 
+/** The same, or a failure when it takes longer than so many milliseconds. */
+async function within(milliseconds, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Puts an entry into the cache: the stored bytes without their coding, which would be applied a second time. */
-function keep(address, now, attributes, body, seconds) {
+function keep(key, address, now, attributes, body, seconds) {
   const headers = {
     "cache-control": `public, max-age=${seconds}`,
+    "cache-tag": key.tag,
     "content-type": "application/octet-stream",
     "credlink-checked": `${now}`,
   };

@@ -46,6 +46,7 @@ function readOnly(method, name, key) {
 function record(id) {
   return {
     text: `proofs/${id}`,
+    tag: `proofs/${id}`,
     type: "application/json",
     mutable: true,
     cacheControl: "public, max-age=60, must-revalidate",
@@ -75,8 +76,10 @@ function manifest(segment) {
   }
   // UUIDs compare without case (RFC 9562, section 4).
   const parts = id.split(":").map((part) => (UUID.test(part) ? part.toLowerCase() : part));
+  const text = `manifests/${parts.join("%3A")}`;
   return {
-    text: `manifests/${parts.join("%3A")}`,
+    text,
+    tag: text,
     type: "application/c2pa",
     mutable: false,
     cacheControl: "public, max-age=31536000, immutable",
