@@ -26,6 +26,8 @@ mod crash;
 #[cfg(test)]
 mod dynamodb;
 #[cfg(test)]
+mod edge;
+#[cfg(test)]
 mod engines;
 #[cfg(test)]
 mod faults;

@@ -107,17 +107,9 @@ export const match = (url) => caches.default.match(url);
 /** What is said of a cached object. */
 export const said = (response) => response.headers.get("credlink-entry") ?? undefined;
 
-/** Caches an object, or the fact that there is none. */
-export const keep = (url, headers, stored) =>
-  caches.default.put(url, new Response(stored ?? null, { headers: pairs(headers) }));
-
-/** Says something new of a cached object, and whether it was there. */
-export async function renew(url, headers) {
-  const cached = await caches.default.match(url);
-  if (cached === undefined) return false;
-  await caches.default.put(url, new Response(cached.body, { headers: pairs(headers) }));
-  return true;
-}
+/** Caches an object, or the fact that there is none: `from` is a response of the cache, an `ArrayBuffer` or nothing. */
+export const keep = (url, headers, from) =>
+  caches.default.put(url, new Response(from instanceof Response ? from.body : from ?? null, { headers: pairs(headers) }));
 
 /** Forgets what is cached under a URL. */
 export const forget = (url) => caches.default.delete(url);

@@ -73,8 +73,7 @@ extern "C" {
     /// What is said of a cached object.
     pub fn said(response: &Response) -> Option<String>;
     #[wasm_bindgen(catch)]
-    fn keep(url: &str, headers: &str, stored: Option<&ArrayBuffer>) -> Result<Promise, JsValue>;
-    fn renew(url: &str, headers: &str) -> Promise;
+    fn keep(url: &str, headers: &str, from: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch)]
     fn forget(url: &str) -> Result<Promise, JsValue>;
     fn follow(promise: &Promise, milliseconds: f64) -> Promise;
@@ -174,7 +173,8 @@ pub async fn respond_part(
     part: &Range<u64>,
 ) -> Result<Response, Broken> {
     let (first, end) = (number(part.start), number(part.end));
-    let response = settled(answer_part(status, headers, from.value(), gzip, number(length), first, end)).await?;
+    let response =
+        settled(answer_part(status, headers, from.value(), gzip, number(length), first, end)).await?;
     Ok(response.unchecked_into())
 }
 
@@ -191,13 +191,8 @@ pub async fn cached(url: &str) -> Result<Option<Response>, Broken> {
 }
 
 /// Caches bytes, or that there are none.
-pub async fn cache(url: &str, headers: &str, stored: Option<&ArrayBuffer>) -> Result<(), Broken> {
-    settled(keep(url, headers, stored)?).await.map(drop)
-}
-
-/// Replaces what is said of a cached object.
-pub async fn renew_cached(url: &str, headers: &str) -> Result<(), Broken> {
-    settled(renew(url, headers)).await.map(drop)
+pub async fn cache(url: &str, headers: &str, from: Option<&Bytes>) -> Result<(), Broken> {
+    settled(keep(url, headers, from.map_or(&JsValue::UNDEFINED, Bytes::value))?).await.map(drop)
 }
 
 /// Forgets a cached object.

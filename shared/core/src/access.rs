@@ -5,8 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use subtle::ConstantTimeEq as _;
 
-use crate::hash::serde_as_text;
+use crate::hash::{Digest, serde_as_text};
 use crate::tenant::Tenant;
 
 /// Who may read a proof and its manifest.
@@ -120,9 +121,24 @@ impl Caller {
     }
 }
 
+/// Whether `shown` is `secret`. The comparison is of digests, and takes the same time wherever they differ.
+#[must_use]
+pub fn is_secret(shown: &str, secret: &str) -> bool {
+    let (shown, secret) = (Digest::of(shown.as_bytes()), Digest::of(secret.as_bytes()));
+    shown.as_bytes().ct_eq(secret.as_bytes()).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_shown_whole() {
+        assert!(is_secret("open sesame", "open sesame"));
+        for shown in ["", "open sesam", "open sesame ", "Open sesame"] {
+            assert!(!is_secret(shown, "open sesame"), "{shown}");
+        }
+    }
 
     #[test]
     fn admin_includes_the_other_scopes_and_nobody_else_does() {

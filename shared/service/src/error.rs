@@ -36,11 +36,7 @@ impl Error {
                     Kind::Internal,
                     "the service is set up wrongly; the operator finds the reason in the log under the request id",
                 ),
-                FailureKind::Damaged => Problem::new(
-                    Kind::Damaged,
-                    "what is stored does not have the recorded digest, and is not served; the operator finds it in \
-                     the log under the request id",
-                ),
+                FailureKind::Damaged => Problem::damaged(),
             },
         }
     }

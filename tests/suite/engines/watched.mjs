@@ -1,0 +1,132 @@
+// Stands around the Worker that is tested, in its isolate. It hands requests over as Cloudflare's front does, counts
+// what the Worker calls, lets calls fail or wait, sets the clock forward, and keeps what is logged.
+//
+// `POST /.watched` with a JSON object speaks to it, and is answered with what was seen; every member may be missing:
+// `variables` (the Worker's own, from its next request on), `modes` (see `modeOf`), `ahead` (milliseconds that the
+// clock is ahead of the real one), `forget` (true: what was seen is forgotten).
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+const variables = {};
+const modes = {};
+const seen = { calls: [], logs: [] };
+let ahead = 0;
+let unfinished = 0;
+
+/** How calls of this name go: by its mode, by that of its part (`bucket.get`: `bucket`), else well. */
+function modeOf(name) {
+  return modes[name] ?? modes[name.split(".")[0]] ?? "well";
+}
+
+/** Notes a call, and throws or waits as its mode says. */
+async function pass(name, subject) {
+  seen.calls.push(`${name} ${subject}`);
+  while (modeOf(name) === "held") {
+    await scheduler.wait(5);
+  }
+  if (modeOf(name) === "fails") {
+    throw new Error(`${name}: We encountered an internal error. Please try again. (10001)`);
+  }
+}
+
+/** The same object, whose methods are watched. */
+function watched(part, object, methods) {
+  return new Proxy(object, {
+    get(target, property) {
+      const value = Reflect.get(target, property, target);
+      if (typeof value !== "function" || property === "constructor") {
+        return value;
+      }
+      if (!methods.includes(property)) {
+        return value.bind(target);
+      }
+      return async (subject, ...rest) => {
+        await pass(`${part}.${property}`, subject.url ?? subject);
+        return value.call(target, subject, ...rest);
+      };
+    },
+  });
+}
+
+const bucketMethods = ["get", "head", "put", "delete", "list"];
+const cacheMethods = ["match", "put", "delete"];
+const allCaches = caches;
+Object.defineProperty(globalThis, "caches", {
+  value: {
+    default: watched("cache", allCaches.default, cacheMethods),
+    open: async (name) => watched("cache", await allCaches.open(name), cacheMethods),
+  },
+});
+
+const realFetch = fetch;
+globalThis.fetch = async (subject, ...rest) => {
+  await pass("fetch", subject.url ?? subject);
+  return realFetch(subject, ...rest);
+};
+
+const RealDate = Date;
+globalThis.Date = class extends RealDate {
+  constructor(...given) {
+    super(...(given.length > 0 ? given : [RealDate.now() + ahead]));
+  }
+
+  static now() {
+    return RealDate.now() + ahead;
+  }
+
+  static [Symbol.hasInstance](value) {
+    return value instanceof RealDate;
+  }
+};
+
+for (const level of ["debug", "log", "info", "warn", "error"]) {
+  console[level] = (...parts) => seen.logs.push({ level, text: parts.join(" ") });
+}
+
+// Only now: what the Worker's modules take from the global scope is watched.
+const { default: Worker } = await import("./index.js");
+
+/** A request as Cloudflare hands it over: it asks for its own encodings, and says beside what the client asked for. */
+function handedOver(request) {
+  if (modeOf("front") === "out") {
+    return request;
+  }
+  const headers = new Headers(request.headers);
+  const clientAcceptEncoding = headers.get("accept-encoding") ?? "";
+  headers.set("accept-encoding", "gzip, br");
+  return new Request(request, { headers, cf: { clientAcceptEncoding } });
+}
+
+async function control(request) {
+  const asked = await request.json();
+  Object.assign(variables, asked.variables);
+  Object.assign(modes, asked.modes);
+  ahead = asked.ahead ?? ahead;
+  const answer = Response.json({ ...seen, unfinished });
+  if (asked.forget) {
+    seen.calls.length = 0;
+    seen.logs.length = 0;
+  }
+  return answer;
+}
+
+export default class extends WorkerEntrypoint {
+  async fetch(request) {
+    const { ctx, env } = this;
+    if (request.method === "POST" && new URL(request.url).pathname === "/.watched") {
+      return control(request);
+    }
+    const waitUntil = ctx.waitUntil.bind(ctx);
+    ctx.waitUntil = (promise) => {
+      unfinished += 1;
+      waitUntil(Promise.resolve(promise).finally(() => (unfinished -= 1)));
+    };
+    const bucket = watched("bucket", env.BUCKET, bucketMethods);
+    const worker = new Worker(ctx, { ...env, ...variables, BUCKET: bucket });
+    try {
+      return await worker.fetch(handedOver(request));
+    } catch (error) {
+      seen.logs.push({ level: "uncaught", text: String(error?.stack ?? error) });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,185 @@
+//! One request, from the first decision to the last.
+
+use std::fmt::Write as _;
+
+use credlink_core::access::Caller;
+use credlink_core::http::cors;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::reply::{Body, Reply};
+use credlink_core::http::request_id::REQUEST_ID;
+use credlink_core::http::route::Route;
+use http::{HeaderMap, Method};
+use wasm_bindgen::JsValue;
+use web_sys::{Request, Response};
+
+use crate::configuration::Configuration;
+use crate::health::health;
+use crate::log::{self, CacheState};
+use crate::purge::{self, purge};
+use crate::read::{Answer, Read};
+use crate::request::Asked;
+use crate::runtime::{self, Broken};
+
+/// What is known of a request when it is answered.
+#[derive(Default)]
+struct Course {
+    route: Option<&'static str>,
+    cache: CacheState,
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// The runtime takes no response at all.
+pub async fn handle(request: &Request, environment: &JsValue, context: &JsValue) -> Result<Response, Broken> {
+    let asked = match Asked::read(&runtime::lines(request)) {
+        Ok(asked) => asked,
+        Err(problem) => return plain(&problem.reply(None)),
+    };
+    let mut course = Course::default();
+    let answer = match answer(request, &asked, environment, context, &mut course).await {
+        Ok(answer) => answer,
+        Err(problem) => Answer::of(problem.reply(Some(&asked.id))),
+    };
+    let status = answer.reply.status.as_u16();
+    let (response, bytes) = match respond(answer, &asked, course.cache).await {
+        Ok(sent) => sent,
+        // Bytes that were checked cannot be sent: what the runtime says of it is for the log.
+        Err(error) => {
+            log::failure(&asked.id, "an answer cannot be made", &error.0);
+            let failed = Answer::of(
+                Problem::new(Kind::Internal, "the answer could not be made").reply(Some(&asked.id)),
+            );
+            let (response, bytes) = respond(failed, &asked, CacheState::None).await?;
+            log::request(&asked, course.route.unwrap_or("none"), 500, CacheState::None, bytes);
+            return Ok(response);
+        }
+    };
+    log::request(&asked, course.route.unwrap_or("none"), status, course.cache, bytes);
+    Ok(response)
+}
+
+async fn answer(
+    request: &Request,
+    asked: &Asked,
+    environment: &JsValue,
+    context: &JsValue,
+    course: &mut Course,
+) -> Result<Answer, Problem> {
+    let configuration = Configuration::of(environment).map_err(|error| {
+        log::failure(&asked.id, "the Worker is set up wrongly", &error.to_string());
+        let detail =
+            "the edge is set up wrongly; the operator finds the reason in the log under the request id";
+        Problem::new(Kind::Internal, detail)
+    })?;
+    if asked.path == purge::PATH {
+        course.route = Some("purge");
+        return match asked.method {
+            Method::POST => purge(request, asked, &configuration).await.map(Answer::of),
+            Method::OPTIONS => Ok(Answer::of(cors::preflight(purge::ALLOW))),
+            _ => Err(Problem::method_not_allowed(asked.method.as_str(), purge::ALLOW)),
+        };
+    }
+    // The API is elsewhere.
+    if asked.path == "/v1" || asked.path.starts_with("/v1/") {
+        let detail = "this is the CDN domain: it has /proofs/{id}, /proofs/by-hash/{media hash}, /manifests/{id} and \
+                      /health; paths under /v1 are the API's";
+        return Err(Problem::new(Kind::NoSuchRoute, detail));
+    }
+    let route = Route::parse(&asked.method, &asked.path, &asked.query)?;
+    course.route = Some(route.name());
+    match &route {
+        Route::Read { key, signature, form } => {
+            let caller = Caller::anonymous();
+            let read = Read {
+                asked,
+                configuration: &configuration,
+                context,
+                key,
+                signature: signature.as_ref(),
+                form: *form,
+                caller: &caller,
+            };
+            let (answer, cache) = read.answer().await;
+            course.cache = cache;
+            answer
+        }
+        Route::Options(allow) => Ok(Answer::of(cors::preflight(allow))),
+        // Every other operation has a path under /v1.
+        _ => Ok(Answer::of(health(asked, &configuration).await)),
+    }
+}
+
+impl Answer {
+    /// An answer without an object.
+    fn of(reply: Reply) -> Self {
+        Self { reply, bytes: None, lengths: (0, 0), age: None }
+    }
+}
+
+/// An answer before anything is known of the request.
+fn plain(reply: &Reply) -> Result<Response, Broken> {
+    let mut headers = reply.headers.clone();
+    cors::open(&mut headers);
+    runtime::respond(reply.status.as_u16(), &lines(&headers), text(&reply.body))
+}
+
+/// The response to an answer, and how many bytes its body has.
+async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Response, u64), Broken> {
+    let Answer { reply, bytes, lengths: (size, length), age } = answer;
+    let (status, is_head) = (reply.status.as_u16(), asked.method == Method::HEAD);
+    let mut headers = reply.headers;
+    cors::open(&mut headers);
+    let mut head = lines(&headers);
+    // Writing to a text does not fail.
+    let _ = write!(head, "\n{REQUEST_ID}:{}", asked.id);
+    if let Some(state) = cache.header() {
+        let _ = write!(head, "\ncache-status:{state}");
+    }
+    if let Some(age) = age {
+        let _ = write!(head, "\nage:{age}");
+    }
+    match (&reply.body, bytes) {
+        (Body::Stored { range: Some(part), decode }, Some(from)) => {
+            let response = runtime::respond_part(status, &head, &from, *decode, length, part).await?;
+            Ok((response, part.end.saturating_sub(part.start)))
+        }
+        (Body::Stored { decode: true, .. }, Some(from)) => {
+            Ok((runtime::respond_unpacked(status, &head, &from, length)?, length))
+        }
+        (Body::Stored { .. }, Some(from)) => Ok((runtime::respond_stored(status, &head, &from)?, size)),
+        (body, _) => {
+            let text = text(body).filter(|text| !text.is_empty());
+            let length = text.map_or(0, str::len);
+            if is_head && length > 0 {
+                // The answer to HEAD has the headers of the answer to GET (RFC 9110, section 9.3.2).
+                let _ = write!(head, "\ncontent-length:{length}");
+                return Ok((runtime::respond(status, &head, None)?, 0));
+            }
+            Ok((runtime::respond(status, &head, text)?, length as u64))
+        }
+    }
+}
+
+fn text(body: &Body) -> Option<&str> {
+    match body {
+        // What is made here is JSON.
+        Body::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+        Body::Empty | Body::Stored { .. } => None,
+    }
+}
+
+/// Headers as lines of `name:value`.
+fn lines(headers: &HeaderMap) -> String {
+    let mut lines = String::with_capacity(512);
+    for (name, value) in headers {
+        let Ok(value) = value.to_str() else { continue };
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.push_str(name.as_str());
+        lines.push(':');
+        lines.push_str(value);
+    }
+    lines
+}

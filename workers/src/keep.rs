@@ -1,0 +1,81 @@
+//! What is kept in the cache of this data center, and found there again.
+
+use credlink_core::access::Visibility;
+use credlink_core::link::path;
+use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::time::Timestamp;
+use web_sys::Response;
+
+use crate::entry::{Content, Entry};
+use crate::lifetime::Lifetimes;
+use crate::runtime::{self, Broken, Bytes};
+use crate::source::Outcome;
+
+/// The cache, under the URLs of one domain.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    /// Scheme and authority: `https://cdn.example.com`.
+    pub domain: String,
+    /// How long what is good for.
+    pub lifetimes: Lifetimes,
+}
+
+impl Keeper {
+    /// The URL of an object in the cache: nothing of a request's query is in it, and one object has one.
+    fn url(&self, key: &ObjectKey) -> String {
+        format!("{}{}", self.domain, path(key))
+    }
+
+    /// What is kept of an object, and the response that its bytes are in.
+    pub async fn find(&self, key: &ObjectKey) -> Result<Option<(Entry, Response)>, Broken> {
+        let Some(response) = runtime::cached(&self.url(key)).await? else { return Ok(None) };
+        Ok(runtime::said(&response).and_then(|said| Entry::parse(&said)).map(|entry| (entry, response)))
+    }
+
+    /// Whether an object is kept for others than the one who asked.
+    pub fn is_kept(facts: &Facts) -> bool {
+        facts.visibility == Visibility::Public
+    }
+
+    /// Keeps what a load came to. A failure replaces nothing.
+    pub async fn keep(&self, key: &ObjectKey, outcome: &Outcome, checked: Timestamp) -> Result<(), Broken> {
+        let url = self.url(key);
+        match outcome {
+            Outcome::Found(found) if Self::is_kept(&found.facts) => {
+                let entry = Entry::new(Content::Object(found.stored.clone()), checked);
+                let headers = entry.headers(key, self.seconds(key, &found.facts));
+                runtime::cache(&url, &headers, Some(&Bytes::Held(found.bytes.clone()))).await
+            }
+            // It is private now: what was kept while it was public has to go.
+            Outcome::Found(_) => runtime::forget_cached(&url).await,
+            Outcome::Same(same) => {
+                let (stored, facts) = &**same;
+                // Another isolate may have put a newer object there meanwhile, which these facts are not of.
+                let Some((known, response)) = self.find(key).await? else { return Ok(()) };
+                let Content::Object(kept) = known.content else { return Ok(()) };
+                if kept.tag != stored.tag {
+                    return Ok(());
+                }
+                let entry = Entry::new(Content::Object(stored.clone()), checked);
+                let headers = entry.headers(key, self.seconds(key, facts));
+                runtime::cache(&url, &headers, Some(&Bytes::Cached(response))).await
+            }
+            Outcome::Nothing(absence) if self.lifetimes.absent > 0 => {
+                let entry = Entry::new(Content::Nothing(absence.clone()), checked);
+                runtime::cache(&url, &entry.headers(key, self.lifetimes.absent), None).await
+            }
+            Outcome::Nothing(_) => runtime::forget_cached(&url).await,
+            Outcome::Refused(_) | Outcome::Damaged | Outcome::Unreachable => Ok(()),
+        }
+    }
+
+    /// Forgets an object.
+    pub async fn forget(&self, key: &ObjectKey) -> Result<(), Broken> {
+        runtime::forget_cached(&self.url(key)).await
+    }
+
+    /// A marker is kept for as long as an absence: a proof may be stored again.
+    const fn seconds(&self, key: &ObjectKey, facts: &Facts) -> u64 {
+        if facts.tombstone { self.lifetimes.absent } else { self.lifetimes.kept(key) }
+    }
+}

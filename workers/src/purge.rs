@@ -1,0 +1,168 @@
+//! Purging: what a deletion or a replacement calls, so that this data center, and the zone where it is configured, forget
+//! what they keep of a proof or a manifest before its lifetime is over.
+
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::reply::Reply;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use serde::{Deserialize, Serialize};
+use web_sys::Request;
+
+use crate::configuration::{Configuration, Zone};
+use crate::entry::tag;
+use crate::keep::Keeper;
+use crate::log;
+use crate::request::Asked;
+use crate::runtime::{self, Question};
+
+/// Where purges go.
+pub const PATH: &str = "/purge";
+/// The methods of that path.
+pub const ALLOW: &str = "POST, OPTIONS";
+
+/// Most ids of one purge.
+const MAX_IDS: usize = 100;
+/// Longest body of a purge, in bytes: as many of the longest ids, with 44 bytes for each one's punctuation and escapes.
+const MAX_BODY_BYTES: usize = MAX_IDS * 300;
+/// Most tags in one call of Cloudflare's API, of the smallest plan.
+const TAGS_A_CALL: usize = 30;
+/// Longest answer of Cloudflare's API that is read, in bytes.
+const MAX_ANSWER_BYTES: usize = 65_536;
+
+/// The body of a purge.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Purge {
+    /// Proofs: their current records and all that came before.
+    #[serde(default)]
+    proofs: Vec<String>,
+    /// Manifests.
+    #[serde(default)]
+    manifests: Vec<String>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+struct Purged {
+    /// How many ids there were.
+    purged: usize,
+    /// Whether all data centers have forgotten them, or this one alone.
+    zone: bool,
+}
+
+/// Answers a purge.
+///
+/// # Errors
+/// No token or another one, a body that names no ids, or the zone's caches that could not be purged.
+pub async fn purge(
+    request: &Request,
+    asked: &Asked,
+    configuration: &Configuration,
+) -> Result<Reply, Problem> {
+    let Some(token) = &configuration.purge_token else {
+        return Err(Problem::new(
+            Kind::NoSuchRoute,
+            "this edge takes no purges: CREDLINK_PURGE_TOKEN is not set",
+        ));
+    };
+    authorize(asked, token)?;
+    let body = runtime::body_text(request, MAX_BODY_BYTES).await.map_err(|error| {
+        Problem::new(Kind::InvalidRequest, format!("the body could not be read: {error}"))
+    })?;
+    let keys = keys(&body.ok_or_else(|| Problem::too_large("a purge", MAX_BODY_BYTES))?)?;
+    let keeper = Keeper { domain: asked.origin.clone(), lifetimes: configuration.lifetimes };
+    for key in &keys {
+        if let Err(error) = keeper.forget(key).await {
+            log::failure(&asked.id, "the cache does not forget an object", &format!("{key}: {error}"));
+            return Err(Problem::unavailable(1));
+        }
+    }
+    if let Some(zone) = &configuration.zone {
+        purge_zone(zone, &keys, asked, configuration.timeout).await?;
+    }
+    let purged = Purged { purged: keys.len(), zone: configuration.zone.is_some() };
+    Ok(Reply::json(StatusCode::OK, &purged))
+}
+
+fn authorize(asked: &Asked, token: &str) -> Result<(), Problem> {
+    let shown = asked.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(shown) = shown else { return Err(Problem::unauthenticated(None)) };
+    let bearer = shown.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match bearer {
+        Some((_, shown)) if credlink_core::access::is_secret(shown.trim(), token) => Ok(()),
+        _ => Err(Problem::unauthenticated(Some("the token is not the one that purges"))),
+    }
+}
+
+fn keys(body: &str) -> Result<Vec<ObjectKey>, Problem> {
+    let allowed = "a purge is a JSON object with `proofs` and `manifests`, each a list of ids";
+    let purge: Purge = serde_json::from_str(body)
+        .map_err(|error| Problem::new(Kind::InvalidRequest, format!("{allowed}: {error}")))?;
+    let count = purge.proofs.len().saturating_add(purge.manifests.len());
+    if count == 0 || count > MAX_IDS {
+        let detail = format!("`proofs` and `manifests` have 1 to {MAX_IDS} ids together, not {count}");
+        return Err(Problem::new(Kind::InvalidRequest, detail));
+    }
+    let proofs = purge.proofs.iter().map(|id| {
+        id.parse::<ProofId>().map(ObjectKey::Record).map_err(|error| Problem::field("proofs", error))
+    });
+    let manifests = purge.manifests.iter().map(|id| {
+        id.parse::<ManifestId>().map(ObjectKey::Manifest).map_err(|error| Problem::field("manifests", error))
+    });
+    proofs.chain(manifests).collect()
+}
+
+/// Has all data centers forget, by the tags that entries carry.
+async fn purge_zone(zone: &Zone, keys: &[ObjectKey], asked: &Asked, timeout: u64) -> Result<(), Problem> {
+    let url = format!("{}/zones/{}/purge_cache", zone.api, zone.id);
+    let headers = format!("authorization:Bearer {}\ncontent-type:application/json", zone.token);
+    for keys in keys.chunks(TAGS_A_CALL) {
+        let tags: Vec<String> = keys.iter().map(tag).collect();
+        let content = serde_json::json!({ "tags": tags }).to_string();
+        let question = Question {
+            method: "POST",
+            url: &url,
+            headers: &headers,
+            content: Some(&content),
+            limit: MAX_ANSWER_BYTES,
+            milliseconds: timeout,
+        };
+        let why = match runtime::ask_server(&question).await {
+            Ok(answered) if answered.status() == 200 => continue,
+            Ok(answered) => format!("the status is {}", answered.status()),
+            Err(error) => error.0,
+        };
+        log::failure(&asked.id, "Cloudflare's API does not purge the zone", &why);
+        return Err(Problem::unavailable(5));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purge_names_ids() {
+        let id = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
+        let read = keys(&format!(r#"{{"proofs":["{id}"],"manifests":["urn:c2pa:x"]}}"#)).unwrap();
+        let names: Vec<_> = read.iter().map(ToString::to_string).collect();
+        assert_eq!(names, [format!("proofs/{id}"), "manifests/urn%3Ac2pa%3Ax".to_owned()]);
+        let many = format!(r#"{{"proofs":[{}]}}"#, vec![format!("\"{id}\""); MAX_IDS + 1].join(","));
+        for (body, says) in [
+            ("", "a purge is a JSON object"),
+            ("[]", "1 to 100 ids together, not 0"),
+            ("{}", "1 to 100 ids together, not 0"),
+            (&many, "1 to 100 ids together, not 101"),
+            (r#"{"proof":["x"]}"#, "unknown field"),
+            (r#"{"proofs":["x"]}"#, "`proofs`: "),
+            (r#"{"manifests":["a/b"]}"#, "`manifests`: "),
+        ] {
+            let problem = keys(body).unwrap_err();
+            assert!(problem.kind.status() == 400 && problem.detail.contains(says), "{body}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Reading: decide, look, decide. What the rules say is said by `credlink_core`; here is where to look.
+
+use std::rc::Rc;
+
+use credlink_core::access::Caller;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::reply::Reply;
+use credlink_core::http::route::Form;
+use credlink_core::link::Signature;
+use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::rules::retrieve::Lookup;
+use wasm_bindgen::JsValue;
+use web_sys::Response;
+
+use crate::configuration::Configuration;
+use crate::entry::{Content, Stored};
+use crate::flight::{Flights, share};
+use crate::keep::Keeper;
+use crate::lifetime::Freshness;
+use crate::log::{self, CacheState};
+use crate::request::Asked;
+use crate::runtime::{self, Bytes};
+use crate::source::{Load, Outcome};
+
+thread_local! {
+    static LOADS: Flights<Outcome> = const { Flights::new() };
+}
+
+/// Seconds after which a client may come again when nothing can be said.
+const RETRY_SECONDS: u32 = 2;
+
+/// A request for an object.
+pub struct Read<'a> {
+    /// The request.
+    pub asked: &'a Asked,
+    /// What is configured.
+    pub configuration: &'a Rc<Configuration>,
+    /// Its context, which outlives its answer.
+    pub context: &'a JsValue,
+    /// Which object.
+    pub key: &'a ObjectKey,
+    /// The signature of a signed link.
+    pub signature: Option<&'a Signature>,
+    /// In which form.
+    pub form: Form,
+    /// Who asks: the edge knows no credentials but signed links.
+    pub caller: &'a Caller,
+}
+
+/// An answer with an object, or about it.
+pub struct Answer {
+    /// What the rules say.
+    pub reply: Reply,
+    /// The bytes that the reply describes.
+    pub bytes: Option<Bytes>,
+    /// The object's length in bytes, as stored and as content.
+    pub lengths: (u64, u64),
+    /// Seconds since it was checked, where it comes from the cache.
+    pub age: Option<u64>,
+}
+
+/// What was found: an object, or why there is none.
+struct Seen {
+    facts: Facts,
+    size: u64,
+    bytes: Bytes,
+    age: Option<u64>,
+}
+
+/// What looking for an object comes to, and how.
+type Looked = (Result<Seen, Problem>, CacheState);
+
+impl Read<'_> {
+    /// Answers, and says how the answer came about.
+    pub async fn answer(&self) -> (Result<Answer, Problem>, CacheState) {
+        if let ObjectKey::Revision(id, _) = self.key {
+            let (current, state) = self.look(&ObjectKey::Record(*id)).await;
+            let admitted = current.and_then(|current| self.lookup().admit(&current.facts));
+            if let Err(problem) = admitted {
+                return (Err(self.own(problem)), state);
+            }
+        }
+        let (seen, state) = self.look(self.key).await;
+        let answer = seen.map_err(|problem| self.own(problem)).and_then(|seen| {
+            let reply = self.lookup().respond(&seen.facts)?;
+            let Seen { facts, size, bytes, age } = seen;
+            Ok(Answer { reply, bytes: Some(bytes), lengths: (size, facts.length), age })
+        });
+        (answer, state)
+    }
+
+    /// Absence, in the words of what was asked for.
+    fn own(&self, problem: Problem) -> Problem {
+        if problem.kind == Kind::NotFound { self.lookup().absent() } else { problem }
+    }
+
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup {
+            key: self.key,
+            form: self.form,
+            method: &self.asked.method,
+            headers: &self.asked.headers,
+            signature: self.signature,
+            link_keys: self.configuration.link_keys.as_ref(),
+            caller: self.caller,
+            now: self.asked.now,
+        }
+    }
+
+    fn keeper(&self) -> Keeper {
+        Keeper { domain: self.asked.origin.clone(), lifetimes: self.configuration.lifetimes }
+    }
+
+    /// The object under `key`, from the cache while that is good for it, or else from R2 and the origin.
+    async fn look(&self, key: &ObjectKey) -> Looked {
+        let kept = self.keeper().find(key).await.unwrap_or_else(|error| {
+            log::failure(&self.asked.id, "the cache does not answer", &error.0);
+            None
+        });
+        let Some((entry, response)) = kept else { return self.load(key, None).await };
+        let age = entry.age(self.asked.now);
+        let lifetimes = &self.configuration.lifetimes;
+        let stored = match entry.content {
+            Content::Nothing(absence) => {
+                return match lifetimes.of_absence(age) {
+                    Freshness::Fresh => (Err(not_there(absence.problem())), CacheState::Absent),
+                    Freshness::Stale | Freshness::Old | Freshness::Spent => self.load(key, None).await,
+                };
+            }
+            Content::Object(stored) => stored,
+        };
+        // An entry that says nonsense is none.
+        let Ok(facts) = stored.facts() else { return self.load(key, None).await };
+        let freshness =
+            if facts.tombstone { lifetimes.of_absence(age) } else { lifetimes.of_object(key, age) };
+        let held = Held { stored, facts, response, age };
+        match freshness {
+            Freshness::Fresh => (Ok(held.seen()), CacheState::Hit),
+            Freshness::Stale => {
+                self.refresh(key, held.stored.tag.clone());
+                (Ok(held.seen()), CacheState::Stale)
+            }
+            Freshness::Old => self.load(key, Some(held)).await,
+            Freshness::Spent => self.load(key, None).await,
+        }
+    }
+
+    /// The parameters of a signed link, as they were sent.
+    fn link(&self) -> String {
+        let is_of_link =
+            |part: &&str| ["expires=", "key=", "signature="].iter().any(|name| part.starts_with(name));
+        if self.signature.is_none() {
+            return String::new();
+        }
+        self.asked.query.split('&').filter(is_of_link).collect::<Vec<_>>().join("&")
+    }
+
+    fn new_load(&self, key: &ObjectKey, known: Option<String>) -> (String, Load) {
+        let signature = self.link();
+        // Who shows a link may be told what others are not.
+        let name = format!("{key} {} {signature}", known.as_deref().unwrap_or_default());
+        let load = Load {
+            configuration: Rc::clone(self.configuration),
+            keeper: self.keeper(),
+            context: self.context.clone(),
+            request_id: self.asked.id.clone(),
+            key: key.clone(),
+            known,
+            signature,
+        };
+        (name, load)
+    }
+
+    /// Checks a stale entry after the answer, unless that is under way.
+    fn refresh(&self, key: &ObjectKey, known: Option<String>) {
+        let (name, load) = self.new_load(key, known);
+        if LOADS.with(|loads| loads.is_under_way(&name)) {
+            return;
+        }
+        let (context, milliseconds) = (self.context.clone(), self.patience());
+        let refresh = wasm_bindgen_futures::future_to_promise(async move {
+            // What it comes to is kept by the load itself, and said in the log if it is a failure.
+            let _ = share(&LOADS, &name, &context, milliseconds, load.run()).await;
+            Ok(JsValue::UNDEFINED)
+        });
+        runtime::go_on(self.context, &refresh);
+    }
+
+    /// How long a load may take in all, in milliseconds: R2, the origin, and where the origin points to.
+    fn patience(&self) -> u64 {
+        self.configuration.timeout.saturating_mul(3)
+    }
+
+    async fn load(&self, key: &ObjectKey, held: Option<Held>) -> Looked {
+        let known = held.as_ref().and_then(|held| held.stored.tag.clone());
+        let (name, load) = self.new_load(key, known);
+        let outcome = share(&LOADS, &name, self.context, self.patience(), load.run()).await;
+        let outcome = outcome.unwrap_or_else(|error| {
+            log::failure(&self.asked.id, "an object was waited for in vain", &format!("{key}: {error}"));
+            Outcome::Unreachable
+        });
+        let forwarded = match (&held, &outcome) {
+            (Some(_), _) => CacheState::Revalidated,
+            (None, Outcome::Found(found)) if Keeper::is_kept(&found.facts) => CacheState::Miss,
+            (None, Outcome::Nothing(_)) if self.configuration.lifetimes.absent > 0 => CacheState::Miss,
+            (None, _) => CacheState::Uncached,
+        };
+        match (outcome, held) {
+            (Outcome::Found(found), _) => {
+                let (facts, size) = (found.facts.clone(), found.stored.size);
+                let bytes = Bytes::Held(found.bytes.clone());
+                (Ok(Seen { facts, size, bytes, age: None }), forwarded)
+            }
+            (Outcome::Same(same), Some(held)) => {
+                (Ok(Seen { facts: same.1.clone(), age: None, ..held.seen() }), forwarded)
+            }
+            (Outcome::Nothing(absence), _) => (Err(not_there(absence.problem())), forwarded),
+            (Outcome::Refused(problem), _) => (Err(problem), forwarded),
+            (Outcome::Damaged, _) => (Err(Problem::damaged()), forwarded),
+            (Outcome::Unreachable, Some(held)) => (Ok(held.seen()), CacheState::Error),
+            (Outcome::Unreachable | Outcome::Same(_), None) => {
+                (Err(Problem::unavailable(RETRY_SECONDS)), forwarded)
+            }
+        }
+    }
+}
+
+/// An object of the cache.
+struct Held {
+    stored: Stored,
+    facts: Facts,
+    response: Response,
+    age: u64,
+}
+
+impl Held {
+    fn seen(self) -> Seen {
+        Seen {
+            facts: self.facts,
+            size: self.stored.size,
+            bytes: Bytes::Cached(self.response),
+            age: Some(self.age / 1_000),
+        }
+    }
+}
+
+/// Why there is nothing; its reader says what was asked for.
+fn not_there(problem: Option<Problem>) -> Problem {
+    problem.unwrap_or_else(|| Problem::new(Kind::NotFound, ""))
+}

@@ -1,0 +1,92 @@
+//! A request, as far as anything depends on it.
+
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::request_id;
+use credlink_core::time::Timestamp;
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::runtime;
+
+/// What a request asks.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its method.
+    pub method: Method,
+    /// Scheme and authority of its URL: `https://cdn.example.com`.
+    pub origin: String,
+    /// The path of its URL, as it was sent.
+    pub path: String,
+    /// The query of its URL, without the question mark.
+    pub query: String,
+    /// When it came.
+    pub now: Timestamp,
+    /// The headers that conditions, ranges, codings and credentials are in.
+    pub headers: HeaderMap,
+    /// Its id: the client's own, or a new one.
+    pub id: String,
+}
+
+impl Asked {
+    /// Reads what `runtime.js` has written down.
+    ///
+    /// # Errors
+    /// A method that is none.
+    pub fn read(lines: &str) -> Result<Self, Problem> {
+        let unreadable = || Problem::new(Kind::InvalidRequest, "the request's method or URL cannot be read");
+        let mut lines = lines.split('\n');
+        let mut next = || lines.next().ok_or_else(unreadable);
+        let (method, url, now) = (next()?, next()?, next()?);
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| unreadable())?;
+        let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_once('/').ok_or_else(unreadable)?;
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let Some((name, value)) = line.split_once(':') else { continue };
+            let name =
+                if name == "accept-encoding" { Ok(ACCEPT_ENCODING) } else { name.parse::<HeaderName>() };
+            // A value is bytes to HTTP, and each of them a character to JavaScript.
+            let bytes: Option<Vec<u8>> = value.chars().map(|letter| u8::try_from(letter).ok()).collect();
+            let value = bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
+            if let (Ok(name), Some(value)) = (name, value) {
+                headers.append(name, value);
+            }
+        }
+        let id = request_id::given(&headers).map_or_else(runtime::new_id, str::to_owned);
+        Ok(Self {
+            method,
+            origin: format!("{scheme}://{authority}"),
+            path: format!("/{path}"),
+            query: query.to_owned(),
+            now: Timestamp::from_milliseconds(now.parse().unwrap_or_default()),
+            headers,
+            id,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_from_its_lines() {
+        let text = "GET\nhttps://cdn.example.com/manifests/urn%3Ac2pa:x?a=b?c\n1767225600000\naccept-encoding:gzip, \
+                    br\nif-none-match:\"a:b\", W/\"\u{e4}\"\nx-request-id:r-1";
+        let asked = Asked::read(text).unwrap();
+        assert_eq!((asked.method, &*asked.origin), (Method::GET, "https://cdn.example.com"));
+        assert_eq!((&*asked.path, &*asked.query, &*asked.id), ("/manifests/urn%3Ac2pa:x", "a=b?c", "r-1"));
+        assert_eq!(asked.now.milliseconds(), 1_767_225_600_000);
+        assert_eq!(asked.headers["if-none-match"].as_bytes(), b"\"a:b\", W/\"\xe4\"");
+        assert_eq!(asked.headers[ACCEPT_ENCODING], "gzip, br");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_a_bad_request() {
+        for text in ["", "GET", "GET\nhttps://a/", "G T\nhttps://a/\n1", "GET\n/a\n1", "GET\nhttps://a\n1"] {
+            assert_eq!(Asked::read(text).unwrap_err().kind, Kind::InvalidRequest, "{text}");
+        }
+    }
+}

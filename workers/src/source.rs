@@ -1,0 +1,268 @@
+//! Where objects come from: R2, and behind it the origin's API.
+//!
+//! Whatever comes is checked against the digest that was recorded when it was written, before anybody is answered with it
+//! and before it is kept (guarantee 4). What was loaded is kept after the answer: in the cache, and in R2 if it was
+//! missing there.
+
+use std::rc::Rc;
+
+use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
+use credlink_core::http::problem::{Kind, Problem, TYPE_PREFIX};
+use credlink_core::link::path;
+use credlink_core::object::{Attributes, Facts, ObjectKey, STORED_TYPE};
+use credlink_core::time::Timestamp;
+use js_sys::ArrayBuffer;
+use serde::Deserialize;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::configuration::Configuration;
+use crate::entry::{Absence, Stored};
+use crate::keep::Keeper;
+use crate::log;
+use crate::runtime::{self, Answered, Broken, Question};
+
+/// Longest object that is read, in bytes as stored.
+pub const MAX_OBJECT_BYTES: usize =
+    if MAX_C2PA_MANIFEST_BYTES > MAX_RECORD_BYTES { MAX_C2PA_MANIFEST_BYTES } else { MAX_RECORD_BYTES };
+
+/// A load: of one object, for one request and all who join it.
+pub struct Load {
+    /// What is configured.
+    pub configuration: Rc<Configuration>,
+    /// Where what is loaded is kept.
+    pub keeper: Keeper,
+    /// The context of the request that began it.
+    pub context: JsValue,
+    /// The id of that request.
+    pub request_id: String,
+    /// Which object.
+    pub key: ObjectKey,
+    /// R2's entity tag of what is at hand.
+    pub known: Option<String>,
+    /// The parameters of a signed link, as the client sent them, or nothing.
+    pub signature: String,
+}
+
+/// What a load comes to.
+#[derive(Clone)]
+pub enum Outcome {
+    /// An object, checked.
+    Found(Rc<Found>),
+    /// The object is the one that is at hand; what is said of it now.
+    Same(Rc<(Stored, Facts)>),
+    /// There is none, or none any more.
+    Nothing(Absence),
+    /// The origin does not hand it out.
+    Refused(Problem),
+    /// It is not what was stored.
+    Damaged,
+    /// Neither R2 nor the origin could say.
+    Unreachable,
+}
+
+/// An object, checked.
+pub struct Found {
+    /// As it is stored.
+    pub stored: Stored,
+    /// What is known of it.
+    pub facts: Facts,
+    /// Its bytes as stored.
+    pub bytes: ArrayBuffer,
+}
+
+/// What is to be done with an object once it was answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    /// Put it into R2, where it is missing.
+    Bucket,
+    /// Nothing.
+    None,
+}
+
+/// The part of a problem document that says what is wrong.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(rename = "type")]
+    kind: String,
+    detail: String,
+}
+
+impl Load {
+    /// Loads, and then keeps what came.
+    pub async fn run(self) -> Outcome {
+        let checked = runtime::now();
+        let (outcome, fill) = self.bucket().await;
+        let (context, kept) = (self.context.clone(), outcome.clone());
+        let after = future_to_promise(async move {
+            self.keep(&kept, fill, checked).await;
+            Ok(JsValue::UNDEFINED)
+        });
+        runtime::go_on(&context, &after);
+        outcome
+    }
+
+    async fn bucket(&self) -> (Outcome, Fill) {
+        let (key, known) = (self.key.to_string(), self.known.as_deref());
+        let Configuration { bucket, timeout, .. } = &*self.configuration;
+        let loaded = match runtime::load_object(bucket, &key, known, MAX_OBJECT_BYTES, *timeout).await {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => return self.origin(Fill::Bucket).await,
+            Err(error) => {
+                self.complain("R2 does not answer", &error);
+                // Nothing can be said of what it holds.
+                return self.origin(Fill::None).await;
+            }
+        };
+        let tag = loaded.etag();
+        let Ok(attributes) = serde_json::from_str::<Attributes>(&loaded.said()) else {
+            return (self.damaged(&"its attributes cannot be read"), Fill::None);
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length in bytes")]
+        let size = loaded.size() as u64;
+        let is_same = known == Some(&*tag);
+        let stored = Stored { tag: Some(tag), size, attributes };
+        let outcome = match (loaded.stored(), is_same) {
+            (Some(bytes), _) => self.checked(stored, bytes).await,
+            (None, true) => match stored.facts() {
+                Ok(facts) => Outcome::Same(Rc::new((stored, facts))),
+                Err(error) => self.damaged(&error),
+            },
+            (None, false) => self.damaged(&format!("it has {size} bytes; {MAX_OBJECT_BYTES} are the most")),
+        };
+        (outcome, Fill::None)
+    }
+
+    async fn checked(&self, stored: Stored, bytes: ArrayBuffer) -> Outcome {
+        let facts = match stored.facts() {
+            Ok(facts) => facts,
+            Err(error) => return self.damaged(&error),
+        };
+        if facts.length > MAX_OBJECT_BYTES as u64 {
+            return self
+                .damaged(&format!("{} bytes were recorded; {MAX_OBJECT_BYTES} are the most", facts.length));
+        }
+        match runtime::sha256(&bytes, facts.coding.is_some(), facts.length).await {
+            Ok(Some(digest)) if digest == facts.sha256 => {
+                Outcome::Found(Rc::new(Found { stored, facts, bytes }))
+            }
+            Ok(Some(digest)) => {
+                self.damaged(&format!("its content has the SHA-256 {digest}; {} was recorded", facts.sha256))
+            }
+            Ok(None) => self
+                .damaged(&format!("its content does not have the {} bytes that were recorded", facts.length)),
+            Err(error) => self.damaged(&error),
+        }
+    }
+
+    /// Asks the origin for what R2 does not have or cannot say.
+    async fn origin(&self, fill: Fill) -> (Outcome, Fill) {
+        let Some(origin) = &self.configuration.origin else {
+            let nothing = Outcome::Nothing(Absence::of(&Problem::new(Kind::NotFound, "")));
+            return (if fill == Fill::Bucket { nothing } else { Outcome::Unreachable }, Fill::None);
+        };
+        let and = if self.signature.is_empty() { "" } else { "&" };
+        let url = format!("{origin}/v1{}?form=stored{and}{}", path(&self.key), self.signature);
+        let id = format!("x-request-id:{}", self.request_id);
+        let answered = match self.ask(&url, &id).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                self.complain("the origin does not answer", &error);
+                return (Outcome::Unreachable, Fill::None);
+            }
+        };
+        match answered.status() {
+            200 | 307 => self.object(answered, fill).await,
+            403 | 404 | 410 => (self.declined(&answered), Fill::None),
+            status => {
+                self.complain("the origin does not answer", &format!("its status is {status}"));
+                (Outcome::Unreachable, Fill::None)
+            }
+        }
+    }
+
+    async fn ask(&self, url: &str, headers: &str) -> Result<Answered, Broken> {
+        let milliseconds = self.configuration.timeout;
+        let (method, content, limit) = ("GET", None, MAX_OBJECT_BYTES);
+        runtime::ask_server(&Question { method, url, headers, content, limit, milliseconds }).await
+    }
+
+    /// The object in an answer of the origin, or where the answer points to: one that is too large for a function.
+    async fn object(&self, answered: Answered, mut fill: Fill) -> (Outcome, Fill) {
+        let attributes = answered.said().and_then(|said| serde_json::from_str::<Attributes>(&said).ok());
+        let (Some(mut attributes), location) = (attributes, answered.location()) else {
+            self.complain("the origin does not answer", &"it sends an object without its attributes");
+            return (Outcome::Unreachable, Fill::None);
+        };
+        let body = match location {
+            None if answered.content_type() == STORED_TYPE => answered.body(),
+            None => None,
+            Some(elsewhere) => match self.ask(&elsewhere, "").await {
+                Ok(there) if there.status() == 200 => {
+                    // The runtime has unpacked it: the bytes are not those that are stored.
+                    if there.coding().is_some() {
+                        (attributes.content_encoding, fill) = (None, Fill::None);
+                    }
+                    there.body()
+                }
+                Ok(_) | Err(_) => None,
+            },
+        };
+        let Some(bytes) = body else {
+            self.complain("the origin does not answer", &"it does not send the object's bytes");
+            return (Outcome::Unreachable, Fill::None);
+        };
+        let stored = Stored { tag: None, size: u64::from(bytes.byte_length()), attributes };
+        (self.checked(stored, bytes).await, fill)
+    }
+
+    /// Why the origin hands out nothing. An answer that is no answer about this object says nothing of it.
+    fn declined(&self, answered: &Answered) -> Outcome {
+        let text = answered.body().map(|bytes| runtime::decode(&bytes)).unwrap_or_default();
+        let said = serde_json::from_str::<Said>(&text).ok();
+        let kind = said.as_ref().and_then(|said| {
+            let slug = said.kind.strip_prefix(TYPE_PREFIX)?;
+            Kind::ALL.iter().copied().find(|kind| kind.slug() == slug)
+        });
+        let detail = said.map(|said| said.detail).unwrap_or_default();
+        match kind {
+            Some(kind @ (Kind::NotFound | Kind::Deleted | Kind::Expired)) => {
+                Outcome::Nothing(Absence::of(&Problem::new(kind, detail)))
+            }
+            Some(kind @ (Kind::Private | Kind::InvalidLink)) => Outcome::Refused(Problem::new(kind, detail)),
+            _ => {
+                let status = answered.status();
+                self.complain(
+                    "the origin does not answer",
+                    &format!("its status is {status}, which is not the API's"),
+                );
+                Outcome::Unreachable
+            }
+        }
+    }
+
+    async fn keep(&self, outcome: &Outcome, fill: Fill, checked: Timestamp) {
+        if let Err(error) = self.keeper.keep(&self.key, outcome, checked).await {
+            self.complain("the cache does not keep an object", &error);
+        }
+        let Outcome::Found(found) = outcome else { return };
+        // A private object is left to the service: an edge that checks no links must not come to hold one.
+        if fill == Fill::None || !Keeper::is_kept(&found.facts) || found.facts.tombstone {
+            return;
+        }
+        let said = serde_json::to_string(&found.stored.attributes).unwrap_or_default();
+        let (bucket, key) = (&self.configuration.bucket, self.key.to_string());
+        if let Err(error) = runtime::fill_object(bucket, &key, &found.bytes, &said).await {
+            self.complain("R2 does not take an object", &error);
+        }
+    }
+
+    fn damaged(&self, why: &dyn std::fmt::Display) -> Outcome {
+        self.complain("an object is damaged", why);
+        Outcome::Damaged
+    }
+
+    fn complain(&self, message: &str, why: &dyn std::fmt::Display) {
+        log::failure(&self.request_id, message, &format!("{}: {why}", self.key));
+    }
+}
