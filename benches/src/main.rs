@@ -74,6 +74,9 @@ enum Command {
         /// The folder that `worker-build` leaves the Worker in.
         #[arg(long, default_value = "workers/build")]
         worker: PathBuf,
+        /// Only what has this in its name; starts too, if it is empty.
+        #[arg(long, default_value = "")]
+        only: String,
     },
     /// What stands in for R2 and the Cache API (started by `edge`).
     #[command(hide = true)]
@@ -133,7 +136,7 @@ fn main() -> ExitCode {
         Command::Growth => growth::run(&plan),
         Command::Lambda { functions } => lambda::run(&plan, &functions.unwrap_or_else(built_functions)),
         Command::Clouds => clouds::run(&plan),
-        Command::Edge { worker } => edge::run(&plan, &worker),
+        Command::Edge { worker, only } => edge::run(&plan, &worker, &only),
         Command::Backing => edge::backing::serve(),
         Command::Answerer => answerer::serve(),
         Command::Clouded { subject, with_table } => clouded::run(subject, plan.rounds, with_table),

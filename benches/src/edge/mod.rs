@@ -55,16 +55,18 @@ struct Measured {
     per_second: f64,
 }
 
-/// Measures the Worker in the folder `built` and the one in JavaScript.
+/// Measures the Worker in the folder `built` and the one in JavaScript: cases that have `only` in their name, and starts if
+/// that is all of them.
 ///
 /// # Errors
 /// One of them does not start, or they do not answer alike, or an answer is wrong.
-pub fn run(plan: &Plan, built: &Path) -> Result<(), Error> {
+pub fn run(plan: &Plan, built: &Path, only: &str) -> Result<(), Error> {
     let (rust, javascript) = (Worker::built(built)?, Worker::javascript());
     progress("edge: comparing answers");
     let subjects = [Subject::start(plan, &rust)?, Subject::start(plan, &javascript)?];
     let objects = objects::all()?;
-    let cases = cases::all(&objects)?;
+    let mut cases = cases::all(&objects)?;
+    cases.retain(|case| case.name.contains(only));
     let runtime = tokio::runtime::Runtime::new().map_err(Error::io("starting a runtime"))?;
     for case in &cases {
         let [rust, javascript] = subjects.each_ref().map(|subject| subject.workerd.address);
@@ -76,6 +78,9 @@ pub fn run(plan: &Plan, built: &Path) -> Result<(), Error> {
     }
     requests(plan, &cases, &subjects)?;
     drop(subjects);
+    if !only.is_empty() {
+        return Ok(());
+    }
     progress("edge: starting Workers");
     starts(plan, &rust, &javascript, &cases)
 }
