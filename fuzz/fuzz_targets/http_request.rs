@@ -48,7 +48,11 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(signature.verify(&keys, &key, now()).is_err(), "nobody guesses a signature");
             }
             let again = Route::parse(&Method::GET, &path(&key), "").expect("the path of a key is a path");
-            assert_eq!(again, Route::Read { key: key.clone(), signature: None, form: Form::Content }, "and names the key");
+            assert_eq!(
+                again,
+                Route::Read { key: key.clone(), signature: None, form: Form::Content },
+                "and names the key"
+            );
             read(&key, form, &method, &headers, &keys);
         }
         Ok(Route::ListProofs { limit, .. }) => assert!((1..=MAX_PAGE).contains(&limit)),

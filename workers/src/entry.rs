@@ -162,4 +162,11 @@ mod tests {
                         max-age=9\ncache-tag:manifests/urn%3Ac2pa%3Ax";
         assert_eq!(entry.headers(&manifest, 9), expected);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_much(text in "\\{?\"?(version|checked|object|nothing)?\"?:?.{0,40}\\}?") {
+            proptest::prop_assert!(Entry::parse(&text).is_none());
+        }
+    }
 }

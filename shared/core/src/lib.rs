@@ -19,8 +19,26 @@
 //! | HTTP | [`http`]: routes, conditional requests, ranges, content negotiation, problem documents |
 //! | who may | [`access`], [`link`] (signed links) |
 //!
+//! At the edge a panic would fail every request of an isolate: what can panic is refused by lints, and overflow wraps
+//! in what is shipped.
+//!
 //! Of the design's guarantees, 4 (exact bytes), 6 (one content an id), 7 (absence is not failure) and 9 (bounds)
 //! are decided here; the others by the use cases of `credlink-service`, on rules from here.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::get_unwrap,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::panic_in_result_fn,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_in_result,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod access;
 pub mod bounds;

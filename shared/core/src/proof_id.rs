@@ -30,14 +30,14 @@ impl ProofId {
     /// The id of the proof for `media_hash` in `tenant`'s namespace.
     #[must_use]
     pub fn derive(tenant: &Tenant, media_hash: &MediaHash) -> Self {
-        let digest = Sha256::new()
+        let digest: [u8; 32] = Sha256::new()
             .chain_update(DOMAIN)
             .chain_update(tenant.as_str())
             .chain_update([0])
             .chain_update(media_hash.digest().as_bytes())
-            .finalize();
-        let mut id = [0; 20];
-        id.copy_from_slice(&digest[..20]);
+            .finalize()
+            .into();
+        let [id @ .., _, _, _, _, _, _, _, _, _, _, _, _] = digest;
         Self(id)
     }
 

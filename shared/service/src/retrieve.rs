@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
+use credlink_core::http::route::Form;
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::rules::retrieve::Lookup;
 use http::Method;
@@ -22,14 +23,14 @@ pub async fn retrieve<P: Ports>(
 ) -> Result<(Reply, Option<Arc<Verified>>), Error> {
     if let ObjectKey::Revision(id, _) = lookup.key {
         let current = ObjectKey::Record(*id);
-        let found = load(service, &current).await?.ok_or_else(|| missed(service, lookup))?;
+        let found = load(service, &current, lookup.form).await?.ok_or_else(|| missed(service, lookup))?;
         lookup.admit(found.facts())?;
     }
-    let found = load(service, lookup.key).await?.ok_or_else(|| missed(service, lookup))?;
+    let found = load(service, lookup.key, lookup.form).await?.ok_or_else(|| missed(service, lookup))?;
     let reply =
         lookup.respond(found.facts()).inspect_err(|_| service.ports.events().record(Event::Missed))?;
-    // HEAD asks whether it is there, and reads nothing.
-    if let (ObjectKey::Record(id), &Method::GET) = (lookup.key, lookup.method) {
+    // HEAD asks whether it is there, and reads nothing; a copy is no reader.
+    if let (ObjectKey::Record(id), &Method::GET, Form::Content) = (lookup.key, lookup.method, lookup.form) {
         service.reads.note(*id, lookup.now);
     }
     Ok((reply, Some(found)))
@@ -40,8 +41,16 @@ fn missed<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Problem {
     lookup.absent()
 }
 
-/// The object under `key`, from the cache or the provider, checked.
-async fn load<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Option<Arc<Verified>>, Failure> {
+/// The object under `key`, from the cache or the provider, checked. Who keeps a copy gets it past the cache: a copy of what
+/// another process has deleted a moment ago would outlive the cache (guarantee 8).
+async fn load<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    form: Form,
+) -> Result<Option<Arc<Verified>>, Failure> {
     let from_provider = async { Ok(service.current(key).await?.map(|current| current.verified)) };
-    service.ports.cache().get_or_load(key, from_provider).await
+    match form {
+        Form::Content => service.ports.cache().get_or_load(key, from_provider).await,
+        Form::Stored => Ok(from_provider.await?.map(Arc::new)),
+    }
 }

@@ -316,7 +316,7 @@ fn short(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 300;
     match text.char_indices().nth(LONGEST) {
         None => text.into(),
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
     }
 }
 
