@@ -43,22 +43,27 @@ export function variable(env, name) {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** Headers of an answer, from lines of `name:value`. */
-function pairs(lines) {
-  return lines.split("\n").map((line) => {
+/**
+ * Headers of an answer, from lines of `name:value` with each name once. An object: the runtime takes three times as long
+ * to read pairs.
+ */
+function named(lines) {
+  const headers = {};
+  for (const line of lines.split("\n")) {
     const colon = line.indexOf(":");
-    return [line.slice(0, colon), line.slice(colon + 1)];
-  });
+    headers[line.slice(0, colon)] = line.slice(colon + 1);
+  }
+  return headers;
 }
 
 /** An answer with a text, or with no body at all. */
 export const answer = (status, headers, text) =>
-  new Response(text ?? null, { status, headers: pairs(headers), encodeBody: "manual" });
+  new Response(text ?? null, { status, headers: named(headers), encodeBody: "manual" });
 
 /** An answer with a stored object, as it is stored: `from` is a response of the cache, or an `ArrayBuffer`. */
 export function answerStored(status, headers, from) {
   const body = from instanceof ArrayBuffer ? from : from.body;
-  return new Response(body, { status, headers: pairs(headers), encodeBody: "manual" });
+  return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
 }
 
 /** An answer with a stored gzip unpacked to its `length` bytes. */
@@ -66,7 +71,7 @@ export function answerUnpacked(status, headers, from, length) {
   const stored = from instanceof ArrayBuffer ? new Response(from).body : from.body;
   // Without a fixed length there would be no Content-Length, for want of which c2pa-rs stops reading at 10 MB.
   const body = stored.pipeThrough(new DecompressionStream("gzip")).pipeThrough(new FixedLengthStream(length));
-  return new Response(body, { status, headers: pairs(headers), encodeBody: "manual" });
+  return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
 }
 
 /** An answer with the bytes from `first` up to `end` of an object's content of `length` bytes. */
@@ -74,7 +79,7 @@ export async function answerPart(status, headers, from, gzip, length, first, end
   const stored = from instanceof ArrayBuffer ? from : await from.arrayBuffer();
   const content = gzip ? await unpacked(stored, length) : stored;
   if (content === null) throw new Error("the gzip is damaged");
-  return new Response(content.slice(first, end), { status, headers: pairs(headers), encodeBody: "manual" });
+  return new Response(content.slice(first, end), { status, headers: named(headers), encodeBody: "manual" });
 }
 
 /** The content of a gzip, if it has exactly `length` bytes; no more than that are ever held. */
@@ -109,7 +114,7 @@ export const said = (response) => response.headers.get("credlink-entry") ?? unde
 
 /** Caches an object, or the fact that there is none: `from` is a response of the cache, an `ArrayBuffer` or nothing. */
 export const keep = (url, headers, from) =>
-  caches.default.put(url, new Response(from instanceof Response ? from.body : from ?? null, { headers: pairs(headers) }));
+  caches.default.put(url, new Response(from instanceof Response ? from.body : from ?? null, { headers: named(headers) }));
 
 /** Forgets what is cached under a URL. */
 export const forget = (url) => caches.default.delete(url);
@@ -201,7 +206,7 @@ export async function text(request, limit) {
 export async function ask(method, url, headers, content, limit, milliseconds) {
   const response = await fetch(url, {
     method,
-    headers: headers === "" ? [] : pairs(headers),
+    headers: headers === "" ? {} : named(headers),
     body: content,
     cache: "no-store",
     redirect: "manual",
