@@ -88,7 +88,7 @@ for (const level of ["debug", "log", "info", "warn", "error"]) {
 }
 
 // Only now: what the Worker's modules take from the global scope is watched.
-const { default: Worker } = await import("./index.js");
+const { default: worker } = await import("./js/main.js");
 
 /** A request as Cloudflare hands it over: it asks for its own encodings, and says beside what the client asked for. */
 function handedOver(request) {
@@ -127,9 +127,8 @@ export default class extends WorkerEntrypoint {
       waitUntil(Promise.resolve(promise).finally(() => (unfinished -= 1)));
     };
     const bucket = watched("bucket", env.BUCKET, bucketMethods);
-    const worker = new Worker(ctx, { ...env, ...variables, BUCKET: bucket });
     try {
-      return await worker.fetch(handedOver(request));
+      return await worker.fetch(handedOver(request), { ...env, ...variables, BUCKET: bucket }, ctx);
     } catch (error) {
       seen.logs.push({ level: "uncaught", text: String(error?.stack ?? error) });
       throw error;
