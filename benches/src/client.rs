@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -20,6 +20,8 @@ pub type Asked = Request<Full<Bytes>>;
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The whole body, as it came over the wire.
     pub body: Bytes,
 }
@@ -43,17 +45,17 @@ impl Connection {
         Ok(Self(sender))
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole answer. A request that names no host gets one.
     ///
     /// # Errors
     /// The connection broke.
     pub async fn ask(&mut self, mut request: Asked) -> Result<Answer, Error> {
-        request.headers_mut().insert(HOST, HeaderValue::from_static("127.0.0.1"));
+        request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("127.0.0.1"));
         let broke = |error| Error::wrong("a request", error);
         self.0.ready().await.map_err(broke)?;
         let (head, body) = self.0.send_request(request).await.map_err(broke)?.into_parts();
         let body = body.collect().await.map_err(broke)?.to_bytes();
-        Ok(Answer { status: head.status, body })
+        Ok(Answer { status: head.status, headers: head.headers, body })
     }
 }
 

@@ -1,8 +1,8 @@
 //! CredLink's benchmarks: what they measure, and how they keep a fast wrong answer from counting.
 //!
 //! **In scope:** the release binary of `credlink serve` over HTTP from another process, the functions' binaries over a
-//! Runtime API, a deployment over local engines, the adapters in this process, pure functions of the core. **Out of
-//! scope:** cloud providers; a network. `docs/performance.md` has the figures.
+//! Runtime API, a deployment over local engines, the edge on workerd, the adapters in this process, pure functions of the
+//! core. **Out of scope:** cloud providers; a network. `docs/performance.md` has the figures.
 //!
 //! | to find | look in |
 //! |---|---|
@@ -13,6 +13,7 @@
 //! | memory, size and cost as the store grows | [`growth`], [`grown`] |
 //! | cold starts of the functions | [`lambda`], [`runtime_api`] |
 //! | the service beside the bare SDK, and 1,000 reads at once | [`clouds`], [`clouded`], [`bare`] |
+//! | the edge in Rust beside the same Worker in JavaScript | [`edge`] |
 //! | what stands in for S3 and DynamoDB | [`engines`], [`answerer`] |
 //! | pure functions | [`functions`] |
 //! | the load, its client, and the server under it | [`load`], [`client`], [`server`] |
@@ -35,6 +36,7 @@ pub mod client;
 pub mod clouded;
 pub mod clouds;
 pub mod disk;
+pub mod edge;
 pub mod engines;
 pub mod error;
 pub mod functions;

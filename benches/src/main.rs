@@ -9,7 +9,8 @@ use credlink_benches::grown::{self, Subject};
 use credlink_benches::plan::Plan;
 use credlink_benches::report::{Printer, progress};
 use credlink_benches::{
-    answerer, cache, ceiling, clouded, clouds, functions, growth, lambda, latency, machine, reads, stores,
+    answerer, cache, ceiling, clouded, clouds, edge, functions, growth, lambda, latency, machine, reads,
+    stores,
 };
 
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
@@ -46,7 +47,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything below that needs the server's binary alone: all but `lambda` and `clouds`.
+    /// Everything below that needs the server's binary alone: all but `lambda`, `clouds` and `edge`.
     All,
     /// Pure functions of the core.
     Functions,
@@ -68,6 +69,18 @@ enum Command {
     },
     /// The service beside the bare SDK, and 1,000 reads at once.
     Clouds,
+    /// The edge in Rust beside the same Worker in JavaScript, on workerd.
+    Edge {
+        /// The folder that `worker-build` leaves the Worker in.
+        #[arg(long, default_value = "workers/build")]
+        worker: PathBuf,
+        /// Only what has this in its name; starts too, if it is empty.
+        #[arg(long, default_value = "")]
+        only: String,
+    },
+    /// What stands in for R2 and the Cache API (started by `edge`).
+    #[command(hide = true)]
+    Backing,
     /// What stands in for S3 and DynamoDB and only answers (started by `lambda` and `clouds`).
     #[command(hide = true)]
     Answerer,
@@ -123,6 +136,8 @@ fn main() -> ExitCode {
         Command::Growth => growth::run(&plan),
         Command::Lambda { functions } => lambda::run(&plan, &functions.unwrap_or_else(built_functions)),
         Command::Clouds => clouds::run(&plan),
+        Command::Edge { worker, only } => edge::run(&plan, &worker, &only),
+        Command::Backing => edge::backing::serve(),
         Command::Answerer => answerer::serve(),
         Command::Clouded { subject, with_table } => clouded::run(subject, plan.rounds, with_table),
         Command::Ceiling { lengths } => ceiling::serve(&lengths),

@@ -73,6 +73,17 @@ impl Server {
         Self::start(command)
     }
 
+    /// Starts [`crate::edge::backing`].
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn backing() -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
+        let mut command = Command::new(program);
+        command.arg("backing");
+        Self::start(command)
+    }
+
     fn start(mut command: Command) -> Result<Self, Error> {
         let name = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

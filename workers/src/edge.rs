@@ -145,7 +145,7 @@ async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Re
             Ok((response, part.end.saturating_sub(part.start)))
         }
         (Body::Stored { decode: true, .. }, Some(from)) => {
-            Ok((runtime::respond_unpacked(status, &head, &from, length)?, length))
+            Ok((runtime::respond_unpacked(status, &head, &from, length).await?, length))
         }
         (Body::Stored { .. }, Some(from)) => Ok((runtime::respond_stored(status, &head, &from)?, size)),
         (body, _) => {

@@ -55,8 +55,8 @@ extern "C" {
     fn answer(status: u16, headers: &str, text: Option<&str>) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch, js_name = answerStored)]
     fn answer_stored(status: u16, headers: &str, from: &JsValue) -> Result<Response, JsValue>;
-    #[wasm_bindgen(catch, js_name = answerUnpacked)]
-    fn answer_unpacked(status: u16, headers: &str, from: &JsValue, length: f64) -> Result<Response, JsValue>;
+    #[wasm_bindgen(js_name = answerUnpacked)]
+    fn answer_unpacked(status: u16, headers: &str, from: &JsValue, length: f64) -> Promise;
     #[wasm_bindgen(js_name = answerPart)]
     fn answer_part(
         status: u16,
@@ -169,8 +169,14 @@ pub fn respond_stored(status: u16, headers: &str, from: &Bytes) -> Result<Respon
 }
 
 /// An answer with a stored gzip unpacked to `length` bytes.
-pub fn respond_unpacked(status: u16, headers: &str, from: &Bytes, length: u64) -> Result<Response, Broken> {
-    answer_unpacked(status, headers, from.value(), number(length)).map_err(Broken::from)
+pub async fn respond_unpacked(
+    status: u16,
+    headers: &str,
+    from: &Bytes,
+    length: u64,
+) -> Result<Response, Broken> {
+    let response = settled(answer_unpacked(status, headers, from.value(), number(length))).await?;
+    Ok(response.unchecked_into())
 }
 
 /// An answer with a part of a content of `length` bytes.

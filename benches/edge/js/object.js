@@ -1,0 +1,68 @@
+/** Objects of R2, what is known of them, and their check. */
+
+import { Problem } from "./problem.js";
+
+const TOMBSTONE_TYPE = "application/vnd.credlink.tombstone+json";
+/** No object is longer; more comes out of damaged gzip only. */
+const MAX_BYTES = 10_000_000;
+
+let zlib;
+
+/** What CredLink says of an object it wrote. A damaged one is a problem. */
+export function factsOf({ contentType, contentEncoding, metadata }) {
+  const { sha256, length, tenant, visibility, created, expires, generation } = metadata;
+  const facts = {
+    sha256,
+    length: Number(length),
+    gzip: contentEncoding === "gzip",
+    tenant,
+    visibility,
+    created: Date.parse(created),
+    expires: expires === undefined ? undefined : Date.parse(expires),
+    generation: Number(generation ?? 0),
+    tombstone: contentType === TOMBSTONE_TYPE,
+  };
+  const known = /^[0-9a-f]{64}$/.test(sha256) && Number.isSafeInteger(facts.length) && tenant
+    && (visibility === "public" || visibility === "private") && !Number.isNaN(facts.created)
+    && !Number.isNaN(facts.expires ?? 0) && (facts.gzip || !contentEncoding || contentEncoding === "identity");
+  if (!known) throw damaged("the object's attributes are damaged");
+  return facts;
+}
+
+/** What the writer of an object of R2 said of it. */
+export function attributesOf({ httpMetadata: { contentType, contentEncoding }, customMetadata }) {
+  return { contentType, contentEncoding, metadata: customMetadata };
+}
+
+/**
+ * The content of stored bytes, once its SHA-256 and length are found to be those recorded.
+ *
+ * @param {ArrayBuffer} stored
+ * @returns {Promise<ArrayBuffer | Uint8Array>}
+ */
+export async function check(stored, facts) {
+  const content = facts.gzip ? unpack(stored, facts.length) : stored;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toHex();
+  if (digest !== facts.sha256 || content.byteLength !== facts.length) {
+    throw damaged(`the content has the SHA-256 ${digest} and ${content.byteLength} bytes`);
+  }
+  return content;
+}
+
+/**
+ * The content of a gzip, which has `length` bytes: more are never unpacked. zlib takes a fifth of the time that a stream
+ * of 4 KB takes; it is loaded when it is first needed, because it takes 4 ms to load.
+ */
+export function unpack(stored, length) {
+  if (length > MAX_BYTES) throw damaged(`it has more than ${MAX_BYTES} bytes`);
+  zlib ??= process.getBuiltinModule("node:zlib");
+  try {
+    return zlib.gunzipSync(stored, { maxOutputLength: length });
+  } catch (error) {
+    throw damaged(`the gzip data is damaged: ${error}`);
+  }
+}
+
+function damaged(reason) {
+  return new Problem("damaged", "what is stored is not what was written", { reason });
+}

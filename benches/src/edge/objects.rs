@@ -1,0 +1,102 @@
+//! The objects of the edge's benchmark: the same in both processes that need them.
+
+use bytes::Bytes;
+use credlink_core::encoding::at_rest;
+use credlink_core::hash::Digest;
+use credlink_core::object::{Attributes, Facts, ObjectKey};
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+
+use crate::error::Error;
+use crate::material::{Kind, c2pa_manifest, manifest_id, proof_id};
+
+/// Objects of each kind: more than there are connections, so that no two requests under way are for the same one.
+pub const COUNT: u64 = 32;
+/// Length of a small manifest.
+pub const SMALL: usize = 4_096;
+/// Length of a large one.
+pub const LARGE: usize = 1_048_576;
+
+/// 2026-11-21T12:00:00Z.
+const CREATED: i64 = 1_795_262_400_000;
+/// 9000-01-01T00:00:00Z: no record expires while it is measured.
+const EXPIRES: i64 = 221_845_392_000_000;
+
+/// An object as R2 holds it, and its content.
+#[derive(Debug)]
+pub struct Stored {
+    /// Its key in R2.
+    pub key: String,
+    /// What is said of it.
+    pub attributes: Attributes,
+    /// Its bytes, with their content coding.
+    pub body: Bytes,
+    /// Its content, without.
+    pub content: Bytes,
+}
+
+/// All objects: records of a JSON manifest of 4 KB, then small manifests, then large ones; [`COUNT`] of each.
+///
+/// # Errors
+/// One of them cannot be made.
+pub fn all() -> Result<Vec<Stored>, Error> {
+    let records = (0..COUNT).map(record);
+    let small = (COUNT..2 * COUNT).map(|number| manifest(number, SMALL));
+    let large = (2 * COUNT..3 * COUNT).map(|number| manifest(number, LARGE));
+    records.chain(small).chain(large).collect()
+}
+
+/// The record of a proof, gzipped as it is at rest.
+fn record(number: u64) -> Result<Stored, Error> {
+    let draft = Draft::parse(&Kind::Json.body(number), Tenant::default(), None);
+    let draft = draft.map_err(|problem| Error::wrong("a draft", problem))?;
+    let mut record = draft.record(1, Timestamp::from_milliseconds(CREATED));
+    record.expires = Timestamp::from_milliseconds(EXPIRES);
+    let content = record.to_bytes();
+    let key = ObjectKey::Record(proof_id(number));
+    let (body, attributes) = record.stored(&content, &key);
+    Ok(Stored { key: key.to_string(), attributes, body, content })
+}
+
+/// A C2PA manifest store, which is not packed.
+fn manifest(number: u64, length: usize) -> Result<Stored, Error> {
+    let id = manifest_id(number).parse().map_err(|error| Error::wrong("a manifest id", error))?;
+    let (key, content) = (ObjectKey::Manifest(id), c2pa_manifest(number, length));
+    let at_rest = at_rest(&content);
+    let facts = Facts {
+        sha256: Digest::of(&content),
+        length: content.len() as u64,
+        coding: at_rest.coding,
+        tenant: Tenant::default(),
+        visibility: credlink_core::access::Visibility::Public,
+        created: Timestamp::from_milliseconds(CREATED),
+        expires: None,
+        generation: 0,
+        tombstone: false,
+    };
+    let attributes = facts.attributes(&key, Default::default());
+    let body = Bytes::from(at_rest.bytes.into_owned());
+    Ok(Stored { key: key.to_string(), attributes, body, content: content.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::object::Coding;
+
+    use super::*;
+
+    #[test]
+    fn records_are_packed_and_manifests_are_not() {
+        let objects = all().unwrap();
+        for (at, object) in objects.iter().enumerate() {
+            let facts = Facts::read(&object.attributes).unwrap();
+            assert_eq!(facts.sha256, Digest::of(&object.content), "{}", object.key);
+            let packed = (at as u64) < COUNT;
+            assert_eq!(facts.coding, packed.then_some(Coding::Gzip), "{}", object.key);
+            assert_eq!(object.body == object.content, !packed, "{}", object.key);
+        }
+        assert_eq!(objects.len() as u64, 3 * COUNT);
+        assert_eq!(objects.last().map(|object| object.content.len()), Some(LARGE));
+    }
+}

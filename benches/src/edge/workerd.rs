@@ -1,0 +1,202 @@
+//! One Worker in one workerd, with [`super::backing`] behind it.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::error::Error;
+
+/// The same compatibility date and flags as in production.
+const WRANGLER: &str = include_str!("../../../wrangler.toml");
+
+/// The Worker in JavaScript, which is measured against.
+const JAVASCRIPT: [(&str, &str); 7] = [
+    ("index.js", include_str!("../../edge/js/index.js")),
+    ("answer.js", include_str!("../../edge/js/answer.js")),
+    ("conditional.js", include_str!("../../edge/js/conditional.js")),
+    ("object.js", include_str!("../../edge/js/object.js")),
+    ("problem.js", include_str!("../../edge/js/problem.js")),
+    ("read.js", include_str!("../../edge/js/read.js")),
+    ("route.js", include_str!("../../edge/js/route.js")),
+];
+
+/// Entries stay fresh for longer than a benchmark takes: what is measured as a hit is one.
+const VARIABLES: [(&str, &str); 2] =
+    [("CREDLINK_RECORD_FRESH", "86400"), ("CREDLINK_IMMUTABLE_FRESH", "86400")];
+
+/// Leads the control messages, of which the first says where workerd listens, to standard output, and what the Worker
+/// logs to nowhere. The process stays the same.
+const SHELL: &str = r#"exec "$@" 3>&1 >/dev/null"#;
+
+/// A Worker: its modules, `index.js` first.
+#[derive(Debug)]
+pub struct Worker {
+    modules: Vec<(String, Vec<u8>)>,
+}
+
+impl Worker {
+    /// The one in JavaScript.
+    #[must_use]
+    pub fn javascript() -> Self {
+        let modules = JAVASCRIPT.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
+        Self { modules: modules.collect() }
+    }
+
+    /// The one in Rust, as `worker-build` leaves it.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn built(folder: &Path) -> Result<Self, Error> {
+        let how = || {
+            format!("reading the Worker in {} (`docs/performance.md` says how to build it)", folder.display())
+        };
+        let modules = ["index.js", "index_bg.wasm"].map(|name| {
+            let module = fs::read(folder.join(name)).map_err(Error::io(how()))?;
+            Ok((name.to_owned(), module))
+        });
+        Ok(Self { modules: modules.into_iter().collect::<Result<_, Error>>()? })
+    }
+}
+
+/// A running workerd. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Workerd {
+    child: Child,
+    _control: BufReader<ChildStdout>,
+    _folder: TempDir,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// The control message of a socket that listens.
+#[derive(Deserialize)]
+struct Listens {
+    port: u16,
+}
+
+impl Workerd {
+    /// Starts workerd on a free port of the loopback interface.
+    ///
+    /// # Errors
+    /// There is no such program, or it does not start; then with what it says.
+    pub fn start(tools: &Path, worker: &Worker, backing: SocketAddr) -> Result<Self, Error> {
+        Prepared::new(tools, worker, backing)?.start()
+    }
+
+    /// Processor time that the kernel has counted for all of its threads so far.
+    ///
+    /// # Errors
+    /// The process has ended.
+    pub fn computed(&self) -> Result<Duration, Error> {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let failed = || Error::io(format!("reading {tasks}"));
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(&tasks).map_err(failed())? {
+            let counted = fs::read_to_string(task.map_err(failed())?.path().join("schedstat"));
+            let counted = counted.map_err(failed())?;
+            let counted = counted.split(' ').next().and_then(|counted| counted.parse::<u64>().ok());
+            nanoseconds += counted.ok_or_else(|| Error::wrong(&tasks, "it has no processor time"))?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+}
+
+impl Drop for Workerd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What workerd is started with, in a folder of its own.
+#[derive(Debug)]
+pub struct Prepared {
+    program: PathBuf,
+    folder: TempDir,
+}
+
+impl Prepared {
+    /// Writes configuration and modules.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn new(tools: &Path, worker: &Worker, backing: SocketAddr) -> Result<Self, Error> {
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "64" };
+        let program = format!("node/node_modules/@cloudflare/workerd-linux-{architecture}/bin/workerd");
+        let folder = tempfile::tempdir().map_err(Error::io("making a folder"))?;
+        let write = |name: &str, bytes: &[u8]| {
+            fs::write(folder.path().join(name), bytes).map_err(Error::io(format!("writing {name}")))
+        };
+        for (name, module) in &worker.modules {
+            write(name, module)?;
+        }
+        write("config.capnp", configuration(worker, backing).as_bytes())?;
+        Ok(Self { program: tools.join(program), folder })
+    }
+
+    /// Starts it, and waits until it listens.
+    ///
+    /// # Errors
+    /// There is no such program, or it does not start; then with what it says.
+    pub fn start(self) -> Result<Workerd, Error> {
+        let said = self.folder.path().join("stderr");
+        let errors = File::create(&said).map_err(Error::io("making a file"))?;
+        let mut command = Command::new("sh");
+        command.args(["-c", SHELL, "workerd"]).arg(&self.program);
+        command.args(["serve", "--control-fd=3"]).arg(self.folder.path().join("config.capnp"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+        let mut child = command.spawn().map_err(Error::io("starting workerd"))?;
+        let output = child.stdout.take().ok_or_else(|| Error::wrong("workerd", "it has no output"))?;
+        let mut control = BufReader::new(output);
+        let mut line = String::new();
+        control.read_line(&mut line).map_err(Error::io("starting workerd"))?;
+        let Ok(Listens { port }) = serde_json::from_str(&line) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            let said = fs::read_to_string(&said).unwrap_or_default();
+            return Err(Error::wrong("workerd does not start", said.trim()));
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Ok(Workerd { child, _control: control, _folder: self.folder, address })
+    }
+}
+
+/// The configuration of workerd: the Worker, what stands behind it, and a socket.
+fn configuration(worker: &Worker, backing: SocketAddr) -> String {
+    let modules = worker.modules.iter().map(|(name, _)| {
+        let kind = if name.ends_with(".wasm") { "wasm" } else { "esModule" };
+        format!("(name = \"{name}\", {kind} = embed \"{name}\")")
+    });
+    let variables = VARIABLES.map(|(name, value)| format!("(name = \"{name}\", text = \"{value}\")"));
+    let setting = |name: &str| {
+        let line = WRANGLER.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='));
+        line.map(str::trim)
+    };
+    let date = setting("compatibility_date").unwrap_or("\"\"");
+    let flags = setting("compatibility_flags").unwrap_or("[]");
+    format!(
+        r#"using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "edge", worker = (
+      modules = [{modules}],
+      compatibilityDate = {date},
+      compatibilityFlags = {flags},
+      bindings = [(name = "BUCKET", r2Bucket = "backing"), {variables}],
+      cacheApiOutbound = "backing"
+    )),
+    (name = "backing", external = (address = "{backing}", http = ()))
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "edge")]
+);
+"#,
+        modules = modules.collect::<Vec<_>>().join(", "),
+        variables = variables.join(", "),
+    )
+}
