@@ -78,7 +78,7 @@ impl<T> Flights<T> {
 }
 
 /// What `load` brings: of this call, or of one that began before and has not ended. It ends with the future that it gives
-/// beside, in which what it brought is kept. A load goes on when its client goes away, because others may wait for it.
+/// beside, in which what it brought is kept, or `milliseconds` later. A load goes on when its client goes away, because others may wait for it.
 ///
 /// # Errors
 /// Nothing came within `milliseconds`.
@@ -89,8 +89,9 @@ pub async fn share<T: Clone + 'static, K: Future<Output = ()> + 'static>(
     milliseconds: u64,
     load: impl Future<Output = (Brought<T>, K)> + 'static,
 ) -> Result<T, Broken> {
-    let flight =
-        flights.with(|flights| flights.join(name)).unwrap_or_else(|| depart(flights, name, context, load));
+    let flight = flights
+        .with(|flights| flights.join(name))
+        .unwrap_or_else(|| depart(flights, name, context, milliseconds, load));
     if let Some(landed) = flight.landed.get().filter(|_| flight.result.get().is_none()) {
         runtime::wait_for(landed, milliseconds).await.inspect_err(|_| {
             // Its request was ended before it was done. Who comes next begins anew.
@@ -105,6 +106,7 @@ fn depart<T: 'static, K: Future<Output = ()> + 'static>(
     flights: &'static LocalKey<Flights<T>>,
     name: &str,
     context: &JsValue,
+    milliseconds: u64,
     load: impl Future<Output = (Brought<T>, K)> + 'static,
 ) -> Rc<Flight<T>> {
     let flight =
@@ -116,10 +118,16 @@ fn depart<T: 'static, K: Future<Output = ()> + 'static>(
         let _ = aboard.result.set(brought);
         let kept = future_to_promise(async move {
             keeping.await;
-            flights.with(|flights| flights.end(&key, &aboard));
             Ok(JsValue::UNDEFINED)
         });
         runtime::go_on(&on, &kept);
+        let ended = future_to_promise(async move {
+            // What is never kept must not stay here either.
+            let _ = runtime::wait_for(&kept, milliseconds).await;
+            flights.with(|flights| flights.end(&key, &aboard));
+            Ok(JsValue::UNDEFINED)
+        });
+        runtime::go_on(&on, &ended);
         Ok(JsValue::UNDEFINED)
     });
     runtime::go_on(context, &promise);
