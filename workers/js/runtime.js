@@ -22,13 +22,14 @@ const HEADERS = [
 ];
 
 /**
- * A request in lines: the method, the URL, the time in milliseconds, and headers as `name:value`.
+ * A request in lines: the method, the URL, the time in milliseconds, an id for it in case that it brings none, and headers
+ * as `name:value`.
  *
  * The runtime may rewrite `Accept-Encoding`; what the client sent stands in `cf`.
  */
 export function lines(request) {
   const { headers, cf } = request;
-  let text = `${request.method}\n${request.url}\n${Date.now()}`;
+  let text = `${request.method}\n${request.url}\n${Date.now()}\n${crypto.randomUUID()}`;
   const coding = cf?.clientAcceptEncoding ?? headers.get("accept-encoding");
   if (coding) text += `\naccept-encoding:${coding}`;
   for (const name of HEADERS) {
@@ -37,9 +38,6 @@ export function lines(request) {
   }
   return text;
 }
-
-/** A request id for a request that brought none. */
-export const newId = () => crypto.randomUUID();
 
 /** Milliseconds since 1970. */
 export const now = () => Date.now();

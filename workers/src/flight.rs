@@ -63,12 +63,16 @@ pub async fn share<T: Clone + 'static>(
     load: impl Future<Output = T> + 'static,
 ) -> Result<T, Broken> {
     let under_way = flights.with(|flights| flights.change(|flights| flights.get(name).cloned()));
+    let is_own = under_way.is_none();
     let flight = under_way.unwrap_or_else(|| depart(flights, name, context, load));
-    if let Some(landed) = flight.landed.get() {
-        runtime::wait_for(landed, milliseconds).await.inspect_err(|_| {
+    match flight.landed.get() {
+        // It ends by itself: what it does is bounded.
+        Some(landed) if is_own => runtime::settled(landed).await.map(drop)?,
+        Some(landed) => runtime::wait_for(landed, milliseconds).await.inspect_err(|_| {
             // Its request was ended before it was done. Who comes next begins anew.
             flights.with(|flights| flights.end(name, &flight));
-        })?;
+        })?,
+        None => {}
     }
     flight.result.get().cloned().ok_or_else(|| Broken("a load did not end".to_owned()))
 }
