@@ -2,13 +2,6 @@
 // request comes in as one string, an answer goes out as one string and a body. No decision is made here, and no body
 // comes near WebAssembly's memory.
 
-// The futures of wasm-bindgen go on by `queueMicrotask`, which takes 5 µs in this runtime, twice for each await. A
-// promise does the same in less. What fails there is told as before: worker-build's shim listens for it.
-const settled = Promise.resolve();
-globalThis.queueMicrotask = (callback) => {
-  settled.then(callback).catch(reportError);
-};
-
 /** The request's headers that anything depends on; `accept-encoding` is read apart. */
 const HEADERS = [
   "if-match",

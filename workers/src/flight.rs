@@ -10,9 +10,9 @@ use std::thread::LocalKey;
 
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::runtime::{self, Broken};
+use crate::task;
 
 /// A load that is under way.
 struct Flight<T> {
@@ -84,8 +84,9 @@ fn depart<T: 'static>(
     load: impl Future<Output = T> + 'static,
 ) -> Rc<Flight<T>> {
     let flight = Rc::new(Flight { result: OnceCell::new(), landed: OnceCell::new() });
+    flights.with(|flights| flights.change(|flights| flights.insert(name.to_owned(), Rc::clone(&flight))));
     let (aboard, key) = (Rc::clone(&flight), name.to_owned());
-    let promise = future_to_promise(async move {
+    let promise = task::promise(async move {
         let result = load.await;
         // Nobody else sets it.
         let _ = aboard.result.set(result);
@@ -94,6 +95,5 @@ fn depart<T: 'static>(
     });
     runtime::go_on(context, &promise);
     let _ = flight.landed.set(promise);
-    flights.with(|flights| flights.change(|flights| flights.insert(name.to_owned(), Rc::clone(&flight))));
     flight
 }

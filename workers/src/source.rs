@@ -14,13 +14,13 @@ use credlink_core::time::Timestamp;
 use js_sys::ArrayBuffer;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::configuration::Configuration;
 use crate::entry::{Absence, Stored};
 use crate::keep::Keeper;
 use crate::log;
 use crate::runtime::{self, Answered, Broken, Question};
+use crate::task;
 
 /// Longest object that is read, in bytes as stored.
 pub const MAX_OBJECT_BYTES: usize =
@@ -94,7 +94,7 @@ impl Load {
         let checked = runtime::now();
         let (outcome, fill) = self.bucket().await;
         let (context, kept) = (self.context.clone(), outcome.clone());
-        let after = future_to_promise(async move {
+        let after = task::promise(async move {
             self.keep(&kept, fill, checked).await;
             Ok(JsValue::UNDEFINED)
         });
