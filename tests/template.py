@@ -199,6 +199,18 @@ def secrets_are_references(template):
         yield "RedisUrl, which may hold a password, is shown"
 
 
+def the_edge_is_told_by_who_changes(template):
+    for name in FUNCTIONS:
+        function = of_type(template, "AWS::Serverless::Function")[f"{name}Function"]
+        variables = function.get("Environment", {}).get("Variables", {})
+        url, token = variables.get("CREDLINK_EDGE_URL"), str(variables.get("CREDLINK_EDGE_TOKEN"))
+        if name == "Retrieve":
+            if variables:
+                yield f"{name} changes nothing, and has {sorted(variables)}"
+        elif url != {"Ref": "EdgeUrl"} or "{{resolve:secretsmanager:${EdgeTokenSecret}:" not in token:
+            yield f"{name} does not tell the edge, or its token is no reference to a secret"
+
+
 def parameters_are_explained(template):
     setup = (ROOT / "docs/setup.md").read_text(encoding="utf-8")
     for name, parameter in template["Parameters"].items():
@@ -221,7 +233,8 @@ def alarms_have_runbooks(template):
 
 
 RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
-         logs_hold_no_secrets, secrets_are_references, parameters_are_explained, alarms_have_runbooks)
+         logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, parameters_are_explained,
+         alarms_have_runbooks)
 
 # (the rule that has to notice, where, what is put there; None: it is taken away)
 BROKEN = (
@@ -252,6 +265,8 @@ BROKEN = (
     (routes_are_guarded, ("ReadProofRoute", "AuthorizationType"), {"Fn::If": ["GatewayChecks", "JWT", "NONE"]}),
     (routes_are_guarded, ("BatchDeleteRoute", "Target"), {"Fn::Sub": "integrations/${StoreIntegration}"}),
     (logs_hold_no_secrets, ("ApiStage", "AccessLogSettings", "Format"), "$context.identity.sourceIp"),
+    (the_edge_is_told_by_who_changes, ("DeleteFunction", "Environment", "Variables", "CREDLINK_EDGE_TOKEN"), "hush"),
+    (the_edge_is_told_by_who_changes, ("CleanupFunction", "Environment"), None),
     (alarms_have_runbooks, ("WorkOld", "AlarmActions"), None),
 )
 

@@ -86,6 +86,8 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let mut background = tasks::start(&deployment, &metrics);
     connections::serve(listener, Served { deployment: Arc::clone(&deployment), metrics }, stop).await;
     background.abort_all();
+    // What it could not be told before, once more.
+    deployment.service().announce().await;
     if let Err(failure) = deployment.service().flush_reads().await {
         tracing::warn!(reason = %failure, "the last read counts were not written");
     }

@@ -10,7 +10,7 @@
 //! `storage` tries everything that is done with them beyond the port. `dynamodb` is what its index has to do beyond the
 //! contract: calls, faults, load. `replica` is a server with a bucket as its second provider, and
 //! `outages` runs whole deployments over the engines while one of them is out of reach, and counts what operations cost.
-//! `stack` deploys `template.yaml` to a local AWS, and `clouds` runs the functions themselves over the engines.
+//! `purges` is what the edge is told. `stack` deploys `template.yaml` to a local AWS, and `clouds` runs the functions themselves over the engines.
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
@@ -39,6 +39,8 @@ mod guarantees;
 mod http;
 #[cfg(test)]
 mod outages;
+#[cfg(test)]
+mod purges;
 #[cfg(test)]
 mod races;
 #[cfg(test)]

@@ -16,17 +16,19 @@ use crate::server::Server;
 
 #[path = "../../cli/examples/sign.rs"]
 mod example;
-use example::{Signed, sign};
+use example::Signed;
+pub use example::sign;
 
 /// The picture of the formats that are tried: each keeps its XMP in another way.
-const PICTURES: [(&str, &[u8]); 3] = [
+pub const PICTURES: [(&str, &[u8]); 3] = [
     ("image/jpeg", include_bytes!("../pictures/waves.jpg")),
     ("image/png", include_bytes!("../pictures/waves.png")),
     ("image/webp", include_bytes!("../pictures/waves.webp")),
 ];
 const JPEG: (&str, &[u8]) = PICTURES[0];
 
-fn new_id() -> String {
+/// A manifest id that nobody has.
+pub fn new_id() -> String {
     format!("urn:c2pa:{}", Uuid::new_v4())
 }
 
@@ -43,7 +45,7 @@ fn body(picture: &[u8], manifest: &[u8]) -> Value {
 }
 
 /// What the reader says of a picture: its state and the codes of what failed; or that it could not fetch.
-fn read(format: &str, picture: &[u8]) -> Result<(ValidationState, Vec<String>, Reader), c2pa::Error> {
+pub fn read(format: &str, picture: &[u8]) -> Result<(ValidationState, Vec<String>, Reader), c2pa::Error> {
     let context = Context::new().with_settings(r#"{ "verify": { "verify_trust": false } }"#)?;
     let reader = Reader::from_context(context).with_stream(format, Cursor::new(picture.to_vec()))?;
     let failures = reader.validation_status().unwrap_or_default().iter();

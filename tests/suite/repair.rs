@@ -171,7 +171,7 @@ async fn the_worker_settles_what_is_done_and_leaves_the_rest() {
         queue.send(&Message { request_id: "r".to_owned(), work }, 0).await.unwrap();
     };
     let run = async |index: &MemoryIndex| {
-        drain(&queue, &from, &to, index, &clock, Limits::default()).await.unwrap()
+        drain(&queue, &from, &to, index, &clock, Limits::default(), |_| ()).await.unwrap()
     };
     queue.push_text("no message");
     send(key()).await;
@@ -200,7 +200,8 @@ async fn a_walk_queues_everything_and_goes_on_where_it_stopped() {
     assert!(first.resume.is_some());
     let rest = walk(&from, Replica::Fallback, &queue, "r", first.resume, || true).await.unwrap();
     assert_eq!(rest, Walked { queued: 25, foreign: 0, resume: None });
-    let report = drain(&queue, &from, &to, &MemoryIndex::new(), &clock, Limits::default()).await.unwrap();
+    let report =
+        drain(&queue, &from, &to, &MemoryIndex::new(), &clock, Limits::default(), |_| ()).await.unwrap();
     assert_eq!((report.done, report.left), (52, 0));
     let count = async |objects: &MemoryObjects| {
         let first = objects.list("", None, 1_000).await.unwrap();

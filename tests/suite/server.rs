@@ -42,7 +42,18 @@ impl Server {
 
     /// Starts a server over `folder`, with further arguments and variables.
     pub fn with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(folder, arguments, variables).stdout(Stdio::piped()).spawn().unwrap();
+        Self::of(command(folder, arguments, variables))
+    }
+
+    /// The same, with its log in a file.
+    pub fn logging(folder: &Path, variables: &[(&str, &str)], log: &Path) -> Self {
+        let mut command = command(folder, &[], variables);
+        command.stderr(std::fs::File::create(log).unwrap());
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         // It says where it listens as soon as it does.
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

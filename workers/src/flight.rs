@@ -1,5 +1,8 @@
 //! One load for all who ask for the same thing at the same time, in one isolate.
 //!
+//! It is theirs until what it brought is kept: between the answer and the cache lies a moment in which everybody would begin
+//! anew.
+//!
 //! The runtime ties what is read from outside (streams, responses) to the request that read it. What is shared here is
 //! therefore plain data, and who waits does so by a promise of its own.
 
@@ -8,16 +11,36 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::thread::LocalKey;
 
+use credlink_core::time::Timestamp;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 
 use crate::runtime::{self, Broken};
 use crate::task;
 
-/// A load that is under way.
+/// What a load brings.
+pub struct Brought<T> {
+    /// To everybody who shares it.
+    pub what: T,
+    /// For how many milliseconds after its beginning somebody may join it, when it has come.
+    pub good_for: u64,
+}
+
+/// A load that is under way, or whose result is being kept.
 struct Flight<T> {
-    result: OnceCell<T>,
+    departed: Timestamp,
+    result: OnceCell<Brought<T>>,
     landed: OnceCell<Promise>,
+}
+
+impl<T> Flight<T> {
+    /// What takes long to be kept, or never is, grows old here as it would in the cache.
+    fn can_be_joined(&self) -> bool {
+        self.result.get().is_none_or(|brought| {
+            let age = runtime::now().milliseconds().saturating_sub(self.departed.milliseconds());
+            u64::try_from(age).unwrap_or(0) < brought.good_for
+        })
+    }
 }
 
 /// The loads that are under way, by what they load.
@@ -36,9 +59,13 @@ impl<T> Flights<T> {
         result
     }
 
+    fn join(&self, name: &str) -> Option<Rc<Flight<T>>> {
+        self.change(|flights| flights.get(name).filter(|flight| flight.can_be_joined()).cloned())
+    }
+
     /// Whether somebody loads `name` now.
     pub fn is_under_way(&self, name: &str) -> bool {
-        self.change(|flights| flights.contains_key(name))
+        self.join(name).is_some()
     }
 
     fn end(&self, name: &str, flight: &Rc<Flight<T>>) {
@@ -50,22 +77,22 @@ impl<T> Flights<T> {
     }
 }
 
-/// What `load` comes to: of this call, or of one that began before and has not ended. A load goes on when its client goes
-/// away, because others may wait for it.
+/// What `load` brings: of this call, or of one that began before and has not ended. It ends with the future that it gives
+/// beside, in which what it brought is kept. A load goes on when its client goes away, because others may wait for it.
 ///
 /// # Errors
 /// Nothing came within `milliseconds`.
-pub async fn share<T: Clone + 'static>(
+pub async fn share<T: Clone + 'static, K: Future<Output = ()> + 'static>(
     flights: &'static LocalKey<Flights<T>>,
     name: &str,
     context: &JsValue,
     milliseconds: u64,
-    load: impl Future<Output = T> + 'static,
+    load: impl Future<Output = (Brought<T>, K)> + 'static,
 ) -> Result<T, Broken> {
-    let under_way = flights.with(|flights| flights.change(|flights| flights.get(name).cloned()));
+    let under_way = flights.with(|flights| flights.join(name));
     let is_own = under_way.is_none();
     let flight = under_way.unwrap_or_else(|| depart(flights, name, context, load));
-    match flight.landed.get() {
+    match flight.landed.get().filter(|_| flight.result.get().is_none()) {
         // It ends by itself: what it does is bounded.
         Some(landed) if is_own => runtime::settled(landed).await.map(drop)?,
         Some(landed) => runtime::wait_for(landed, milliseconds).await.inspect_err(|_| {
@@ -74,23 +101,30 @@ pub async fn share<T: Clone + 'static>(
         })?,
         None => {}
     }
-    flight.result.get().cloned().ok_or_else(|| Broken("a load did not end".to_owned()))
+    let brought = flight.result.get().map(|brought| brought.what.clone());
+    brought.ok_or_else(|| Broken("a load did not end".to_owned()))
 }
 
-fn depart<T: 'static>(
+fn depart<T: 'static, K: Future<Output = ()> + 'static>(
     flights: &'static LocalKey<Flights<T>>,
     name: &str,
     context: &JsValue,
-    load: impl Future<Output = T> + 'static,
+    load: impl Future<Output = (Brought<T>, K)> + 'static,
 ) -> Rc<Flight<T>> {
-    let flight = Rc::new(Flight { result: OnceCell::new(), landed: OnceCell::new() });
+    let flight =
+        Rc::new(Flight { departed: runtime::now(), result: OnceCell::new(), landed: OnceCell::new() });
     flights.with(|flights| flights.change(|flights| flights.insert(name.to_owned(), Rc::clone(&flight))));
-    let (aboard, key) = (Rc::clone(&flight), name.to_owned());
+    let (aboard, key, on) = (Rc::clone(&flight), name.to_owned(), context.clone());
     let promise = task::promise(async move {
-        let result = load.await;
+        let (brought, keeping) = load.await;
         // Nobody else sets it.
-        let _ = aboard.result.set(result);
-        flights.with(|flights| flights.end(&key, &aboard));
+        let _ = aboard.result.set(brought);
+        let kept = task::promise(async move {
+            keeping.await;
+            flights.with(|flights| flights.end(&key, &aboard));
+            Ok(JsValue::UNDEFINED)
+        });
+        runtime::go_on(&on, &kept);
         Ok(JsValue::UNDEFINED)
     });
     runtime::go_on(context, &promise);

@@ -33,21 +33,37 @@ impl Keeper {
     }
 
     /// Whether an object is kept for others than the one who asked.
-    pub fn is_kept(facts: &Facts) -> bool {
-        facts.visibility == Visibility::Public
+    pub fn is_kept(&self, facts: &Facts) -> bool {
+        facts.visibility == Visibility::Public && (!facts.tombstone || self.lifetimes.absent > 0)
+    }
+
+    /// For how many milliseconds others may be answered with what a load came to, as with a fresh entry.
+    pub fn good_for(&self, key: &ObjectKey, outcome: &Outcome) -> u64 {
+        let seconds = match outcome {
+            Outcome::Found(found) if self.is_kept(&found.facts) => self.lifetimes.fresh(key, &found.facts),
+            Outcome::Same(same) if self.is_kept(&same.1) => self.lifetimes.fresh(key, &same.1),
+            Outcome::Nothing(_) => self.lifetimes.absent,
+            Outcome::Found(_)
+            | Outcome::Same(_)
+            | Outcome::Refused(_)
+            | Outcome::Damaged
+            | Outcome::Unreachable => 0,
+        };
+        seconds.saturating_mul(1_000)
     }
 
     /// Keeps what a load came to. A failure replaces nothing.
     pub async fn keep(&self, key: &ObjectKey, outcome: &Outcome, checked: Timestamp) -> Result<(), Broken> {
         let url = self.url(key);
         match outcome {
-            Outcome::Found(found) if Self::is_kept(&found.facts) => {
+            Outcome::Found(found) if self.is_kept(&found.facts) => {
                 let entry = Entry::new(Content::Object(found.stored.clone()), checked);
                 let headers = entry.headers(key, self.seconds(key, &found.facts));
                 runtime::cache(&url, &headers, Some(&Bytes::Held(found.bytes.clone()))).await
             }
-            // It is private now: what was kept while it was public has to go.
+            // It is private now: what was kept while it was public has to go. A manifest turns private with the same bytes.
             Outcome::Found(_) => runtime::forget_cached(&url).await,
+            Outcome::Same(same) if !self.is_kept(&same.1) => runtime::forget_cached(&url).await,
             Outcome::Same(same) => {
                 let (stored, facts) = &**same;
                 // Another isolate may have put a newer object there meanwhile, which these facts are not of.

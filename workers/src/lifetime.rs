@@ -11,7 +11,7 @@
 //! So while R2 can be reached, nothing is answered that was changed or deleted longer ago than the sum of the first two:
 //! one minute for a record, ten for what is immutable.
 
-use credlink_core::object::ObjectKey;
+use credlink_core::object::{Facts, ObjectKey};
 
 /// How long an entry is what, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,12 @@ const YEAR: u64 = 31_536_000;
 impl Lifetimes {
     const fn window(&self, key: &ObjectKey) -> Window {
         if key.is_mutable() { self.record } else { self.immutable }
+    }
+
+    /// How long an object is fresh, in seconds. A marker is good for as long as an absence.
+    #[must_use]
+    pub const fn fresh(&self, key: &ObjectKey, facts: &Facts) -> u64 {
+        if facts.tombstone { self.absent } else { self.window(key).fresh }
     }
 
     /// What an entry of an object is good for, `age` milliseconds after it was checked.

@@ -23,6 +23,7 @@ pub enum CacheState {
     /// From R2 or the origin, and kept.
     Miss,
     /// From R2 or the origin, and not kept.
+    #[serde(rename = "miss")]
     Uncached,
     /// By R2 or the origin, which were asked about an old entry.
     Revalidated,

@@ -30,6 +30,9 @@ thread_local! {
 /// Seconds after which a client may come again when nothing can be said.
 const RETRY_SECONDS: u32 = 2;
 
+/// How long a link is good for that the edge shows to the origin: more than two clocks differ by.
+const OWN_LINK_SECONDS: u64 = 60;
+
 /// A request for an object.
 pub struct Read<'a> {
     /// The request.
@@ -90,9 +93,19 @@ impl Read<'_> {
         (answer, state)
     }
 
-    /// Absence, in the words of what was asked for.
+    /// Absence, in the words of what was asked for; and a refusal, in the words of the link that was shown.
     fn own(&self, problem: Problem) -> Problem {
-        if problem.kind == Kind::NotFound { self.lookup().absent() } else { problem }
+        match problem.kind {
+            Kind::NotFound => self.lookup().absent(),
+            Kind::Private => self.opens().unwrap_or(Ok(())).err().unwrap_or(problem),
+            _ => problem,
+        }
+    }
+
+    /// Whether the link opens what was asked for; `None` where none was shown, or no keys are known.
+    fn opens(&self) -> Option<Result<(), Problem>> {
+        let (signature, keys) = (self.signature?, self.configuration.link_keys.as_ref()?);
+        Some(signature.verify(keys, self.key, self.asked.now))
     }
 
     fn lookup(&self) -> Lookup<'_> {
@@ -136,7 +149,10 @@ impl Read<'_> {
             if facts.tombstone { lifetimes.of_absence(age) } else { lifetimes.of_object(key, age) };
         let held = Held { stored, facts, response, age };
         match freshness {
-            Freshness::Fresh => (Ok(held.seen()), CacheState::Hit),
+            Freshness::Fresh => {
+                let state = if held.facts.tombstone { CacheState::Absent } else { CacheState::Hit };
+                (Ok(held.seen()), state)
+            }
             Freshness::Stale => {
                 self.refresh(key, held.stored.tag.clone());
                 (Ok(held.seen()), CacheState::Stale)
@@ -146,18 +162,25 @@ impl Read<'_> {
         }
     }
 
-    /// The parameters of a signed link, as they were sent.
-    fn link(&self) -> String {
+    /// The parameters of a signed link to `key`, as they were sent. The link of an earlier record does not open the
+    /// current one, which the origin has to show nonetheless: where it holds, the edge signs a link of its own.
+    fn link(&self, key: &ObjectKey) -> String {
         let is_of_link =
             |part: &&str| ["expires=", "key=", "signature="].iter().any(|name| part.starts_with(name));
         if self.signature.is_none() {
             return String::new();
         }
-        self.asked.query.split('&').filter(is_of_link).collect::<Vec<_>>().join("&")
+        if key == self.key {
+            return self.asked.query.split('&').filter(is_of_link).collect::<Vec<_>>().join("&");
+        }
+        match (self.opens(), &self.configuration.link_keys) {
+            (Some(Ok(())), Some(keys)) => keys.sign(key, self.asked.now.plus_seconds(OWN_LINK_SECONDS)),
+            _ => String::new(),
+        }
     }
 
     fn new_load(&self, key: &ObjectKey, known: Option<String>) -> (String, Load) {
-        let signature = self.link();
+        let signature = self.link(key);
         // Who shows a link may be told what others are not.
         let name = format!("{key} {} {signature}", known.as_deref().unwrap_or_default());
         let load = Load {
@@ -202,7 +225,7 @@ impl Read<'_> {
         });
         let forwarded = match (&held, &outcome) {
             (Some(_), _) => CacheState::Revalidated,
-            (None, Outcome::Found(found)) if Keeper::is_kept(&found.facts) => CacheState::Miss,
+            (None, Outcome::Found(found)) if self.keeper().is_kept(&found.facts) => CacheState::Miss,
             (None, Outcome::Nothing(_)) if self.configuration.lifetimes.absent > 0 => CacheState::Miss,
             (None, _) => CacheState::Uncached,
         };

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use credlink_core::access::Visibility;
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use credlink_core::http::problem::{Kind, Problem, TYPE_PREFIX};
 use credlink_core::link::path;
@@ -17,6 +18,7 @@ use wasm_bindgen::JsValue;
 
 use crate::configuration::Configuration;
 use crate::entry::{Absence, Stored};
+use crate::flight::Brought;
 use crate::keep::Keeper;
 use crate::log;
 use crate::runtime::{self, Answered, Broken, Question};
@@ -89,17 +91,14 @@ struct Said {
 }
 
 impl Load {
-    /// Loads, and then keeps what came.
-    pub async fn run(self) -> Outcome {
+    /// Loads. Beside what came stands what is left to do then: to keep it.
+    pub async fn run(self) -> (Brought<Outcome>, impl Future<Output = ()>) {
         let checked = runtime::now();
         let (outcome, fill) = self.bucket().await;
-        let (context, kept) = (self.context.clone(), outcome.clone());
-        let after = task::promise(async move {
-            self.keep(&kept, fill, checked).await;
-            Ok(JsValue::UNDEFINED)
-        });
-        runtime::go_on(&context, &after);
-        outcome
+        let good_for = self.keeper.good_for(&self.key, &outcome);
+        let kept = outcome.clone();
+        let keeping = async move { self.keep(kept, fill, checked).await };
+        (Brought { what: outcome, good_for }, keeping)
     }
 
     async fn bucket(&self) -> (Outcome, Fill) {
@@ -190,27 +189,34 @@ impl Load {
     /// The object in an answer of the origin, or where the answer points to: one that is too large for a function.
     async fn object(&self, answered: Answered, mut fill: Fill) -> (Outcome, Fill) {
         let attributes = answered.said().and_then(|said| serde_json::from_str::<Attributes>(&said).ok());
-        let (Some(mut attributes), location) = (attributes, answered.location()) else {
+        let Some(mut attributes) = attributes else {
             self.complain("the origin does not answer", &"it sends an object without its attributes");
             return (Outcome::Unreachable, Fill::None);
         };
-        let body = match location {
-            None if answered.content_type() == STORED_TYPE => answered.body(),
-            None => None,
-            Some(elsewhere) => match self.ask(&elsewhere, "").await {
+        let body = match (answered.status(), answered.location()) {
+            (307, Some(elsewhere)) => match self.ask(&elsewhere, "").await {
                 Ok(there) if there.status() == 200 => {
                     // The runtime has unpacked it: the bytes are not those that are stored.
                     if there.coding().is_some() {
                         (attributes.content_encoding, fill) = (None, Fill::None);
                     }
-                    there.body()
+                    there.body().ok_or_else(|| "where it sends to, there are too many bytes".to_owned())
                 }
-                Ok(_) | Err(_) => None,
+                Ok(there) => Err(format!("where it sends to, the status is {}", there.status())),
+                Err(error) => Err(format!("where it sends to: {error}")),
             },
+            (307, None) => Err("it sends to nowhere".to_owned()),
+            _ if answered.content_type() == STORED_TYPE => {
+                answered.body().ok_or_else(|| "it sends too many bytes".to_owned())
+            }
+            _ => Err(format!("it sends `{}`", answered.content_type())),
         };
-        let Some(bytes) = body else {
-            self.complain("the origin does not answer", &"it does not send the object's bytes");
-            return (Outcome::Unreachable, Fill::None);
+        let bytes = match body {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                self.complain("the origin does not answer", &why);
+                return (Outcome::Unreachable, Fill::None);
+            }
         };
         let stored = Stored { tag: None, size: u64::from(bytes.byte_length()), attributes };
         (self.checked(stored, bytes).await, fill)
@@ -241,20 +247,26 @@ impl Load {
         }
     }
 
-    async fn keep(&self, outcome: &Outcome, fill: Fill, checked: Timestamp) {
-        if let Err(error) = self.keeper.keep(&self.key, outcome, checked).await {
+    /// Keeps what came in the cache, and begins to put it into R2, which nobody waits for.
+    async fn keep(self, outcome: Outcome, fill: Fill, checked: Timestamp) {
+        if let Err(error) = self.keeper.keep(&self.key, &outcome, checked).await {
             self.complain("the cache does not keep an object", &error);
         }
         let Outcome::Found(found) = outcome else { return };
         // A private object is left to the service: an edge that checks no links must not come to hold one.
-        if fill == Fill::None || !Keeper::is_kept(&found.facts) || found.facts.tombstone {
+        if fill == Fill::None || found.facts.visibility == Visibility::Private || found.facts.tombstone {
             return;
         }
-        let said = serde_json::to_string(&found.stored.attributes).unwrap_or_default();
-        let (bucket, key) = (&self.configuration.bucket, self.key.to_string());
-        if let Err(error) = runtime::fill_object(bucket, &key, &found.bytes, &said).await {
-            self.complain("R2 does not take an object", &error);
-        }
+        let context = self.context.clone();
+        let filled = task::promise(async move {
+            let said = serde_json::to_string(&found.stored.attributes).unwrap_or_default();
+            let (bucket, key) = (&self.configuration.bucket, self.key.to_string());
+            if let Err(error) = runtime::fill_object(bucket, &key, &found.bytes, &said).await {
+                self.complain("R2 does not take an object", &error);
+            }
+            Ok(JsValue::UNDEFINED)
+        });
+        runtime::go_on(&context, &filled);
     }
 
     fn damaged(&self, why: &dyn std::fmt::Display) -> Outcome {

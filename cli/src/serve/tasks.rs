@@ -1,4 +1,4 @@
-//! What happens beside requests: counting, cleaning up, and waiting for the signal to stop.
+//! What happens beside requests: counting, cleaning up, telling the edge, and waiting for the signal to stop.
 
 use std::future::Future;
 use std::io;
@@ -15,6 +15,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How often read counts are written, and measurements taken in.
 const FLUSH: Duration = Duration::from_secs(5);
+/// How often the edge is told what it could not be told at once.
+const ANNOUNCE: Duration = Duration::from_secs(5);
 /// How often it is looked for what a provider missed.
 const REPAIR: Duration = Duration::from_secs(5);
 /// How often it is cleaned up.
@@ -30,6 +32,7 @@ pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> 
     tasks.spawn(flush(Arc::clone(deployment)));
     tasks.spawn(clean(Arc::clone(deployment)));
     tasks.spawn(repair(Arc::clone(deployment)));
+    tasks.spawn(announce(Arc::clone(deployment)));
     tasks.spawn(take_in(metrics.clone()));
     tasks
 }
@@ -42,6 +45,16 @@ async fn flush(deployment: Arc<Deployment>) {
         if let Err(failure) = deployment.service().flush_reads().await {
             tracing::warn!(reason = %failure, "read counts were not written; they are kept for the next time");
         }
+    }
+}
+
+/// Tells the edge what it could not be told when it changed.
+async fn announce(deployment: Arc<Deployment>) {
+    let mut times = interval(ANNOUNCE);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        deployment.service().announce().await;
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`redis`] | L2 | Redis, shared by processes: leases, a breaker, invalidations that are repeated |
 //! | [`folder`] | L3 | files of this machine: bounded in bytes, checked on the way out |
 //! | [`layered`] | all | asks L1, L2, L3, then loads; fills upwards; forgets everywhere |
+//! | [`edge`] | none | tells the edge, which readers ask instead of this process, what changed |
 //!
 //! [`lifetime`] says how long a layer keeps what, and [`NoCache`] keeps nothing.
 //!
@@ -17,6 +18,8 @@
 //! 3. What comes out of L2 or L3 is checked before it is handed on; what is damaged is a miss, and is removed.
 //! 4. A layer that is out of order costs hits and a bounded wait, never an answer.
 
+mod breaker;
+pub mod edge;
 pub mod folder;
 mod frame;
 pub mod layered;
@@ -25,6 +28,7 @@ pub mod memory;
 pub mod redis;
 mod stripes;
 mod tally;
+mod unsettled;
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use credlink_core::link::{LinkKeys, LinkKeysError};
 
 use crate::aws::Limits;
+use crate::cache::edge::{EdgeSettings, MIN_TOKEN_CHARACTERS};
 use crate::cache::redis::RedisAddress;
 use crate::gate::Gate;
 use crate::jwt::JwtAuthenticator;
@@ -49,6 +50,8 @@ pub struct Configuration {
     pub cdn_url: Option<String>,
     /// The keys of signed links.
     pub link_keys: Option<LinkKeys>,
+    /// Who answers readers in place of the service, and is told what changes.
+    pub edge: Option<EdgeSettings>,
     /// JWTs that are accepted.
     pub jwt: Option<JwtSettings>,
     /// Static tokens that are accepted: the path of a file, or its content.
@@ -115,6 +118,7 @@ impl Configuration {
             public_url: source.url("CREDLINK_PUBLIC_URL")?,
             cdn_url: cdn_url(source)?,
             link_keys: link_keys(source)?,
+            edge: edge(source)?,
             jwt: JwtSettings::read(|name| source.text(name))?,
             tokens: source.text("CREDLINK_TOKENS"),
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
@@ -129,6 +133,28 @@ impl Configuration {
 fn cdn_url(source: &Source<'_>) -> Result<Option<String>, ConfigurationError> {
     let (own, r2) = (source.url("STORAGE_CDN_URL")?, source.url("R2_CDN_URL")?);
     Ok(own.or(r2))
+}
+
+/// The edge, by its address and the token that goes with it.
+fn edge(source: &Source<'_>) -> Result<Option<EdgeSettings>, ConfigurationError> {
+    const NAME: &str = "CREDLINK_EDGE_TOKEN";
+    let (url, token) = (source.url("CREDLINK_EDGE_URL")?, source.text(NAME));
+    let allowed = format!(
+        "{MIN_TOKEN_CHARACTERS} characters or more, without spaces: the CREDLINK_PURGE_TOKEN of the Worker"
+    );
+    let fits = |token: &String| {
+        token.len() >= MIN_TOKEN_CHARACTERS && token.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    match (url, token) {
+        (None, None) => Ok(None),
+        (Some(url), Some(token)) if fits(&token) => Ok(Some(EdgeSettings::new(url, token))),
+        (Some(_), Some(_)) => Err(ConfigurationError::Secret { variable: NAME, allowed }),
+        (Some(_), None) => Err(ConfigurationError::Missing { variable: NAME, allowed }),
+        (None, Some(_)) => {
+            let allowed = "the address of the Worker that CREDLINK_EDGE_TOKEN is for".to_owned();
+            Err(ConfigurationError::Missing { variable: "CREDLINK_EDGE_URL", allowed })
+        }
+    }
 }
 
 /// Why credentials cannot be checked.

@@ -253,6 +253,12 @@ impl Deployment {
         };
         let now = SystemClock.now();
         let done = run(&message.work, pair.primary(), pair.fallback(), &*self.rows, now).await;
+        for (key, _) in
+            done.iter().filter(|(_, done)| done.as_ref().is_ok_and(|outcome| outcome.is_a_change()))
+        {
+            self.note_for_edge(key);
+        }
+        self.service.announce().await;
         let failed: Vec<String> =
             done.into_iter().filter_map(|(_, done)| done.err()).map(|error| error.to_string()).collect();
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
@@ -267,7 +273,16 @@ impl Deployment {
             return Ok(worker::Report::default());
         };
         let limits = worker::Limits { attempts: ATTEMPTS, ..worker::Limits::default() };
-        drain(queue, pair.primary(), pair.fallback(), &*self.rows, &SystemClock, limits).await
+        let changed = |key: &ObjectKey| self.note_for_edge(key);
+        let drained =
+            drain(queue, pair.primary(), pair.fallback(), &*self.rows, &SystemClock, limits, changed).await;
+        self.service.announce().await;
+        drained
+    }
+
+    /// The edge reads from the fallback: where that was behind, the edge may have read it since the change itself.
+    fn note_for_edge(&self, key: &ObjectKey) {
+        self.service.ports().cache.note_for_edge(key);
     }
 
     /// Puts back what the queue of this machine has put aside after too many attempts: an outage may have outlasted them.
@@ -338,6 +353,7 @@ fn layers(configuration: &Configuration) -> Layers {
     Layers {
         redis: configuration.redis.clone().map(RedisSettings::new),
         folder: folder.map(|(path, bytes)| FolderSettings { path: path.clone(), bytes: *bytes }),
+        edge: configuration.edge.clone(),
         ..Layers::default()
     }
 }

@@ -81,11 +81,13 @@ pub async fn cleanup<P: Ports>(
     loop {
         let after = position.after.as_deref();
         let next = match position.phase {
-            Phase::Due => due(service, after, &mut report).await?,
-            Phase::Proofs => objects(service, ObjectKey::PROOFS, after, limits, &mut report).await?,
-            Phase::Manifests => objects(service, ObjectKey::MANIFESTS, after, limits, &mut report).await?,
+            Phase::Due => due(service, after, &mut report).await,
+            Phase::Proofs => objects(service, ObjectKey::PROOFS, after, limits, &mut report).await,
+            Phase::Manifests => objects(service, ObjectKey::MANIFESTS, after, limits, &mut report).await,
         };
-        position = match (next, position.phase) {
+        // Page by page, also after a failure: what was done is done.
+        service.announce().await;
+        position = match (next?, position.phase) {
             (Some(after), phase) => Position { phase, after: Some(after) },
             (None, Phase::Due) => Position { phase: Phase::Proofs, after: None },
             (None, Phase::Proofs) => Position { phase: Phase::Manifests, after: None },

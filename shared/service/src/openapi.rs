@@ -263,9 +263,12 @@ pub(crate) async fn batch_delete<P: Ports>(
         ("tenant" = Option<String>, Query, description = "With `media_hash`: the owner, `default` by default"),
         ("after" = Option<String>, Query, description = "`next` of the page before"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default"),
+        ("form" = Option<String>, Query, description = "With `media_hash`, `stored`: as it is stored, for who keeps a copy"),
     ),
     responses(
-        (status = 200, description = "A page; or, with `media_hash`, the record", body = ListReply),
+        (status = 200, description = "A page; or, with `media_hash`, the record", content((ListReply = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
         (status = 206, description = "The part that `Range` asks for, of the record", body = String, content_type = "application/json"),
         (status = 304, description = "The client has it"),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
@@ -429,9 +432,12 @@ pub(crate) fn document() -> Reply {
     params(
         ("id" = String, Path, description = "The proof"),
         ("If-None-Match" = Option<String>, Header, description = "ETags of what the client has"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
     ),
     responses(
-        (status = 200, description = "The record", body = Record),
+        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
         (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
         (status = 304, description = "The client has it"),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
@@ -445,9 +451,15 @@ fn read_proof() {}
 /// Read an earlier record
 #[utoipa::path(
     get, path = "/v1/proofs/{id}/{revision}", tag = "proofs", operation_id = "readRevision",
-    params(("id" = String, Path, description = "The proof"), ("revision" = u32, Path, description = "From 1")),
+    params(
+        ("id" = String, Path, description = "The proof"),
+        ("revision" = u32, Path, description = "From 1"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+    ),
     responses(
-        (status = 200, description = "The record", body = Record),
+        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
         (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
         (status = 304, description = "The client has it"),
         (status = 404, description = "No such revision, or the current one", body = Document, content_type = "application/problem+json"),
@@ -463,9 +475,12 @@ fn read_revision() {}
     params(
         ("media_hash" = String, Path, description = "64 hexadecimal digits"),
         ("tenant" = Option<String>, Query, description = "The owner, `default` by default"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
     ),
     responses(
-        (status = 200, description = "The record", body = Record),
+        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
         (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
         (status = 304, description = "The client has it"),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
@@ -480,9 +495,14 @@ fn read_by_hash() {}
 /// What the XMP of a picture points to. The bytes are exactly those that were stored.
 #[utoipa::path(
     get, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "readManifest",
-    params(("manifest_id" = String, Path, description = "The active manifest's id; colons plain or as `%3A`")),
+    params(
+        ("manifest_id" = String, Path, description = "The active manifest's id; colons plain or as `%3A`"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+    ),
     responses(
-        (status = 200, description = "The manifest store", body = Vec<u8>, content_type = "application/c2pa"),
+        (status = 200, description = "The manifest store", content((Vec<u8> = "application/c2pa"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
         (status = 206, description = "The part that `Range` asks for", body = Vec<u8>, content_type = "application/c2pa"),
         (status = 304, description = "The client has it"),
         (status = 404, description = "No such manifest", body = Document, content_type = "application/problem+json"),

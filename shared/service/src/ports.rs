@@ -367,6 +367,19 @@ pub trait Cache {
     /// readers once it was polled.
     fn invalidate(&self, key: &ObjectKey) -> impl Future<Output = ()>;
 
+    /// Forgets that nothing stood under `key`, or a marker. To be called after it was taken. Here it does what
+    /// [`Cache::invalidate`] does; but those who keep copies elsewhere keep an absence for seconds only, and are not told.
+    fn forget_absence(&self, key: &ObjectKey) -> impl Future<Output = ()> {
+        self.invalidate(key)
+    }
+
+    /// Tells those who keep copies elsewhere, and answer readers without asking this cache, what was invalidated: all
+    /// of it at once. To be called at the end of what changed something. It waits for them, but not for long, and what they
+    /// could not be told they are told with a later call.
+    fn announce(&self) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
+
     /// What it has seen.
     fn stats(&self) -> CacheStats;
 }

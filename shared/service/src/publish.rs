@@ -209,8 +209,8 @@ impl<P: Ports> Service<P> {
         };
         let attributes = facts.attributes(key, std::collections::BTreeMap::new());
         let put = self.ports.objects().put(key, body, &attributes, condition).await;
-        // Also after a failure: the write may have happened.
-        self.changed(key).await;
+        // Also after a failure: the write may have happened. A manifest only ever takes an empty place, or that of a marker.
+        self.appeared(key).await;
         Ok(matches!(put?, Put::Stored(_)))
     }
 
@@ -245,10 +245,10 @@ impl<P: Ports> Service<P> {
         // The objects are in their places. A request that put one there and ended before it could say so, because its
         // client went away, left the cache with what stood there before.
         if let Some((row, _)) = &proof {
-            self.changed(&ObjectKey::Record(row.id)).await;
+            self.recorded(&ObjectKey::Record(row.id), row.revision, row.first_revision).await;
         }
         if let Some(reference) = reference {
-            self.changed(&ObjectKey::Manifest(reference.id.clone())).await;
+            self.appeared(&ObjectKey::Manifest(reference.id.clone())).await;
         }
         // Most manifests are new: the first try needs no read.
         let mut manifest_row: Option<ManifestRow> = None;

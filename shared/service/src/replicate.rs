@@ -40,6 +40,17 @@ pub enum Outcome {
     Undecided,
 }
 
+impl Outcome {
+    /// Whether readers of the provider that was repaired find something else than before.
+    #[must_use]
+    pub const fn is_a_change(self) -> bool {
+        match self {
+            Self::Copied | Self::Marked | Self::Removed => true,
+            Self::AlreadyThere | Self::Nothing | Self::Undecided => false,
+        }
+    }
+}
+
 /// Why a repair was not done.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unrepaired {

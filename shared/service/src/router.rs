@@ -48,7 +48,14 @@ impl<P: Ports> Service<P> {
         let request_id = request_id::given(&request.headers)
             .map_or_else(|| self.ports.clock().request_id().into(), Arc::from);
         let mut entry = Entry { request_id, route: "none", bytes: 0, failure: None };
-        let answer = within_request(Arc::clone(&entry.request_id), self.answer(request, body, &mut entry));
+        let answer = within_request(Arc::clone(&entry.request_id), async {
+            let answer = self.answer(request, body, &mut entry).await;
+            // Also after a failure: a part may be done. Who only reads (RFC 9110, section 9.2.1) waits for nobody.
+            if !request.method.is_safe() {
+                self.announce().await;
+            }
+            answer
+        });
         let (reply, object) = match answer.await {
             Ok(answer) => answer,
             Err(error) => {

@@ -107,6 +107,27 @@ impl<P: Ports> Service<P> {
     pub(crate) async fn changed(&self, key: &ObjectKey) {
         self.ports.cache().invalidate(key).await;
     }
+
+    /// The same for what now stands where nothing stood, or a marker: who asked for it before learns of it within seconds.
+    pub(crate) async fn appeared(&self, key: &ObjectKey) {
+        self.ports.cache().forget_absence(key).await;
+    }
+
+    /// The one or the other, for a record that was written under `key`: the first one of a life takes an empty place, or
+    /// that of a marker.
+    pub(crate) async fn recorded(&self, key: &ObjectKey, revision: u32, first_revision: u32) {
+        if revision == first_revision {
+            self.appeared(key).await;
+        } else {
+            self.changed(key).await;
+        }
+    }
+
+    /// Tells those who keep copies elsewhere what changed. For whoever runs a use case that is no request, and now and
+    /// then for what they could not be told before.
+    pub async fn announce(&self) {
+        self.ports.cache().announce().await;
+    }
 }
 
 /// Refuses what belongs to another tenant.

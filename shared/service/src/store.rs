@@ -173,7 +173,7 @@ pub(crate) async fn put_record<P: Ports>(
     let (body, attributes) = record.stored(bytes, key);
     let put = service.ports.objects().put(key, body, &attributes, condition).await;
     // Also after a failure: the write may have happened.
-    service.changed(key).await;
+    service.recorded(key, record.revision, record.first_revision).await;
     Ok(matches!(put?, Put::Stored(_)).then_some(()))
 }
 

@@ -1,6 +1,7 @@
 //! Working a queue off: receive, do, settle. What fails stays in the queue, and comes again.
 
 use credlink_core::message::Message;
+use credlink_core::object::ObjectKey;
 use serde::Serialize;
 
 use crate::ports::{Clock, Delivery, Failure, Index, Objects, Queue};
@@ -40,7 +41,8 @@ pub struct Report {
     pub poisoned: u64,
 }
 
-/// Works the queue off until it hands out nothing, or `limits` are reached.
+/// Works the queue off until it hands out nothing, or `limits` are reached. `changed` is told what is another object at a
+/// provider now.
 ///
 /// # Errors
 /// The queue failed. What was settled is done.
@@ -51,6 +53,7 @@ pub async fn drain(
     index: &impl Index,
     clock: &impl Clock,
     limits: Limits,
+    mut changed: impl FnMut(&ObjectKey),
 ) -> Result<Report, Failure> {
     let mut report = Report::default();
     while report.received < limits.messages {
@@ -61,7 +64,7 @@ pub async fn drain(
         }
         for delivery in deliveries {
             report.received += 1;
-            match work(&delivery, primary, fallback, index, clock, limits).await {
+            match work(&delivery, primary, fallback, index, clock, limits, &mut changed).await {
                 Ok(()) => {
                     queue.settle(&delivery.receipt).await?;
                     report.done += 1;
@@ -84,6 +87,7 @@ async fn work(
     index: &impl Index,
     clock: &impl Clock,
     limits: Limits,
+    changed: &mut impl FnMut(&ObjectKey),
 ) -> Result<(), bool> {
     let message: Message = match delivery.text.parse() {
         Ok(message) => message,
@@ -96,7 +100,12 @@ async fn work(
     for (key, done) in run(&message.work, primary, fallback, index, clock.now()).await {
         let request_id = &message.request_id;
         match done {
-            Ok(outcome) => tracing::debug!(%key, ?outcome, request_id, "repaired"),
+            Ok(outcome) => {
+                tracing::debug!(%key, ?outcome, request_id, "repaired");
+                if outcome.is_a_change() {
+                    changed(&key);
+                }
+            }
             Err(error) if error.is_worth_a_retry() && delivery.attempts < limits.attempts => {
                 tracing::warn!(%key, %error, request_id, attempts = delivery.attempts, "not repaired yet");
                 left = true;

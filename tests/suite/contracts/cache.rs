@@ -22,6 +22,7 @@ over_every_adapter! {
     {
         what_is_loaded_is_answered,
         what_is_forgotten_is_loaded_anew,
+        what_was_absent_is_loaded_anew,
         a_load_under_way_does_not_bring_back_what_was_forgotten,
         nobody_joins_a_load_that_began_before_the_key_was_forgotten,
         a_failed_load_is_not_kept,
@@ -78,6 +79,15 @@ async fn what_is_forgotten_is_loaded_anew(cache: &impl Cache) {
         cache.invalidate(&key("x")).await;
         assert_eq!(read(cache, &key("x"), after).await.stored(), after);
     }
+}
+
+async fn what_was_absent_is_loaded_anew(cache: &impl Cache) {
+    assert!(cache.get_or_load(&key("x"), async { Ok(None) }).await.unwrap().is_none());
+    cache.forget_absence(&key("x")).await;
+    assert_eq!(read(cache, &key("x"), "there").await.stored(), "there");
+    // A place that was empty for who filled it need not have been empty for this cache.
+    cache.forget_absence(&key("x")).await;
+    assert_eq!(read(cache, &key("x"), "anew").await.stored(), "anew");
 }
 
 /// A reader whose load has read "old" and is held up until `release`; it has begun when `begun` was notified.

@@ -15,11 +15,12 @@ const deployed = readFileSync(`${workspace}/wrangler.toml`, "utf8");
 const [, compatibilityDate] = /^compatibility_date = "(.+)"$/m.exec(deployed);
 const [, flags] = /^compatibility_flags = (\[[^\]]*\])/m.exec(deployed) ?? [null, "[]"];
 
-const built = (name) => readFileSync(`${workspace}/workers/build/${name}`);
+const ours = (name) => readFileSync(`${workspace}/workers/${name}`);
 const workerModules = [
   { type: "ESModule", path: "/watched.mjs", contents: readFileSync(new URL("watched.mjs", import.meta.url)) },
-  { type: "ESModule", path: "/index.js", contents: built("index.js") },
-  { type: "CompiledWasm", path: "/index_bg.wasm", contents: built("index_bg.wasm") },
+  { type: "ESModule", path: "/js/main.js", contents: ours("js/main.js") },
+  { type: "ESModule", path: "/build/index.js", contents: ours("build/index.js") },
+  { type: "CompiledWasm", path: "/build/index_bg.wasm", contents: ours("build/index_bg.wasm") },
 ];
 const names = Array.from({ length: Number(count) }, (_, number) => `edge-${number}`);
 const miniflare = new Miniflare(

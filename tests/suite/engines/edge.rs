@@ -5,6 +5,8 @@
 //! isolate, stands `watched.mjs`: it hands requests over as Cloudflare's front does, and lets a test see and disturb
 //! what the Worker calls. Requests are HTTP as it is: nothing is added to them, and nothing is decoded.
 
+mod log;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_adapters::s3::S3Objects;
+use credlink_core::time::Timestamp;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -47,6 +50,8 @@ pub struct Edge {
     url: String,
     endpoint: String,
     bucket: String,
+    /// What must not be seen in its log.
+    secrets: Vec<String>,
 }
 
 /// A process and its Workers that nobody has.
@@ -69,7 +74,8 @@ impl Edge {
     /// A Worker with an empty bucket and these variables.
     pub async fn with(variables: impl IntoIterator<Item = (&str, String)>) -> Self {
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
-        let edge = tokio::task::spawn_blocking(Self::claim).await.expect("a Worker is there");
+        let mut edge = tokio::task::spawn_blocking(Self::claim).await.expect("a Worker is there");
+        edge.secrets = log::secrets(&variables);
         edge.control(&json!({ "variables": variables })).await;
         edge
     }
@@ -81,12 +87,17 @@ impl Edge {
         }
         let pool = pools.last_mut().expect("one was started");
         let (url, bucket) = pool.free.pop().expect("it has Workers");
-        Self { url, bucket, endpoint: pool.endpoint.clone() }
+        Self { url, bucket, endpoint: pool.endpoint.clone(), secrets: Vec::new() }
     }
 
     /// What stands before its paths.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The name of its bucket, and where that answers as S3 does.
+    pub fn bucket(&self) -> (&str, &str) {
+        (&self.bucket, &self.endpoint)
     }
 
     /// Our adapter of the bucket that it reads: one for the runtime of the test that asks.
@@ -133,8 +144,14 @@ impl Edge {
         self.control(&json!({ "ahead": by.as_millis() })).await;
     }
 
+    /// Stops the Worker's clock at this time, for good.
+    pub async fn stop_clock(&self, at: Timestamp) {
+        self.control(&json!({ "at": at.milliseconds() })).await;
+    }
+
     /// What the Worker has called since it was last asked to [`Self::forget`]: `bucket.get <key>`, also `head`, `put`
-    /// and `list`; `cache.match <URL>`, also `put` and `delete`; `fetch <URL>`.
+    /// and `list`; `cache.match <URL>`, also `put` and `delete`; `fetch <URL>`. `body <key>` follows a `bucket.get` that
+    /// has handed out bytes.
     pub async fn calls(&self) -> Vec<String> {
         let seen = self.control(&json!({})).await;
         let calls = seen["calls"].as_array().expect("a list").iter();
@@ -176,7 +193,21 @@ impl Edge {
         let request = request.body(Bytes::from(body.to_string())).expect("a request");
         let response = self.send(request).await;
         assert_eq!(response.status(), 200, "{:?}", response.body());
-        serde_json::from_slice(response.body()).expect("JSON")
+        let seen = serde_json::from_slice(response.body()).expect("JSON");
+        log::check(&seen, &self.secrets);
+        seen
+    }
+}
+
+impl Drop for Edge {
+    /// Looks at the lines of the log that nobody has asked for.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let seen = ureq::post(format!("{}/.watched", self.url)).send("{}").expect("the Worker answers");
+        let seen = seen.into_body().read_to_string().expect("a text");
+        log::check(&serde_json::from_str(&seen).expect("JSON"), &self.secrets);
     }
 }
 

@@ -3,13 +3,14 @@
 //
 // `POST /.watched` with a JSON object speaks to it, and is answered with what was seen; every member may be missing:
 // `variables` (the Worker's own, from its next request on), `modes` (see `modeOf`), `ahead` (milliseconds that the
-// clock is ahead of the real one), `forget` (true: what was seen is forgotten).
+// clock is ahead of the real one), `at` (the clock stands still there), `forget` (true: what was seen is forgotten).
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 const variables = {};
 const modes = {};
 const seen = { calls: [], logs: [] };
 let ahead = 0;
+let at;
 let unfinished = 0;
 
 /** How calls of this name go: by its mode, by that of its part (`bucket.get`: `bucket`), else well. */
@@ -28,8 +29,8 @@ async function pass(name, subject) {
   }
 }
 
-/** The same object, whose methods are watched. */
-function watched(part, object, methods) {
+/** The same object, whose methods are watched, and are those of what stands behind it. */
+function watched(part, object, methods, behind = () => object) {
   return new Proxy(object, {
     get(target, property) {
       const value = Reflect.get(target, property, target);
@@ -41,7 +42,11 @@ function watched(part, object, methods) {
       }
       return async (subject, ...rest) => {
         await pass(`${part}.${property}`, subject.url ?? subject);
-        return value.call(target, subject, ...rest);
+        const result = await (await behind())[property](subject, ...rest);
+        if (part === "bucket" && property === "get" && result?.body) {
+          seen.calls.push(`body ${subject}`);
+        }
+        return result;
       };
     },
   });
@@ -49,12 +54,12 @@ function watched(part, object, methods) {
 
 const bucketMethods = ["get", "head", "put", "delete", "list"];
 const cacheMethods = ["match", "put", "delete"];
+// The Workers of a process share a cache: each is given one of its own.
 const allCaches = caches;
+let ownCache;
+const openOwn = () => allCaches.open((ownCache ??= crypto.randomUUID()));
 Object.defineProperty(globalThis, "caches", {
-  value: {
-    default: watched("cache", allCaches.default, cacheMethods),
-    open: async (name) => watched("cache", await allCaches.open(name), cacheMethods),
-  },
+  value: { default: watched("cache", allCaches.default, cacheMethods, openOwn) },
 });
 
 const realFetch = fetch;
@@ -66,11 +71,11 @@ globalThis.fetch = async (subject, ...rest) => {
 const RealDate = Date;
 globalThis.Date = class extends RealDate {
   constructor(...given) {
-    super(...(given.length > 0 ? given : [RealDate.now() + ahead]));
+    super(...(given.length > 0 ? given : [globalThis.Date.now()]));
   }
 
   static now() {
-    return RealDate.now() + ahead;
+    return at ?? RealDate.now() + ahead;
   }
 
   static [Symbol.hasInstance](value) {
@@ -83,7 +88,7 @@ for (const level of ["debug", "log", "info", "warn", "error"]) {
 }
 
 // Only now: what the Worker's modules take from the global scope is watched.
-const { default: Worker } = await import("./index.js");
+const { default: worker } = await import("./js/main.js");
 
 /** A request as Cloudflare hands it over: it asks for its own encodings, and says beside what the client asked for. */
 function handedOver(request) {
@@ -101,6 +106,7 @@ async function control(request) {
   Object.assign(variables, asked.variables);
   Object.assign(modes, asked.modes);
   ahead = asked.ahead ?? ahead;
+  at = asked.at ?? at;
   const answer = Response.json({ ...seen, unfinished });
   if (asked.forget) {
     seen.calls.length = 0;
@@ -121,9 +127,8 @@ export default class extends WorkerEntrypoint {
       waitUntil(Promise.resolve(promise).finally(() => (unfinished -= 1)));
     };
     const bucket = watched("bucket", env.BUCKET, bucketMethods);
-    const worker = new Worker(ctx, { ...env, ...variables, BUCKET: bucket });
     try {
-      return await worker.fetch(handedOver(request));
+      return await worker.fetch(handedOver(request), { ...env, ...variables, BUCKET: bucket }, ctx);
     } catch (error) {
       seen.logs.push({ level: "uncaught", text: String(error?.stack ?? error) });
       throw error;

@@ -72,7 +72,8 @@ impl World {
         for _ in 0..4 {
             second.queue_clock.advance_seconds(1_000);
             let (primary, fallback) = (self.objects(), &second.objects);
-            let run = drain(&second.queue, primary, fallback, &self.index, &self.clock, Limits::default());
+            let run =
+                drain(&second.queue, primary, fallback, &self.index, &self.clock, Limits::default(), |_| ());
             last = ready(run).unwrap();
             if last.received == 0 {
                 break;

@@ -4,6 +4,7 @@
 //! same snapshots hold for the service in this process, over memory, a folder and DynamoDB, for `credlink serve`, and for
 //! the Lambda functions (`clouds`, `stack`).
 
+mod copying;
 mod deleting;
 mod manifests;
 mod operating;
@@ -28,6 +29,7 @@ pub async fn whole(api: &impl Api) {
     deleting::chapter(&mut session).await;
     manifests::chapter(&mut session).await;
     operating::chapter(&mut session).await;
+    copying::chapter(&mut session).await;
     let document = session.send("The OpenAPI document", get("/v1/openapi.json")).await;
     assert_eq!(document.status(), 200);
     let exercised = CONTRACT.exercised();

@@ -12,4 +12,4 @@ mod index;
 mod load;
 mod queue;
 mod redis;
-mod site;
+pub mod site;

@@ -53,6 +53,8 @@ pub struct Site {
     /// How often a process asks which provider is behind.
     pub look_every: Duration,
     pub redis: Option<String>,
+    /// The address of the edge, and its token.
+    pub edge: Option<(String, &'static str)>,
     pub s3: Proxy,
     pub r2: Proxy,
     pub dynamodb: Proxy,
@@ -79,6 +81,7 @@ impl Site {
             timeout: "10000",
             look_every: Duration::from_millis(500),
             redis: None,
+            edge: None,
             s3: proxy(ministack::endpoint()),
             r2: proxy(r2::endpoint()),
             dynamodb: proxy(dynoxide::endpoint()),
@@ -114,6 +117,8 @@ impl Site {
                 "CREDLINK_TABLE" => &self.table,
                 "CREDLINK_QUEUE_URL" => &self.queue_url,
                 "REDIS_URL" => return self.redis.clone(),
+                "CREDLINK_EDGE_URL" => return self.edge.as_ref().map(|(url, _)| url.clone()),
+                "CREDLINK_EDGE_TOKEN" => return self.edge.as_ref().map(|(_, token)| (*token).to_owned()),
                 _ => return None,
             };
             Some(value.to_owned())
@@ -162,7 +167,8 @@ impl Site {
         let limits = Limits { hidden_seconds: 1, ..Limits::default() };
         for _ in 0..ROUNDS {
             let (primary, fallback) = (pair.primary(), pair.fallback());
-            let report = Box::pin(drain(queue, primary, fallback, process.0.rows(), &SystemClock, limits));
+            let report =
+                Box::pin(drain(queue, primary, fallback, process.0.rows(), &SystemClock, limits, |_| ()));
             let report = report.await.unwrap();
             assert_eq!(report.poisoned, 0, "{when}");
             if report.received == 0 && queue.depth().await.unwrap() == 0 {

@@ -6,6 +6,7 @@
 //!
 //! **Forgetting.** L3 and L2 are marked before L1's generation rises, and all three before anything is waited for. A
 //! reader in the new generation therefore finds the marks, and what a reader found without them belongs to the old one.
+//! The edge ([`super::edge`]) is told at the end, by [`Cache::announce`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use credlink_service::ports::{Cache, CacheStats, Failure};
 use futures_util::future::{OptionFuture, join};
 
 use super::Held;
+use super::edge::{Edge, EdgeSettings};
 use super::folder::{FolderLayer, FolderSettings};
 use super::lifetime::{AgeClock, Lifetimes};
 use super::memory::{MemoryBounds, MokaCache};
@@ -30,6 +32,8 @@ pub struct Layers {
     pub redis: Option<RedisSettings>,
     /// L3.
     pub folder: Option<FolderSettings>,
+    /// Who answers readers in place of this process, and has to know what changed.
+    pub edge: Option<EdgeSettings>,
     /// How long an entry is kept, in whichever layer.
     pub lifetimes: Lifetimes,
     /// What ages are measured by.
@@ -42,6 +46,7 @@ pub struct Layered {
     memory: MokaCache,
     redis: Option<RedisLayer>,
     folder: Option<FolderLayer>,
+    edge: Option<Edge>,
     clock: AgeClock,
     /// When the newest load began, in milliseconds since 1970: where the clock was set back since, that is later than
     /// now.
@@ -59,14 +64,23 @@ impl Layered {
     /// A cache of these layers, empty but for what Redis and the folder hold. Nothing is connected to, nor opened.
     #[must_use]
     pub fn new(layers: Layers) -> Self {
-        let Layers { memory, redis, folder, lifetimes, clock } = layers;
+        let Layers { memory, redis, folder, edge, lifetimes, clock } = layers;
         Self {
             memory: MokaCache::with(memory, lifetimes, clock.clone()),
             redis: redis.map(|settings| RedisLayer::new(settings, lifetimes, clock.clone())),
             folder: folder.map(|settings| FolderLayer::new(settings, lifetimes, clock.clone())),
+            edge: edge.as_ref().map(Edge::new),
             clock,
             newest_load: AtomicI64::new(0),
             loads: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes note of a change that the edge alone has not seen: at a provider that it reads from, behind what the readers of
+    /// this process see. It is told with the next [`Cache::announce`].
+    pub fn note_for_edge(&self, key: &ObjectKey) {
+        if let Some(edge) = &self.edge {
+            edge.note(key);
         }
     }
 
@@ -110,12 +124,23 @@ impl Cache for Layered {
     }
 
     async fn invalidate(&self, key: &ObjectKey) {
+        self.note_for_edge(key);
+        self.forget_absence(key).await;
+    }
+
+    async fn forget_absence(&self, key: &ObjectKey) {
         let now = self.clock.now().milliseconds().max(self.newest_load.load(Ordering::SeqCst));
         let now = Timestamp::from_milliseconds(now);
         let below = self.folder.as_ref().map(|folder| folder.forget(key, now));
         let shared = self.redis.as_ref().map(|redis| redis.invalidate(key, now));
         self.memory.forget(key);
         join(OptionFuture::from(below), OptionFuture::from(shared)).await;
+    }
+
+    async fn announce(&self) {
+        if let Some(edge) = &self.edge {
+            edge.tell().await;
+        }
     }
 
     fn stats(&self) -> CacheStats {

@@ -18,9 +18,7 @@
 //! come back: for the rest of its lifetime, which Redis ends by itself.
 
 mod address;
-mod breaker;
 mod link;
-mod unsettled;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +34,9 @@ pub use address::{AddressError, RedisAddress};
 
 use super::lifetime::{AgeClock, Lifetimes, left};
 use super::tally::Tally;
+use super::unsettled::Unsettled;
 use super::{Held, frame};
 use link::Link;
-use unsettled::Unsettled;
 
 /// `{value, its remaining milliseconds}`, or `{nil, 1}` with a lease and `{nil, 0}` where somebody else has it.
 const READ: &str = "local value = redis.call('GET', KEYS[1]) \

@@ -38,6 +38,8 @@ fn a_whole_deployment_is_read() {
         ("CREDLINK_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/q"),
         ("CREDLINK_PUBLIC_URL", "https://api.example.com/"),
         ("CREDLINK_LINK_KEYS", &keys),
+        ("CREDLINK_EDGE_URL", "https://cdn.example.com/"),
+        ("CREDLINK_EDGE_TOKEN", "hush-hush-hush-hush-hush-hush-hush"),
         ("CREDLINK_CACHE_FOLDER", "/tmp/credlink"),
         ("CREDLINK_HEDGE", "on"),
     ])
@@ -48,6 +50,7 @@ fn a_whole_deployment_is_read() {
     assert_eq!(configuration.public_url.as_deref(), Some("https://api.example.com"));
     assert!(configuration.link_keys.as_ref().is_some_and(|keys| keys.previous.is_some()));
     assert_eq!(configuration.cache_folder, Some(("/tmp/credlink".into(), 256_000_000)));
+    assert_eq!(configuration.edge.as_ref().map(|edge| edge.url.as_str()), Some("https://cdn.example.com"));
     assert!(configuration.hedge);
     let shown = format!("{configuration:?}");
     assert!(!shown.contains("hush") && !shown.contains(&secret), "{shown}");
@@ -68,6 +71,13 @@ fn what_cannot_be_used_is_refused_in_words() {
         vec![("CREDLINK_QUEUE_URL", "arn:aws:sqs:eu-central-1:1:q")],
         vec![("CREDLINK_LINK_KEYS", "hush")],
         vec![("CREDLINK_LINK_KEYS", "a:00")],
+        vec![("CREDLINK_EDGE_URL", "https://cdn.example.com")],
+        vec![("CREDLINK_EDGE_TOKEN", "hush-hush-hush-hush-hush-hush-hush")],
+        vec![("CREDLINK_EDGE_URL", "https://cdn.example.com"), ("CREDLINK_EDGE_TOKEN", "hush-hush")],
+        vec![
+            ("CREDLINK_EDGE_URL", "https://cdn.example.com"),
+            ("CREDLINK_EDGE_TOKEN", "hush hush hush hush hush hush hush"),
+        ],
         vec![("CREDLINK_HEDGE", "yes")],
         vec![("CREDLINK_CACHE_FOLDER", "/tmp/c"), ("CREDLINK_CACHE_BYTES", "7")],
         vec![("REDIS_URL", "http://:hush@cache.example.com")],

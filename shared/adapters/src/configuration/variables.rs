@@ -25,7 +25,7 @@ const fn variable(
 }
 
 /// Every variable that is read, in the order of the documentation. One that is set to nothing counts as not set.
-pub const VARIABLES: [Variable; 32] = [
+pub const VARIABLES: [Variable; 34] = [
     variable(
         "STORAGE_PROVIDER",
         "`s3`, `r2` or `folder`",
@@ -117,6 +117,18 @@ pub const VARIABLES: [Variable; 32] = [
         "`NAME:SECRET[,NAME:SECRET]`, a secret",
         "`serve` makes one",
         "the keys of signed links: the one that signs, and the one before it",
+    ),
+    variable(
+        "CREDLINK_EDGE_URL",
+        "a URL",
+        "none: the edge notices changes by its own lifetimes",
+        "the address of the Worker that answers readers: it is told what was replaced and deleted",
+    ),
+    variable(
+        "CREDLINK_EDGE_TOKEN",
+        "32 characters or more, a secret",
+        "none; needed with CREDLINK_EDGE_URL",
+        "what the Worker knows the service by: its CREDLINK_PURGE_TOKEN",
     ),
     variable(
         "CREDLINK_TOKENS",

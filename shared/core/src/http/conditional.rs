@@ -49,6 +49,14 @@ pub fn http_date(instant: Timestamp) -> String {
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(instant.seconds()))
 }
 
+/// The value of a header that is no list, where it is there once. Sections 13.1.3 and 13.1.4 ask that a date with more
+/// than one member is ignored, and several lines are what a gateway may join to that.
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.to_str().ok()
+}
+
 /// Whole seconds since 1970 of a date in any of HTTP's three formats. Other text is no date, and is ignored as
 /// sections 13.1.3 and 13.1.4 ask.
 fn parse_date(text: &str) -> Option<u64> {
@@ -107,9 +115,11 @@ fn malformed(name: &http::HeaderName) -> Problem {
     )
 }
 
-/// `"a", W/"b"`: tags may hold commas, so the list is read from the left.
+/// `"a", W/"b"`: tags may hold commas, so the list is read from the left. Empty elements are passed over (section
+/// 5.6.1.2).
 fn parse_list<'a>(text: &'a str, into: &mut Vec<Tag<'a>>) -> Option<()> {
-    let mut rest = text.trim();
+    let next = |rest: &'a str| rest.trim_start_matches([',', ' ', '\t']);
+    let mut rest = next(text.trim());
     while !rest.is_empty() {
         let (weak, quoted) = match rest.strip_prefix("W/") {
             Some(quoted) => (true, quoted),
@@ -121,11 +131,10 @@ fn parse_list<'a>(text: &'a str, into: &mut Vec<Tag<'a>>) -> Option<()> {
         }
         into.push(Tag { weak, opaque });
         let after = after.trim_start();
-        rest = match after.strip_prefix(',') {
-            Some(next) => next.trim_start(),
-            None if after.is_empty() => after,
-            None => return None,
-        };
+        if !after.is_empty() && !after.starts_with(',') {
+            return None;
+        }
+        rest = next(after);
     }
     Some(())
 }
@@ -136,7 +145,7 @@ fn parse_list<'a>(text: &'a str, into: &mut Vec<Tag<'a>>) -> Option<()> {
 /// An `If-Match` or `If-None-Match` that is no list of entity tags.
 pub fn evaluate_read(headers: &HeaderMap, validators: &Validators) -> Result<Outcome, Problem> {
     let modified = validators.modified.seconds();
-    let date = |name| headers.get(name).and_then(|value| parse_date(value.to_str().ok()?));
+    let date = |name| single(headers, &name).and_then(parse_date);
     if let Some(tags) = Tags::read(headers, &IF_MATCH)? {
         if !tags.include(&validators.sha256, true) {
             return Ok(Outcome::Failed);
@@ -158,8 +167,10 @@ pub fn evaluate_read(headers: &HeaderMap, validators: &Validators) -> Result<Out
 /// that would be sent.
 #[must_use]
 pub fn range_applies(headers: &HeaderMap, validators: &Validators) -> bool {
-    let Some(value) = headers.get(IF_RANGE) else { return true };
-    let Ok(text) = value.to_str() else { return false };
+    if !headers.contains_key(IF_RANGE) {
+        return true;
+    }
+    let Some(text) = single(headers, &IF_RANGE) else { return false };
     if text.starts_with('"') {
         text == entity_tag(&validators.sha256, validators.coding)
     } else {
@@ -193,6 +204,8 @@ pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem>
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn validators() -> Validators {
@@ -221,6 +234,8 @@ mod tests {
             (vec![(IF_NONE_MATCH, format!("\"a,b\" , W/\"c\",{tag}"))], Outcome::NotModified),
             (vec![(IF_NONE_MATCH, "*".into())], Outcome::NotModified),
             (vec![(IF_NONE_MATCH, "\"other\"".into())], Outcome::Proceed),
+            (vec![(IF_NONE_MATCH, format!(",, \"a\" ,\t, {tag} ,"))], Outcome::NotModified),
+            (vec![(IF_NONE_MATCH, " , ".into())], Outcome::Proceed),
             // 13.1.3: ignored where If-None-Match is there.
             (vec![(IF_NONE_MATCH, "\"other\"".into()), (IF_MODIFIED_SINCE, same.into())], Outcome::Proceed),
             (vec![(IF_MODIFIED_SINCE, same.into())], Outcome::NotModified),
@@ -237,6 +252,22 @@ mod tests {
         for (headers, expected) in cases {
             assert_eq!(read(&headers), expected, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn what_may_stand_once_and_stands_twice_is_ignored() {
+        let date = |text: &'static str| HeaderValue::from_static(text);
+        let (before, same) = ("Wed, 31 Dec 2025 23:59:59 GMT", "Thu, 01 Jan 2026 00:00:00 GMT");
+        for (name, value) in [(IF_MODIFIED_SINCE, same), (IF_UNMODIFIED_SINCE, before)] {
+            let mut headers = HeaderMap::from_iter([(name.clone(), date(value))]);
+            assert_ne!(evaluate_read(&headers, &validators()), Ok(Outcome::Proceed), "{name}");
+            headers.append(&name, date(value));
+            assert_eq!(evaluate_read(&headers, &validators()), Ok(Outcome::Proceed), "{name}");
+        }
+        let mut headers = HeaderMap::from_iter([(IF_RANGE, date(same))]);
+        assert!(range_applies(&headers, &validators()));
+        headers.append(IF_RANGE, date(same));
+        assert!(!range_applies(&headers, &validators()));
     }
 
     #[test]

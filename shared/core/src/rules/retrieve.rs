@@ -9,7 +9,9 @@ use http::header::{
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::access::{Caller, Visibility};
-use crate::http::conditional::{Outcome, Validators, entity_tag, evaluate_read, http_date, range_applies};
+use crate::http::conditional::{
+    Outcome, Validators, entity_tag, evaluate_read, http_date, range_applies, single,
+};
 use crate::http::negotiation::accepts_gzip;
 use crate::http::problem::{Kind, Problem};
 use crate::http::range::{Wanted, wanted};
@@ -147,7 +149,7 @@ impl Lookup<'_> {
             reply.body = Body::Stored { decode, range: None };
         } else {
             reply = reply.with(ACCEPT_RANGES, "bytes");
-            let header = self.headers.get(RANGE).and_then(|value| value.to_str().ok());
+            let header = single(self.headers, &RANGE);
             // Section 14.2: a Range means something with GET only.
             let asked =
                 header.filter(|_| *self.method == Method::GET && range_applies(self.headers, validators));

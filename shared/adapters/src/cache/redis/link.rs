@@ -8,8 +8,8 @@ use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::breaker::Breaker;
 use super::{RedisAddress, RedisSettings};
+use crate::cache::breaker::Breaker;
 use crate::deadline::at_most;
 
 /// Why there is no answer.

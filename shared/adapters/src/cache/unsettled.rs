@@ -1,4 +1,4 @@
-//! Invalidations that have not arrived at Redis: under way, or owed.
+//! Invalidations that have not arrived where copies are shared: under way, or owed.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 
-/// The keys that may not be read from Redis.
+/// The keys whose copies there may be out of date.
 #[derive(Debug)]
 pub(super) struct Unsettled {
     most: usize,

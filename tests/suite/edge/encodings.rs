@@ -1,0 +1,150 @@
+//! Content codings (RFC 9110, section 12.5.3): what is stored in gzip goes as it is to who accepts it, and unpacked to
+//! everybody else, byte for byte, from R2 and from the cache.
+
+use bytes::Bytes;
+use credlink_core::object::{Coding, ObjectKey};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MATCH,
+    IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
+};
+use http::{HeaderName, Method, Response};
+
+use super::ground::{CACHE_STATUS, Ground};
+use super::thing::{Thing, manifest, record};
+use crate::http::ask::with;
+
+/// What a client says that it accepts, and whether that is gzip.
+const ACCEPTED: [(Option<&str>, bool); 11] = [
+    (None, false),
+    (Some(""), false),
+    (Some("gzip"), true),
+    (Some("GZIP"), true),
+    (Some("*"), true),
+    (Some("br, gzip;q=0.5"), true),
+    (Some("br"), false),
+    (Some("identity"), false),
+    (Some("gzip;q=0"), false),
+    (Some("gzip;q=0, *"), false),
+    (Some("identity, gzip;q=0.5"), false),
+];
+
+/// The requests of the matrix: the method, and a range.
+const ASKED: [(Method, Option<&str>); 3] =
+    [(Method::GET, None), (Method::HEAD, None), (Method::GET, Some("bytes=2-40"))];
+
+/// A record and a manifest of each coding, and manifests of more than one chunk.
+fn things() -> Vec<Thing> {
+    let large: Bytes = (0_u32..140_000).map(|number| format!("{number:07} ")).collect::<String>().into();
+    vec![
+        Thing::new(record("plain"), None),
+        Thing::new(record("packed"), Some(Coding::Gzip)),
+        Thing::new(manifest(1), None),
+        Thing::new(manifest(2), Some(Coding::Gzip)),
+        Thing::of(manifest(3), None, large.clone()),
+        Thing::of(manifest(4), Some(Coding::Gzip), large),
+    ]
+}
+
+/// What is wrong with an answer to who accepts gzip, or does not.
+fn faults(
+    thing: &Thing,
+    gzip: bool,
+    asked: &(Method, Option<&str>),
+    answer: &Response<Bytes>,
+) -> Vec<String> {
+    let (method, range) = asked;
+    let packed = thing.facts.coding.filter(|_| gzip);
+    let whole = if packed.is_some() { &thing.stored } else { &thing.content };
+    let part = range.filter(|_| packed.is_none());
+    let (status, body) = if part.is_some() { (206, whole.slice(2..41)) } else { (200, whole.clone()) };
+    let is_head = *method == Method::HEAD;
+    // How long a packed body is, HEAD need not say (section 9.3.2), and the API does not.
+    let length = (!is_head || packed.is_none()).then(|| body.len().to_string());
+    let expected: [(HeaderName, Option<String>); 6] = [
+        (CONTENT_LENGTH, length),
+        (CONTENT_ENCODING, packed.map(|_| "gzip".to_owned())),
+        (CONTENT_RANGE, part.map(|_| format!("bytes 2-40/{}", whole.len()))),
+        (ACCEPT_RANGES, Some(if packed.is_some() { "none" } else { "bytes" }.to_owned())),
+        (ETAG, Some(thing.tag(packed))),
+        (VARY, Some("accept-encoding".to_owned())),
+    ];
+    let mut faults = Vec::new();
+    if answer.status() != status {
+        faults.push(format!("{}, not {status}", answer.status()));
+    }
+    if *answer.body() != if is_head { Bytes::new() } else { body } {
+        faults.push(format!("the body, of {} bytes", answer.body().len()));
+    }
+    for (name, value) in expected {
+        let said = answer.headers().get(&name).map(|value| value.to_str().unwrap().to_owned());
+        if said != value {
+            faults.push(format!("`{name}`: {said:?}, not {value:?}"));
+        }
+    }
+    faults
+}
+
+async fn check(ground: &Ground, things: &[Thing]) {
+    let mut wrong = Vec::new();
+    for thing in things {
+        for (number, (accepted, gzip)) in ACCEPTED.into_iter().enumerate() {
+            for (at, asked) in ASKED.iter().enumerate() {
+                let mut request = thing.asked(asked.0.clone());
+                for (name, value) in [(ACCEPT_ENCODING, accepted), (RANGE, asked.1)] {
+                    if let Some(value) = value {
+                        request = with(request, name, value);
+                    }
+                }
+                let domain = format!("accepts-{number}.asks-{at}.test");
+                for cached in ["credlink; fwd=uri-miss; stored", "credlink; hit"] {
+                    let answer = ground.ask(&domain, request.clone()).await;
+                    ground.edge.settle().await;
+                    let mut found = faults(thing, gzip, asked, &answer);
+                    if answer.headers()[CACHE_STATUS] != cached {
+                        found.push(format!("the cache: {:?}", answer.headers()[CACHE_STATUS]));
+                    }
+                    let about = format!("{}, {accepted:?}, {asked:?}, {cached}", thing.key);
+                    wrong.extend(found.iter().map(|fault| format!("{about}: {fault}")));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_coding_reaches_who_accepts_it_byte_for_byte() {
+    let things = things();
+    check(&Ground::holding(&things).await, &things).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_does_where_the_header_is_all_that_is_known() {
+    let things: Vec<Thing> =
+        things().into_iter().filter(|thing| matches!(thing.key, ObjectKey::Record(_))).collect();
+    let ground = Ground::holding(&things).await;
+    ground.edge.without_front().await;
+    check(&ground, &things).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tag_of_a_gzip_is_one_of_its_own() {
+    let thing = Thing::new(manifest(1), Some(Coding::Gzip));
+    let ground = Ground::holding(std::slice::from_ref(&thing)).await;
+    let (tag, gzip) = (thing.tag(None), thing.tag(Some(Coding::Gzip)));
+    for (clause, name, value, status) in [
+        ("13.1.2", IF_NONE_MATCH, &gzip, 304),
+        ("13.1.2", IF_NONE_MATCH, &tag, 304),
+        ("13.1.1", IF_MATCH, &gzip, 200),
+        ("13.1.1", IF_MATCH, &tag, 200),
+        // Section 14.2: a range of a gzip is of use to nobody.
+        ("13.1.5", IF_RANGE, &gzip, 200),
+        ("13.1.5", IF_RANGE, &tag, 200),
+    ] {
+        let request = with(thing.asked(Method::GET), ACCEPT_ENCODING, "gzip");
+        let request = with(with(request, RANGE, "bytes=2-4"), name.clone(), value);
+        let answer = ground.ask("gzip.test", request).await;
+        assert_eq!(answer.status(), status, "section {clause}: {name}: {value}");
+        assert_eq!(answer.headers()[ETAG], gzip, "section 8.8.3.3: {name}: {value}");
+    }
+}

@@ -1,0 +1,125 @@
+//! One bucket, two readers: the Worker, and the API's service over our adapter of the same bucket.
+//!
+//! What they answer is compared by [`Ground::ask`], so that no test of the edge can forget it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use credlink_adapters::cache::MokaCache;
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::counters::Counters;
+use credlink_adapters::gate::Gate;
+use credlink_adapters::memory::MemoryIndex;
+use credlink_adapters::s3::S3Objects;
+use credlink_core::http::request_id::REQUEST_ID;
+use credlink_service::ports::{Condition, Objects as _, Parts, Ports as _, Put};
+use credlink_service::{Service, Settings};
+use http::header::{AGE, CONTENT_LENGTH, DATE, HOST};
+use http::{HeaderName, Method, Request, Response, StatusCode};
+
+use super::thing::Thing;
+use crate::engines::edge::Edge;
+use crate::http::ask::with;
+use crate::world::tokens;
+
+/// The keys of signed links, as both readers are given them.
+pub const LINK_KEYS: &str = "first:0707070707070707070707070707070707070707070707070707070707070707";
+
+/// `Cache-Status` (RFC 9211).
+pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// Headers that the edge alone has, and what a server adds to each answer.
+const OF_THE_EDGE: [HeaderName; 3] = [AGE, CACHE_STATUS, DATE];
+
+/// A Worker and a service over one bucket.
+pub struct Ground {
+    pub edge: Edge,
+    service: Service<Parts<S3Objects, MemoryIndex, MokaCache, SystemClock, Counters, Gate>>,
+}
+
+impl Ground {
+    /// Over an empty bucket. Nobody is trusted.
+    pub async fn new() -> Self {
+        // It lets everybody in without a credential, as nobody.
+        Self::behind(Gate::of(Some(tokens::all()), None)).await
+    }
+
+    /// Over an empty bucket, and a service that trusts everybody.
+    pub async fn trusting() -> Self {
+        Self::behind(Gate::of(None, None)).await
+    }
+
+    async fn behind(authenticator: Gate) -> Self {
+        let edge = Edge::with([("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned())]).await;
+        let parts = Parts {
+            objects: edge.objects(),
+            index: MemoryIndex::new(),
+            cache: MokaCache::new(),
+            clock: SystemClock,
+            events: Counters::default(),
+            authenticator,
+        };
+        let settings = Settings {
+            public_url: edge.url().to_owned(),
+            link_keys: Some(LINK_KEYS.parse().unwrap()),
+            count_reads: false,
+        };
+        Self { edge, service: Service::new(parts, settings) }
+    }
+
+    /// Over a bucket that holds these.
+    pub async fn holding(things: &[Thing]) -> Self {
+        let ground = Self::new().await;
+        for thing in things {
+            ground.put(thing).await;
+        }
+        ground
+    }
+
+    /// Puts an object into the bucket.
+    pub async fn put(&self, thing: &Thing) {
+        let attributes = thing.facts.attributes(&thing.key, BTreeMap::new());
+        let objects = self.service.ports().objects();
+        let put = objects.put(&thing.key, thing.stored.clone(), &attributes, Condition::Absent).await;
+        assert!(matches!(put, Ok(Put::Stored(_))), "{}: {put:?}", thing.key);
+    }
+
+    /// What the service answers, with the headers that its host would add.
+    pub async fn api(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (parts, body) = request.into_parts();
+        let mut response = self.service.handle(&parts, async { Ok(body) }).await;
+        let has_body = parts.method != Method::HEAD
+            && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
+        if has_body {
+            // RFC 9112, section 6.2.
+            let length = response.body().len();
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+        response
+    }
+
+    /// What the Worker answers, and the service no other way. The cache of `domain` is one of its own, and so what is
+    /// asked for the first time there is in no cache.
+    pub async fn ask(&self, domain: &str, request: Request<Bytes>) -> Response<Bytes> {
+        let named = with(request, REQUEST_ID, "of-a-test");
+        let answered = self.edge.send(with(named.clone(), HOST, domain)).await;
+        let expected = self.api(named.clone()).await;
+        assert_eq!(
+            shown(&answered),
+            shown(&expected),
+            "{domain}: the Worker's answer (left) is not the API's to {} {} {:?}",
+            named.method(),
+            named.uri(),
+            named.headers(),
+        );
+        answered
+    }
+}
+
+/// An answer without what the edge may add, for a person to compare.
+fn shown(response: &Response<Bytes>) -> String {
+    let headers = response.headers().iter().filter(|(name, _)| !OF_THE_EDGE.contains(name));
+    let mut lines: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    lines.sort();
+    format!("{}\n{}\n{:?}", response.status(), lines.join("\n"), response.body())
+}

@@ -1,0 +1,166 @@
+//! A table of conditional and range requests, each row with the clause of RFC 9110 that it is about.
+//!
+//! Every row is asked of a record, an earlier record and manifests, stored as they are and in gzip, by a client that
+//! accepts no coding. Each is asked twice, in a domain that no other row has: first the cache has nothing, and then it
+//! must not take R2 to answer.
+
+use std::ops::Range;
+
+use credlink_core::http::problem::PROBLEM_TYPE;
+use credlink_core::object::{Coding, ObjectKey};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, VARY,
+};
+use http::{HeaderName, HeaderValue, Method, Response};
+
+use super::ground::{CACHE_STATUS, Ground};
+use super::thing::{Thing, manifest, record, revision};
+use super::{conditions, ranges};
+
+/// A request, and what answers it.
+pub struct Row {
+    /// The clause of RFC 9110.
+    pub clause: &'static str,
+    pub name: &'static str,
+    pub method: Method,
+    pub headers: Vec<(HeaderName, String)>,
+    pub expected: Expected,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// 200 with everything.
+    Whole,
+    /// 206 with these bytes.
+    Part(Range<usize>),
+    /// 304.
+    NotModified,
+    /// 412.
+    Failed,
+    /// 416.
+    Beyond,
+    /// 400: a header that is malformed.
+    Malformed,
+}
+
+/// A GET with one header.
+pub fn row(
+    clause: &'static str,
+    name: &'static str,
+    header: HeaderName,
+    value: &str,
+    expected: Expected,
+) -> Row {
+    Row { clause, name, method: Method::GET, headers: vec![(header, value.to_owned())], expected }
+}
+
+impl Row {
+    /// The same, with a further header line.
+    pub fn and(mut self, header: HeaderName, value: &str) -> Self {
+        self.headers.push((header, value.to_owned()));
+        self
+    }
+
+    /// The same, as HEAD.
+    pub fn head(self) -> Self {
+        Self { method: Method::HEAD, ..self }
+    }
+
+    /// What is wrong with an answer.
+    fn faults(&self, thing: &Thing, response: &Response<bytes::Bytes>) -> Vec<String> {
+        let mut faults = Vec::new();
+        let header = |name: &HeaderName| {
+            response.headers().get(name).map_or("", |value| value.to_str().unwrap_or_default())
+        };
+        let (content, length) = (&thing.content, thing.content.len());
+        let empty = bytes::Bytes::new();
+        let (status, body, size, range) = match &self.expected {
+            Expected::Whole => (200, Some(content.clone()), Some(length), String::new()),
+            Expected::Part(part) => {
+                let said = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+                (206, Some(content.slice(part.clone())), Some(part.len()), said)
+            }
+            Expected::NotModified => (304, Some(empty.clone()), None, String::new()),
+            Expected::Failed => (412, None, None, String::new()),
+            Expected::Beyond => (416, None, None, format!("bytes */{length}")),
+            Expected::Malformed => (400, None, None, String::new()),
+        };
+        let body = if self.method == Method::HEAD { Some(empty) } else { body };
+        let mut expect = |holds: bool, what: &str| {
+            if !holds {
+                faults.push(what.to_owned());
+            }
+        };
+        expect(response.status() == status, &format!("the status: {}, not {status}", response.status()));
+        expect(body.is_none_or(|body| response.body() == &body), "the body");
+        expect(header(&CONTENT_RANGE) == range, "`Content-Range`");
+        if let Some(size) = size {
+            expect(header(&CONTENT_LENGTH) == size.to_string(), "`Content-Length`");
+            expect(header(&CONTENT_TYPE) == thing.key.content_type(), "`Content-Type`");
+            expect(header(&ACCEPT_RANGES) == "bytes", "`Accept-Ranges`");
+        }
+        if matches!(status, 200 | 206 | 304) {
+            // Sections 15.3.7 and 15.4.5: what a 200 would have said of these.
+            expect(header(&ETAG) == thing.tag(None), "`ETag`");
+            expect(header(&LAST_MODIFIED) == thing.modified(), "`Last-Modified`");
+            expect(header(&CACHE_CONTROL) == thing.key.cache_control(), "`Cache-Control`");
+            expect(header(&VARY) == "accept-encoding", "`Vary`");
+        } else {
+            expect(header(&CONTENT_TYPE) == PROBLEM_TYPE, "no problem document");
+        }
+        faults
+    }
+}
+
+/// Every kind of object. A revision needs a current record.
+fn things() -> [Thing; 4] {
+    [
+        Thing::new(record("there"), Some(Coding::Gzip)),
+        Thing::new(revision("there", 1), None),
+        Thing::new(manifest(1), None),
+        Thing::new(manifest(2), Some(Coding::Gzip)),
+    ]
+}
+
+async fn check(rows: impl Fn(&Thing) -> Vec<Row>) {
+    let things = things();
+    let ground = Ground::holding(&things).await;
+    let mut wrong = Vec::new();
+    for (number, thing) in things.iter().enumerate() {
+        let reads = if matches!(thing.key, ObjectKey::Revision(..)) { 2 } else { 1 };
+        for (at, row) in rows(thing).iter().enumerate() {
+            let mut request = thing.asked(row.method.clone());
+            for (name, value) in &row.headers {
+                request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
+            }
+            ground.edge.forget().await;
+            let domain = format!("row-{at}.of-{number}.test");
+            for cached in ["credlink; fwd=uri-miss; stored", "credlink; hit"] {
+                let answer = ground.ask(&domain, request.clone()).await;
+                ground.edge.settle().await;
+                let mut faults = row.faults(thing, &answer);
+                if answer.headers()[CACHE_STATUS] != cached {
+                    faults.push(format!("the cache: {:?}", answer.headers()[CACHE_STATUS]));
+                }
+                let about = format!("section {}, {}, {}, {cached}", row.clause, row.name, thing.key);
+                wrong.extend(faults.iter().map(|fault| format!("{about}: {fault}")));
+            }
+            let calls = ground.edge.count("bucket").await;
+            if calls != reads {
+                wrong.push(format!("section {}, {}: {calls} calls of R2", row.clause, row.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conditional_requests() {
+    check(conditions::rows).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn range_requests() {
+    check(ranges::rows).await;
+}

@@ -1,0 +1,286 @@
+//! How changes become calls. No test waits for a time to pass: an edge that hangs hangs until it is told otherwise.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use credlink_adapters::cache::edge::EdgeSettings;
+use credlink_adapters::cache::{Layered, Layers};
+use credlink_adapters::deadline::within;
+use credlink_core::hash::MediaHash;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::tenant::Tenant;
+use credlink_service::ports::Cache as _;
+use credlink_service::request::within_request;
+
+use super::edge::{Edge, Fault};
+
+fn id(name: &str) -> ProofId {
+    ProofId::derive(&Tenant::default(), &MediaHash::of(name.as_bytes()))
+}
+
+fn record(name: &str) -> ObjectKey {
+    ObjectKey::Record(id(name))
+}
+
+fn cache(settings: EdgeSettings) -> Layered {
+    Layered::new(Layers { edge: Some(settings), ..Layers::default() })
+}
+
+#[tokio::test]
+async fn changes_of_one_moment_are_one_call() {
+    let edge = Edge::start();
+    let cache = cache(edge.settings());
+    let manifest = "urn:c2pa:f095f30e-6cd5-4bf7-8c44-ce8420ca9fb7:adobe:2_3";
+    for key in [
+        record("x"),
+        ObjectKey::Revision(id("x"), 1),
+        ObjectKey::Revision(id("x"), 2),
+        ObjectKey::Manifest(manifest.parse().unwrap()),
+        record("x"),
+    ] {
+        cache.invalidate(&key).await;
+    }
+    assert_eq!(edge.calls(), [], "nothing is told before all is done");
+    within_request("request-7".into(), cache.announce()).await;
+    let calls = edge.calls();
+    let [call] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!(
+        (&call.proofs[..], &call.manifests[..]),
+        (&[id("x").to_string()][..], &[manifest.to_owned()][..])
+    );
+    assert_eq!(call.request_id.as_deref(), Some("request-7"));
+    cache.announce().await;
+    assert_eq!(edge.calls(), [], "it is told once");
+}
+
+#[tokio::test]
+async fn an_absence_is_not_told() {
+    let edge = Edge::start();
+    let cache = cache(edge.settings());
+    cache.forget_absence(&record("x")).await;
+    cache.announce().await;
+    assert_eq!(edge.calls(), []);
+}
+
+#[tokio::test]
+async fn a_thousand_changes_are_ten_calls() {
+    let edge = Edge::start();
+    let cache = cache(edge.settings());
+    let names: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+    for name in &names {
+        cache.invalidate(&record(name)).await;
+    }
+    cache.announce().await;
+    assert_eq!(edge.calls().len(), 10);
+    let expected: BTreeSet<String> = names.iter().map(|name| format!("proofs/{}", id(name))).collect();
+    assert_eq!(edge.told(), expected);
+}
+
+/// Fifty requests that end at once do not call one after the other for a key each.
+#[tokio::test]
+async fn who_waits_for_a_call_shares_the_next() {
+    let edge = Edge::with(Fault::Hold);
+    let cache = cache(edge.settings());
+    let change = async |name: &str| {
+        cache.invalidate(&record(name)).await;
+        cache.announce().await;
+    };
+    let names: Vec<String> = (0..50).map(|number| number.to_string()).collect();
+    let others = async {
+        edge.until_called(1).await;
+        let open = async {
+            // Polled after the others: all of them wait by now.
+            tokio::task::yield_now().await;
+            edge.set(Fault::None);
+        };
+        let all = futures_util::future::join_all(names.iter().map(|name| change(name)));
+        tokio::join!(all, open);
+    };
+    tokio::join!(change("first"), others);
+    assert_eq!(edge.told().len(), 51);
+    let calls = edge.calls();
+    assert!(calls.len() <= 3, "{} calls", calls.len());
+}
+
+/// A copy that the edge took between the change before the call and the one after would stay.
+#[tokio::test]
+async fn what_changes_again_while_it_is_told_is_told_again() {
+    let edge = Edge::with(Fault::Hold);
+    let cache = cache(edge.settings());
+    cache.invalidate(&record("x")).await;
+    let again = async {
+        edge.until_called(1).await;
+        cache.invalidate(&record("x")).await;
+        edge.set(Fault::None);
+    };
+    tokio::join!(cache.announce(), again);
+    assert_eq!(edge.calls().len(), 1);
+    cache.announce().await;
+    assert_eq!(edge.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn what_did_not_get_there_is_told_later() {
+    for fault in [
+        Fault::Answer(500),
+        Fault::Answer(503),
+        Fault::Answer(401),
+        Fault::Answer(404),
+        Fault::Answer(429),
+        Fault::Answer(301),
+        Fault::Close,
+    ] {
+        let edge = Edge::with(fault);
+        let cache = cache(edge.settings());
+        for round in ["x", "y", "z", "x"] {
+            cache.invalidate(&record(round)).await;
+            cache.announce().await;
+        }
+        assert_eq!(edge.told(), BTreeSet::new(), "{fault:?}");
+        edge.calls();
+        edge.set(Fault::None);
+        cache.announce().await;
+        let told = edge.told();
+        assert_eq!(told, ["x", "y", "z"].map(|name| format!("proofs/{}", id(name))).into(), "{fault:?}");
+        assert_eq!(edge.calls().len(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_edge_that_is_not_there_costs_nothing_but_its_calls() {
+    let settings = EdgeSettings {
+        url: format!("http://127.0.0.1:{}", crate::engines::free_port()),
+        ..Edge::start().settings()
+    };
+    let cache = cache(settings);
+    for name in ["x", "y", "z"] {
+        cache.invalidate(&record(name)).await;
+        cache.announce().await;
+    }
+}
+
+/// Another version of the Worker, which reads ids otherwise, would refuse the same call for ever.
+#[tokio::test]
+async fn what_the_edge_cannot_read_is_not_told_again() {
+    for status in [400, 413] {
+        let edge = Edge::with(Fault::Answer(status));
+        let cache = cache(edge.settings());
+        cache.invalidate(&record("x")).await;
+        cache.announce().await;
+        assert_eq!(edge.calls().len(), 1);
+        edge.set(Fault::None);
+        cache.announce().await;
+        assert_eq!(edge.calls(), []);
+    }
+}
+
+/// A connection that ended while nobody used it is no failure of the edge: where a Lambda was frozen meanwhile, that is
+/// the rule.
+#[tokio::test]
+async fn a_connection_that_ended_is_made_anew() {
+    let edge = Edge::with(Fault::CloseKept);
+    let rest = Duration::from_secs(3_600);
+    let cache = cache(EdgeSettings { rest, longest_rest: rest, ..edge.settings() });
+    for round in 0..5 {
+        cache.invalidate(&record("x")).await;
+        cache.announce().await;
+        assert_eq!(edge.told().len(), 1, "{round}");
+    }
+    assert_eq!(edge.calls().len(), 9, "each but the first went over a connection that had ended");
+}
+
+#[tokio::test]
+async fn after_three_failures_it_is_let_alone() {
+    let edge = Edge::with(Fault::Answer(500));
+    let rest = Duration::from_secs(3_600);
+    let cache = cache(EdgeSettings { rest, longest_rest: rest, ..edge.settings() });
+    for number in 0..20 {
+        cache.invalidate(&record(&number.to_string())).await;
+        cache.announce().await;
+    }
+    assert_eq!(edge.calls().len(), 3);
+}
+
+/// The first one waits its time in vain, and those after it do not wait at all.
+#[tokio::test(start_paused = true)]
+async fn an_edge_that_hangs_is_waited_for_once() {
+    let edge = Edge::with(Fault::Hang);
+    let settings = edge.settings();
+    let wait = settings.wait;
+    let cache = cache(settings);
+    cache.invalidate(&record("first")).await;
+    let time_passes = async {
+        edge.until_called(1).await;
+        tokio::time::advance(wait).await;
+    };
+    tokio::join!(cache.announce(), time_passes);
+    let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    for name in &names {
+        cache.invalidate(&record(name)).await;
+        cache.announce().await;
+    }
+    assert_eq!(
+        (edge.calls().len(), edge.told().len()),
+        (1, 0),
+        "the first call is still under way, and the only one"
+    );
+
+    edge.set(Fault::None);
+    edge.until_told(&format!("proofs/{}", id("first"))).await;
+    // It has answered; what was noted meanwhile is told with the next request.
+    while edge.told().len() < 100 {
+        cache.announce().await;
+        tokio::task::yield_now().await;
+    }
+    edge.calls();
+    edge.set(Fault::Hold);
+    cache.invalidate(&record("after")).await;
+    let answers = async {
+        edge.until_called(1).await;
+        edge.set(Fault::None);
+    };
+    tokio::join!(cache.announce(), answers);
+    assert_eq!(edge.told().len(), 1, "it is waited for again");
+}
+
+/// A request that has less time left than it would wait says nothing about the edge.
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_no_longer_than_it_has_time() {
+    let edge = Edge::with(Fault::Hold);
+    let settings = edge.settings();
+    let brief = settings.wait / 2;
+    let cache = cache(settings);
+    cache.invalidate(&record("x")).await;
+    let time_passes = async {
+        edge.until_called(1).await;
+        tokio::time::advance(brief).await;
+    };
+    let deadline = tokio::time::Instant::now() + brief;
+    tokio::join!(within(deadline, cache.announce()), time_passes);
+    assert_eq!(edge.told().len(), 0);
+    cache.invalidate(&record("y")).await;
+    let answers = async {
+        tokio::task::yield_now().await;
+        edge.set(Fault::None);
+    };
+    tokio::join!(cache.announce(), answers);
+    assert_eq!(edge.told().len(), 2, "the next one waits for it");
+}
+
+/// The edge's lifetimes bound what is too much to be remembered.
+#[tokio::test]
+async fn what_is_too_much_to_be_remembered_is_not_told() {
+    let edge = Edge::with(Fault::Answer(500));
+    let cache = cache(EdgeSettings { remembered: 2, ..edge.settings() });
+    for name in ["x", "y", "z"] {
+        cache.invalidate(&record(name)).await;
+        cache.announce().await;
+    }
+    edge.set(Fault::None);
+    cache.announce().await;
+    assert_eq!(edge.told().len(), 2);
+    cache.invalidate(&record("z")).await;
+    cache.announce().await;
+    assert_eq!(edge.told().len(), 1);
+}

@@ -1,0 +1,249 @@
+//! A stand-in for the Worker's `POST /purge`: it takes what the Worker takes, notes every call, and does what it is told.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use credlink_adapters::cache::edge::EdgeSettings;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::proof_id::ProofId;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+/// What the Worker knows the service by.
+pub const TOKEN: &str = "the-service-as-the-worker-knows-it";
+
+/// How long something that has to happen may take, on a machine that builds at the same time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What it does with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It forgets what it is told to.
+    None,
+    /// It answers with this status.
+    Answer(u16),
+    /// It closes the connection.
+    Close,
+    /// It closes a connection that it has answered on before, with the next call.
+    CloseKept,
+    /// It does not answer, as long as this is so, and then closes the connection.
+    Hang,
+    /// It does not answer, as long as this is so, and then does what it is told.
+    Hold,
+}
+
+/// A call as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub proofs: Vec<String>,
+    pub manifests: Vec<String>,
+    pub request_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    proofs: Vec<ProofId>,
+    manifests: Vec<ManifestId>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    calls: Vec<Call>,
+    /// What was forgotten: `proofs/…` and `manifests/…`.
+    told: BTreeSet<String>,
+    /// What was not as the contract has it.
+    wrong: Vec<String>,
+}
+
+/// The stand-in, on a port of its own, until it is dropped.
+#[derive(Debug)]
+pub struct Edge {
+    url: String,
+    seen: Arc<Mutex<Seen>>,
+    fault: watch::Sender<Fault>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Edge {
+    /// One that does what it is told.
+    pub fn start() -> Self {
+        Self::with(Fault::None)
+    }
+
+    /// One with this fault.
+    pub fn with(fault: Fault) -> Self {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (fault, faults) = watch::channel(fault);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let notes = Arc::clone(&seen);
+        // A runtime of its own, which goes on while that of the test is busy.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(TcpListener::from_std(listener).unwrap(), notes, faults) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { url, seen, fault, _stop: stop }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How a process is told of it, with calls that are waited for as long as they take, and no rests.
+    pub fn settings(&self) -> EdgeSettings {
+        EdgeSettings {
+            wait: PATIENCE,
+            call: PATIENCE,
+            rest: Duration::ZERO,
+            longest_rest: Duration::ZERO,
+            ..EdgeSettings::new(self.url.clone(), TOKEN.to_owned())
+        }
+    }
+
+    /// Changes what it does, from now on.
+    pub fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+
+    /// The calls that came since the last time, in the order of their coming. All have to be as the contract has them.
+    pub fn calls(&self) -> Vec<Call> {
+        let mut seen = self.seen.lock().unwrap();
+        assert_eq!(seen.wrong, [""; 0]);
+        std::mem::take(&mut seen.calls)
+    }
+
+    /// What was forgotten since the last time.
+    pub fn told(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.seen.lock().unwrap().told)
+    }
+
+    /// Waits until so many calls have come since the last time.
+    pub async fn until_called(&self, calls: usize) {
+        self.until("it was not called", |seen| seen.calls.len() >= calls).await;
+    }
+
+    /// Waits until this was forgotten.
+    pub async fn until_told(&self, key: &str) {
+        self.until("it was not told", |seen| seen.told.contains(key)).await;
+    }
+
+    async fn until(&self, what: &str, is_so: impl Fn(&Seen) -> bool) {
+        let began = Instant::now();
+        while !is_so(&self.seen.lock().unwrap()) {
+            assert!(began.elapsed() < PATIENCE, "{what}: {:?}", self.seen.lock().unwrap());
+            // The clock of the test may stand still.
+            std::thread::sleep(Duration::from_millis(1));
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, seen: Arc<Mutex<Seen>>, faults: watch::Receiver<Fault>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (seen, faults) = (Arc::clone(&seen), faults.clone());
+        tokio::spawn(async move {
+            let answered = AtomicBool::new(false);
+            let service = service_fn(|request| {
+                let is_kept = answered.swap(true, Ordering::SeqCst);
+                answer(request, Arc::clone(&seen), faults.clone(), is_kept)
+            });
+            // Whoever goes away in the middle is gone.
+            let server = hyper::server::conn::http1::Builder::new();
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// An error closes the connection.
+type Answer = Result<Response<Full<Bytes>>, String>;
+
+async fn answer(
+    request: Request<Incoming>,
+    seen: Arc<Mutex<Seen>>,
+    mut faults: watch::Receiver<Fault>,
+    is_kept: bool,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let body = read(&parts.method, parts.uri.path(), &parts.headers, &body);
+    let header =
+        |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    match &body {
+        Ok(body) => seen.lock().unwrap().calls.push(Call {
+            proofs: body.proofs.iter().map(ToString::to_string).collect(),
+            manifests: body.manifests.iter().map(ToString::to_string).collect(),
+            request_id: header("x-request-id"),
+        }),
+        Err((status, why)) if *status != StatusCode::UNAUTHORIZED => {
+            seen.lock().unwrap().wrong.push(why.clone())
+        }
+        Err(_) => {}
+    }
+    let fault = *faults.borrow_and_update();
+    if matches!(fault, Fault::Hang | Fault::Hold) {
+        let changed = faults.wait_for(|now| *now != fault).await;
+        changed.map_err(|error| error.to_string())?;
+    }
+    match fault {
+        Fault::Close | Fault::Hang => return Err("closed on purpose".to_owned()),
+        Fault::Answer(status) => {
+            let mut response = Response::new(Full::default());
+            *response.status_mut() = status.try_into().unwrap();
+            response.headers_mut().insert(LOCATION, "https://elsewhere.example.com/purge".parse().unwrap());
+            return Ok(response);
+        }
+        Fault::CloseKept if is_kept => return Err("closed on purpose".to_owned()),
+        Fault::None | Fault::Hold | Fault::CloseKept => {}
+    }
+    let mut response = Response::new(Full::default());
+    match body {
+        Ok(Body { proofs, manifests }) => {
+            let purged = proofs.len() + manifests.len();
+            let proofs = proofs.iter().map(|id| format!("proofs/{id}"));
+            let manifests = manifests.iter().map(|id| format!("manifests/{id}"));
+            seen.lock().unwrap().told.extend(proofs.chain(manifests));
+            *response.body_mut() = format!("{{\"purged\":{purged},\"zone\":false}}").into();
+        }
+        Err((status, _)) => *response.status_mut() = status,
+    }
+    Ok(response)
+}
+
+/// A call, as strictly as the contract has it.
+fn read(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Body, (StatusCode, String)> {
+    if (method, path) != (&Method::POST, "/purge") {
+        return Err((StatusCode::NOT_FOUND, format!("{method} {path}")));
+    }
+    if headers.get(AUTHORIZATION).is_none_or(|value| value != &format!("Bearer {TOKEN}")) {
+        return Err((StatusCode::UNAUTHORIZED, "another token".to_owned()));
+    }
+    if headers.get(CONTENT_TYPE).is_none_or(|value| value != "application/json") {
+        return Err((StatusCode::BAD_REQUEST, "no JSON".to_owned()));
+    }
+    let body: Body =
+        serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    let ids = body.proofs.len() + body.manifests.len();
+    if !(1..=100).contains(&ids) {
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, format!("{ids} ids")));
+    }
+    Ok(body)
+}
