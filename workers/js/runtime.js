@@ -2,13 +2,6 @@
 // request comes in as one string, an answer goes out as one string and a body. No decision is made here, and no body
 // comes near WebAssembly's memory.
 
-// The futures of wasm-bindgen go on by `queueMicrotask`, which takes 5 µs in this runtime, twice for each await. A
-// promise does the same in less. What fails there is told as before: worker-build's shim listens for it.
-const settled = Promise.resolve();
-globalThis.queueMicrotask = (callback) => {
-  settled.then(callback).catch(reportError);
-};
-
 /** The request's headers that anything depends on; `accept-encoding` is read apart. */
 const HEADERS = [
   "if-match",
@@ -22,13 +15,14 @@ const HEADERS = [
 ];
 
 /**
- * A request in lines: the method, the URL, the time in milliseconds, and headers as `name:value`.
+ * A request in lines: the method, the URL, the time in milliseconds, an id for it in case that it brings none, and headers
+ * as `name:value`.
  *
  * The runtime may rewrite `Accept-Encoding`; what the client sent stands in `cf`.
  */
 export function lines(request) {
   const { headers, cf } = request;
-  let text = `${request.method}\n${request.url}\n${Date.now()}`;
+  let text = `${request.method}\n${request.url}\n${Date.now()}\n${crypto.randomUUID()}`;
   const coding = cf?.clientAcceptEncoding ?? headers.get("accept-encoding");
   if (coding) text += `\naccept-encoding:${coding}`;
   for (const name of HEADERS) {
@@ -37,9 +31,6 @@ export function lines(request) {
   }
   return text;
 }
-
-/** A request id for a request that brought none. */
-export const newId = () => crypto.randomUUID();
 
 /** Milliseconds since 1970. */
 export const now = () => Date.now();
