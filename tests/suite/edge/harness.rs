@@ -28,8 +28,12 @@ async fn the_bucket_is_the_one_that_our_adapter_writes_to() {
     let domain = ground.edge.url();
     ground.edge.settle().await;
     let url = format!("{domain}{}", thing.path());
-    let expected =
-        [format!("cache.match {url}"), format!("bucket.get {}", thing.key), format!("cache.put {url}")];
+    let expected = [
+        format!("cache.match {url}"),
+        format!("bucket.get {}", thing.key),
+        format!("body {}", thing.key),
+        format!("cache.put {url}"),
+    ];
     assert_eq!(ground.edge.calls().await, expected);
 }
 
