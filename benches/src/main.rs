@@ -71,8 +71,8 @@ enum Command {
     Clouds,
     /// The edge in Rust beside the same Worker in JavaScript, on workerd.
     Edge {
-        /// The folder that `worker-build` leaves the Worker in.
-        #[arg(long, default_value = "workers/build")]
+        /// The folder `workers`, in which `worker-build` has built.
+        #[arg(long, default_value = "workers")]
         worker: PathBuf,
         /// Only what has this in its name; starts too, if it is empty.
         #[arg(long, default_value = "")]

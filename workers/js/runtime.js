@@ -2,13 +2,6 @@
 // request comes in as one string, an answer goes out as one string and a body. No decision is made here, and no body
 // comes near WebAssembly's memory.
 
-// The futures of wasm-bindgen go on by `queueMicrotask`, which takes 5 µs in this runtime, twice for each await. A
-// promise does the same in less. What fails there is told as before: worker-build's shim listens for it.
-const settled = Promise.resolve();
-globalThis.queueMicrotask = (callback) => {
-  settled.then(callback).catch(reportError);
-};
-
 /** The request's headers that anything depends on; `accept-encoding` is read apart. */
 const HEADERS = [
   "if-match",
@@ -22,13 +15,14 @@ const HEADERS = [
 ];
 
 /**
- * A request in lines: the method, the URL, the time in milliseconds, and headers as `name:value`.
+ * A request in lines: the method, the URL, the time in milliseconds, an id for it in case that it brings none, and headers
+ * as `name:value`.
  *
  * The runtime may rewrite `Accept-Encoding`; what the client sent stands in `cf`.
  */
 export function lines(request) {
   const { headers, cf } = request;
-  let text = `${request.method}\n${request.url}\n${Date.now()}`;
+  let text = `${request.method}\n${request.url}\n${Date.now()}\n${crypto.randomUUID()}`;
   const coding = cf?.clientAcceptEncoding ?? headers.get("accept-encoding");
   if (coding) text += `\naccept-encoding:${coding}`;
   for (const name of HEADERS) {
@@ -37,9 +31,6 @@ export function lines(request) {
   }
   return text;
 }
-
-/** A request id for a request that brought none. */
-export const newId = () => crypto.randomUUID();
 
 /** Milliseconds since 1970. */
 export const now = () => Date.now();
@@ -81,7 +72,7 @@ export async function answerUnpacked(status, headers, from, length) {
   const isHeld = from instanceof ArrayBuffer;
   let body;
   if (length <= UNPACKED_BYTES) {
-    body = unpacked(isHeld ? from : await from.arrayBuffer(), length);
+    body = await unpacked(isHeld ? from : await from.arrayBuffer(), length);
     if (body === null) throw new Error("the gzip is damaged");
   } else {
     const stored = isHeld ? new Response(from).body : from.body;
@@ -94,7 +85,7 @@ export async function answerUnpacked(status, headers, from, length) {
 /** An answer with the bytes from `first` up to `end` of an object's content of `length` bytes. */
 export async function answerPart(status, headers, from, gzip, length, first, end) {
   const stored = from instanceof ArrayBuffer ? from : await from.arrayBuffer();
-  const content = gzip ? unpacked(stored, length) : stored;
+  const content = gzip ? await unpacked(stored, length) : stored;
   if (content === null) throw new Error("the gzip is damaged");
   return new Response(content.slice(first, end), { status, headers: named(headers), encodeBody: "manual" });
 }
@@ -102,23 +93,42 @@ export async function answerPart(status, headers, from, gzip, length, first, end
 let zlib;
 
 /**
- * The content of a gzip, if it has exactly `length` bytes; no more than that are ever held.
+ * The content of a gzip, if it is one to its last byte and has exactly `length` bytes; no more than that are ever held.
  *
  * zlib takes 10 µs for a record, and a `DecompressionStream` 110. It takes 4 ms to load, so that is left until it is used.
+ * What zlib does not unpack whole, the stream judges: it is stricter, and always there.
  */
-function unpacked(stored, length) {
-  zlib ??= process.getBuiltinModule("node:zlib");
+async function unpacked(stored, length) {
+  zlib ??= globalThis.process?.getBuiltinModule?.("node:zlib");
   try {
-    const content = zlib.gunzipSync(stored, { maxOutputLength: Math.max(length, 1) });
-    return content.byteLength === length ? content : null;
+    // Without `info` workerd's limit counts more than what comes out.
+    const { buffer, engine } = zlib.gunzipSync(stored, { maxOutputLength: Math.max(length, 1), info: true });
+    if (buffer.byteLength === length && engine.bytesWritten === stored.byteLength) return buffer;
+  } catch {
+    // The stream says whether it is damaged.
+  }
+  return streamed(stored, length);
+}
+
+/** The same, by a stream. */
+async function streamed(stored, length) {
+  const content = new Uint8Array(length);
+  let at = 0;
+  try {
+    for await (const chunk of new Response(stored).body.pipeThrough(new DecompressionStream("gzip"))) {
+      if (chunk.length > length - at) return null;
+      content.set(chunk, at);
+      at += chunk.length;
+    }
   } catch {
     return null;
   }
+  return at === length ? content : null;
 }
 
 /** SHA-256 of an object's content in hexadecimal digits; `undefined` where it has another length than `length`. */
 export async function digest(stored, gzip, length) {
-  const content = gzip ? unpacked(stored, length) : stored;
+  const content = gzip ? await unpacked(stored, length) : stored;
   if (content === null || content.byteLength !== length) return undefined;
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
   return bytes.toHex?.() ?? Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

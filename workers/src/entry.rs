@@ -17,7 +17,7 @@ pub struct Entry {
     version: u32,
     /// When it was last known to be what R2 or the origin holds, in milliseconds since 1970: before it was asked.
     checked: i64,
-    #[serde(flatten)]
+    /// What it is of. Not `flatten`: serde would first read all of it into a tree.
     pub content: Content,
 }
 
@@ -157,8 +157,8 @@ mod tests {
         let manifest = ObjectKey::Manifest("urn:c2pa:x".parse().unwrap());
         assert_eq!(tag(&manifest), "manifests/urn%3Ac2pa%3Ax");
         let entry = Entry::new(Content::Nothing(Absence::of(&Problem::new(Kind::NotFound, "no"))), at(5));
-        let expected = "credlink-entry:{\"version\":1,\"checked\":5,\"nothing\":{\"kind\":\"not-found\",\
-                        \"detail\":\"no\"}}\ncontent-type:application/octet-stream\ncache-control:public, \
+        let expected = "credlink-entry:{\"version\":1,\"checked\":5,\"content\":{\"nothing\":{\"kind\":\
+                        \"not-found\",\"detail\":\"no\"}}}\ncontent-type:application/octet-stream\ncache-control:public, \
                         max-age=9\ncache-tag:manifests/urn%3Ac2pa%3Ax";
         assert_eq!(entry.headers(&manifest, 9), expected);
     }

@@ -14,9 +14,9 @@ use std::thread::LocalKey;
 use credlink_core::time::Timestamp;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::runtime::{self, Broken};
+use crate::task;
 
 /// What a load brings.
 pub struct Brought<T> {
@@ -78,7 +78,8 @@ impl<T> Flights<T> {
 }
 
 /// What `load` brings: of this call, or of one that began before and has not ended. It ends with the future that it gives
-/// beside, in which what it brought is kept. A load goes on when its client goes away, because others may wait for it.
+/// beside, in which what it brought is kept, or `milliseconds` later. A load goes on when its client goes away, because
+/// others may wait for it.
 ///
 /// # Errors
 /// Nothing came within `milliseconds`.
@@ -89,13 +90,17 @@ pub async fn share<T: Clone + 'static, K: Future<Output = ()> + 'static>(
     milliseconds: u64,
     load: impl Future<Output = (Brought<T>, K)> + 'static,
 ) -> Result<T, Broken> {
-    let flight =
-        flights.with(|flights| flights.join(name)).unwrap_or_else(|| depart(flights, name, context, load));
-    if let Some(landed) = flight.landed.get().filter(|_| flight.result.get().is_none()) {
-        runtime::wait_for(landed, milliseconds).await.inspect_err(|_| {
+    let under_way = flights.with(|flights| flights.join(name));
+    let is_own = under_way.is_none();
+    let flight = under_way.unwrap_or_else(|| depart(flights, name, context, milliseconds, load));
+    match flight.landed.get().filter(|_| flight.result.get().is_none()) {
+        // It ends by itself: what it does is bounded.
+        Some(landed) if is_own => runtime::settled(landed).await.map(drop)?,
+        Some(landed) => runtime::wait_for(landed, milliseconds).await.inspect_err(|_| {
             // Its request was ended before it was done. Who comes next begins anew.
             flights.with(|flights| flights.end(name, &flight));
-        })?;
+        })?,
+        None => {}
     }
     let brought = flight.result.get().map(|brought| brought.what.clone());
     brought.ok_or_else(|| Broken("a load did not end".to_owned()))
@@ -105,25 +110,32 @@ fn depart<T: 'static, K: Future<Output = ()> + 'static>(
     flights: &'static LocalKey<Flights<T>>,
     name: &str,
     context: &JsValue,
+    milliseconds: u64,
     load: impl Future<Output = (Brought<T>, K)> + 'static,
 ) -> Rc<Flight<T>> {
     let flight =
         Rc::new(Flight { departed: runtime::now(), result: OnceCell::new(), landed: OnceCell::new() });
+    flights.with(|flights| flights.change(|flights| flights.insert(name.to_owned(), Rc::clone(&flight))));
     let (aboard, key, on) = (Rc::clone(&flight), name.to_owned(), context.clone());
-    let promise = future_to_promise(async move {
+    let promise = task::promise(async move {
         let (brought, keeping) = load.await;
         // Nobody else sets it.
         let _ = aboard.result.set(brought);
-        let kept = future_to_promise(async move {
+        let kept = task::promise(async move {
             keeping.await;
-            flights.with(|flights| flights.end(&key, &aboard));
             Ok(JsValue::UNDEFINED)
         });
         runtime::go_on(&on, &kept);
+        let ended = task::promise(async move {
+            // What is never kept must not stay here either.
+            let _ = runtime::wait_for(&kept, milliseconds).await;
+            flights.with(|flights| flights.end(&key, &aboard));
+            Ok(JsValue::UNDEFINED)
+        });
+        runtime::go_on(&on, &ended);
         Ok(JsValue::UNDEFINED)
     });
     runtime::go_on(context, &promise);
     let _ = flight.landed.set(promise);
-    flights.with(|flights| flights.change(|flights| flights.insert(name.to_owned(), Rc::clone(&flight))));
     flight
 }

@@ -17,6 +17,7 @@
 //! | purging, health | `purge`, `health` |
 //! | variables and secrets | `configuration` |
 //! | the log | `log` |
+//! | what runs futures | `task` |
 //! | the Workers runtime | `runtime`, `js/runtime.js` |
 //!
 //! What holds here of the design's guarantees:
@@ -59,15 +60,20 @@ mod read;
 mod request;
 mod runtime;
 mod source;
+mod task;
 
+use js_sys::{Error, Promise};
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{Request, Response};
-use worker::{Context, Env, event};
+// Its start function has the program begin anew after it was aborted.
+use worker as _;
 
 /// What the runtime calls for every request.
-#[event(fetch)]
-async fn fetch(request: Request, environment: Env, context: Context) -> worker::Result<Response> {
-    let context: &JsValue = context.as_ref();
-    let answered = edge::handle(&request, &environment, context).await;
-    answered.map_err(|error| worker::Error::RustError(error.0))
+#[wasm_bindgen]
+pub fn fetch(request: Request, environment: JsValue, context: JsValue) -> Promise {
+    task::promise(async move {
+        let answered: Result<Response, _> = edge::handle(&request, &environment, &context).await;
+        answered.map(JsValue::from).map_err(|error| Error::new(&error.0).into())
+    })
 }

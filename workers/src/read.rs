@@ -21,6 +21,7 @@ use crate::log::{self, CacheState};
 use crate::request::Asked;
 use crate::runtime::{self, Bytes};
 use crate::source::{Load, Outcome};
+use crate::task;
 
 thread_local! {
     static LOADS: Flights<Outcome> = const { Flights::new() };
@@ -201,7 +202,7 @@ impl Read<'_> {
             return;
         }
         let (context, milliseconds) = (self.context.clone(), self.patience());
-        let refresh = wasm_bindgen_futures::future_to_promise(async move {
+        let refresh = task::promise(async move {
             // What it comes to is kept by the load itself, and said in the log if it is a failure.
             let _ = share(&LOADS, &name, &context, milliseconds, load.run()).await;
             Ok(JsValue::UNDEFINED)

@@ -6,8 +6,6 @@ use credlink_core::time::Timestamp;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::runtime;
-
 /// What a request asks.
 #[derive(Debug)]
 pub struct Asked {
@@ -36,7 +34,7 @@ impl Asked {
         let unreadable = || Problem::new(Kind::InvalidRequest, "the request's method or URL cannot be read");
         let mut lines = lines.split('\n');
         let mut next = || lines.next().ok_or_else(unreadable);
-        let (method, url, now) = (next()?, next()?, next()?);
+        let (method, url, now, new_id) = (next()?, next()?, next()?, next()?);
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| unreadable())?;
         let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
         let rest = rest.split('#').next().unwrap_or_default();
@@ -54,7 +52,7 @@ impl Asked {
                 headers.append(name, value);
             }
         }
-        let id = request_id::given(&headers).map_or_else(runtime::new_id, str::to_owned);
+        let id = request_id::given(&headers).unwrap_or(new_id).to_owned();
         Ok(Self {
             method,
             origin: format!("{scheme}://{authority}"),
@@ -73,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_from_its_lines() {
-        let text = "GET\nhttps://cdn.example.com/manifests/urn%3Ac2pa:x?a=b?c\n1767225600000\naccept-encoding:gzip, \
+        let text = "GET\nhttps://cdn.example.com/manifests/urn%3Ac2pa:x?a=b?c\n1767225600000\nr-0\naccept-encoding:gzip, \
                     br\nif-none-match:\"a:b\", W/\"\u{e4}\"\nx-request-id:r-1";
         let asked = Asked::read(text).unwrap();
         assert_eq!((asked.method, &*asked.origin), (Method::GET, "https://cdn.example.com"));
@@ -85,7 +83,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_a_bad_request() {
-        for text in ["", "GET", "GET\nhttps://a/", "G T\nhttps://a/\n1", "GET\n/a\n1", "GET\nhttps://a\n1"] {
+        for text in
+            ["", "GET", "GET\nhttps://a/", "G T\nhttps://a/\n1\nr", "GET\n/a\n1\nr", "GET\nhttps://a\n1\nr"]
+        {
             assert_eq!(Asked::read(text).unwrap_err().kind, Kind::InvalidRequest, "{text}");
         }
     }

@@ -44,9 +44,6 @@ extern "C" {
 
     /// See [`super::request::Asked::read`].
     pub fn lines(request: &Request) -> String;
-    /// A request id for a request that brought none.
-    #[wasm_bindgen(js_name = newId)]
-    pub fn new_id() -> String;
     #[wasm_bindgen(js_name = now)]
     fn milliseconds() -> f64;
     /// A variable or a secret, if it is set.
@@ -154,8 +151,9 @@ const fn number(value: u64) -> f64 {
     value as f64
 }
 
-async fn settled(promise: Promise) -> Result<JsValue, Broken> {
-    JsFuture::from(promise).await.map_err(Broken::from)
+/// What a promise comes to.
+pub async fn settled(promise: &Promise) -> Result<JsValue, Broken> {
+    JsFuture::from(promise.clone()).await.map_err(Broken::from)
 }
 
 /// An answer with a text, or with no body. `headers` are lines of `name:value`.
@@ -175,7 +173,7 @@ pub async fn respond_unpacked(
     from: &Bytes,
     length: u64,
 ) -> Result<Response, Broken> {
-    let response = settled(answer_unpacked(status, headers, from.value(), number(length))).await?;
+    let response = settled(&answer_unpacked(status, headers, from.value(), number(length))).await?;
     Ok(response.unchecked_into())
 }
 
@@ -190,35 +188,35 @@ pub async fn respond_part(
 ) -> Result<Response, Broken> {
     let (first, end) = (number(part.start), number(part.end));
     let response =
-        settled(answer_part(status, headers, from.value(), gzip, number(length), first, end)).await?;
+        settled(&answer_part(status, headers, from.value(), gzip, number(length), first, end)).await?;
     Ok(response.unchecked_into())
 }
 
 /// SHA-256 of a content of `length` bytes; `None` where it has another length, or the gzip is damaged.
 pub async fn sha256(stored: &ArrayBuffer, gzip: bool, length: u64) -> Result<Option<Digest>, Broken> {
-    let digits = settled(digest(stored, gzip, number(length))).await?;
+    let digits = settled(&digest(stored, gzip, number(length))).await?;
     Ok(digits.as_string().and_then(|digits| digits.parse().ok()))
 }
 
 /// The cached response under `url`.
 pub async fn cached(url: &str) -> Result<Option<Response>, Broken> {
-    let found = settled(match_(url)?).await?;
+    let found = settled(&match_(url)?).await?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
 /// Caches bytes, or that there are none.
 pub async fn cache(url: &str, headers: &str, from: Option<&Bytes>) -> Result<(), Broken> {
-    settled(keep(url, headers, from.map_or(&JsValue::UNDEFINED, Bytes::value))?).await.map(drop)
+    settled(&keep(url, headers, from.map_or(&JsValue::UNDEFINED, Bytes::value))?).await.map(drop)
 }
 
 /// Forgets a cached object.
 pub async fn forget_cached(url: &str) -> Result<(), Broken> {
-    settled(forget(url)?).await.map(drop)
+    settled(&forget(url)?).await.map(drop)
 }
 
 /// Waits for what another request began, for so many milliseconds at most.
 pub async fn wait_for(promise: &Promise, milliseconds: u64) -> Result<(), Broken> {
-    settled(follow(promise, number(milliseconds))).await.map(drop)
+    settled(&follow(promise, number(milliseconds))).await.map(drop)
 }
 
 /// The object under `key` in R2, without its bytes where it still has the entity tag `known` or more than `limit` bytes.
@@ -229,7 +227,7 @@ pub async fn load_object(
     limit: usize,
     milliseconds: u64,
 ) -> Result<Option<Loaded>, Broken> {
-    let found = settled(load(bucket, key, known, number(limit as u64), number(milliseconds))).await?;
+    let found = settled(&load(bucket, key, known, number(limit as u64), number(milliseconds))).await?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
@@ -240,17 +238,17 @@ pub async fn fill_object(
     stored: &ArrayBuffer,
     attributes: &str,
 ) -> Result<bool, Broken> {
-    Ok(settled(fill(bucket, key, stored, attributes)).await?.is_truthy())
+    Ok(settled(&fill(bucket, key, stored, attributes)).await?.is_truthy())
 }
 
 /// Whether R2 answers.
 pub async fn probe_bucket(bucket: &JsValue, key: &str, milliseconds: u64) -> Result<(), Broken> {
-    settled(probe(bucket, key, number(milliseconds))).await.map(drop)
+    settled(&probe(bucket, key, number(milliseconds))).await.map(drop)
 }
 
 /// The text of a request's body; `None` where it has more than `limit` bytes.
 pub async fn body_text(request: &Request, limit: usize) -> Result<Option<String>, Broken> {
-    Ok(settled(text(request, number(limit as u64))).await?.as_string())
+    Ok(settled(&text(request, number(limit as u64))).await?.as_string())
 }
 
 /// A question to another server.
@@ -274,7 +272,7 @@ pub struct Question<'a> {
 pub async fn ask_server(question: &Question<'_>) -> Result<Answered, Broken> {
     let Question { method, url, headers, content, limit, milliseconds } = question;
     let promise = ask(method, url, headers, *content, number(*limit as u64), number(*milliseconds));
-    Ok(settled(promise).await?.unchecked_into())
+    Ok(settled(&promise).await?.unchecked_into())
 }
 
 /// Goes on with `promise` after the answer.

@@ -15,7 +15,6 @@ use credlink_core::time::Timestamp;
 use js_sys::ArrayBuffer;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::configuration::Configuration;
 use crate::entry::{Absence, Stored};
@@ -23,6 +22,7 @@ use crate::flight::Brought;
 use crate::keep::Keeper;
 use crate::log;
 use crate::runtime::{self, Answered, Broken, Question};
+use crate::task;
 
 /// Longest object that is read, in bytes as stored.
 pub const MAX_OBJECT_BYTES: usize =
@@ -258,7 +258,7 @@ impl Load {
             return;
         }
         let context = self.context.clone();
-        let filled = future_to_promise(async move {
+        let filled = task::promise(async move {
             let said = serde_json::to_string(&found.stored.attributes).unwrap_or_default();
             let (bucket, key) = (&self.configuration.bucket, self.key.to_string());
             if let Err(error) = runtime::fill_object(bucket, &key, &found.bytes, &said).await {

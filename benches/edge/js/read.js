@@ -82,18 +82,19 @@ async function refresh(key, address, site) {
   }
 }
 
-/** Loads an object; who asks for it meanwhile gets the same load. */
+/** Loads an object. Who asks for it before it is kept gets the same load. */
 function share(key, address, site) {
   let load = loads.get(address);
   if (load === undefined) {
-    load = fetchObject(key, address, site).finally(() => loads.delete(address));
+    load = fetchObject(key, address, site);
     loads.set(address, load);
+    site.context.waitUntil(load.then(({ kept }) => kept).finally(() => loads.delete(address)));
   }
   return load;
 }
 
 /** Gets an object from R2, checks it, and puts what may be kept into the cache. */
-async function fetchObject(key, address, { env, context, now }) {
+async function fetchObject(key, address, { env, now }) {
   let object;
   try {
     object = await within(Number(env.CREDLINK_TIMEOUT ?? 5_000), env.BUCKET.get(key.text));
@@ -101,8 +102,8 @@ async function fetchObject(key, address, { env, context, now }) {
     throw Problem.unavailable(`R2: ${error}`);
   }
   if (object === null) {
-    context.waitUntil(keep(key, address, now, undefined, null, Number(env.CREDLINK_ABSENT ?? 5)));
-    return { cache: "miss", status: "credlink; fwd=uri-miss; stored" };
+    const kept = keep(key, address, now, undefined, null, Number(env.CREDLINK_ABSENT ?? 5));
+    return { kept, cache: "miss", status: "credlink; fwd=uri-miss; stored" };
   }
   const attributes = attributesOf(object);
   const facts = factsOf(attributes);
@@ -111,8 +112,8 @@ async function fetchObject(key, address, { env, context, now }) {
   const found = { facts, size: stored.byteLength, stored, content, cache: "miss", status: "credlink; fwd=uri-miss" };
   if (facts.visibility === "private") return found;
   const seconds = key.mutable ? Number(env.CREDLINK_STALE_IF_ERROR ?? 3_600) : 31_536_000;
-  context.waitUntil(keep(key, address, now, attributes, stored, seconds));
-  return { ...found, status: "credlink; fwd=uri-miss; stored" };
+  const kept = keep(key, address, now, attributes, stored, seconds);
+  return { ...found, kept, status: "credlink; fwd=uri-miss; stored" };
 }
 
 /** The same, or a failure when it takes longer than so many milliseconds. */

@@ -34,7 +34,7 @@ const VARIABLES: [(&str, &str); 2] =
 /// logs to nowhere. The process stays the same.
 const SHELL: &str = r#"exec "$@" 3>&1 >/dev/null"#;
 
-/// A Worker: its modules, `index.js` first.
+/// A Worker: its modules, by their paths; the one that is started first.
 #[derive(Debug)]
 pub struct Worker {
     modules: Vec<(String, Vec<u8>)>,
@@ -48,7 +48,7 @@ impl Worker {
         Self { modules: modules.collect() }
     }
 
-    /// The one in Rust, as `worker-build` leaves it.
+    /// The one in Rust, of the folder `workers`: what is deployed, as `worker-build` leaves it.
     ///
     /// # Errors
     /// It is not there.
@@ -56,7 +56,7 @@ impl Worker {
         let how = || {
             format!("reading the Worker in {} (`docs/performance.md` says how to build it)", folder.display())
         };
-        let modules = ["index.js", "index_bg.wasm"].map(|name| {
+        let modules = ["js/main.js", "build/index.js", "build/index_bg.wasm"].map(|name| {
             let module = fs::read(folder.join(name)).map_err(Error::io(how()))?;
             Ok((name.to_owned(), module))
         });
@@ -131,7 +131,11 @@ impl Prepared {
         let program = format!("node/node_modules/@cloudflare/workerd-linux-{architecture}/bin/workerd");
         let folder = tempfile::tempdir().map_err(Error::io("making a folder"))?;
         let write = |name: &str, bytes: &[u8]| {
-            fs::write(folder.path().join(name), bytes).map_err(Error::io(format!("writing {name}")))
+            let path = folder.path().join(name);
+            let above = path.parent().unwrap_or(&path);
+            fs::create_dir_all(above)
+                .and_then(|()| fs::write(&path, bytes))
+                .map_err(Error::io(format!("writing {name}")))
         };
         for (name, module) in &worker.modules {
             write(name, module)?;

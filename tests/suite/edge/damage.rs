@@ -112,7 +112,7 @@ async fn what_is_damaged_is_not_answered_with() {
     .await;
 }
 
-/// More bytes than any object has are not even read.
+/// The longest object there is, and one that is longer by a byte.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_over_the_bound_is_damaged() {
     let edge = Edge::start().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use credlink_core::link::LinkKeys;
 use futures_util::future::join_all;
 use http::Method;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::seeds::{LINK_KEYS, Seed, now, read, slow, state, warm};
 use crate::engines::edge::{Edge, Mode};
@@ -113,7 +113,7 @@ async fn an_unchanged_object_renews_its_entry_without_its_bytes() {
     }
 }
 
-/// By the real clock, with readers that never stop: what they read keeps the entries warm, and is of no help.
+/// By the real clock. Readers that never stop keep entries warm; what nobody reads meanwhile grows old.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_older_than_the_bound_is_answered() {
     let seconds = ["RECORD_FRESH", "RECORD_STALE", "IMMUTABLE_FRESH", "IMMUTABLE_STALE"];
@@ -122,14 +122,16 @@ async fn nothing_older_than_the_bound_is_answered() {
     let (deleted, manifest, replaced) =
         (&Seed::record("deleted"), &Seed::manifest("deleted"), &Seed::record("replaced"));
     let (current, revision) = (&Seed::record("revised"), &Seed::revision("revised", 1));
-    for seed in [deleted, manifest, replaced, current, revision] {
+    let (quiet, quiet_manifest) = (&Seed::record("quiet"), &Seed::manifest("quiet"));
+    let all = [deleted, manifest, replaced, current, revision, quiet, quiet_manifest];
+    for seed in all {
         seed.put(edge).await;
     }
-    warm(edge, &[deleted, manifest, replaced, current, revision]).await;
+    warm(edge, &all).await;
     let new = &replaced.replaced();
-    deleted.delete(edge).await;
-    manifest.delete(edge).await;
-    current.delete(edge).await;
+    for seed in [deleted, manifest, current, quiet, quiet_manifest] {
+        seed.delete(edge).await;
+    }
     new.put(edge).await;
     let over = Instant::now() + 2 * SECOND;
     let watch = |seed: &'static str, path: String, expected: u16| async move {
@@ -159,6 +161,12 @@ async fn nothing_older_than_the_bound_is_answered() {
         watch("a manifest", manifest.path(), 410),
         watch("an earlier record", revision.path(), 410),
         replacement,
+        async {
+            sleep_until(over).await;
+            for seed in [quiet, quiet_manifest] {
+                assert_eq!(state(edge, &seed.path()).await.0, 410, "{}: an answer from before", seed.key);
+            }
+        },
     );
 }
 

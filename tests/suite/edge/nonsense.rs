@@ -1,86 +1,57 @@
 //! An origin whose answers are none: a page of whoever stands before it, half an object, another one, nothing.
 
 use bytes::Bytes;
+use credlink_core::hash::Digest;
 use credlink_core::object::ATTRIBUTES_HEADER;
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{Response, StatusCode};
+use http::{HeaderName, Response, StatusCode};
 use serde_json::json;
 
 use super::origin::{Origin, stored_form};
 use super::seeds::{Seed, kind, read, slow, state};
 use crate::engines::edge::Edge;
 
-/// An answer that is no answer about the object: nothing is said of it, and nothing kept. The same object is read as soon
-/// as the origin is well.
+/// What is answered in place of an object, by an origin at this URL.
+type Nonsense = fn(&Seed, &str) -> Response<Bytes>;
+
+/// What each comes to: 502 where the origin has sent an object that is damaged.
+const ANSWERS: [(&str, u16, Nonsense); 22] = [
+    ("a page of 200", 503, |_, _| page(200)),
+    ("a page of 404", 503, |_, _| page(404)),
+    ("a page of 410", 503, |_, _| page(410)),
+    ("a page of 403", 503, |_, _| page(403)),
+    ("another problem", 503, |_, _| problem(404, "no-such-route")),
+    ("no problem of ours", 503, |_, _| problem(404, "unheard-of")),
+    ("401", 503, |_, _| problem(401, "unauthenticated")),
+    ("500", 503, |_, _| problem(500, "internal")),
+    ("204", 503, |seed, _| status(seed, StatusCode::NO_CONTENT)),
+    ("301", 503, |seed, _| status(seed, StatusCode::MOVED_PERMANENTLY)),
+    ("307 to nowhere", 503, |seed, _| status(seed, StatusCode::TEMPORARY_REDIRECT)),
+    ("307 to what is not there", 503, |seed, base| redirect(seed, &format!("{base}/not-there"))),
+    ("307 to no URL", 503, |seed, _| redirect(seed, "//:99999/?signature=x")),
+    ("no attributes", 503, |seed, _| header(seed, ATTRIBUTES_HEADER, None)),
+    ("attributes that are no JSON", 503, |seed, _| header(seed, ATTRIBUTES_HEADER, Some("{"))),
+    ("attributes that say nothing", 502, |seed, _| {
+        header(seed, ATTRIBUTES_HEADER, Some(r#"{"content_type":"a"}"#))
+    }),
+    ("another type", 503, |seed, _| header(seed, CONTENT_TYPE, Some("application/json"))),
+    ("another content", 502, |seed, _| stored_form(seed).map(|_| Bytes::from_static(b"{}"))),
+    ("another digest", 502, |seed, _| {
+        stored_form(&seed.clone().but(|facts| facts.sha256 = Digest::of(b"another")))
+    }),
+    ("half a content", 502, |seed, _| stored_form(seed).map(|body| body.slice(..40))),
+    ("no content", 502, |seed, _| stored_form(seed).map(|_| Bytes::new())),
+    ("too much content", 503, |seed, _| stored_form(seed).map(|_| vec![7; 10_000_001].into())),
+];
+
+/// Nothing is said of the object, and nothing kept. It is read as soon as the origin is well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_origin_that_talks_nonsense_is_out_of_reach() {
     let origin = Origin::start().await;
     let variables =
         [("CREDLINK_TIMEOUT", "1500".to_owned()), ("CREDLINK_ORIGIN_URL", origin.url().to_owned())];
     let edge = Edge::with(slow().into_iter().chain(variables)).await;
-    let html = |status: u16| move |_: &Seed, _: &str| page(status);
-    type Nonsense = Box<dyn Fn(&Seed, &str) -> Response<Bytes> + Send + Sync>;
-    let but = |change: fn(&mut Response<Bytes>)| -> Nonsense {
-        Box::new(move |seed: &Seed, _: &str| {
-            let mut answer = stored_form(seed);
-            change(&mut answer);
-            answer
-        })
-    };
-    let attributes = |text: &'static str| -> Nonsense {
-        Box::new(move |seed: &Seed, _: &str| {
-            let mut answer = stored_form(seed);
-            answer.headers_mut().insert(ATTRIBUTES_HEADER, text.parse().unwrap());
-            answer
-        })
-    };
-    let to = |path: &'static str| -> Nonsense {
-        Box::new(move |seed: &Seed, base: &str| {
-            let mut answer = stored_form(seed);
-            *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-            answer.headers_mut().insert(LOCATION, format!("{base}{path}").parse().unwrap());
-            answer
-        })
-    };
-    let table: Vec<(&str, u16, Nonsense)> = vec![
-        ("a page of 200", 503, Box::new(html(200))),
-        ("a page of 404", 503, Box::new(html(404))),
-        ("a page of 410", 503, Box::new(html(410))),
-        ("a page of 403", 503, Box::new(html(403))),
-        ("another problem", 503, Box::new(|_: &Seed, _: &str| problem(404, "no-such-route"))),
-        ("no problem of ours", 503, Box::new(|_: &Seed, _: &str| problem(404, "unheard-of"))),
-        ("401", 503, Box::new(|_: &Seed, _: &str| problem(401, "unauthenticated"))),
-        ("500", 503, Box::new(|_: &Seed, _: &str| problem(500, "internal"))),
-        ("204", 503, but(|answer| *answer.status_mut() = StatusCode::NO_CONTENT)),
-        ("301", 503, but(|answer| *answer.status_mut() = StatusCode::MOVED_PERMANENTLY)),
-        ("307 to nowhere", 503, but(|answer| *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT)),
-        ("307 to what is not there", 503, to("/not-there")),
-        (
-            "307 to no URL",
-            503,
-            Box::new(|seed: &Seed, _: &str| {
-                let mut answer = stored_form(seed);
-                *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-                answer.headers_mut().insert(LOCATION, "//:99999/?signature=x".parse().unwrap());
-                answer
-            }),
-        ),
-        ("no attributes", 503, but(|answer| drop(answer.headers_mut().remove(ATTRIBUTES_HEADER)))),
-        ("attributes that are no JSON", 503, attributes("{")),
-        ("attributes that say nothing", 502, attributes(r#"{"content_type":"application/json"}"#)),
-        (
-            "another type",
-            503,
-            but(|answer| {
-                drop(answer.headers_mut().insert(CONTENT_TYPE, "application/json".parse().unwrap()))
-            }),
-        ),
-        ("another content", 502, but(|answer| *answer.body_mut() = Bytes::from_static(b"{}"))),
-        ("half a content", 502, but(|answer| *answer.body_mut() = answer.body().slice(..40))),
-        ("no content", 502, but(|answer| *answer.body_mut() = Bytes::new())),
-        ("too much content", 503, but(|answer| *answer.body_mut() = vec![7; 10_000_001].into())),
-    ];
-    for (number, (what, expected, nonsense)) in table.into_iter().enumerate() {
+    for (number, (what, expected, nonsense)) in ANSWERS.into_iter().enumerate() {
         let seed = Seed::record(&format!("nonsense {number}"));
         let (own, base) = (seed.clone(), origin.url().to_owned());
         origin.answer_with(move |request| {
@@ -104,6 +75,28 @@ async fn an_origin_that_talks_nonsense_is_out_of_reach() {
     let seed = Seed::record("hanging");
     assert_eq!(state(&edge, &seed.path()).await, (503, "credlink; fwd=uri-miss".to_owned()));
     origin.hold(false);
+}
+
+/// The object's answer with another status.
+fn status(seed: &Seed, status: StatusCode) -> Response<Bytes> {
+    let mut answer = stored_form(seed);
+    *answer.status_mut() = status;
+    answer
+}
+
+/// A redirect instead of the object.
+fn redirect(seed: &Seed, to: &str) -> Response<Bytes> {
+    let mut answer = status(seed, StatusCode::TEMPORARY_REDIRECT);
+    answer.headers_mut().insert(LOCATION, to.parse().unwrap());
+    answer
+}
+
+/// The object's answer with another header, or without one.
+fn header(seed: &Seed, name: HeaderName, value: Option<&str>) -> Response<Bytes> {
+    let mut answer = stored_form(seed);
+    answer.headers_mut().remove(&name);
+    answer.headers_mut().extend(value.map(|value| (name, value.parse().unwrap())));
+    answer
 }
 
 fn page(status: u16) -> Response<Bytes> {

@@ -175,6 +175,21 @@ async fn a_cache_that_fails_is_gone_without() {
     }
 }
 
+/// What was loaded is at hand until the cache has it. Where the cache never does, it is let go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_that_never_keeps_is_not_waited_for() {
+    let edge = Edge::with(slow().into_iter().chain([("CREDLINK_TIMEOUT", "500".to_owned())])).await;
+    let seed = Seed::record("never kept");
+    seed.put(&edge).await;
+    edge.set("cache.put", Mode::Held).await;
+    while edge.count("bucket.get").await < 2 {
+        seed.assert_is(&read(&edge, &seed.path()).await.0);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    edge.set("cache.put", Mode::Well).await;
+    edge.settle().await;
+}
+
 /// An earlier record that is at hand is answered while R2 is out of reach, if the current one is at hand as well: without
 /// that, nobody knows whether its proof still lives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

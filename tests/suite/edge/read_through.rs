@@ -117,8 +117,13 @@ async fn what_is_private_is_read_through_by_its_link_and_left_nowhere() {
     let query = keys.sign(&revision, now().plus_seconds(60));
     let (answer, _) = read(&edge, &format!("/{revision}?{query}")).await;
     assert_eq!(answer.status(), 200, "{:?}", answer.body());
-    let (answer, _) = read(&edge, &format!("{}?{query}", record.path())).await;
-    assert_eq!((answer.status().as_u16(), &*kind(&answer)), (403, "invalid-link"));
+    let another = query.replacen("expires=", "expires=1", 1);
+    for target in [format!("{}?{query}", record.path()), format!("/{revision}?{another}")] {
+        let (answer, _) = read(&edge, &target).await;
+        assert_eq!((answer.status().as_u16(), &*kind(&answer)), (403, "invalid-link"), "{target}");
+    }
+    let (answer, _) = read(&edge, &format!("/{revision}")).await;
+    assert_eq!((answer.status().as_u16(), &*kind(&answer)), (403, "private"));
     edge.settle().await;
     assert_eq!(
         (edge.count("bucket.put").await, edge.count("cache.put").await),

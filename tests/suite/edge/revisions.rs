@@ -6,11 +6,14 @@ use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state, warm};
 use crate::engines::edge::Edge;
 use crate::http::ask::get;
 
+/// What becomes of a current record, and what is then said of an earlier one.
+type Fate = (&'static str, fn(Seed) -> Seed, u16, &'static str);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_earlier_record_shares_the_fate_of_the_current_one() {
     let edge = Edge::with(slow()).await;
     let later = now().plus_seconds(100);
-    let fates: [(&str, fn(Seed) -> Seed, u16, &str); 3] = [
+    let fates: [Fate; 3] = [
         ("private", Seed::private, 403, "private"),
         ("expired", |seed| seed.but(|facts| facts.expires = Some(now())), 410, "expired"),
         ("of a later life", |seed| seed.but(|facts| facts.generation = 2), 404, "not-found"),

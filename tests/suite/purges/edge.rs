@@ -65,6 +65,24 @@ struct Seen {
     told: BTreeSet<String>,
     /// What was not as the contract has it.
     wrong: Vec<String>,
+    /// Calls that are under way.
+    open: usize,
+}
+
+/// A call under way, until it is answered or its client is gone.
+struct Open(Arc<Mutex<Seen>>);
+
+impl Open {
+    fn of(seen: &Arc<Mutex<Seen>>) -> Self {
+        seen.lock().unwrap().open += 1;
+        Self(Arc::clone(seen))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().open -= 1;
+    }
 }
 
 /// The stand-in, on a port of its own, until it is dropped.
@@ -136,6 +154,11 @@ impl Edge {
         std::mem::take(&mut self.seen.lock().unwrap().told)
     }
 
+    /// How many calls are under way.
+    pub fn open(&self) -> usize {
+        self.seen.lock().unwrap().open
+    }
+
     /// Waits until so many calls have come since the last time.
     pub async fn until_called(&self, calls: usize) {
         self.until("it was not called", |seen| seen.calls.len() >= calls).await;
@@ -182,6 +205,7 @@ async fn answer(
     mut faults: watch::Receiver<Fault>,
     is_kept: bool,
 ) -> Answer {
+    let _open = Open::of(&seen);
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
     let body = read(&parts.method, parts.uri.path(), &parts.headers, &body);

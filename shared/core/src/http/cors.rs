@@ -2,8 +2,11 @@
 //!
 //! Credentials travel in a header that scripts set themselves, and never in cookies: so every origin may read.
 
-use http::header::ALLOW;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::reply::Reply;
 
@@ -13,20 +16,20 @@ use super::reply::Reply;
 pub fn preflight(allow: &'static str) -> Reply {
     Reply::empty(StatusCode::NO_CONTENT)
         .with(ALLOW, allow)
-        .with(HeaderName::from_static("access-control-allow-methods"), allow)
+        .with(ACCESS_CONTROL_ALLOW_METHODS, allow)
         .with(
-            HeaderName::from_static("access-control-allow-headers"),
+            ACCESS_CONTROL_ALLOW_HEADERS,
             "authorization, content-type, content-encoding, if-match, if-none-match, if-range, range, x-request-id",
         )
-        .with(HeaderName::from_static("access-control-max-age"), "86400")
+        .with(ACCESS_CONTROL_MAX_AGE, "86400")
 }
 
 /// Adds what every answer has: that scripts may read it, and that nobody guesses its type.
 pub fn open(headers: &mut HeaderMap) {
-    headers.insert(HeaderName::from_static("access-control-allow-origin"), HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
-        HeaderName::from_static("access-control-expose-headers"),
+        ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("etag, location, content-range, retry-after, x-request-id"),
     );
-    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

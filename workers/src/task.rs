@@ -1,0 +1,106 @@
+//! Futures as promises: what runs everything here that waits.
+//!
+//! The executor of wasm-bindgen has one queue of microtasks for all requests of an isolate: a step of one request may run
+//! while the runtime is at another, whose streams and responses it must not touch. And this runtime takes some microseconds
+//! for a microtask, twice for every await. Here a future goes on at once, in the call that says what it has waited for:
+//! in its own request's context.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use js_sys::{Function, Promise};
+use wasm_bindgen::JsValue;
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Where a task is between two steps of it.
+enum Step {
+    /// It waits.
+    Waits(Task),
+    /// It is being run.
+    Runs,
+    /// It is being run, and what it waits for next is there already.
+    RunsOn,
+}
+
+thread_local! {
+    static STEPS: Cell<BTreeMap<u64, Step>> = const { Cell::new(BTreeMap::new()) };
+    static LATEST: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Changes what there is. Nothing may be dropped in `change` that holds a bell: it comes back here.
+fn change<R>(change: impl FnOnce(&mut BTreeMap<u64, Step>) -> R) -> R {
+    STEPS.with(|steps| {
+        let mut all = steps.take();
+        let result = change(&mut all);
+        steps.set(all);
+        result
+    })
+}
+
+/// What a task waits for holds its bell. Who drops it without ringing, as the runtime does with promises that never
+/// come to anything, ends the task.
+struct Bell(u64);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        run(self.0, &Waker::from(self));
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        run(self.0, &Waker::from(Arc::clone(self)));
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // The task itself is dropped outside: it may hold the bells of others.
+        drop(change(|steps| steps.remove(&self.0)));
+    }
+}
+
+fn run(id: u64, bell: &Waker) {
+    loop {
+        let step = change(|steps| {
+            let step = steps.get_mut(&id)?;
+            let next = if matches!(step, Step::Waits(_)) { Step::Runs } else { Step::RunsOn };
+            Some(std::mem::replace(step, next))
+        });
+        // It has ended, or it is being run further up the stack and goes on there.
+        let Some(Step::Waits(mut task)) = step else { return };
+        if task.as_mut().poll(&mut Context::from_waker(bell)).is_ready() {
+            change(|steps| steps.remove(&id));
+            return;
+        }
+        let before = change(|steps| steps.insert(id, Step::Waits(task)));
+        if !matches!(before, Some(Step::RunsOn)) {
+            return;
+        }
+    }
+}
+
+/// Runs a future until it has to wait, and from then on whenever what it waits for is there. The promise is that of its
+/// result.
+pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    let mut future = Some(future);
+    Promise::new(&mut |resolve: Function, reject: Function| {
+        let Some(future) = future.take() else { return };
+        let task: Task = Box::pin(async move {
+            let (settle, value) = match future.await {
+                Ok(value) => (resolve, value),
+                Err(value) => (reject, value),
+            };
+            // The functions that settle a promise do not fail.
+            let _ = settle.call1(&JsValue::UNDEFINED, &value);
+        });
+        let id = LATEST.with(|latest| {
+            latest.set(latest.get().wrapping_add(1));
+            latest.get()
+        });
+        change(|steps| steps.insert(id, Step::Waits(task)));
+        run(id, &Waker::from(Arc::new(Bell(id))));
+    })
+}
