@@ -61,7 +61,7 @@ impl Keeper {
                 let headers = entry.headers(key, self.seconds(key, &found.facts));
                 runtime::cache(&url, &headers, Some(&Bytes::Held(found.bytes.clone()))).await
             }
-            // It is private now: what was kept while it was public has to go. A manifest turns private with the same bytes.
+            // It is private now: what was kept while it was public has to go. The bytes may be the same.
             Outcome::Found(_) => runtime::forget_cached(&url).await,
             Outcome::Same(same) if !self.is_kept(&same.1) => runtime::forget_cached(&url).await,
             Outcome::Same(same) => {

@@ -120,6 +120,10 @@ async fn an_object_over_the_bound_is_damaged() {
         Seed::new(Seed::manifest("large").key, vec![0_u8; 10_000_001]).but(|facts| facts.coding = None);
     seed.put(&edge).await;
     assert_damaged(&edge, "one byte too many", &seed).await;
+    let packed =
+        Seed::new(seed.key.clone(), vec![0_u8; 10_000_001]).but(|facts| facts.coding = Some(Coding::Gzip));
+    packed.put(&edge).await;
+    assert_damaged(&edge, "one byte too many, packed", &packed).await;
     let right =
         Seed::new(seed.key.clone(), vec![0_u8; 10_000_000]).but(|facts| facts.coding = Some(Coding::Gzip));
     right.put(&edge).await;
@@ -147,4 +151,23 @@ async fn damage_is_not_kept_in_place_of_what_was_right() {
     assert_eq!((answer.status().as_u16(), &*how), (502, "credlink; fwd=stale"));
     // Damage is not an outage: R2 has answered.
     assert_eq!(edge.count("cache.put").await, 0);
+}
+
+/// Where buffers grow, and where what is unpacked at once ends: nothing that is right is taken for damaged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_right_is_not_damaged_whatever_its_length() {
+    let edge = &Edge::start().await;
+    let around = |length: usize| [length - 1, length, length + 1];
+    let lengths = [512, 16_384, 65_536, 131_072, 1_048_576].into_iter().flat_map(around);
+    let lengths = lengths.chain([100_000, 200_000, 700_000, 5_000_000]);
+    join_all(lengths.map(async |length| {
+        let content = b"provenance ".iter().copied().cycle().take(length).collect::<Vec<_>>();
+        let seed = Seed::new(Seed::manifest(&format!("length-{length}")).key, content);
+        assert_eq!(seed.facts.coding, Some(Coding::Gzip));
+        seed.put(edge).await;
+        for _ in 0..2 {
+            seed.assert_is(&read(edge, &seed.path()).await.0);
+        }
+    }))
+    .await;
 }

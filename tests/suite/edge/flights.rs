@@ -26,6 +26,12 @@ async fn over_origin(seed: &Seed) -> (Arc<Edge>, Origin) {
     (Arc::new(Edge::with(slow().into_iter().chain(variables).chain(patient)).await), origin)
 }
 
+/// Ends a connection at once, as a client does that is switched off: a closed one might still be read from.
+fn go_away(client: TcpStream) {
+    client.set_zero_linger().unwrap();
+    drop(client);
+}
+
 /// Waits until so many have looked into the cache, in vain.
 async fn arrived(edge: &Edge, readers: usize) {
     while edge.count("cache.match").await < readers {
@@ -69,7 +75,7 @@ async fn who_began_a_fetch_may_go_away() {
     let readers = join_all((0..READERS).map(|_| read(&edge, &path)));
     let (answers, ()) = tokio::join!(readers, async {
         arrived(&edge, READERS / 2).await;
-        drop(first);
+        go_away(first);
         arrived(&edge, READERS + 1).await;
         origin.hold(false);
     });
@@ -92,7 +98,7 @@ async fn a_fetch_goes_on_without_its_client() {
     let request = format!("GET {} HTTP/1.1\r\nhost: {authority}\r\n\r\n", seed.path());
     client.write_all(request.as_bytes()).await.unwrap();
     origin.wait_for(1).await;
-    drop(client);
+    go_away(client);
     // Somebody else's request passes through the Worker, which has seen that the connection is closed by then.
     assert_eq!(state(&edge, "/nowhere").await.0, 404);
     origin.hold(false);
