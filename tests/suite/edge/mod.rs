@@ -5,6 +5,12 @@
 //! once past the cache and once by it; `encodings` tries every content coding, `targets` what is no path or no id, and
 //! `fates` what is deleted, expired, private or not there. `reading` is c2pa-rs, which follows a picture's link to the
 //! Worker. `harness` tries what the others stand on.
+//!
+//! What depends on time, on the outside and on secrets stands on [`seeds`], objects as the service leaves them, and on
+//! [`origin`], an API that can be made to wait or to talk nonsense. `lifetimes`, `absences` and `revisions` are what the cache
+//! is good for, and for how long; `flights` many who ask at once; `outages` R2 and the origin out of reach; `read_through`,
+//! `replication` and `nonsense` what comes from the origin; `damage` what is not what was stored; `links` who may read what
+//! is private; `purge`, `health`, `settings` and `logs` what an operator has.
 
 mod absences;
 mod conditions;
