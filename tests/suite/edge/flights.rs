@@ -1,14 +1,13 @@
 //! Many who ask for the same thing at once: one looks for all.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::origin::{Origin, stored_form};
-use super::seeds::{LINK_KEYS, Seed, kind, read, slow, state};
+use super::seeds::{LINK_KEYS, Seed, kind, read, slow, state, until};
 use crate::engines::edge::{Edge, Mode};
 
 /// Readers at once.
@@ -34,9 +33,7 @@ fn go_away(client: TcpStream) {
 
 /// Waits until so many have looked into the cache, in vain.
 async fn arrived(edge: &Edge, readers: usize) {
-    while edge.count("cache.match").await < readers {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("all have come", async || edge.count("cache.match").await >= readers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

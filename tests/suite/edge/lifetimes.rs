@@ -7,18 +7,11 @@ use futures_util::future::join_all;
 use http::Method;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::seeds::{LINK_KEYS, Seed, now, read, slow, state, warm};
+use super::seeds::{LINK_KEYS, Seed, now, read, slow, state, until, warm};
 use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{ask, get, media};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Waits until the Worker has called this so often.
-async fn called(edge: &Edge, name: &str, times: usize) {
-    while edge.count(name).await < times {
-        sleep(Duration::from_millis(5)).await;
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fresh_entry_is_answered_with_and_r2_is_left_alone() {
@@ -66,7 +59,7 @@ async fn a_stale_entry_is_answered_with_at_once_and_refreshed_once() {
     // What came is not kept yet: who asks meanwhile starts no second refresh.
     edge.set("cache.put", Mode::Held).await;
     edge.set("bucket", Mode::Well).await;
-    called(&edge, "cache.put", 1).await;
+    until("it is about to be kept", async || edge.count("cache.put").await == 1).await;
     for _ in 0..3 {
         assert_eq!(state(&edge, &old.path()).await, (200, "credlink; hit; detail=stale".to_owned()));
     }

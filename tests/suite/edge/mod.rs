@@ -6,10 +6,11 @@
 //! no path or no id, and `fates` what is deleted, expired, private or not there. `reading` is c2pa-rs, which follows a
 //! picture's link to the Worker.
 //!
-//! What the edge does beyond that: `lifetimes`, `absences`, `purge` and `revisions` are about what is kept and for how
-//! long, `read_through`, `replication`, `origin` and `nonsense` about the API behind R2, `outages`, `damage` and `flights`
-//! about what goes wrong and what comes at once, `links` about private objects, `health`, `logs` and `settings` about who
-//! operates it.
+//! What depends on time, on the outside and on secrets: `lifetimes`, `absences` and `revisions` are what the cache is good
+//! for, and for how long; `flights` many who ask at once; `outages` R2 and the origin out of reach; `read_through`,
+//! `replication` and `nonsense` what comes from the origin, which [`origin`] plays; `damage` what is not what was stored;
+//! `links` who may read what is private; `purge`, `health`, `settings` and `logs` what an operator has. `deletion` goes the
+//! whole way from the service.
 //!
 //! Both stand on [`seeds`], objects as the service leaves them in a bucket, `forms` of them, and what `harness` tries.
 

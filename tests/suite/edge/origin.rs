@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::seeds::{Seed, now};
+use super::seeds::{Seed, now, until};
 use crate::world::{Ground, World};
 
 /// An answer that is not the service's own, where there is one.
@@ -133,9 +133,7 @@ impl Origin {
 
     /// Waits until it was asked so often.
     pub async fn wait_for(&self, count: usize) {
-        while self.count() < count {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        until("the origin is asked", async || self.count() >= count).await;
     }
 }
 

@@ -7,7 +7,7 @@ use http::Method;
 use http::header::AUTHORIZATION;
 
 use super::origin::{Origin, stored_form};
-use super::seeds::{Seed, kind, read, slow, state, warm};
+use super::seeds::{Seed, kind, read, slow, state, until, warm};
 use crate::engines::edge::{Edge, Mode};
 use crate::engines::proxy::{Fault, Proxy};
 use crate::http::ask::{text, with as ask_with};
@@ -182,10 +182,11 @@ async fn a_cache_that_never_keeps_is_not_waited_for() {
     let seed = Seed::record("never kept");
     seed.put(&edge).await;
     edge.set("cache.put", Mode::Held).await;
-    while edge.count("bucket.get").await < 2 {
+    until("R2 is asked again", async || {
         seed.assert_is(&read(&edge, &seed.path()).await.0);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        edge.count("bucket.get").await >= 2
+    })
+    .await;
     edge.set("cache.put", Mode::Well).await;
     edge.settle().await;
 }

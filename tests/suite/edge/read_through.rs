@@ -10,7 +10,7 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::origin::{Origin, stored_form};
-use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state};
+use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state, until};
 use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{ask, get, json as request, media, proof, with};
 use crate::world::{Ground, World, tokens};
@@ -218,7 +218,7 @@ async fn what_cannot_be_put_into_r2_is_answered_all_the_same() {
         edge.set("bucket.put", mode).await;
         let path = Seed::record(name).path();
         assert_eq!(state(&edge, &path).await, (200, "credlink; fwd=uri-miss; stored".to_owned()));
-        while state(&edge, &path).await.1 != "credlink; hit" {}
+        until("it is kept", async || state(&edge, &path).await.1 == "credlink; hit").await;
         assert_eq!(
             origin.asked().len(),
             1,
