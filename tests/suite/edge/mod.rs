@@ -16,6 +16,7 @@
 mod absences;
 mod conditions;
 mod damage;
+mod deletion;
 mod encodings;
 mod fates;
 mod flights;
