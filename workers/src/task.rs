@@ -96,11 +96,77 @@ pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static)
             // The functions that settle a promise do not fail.
             let _ = settle.call1(&JsValue::UNDEFINED, &value);
         });
-        let id = LATEST.with(|latest| {
-            latest.set(latest.get().wrapping_add(1));
-            latest.get()
-        });
-        change(|steps| steps.insert(id, Step::Waits(task)));
-        run(id, &Waker::from(Arc::new(Bell(id))));
+        start(task);
     })
+}
+
+fn start(task: Task) {
+    let id = LATEST.with(|latest| {
+        latest.set(latest.get().wrapping_add(1));
+        latest.get()
+    });
+    change(|steps| steps.insert(id, Step::Waits(task)));
+    run(id, &Waker::from(Arc::new(Bell(id))));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::rc::Rc;
+    use std::task::Poll;
+
+    use super::*;
+
+    /// A task that counts its steps and waits `waits` times, for whoever has its bell.
+    fn counted(waits: u32, bell: &Rc<Cell<Option<Waker>>>) -> (Rc<Cell<u32>>, Task) {
+        let (steps, bell) = (Rc::new(Cell::new(0)), Rc::clone(bell));
+        let seen = Rc::clone(&steps);
+        let task = poll_fn(move |context| {
+            steps.set(steps.get() + 1);
+            if steps.get() > waits {
+                return Poll::Ready(());
+            }
+            bell.set(Some(context.waker().clone()));
+            Poll::Pending
+        });
+        (seen, Box::pin(task))
+    }
+
+    #[test]
+    fn a_task_goes_on_when_its_bell_rings_and_not_before() {
+        let bell = Rc::new(Cell::new(None));
+        let (steps, task) = counted(2, &bell);
+        start(task);
+        assert_eq!(steps.get(), 1);
+        for expected in [2, 3] {
+            bell.take().unwrap().wake();
+            assert_eq!(steps.get(), expected);
+        }
+        assert!(bell.take().is_none() && change(|steps| steps.is_empty()));
+        assert_eq!(Rc::strong_count(&steps), 1, "what has ended is dropped");
+    }
+
+    #[test]
+    fn a_bell_that_rings_at_once_is_heard() {
+        let steps = Rc::new(Cell::new(0));
+        let seen = Rc::clone(&steps);
+        start(Box::pin(poll_fn(move |context| {
+            steps.set(steps.get() + 1);
+            context.waker().wake_by_ref();
+            if steps.get() < 3 { Poll::Pending } else { Poll::Ready(()) }
+        })));
+        assert_eq!(seen.get(), 3);
+        assert!(change(|steps| steps.is_empty()));
+    }
+
+    #[test]
+    fn a_task_that_nobody_can_wake_is_dropped() {
+        let bell = Rc::new(Cell::new(None));
+        let (steps, task) = counted(1, &bell);
+        start(task);
+        assert_eq!(Rc::strong_count(&steps), 2);
+        drop(bell.take());
+        assert_eq!(Rc::strong_count(&steps), 1);
+        assert!(change(|steps| steps.is_empty()));
+    }
 }

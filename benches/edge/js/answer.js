@@ -4,7 +4,7 @@ import { acceptsGzip, entityTag, evaluate, part } from "./conditional.js";
 import { unpack } from "./object.js";
 import { Problem } from "./problem.js";
 
-/** A content of this length at most is unpacked at once; a longer one is streamed, and never held as a whole. */
+/** A content of this length at most is unpacked at once; a longer one is streamed, and never held. */
 const UNPACKED_BYTES = 1_048_576;
 
 /** The answer to a browser that asks whether it may (WHATWG Fetch, CORS protocol). */
@@ -53,7 +53,8 @@ export async function respond(request, key, found, now) {
   const outcome = evaluate(request.headers, facts);
   if (outcome === "not-modified") return { status: 304, headers, body: null };
   if (outcome === "failed") {
-    throw new Problem("precondition-failed", "the content is not the one that was asked for", { headers: { etag } });
+    const detail = "the content is not the one that was asked for";
+    throw new Problem("precondition-failed", detail, { headers: { etag } });
   }
   headers["content-type"] = key.type;
   if (gzip) {
@@ -95,5 +96,6 @@ export function finish({ status, headers, body, bytes }, method, requestId) {
     body = null;
   }
   // Bytes that are gzipped already are sent as they are.
-  return new Response(body, { status, headers, encodeBody: headers["content-encoding"] ? "manual" : "automatic" });
+  const encodeBody = headers["content-encoding"] ? "manual" : "automatic";
+  return new Response(body, { status, headers, encodeBody });
 }

@@ -1,9 +1,9 @@
 /**
- * CredLink's Worker in plain JavaScript, to measure the one in Rust against. Its answers are the same to the byte; the
- * benchmark compares them before it measures.
+ * CredLink's Worker in plain JavaScript, to measure the one in Rust against. Its answers are the same to the
+ * byte; the benchmark compares them before it measures.
  *
- * In scope: reading proofs, revisions and manifests out of R2 through the Cache API. Out of scope: signed links, the
- * origin behind R2, purging, health.
+ * In scope: reading proofs, revisions and manifests out of R2 through the Cache API. Out of scope: signed
+ * links, the origin behind R2, purging, health.
  */
 
 import { finish, preflight } from "./answer.js";
@@ -37,7 +37,8 @@ export default {
 /** The answer to what went wrong. What is no problem of the client's is logged with its reason. */
 function failed(error, requestId) {
   if (error instanceof Problem && error.reason === undefined) return error.answer(requestId);
-  const problem = error instanceof Problem ? error : new Problem("internal", "it was logged with this request's id");
+  const internal = () => new Problem("internal", "it was logged with this request's id");
+  const problem = error instanceof Problem ? error : internal();
   const reason = problem.reason ?? String(error);
   console.error(JSON.stringify({ level: "error", message: problem.slug, request_id: requestId, reason }));
   return problem.answer(requestId);

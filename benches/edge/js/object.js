@@ -24,7 +24,8 @@ export function factsOf({ contentType, contentEncoding, metadata }) {
   };
   const known = /^[0-9a-f]{64}$/.test(sha256) && Number.isSafeInteger(facts.length) && tenant
     && (visibility === "public" || visibility === "private") && !Number.isNaN(facts.created)
-    && !Number.isNaN(facts.expires ?? 0) && (facts.gzip || !contentEncoding || contentEncoding === "identity");
+    && !Number.isNaN(facts.expires ?? 0)
+    && (facts.gzip || !contentEncoding || contentEncoding === "identity");
   if (!known) throw damaged("the object's attributes are damaged");
   return facts;
 }
@@ -50,8 +51,8 @@ export async function check(stored, facts) {
 }
 
 /**
- * The content of a gzip that has `length` bytes: zlib's buffers, which double, hold twice that at most. A stream would
- * take ten times as long for a record. zlib is loaded when it is first needed, because that takes 4 ms.
+ * The content of a gzip that has `length` bytes: zlib's buffers, which double, hold twice that at most. A
+ * stream would take ten times as long for a record. zlib is loaded when it is first needed: that takes 4 ms.
  */
 export function unpack(stored, length) {
   if (length > MAX_BYTES) throw damaged(`it has more than ${MAX_BYTES} bytes`);

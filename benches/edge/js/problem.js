@@ -24,8 +24,8 @@ export class Problem extends Error {
   /**
    * @param {string} slug the kind
    * @param {string} detail what is wrong here, and what is allowed
-   * @param {{field?: string, headers?: object, reason?: string}} more the part of the request that is wrong; headers of
-   *   the answer; what the log is told of a failure of ours
+   * @param {{field?: string, headers?: object, reason?: string}} more the part of the request that is wrong;
+   *   headers of the answer; what the log is told of a failure of ours
    */
   constructor(slug, detail, { field, headers, reason } = {}) {
     super(detail);
@@ -42,8 +42,8 @@ export class Problem extends Error {
 
   /** A provider is out of reach: the client shall come again. */
   static unavailable(reason) {
-    const headers = { "retry-after": "1" };
-    return new Problem("unavailable", "nothing is lost; try again in 1 s", { headers, reason });
+    const headers = { "retry-after": "2" };
+    return new Problem("unavailable", "nothing is lost; try again in 2 s", { headers, reason });
   }
 
   /** The answer. Problems are never cached. */
@@ -58,7 +58,8 @@ export class Problem extends Error {
       field: this.field,
       request_id: requestId,
     }));
-    const headers = { ...this.headers, "content-type": "application/problem+json", "cache-control": "no-store" };
+    const type = "application/problem+json";
+    const headers = { ...this.headers, "content-type": type, "cache-control": "no-store" };
     return { status, headers, body, bytes: body.byteLength };
   }
 }

@@ -109,8 +109,8 @@ async function fetchObject(key, address, { env, now }) {
   const facts = factsOf(attributes);
   const stored = await object.arrayBuffer();
   const content = await check(stored, facts);
-  const found = { facts, size: stored.byteLength, stored, content, cache: "miss", status: "credlink; fwd=uri-miss" };
-  if (facts.visibility === "private") return found;
+  const found = { facts, size: stored.byteLength, stored, content, cache: "miss" };
+  if (facts.visibility === "private") return { ...found, status: "credlink; fwd=uri-miss" };
   const seconds = key.mutable ? Number(env.CREDLINK_STALE_IF_ERROR ?? 3_600) : 31_536_000;
   const kept = keep(key, address, now, attributes, stored, seconds);
   return { ...found, kept, status: "credlink; fwd=uri-miss; stored" };
@@ -129,7 +129,7 @@ async function within(milliseconds, promise) {
   }
 }
 
-/** Puts an entry into the cache: the stored bytes without their coding, which would be applied a second time. */
+/** Puts an entry into the cache: the stored bytes without their coding, which would be applied again. */
 function keep(key, address, now, attributes, body, seconds) {
   const headers = {
     "cache-control": `public, max-age=${seconds}`,

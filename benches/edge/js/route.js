@@ -9,8 +9,8 @@ const MANIFEST_ID = /^[A-Za-z0-9][A-Za-z0-9:._-]*$/;
 const READ_ONLY = "GET, HEAD, OPTIONS";
 
 /**
- * The route of a request: its name, and the key of its object (a promise, where an id is derived), or the methods that
- * an `OPTIONS` asks for.
+ * The route of a request: its name, and the key of its object (a promise, where an id is derived), or the
+ * methods that an `OPTIONS` asks for.
  *
  * @param {string} method
  * @param {URL} url
@@ -28,12 +28,15 @@ export function parse(method, { pathname, search, searchParams }) {
     return readOnly(method, "read_revision", () => revision(proofId(id), last));
   }
   if (room === "proofs") return readOnly(method, "read_proof", () => record(proofId(id)));
-  if (room === "manifests" && last === undefined) return readOnly(method, "read_manifest", () => manifest(id));
+  if (room === "manifests" && last === undefined) {
+    return readOnly(method, "read_manifest", () => manifest(id));
+  }
   throw noSuchRoute();
 }
 
 function noSuchRoute() {
-  return new Problem("no-such-route", "there is no such path; GET /v1/openapi.json lists those that there are");
+  const detail = "there is no such path; GET /v1/openapi.json lists those that there are";
+  return new Problem("no-such-route", detail);
 }
 
 function readOnly(method, name, key) {
@@ -63,7 +66,8 @@ function revision(id, text) {
     text: `proofs/${id}/${text}`,
     mutable: false,
     cacheControl: "public, max-age=31536000, immutable",
-    absent: `the proof ${id} has no earlier record of revision ${text}; the current one is at /v1/proofs/${id}`,
+    absent: `the proof ${id} has no earlier record of revision ${text}; `
+      + `the current one is at /v1/proofs/${id}`,
     current: record(id),
     revision: Number(text),
   };
@@ -90,10 +94,12 @@ function manifest(segment) {
 /** The record of a media hash: its proof's id is derived from it (see `ProofId::derive`). */
 async function byHash(segment, parameters) {
   const tenant = parameters.get("tenant") ?? "default";
-  if (!TENANT.test(tenant)) throw Problem.field("tenant", "a tenant is 1 to 64 characters of a-z, 0-9, `-` and `_`");
+  if (!TENANT.test(tenant)) {
+    throw Problem.field("tenant", "a tenant is 1 to 64 characters of a-z, 0-9, `-` and `_`");
+  }
   const hex = decode("media_hash", segment).replace(/^sha256:/, "");
   if (!/^[0-9A-Fa-f]{64}$/.test(hex)) {
-    throw Problem.field("media_hash", "a media hash is 64 hexadecimal digits, with or without `sha256:` before them");
+    throw Problem.field("media_hash", "a media hash is 64 hexadecimal digits, bare or behind `sha256:`");
   }
   const domain = new TextEncoder().encode(`credlink/proof/v1\0${tenant}\0`);
   const named = new Uint8Array([...domain, ...Uint8Array.fromHex(hex)]);
