@@ -3,24 +3,24 @@
 use credlink_core::object::Coding;
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
 
+use super::seeds::Seed;
 use super::table::Expected::{Beyond, Failed, Malformed, NotModified, Part, Whole};
 use super::table::{Row, row};
-use super::thing::Thing;
 
-/// The second before things were stored, and one long after.
-pub const BEFORE: &str = "Fri, 02 Jan 2026 03:04:04 GMT";
-pub const AFTER: &str = "Fri, 03 Jan 2076 03:04:05 GMT";
+/// The second before seeds were stored, and one long after.
+pub const BEFORE: &str = "Thu, 01 Jan 2026 11:59:59 GMT";
+pub const AFTER: &str = "Wed, 01 Jan 2076 12:00:00 GMT";
 /// The second in which they were stored, in the two obsolete formats of section 5.6.7.
-const RFC_850: &str = "Friday, 02-Jan-26 03:04:05 GMT";
-const ASCTIME: &str = "Fri Jan  2 03:04:05 2026";
+const RFC_850: &str = "Thursday, 01-Jan-26 12:00:00 GMT";
+const ASCTIME: &str = "Thu Jan  1 12:00:00 2026";
 const OTHER: &str = "\"other\"";
 
-pub fn rows(thing: &Thing) -> Vec<Row> {
-    [of_tags(thing), of_dates(thing), of_order(thing)].into_iter().flatten().collect()
+pub fn rows(seed: &Seed) -> Vec<Row> {
+    [of_tags(seed), of_dates(seed), of_order(seed)].into_iter().flatten().collect()
 }
 
-fn of_tags(thing: &Thing) -> Vec<Row> {
-    let (tag, gzip) = (&thing.tag(None), &thing.tag(Some(Coding::Gzip)));
+fn of_tags(seed: &Seed) -> Vec<Row> {
+    let (tag, gzip) = (&seed.tag(None), &seed.tag(Some(Coding::Gzip)));
     let list = &format!("\"a,b\" , W/\"c\",{tag}");
     let none = |name, value: &str, expected| row("13.1.2", name, IF_NONE_MATCH, value, expected);
     let some = |name, value: &str, expected| row("13.1.1", name, IF_MATCH, value, expected);
@@ -59,8 +59,8 @@ fn of_tags(thing: &Thing) -> Vec<Row> {
     ]
 }
 
-fn of_dates(thing: &Thing) -> Vec<Row> {
-    let (tag, modified) = (&thing.tag(None), &thing.modified());
+fn of_dates(seed: &Seed) -> Vec<Row> {
+    let (tag, modified) = (&seed.tag(None), &seed.modified());
     let since = |name, value: &str, expected| row("13.1.3", name, IF_MODIFIED_SINCE, value, expected);
     let until = |name, value: &str, expected| row("13.1.4", name, IF_UNMODIFIED_SINCE, value, expected);
     let date = |name, value: &str| row("5.6.7", name, IF_MODIFIED_SINCE, value, NotModified);
@@ -70,7 +70,7 @@ fn of_dates(thing: &Thing) -> Vec<Row> {
         since("modified before", AFTER, NotModified),
         since("modified after", BEFORE, Whole),
         since("no date", "yesterday", Whole),
-        since("a date of another zone", "Fri, 02 Jan 2026 03:04:05 CET", Whole),
+        since("a date of another zone", "Thu, 01 Jan 2026 12:00:00 CET", Whole),
         since("two dates", modified, Whole).and(IF_MODIFIED_SINCE, modified),
         since("beside If-None-Match", modified, Whole).and(IF_NONE_MATCH, OTHER),
         date("a date of RFC 850", RFC_850),
@@ -84,9 +84,9 @@ fn of_dates(thing: &Thing) -> Vec<Row> {
     ]
 }
 
-fn of_order(thing: &Thing) -> Vec<Row> {
-    let (tag, modified) = (&thing.tag(None), &thing.modified());
-    let beyond = &format!("bytes={}-", thing.content.len());
+fn of_order(seed: &Seed) -> Vec<Row> {
+    let (tag, modified) = (&seed.tag(None), &seed.modified());
+    let beyond = &format!("bytes={}-", seed.content.len());
     let order = |name, header, value: &str, expected| row("13.2.2", name, header, value, expected);
     vec![
         order("a failed If-Match comes first", IF_MATCH, OTHER, Failed).and(IF_NONE_MATCH, tag),

@@ -9,8 +9,9 @@ use http::header::{
 };
 use http::{HeaderName, Method, Response};
 
+use super::forms::{manifest, record};
 use super::ground::{CACHE_STATUS, Ground};
-use super::thing::{Thing, manifest, record};
+use super::seeds::Seed;
 use crate::http::ask::with;
 
 /// What a client says that it accepts, and whether that is gzip.
@@ -33,28 +34,25 @@ const ASKED: [(Method, Option<&str>); 3] =
     [(Method::GET, None), (Method::HEAD, None), (Method::GET, Some("bytes=2-40"))];
 
 /// A record and a manifest of each coding, and manifests of more than one chunk.
-fn things() -> Vec<Thing> {
+fn seeds() -> Vec<Seed> {
     let large: Bytes = (0_u32..140_000).map(|number| format!("{number:07} ")).collect::<String>().into();
+    let large = Seed::new(manifest(3), large);
+    assert_eq!(large.facts.coding, Some(Coding::Gzip));
     vec![
-        Thing::new(record("plain"), None),
-        Thing::new(record("packed"), Some(Coding::Gzip)),
-        Thing::new(manifest(1), None),
-        Thing::new(manifest(2), Some(Coding::Gzip)),
-        Thing::of(manifest(3), None, large.clone()),
-        Thing::of(manifest(4), Some(Coding::Gzip), large),
+        Seed::plain(record("plain")),
+        Seed::packed(record("packed")),
+        Seed::plain(manifest(1)),
+        Seed::packed(manifest(2)),
+        Seed { key: manifest(4), ..large.clone().unpacked() },
+        large,
     ]
 }
 
 /// What is wrong with an answer to who accepts gzip, or does not.
-fn faults(
-    thing: &Thing,
-    gzip: bool,
-    asked: &(Method, Option<&str>),
-    answer: &Response<Bytes>,
-) -> Vec<String> {
+fn faults(seed: &Seed, gzip: bool, asked: &(Method, Option<&str>), answer: &Response<Bytes>) -> Vec<String> {
     let (method, range) = asked;
-    let packed = thing.facts.coding.filter(|_| gzip);
-    let whole = if packed.is_some() { &thing.stored } else { &thing.content };
+    let packed = seed.facts.coding.filter(|_| gzip);
+    let whole = if packed.is_some() { seed.stored() } else { seed.content.clone() };
     let part = range.filter(|_| packed.is_none());
     let (status, body) = if part.is_some() { (206, whole.slice(2..41)) } else { (200, whole.clone()) };
     let is_head = *method == Method::HEAD;
@@ -65,7 +63,7 @@ fn faults(
         (CONTENT_ENCODING, packed.map(|_| "gzip".to_owned())),
         (CONTENT_RANGE, part.map(|_| format!("bytes 2-40/{}", whole.len()))),
         (ACCEPT_RANGES, Some(if packed.is_some() { "none" } else { "bytes" }.to_owned())),
-        (ETAG, Some(thing.tag(packed))),
+        (ETAG, Some(seed.tag(packed))),
         (VARY, Some("accept-encoding".to_owned())),
     ];
     let mut faults = Vec::new();
@@ -84,12 +82,12 @@ fn faults(
     faults
 }
 
-async fn check(ground: &Ground, things: &[Thing]) {
+async fn check(ground: &Ground, seeds: &[Seed]) {
     let mut wrong = Vec::new();
-    for thing in things {
+    for seed in seeds {
         for (number, (accepted, gzip)) in ACCEPTED.into_iter().enumerate() {
             for (at, asked) in ASKED.iter().enumerate() {
-                let mut request = thing.asked(asked.0.clone());
+                let mut request = seed.asked(asked.0.clone());
                 for (name, value) in [(ACCEPT_ENCODING, accepted), (RANGE, asked.1)] {
                     if let Some(value) = value {
                         request = with(request, name, value);
@@ -99,11 +97,11 @@ async fn check(ground: &Ground, things: &[Thing]) {
                 for cached in ["credlink; fwd=uri-miss; stored", "credlink; hit"] {
                     let answer = ground.ask(&domain, request.clone()).await;
                     ground.edge.settle().await;
-                    let mut found = faults(thing, gzip, asked, &answer);
+                    let mut found = faults(seed, gzip, asked, &answer);
                     if answer.headers()[CACHE_STATUS] != cached {
                         found.push(format!("the cache: {:?}", answer.headers()[CACHE_STATUS]));
                     }
-                    let about = format!("{}, {accepted:?}, {asked:?}, {cached}", thing.key);
+                    let about = format!("{}, {accepted:?}, {asked:?}, {cached}", seed.key);
                     wrong.extend(found.iter().map(|fault| format!("{about}: {fault}")));
                 }
             }
@@ -114,24 +112,24 @@ async fn check(ground: &Ground, things: &[Thing]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_coding_reaches_who_accepts_it_byte_for_byte() {
-    let things = things();
-    check(&Ground::holding(&things).await, &things).await;
+    let seeds = seeds();
+    check(&Ground::holding(&seeds).await, &seeds).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_it_does_where_the_header_is_all_that_is_known() {
-    let things: Vec<Thing> =
-        things().into_iter().filter(|thing| matches!(thing.key, ObjectKey::Record(_))).collect();
-    let ground = Ground::holding(&things).await;
+    let seeds: Vec<Seed> =
+        seeds().into_iter().filter(|seed| matches!(seed.key, ObjectKey::Record(_))).collect();
+    let ground = Ground::holding(&seeds).await;
     ground.edge.without_front().await;
-    check(&ground, &things).await;
+    check(&ground, &seeds).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tag_of_a_gzip_is_one_of_its_own() {
-    let thing = Thing::new(manifest(1), Some(Coding::Gzip));
-    let ground = Ground::holding(std::slice::from_ref(&thing)).await;
-    let (tag, gzip) = (thing.tag(None), thing.tag(Some(Coding::Gzip)));
+    let seed = Seed::packed(manifest(1));
+    let ground = Ground::holding(std::slice::from_ref(&seed)).await;
+    let (tag, gzip) = (seed.tag(None), seed.tag(Some(Coding::Gzip)));
     for (clause, name, value, status) in [
         ("13.1.2", IF_NONE_MATCH, &gzip, 304),
         ("13.1.2", IF_NONE_MATCH, &tag, 304),
@@ -141,7 +139,7 @@ async fn the_tag_of_a_gzip_is_one_of_its_own() {
         ("13.1.5", IF_RANGE, &gzip, 200),
         ("13.1.5", IF_RANGE, &tag, 200),
     ] {
-        let request = with(thing.asked(Method::GET), ACCEPT_ENCODING, "gzip");
+        let request = with(seed.asked(Method::GET), ACCEPT_ENCODING, "gzip");
         let request = with(with(request, RANGE, "bytes=2-4"), name.clone(), value);
         let answer = ground.ask("gzip.test", request).await;
         assert_eq!(answer.status(), status, "section {clause}: {name}: {value}");

@@ -1,35 +1,22 @@
 //! What is deleted, expired, private or not there: it is told so before any condition is looked at (RFC 9110,
 //! section 13.2.1), and as the API tells it.
 
-use credlink_core::access::Visibility;
-use credlink_core::link::LinkKeys;
-use credlink_core::object::{Coding, Facts, ObjectKey};
-use credlink_core::time::Timestamp;
+use credlink_core::object::Facts;
 use http::header::{IF_MATCH, IF_NONE_MATCH, RANGE};
 use http::{Method, Request};
 
-use super::ground::{CACHE_STATUS, Ground, LINK_KEYS};
-use super::thing::{Thing, manifest, record, revision, stored_at};
-use crate::http::ask::{get, media, with};
+use super::forms::{manifest, record, revision};
+use super::ground::{CACHE_STATUS, Ground};
+use super::seeds::Seed;
+use crate::http::ask::{ask, get, media, with};
 
 fn expired(facts: &mut Facts) {
-    facts.expires = Some(stored_at().plus_seconds(60));
-}
-
-fn private(facts: &mut Facts) {
-    facts.visibility = Visibility::Private;
-}
-
-/// A link to an object, good for a long time.
-fn link(key: &ObjectKey) -> String {
-    let keys: LinkKeys = LINK_KEYS.parse().unwrap();
-    let expires: Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
-    format!("{}?{}", credlink_core::link::path(key), keys.sign(key, expires))
+    facts.expires = Some(facts.created.plus_seconds(60));
 }
 
 /// Requests for an object: plainly, under conditions, and for a part.
 fn requests(target: &str) -> Vec<Request<bytes::Bytes>> {
-    let head = crate::http::ask::ask(Method::HEAD, target);
+    let head = ask(Method::HEAD, target);
     vec![
         get(target),
         head,
@@ -52,17 +39,17 @@ async fn check(ground: &Ground, target: &str, status: u16) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_deleted_or_expired_is_gone() {
-    let things = [
-        Thing::deleted(record("deleted")),
-        Thing::deleted(manifest(1)),
-        Thing::new(record("expired"), Some(Coding::Gzip)).but(expired),
+    let seeds = [
+        Seed::marker(record("deleted")),
+        Seed::marker(manifest(1)),
+        Seed::packed(record("expired")).but(expired),
         // What a deletion has not come to yet.
-        Thing::new(revision("deleted", 1), None),
-        Thing::new(revision("expired", 1), None),
+        Seed::plain(revision("deleted", 1)),
+        Seed::plain(revision("expired", 1)),
     ];
-    let ground = Ground::holding(&things).await;
-    for thing in &things {
-        check(&ground, &thing.path(), 410).await;
+    let ground = Ground::holding(&seeds).await;
+    for seed in &seeds {
+        check(&ground, &seed.path(), 410).await;
     }
     let hex = media("deleted").to_string().replace("sha256:", "");
     check(&ground, &format!("/proofs/by-hash/{hex}"), 410).await;
@@ -70,13 +57,13 @@ async fn what_is_deleted_or_expired_is_gone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_is_not_there() {
-    let things = [
-        Thing::new(record("there"), None).but(|facts| facts.generation = 3),
+    let seeds = [
+        Seed::plain(record("there")).but(|facts| facts.generation = 3),
         // Of an earlier life, and of none.
-        Thing::new(revision("there", 3), None),
-        Thing::new(revision("nowhere", 1), None),
+        Seed::plain(revision("there", 3)),
+        Seed::plain(revision("nowhere", 1)),
     ];
-    let ground = Ground::holding(&things).await;
+    let ground = Ground::holding(&seeds).await;
     for key in [
         record("nowhere"),
         revision("nowhere", 1),
@@ -91,15 +78,15 @@ async fn what_is_not_there_is_not_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_private_is_for_who_has_a_link_and_in_no_cache() {
-    let things = [
-        Thing::new(record("private"), Some(Coding::Gzip)).but(private),
-        Thing::new(revision("private", 1), None).but(private),
-        Thing::new(manifest(1), Some(Coding::Gzip)).but(private),
+    let seeds = [
+        Seed::packed(record("private")).private(),
+        Seed::plain(revision("private", 1)).private(),
+        Seed::packed(manifest(1)).private(),
     ];
-    let ground = Ground::holding(&things).await;
-    for thing in &things {
-        check(&ground, &thing.path(), 403).await;
-        let link = link(&thing.key);
+    let ground = Ground::holding(&seeds).await;
+    for seed in &seeds {
+        check(&ground, &seed.path(), 403).await;
+        let link = seed.link();
         check(&ground, &link.replace("signature=", "signature=AAAA"), 403).await;
         check(&ground, &link.replace("key=first", "key=other"), 403).await;
         for (condition, status) in [(RANGE, 206), (IF_MATCH, 412), (IF_NONE_MATCH, 304)] {
@@ -116,7 +103,7 @@ async fn what_is_private_is_for_who_has_a_link_and_in_no_cache() {
         for _ in 0..2 {
             let answer = ground.ask("fates.test", get(&link)).await;
             ground.edge.settle().await;
-            assert_eq!((answer.status().as_u16(), answer.body()), (200, &thing.content));
+            assert_eq!((answer.status().as_u16(), answer.body()), (200, &seed.content));
             assert_eq!(answer.headers()[CACHE_STATUS], "credlink; fwd=uri-miss");
         }
     }
@@ -125,29 +112,26 @@ async fn what_is_private_is_for_who_has_a_link_and_in_no_cache() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_private_and_expired_says_so_to_who_has_a_link_only() {
-    let thing = Thing::new(record("both"), None).but(private).but(expired);
-    let ground = Ground::holding(std::slice::from_ref(&thing)).await;
-    check(&ground, &thing.path(), 403).await;
-    check(&ground, &link(&thing.key), 410).await;
+    let seed = Seed::plain(record("both")).private().but(expired);
+    let ground = Ground::holding(std::slice::from_ref(&seed)).await;
+    check(&ground, &seed.path(), 403).await;
+    check(&ground, &seed.link(), 410).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_is_handed_out_as_it_is_stored() {
-    let things = [
-        Thing::new(record("copied"), Some(Coding::Gzip)),
-        Thing::new(revision("copied", 1), None),
-        Thing::new(manifest(1), Some(Coding::Gzip)),
-    ];
-    let ground = Ground::holding(&things).await;
-    for thing in &things {
-        let target = format!("{}?form=stored", thing.path());
+    let seeds =
+        [Seed::packed(record("copied")), Seed::plain(revision("copied", 1)), Seed::packed(manifest(1))];
+    let ground = Ground::holding(&seeds).await;
+    for seed in &seeds {
+        let target = format!("{}?form=stored", seed.path());
         for method in [Method::GET, Method::HEAD] {
             for _ in 0..2 {
-                let answer = ground.ask("copies.test", crate::http::ask::ask(method.clone(), &target)).await;
+                let answer = ground.ask("copies.test", ask(method.clone(), &target)).await;
                 ground.edge.settle().await;
                 assert_eq!(answer.status(), 200, "{target}");
                 assert!(answer.headers().contains_key("credlink-attributes"), "{target}");
-                let body = if method == Method::HEAD { &b""[..] } else { &thing.stored };
+                let body = if method == Method::HEAD { &b""[..] } else { &seed.stored()[..] };
                 assert_eq!(answer.body(), body, "{target}");
             }
         }

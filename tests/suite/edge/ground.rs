@@ -2,8 +2,6 @@
 //!
 //! What they answer is compared by [`Ground::ask`], so that no test of the edge can forget it.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use credlink_adapters::cache::MokaCache;
 use credlink_adapters::clock::SystemClock;
@@ -12,18 +10,15 @@ use credlink_adapters::gate::Gate;
 use credlink_adapters::memory::MemoryIndex;
 use credlink_adapters::s3::S3Objects;
 use credlink_core::http::request_id::REQUEST_ID;
-use credlink_service::ports::{Condition, Objects as _, Parts, Ports as _, Put};
+use credlink_service::ports::Parts;
 use credlink_service::{Service, Settings};
 use http::header::{AGE, CONTENT_LENGTH, DATE, HOST};
 use http::{HeaderName, Method, Request, Response, StatusCode};
 
-use super::thing::Thing;
+use super::seeds::{LINK_KEYS, Seed};
 use crate::engines::edge::Edge;
 use crate::http::ask::with;
 use crate::world::tokens;
-
-/// The keys of signed links, as both readers are given them.
-pub const LINK_KEYS: &str = "first:0707070707070707070707070707070707070707070707070707070707070707";
 
 /// `Cache-Status` (RFC 9211).
 pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -68,20 +63,12 @@ impl Ground {
     }
 
     /// Over a bucket that holds these.
-    pub async fn holding(things: &[Thing]) -> Self {
+    pub async fn holding(seeds: &[Seed]) -> Self {
         let ground = Self::new().await;
-        for thing in things {
-            ground.put(thing).await;
+        for seed in seeds {
+            seed.put(&ground.edge).await;
         }
         ground
-    }
-
-    /// Puts an object into the bucket.
-    pub async fn put(&self, thing: &Thing) {
-        let attributes = thing.facts.attributes(&thing.key, BTreeMap::new());
-        let objects = self.service.ports().objects();
-        let put = objects.put(&thing.key, thing.stored.clone(), &attributes, Condition::Absent).await;
-        assert!(matches!(put, Ok(Put::Stored(_))), "{}: {put:?}", thing.key);
     }
 
     /// What the service answers, with the headers that its host would add.

@@ -5,16 +5,16 @@ use http::Method;
 use http::header::{IF_RANGE, RANGE};
 
 use super::conditions::{AFTER, BEFORE};
+use super::seeds::Seed;
 use super::table::Expected::{Beyond, Part, Whole};
 use super::table::{Row, row};
-use super::thing::Thing;
 
-pub fn rows(thing: &Thing) -> Vec<Row> {
-    [of_bytes(thing), of_what_is_ignored(thing), of_if_range(thing)].into_iter().flatten().collect()
+pub fn rows(seed: &Seed) -> Vec<Row> {
+    [of_bytes(seed), of_what_is_ignored(seed), of_if_range(seed)].into_iter().flatten().collect()
 }
 
-fn of_bytes(thing: &Thing) -> Vec<Row> {
-    let length = thing.content.len();
+fn of_bytes(seed: &Seed) -> Vec<Row> {
+    let length = seed.content.len();
     let range = |name, value: &str, expected| row("14.1.2", name, RANGE, value, expected);
     let beyond = |name, value: &str| row("15.5.17", name, RANGE, value, Beyond);
     vec![
@@ -44,8 +44,8 @@ fn of_bytes(thing: &Thing) -> Vec<Row> {
     ]
 }
 
-fn of_what_is_ignored(thing: &Thing) -> Vec<Row> {
-    let length = thing.content.len();
+fn of_what_is_ignored(seed: &Seed) -> Vec<Row> {
+    let length = seed.content.len();
     let ignored = |name, value: &str| row("14.2", name, RANGE, value, Whole);
     vec![
         ignored("by HEAD", "bytes=2-4").head(),
@@ -65,9 +65,9 @@ fn of_what_is_ignored(thing: &Thing) -> Vec<Row> {
     ]
 }
 
-fn of_if_range(thing: &Thing) -> Vec<Row> {
-    let (tag, gzip, modified) = (&thing.tag(None), &thing.tag(Some(Coding::Gzip)), &thing.modified());
-    let beyond = &format!("bytes={}-", thing.content.len());
+fn of_if_range(seed: &Seed) -> Vec<Row> {
+    let (tag, gzip, modified) = (&seed.tag(None), &seed.tag(Some(Coding::Gzip)), &seed.modified());
+    let beyond = &format!("bytes={}-", seed.content.len());
     let asked =
         |name, value: &str, expected| row("13.1.5", name, IF_RANGE, value, expected).and(RANGE, "bytes=2-4");
     vec![

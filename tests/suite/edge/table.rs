@@ -7,14 +7,15 @@
 use std::ops::Range;
 
 use credlink_core::http::problem::PROBLEM_TYPE;
-use credlink_core::object::{Coding, ObjectKey};
+use credlink_core::object::ObjectKey;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, VARY,
 };
 use http::{HeaderName, HeaderValue, Method, Response};
 
+use super::forms::{manifest, record, revision};
 use super::ground::{CACHE_STATUS, Ground};
-use super::thing::{Thing, manifest, record, revision};
+use super::seeds::Seed;
 use super::{conditions, ranges};
 
 /// A request, and what answers it.
@@ -68,12 +69,12 @@ impl Row {
     }
 
     /// What is wrong with an answer.
-    fn faults(&self, thing: &Thing, response: &Response<bytes::Bytes>) -> Vec<String> {
+    fn faults(&self, seed: &Seed, response: &Response<bytes::Bytes>) -> Vec<String> {
         let mut faults = Vec::new();
         let header = |name: &HeaderName| {
             response.headers().get(name).map_or("", |value| value.to_str().unwrap_or_default())
         };
-        let (content, length) = (&thing.content, thing.content.len());
+        let (content, length) = (&seed.content, seed.content.len());
         let empty = bytes::Bytes::new();
         let (status, body, size, range) = match &self.expected {
             Expected::Whole => (200, Some(content.clone()), Some(length), String::new()),
@@ -97,14 +98,14 @@ impl Row {
         expect(header(&CONTENT_RANGE) == range, "`Content-Range`");
         if let Some(size) = size {
             expect(header(&CONTENT_LENGTH) == size.to_string(), "`Content-Length`");
-            expect(header(&CONTENT_TYPE) == thing.key.content_type(), "`Content-Type`");
+            expect(header(&CONTENT_TYPE) == seed.key.content_type(), "`Content-Type`");
             expect(header(&ACCEPT_RANGES) == "bytes", "`Accept-Ranges`");
         }
         if matches!(status, 200 | 206 | 304) {
             // Sections 15.3.7 and 15.4.5: what a 200 would have said of these.
-            expect(header(&ETAG) == thing.tag(None), "`ETag`");
-            expect(header(&LAST_MODIFIED) == thing.modified(), "`Last-Modified`");
-            expect(header(&CACHE_CONTROL) == thing.key.cache_control(), "`Cache-Control`");
+            expect(header(&ETAG) == seed.tag(None), "`ETag`");
+            expect(header(&LAST_MODIFIED) == seed.modified(), "`Last-Modified`");
+            expect(header(&CACHE_CONTROL) == seed.key.cache_control(), "`Cache-Control`");
             expect(header(&VARY) == "accept-encoding", "`Vary`");
         } else {
             expect(header(&CONTENT_TYPE) == PROBLEM_TYPE, "no problem document");
@@ -114,23 +115,23 @@ impl Row {
 }
 
 /// Every kind of object. A revision needs a current record.
-fn things() -> [Thing; 4] {
+fn seeds() -> [Seed; 4] {
     [
-        Thing::new(record("there"), Some(Coding::Gzip)),
-        Thing::new(revision("there", 1), None),
-        Thing::new(manifest(1), None),
-        Thing::new(manifest(2), Some(Coding::Gzip)),
+        Seed::packed(record("there")),
+        Seed::plain(revision("there", 1)),
+        Seed::plain(manifest(1)),
+        Seed::packed(manifest(2)),
     ]
 }
 
-async fn check(rows: impl Fn(&Thing) -> Vec<Row>) {
-    let things = things();
-    let ground = Ground::holding(&things).await;
+async fn check(rows: impl Fn(&Seed) -> Vec<Row>) {
+    let seeds = seeds();
+    let ground = Ground::holding(&seeds).await;
     let mut wrong = Vec::new();
-    for (number, thing) in things.iter().enumerate() {
-        let reads = if matches!(thing.key, ObjectKey::Revision(..)) { 2 } else { 1 };
-        for (at, row) in rows(thing).iter().enumerate() {
-            let mut request = thing.asked(row.method.clone());
+    for (number, seed) in seeds.iter().enumerate() {
+        let reads = if matches!(seed.key, ObjectKey::Revision(..)) { 2 } else { 1 };
+        for (at, row) in rows(seed).iter().enumerate() {
+            let mut request = seed.asked(row.method.clone());
             for (name, value) in &row.headers {
                 request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
             }
@@ -139,11 +140,11 @@ async fn check(rows: impl Fn(&Thing) -> Vec<Row>) {
             for cached in ["credlink; fwd=uri-miss; stored", "credlink; hit"] {
                 let answer = ground.ask(&domain, request.clone()).await;
                 ground.edge.settle().await;
-                let mut faults = row.faults(thing, &answer);
+                let mut faults = row.faults(seed, &answer);
                 if answer.headers()[CACHE_STATUS] != cached {
                     faults.push(format!("the cache: {:?}", answer.headers()[CACHE_STATUS]));
                 }
-                let about = format!("section {}, {}, {}, {cached}", row.clause, row.name, thing.key);
+                let about = format!("section {}, {}, {}, {cached}", row.clause, row.name, seed.key);
                 wrong.extend(faults.iter().map(|fault| format!("{about}: {fault}")));
             }
             let calls = ground.edge.count("bucket").await;

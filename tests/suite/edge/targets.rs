@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use credlink_core::http::problem::PROBLEM_TYPE;
-use credlink_core::object::Coding;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_TYPE, ORIGIN,
@@ -10,8 +9,9 @@ use http::header::{
 use http::{HeaderValue, Method, Request, Response};
 use serde_json::Value;
 
+use super::forms::{manifest, record};
 use super::ground::{CACHE_STATUS, Ground};
-use super::thing::{Thing, manifest, record};
+use super::seeds::Seed;
 use crate::engines::edge::Edge;
 use crate::http::ask::{ask, get, media, proof, with};
 
@@ -140,9 +140,9 @@ async fn a_method_that_a_path_does_not_take_is_told_which_it_takes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn browsers_may_read_from_anywhere() {
-    let thing = Thing::new(manifest(1), None);
-    let ground = Ground::holding(std::slice::from_ref(&thing)).await;
-    let asked = with(thing.asked(Method::OPTIONS), ORIGIN, "https://reader.test");
+    let seed = Seed::plain(manifest(1));
+    let ground = Ground::holding(std::slice::from_ref(&seed)).await;
+    let asked = with(seed.asked(Method::OPTIONS), ORIGIN, "https://reader.test");
     // RFC 9110, section 9.3.7, and the WHATWG's Fetch, section 3.3.
     let answer = ground.ask("browsers.test", with(asked, ACCESS_CONTROL_REQUEST_METHOD, "GET")).await;
     let header = |name| answer.headers()[name].to_str().unwrap();
@@ -153,7 +153,7 @@ async fn browsers_may_read_from_anywhere() {
         assert!(header(ACCESS_CONTROL_ALLOW_HEADERS).contains(name), "{name}");
     }
     assert_eq!(ground.edge.calls().await, [""; 0]);
-    for target in [thing.path().as_str(), "/manifests/urn:absent", "/proofs/none", "/nothing"] {
+    for target in [seed.path().as_str(), "/manifests/urn:absent", "/proofs/none", "/nothing"] {
         let answer = ground.ask("browsers.test", with(get(target), ORIGIN, "https://reader.test")).await;
         assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*", "{target}");
         let exposed = answer.headers()[ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap();
@@ -162,11 +162,11 @@ async fn browsers_may_read_from_anywhere() {
 }
 
 /// Each spelling of a target names the same object, in the cache too.
-async fn check_spellings(ground: &Ground, thing: &Thing, domain: &str, spellings: &[String]) {
+async fn check_spellings(ground: &Ground, seed: &Seed, domain: &str, spellings: &[String]) {
     for (number, target) in spellings.iter().enumerate() {
         let answer = ground.ask(domain, get(target)).await;
         ground.edge.settle().await;
-        assert_eq!((answer.status().as_u16(), answer.body()), (200, &thing.content), "{target}");
+        assert_eq!((answer.status().as_u16(), answer.body()), (200, &seed.content), "{target}");
         let cached = if number == 0 { "credlink; fwd=uri-miss; stored" } else { "credlink; hit" };
         assert_eq!(answer.headers()[CACHE_STATUS], cached, "{target}");
     }
@@ -174,9 +174,9 @@ async fn check_spellings(ground: &Ground, thing: &Thing, domain: &str, spellings
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_has_one_place_in_the_cache_however_it_is_spelt() {
-    let things = [Thing::new(record("there"), Some(Coding::Gzip)), Thing::new(manifest(0xabc), None)];
-    let ground = Ground::holding(&things).await;
-    let [record, manifest] = &things;
+    let seeds = [Seed::packed(record("there")), Seed::plain(manifest(0xabc))];
+    let ground = Ground::holding(&seeds).await;
+    let [record, manifest] = &seeds;
     let (path, capitals) = (manifest.path(), manifest.path().to_uppercase());
     let capitals = capitals.replace("/MANIFESTS/URN:C2PA", "/manifests/urn:c2pa");
     let escaped = |path: &str| path.replace(':', "%3A");

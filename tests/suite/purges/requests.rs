@@ -226,10 +226,12 @@ fn reads_wait_for_no_edge() {
         told.edge.set(Fault::Hold);
         let reads = async {
             told.edge.until_called(1).await;
-            told.send(200, get(&proof_path("y"))).await;
-            told.send(410, get(&proof_path("x"))).await;
-            told.send(200, get("/v1/health")).await;
-            assert_eq!(told.edge.open(), 1, "it was read while the edge was told");
+            for (status, path) in
+                [(200, proof_path("y")), (410, proof_path("x")), (200, "/v1/health".to_owned())]
+            {
+                told.send(status, get(&path)).await;
+                assert_eq!(told.edge.open(), 1, "{path} was read while the edge was told");
+            }
             told.edge.set(Fault::None);
         };
         tokio::join!(told.send(204, ask(Method::DELETE, &proof_path("x"))), reads);

@@ -61,7 +61,7 @@ pub const VARIABLES: [Variable; 34] = [
     variable("STORAGE_MAX_RETRIES", "0 to 10", "2", "attempts of a call after the first"),
     variable(
         "STORAGE_TIMEOUT",
-        "100 to 300000, in ms",
+        "100 to 900000, in ms",
         "10000",
         "the longest that one call may take with its retries",
     ),
