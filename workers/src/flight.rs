@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::thread::LocalKey;
 
 use credlink_core::time::Timestamp;
-use js_sys::Promise;
+use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
 
 use crate::runtime::{self, Broken};
@@ -29,17 +29,19 @@ pub struct Brought<T> {
 /// A load that is under way, or whose result is being kept.
 struct Flight<T> {
     departed: Timestamp,
+    /// For how many milliseconds it may take, with what is left to do then.
+    patience: u64,
     result: OnceCell<Brought<T>>,
     landed: OnceCell<Promise>,
 }
 
 impl<T> Flight<T> {
-    /// What takes long to be kept, or never is, grows old here as it would in the cache.
-    fn can_be_joined(&self) -> bool {
-        self.result.get().is_none_or(|brought| {
-            let age = runtime::now().milliseconds().saturating_sub(self.departed.milliseconds());
-            u64::try_from(age).unwrap_or(0) < brought.good_for
-        })
+    /// What takes long to be kept, or never is, grows old here as it would in the cache; and whose request was ended before
+    /// it was done does not come any more.
+    fn can_be_joined(&self, now: Timestamp) -> bool {
+        let age = now.milliseconds().saturating_sub(self.departed.milliseconds());
+        let good_for = self.result.get().map_or(u64::MAX, |brought| brought.good_for);
+        u64::try_from(age).unwrap_or(0) < good_for.min(self.patience)
     }
 }
 
@@ -60,12 +62,21 @@ impl<T> Flights<T> {
     }
 
     fn join(&self, name: &str) -> Option<Rc<Flight<T>>> {
-        self.change(|flights| flights.get(name).filter(|flight| flight.can_be_joined()).cloned())
+        let now = runtime::now();
+        self.change(|flights| flights.get(name).filter(|flight| flight.can_be_joined(now)).cloned())
     }
 
     /// Whether somebody loads `name` now.
     pub fn is_under_way(&self, name: &str) -> bool {
         self.join(name).is_some()
+    }
+
+    /// Takes a flight in, and lets those go that nobody can join any more.
+    fn begin(&self, name: &str, flight: &Rc<Flight<T>>) {
+        self.change(|flights| {
+            flights.retain(|_, known| known.can_be_joined(flight.departed));
+            flights.insert(name.to_owned(), Rc::clone(flight));
+        });
     }
 
     fn end(&self, name: &str, flight: &Rc<Flight<T>>) {
@@ -78,8 +89,8 @@ impl<T> Flights<T> {
 }
 
 /// What `load` brings: of this call, or of one that began before and has not ended. It ends with the future that it gives
-/// beside, in which what it brought is kept, or `milliseconds` later. A load goes on when its client goes away, because
-/// others may wait for it.
+/// beside, in which what it brought is kept, or counts as ended `milliseconds` after its beginning. It goes on when its client
+/// goes away, because others may wait for it.
 ///
 /// # Errors
 /// Nothing came within `milliseconds`.
@@ -113,29 +124,26 @@ fn depart<T: 'static, K: Future<Output = ()> + 'static>(
     milliseconds: u64,
     load: impl Future<Output = (Brought<T>, K)> + 'static,
 ) -> Rc<Flight<T>> {
-    let flight =
-        Rc::new(Flight { departed: runtime::now(), result: OnceCell::new(), landed: OnceCell::new() });
-    flights.with(|flights| flights.change(|flights| flights.insert(name.to_owned(), Rc::clone(&flight))));
-    let (aboard, key, on) = (Rc::clone(&flight), name.to_owned(), context.clone());
-    let promise = task::promise(async move {
+    let departed = runtime::now();
+    let flight = Rc::new(Flight {
+        departed,
+        patience: milliseconds,
+        result: OnceCell::new(),
+        landed: OnceCell::new(),
+    });
+    flights.with(|flights| flights.begin(name, &flight));
+    let mut land = None;
+    let _ = flight.landed.set(Promise::new(&mut |resolve: Function, _: Function| land = Some(resolve)));
+    let (aboard, key) = (Rc::clone(&flight), name.to_owned());
+    let journey = task::promise(async move {
         let (brought, keeping) = load.await;
-        // Nobody else sets it.
+        // Nobody else sets it, and the function that settles a promise does not fail.
         let _ = aboard.result.set(brought);
-        let kept = task::promise(async move {
-            keeping.await;
-            Ok(JsValue::UNDEFINED)
-        });
-        runtime::go_on(&on, &kept);
-        let ended = task::promise(async move {
-            // What is never kept must not stay here either.
-            let _ = runtime::wait_for(&kept, milliseconds).await;
-            flights.with(|flights| flights.end(&key, &aboard));
-            Ok(JsValue::UNDEFINED)
-        });
-        runtime::go_on(&on, &ended);
+        let _ = land.map(|land| land.call0(&JsValue::UNDEFINED));
+        keeping.await;
+        flights.with(|flights| flights.end(&key, &aboard));
         Ok(JsValue::UNDEFINED)
     });
-    runtime::go_on(context, &promise);
-    let _ = flight.landed.set(promise);
+    runtime::go_on(context, &journey);
     flight
 }
