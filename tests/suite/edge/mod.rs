@@ -8,12 +8,14 @@
 //!
 //! What depends on time, on the outside and on secrets: `lifetimes`, `absences` and `revisions` are what the cache is good
 //! for, and for how long; `flights` many who ask at once; `outages` R2 and the origin out of reach; `read_through`,
-//! `replication` and `nonsense` what comes from the origin, which [`origin`] plays; `damage` what is not what was stored;
+//! `replication` and `nonsense` what comes from the origin, which [`origin`] plays; `damage` what is not what was stored; `aborts` a
+//! Worker that panics;
 //! `links` who may read what is private; `purge`, `health`, `settings` and `logs` what an operator has. `deletion` goes the
 //! whole way from the service.
 //!
 //! Both stand on [`seeds`], objects as the service leaves them in a bucket, `forms` of them, and what `harness` tries.
 
+mod aborts;
 mod absences;
 mod conditions;
 mod damage;

@@ -123,7 +123,7 @@ impl Edge {
     }
 
     /// From now on, calls of this name go so. Names are those of [`Self::calls`] (`bucket.get`, `cache.put`, `fetch`),
-    /// or `bucket` and `cache` for all of a part.
+    /// or `bucket` and `cache` for all of a part. Where `clock` fails, the Worker's program is aborted, as by a panic.
     pub async fn set(&self, name: &str, mode: Mode) {
         let mode = match mode {
             Mode::Well => "well",

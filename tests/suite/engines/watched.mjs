@@ -75,6 +75,9 @@ globalThis.Date = class extends RealDate {
   }
 
   static now() {
+    if (modeOf("clock") === "fails") {
+      throw new WebAssembly.RuntimeError("unreachable");
+    }
     return at ?? RealDate.now() + ahead;
   }
 
@@ -130,6 +133,9 @@ export default class extends WorkerEntrypoint {
     try {
       return await worker.fetch(handedOver(request), { ...env, ...variables, BUCKET: bucket }, ctx);
     } catch (error) {
+      if (modeOf("clock") === "fails") {
+        return new Response("aborted", { status: 500 });
+      }
       seen.logs.push({ level: "uncaught", text: String(error?.stack ?? error) });
       throw error;
     }
