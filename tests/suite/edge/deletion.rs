@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::seeds::read;
 use crate::engines::edge::Edge;
-use crate::engines::r2;
 use crate::http::ask::{media, proof, proof_path};
 use crate::server::Server;
 
@@ -16,19 +15,12 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_service_deletes_is_gone_at_the_edge_with_its_answer() {
     let edge = Edge::with([("CREDLINK_PURGE_TOKEN", TOKEN.to_owned())]).await;
-    let (bucket, endpoint) = edge.bucket();
-    let (bucket, endpoint, url) = (bucket.to_owned(), endpoint.to_owned(), edge.url().to_owned());
+    let (fallback, url) = (edge.as_fallback(), edge.url().to_owned());
     let server = tokio::task::spawn_blocking(move || {
         let folder = tempfile::tempdir().unwrap();
-        let variables = [
-            ("STORAGE_FALLBACK_PROVIDER", "r2"),
-            ("R2_BUCKET", bucket.as_str()),
-            ("R2_ENDPOINT", endpoint.as_str()),
-            ("R2_ACCESS_KEY_ID", r2::ACCESS_KEY),
-            ("R2_SECRET_ACCESS_KEY", r2::SECRET),
-            ("CREDLINK_EDGE_URL", url.as_str()),
-            ("CREDLINK_EDGE_TOKEN", TOKEN),
-        ];
+        let told = [("CREDLINK_EDGE_URL", url.as_str()), ("CREDLINK_EDGE_TOKEN", TOKEN)];
+        let fallback = fallback.iter().map(|(name, value)| (*name, value.as_str()));
+        let variables: Vec<_> = fallback.chain(told).collect();
         let server = Server::with(folder.path(), &[], &variables);
         for name in ["goes", "stays"] {
             let body = json!({"media_hash": media(name).to_string(), "manifest": {"name": name}});

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::seeds::{Seed, read};
 use crate::engines::edge::Edge;
-use crate::engines::r2;
 use crate::http::ask::{media, proof};
 use crate::server::Server;
 
@@ -20,17 +19,10 @@ const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000c";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_read_through_is_what_is_replicated() {
     let replica = Edge::start().await;
-    let (bucket, endpoint) = replica.bucket();
-    let (bucket, endpoint) = (bucket.to_owned(), endpoint.to_owned());
+    let variables = replica.as_fallback();
     let server = tokio::task::spawn_blocking(move || {
         let folder = tempfile::tempdir().unwrap();
-        let variables = [
-            ("STORAGE_FALLBACK_PROVIDER", "r2"),
-            ("R2_BUCKET", bucket.as_str()),
-            ("R2_ENDPOINT", endpoint.as_str()),
-            ("R2_ACCESS_KEY_ID", r2::ACCESS_KEY),
-            ("R2_SECRET_ACCESS_KEY", r2::SECRET),
-        ];
+        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
         let server = Server::with(folder.path(), &[], &variables);
         let manifest = manifest_store(MANIFEST, media("c2pa").digest());
         for (name, member, manifest) in [

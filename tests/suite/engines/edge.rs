@@ -95,9 +95,15 @@ impl Edge {
         &self.url
     }
 
-    /// The name of its bucket, and where that answers as S3 does.
-    pub fn bucket(&self) -> (&str, &str) {
-        (&self.bucket, &self.endpoint)
+    /// Variables of a service whose fallback is the bucket that it reads.
+    pub fn as_fallback(&self) -> [(&'static str, String); 5] {
+        [
+            ("STORAGE_FALLBACK_PROVIDER", "r2".to_owned()),
+            ("R2_BUCKET", self.bucket.clone()),
+            ("R2_ENDPOINT", self.endpoint.clone()),
+            ("R2_ACCESS_KEY_ID", r2::ACCESS_KEY.to_owned()),
+            ("R2_SECRET_ACCESS_KEY", r2::SECRET.to_owned()),
+        ]
     }
 
     /// Our adapter of the bucket that it reads: one for the runtime of the test that asks.
