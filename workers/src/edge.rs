@@ -113,7 +113,7 @@ async fn answer(
 impl Answer {
     /// An answer without an object.
     fn of(reply: Reply) -> Self {
-        Self { reply, bytes: None, lengths: (0, 0), age: None }
+        Self { reply, bytes: None, size: 0, length: 0, age: None }
     }
 }
 
@@ -126,7 +126,7 @@ fn plain(reply: &Reply) -> Result<Response, Broken> {
 
 /// The response to an answer, and how many bytes its body has.
 async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Response, u64), Broken> {
-    let Answer { reply, bytes, lengths: (size, length), age } = answer;
+    let Answer { reply, bytes, size, length, age } = answer;
     let (status, is_head) = (reply.status.as_u16(), asked.method == Method::HEAD);
     let mut headers = reply.headers;
     cors::open(&mut headers);

@@ -57,13 +57,15 @@ pub struct Answer {
     pub reply: Reply,
     /// The bytes that the reply describes.
     pub bytes: Option<Bytes>,
-    /// The object's length in bytes, as stored and as content.
-    pub lengths: (u64, u64),
+    /// The object's bytes as stored.
+    pub size: u64,
+    /// The bytes of its content.
+    pub length: u64,
     /// Seconds since it was checked, where it comes from the cache.
     pub age: Option<u64>,
 }
 
-/// What was found: an object, or why there is none.
+/// An object that was found, and how long ago it was checked, in seconds, where it comes from the cache.
 struct Seen {
     facts: Facts,
     size: u64,
@@ -88,7 +90,7 @@ impl Read<'_> {
         let answer = seen.map_err(|problem| self.own(problem)).and_then(|seen| {
             let reply = self.lookup().respond(&seen.facts)?;
             let Seen { facts, size, bytes, age } = seen;
-            Ok(Answer { reply, bytes: Some(bytes), lengths: (size, facts.length), age })
+            Ok(Answer { reply, bytes: Some(bytes), size, length: facts.length, age })
         });
         (answer, state)
     }
