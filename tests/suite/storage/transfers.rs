@@ -1,6 +1,7 @@
 //! Streams, ranges, parts, copies and moves.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_adapters::aws::{Error, ErrorKind};
@@ -23,6 +24,9 @@ over_both! {
 }
 
 const PART: usize = 8 * 1_024 * 1_024;
+
+/// How long a test waits for what has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bytes of which no two stretches are alike.
 fn noise(length: usize) -> Bytes {
@@ -145,23 +149,25 @@ async fn uploads_that_fail_or_are_dropped_or_forgotten_are_aborted() {
     a_stream_that_breaks_leaves_nothing(objects.clone()).await;
     assert_eq!(begun(&objects).await, 0, "a failure aborts");
 
-    // The stream never ends, so the upload is begun and then dropped.
+    // The stream never ends. Nobody waits for the upload, so it is dropped before its id is known.
     let begins = stream::iter([Ok(noise(PART + 1))]);
     let endless = futures_util::StreamExt::chain(begins, stream::pending());
     let attributes = attributes();
+    let mut upload = Box::pin(objects.upload("x", &attributes, None, endless));
+    assert!(futures_util::poll!(&mut upload).is_pending());
+    until_begun(&objects, 1).await;
+    drop(upload);
+    until_begun(&objects, 0).await;
+
+    // Dropped while its parts are sent.
+    let begins = stream::iter([Ok(noise(PART + 1))]);
+    let endless = futures_util::StreamExt::chain(begins, stream::pending());
     let upload = objects.upload("x", &attributes, None, endless);
-    let seen = async {
-        while begun(&objects).await == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
     tokio::select! {
         _ = upload => panic!("it has no end"),
-        () = seen => {}
+        () = until_begun(&objects, 1) => {}
     }
-    while begun(&objects).await > 0 {
-        tokio::task::yield_now().await;
-    }
+    until_begun(&objects, 0).await;
 
     let bucket = &objects.settings().bucket;
     for key in ["a", "b"] {
@@ -173,6 +179,16 @@ async fn uploads_that_fail_or_are_dropped_or_forgotten_are_aborted() {
     assert_eq!(begun(&objects).await, 2);
     assert_eq!(objects.abort_uploads(at(future)).await.unwrap(), 2);
     assert_eq!(begun(&objects).await, 0);
+}
+
+/// Waits until so many uploads are begun and not ended.
+async fn until_begun(objects: &S3Objects, expected: usize) {
+    let seen = async {
+        while begun(objects).await != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("never {expected} uploads"));
 }
 
 #[tokio::test]

@@ -24,17 +24,26 @@ pub(super) struct Upload {
 }
 
 impl Upload {
+    /// Begins an upload. It is begun in a task of its own: who stops waiting for it would otherwise never learn the id
+    /// under which it has to be aborted.
     pub(super) async fn begin(
         objects: &S3Objects,
         key: &str,
         attributes: &Attributes,
     ) -> Result<Self, Error> {
+        let (objects, key, attributes) = (objects.clone(), key.to_owned(), attributes.clone());
+        let kind = objects.kind().name();
+        let begun = tokio::spawn(async move { Self::create(objects, key, &attributes).await }).await;
+        begun.unwrap_or_else(|error| Err(Error::new(kind, ErrorKind::Unavailable, error.to_string())))
+    }
+
+    async fn create(objects: S3Objects, key: String, attributes: &Attributes) -> Result<Self, Error> {
         let headers = Headers::of(attributes, None);
         let create = objects
             .client()
             .create_multipart_upload()
             .bucket(objects.bucket())
-            .key(key)
+            .key(&key)
             .content_type(headers.content_type)
             .set_content_encoding(headers.content_encoding)
             .set_cache_control(headers.cache_control)
@@ -49,7 +58,7 @@ impl Upload {
         let id = created.upload_id().map(str::to_owned).ok_or_else(|| {
             Error::new(objects.kind().name(), ErrorKind::Unavailable, "an upload was begun without an id")
         })?;
-        Ok(Self { objects: objects.clone(), key: key.to_owned(), id: Some(id) })
+        Ok(Self { objects, key, id: Some(id) })
     }
 
     /// Sends one part, numbered from 1.
