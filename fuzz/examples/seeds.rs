@@ -82,6 +82,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seed("http_request", name, request.as_bytes())?;
     }
 
+    let whole = format!(
+        r#"{{"proofId":"p-1","imageHash":"{hash}","manifest":{{ "title" : 1.0, "imageHash":"{digest}" }},"signature":"c2ln","timestamp":1767225600000,"expiresAt":"2027-01-01T00:00:00Z","metadata":{{"a" : [1.50]}}}}"#
+    );
+    let in_text = format!(
+        r#"{{"proofId":"p-2","imageHash":"{digest}","manifest":"{{\"a\":1}}","signature":null,"timestamp":"2026-01-01T00:00:00Z"}}"#
+    );
+    let base64 = data_encoding::BASE64.encode(&store);
+    let c2pa = format!(
+        r#"{{"proofId":"p-3","imageHash":"{digest}","manifest":"{base64}","signature":"c2ln","timestamp":1767225600000}}"#
+    );
+    seed("legacy_record", "whole", whole.as_bytes())?;
+    seed("legacy_record", "json_in_text", in_text.as_bytes())?;
+    seed("legacy_record", "c2pa", c2pa.as_bytes())?;
+    seed(
+        "legacy_record",
+        "another_file",
+        whole.replace(&format!("\"{digest}\" }}"), &format!("\"{}\" }}", Digest::of(b"x"))).as_bytes(),
+    )?;
+
     let packed = at_rest_again(&[b'a'; 4_096], 1).bytes;
     seed("gzip", "content", &[b'a'; 600])?;
     seed("gzip", "packed", &packed)?;
@@ -119,6 +138,7 @@ fn record(manifest: &Manifest) -> Record {
         first_revision: 1,
         visibility: Visibility::Private,
         tags: BTreeMap::from([("album".to_owned(), "press".to_owned())]),
+        legacy: None,
     }
 }
 

@@ -2,7 +2,10 @@
 
 #![no_main]
 
-use credlink_core::bounds::{MAX_MESSAGE_BYTES, MAX_MESSAGE_KEYS, MAX_REQUEST_ID_BYTES};
+use credlink_core::bounds::{
+    MAX_ITEM_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS, MAX_MESSAGE_KEYS, MAX_REQUEST_ID_BYTES,
+    MAX_SOURCE_CURSOR_BYTES,
+};
 use credlink_core::message::{Message, Work};
 use libfuzzer_sys::fuzz_target;
 
@@ -10,7 +13,16 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let Ok(message) = text.parse::<Message>() else { return };
     assert!(text.len() <= MAX_MESSAGE_BYTES && message.request_id.len() <= MAX_REQUEST_ID_BYTES);
-    let Work::Replicate { keys, .. } = &message.work;
-    assert!((1..=MAX_MESSAGE_KEYS).contains(&keys.len()));
+    match &message.work {
+        Work::Replicate { keys, .. } => assert!((1..=MAX_MESSAGE_KEYS).contains(&keys.len())),
+        Work::Migrate { keys, .. } => {
+            assert!((1..=MAX_MESSAGE_ITEMS).contains(&keys.len()));
+            assert!(keys.iter().all(|key| (1..=MAX_ITEM_KEY_BYTES).contains(&key.len())));
+        }
+        Work::Enumerate { after, batch_size, .. } => {
+            assert!(after.as_ref().is_none_or(|after| after.len() <= MAX_SOURCE_CURSOR_BYTES));
+            assert!((1..=MAX_MESSAGE_ITEMS).contains(&usize::try_from(*batch_size).unwrap_or(usize::MAX)));
+        }
+    }
     assert_eq!(message.to_string().parse(), Ok(message));
 });

@@ -51,5 +51,6 @@ fn record_of(manifest: &Manifest) -> Record {
         first_revision: 1,
         visibility: Visibility::Public,
         tags: BTreeMap::new(),
+        legacy: None,
     }
 }

@@ -11,8 +11,10 @@ pub const MAX_JSON_MANIFEST_BYTES: usize = 1_000_000;
 /// (4/3 of 10,000,000) and 64 KiB for the rest of the document.
 pub const MAX_BODY_BYTES: usize = MAX_C2PA_MANIFEST_BYTES.div_ceil(3) * 4 + 65_536;
 
-/// Longest stored record, in bytes: a JSON manifest in base64, a signature, ten tags and the fixed members.
-pub const MAX_RECORD_BYTES: usize = MAX_JSON_MANIFEST_BYTES.div_ceil(3) * 4 + 65_536;
+/// Longest stored record, in bytes: a JSON manifest in base64, the members of a legacy record, a signature, ten tags and
+/// the fixed members.
+pub const MAX_RECORD_BYTES: usize =
+    MAX_JSON_MANIFEST_BYTES.div_ceil(3) * 4 + MAX_LEGACY_FIELDS_BYTES + 65_536;
 
 /// Longest deletion marker, in bytes: its three members need about 70.
 pub const MAX_TOMBSTONE_BYTES: usize = 1_024;
@@ -31,6 +33,26 @@ pub const MAX_CBOR_DEPTH: usize = 64;
 
 /// Longest manifest id, in bytes. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90.
 pub const MAX_MANIFEST_ID_BYTES: usize = 255;
+
+/// Longest id of a legacy record, in bytes: as long as a path segment of most stores.
+pub const MAX_LEGACY_ID_BYTES: usize = 128;
+
+/// Longest text of those members of a legacy record that have no member of their own in a record, in bytes.
+pub const MAX_LEGACY_FIELDS_BYTES: usize = 262_144;
+
+/// Longest legacy record, in bytes: what fits a request body, and its other members.
+pub const MAX_LEGACY_RECORD_BYTES: usize = MAX_BODY_BYTES + MAX_LEGACY_FIELDS_BYTES;
+
+/// Longest name of a migration's job, in bytes.
+pub const MAX_JOB_NAME_BYTES: usize = 64;
+
+/// Most items that one message of a migration names.
+pub const MAX_MESSAGE_ITEMS: usize = 100;
+/// Longest text that names where a listing of a migration's source goes on, in bytes: the longest key in base64, and more.
+pub const MAX_SOURCE_CURSOR_BYTES: usize = 4_096;
+
+/// Longest name of an item of a migration within its source, in bytes: that of an S3 key, and of a sort key of DynamoDB.
+pub const MAX_ITEM_KEY_BYTES: usize = 1_024;
 
 /// Longest tenant name, in bytes.
 pub const MAX_TENANT_BYTES: usize = 64;
@@ -83,8 +105,8 @@ pub const MIN_GZIP_BYTES: usize = 256;
 /// is still running is younger by far.
 pub const ORPHAN_AGE_SECONDS: u64 = 86_400;
 
-/// Longest message of a queue, in bytes: a quarter of what SQS takes. The longest keys, escaped, in the largest number
-/// stay under it.
+/// Longest message of a queue, in bytes: what SQS counts as one request. The longest object keys, escaped, in the largest
+/// number stay under it; items of a migration are split by their length as well as by their number.
 pub const MAX_MESSAGE_BYTES: usize = 65_536;
-/// Most keys that one message names.
+/// Most keys of objects that one message names.
 pub const MAX_MESSAGE_KEYS: usize = 20;

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`time`] |
 //! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`object`] (keys and attributes), [`message`] |
+//! | records of the service before | [`legacy`] |
 //! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF) |
 //! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip) |
 //! | rules of the operations | [`rules`] |
@@ -46,7 +47,9 @@ pub mod c2pa;
 pub mod encoding;
 pub mod hash;
 pub mod http;
+pub mod job;
 pub mod json;
+pub mod legacy;
 pub mod link;
 pub mod manifest;
 pub mod manifest_id;

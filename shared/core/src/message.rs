@@ -8,7 +8,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::{MAX_MESSAGE_BYTES, MAX_MESSAGE_KEYS, MAX_REQUEST_ID_BYTES};
+use crate::bounds::{
+    MAX_ITEM_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS, MAX_MESSAGE_KEYS, MAX_REQUEST_ID_BYTES,
+    MAX_SOURCE_CURSOR_BYTES,
+};
+use crate::job::JobName;
 use crate::object::ObjectKey;
 
 /// The version of the format that is written, and the only one there is.
@@ -55,6 +59,22 @@ pub enum Work {
         /// The objects, 1 to [`MAX_MESSAGE_KEYS`].
         keys: Vec<ObjectKey>,
     },
+    /// Copy these items of a migration.
+    Migrate {
+        /// The job.
+        job: JobName,
+        /// The items' keys in the job's source, 1 to [`MAX_MESSAGE_ITEMS`], each of 1 to [`MAX_ITEM_KEY_BYTES`].
+        keys: Vec<String>,
+    },
+    /// List the source of a migration, and leave a message for every few of its items.
+    Enumerate {
+        /// The job.
+        job: JobName,
+        /// Where its source's listing goes on, at most [`MAX_SOURCE_CURSOR_BYTES`]; `None`: at its beginning.
+        after: Option<String>,
+        /// How many items one message names, 1 to [`MAX_MESSAGE_ITEMS`].
+        batch_size: u32,
+    },
 }
 
 /// A message: work, and the request that it comes from.
@@ -78,7 +98,20 @@ struct Document {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "work")]
 enum DocumentWork {
-    Replicate { to: Replica, keys: Vec<String> },
+    Replicate {
+        to: Replica,
+        keys: Vec<String>,
+    },
+    Migrate {
+        job: JobName,
+        keys: Vec<String>,
+    },
+    Enumerate {
+        job: JobName,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+        batch_size: u32,
+    },
 }
 
 /// Text that is no message of this version.
@@ -99,6 +132,15 @@ pub enum MessageError {
     /// It names no key, or too many.
     #[error("a message names 1 to {MAX_MESSAGE_KEYS} keys; this one names {0}")]
     Keys(usize),
+    /// It names no item, or too many.
+    #[error("a message names 1 to {MAX_MESSAGE_ITEMS} items of a migration; this one names {0}")]
+    Items(u64),
+    /// The key of an item is empty or too long.
+    #[error("the key of an item has 1 to {MAX_ITEM_KEY_BYTES} bytes; one has {0}")]
+    ItemKey(usize),
+    /// A place in a listing is too long.
+    #[error("a place in a listing has at most {MAX_SOURCE_CURSOR_BYTES} bytes; this one has {0}")]
+    Cursor(usize),
     /// Its request id is too long for a log.
     #[error("a request id has at most {MAX_REQUEST_ID_BYTES} bytes; this one has {0}")]
     RequestId(usize),
@@ -109,6 +151,10 @@ impl fmt::Display for Message {
         let work = match &self.work {
             Work::Replicate { to, keys } => {
                 DocumentWork::Replicate { to: *to, keys: keys.iter().map(ToString::to_string).collect() }
+            }
+            Work::Migrate { job, keys } => DocumentWork::Migrate { job: job.clone(), keys: keys.clone() },
+            Work::Enumerate { job, after, batch_size } => {
+                DocumentWork::Enumerate { job: job.clone(), after: after.clone(), batch_size: *batch_size }
             }
         };
         let document = Document { version: VERSION, request_id: self.request_id.clone(), work };
@@ -145,6 +191,25 @@ impl FromStr for Message {
                 let keys = keys.into_iter().map(|key| key.parse().map_err(|_| MessageError::Key(key)));
                 Work::Replicate { to, keys: keys.collect::<Result<_, _>>()? }
             }
+            DocumentWork::Migrate { job, keys } => {
+                if keys.is_empty() || keys.len() > MAX_MESSAGE_ITEMS {
+                    return Err(MessageError::Items(keys.len() as u64));
+                }
+                if let Some(key) = keys.iter().find(|key| !(1..=MAX_ITEM_KEY_BYTES).contains(&key.len())) {
+                    return Err(MessageError::ItemKey(key.len()));
+                }
+                Work::Migrate { job, keys }
+            }
+            DocumentWork::Enumerate { job, after, batch_size } => {
+                let most = u32::try_from(MAX_MESSAGE_ITEMS).unwrap_or(u32::MAX);
+                if !(1..=most).contains(&batch_size) {
+                    return Err(MessageError::Items(batch_size.into()));
+                }
+                if let Some(long) = after.as_ref().filter(|after| after.len() > MAX_SOURCE_CURSOR_BYTES) {
+                    return Err(MessageError::Cursor(long.len()));
+                }
+                Work::Enumerate { job, after, batch_size }
+            }
         };
         Ok(Self { request_id: document.request_id, work })
     }
@@ -171,8 +236,50 @@ mod tests {
     }
 
     #[test]
+    fn messages_of_a_migration_read_back() {
+        let job: JobName = "archive-2019".parse().unwrap();
+        let keys = vec!["a/b.json".to_owned(), "\u{0}\"ü".to_owned(), "k".repeat(MAX_ITEM_KEY_BYTES)];
+        for (name, work) in [
+            ("migrate", Work::Migrate { job: job.clone(), keys: keys[..2].to_vec() }),
+            ("enumerate", Work::Enumerate { job: job.clone(), after: Some("x".to_owned()), batch_size: 100 }),
+            ("enumerate_all", Work::Enumerate { job: job.clone(), after: None, batch_size: 1 }),
+            ("", Work::Migrate { job, keys }),
+        ] {
+            let message = Message { request_id: "r-1".to_owned(), work };
+            let text = message.to_string();
+            assert_eq!(text.parse(), Ok(message));
+            if !name.is_empty() {
+                insta::assert_snapshot!(name, text);
+            }
+        }
+    }
+
+    /// The longest cursor and the longest single item fit a message, however much of them has to be escaped.
+    #[test]
+    fn what_a_migration_cannot_split_fits() {
+        let job: JobName = "x".repeat(64).parse().unwrap();
+        let request_id = "\u{1}".repeat(MAX_REQUEST_ID_BYTES);
+        for work in [
+            Work::Migrate { job: job.clone(), keys: vec!["\u{1}".repeat(MAX_ITEM_KEY_BYTES)] },
+            Work::Migrate { job: job.clone(), keys: vec!["k".repeat(600); MAX_MESSAGE_ITEMS] },
+            Work::Enumerate { job, after: Some("\u{1}".repeat(MAX_SOURCE_CURSOR_BYTES)), batch_size: 100 },
+        ] {
+            let message = Message { request_id: request_id.clone(), work };
+            assert_eq!(message.to_string().parse(), Ok(message));
+        }
+    }
+
+    #[test]
     fn what_is_no_message_is_refused_in_words() {
         let text = message().to_string();
+        let migrate = |job: &str, keys: &str| {
+            format!(r#"{{"version":1,"request_id":"r","work":"migrate","job":{job},"keys":{keys}}}"#)
+        };
+        let enumerate = |size: &str, after: &str| {
+            format!(
+                r#"{{"version":1,"request_id":"r","work":"enumerate","job":"a","after":"{after}","batch_size":{size}}}"#
+            )
+        };
         for (bad, words) in [
             (" ".repeat(MAX_MESSAGE_BYTES + 1), "at most"),
             ("{}".to_owned(), "missing field `version`"),
@@ -185,6 +292,15 @@ mod tests {
                 r#"{"version":1,"request_id":"r","work":"replicate","to":"primary","keys":[]}"#.to_owned(),
                 "names 0",
             ),
+            (migrate("\"Not a name\"", "[\"a\"]"), "a job's name has"),
+            (migrate("\"a\"", "[]"), "1 to 100 items of a migration; this one names 0"),
+            (migrate("\"a\"", &format!("[{}]", vec!["\"a\""; 101].join(","))), "this one names 101"),
+            (migrate("\"a\"", "[\"\"]"), "1 to 1024 bytes; one has 0"),
+            (migrate("\"a\"", &format!("[\"{}\"]", "k".repeat(1_025))), "one has 1025"),
+            (enumerate("0", ""), "this one names 0"),
+            (enumerate("101", ""), "this one names 101"),
+            (enumerate("-1", ""), "invalid value"),
+            (enumerate("1", &"x".repeat(MAX_SOURCE_CURSOR_BYTES + 1)), "at most 4096 bytes"),
         ] {
             let error = bad.parse::<Message>().unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

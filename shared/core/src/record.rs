@@ -13,6 +13,7 @@ use crate::bounds::{MAX_JSON_DEPTH, MAX_JSON_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use crate::encoding;
 use crate::hash::{Digest, MediaHash};
 use crate::json::check_depth;
+use crate::legacy::Legacy;
 use crate::manifest::{Manifest, ManifestType};
 use crate::manifest_id::ManifestId;
 use crate::object::{Attributes, Facts, ObjectKey};
@@ -64,6 +65,9 @@ pub struct Record {
     /// What its writer wants to find on it again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// The legacy record that it was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<Legacy>,
 }
 
 /// The manifest in a record: inline when it is JSON, by reference when it is C2PA.
@@ -178,8 +182,8 @@ impl Record {
         if bytes.len() > MAX_RECORD_BYTES {
             return Err(RecordError::Damaged(format!("it has more than {MAX_RECORD_BYTES} bytes")));
         }
-        // The record itself adds two levels around its manifest's.
-        check_depth(bytes, MAX_JSON_DEPTH + 2).map_err(|error| RecordError::Damaged(error.to_string()))?;
+        // The record itself adds two levels around its manifest's, and those of a legacy record are one level deeper.
+        check_depth(bytes, MAX_JSON_DEPTH + 3).map_err(|error| RecordError::Damaged(error.to_string()))?;
         let record: Self =
             serde_json::from_slice(bytes).map_err(|error| RecordError::Damaged(error.to_string()))?;
         if record.version != RECORD_VERSION {
@@ -243,6 +247,7 @@ mod tests {
             first_revision: 1,
             visibility: Visibility::Public,
             tags: BTreeMap::from([("album".to_owned(), "press".to_owned())]),
+            legacy: None,
         }
     }
 

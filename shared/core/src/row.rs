@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Visibility;
 use crate::hash::{Digest, MediaHash};
+use crate::legacy::LegacyId;
 use crate::manifest::ManifestType;
 use crate::manifest_id::ManifestId;
 use crate::message::Replica;
@@ -15,13 +16,15 @@ use crate::record::Record;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The key of a row, written as `PROOF#id`, `MANIFEST#id` or `REPLICA#primary`.
+/// The key of a row, written as `PROOF#id`, `MANIFEST#id`, `ALIAS#legacy id` or `REPLICA#primary`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
     /// The row of a proof.
     Proof(ProofId),
     /// The row of a C2PA manifest.
     Manifest(ManifestId),
+    /// The row of a legacy id.
+    Alias(LegacyId),
     /// The row of a provider that missed writes.
     Replica(Replica),
 }
@@ -31,6 +34,7 @@ impl fmt::Display for RowKey {
         match self {
             Self::Proof(id) => write!(f, "PROOF#{id}"),
             Self::Manifest(id) => write!(f, "MANIFEST#{id}"),
+            Self::Alias(id) => write!(f, "ALIAS#{id}"),
             Self::Replica(replica) => write!(f, "REPLICA#{replica}"),
         }
     }
@@ -155,6 +159,19 @@ pub struct ReplicaRow {
     pub until: Timestamp,
 }
 
+/// The row of a legacy id: another name of a proof, for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasRow {
+    /// The legacy id.
+    pub id: LegacyId,
+    /// 1 for the first row, and one more with every commit.
+    pub version: u64,
+    /// The proof that it names.
+    pub proof: ProofId,
+    /// The tenant that it was taken over for.
+    pub tenant: Tenant,
+}
+
 /// A row of the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "row")]
@@ -163,6 +180,8 @@ pub enum Row {
     Proof(ProofRow),
     /// Of a manifest.
     Manifest(ManifestRow),
+    /// Of a legacy id. It is in no listing but that of all rows, and adds to no total.
+    Alias(AliasRow),
     /// Of a provider. It is in no listing but that of all rows, and adds to no total.
     Replica(ReplicaRow),
 }
@@ -174,6 +193,7 @@ impl Row {
         match self {
             Self::Proof(row) => RowKey::Proof(row.id),
             Self::Manifest(row) => RowKey::Manifest(row.id.clone()),
+            Self::Alias(row) => RowKey::Alias(row.id.clone()),
             Self::Replica(row) => RowKey::Replica(row.replica),
         }
     }
@@ -184,6 +204,7 @@ impl Row {
         match self {
             Self::Proof(row) => row.version,
             Self::Manifest(row) => row.version,
+            Self::Alias(row) => row.version,
             Self::Replica(row) => row.version,
         }
     }
@@ -193,7 +214,7 @@ impl Row {
     pub fn proof(self) -> Option<ProofRow> {
         match self {
             Self::Proof(row) => Some(row),
-            Self::Manifest(_) | Self::Replica(_) => None,
+            Self::Manifest(_) | Self::Alias(_) | Self::Replica(_) => None,
         }
     }
 
@@ -202,7 +223,7 @@ impl Row {
     pub fn manifest(self) -> Option<ManifestRow> {
         match self {
             Self::Manifest(row) => Some(row),
-            Self::Proof(_) | Self::Replica(_) => None,
+            Self::Proof(_) | Self::Alias(_) | Self::Replica(_) => None,
         }
     }
 
@@ -211,7 +232,16 @@ impl Row {
     pub fn replica(self) -> Option<ReplicaRow> {
         match self {
             Self::Replica(row) => Some(row),
-            Self::Proof(_) | Self::Manifest(_) => None,
+            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) => None,
+        }
+    }
+
+    /// The legacy id's row, if it is one.
+    #[must_use]
+    pub fn alias(self) -> Option<AliasRow> {
+        match self {
+            Self::Alias(row) => Some(row),
+            Self::Proof(_) | Self::Manifest(_) | Self::Replica(_) => None,
         }
     }
 
@@ -228,7 +258,7 @@ impl Row {
                 let live = u64::from(row.state == State::Live);
                 Totals { proofs: 0, manifests: live, manifest_bytes: live * row.length, deleted: 0 }
             }
-            Self::Replica(_) => Totals::default(),
+            Self::Alias(_) | Self::Replica(_) => Totals::default(),
         }
     }
 
@@ -239,9 +269,10 @@ impl Row {
             Self::Proof(ProofRow { state: State::Live, expires, .. }) => Some(*expires),
             Self::Proof(ProofRow { state: State::Deleting(at), .. })
             | Self::Manifest(ManifestRow { state: State::Deleting(at), .. }) => Some(*at),
-            Self::Proof(ProofRow { state: State::Deleted(_), .. }) | Self::Manifest(_) | Self::Replica(_) => {
-                None
-            }
+            Self::Proof(ProofRow { state: State::Deleted(_), .. })
+            | Self::Manifest(_)
+            | Self::Alias(_)
+            | Self::Replica(_) => None,
         }
     }
 }
@@ -381,6 +412,16 @@ mod tests {
         insta::assert_snapshot!("replica_row", text);
         assert_eq!(replica.key().to_string(), "REPLICA#primary");
         assert_eq!((replica.due(), replica.totals()), (None, Totals::default()));
+        let alias = Row::Alias(AliasRow {
+            id: "p-1".parse().unwrap(),
+            version: 1,
+            proof: ProofId::derive(&Tenant::default(), &MediaHash::of(b"x")),
+            tenant: Tenant::default(),
+        });
+        let text = serde_json::to_string(&alias).unwrap();
+        assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), alias);
+        insta::assert_snapshot!("alias_row", text);
+        assert_eq!(alias.key().to_string(), "ALIAS#p-1");
         insta::assert_snapshot!(
             "manifest_row",
             serde_json::to_string(&Row::Manifest(manifest(State::Live))).unwrap()

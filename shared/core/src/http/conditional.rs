@@ -184,14 +184,26 @@ pub fn range_applies(headers: &HeaderMap, validators: &Validators) -> bool {
 /// 428 where it is missing (RFC 6585, section 3), 400 where it is malformed, 412 where it does not hold.
 pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem> {
     use super::problem::Kind;
+    if headers.contains_key(IF_MATCH) {
+        return check_removal(headers, current);
+    }
+    Err(Problem::new(
+        Kind::PreconditionRequired,
+        "`if-match`: a replacement names the revision that it replaces, by the ETag of the record; or `*` for \
+         whichever is current",
+    )
+    .at("if-match"))
+}
+
+/// Checks the `If-Match` that a deletion may have against the current content.
+///
+/// # Errors
+/// 400 where it is malformed, 412 where it does not hold.
+pub fn check_removal(headers: &HeaderMap, current: &Digest) -> Result<(), Problem> {
+    use super::problem::Kind;
     let tag = entity_tag(current, None);
     match Tags::read(headers, &IF_MATCH)? {
-        None => Err(Problem::new(
-            Kind::PreconditionRequired,
-            "`if-match`: a replacement names the revision that it replaces, by the ETag of the record; or `*` for \
-             whichever is current",
-        )
-        .at("if-match")),
+        None => Ok(()),
         Some(tags) if tags.include(current, true) => Ok(()),
         Some(_) => Err(Problem::new(
             Kind::PreconditionFailed,

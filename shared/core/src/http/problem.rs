@@ -69,12 +69,16 @@ kinds! {
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not take this method";
     /// Another content is stored under the manifest id (guarantee 6).
     ManifestConflict, CONFLICT, "manifest-conflict", "This manifest id has another content already";
+    /// A legacy id names another proof.
+    AliasConflict, CONFLICT, "alias-conflict", "This legacy id names another proof already";
     /// A manifest that proofs hold cannot be deleted by itself.
     ManifestHeld, CONFLICT, "manifest-held", "Proofs hold this manifest";
     /// The manifest is stored with another visibility.
     VisibilityConflict, CONFLICT, "visibility-conflict", "This manifest is stored with another visibility";
     /// No more revisions.
     TooManyRevisions, CONFLICT, "too-many-revisions", "The proof has as many revisions as it may have";
+    /// A job has another source.
+    JobConflict, CONFLICT, "job-conflict", "This job has another source";
     /// Others keep changing the same thing.
     Contended, CONFLICT, "contended", "Others are changing the same proof";
     /// It was deleted.
@@ -97,6 +101,8 @@ kinds! {
     PreconditionRequired, PRECONDITION_REQUIRED, "precondition-required", "An If-Match header is needed";
     /// A failure of ours.
     Internal, INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
+    /// Something that this needs is not set up here.
+    NotConfigured, NOT_IMPLEMENTED, "not-configured", "This is not set up here";
     /// What a provider holds is not what was stored: never served.
     Damaged, BAD_GATEWAY, "damaged", "The stored content is damaged";
     /// A provider is out of reach.

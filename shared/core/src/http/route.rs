@@ -9,6 +9,8 @@ use crate::access::Scope;
 use crate::bounds::{
     DEFAULT_LINK_SECONDS, DEFAULT_PAGE, MAX_LINK_SECONDS, MAX_PAGE, MAX_REVISIONS, MAX_TARGET_BYTES,
 };
+use crate::job::JobName;
+use crate::legacy::LegacyId;
 use crate::link::Signature;
 use crate::manifest_id::ManifestId;
 use crate::object::ObjectKey;
@@ -37,6 +39,8 @@ pub enum Route {
         /// In which form.
         form: Form,
     },
+    /// `GET, HEAD` of a proof by the id that it had in the store that it was taken over from.
+    ReadAlias(LegacyId),
     /// `POST /v1/proofs`.
     StoreProof,
     /// `GET /v1/proofs`.
@@ -63,6 +67,15 @@ pub enum Route {
     StoreManifest,
     /// `DELETE /v1/manifests/{id}`.
     DeleteManifest(ManifestId),
+    /// `POST /v1/migrations`.
+    BeginMigration,
+    /// `GET /v1/migrations/{job}`.
+    ReadMigration {
+        /// Which job.
+        job: JobName,
+        /// Where the counting goes on: what an earlier answer said.
+        after: Option<String>,
+    },
     /// `GET /v1/health`.
     Health,
     /// `GET /v1/stats`.
@@ -79,18 +92,21 @@ impl Route {
     #[must_use]
     pub const fn scope(&self) -> Option<Scope> {
         match self {
-            Self::Read { .. } | Self::Health | Self::OpenApi | Self::Options(_) => None,
+            Self::Read { .. } | Self::ReadAlias(_) | Self::Health | Self::OpenApi | Self::Options(_) => None,
             Self::StoreProof | Self::SupersedeProof(_) | Self::SignLink { .. } | Self::StoreManifest => {
                 Some(Scope::Store)
             }
             Self::DeleteProof(_) | Self::BatchDelete | Self::DeleteManifest(_) => Some(Scope::Delete),
-            Self::ListProofs { .. } | Self::Stats => Some(Scope::Admin),
+            Self::ListProofs { .. } | Self::BeginMigration | Self::ReadMigration { .. } | Self::Stats => {
+                Some(Scope::Admin)
+            }
         }
     }
 
     /// Every [`name`](Self::name) that there is.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 18] = [
         "read_proof",
+        "read_alias",
         "read_revision",
         "read_manifest",
         "store_proof",
@@ -101,6 +117,8 @@ impl Route {
         "sign_link",
         "store_manifest",
         "delete_manifest",
+        "begin_migration",
+        "show_migration",
         "health",
         "stats",
         "openapi",
@@ -114,6 +132,7 @@ impl Route {
             Self::Read { key: ObjectKey::Record(_), .. } => "read_proof",
             Self::Read { key: ObjectKey::Revision(..), .. } => "read_revision",
             Self::Read { key: ObjectKey::Manifest(_), .. } => "read_manifest",
+            Self::ReadAlias(_) => "read_alias",
             Self::StoreProof => "store_proof",
             Self::ListProofs { .. } => "list_proofs",
             Self::SupersedeProof(_) => "supersede_proof",
@@ -122,6 +141,9 @@ impl Route {
             Self::SignLink { .. } => "sign_link",
             Self::StoreManifest => "store_manifest",
             Self::DeleteManifest(_) => "delete_manifest",
+            Self::BeginMigration => "begin_migration",
+            // Not `read_`: what it answers with is no proof.
+            Self::ReadMigration { .. } => "show_migration",
             Self::Health => "health",
             Self::Stats => "stats",
             Self::OpenApi => "openapi",
@@ -165,12 +187,12 @@ impl Route {
                 by_hash(hash, &query)
             }),
             (true, ["proofs", id]) => match *method {
-                Method::GET | Method::HEAD => read(ObjectKey::Record(proof_id(id)?), query),
+                Method::GET | Method::HEAD => proof(id, query),
                 Method::PUT => Ok(Self::SupersedeProof(proof_id(id)?)),
                 Method::DELETE => Ok(Self::DeleteProof(proof_id(id)?)),
                 _ => other(method, "GET, HEAD, PUT, DELETE, OPTIONS"),
             },
-            (false, ["proofs", id]) => read_only(method, || read(ObjectKey::Record(proof_id(id)?), query)),
+            (false, ["proofs", id]) => read_only(method, || proof(id, query)),
             (_, ["proofs", id, revision]) => read_only(method, || {
                 read(ObjectKey::Revision(proof_id(id)?, revision_number(revision)?), query)
             }),
@@ -183,6 +205,13 @@ impl Route {
             (false, ["manifests", id]) => {
                 read_only(method, || read(ObjectKey::Manifest(manifest_id(id)?), query))
             }
+            (true, ["migrations"]) => one(method, Method::POST, "POST, OPTIONS", || Ok(Self::BeginMigration)),
+            (true, ["migrations", job]) => read_only(method, || {
+                let query = Query::parse(query)?;
+                query.only(&["after"])?;
+                let job = decode("job", job)?.parse().map_err(|error| Problem::field("job", error))?;
+                Ok(Self::ReadMigration { job, after: query.get("after").map(str::to_owned) })
+            }),
             (_, ["health"]) => read_only(method, || Ok(Self::Health)),
             (true, ["stats"]) => read_only(method, || Ok(Self::Stats)),
             (true, ["openapi.json"]) => read_only(method, || Ok(Self::OpenApi)),
@@ -229,6 +258,16 @@ fn form(query: &Query<'_>) -> Result<Form, Problem> {
         None => Ok(Form::Content),
         Some("stored") => Ok(Form::Stored),
         Some(other) => Err(Problem::field("form", format!("`stored` or nothing, not `{other}`"))),
+    }
+}
+
+/// A proof by its id, or by the one that it had in the store that it was taken over from.
+fn proof(segment: &str, query: &str) -> Result<Route, Problem> {
+    let text = decode("id", segment)?;
+    match (text.parse(), text.parse()) {
+        (Ok(id), _) => read(ObjectKey::Record(id), query),
+        (Err(_), Ok(legacy)) => Ok(Route::ReadAlias(legacy)),
+        (Err(error), Err(legacy)) => Err(Problem::field("id", format!("{error}; {legacy}"))),
     }
 }
 
@@ -322,6 +361,8 @@ mod tests {
             ("GET", &format!("/proofs/by-hash/{hex}"), record.clone()),
             ("HEAD", &format!("/v1/proofs/{ID}"), record.clone()),
             ("GET", &format!("/proofs/{ID}"), record),
+            ("GET", "/v1/proofs/p-1", Route::ReadAlias("p-1".parse().unwrap())),
+            ("HEAD", "/proofs/urn%3Aold:7", Route::ReadAlias("urn:old:7".parse().unwrap())),
             (
                 "GET",
                 &format!("/v1/proofs/{ID}/2"),
@@ -349,6 +390,13 @@ mod tests {
                 Route::Read { key: ObjectKey::Record(id), signature: None, form: Form::Stored },
             ),
             ("DELETE", &format!("/v1/manifests/{urn}"), Route::DeleteManifest(urn.parse().unwrap())),
+            ("POST", "/v1/migrations", Route::BeginMigration),
+            (
+                "HEAD",
+                "/v1/migrations/archive-2019?after=a%2Fb",
+                Route::ReadMigration { job: "archive-2019".parse().unwrap(), after: Some("a/b".into()) },
+            ),
+            ("OPTIONS", "/v1/migrations/a", Route::Options("GET, HEAD, OPTIONS")),
             ("GET", "/v1/health", Route::Health),
             ("GET", "/v1/stats", Route::Stats),
             ("GET", "/v1/openapi.json", Route::OpenApi),
@@ -372,6 +420,8 @@ mod tests {
             ("GET", "/v1/proofs/batch-delete", 405),
             ("GET", "/v1/proofs/..%2f..", 400),
             ("GET", "/v1/proofs/%ff", 400),
+            ("PUT", "/v1/proofs/p-1", 400),
+            ("DELETE", "/v1/proofs/p-1", 400),
             ("GET", &format!("/v1/proofs/{ID}/0"), 400),
             ("GET", &format!("/v1/proofs/{ID}/01"), 400),
             ("GET", &format!("/v1/proofs/{ID}/1/2"), 404),
@@ -384,6 +434,12 @@ mod tests {
             ("GET", &format!("/v1/proofs?media_hash={}&limit=1", MediaHash::of(b"")), 400),
             ("GET", &format!("/v1/proofs/{ID}?form=gzip"), 400),
             ("GET", &format!("/v1/proofs/{ID}/url?expires_in=604801"), 400),
+            ("GET", "/v1/migrations", 405),
+            ("DELETE", "/v1/migrations/a", 405),
+            ("POST", "/migrations", 404),
+            ("GET", "/v1/migrations/Not-a-name", 400),
+            ("GET", "/v1/migrations/a?limit=1", 400),
+            ("GET", "/v1/migrations/a/items", 404),
             ("GET", &format!("/v1/manifests/{}", "x".repeat(9_000)), 414),
         ] {
             let problem = parse(method, target).expect_err(target);

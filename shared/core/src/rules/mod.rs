@@ -4,10 +4,14 @@
 //! |---|---|
 //! | store, supersede | [`store`]: from a body to a [`store::Draft`]; from a draft and an index row to the next step |
 //! | retrieve | [`retrieve`]: from an object to an answer |
+//! | reading by a legacy id | [`alias`]: from the proof that it names to an answer |
+//! | begin a migration | [`migration`]: from a body to what is asked for |
 //! | delete, cleanup, fsck | [`life`]: what an object and its row say of each other |
 //! | repair | [`replica`]: what a row says of an object in one of two providers |
 
+pub mod alias;
 pub mod life;
+pub mod migration;
 pub mod replica;
 pub mod retrieve;
 pub mod store;

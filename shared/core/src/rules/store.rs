@@ -20,6 +20,7 @@ use crate::c2pa::{Binding, C2paError};
 use crate::hash::{Digest, MediaHash};
 use crate::http::problem::{Kind, Problem};
 use crate::json::check_depth;
+use crate::legacy::{Fields, Legacy};
 use crate::manifest::{Manifest, ManifestError, ManifestType};
 use crate::object::{C2PA_TYPE, JSON_TYPE};
 use crate::proof_id::ProofId;
@@ -64,6 +65,35 @@ pub struct StoreBody<'a> {
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Visibility>))]
     visibility: Option<Cow<'a, str>>,
+    /// Of a proof that is taken over from another store: what it brings along. This needs the scope `admin`.
+    #[serde(borrow)]
+    origin: Option<OriginBody<'a>>,
+}
+
+/// What a proof that is taken over from another store brings along.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OriginBody<'a> {
+    /// When it was stored there.
+    #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    created: Cow<'a, str>,
+    /// When it expires.
+    #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    expires: Cow<'a, str>,
+    /// The id that it had there: it leads to the proof from now on.
+    #[serde(borrow)]
+    legacy_id: Option<Cow<'a, str>>,
+    /// What else stood in its legacy record: an object, kept as exactly this text.
+    #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    legacy_fields: Option<&'a RawValue>,
+    /// A proof that was deleted is not taken over, unless it was at this very instant.
+    #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    restores: Option<Cow<'a, str>>,
 }
 
 /// Tags as they are written. serde would let the last of two equal keys win, in silence.
@@ -116,6 +146,22 @@ pub struct Draft {
     pub tags: BTreeMap<String, String>,
     /// Who may read it.
     pub visibility: Visibility,
+    /// Where it was before, of a proof that is taken over.
+    pub origin: Option<Origin>,
+}
+
+/// What a proof that is taken over from another store brings along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// When it was stored there.
+    pub created: Timestamp,
+    /// When it expires.
+    pub expires: Timestamp,
+    /// What is kept of a legacy record.
+    pub legacy: Option<Legacy>,
+    /// A proof that was deleted is not taken over (guarantee 8), unless it was at this very instant: a migration that was
+    /// rolled back is done again.
+    pub restores: Option<Timestamp>,
 }
 
 /// Standard base64; padding may be left out. The URL-safe alphabet is another one, and is refused.
@@ -130,10 +176,14 @@ impl Draft {
     /// # Errors
     /// 400 with the member that is wrong; 422 where the manifest binds another file.
     pub fn parse(body: &[u8], tenant: Tenant, known: Option<&MediaHash>) -> Result<Self, Problem> {
-        let body: StoreBody<'_> = json(body, MAX_JSON_DEPTH + 1)?;
+        // `legacy_fields` of the deepest legacy record lie two levels below it.
+        let body: StoreBody<'_> = json(body, MAX_JSON_DEPTH + 3)?;
         let media_hash = media_hash(body.media_hash.as_deref(), known)?;
         let manifest = manifest(&body)?;
         check_binding(&manifest, &media_hash)?;
+        if let Some(origin) = &body.origin {
+            check_origin(origin, &body, known.is_some())?;
+        }
         Ok(Self {
             tenant,
             media_hash,
@@ -148,6 +198,7 @@ impl Draft {
                     Problem::field("visibility", format!("`public` or `private`, not `{}`", short(&text)))
                 })?,
             },
+            origin: body.origin.map(origin).transpose()?,
         })
     }
 
@@ -160,6 +211,10 @@ impl Draft {
     /// The record of this draft, stored at `now` as `revision`, with which the proof's life begins.
     #[must_use]
     pub fn record(&self, revision: u32, now: Timestamp) -> Record {
+        let (created, expires) = match &self.origin {
+            None => (now, now.plus_seconds(self.lifetime)),
+            Some(origin) => (origin.created, origin.expires),
+        };
         Record {
             version: RECORD_VERSION,
             id: self.id(),
@@ -168,12 +223,13 @@ impl Draft {
             media_type: self.media_type.clone(),
             manifest: RecordManifest::of(&self.manifest),
             signature: self.signature.clone(),
-            created: now,
-            expires: now.plus_seconds(self.lifetime),
+            created,
+            expires,
             revision,
             first_revision: revision,
             visibility: self.visibility,
             tags: self.tags.clone(),
+            legacy: self.origin.as_ref().and_then(|origin| origin.legacy.clone()),
         }
     }
 
@@ -274,8 +330,13 @@ pub fn manifest_problem(field: &str, error: &ManifestError) -> Problem {
     }
 }
 
+/// Standard base64 (RFC 4648, section 4), with its padding or without.
+pub(crate) fn base64(text: &str) -> Result<Bytes, base64::DecodeError> {
+    BASE64.decode(text).map(Bytes::from)
+}
+
 /// Reads JSON within the depth, with the path of what is wrong.
-fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> Result<T, Problem> {
+pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> Result<T, Problem> {
     check_depth(body, depth).map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
     // serde also reads a struct out of an array, member by member. No client means that.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
@@ -389,7 +450,7 @@ fn media_type(text: Cow<'_, str>) -> Result<String, Problem> {
     }
 }
 
-fn signature(text: Cow<'_, str>) -> Result<String, Problem> {
+pub(crate) fn signature(text: Cow<'_, str>) -> Result<String, Problem> {
     let printable =
         text.chars().all(|character| !character.is_control() || character == '\n' || character == '\r');
     if !text.is_empty() && text.len() <= MAX_SIGNATURE_BYTES && printable {
@@ -408,6 +469,51 @@ fn lifetime(number: &serde_json::Number) -> Result<u64, Problem> {
             "expires_in",
             format!("a whole number of seconds from 1 to {MAX_LIFETIME_SECONDS}, not {number}"),
         )
+    })
+}
+
+/// Refuses what would be dropped in silence beside an origin (guarantee 3).
+fn check_origin(origin: &OriginBody<'_>, body: &StoreBody<'_>, is_replacement: bool) -> Result<(), Problem> {
+    if body.expires_in.is_some() {
+        return Err(Problem::field("expires_in", "give this or `origin`, which says when the proof expires"));
+    }
+    if is_replacement && origin.restores.is_some() {
+        let detail = "a replacement restores nothing: its proof is there";
+        return Err(Problem::field("origin.restores", detail));
+    }
+    if is_replacement && (origin.legacy_id.is_some() || origin.legacy_fields.is_some()) {
+        let detail = "a replacement has no legacy id: an id is taken over when its proof is stored";
+        return Err(Problem::field("origin.legacy_id", detail));
+    }
+    Ok(())
+}
+
+fn origin(body: OriginBody<'_>) -> Result<Origin, Problem> {
+    let instant = |member: &str, text: &str| -> Result<Timestamp, Problem> {
+        text.parse().map_err(|error| Problem::field(&format!("origin.{member}"), error))
+    };
+    let legacy = match (body.legacy_id, body.legacy_fields) {
+        (None, None) => None,
+        (None, Some(_)) => {
+            let missing = "it is missing; `legacy_fields` are those of a record with an id";
+            return Err(Problem::field("origin.legacy_id", missing));
+        }
+        (Some(id), fields) => {
+            let id = id.parse().map_err(|error| Problem::field("origin.legacy_id", error))?;
+            let fields = fields.map(|fields| Fields::new(fields.get().to_owned())).transpose();
+            let fields = fields.map_err(|error| Problem::field("origin.legacy_fields", error))?;
+            Some(Legacy { id, fields })
+        }
+    };
+    let (created, expires) = (instant("created", &body.created)?, instant("expires", &body.expires)?);
+    if expires <= created {
+        return Err(Problem::field("origin.expires", format!("an instant after `created`, {created}")));
+    }
+    Ok(Origin {
+        created,
+        expires,
+        legacy,
+        restores: body.restores.map(|text| instant("restores", &text)).transpose()?,
     })
 }
 

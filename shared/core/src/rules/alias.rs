@@ -1,0 +1,31 @@
+//! Legacy ids: from one to the proof that it names.
+
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, LOCATION};
+
+use crate::http::problem::{Kind, Problem};
+use crate::http::reply::Reply;
+use crate::legacy::LegacyId;
+use crate::proof_id::ProofId;
+
+/// How long a redirect may be kept, in seconds: an hour. An id changes its proof only where a migration was rolled back and
+/// done again for another tenant.
+pub const FRESH_SECONDS: u64 = 3_600;
+
+/// The answer to a request of a legacy id that names `proof`: a redirect that keeps method and form (RFC 9110, section
+/// 15.4.9), to a reference that is relative to the path (RFC 3986, section 4.2), so that it is right under every prefix.
+#[must_use]
+pub fn alias_reply(proof: &ProofId) -> Reply {
+    Reply::empty(StatusCode::PERMANENT_REDIRECT)
+        .with(LOCATION, &proof.to_string())
+        .with(CACHE_CONTROL, &format!("public, max-age={FRESH_SECONDS}"))
+}
+
+/// The answer when nothing has this id.
+#[must_use]
+pub fn alias_absent(id: &LegacyId) -> Problem {
+    Problem::new(
+        Kind::NotFound,
+        format!("`{id}` is neither a proof id nor an id that a proof had in a store that was taken over"),
+    )
+}

@@ -1,0 +1,68 @@
+//! What asks for a migration.
+
+use serde::Deserialize;
+
+use super::store::json;
+use crate::bounds::{MAX_JSON_DEPTH, MAX_MESSAGE_ITEMS};
+use crate::http::problem::Problem;
+use crate::job::JobName;
+
+/// The body of `POST /v1/migrations`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MigrationBody {
+    /// The job's name: 1 to 64 lower-case letters, digits, `-` and `_`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub name: JobName,
+    /// Where the proofs are: `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`.
+    pub from: String,
+    /// Items of one message of the queue, 1 to 100, 100 by default.
+    pub batch_size: Option<u32>,
+}
+
+impl MigrationBody {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 with what is wrong.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let body: Self = json(body, MAX_JSON_DEPTH)?;
+        match body.batch_size() {
+            1..=MOST => Ok(body),
+            size => Err(Problem::field("batch_size", format!("1 to {MOST} items; these are {size}"))),
+        }
+    }
+
+    /// Items of one message.
+    #[must_use]
+    pub fn batch_size(&self) -> u32 {
+        self.batch_size.unwrap_or(MOST)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is 100")]
+const MOST: u32 = MAX_MESSAGE_ITEMS as u32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_checked_member_by_member() {
+        let body = MigrationBody::parse(br#"{"name":"a-1","from":"s3://old/x"}"#).unwrap();
+        assert_eq!((body.name.as_str(), body.from.as_str(), body.batch_size()), ("a-1", "s3://old/x", 100));
+        for (body, field) in [
+            (r#"{"name":"A","from":"x"}"#, "name"),
+            (r#"{"name":"a"}"#, "from"),
+            (r#"{"name":"a","from":7}"#, "from"),
+            (r#"{"name":"a","from":"x","batch_size":0}"#, "batch_size"),
+            (r#"{"name":"a","from":"x","batch_size":101}"#, "batch_size"),
+            (r#"{"name":"a","from":"x","to":"y"}"#, "to"),
+        ] {
+            let problem = MigrationBody::parse(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.kind.status().as_u16(), 400, "{body}");
+            assert!(problem.detail.contains(field), "{body}: {problem}");
+        }
+    }
+}
