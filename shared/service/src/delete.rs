@@ -3,13 +3,16 @@
 //! A deletion has three steps: the row says *deleting* (from here on no store can build on the objects), the objects
 //! are replaced by markers, the row says *deleted*. Whoever meets the row in between finishes the deletion.
 
+use credlink_core::http::conditional::check_removal;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey, State};
 use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
+use http::HeaderMap;
 
 use crate::error::{Error, contended};
 use crate::ports::{
@@ -17,15 +20,19 @@ use crate::ports::{
 };
 use crate::service::{MAX_ATTEMPTS, Service, owned};
 
-/// Deletes a proof. That there is none is no error: the outcome says whether there was one.
+/// Deletes a proof. That there is none is no error: the outcome is the instant of the deletion that this call began, and
+/// `None` where there was nothing (any more) to delete. An instant that is another's would let a migration that is rolled
+/// back bring back what its owner deleted (guarantee 8).
 ///
 /// # Errors
-/// A proof of another tenant (403), or a failure; the same deletion again finishes it.
+/// A proof of another tenant (403), an `If-Match` in `headers` that does not hold for what is there (412), or a failure;
+/// the same deletion again finishes it.
 pub async fn delete_proof<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
     tenant: &Tenant,
-) -> Result<bool, Error> {
+    headers: &HeaderMap,
+) -> Result<Option<Timestamp>, Error> {
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(id).await?;
         if let Some(row) = &row {
@@ -34,27 +41,36 @@ pub async fn delete_proof<P: Ports>(
         match row {
             // A store may have written a record and ended before its row: readers see it.
             None | Some(ProofRow { state: State::Deleted(_), .. }) => {
-                let Some(orphan) = orphan_row(service, id, row.as_ref()).await? else { return Ok(false) };
+                let Some(orphan) = orphan_row(service, id, row.as_ref()).await? else { return Ok(None) };
                 owned(&orphan.tenant, tenant)?;
+                check_removal(headers, &orphan.record_sha256)?;
                 if claim(service, Row::Proof(orphan.clone()), row.map(|row| row.version)).await? {
                     finish_proof(service, &orphan).await?;
-                    return Ok(true);
+                    return Ok(deleted_at(&orphan));
                 }
             }
             Some(row @ ProofRow { state: State::Deleting(_), .. }) => {
                 finish_proof(service, &row).await?;
-                return Ok(true);
+                return Ok(None);
             }
             Some(row) => {
+                check_removal(headers, &row.record_sha256)?;
                 if let Some(row) = bury(service, &row).await? {
                     finish_proof(service, &row).await?;
                     service.ports.events().record(Event::Deleted);
-                    return Ok(true);
+                    return Ok(deleted_at(&row));
                 }
             }
         }
     }
     Err(contended())
+}
+
+const fn deleted_at(row: &ProofRow) -> Option<Timestamp> {
+    match row.state {
+        State::Deleting(at) | State::Deleted(at) => Some(at),
+        State::Live => None,
+    }
 }
 
 /// Deletes a manifest that no proof holds. That there is none is no error: the outcome says whether there was one.

@@ -12,7 +12,7 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
-use credlink_core::row::{ManifestRow, ProofRow, Row, State, Totals};
+use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, RowKey, State, Totals};
 use credlink_core::rules::life::{Found, Verdict, judge_manifest, judge_record, judge_revision};
 use credlink_core::tombstone::Tombstone;
 use serde::Serialize;
@@ -110,6 +110,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
                 match row {
                     Row::Proof(row) => self.proof_row(&row).await?,
                     Row::Manifest(row) => manifests.push((row.id, row.state, row.holders)),
+                    Row::Alias(row) => self.alias_row(row).await?,
                     Row::Replica(_) => {}
                 }
             }
@@ -145,6 +146,19 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
             let what = format!("the index's sums are {totals:?}; counted were {:?}", self.totals);
             self.broken(&"totals", what);
         }
+        Ok(())
+    }
+
+    /// A legacy id leads somewhere for ever, also when that was deleted.
+    async fn alias_row(&mut self, row: AliasRow) -> Result<(), Failure> {
+        let what = match self.service.proof_row(&row.proof).await? {
+            None => format!("it names the proof {}, which the index does not have", row.proof),
+            Some(proof) if proof.tenant != row.tenant => {
+                format!("it is of the tenant {}, and its proof {} of {}", row.tenant, row.proof, proof.tenant)
+            }
+            Some(_) => return Ok(()),
+        };
+        self.broken(&RowKey::Alias(row.id), what);
         Ok(())
     }
 

@@ -8,6 +8,9 @@
 //! |---|---|
 //! | what the world has to offer, and its contracts | [`ports`] |
 //! | storing, and how a race is decided | [`store`](mod@store), `publish` |
+//! | moving everything that another store has | [`migrate`] |
+//! | serving beside a store that is not migrated yet | [`legacy`] |
+//! | taking over from another store | [`take_over`](mod@take_over) |
 //! | replacing, and what a crash in it leaves | [`supersede`](mod@supersede) |
 //! | deleting, and why it stays deleted | [`delete`] |
 //! | retrieving | [`retrieve`](mod@retrieve) |
@@ -25,7 +28,9 @@ pub mod cleanup;
 pub mod delete;
 pub mod error;
 pub mod fsck;
+pub mod legacy;
 pub mod list;
+pub mod migrate;
 pub mod openapi;
 pub mod overview;
 pub mod ports;
@@ -38,6 +43,7 @@ pub mod router;
 mod service;
 pub mod store;
 pub mod supersede;
+pub mod take_over;
 pub mod worker;
 
 pub use service::{Service, Settings};

@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use credlink_core::access::Caller;
+use credlink_core::access::{Caller, Scope};
 use credlink_core::hash::MediaHash;
-use credlink_core::http::problem::{Document, Problem};
+use credlink_core::http::problem::{Document, Kind, Problem};
 use credlink_core::http::reply::{Body, Reply};
+use credlink_core::job::JobName;
 use credlink_core::link;
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
@@ -14,26 +15,32 @@ use credlink_core::object::{JSON_TYPE, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::ProofRow;
+use credlink_core::rules::migration::MigrationBody;
 use credlink_core::rules::store::{BatchDeleteBody, Draft, StoreBody, manifest_problem};
 use credlink_core::time::Timestamp;
 use futures_util::{StreamExt as _, stream};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, IF_MATCH, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::OpenApi as _;
 
 use crate::error::Error;
 use crate::list::{ProofPage, Summary, list};
+use crate::migrate::jobs::{Begun, JobError, JobRequest, Jobs as _, Progress};
 use crate::overview::{self, Health, Stats, Status};
 use crate::ports::Ports;
 use crate::router::with_tag;
 use crate::service::{Service, owned};
-use crate::store::{Stored, store, store_manifest as store_alone};
+use crate::store::{Stored, store_manifest as store_alone};
 use crate::supersede::{live_row, supersede};
+use crate::take_over::take_over;
 use crate::{delete, ports};
 
 /// Deletions of one batch that are under way at once.
 const BATCH_CONCURRENCY: usize = 16;
+
+/// When a proof was deleted, in the answer to a conditional deletion.
+const DELETED: HeaderName = HeaderName::from_static("credlink-deleted");
 
 /// The answer to a store or a replacement.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -149,7 +156,22 @@ pub(crate) async fn store_proof<P: Ports>(
     body: Bytes,
 ) -> Result<Reply, Error> {
     let draft = Draft::parse(&body, caller.tenant.clone(), None)?;
-    Ok(service.store_reply(&store(service, &draft).await?))
+    if let Some(legacy) = service.alone() {
+        return Ok(service.store_reply(&service.store_alone(legacy, caller, &draft).await?));
+    }
+    if draft.origin.is_some() {
+        may_take_over(caller)?;
+    }
+    Ok(service.store_reply(&take_over(service, &draft).await?))
+}
+
+/// What a proof brings along from another store is the word of an administrator.
+fn may_take_over(caller: &Caller) -> Result<(), Problem> {
+    if caller.may(Scope::Admin) {
+        Ok(())
+    } else {
+        Err(Problem::insufficient_scope(Scope::Admin).at("origin"))
+    }
 }
 
 /// Replace a proof's manifest
@@ -181,7 +203,11 @@ pub(crate) async fn supersede_proof<P: Ports>(
 ) -> Result<Reply, Error> {
     let draft = |row: &ProofRow| -> Result<Draft, Problem> {
         let known: &MediaHash = &row.media_hash;
-        Draft::parse(&body, caller.tenant.clone(), Some(known))
+        let draft = Draft::parse(&body, caller.tenant.clone(), Some(known))?;
+        if draft.origin.is_some() {
+            may_take_over(caller)?;
+        }
+        Ok(draft)
     };
     let stored = supersede(service, id, &caller.tenant, headers, draft).await?;
     Ok(service.store_reply(&stored))
@@ -190,9 +216,15 @@ pub(crate) async fn supersede_proof<P: Ports>(
 /// Delete a proof
 #[utoipa::path(
     delete, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "deleteProof",
-    params(("id" = String, Path, description = "The proof")),
+    params(
+        ("id" = String, Path, description = "The proof"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the record that shall go, where no other shall"),
+    ),
     responses(
-        (status = 204, description = "It is not there (any more)"),
+        (status = 204, description = "It is not there (any more)", headers(
+            ("credlink-deleted" = String, description = "When this request deleted it, where `If-Match` was sent; not there where there was nothing to delete"),
+        )),
+        (status = 412, description = "It has changed since", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     ),
     security(("token" = ["delete:manifests"]))
@@ -201,9 +233,25 @@ pub(crate) async fn delete_proof<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
     id: &ProofId,
+    headers: &HeaderMap,
 ) -> Result<Reply, Error> {
-    delete::delete_proof(service, id, &caller.tenant).await?;
-    Ok(Reply::empty(StatusCode::NO_CONTENT))
+    let deleted = delete::delete_proof(service, id, &caller.tenant, headers).await?;
+    let reply = Reply::empty(StatusCode::NO_CONTENT);
+    Ok(match deleted.filter(|_| headers.contains_key(IF_MATCH)) {
+        Some(at) => reply.with(DELETED, &at.to_string()),
+        None => reply,
+    })
+}
+
+/// A deletion of a batch.
+async fn delete_one<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    id: &ProofId,
+    any: &HeaderMap,
+) -> Result<(), Error> {
+    service.bring(id).await?;
+    delete::delete_proof(service, id, &caller.tenant, any).await.map(drop)
 }
 
 /// Delete up to 1,000 proofs
@@ -222,12 +270,13 @@ pub(crate) async fn batch_delete<P: Ports>(
     body: Bytes,
 ) -> Result<Reply, Error> {
     let ids = BatchDeleteBody::parse(&body)?.ids;
+    let any = HeaderMap::new();
     let results: Vec<(String, Option<Problem>)> = stream::iter(ids)
         .map(async |id: String| {
             let problem = match id.parse::<ProofId>() {
                 Err(error) => Some(Problem::field("id", error)),
-                Ok(parsed) => match delete::delete_proof(service, &parsed, &caller.tenant).await {
-                    Ok(_) => None,
+                Ok(parsed) => match delete_one(service, caller, &parsed, &any).await {
+                    Ok(()) => None,
                     Err(error) => {
                         if let Error::Failure(failure) = &error {
                             tracing::error!(proof_id = %parsed, reason = %failure, "a deletion of a batch failed");
@@ -284,6 +333,97 @@ pub(crate) async fn list_proofs<P: Ports>(
 ) -> Result<Reply, Error> {
     let page = list(service, caller.tenant.clone(), after, limit).await?;
     Ok(Reply::json(StatusCode::OK, &page))
+}
+
+/// Begin a migration
+///
+/// A message is queued that has the source listed; the items are copied from the queue. The same job again is another
+/// run of it: what is done is not done twice.
+#[utoipa::path(
+    post, path = "/v1/migrations", tag = "migrations", operation_id = "beginMigration",
+    request_body(content = MigrationBody, content_type = "application/json"),
+    responses(
+        (status = 202, description = "Queued", body = Progress, headers(("location" = String, description = "Where its progress is"))),
+        (status = 409, description = "The job has another source, or is being listed", body = Document, content_type = "application/problem+json"),
+        (status = 501, description = "There is no queue or no table", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn begin_migration<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    body: Bytes,
+    request_id: &str,
+) -> Result<Reply, Error> {
+    let body = MigrationBody::parse(&body)?;
+    let request = JobRequest {
+        batch_size: body.batch_size(),
+        name: body.name,
+        from: body.from,
+        tenant: caller.tenant.clone(),
+        request_id: request_id.to_owned(),
+    };
+    match service.ports.jobs().begin(&request).await.map_err(job_error)? {
+        Begun::Queued(job) => {
+            let location = format!("/v1/migrations/{}", job.name);
+            Ok(Reply::json(StatusCode::ACCEPTED, &Progress::of(job)).with(LOCATION, &location))
+        }
+        Begun::Held => {
+            let detail = format!(
+                "the source of the job `{}` is being listed; try again when it is done",
+                request.name
+            );
+            Err(Problem::new(Kind::Contended, detail).into())
+        }
+        Begun::Differs(job) => {
+            // Whose it is, and where that one's proofs are, is nobody else's business.
+            let detail = if job.tenant == caller.tenant {
+                format!("the job `{}` is from {} to {}; take another name", job.name, job.from, job.to)
+            } else {
+                format!("the job `{}` is another tenant's; take another name", job.name)
+            };
+            Err(Problem::new(Kind::JobConflict, detail).at("name").into())
+        }
+    }
+}
+
+/// Read how far a migration is
+///
+/// It counts the items of 20,000 entries at most. Where there are more, `next` says where the counting goes on.
+#[utoipa::path(
+    get, path = "/v1/migrations/{job}", tag = "migrations", operation_id = "showMigration",
+    params(
+        ("job" = String, Path, description = "The job's name"),
+        ("after" = Option<String>, Query, description = "`next` of the answer before"),
+    ),
+    responses(
+        (status = 200, description = "The job, and its items by what became of them", body = Progress),
+        (status = 404, description = "No such job", body = Document, content_type = "application/problem+json"),
+        (status = 501, description = "There is no queue or no table", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn show_migration<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    job: &JobName,
+    after: Option<&str>,
+) -> Result<Reply, Error> {
+    let progress = service.ports.jobs().progress(job, after).await.map_err(job_error)?;
+    match progress.filter(|progress| progress.tenant == caller.tenant) {
+        Some(progress) => Ok(Reply::json(StatusCode::OK, &progress)),
+        None => Err(Problem::new(Kind::NotFound, format!("there is no job `{job}`")).into()),
+    }
+}
+
+fn job_error(error: JobError) -> Error {
+    match error {
+        JobError::NotConfigured(what) => Problem::new(Kind::NotConfigured, what).into(),
+        JobError::Source(why) => Problem::field("from", why).into(),
+        JobError::Failure(failure) => failure.into(),
+    }
 }
 
 /// Sign a link
@@ -430,7 +570,7 @@ pub(crate) fn document() -> Reply {
 #[utoipa::path(
     get, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "readProof",
     params(
-        ("id" = String, Path, description = "The proof"),
+        ("id" = String, Path, description = "The proof; or the id that it had in a store that was taken over, which leads to it"),
         ("If-None-Match" = Option<String>, Header, description = "ETags of what the client has"),
         ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
     ),
@@ -440,6 +580,9 @@ pub(crate) fn document() -> Reply {
         )),
         (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
         (status = 304, description = "The client has it"),
+        (status = 308, description = "By an earlier id: where the proof is", headers(
+            ("location" = String, description = "The proof's id: a reference relative to this path"),
+        )),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
         (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
@@ -532,7 +675,8 @@ be good, also where none is needed.";
     info(title = "CredLink", description = DESCRIPTION),
     paths(
         store_proof, list_proofs, read_proof, supersede_proof, delete_proof, read_revision, read_by_hash, sign_link,
-        batch_delete, store_manifest, read_manifest, delete_manifest, health, stats, document,
+        batch_delete, store_manifest, read_manifest, delete_manifest, begin_migration, show_migration, health, stats,
+        document,
     ),
     modifiers(&Token),
 )]

@@ -3,6 +3,7 @@
 //! Each method documents a guarantee, not a mechanism. Futures carry no `Send` bound: it is found at the concrete
 //! type, in `main`. The contract suites in `tests/` run over every adapter.
 
+mod checksum;
 mod parts;
 mod shared;
 
@@ -18,6 +19,7 @@ use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+pub use checksum::Checksum;
 pub use parts::{Parts, Ports};
 
 /// A service that did not answer as it should: an opaque source, with who, what and how.
@@ -121,6 +123,15 @@ pub trait Objects {
 
     /// What is said of the object under `key`, without its bytes.
     fn head(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Head>, Failure>>;
+
+    /// The same, with a checksum of all stored bytes, where the provider holds one: what it was told of them, or computed
+    /// when they were written. Of two providers, the primary's.
+    fn head_with_checksum(
+        &self,
+        key: &ObjectKey,
+    ) -> impl Future<Output = Result<Option<(Head, Option<Checksum>)>, Failure>> {
+        async { Ok(self.head(key).await?.map(|head| (head, None))) }
+    }
 
     /// Writes `body` under `key` if `condition` holds. There is no unconditional write.
     fn put(
@@ -414,6 +425,8 @@ pub enum Event {
     },
     /// A proof or a manifest was asked for that is not there.
     Missed,
+    /// A proof was read from the legacy source, which does not stand here yet.
+    LegacyHit,
     /// A request ended with a failure of ours (status 500 and above).
     Failed,
     /// A request was answered.

@@ -314,7 +314,7 @@ fn named(row: &Row) -> String {
     match row {
         Row::Proof(row) => row.record_sha256.to_string(),
         Row::Manifest(row) => format!("{} of generation {}", row.sha256, row.generation),
-        Row::Replica(_) => String::new(),
+        Row::Alias(_) | Row::Replica(_) => String::new(),
     }
 }
 
@@ -327,15 +327,16 @@ fn later(one: &Side, other: &Side) -> bool {
     one.is_marker() && order(one) > order(other)
 }
 
-/// Does the work of a message: what became of each of its keys, in their order.
+/// Repairs the objects that a message names on the provider that may have missed them: what became of each, in their
+/// order.
 pub async fn run(
-    work: &Work,
+    to: Replica,
+    keys: &[ObjectKey],
     primary: &impl Objects,
     fallback: &impl Objects,
     index: &impl Index,
     now: Timestamp,
 ) -> Vec<(ObjectKey, Result<Outcome, Unrepaired>)> {
-    let Work::Replicate { to, keys } = work;
     let mut report = Vec::with_capacity(keys.len());
     for key in keys {
         let done = match to {

@@ -21,12 +21,20 @@ pub async fn retrieve<P: Ports>(
     service: &Service<P>,
     lookup: &Lookup<'_>,
 ) -> Result<(Reply, Option<Arc<Verified>>), Error> {
+    service.check_readable(lookup.key, lookup.form)?;
     if let ObjectKey::Revision(id, _) = lookup.key {
         let current = ObjectKey::Record(*id);
         let found = load(service, &current, lookup.form).await?.ok_or_else(|| missed(service, lookup))?;
         lookup.admit(found.facts())?;
     }
-    let found = load(service, lookup.key, lookup.form).await?.ok_or_else(|| missed(service, lookup))?;
+    let found = match service.alone() {
+        Some(_) => None,
+        None => load(service, lookup.key, lookup.form).await?,
+    };
+    let found = match found {
+        Some(found) => found,
+        None => service.instead(lookup.key).await?.ok_or_else(|| missed(service, lookup))?,
+    };
     let reply =
         lookup.respond(found.facts()).inspect_err(|_| service.ports.events().record(Event::Missed))?;
     // HEAD asks whether it is there, and reads nothing; a copy is no reader.

@@ -15,14 +15,17 @@ use credlink_core::http::cors;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::{Body, Reply};
 use credlink_core::http::request_id::{self, REQUEST_ID};
-use credlink_core::http::route::Route;
-use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, Verified};
+use credlink_core::http::route::{Form, Route};
+use credlink_core::legacy::LegacyId;
+use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, ObjectKey, Verified};
+use credlink_core::rules::alias::alias_reply;
 use credlink_core::rules::retrieve::Lookup;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
 
 use crate::error::Error;
+use crate::legacy::serve::{Unnamed, off};
 use crate::openapi;
 use crate::ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, Ports, Refused};
 use crate::request::within_request;
@@ -49,7 +52,8 @@ impl<P: Ports> Service<P> {
             .map_or_else(|| self.ports.clock().request_id().into(), Arc::from);
         let mut entry = Entry { request_id, route: "none", bytes: 0, failure: None };
         let answer = within_request(Arc::clone(&entry.request_id), async {
-            let answer = self.answer(request, body, &mut entry).await;
+            // In a box: what every operation needs is large, and would be copied into each frame above this one.
+            let answer = Box::pin(self.answer(request, body, &mut entry)).await;
             // Also after a failure: a part may be done. Who only reads (RFC 9110, section 9.2.1) waits for nobody.
             if !request.method.is_safe() {
                 self.announce().await;
@@ -101,31 +105,104 @@ impl<P: Ports> Service<P> {
             };
             return retrieve(self, &lookup).await;
         }
+        if let Route::ReadAlias(id) = &route {
+            return self.read_alias(id, &caller, request).await;
+        }
+        self.check_available(&route)?;
         let reply = match route {
             Route::StoreProof => openapi::store_proof(self, &caller, json_body(request, body).await?).await?,
             Route::SupersedeProof(id) => {
                 let body = json_body(request, body).await?;
+                self.bring(&id).await?;
                 openapi::supersede_proof(self, &caller, &id, &request.headers, body).await?
             }
-            Route::DeleteProof(id) => openapi::delete_proof(self, &caller, &id).await?,
+            Route::DeleteProof(id) => {
+                self.bring(&id).await?;
+                openapi::delete_proof(self, &caller, &id, &request.headers).await?
+            }
             Route::BatchDelete => {
                 openapi::batch_delete(self, &caller, json_body(request, body).await?).await?
             }
             Route::ListProofs { after, limit } => {
                 openapi::list_proofs(self, &caller, after.as_deref(), limit).await?
             }
-            Route::SignLink { id, expires_in } => openapi::sign_link(self, &caller, &id, expires_in).await?,
+            Route::SignLink { id, expires_in } => {
+                self.bring(&id).await?;
+                openapi::sign_link(self, &caller, &id, expires_in).await?
+            }
             Route::StoreManifest => {
                 let body = read_body(request, body, C2PA_TYPE).await?;
                 openapi::store_manifest(self, &caller, body).await?
             }
             Route::DeleteManifest(id) => openapi::delete_manifest(self, &caller, &id).await?,
+            Route::BeginMigration => {
+                let body = json_body(request, body).await?;
+                openapi::begin_migration(self, &caller, body, &entry.request_id).await?
+            }
+            Route::ReadMigration { job, after } => {
+                openapi::show_migration(self, &caller, &job, after.as_deref()).await?
+            }
             Route::Health => openapi::health(self).await,
             Route::Stats => openapi::stats(self).await?,
             Route::OpenApi => openapi::document(),
-            Route::Read { .. } | Route::Options(_) => Reply::empty(http::StatusCode::NOT_FOUND),
+            Route::Read { .. } | Route::ReadAlias(_) | Route::Options(_) => {
+                Reply::empty(http::StatusCode::NOT_FOUND)
+            }
         };
         Ok((reply, None))
+    }
+
+    /// A proof by its earlier id: where that leads. It is documented as a part of `readProof`, whose path it has.
+    async fn read_alias(
+        &self,
+        id: &LegacyId,
+        caller: &Caller,
+        request: &Parts,
+    ) -> Result<(Reply, Option<Arc<Verified>>), Error> {
+        let alias = if self.alone().is_some() { None } else { self.alias(id).await? };
+        if let Some(row) = alias {
+            return Ok((alias_reply(&row.proof), None));
+        }
+        let (proof, verified) = match self.unnamed(id).await? {
+            Unnamed::Leads(proof) => return Ok((alias_reply(&proof), None)),
+            Unnamed::Is(proof, verified) => (proof, verified),
+        };
+        let lookup = Lookup {
+            key: &ObjectKey::Record(proof),
+            form: Form::Content,
+            method: &request.method,
+            headers: &request.headers,
+            signature: None,
+            link_keys: None,
+            caller,
+            now: self.now(),
+        };
+        Ok((lookup.respond(verified.facts())?, Some(verified)))
+    }
+
+    /// Refuses what needs the cloud storage while that is off.
+    fn check_available(&self, route: &Route) -> Result<(), Problem> {
+        if self.alone().is_none() {
+            return Ok(());
+        }
+        match route {
+            Route::StoreProof
+            | Route::Health
+            | Route::OpenApi
+            | Route::Read { .. }
+            | Route::ReadAlias(_)
+            | Route::Options(_) => Ok(()),
+            Route::SupersedeProof(_) => Err(off("no proof is replaced")),
+            Route::DeleteProof(_) | Route::BatchDelete | Route::DeleteManifest(_) => {
+                Err(off("nothing is deleted"))
+            }
+            Route::StoreManifest => Err(off("no manifest is stored by itself")),
+            Route::BeginMigration => Err(off("no migration is begun")),
+            Route::ListProofs { .. }
+            | Route::Stats
+            | Route::SignLink { .. }
+            | Route::ReadMigration { .. } => Err(off("the index is not asked")),
+        }
     }
 
     /// Who asks, if they may do what needs `scope`. A credential that is shown has to be good, also where none is

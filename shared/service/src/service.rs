@@ -1,5 +1,7 @@
 //! The service: ports, settings, and the few reads that every use case shares.
 
+use std::sync::Arc;
+
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::link::LinkKeys;
 use credlink_core::manifest_id::ManifestId;
@@ -10,6 +12,7 @@ use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+use crate::legacy::Legacy;
 use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
 use crate::reads::ReadLog;
 
@@ -35,6 +38,7 @@ pub struct Service<P> {
     pub(crate) ports: P,
     pub(crate) settings: Settings,
     pub(crate) reads: ReadLog,
+    pub(crate) legacy: Option<Arc<dyn Legacy>>,
 }
 
 /// A stored object together with the tag that a compare-and-swap needs.
@@ -47,7 +51,13 @@ impl<P: Ports> Service<P> {
     /// A service over these ports.
     pub fn new(ports: P, settings: Settings) -> Self {
         let reads = ReadLog::new(settings.count_reads);
-        Self { ports, settings, reads }
+        Self { ports, settings, reads, legacy: None }
+    }
+
+    /// The same service beside a legacy source.
+    #[must_use]
+    pub fn beside(self, legacy: Arc<dyn Legacy>) -> Self {
+        Self { legacy: Some(legacy), ..self }
     }
 
     /// The ports.

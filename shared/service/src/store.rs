@@ -16,6 +16,7 @@ use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::life::{Found, Verdict, judge_record};
 use credlink_core::rules::store::{Draft, Next, next};
 use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
 use crate::delete::{bury, bury_orphan, finish_proof};
@@ -54,6 +55,9 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
             }
             (Next::FinishDeletion, Some(row)) => finish_proof(service, &row).await?,
             (Next::Write { revision }, row) => {
+                if let Some(ProofRow { state: State::Deleted(at), .. }) = &row {
+                    stays_deleted(draft, *at)?;
+                }
                 if let Some(stored) = write(service, draft, row.as_ref(), revision, &mut written).await? {
                     return Ok(stored);
                 }
@@ -63,6 +67,16 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
         }
     }
     Err(contended())
+}
+
+/// Refuses to take over what was deleted here (guarantee 8).
+fn stays_deleted(draft: &Draft, at: Timestamp) -> Result<(), Problem> {
+    match &draft.origin {
+        Some(origin) if origin.restores != Some(at) => {
+            Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The answer with the proof that is there: somebody else's, or the record that this very store wrote in an earlier
@@ -98,8 +112,9 @@ async fn write<P: Ports>(
         let Some(current) = service.current(&key).await? else { return Ok(None) };
         if current.verified.facts().tombstone {
             let marker = Tombstone::parse(&current.verified.content());
-            let last = marker.map_err(|error| service.damaged(&key, &error))?.last;
-            record = draft.record(revision.max(last.saturating_add(1)), service.now());
+            let marker = marker.map_err(|error| service.damaged(&key, &error))?;
+            stays_deleted(draft, marker.deleted)?;
+            record = draft.record(revision.max(marker.last.saturating_add(1)), service.now());
         } else {
             let candidate = service.record(&key, &current.verified)?;
             let sha256 = &current.verified.facts().sha256;

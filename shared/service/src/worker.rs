@@ -1,6 +1,6 @@
 //! Working a queue off: receive, do, settle. What fails stays in the queue, and comes again.
 
-use credlink_core::message::Message;
+use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
 use serde::Serialize;
 
@@ -96,8 +96,16 @@ async fn work(
             return Err(true);
         }
     };
+    let Work::Replicate { to, keys } = &message.work else {
+        tracing::error!(
+            request_id = message.request_id,
+            attempts = delivery.attempts,
+            "the queue of one machine runs no migration that was queued; `credlink migrate run` without `--queue` does it here"
+        );
+        return Err(true);
+    };
     let (mut left, mut poisoned) = (false, false);
-    for (key, done) in run(&message.work, primary, fallback, index, clock.now()).await {
+    for (key, done) in run(*to, keys, primary, fallback, index, clock.now()).await {
         let request_id = &message.request_id;
         match done {
             Ok(outcome) => {

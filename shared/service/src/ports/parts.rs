@@ -1,6 +1,7 @@
 //! The set of ports that a service stands on.
 
 use super::{Authenticator, Cache, Clock, Events, Index, Objects};
+use crate::migrate::jobs::{Jobs, NoJobs};
 
 /// All ports of one service.
 pub trait Ports {
@@ -16,6 +17,8 @@ pub trait Ports {
     type Events: Events;
     /// Credentials.
     type Authenticator: Authenticator;
+    /// Migrations that others run.
+    type Jobs: Jobs;
 
     /// Bytes.
     fn objects(&self) -> &Self::Objects;
@@ -29,11 +32,52 @@ pub trait Ports {
     fn events(&self) -> &Self::Events;
     /// Credentials.
     fn authenticator(&self) -> &Self::Authenticator;
+    /// Migrations that others run.
+    fn jobs(&self) -> &Self::Jobs;
+}
+
+/// Ports that somebody else has.
+impl<P: Ports> Ports for &P {
+    type Objects = P::Objects;
+    type Index = P::Index;
+    type Cache = P::Cache;
+    type Clock = P::Clock;
+    type Events = P::Events;
+    type Authenticator = P::Authenticator;
+    type Jobs = P::Jobs;
+
+    fn objects(&self) -> &P::Objects {
+        (**self).objects()
+    }
+
+    fn index(&self) -> &P::Index {
+        (**self).index()
+    }
+
+    fn cache(&self) -> &P::Cache {
+        (**self).cache()
+    }
+
+    fn clock(&self) -> &P::Clock {
+        (**self).clock()
+    }
+
+    fn events(&self) -> &P::Events {
+        (**self).events()
+    }
+
+    fn authenticator(&self) -> &P::Authenticator {
+        (**self).authenticator()
+    }
+
+    fn jobs(&self) -> &P::Jobs {
+        (**self).jobs()
+    }
 }
 
 /// Ports that were chosen one by one.
 #[derive(Debug)]
-pub struct Parts<O, I, C, K, E, A> {
+pub struct Parts<O, I, C, K, E, A, J = NoJobs> {
     /// Bytes.
     pub objects: O,
     /// Rows.
@@ -46,9 +90,11 @@ pub struct Parts<O, I, C, K, E, A> {
     pub events: E,
     /// Credentials.
     pub authenticator: A,
+    /// Migrations that others run.
+    pub jobs: J,
 }
 
-impl<O, I, C, K, E, A> Ports for Parts<O, I, C, K, E, A>
+impl<O, I, C, K, E, A, J> Ports for Parts<O, I, C, K, E, A, J>
 where
     O: Objects,
     I: Index,
@@ -56,6 +102,7 @@ where
     K: Clock,
     E: Events,
     A: Authenticator,
+    J: Jobs,
 {
     type Objects = O;
     type Index = I;
@@ -63,6 +110,7 @@ where
     type Clock = K;
     type Events = E;
     type Authenticator = A;
+    type Jobs = J;
 
     fn objects(&self) -> &O {
         &self.objects
@@ -86,5 +134,9 @@ where
 
     fn authenticator(&self) -> &A {
         &self.authenticator
+    }
+
+    fn jobs(&self) -> &J {
+        &self.jobs
     }
 }

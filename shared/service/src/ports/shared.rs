@@ -9,8 +9,8 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 
 use super::{
-    Commit, Condition, Delivery, Failure, Index, Listed, Listing, Objects, Page, ProviderState, Put, Queue,
-    Write,
+    Checksum, Commit, Condition, Delivery, Failure, Index, Listed, Listing, Objects, Page, ProviderState,
+    Put, Queue, Write,
 };
 
 impl<T: Objects + ?Sized> Objects for Arc<T> {
@@ -24,6 +24,10 @@ impl<T: Objects + ?Sized> Objects for Arc<T> {
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         (**self).head(key).await
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        (**self).head_with_checksum(key).await
     }
 
     async fn put(

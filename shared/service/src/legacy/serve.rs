@@ -1,0 +1,125 @@
+//! Requests that a legacy source has a say in.
+
+use std::sync::Arc;
+
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::route::Form;
+use credlink_core::legacy::LegacyId;
+use credlink_core::object::{Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::proof_id::ProofId;
+use credlink_core::rules::alias::alias_absent;
+use credlink_core::rules::store::Draft;
+
+use super::{Found, Legacy, Wanted};
+use crate::error::Error;
+use crate::ports::{Event, Events as _, Failure, Ports};
+use crate::service::Service;
+use crate::take_over::take_over;
+
+/// Seconds after which to look whether the cloud storage is on again.
+const OFF_SECONDS: u32 = 60;
+
+/// The refusal of what needs the cloud storage while that is off.
+pub(crate) fn off(what: &str) -> Problem {
+    let mut problem = Problem::unavailable(OFF_SECONDS);
+    problem.detail = format!(
+        "{what} while the cloud storage is switched off: the legacy store answers reads of proofs and takes new ones alone, \
+         until CREDLINK_CLOUD_STORAGE is `on` again"
+    );
+    problem
+}
+
+/// What a legacy id leads to that has no alias.
+pub(crate) enum Unnamed {
+    /// A proof, which can be read.
+    Leads(ProofId),
+    /// A proof, and its record.
+    Is(ProofId, Arc<Verified>),
+}
+
+impl<P: Ports> Service<P> {
+    /// The legacy source, while the cloud storage is off.
+    pub(crate) fn alone(&self) -> Option<&dyn Legacy> {
+        self.legacy.as_deref().filter(|legacy| legacy.is_alone())
+    }
+
+    /// What the legacy source has of the object that a lookup misses.
+    pub(crate) async fn instead(&self, key: &ObjectKey) -> Result<Option<Arc<Verified>>, Failure> {
+        let (Some(legacy), ObjectKey::Record(id)) = (self.legacy.as_deref(), key) else { return Ok(None) };
+        let Some(found) = legacy.find(&Wanted::Proof(*id)).await? else { return Ok(None) };
+        self.found(legacy, &found).await.map(Some)
+    }
+
+    /// What is answered with, of a legacy record: what stands here by now, or what its migration makes of it, which begins.
+    async fn found(&self, legacy: &dyn Legacy, found: &Found) -> Result<Arc<Verified>, Failure> {
+        let key = ObjectKey::Record(found.draft.id());
+        if !legacy.is_alone() {
+            // Past the cache, which may not know yet that it was taken over, and deleted again (guarantee 8).
+            if let Some(current) = self.current(&key).await? {
+                return Ok(Arc::new(current.verified));
+            }
+            let expires = found.draft.origin.as_ref().map(|origin| origin.expires);
+            if expires.is_some_and(|expires| expires > self.now()) {
+                legacy.begin(found);
+            }
+        }
+        self.ports.events().record(Event::LegacyHit);
+        self.migrated(&key, &found.draft).map(Arc::new)
+    }
+
+    /// The object that the migration of a legacy record makes.
+    fn migrated(&self, key: &ObjectKey, draft: &Draft) -> Result<Verified, Failure> {
+        let record = draft.record(1, self.now());
+        let (body, attributes) = record.stored(&record.to_bytes(), key);
+        let head = Head {
+            tag: StoredTag(String::new()),
+            size: body.len() as u64,
+            modified: record.created,
+            attributes,
+        };
+        Verified::check(Object { head, body }).map_err(|damage| self.damaged(key, &damage))
+    }
+
+    /// Takes a proof over that is to be changed or deleted: a change of what stands nowhere but in the legacy source would
+    /// be none.
+    ///
+    /// # Errors
+    /// As [`take_over`], or a failure of the legacy source.
+    pub(crate) async fn bring(&self, id: &ProofId) -> Result<(), Error> {
+        let Some(legacy) = self.legacy.as_deref() else { return Ok(()) };
+        if self.proof_row(id).await?.is_some() {
+            return Ok(());
+        }
+        let Some(found) = legacy.find(&Wanted::Proof(*id)).await? else { return Ok(()) };
+        match take_over(self, &found.draft).await {
+            Ok(_) => Ok(()),
+            // There is nothing to change any more.
+            Err(Error::Problem(problem)) if matches!(problem.kind, Kind::Expired | Kind::Deleted) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a legacy id leads to that has no alias.
+    ///
+    /// # Errors
+    /// Nothing has this id (404), or a failure.
+    pub(crate) async fn unnamed(&self, id: &LegacyId) -> Result<Unnamed, Error> {
+        let Some(legacy) = self.legacy.as_deref() else { return Err(alias_absent(id).into()) };
+        let found = legacy.find(&Wanted::Legacy(id.clone())).await?;
+        let found = found.ok_or_else(|| alias_absent(id))?;
+        let verified = self.found(legacy, &found).await?;
+        let proof = found.draft.id();
+        // Where the proof is not found by its proof id, it cannot be sent for.
+        Ok(if legacy.knows_proofs() { Unnamed::Leads(proof) } else { Unnamed::Is(proof, verified) })
+    }
+
+    /// Refuses to read while the cloud storage is off what the legacy source does not have.
+    pub(crate) fn check_readable(&self, key: &ObjectKey, form: Form) -> Result<(), Problem> {
+        match (self.alone(), key, form) {
+            (None, ..) | (Some(_), ObjectKey::Record(_), Form::Content) => Ok(()),
+            (Some(_), ObjectKey::Record(_), Form::Stored) => Err(off("no copies are handed out")),
+            (Some(_), ObjectKey::Revision(..), _) => Err(off("earlier records cannot be read")),
+            (Some(_), ObjectKey::Manifest(_), _) => Err(off("manifests cannot be read by themselves")),
+        }
+    }
+}

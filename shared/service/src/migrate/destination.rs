@@ -1,0 +1,238 @@
+//! A CredLink at hand as a destination: its use cases, without HTTP.
+
+mod compare;
+mod history;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use credlink_core::http::conditional::entity_tag;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ProofRow, Row, State};
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use credlink_core::tombstone::Tombstone;
+use http::header::IF_MATCH;
+use http::{HeaderMap, HeaderValue};
+
+use super::ledger::Copy;
+use super::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use crate::delete::{bury, finish_proof};
+use crate::error::Error;
+use crate::ports::{
+    Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
+};
+use crate::service::{MAX_ATTEMPTS, Service};
+use crate::supersede::supersede;
+use crate::take_over::{bind, take_over};
+use history::History;
+
+/// A [`Service`] as a destination.
+#[derive(Debug)]
+pub struct ServiceDestination<P> {
+    service: Arc<Service<P>>,
+    /// Whose proofs [`Destination::list`] names; everybody's without it.
+    tenant: Option<Tenant>,
+    /// Deletions that were begun here, and when: one that failed in the middle is known again as ours.
+    begun: Mutex<HashMap<ProofId, Timestamp>>,
+}
+
+impl<P: Ports> ServiceDestination<P> {
+    /// A destination. Its listing names the proofs of `tenant`, or everybody's.
+    pub fn new(service: Arc<Service<P>>, tenant: Option<Tenant>) -> Self {
+        Self { service, tenant, begun: Mutex::default() }
+    }
+
+    /// The service.
+    pub const fn service(&self) -> &Arc<Service<P>> {
+        &self.service
+    }
+
+    fn contended(&self, id: &ProofId) -> Failure {
+        Failure {
+            provider: self.service.ports.index().name(),
+            kind: FailureKind::Unavailable,
+            message: format!("{id}: others kept changing it"),
+        }
+    }
+
+    /// When it was deleted, of a proof that [`take_over`] refused to restore.
+    async fn deleted(&self, id: &ProofId) -> Result<Option<Timestamp>, Failure> {
+        if let Some(ProofRow { state: State::Deleting(at) | State::Deleted(at), .. }) =
+            self.service.proof_row(id).await?
+        {
+            return Ok(Some(at));
+        }
+        // A marker without its row, of a deletion that a restored index does not know.
+        let key = ObjectKey::Record(*id);
+        let Some(current) = self.service.current(&key).await? else { return Ok(None) };
+        let marker =
+            current.verified.facts().tombstone.then(|| Tombstone::parse(&current.verified.content()));
+        Ok(marker.and_then(Result::ok).map(|marker| marker.deleted))
+    }
+
+    /// What an error of a use case means. `None`: look at the world again.
+    async fn refused(&self, id: &ProofId, error: Error) -> Result<Option<TakenOver>, Failure> {
+        let problem = match error {
+            Error::Failure(failure) => return Err(failure),
+            Error::Problem(problem) => problem,
+        };
+        match problem.kind {
+            Kind::Deleted => Ok(self.deleted(id).await?.map(TakenOver::Deleted)),
+            Kind::Contended | Kind::NotFound | Kind::Expired | Kind::PreconditionFailed => Ok(None),
+            kind => Ok(Some(TakenOver::Refused { kind: kind.slug().to_owned(), detail: problem.detail })),
+        }
+    }
+
+    /// One step from the row that is there towards the drafts' history. `None`: look at the world again.
+    async fn advance(&self, drafts: &[Draft], row: &ProofRow) -> Result<Option<TakenOver>, Error> {
+        let Some(last) = drafts.last() else { return Ok(None) };
+        let history = History::new(drafts, row.first_revision);
+        let position = history.position(row);
+        if position.is_some() || last.is_identical_to(row) {
+            self.bind(drafts, &row.id).await?;
+        }
+        match position.and_then(|position| drafts.get(position + 1)) {
+            Some(next) => {
+                let tag = entity_tag(&row.record_sha256, None);
+                let tag = HeaderValue::from_str(&tag).map_err(|_| self.contended(&row.id))?;
+                let headers = HeaderMap::from_iter([(IF_MATCH, tag)]);
+                supersede(&self.service, &row.id, &row.tenant, &headers, |_| Ok(next.clone())).await?;
+                Ok(None)
+            }
+            None if position.is_some() => Ok(Some(TakenOver::Stored(history.copy(row)))),
+            None if last.is_identical_to(row) => Ok(Some(TakenOver::Equal(history::standing(row, drafts)))),
+            None => Ok(Some(TakenOver::Conflict { detail: conflict(last, row) })),
+        }
+    }
+
+    /// Lets the history's legacy id lead to the proof that is there.
+    async fn bind(&self, drafts: &[Draft], id: &ProofId) -> Result<(), Error> {
+        let Some((legacy, draft)) = history::legacy(drafts) else { return Ok(()) };
+        match self.service.alias(legacy).await? {
+            Some(row) if row.proof == *id => Ok(()),
+            _ => bind(&self.service, legacy, draft).await,
+        }
+    }
+
+    async fn withdraw_row(&self, copy: &Copy) -> Result<Option<Withdrawal>, Failure> {
+        let begun = self.begun(&copy.proof);
+        let row = match self.service.proof_row(&copy.proof).await? {
+            None => return Ok(Some(Withdrawal::Absent)),
+            Some(row) => row,
+        };
+        let at = match row.state {
+            State::Deleting(at) if begun == Some(at) => {
+                finish_proof(&self.service, &row).await?;
+                at
+            }
+            State::Deleted(at) if begun == Some(at) => at,
+            State::Deleting(_) | State::Deleted(_) => return Ok(Some(Withdrawal::Touched)),
+            State::Live => {
+                if copy.objects.first().is_none_or(|record| record.content != row.record_sha256) {
+                    return Ok(Some(Withdrawal::Touched));
+                }
+                // Of this very row: whoever replaces it meanwhile comes first.
+                let Some(row) = bury(&self.service, &row).await? else { return Ok(None) };
+                let State::Deleting(at) = row.state else { return Ok(None) };
+                self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(copy.proof, at);
+                finish_proof(&self.service, &row).await?;
+                self.service.ports.events().record(Event::Deleted);
+                at
+            }
+        };
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&copy.proof);
+        Ok(Some(Withdrawal::Deleted(at)))
+    }
+
+    fn begun(&self, id: &ProofId) -> Option<Timestamp> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+    }
+}
+
+/// How the proof that is there differs from the one that was to be taken over.
+fn conflict(draft: &Draft, row: &ProofRow) -> String {
+    if *draft.manifest.sha256() == row.manifest_sha256 {
+        return format!(
+            "the proof {} is there with the same manifest, and with another signature or none",
+            row.id
+        );
+    }
+    format!(
+        "the proof {} is there with a manifest whose SHA-256 is {}; this one has {}",
+        row.id,
+        row.manifest_sha256,
+        draft.manifest.sha256()
+    )
+}
+
+impl<P: Ports> Destination for ServiceDestination<P> {
+    fn name(&self) -> &'static str {
+        self.service.ports.objects().name()
+    }
+
+    async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
+        Ok(match self.service.proof_row(id).await?.map(|row| row.state) {
+            None => Standing::Absent,
+            Some(State::Live) => Standing::Live,
+            Some(State::Deleting(at) | State::Deleted(at)) => Standing::Deleted(at),
+        })
+    }
+
+    async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+        let Some(first) = drafts.first() else {
+            let problem = Problem::new(Kind::InvalidRequest, "a proof has at least one record");
+            return Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail });
+        };
+        let id = first.id();
+        // Every draft is a step of its own, and may be disturbed.
+        for _ in 0..MAX_ATTEMPTS + drafts.len() {
+            // What is there already is not changed by this: it is told.
+            let row = match take_over(&self.service, first).await {
+                Ok(stored) => stored.row,
+                Err(error) => match self.refused(&id, error).await? {
+                    Some(outcome) => return Ok(outcome),
+                    None => continue,
+                },
+            };
+            match self.advance(drafts, &row).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => {}
+                Err(error) => {
+                    if let Some(outcome) = self.refused(&id, error).await? {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        }
+        Err(self.contended(&id))
+    }
+
+    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+        compare::verify(&self.service, copy, depth).await
+    }
+
+    async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(withdrawal) = self.withdraw_row(copy).await? {
+                self.service.announce().await;
+                return Ok(withdrawal);
+            }
+        }
+        Err(self.contended(&copy.proof))
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {
+        let listing = self.tenant.clone().map_or(Listing::All, Listing::Tenant);
+        let page = self.service.ports.index().list(&listing, after, limit).await?.ok_or_else(|| Failure {
+            provider: self.service.ports.index().name(),
+            kind: FailureKind::Unavailable,
+            message: "it does not know its own cursor any more".to_owned(),
+        })?;
+        let live = page.items.into_iter().filter_map(Row::proof).filter(|row| row.state == State::Live);
+        Ok(Page { items: live.map(|row| row.id).collect(), next: page.next })
+    }
+}

@@ -1,0 +1,141 @@
+//! Whether what was copied stands there.
+
+use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
+use credlink_core::encoding::decode;
+use credlink_core::hash::Digest;
+use credlink_core::object::{Coding, Facts, Object, ObjectKey, Verified};
+use credlink_core::row::State;
+
+use crate::migrate::ledger::{Copy, StoredObject};
+use crate::migrate::ports::{Depth, Verdict};
+use crate::ports::{Checksum, Failure, Objects as _, Ports};
+use crate::service::Service;
+
+/// What an object is found to be.
+enum Finding {
+    Right(Depth),
+    Wrong(Verdict),
+}
+
+/// Verifies a copy: its row, its legacy id, and each of its objects.
+pub(super) async fn verify<P: Ports>(
+    service: &Service<P>,
+    copy: &Copy,
+    depth: Depth,
+) -> Result<Verdict, Failure> {
+    if let Some(verdict) = rows(service, copy).await? {
+        return Ok(verdict);
+    }
+    let mut by = Depth::Checksum;
+    for object in &copy.objects {
+        match examine(service, object, depth).await? {
+            Finding::Right(Depth::Checksum) => {}
+            Finding::Right(Depth::Content) => by = Depth::Content,
+            // Whoever may replaced or deleted it a moment ago, and the row tells.
+            Finding::Wrong(verdict) => return Ok(rows(service, copy).await?.unwrap_or(verdict)),
+        }
+    }
+    Ok(Verdict::Verified { by })
+}
+
+/// What is wrong with the rows, if anything is.
+async fn rows<P: Ports>(service: &Service<P>, copy: &Copy) -> Result<Option<Verdict>, Failure> {
+    let Some(row) = service.proof_row(&copy.proof).await? else {
+        return Ok(Some(Verdict::Missing(format!("the index has no proof {}", copy.proof))));
+    };
+    if let State::Deleting(at) | State::Deleted(at) = row.state {
+        return Ok(Some(Verdict::Changed(format!("{} was deleted on {at}", copy.proof))));
+    }
+    if copy.objects.first().is_some_and(|record| record.content != row.record_sha256) {
+        return Ok(Some(Verdict::Changed(format!(
+            "{} was replaced: it has the revision {} of {}",
+            copy.proof, row.revision, row.created
+        ))));
+    }
+    let Some(legacy) = &copy.legacy else { return Ok(None) };
+    Ok(match service.alias(legacy).await? {
+        None => Some(Verdict::Missing(format!("the legacy id `{legacy}` leads nowhere"))),
+        Some(row) if row.proof != copy.proof => {
+            Some(Verdict::Changed(format!("the legacy id `{legacy}` leads to {}", row.proof)))
+        }
+        Some(_) => None,
+    })
+}
+
+async fn examine<P: Ports>(
+    service: &Service<P>,
+    expected: &StoredObject,
+    depth: Depth,
+) -> Result<Finding, Failure> {
+    let Ok(key) = expected.key.parse::<ObjectKey>() else {
+        return Ok(Finding::Wrong(Verdict::Missing(format!("{} is no key of an object", expected.key))));
+    };
+    let objects = service.ports.objects();
+    // A checksum that is equal says that all is well. One that is not says nothing of the content: a manifest that was
+    // deleted and stored again is stored in another form.
+    if depth == Depth::Checksum
+        && (expected.stored.is_some() || expected.crc64nvme.is_some())
+        && let Some((head, Some(checksum))) = objects.head_with_checksum(&key).await?
+        && is_equal(expected, checksum)
+        && let Ok(facts) = Facts::read(&head.attributes)
+        && facts.sha256 == expected.content
+        && !facts.tombstone
+    {
+        return Ok(if head.attributes.content_encoding == expected.coding {
+            Finding::Right(Depth::Checksum)
+        } else {
+            Finding::Wrong(other_coding(
+                &key,
+                head.attributes.content_encoding.as_deref(),
+                expected.coding.as_deref(),
+            ))
+        });
+    }
+    let Some(object) = objects.get(&key).await? else {
+        return Ok(Finding::Wrong(Verdict::Missing(format!("{key} is not there"))));
+    };
+    Ok(judge(&key, object, expected))
+}
+
+fn is_equal(expected: &StoredObject, checksum: Checksum) -> bool {
+    match checksum {
+        Checksum::Sha256(sha256) => expected.stored == Some(sha256),
+        Checksum::Crc64Nvme(crc) => expected.crc64nvme == Some(crc),
+    }
+}
+
+/// Judges an object by its content.
+fn judge(key: &ObjectKey, object: Object, expected: &StoredObject) -> Finding {
+    let coding = object.head.attributes.content_encoding.clone();
+    let body = object.body.clone();
+    let damage = match Verified::check(object) {
+        Ok(found) if found.facts().tombstone => {
+            return Finding::Wrong(Verdict::Missing(format!("{key} is deleted")));
+        }
+        Ok(found) if found.facts().sha256 == expected.content => return Finding::Right(Depth::Content),
+        Ok(found) => {
+            format!("the content has the SHA-256 {}; {} was copied", found.facts().sha256, expected.content)
+        }
+        Err(damage) => damage.to_string(),
+    };
+    let limit = MAX_C2PA_MANIFEST_BYTES.max(MAX_RECORD_BYTES);
+    let is_right =
+        |coding| decode(&body, coding, limit).is_ok_and(|content| Digest::of(&content) == expected.content);
+    let said = coding.as_deref();
+    Finding::Wrong(match said {
+        // Right as it is said to be: something else is damaged that is said of it.
+        None if is_right(None) => Verdict::Corrupted(format!("{key}: {damage}")),
+        Some("gzip") if is_right(Some(Coding::Gzip)) => Verdict::Corrupted(format!("{key}: {damage}")),
+        _ if is_right(None) => other_coding(key, said, None),
+        _ if is_right(Some(Coding::Gzip)) => other_coding(key, said, Some("gzip")),
+        _ => Verdict::Corrupted(format!("{key}: {damage}")),
+    })
+}
+
+fn other_coding(key: &ObjectKey, said: Option<&str>, is: Option<&str>) -> Verdict {
+    Verdict::EncodingDiffers(format!(
+        "{key}: the content coding is said to be {}, and is {}; the bytes are right",
+        said.unwrap_or("none"),
+        is.unwrap_or("none")
+    ))
+}

@@ -1,0 +1,209 @@
+//! From what a source holds to what is stored of it: the drafts of a proof, or the reason why there are none.
+
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::Kind;
+use credlink_core::legacy::{LegacyError, LegacyRecord};
+use credlink_core::manifest::Manifest;
+use credlink_core::record::{Record, RecordError};
+use credlink_core::rules::store::{Draft, Origin, check_binding};
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use serde::Serialize;
+
+use super::ledger::Reason;
+use super::ports::{Content, Revision};
+use crate::ports::{Failure, FailureKind};
+
+/// Whose proofs a source's items become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owners {
+    /// The tenant of what has none: of legacy records.
+    pub tenant: Tenant,
+    /// Whether the proofs of a CredLink keep their tenants, and with them their ids. Otherwise they become `tenant`'s.
+    pub keep: bool,
+}
+
+/// An item that can be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// SHA-256 of the item's content ([`digest`]).
+    pub source: Digest,
+    /// The proof's drafts by their revisions, the current one last. At least one.
+    pub drafts: Vec<Draft>,
+}
+
+/// Why an item is not copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotCopied {
+    /// The reason.
+    pub reason: Reason,
+    /// In words.
+    pub detail: String,
+}
+
+impl NotCopied {
+    pub(super) fn new(reason: Reason, detail: impl std::fmt::Display) -> Self {
+        Self { reason, detail: cut(&detail.to_string()) }
+    }
+
+    /// Of an item that was listed, and could not be read.
+    pub(super) fn unread(failure: &Failure) -> Self {
+        let reason = match failure.kind {
+            FailureKind::Damaged => Reason::Damaged,
+            _ => Reason::Unavailable,
+        };
+        Self::new(reason, failure)
+    }
+
+    /// Of an item that was listed, and is not there any more.
+    pub(super) fn vanished() -> Self {
+        Self::new(Reason::Vanished, "it was listed, and is not there any more")
+    }
+
+    /// Whether there is nothing to copy, so that the item did not fail.
+    #[must_use]
+    pub const fn is_skip(&self) -> bool {
+        matches!(self.reason, Reason::Duplicate | Reason::Expired | Reason::Deleted)
+    }
+}
+
+/// Longest text of a reason, in characters: a ledger keeps one for each item.
+const MAX_DETAIL_CHARS: usize = 500;
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_DETAIL_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
+/// SHA-256 of an item's content: of a legacy record's bytes; of a proof, of the digests of its records and manifests.
+/// `None` where it cannot be read.
+#[must_use]
+pub fn digest(content: &Content) -> Option<Digest> {
+    match content {
+        Content::Legacy(json) => Some(Digest::of(json)),
+        Content::Proof(revisions) => {
+            let mut digests = Vec::with_capacity(revisions.len() * 64);
+            for Revision { record, manifest } in revisions {
+                digests.extend_from_slice(Digest::of(record).as_bytes());
+                digests.extend_from_slice(Digest::of(manifest.as_deref().unwrap_or_default()).as_bytes());
+            }
+            Some(Digest::of(&digests))
+        }
+        Content::Unreadable(_) => None,
+    }
+}
+
+/// Reads and checks an item, at the instant `now`.
+///
+/// # Errors
+/// Why it is not copied.
+pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<Incoming, NotCopied> {
+    let drafts = match content {
+        Content::Legacy(json) => vec![legacy(json, owners)?],
+        Content::Proof(revisions) => proof(revisions, owners)?,
+        Content::Unreadable(why) => return Err(NotCopied::new(Reason::InvalidRecord, why)),
+    };
+    if let Some(Origin { expires, .. }) = drafts.last().and_then(|draft| draft.origin.as_ref())
+        && *expires <= now
+    {
+        return Err(NotCopied::new(Reason::Expired, format!("it expired on {expires}")));
+    }
+    let source = digest(content).ok_or_else(|| NotCopied::new(Reason::InvalidRecord, "it cannot be read"))?;
+    Ok(Incoming { source, drafts })
+}
+
+fn legacy(json: &[u8], owners: &Owners) -> Result<Draft, NotCopied> {
+    let record = LegacyRecord::parse(json).map_err(|error| {
+        let reason = match &error {
+            LegacyError::Binding { .. } => Reason::HashMismatch,
+            LegacyError::Manifest(_) | LegacyError::Member { member: "manifest", .. } => {
+                Reason::InvalidManifest
+            }
+            LegacyError::TooLong(_)
+            | LegacyError::TooDeep(_)
+            | LegacyError::NotAnObject(_)
+            | LegacyError::Missing(_)
+            | LegacyError::Member { .. } => Reason::InvalidRecord,
+        };
+        NotCopied::new(reason, error)
+    })?;
+    Ok(record.draft(owners.tenant.clone()))
+}
+
+fn proof(revisions: &[Revision], owners: &Owners) -> Result<Vec<Draft>, NotCopied> {
+    let mut before: Option<Record> = None;
+    let mut drafts = Vec::with_capacity(revisions.len());
+    for revision in revisions {
+        let record = Record::parse(&revision.record).map_err(|error| {
+            let reason = match &error {
+                RecordError::Damaged(_) | RecordError::Id | RecordError::Manifest => Reason::Damaged,
+                RecordError::Version(_) => Reason::InvalidRecord,
+            };
+            NotCopied::new(reason, error)
+        })?;
+        if let Some(before) = &before
+            && (before.id != record.id || before.revision >= record.revision)
+        {
+            let detail = format!(
+                "revision {} of {} follows on revision {} of {}",
+                record.revision, record.id, before.revision, before.id
+            );
+            return Err(NotCopied::new(Reason::Damaged, detail));
+        }
+        drafts.push(draft(&record, revision, owners)?);
+        before = Some(record);
+    }
+    if drafts.is_empty() {
+        return Err(NotCopied::new(Reason::Damaged, "the proof has no record"));
+    }
+    Ok(drafts)
+}
+
+fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft, NotCopied> {
+    let damaged =
+        |why: String| NotCopied::new(Reason::Damaged, format!("revision {}: {why}", record.revision));
+    let inline = record.manifest.inline_bytes().map_err(|error| damaged(error.to_string()))?;
+    let bytes = match (inline, &revision.manifest) {
+        (Some(bytes), _) => bytes,
+        (None, Some(bytes)) => bytes.clone(),
+        (None, None) => return Err(damaged("the manifest that it refers to is not there".to_owned())),
+    };
+    let found = Digest::of(&bytes);
+    if found != record.manifest.sha256 || bytes.len() as u64 != record.manifest.length {
+        return Err(damaged(format!(
+            "the record's manifest has the SHA-256 {}; {found} is there",
+            record.manifest.sha256
+        )));
+    }
+    let manifest = Manifest::of_type(record.manifest.kind, bytes)
+        .map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
+    check_binding(&manifest, &record.media_hash).map_err(|problem| {
+        let reason = if problem.kind == Kind::BindingMismatch {
+            Reason::HashMismatch
+        } else {
+            Reason::InvalidManifest
+        };
+        NotCopied::new(reason, problem.detail)
+    })?;
+    Ok(Draft {
+        tenant: if owners.keep { record.tenant.clone() } else { owners.tenant.clone() },
+        media_hash: record.media_hash,
+        media_type: record.media_type.clone(),
+        manifest,
+        signature: record.signature.clone(),
+        lifetime: 0,
+        tags: record.tags.clone(),
+        visibility: record.visibility,
+        origin: Some(Origin {
+            created: record.created,
+            expires: record.expires,
+            legacy: record.legacy.clone(),
+            restores: None,
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use credlink_core::access::Visibility;
+use credlink_core::hash::MediaHash;
+use credlink_core::testing::manifest_store;
+
+use super::*;
+
+const NOW: fn() -> Timestamp = || Timestamp::from_milliseconds(1_767_225_600_000);
+
+fn owners(keep: bool) -> Owners {
+    Owners { tenant: Tenant::default(), keep }
+}
+
+fn legacy(change: impl Fn(String) -> String) -> Result<Incoming, NotCopied> {
+    let text = format!(
+        r#"{{"proofId":"p-1","imageHash":"{}","manifest":{{"a":1}},"signature":"c2ln","timestamp":1700000000000}}"#,
+        MediaHash::of(b"file")
+    );
+    incoming(&Content::Legacy(change(text).into()), &owners(true), NOW())
+}
+
+/// A record of tenant `press`, with its C2PA manifest.
+fn revision(number: u32, expires: Timestamp) -> Revision {
+    let manifest =
+        Bytes::from(manifest_store(&format!("urn:c2pa:{number}"), MediaHash::of(b"file").digest()));
+    let draft = Draft {
+        tenant: "press".parse().unwrap(),
+        media_hash: MediaHash::of(b"file"),
+        media_type: Some("image/jpeg".to_owned()),
+        manifest: Manifest::c2pa(manifest.clone()).unwrap(),
+        signature: Some("c2ln".to_owned()),
+        lifetime: 0,
+        tags: BTreeMap::from([("album".to_owned(), "x".to_owned())]),
+        visibility: Visibility::Private,
+        origin: Some(Origin { created: NOW(), expires, legacy: None, restores: None }),
+    };
+    Revision { record: draft.record(number, NOW()).to_bytes(), manifest: Some(manifest) }
+}
+
+fn later() -> Timestamp {
+    NOW().plus_seconds(1)
+}
+
+fn proof(revisions: Vec<Revision>) -> Result<Incoming, NotCopied> {
+    incoming(&Content::Proof(revisions), &owners(true), NOW())
+}
+
+#[test]
+fn a_legacy_record_becomes_one_draft() {
+    let read = legacy(|text| text).unwrap();
+    assert_eq!(read.drafts.len(), 1);
+    assert_eq!(read.drafts[0].tenant, Tenant::default());
+    let other = legacy(|text| text.replace("\"a\":1", "\"a\":2")).unwrap();
+    assert_ne!(read.source, other.source);
+}
+
+#[test]
+fn a_proof_keeps_everything_that_is_its_own() {
+    let read = proof(vec![revision(3, later()), revision(4, later())]).unwrap();
+    let [first, last] = &read.drafts[..] else { panic!() };
+    assert_eq!((first.tenant.as_str(), first.visibility), ("press", Visibility::Private));
+    assert_eq!((last.media_type.as_deref(), last.tags.len()), (Some("image/jpeg"), 1));
+    assert_eq!(last.manifest.id().unwrap().as_str(), "urn:c2pa:4");
+    let origin = last.origin.as_ref().unwrap();
+    assert_eq!((origin.created, origin.expires, origin.restores), (NOW(), later(), None));
+    let content = Content::Proof(vec![revision(3, later())]);
+    let moved = incoming(&content, &owners(false), NOW()).unwrap();
+    assert_eq!(moved.drafts[0].tenant, Tenant::default());
+    assert_ne!(Some(read.source), digest(&content));
+}
+
+#[test]
+fn every_fault_has_its_reason() {
+    let (hash, other) = (MediaHash::of(b"file").to_string(), MediaHash::of(b"other").to_string());
+    for (outcome, reason) in [
+        (legacy(|_| "{".to_owned()), Reason::InvalidRecord),
+        (legacy(|text| text.replace("p-1", "p/1")), Reason::InvalidRecord),
+        (legacy(|text| text.replace(r#"{"a":1}"#, "7")), Reason::InvalidManifest),
+        (legacy(|text| text.replace(r#"{"a":1}"#, "\"AAAA\"")), Reason::InvalidManifest),
+        (
+            legacy(|text| text.replace(r#"{"a":1}"#, &format!(r#"{{"imageHash":"{other}"}}"#))),
+            Reason::HashMismatch,
+        ),
+        (
+            legacy(|text| text.replace("1700000000000}", r#"1700000000000,"expiresAt":1767225600000}"#)),
+            Reason::Expired,
+        ),
+        (proof(vec![]), Reason::Damaged),
+        (proof(vec![Revision { manifest: None, ..revision(1, later()) }]), Reason::Damaged),
+        (
+            proof(vec![Revision { manifest: revision(2, later()).manifest, ..revision(1, later()) }]),
+            Reason::Damaged,
+        ),
+        (proof(vec![revision(2, later()), revision(1, later())]), Reason::Damaged),
+        (proof(vec![Revision { record: "{}".into(), manifest: None }]), Reason::Damaged),
+        (proof(vec![revision(1, NOW())]), Reason::Expired),
+        (incoming(&Content::Unreadable("no gzip".to_owned()), &owners(true), NOW()), Reason::InvalidRecord),
+    ] {
+        let not_copied = outcome.unwrap_err();
+        assert_eq!(not_copied.reason, reason, "{not_copied:?}");
+        assert_eq!(not_copied.is_skip(), reason == Reason::Expired);
+        assert!(!not_copied.detail.is_empty());
+    }
+    // An earlier revision may have expired.
+    assert!(proof(vec![revision(1, NOW()), revision(2, later())]).is_ok());
+    // A record that names the file itself.
+    assert!(legacy(|text| text.replace(r#"{"a":1}"#, &format!(r#"{{"imageHash":"{hash}"}}"#))).is_ok());
+}
+
+#[test]
+fn a_long_reason_is_cut() {
+    let long = NotCopied::new(Reason::Refused, "ä".repeat(10_000));
+    assert_eq!(long.detail.chars().count(), MAX_DETAIL_CHARS + 1);
+}

@@ -1,0 +1,217 @@
+//! What a migration needs of the world: a source, a destination, a ledger, and time. As with all ports, futures carry no
+//! `Send` bound.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use credlink_core::proof_id::ProofId;
+use credlink_core::rules::store::Draft;
+use credlink_core::time::Timestamp;
+
+use super::ledger::{Copy, Entry, Job, Order};
+use crate::ports::{Failure, Page};
+
+/// Something that a source has: one legacy record, or one proof of another CredLink with all its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Names it within its source: a path, a key, `line 7`, a proof id. At most 1,024 bytes.
+    pub key: String,
+    /// Its size in bytes, as the source tells it.
+    pub size: u64,
+    /// Differs whenever its content does: an entity tag, or size and time of a file. Empty where the source knows nothing.
+    pub version: String,
+}
+
+/// What stands under an item's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A legacy record: its JSON.
+    Legacy(Bytes),
+    /// A proof of a CredLink: its records by their revisions, the current one last. At least one.
+    Proof(Vec<Revision>),
+    /// It is there, and cannot be read as either: why, in words.
+    Unreadable(String),
+}
+
+/// A record of a CredLink, with the bytes of the C2PA manifest that it refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// The record's bytes, with no content coding.
+    pub record: Bytes,
+    /// The manifest store that it refers to; `None` where the manifest stands in the record.
+    pub manifest: Option<Bytes>,
+}
+
+/// What became of an item that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is removed for good.
+    Removed,
+    /// It was not there any more.
+    Absent,
+    /// It is another content than the one that was named, and stays.
+    Changed,
+}
+
+/// Where items come from. Reading never changes anything.
+///
+/// * **Listing.** An item that is there during the whole listing is in it at least once.
+/// * **Absence** is told as such, and never as a failure.
+pub trait Source {
+    /// The name that operators know it by.
+    fn name(&self) -> &'static str;
+
+    /// A page of items from behind `after` (a [`Page::next`] of this source), at most `limit` (1 to 1,000).
+    fn list(&self, after: Option<&str>, limit: usize) -> impl Future<Output = Result<Page<Item>, Failure>>;
+
+    /// What stands under `key`; `None` where nothing does (any more).
+    fn read(&self, key: &str) -> impl Future<Output = Result<Option<Content>, Failure>>;
+
+    /// What a listing would say of `key` now.
+    fn look(&self, key: &str) -> impl Future<Output = Result<Option<Item>, Failure>>;
+
+    /// Removes an item for good, as long as it is the content that `item` names.
+    ///
+    /// `Err` with [`FailureKind::AccessDenied`](crate::ports::FailureKind::AccessDenied) where this source cannot remove
+    /// anything.
+    fn remove(&self, item: &Item) -> impl Future<Output = Result<Removal, Failure>>;
+}
+
+/// What a destination has of a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing, and it never had.
+    Absent,
+    /// A live proof.
+    Live,
+    /// It was deleted there, at this instant.
+    Deleted(Timestamp),
+}
+
+/// What a destination made of a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakenOver {
+    /// Exactly this record stands there now, and so does its legacy id: written by this call or by an earlier one.
+    Stored(Copy),
+    /// A proof with the same manifest and signature was there before, with other instants or other legacy members. The legacy
+    /// id leads to it.
+    Equal(Copy),
+    /// The media file has a proof with another manifest or signature there. Nothing was changed.
+    Conflict {
+        /// The manifest's SHA-256 there, and whatever else tells the two apart, in words.
+        detail: String,
+    },
+    /// It was deleted there, at this instant, and stays deleted.
+    Deleted(Timestamp),
+    /// It is refused: why. `kind` is the slug of a problem
+    /// ([`Kind::slug`](credlink_core::http::problem::Kind::slug)).
+    Refused {
+        /// Which problem.
+        kind: String,
+        /// In words.
+        detail: String,
+    },
+}
+
+/// How to verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// By the checksum that the provider holds of the stored bytes, by content where it holds none.
+    Checksum,
+    /// Always by content.
+    Content,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Record, manifest and legacy id are what was copied.
+    Verified {
+        /// Which way it was found out.
+        by: Depth,
+    },
+    /// Something is not there: what.
+    Missing(String),
+    /// Something is other bytes: what, and how.
+    Corrupted(String),
+    /// The bytes are right, but their content coding is said to be another one.
+    EncodingDiffers(String),
+    /// The proof was replaced or deleted since, by somebody who may: what happened. No fault.
+    Changed(String),
+}
+
+/// What became of a proof that was to be withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// It is deleted, since this instant.
+    Deleted(Timestamp),
+    /// Somebody replaced or deleted it since it was copied: it is left alone.
+    Touched,
+    /// It is not there.
+    Absent,
+}
+
+/// Where proofs go: a CredLink, at hand or behind HTTP.
+pub trait Destination {
+    /// The name that operators know it by.
+    fn name(&self) -> &'static str;
+
+    /// What it has of a proof.
+    fn find(&self, id: &ProofId) -> impl Future<Output = Result<Standing, Failure>>;
+
+    /// Takes over a proof: its drafts by their revisions, the current one last. Idempotent.
+    fn take_over(&self, drafts: &[Draft]) -> impl Future<Output = Result<TakenOver, Failure>>;
+
+    /// Whether what was copied stands there.
+    fn verify(&self, copy: &Copy, depth: Depth) -> impl Future<Output = Result<Verdict, Failure>>;
+
+    /// Deletes what was copied, as long as nobody has touched it since.
+    fn withdraw(&self, copy: &Copy) -> impl Future<Output = Result<Withdrawal, Failure>>;
+
+    /// A page of the ids of its live proofs.
+    fn list(&self, after: Option<&str>, limit: usize)
+    -> impl Future<Output = Result<Page<ProofId>, Failure>>;
+}
+
+/// What a job has done and decided so far.
+///
+/// * **Durability.** What was answered with `Ok` survives a crash of process and machine.
+/// * **Isolation.** Of concurrent writes that expect the same version of an entry, one holds.
+pub trait Ledger {
+    /// The name that operators know it by.
+    fn name(&self) -> &'static str;
+
+    /// The job, if it was begun.
+    fn job(&self) -> impl Future<Output = Result<Option<Job>, Failure>>;
+
+    /// Keeps what is said of the job, in place of what was.
+    fn keep_job(&self, job: &Job) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Takes the job for `seconds`, or keeps it: whether `holder` has it. Nobody else has it meanwhile.
+    fn claim(&self, holder: &str, seconds: u64) -> impl Future<Output = Result<bool, Failure>>;
+
+    /// Lets the job go, if `holder` has it.
+    fn release(&self, holder: &str) -> impl Future<Output = Result<(), Failure>>;
+
+    /// The entries of these items, in their order.
+    fn entries(&self, keys: &[String]) -> impl Future<Output = Result<Vec<Option<Entry>>, Failure>>;
+
+    /// Writes each entry that is one version on from what stands there (1: nothing does). Which were written, in their
+    /// order. After an `Err`, each may be written or not.
+    fn write(&self, entries: &[Entry]) -> impl Future<Output = Result<Vec<bool>, Failure>>;
+
+    /// A page of entries in the order of their keys' bytes, or in the reverse, at most `limit` (1 to 1,000).
+    fn list(
+        &self,
+        order: Order,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Entry>, Failure>>;
+}
+
+/// Time that passes.
+pub trait Sleep {
+    /// Waits.
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()>;
+}

@@ -1,0 +1,301 @@
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use credlink_core::message::{Message, Work};
+
+use super::*;
+use crate::migrate::enqueue::{EnqueueOptions, Enqueued, close, enqueue};
+use crate::migrate::jobs::{Begun, JobRequest, begin, progress};
+use crate::migrate::testing::{Fault, World, legacy, options, spec};
+use crate::ports::{Delivery, FailureKind, Queue};
+
+/// A queue that keeps what was sent, and refuses from the `refuses`th message on.
+#[derive(Default)]
+struct Sent {
+    messages: Mutex<Vec<Message>>,
+    refuses: Option<usize>,
+}
+
+impl Sent {
+    fn lots(&self) -> Vec<Vec<String>> {
+        let lot = |message: &Message| match &message.work {
+            Work::Migrate { keys, .. } => Some(keys.clone()),
+            Work::Replicate { .. } | Work::Enumerate { .. } => None,
+        };
+        self.messages.lock().unwrap().iter().filter_map(lot).collect()
+    }
+}
+
+impl Queue for Sent {
+    fn name(&self) -> &'static str {
+        "queue"
+    }
+
+    async fn send(&self, message: &Message, _delay_seconds: u32) -> Result<(), Failure> {
+        let mut messages = self.messages.lock().unwrap();
+        if self.refuses.is_some_and(|from| messages.len() >= from) {
+            let message = "no more".to_owned();
+            return Err(Failure { provider: "queue", kind: FailureKind::Unavailable, message });
+        }
+        messages.push(message.clone());
+        Ok(())
+    }
+
+    async fn receive(&self, _most: usize, _hidden_seconds: u32) -> Result<Vec<Delivery>, Failure> {
+        Ok(Vec::new())
+    }
+
+    async fn settle(&self, _receipt: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn depth(&self) -> Result<u64, Failure> {
+        Ok(0)
+    }
+}
+
+async fn sent(world: &World, queue: &Sent, after: Option<String>) -> Result<Enqueued, Failure> {
+    let name = spec().name;
+    let options = EnqueueOptions { job: &name, batch_size: 4, request_id: "r" };
+    enqueue(&world.source, &world.ledger, queue, &world.time, options, after, |_| true).await
+}
+
+async fn copied(world: &World, keys: &[String]) -> Queued {
+    copy_queued(world.parts(), keys, &options(), &()).await.unwrap()
+}
+
+/// The whole of it: what was listed is sent, and what is sent is copied, however often.
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_twice_is_copied_once() {
+    let world = World::mixed();
+    let queue = Sent::default();
+    let enqueued = sent(&world, &queue, None).await.unwrap();
+    assert_eq!((enqueued.done, &enqueued.resume), (0, &None));
+    assert!(world.ledger.all().iter().all(|entry| entry.state == ItemState::Planned && entry.version == 1));
+    assert_eq!(world.ledger.all().len(), 10);
+    let lots = queue.lots();
+    assert!(lots.iter().all(|lot| (1..=4).contains(&lot.len())));
+    let mut sums = Counts::default();
+    for keys in &lots {
+        let queued = copied(&world, keys).await;
+        assert_eq!((queued.open.as_slice(), queued.interrupted), ([].as_slice(), false));
+        sums.add(&queued.counts);
+    }
+    // Five good ones, and the first of each pair. What failed may have come twice: a page begins with the last one's end.
+    assert_eq!((sums.copied, sums.duplicates, sums.skips()), (6, 1, 1));
+    let before = world.ledger.all();
+    let is_failed = |entry: &&Entry| matches!(entry.state, ItemState::Failed { .. });
+    assert_eq!(before.iter().filter(is_failed).count(), 2);
+    for keys in &lots {
+        let again = copied(&world, keys).await;
+        assert_eq!((again.counts.copied, again.open.len()), (0, 0));
+    }
+    let done = |entry: &Entry| !matches!(entry.state, ItemState::Failed { .. });
+    let kept = |entries: Vec<Entry>| entries.into_iter().filter(done).collect::<Vec<_>>();
+    assert_eq!(kept(world.ledger.all()), kept(before), "what was done is not written again");
+
+    // Another run sends what failed, and nothing that is done.
+    let queue = Sent::default();
+    let enqueued = sent(&world, &queue, None).await.unwrap();
+    let keys: BTreeSet<String> = queue.lots().concat().into_iter().collect();
+    let failed = world.ledger.all().into_iter().filter(|entry| !done(entry)).map(|entry| entry.key);
+    assert_eq!(keys, failed.collect());
+    assert!(enqueued.done >= 8, "{enqueued:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_goes_on_where_it_was_left() {
+    let world = World::mixed();
+    let (whole, queue) = (Sent::default(), Sent::default());
+    sent(&world, &whole, None).await.unwrap();
+    let name = spec().name;
+    let options = EnqueueOptions { job: &name, batch_size: 100, request_id: "r" };
+    let (mut after, mut pages) = (None, 0);
+    loop {
+        let page =
+            enqueue(&world.source, &world.ledger, &queue, &world.time, options, after, |_| false).await;
+        (after, pages) = (page.unwrap().resume, pages + 1);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(pages > 2);
+    let keys = |queue: &Sent| queue.lots().concat().into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(keys(&queue), keys(&whole));
+}
+
+/// Whatever fails while a page is sent: what a message names is in the ledger, and another listing sends the rest.
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_is_in_the_ledger() {
+    for refuses in 0..3 {
+        let world = World::mixed();
+        let queue = Sent { refuses: Some(refuses), ..Sent::default() };
+        assert_eq!(sent(&world, &queue, None).await.unwrap_err().provider, "queue");
+        for key in queue.lots().concat() {
+            assert_eq!(world.ledger.one(&key).state, ItemState::Planned);
+        }
+        let again = Sent::default();
+        sent(&world, &again, None).await.unwrap();
+        assert_eq!(again.lots().concat().into_iter().collect::<BTreeSet<_>>().len(), 10);
+    }
+    let world = World::mixed();
+    world.faults.down("ledger write", FailureKind::Unavailable);
+    let queue = Sent::default();
+    assert!(sent(&world, &queue, None).await.is_err());
+    assert_eq!(queue.lots().len(), 0, "nothing is sent that is not written down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_changed_or_went_is_dealt_with_as_it_is() {
+    let world = World::new();
+    let keys = ["a", "b", "c", "d"].map(str::to_owned);
+    for (number, key) in keys.iter().enumerate() {
+        world.source.put(key, legacy(&format!("i{number}"), number as u64, "{}"));
+    }
+    sent(&world, &Sent::default(), None).await.unwrap();
+    assert_eq!(copied(&world, &keys[..2]).await.counts.copied, 2);
+    // Of what was copied, one goes; of what was not, one goes and one is read as it is now. One was never listed.
+    world.source.take("a");
+    world.source.take("c");
+    world.source.put("d", legacy("i3", 30, "{}"));
+    world.source.put("e", legacy("i4", 4, "{}"));
+    let all = ["a", "b", "c", "d", "e"].map(str::to_owned);
+    let queued = copied(&world, &all).await;
+    assert_eq!((queued.counts.done, queued.counts.copied, queued.open.len()), (2, 2, 0), "{queued:?}");
+    assert!(matches!(world.ledger.one("a").state, ItemState::Copied(_)), "it was copied, and stays so");
+    assert!(matches!(world.ledger.one("c").state, ItemState::Failed { reason: Reason::Vanished, .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_work_later_stays_open_and_what_never_works_does_not() {
+    let world = World::mixed();
+    sent(&world, &Sent::default(), None).await.unwrap();
+    world.faults.key("good-1", FailureKind::Unavailable);
+    let keys = ["good-0", "good-1", "broken"].map(str::to_owned);
+    let queued = copied(&world, &keys).await;
+    assert_eq!(queued.open, ["good-1"]);
+    assert!(queued.why.starts_with("`good-1`: "), "{}", queued.why);
+    assert!(matches!(
+        world.ledger.one("broken").state,
+        ItemState::Failed { reason: Reason::InvalidRecord, .. }
+    ));
+    let whole = World::mixed();
+    sent(&whole, &Sent::default(), None).await.unwrap();
+    whole.faults.down("destination", FailureKind::AccessDenied);
+    let ended = copy_queued(whole.parts(), &keys, &options(), &()).await.unwrap_err();
+    assert_eq!(ended.failure.kind, FailureKind::AccessDenied);
+    assert_eq!(whole.ledger.one("good-0").state, ItemState::Planned, "no item fails of an outage");
+    give_up(&whole.ledger, &whole.time, &keys, &ended.failure).await.unwrap();
+    let given_up = whole.ledger.one("good-0");
+    assert!(matches!(given_up.state, ItemState::Failed { reason: Reason::Unavailable, .. }), "{given_up:?}");
+    give_up(&whole.ledger, &whole.time, &keys, &ended.failure).await.unwrap();
+    assert_eq!(whole.ledger.one("good-0"), given_up, "once is enough");
+}
+
+/// Ends copying after so many looks.
+struct After(AtomicUsize);
+
+impl Watch for After {
+    fn is_cancelled(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::SeqCst) == 0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_time_did_not_suffice_for_stays_open() {
+    let world = World::new();
+    let keys: Vec<String> = (0..60).map(|number| format!("{number:02}")).collect();
+    for (number, key) in keys.iter().enumerate() {
+        world.source.put(key, legacy(&format!("i{number}"), number as u64, "{}"));
+    }
+    sent(&world, &Sent::default(), None).await.unwrap();
+    let queued = copy_queued(world.parts(), &keys, &options(), &After(AtomicUsize::new(1))).await.unwrap();
+    assert!(queued.interrupted);
+    assert_eq!(queued.open.len() as u64, 60 - queued.counts.copied);
+    assert_eq!(queued.counts.copied, 25, "one lot");
+    let rest = copied(&world, &queued.open).await;
+    assert_eq!((rest.counts.copied, rest.open.len()), (35, 0));
+}
+
+#[test]
+fn a_lot_is_bounded_by_items_and_bytes() {
+    let sizes = |sizes: &[u64]| {
+        let item = |size: &u64| Item { key: "k".to_owned(), size: *size, version: String::new() };
+        let items: Vec<Item> = sizes.iter().map(item).collect();
+        lots(&items).into_iter().map(<[Item]>::len).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&[]), [0; 0]);
+    assert_eq!(sizes(&[1; 60]), [25, 25, 10]);
+    assert_eq!(sizes(&[10_000_000; 3]), [1, 1, 1]);
+    assert_eq!(sizes(&[8_000_000; 3]), [2, 1]);
+    assert_eq!(sizes(&[1, 99_000_000, u64::MAX, 1]), [1, 1, 1, 1]);
+}
+
+fn request() -> JobRequest {
+    JobRequest {
+        name: spec().name,
+        from: "s3://old".to_owned(),
+        tenant: spec().tenant,
+        batch_size: 7,
+        request_id: "r-1".to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_begun_once_and_run_again() {
+    let world = World::new();
+    let queue = Sent::default();
+    let begin = async |request: &JobRequest| {
+        begin(&world.ledger, &queue, &world.time, request, "s3://new").await.unwrap()
+    };
+    assert_eq!(progress(&world.ledger, None).await.unwrap(), None);
+    let Begun::Queued(job) = begin(&request()).await else { panic!("it is new") };
+    assert_eq!(
+        (job.from.as_str(), job.to.as_str(), job.listed, job.queued),
+        ("s3://old", "s3://new", None, true)
+    );
+    let enumerate = Work::Enumerate { job: spec().name, after: None, batch_size: 7 };
+    assert_eq!(queue.messages.lock().unwrap()[0], Message { request_id: "r-1".to_owned(), work: enumerate });
+    close(&world.ledger, &world.time, &job).await.unwrap();
+    assert!(progress(&world.ledger, None).await.unwrap().unwrap().listed.is_some());
+    let Begun::Queued(again) = begin(&request()).await else { panic!("it is the same") };
+    assert_eq!((again.created, again.listed), (job.created, None));
+    for other in [
+        JobRequest { from: "s3://older".to_owned(), ..request() },
+        JobRequest { tenant: "acme".parse().unwrap(), ..request() },
+    ] {
+        assert!(matches!(begin(&other).await, Begun::Differs(_)));
+    }
+    world.ledger.claim("a run", 60).await.unwrap();
+    assert_eq!(begin(&request()).await, Begun::Held);
+    assert_eq!(queue.messages.lock().unwrap().len(), 2);
+}
+
+/// Killed at any of its calls, a request is done by the same request again.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_cut_off_can_be_made_again() {
+    for call in 0..4 {
+        for fault in [Fault::Lost(FailureKind::Unavailable), Fault::Kept(FailureKind::Unavailable)] {
+            let world = World::new();
+            world.faults.at(call, fault);
+            let queue = Sent::default();
+            let _ = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await;
+            let again = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+            assert!(matches!(again, Begun::Queued(_)), "call {call}, {fault:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_counts_every_state_page_by_page() {
+    let world = World::mixed();
+    let queue = Sent::default();
+    let _ = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+    sent(&world, &queue, None).await.unwrap();
+    copied(&world, &["good-0", "good-1", "broken", "expired"].map(str::to_owned)).await;
+    let told = progress(&world.ledger, None).await.unwrap().unwrap();
+    insta::assert_snapshot!("progress", serde_json::to_string_pretty(&told).unwrap());
+    let rest = progress(&world.ledger, Some("good-0")).await.unwrap().unwrap();
+    assert_eq!((rest.items.total, rest.items.copied, rest.items.planned), (4, 1, 3));
+}

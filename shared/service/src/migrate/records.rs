@@ -1,0 +1,99 @@
+//! Writing to the ledger: what several workers know of an item comes together, and nothing that was done is taken back.
+
+use credlink_core::time::Timestamp;
+
+use super::ledger::{Begun, Copy, Entry, ItemState};
+use super::ports::Item;
+
+/// What is to be written of an item.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    /// The item.
+    pub(super) item: Item,
+    /// Where it is.
+    pub(super) state: ItemState,
+    /// What was begun, if that is news.
+    pub(super) begun: Option<Begun>,
+}
+
+/// The entry that `change` makes of what stands in the ledger. `None`: that says as much already, or more.
+pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -> Option<Entry> {
+    let begun = change.begun.or_else(|| current.and_then(begun));
+    let mut state = change.state.clone();
+    if let ItemState::Copied(copy) = &mut state {
+        // It is exactly the item's, and nothing stood there when it was begun.
+        copy.created |= copy.exact && begun.is_some_and(|begun| begun.proof == copy.proof);
+    }
+    let entry = |state| Entry {
+        key: change.item.key.clone(),
+        item: change.item.version.clone(),
+        size: change.item.size,
+        version: current.map_or(0, |entry| entry.version) + 1,
+        updated: now,
+        // What was withdrawn is begun anew.
+        begun: begun.filter(|_| !matches!(state, ItemState::RolledBack { .. })),
+        state,
+    };
+    let Some(current) = current else { return Some(entry(state)) };
+    let same_item = current.item == change.item.version;
+    match (&current.state, &mut state) {
+        (ItemState::Deleted { .. }, _) if same_item => None,
+        // What was found, removed or withdrawn is what stood in the ledger then.
+        (_, ItemState::Verified { copy, .. } | ItemState::Deleted { copy, .. })
+            if current.state.copy() != Some(&*copy) =>
+        {
+            None
+        }
+        (ItemState::Verified { .. }, ItemState::Verified { .. }) if same_item => None,
+        (before, ItemState::RolledBack { proof, .. })
+            if before.copy().is_none_or(|copy| copy.proof != *proof) =>
+        {
+            None
+        }
+        (
+            ItemState::Copied(_) | ItemState::Verified { .. },
+            ItemState::Planned | ItemState::Copying { .. },
+        ) if same_item => None,
+        // What was copied stands there, also where a later version of the item could not be.
+        (ItemState::Copied(_) | ItemState::Verified { .. }, ItemState::Failed { .. }) => None,
+        (ItemState::Copied(_) | ItemState::Verified { .. }, ItemState::Skipped { .. }) if same_item => None,
+        (ItemState::Copied(before), ItemState::Copied(copy)) => {
+            copy.created |= before.created && is_same(before, copy);
+            (!same_item || before != copy).then(|| entry(state))
+        }
+        (ItemState::Verified { copy: before, at }, ItemState::Copied(copy)) if is_same(before, copy) => {
+            copy.created |= before.created;
+            let verified = ItemState::Verified { copy: copy.clone(), at: *at };
+            (!same_item || before != copy).then(|| entry(verified))
+        }
+        (ItemState::Copying { proof: before }, ItemState::Copying { proof })
+            if before == proof && same_item && current.begun == begun =>
+        {
+            None
+        }
+        // It was withdrawn since.
+        (ItemState::RolledBack { proof, at }, ItemState::Copied(copy))
+            if *proof == copy.proof && change.begun.is_none_or(|begun| begun.restores != Some(*at)) =>
+        {
+            None
+        }
+        _ => Some(entry(state)),
+    }
+}
+
+/// What an entry says was begun. Of a proof that was withdrawn: that it may be taken over once more.
+pub(super) fn begun(entry: &Entry) -> Option<Begun> {
+    match entry.state {
+        ItemState::RolledBack { proof, at } => Some(Begun { proof, restores: Some(at) }),
+        _ => entry.begun,
+    }
+}
+
+/// Whether both are of the same record, made of the same content.
+fn is_same(one: &Copy, other: &Copy) -> bool {
+    let record = |copy: &Copy| copy.objects.first().map(|object| object.content);
+    one.proof == other.proof && one.source == other.source && record(one) == record(other)
+}
+
+#[cfg(test)]
+mod tests;

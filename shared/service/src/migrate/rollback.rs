@@ -1,0 +1,231 @@
+//! Rolling back: what this job made, and nobody has touched since, is deleted at the destination again. The ledger is
+//! replayed backwards.
+//!
+//! A proof whose item was removed from the source stays: it is the only copy. What was begun and never finished is not
+//! known well enough to be deleted; another run finishes it.
+
+#[cfg(test)]
+mod tests;
+
+use futures_util::stream::{self, StreamExt as _};
+use serde::Serialize;
+
+use super::calls::Calls;
+use super::ledger::{Entry, ItemState, JobName, Order};
+use super::parts::Migration;
+use super::patience::{GivenUp, Patience};
+use super::ports::{Destination, Item, Ledger, Sleep, Source, Standing, Withdrawal};
+use super::progress::{Counts, Watch};
+use super::records::Change;
+use super::run::{RunError, hold, known};
+use super::verify::MAX_FINDINGS;
+use crate::ports::Clock;
+
+/// How to roll back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RollbackOptions {
+    /// Proofs that are deleted at the same time.
+    pub concurrency: usize,
+    /// When to go on, and when to give up.
+    pub patience: Patience,
+}
+
+impl Default for RollbackOptions {
+    fn default() -> Self {
+        Self { concurrency: 16, patience: Patience::default() }
+    }
+}
+
+/// What a rollback came to. Each entry of the ledger counts once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rollback {
+    /// Proofs that were deleted.
+    pub withdrawn: u64,
+    /// Proofs that an earlier rollback deleted.
+    pub rolled_back: u64,
+    /// Proofs that somebody replaced or deleted since: they are left alone.
+    pub touched: u64,
+    /// Proofs that are not there, and never were as far as the destination knows.
+    pub absent: u64,
+    /// Proofs that were there before this job, or that it made of another item.
+    pub not_ours: u64,
+    /// Proofs whose item was removed from the source: they stay, because they are the only copy.
+    pub only_copy: u64,
+    /// Items that were begun and not done, and may have left a proof: run the job once more, then roll back.
+    pub unfinished: u64,
+    /// Items of which nothing was made.
+    pub not_copied: u64,
+    /// Proofs that could not be deleted.
+    pub failed: u64,
+    /// What stays that this job made or may have made, at most [`MAX_FINDINGS`].
+    pub kept: Vec<KeptProof>,
+    /// Whether it was cancelled before its end.
+    pub interrupted: bool,
+}
+
+/// A proof that stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeptProof {
+    /// The item that it was made of.
+    pub item: String,
+    /// The proof.
+    pub proof: String,
+    /// Why, in words.
+    pub detail: String,
+}
+
+/// What became of one entry.
+enum Fate {
+    Withdrawn,
+    RolledBack,
+    NotOurs,
+    NotCopied,
+    Absent(String),
+    Touched(String),
+    OnlyCopy(String),
+    Unfinished(String),
+    Failed(String, String),
+}
+
+/// Rolls a job back. `holder` names this rollback, unique for ever.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn rollback<S, D, L, C, T, W>(
+    parts: Migration<'_, S, D, L, C, T>,
+    name: &JobName,
+    options: &RollbackOptions,
+    holder: &str,
+    watch: &W,
+) -> Result<Rollback, RunError>
+where
+    S: Source,
+    D: Destination,
+    L: Ledger,
+    C: Clock,
+    T: Sleep,
+    W: Watch,
+{
+    hold(parts, name, holder, async {
+        known(parts, name).await?;
+        let calls = Calls::new(parts, watch, options.patience, None);
+        let mut outcome = Rollback::default();
+        match walk(&calls, options, &mut outcome).await {
+            Ok(()) => {}
+            Err(GivenUp::Cancelled) => outcome.interrupted = true,
+            Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => return Err(failure.into()),
+        }
+        Ok(outcome)
+    })
+    .await
+}
+
+async fn walk<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
+    calls: &Calls<'_, S, D, L, C, T, W>,
+    options: &RollbackOptions,
+    outcome: &mut Rollback,
+) -> Result<(), GivenUp> {
+    let (mut after, mut looked_at) = (None, 0);
+    loop {
+        let page = calls.listed(Order::Backward, after.as_deref()).await?;
+        looked_at += page.items.len() as u64;
+        let fates: Vec<_> = page.items.into_iter().map(|entry| withdraw(calls, entry)).collect();
+        let fates: Vec<_> = stream::iter(fates).buffered(options.concurrency.max(1)).collect().await;
+        let mut end = Ok(());
+        for fate in fates {
+            match fate {
+                Ok((item, fate)) => outcome.note(item, fate),
+                Err(given_up) => end = Err(given_up),
+            }
+        }
+        calls.watch.progress(&Counts { listed: looked_at, deleted: outcome.withdrawn, ..Counts::default() });
+        end?;
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+        if calls.watch.is_cancelled() {
+            return Err(GivenUp::Cancelled);
+        }
+    }
+}
+
+impl Rollback {
+    fn note(&mut self, item: String, fate: Fate) {
+        let (count, kept) = match fate {
+            Fate::Withdrawn => (&mut self.withdrawn, None),
+            Fate::RolledBack => (&mut self.rolled_back, None),
+            Fate::NotOurs => (&mut self.not_ours, None),
+            Fate::NotCopied => (&mut self.not_copied, None),
+            Fate::Absent(proof) => (&mut self.absent, Some((proof, "it is not there".to_owned()))),
+            Fate::Touched(proof) => {
+                (&mut self.touched, Some((proof, "somebody replaced or deleted it since".to_owned())))
+            }
+            Fate::OnlyCopy(proof) => (
+                &mut self.only_copy,
+                Some((proof, "its item was removed from the source: this is the only copy".to_owned())),
+            ),
+            Fate::Unfinished(proof) => (
+                &mut self.unfinished,
+                Some((proof, "it was begun and not done: run the job once more, then roll back".to_owned())),
+            ),
+            Fate::Failed(proof, why) => (&mut self.failed, Some((proof, why))),
+        };
+        *count += 1;
+        if let Some((proof, detail)) = kept
+            && self.kept.len() < MAX_FINDINGS
+        {
+            self.kept.push(KeptProof { item, proof, detail });
+        }
+    }
+}
+
+async fn withdraw<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
+    calls: &Calls<'_, S, D, L, C, T, W>,
+    entry: Entry,
+) -> Result<(String, Fate), GivenUp> {
+    let key = entry.key.clone();
+    let proof = entry.state.copy().map(|copy| copy.proof).or(entry.begun.map(|begun| begun.proof));
+    match fate(calls, entry).await {
+        Ok(fate) => Ok((key, fate)),
+        Err(GivenUp::Item(failure)) => {
+            let proof = proof.map(|proof| proof.to_string()).unwrap_or_default();
+            Ok((key, Fate::Failed(proof, failure.to_string())))
+        }
+        Err(end) => Err(end),
+    }
+}
+
+async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
+    calls: &Calls<'_, S, D, L, C, T, W>,
+    entry: Entry,
+) -> Result<Fate, GivenUp> {
+    let copy = match &entry.state {
+        ItemState::Copied(copy) | ItemState::Verified { copy, .. } if copy.created => copy.clone(),
+        ItemState::Copied(_) | ItemState::Verified { .. } => return Ok(Fate::NotOurs),
+        ItemState::Deleted { copy, .. } if copy.created => return Ok(Fate::OnlyCopy(copy.proof.to_string())),
+        ItemState::Deleted { .. } => return Ok(Fate::NotOurs),
+        ItemState::RolledBack { .. } => return Ok(Fate::RolledBack),
+        ItemState::Planned
+        | ItemState::Copying { .. }
+        | ItemState::Failed { .. }
+        | ItemState::Skipped { .. } => {
+            let Some(begun) = entry.begun else { return Ok(Fate::NotCopied) };
+            return Ok(match calls.find(&begun.proof).await? {
+                Standing::Live => Fate::Unfinished(begun.proof.to_string()),
+                Standing::Absent | Standing::Deleted(_) => Fate::NotCopied,
+            });
+        }
+    };
+    let proof = copy.proof;
+    match calls.withdraw(&copy).await? {
+        Withdrawal::Touched => Ok(Fate::Touched(proof.to_string())),
+        Withdrawal::Absent => Ok(Fate::Absent(proof.to_string())),
+        Withdrawal::Deleted(at) => {
+            let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
+            let change = Change { item, state: ItemState::RolledBack { proof, at }, begun: None };
+            calls.record(vec![(change, Some(entry))]).await?;
+            Ok(Fate::Withdrawn)
+        }
+    }
+}

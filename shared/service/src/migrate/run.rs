@@ -1,0 +1,356 @@
+//! A run: everything that the source lists is copied, beginning where the last run ended.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::pin::pin;
+use std::time::Duration;
+
+use credlink_core::tenant::Tenant;
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use serde::Serialize;
+
+use super::copy::{Copier, CopyOptions};
+use super::ledger::{Job, JobName, LEDGER_VERSION};
+use super::parts::Migration;
+use super::patience::GivenUp;
+use super::ports::{Destination, Item, Ledger, Sleep, Source};
+use super::progress::{Counts, Watch};
+use crate::ports::{Clock, Failure, Page};
+
+/// For how long a job is claimed at a time, in seconds. A run that is killed holds it for as long.
+pub const LEASE_SECONDS: u64 = 60;
+
+/// Most batches in flight, so that some read or write while others wait for the ledger.
+const MAX_BATCHES: usize = 4;
+
+/// Most bytes of items in one batch, as the source tells them: a batch is held in memory.
+const MAX_BATCH_BYTES: u64 = 16_000_000;
+
+/// Which job to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// Its name.
+    pub name: JobName,
+    /// The source, as it is named.
+    pub from: String,
+    /// The destination, as it is named.
+    pub to: String,
+    /// Whose proofs legacy records become.
+    pub tenant: Tenant,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// What became of the items.
+    pub counts: Counts,
+    /// Whether it was cancelled before its end. The next run goes on from there.
+    pub interrupted: bool,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// Why a run ended before its end.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another run has the job.
+    #[error(
+        "the job `{0}` is being worked on; one run of a job at a time, and one that was killed lets it go \
+         {LEASE_SECONDS} s later"
+    )]
+    Held(JobName),
+    /// The job moves something else.
+    #[error(
+        "the job `{name}` has {member} `{kept}`, not `{given}`; a job keeps its source, destination and tenant for ever: \
+         take another name"
+    )]
+    Differs {
+        /// The job.
+        name: JobName,
+        /// What differs.
+        member: &'static str,
+        /// What the job has.
+        kept: String,
+        /// What was asked for.
+        given: String,
+    },
+    /// No such job was begun.
+    #[error("there is no job `{0}`")]
+    Unknown(JobName),
+    /// The job was taken over by another run while this one could not say that it lives.
+    #[error("another run took the job `{0}` over")]
+    Lost(JobName),
+    /// Somebody is out of reach, or an operator has to act. No item failed of that.
+    #[error("it was ended, and can be resumed: {failure}")]
+    Ended {
+        /// Who failed, and how.
+        failure: Failure,
+        /// What had become of the items by then.
+        counts: Box<Counts>,
+    },
+}
+
+impl From<Failure> for RunError {
+    fn from(failure: Failure) -> Self {
+        Self::Ended { failure, counts: Box::default() }
+    }
+}
+
+/// Runs a job: begins it, or goes on with it. `holder` names this run, unique for ever.
+///
+/// # Errors
+/// See [`RunError`]. Every one of them leaves a ledger that the next run goes on from.
+pub async fn run<S, D, L, C, T, W>(
+    parts: Migration<'_, S, D, L, C, T>,
+    spec: &JobSpec,
+    options: &CopyOptions,
+    holder: &str,
+    watch: &W,
+) -> Result<Run, RunError>
+where
+    S: Source,
+    D: Destination,
+    L: Ledger,
+    C: Clock,
+    T: Sleep,
+    W: Watch,
+{
+    hold(parts, &spec.name, holder, async {
+        let began = parts.milliseconds();
+        let mut job = open(parts, spec).await?;
+        let copier = Copier::new(parts, options, watch);
+        let mut walk = Walk::new(&copier);
+        let end = walk.run().await;
+        let mut run = Run {
+            counts: walk.counts,
+            interrupted: false,
+            elapsed_ms: parts.milliseconds().saturating_sub(began),
+        };
+        job.elapsed_ms = job.elapsed_ms.saturating_add(run.elapsed_ms);
+        match end {
+            Ok(()) => job.listed = Some(parts.clock.now()),
+            Err(GivenUp::Cancelled) => run.interrupted = true,
+            Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => {
+                // Who failed may be the ledger. The time that the run took is not worth another error.
+                let _ = parts.ledger.keep_job(&job).await;
+                return Err(RunError::Ended { failure, counts: Box::new(run.counts) });
+            }
+        }
+        match copier.calls.steady.need("ledger keep_job", || parts.ledger.keep_job(&job)).await {
+            Ok(()) | Err(GivenUp::Cancelled) => Ok(run),
+            Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => {
+                Err(RunError::Ended { failure, counts: Box::new(run.counts) })
+            }
+        }
+    })
+    .await
+}
+
+/// The job, begun if it is new.
+///
+/// # Errors
+/// It moves something else, or a failure.
+pub async fn open<S, D, L: Ledger, C: Clock, T>(
+    parts: Migration<'_, S, D, L, C, T>,
+    spec: &JobSpec,
+) -> Result<Job, RunError> {
+    if let Some(job) = parts.ledger.job().await? {
+        for (member, kept, given) in [
+            ("the source", job.from.as_str(), spec.from.as_str()),
+            ("the destination", job.to.as_str(), spec.to.as_str()),
+            ("the tenant", job.tenant.as_str(), spec.tenant.as_str()),
+        ] {
+            if kept != given {
+                let (kept, given) = (kept.to_owned(), given.to_owned());
+                return Err(RunError::Differs { name: spec.name.clone(), member, kept, given });
+            }
+        }
+        return Ok(job);
+    }
+    let job = Job {
+        version: LEDGER_VERSION,
+        name: spec.name.clone(),
+        from: spec.from.clone(),
+        to: spec.to.clone(),
+        tenant: spec.tenant.clone(),
+        created: parts.clock.now(),
+        listed: None,
+        elapsed_ms: 0,
+        queued: false,
+    };
+    parts.ledger.keep_job(&job).await?;
+    Ok(job)
+}
+
+/// The job, which has to have been begun.
+///
+/// # Errors
+/// It was not, or a failure.
+pub async fn known<S, D, L: Ledger, C, T>(
+    parts: Migration<'_, S, D, L, C, T>,
+    name: &JobName,
+) -> Result<Job, RunError> {
+    parts.ledger.job().await?.ok_or_else(|| RunError::Unknown(name.clone()))
+}
+
+/// Does `work` while `holder` has the job, and lets it go at the end.
+///
+/// # Errors
+/// Another one has it, or got it because this one could not say in time that it lives; or what `work` answers.
+pub async fn hold<S, D, L: Ledger, C, T: Sleep, R>(
+    parts: Migration<'_, S, D, L, C, T>,
+    name: &JobName,
+    holder: &str,
+    work: impl Future<Output = Result<R, RunError>>,
+) -> Result<R, RunError> {
+    if !parts.ledger.claim(holder, LEASE_SECONDS).await? {
+        return Err(RunError::Held(name.clone()));
+    }
+    let keep = async {
+        loop {
+            parts.sleep.sleep(Duration::from_secs(LEASE_SECONDS / 4)).await;
+            // A ledger that is out of reach is asked again: whoever writes to it meanwhile loses against its versions.
+            if let Ok(false) = parts.ledger.claim(holder, LEASE_SECONDS).await {
+                break;
+            }
+        }
+    };
+    let outcome = match select(pin!(work), pin!(keep)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(((), _)) => return Err(RunError::Lost(name.clone())),
+    };
+    // If this fails, the claim ends by itself.
+    let _ = parts.ledger.release(holder).await;
+    outcome
+}
+
+/// A walk through the source.
+struct Walk<'b, 'a, S, D, L, C, T, W> {
+    copier: &'b Copier<'a, S, D, L, C, T, W>,
+    counts: Counts,
+    /// Items that wait.
+    waiting: VecDeque<Item>,
+    /// Keys that wait or are in flight: a source may repeat them.
+    under_way: BTreeSet<String>,
+    after: Option<String>,
+    listed: bool,
+}
+
+impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
+    Walk<'b, 'a, S, D, L, C, T, W>
+{
+    const fn new(copier: &'b Copier<'a, S, D, L, C, T, W>) -> Self {
+        Self {
+            copier,
+            counts: Counts {
+                listed: 0,
+                copied: 0,
+                duplicates: 0,
+                done: 0,
+                failed: std::collections::BTreeMap::new(),
+                skipped: std::collections::BTreeMap::new(),
+                deleted: 0,
+                bytes: 0,
+            },
+            waiting: VecDeque::new(),
+            under_way: BTreeSet::new(),
+            after: None,
+            listed: false,
+        }
+    }
+
+    async fn run(&mut self) -> Result<(), GivenUp> {
+        let (copier, size) = (self.copier, self.copier.batch_size());
+        let concurrency = copier.options.concurrency.max(1);
+        let batches = concurrency.min(MAX_BATCHES);
+        let each = concurrency / batches;
+        let (mut flying, mut copying, mut listing) = (FuturesUnordered::new(), 0, false);
+        let mut end = Ok(());
+        loop {
+            if end.is_ok() && copier.calls.watch.is_cancelled() {
+                end = Err(GivenUp::Cancelled);
+            }
+            // The next page comes while batches of the last one are copied.
+            if end.is_ok() && !listing && !self.listed && self.waiting.len() < size * batches {
+                listing = true;
+                let after = self.after.take();
+                flying.push(Either::Left(
+                    async move { Event::Listed(copier.calls.page(after.as_deref()).await) },
+                ));
+            }
+            while end.is_ok() && copying < batches && (self.listed || self.waiting.len() >= size) {
+                let batch = self.next_batch(size);
+                if batch.is_empty() {
+                    break;
+                }
+                copying += 1;
+                flying.push(Either::Right(async move {
+                    let keys = batch.iter().map(|item| item.key.clone()).collect();
+                    let (counts, end) = copier.copy(batch, each).await;
+                    Event::Copied(keys, counts, end)
+                }));
+            }
+            let outcome = match flying.next().await {
+                None => return end,
+                Some(Event::Listed(page)) => {
+                    listing = false;
+                    page.map(|page| self.take(page))
+                }
+                Some(Event::Copied(keys, counts, outcome)) => {
+                    copying -= 1;
+                    for key in keys {
+                        self.under_way.remove(&key);
+                    }
+                    self.counts.add(&counts);
+                    copier.calls.watch.progress(&self.counts);
+                    outcome
+                }
+            };
+            match outcome {
+                Ok(()) => {}
+                // What is in flight is finished first.
+                Err(GivenUp::Cancelled) => end = end.and(Err(GivenUp::Cancelled)),
+                // It cannot be.
+                Err(given_up) => return Err(given_up),
+            }
+        }
+    }
+
+    /// Takes a page's items in.
+    fn take(&mut self, page: Page<Item>) {
+        self.listed = page.next.is_none();
+        self.after = page.next;
+        for item in page.items {
+            if self.under_way.insert(item.key.clone()) {
+                self.counts.listed += 1;
+                self.waiting.push_back(item);
+            }
+        }
+    }
+
+    /// The next items, none where none waits.
+    fn next_batch(&mut self, size: usize) -> Vec<Item> {
+        let (mut batch, mut bytes) = (Vec::with_capacity(size), 0_u64);
+        while batch.len() < size
+            && let Some(item) = self.waiting.front()
+        {
+            bytes = bytes.saturating_add(item.size);
+            if bytes > MAX_BATCH_BYTES && !batch.is_empty() {
+                break;
+            }
+            batch.extend(self.waiting.pop_front());
+        }
+        batch
+    }
+}
+
+/// What happens in a walk.
+enum Event {
+    /// A page came.
+    Listed(Result<Page<Item>, GivenUp>),
+    /// A batch is done: its keys, what became of it, and how it ended.
+    Copied(Vec<String>, Counts, Result<(), GivenUp>),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use credlink_core::hash::Digest;
+use credlink_core::proof_id::ProofId;
+use credlink_core::rules::store::Draft;
+use credlink_core::time::Timestamp;
+
+use super::{Faults, Time};
+use crate::migrate::ledger::{Copy, StoredObject};
+use crate::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use crate::ports::{Clock as _, Failure, Page};
+
+/// What a proof is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::migrate) enum There {
+    /// A record, and what tells another manifest from this one.
+    Live {
+        record: Digest,
+        manifest: Digest,
+    },
+    Deleted(Timestamp),
+}
+
+/// Proofs in memory, of one revision each.
+pub(in crate::migrate) struct MemoryDestination {
+    proofs: Mutex<BTreeMap<ProofId, There>>,
+    /// How often each was made.
+    made: Mutex<BTreeMap<ProofId, u32>>,
+    /// The legacy ids of what was asked to be taken over.
+    asked: Mutex<Vec<String>>,
+    verdict: Mutex<Option<Verdict>>,
+    faults: Arc<Faults>,
+    time: Time,
+}
+
+fn record(draft: &Draft) -> Digest {
+    Digest::of(&draft.record(1, Timestamp::from_milliseconds(0)).to_bytes())
+}
+
+fn copy(proof: ProofId, record: Digest) -> Copy {
+    let object = StoredObject {
+        key: format!("proofs/{proof}"),
+        content: record,
+        stored: None,
+        crc64nvme: None,
+        coding: None,
+    };
+    let source = Digest::of(b"");
+    Copy { proof, legacy: None, source, created: false, exact: true, objects: vec![object] }
+}
+
+impl MemoryDestination {
+    pub(super) fn new(faults: Arc<Faults>, time: Time) -> Self {
+        Self {
+            proofs: Mutex::default(),
+            made: Mutex::default(),
+            asked: Mutex::default(),
+            verdict: Mutex::default(),
+            faults,
+            time,
+        }
+    }
+
+    pub(in crate::migrate) fn proofs(&self) -> BTreeMap<ProofId, There> {
+        self.proofs.lock().unwrap().clone()
+    }
+
+    pub(in crate::migrate) fn put(&self, proof: ProofId, there: There) {
+        self.proofs.lock().unwrap().insert(proof, there);
+    }
+
+    pub(in crate::migrate) fn remove(&self, proof: &ProofId) {
+        self.proofs.lock().unwrap().remove(proof);
+    }
+
+    pub(in crate::migrate) fn made(&self) -> BTreeMap<ProofId, u32> {
+        self.made.lock().unwrap().clone()
+    }
+
+    pub(in crate::migrate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    /// What every verification finds.
+    pub(in crate::migrate) fn say(&self, verdict: Option<Verdict>) {
+        *self.verdict.lock().unwrap() = verdict;
+    }
+
+    fn take(&self, draft: &Draft) -> TakenOver {
+        let (id, record) = (draft.id(), record(draft));
+        let origin = draft.origin.as_ref().unwrap();
+        self.asked.lock().unwrap().push(origin.legacy.as_ref().unwrap().id.to_string());
+        let mut proofs = self.proofs.lock().unwrap();
+        match proofs.get(&id) {
+            Some(There::Deleted(at)) if origin.restores != Some(*at) => return TakenOver::Deleted(*at),
+            Some(There::Live { record: there, .. }) if *there == record => {
+                return TakenOver::Stored(copy(id, record));
+            }
+            Some(There::Live { record: there, manifest }) => {
+                return if manifest == draft.manifest.sha256() {
+                    TakenOver::Equal(copy(id, *there))
+                } else {
+                    TakenOver::Conflict { detail: "another manifest".to_owned() }
+                };
+            }
+            Some(There::Deleted(_)) | None => {}
+        }
+        proofs.insert(id, There::Live { record, manifest: *draft.manifest.sha256() });
+        *self.made.lock().unwrap().entry(id).or_default() += 1;
+        TakenOver::Stored(copy(id, record))
+    }
+}
+
+impl Destination for MemoryDestination {
+    fn name(&self) -> &'static str {
+        "destination"
+    }
+
+    async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
+        self.faults
+            .call("destination find", "", || match self.proofs.lock().unwrap().get(id) {
+                None => Standing::Absent,
+                Some(There::Live { .. }) => Standing::Live,
+                Some(There::Deleted(at)) => Standing::Deleted(*at),
+            })
+            .await
+    }
+
+    async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+        let legacy = drafts[0].origin.as_ref().unwrap().legacy.as_ref().unwrap().id.to_string();
+        self.faults.call("destination take", &legacy, || self.take(&drafts[0])).await
+    }
+
+    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+        self.faults
+            .call("destination verify", "", || {
+                if let Some(verdict) = self.verdict.lock().unwrap().clone() {
+                    return verdict;
+                }
+                match self.proofs.lock().unwrap().get(&copy.proof) {
+                    Some(There::Live { record, .. }) if *record == copy.objects[0].content => {
+                        Verdict::Verified { by: depth }
+                    }
+                    Some(_) => Verdict::Changed("it is another".to_owned()),
+                    None => Verdict::Missing("it is not there".to_owned()),
+                }
+            })
+            .await
+    }
+
+    async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
+        self.faults
+            .call("destination withdraw", "", || {
+                let mut proofs = self.proofs.lock().unwrap();
+                match proofs.get(&copy.proof) {
+                    None => Withdrawal::Absent,
+                    Some(There::Live { record, .. }) if *record == copy.objects[0].content => {
+                        let at = self.time.now();
+                        proofs.insert(copy.proof, There::Deleted(at));
+                        Withdrawal::Deleted(at)
+                    }
+                    Some(_) => Withdrawal::Touched,
+                }
+            })
+            .await
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {
+        let after: Option<ProofId> = after.map(|after| after.parse().unwrap());
+        self.faults
+            .call("destination list", "", || {
+                let proofs = self.proofs.lock().unwrap();
+                let live = proofs.iter().filter(|(_, there)| matches!(there, There::Live { .. }));
+                let live = live.map(|(id, _)| *id).filter(|id| after.is_none_or(|after| *id > after));
+                let mut items: Vec<ProofId> = live.take(limit + 1).collect();
+                let more = items.len() > limit;
+                items.truncate(limit);
+                let next = items.last().filter(|_| more).map(ToString::to_string);
+                Page { items, next }
+            })
+            .await
+    }
+}

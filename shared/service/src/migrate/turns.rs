@@ -1,0 +1,46 @@
+//! One proof at a time: items that become the same proof take turns, so that each sees what the one before it made.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use credlink_core::proof_id::ProofId;
+use futures_util::lock::{Mutex as Turn, OwnedMutexGuard};
+
+/// The proofs that are being worked on.
+#[derive(Debug, Default)]
+pub(super) struct Turns(Mutex<HashMap<ProofId, Arc<Turn<()>>>>);
+
+/// The turn of some proofs, until it is dropped.
+pub(super) struct Taken<'a> {
+    turns: &'a Turns,
+    held: Vec<(ProofId, OwnedMutexGuard<()>)>,
+}
+
+impl Turns {
+    /// Waits until nobody works on any of these proofs. They are taken in their order, so that two who want the same ones
+    /// never wait for each other.
+    pub(super) async fn take(&self, proofs: &BTreeSet<ProofId>) -> Taken<'_> {
+        let mut taken = Taken { turns: self, held: Vec::with_capacity(proofs.len()) };
+        for proof in proofs {
+            let turn = {
+                let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                turns.entry(*proof).or_default().clone()
+            };
+            taken.held.push((*proof, turn.lock_owned().await));
+        }
+        taken
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut turns = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (proof, guard) in self.held.drain(..) {
+            drop(guard);
+            // Those who wait hold it too.
+            if turns.get(&proof).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+                turns.remove(&proof);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Taking a proof over from another store: a store that brings its instants and its earlier id along.
+//!
+//! The proof comes first, and the alias of its legacy id last: an alias never names a proof that is not there. A crash
+//! between them leaves a proof without its alias; taking it over once more binds it.
+
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::legacy::LegacyId;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{AliasRow, Row, RowKey, State};
+use credlink_core::rules::store::Draft;
+use credlink_core::time::Timestamp;
+
+use crate::error::{Error, contended};
+use crate::ports::{Commit, Failure, Index as _, Ports, Write};
+use crate::service::{MAX_ATTEMPTS, Service};
+use crate::store::{Stored, store};
+
+/// Stores a proof, and lets the legacy id that it brings along lead to it. Where a proof of the media file is there
+/// already, the legacy id leads to that one only if it is identical: nothing is replaced, and no id ever leads to another
+/// manifest than the one it was given for.
+///
+/// # Errors
+/// As [`store`]; of what brings its origin along, a proof that was deleted here (410, guarantee 8), or has expired (410); a
+/// legacy id that is the id of another proof (400), or names another one (409).
+pub async fn take_over<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
+    let legacy = legacy_id(draft, service.now())?;
+    if let Some(legacy) = legacy
+        && let Some(row) = service.alias(legacy).await?
+    {
+        free_for(service, &row, &draft.id()).await?;
+    }
+    let stored = store(service, draft).await?;
+    if let Some(legacy) = legacy.filter(|_| stored.identical) {
+        bind(service, legacy, draft).await?;
+    }
+    Ok(stored)
+}
+
+/// The legacy id that is to lead to the draft's proof, if what it brings along is good.
+fn legacy_id(draft: &Draft, now: Timestamp) -> Result<Option<&LegacyId>, Problem> {
+    let Some(origin) = &draft.origin else { return Ok(None) };
+    if origin.expires <= now {
+        return Err(Problem::new(Kind::Expired, format!("this expired on {}", origin.expires)));
+    }
+    let Some(legacy) = &origin.legacy else { return Ok(None) };
+    match (legacy.id.as_str().parse::<ProofId>(), draft.id()) {
+        (Err(_), _) => Ok(Some(&legacy.id)),
+        // A proof id is no other name of itself.
+        (Ok(named), own) if named == own => Ok(None),
+        // It would never lead here: a path with a proof id is that proof's.
+        (Ok(other), own) => {
+            let detail = format!("`{other}` is the id of another proof than this, {own}");
+            Err(Problem::field("origin.legacy_id", detail))
+        }
+    }
+}
+
+/// Whether a legacy id needs an alias: a proof id is no other name of itself.
+pub(crate) fn is_another_name(legacy: &LegacyId, id: &ProofId) -> bool {
+    legacy.as_str().parse() != Ok(*id)
+}
+
+/// Lets `legacy` lead to the draft's proof, which is there.
+///
+/// # Errors
+/// It names another proof (409), or a failure.
+pub(crate) async fn bind<P: Ports>(
+    service: &Service<P>,
+    legacy: &LegacyId,
+    draft: &Draft,
+) -> Result<(), Error> {
+    let mut before: Option<AliasRow> = None;
+    for _ in 0..MAX_ATTEMPTS {
+        if let Some(row) = &before {
+            if row.proof == draft.id() {
+                return Ok(());
+            }
+            free_for(service, row, &draft.id()).await?;
+        }
+        let expected = before.as_ref().map(|row| row.version);
+        let row = AliasRow {
+            id: legacy.clone(),
+            version: expected.unwrap_or(0) + 1,
+            proof: draft.id(),
+            tenant: draft.tenant.clone(),
+        };
+        match service.ports.index().commit(&[Write { row: Row::Alias(row), expected }]).await? {
+            Commit::Done => return Ok(()),
+            Commit::Lost { current, .. } => before = current.and_then(Row::alias),
+        }
+    }
+    Err(contended())
+}
+
+/// Refuses a legacy id that names another proof, unless that one is gone.
+async fn free_for<P: Ports>(service: &Service<P>, row: &AliasRow, id: &ProofId) -> Result<(), Error> {
+    if row.proof == *id {
+        return Ok(());
+    }
+    match service.proof_row(&row.proof).await? {
+        Some(named) if named.state == State::Live => Err(Problem::new(
+            Kind::AliasConflict,
+            format!(
+                "the legacy id `{}` names the proof {} already; an id names one proof",
+                row.id, row.proof
+            ),
+        )
+        .at("origin.legacy_id")
+        .with("proof", row.proof.to_string())
+        .into()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+impl<P: Ports> Service<P> {
+    /// What a legacy id names.
+    pub(crate) async fn alias(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
+        Ok(self.ports.index().get(&RowKey::Alias(id.clone())).await?.and_then(Row::alias))
+    }
+}
