@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use credlink_core::time::Timestamp;
+use credlink_service::migrate::ports::Sleep;
 use credlink_service::ports::Clock;
 use uuid::Uuid;
 
@@ -25,6 +26,12 @@ impl Clock for SystemClock {
 
     fn request_id(&self) -> String {
         Uuid::new_v4().to_string()
+    }
+}
+
+impl Sleep for SystemClock {
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

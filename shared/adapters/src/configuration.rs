@@ -19,6 +19,7 @@ use crate::gate::Gate;
 use crate::jwt::JwtAuthenticator;
 use crate::jwt::settings::JwtSettings;
 use crate::jwt::source::KeysError;
+use crate::legacy;
 use crate::provider::{self, ProviderSettings};
 use crate::tokens::{StaticTokens, TokensError};
 
@@ -58,6 +59,8 @@ pub struct Configuration {
     pub tokens: Option<String>,
     /// Whether a slow read is asked of the fallback as well.
     pub hedge: bool,
+    /// A legacy source beside it.
+    pub legacy: Option<legacy::Settings>,
     /// The namespace of CloudWatch's metrics.
     pub metrics_namespace: String,
 }
@@ -122,6 +125,7 @@ impl Configuration {
             jwt: JwtSettings::read(|name| source.text(name))?,
             tokens: source.text("CREDLINK_TOKENS"),
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
+            legacy: legacy::Settings::read(source)?,
             metrics_namespace: source
                 .text("CREDLINK_METRICS_NAMESPACE")
                 .unwrap_or_else(|| "CredLink".to_owned()),

@@ -125,6 +125,8 @@ impl Events for Counters {
                 add(&self.retrieved_bytes, bytes);
             }
             Event::Missed => add(&self.missed, 1),
+            // A metric, and no statistic.
+            Event::LegacyHit => {}
             Event::Failed => add(&self.failed, 1),
             Event::Answered { microseconds, .. } => {
                 add(&self.microseconds, microseconds);

@@ -3,6 +3,7 @@
 //! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`Store`], [`Rows`]
 //! and [`Waiting`] are the choices that are made at run time.
 
+mod jobs;
 mod rows;
 mod store;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use credlink_core::link::LinkKeys;
-use credlink_core::message::Message;
+use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Clock as _, Failure, Parts, Queue as _};
@@ -31,6 +32,7 @@ use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::dynamodb::{self, DynamoIndex};
 use crate::embedded::{EmbeddedError, EmbeddedIndex};
 use crate::gate::Gate;
+use crate::legacy::{self, LegacySource};
 use crate::local::index_path;
 use crate::metered::Metered;
 use crate::metered::catalogue::QUEUE_DEPTH;
@@ -39,12 +41,14 @@ use crate::queue::{EmbeddedQueue, QueueError};
 use crate::replicated::{self, Replicated};
 use crate::sqs::{self, SqsQueue};
 
+use jobs::LastSource;
+pub use jobs::QueuedJobs;
 pub use rows::Rows;
 pub use store::Store;
 pub use waiting::Waiting;
 
 /// The ports of a deployment.
-pub type Deployed = Parts<Store, Arc<Rows>, Layered, SystemClock, Metered, Gate>;
+pub type Deployed = Parts<Store, Arc<Rows>, Layered, SystemClock, Metered, Gate, QueuedJobs>;
 
 /// How long links to objects work that are too large for an answer, in seconds.
 const LINK_SECONDS: u64 = 300;
@@ -126,6 +130,9 @@ pub enum OpenError {
     /// The queue in the folder.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The legacy source.
+    #[error(transparent)]
+    Legacy(#[from] legacy::OpenError),
 }
 
 /// The service with all its adapters.
@@ -135,6 +142,8 @@ pub struct Deployment {
     rows: Arc<Rows>,
     waiting: Arc<Waiting>,
     cdn_url: Option<String>,
+    legacy: Option<LegacySource>,
+    last_source: LastSource,
 }
 
 impl Deployment {
@@ -161,6 +170,7 @@ impl Deployment {
             Some(settings) => Some(settings.open(&aws, folder)?),
             None => None,
         };
+        let place = configuration.primary.place(folder);
         let limits = configuration.limits;
         let rows = Arc::new(match &configuration.index {
             IndexChoice::DynamoDb(table) => {
@@ -199,20 +209,38 @@ impl Deployment {
             clock: SystemClock,
             events: Metered::new(),
             authenticator: opening.gate,
+            jobs: QueuedJobs::new(Arc::clone(&rows), Arc::clone(&waiting), place),
         };
+        let jobs = parts.jobs.clone();
         let settings = Settings {
             public_url: opening.public_url,
             link_keys: opening.link_keys,
             count_reads: opening.count_reads,
         };
         let cdn_url = configuration.cdn_url.clone();
-        Ok(Self { service: Service::new(parts, settings), rows, waiting, cdn_url })
+        let mut service = Service::new(parts, settings);
+        // A function does not live long enough to walk over a source, or to take proofs over beside its answers.
+        let legacy = configuration.legacy.as_ref().map(|settings| match folder {
+            Some(_) => settings.open(&aws, true),
+            None => settings.open_queued(&aws, jobs),
+        });
+        let legacy = legacy.transpose()?;
+        if let Some(legacy) = &legacy {
+            service = service.beside(Arc::new(legacy.clone()));
+        }
+        Ok(Self { service, rows, waiting, cdn_url, legacy, last_source: LastSource::default() })
     }
 
     /// The service.
     #[must_use]
     pub const fn service(&self) -> &Service<Deployed> {
         &self.service
+    }
+
+    /// The service alone, for whoever asks for nothing else.
+    #[must_use]
+    pub fn into_service(self) -> Service<Deployed> {
+        self.service
     }
 
     /// Where bytes are.
@@ -225,6 +253,12 @@ impl Deployment {
     #[must_use]
     pub fn rows(&self) -> &Rows {
         &self.rows
+    }
+
+    /// The legacy source, where there is one.
+    #[must_use]
+    pub const fn legacy(&self) -> Option<&LegacySource> {
+        self.legacy.as_ref()
     }
 
     /// Where work waits.
@@ -243,16 +277,26 @@ impl Deployment {
         Checked { wrong: providers.into_iter().chain(index).chain(queue).collect(), is_usable }
     }
 
-    /// Does the work of a message.
+    /// Does the work of a message, which was handed out `attempts` times, this time included.
     ///
     /// # Errors
     /// What could not be done, in words. The same message again does the rest.
-    pub async fn work(&self, message: &Message) -> Result<(), String> {
+    pub async fn work(&self, message: &Message, attempts: u32) -> Result<(), String> {
+        match &message.work {
+            Work::Replicate { to, keys } => self.replicate(*to, keys).await,
+            Work::Migrate { job, keys } => Box::pin(self.migrate(message, job, keys, attempts)).await,
+            Work::Enumerate { job, after, batch_size } => {
+                Box::pin(self.enumerate(message, job, after.as_deref(), *batch_size)).await
+            }
+        }
+    }
+
+    async fn replicate(&self, to: Replica, keys: &[ObjectKey]) -> Result<(), String> {
         let Store::Two(pair) = self.store() else {
             return Err("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER".to_owned());
         };
         let now = SystemClock.now();
-        let done = run(&message.work, pair.primary(), pair.fallback(), &*self.rows, now).await;
+        let done = run(to, keys, pair.primary(), pair.fallback(), &*self.rows, now).await;
         for (key, _) in
             done.iter().filter(|(_, done)| done.as_ref().is_ok_and(|outcome| outcome.is_a_change()))
         {
@@ -339,6 +383,7 @@ async fn shared_config(configuration: &Configuration) -> SdkConfig {
     let is_s3 = |settings: &ProviderSettings| settings.name() == "s3";
     let is_used = is_s3(&configuration.primary)
         || configuration.fallback.as_ref().is_some_and(is_s3)
+        || configuration.legacy.as_ref().is_some_and(legacy::Settings::is_s3)
         || matches!(configuration.index, IndexChoice::DynamoDb(_))
         || matches!(configuration.queue, QueueChoice::Sqs(_));
     if is_used {

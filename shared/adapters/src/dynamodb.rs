@@ -19,10 +19,11 @@
 //! A tenant's listing is one partition of its index, which takes 1,000 new proofs a second; more than that is throttled
 //! by DynamoDB, and so slowed down, not lost.
 
-mod attempts;
+pub(crate) mod attempts;
+pub(crate) mod batch;
 mod bookmark;
 mod commit;
-mod item;
+pub(crate) mod item;
 mod listing;
 mod reads;
 mod recount;
@@ -108,6 +109,11 @@ impl DynamoIndex {
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
+    }
+
+    /// What else in the table needs of this index: the client, the table's name, and how long calls may take.
+    pub(crate) fn reach(&self) -> (&Client, &str, Limits) {
+        (&self.client, &self.table, self.limits)
     }
 
     /// What a call keeps to: the deadline of the request at hand.

@@ -12,7 +12,8 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_service::ports::{
-    Commit, Condition, Failure, FailureKind, Index, Listed, Listing, Objects, Page, ProviderState, Put, Write,
+    Checksum, Commit, Condition, Failure, FailureKind, Index, Listed, Listing, Objects, Page, ProviderState,
+    Put, Write,
 };
 
 /// In which way a write fails.
@@ -149,6 +150,10 @@ impl<T: Objects> Objects for Faulty<T> {
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         self.plan.read(self.inner.head(key)).await
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        self.plan.read(self.inner.head_with_checksum(key)).await
     }
 
     async fn put(

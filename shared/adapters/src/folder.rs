@@ -370,6 +370,6 @@ fn stripe(of: impl std::hash::Hash, stripes: usize) -> usize {
 }
 
 /// Makes the names in a directory survive a crash. Windows has no such call, and journals names by itself.
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

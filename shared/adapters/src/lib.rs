@@ -15,6 +15,7 @@
 //! | `Clock` | [`clock`]: the system's, and one for tests |
 //! | `Objects` | [`replicated`]: two providers as one, with repair and fail-over |
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
+//! | `Source`, `Destination`, `Ledger` | [`migrate`]: where proofs are taken over from and where to, and what a job has done |
 //!
 //! [`provider`] is a bucket or a folder, chosen at run time.
 //! [`local`] puts together those that make a service on one machine.
@@ -42,9 +43,11 @@ pub mod faults;
 pub mod folder;
 pub mod gate;
 pub mod jwt;
+pub mod legacy;
 pub mod local;
 pub mod memory;
 pub mod metered;
+pub mod migrate;
 pub mod prometheus;
 pub mod provider;
 pub mod queue;

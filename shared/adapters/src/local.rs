@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::Parts;
 use credlink_service::{Service, Settings};
 
@@ -46,6 +47,7 @@ pub fn open(folder: &Path, gate: Gate, settings: Settings) -> Result<Service<Loc
         clock: SystemClock,
         events: Metered::new(),
         authenticator: gate,
+        jobs: NoJobs,
     };
     Ok(Service::new(parts, settings))
 }

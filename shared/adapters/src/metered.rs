@@ -25,6 +25,7 @@ pub struct Metered {
     retrieves: Counter,
     retrieved_bytes: Counter,
     retrieve_misses: Counter,
+    legacy_hits: Counter,
     failures: Counter,
     /// By name of the route.
     request_ms: Vec<(&'static str, Histogram)>,
@@ -56,6 +57,7 @@ impl Metered {
             retrieves: counter!(of::RETRIEVES),
             retrieved_bytes: counter!(of::RETRIEVED_BYTES),
             retrieve_misses: counter!(of::RETRIEVE_MISSES),
+            legacy_hits: counter!(of::LEGACY_HITS),
             failures: counter!(of::FAILURES),
             request_ms: routes.map(|route| (route, histogram!(of::REQUEST_MS, "route" => route))).collect(),
         }
@@ -81,6 +83,7 @@ impl Events for Metered {
                 self.retrieved_bytes.increment(bytes);
             }
             Event::Missed => self.retrieve_misses.increment(1),
+            Event::LegacyHit => self.legacy_hits.increment(1),
             Event::Failed => self.failures.increment(1),
             Event::Answered { route, microseconds } => {
                 let found = self.request_ms.iter().find(|(name, _)| *name == route);

@@ -6,7 +6,7 @@ mod settings;
 
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_service::ports::{Condition, Failure, FailureKind, Listed, Objects, Page, Put};
+use credlink_service::ports::{Checksum, Condition, Failure, FailureKind, Listed, Objects, Page, Put};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::aws::{Error, ErrorKind};
@@ -265,6 +265,13 @@ impl Objects for Provider {
         match self {
             Self::Bucket(bucket) => bucket.head(key).await,
             Self::Folder(folder) => folder.head(key).await,
+        }
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.head_with_checksum(key).await,
+            Self::Folder(folder) => folder.head_with_checksum(key).await,
         }
     }
 

@@ -34,7 +34,7 @@ use bytes::Bytes;
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_service::ports::{
-    Clock, Condition, Failure, Index, Listed, Objects, Page, ProviderState, Put, Queue,
+    Checksum, Clock, Condition, Failure, Index, Listed, Objects, Page, ProviderState, Put, Queue,
 };
 use credlink_service::request::current_request_id;
 use tokio::time::Instant;
@@ -205,6 +205,10 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Objects for Replicated<P, F, Q,
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         self.head_either(key).await
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        self.head_summed(key).await
     }
 
     async fn put(

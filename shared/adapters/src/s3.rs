@@ -20,11 +20,13 @@
 //! | copies and moves on the server's side | `copies` |
 //! | signed URLs | `links` |
 //! | uploads that were never completed | `uploads` |
+//! | checksums that a `HEAD` tells | `checksum` |
 //! | what is wrong with a configuration | `check` |
 
 mod as_stored;
 mod attributes;
 mod check;
+mod checksum;
 mod conditional;
 mod copies;
 mod keys;
@@ -48,11 +50,12 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_service::ports::{Condition, Failure, Listed, Objects, Page, Put};
+use credlink_service::ports::{Checksum, Condition, Failure, Listed, Objects, Page, Put};
 
 use crate::aws::{Error, ErrorKind, Limits};
 use as_stored::AsStored;
 
+pub(crate) use attributes::escape;
 pub use aws_sdk_s3::config::Credentials;
 pub use check::Health;
 pub use keys::{Deletion, Entry, Sum};
@@ -220,6 +223,10 @@ impl Objects for S3Objects {
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         Ok(self.describe(&key.to_string()).await?)
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        Ok(self.describe_with_checksum(&key.to_string()).await?)
     }
 
     async fn put(

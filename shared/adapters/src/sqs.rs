@@ -4,6 +4,8 @@
 //! allows. How often a message is handed out before it goes to the dead-letter queue is the queue's own setting
 //! (`RedrivePolicy`), and so is how long it is kept (`MessageRetentionPeriod`, 14 days at most).
 
+pub mod redrive;
+
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{Builder, Config};

@@ -25,7 +25,7 @@ const fn variable(
 }
 
 /// Every variable that is read, in the order of the documentation. One that is set to nothing counts as not set.
-pub const VARIABLES: [Variable; 34] = [
+pub const VARIABLES: [Variable; 39] = [
     variable(
         "STORAGE_PROVIDER",
         "`s3`, `r2` or `folder`",
@@ -53,12 +53,18 @@ pub const VARIABLES: [Variable; 34] = [
     ),
     variable("STORAGE_ENDPOINT", "a URL", "AWS", "another server that speaks S3"),
     variable(
+        "STORAGE_CHECKSUMS",
+        "`supported` or `required`",
+        "`supported` at AWS, `required` elsewhere",
+        "whether writes to S3 carry checksums that it keeps, and that a verification compares",
+    ),
+    variable(
         "STORAGE_CDN_URL",
         "a URL",
         "none",
         "the domain that objects are read from: large ones are redirected to it",
     ),
-    variable("STORAGE_MAX_RETRIES", "0 to 10", "2", "attempts of a call after the first"),
+    variable("STORAGE_MAX_RETRIES", "0 to 20", "2", "attempts of a call after the first"),
     variable(
         "STORAGE_TIMEOUT",
         "100 to 900000, in ms",
@@ -158,6 +164,30 @@ pub const VARIABLES: [Variable; 34] = [
         "`on` or `off`",
         "`off`",
         "whether a read that is slower than 95 % is asked of the fallback too",
+    ),
+    variable(
+        "CREDLINK_LEGACY_SOURCE",
+        "`dir:PATH`, `jsonl:FILE`, `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`",
+        "none",
+        "the legacy records that answer for what is not here yet, and are taken over as they are asked for",
+    ),
+    variable(
+        "CREDLINK_LEGACY_TENANT",
+        "a tenant's name",
+        "`default`",
+        "whose proofs the legacy records become",
+    ),
+    variable(
+        "CREDLINK_LEGACY_JOB",
+        "a job's name",
+        "`legacy`",
+        "the queued migration that takes over what functions on Lambda were asked for",
+    ),
+    variable(
+        "CREDLINK_CLOUD_STORAGE",
+        "`on` or `off`",
+        "`on`",
+        "`off` goes back to the legacy source, for reads and new proofs alone",
     ),
     variable(
         "CREDLINK_METRICS_NAMESPACE",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Condition, Failure, Listed, Objects, Page, ProviderState, Put};
+use credlink_service::ports::{Checksum, Condition, Failure, Listed, Objects, Page, ProviderState, Put};
 
 use super::{Rows, Waiting};
 use crate::provider::Provider;
@@ -89,6 +89,13 @@ impl Objects for Store {
         match self {
             Self::One(objects) => Box::pin(objects.head(key)).await,
             Self::Two(objects) => Box::pin(objects.head(key)).await,
+        }
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        match self {
+            Self::One(objects) => Box::pin(objects.head_with_checksum(key)).await,
+            Self::Two(objects) => Box::pin(objects.head_with_checksum(key)).await,
         }
     }
 

@@ -15,7 +15,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(1_000);
 
 /// The attempts of one call.
 #[derive(Debug)]
-pub(super) struct Attempts {
+pub(crate) struct Attempts {
     until: Instant,
     made: u32,
     failures: u32,
@@ -23,13 +23,13 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let until = Instant::now() + at_most(limits.operation);
         Self { until, made: 0, failures: 0, retries: limits.retries }
     }
 
     /// The deadline of every attempt.
-    pub(super) const fn until(&self) -> Instant {
+    pub(crate) const fn until(&self) -> Instant {
         self.until
     }
 
@@ -37,7 +37,7 @@ impl Attempts {
     ///
     /// Conflicts and throttling end by waiting, so they are tried until time is up; what is out of reach or silent, as
     /// often as the limits say.
-    pub(super) async fn again(&mut self, kind: ErrorKind) -> bool {
+    pub(crate) async fn again(&mut self, kind: ErrorKind) -> bool {
         let shortest = match kind {
             // The other one is done within milliseconds.
             ErrorKind::Conflict => 10,

@@ -18,7 +18,7 @@ use super::table::{
 use crate::memory::index::milliseconds;
 
 /// An item, by the names of its attributes.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// The version of the items, and the only one there is.
 const FORMAT_VERSION: u64 = 1;
@@ -31,17 +31,17 @@ const BESIDE: [&str; 10] =
 const OPTIONAL: [&str; 4] = ["at", "manifest_id", "signature_sha256", "held"];
 
 /// The key of an item.
-pub(super) fn key(partition: &str, sort: &str) -> Item {
+pub(crate) fn key(partition: &str, sort: &str) -> Item {
     HashMap::from([(PARTITION_KEY.to_owned(), text(partition)), (SORT_KEY.to_owned(), text(sort))])
 }
 
 /// Text as an attribute.
-pub(super) fn text(text: &str) -> AttributeValue {
+pub(crate) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
 /// A number as an attribute.
-pub(super) fn number(number: impl ToString) -> AttributeValue {
+pub(crate) fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
@@ -205,7 +205,11 @@ pub(super) fn parse(item: &Item) -> Result<Row, String> {
     Ok(row)
 }
 
-fn unsigned(value: &AttributeValue) -> Result<u64, String> {
+/// A whole number that is not negative.
+///
+/// # Errors
+/// The attribute is none, in words.
+pub(crate) fn unsigned(value: &AttributeValue) -> Result<u64, String> {
     let text = value.as_n().map_err(|_| "a number was expected".to_owned())?;
     text.parse().map_err(|_| format!("`{text}` is no count"))
 }
@@ -220,7 +224,7 @@ mod tests {
     use credlink_core::hash::{Digest, MediaHash};
     use credlink_core::manifest::ManifestType;
     use credlink_core::proof_id::ProofId;
-    use credlink_core::row::ManifestRow;
+    use credlink_core::row::{AliasRow, ManifestRow};
     use credlink_core::tenant::Tenant;
 
     use super::*;
@@ -264,6 +268,11 @@ mod tests {
         }
     }
 
+    fn alias() -> AliasRow {
+        let proof = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
+        AliasRow { id: "urn:old:7".parse().unwrap(), version: 2, proof, tenant: Tenant::default() }
+    }
+
     /// What the update leaves under its key.
     fn stored(row: &Row) -> Item {
         let update = Update::of(row, None, "token").unwrap();
@@ -283,6 +292,7 @@ mod tests {
         let deleting = proof(State::Deleting(Timestamp::from_milliseconds(8_000)));
         insta::assert_snapshot!("proof_item", shown(&stored(&Row::Proof(proof(State::Live)))));
         insta::assert_snapshot!("deleting_proof_item", shown(&stored(&Row::Proof(deleting))));
+        insta::assert_snapshot!("alias_item", shown(&stored(&Row::Alias(alias()))));
         insta::assert_snapshot!("manifest_item", shown(&stored(&Row::Manifest(manifest()))));
         let update = Update::of(&Row::Manifest(manifest()), Some(4), "token").unwrap();
         insta::assert_snapshot!("update", format!("{}\nif {}", update.expression, update.condition));
@@ -298,6 +308,7 @@ mod tests {
             Row::Proof(proof(State::Deleting(at))),
             Row::Proof(bare),
             Row::Manifest(manifest()),
+            Row::Alias(alias()),
             Row::Manifest(manifest().in_state(State::Deleted(at))),
         ] {
             assert_eq!(parse(&stored(&row)), Ok(row));

@@ -5,37 +5,33 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Failure, Listing, Page};
 use futures_util::future::try_join_all;
-use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 
-use super::attempts::Attempts;
 use super::item::{self, Item, instant, text};
 use super::table::{
     DUE_INDEX, DUE_KEY, DUE_SHARDS, DUE_SORT, PARTITION_KEY, ROW, SORT_KEY, TENANT_INDEX, TENANT_KEY,
     TENANT_SORT, due_partition,
 };
 use super::{DynamoIndex, NAME, damaged};
-use crate::aws::{Error, ErrorKind};
+use crate::aws::Error;
 use crate::cursor::Cursor;
-use crate::deadline::within;
 use crate::memory::index::milliseconds;
 
-/// Most keys of one `BatchGetItem`.
-const MAX_BATCH: usize = 100;
-/// Batches that are read at once.
-const BATCHES_AT_ONCE: usize = 4;
 /// Sorts behind every key of an instant: keys go on with `#`.
 const BEHIND: char = '$';
 /// Sorts behind every sort key: instants have 15 digits.
 const BEHIND_ALL: &str = "9999999999999999";
 /// What the keys of rows begin with; other items are none.
-const ROW_KEYS: [&str; 2] = ["PROOF#", "MANIFEST#"];
+const ROW_KEYS: [&str; 4] = ["PROOF#", "MANIFEST#", "ALIAS#", "REPLICA#"];
+/// What the keys of a migration's items begin with, of which there may be as many as rows.
+const JOB_KEYS: &str = "JOB#";
+/// Sorts behind every sort key that is text of people.
+const BEHIND_TEXT: &str = "\u{10ffff}";
 
 /// The names of an index and of its keys.
 #[derive(Clone, Copy)]
@@ -202,36 +198,6 @@ impl DynamoIndex {
         Ok(Page { items, next })
     }
 
-    /// The items under these keys, in no order. What is not there is left out.
-    pub(super) async fn items(&self, keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
-        let batches: Vec<Vec<Item>> = keys.chunks(MAX_BATCH).map(<[Item]>::to_vec).collect();
-        let batches = iter(batches).map(|batch| self.batch(batch)).buffer_unordered(BATCHES_AT_ONCE);
-        Ok(batches.try_collect::<Vec<_>>().await?.concat())
-    }
-
-    async fn batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
-        let mut attempts = Attempts::new(&self.limits);
-        let mut items = Vec::with_capacity(keys.len());
-        loop {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let wanted = wanted.map_err(|error| damaged(error.to_string()))?;
-            let request = self.client.batch_get_item().request_items(&self.table, wanted);
-            let send = async { Box::pin(request.customize().config_override(self.timed()).send()).await };
-            let answer = within(attempts.until(), send).await;
-            let answer = answer.map_err(|error| Error::classify(NAME, &error))?;
-            items.extend(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
-            let rest = answer.unprocessed_keys.unwrap_or_default().remove(&self.table);
-            keys = rest.map(|rest| rest.keys).unwrap_or_default();
-            if keys.is_empty() {
-                return Ok(items);
-            }
-            if !attempts.again(ErrorKind::Throttled).await {
-                let message = format!("{} rows were not read in time", keys.len());
-                return Err(Error::new(NAME, ErrorKind::Throttled, message).into());
-            }
-        }
-    }
-
     /// Up to `limit` rows of the whole table behind the row `after`, and the row to go on behind if there are more.
     pub(super) async fn scan(
         &self,
@@ -259,7 +225,7 @@ impl DynamoIndex {
                     rows.push(self.read(&item)?);
                 }
             }
-            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            start = answer.last_evaluated_key.filter(|key| !key.is_empty()).map(past_a_job);
             if rows.len() > limit {
                 rows.truncate(limit);
                 let next = rows.last().map(|row| row.key().to_string());
@@ -269,6 +235,15 @@ impl DynamoIndex {
                 return Ok((rows, None));
             }
         }
+    }
+}
+
+/// Goes on behind the partition, if it is one of a migration: its items are not read one by one.
+fn past_a_job(start: Item) -> Item {
+    let partition = start.get(PARTITION_KEY).and_then(|value| value.as_s().ok());
+    match partition.filter(|key| key.starts_with(JOB_KEYS)) {
+        Some(job) => item::key(job, BEHIND_TEXT),
+        None => start,
     }
 }
 

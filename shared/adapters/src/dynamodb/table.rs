@@ -13,9 +13,9 @@ use credlink_core::hash::Digest;
 use super::NAME;
 use crate::aws::{Error, ErrorKind};
 
-/// The partition key, text: `PROOF#id`, `MANIFEST#id`, `STATS#shard`.
+/// The partition key, text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `REPLICA#primary`, `STATS#shard`, `JOB#name`.
 pub const PARTITION_KEY: &str = "pk";
-/// The sort key, text: `ROW` or `SUM`.
+/// The sort key, text: `ROW` or `SUM`; of a migration, what its [ledger](crate::migrate::ledger::TableLedger) says.
 pub const SORT_KEY: &str = "sk";
 /// The index that lists a tenant's live proofs.
 pub const TENANT_INDEX: &str = "gsi1";
@@ -38,16 +38,16 @@ pub(super) const ROW: &str = "ROW";
 /// The sort key of sums.
 pub(super) const SUM: &str = "SUM";
 /// The attribute that says which commit wrote a row.
-pub(super) const TOKEN: &str = "token";
+pub(crate) const TOKEN: &str = "token";
 /// The attribute that says how a row is written.
-pub(super) const FORMAT: &str = "format";
+pub(crate) const FORMAT: &str = "format";
 /// The attribute that counts a proof's reads.
 pub(super) const READS: &str = "reads";
 /// The attribute with a proof's last read, in milliseconds.
 pub(super) const LAST_READ: &str = "last_read";
 
 /// Largest item that DynamoDB takes, in bytes.
-pub(super) const MAX_ITEM_BYTES: usize = 400 * 1_024;
+pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1_024;
 
 /// Partitions of [`DUE_INDEX`]. One takes 1,000 changes a second, and most new proofs are due at the same end of it;
 /// with four, 4,000 stores a second fit, and a page of what is due takes four queries. The number is part of the

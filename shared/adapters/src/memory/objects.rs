@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
-use credlink_service::ports::{Clock, Condition, Failure, Listed, Objects, Page, Put};
+use credlink_service::ports::{Checksum, Clock, Condition, Failure, Listed, Objects, Page, Put};
 
 use crate::clock::SystemClock;
 
@@ -103,6 +103,12 @@ impl Objects for MemoryObjects {
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         Ok(self.state().objects.get(&key.to_string()).map(|object| object.head.clone()))
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        let state = self.state();
+        let object = state.objects.get(&key.to_string());
+        Ok(object.map(|object| (object.head.clone(), Some(Checksum::Sha256(Digest::of(&object.body))))))
     }
 
     async fn put(

@@ -77,6 +77,7 @@ pub(super) const DELETES: &str = "credlink_deletes";
 pub(super) const RETRIEVES: &str = "credlink_retrieves";
 pub(super) const RETRIEVED_BYTES: &str = "credlink_retrieved_bytes";
 pub(super) const RETRIEVE_MISSES: &str = "credlink_retrieve_misses";
+pub(super) const LEGACY_HITS: &str = "credlink_legacy_hits";
 pub(super) const FAILURES: &str = "credlink_failures";
 pub(super) const REQUEST_MS: &str = "credlink_request_ms";
 /// The gauge of the messages that wait.
@@ -85,7 +86,7 @@ pub(crate) const START_TIME: &str = "process_start_time_seconds";
 pub(crate) const RESIDENT_MEMORY: &str = "process_resident_memory_bytes";
 
 /// Every metric, in the order of the documentation.
-pub const CATALOGUE: [Metric; 21] = {
+pub const CATALOGUE: [Metric; 22] = {
     use Kind::{Counter, Gauge, Histogram};
     [
         metric(STORES, Counter, Unit::Count, &[], "Proofs that were stored"),
@@ -95,6 +96,7 @@ pub const CATALOGUE: [Metric; 21] = {
         metric(RETRIEVES, Counter, Unit::Count, &[], "Proofs and manifests that were read"),
         metric(RETRIEVED_BYTES, Counter, Unit::Bytes, &[], "Bytes of what was read"),
         metric(RETRIEVE_MISSES, Counter, Unit::Count, &[], "Reads of what is not there"),
+        metric(LEGACY_HITS, Counter, Unit::Count, &[], "Proofs that were read from the legacy source"),
         metric(
             FAILURES,
             Counter,

@@ -10,7 +10,7 @@ use super::Provider;
 use crate::aws::{self, Limits};
 use crate::configuration::{ConfigurationError, Source};
 use crate::folder::{Folder, FolderError};
-use crate::s3::{Credentials, Encryption, S3Objects, Settings};
+use crate::s3::{Checksums, Credentials, Encryption, S3Objects, Settings};
 
 /// The largest `STORAGE_TIMEOUT`, in milliseconds: a Lambda ends after 15 minutes.
 const MAX_TIMEOUT: u64 = 900_000;
@@ -33,7 +33,7 @@ impl ProviderSettings {
     ///
     /// | provider | variables |
     /// |---|---|
-    /// | `s3` | `STORAGE_BUCKET`, `STORAGE_REGION` (else `AWS_REGION`), `STORAGE_ENDPOINT`; credentials by the SDK's chain |
+    /// | `s3` | `STORAGE_BUCKET`, `STORAGE_REGION` (else `AWS_REGION`), `STORAGE_ENDPOINT`, `STORAGE_CHECKSUMS`; credentials by the SDK's chain |
     /// | `r2` | `R2_BUCKET`, `R2_ACCOUNT_ID` or `R2_ENDPOINT`, `R2_ACCESS_KEY_ID`, `R2_SECRET_ACCESS_KEY` |
     /// | `folder` | `STORAGE_FOLDER` |
     /// | `s3`, `r2` | `STORAGE_TIMEOUT` (milliseconds a call, with its retries), `STORAGE_MAX_RETRIES` |
@@ -49,6 +49,16 @@ impl ProviderSettings {
             "primary" => said_by("STORAGE_PROVIDER"),
             "fallback" => said_by("STORAGE_FALLBACK_PROVIDER"),
             name => Self::of(source, name, "the provider"),
+        }
+    }
+
+    /// Where it is, as operators write it behind `--to`: `s3://bucket`. A folder of its own or else `data_folder`.
+    #[must_use]
+    pub fn place(&self, data_folder: Option<&Path>) -> String {
+        match self {
+            Self::Bucket(settings) => format!("{}://{}", settings.kind, settings.bucket),
+            Self::Folder(Some(folder)) => format!("dir:{}", folder.display()),
+            Self::Folder(None) => format!("dir:{}", data_folder.unwrap_or_else(|| Path::new("")).display()),
         }
     }
 
@@ -155,6 +165,14 @@ fn s3(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
     if let Some(endpoint) = source.url("STORAGE_ENDPOINT")? {
         settings = settings.at(endpoint);
     }
+    settings.checksums = match source.text("STORAGE_CHECKSUMS").as_deref() {
+        None => settings.checksums,
+        Some("supported") => Checksums::WhenSupported,
+        Some("required") => Checksums::WhenRequired,
+        Some(other) => {
+            return Err(ConfigurationError::invalid("STORAGE_CHECKSUMS", other, "supported or required"));
+        }
+    };
     if let Some(class) = source.text("STORAGE_CLASS") {
         let known = StorageClass::try_parse(&class);
         let allowed = || format!("one of {}", StorageClass::values().join(", "));
@@ -222,6 +240,16 @@ mod tests {
         assert_eq!((settings.bucket.as_str(), settings.region.as_str()), ("b", "eu-west-1"));
         assert_eq!((settings.limits.operation, settings.limits.retries), (Duration::from_millis(1_500), 0));
         assert_eq!(settings.limits.attempt, settings.limits.operation);
+        let elsewhere = [("STORAGE_ENDPOINT", "http://127.0.0.1:9")];
+        for (said, checksums) in [
+            (&[][..], Checksums::WhenRequired),
+            (&[("STORAGE_CHECKSUMS", "supported")], Checksums::WhenSupported),
+        ] {
+            let read = read("s3", &[&s3[..], &elsewhere, said].concat());
+            assert!(
+                matches!(read, Ok(ProviderSettings::Bucket(settings)) if settings.checksums == checksums)
+            );
+        }
         let keys = [("R2_BUCKET", "b"), ("R2_ACCESS_KEY_ID", "k"), ("R2_SECRET_ACCESS_KEY", "hush")];
         let Ok(ProviderSettings::Bucket(settings)) =
             read("r2", &[&keys[..], &[("R2_ACCOUNT_ID", "a")]].concat())
@@ -253,6 +281,11 @@ mod tests {
                 "s3",
                 &[bucket, region, ("STORAGE_ENDPOINT", "host:1")],
                 "STORAGE_ENDPOINT is `host:1`; allowed is a URL with `https://` or `http://` and no query",
+            ),
+            (
+                "s3",
+                &[bucket, region, ("STORAGE_CHECKSUMS", "sha256")],
+                "STORAGE_CHECKSUMS is `sha256`; allowed is supported or required",
             ),
             (
                 "s3",

@@ -126,7 +126,7 @@ fn decoded(value: &str) -> String {
 }
 
 /// Percent-encodes all but the unreserved characters (RFC 3986, section 2.3).
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -79,7 +79,7 @@ impl Intercept for Unknown {
 
 impl S3Objects {
     /// Writes if the condition holds.
-    pub(super) async fn put_if(
+    pub(crate) async fn put_if(
         &self,
         key: &str,
         body: Bytes,

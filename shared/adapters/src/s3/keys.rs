@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
-use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, EncodingType, Object, ObjectIdentifier};
 use credlink_core::bounds::MAX_PAGE;
+use credlink_core::object::StoredTag;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Listed, Page};
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 
-use super::S3Objects;
-use super::attributes::{timestamp, unescape};
+use super::attributes::{etag, tag, timestamp, unescape};
+use super::{Kind, S3Objects};
 use crate::aws::{Error, ErrorKind};
 
 /// Keys of one request (S3 API, DeleteObjects).
@@ -52,10 +53,22 @@ impl S3Objects {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Listed>, Error> {
+        let page = self.tagged_page(prefix, after, limit).await?;
+        Ok(Page { items: page.items.into_iter().map(|(item, _)| item).collect(), next: page.next })
+    }
+
+    /// The same, each object with its tag.
+    pub(crate) async fn tagged_page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<(Listed, StoredTag)>, Error> {
         let output = self.list(prefix, None, Start::Behind(after), limit.clamp(1, MAX_PAGE)).await?;
-        let items = objects(&output);
+        let items: Vec<_> =
+            output.contents().iter().map(|object| (listed(object), tag(object.e_tag()))).collect();
         let more = output.is_truncated() == Some(true);
-        let next = if more { items.last().map(|item| item.key.clone()) } else { None };
+        let next = if more { items.last().map(|(item, _)| item.key.clone()) } else { None };
         if more && next.is_none() {
             let what = format!("a page of `{prefix}` is empty and says that there are more");
             return Err(Error::new(self.kind().name(), ErrorKind::Unavailable, what));
@@ -108,6 +121,27 @@ impl S3Objects {
         match Box::pin(delete.customize().config_override(self.config()).send()).await {
             Ok(_) => Ok(()),
             Err(error) => Self::absent::<()>(self.error(&error)).map(drop),
+        }
+    }
+
+    /// Removes the object under `key` if it has this tag; whether it did.
+    ///
+    /// S3 decides by `If-Match` (S3 User Guide, "Conditional deletes"). R2 has no such condition, and neither have some
+    /// servers that speak S3: there the tag is compared right before, and a write in between is lost.
+    pub(crate) async fn remove_if(&self, key: &str, tag: &StoredTag) -> Result<bool, Error> {
+        if self.describe(key).await?.is_none_or(|head| head.tag != *tag) {
+            return Ok(false);
+        }
+        let condition = (self.kind() == Kind::S3).then(|| etag(tag));
+        let delete = self.client().delete_object().bucket(self.bucket()).key(key).set_if_match(condition);
+        let Err(error) = Box::pin(delete.customize().config_override(self.config()).send()).await else {
+            return Ok(true);
+        };
+        let error = self.error(&error);
+        match error.kind {
+            ErrorKind::PreconditionFailed | ErrorKind::Conflict => Ok(false),
+            _ if error.code.as_deref() == Some("NotImplemented") => self.remove(key).await.map(|()| true),
+            _ => Self::absent::<()>(error).map(|_| false),
         }
     }
 
@@ -181,13 +215,12 @@ enum Start<'a> {
     At(&'a str),
 }
 
-fn objects(output: &ListObjectsV2Output) -> Vec<Listed> {
-    let listed = output.contents().iter().map(|object| Listed {
+fn listed(object: &Object) -> Listed {
+    Listed {
         key: decoded(object.key().unwrap_or_default()),
         size: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
         modified: object.last_modified().map_or(Timestamp::from_milliseconds(0), timestamp),
-    });
-    listed.collect()
+    }
 }
 
 /// A key as it is: S3 writes a blank as `+`, R2 as `%20`.
@@ -197,7 +230,7 @@ fn decoded(key: &str) -> String {
 
 /// Objects and prefixes of a page in one order.
 fn entries(output: &ListObjectsV2Output) -> Vec<Entry> {
-    let mut entries: Vec<_> = objects(output).into_iter().map(Entry::Object).collect();
+    let mut entries: Vec<_> = output.contents().iter().map(listed).map(Entry::Object).collect();
     let prefixes = output.common_prefixes().iter().filter_map(|prefix| prefix.prefix());
     entries.extend(prefixes.map(|prefix| Entry::Prefix(decoded(prefix))));
     entries.sort_by(|a, b| a.key().cmp(b.key()));

@@ -5,14 +5,17 @@ use std::task::{Context, Poll};
 
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use credlink_core::object::{Attributes, Head, Object};
+use credlink_service::ports::Checksum;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 use tokio::time::timeout;
 
 use super::S3Objects;
 use super::attributes::Said;
+use super::checksum::checksum;
 use super::uploads::Upload;
 use crate::aws::{Error, ErrorKind};
 use crate::deadline::at_most;
@@ -171,8 +174,25 @@ impl S3Objects {
     /// # Errors
     /// What the provider said.
     pub async fn describe(&self, key: &str) -> Result<Option<Head>, Error> {
+        Ok(self.describe_with(key, None).await?.map(|(head, _)| head))
+    }
+
+    /// The same, and the checksum of all stored bytes, where the provider holds one.
+    pub(super) async fn describe_with_checksum(
+        &self,
+        key: &str,
+    ) -> Result<Option<(Head, Option<Checksum>)>, Error> {
+        self.describe_with(key, Some(ChecksumMode::Enabled)).await
+    }
+
+    async fn describe_with(
+        &self,
+        key: &str,
+        mode: Option<ChecksumMode>,
+    ) -> Result<Option<(Head, Option<Checksum>)>, Error> {
         for last in [false, true] {
             let head = self.client().head_object().bucket(self.bucket()).key(key);
+            let head = head.set_checksum_mode(mode.clone());
             let error = match Box::pin(head.customize().config_override(self.config()).send()).await {
                 Ok(output) => {
                     let said = Said {
@@ -184,7 +204,7 @@ impl S3Objects {
                         tag: output.e_tag(),
                         modified: output.last_modified(),
                     };
-                    return Ok(Some(said.head()));
+                    return Ok(Some((said.head(), checksum(&output))));
                 }
                 Err(error) => self.error(&error),
             };

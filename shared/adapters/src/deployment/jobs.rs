@@ -1,0 +1,275 @@
+//! Migrations whose items wait in a queue: begun and looked up by the API, and run by the function behind the queue.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use credlink_core::job::JobName;
+use credlink_core::message::{Message, Work};
+use credlink_core::tenant::Tenant;
+use credlink_service::Service;
+use credlink_service::migrate::Patience;
+use credlink_service::migrate::copy::{CopyOptions, Ended};
+use credlink_service::migrate::destination::ServiceDestination;
+use credlink_service::migrate::enqueue::{EnqueueOptions, close, enqueue};
+use credlink_service::migrate::incoming::Owners;
+use credlink_service::migrate::jobs::{Begun, JobError, JobRequest, Jobs, Progress, begin, progress};
+use credlink_service::migrate::ledger::{Job, Reason};
+use credlink_service::migrate::parts::Migration;
+use credlink_service::migrate::ports::Ledger as _;
+use credlink_service::migrate::progress::Watch;
+use credlink_service::migrate::queued::{copy_queued, give_up};
+use credlink_service::ports::{Failure, Queue as _};
+use tokio::sync::Mutex;
+
+use super::{Deployment, Rows, Waiting};
+use crate::clock::SystemClock;
+use crate::configuration;
+use crate::deadline::remaining;
+use crate::migrate::ledger::TableLedger;
+use crate::migrate::place::Place;
+use crate::migrate::source::AnySource;
+use crate::sqs::SqsQueue;
+
+/// What a worker keeps of its time: the items that it is at when it stops have to be done by then, and their entries
+/// written.
+const LAST_ITEMS: Duration = Duration::from_secs(20);
+/// Items that one worker reads or takes over at the same time, for each of its messages.
+const CONCURRENCY: usize = 8;
+/// For how long a listing that goes on in another message keeps its job, in seconds: longer than a message waits.
+const LISTING_SECONDS: u64 = 900;
+
+/// Jobs in the table, with the queue.
+#[derive(Clone, Debug)]
+pub struct QueuedJobs {
+    rows: Arc<Rows>,
+    waiting: Arc<Waiting>,
+    place: String,
+}
+
+impl QueuedJobs {
+    pub(super) const fn new(rows: Arc<Rows>, waiting: Arc<Waiting>, place: String) -> Self {
+        Self { rows, waiting, place }
+    }
+
+    /// Where jobs take proofs over to.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The ledger of a job.
+    pub(crate) fn ledger(&self, job: &JobName) -> Result<TableLedger<SystemClock>, JobError> {
+        match &*self.rows {
+            Rows::DynamoDb(index) => Ok(TableLedger::new(index, job, SystemClock)),
+            Rows::Embedded(_) => Err(JobError::NotConfigured(
+                "queued migrations keep their ledgers in a table: set CREDLINK_TABLE, or migrate on this machine with \
+                 `credlink migrate run`"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// The queue of SQS.
+    pub(crate) fn queue(&self) -> Result<&SqsQueue, JobError> {
+        match &*self.waiting {
+            Waiting::Sqs(queue) => Ok(queue),
+            Waiting::Embedded(_) | Waiting::Nothing => Err(JobError::NotConfigured(
+                "queued migrations wait in a queue of SQS: set CREDLINK_QUEUE_URL, or migrate on this machine with \
+                 `credlink migrate run`"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+impl Jobs for QueuedJobs {
+    async fn begin(&self, request: &JobRequest) -> Result<Begun, JobError> {
+        let (ledger, queue) = (self.ledger(&request.name)?, self.queue()?);
+        let place: Place = request.from.parse().map_err(|error| JobError::Source(format!("{error}")))?;
+        if !matches!(place, Place::Bucket { .. }) {
+            let allowed =
+                format!("a queued job reads from s3://BUCKET/PREFIX or r2://BUCKET/PREFIX, not from {place}");
+            return Err(JobError::Source(allowed));
+        }
+        let from = place.to_string();
+        if from == self.place {
+            return Err(JobError::Source(format!("{from} is where proofs are taken over to")));
+        }
+        let request = JobRequest { from, ..request.clone() };
+        Ok(Box::pin(begin(&ledger, queue, &SystemClock, &request, &self.place)).await?)
+    }
+
+    async fn progress(&self, job: &JobName, after: Option<&str>) -> Result<Option<Progress>, JobError> {
+        Ok(Box::pin(progress(&self.ledger(job)?, after)).await?)
+    }
+}
+
+/// The source of the job that was worked on last: a connection to it is worth keeping.
+#[derive(Debug, Default)]
+pub(super) struct LastSource(Mutex<Option<(String, Arc<AnySource>)>>);
+
+impl LastSource {
+    async fn open(&self, from: &str) -> Result<Arc<AnySource>, String> {
+        let mut last = self.0.lock().await;
+        if let Some((_, source)) = last.as_ref().filter(|(name, _)| name == from) {
+            return Ok(Arc::clone(source));
+        }
+        let place: Place = from.parse().map_err(|error| format!("{error}"))?;
+        let opened = AnySource::open(&place, &configuration::Source::environment(), None).await;
+        let source = Arc::new(opened.map_err(|error| error.to_string())?);
+        *last = Some((from.to_owned(), Arc::clone(&source)));
+        Ok(source)
+    }
+}
+
+/// Ends copying in time, and when somebody is out of reach: the queue brings the message back later. Tells the log what
+/// failed.
+#[derive(Default)]
+struct InTime {
+    outage: OnceLock<Failure>,
+}
+
+fn is_nearly_over() -> bool {
+    remaining().is_some_and(|left| left < LAST_ITEMS)
+}
+
+impl Watch for InTime {
+    fn failed(&self, key: &str, reason: Reason, detail: &str) {
+        tracing::warn!(key, reason = reason.slug(), detail, "an item cannot be copied");
+    }
+
+    fn paused(&self, failure: &Failure) {
+        let _ = self.outage.set(failure.clone());
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.outage.get().is_some() || is_nearly_over()
+    }
+}
+
+impl Deployment {
+    /// Copies the items that a message names. `attempts`: how often it was handed out.
+    pub(super) async fn migrate(
+        &self,
+        message: &Message,
+        job: &JobName,
+        keys: &[String],
+        attempts: u32,
+    ) -> Result<(), String> {
+        let (ledger, queue, job) = self.job(job).await?;
+        let source = self.last_source.open(&job.from).await?;
+        let service = Service::new(self.service.ports(), self.service.settings().clone());
+        let destination = ServiceDestination::new(Arc::new(service), None);
+        let parts = Migration {
+            source: &*source,
+            destination: &destination,
+            ledger: &ledger,
+            clock: &SystemClock,
+            sleep: &SystemClock,
+        };
+        let watch = InTime::default();
+        let copied = copy_queued(parts, keys, &options(&job), &watch).await;
+        self.service.announce().await;
+        let copied = match (copied, watch.outage.into_inner()) {
+            (Ok(queued), Some(failure)) if queued.interrupted => Err(failure),
+            (copied, _) => copied.map_err(|Ended { failure, .. }| failure),
+        };
+        let queued = match copied {
+            Ok(queued) => queued,
+            Err(failure) => {
+                if is_last(queue, attempts).await
+                    && let Err(failure) = give_up(&ledger, &SystemClock, keys, &failure).await
+                {
+                    tracing::warn!(job = %job.name, reason = %failure, "the ledger does not say that the items were given up");
+                }
+                return Err(failure.to_string());
+            }
+        };
+        let (copied, failed) = (queued.counts.copied, queued.counts.failures());
+        tracing::info!(job = %job.name, copied, failed, done = queued.counts.done, open = queued.open.len(), "a batch of a migration");
+        let (open, all) = (queued.open.len(), keys.len());
+        if open == 0 {
+            return Ok(());
+        }
+        if queued.interrupted && open < all {
+            // What is left is no failure: it begins anew, as a message of its own.
+            let work = Work::Migrate { job: job.name, keys: queued.open };
+            let rest = Message { request_id: message.request_id.clone(), work };
+            return queue.send(&rest, 0).await.map_err(|failure| failure.to_string());
+        }
+        Err(format!("{open} of {all} items have to be tried again: {}", queued.why))
+    }
+
+    /// Lists the source of a job, and queues its items. What does not fit the time goes on in another message.
+    pub(super) async fn enumerate(
+        &self,
+        message: &Message,
+        job: &JobName,
+        after: Option<&str>,
+        batch_size: u32,
+    ) -> Result<(), String> {
+        let (ledger, queue, job) = self.job(job).await?;
+        let source = self.last_source.open(&job.from).await?;
+        let request_id = message.request_id.as_str();
+        let in_words = |failure: Failure| failure.to_string();
+        if !ledger.claim(request_id, LISTING_SECONDS).await.map_err(in_words)? {
+            return Err(format!("another run has the job `{}`", job.name));
+        }
+        let options = EnqueueOptions {
+            job: &job.name,
+            batch_size: usize::try_from(batch_size).unwrap_or(usize::MAX),
+            request_id,
+        };
+        let after = after.map(str::to_owned);
+        let enqueued =
+            enqueue(&*source, &ledger, queue, &SystemClock, options, after, |_| !is_nearly_over()).await;
+        let enqueued = enqueued.map_err(in_words)?;
+        tracing::info!(job = %job.name, listed = enqueued.listed, sent = enqueued.sent, done = enqueued.done, "listed");
+        if let Some(resume) = enqueued.resume {
+            let work = Work::Enumerate { job: job.name, after: Some(resume), batch_size };
+            let rest = Message { request_id: request_id.to_owned(), work };
+            return queue.send(&rest, 0).await.map_err(in_words);
+        }
+        close(&ledger, &SystemClock, &job).await.map_err(in_words)?;
+        ledger.release(request_id).await.map_err(in_words)
+    }
+
+    /// A job of this deployment, with its ledger and its queue.
+    async fn job(&self, name: &JobName) -> Result<(TableLedger<SystemClock>, &SqsQueue, Job), String> {
+        let jobs = &self.service.ports().jobs;
+        let (ledger, queue) = (
+            jobs.ledger(name).map_err(|error| error.to_string())?,
+            jobs.queue().map_err(|error| error.to_string())?,
+        );
+        match ledger.job().await.map_err(|failure| failure.to_string())? {
+            None => Err(format!("there is no job `{name}` in the table")),
+            Some(job) if job.to != jobs.place => {
+                Err(format!("the job `{name}` copies to {}, and this is {}", job.to, jobs.place))
+            }
+            Some(job) => Ok((ledger, queue, job)),
+        }
+    }
+}
+
+fn options(job: &Job) -> CopyOptions {
+    // Who migrates for a tenant makes proofs of that one; an operator's keep theirs.
+    let owners = Owners { keep: job.tenant == Tenant::default(), tenant: job.tenant.clone() };
+    let patience = Patience {
+        attempts: 4,
+        first_wait: Duration::from_millis(200),
+        longest_wait: Duration::from_secs(5),
+        outage: LAST_ITEMS,
+        ..Patience::default()
+    };
+    CopyOptions { concurrency: CONCURRENCY, patience, ..CopyOptions::new(owners) }
+}
+
+/// Whether a message that fails now goes to the dead-letter queue.
+async fn is_last(queue: &SqsQueue, attempts: u32) -> bool {
+    match queue.redrive_policy().await {
+        Ok(policy) => policy.is_some_and(|policy| attempts >= policy.max_receives),
+        Err(error) => {
+            tracing::warn!(reason = %error, "the queue does not say how often it hands a message out");
+            false
+        }
+    }
+}

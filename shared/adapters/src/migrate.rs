@@ -1,0 +1,15 @@
+//! The ports of a migration over real things.
+//!
+//! | port | adapters |
+//! |---|---|
+//! | `Source` | [`source::AnySource`]: a folder of legacy records, a dump, a bucket, or another CredLink in each of its forms |
+//! | `Destination` | [`destination::AnyDestination`]: a CredLink at hand, or one behind HTTP |
+//! | `Ledger` | [`ledger`] |
+//!
+//! [`place`] reads what operators write behind `--from` and `--to`.
+
+mod api;
+pub mod destination;
+pub mod ledger;
+pub mod place;
+pub mod source;

@@ -1,0 +1,324 @@
+//! The API of another CredLink, over HTTP.
+//!
+//! What an answer says about the thing that was asked for is an [`Answer`]; what it says about the service or the credential
+//! is a [`Failure`]. 429, and 503 with `Retry-After`, ask to slow down ([`FailureKind::Throttled`]).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use credlink_core::bounds::MAX_BODY_BYTES;
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::{Kind, TYPE_PREFIX};
+use credlink_core::object::JSON_TYPE;
+use credlink_core::time::Timestamp;
+use credlink_service::ports::{Failure, FailureKind};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use serde::Deserialize;
+use ureq::{Agent, Proxy};
+
+/// The name that operators know another CredLink by.
+pub(super) const NAME: &str = "credlink";
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long a server may think about a request.
+const THINK: Duration = Duration::from_secs(60);
+/// How long a body may take: 13 MB over a line of 0.5 Mbit/s.
+const TRANSFER: Duration = Duration::from_secs(300);
+/// Connections that are kept: more than a job has under way.
+const CONNECTIONS: usize = 256;
+/// How long a connection is kept that nobody uses: less than the 60 s of most load balancers.
+const IDLE: Duration = Duration::from_secs(20);
+/// Large objects are answered with a redirection to where they are read from.
+const REDIRECTIONS: u32 = 3;
+
+/// Why an API cannot be called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The token does not fit into a header.
+    #[error("the token for {0} has to be visible ASCII")]
+    Token(String),
+}
+
+/// An API. Clones share their connections.
+#[derive(Clone)]
+pub(super) struct Api {
+    agent: Agent,
+    base: String,
+    token: Option<HeaderValue>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) method: Method,
+    /// Path and query, from `/v1`.
+    pub(super) target: String,
+    /// `If-Match`: the record that the question is about.
+    pub(super) if_match: Option<Digest>,
+    /// A JSON document.
+    pub(super) body: Option<Bytes>,
+    /// Whether a redirection is followed, or an answer.
+    pub(super) follows: bool,
+}
+
+impl Question {
+    /// A question without a body.
+    pub(super) fn new(method: Method, target: impl Into<String>) -> Self {
+        let follows = method == Method::GET;
+        Self { method, target: target.into(), if_match: None, body: None, follows }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// The members of a problem document that matter here (RFC 9457, section 3.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Problem {
+    #[serde(default, rename = "type")]
+    kind: String,
+    /// What is wrong, in words.
+    #[serde(default)]
+    pub(super) detail: String,
+}
+
+impl Problem {
+    /// The end of its type; empty where it is none of CredLink's.
+    pub(super) fn slug(&self) -> &str {
+        self.kind.strip_prefix(TYPE_PREFIX).unwrap_or_default()
+    }
+
+    /// When what was asked for was deleted, where this says so: its detail ends with the instant.
+    pub(super) fn deleted(&self) -> Option<Timestamp> {
+        let instant = self.detail.rsplit(' ').next()?.parse().ok()?;
+        (self.slug() == Kind::Deleted.slug()).then_some(instant)
+    }
+}
+
+impl Answer {
+    /// The problem that it describes.
+    pub(super) fn problem(&self) -> Problem {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The digest in its `ETag`.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.headers.get(ETAG)?.to_str().ok()?.trim_matches('"').parse().ok()
+    }
+
+    /// What it means that there is no other reading of it.
+    pub(super) fn unexpected(&self, question: &str) -> Failure {
+        let Problem { detail, .. } = self.problem();
+        failure(FailureKind::Unavailable, format!("{question}: it answers {}: {detail}", self.status))
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// The API at `url`, which has no slash at its end.
+    pub(super) fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
+        let header = |token: &str| HeaderValue::from_str(&format!("Bearer {token}"));
+        let token = token.map(header).transpose().map_err(|_| TokenError::Token(url.to_owned()))?;
+        // A proxy has another idea of what this machine is.
+        let proxy = if is_this_machine(url) { None } else { Proxy::try_from_env() };
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent(concat!("credlink/", env!("CARGO_PKG_VERSION")))
+            .proxy(proxy)
+            .max_idle_connections(CONNECTIONS)
+            .max_idle_connections_per_host(CONNECTIONS)
+            .max_idle_age(IDLE)
+            .timeout_connect(Some(CONNECT))
+            .timeout_send_body(Some(TRANSFER))
+            .timeout_recv_response(Some(THINK))
+            .timeout_recv_body(Some(TRANSFER))
+            .build()
+            .new_agent();
+        Ok(Self { agent, base: url.to_owned(), token })
+    }
+
+    /// Asks, and waits for the whole answer.
+    pub(super) async fn ask(&self, question: Question) -> Result<Answer, Failure> {
+        let target = question.target.clone();
+        let answer = self.call(question).await?;
+        match failing(&answer) {
+            None => Ok(answer),
+            Some(kind) => {
+                let detail = answer.problem().detail;
+                Err(failure(kind, format!("{target}: it answers {}: {detail}", answer.status)))
+            }
+        }
+    }
+
+    /// Asks what stands there with a `HEAD`; where the answer needs words, which a `HEAD` has not, with a `GET`.
+    pub(super) async fn look(&self, target: &str) -> Result<Answer, Failure> {
+        let answer = self.call(Question::new(Method::HEAD, target)).await?;
+        match answer.status {
+            StatusCode::OK | StatusCode::NOT_FOUND => Ok(answer),
+            _ => self.ask(Question::new(Method::GET, target)).await,
+        }
+    }
+
+    async fn call(&self, question: Question) -> Result<Answer, Failure> {
+        let api = self.clone();
+        let target = question.target.clone();
+        let answer = tokio::task::spawn_blocking(move || {
+            api.send(&question).or_else(|error| match error {
+                // A connection that was kept may have ended without a word. A replacement that was done is not done again.
+                ureq::Error::Io(_) if question.method != Method::PUT => api.send(&question),
+                other => Err(other),
+            })
+        });
+        match answer.await {
+            Ok(answer) => answer.map_err(|error| failure(kind(&error), format!("{target}: {error}"))),
+            Err(error) => Err(failure(FailureKind::Unavailable, error.to_string())),
+        }
+    }
+
+    fn send(&self, question: &Question) -> Result<Answer, ureq::Error> {
+        let mut request =
+            Request::builder().method(&question.method).uri(format!("{}{}", self.base, question.target));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token);
+        }
+        if let Some(digest) = &question.if_match {
+            request = request.header(IF_MATCH, format!("\"{digest}\""));
+        }
+        let redirections = if question.follows { REDIRECTIONS } else { 0 };
+        let response = match &question.body {
+            None => {
+                let request =
+                    self.agent.configure_request(request.body(())?).max_redirects(redirections).build();
+                self.agent.run(request)?
+            }
+            Some(body) => {
+                let request = request.header(CONTENT_TYPE, JSON_TYPE).body(&**body)?;
+                self.agent.run(self.agent.configure_request(request).max_redirects(0).build())?
+            }
+        };
+        let (parts, body) = response.into_parts();
+        let body = body.into_with_config().limit(MAX_BODY_BYTES as u64).read_to_vec()?;
+        Ok(Answer { status: parts.status, headers: parts.headers, body: body.into() })
+    }
+}
+
+pub(super) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
+    Failure { provider: NAME, kind, message: message.into() }
+}
+
+/// What it means that there is no answer.
+fn kind(error: &ureq::Error) -> FailureKind {
+    match error {
+        ureq::Error::Timeout(_) => FailureKind::TimedOut,
+        _ => FailureKind::Unavailable,
+    }
+}
+
+/// The failure that an answer is, if it is none about what was asked for.
+fn failing(answer: &Answer) -> Option<FailureKind> {
+    let slug = || answer.problem().slug().to_owned();
+    match answer.status {
+        StatusCode::UNAUTHORIZED => Some(FailureKind::AccessDenied),
+        // What stands before a service refuses without a problem document.
+        StatusCode::FORBIDDEN => {
+            matches!(slug().as_str(), "" | "insufficient-scope").then_some(FailureKind::AccessDenied)
+        }
+        StatusCode::TOO_MANY_REQUESTS => Some(FailureKind::Throttled),
+        StatusCode::SERVICE_UNAVAILABLE if answer.headers.contains_key(RETRY_AFTER) => {
+            Some(FailureKind::Throttled)
+        }
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Some(FailureKind::TimedOut),
+        StatusCode::INSUFFICIENT_STORAGE => Some(FailureKind::OutOfSpace),
+        StatusCode::BAD_GATEWAY if slug() == Kind::Damaged.slug() => Some(FailureKind::Damaged),
+        status if status.is_server_error() => Some(FailureKind::Unavailable),
+        StatusCode::CONFLICT if slug() == Kind::Contended.slug() => Some(FailureKind::Unavailable),
+        _ => None,
+    }
+}
+
+fn is_this_machine(url: &str) -> bool {
+    let uri = url.parse::<Uri>().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(http::HeaderName, &'static str)], slug: &str) -> Answer {
+        let body = if slug.is_empty() {
+            Bytes::new()
+        } else {
+            format!(
+                r#"{{"type":"{TYPE_PREFIX}{slug}","detail":"this was deleted on 2026-01-31T12:00:00.007Z"}}"#
+            )
+            .into()
+        };
+        let headers =
+            headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers, body }
+    }
+
+    #[test]
+    fn answers_about_the_service_are_failures() {
+        for (status, slug, kind) in [
+            (200, "", None),
+            (308, "", None),
+            (404, "not-found", None),
+            (410, "deleted", None),
+            (409, "manifest-conflict", None),
+            (409, "contended", Some(FailureKind::Unavailable)),
+            (412, "", None),
+            (401, "unauthenticated", Some(FailureKind::AccessDenied)),
+            (403, "private", None),
+            (403, "insufficient-scope", Some(FailureKind::AccessDenied)),
+            (403, "", Some(FailureKind::AccessDenied)),
+            (429, "", Some(FailureKind::Throttled)),
+            (408, "", Some(FailureKind::TimedOut)),
+            (500, "internal", Some(FailureKind::Unavailable)),
+            (502, "", Some(FailureKind::Unavailable)),
+            (502, "damaged", Some(FailureKind::Damaged)),
+            (503, "unavailable", Some(FailureKind::Unavailable)),
+            (504, "", Some(FailureKind::TimedOut)),
+            (507, "", Some(FailureKind::OutOfSpace)),
+        ] {
+            assert_eq!(failing(&answer(status, &[], slug)), kind, "{status} {slug}");
+        }
+        let slow = answer(503, &[(RETRY_AFTER, "2")], "unavailable");
+        assert_eq!(failing(&slow), Some(FailureKind::Throttled));
+    }
+
+    #[test]
+    fn a_deletion_says_when_it_was() {
+        let at = Timestamp::from_milliseconds(1_769_860_800_007);
+        assert_eq!(answer(410, &[], "deleted").problem().deleted(), Some(at));
+        assert_eq!(answer(410, &[], "expired").problem().deleted(), None);
+        assert_eq!(answer(410, &[], "").problem().deleted(), None);
+    }
+
+    #[test]
+    fn a_token_fits_into_a_header() {
+        assert!(Api::new("http://127.0.0.1:1", Some("a\nb")).is_err());
+        assert!(!format!("{:?}", Api::new("http://127.0.0.1:1", Some("hush")).unwrap()).contains("hush"));
+        for (url, is) in
+            [("http://[::1]:8787", true), ("https://localhost/a", true), ("https://a.example", false)]
+        {
+            assert_eq!(is_this_machine(url), is, "{url}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where proofs go: [`AnyDestination`] is the CredLink that a [`Place`](super::place::Place) names.
+//!
+//! | place | destination |
+//! |---|---|
+//! | `dir:PATH` | the data folder of `credlink serve`: nothing of the environment counts |
+//! | `s3://…`, `r2://…` | a deployment with that bucket alone, and the index of `CREDLINK_TABLE` or of the data folder |
+//! | `credlink:URL` | [`remote`] |
+//!
+//! Each step of an item is a task of its own: what it computes (hashes, gzip, JSON) keeps every core busy.
+
+mod open;
+pub mod remote;
+
+use std::sync::Arc;
+
+use credlink_core::proof_id::ProofId;
+use credlink_core::rules::store::Draft;
+use credlink_service::migrate::destination::ServiceDestination;
+use credlink_service::migrate::ledger::Copy;
+use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::ports::{Failure, FailureKind, Page};
+
+use crate::deployment::Deployed;
+use remote::Remote;
+
+pub use open::{Making, OpenError, Opening};
+
+/// The destination that was chosen. Clones are one.
+#[derive(Debug, Clone)]
+pub enum AnyDestination {
+    /// A CredLink at hand.
+    Here(Arc<ServiceDestination<Deployed>>),
+    /// One behind HTTP.
+    Remote(Arc<Remote>),
+    /// One that is still to be made, and has nothing. It takes nothing either.
+    Unmade(&'static str),
+}
+
+impl AnyDestination {
+    /// Opens a place.
+    ///
+    /// # Errors
+    /// It is no destination, or what is on this machine cannot be opened, or a variable is missing or wrong.
+    pub async fn open(place: &super::place::Place, opening: Opening<'_>) -> Result<Self, OpenError> {
+        open::open(place, opening).await
+    }
+
+    /// Writes down what the destination has kept in memory of sums, and tells others of what changed. To be called at the
+    /// end of whatever was done to it.
+    ///
+    /// # Errors
+    /// The index failed. No proof is lost by that.
+    pub async fn finish(&self) -> Result<(), Failure> {
+        match self {
+            Self::Here(here) => {
+                here.service().announce().await;
+                here.service().ports().index.flush().await
+            }
+            Self::Remote(_) | Self::Unmade(_) => Ok(()),
+        }
+    }
+}
+
+/// Runs `work` as a task of its own.
+async fn task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => {
+                let message = error.to_string();
+                Err(Failure { provider: "task", kind: FailureKind::Unavailable, message })
+            }
+        },
+    }
+}
+
+/// What is said of a destination that is not made.
+fn unmade<T>(name: &'static str) -> Result<T, Failure> {
+    let message = "the destination is still to be made, and takes nothing".to_owned();
+    Err(Failure { provider: name, kind: FailureKind::AccessDenied, message })
+}
+
+impl Destination for AnyDestination {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Here(here) => here.name(),
+            Self::Remote(remote) => remote.name(),
+            Self::Unmade(name) => name,
+        }
+    }
+
+    async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.find(id)).await,
+            Self::Remote(remote) => remote.find(id).await,
+            Self::Unmade(_) => Ok(Standing::Absent),
+        }
+    }
+
+    async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+        let drafts = drafts.to_vec();
+        match self.clone() {
+            Self::Here(here) => task(async move { here.take_over(&drafts).await }).await,
+            Self::Remote(remote) => task(async move { remote.take_over(&drafts).await }).await,
+            Self::Unmade(name) => unmade(name),
+        }
+    }
+
+    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+        let copy = copy.clone();
+        match self.clone() {
+            Self::Here(here) => task(async move { here.verify(&copy, depth).await }).await,
+            Self::Remote(remote) => task(async move { remote.verify(&copy, depth).await }).await,
+            Self::Unmade(_) => Ok(Verdict::Missing("the destination is not there".to_owned())),
+        }
+    }
+
+    async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
+        let copy = copy.clone();
+        match self.clone() {
+            Self::Here(here) => task(async move { here.withdraw(&copy).await }).await,
+            Self::Remote(remote) => task(async move { remote.withdraw(&copy).await }).await,
+            Self::Unmade(_) => Ok(Withdrawal::Absent),
+        }
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.list(after, limit)).await,
+            Self::Remote(remote) => remote.list(after, limit).await,
+            Self::Unmade(_) => Ok(Page::default()),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Another CredLink as a destination, by its API. The credential needs the scope `admin`.
+//!
+//! * **Taking over** is `POST /v1/proofs` with the first draft's `origin`, and a `PUT` with `If-Match` for each further one.
+//!   What stands there is known by its `ETag`, the SHA-256 of the record: whoever was cut off goes on where it stands.
+//! * **Tenants.** The API stores for its credential's tenant. The first proof goes alone, so that a credential of another
+//!   tenant is noticed before there are more.
+//! * **Verifying** goes by the `ETag` of a `HEAD`, which the service says of content that it has checked, or by the content
+//!   itself. A content coding that is said wrongly is damage to the service, and is told as such.
+//! * **Withdrawing** is a deletion with `If-Match`. One whose answer got lost is known again by this process: the deletion that
+//!   is found afterwards counts as its own.
+
+mod steps;
+mod upload;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::Kind;
+use credlink_core::link::path;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_core::rules::store::Draft;
+use credlink_core::time::Timestamp;
+use credlink_service::migrate::ledger::{Copy, StoredObject};
+use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::ports::{Failure, FailureKind, Page};
+use http::header::LOCATION;
+use http::{HeaderName, Method, StatusCode};
+
+use crate::migrate::api::{Answer, Api, NAME, Question, TokenError, failure};
+use crate::migrate::source::remote::page;
+use steps::{Next, Steps};
+
+/// When a proof was deleted, in the answer to a conditional deletion.
+const DELETED: HeaderName = HeaderName::from_static("credlink-deleted");
+
+/// How often a proof is looked at again that others change.
+const MAX_ATTEMPTS: usize = 8;
+
+/// Another CredLink.
+#[derive(Debug)]
+pub struct Remote {
+    api: Api,
+    /// Deletions that were sent and not answered.
+    begun: Mutex<HashSet<ProofId>>,
+    /// Whether the credential's tenant is known to be the drafts'. Only an answer tells, so the first proof goes alone.
+    tenant_is_ours: tokio::sync::Mutex<bool>,
+}
+
+/// What stands under a key.
+enum Found {
+    /// Content with this digest.
+    Content(Digest),
+    /// Nothing, and it never did.
+    Absent,
+    /// It was deleted, at this instant.
+    Deleted(Timestamp),
+    /// It has expired: in words.
+    Expired(String),
+    /// It is damaged: in words.
+    Damaged(String),
+    /// It belongs to others, who do not show it.
+    Private,
+}
+
+impl Remote {
+    /// The CredLink at `url`.
+    ///
+    /// # Errors
+    /// A token that is none.
+    pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
+        Ok(Self {
+            api: Api::new(url, token)?,
+            begun: Mutex::default(),
+            tenant_is_ours: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// What stands under `key`: as the service says, or by its content.
+    async fn found(&self, key: &ObjectKey, depth: Depth) -> Result<Found, Failure> {
+        let target = format!("/v1{}", path(key));
+        let answer = match depth {
+            Depth::Checksum => self.api.look(&target).await,
+            Depth::Content => self.api.ask(Question::new(Method::GET, target.clone())).await,
+        };
+        let answer = match answer {
+            Err(failure) if failure.kind == FailureKind::Damaged => {
+                return Ok(Found::Damaged(failure.message));
+            }
+            answer => answer?,
+        };
+        match answer.status {
+            StatusCode::OK if depth == Depth::Content => Ok(Found::Content(Digest::of(&answer.body))),
+            StatusCode::OK => answer.digest().map(Found::Content).ok_or_else(|| answer.unexpected(&target)),
+            StatusCode::NOT_FOUND => Ok(Found::Absent),
+            StatusCode::FORBIDDEN => Ok(Found::Private),
+            StatusCode::GONE => {
+                let problem = answer.problem();
+                match problem.deleted() {
+                    Some(at) => Ok(Found::Deleted(at)),
+                    None if problem.slug() == Kind::Expired.slug() => Ok(Found::Expired(problem.detail)),
+                    None => Err(answer.unexpected(&target)),
+                }
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
+    /// The outcome of a refusal; `None`: look at the world again.
+    fn refused(&self, answer: &Answer) -> Option<TakenOver> {
+        let problem = answer.problem();
+        let again = [Kind::NotFound, Kind::Expired, Kind::PreconditionFailed, Kind::Contended];
+        match problem.deleted() {
+            Some(at) => Some(TakenOver::Deleted(at)),
+            None if again.iter().any(|kind| kind.slug() == problem.slug()) => None,
+            None if problem.slug().is_empty() => {
+                // What stands before the service refuses without a problem document.
+                let detail = format!("it answers {}", answer.status);
+                Some(TakenOver::Refused { kind: String::new(), detail })
+            }
+            None => Some(TakenOver::Refused { kind: problem.slug().to_owned(), detail: problem.detail }),
+        }
+    }
+
+    /// One step of taking over. `None`: look at the world again.
+    async fn advance(&self, steps: &Steps<'_>) -> Result<Option<TakenOver>, Failure> {
+        let mut answer = self.api.ask(steps.first()).await?;
+        loop {
+            if !answer.status.is_success() {
+                if answer.status.is_client_error() {
+                    return Ok(self.refused(&answer));
+                }
+                return Err(answer.unexpected("POST /v1/proofs"));
+            }
+            match steps.next(&answer)? {
+                Next::Done(outcome) => return Ok(Some(outcome)),
+                Next::Ask(question) => answer = self.api.ask(question).await?,
+                Next::Compare(reply) => {
+                    let target = format!("/v1{}", path(&ObjectKey::Record(steps.id())));
+                    let current = self.api.ask(Question::new(Method::GET, target)).await?;
+                    let Ok(record) = Record::parse(&current.body) else { return Ok(None) };
+                    if current.status != StatusCode::OK || current.digest() != Some(reply.tag) {
+                        return Ok(None);
+                    }
+                    if !steps.ends_as(&record) {
+                        return Ok(Some(steps.conflict(&reply)));
+                    }
+                    let bound = self.api.ask(steps.last()).await?;
+                    return if bound.status.is_success() {
+                        Ok(Some(TakenOver::Equal(steps.standing(&reply))))
+                    } else {
+                        Ok(self.refused(&bound))
+                    };
+                }
+            }
+        }
+    }
+
+    async fn verify_object(&self, object: &StoredObject, depth: Depth) -> Result<Option<Verdict>, Failure> {
+        let Ok(key) = object.key.parse::<ObjectKey>() else {
+            return Ok(Some(Verdict::Missing(format!("{} is no key of an object", object.key))));
+        };
+        Ok(match self.found(&key, depth).await? {
+            Found::Content(digest) if digest == object.content => None,
+            Found::Content(digest) => Some(match &key {
+                ObjectKey::Record(id) => self.replaced(id, &object.content, &digest).await?,
+                ObjectKey::Revision(..) | ObjectKey::Manifest(_) => Verdict::Corrupted(format!(
+                    "{key}: the content has the SHA-256 {digest}; {} was copied",
+                    object.content
+                )),
+            }),
+            Found::Absent => Some(Verdict::Missing(format!("{key} is not there"))),
+            Found::Deleted(at) => Some(Verdict::Changed(format!("{key} was deleted on {at}"))),
+            Found::Expired(detail) => Some(Verdict::Changed(format!("{key}: {detail}"))),
+            Found::Damaged(detail) => Some(Verdict::Corrupted(format!("{key}: {detail}"))),
+            Found::Private => {
+                return Err(failure(
+                    FailureKind::AccessDenied,
+                    format!("{key}: the credential may not read it"),
+                ));
+            }
+        })
+    }
+
+    /// What it means that another record stands there: a replacement leaves the earlier record under its revision.
+    async fn replaced(&self, id: &ProofId, copied: &Digest, found: &Digest) -> Result<Verdict, Failure> {
+        let target = format!("/v1{}", path(&ObjectKey::Record(*id)));
+        let answer = self.api.ask(Question::new(Method::GET, target.clone())).await?;
+        if answer.status != StatusCode::OK {
+            return Err(answer.unexpected(&target));
+        }
+        let record = Record::parse(&answer.body)
+            .map_err(|error| failure(FailureKind::Damaged, format!("{target}: {error}")))?;
+        for revision in (record.first_revision..record.revision).rev() {
+            let earlier = self.found(&ObjectKey::Revision(*id, revision), Depth::Checksum).await?;
+            if matches!(earlier, Found::Content(digest) if digest == *copied) {
+                let detail = format!(
+                    "{id} was replaced: it has the revision {} of {}",
+                    record.revision, record.created
+                );
+                return Ok(Verdict::Changed(detail));
+            }
+        }
+        if record.first_revision > 1 {
+            return Ok(Verdict::Changed(format!("{id} was deleted and stored again on {}", record.created)));
+        }
+        Ok(Verdict::Corrupted(format!("{id}: the record has the SHA-256 {found}; {copied} was copied")))
+    }
+
+    async fn verify_alias(&self, copy: &Copy) -> Result<Option<Verdict>, Failure> {
+        let Some(legacy) = &copy.legacy else { return Ok(None) };
+        let target = format!("/v1/proofs/{legacy}");
+        let mut question = Question::new(Method::GET, target.clone());
+        question.follows = false;
+        let answer = self.api.ask(question).await?;
+        let named = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let named =
+            named.and_then(|location| location.rsplit('/').next()).and_then(|id| id.parse::<ProofId>().ok());
+        match (answer.status, named) {
+            (StatusCode::PERMANENT_REDIRECT, Some(id)) if id == copy.proof => Ok(None),
+            (StatusCode::PERMANENT_REDIRECT, Some(id)) => {
+                Ok(Some(Verdict::Changed(format!("the legacy id `{legacy}` leads to {id}"))))
+            }
+            (StatusCode::NOT_FOUND, _) => {
+                Ok(Some(Verdict::Missing(format!("the legacy id `{legacy}` leads nowhere"))))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
+    fn note(&self, id: &ProofId, is_begun: bool) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_begun {
+            begun.insert(*id);
+        } else {
+            begun.remove(id);
+        }
+    }
+
+    fn has_begun(&self, id: &ProofId) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+}
+
+impl Destination for Remote {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
+        Ok(match self.found(&ObjectKey::Record(*id), Depth::Checksum).await? {
+            // What has expired is a live proof until it is cleaned up.
+            Found::Content(_) | Found::Expired(_) | Found::Damaged(_) | Found::Private => Standing::Live,
+            Found::Absent => Standing::Absent,
+            Found::Deleted(at) => Standing::Deleted(at),
+        })
+    }
+
+    async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+        let Some(steps) = Steps::of(drafts) else {
+            let (kind, detail) =
+                (Kind::InvalidRequest.slug().to_owned(), "a proof has at least one record".to_owned());
+            return Ok(TakenOver::Refused { kind, detail });
+        };
+        let mut first = Some(self.tenant_is_ours.lock().await).filter(|is_ours| !**is_ours);
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(outcome) = self.advance(&steps).await? {
+                let tells = !matches!(outcome, TakenOver::Refused { .. } | TakenOver::Deleted(_));
+                if let Some(is_ours) = first.as_mut().filter(|_| tells) {
+                    **is_ours = true;
+                }
+                return Ok(outcome);
+            }
+        }
+        Err(failure(FailureKind::Unavailable, format!("{}: others kept changing it", steps.id())))
+    }
+
+    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+        for object in &copy.objects {
+            if let Some(verdict) = self.verify_object(object, depth).await? {
+                return Ok(verdict);
+            }
+        }
+        Ok(self.verify_alias(copy).await?.unwrap_or(Verdict::Verified { by: depth }))
+    }
+
+    async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
+        let id = &copy.proof;
+        let key = ObjectKey::Record(*id);
+        let Some(ours) = copy.objects.first().map(|record| record.content) else {
+            return Ok(Withdrawal::Touched);
+        };
+        match self.found(&key, Depth::Checksum).await? {
+            Found::Absent => return Ok(Withdrawal::Absent),
+            Found::Deleted(at) if self.has_begun(id) => {
+                self.note(id, false);
+                return Ok(Withdrawal::Deleted(at));
+            }
+            Found::Content(digest) if digest != ours => return Ok(Withdrawal::Touched),
+            Found::Deleted(_) | Found::Private => return Ok(Withdrawal::Touched),
+            // The condition of the deletion decides.
+            Found::Content(_) | Found::Expired(_) | Found::Damaged(_) => {}
+        }
+        let target = format!("/v1{}", path(&key));
+        let mut question = Question::new(Method::DELETE, target.clone());
+        question.if_match = Some(ours);
+        self.note(id, true);
+        let answer = self.api.ask(question).await?;
+        self.note(id, false);
+        let at = answer.headers.get(DELETED).and_then(|value| value.to_str().ok()?.parse().ok());
+        match (answer.status, at) {
+            (StatusCode::NO_CONTENT, Some(at)) => Ok(Withdrawal::Deleted(at)),
+            (StatusCode::NO_CONTENT, None) => Ok(Withdrawal::Absent),
+            (StatusCode::PRECONDITION_FAILED, _) => Ok(Withdrawal::Touched),
+            (StatusCode::FORBIDDEN, _) => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {
+        let page = page(&self.api, after, limit).await?;
+        Ok(Page { items: page.proofs.into_iter().map(|listed| listed.id).collect(), next: page.next })
+    }
+}

@@ -1,0 +1,149 @@
+//! Legacy records as objects of a bucket of S3 or R2, and a bucket that is a CredLink's.
+//!
+//! * **Items** are the objects whose keys begin with the prefix. Keys that end with `/` and hold nothing are the folders of
+//!   consoles, and passed over. Their version is the `ETag`.
+//! * **gzip** is known by its first bytes: R2 stores what was sent with `Content-Encoding: gzip` as it is, S3 likewise, and
+//!   files named `.gz` say nothing at all.
+//! * **A CredLink's own objects** (`proofs/…`, `manifests/…`) are read as proofs where the prefix is empty ([`Layout`]): an
+//!   item for each current record, with its earlier records and its manifests. Behind a prefix they are items with a reason.
+//! * **Removal** is decided by the `ETag`: on S3 by the condition of the deletion itself, on R2, which has none, by a look
+//!   right before it. In a bucket with versions the earlier version stays. A CredLink's objects are not removed here: its
+//!   index would go on naming them.
+
+use bytes::BytesMut;
+use credlink_core::object::{ObjectKey, StoredTag};
+use credlink_service::migrate::ports::{Content, Item, Removal, Source};
+use credlink_service::ports::{Failure, FailureKind, Listed, Page};
+use futures_util::TryStreamExt as _;
+
+use super::layout::Layout;
+use super::text::{self, MAX_STORED_BYTES};
+use crate::aws::Error;
+use crate::provider::Provider;
+use crate::s3::{Body, S3Objects};
+
+/// A marker of a deletion is shorter than this, in bytes, and a record is longer: three members against nine.
+const MAX_MARKER_BYTES: u64 = 128;
+
+/// Objects of a bucket.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    objects: S3Objects,
+    prefix: String,
+    layout: Layout,
+}
+
+impl Bucket {
+    /// The objects whose keys begin with `prefix`.
+    #[must_use]
+    pub fn new(objects: S3Objects, prefix: impl Into<String>) -> Self {
+        let layout = Layout::new(Provider::Bucket(objects.clone()));
+        Self { objects, prefix: prefix.into(), layout }
+    }
+
+    /// The bucket.
+    pub(crate) const fn objects(&self) -> &S3Objects {
+        &self.objects
+    }
+
+    /// The record that an object of CredLink is, and that is read with all that belongs to it.
+    fn own(&self, key: &str) -> Option<ObjectKey> {
+        key.parse().ok().filter(|_| self.prefix.is_empty())
+    }
+
+    /// The item of an object; `None` where it is none.
+    async fn item(&self, object: Listed, tag: &StoredTag) -> Result<Option<Item>, Failure> {
+        let is_item = match self.own(&object.key) {
+            Some(ObjectKey::Record(id)) if object.size <= MAX_MARKER_BYTES => self.layout.has(&id).await?,
+            Some(ObjectKey::Record(_)) => true,
+            // They belong to a record.
+            Some(ObjectKey::Revision(..) | ObjectKey::Manifest(_)) => false,
+            None => !(object.key.ends_with('/') && object.size == 0),
+        };
+        Ok(is_item.then(|| Item { key: object.key, size: object.size, version: tag.0.clone() }))
+    }
+
+    async fn legacy(&self, key: &str) -> Result<Option<Content>, Error> {
+        let Some(download) = self.objects.download(key, None).await? else { return Ok(None) };
+        let said = download.head.attributes.content_encoding.as_deref();
+        if let Some(coding) =
+            said.filter(|coding| !matches!(*coding, "" | "identity" | "gzip" | "aws-chunked"))
+        {
+            let what = format!("its Content-Encoding is `{coding}`; gzip or none can be read");
+            return Ok(Some(Content::Unreadable(what)));
+        }
+        if download.head.size > MAX_STORED_BYTES as u64 {
+            return Ok(Some(text::too_long(download.head.size)));
+        }
+        Ok(Some(match collect(download.body).await? {
+            Some(bytes) => text::legacy(bytes.freeze()),
+            None => text::too_long(download.head.size),
+        }))
+    }
+}
+
+/// The bytes of a body; `None` where there are more than any record has.
+async fn collect(mut body: Body) -> Result<Option<BytesMut>, Error> {
+    let mut whole = BytesMut::new();
+    while let Some(bytes) = body.try_next().await? {
+        whole.extend_from_slice(&bytes);
+        if whole.len() > MAX_STORED_BYTES {
+            return Ok(None);
+        }
+    }
+    Ok(Some(whole))
+}
+
+impl Source for Bucket {
+    fn name(&self) -> &'static str {
+        self.objects.settings().kind.name()
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        let page = Box::pin(self.objects.tagged_page(&self.prefix, after, limit)).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for (object, tag) in page.items {
+            items.extend(Box::pin(self.item(object, &tag)).await?);
+        }
+        Ok(Page { items, next: page.next })
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
+        match self.own(key) {
+            Some(ObjectKey::Record(id)) => Box::pin(self.layout.read(&id)).await,
+            Some(ObjectKey::Revision(..) | ObjectKey::Manifest(_)) => Ok(None),
+            None if is_own_behind(&self.prefix, key) => Ok(Some(Content::Unreadable(
+                "an object of a CredLink: name its bucket without a prefix to take its proofs over"
+                    .to_owned(),
+            ))),
+            None => Ok(Box::pin(self.legacy(key)).await?),
+        }
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
+        let Some(head) = Box::pin(self.objects.describe(key)).await? else { return Ok(None) };
+        let object = Listed { key: key.to_owned(), size: head.size, modified: head.modified };
+        Box::pin(self.item(object, &head.tag)).await
+    }
+
+    async fn remove(&self, item: &Item) -> Result<Removal, Failure> {
+        if self.own(&item.key).is_some() {
+            let message = format!(
+                "{}: a CredLink's objects are removed by its own API, which knows their index: name it as credlink:URL",
+                item.key
+            );
+            return Err(Failure { provider: self.name(), kind: FailureKind::AccessDenied, message });
+        }
+        if Box::pin(self.objects.remove_if(&item.key, &StoredTag(item.version.clone()))).await? {
+            return Ok(Removal::Removed);
+        }
+        let there = Box::pin(self.objects.describe(&item.key)).await?;
+        Ok(if there.is_some() { Removal::Changed } else { Removal::Absent })
+    }
+}
+
+/// Whether a key is that of an object of CredLink, behind this prefix or with it.
+fn is_own_behind(prefix: &str, key: &str) -> bool {
+    let behind = key.strip_prefix(prefix).map(|rest| rest.trim_start_matches('/'));
+    [Some(key), behind].into_iter().flatten().any(|key| key.parse::<ObjectKey>().is_ok())
+}

@@ -1,0 +1,156 @@
+//! Proofs by the objects of a CredLink, without its index: every current record, its earlier ones and their manifests.
+//!
+//! What stands there is what readers of the objects see, an edge for one. A record whose row was never written is among
+//! them: a store was cut off, and whoever stores the same file again takes it up.
+
+use bytes::Bytes;
+use credlink_core::bounds::MAX_REVISIONS;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{Facts, ObjectKey, Verified};
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
+use credlink_service::ports::{Failure, FailureKind, Objects as _, Page};
+
+use crate::provider::Provider;
+
+/// A provider that holds the objects of a CredLink.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    provider: Provider,
+}
+
+impl Layout {
+    /// The objects of `provider`.
+    #[must_use]
+    pub const fn new(provider: Provider) -> Self {
+        Self { provider }
+    }
+
+    /// Whether there is a record, and no marker.
+    pub(super) async fn has(&self, id: &ProofId) -> Result<bool, Failure> {
+        let key = ObjectKey::Record(*id);
+        let Some(head) = self.provider.head(&key).await? else { return Ok(false) };
+        // What is damaged is told when it is read.
+        Ok(!Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone))
+    }
+
+    /// A proof with its earlier records; `None` where there is none, or a marker.
+    pub(super) async fn read(&self, id: &ProofId) -> Result<Option<Content>, Failure> {
+        let key = ObjectKey::Record(*id);
+        let Some(verified) = self.verified(&key).await? else { return Ok(None) };
+        if verified.facts().tombstone {
+            return Ok(None);
+        }
+        let bytes = verified.content();
+        let record = self.record(&key, &bytes)?;
+        let mut revisions = Vec::new();
+        // More than there can be are damage of the record.
+        let first = record.first_revision.max(record.revision.saturating_sub(MAX_REVISIONS));
+        for revision in first..record.revision {
+            let key = ObjectKey::Revision(*id, revision);
+            let Some(earlier) = self.verified(&key).await? else {
+                return Err(self.damaged(&key, &"the record after it is there, and it is not"));
+            };
+            let bytes = earlier.content();
+            let record = self.record(&key, &bytes)?;
+            revisions.push(self.revision(bytes, &record).await?);
+        }
+        revisions.push(self.revision(bytes, &record).await?);
+        Ok(Some(Content::Proof(revisions)))
+    }
+
+    async fn revision(&self, bytes: Bytes, record: &Record) -> Result<Revision, Failure> {
+        let manifest = match &record.manifest.id {
+            None => None,
+            Some(id) => Some(self.manifest(id, record).await?),
+        };
+        Ok(Revision { record: bytes, manifest })
+    }
+
+    async fn manifest(&self, id: &ManifestId, record: &Record) -> Result<Bytes, Failure> {
+        let key = ObjectKey::Manifest(id.clone());
+        match self.verified(&key).await? {
+            Some(found) if !found.facts().tombstone && found.facts().sha256 == record.manifest.sha256 => {
+                Ok(found.content())
+            }
+            Some(_) => Err(self.damaged(&key, &format!("it is not the one of the proof {}", record.id))),
+            None => {
+                Err(self.damaged(&key, &format!("the proof {} names it, and it is not there", record.id)))
+            }
+        }
+    }
+
+    async fn verified(&self, key: &ObjectKey) -> Result<Option<Verified>, Failure> {
+        let Some(object) = self.provider.get(key).await? else { return Ok(None) };
+        Verified::check(object).map(Some).map_err(|damage| self.damaged(key, &damage))
+    }
+
+    fn record(&self, key: &ObjectKey, bytes: &[u8]) -> Result<Record, Failure> {
+        Record::parse(bytes).map_err(|error| self.damaged(key, &error))
+    }
+
+    fn damaged(&self, key: &ObjectKey, why: &dyn std::fmt::Display) -> Failure {
+        Failure {
+            provider: self.provider.name(),
+            kind: FailureKind::Damaged,
+            message: format!("{key}: {why}"),
+        }
+    }
+
+    async fn item(&self, id: &ProofId) -> Result<Option<Item>, Failure> {
+        let key = ObjectKey::Record(*id);
+        let Some(head) = self.provider.head(&key).await? else { return Ok(None) };
+        if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) {
+            return Ok(None);
+        }
+        Ok(Some(Item { key: id.to_string(), size: head.size, version: head.tag.0 }))
+    }
+}
+
+/// A folder that holds the objects and not the index, which stands elsewhere. Items are named by their proof ids.
+impl Source for Layout {
+    fn name(&self) -> &'static str {
+        self.provider.name()
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        let page = self.provider.list(ObjectKey::PROOFS, after, limit).await?;
+        let mut items = Vec::new();
+        for listed in page.items {
+            if let Ok(ObjectKey::Record(id)) = listed.key.parse() {
+                match self.item(&id).await {
+                    // Reading it tells how.
+                    Err(failure) if failure.kind == FailureKind::Damaged => {
+                        let (key, version) = (id.to_string(), String::new());
+                        items.push(Item { key, size: listed.size, version });
+                    }
+                    item => items.extend(item?),
+                }
+            }
+        }
+        Ok(Page { items, next: page.next })
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
+        match key.parse() {
+            Ok(id) => Self::read(self, &id).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
+        match key.parse() {
+            Ok(id) => self.item(&id).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn remove(&self, item: &Item) -> Result<Removal, Failure> {
+        let message = format!(
+            "{}: a CredLink's objects are removed by its own API, which knows their index: name it as credlink:URL",
+            item.key
+        );
+        Err(Failure { provider: self.name(), kind: FailureKind::AccessDenied, message })
+    }
+}

@@ -1,0 +1,210 @@
+//! The proofs of another CredLink, by its API.
+//!
+//! * **Items** are the live proofs of the credential's tenant, by their ids. Their version is the revision, which no two
+//!   records of a proof share, however often it is deleted and stored again.
+//! * **Reading** gives the current record, the earlier ones and their manifests. Each is compared with the digest that the
+//!   API or the record names.
+//! * **Removal** is a deletion with `If-Match`: what was replaced since stays.
+
+use bytes::Bytes;
+use credlink_core::hash::Digest;
+use credlink_core::link::path;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
+use credlink_service::ports::{Failure, FailureKind, Page};
+use http::{Method, StatusCode};
+use serde::Deserialize;
+
+use crate::migrate::api::{Api, NAME, Question, TokenError, failure};
+use crate::s3::escape;
+
+/// Another CredLink.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    api: Api,
+}
+
+/// A page of `GET /v1/proofs`.
+#[derive(Debug, Deserialize)]
+pub(in crate::migrate) struct Proofs {
+    pub(in crate::migrate) proofs: Vec<Listed>,
+    pub(in crate::migrate) next: Option<String>,
+}
+
+/// What a page says of a proof, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub(in crate::migrate) struct Listed {
+    pub(in crate::migrate) id: ProofId,
+    revision: u32,
+    manifest: ListedManifest,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedManifest {
+    length: u64,
+}
+
+/// A record as it was read.
+struct Read {
+    bytes: Bytes,
+    record: Record,
+}
+
+impl Remote {
+    /// The CredLink at `url`.
+    ///
+    /// # Errors
+    /// A token that is none.
+    pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
+        Ok(Self { api: Api::new(url, token)? })
+    }
+
+    /// The object under `key`; `None` where it is not there (any more) or has expired.
+    async fn object(&self, key: &ObjectKey) -> Result<Option<(Bytes, Option<Digest>)>, Failure> {
+        let target = format!("/v1{}", path(key));
+        let answer = self.api.ask(Question::new(Method::GET, target.clone())).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some((answer.body.clone(), answer.digest()))),
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+            StatusCode::FORBIDDEN => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: it is private")))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
+    async fn record(&self, key: &ObjectKey) -> Result<Option<Read>, Failure> {
+        let Some((bytes, tag)) = self.object(key).await? else { return Ok(None) };
+        if tag != Some(Digest::of(&bytes)) {
+            return Err(damaged(key, &"it does not have the digest that the API names"));
+        }
+        let record = Record::parse(&bytes).map_err(|error| damaged(key, &error))?;
+        Ok(Some(Read { bytes, record }))
+    }
+
+    async fn revision(&self, read: Read) -> Result<Option<Revision>, Failure> {
+        let Read { bytes, record } = read;
+        let Some(id) = record.manifest.id else {
+            return Ok(Some(Revision { record: bytes, manifest: None }));
+        };
+        let key = ObjectKey::Manifest(id);
+        let Some((manifest, _)) = self.object(&key).await? else { return Ok(None) };
+        if Digest::of(&manifest) != record.manifest.sha256 {
+            return Err(damaged(&key, &format!("it is not the one of the proof {}", record.id)));
+        }
+        Ok(Some(Revision { record: bytes, manifest: Some(manifest) }))
+    }
+
+    async fn proof(&self, id: &ProofId) -> Result<Option<Vec<Revision>>, Failure> {
+        let Some(current) = self.record(&ObjectKey::Record(*id)).await? else { return Ok(None) };
+        let mut revisions = Vec::new();
+        for revision in current.record.first_revision..current.record.revision {
+            // Absence of a part is that of the whole: it was deleted while it was read. If not, the next read tells.
+            let Some(read) = self.record(&ObjectKey::Revision(*id, revision)).await? else {
+                return self.gone(id, &current).await;
+            };
+            let Some(revision) = self.revision(read).await? else { return self.gone(id, &current).await };
+            revisions.push(revision);
+        }
+        let tag = Digest::of(&current.bytes);
+        match self.revision(current).await? {
+            Some(revision) => revisions.push(revision),
+            None => return self.gone_at(id, tag).await,
+        }
+        Ok(Some(revisions))
+    }
+
+    async fn gone(&self, id: &ProofId, current: &Read) -> Result<Option<Vec<Revision>>, Failure> {
+        self.gone_at(id, Digest::of(&current.bytes)).await
+    }
+
+    /// Nothing, if the record with this digest is no longer there; a failure if it is, and a part of it is missing.
+    async fn gone_at(&self, id: &ProofId, tag: Digest) -> Result<Option<Vec<Revision>>, Failure> {
+        let key = ObjectKey::Record(*id);
+        match self.object(&key).await? {
+            None => Ok(None),
+            Some((bytes, _)) if Digest::of(&bytes) == tag => {
+                Err(damaged(&key, &"an earlier record or a manifest of it is not there"))
+            }
+            Some(_) => {
+                Err(failure(FailureKind::Unavailable, format!("{key}: it was replaced while it was read")))
+            }
+        }
+    }
+}
+
+fn version(revision: u32) -> String {
+    format!("revision {revision}")
+}
+
+fn damaged(key: &ObjectKey, why: &dyn std::fmt::Display) -> Failure {
+    failure(FailureKind::Damaged, format!("{key}: {why}"))
+}
+
+/// A page of the proofs of the credential's tenant.
+pub(in crate::migrate) async fn page(
+    api: &Api,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Proofs, Failure> {
+    let after = after.map(|after| format!("&after={}", escape(after))).unwrap_or_default();
+    let target = format!("/v1/proofs?limit={limit}{after}");
+    let answer = api.ask(Question::new(Method::GET, target.clone())).await?;
+    if answer.status != StatusCode::OK {
+        return Err(answer.unexpected(&target));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        failure(FailureKind::Damaged, format!("{target}: it is no CredLink that answers: {error}"))
+    })
+}
+
+impl Source for Remote {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        let page = page(&self.api, after, limit).await?;
+        let item = |listed: Listed| Item {
+            key: listed.id.to_string(),
+            size: listed.manifest.length,
+            version: version(listed.revision),
+        };
+        Ok(Page { items: page.proofs.into_iter().map(item).collect(), next: page.next })
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
+        let Ok(id) = key.parse() else { return Ok(None) };
+        Ok(self.proof(&id).await?.map(Content::Proof))
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
+        let Ok(id) = key.parse() else { return Ok(None) };
+        let Some(Read { record, .. }) = self.record(&ObjectKey::Record(id)).await? else { return Ok(None) };
+        let (size, version) = (record.manifest.length, version(record.revision));
+        Ok(Some(Item { key: key.to_owned(), size, version }))
+    }
+
+    async fn remove(&self, item: &Item) -> Result<Removal, Failure> {
+        let Ok(id) = item.key.parse() else { return Ok(Removal::Absent) };
+        let key = ObjectKey::Record(id);
+        let Some(Read { bytes, record }) = self.record(&key).await? else { return Ok(Removal::Absent) };
+        if version(record.revision) != item.version {
+            return Ok(Removal::Changed);
+        }
+        let target = format!("/v1{}", path(&key));
+        let mut question = Question::new(Method::DELETE, target.clone());
+        question.if_match = Some(Digest::of(&bytes));
+        let answer = self.api.ask(question).await?;
+        match answer.status {
+            StatusCode::NO_CONTENT => Ok(Removal::Removed),
+            StatusCode::PRECONDITION_FAILED => Ok(Removal::Changed),
+            StatusCode::FORBIDDEN => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+}
