@@ -22,9 +22,20 @@ GUARDED = {
     "DELETE /v1/proofs/{id}": "delete:manifests",
     "POST /v1/proofs/batch-delete": "delete:manifests",
     "DELETE /v1/manifests/{id}": "delete:manifests",
+    "POST /v1/migrations": "admin",
+    "GET /v1/migrations/{job}": "admin",
+    "HEAD /v1/migrations/{job}": "admin",
     "GET /v1/stats": "admin",
     "HEAD /v1/stats": "admin",
 }
+
+
+# Where a resource may end in a star.
+ALL_OF = (
+    "${Bucket.Arn}/proofs/*",
+    "${Bucket.Arn}/manifests/*",
+    "arn:${AWS::Partition}:s3:::${LegacyBucket}/*",
+)
 
 
 class Loader(yaml.SafeLoader):
@@ -69,7 +80,7 @@ def rights_are_narrow(template):
         yield from (f"{where}: the action {action}" for action in as_list(statement["Action"]) if "*" in action)
         for resource in as_list(statement["Resource"]):
             text = resource if isinstance(resource, str) else resource.get("Fn::Sub", "")
-            if "*" in text and text not in ("${Bucket.Arn}/proofs/*", "${Bucket.Arn}/manifests/*"):
+            if "*" in text and text not in ALL_OF:
                 yield f"{where}: the resource {text}"
 
 
@@ -205,10 +216,28 @@ def the_edge_is_told_by_who_changes(template):
         variables = function.get("Environment", {}).get("Variables", {})
         url, token = variables.get("CREDLINK_EDGE_URL"), str(variables.get("CREDLINK_EDGE_TOKEN"))
         if name == "Retrieve":
-            if variables:
-                yield f"{name} changes nothing, and has {sorted(variables)}"
+            if told := {"CREDLINK_EDGE_URL", "CREDLINK_EDGE_TOKEN"} & set(variables):
+                yield f"{name} changes nothing, and has {sorted(told)}"
         elif url != {"Ref": "EdgeUrl"} or "{{resolve:secretsmanager:${EdgeTokenSecret}:" not in token:
             yield f"{name} does not tell the edge, or its token is no reference to a secret"
+
+
+def who_serves_beside_the_legacy_source(template):
+    wanted = {"CREDLINK_LEGACY_SOURCE": "LegacySource", "CREDLINK_LEGACY_JOB": "LegacyJob",
+              "CREDLINK_CLOUD_STORAGE": "CloudStorage"}
+    functions = of_type(template, "AWS::Serverless::Function")
+    for name in FUNCTIONS:
+        variables = functions[f"{name}Function"].get("Environment", {}).get("Variables", {})
+        given = {key: value for key, value in variables.items() if key in wanted}
+        serves = name in ("Store", "Retrieve", "Delete")
+        if given != ({key: {"Ref": value} for key, value in wanted.items()} if serves else {}):
+            yield f"{name} has {sorted(given)} of the legacy source's variables"
+        rights = {right for role, statement in statements(template) if role == f"{name}Role"
+                  and "${LegacyBucket}" in str(statement["Resource"]) for right in as_list(statement["Action"])}
+        may = {"s3:GetObject", "s3:ListBucket"} if serves or name == "Migrate" else set()
+        may |= {"s3:PutObject"} if name == "Store" else set()
+        if rights != may:
+            yield f"{name} has the rights {sorted(rights)} to the legacy bucket"
 
 
 def parameters_are_explained(template):
@@ -233,8 +262,8 @@ def alarms_have_runbooks(template):
 
 
 RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
-         logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, parameters_are_explained,
-         alarms_have_runbooks)
+         logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, who_serves_beside_the_legacy_source,
+         parameters_are_explained, alarms_have_runbooks)
 
 # (the rule that has to notice, where, what is put there; None: it is taken away)
 BROKEN = (
@@ -267,6 +296,13 @@ BROKEN = (
     (logs_hold_no_secrets, ("ApiStage", "AccessLogSettings", "Format"), "$context.identity.sourceIp"),
     (the_edge_is_told_by_who_changes, ("DeleteFunction", "Environment", "Variables", "CREDLINK_EDGE_TOKEN"), "hush"),
     (the_edge_is_told_by_who_changes, ("CleanupFunction", "Environment"), None),
+    (the_edge_is_told_by_who_changes, ("RetrieveFunction", "Environment", "Variables", "CREDLINK_EDGE_URL"), "x"),
+    (who_serves_beside_the_legacy_source, ("RetrieveFunction", "Environment"), None),
+    (who_serves_beside_the_legacy_source, ("DeleteFunction", "Environment", "Variables", "CREDLINK_LEGACY_JOB"), None),
+    (who_serves_beside_the_legacy_source,
+     ("MigrateFunction", "Environment", "Variables", "CREDLINK_LEGACY_SOURCE"), {"Ref": "LegacySource"}),
+    (who_serves_beside_the_legacy_source,
+     ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 6, "Fn::If", 1, "Action"), "s3:PutObject"),
     (alarms_have_runbooks, ("WorkOld", "AlarmActions"), None),
 )
 

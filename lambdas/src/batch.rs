@@ -14,21 +14,21 @@ use futures_util::stream::iter;
 /// How many messages are worked on at once: each waits for providers most of the time.
 const AT_ONCE: usize = 4;
 
-/// Deals with a batch: `work` does what a message says, or says in words why that failed.
+/// Deals with a batch: `work` does what a message says, which was handed out so many times, or says in words why that failed.
 pub async fn answer<W, F>(batch: SqsEvent, work: W) -> SqsBatchResponse
 where
-    W: Fn(Message) -> F,
+    W: Fn(Message, u32) -> F,
     F: Future<Output = Result<(), String>>,
 {
     let work = &work;
     let failed = iter(batch.records)
         .map(|record| async move {
             let id = record.message_id.clone().unwrap_or_default();
-            match one(&record, work).await {
+            let attempts = record.attributes.get("ApproximateReceiveCount");
+            let attempts = attempts.and_then(|attempts| attempts.parse().ok()).unwrap_or(1);
+            match one(&record, attempts, work).await {
                 Ok(()) => None,
                 Err(reason) => {
-                    let attempts = record.attributes.get("ApproximateReceiveCount").map(String::as_str);
-                    let attempts = attempts.unwrap_or("1");
                     tracing::error!(
                         message_id = id,
                         attempts,
@@ -53,14 +53,14 @@ where
     response
 }
 
-async fn one<W, F>(record: &SqsMessage, work: &W) -> Result<(), String>
+async fn one<W, F>(record: &SqsMessage, attempts: u32, work: &W) -> Result<(), String>
 where
-    W: Fn(Message) -> F,
+    W: Fn(Message, u32) -> F,
     F: Future<Output = Result<(), String>>,
 {
     let text = record.body.as_deref().unwrap_or_default();
     let message: Message = text.parse().map_err(|error| format!("{error}"))?;
-    within_request(message.request_id.as_str().into(), work(message)).await
+    within_request(message.request_id.as_str().into(), work(message, attempts)).await
 }
 
 #[cfg(test)]
@@ -86,7 +86,8 @@ mod tests {
         let good = r#"{"version":1,"request_id":"r","work":"replicate","to":"fallback","keys":["manifests/urn%3Ac2pa%3Ax"]}"#;
         let refused = good.replace("fallback", "primary");
         let event = batch(&[good, "poison", &refused, good, ""]);
-        let answered = answer(event, async |message: Message| {
+        let answered = answer(event, async |message: Message, attempts| {
+            assert_eq!(attempts, 2);
             if message.to_string().contains("primary") { Err("out of reach".to_owned()) } else { Ok(()) }
         })
         .await;
@@ -98,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_without_failures_says_so() {
-        let answered = answer(batch(&[]), async |_| Ok(())).await;
+        let answered = answer(batch(&[]), async |_, _| Ok(())).await;
         assert_eq!(serde_json::to_value(&answered).unwrap(), json!({"batchItemFailures": []}));
     }
 }

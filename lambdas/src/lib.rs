@@ -8,7 +8,7 @@
 //! | `store` | API Gateway, HTTP API (payload 2.0) | POST and PUT |
 //! | `retrieve` | API Gateway | GET and HEAD |
 //! | `delete` | API Gateway | DELETE, and deletion in batches |
-//! | `migrate` | SQS | replicate what a provider missed |
+//! | `migrate` | SQS | replicate what a provider missed; list and copy the items of a migration |
 //! | `cleanup` | EventBridge, on a schedule | expired proofs, orphans, stale uploads |
 //!
 //! | to find | look in |

@@ -43,7 +43,7 @@ pub fn queue() -> ExitCode {
     run(async |deployment: &Deployment, event: LambdaEvent<SqsEvent>| {
         let (batch, context) = event.into_parts();
         let deadline = gateway::deadline(&context);
-        let work = async |message| within(deadline, deployment.work(&message)).await;
+        let work = async |message, attempts| within(deadline, deployment.work(&message, attempts)).await;
         let answer = batch::answer(batch, work).await;
         // What is left is a metric, and no more: the batch is answered whether or not the queue says it.
         if let Err(failure) = within(deadline, deployment.depth()).await {
