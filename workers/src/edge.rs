@@ -12,6 +12,7 @@ use http::{HeaderMap, Method};
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 
+use crate::alias::Alias;
 use crate::configuration::Configuration;
 use crate::health::health;
 use crate::log::{self, CacheState};
@@ -104,16 +105,15 @@ async fn answer(
             course.cache = cache;
             answer
         }
+        Route::ReadAlias(id) => {
+            let alias = Alias { asked, configuration: &configuration, context, id };
+            let (answer, cache) = alias.answer().await;
+            course.cache = cache;
+            answer
+        }
         Route::Options(allow) => Ok(Answer::of(cors::preflight(allow))),
         // Every other operation has a path under /v1.
         _ => Ok(Answer::of(health(asked, &configuration).await)),
-    }
-}
-
-impl Answer {
-    /// An answer without an object.
-    fn of(reply: Reply) -> Self {
-        Self { reply, bytes: None, size: 0, length: 0, age: None }
     }
 }
 

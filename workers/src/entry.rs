@@ -4,7 +4,9 @@
 //! once more.
 
 use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::legacy::LegacyId;
 use credlink_core::object::{Attributes, AttributesError, Facts, ObjectKey};
+use credlink_core::proof_id::ProofId;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,8 @@ pub enum Content {
     Object(Stored),
     /// Nothing: not there, or not there any more.
     Nothing(Absence),
+    /// A legacy id, by the proof that it names.
+    Alias(ProofId),
 }
 
 /// An object as it is stored.
@@ -96,12 +100,11 @@ impl Entry {
     /// The headers of the cached response, as lines of `name:value`: what is said of it, for how long it is kept, and
     /// the tag by which a zone's caches forget it.
     #[must_use]
-    pub fn headers(&self, key: &ObjectKey, kept_seconds: u64) -> String {
+    pub fn headers(&self, tag: &str, kept_seconds: u64) -> String {
         let said = serde_json::to_string(self).unwrap_or_default();
         format!(
             "credlink-entry:{said}\ncontent-type:application/octet-stream\ncache-control:public, \
-             max-age={kept_seconds}\ncache-tag:{}",
-            tag(key)
+             max-age={kept_seconds}\ncache-tag:{tag}"
         )
     }
 }
@@ -113,6 +116,12 @@ pub fn tag(key: &ObjectKey) -> String {
         ObjectKey::Record(id) | ObjectKey::Revision(id, _) => ObjectKey::Record(*id).to_string(),
         ObjectKey::Manifest(_) => key.to_string(),
     }
+}
+
+/// The tag of what is cached of a legacy id.
+#[must_use]
+pub fn alias_tag(id: &LegacyId) -> String {
+    format!("aliases/{id}")
 }
 
 #[cfg(test)]
@@ -160,7 +169,7 @@ mod tests {
         let expected = "credlink-entry:{\"version\":1,\"checked\":5,\"content\":{\"nothing\":{\"kind\":\
                         \"not-found\",\"detail\":\"no\"}}}\ncontent-type:application/octet-stream\ncache-control:public, \
                         max-age=9\ncache-tag:manifests/urn%3Ac2pa%3Ax";
-        assert_eq!(entry.headers(&manifest, 9), expected);
+        assert_eq!(entry.headers(&tag(&manifest), 9), expected);
     }
 
     proptest::proptest! {

@@ -1,15 +1,21 @@
 //! What is kept in the cache of this data center, and found there again.
 
 use credlink_core::access::Visibility;
+use credlink_core::legacy::LegacyId;
 use credlink_core::link::path;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::time::Timestamp;
 use web_sys::Response;
 
-use crate::entry::{Content, Entry};
+use crate::entry::{Content, Entry, alias_tag, tag};
 use crate::lifetime::Lifetimes;
 use crate::runtime::{self, Broken, Bytes};
 use crate::source::Outcome;
+
+async fn find(url: &str) -> Result<Option<(Entry, Response)>, Broken> {
+    let Some(response) = runtime::cached(url).await? else { return Ok(None) };
+    Ok(runtime::said(&response).and_then(|said| Entry::parse(&said)).map(|entry| (entry, response)))
+}
 
 /// The cache, under the URLs of one domain.
 #[derive(Clone, Debug)]
@@ -28,8 +34,28 @@ impl Keeper {
 
     /// What is kept of an object, and the response that its bytes are in.
     pub async fn find(&self, key: &ObjectKey) -> Result<Option<(Entry, Response)>, Broken> {
-        let Some(response) = runtime::cached(&self.url(key)).await? else { return Ok(None) };
-        Ok(runtime::said(&response).and_then(|said| Entry::parse(&said)).map(|entry| (entry, response)))
+        find(&self.url(key)).await
+    }
+
+    /// What is kept of a legacy id.
+    pub async fn find_alias(&self, id: &LegacyId) -> Result<Option<Entry>, Broken> {
+        Ok(find(&self.alias_url(id)).await?.map(|(entry, _)| entry))
+    }
+
+    /// No proof id is a legacy id, so that no object has this URL.
+    fn alias_url(&self, id: &LegacyId) -> String {
+        format!("{}/proofs/{id}", self.domain)
+    }
+
+    /// Keeps what a legacy id leads to.
+    pub async fn keep_alias(&self, id: &LegacyId, entry: &Entry) -> Result<(), Broken> {
+        let (url, lifetimes) = (self.alias_url(id), &self.lifetimes);
+        let seconds = match entry.content {
+            Content::Alias(_) => lifetimes.kept_alias(),
+            Content::Nothing(_) if lifetimes.absent > 0 => lifetimes.absent,
+            Content::Nothing(_) | Content::Object(_) => return runtime::forget_cached(&url).await,
+        };
+        runtime::cache(&url, &entry.headers(&alias_tag(id), seconds), None).await
     }
 
     /// Whether an object is kept for others than the one who asked.
@@ -58,7 +84,7 @@ impl Keeper {
         match outcome {
             Outcome::Found(found) if self.is_kept(&found.facts) => {
                 let entry = Entry::new(Content::Object(found.stored.clone()), checked);
-                let headers = entry.headers(key, self.seconds(key, &found.facts));
+                let headers = entry.headers(&tag(key), self.seconds(key, &found.facts));
                 runtime::cache(&url, &headers, Some(&Bytes::Held(found.bytes.clone()))).await
             }
             // It is private now: what was kept while it was public has to go. The bytes may be the same.
@@ -73,12 +99,12 @@ impl Keeper {
                     return Ok(());
                 }
                 let entry = Entry::new(Content::Object(stored.clone()), checked);
-                let headers = entry.headers(key, self.seconds(key, facts));
+                let headers = entry.headers(&tag(key), self.seconds(key, facts));
                 runtime::cache(&url, &headers, Some(&Bytes::Cached(response))).await
             }
             Outcome::Nothing(absence) if self.lifetimes.absent > 0 => {
                 let entry = Entry::new(Content::Nothing(absence.clone()), checked);
-                runtime::cache(&url, &entry.headers(key, self.lifetimes.absent), None).await
+                runtime::cache(&url, &entry.headers(&tag(key), self.lifetimes.absent), None).await
             }
             Outcome::Nothing(_) => runtime::forget_cached(&url).await,
             Outcome::Refused(_) | Outcome::Damaged | Outcome::Unreachable => Ok(()),

@@ -10,6 +10,7 @@
 //! | one request, from the first decision to the last | `edge` |
 //! | what a request asks | `request` |
 //! | where an object is looked for | `read` |
+//! | where a legacy id leads | `alias` |
 //! | R2, the origin, and the check of what they hand out | `source` |
 //! | one load for all who ask at the same time | `flight` |
 //! | what is cached, and in which form | `keep`, `entry` |
@@ -47,6 +48,7 @@
     )
 )]
 
+mod alias;
 mod configuration;
 mod edge;
 mod entry;

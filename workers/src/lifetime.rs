@@ -12,6 +12,7 @@
 //! one minute for a record, ten for what is immutable.
 
 use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::rules::alias::FRESH_SECONDS;
 
 /// How long an entry is what, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,25 @@ impl Lifetimes {
         if age / 1_000 < self.absent { Freshness::Fresh } else { Freshness::Spent }
     }
 
+    /// What an entry of a legacy id is good for: an id changes its proof hardly ever.
+    #[must_use]
+    pub const fn of_alias(&self, age: u64) -> Freshness {
+        let seconds = age / 1_000;
+        if seconds < FRESH_SECONDS {
+            Freshness::Fresh
+        } else if seconds < self.kept_alias() {
+            Freshness::Old
+        } else {
+            Freshness::Spent
+        }
+    }
+
+    /// How long the cache keeps an entry of a legacy id, in seconds: while it stands in for an origin that is out of reach.
+    #[must_use]
+    pub const fn kept_alias(&self) -> u64 {
+        FRESH_SECONDS.saturating_add(self.stale_if_error)
+    }
+
     /// How long the cache keeps an entry of an object, in seconds. What is immutable is worth keeping for as long as it
     /// is asked for: when it is old, one look without a body makes it fresh again.
     #[must_use]
@@ -139,6 +159,19 @@ mod tests {
             (&manifest, u64::MAX, Freshness::Spent),
         ] {
             assert_eq!(lifetimes.of_object(key, age), expected, "{key} {age}");
+        }
+    }
+
+    #[test]
+    fn a_legacy_id_is_good_for_as_long_as_its_redirect() {
+        let lifetimes = Lifetimes::default();
+        for (age, expected) in [
+            (3_599_999, Freshness::Fresh),
+            (3_600_000, Freshness::Old),
+            (7_199_999, Freshness::Old),
+            (7_200_000, Freshness::Spent),
+        ] {
+            assert_eq!(lifetimes.of_alias(age), expected, "{age}");
         }
     }
 

@@ -28,7 +28,7 @@ thread_local! {
 }
 
 /// Seconds after which a client may come again when nothing can be said.
-const RETRY_SECONDS: u32 = 2;
+pub const RETRY_SECONDS: u32 = 2;
 
 /// How long a link is good for that the edge shows to the origin: more than two clocks differ by.
 const OWN_LINK_SECONDS: u64 = 60;
@@ -63,6 +63,13 @@ pub struct Answer {
     pub length: u64,
     /// Seconds since it was checked, where it comes from the cache.
     pub age: Option<u64>,
+}
+
+impl Answer {
+    /// An answer without an object.
+    pub const fn of(reply: Reply) -> Self {
+        Self { reply, bytes: None, size: 0, length: 0, age: None }
+    }
 }
 
 /// An object that was found, and how long ago it was checked, in seconds, where it comes from the cache.
@@ -144,6 +151,8 @@ impl Read<'_> {
                 };
             }
             Content::Object(stored) => stored,
+            // No object has the path of a legacy id.
+            Content::Alias(_) => return self.load(key, None).await,
         };
         // An entry that says nonsense is none.
         let Ok(facts) = stored.facts() else { return self.load(key, None).await };

@@ -90,6 +90,15 @@ struct Said {
     detail: String,
 }
 
+/// The API's problem that an answer is, if it is one.
+pub fn problem_of(answered: &Answered) -> Option<Problem> {
+    let text = answered.body().map(|bytes| runtime::decode(&bytes))?;
+    let said = serde_json::from_str::<Said>(&text).ok()?;
+    let slug = said.kind.strip_prefix(TYPE_PREFIX)?;
+    let kind = Kind::ALL.iter().copied().find(|kind| kind.slug() == slug)?;
+    Some(Problem::new(kind, said.detail))
+}
+
 impl Load {
     /// Loads. Beside what came stands what is left to do then: to keep it.
     pub async fn run(self) -> (Brought<Outcome>, impl Future<Output = ()>) {
@@ -224,18 +233,13 @@ impl Load {
 
     /// Why the origin hands out nothing. An answer that is no answer about this object says nothing of it.
     fn declined(&self, answered: &Answered) -> Outcome {
-        let text = answered.body().map(|bytes| runtime::decode(&bytes)).unwrap_or_default();
-        let said = serde_json::from_str::<Said>(&text).ok();
-        let kind = said.as_ref().and_then(|said| {
-            let slug = said.kind.strip_prefix(TYPE_PREFIX)?;
-            Kind::ALL.iter().copied().find(|kind| kind.slug() == slug)
-        });
-        let detail = said.map(|said| said.detail).unwrap_or_default();
-        match kind {
-            Some(kind @ (Kind::NotFound | Kind::Deleted | Kind::Expired)) => {
-                Outcome::Nothing(Absence::of(&Problem::new(kind, detail)))
+        match problem_of(answered) {
+            Some(problem) if matches!(problem.kind, Kind::NotFound | Kind::Deleted | Kind::Expired) => {
+                Outcome::Nothing(Absence::of(&problem))
             }
-            Some(kind @ (Kind::Private | Kind::InvalidLink)) => Outcome::Refused(Problem::new(kind, detail)),
+            Some(problem) if matches!(problem.kind, Kind::Private | Kind::InvalidLink) => {
+                Outcome::Refused(problem)
+            }
             _ => {
                 let status = answered.status();
                 self.complain(
