@@ -1,5 +1,6 @@
 //! What can be typed.
 
+pub mod migrate;
 pub mod storage;
 
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct Connection {
-    /// The server; serve, fsck and storage take none
+    /// The server; serve, fsck, storage and migrate take none
     #[arg(long, global = true, env = "CREDLINK_URL", default_value = "http://127.0.0.1:8787")]
     pub url: String,
     /// A folder to work on directly, without a server
@@ -69,6 +70,8 @@ pub enum Command {
     Stats,
     /// Work with the objects of a provider: S3, R2 or a folder
     Storage(storage::Storage),
+    /// Move everything that another store has, and show that nothing was lost
+    Migrate(migrate::Migrate),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -232,6 +235,9 @@ impl Cli {
             (Command::Fsck(_), _) => Some(
                 "fsck works on a folder only, while no server is running on it: give --data-dir, and no --url",
             ),
+            (Command::Migrate(_), _) => {
+                Some("migrate has no --url; a CredLink is named by --from or --to credlink:URL")
+            }
             (Command::Storage(_), _) => {
                 Some("storage works on providers, and not on a server: it has no --url")
             }

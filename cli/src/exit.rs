@@ -22,6 +22,8 @@ exits! {
     DoesNotHold = 4, "verify: something does not hold";
     Leftovers = 5, "fsck: a crash left something over, and nothing is broken";
     Broken = 6, "fsck: a guarantee is broken";
+    NotWell = 7, "migrate: items failed, or something is not at the store as it was copied";
+    Interrupted = 8, "migrate: told to stop; the same command goes on";
 }
 
 impl Exit {

@@ -37,6 +37,7 @@ use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
 pub use address::is_this_machine;
 use request::Served;
+pub use tasks::told_to_stop;
 
 /// How long the runtime waits for what is cut off at the end: file operations that are under way.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -80,7 +81,7 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let asks = gate.asks();
     let deployment = Arc::new(open(&args.data_dir, gate, public_url).await?);
     // The signals are taken before anybody is told that it runs, so that none is missed.
-    let stop = tasks::told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
+    let stop = told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
     let mut background = tasks::start(&deployment, &metrics);

@@ -30,6 +30,10 @@ pub enum Kind {
     Provider,
     /// There is no such object.
     NoObject,
+    /// A migration's job cannot be worked on.
+    Job,
+    /// What a migration shall read cannot be opened.
+    Source,
 }
 
 impl Kind {
@@ -44,6 +48,8 @@ impl Kind {
             Self::Server => ("server", "The server cannot run"),
             Self::Provider => ("provider", "A provider failed"),
             Self::NoObject => ("no-object", "There is no such object"),
+            Self::Job => ("job", "The job cannot be worked on"),
+            Self::Source => ("source", "The source cannot be opened"),
         }
     }
 }

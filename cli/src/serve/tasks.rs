@@ -9,6 +9,7 @@ use credlink_adapters::clock::SystemClock;
 use credlink_adapters::deployment::Deployment;
 use credlink_adapters::prometheus::Prometheus;
 use credlink_service::cleanup::{Limits, cleanup};
+use credlink_service::legacy::hybrid::Report;
 use credlink_service::ports::Clock as _;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -19,6 +20,12 @@ const FLUSH: Duration = Duration::from_secs(5);
 const ANNOUNCE: Duration = Duration::from_secs(5);
 /// How often it is looked for what a provider missed.
 const REPAIR: Duration = Duration::from_secs(5);
+/// How often the legacy source is looked through for what came since.
+const WALK: Duration = Duration::from_secs(600);
+/// How soon after a failure.
+const WALK_AGAIN: Duration = Duration::from_secs(5);
+/// How often it is looked for legacy records that were asked for.
+const TAKE_OVER: Duration = Duration::from_millis(200);
 /// How often it is cleaned up.
 const CLEANUP: Duration = Duration::from_secs(3_600);
 /// When it is cleaned up first: after those who waited for the start were served.
@@ -34,6 +41,10 @@ pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> 
     tasks.spawn(repair(Arc::clone(deployment)));
     tasks.spawn(announce(Arc::clone(deployment)));
     tasks.spawn(take_in(metrics.clone()));
+    if deployment.legacy().is_some() {
+        tasks.spawn(walk(Arc::clone(deployment)));
+        tasks.spawn(take_over(Arc::clone(deployment)));
+    }
     tasks
 }
 
@@ -74,6 +85,38 @@ async fn repair(deployment: Arc<Deployment>) {
         }
         // The depth is a metric, and no more: the queue that fails is in the log already.
         let _ = deployment.depth().await;
+    }
+}
+
+/// Looks at what the legacy source has, and again for what came since.
+async fn walk(deployment: Arc<Deployment>) {
+    let Some(legacy) = deployment.legacy() else { return };
+    loop {
+        match legacy.walk().await {
+            Ok(items) => {
+                tracing::info!(items, "the legacy source was looked through");
+                sleep(WALK).await;
+            }
+            Err(failure) => {
+                tracing::warn!(reason = %failure, "the legacy source failed; it is looked through again");
+                sleep(WALK_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Takes over what was asked for and is in the legacy source.
+async fn take_over(deployment: Arc<Deployment>) {
+    let Some(legacy) = deployment.legacy() else { return };
+    let mut times = interval(TAKE_OVER);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        let report = legacy.take_over_waiting(deployment.service()).await;
+        if report != Report::default() {
+            let (taken_over, failed) = (report.taken_over, report.failed);
+            tracing::info!(taken_over, failed, "legacy records that were asked for are taken over");
+        }
     }
 }
 

@@ -1,0 +1,98 @@
+//! `credlink migrate`: a job from its dry run to the clean-up of its source.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what a job works with | [`open`] |
+//! | what happens to proofs | [`copy`]: plan, run · [`check`]: verify · [`undo`]: cleanup, rollback · [`queue`]: a run over SQS, redrive |
+//! | what is printed | [`bar`] while it runs, [`tell`] at the end |
+//! | what cannot be undone | [`confirm`] |
+
+mod bar;
+mod check;
+mod confirm;
+mod copy;
+mod open;
+mod queue;
+mod tell;
+mod unbegun;
+mod undo;
+
+use std::future::{Future, pending};
+
+use credlink_service::migrate::run::RunError;
+use tokio::runtime::Builder;
+
+use crate::args::Connection;
+use crate::args::migrate::{Action, Migrate};
+use crate::exit::Exit;
+use crate::logs;
+use crate::printer::Printer;
+use crate::serve::told_to_stop;
+use crate::trouble::{Kind, Trouble};
+use bar::Bar;
+
+/// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
+const STACK_BYTES: usize = 16_777_216;
+
+/// Does what was typed.
+pub fn migrate(connection: &Connection, args: Migrate, printer: &Printer) -> Result<Exit, Trouble> {
+    logs::for_a_command();
+    let runtime = Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
+    let runtime = runtime.map_err(|error| Trouble::new(Kind::Job, error))?;
+    let work = || async {
+        let Migrate { action, job } = &args;
+        match action {
+            Action::Plan => copy::plan(connection, job, printer).await,
+            Action::Run(run) if job.queue.is_some() => queue::run(connection, job, run, printer).await,
+            Action::Run(run) => copy::run(connection, job, run, printer).await,
+            Action::Verify(verify) => check::verify(connection, job, verify, printer).await,
+            Action::Status => tell::status(job, printer).await,
+            Action::Report => tell::report(job, printer).await,
+            Action::Cleanup(cleanup) => undo::cleanup(connection, job, cleanup, printer).await,
+            Action::Rollback(confirm) => undo::rollback(connection, job, confirm, printer).await,
+            Action::Redrive(redrive) => queue::redrive(job, redrive, printer).await,
+        }
+    };
+    // On a thread with the stack above: the caller's has what the system gave it.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, || runtime.block_on(work()));
+        let thread = thread.map_err(|error| Trouble::new(Kind::Job, error))?;
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(Trouble::new(Kind::Job, "it panicked; the same command goes on")))
+    })
+}
+
+/// Does `work` until it is done. The first signal asks it to end, the second ends the program: the ledger holds what
+/// is needed to go on.
+async fn until_told<R>(bar: &Bar, work: impl Future<Output = R>) -> Result<R, Trouble> {
+    let first = told_to_stop().map_err(|error| Trouble::new(Kind::Job, error))?;
+    let signals = async {
+        first.await;
+        bar.cancel();
+        // Where it cannot be had, what is in flight is waited for.
+        if let Ok(second) = told_to_stop() {
+            second.await;
+            bar.end();
+            std::process::exit(Exit::Interrupted.code().into());
+        }
+        pending().await
+    };
+    let done = tokio::select! {
+        done = work => done,
+        () = signals => pending().await,
+    };
+    bar.end();
+    Ok(done)
+}
+
+/// A run that ended before its end.
+fn ended(error: RunError) -> Trouble {
+    match error {
+        RunError::Held(_) | RunError::Differs { .. } | RunError::Unknown(_) | RunError::Lost(_) => {
+            Trouble::new(Kind::Job, error)
+        }
+        RunError::Ended { .. } => Trouble::new(Kind::Provider, error),
+    }
+}

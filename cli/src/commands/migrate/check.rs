@@ -1,0 +1,53 @@
+//! What compares: verify.
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::migrate::destination::Making;
+use credlink_service::migrate::parts::Migration;
+use credlink_service::migrate::verify::{VerifyOptions, verify as compare};
+use credlink_service::ports::Clock as _;
+
+use super::bar::Bar;
+use super::open::{self, Access};
+use super::{ended, tell, until_told};
+use crate::args::Connection;
+use crate::args::migrate::{JobArgs, Verify};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::Trouble;
+
+/// Checks that everything that was copied is there.
+pub(super) async fn verify(
+    connection: &Connection,
+    args: &JobArgs,
+    verify: &Verify,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let ledger = open::ledger(args, Access::Change).await?;
+    let job = open::job(args, &ledger).await?;
+    let source = open::source(connection, args, &job.from, &job.to).await?;
+    let destination = open::destination(connection, &job.to, &job.tenant, Making::Refused).await?;
+    let bar = Bar::new(printer.is_json());
+    let parts = Migration {
+        source: &source,
+        destination: &destination,
+        ledger: &ledger,
+        clock: &SystemClock,
+        sleep: &SystemClock,
+    };
+    let options = VerifyOptions {
+        deep: verify.deep,
+        sample: verify.sample / 100.0,
+        concurrency: args.concurrency.into(),
+        rate: args.rate.map(f64::from),
+        ..VerifyOptions::default()
+    };
+    let holder = SystemClock.request_id();
+    let work = compare(parts, &job.name, &options, &holder, &bar);
+    let found = until_told(&bar, work).await?.map_err(ended)?;
+    tell::verification(&job, &found, printer)?;
+    Ok(match (found.interrupted, found.is_well()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::NotWell,
+    })
+}

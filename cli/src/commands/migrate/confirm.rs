@@ -1,0 +1,29 @@
+//! What cannot be undone is confirmed by the job's name.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
+
+use credlink_service::migrate::ledger::JobName;
+
+use crate::trouble::{Kind, Trouble};
+
+/// Asks for the job's name where nobody gave it and somebody is there to ask.
+pub(super) fn confirm(job: &JobName, given: Option<&JobName>, what: &str) -> Result<(), Trouble> {
+    let typed = match given {
+        Some(name) => name.to_string(),
+        None if stdin().is_terminal() && stderr().is_terminal() => {
+            // Where stderr is closed, the answer cannot be right.
+            let _ = write!(stderr(), "{what}\nType the job's name, `{job}`, to go on: ");
+            let mut line = String::new();
+            let read = stdin().lock().read_line(&mut line);
+            read.map_err(|error| Trouble::new(Kind::Usage, format!("nothing was typed: {error}")))?;
+            line.trim().to_owned()
+        }
+        None => {
+            return Err(Trouble::new(Kind::Usage, format!("{what} Confirm it with --confirm {job}")));
+        }
+    };
+    if typed == job.as_str() {
+        return Ok(());
+    }
+    Err(Trouble::new(Kind::Usage, format!("`{typed}` is not the job's name, `{job}`: nothing was done")))
+}

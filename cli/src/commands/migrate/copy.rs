@@ -1,0 +1,160 @@
+//! What reads the source and copies: plan and run.
+
+use std::future::{Future, pending};
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::migrate::destination::Making;
+use credlink_adapters::migrate::place::Place;
+use credlink_adapters::migrate::source::AnySource;
+use credlink_service::migrate::Patience;
+use credlink_service::migrate::copy::CopyOptions;
+use credlink_service::migrate::incoming::Owners;
+use credlink_service::migrate::parts::Migration;
+use credlink_service::migrate::plan::plan as dry_run;
+use credlink_service::migrate::ports::Source as _;
+use credlink_service::migrate::run::{JobSpec, run as copy};
+use credlink_service::ports::Clock as _;
+
+use super::bar::Bar;
+use super::confirm::confirm;
+use super::open::{self, Access};
+use super::unbegun::Unbegun;
+use super::{ended, tell, until_told};
+use crate::args::Connection;
+use crate::args::migrate::{DeleteAfter, JobArgs, Run};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// Items that are counted at once.
+const PAGE: usize = 1_000;
+
+/// The job that was typed.
+pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Trouble> {
+    let needed = |place: &Option<Place>, option: &str| {
+        let what = || format!("{option} is missing: a job moves everything --from a source --to a store");
+        place.clone().ok_or_else(|| Trouble::new(Kind::Usage, what()))
+    };
+    let (from, to) = (needed(&args.from, "--from")?, needed(&args.to, "--to")?);
+    to.check_destination().map_err(|error| Trouble::new(Kind::Usage, error))?;
+    if from == to {
+        return Err(Trouble::new(Kind::Usage, format!("{from} is the source and the store")));
+    }
+    Ok(JobSpec {
+        name: args.job.clone(),
+        from: from.to_string(),
+        to: to.to_string(),
+        tenant: connection.tenant.clone(),
+    })
+}
+
+/// Whose proofs items become: those of a CredLink at hand keep their owners. Behind an API, everything is the caller's.
+fn owners(spec: &JobSpec) -> Owners {
+    let is_api = spec.to.starts_with("credlink:");
+    Owners { tenant: spec.tenant.clone(), keep: !is_api }
+}
+
+fn options(args: &JobArgs, run: &Run, spec: &JobSpec) -> CopyOptions {
+    CopyOptions {
+        owners: owners(spec),
+        concurrency: args.concurrency.into(),
+        batch_size: run.batch_size.into(),
+        skip_existing: run.skip_existing,
+        delete_after: run.delete_after == DeleteAfter::Verified,
+        rate: args.rate.map(f64::from),
+        patience: Patience { outage: run.patience, ..Patience::default() },
+    }
+}
+
+/// Copies what was not copied yet.
+pub(super) async fn run(
+    connection: &Connection,
+    args: &JobArgs,
+    run: &Run,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let spec = spec(connection, args)?;
+    if run.delete_after == DeleteAfter::Verified {
+        let what = format!("Every item that is copied and verified is deleted from {}, for good.", spec.from);
+        confirm(&spec.name, run.confirm.as_ref(), &what)?;
+    }
+    let ledger = open::ledger(args, Access::Make).await?;
+    let source = open::source(connection, args, &spec.from, &spec.to).await?;
+    let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Allowed).await?;
+    let bar = Bar::new(printer.is_json());
+    let parts = Migration {
+        source: &source,
+        destination: &destination,
+        ledger: &ledger,
+        clock: &SystemClock,
+        sleep: &SystemClock,
+    };
+    let (options, holder) = (options(args, run, &spec), SystemClock.request_id());
+    let work = copy(parts, &spec, &options, &holder, &bar);
+    let done = until_told(&bar, beside(count(&source, &bar), work)).await?;
+    destination.finish().await.map_err(open::failed)?;
+    let done = done.map_err(ended)?;
+    tell::run(&spec, &done, printer)?;
+    Ok(match (done.interrupted, done.counts.failures()) {
+        (true, _) => Exit::Interrupted,
+        (false, 0) => Exit::Done,
+        (false, _) => Exit::NotWell,
+    })
+}
+
+/// Reads and checks everything, and changes nothing.
+pub(super) async fn plan(
+    connection: &Connection,
+    args: &JobArgs,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let spec = spec(connection, args)?;
+    let source = open::source(connection, args, &spec.from, &spec.to).await?;
+    let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Refused).await?;
+    let bar = Bar::new(printer.is_json());
+    let parts = Migration {
+        source: &source,
+        destination: &destination,
+        ledger: &Unbegun,
+        clock: &SystemClock,
+        sleep: &SystemClock,
+    };
+    let options = CopyOptions {
+        concurrency: args.concurrency.into(),
+        rate: args.rate.map(f64::from),
+        ..CopyOptions::new(owners(&spec))
+    };
+    let work = dry_run(parts, &options, &bar);
+    let planned = until_told(&bar, beside(count(&source, &bar), work)).await?.map_err(ended)?;
+    tell::plan(&spec, &planned, printer)?;
+    Ok(match (planned.interrupted, planned.is_well()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::NotWell,
+    })
+}
+
+/// Does `work`, and beside it what it does not wait for.
+async fn beside<R>(other: impl Future<Output = ()>, work: impl Future<Output = R>) -> R {
+    let other = async {
+        other.await;
+        pending().await
+    };
+    tokio::select! {
+        done = work => done,
+        () = other => pending().await,
+    }
+}
+
+/// Counts the source's items for the bar. Where that fails, there is no time left to show.
+async fn count(source: &AnySource, bar: &Bar) {
+    let (mut after, mut items) = (None, 0_u64);
+    loop {
+        let Ok(page) = source.list(after.as_deref(), PAGE).await else { return };
+        items += page.items.len() as u64;
+        after = page.next;
+        if after.is_none() {
+            return bar.expect(items);
+        }
+    }
+}

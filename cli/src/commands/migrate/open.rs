@@ -1,0 +1,122 @@
+//! What a job works with: source, store and ledger, each as it was named.
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::configuration::{self, Configuration, IndexChoice};
+use credlink_adapters::deployment::Surroundings;
+use credlink_adapters::dynamodb::{DynamoIndex, Settings};
+use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
+use credlink_adapters::migrate::ledger::{AnyLedger, FileLedger, LedgerError, TableLedger, ledger_path};
+use credlink_adapters::migrate::place::Place;
+use credlink_adapters::migrate::source::AnySource;
+use credlink_core::tenant::Tenant;
+use credlink_service::migrate::ledger::Job;
+use credlink_service::migrate::ports::Ledger as _;
+
+use crate::args::Connection;
+use crate::args::migrate::JobArgs;
+use crate::trouble::{Kind, Trouble};
+
+/// Which ledger is opened how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// For a run: it is made if there is none.
+    Make,
+    /// For what changes the job: it has to be there.
+    Change,
+    /// For what only looks.
+    Look,
+}
+
+/// The ledger of the job: in the table for one with a queue, or for one that has no file here and a table to look in.
+pub(super) async fn ledger(args: &JobArgs, access: Access) -> Result<AnyLedger, Trouble> {
+    let has_file = ledger_path(&args.jobs_dir, &args.job).is_file();
+    let in_table = args.queue.is_some() || !has_file && access != Access::Make && has_table()?;
+    if in_table {
+        return Ok(AnyLedger::Table(TableLedger::new(&table().await?, &args.job, SystemClock)));
+    }
+    let opened = match access {
+        Access::Change if !has_file => {
+            let (job, folder) = (args.job.clone(), args.jobs_dir.clone());
+            Err(LedgerError::NoSuchJob { job, folder })
+        }
+        Access::Make | Access::Change => FileLedger::open(&args.jobs_dir, &args.job, SystemClock),
+        Access::Look => FileLedger::look(&args.jobs_dir, &args.job, SystemClock),
+    };
+    opened.map(AnyLedger::File).map_err(|error| Trouble::new(Kind::Job, error))
+}
+
+fn has_table() -> Result<bool, Trouble> {
+    Ok(matches!(configuration()?.index, IndexChoice::DynamoDb(_)))
+}
+
+fn configuration() -> Result<Configuration, Trouble> {
+    Configuration::from_environment().map_err(|error| Trouble::new(Kind::Usage, error))
+}
+
+/// The index whose table keeps the ledgers of queued jobs.
+pub(super) async fn table() -> Result<DynamoIndex, Trouble> {
+    let configuration = configuration()?;
+    let IndexChoice::DynamoDb(table) = &configuration.index else {
+        let what = "the ledger of a queued job is in the index's table: set CREDLINK_TABLE";
+        return Err(Trouble::new(Kind::Usage, what));
+    };
+    let surroundings = Surroundings::of(&configuration).await;
+    let settings =
+        Settings { table: table.clone(), endpoint: surroundings.dynamodb, limits: configuration.limits };
+    Ok(DynamoIndex::new(&surroundings.aws, settings))
+}
+
+/// The job, as its ledger has it. What was typed for its source and its store has to be the same.
+pub(super) async fn job(args: &JobArgs, ledger: &AnyLedger) -> Result<Job, Trouble> {
+    let job = ledger.job().await.map_err(failed)?;
+    let job = job.ok_or_else(|| Trouble::new(Kind::Job, format!("there is no job `{}`", args.job)))?;
+    for (option, typed, kept) in [("--from", &args.from, &job.from), ("--to", &args.to, &job.to)] {
+        if let Some(typed) = typed
+            && typed.to_string() != *kept
+        {
+            let what = format!("the job `{}` has {option} {kept}, not {typed}; leave it out", args.job);
+            return Err(Trouble::new(Kind::Usage, what));
+        }
+    }
+    Ok(job)
+}
+
+/// Where proofs come from. A token is shown to the one server that it is for.
+pub(super) async fn source(
+    connection: &Connection,
+    args: &JobArgs,
+    from: &str,
+    to: &str,
+) -> Result<AnySource, Trouble> {
+    let place: Place = from.parse().map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let is_the_stores = matches!(to.parse(), Ok(Place::Api(_)));
+    let own = connection.token.as_ref().filter(|_| !is_the_stores);
+    let token = args.from_token.as_ref().or(own).map(String::as_str);
+    let opened = AnySource::open(&place, &configuration::Source::environment(), token).await;
+    opened.map_err(|error| Trouble::new(Kind::Source, error))
+}
+
+/// Where they go.
+pub(super) async fn destination(
+    connection: &Connection,
+    to: &str,
+    tenant: &Tenant,
+    making: Making,
+) -> Result<AnyDestination, Trouble> {
+    let place: Place = to.parse().map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let opening = Opening {
+        variables: &configuration::Source::environment(),
+        token: connection.token.as_deref(),
+        data_folder: connection.data_dir.as_deref(),
+        tenant: Some(tenant.clone()),
+        making,
+        surroundings: None,
+    };
+    let opened = AnyDestination::open(&place, opening).await;
+    opened.map_err(|error| Trouble::new(Kind::Folder, error))
+}
+
+/// A provider that failed.
+pub(super) fn failed(error: impl std::fmt::Display) -> Trouble {
+    Trouble::new(Kind::Provider, error)
+}

@@ -1,0 +1,106 @@
+//! What works through a queue: a run that others do, and redrive.
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::configuration::{Configuration, QueueChoice};
+use credlink_adapters::deployment::Surroundings;
+use credlink_adapters::migrate::place::Place;
+use credlink_adapters::sqs::{Settings, SqsQueue};
+use credlink_service::migrate::enqueue::{EnqueueOptions, close, enqueue};
+use credlink_service::migrate::parts::Migration;
+use credlink_service::migrate::progress::{Counts, Watch as _};
+use credlink_service::migrate::run::{RunError, hold, open as begin};
+use credlink_service::ports::Clock as _;
+use serde_json::json;
+
+use super::bar::Bar;
+use super::copy::spec;
+use super::open::{self, Access, failed};
+use super::{ended, tell, until_told};
+use crate::args::Connection;
+use crate::args::migrate::{DeleteAfter, JobArgs, Redrive, Run};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// Lists the source, and sends its items to the queue.
+pub(super) async fn run(
+    connection: &Connection,
+    args: &JobArgs,
+    run: &Run,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    if run.delete_after == DeleteAfter::Verified {
+        let what = "a queued job deletes nothing from its source: verify it, then clean up";
+        return Err(Trouble::new(Kind::Usage, what));
+    }
+    if !matches!((&args.from, &args.to), (Some(Place::Bucket { .. }), Some(Place::Bucket { .. }))) {
+        let what =
+            "a queued job moves from a bucket to a bucket, which the functions can reach: s3://… or r2://…";
+        return Err(Trouble::new(Kind::Usage, what));
+    }
+    let (spec, queue) = (spec(connection, args)?, queue(args).await?);
+    let ledger = open::ledger(args, Access::Make).await?;
+    let source = open::source(connection, args, &spec.from, &spec.to).await?;
+    let bar = Bar::new(printer.is_json());
+    let parts = Migration {
+        source: &source,
+        destination: &(),
+        ledger: &ledger,
+        clock: &SystemClock,
+        sleep: &SystemClock,
+    };
+    let holder = SystemClock.request_id();
+    let options = EnqueueOptions { job: &spec.name, batch_size: run.batch_size.into(), request_id: &holder };
+    let work = hold(parts, &spec.name, &holder, async {
+        let job = begin(parts, &spec).await?;
+        let sent = enqueue(&source, &ledger, &queue, &SystemClock, options, None, |sent| {
+            bar.progress(&Counts {
+                listed: sent.listed,
+                done: sent.done,
+                copied: sent.sent,
+                ..Counts::default()
+            });
+            !bar.is_cancelled()
+        });
+        let sent = sent.await?;
+        if sent.resume.is_none() {
+            close(&ledger, &SystemClock, &job).await?;
+        }
+        Ok::<_, RunError>(sent)
+    });
+    let sent = until_told(&bar, work).await?.map_err(ended)?;
+    tell::enqueued(&spec, &sent, printer)?;
+    Ok(if sent.resume.is_none() { Exit::Done } else { Exit::Interrupted })
+}
+
+/// Puts the messages of the dead-letter queue back.
+pub(super) async fn redrive(args: &JobArgs, redrive: &Redrive, printer: &Printer) -> Result<Exit, Trouble> {
+    let queue = queue(args).await?;
+    let bar = Bar::new(printer.is_json());
+    let work = queue.redrive(redrive.dead_letter_queue.as_deref(), |so_far| {
+        bar.progress(&Counts { copied: so_far.moved, ..Counts::default() });
+    });
+    let moved = until_told(&bar, work).await?.map_err(failed)?;
+    let words = || match moved.left {
+        0 => format!("{} messages are back in the queue", moved.moved),
+        left => format!("{} messages are back in the queue, {left} are still to come", moved.moved),
+    };
+    printer.say(words, &json!({ "moved": moved.moved, "left": moved.left }))?;
+    Ok(Exit::Done)
+}
+
+/// The queue that `--queue` names.
+async fn queue(args: &JobArgs) -> Result<SqsQueue, Trouble> {
+    let url = args.queue.clone().ok_or_else(|| {
+        Trouble::new(
+            Kind::Usage,
+            "--queue is missing: the URL of the queue that the function `migrate` works off",
+        )
+    })?;
+    let configuration = Configuration::from_environment();
+    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let configuration = Configuration { queue: QueueChoice::Sqs(url.clone()), ..configuration };
+    let surroundings = Surroundings::of(&configuration).await;
+    let settings = Settings { queue_url: url, endpoint: surroundings.sqs, limits: configuration.limits };
+    Ok(SqsQueue::new(&surroundings.aws, settings))
+}

@@ -1,0 +1,251 @@
+//! What came of a step, in words or as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use credlink_service::migrate::cleanup::Cleanup;
+use credlink_service::migrate::enqueue::Enqueued;
+use credlink_service::migrate::ledger::{Job, Reason};
+use credlink_service::migrate::plan::Plan;
+use credlink_service::migrate::report;
+use credlink_service::migrate::rollback::Rollback;
+use credlink_service::migrate::run::{JobSpec, Run};
+use credlink_service::migrate::verify::Verification;
+
+use super::bar::{size, time};
+use super::open::{self, Access, failed};
+use crate::args::migrate::JobArgs;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// Findings that are named in words; JSON has more of them.
+const NAMED: usize = 20;
+
+/// What a dry run found.
+pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(), Trouble> {
+    let words = || {
+        let mut text = format!("{} -> {}: nothing was changed\n", spec.from, spec.to);
+        #[expect(clippy::cast_precision_loss, reason = "a size for people")]
+        let (all, copied) = (size(plan.bytes as f64), size(plan.would_copy_bytes as f64));
+        let estimate = time(plan.estimated_seconds as f64);
+        let _ = writeln!(text, "  {} items, {all}", plan.items);
+        let _ = writeln!(text, "  {} would be copied, {copied}, in about {estimate}", plan.would_copy);
+        let _ = writeln!(
+            text,
+            "  {} are there already, {} say what an earlier one says",
+            plan.already, plan.duplicates
+        );
+        add_reasons(&mut text, "would be skipped", &plan.skipped);
+        add_reasons(&mut text, "cannot be copied", &plan.invalid);
+        let calls = &plan.calls;
+        let _ = writeln!(
+            text,
+            "  calls that are billed: source {} LIST, {} GET; store {} PUT, {} HEAD; index {} reads, {} writes",
+            calls.source_lists,
+            calls.source_gets,
+            calls.puts,
+            calls.heads,
+            calls.index_reads,
+            calls.index_writes
+        );
+        for problem in plan.problems.iter().take(NAMED) {
+            let _ = writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
+        }
+        add_rest(&mut text, plan.problems.len());
+        if plan.interrupted {
+            text += "  it was told to stop: these are the figures so far\n";
+        }
+        text.trim_end().to_owned()
+    };
+    printer.say(words, plan)
+}
+
+/// What a run came to.
+pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Trouble> {
+    let words = || {
+        let counts = &run.counts;
+        #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+        let (bytes, seconds) = (size(counts.bytes as f64), time(run.elapsed_ms as f64 / 1_000.0));
+        let mut text =
+            format!("{} -> {}: {} copied, {bytes} in {seconds}\n", spec.from, spec.to, counts.copied);
+        let _ =
+            writeln!(text, "  {} were there already, {} were done before", counts.duplicates, counts.done);
+        if counts.deleted > 0 {
+            let _ = writeln!(text, "  {} were deleted from the source", counts.deleted);
+        }
+        add_reasons(&mut text, "were skipped", &counts.skipped);
+        add_reasons(&mut text, "failed", &counts.failed);
+        let _ = if run.interrupted {
+            write!(text, "  it was told to stop; go on with the same command")
+        } else {
+            write!(text, "  next: credlink migrate verify --job {}", spec.name)
+        };
+        text
+    };
+    printer.say(words, run)
+}
+
+/// What was sent to a queue.
+pub(super) fn enqueued(spec: &JobSpec, sent: &Enqueued, printer: &Printer) -> Result<(), Trouble> {
+    let words = || {
+        let mut text = format!("{}: {} items in {} messages\n", spec.from, sent.sent, sent.messages);
+        let _ = writeln!(text, "  {} were done before", sent.done);
+        text += &match sent.resume {
+            None => format!("  how far it is: credlink migrate status --job {}", spec.name),
+            Some(_) => "  it was told to stop; go on with the same command".to_owned(),
+        };
+        text
+    };
+    printer.say(words, sent)
+}
+
+/// What a verification found.
+pub(super) fn verification(job: &Job, found: &Verification, printer: &Printer) -> Result<(), Trouble> {
+    let words = || {
+        let mut text = format!("{} -> {}\n", job.from, job.to);
+        for (class, count) in [
+            ("verified", found.verified),
+            ("missing", found.missing),
+            ("corrupted", found.corrupted),
+            ("encoding differs", found.encoding_differs),
+            ("outdated", found.outdated),
+            ("unknown", found.unknown),
+            ("changed", found.changed),
+            ("skipped", found.skipped),
+            ("extra", found.extra),
+        ] {
+            // The five classes that everybody asks for are always there.
+            if count > 0 || !matches!(class, "outdated" | "unknown" | "changed" | "skipped") {
+                let _ = writeln!(text, "  {class:<17} {count}");
+            }
+        }
+        let _ = writeln!(text, "  {} of them by the checksum that the provider holds", found.by_checksum);
+        for finding in found.findings.iter().take(NAMED) {
+            let class = serde_json::to_value(finding.class).unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "  {}: {}: {}",
+                finding.item,
+                class.as_str().unwrap_or_default(),
+                finding.detail
+            );
+        }
+        add_rest(&mut text, found.findings.len());
+        text += match (found.interrupted, found.is_well()) {
+            (true, _) => "it was told to stop: the rest was not looked at",
+            (false, true) => "all is well",
+            (false, false) => "not all is well; docs/migration.md says what to do about each class",
+        };
+        text
+    };
+    printer.say(words, found)
+}
+
+/// What a cleanup did.
+pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<(), Trouble> {
+    let words = || {
+        #[expect(clippy::cast_precision_loss, reason = "a size for people")]
+        let bytes = size(done.bytes as f64);
+        let mut text = format!("{}: {} deleted, {bytes}; {} were gone\n", job.from, done.removed, done.gone);
+        for (what, count) in [
+            ("were verified too short a time ago", done.young),
+            ("are not verified: credlink migrate verify", done.unverified),
+            ("have an equal proof there, and not exactly theirs", done.inexact),
+            ("were not copied", done.not_copied),
+            ("changed since they were copied", done.changed),
+            ("are not found at the store any more: credlink migrate verify", done.unsafe_now),
+        ] {
+            if count > 0 {
+                let _ = writeln!(text, "  {count} stay: they {what}");
+            }
+        }
+        for kept in done.kept.iter().take(NAMED) {
+            let _ = writeln!(text, "  {}: {}", kept.item, kept.detail);
+        }
+        add_rest(&mut text, done.kept.len());
+        text.trim_end().to_owned()
+    };
+    printer.say(words, done)
+}
+
+/// What a rollback did.
+pub(super) fn rollback(job: &Job, done: &Rollback, printer: &Printer) -> Result<(), Trouble> {
+    let words = || {
+        let mut text = format!("{}: {} deleted; {} were before\n", job.to, done.withdrawn, done.rolled_back);
+        for (what, count) in [
+            ("somebody replaced or deleted since", done.touched),
+            ("were there before the job, or are another item's", done.not_ours),
+            ("are not there", done.absent),
+            ("are the only copy: their item was deleted from the source", done.only_copy),
+            ("were begun and not done: run the job once more, then roll back", done.unfinished),
+            ("could not be deleted", done.failed),
+        ] {
+            if count > 0 {
+                let _ = writeln!(text, "  {count} stay that {what}");
+            }
+        }
+        for kept in done.kept.iter().take(NAMED) {
+            let _ = writeln!(text, "  {} ({}): {}", kept.proof, kept.item, kept.detail);
+        }
+        add_rest(&mut text, done.kept.len());
+        text.trim_end().to_owned()
+    };
+    printer.say(words, done)
+}
+
+/// How far a job is.
+pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Trouble> {
+    let ledger = open::ledger(args, Access::Look).await?;
+    let status = report::status(&ledger).await.map_err(failed)?.ok_or_else(|| unknown(args))?;
+    let words = || {
+        let (job, states) = (&status.job, &status.states);
+        let mut text = format!("{}: {} -> {}\n", job.name, job.from, job.to);
+        for (state, count) in [
+            ("planned", states.planned),
+            ("copying", states.copying),
+            ("copied", states.copied),
+            ("verified", states.verified),
+            ("deleted", states.deleted),
+            ("rolled back", states.rolled_back),
+            ("failed", states.failed),
+            ("skipped", states.skipped),
+        ] {
+            let _ = writeln!(text, "  {state:<12} {count}");
+        }
+        add_reasons(&mut text, "failed", &status.failed);
+        add_reasons(&mut text, "were skipped", &status.skipped);
+        text += &match (job.listed, status.updated) {
+            (Some(at), _) => format!("  the source was listed to its end on {at}"),
+            (None, Some(at)) => format!("  the source was not listed to its end yet; last written on {at}"),
+            (None, None) => "  nothing was copied yet".to_owned(),
+        };
+        text
+    };
+    printer.say(words, &status)?;
+    Ok(Exit::Done)
+}
+
+/// Totals, and each failure.
+pub(super) async fn report(args: &JobArgs, printer: &Printer) -> Result<Exit, Trouble> {
+    let ledger = open::ledger(args, Access::Look).await?;
+    let report = report::report(&ledger).await.map_err(failed)?.ok_or_else(|| unknown(args))?;
+    printer.say(|| report.to_markdown().trim_end().to_owned(), &report)?;
+    Ok(Exit::Done)
+}
+
+fn unknown(args: &JobArgs) -> Trouble {
+    Trouble::new(Kind::Job, format!("there is no job `{}`", args.job))
+}
+
+fn add_reasons(text: &mut String, what: &str, reasons: &BTreeMap<Reason, u64>) {
+    for (reason, count) in reasons {
+        let _ = writeln!(text, "  {count} {what}: {reason}");
+    }
+}
+
+fn add_rest(text: &mut String, count: usize) {
+    if count > NAMED {
+        let _ = writeln!(text, "  … and {} more; --json has them", count - NAMED);
+    }
+}

@@ -1,0 +1,50 @@
+//! The ledger of a job that was not begun: a dry run has one in which nothing stands, and in which nothing is written.
+
+use credlink_service::migrate::ledger::{Entry, Job, Order};
+use credlink_service::migrate::ports::Ledger;
+use credlink_service::ports::{Failure, FailureKind, Page};
+
+/// The ledger of no job.
+#[derive(Debug)]
+pub(super) struct Unbegun;
+
+impl Unbegun {
+    fn refuses<R>(&self) -> Result<R, Failure> {
+        let message = "a dry run writes nothing".to_owned();
+        Err(Failure { provider: self.name(), kind: FailureKind::AccessDenied, message })
+    }
+}
+
+impl Ledger for Unbegun {
+    fn name(&self) -> &'static str {
+        "no ledger"
+    }
+
+    async fn job(&self) -> Result<Option<Job>, Failure> {
+        Ok(None)
+    }
+
+    async fn keep_job(&self, _: &Job) -> Result<(), Failure> {
+        self.refuses()
+    }
+
+    async fn claim(&self, _: &str, _: u64) -> Result<bool, Failure> {
+        self.refuses()
+    }
+
+    async fn release(&self, _: &str) -> Result<(), Failure> {
+        self.refuses()
+    }
+
+    async fn entries(&self, keys: &[String]) -> Result<Vec<Option<Entry>>, Failure> {
+        Ok(vec![None; keys.len()])
+    }
+
+    async fn write(&self, _: &[Entry]) -> Result<Vec<bool>, Failure> {
+        self.refuses()
+    }
+
+    async fn list(&self, _: Order, _: Option<&str>, _: usize) -> Result<Page<Entry>, Failure> {
+        Ok(Page::default())
+    }
+}

@@ -1,0 +1,107 @@
+//! What deletes: cleanup at the source, rollback at the store.
+
+use std::time::Duration;
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::migrate::destination::Making;
+use credlink_service::migrate::cleanup::{CleanupOptions, cleanup as clean_up};
+use credlink_service::migrate::parts::Migration;
+use credlink_service::migrate::rollback::{RollbackOptions, rollback as roll_back};
+use credlink_service::ports::Clock as _;
+
+use super::bar::{Bar, time};
+use super::confirm::confirm;
+use super::open::{self, Access};
+use super::{ended, tell, until_told};
+use crate::args::Connection;
+use crate::args::migrate::{Cleanup, Confirm, JobArgs};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::Trouble;
+
+/// Deletes from the source what was verified long enough ago.
+pub(super) async fn cleanup(
+    connection: &Connection,
+    args: &JobArgs,
+    cleanup: &Cleanup,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let ledger = open::ledger(args, Access::Change).await?;
+    let job = open::job(args, &ledger).await?;
+    let what = format!(
+        "What was verified at least {} ago is deleted from {}, for good: this cannot be undone.",
+        age(cleanup.keep),
+        job.from
+    );
+    confirm(&job.name, cleanup.confirm.confirm.as_ref(), &what)?;
+    let source = open::source(connection, args, &job.from, &job.to).await?;
+    let destination = open::destination(connection, &job.to, &job.tenant, Making::Refused).await?;
+    let bar = Bar::new(printer.is_json());
+    let parts = Migration {
+        source: &source,
+        destination: &destination,
+        ledger: &ledger,
+        clock: &SystemClock,
+        sleep: &SystemClock,
+    };
+    let options = CleanupOptions {
+        keep_seconds: cleanup.keep.as_secs(),
+        concurrency: args.concurrency.into(),
+        ..CleanupOptions::default()
+    };
+    let holder = SystemClock.request_id();
+    let work = clean_up(parts, &job.name, &options, &holder, &bar);
+    let done = until_told(&bar, work).await?.map_err(ended)?;
+    tell::cleanup(&job, &done, printer)?;
+    Ok(match (done.interrupted, done.unsafe_now) {
+        (true, _) => Exit::Interrupted,
+        (false, 0) => Exit::Done,
+        (false, _) => Exit::NotWell,
+    })
+}
+
+/// Deletes from the store what the job made and nobody has touched since.
+pub(super) async fn rollback(
+    connection: &Connection,
+    args: &JobArgs,
+    typed: &Confirm,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let ledger = open::ledger(args, Access::Change).await?;
+    let job = open::job(args, &ledger).await?;
+    let what = format!(
+        "What this job made, and nobody has touched since, is deleted from {}; another run of the job brings it back.",
+        job.to
+    );
+    confirm(&job.name, typed.confirm.as_ref(), &what)?;
+    let source = open::source(connection, args, &job.from, &job.to).await?;
+    let destination = open::destination(connection, &job.to, &job.tenant, Making::Refused).await?;
+    let bar = Bar::new(printer.is_json());
+    let parts = Migration {
+        source: &source,
+        destination: &destination,
+        ledger: &ledger,
+        clock: &SystemClock,
+        sleep: &SystemClock,
+    };
+    let options = RollbackOptions { concurrency: args.concurrency.into(), ..RollbackOptions::default() };
+    let holder = SystemClock.request_id();
+    let work = roll_back(parts, &job.name, &options, &holder, &bar);
+    let done = until_told(&bar, work).await?;
+    destination.finish().await.map_err(open::failed)?;
+    let done = done.map_err(ended)?;
+    tell::rollback(&job, &done, printer)?;
+    Ok(match (done.interrupted, done.failed + done.unfinished) {
+        (true, _) => Exit::Interrupted,
+        (false, 0) => Exit::Done,
+        (false, _) => Exit::NotWell,
+    })
+}
+
+/// A time, in days where it is whole ones.
+fn age(time_to_keep: Duration) -> String {
+    match time_to_keep.as_secs() {
+        seconds if seconds >= 86_400 && seconds % 86_400 == 0 => format!("{} days", seconds / 86_400),
+        _ => time(time_to_keep.as_secs_f64()),
+    }
+}
