@@ -69,6 +69,7 @@ fn drafts() -> impl Strategy<Value = Draft> {
             lifetime: 60,
             tags,
             visibility: if public { Visibility::Public } else { Visibility::Private },
+            origin: None,
         },
     )
 }

@@ -19,6 +19,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::testing::{manifest_store, store_of, superbox};
 use credlink_core::time::Timestamp;
 use credlink_service::fsck::{Severity, fsck};
+use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::{Condition, Objects, Parts, Ports, Put};
 use credlink_service::{Service, Settings};
 use data_encoding::BASE64;
@@ -42,7 +43,10 @@ fn settings() -> Settings {
 fn service<O: Objects>(objects: O, index: MemoryIndex) -> Service<impl Ports<Objects = O>> {
     let clock = ManualClock::at(Timestamp::from_milliseconds(1_800_000_000_000));
     let events = Counters::default();
-    Service::new(Parts { objects, index, cache: NoCache, clock, events, authenticator: Trusted }, settings())
+    Service::new(
+        Parts { objects, index, cache: NoCache, clock, events, authenticator: Trusted, jobs: NoJobs },
+        settings(),
+    )
 }
 
 async fn answer<P: Ports>(service: &Service<P>, request: Request<Bytes>) -> Response<Bytes> {

@@ -10,7 +10,9 @@
 //! `storage` tries everything that is done with them beyond the port. `dynamodb` is what its index has to do beyond the
 //! contract: calls, faults, load. `replica` is a server with a bucket as its second provider, and
 //! `outages` runs whole deployments over the engines while one of them is out of reach, and counts what operations cost.
-//! `purges` is what the edge is told. `stack` deploys `template.yaml` to a local AWS, and `clouds` runs the functions themselves over the engines.
+//! `purges` is what the edge is told. `migrate` is where proofs are taken over from, and where to, and `jobs` runs the
+//! binary through whole jobs, and kills it; `hybrid` serves beside a legacy source. `stack` deploys `template.yaml` to a
+//! local AWS, and `clouds` runs the functions themselves over the engines.
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
@@ -37,6 +39,12 @@ mod formats;
 mod guarantees;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod hybrid;
+#[cfg(test)]
+mod jobs;
+#[cfg(test)]
+mod migrate;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]

@@ -98,6 +98,22 @@ impl Server {
         response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().unwrap()
     }
 
+    /// Replaces what stands there, whatever it is. Gives the status and the answer's JSON.
+    pub fn replace(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.agent.put(format!("{}{path}", self.url)).header("if-match", "*");
+        let request = request.header("content-type", "application/json");
+        let mut response = request.send(body.to_string().as_bytes()).unwrap();
+        let answer = response.body_mut().read_to_vec().unwrap();
+        (response.status().as_u16(), serde_json::from_slice(&answer).unwrap())
+    }
+
+    /// Where a redirection leads, as it is written.
+    pub fn leads_to(&self, path: &str) -> String {
+        let response = self.agent.get(format!("{}{path}", self.url)).call().unwrap();
+        assert_eq!(response.status(), 308, "{path}");
+        response.headers()["location"].to_str().unwrap().to_owned()
+    }
+
     /// Deletes. Gives the status.
     pub fn delete(&self, path: &str) -> u16 {
         self.agent.delete(format!("{}{path}", self.url)).call().unwrap().status().as_u16()

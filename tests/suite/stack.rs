@@ -100,6 +100,8 @@ fn requests_and_rights_of_a_deployed_stack() {
         ("GET", "/v1/proofs/a/url", "RetrieveFunction"),
         ("GET", "/v1/proofs/a/2", "RetrieveFunction"),
         ("GET", "/proofs/by-hash/00", "RetrieveFunction"),
+        ("POST", "/v1/migrations", "StoreFunction"),
+        ("GET", "/v1/migrations/a", "RetrieveFunction"),
         ("GET", "/v1/stats", "RetrieveFunction"),
         ("GET", "/health", "RetrieveFunction"),
         // What there is not: the service says so, in its own form.
@@ -127,7 +129,7 @@ fn requests_and_rights_of_a_deployed_stack() {
     StoreRole: put get get-absent=NoSuchKey list delete row update transaction send
     RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant send
     DeleteRole: put get get-absent=NoSuchKey list delete row update transaction send
-    MigrateRole: put get get-absent=NoSuchKey list delete row update transaction send receive
+    MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction send receive
     CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due send
     ");
 }

@@ -11,6 +11,7 @@ use credlink_adapters::s3::S3Objects;
 use credlink_adapters::sqs::SqsQueue;
 use credlink_adapters::tokens::Trusted;
 use credlink_service::fsck::{Finding, Severity, fsck};
+use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::{Objects, Parts};
 use credlink_service::{Service, Settings};
 use tempfile::TempDir;
@@ -127,6 +128,7 @@ impl Ground {
             clock: SystemClock,
             events: Counters::default(),
             authenticator: Trusted,
+            jobs: NoJobs,
         };
         let public_url = PUBLIC_URL.to_owned();
         Service::new(parts, Settings { public_url, link_keys: None, count_reads: false })

@@ -15,17 +15,22 @@ use crate::http::ask::{json as request, media, with};
 use crate::world::tokens;
 
 /// What `template.yaml` gives a batch.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
+pub const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// The event that Lambda makes of messages: their ids and bodies.
+/// The event that Lambda makes of messages that are handed out for the first time: their ids and bodies.
 fn batch(messages: &[(String, String)]) -> Value {
-    let record = |(id, body): &(String, String)| {
+    batch_of(messages.iter().map(|(id, body)| (id.as_str(), body.as_str(), 1)))
+}
+
+/// The event that Lambda makes of messages: their ids and bodies, and how often each was handed out.
+pub fn batch_of<'a>(messages: impl Iterator<Item = (&'a str, &'a str, u32)>) -> Value {
+    let record = |(id, body, attempts): (&str, &str, u32)| {
         json!({
             "messageId": id,
             "receiptHandle": "receipt",
             "body": body,
             "attributes": {
-                "ApproximateReceiveCount": "1",
+                "ApproximateReceiveCount": attempts.to_string(),
                 "SentTimestamp": "1795262400000",
                 "SenderId": "000000000000",
                 "ApproximateFirstReceiveTimestamp": "1795262400001",
@@ -37,7 +42,7 @@ fn batch(messages: &[(String, String)]) -> Value {
             "awsRegion": "eu-central-1",
         })
     };
-    json!({"Records": messages.iter().map(record).collect::<Vec<_>>()})
+    json!({"Records": messages.map(record).collect::<Vec<_>>()})
 }
 
 /// Hands the messages of a batch to the function; the ids of those that failed.

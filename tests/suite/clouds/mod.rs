@@ -2,13 +2,15 @@
 //!
 //! `functions` is the API out of three of them, `ground` what they stand on. `script` walks through the whole API, `session`
 //! does what a client may do over both providers and all layers of the cache, `migrate` and `cleanup` are the two
-//! functions that nobody calls, `races` has many processes at once, and `start` what a function says that cannot work.
+//! functions that nobody calls, `migrations` runs whole migrations over the queue, `hybrid` serves beside a legacy source, `races` has many processes at once, and `start` what a function says that cannot work.
 //! `stack` has them deployed by `template.yaml`.
 
 mod cleanup;
 pub mod functions;
 pub mod ground;
+mod hybrid;
 mod migrate;
+mod migrations;
 mod races;
 mod script;
 mod session;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_adapters::embedded::{EmbeddedError, EmbeddedIndex};
 use credlink_adapters::memory::MemoryIndex;
-use credlink_core::row::{ProofRow, Reads, Row, RowKey, State, Totals};
+use credlink_core::bounds::MAX_LEGACY_ID_BYTES;
+use credlink_core::message::Replica;
+use credlink_core::row::{AliasRow, ProofRow, Reads, ReplicaRow, Row, RowKey, State, Totals};
 use credlink_service::ports::{Commit, Index, Listing, Write};
 use futures_util::future::{join, join_all};
 
@@ -28,6 +30,7 @@ over_every_adapter! {
         a_listing_under_way_shows_every_row_once,
         due_rows_are_listed_longest_due_first,
         all_rows_are_listed_once_in_whatever_state,
+        what_is_neither_proof_nor_manifest_is_in_the_listing_of_all_rows_alone,
         a_foreign_cursor_is_none,
         the_last_page_says_so,
         totals_are_exact,
@@ -380,6 +383,43 @@ async fn all_rows_are_listed_once_in_whatever_state(index: &impl Index) {
         found.sort();
         assert_eq!(found, expected);
     }
+}
+
+async fn what_is_neither_proof_nor_manifest_is_in_the_listing_of_all_rows_alone(index: &impl Index) {
+    let alias = |id: &str, version, proof| {
+        Row::Alias(AliasRow { id: id.parse().unwrap(), version, proof, tenant: TENANT.parse().unwrap() })
+    };
+    let row = proof("x", TENANT, 1, 100);
+    // An id as long and as odd as ids may be.
+    let odd = format!("urn:old:{}", "~".repeat(MAX_LEGACY_ID_BYTES - 8));
+    let replica =
+        Row::Replica(ReplicaRow { replica: Replica::Primary, version: 1, since: at(1), until: at(9) });
+    let rows = [alias("p-1", 1, row.id), alias(&odd, 1, row.id), replica.clone()];
+    let first = rows.clone().map(|row| Write { row, expected: None });
+    done(index, &[first.as_slice(), &[Write { row: Row::Proof(row.clone()), expected: None }]].concat())
+        .await;
+    for row in &rows {
+        assert_eq!(index.get(&row.key()).await.unwrap().as_ref(), Some(row));
+    }
+    // Another name is never taken over in silence.
+    let other = alias("p-1", 1, proof("y", TENANT, 1, 100).id);
+    let lost = index.commit(&[Write { row: other.clone(), expected: None }]).await.unwrap();
+    assert_eq!(lost, Commit::Lost { write: 0, current: Some(rows[0].clone()) });
+    let changed = alias("p-1", 2, proof("y", TENANT, 1, 100).id);
+    done(index, &[change(changed.clone())]).await;
+    assert_eq!(index.get(&changed.key()).await.unwrap(), Some(changed.clone()));
+    let mut expected: Vec<_> =
+        [&changed, &rows[1], &replica, &Row::Proof(row.clone())].map(|row| row.key().to_string()).into();
+    expected.sort();
+    for limit in [1, 2, 1_000] {
+        let mut found = keys(index, &Listing::All, limit).await;
+        found.sort();
+        assert_eq!(found, expected);
+    }
+    let only = [RowKey::Proof(row.id).to_string()];
+    assert_eq!(keys(index, &tenant(TENANT), 10).await, only);
+    assert_eq!(keys(index, &Listing::Due(at(1_000)), 10).await, only);
+    assert_eq!(index.totals().await.unwrap(), Row::Proof(row).totals());
 }
 
 async fn a_foreign_cursor_is_none(index: &impl Index) {

@@ -1,8 +1,10 @@
 //! What every adapter of a port has to do.
 
 pub mod cache;
+mod checksums;
 mod folder;
 mod index;
+mod ledger;
 mod objects;
 mod queue;
 

@@ -10,6 +10,7 @@ use credlink_adapters::gate::Gate;
 use credlink_adapters::memory::MemoryIndex;
 use credlink_adapters::s3::S3Objects;
 use credlink_core::http::request_id::REQUEST_ID;
+use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::Parts;
 use credlink_service::{Service, Settings};
 use http::header::{AGE, CONTENT_LENGTH, DATE, HOST};
@@ -53,6 +54,7 @@ impl Ground {
             clock: SystemClock,
             events: Counters::default(),
             authenticator,
+            jobs: NoJobs,
         };
         let settings = Settings {
             public_url: edge.url().to_owned(),

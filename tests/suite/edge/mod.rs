@@ -8,7 +8,7 @@
 //!
 //! What depends on time, on the outside and on secrets: `lifetimes`, `absences` and `revisions` are what the cache is good
 //! for, and for how long; `flights` many who ask at once; `outages` R2 and the origin out of reach; `read_through`,
-//! `replication` and `nonsense` what comes from the origin, which [`origin`] plays; `damage` what is not what was stored; `aborts` a
+//! `aliases`, `replication` and `nonsense` what comes from the origin, which [`origin`] plays; `damage` what is not what was stored; `aborts` a
 //! Worker that panics;
 //! `links` who may read what is private; `purge`, `health`, `settings` and `logs` what an operator has. `deletion` goes the
 //! whole way from the service.
@@ -17,6 +17,7 @@
 
 mod aborts;
 mod absences;
+mod aliases;
 mod conditions;
 mod damage;
 mod deletion;

@@ -26,10 +26,11 @@ fn bad_targets() -> Vec<(String, u16)> {
         targets.iter().map(|target| ((*target).to_owned(), status)).collect()
     };
     [
-        of(400, &["/proofs/", "/proofs/abc", "/proofs/.", "/proofs/..", "/proofs/%2e%2e", "/proofs/%2E"]),
+        of(404, &["/proofs/abc", "/proofs/by-hash", &format!("/proofs/{}", id.to_uppercase())]),
+        of(400, &["/proofs/", "/proofs/a%20b", "/proofs/.", "/proofs/..", "/proofs/%2e%2e", "/proofs/%2E"]),
         of(400, &["/proofs/..%2f..%2f..%2fetc%2fpasswd", "/proofs/a%2Fb", "/proofs/%00", "/proofs/100%"]),
-        of(400, &["/proofs/%ff%fe", "/proofs/by-hash", "/proofs/by-hash/abc", "/proofs/by-hash/"]),
-        of(400, &[&format!("/proofs/{}", id.to_uppercase()), &format!("/proofs/{id}%00")]),
+        of(400, &["/proofs/%ff%fe", "/proofs/by-hash/abc", "/proofs/by-hash/"]),
+        of(400, &[&format!("/proofs/{id}%00"), &format!("/proofs/{}", "x".repeat(129))]),
         of(400, &[&format!("/proofs/{id}%2F1"), &format!("/proofs/%2561{}", &id[1..])]),
         of(400, &[&format!("/proofs/{id}/0"), &format!("/proofs/{id}/01"), &format!("/proofs/{id}/-1")]),
         of(

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Process, tool};
 
 /// Buckets that are there: one for each test that asks.
-const BUCKETS: usize = 150;
+const BUCKETS: usize = 200;
 
 /// The access key that it knows.
 pub const ACCESS_KEY: &str = "r2-access-key";

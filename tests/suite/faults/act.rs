@@ -37,6 +37,16 @@ impl What {
         Digest::of(&self.bytes())
     }
 
+    /// The body of a take-over, which may bring back what was deleted at an instant.
+    pub fn legacy_body(self, file: File, id: &str, restores: Option<&str>) -> Bytes {
+        let restores = restores.map(|at| format!(r#","restores":"{at}""#)).unwrap_or_default();
+        let origin = format!(
+            r#""origin":{{"created":"2020-01-01T00:00:00Z","expires":"9999-01-01T00:00:00Z","legacy_id":"{id}"{restores}}}"#
+        );
+        let body = String::from_utf8(self.body(file, 0).into()).unwrap();
+        body.replace(r#""expires_in":0"#, &origin).into()
+    }
+
     /// The body of a store or a replacement.
     pub fn body(self, file: File, lifetime: u64) -> Bytes {
         let manifest = STANDARD.encode(self.bytes());
@@ -75,6 +85,10 @@ pub enum Act {
     Store(File, What),
     /// Store a proof for ten seconds.
     StoreShortly(File, What),
+    /// Take over a proof of another store, under the id that it had there.
+    TakeOver(File, What, &'static str),
+    /// The same, of a proof that was deleted when the request is made: at that very instant.
+    Restore(File, What, &'static str),
     /// Replace the record that is current when the request is made (see [`super::world::World::request`]).
     Supersede(File, What),
     /// Delete a proof.
@@ -95,6 +109,8 @@ impl Act {
         match self {
             Self::Store(_, What::C2pa(name))
             | Self::StoreShortly(_, What::C2pa(name))
+            | Self::TakeOver(_, What::C2pa(name), _)
+            | Self::Restore(_, What::C2pa(name), _)
             | Self::Supersede(_, What::C2pa(name))
             | Self::StoreManifest(name) => Some(name),
             _ => None,

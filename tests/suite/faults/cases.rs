@@ -1,7 +1,7 @@
 //! The worlds, and what is done to them.
 
 use super::act::Act::{
-    Batch, Cleanup, Delete, DeleteManifest, Store, StoreManifest, StoreShortly, Supersede,
+    Batch, Cleanup, Delete, DeleteManifest, Restore, Store, StoreManifest, StoreShortly, Supersede, TakeOver,
 };
 use super::act::What::{C2pa, Json};
 use super::act::{Act, What};
@@ -58,6 +58,34 @@ pub fn use_cases() -> Vec<(&'static str, Vec<Step>, Act)> {
             "delete a batch",
             vec![stored(C2pa("one")), Do(Store("b", C2pa("one"))), Do(Store("c", TEXT))],
             Batch(&["a", "b", "c"]),
+        ),
+        ("take over JSON", vec![], TakeOver("a", TEXT, "p-1")),
+        ("take over C2PA", vec![], TakeOver("a", C2pa("one"), "p-1")),
+        ("take over again", vec![Do(TakeOver("a", TEXT, "p-1"))], TakeOver("a", TEXT, "p-1")),
+        ("take over what is there", vec![stored(TEXT)], TakeOver("a", TEXT, "p-1")),
+        ("take over what is there with another manifest", vec![stored(OTHER)], TakeOver("a", TEXT, "p-1")),
+        (
+            "take over without an alias",
+            vec![Crash(TakeOver("a", TEXT, "p-1"), 3)],
+            TakeOver("a", TEXT, "p-1"),
+        ),
+        ("take over an orphan", vec![Crash(TakeOver("a", TEXT, "p-1"), 2)], TakeOver("a", TEXT, "p-1")),
+        (
+            "take over under the id of one that is gone",
+            vec![Do(TakeOver("b", TEXT, "p-1")), Do(Delete("b"))],
+            TakeOver("a", TEXT, "p-1"),
+        ),
+        ("restore", vec![Do(TakeOver("a", TEXT, "p-1")), Do(Delete("a"))], Restore("a", TEXT, "p-1")),
+        (
+            "restore C2PA under another id",
+            vec![Do(TakeOver("a", C2pa("one"), "p-1")), Do(Delete("a"))],
+            Restore("a", C2pa("one"), "p-2"),
+        ),
+        ("delete what was taken over", vec![Do(TakeOver("a", C2pa("one"), "p-1"))], Delete("a")),
+        (
+            "clean up an orphan that was taken over",
+            vec![Crash(TakeOver("a", C2pa("one"), "p-1"), 3), WaitDays],
+            Cleanup,
         ),
         ("store a manifest", vec![], StoreManifest("one")),
         ("store a manifest that a proof has", vec![stored(C2pa("one"))], StoreManifest("one")),

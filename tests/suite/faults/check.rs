@@ -14,6 +14,8 @@ use super::world::{Step, World, ready};
 pub const FILES: [File; 3] = ["a", "b", "c"];
 /// The C2PA manifests that worlds have.
 pub const MANIFESTS: [&str; 3] = ["one", "two", "three"];
+/// The legacy ids that worlds have.
+pub const IDS: [&str; 2] = ["p-1", "p-2"];
 /// No proof of a world has a revision of this number.
 const REVISIONS: u32 = 6;
 
@@ -38,7 +40,7 @@ impl Left {
             _ => None,
         });
         for act in crashed {
-            if let Act::Store(file, what) = act {
+            if let Act::Store(file, what) | Act::TakeOver(file, what, _) = act {
                 left.records.push((file, Some((what.digest(), Vec::new()))));
             }
             left.manifests.extend(act.brings());
@@ -78,6 +80,11 @@ impl World {
             let fits = self.known.0.iter().any(fits) || left.records.contains(&(file, served.clone()));
             assert!(fits, "{when}: {file} is {served:?}; {:#?}", self.known);
         }
+        for id in IDS {
+            let named = self.named(id, when);
+            let fits = |model: &Model| model.aliases.get(id).copied() == named;
+            assert!(self.known.0.iter().any(fits), "{when}: {id} leads to {named:?}; {:#?}", self.known);
+        }
         for name in MANIFESTS {
             let there = self.manifest(name, when);
             let fits = |model: &Model| model.has_manifest(name) == there;
@@ -98,6 +105,7 @@ impl World {
     pub fn check_whole(&mut self, left: &Left, when: &str) {
         let served = FILES.map(|file| (file, self.served(file, when), self.says_deleted(file)));
         let manifests = MANIFESTS.map(|name| (name, self.manifest(name, when)));
+        let ids = IDS.map(|id| (id, self.named(id, when)));
         let fits = |model: &&Model| {
             let deleted = |file| {
                 let proof = model.proofs.get(file);
@@ -105,9 +113,10 @@ impl World {
             };
             served.iter().all(|(file, served, says_deleted)| {
                 expected(model, file) == *served && (*says_deleted || !deleted(file))
-            }) && manifests.iter().all(|(name, there)| {
-                model.has_manifest(name) == *there || (*there && left.manifests.contains(name))
-            })
+            }) && ids.iter().all(|(id, named)| model.aliases.get(id) == named.as_ref())
+                && manifests.iter().all(|(name, there)| {
+                    model.has_manifest(name) == *there || (*there && left.manifests.contains(name))
+                })
         };
         let kept: Vec<Model> = self.known.0.iter().filter(fits).cloned().collect();
         assert!(!kept.is_empty(), "{when}: served is {served:?}, {manifests:?}; {:#?}", self.known);
@@ -152,6 +161,21 @@ impl World {
             }
             404 | 410 => None,
             status => panic!("{when}: {path} is answered with {status}: {:?}", response.body()),
+        }
+    }
+
+    /// Where a legacy id leads.
+    fn named(&self, id: &str, when: &str) -> Option<File> {
+        let response = self.get(&format!("/v1/proofs/{id}"));
+        match response.status().as_u16() {
+            308 => {
+                let proof = response.headers()["location"].to_str().unwrap();
+                let file = FILES.into_iter().find(|file| proof_id(file).to_string() == proof);
+                assert!(file.is_some(), "{when}: {id} leads to {proof}");
+                file
+            }
+            404 => None,
+            status => panic!("{when}: {id} is answered with {status}: {:?}", response.body()),
         }
     }
 

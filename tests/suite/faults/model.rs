@@ -27,6 +27,8 @@ pub type Place = (u32, usize);
 pub struct Model {
     pub proofs: BTreeMap<File, Proof>,
     pub standalone: BTreeSet<&'static str>,
+    /// Which file's proof a legacy id leads to.
+    pub aliases: BTreeMap<&'static str, File>,
     /// Stores that failed, and may have left a record that the next store takes up.
     half: Vec<(File, What)>,
 }
@@ -86,6 +88,8 @@ impl Model {
                 proof.begin(*what, matches!(act, Act::StoreShortly(..)));
                 Outcome::Done(Some(true))
             }
+            Act::TakeOver(file, what, id) => self.take_over(file, *what, id, None),
+            Act::Restore(file, what, id) => self.take_over(file, *what, id, place),
             Act::Supersede(file, what) => match self.proofs.get_mut(file) {
                 None => Outcome::Refused(404),
                 Some(proof) if !proof.is_served() => Outcome::Refused(410),
@@ -121,10 +125,42 @@ impl Model {
         }
     }
 
+    /// `gone`: the life of a deleted proof that may be followed by another one.
+    fn take_over(&mut self, file: File, what: What, id: &'static str, gone: Option<Place>) -> Outcome {
+        let is_live = |file| self.proofs.get(file).is_some_and(|proof| !proof.revisions.is_empty());
+        if self.aliases.get(id).is_some_and(|named| *named != file && is_live(*named)) {
+            return Outcome::Refused(409);
+        }
+        let place = self.place(file);
+        let proof = self.proofs.entry(file).or_default();
+        let identical = match proof.served() {
+            Some((current, _)) => current == what,
+            None if proof.lives > 0 && (proof.expired || place != gone) => {
+                // What has expired is deleted before it is looked at.
+                proof.revisions.clear();
+                proof.expired = false;
+                return Outcome::Refused(410);
+            }
+            None => {
+                proof.begin(what, false);
+                true
+            }
+        };
+        if identical {
+            self.aliases.insert(id, file);
+        }
+        Outcome::Done(Some(identical))
+    }
+
     /// This model, and for a store those in which it meets the record that a failed store left behind.
     fn with_half_stores_for(&self, act: &Act) -> Vec<Self> {
         let mut models = vec![self.clone()];
-        let (Act::Store(file, _) | Act::StoreShortly(file, _)) = act else { return models };
+        let file = match act {
+            Act::Store(file, _) | Act::StoreShortly(file, _) => file,
+            // What was deleted is refused before its place is looked at.
+            Act::TakeOver(file, ..) if self.proofs.get(file).is_none_or(|proof| proof.lives == 0) => file,
+            _ => return models,
+        };
         for (_, what) in self.half.iter().filter(|(half, _)| half == file) {
             let mut model = self.clone();
             model.apply(&Act::Store(file, *what), None);
@@ -133,11 +169,29 @@ impl Model {
         models
     }
 
+    /// A take-over that was refused after it wrote: another one got its id meanwhile (409), or its proof was deleted before
+    /// it was done (410), which has to follow.
+    fn overtaken(&self, act: &Act, outcome: Outcome) -> Option<Self> {
+        let (Act::TakeOver(file, what, _) | Act::Restore(file, what, _)) = act else { return None };
+        let mut model = self.clone();
+        let done = model.apply(&Act::Store(file, *what), None) == Outcome::Done(Some(true));
+        (done && matches!(outcome, Outcome::Refused(409 | 410))).then_some(model)
+    }
+
     /// What a failed act may have come to: nothing, all (`done`), or of a batch any part.
     fn with_any_part_of(&self, act: &Act, done: Self) -> Vec<Self> {
         let mut nothing = self.clone();
-        if let Act::Store(file, what) | Act::StoreShortly(file, what) = act {
+        if let Act::Store(file, what)
+        | Act::StoreShortly(file, what)
+        | Act::TakeOver(file, what, _)
+        | Act::Restore(file, what, _) = act
+        {
             nothing.half.push((file, *what));
+        }
+        if let Act::TakeOver(..) | Act::Restore(..) = act {
+            // The proof comes first, and its alias last.
+            let unnamed = Self { aliases: self.aliases.clone(), ..done.clone() };
+            return vec![nothing, unnamed, done];
         }
         let Act::Batch(files) = act else { return vec![nothing, done] };
         let mut models = vec![nothing];
@@ -187,12 +241,39 @@ impl Known {
         (!models.is_empty()).then_some(Self(models))
     }
 
+    /// The same of an act that others ran beside. What is refused as deleted has to be deleted by one of them: see
+    /// [`Self::without_what_is_said_to_be_deleted`].
+    pub fn after_beside_others(&self, act: &Act, place: Option<Place>, outcome: Outcome) -> Option<Self> {
+        let mut models = self.after(act, place, outcome).map_or_else(Vec::new, |known| known.0);
+        models.extend(self.0.iter().filter_map(|model| model.overtaken(act, outcome)));
+        (!models.is_empty()).then_some(Self(models))
+    }
+
+    /// Only those models in which what a take-over was refused for is so.
+    pub fn without_what_is_said_to_be_deleted(mut self, acts: &[(&Act, Outcome)]) -> Option<Self> {
+        for (act, outcome) in acts {
+            if let (Act::TakeOver(file, ..) | Act::Restore(file, ..), Outcome::Refused(410)) = (act, outcome)
+            {
+                let is_gone = |model: &Model| model.proofs.get(file).is_none_or(|proof| !proof.is_served());
+                let other = |act: &Act| matches!(act, Act::Restore(..) | Act::Store(..));
+                // Another one of the acts may have stored it anew.
+                if !acts.iter().any(|(beside, _)| beside != act && other(beside)) {
+                    self.0.retain(is_gone);
+                }
+            }
+        }
+        (!self.0.is_empty()).then_some(self)
+    }
+
     /// After either order of two acts that ran side by side.
     pub fn after_both(&self, acts: [(&Act, Option<Place>, Outcome); 2]) -> Option<Self> {
         let [first, second] = acts;
         let mut models = Vec::new();
         for [a, b] in [[first, second], [second, first]] {
-            let known = self.after(a.0, a.1, a.2).and_then(|known| known.after(b.0, b.1, b.2));
+            let known = self.after_beside_others(a.0, a.1, a.2);
+            let known = known.and_then(|known| known.after_beside_others(b.0, b.1, b.2));
+            let known =
+                known.and_then(|known| known.without_what_is_said_to_be_deleted(&[(a.0, a.2), (b.0, b.2)]));
             models.extend(known.into_iter().flat_map(|known| known.0));
         }
         (!models.is_empty()).then_some(Self(models))

@@ -6,7 +6,9 @@ use std::pin::pin;
 use credlink_adapters::faults::FaultPlan;
 use credlink_service::fsck::Severity;
 
-use super::act::Act::{self, Cleanup, Delete, DeleteManifest, Store, StoreManifest, Supersede};
+use super::act::Act::{
+    self, Cleanup, Delete, DeleteManifest, Restore, Store, StoreManifest, Supersede, TakeOver,
+};
 use super::act::Outcome;
 use super::act::What::C2pa;
 use super::cases::{OTHER, TEXT, half_replaced, orphans_orphan, replaced};
@@ -47,12 +49,12 @@ fn overtake(steps: &[Step], slow: &Act, others: &[Act]) {
             let mut known = Some(world.known.clone());
             for (number, (request, done)) in places.iter().enumerate() {
                 if number == place {
-                    known = known.and_then(|known| known.after(slow, asked.place, outcome));
+                    known = known.and_then(|known| known.after_beside_others(slow, asked.place, outcome));
                 }
                 known = known.and_then(|known| known.after(&request.act, request.place, *done));
             }
             if place == places.len() {
-                known = known.and_then(|known| known.after(slow, asked.place, outcome));
+                known = known.and_then(|known| known.after_beside_others(slow, asked.place, outcome));
             }
             before.0.extend(known.into_iter().flat_map(|known| known.0));
         }
@@ -99,6 +101,12 @@ overtaken! {
     a_store_of_a_manifest_by_its_new_life:
         [Do(StoreManifest("one")), Do(DeleteManifest("one"))], StoreManifest("one"),
         [StoreManifest("one"), DeleteManifest("one"), Store("a", C2pa("one"))];
+    a_take_over_by_a_life: [], TakeOver("a", TEXT, "p-1"), [Store("a", TEXT), Delete("a")];
+    a_take_over_by_the_life_of_another:
+        [], TakeOver("a", TEXT, "p-1"), [TakeOver("b", TEXT, "p-1"), Delete("b")];
+    a_restoration_by_another_life:
+        [Do(TakeOver("a", TEXT, "p-1")), Do(Delete("a"))], Restore("a", TEXT, "p-1"),
+        [Store("a", OTHER), Delete("a")];
     cleanup_by_a_deletion_and_a_new_life:
         [Crash(Store("a", C2pa("one")), 3), WaitDays], Cleanup, [Delete("a"), Store("a", C2pa("one"))];
     cleanup_by_a_store_and_a_replacement:

@@ -8,7 +8,9 @@ use std::pin::pin;
 use credlink_adapters::faults::FaultPlan;
 use credlink_service::fsck::Severity;
 
-use super::act::Act::{self, Batch, Cleanup, Delete, DeleteManifest, Store, StoreManifest, Supersede};
+use super::act::Act::{
+    self, Batch, Cleanup, Delete, DeleteManifest, Restore, Store, StoreManifest, Supersede, TakeOver,
+};
 use super::act::Outcome;
 use super::act::What::C2pa;
 use super::cases::{
@@ -113,5 +115,21 @@ races! {
     store_of_a_proof_and_delete_of_its_manifest: [Do(StoreManifest("one"))], Store("a", C2pa("one")), DeleteManifest("one");
     supersede_and_delete_of_its_manifest: [Do(Store("a", TEXT))], Supersede("a", C2pa("one")), DeleteManifest("one");
     delete_and_store_of_a_shared_manifest: [Do(Store("a", C2pa("one")))], Delete("a"), Store("b", C2pa("one"));
+    two_take_overs_of_one_file: [], TakeOver("a", TEXT, "p-1"), TakeOver("a", TEXT, "p-1");
+    two_take_overs_of_one_file_under_two_ids: [], TakeOver("a", TEXT, "p-1"), TakeOver("a", TEXT, "p-2");
+    two_take_overs_of_different_manifests: [], TakeOver("a", TEXT, "p-1"), TakeOver("a", OTHER, "p-2");
+    two_take_overs_under_one_id: [], TakeOver("a", TEXT, "p-1"), TakeOver("b", TEXT, "p-1");
+    take_over_and_store: [], TakeOver("a", TEXT, "p-1"), Store("a", OTHER);
+    take_over_and_delete: [Do(TakeOver("a", TEXT, "p-1"))], TakeOver("a", TEXT, "p-1"), Delete("a");
+    take_over_and_delete_of_nothing: [], TakeOver("a", C2pa("one"), "p-1"), Delete("a");
+    take_over_and_replacement: [Do(TakeOver("a", TEXT, "p-1"))], TakeOver("a", TEXT, "p-2"), Supersede("a", OTHER);
+    take_over_and_delete_of_who_has_the_id:
+        [Do(TakeOver("b", TEXT, "p-1"))], TakeOver("a", TEXT, "p-1"), Delete("b");
+    restore_and_take_over:
+        [Do(TakeOver("a", TEXT, "p-1")), Do(Delete("a"))], Restore("a", TEXT, "p-1"), TakeOver("a", TEXT, "p-1");
+    restore_and_store:
+        [Do(TakeOver("a", TEXT, "p-1")), Do(Delete("a"))], Restore("a", TEXT, "p-1"), Store("a", OTHER);
+    restore_and_delete:
+        [Do(TakeOver("a", TEXT, "p-1")), Do(Delete("a"))], Restore("a", TEXT, "p-1"), Delete("a");
     delete_and_keep_of_a_manifest: [Do(Store("a", C2pa("one")))], Delete("a"), StoreManifest("one");
 }

@@ -37,6 +37,17 @@ impl World {
             Act::StoreShortly(file, what) => {
                 asked(Method::POST, "/v1/proofs".into(), json, what.body(file, 10))
             }
+            Act::TakeOver(file, what, id) => {
+                asked(Method::POST, "/v1/proofs".into(), json, what.legacy_body(file, id, None))
+            }
+            Act::Restore(file, what, id) => {
+                let model = self.known.0.first();
+                place = model.and_then(|model| model.place(file));
+                let gone = self.get(&proof(file));
+                let said: Value = serde_json::from_slice(gone.body()).unwrap();
+                let at = said["detail"].as_str().and_then(|text| text.strip_prefix("this was deleted on "));
+                asked(Method::POST, "/v1/proofs".into(), json, what.legacy_body(file, id, Some(at.unwrap())))
+            }
             Act::Supersede(file, what) => {
                 let served = self.served(file, "before a replacement");
                 let model = self.known.0.iter().find(|model| expected(model, file) == served);

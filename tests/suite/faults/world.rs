@@ -12,6 +12,7 @@ use credlink_adapters::tokens::Trusted;
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, cleanup};
+use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::{Cache, CacheStats, Clock as _, Failure, Parts};
 use credlink_service::{Service, Settings};
 use http::{Request, Response};
@@ -223,6 +224,7 @@ fn process(
             clock: clock.clone(),
             events: Counters::default(),
             authenticator: Trusted,
+            jobs: NoJobs,
         },
         Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None, count_reads: true },
     )

@@ -35,6 +35,7 @@ const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000a";
 const fn is_listed(route: &Route) -> bool {
     match route {
         Route::Read { .. }
+        | Route::ReadAlias(_)
         | Route::StoreProof
         | Route::ListProofs { .. }
         | Route::SupersedeProof(_)
@@ -43,6 +44,8 @@ const fn is_listed(route: &Route) -> bool {
         | Route::SignLink { .. }
         | Route::StoreManifest
         | Route::DeleteManifest(_)
+        | Route::BeginMigration
+        | Route::ReadMigration { .. }
         | Route::Health
         | Route::Stats
         | Route::OpenApi
@@ -61,6 +64,7 @@ fn requests() -> Vec<Request<Bytes>> {
         get(&there),
         get(&private),
         get(&format!("{there}/1")),
+        get("/v1/proofs/p-1"),
         get(&manifest),
         json(Method::POST, "/v1/proofs", &new),
         get("/v1/proofs"),
@@ -70,6 +74,8 @@ fn requests() -> Vec<Request<Bytes>> {
         get(&format!("{there}/url")),
         c2pa(Method::POST, "/v1/manifests", manifest_store(other, media("new").digest())),
         ask(Method::DELETE, &manifest),
+        json(Method::POST, "/v1/migrations", &json!({"name": "a", "from": "s3://old"})),
+        get("/v1/migrations/a"),
         get("/v1/health"),
         get("/v1/stats"),
         get("/v1/openapi.json"),

@@ -46,7 +46,15 @@ async fn world() -> World {
     let world = World::with_tokens(Ground::Memory);
     let c2pa = BASE64.encode(&manifest_store(TAKEN, media("there").digest()));
     for (token, body) in [
-        (tokens::OWNER, json!({"media_hash": media("there").to_string(), "manifest_base64": c2pa})),
+        (
+            tokens::OWNER,
+            json!({
+                "media_hash": media("there").to_string(), "manifest_base64": c2pa,
+                "origin": {
+                    "created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z", "legacy_id": "old-there",
+                },
+            }),
+        ),
         (
             tokens::STRANGER,
             json!({"media_hash": media("theirs").to_string(), "manifest": {}, "visibility": "private"}),

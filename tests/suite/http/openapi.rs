@@ -91,6 +91,7 @@ fn the_document_lists_what_the_router_takes_and_nothing_else() {
         "proofs",
         "manifests",
         "migrations",
+        "archive-2019",
         "health",
         "stats",
         "openapi.json",

@@ -85,7 +85,11 @@ impl<'a, A: Api> Session<'a, A> {
         let own_id = request.headers().contains_key("x-request-id");
         let response = exchange(self.api, request.clone()).await;
         self.learn(&request, &response);
-        let left_out: &[&str] = if own_id { &[] } else { &["x-request-id"] };
+        let mut left_out = if own_id { vec![] } else { vec!["x-request-id"] };
+        if response.status() == 308 {
+            // A gateway names a type also for a body that is not there.
+            left_out.push("content-type");
+        }
         let exchange = format!(
             "# {title}\n\n{} {}\n{}{}\n{}\n{}{}\n\n",
             request.method(),
@@ -93,7 +97,7 @@ impl<'a, A: Api> Session<'a, A> {
             headers(request.headers(), &["authorization"]),
             body(request.headers(), request.body()),
             response.status(),
-            headers(response.headers(), left_out),
+            headers(response.headers(), &left_out),
             body(response.headers(), response.body()),
         );
         self.transcript += &self.named(exchange);

@@ -119,11 +119,11 @@ fn what_operations_cost() {
             request_id: "test".to_owned(),
             work: Work::Replicate { to, keys: vec![key.clone()] },
         };
-        other.0.work(&repair(Replica::Fallback)).await.unwrap();
+        other.0.work(&repair(Replica::Fallback), 1).await.unwrap();
         bill.line("repair of what is there already");
         other.pair().fallback().delete(&key).await.unwrap();
         bill.site.requests();
-        other.0.work(&repair(Replica::Fallback)).await.unwrap();
+        other.0.work(&repair(Replica::Fallback), 1).await.unwrap();
         bill.line("repair of an object");
 
         expect(&other.ask(Method::DELETE, &proof(&b)).await, &[204], "delete");

@@ -41,9 +41,9 @@ fn what_is_repaired_is_told() {
         let keys = names.map(|name| ObjectKey::Record(proof(name))).to_vec();
         let work = Work::Replicate { to: Replica::Fallback, keys };
         let message = Message { request_id: "repair".to_owned(), work };
-        Box::pin(process.0.work(&message)).await.unwrap();
+        Box::pin(process.0.work(&message, 1)).await.unwrap();
         assert_eq!(edge.told(), [key("deleted"), key("replaced")].into());
-        Box::pin(process.0.work(&message)).await.unwrap();
+        Box::pin(process.0.work(&message, 1)).await.unwrap();
         assert_eq!(edge.told(), [].into(), "everything is there");
     });
 }

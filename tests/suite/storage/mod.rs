@@ -29,4 +29,4 @@ macro_rules! over_both {
         }
     };
 }
-use over_both;
+pub(crate) use over_both;

@@ -21,6 +21,7 @@ use credlink_core::row::Totals;
 use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, Report, cleanup};
 use credlink_service::fsck::{Finding, Severity, fsck};
+use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::{Clock as _, Index as _, Parts, Ports as _};
 use credlink_service::{Service, Settings};
 use either::{EitherIndex, EitherObjects};
@@ -83,7 +84,15 @@ impl World {
             }
         };
         let events = Counters::default();
-        let parts = Parts { objects, index, cache: MokaCache::new(), clock, events, authenticator: gate };
+        let parts = Parts {
+            objects,
+            index,
+            cache: MokaCache::new(),
+            clock,
+            events,
+            authenticator: gate,
+            jobs: NoJobs,
+        };
         let current = LinkKey::new("first", vec![7; 32]).unwrap();
         let link_keys = Some(LinkKeys { current, previous: None });
         let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys, count_reads: true };

@@ -23,6 +23,12 @@ pub fn rows() -> Vec<Bad> {
     let body = json!({"media_hash": media("bad").to_string(), "manifest": {}});
     let store = || json(Method::POST, "/v1/proofs", &body);
     let replace = || with(json(Method::PUT, &there, &json!({"manifest": {}})), IF_MATCH, "*");
+    let origin = json!({"created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z"});
+    let mut taken_over = body.clone();
+    taken_over["origin"] = origin.clone();
+    let take_over = || json(Method::POST, "/v1/proofs", &taken_over);
+    let replaced = json!({"manifest": {}, "origin": origin});
+    let replace_origin = || with(json(Method::PUT, &there, &replaced), IF_MATCH, "*");
     let batch = || json(Method::POST, "/v1/proofs/batch-delete", &json!({"ids": ["a"]}));
     let post = || c2pa(Method::POST, "/v1/manifests", Vec::new());
     let delete = |path: &str| ask(Method::DELETE, path);
@@ -63,6 +69,9 @@ pub fn rows() -> Vec<Bad> {
         bad("a signer deletes several", by(SIGNER, batch()), 403, delete_scope),
         bad("a signer deletes a manifest", by(SIGNER, delete(&manifest)), 403, delete_scope),
         bad("a signer lists", by(SIGNER, get("/v1/proofs")), 403, "`admin`"),
+        bad("a signer takes over", by(SIGNER, take_over()), 403, "`admin`"),
+        bad("a signer replaces what was taken over", by(SIGNER, replace_origin()), 403, "`admin`"),
+        bad("nobody takes over", take_over(), 401, needed),
         bad("a signer counts", by(SIGNER, get("/v1/stats")), 403, "`admin`"),
         bad("a stranger replaces", by(STRANGER, replace()), 403, "only the tenant that stored it"),
         bad("a stranger deletes", by(STRANGER, delete(&there)), 403, "only the tenant that stored it"),

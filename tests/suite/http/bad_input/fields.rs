@@ -6,7 +6,7 @@ use http::{Method, Request};
 use serde_json::{Map, Value, json};
 
 use super::{Bad, bad};
-use crate::http::ask::{json, media, proof_path, with};
+use crate::http::ask::{ask, json, media, proof, proof_path, with};
 
 /// A body that is good but for one member; `null` leaves it out.
 fn body(member: &str, value: Value) -> Value {
@@ -30,6 +30,30 @@ fn put(name: &str, if_match: Option<&[u8]>) -> Request<Bytes> {
 
 fn tags(count: usize, key: &str, value: &str) -> Value {
     (0..count).map(|n| (format!("{key}{n}"), value.into())).collect::<Map<_, _>>().into()
+}
+
+/// What a proof brings along, good but for one member; `null` leaves it out.
+fn origin(member: &str, value: Value) -> Value {
+    let mut origin = json!({"created": "2020-01-02T00:00:00Z", "expires": "9999-01-01T00:00:00Z"});
+    origin[member] = value;
+    origin.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    origin
+}
+
+fn with_id(mut origin: Value) -> Value {
+    origin["legacy_id"] = "old-bad".into();
+    origin
+}
+
+fn two_lifetimes() -> Request<Bytes> {
+    let mut body = body("origin", origin("restores", Value::Null));
+    body["expires_in"] = 60.into();
+    json(Method::POST, "/v1/proofs", &body)
+}
+
+fn replacement(origin: Value) -> Request<Bytes> {
+    let request = json(Method::PUT, &proof_path("there"), &json!({"manifest": {}, "origin": origin}));
+    with(request, IF_MATCH, "*")
 }
 
 pub fn rows() -> Vec<Bad> {
@@ -143,6 +167,109 @@ pub fn rows() -> Vec<Bad> {
             "entity tags in double quotes",
         ),
         bad("an If-Match of too many", put("there", Some(many.join(",").as_bytes())), 400, "up to 100"),
+        bad("an origin that says nothing", store("origin", json!({})), 400, "missing field `created`"),
+        bad(
+            "an origin with another member",
+            store("origin", origin("by", "me".into())),
+            400,
+            "unknown field",
+        ),
+        bad("an origin at no time", store("origin", origin("created", "yesterday".into())), 400, "RFC 3339"),
+        bad(
+            "an origin that ends before it begins",
+            store("origin", origin("expires", "2020-01-01T00:00:00Z".into())),
+            400,
+            "after `created`",
+        ),
+        bad(
+            "an origin whose time is over",
+            store("origin", origin("expires", "2020-01-02T00:00:00.001Z".into())),
+            410,
+            "expired on",
+        ),
+        bad(
+            "a legacy id that is none",
+            store("origin", origin("legacy_id", "a/b".into())),
+            400,
+            "letters, digits",
+        ),
+        bad(
+            "an empty legacy id",
+            store("origin", origin("legacy_id", "".into())),
+            400,
+            "1 to 128 characters",
+        ),
+        bad(
+            "a legacy id that is too long",
+            store("origin", origin("legacy_id", "x".repeat(129).into())),
+            400,
+            "1 to 128 characters",
+        ),
+        bad(
+            "a legacy id that is another proof's id",
+            store("origin", origin("legacy_id", proof("there").to_string().into())),
+            400,
+            "the id of another proof",
+        ),
+        bad(
+            "a legacy id that names another proof",
+            store("origin", origin("legacy_id", "old-there".into())),
+            409,
+            "an id names one proof",
+        ),
+        bad(
+            "legacy fields without an id",
+            store("origin", origin("legacy_fields", json!({"a": 1}))),
+            400,
+            "those of a record with an id",
+        ),
+        bad(
+            "legacy fields that are a list",
+            store("origin", with_id(origin("legacy_fields", json!(["a"])))),
+            400,
+            "a JSON object",
+        ),
+        bad(
+            "legacy fields that are too long",
+            store("origin", with_id(origin("legacy_fields", json!({"a": "x".repeat(262_144)})))),
+            400,
+            "262144 bytes",
+        ),
+        bad("a restoration at no time", store("origin", origin("restores", 7.into())), 400, "string"),
+        bad("two lifetimes", two_lifetimes(), 400, "give this or `origin`"),
+        bad(
+            "a replacement that restores",
+            replacement(origin("restores", "2026-01-01T00:00:00Z".into())),
+            400,
+            "is there",
+        ),
+        bad(
+            "a replacement with a legacy id",
+            replacement(with_id(origin("restores", Value::Null))),
+            400,
+            "when its proof is stored",
+        ),
+        bad(
+            "a legacy id that is replaced",
+            json(Method::PUT, "/v1/proofs/old-there", &json!({"manifest": {}})),
+            400,
+            "32 characters",
+        ),
+        bad("a legacy id that is deleted", ask(Method::DELETE, "/v1/proofs/old-there"), 400, "32 characters"),
+        bad("a link to a legacy id", ask(Method::GET, "/v1/proofs/old-there/url"), 400, "32 characters"),
+        bad("a revision of a legacy id", ask(Method::GET, "/v1/proofs/old-there/1"), 400, "32 characters"),
+        bad(
+            "a deletion of something else",
+            with(ask(Method::DELETE, &proof_path("there")), IF_MATCH, "\"x\""),
+            412,
+            "the current record has the ETag",
+        ),
+        bad(
+            "a deletion with an If-Match without quotes",
+            with(ask(Method::DELETE, &proof_path("there")), IF_MATCH, "abc"),
+            400,
+            "entity tags in double quotes",
+        ),
         bad("a replacement of nothing", put("nothing", Some(b"*")), 404, "no proof has the id"),
     ]
 }

@@ -1,0 +1,178 @@
+//! Serving beside a legacy source: what the function `retrieve` finds there is migrated by the function behind the queue.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::Message as Received;
+use bytes::Bytes;
+use credlink_core::legacy::LegacyRecord;
+use credlink_core::message::{Message, Work};
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use credlink_service::migrate::ports::Ledger as _;
+use http::header::{AUTHORIZATION, ETAG, LOCATION};
+use http::{Method, Request, Response};
+
+use super::functions::{event, response};
+use super::ground::Ground;
+use super::migrate::TIME_LIMIT;
+use super::migrations::{event as batch, failed, job, ledger, receive, settle};
+use crate::buckets;
+use crate::engines::free_port;
+use crate::engines::runtime::Function;
+use crate::http::ask::{ask, get, media, proof, proof_path, with};
+use crate::world::tokens;
+
+/// How long a message is waited for, and no other one comes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The legacy record of a file, under an id.
+fn legacy(name: &str, id: &str) -> String {
+    let hash = media(name).digest().to_string();
+    format!(
+        r#"{{"proofId":"{id}","imageHash":"{hash}","manifest":{{ "of" : "{name}" }},"signature":"c2ln","timestamp":1600000000000}}"#
+    )
+}
+
+/// What its migration stores.
+fn migrated(text: &str) -> Bytes {
+    let draft = LegacyRecord::parse(text.as_bytes()).unwrap().draft(Tenant::default());
+    draft.record(1, Timestamp::from_milliseconds(0)).to_bytes()
+}
+
+/// A bucket with these records behind `old/`, as a place.
+async fn old_store(records: &[(&str, &str)]) -> String {
+    let bucket = buckets::s3().await.settings().bucket.clone();
+    for (name, text) in records {
+        let put = buckets::raw().put_object().bucket(&bucket).key(format!("old/{name}"));
+        put.body(Bytes::from((*text).to_owned()).into()).send().await.unwrap();
+    }
+    format!("s3://{bucket}/old")
+}
+
+/// A function beside a legacy source, with other variables.
+fn beside(ground: &Ground, name: &str, from: &str, more: &[(&str, &str)]) -> Function {
+    let mut variables = ground.variables(name);
+    variables.retain(|(name, _)| !more.iter().any(|(other, _)| name == other));
+    let more = more.iter().copied().filter(|(_, value)| !value.is_empty());
+    let more = more.chain([("CREDLINK_LEGACY_SOURCE", from)]);
+    variables.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    Function::start(name, &variables)
+}
+
+async fn send(function: &Function, request: Request<Bytes>) -> Response<Bytes> {
+    response(&function.invoke(event(&request)).await.unwrap())
+}
+
+/// Waits for so many messages.
+async fn messages(ground: &Ground, count: usize) -> Vec<Received> {
+    let (mut messages, began) = (Vec::new(), std::time::Instant::now());
+    while messages.len() < count {
+        assert!(began.elapsed() < PATIENCE, "{messages:?}");
+        messages.extend(receive(ground, Duration::from_secs(600)).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    messages
+}
+
+/// Nothing comes for a while.
+async fn assert_quiet(ground: &Ground) {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(receive(ground, Duration::ZERO).await, []);
+}
+
+#[tokio::test]
+async fn what_is_read_is_migrated_by_the_function_behind_the_queue() {
+    let (one, two, three) =
+        (legacy("a", "p-1"), legacy("b", &proof("b").to_string()), legacy("c", &proof("c").to_string()));
+    let (two_name, three_name) = (format!("{}.json", proof("b")), format!("{}.json", proof("c")));
+    let from =
+        old_store(&[("p-1.json", &one), (two_name.as_str(), &two), (three_name.as_str(), &three)]).await;
+    let ground = Ground::plain().await;
+    let retrieve = beside(&ground, "retrieve", &from, &[]);
+    let found = send(&retrieve, get("/v1/proofs/p-1")).await;
+    assert_eq!((found.status().as_u16(), found.body()), (200, &migrated(&one)), "{:?}", retrieve.printed());
+    let head = send(&retrieve, ask(Method::HEAD, &proof_path("b"))).await;
+    assert_eq!(head.status(), 200);
+    for _ in 0..3 {
+        assert_eq!(send(&retrieve, get("/v1/proofs/p-1")).await.body(), &migrated(&one));
+    }
+    let sent = messages(&ground, 2).await;
+    let mut keys = Vec::new();
+    for message in &sent {
+        let message: Message = message.body().unwrap().parse().unwrap();
+        let Work::Migrate { job, keys: named } = message.work else { panic!("{message:?}") };
+        assert_eq!(job.as_str(), "legacy");
+        keys.extend(named);
+    }
+    keys.sort();
+    let mut expected = vec!["old/p-1.json".to_owned(), format!("old/{two_name}")];
+    expected.sort();
+    assert_eq!(keys, expected, "one message a proof");
+    assert_quiet(&ground).await;
+    let begun = ledger(&ground, "legacy").job().await.unwrap().unwrap();
+    let wanted = job(&ground, "legacy", &from);
+    assert_eq!((&begun.from, &begun.to, &begun.tenant), (&wanted.from, &wanted.to, &wanted.tenant));
+    assert!(ledger(&ground, "legacy").claim("the next", 1).await.unwrap(), "nobody has the job");
+
+    let migrate = Function::start("migrate", &ground.variables("migrate"));
+    let answer = migrate.invoke_within(TIME_LIMIT, batch(&sent)).await.unwrap();
+    assert_eq!(failed(&answer), [""; 0], "{:?}", migrate.printed());
+    for message in &sent {
+        settle(&ground, message).await;
+    }
+    // The legacy store is not needed any more.
+    let alone = Function::start("retrieve", &ground.variables("retrieve"));
+    let led = send(&alone, get("/v1/proofs/p-1")).await;
+    assert_eq!(
+        (led.status().as_u16(), led.headers()[LOCATION].to_str().unwrap()),
+        (308, &*proof("a").to_string())
+    );
+    assert_eq!(send(&alone, get(&proof_path("a"))).await.body(), &migrated(&one));
+    let after = send(&alone, get(&proof_path("b"))).await;
+    assert_eq!((after.body(), &after.headers()[ETAG]), (&migrated(&two), &head.headers()[ETAG]));
+    assert_eq!(send(&alone, get(&proof_path("c"))).await.status(), 404, "nobody asked for it");
+    ground.assert_sound().await;
+
+    // Guarantee 8: what was deleted here is not looked for there, migrated or not.
+    let delete = beside(&ground, "delete", &from, &[]);
+    for name in ["b", "c"] {
+        let gone = ask(Method::DELETE, &proof_path(name));
+        let gone = send(&delete, with(gone, AUTHORIZATION, format!("Bearer {}", tokens::OWNER))).await;
+        assert_eq!(gone.status(), 204, "{name}: {:?}", gone.body());
+    }
+    let retrieve = beside(&ground, "retrieve", &from, &[]);
+    for name in ["b", "c"] {
+        assert_eq!(send(&retrieve, get(&proof_path(name))).await.status(), 410, "{name}");
+    }
+    assert_quiet(&ground).await;
+    ground.assert_sound().await;
+}
+
+/// Answers come from the legacy source, whatever becomes of the messages; and the log says what becomes of them.
+#[tokio::test]
+async fn what_is_read_is_answered_where_it_cannot_be_queued() {
+    let one = legacy("a", "p-1");
+    let from = old_store(&[("p-1.json", &one)]).await;
+    let ground = Ground::plain().await;
+    ledger(&ground, "other").keep_job(&job(&ground, "other", "s3://another-one")).await.unwrap();
+    let dead = format!("http://127.0.0.1:{}", free_port());
+    for (more, says) in [
+        ([("CREDLINK_LEGACY_JOB", "other")], "the job moves something else"),
+        ([("CREDLINK_QUEUE_URL", "")], "nothing of them is migrated"),
+        ([("AWS_ENDPOINT_URL_SQS", dead.as_str())], "are not queued to be migrated"),
+    ] {
+        let retrieve = beside(&ground, "retrieve", &from, &more);
+        for _ in 0..2 {
+            let found = send(&retrieve, get("/v1/proofs/p-1")).await;
+            assert_eq!((found.status().as_u16(), found.body()), (200, &migrated(&one)), "{says}");
+        }
+        let is = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains(says));
+        retrieve.line(is).await;
+        let told = retrieve.printed().iter().filter(|line| line.contains(says)).count();
+        assert_eq!(told, 1, "{says}");
+        assert_quiet(&ground).await;
+    }
+    let refused = beside(&ground, "retrieve", &from, &[("CREDLINK_LEGACY_JOB", "No job")]);
+    let line = refused.line(|line| line.to_string().contains("CREDLINK_LEGACY_JOB")).await;
+    assert!(line.to_string().contains("No job"), "{line}");
+}

@@ -1,0 +1,199 @@
+//! Legacy ids: the origin knows where they lead, and the edge keeps it for as long as the redirect says.
+
+use std::time::Duration;
+
+use http::header::{AGE, AUTHORIZATION, CONTENT_LENGTH, LOCATION, RETRY_AFTER};
+use http::{Method, Response, StatusCode};
+use serde_json::json;
+
+use super::ground::{CACHE_STATUS, Ground};
+use super::origin::Origin;
+use super::seeds::{kind, read, slow, state};
+use crate::engines::edge::Edge;
+use crate::http::ask::{ask, get, json as request, media, proof, with};
+
+use crate::world::tokens;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A proof that was taken over under this id, behind the origin.
+async fn take_over(origin: &Origin, name: &str, id: &str) {
+    let body = json!({
+        "media_hash": media(name).to_string(), "manifest": {},
+        "origin": {"created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z", "legacy_id": id},
+    });
+    let store =
+        with(request(Method::POST, "/v1/proofs", &body), AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
+    assert_eq!(origin.world().answer(store).await.status(), 201);
+}
+
+async fn edge_over(origin: &str) -> Edge {
+    let own = [
+        ("CREDLINK_ORIGIN_URL", origin.to_owned()),
+        ("CREDLINK_TIMEOUT", "1500".to_owned()),
+        ("CREDLINK_ABSENT", "5".to_owned()),
+    ];
+    Edge::with(slow().into_iter().filter(|(name, _)| *name != "CREDLINK_ABSENT").chain(own)).await
+}
+
+/// Headers and body, without what the edge or a server adds.
+fn shown(answer: &Response<bytes::Bytes>) -> String {
+    let added = [AGE, CACHE_STATUS, http::header::DATE, CONTENT_LENGTH];
+    let headers = answer.headers().iter().filter(|(name, _)| !added.contains(name));
+    let mut lines: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    lines.sort();
+    format!("{}\n{}\n{:?}", answer.status(), lines.join("\n"), answer.body())
+}
+
+/// The Worker says what the API says, from the cache and past it, and asks once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_legacy_id_leads_where_the_api_says() {
+    let origin = Origin::start().await;
+    take_over(&origin, "there", "p-1").await;
+    let edge = edge_over(origin.url()).await;
+    let named = |method: Method, target: &str| {
+        with(ask(method, target), http::HeaderName::from_static("x-request-id"), "trace-1")
+    };
+    let mut states = Vec::new();
+    for (method, target) in [
+        (Method::GET, "/proofs/p-1"),
+        (Method::GET, "/proofs/p-1"),
+        (Method::HEAD, "/proofs/p%2D1?utm_source=x"),
+        (Method::GET, "/proofs/p-2"),
+        (Method::HEAD, "/proofs/p-2"),
+        (Method::GET, "/proofs/p%202"),
+        (Method::POST, "/proofs/p-1"),
+        (Method::OPTIONS, "/proofs/p-1"),
+    ] {
+        let answer = edge.send(named(method.clone(), target)).await;
+        let own = origin.world().answer(named(method.clone(), target)).await;
+        assert_eq!(shown(&answer), shown(&own), "{method} {target}");
+        states
+            .push(answer.headers().get(CACHE_STATUS).map_or("-", |state| state.to_str().unwrap()).to_owned());
+        edge.settle().await;
+    }
+    let expected = [
+        "credlink; fwd=uri-miss; stored",
+        "credlink; hit",
+        "credlink; hit",
+        "credlink; fwd=uri-miss; stored",
+        "credlink; hit; detail=absent",
+        "-",
+        "-",
+        "-",
+    ];
+    assert_eq!(states, expected);
+    let asked = origin.asked();
+    let targets: Vec<_> = asked.iter().map(|asked| (&*asked.method, &*asked.target)).collect();
+    assert_eq!(targets, [("GET", "/v1/proofs/p-1"), ("GET", "/v1/proofs/p-2")]);
+    assert_eq!(asked[0].headers["x-request-id"], "trace-1");
+    assert_eq!(edge.count("bucket").await, 0, "R2 knows no legacy id");
+    let led = edge.send(get("/proofs/p-1")).await;
+    assert_eq!(
+        (led.status(), &led.headers()[LOCATION]),
+        (StatusCode::PERMANENT_REDIRECT, &http::HeaderValue::from_str(&proof("there").to_string()).unwrap(),)
+    );
+}
+
+/// A redirect is kept for its hour, and an absence for as long as any.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_of_a_legacy_id_grows_old() {
+    let origin = Origin::start().await;
+    take_over(&origin, "there", "p-1").await;
+    let edge = edge_over(origin.url()).await;
+    assert_eq!(state(&edge, "/proofs/p-1").await.0, 308);
+    assert_eq!(state(&edge, "/proofs/p-2").await.0, 404);
+    edge.settle().await;
+    take_over(&origin, "another", "p-2").await;
+    assert_eq!(state(&edge, "/proofs/p-2").await, (404, "credlink; hit; detail=absent".to_owned()));
+    edge.set_ahead(Duration::from_secs(6)).await;
+    assert_eq!(state(&edge, "/proofs/p-2").await, (308, "credlink; fwd=uri-miss; stored".to_owned()));
+    edge.set_ahead(HOUR - Duration::from_secs(10)).await;
+    let (answer, how) = read(&edge, "/proofs/p-1").await;
+    assert_eq!((answer.status().as_u16(), &*how), (308, "credlink; hit"));
+    let age: u64 = answer.headers()[AGE].to_str().unwrap().parse().unwrap();
+    assert!((3_590..3_600).contains(&age), "{age}");
+    origin.asked();
+    edge.set_ahead(HOUR + Duration::from_secs(1)).await;
+    assert_eq!(state(&edge, "/proofs/p-1").await, (308, "credlink; fwd=stale".to_owned()));
+    edge.settle().await;
+    assert_eq!(origin.count(), 1);
+    assert_eq!(state(&edge, "/proofs/p-1").await, (308, "credlink; hit".to_owned()));
+}
+
+/// What the origin does not say is not known: an old redirect stands in, and nothing else is said or kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_origin_out_of_reach_is_no_absence() {
+    let origin = Origin::start().await;
+    take_over(&origin, "there", "p-1").await;
+    let edge = edge_over(origin.url()).await;
+    assert_eq!(state(&edge, "/proofs/p-1").await.0, 308);
+    edge.settle().await;
+    let location = |status: u16, location: &'static str| {
+        Response::builder().status(status).header(LOCATION, location).body(bytes::Bytes::new()).unwrap()
+    };
+    let plain = |status: u16, body: &'static str| {
+        Response::builder().status(status).body(bytes::Bytes::from_static(body.as_bytes())).unwrap()
+    };
+    let no_route = r#"{"type":"urn:credlink:problem:no-such-route","title":"x","status":404,"detail":"x"}"#;
+    for (name, instead) in [
+        ("a server that fails", plain(500, "")),
+        ("a page that is not the API's", plain(404, "<h1>Not found</h1>")),
+        ("an API without the path", plain(404, no_route)),
+        ("a redirect to elsewhere", location(308, "https://elsewhere.example/")),
+        ("a redirect to nowhere", plain(308, "")),
+        ("a redirect of another kind", location(302, "am7zumw65tztb3q3vjjfiiqaa4or5l5r")),
+        ("a body that is too long", plain(404, Box::leak("x".repeat(70_000).into_boxed_str()))),
+    ] {
+        let instead = instead.clone();
+        origin.answer_with(move |_| Some(instead.clone()));
+        edge.set_ahead(HOUR * 3 / 2).await;
+        let (answer, how) = read(&edge, "/proofs/p-1").await;
+        assert_eq!((answer.status().as_u16(), &*how), (308, "credlink; hit; detail=error"), "{name}");
+        let (answer, how) = read(&edge, "/proofs/p-2").await;
+        assert_eq!((answer.status().as_u16(), &*kind(&answer)), (503, "unavailable"), "{name}");
+        assert!(
+            answer.headers().contains_key(RETRY_AFTER) && how == "credlink; fwd=uri-miss",
+            "{name}: {how}"
+        );
+        edge.settle().await;
+    }
+    let said = edge.logs().await;
+    let said = said.iter().filter(|line| line["message"] == "the origin does not answer").count();
+    assert_eq!(said, 14);
+    edge.set_ahead(HOUR + Duration::from_secs(5_001)).await;
+    assert_eq!(state(&edge, "/proofs/p-1").await.0, 503, "the redirect is too old");
+    origin.answer_with(|_| None);
+    assert_eq!(state(&edge, "/proofs/p-2").await.0, 404, "nothing was kept");
+    assert_eq!(state(&edge, "/proofs/p-1").await.0, 308);
+    // Nobody listens.
+    let edge = edge_over("http://127.0.0.1:9").await;
+    assert_eq!(state(&edge, "/proofs/p-1").await.0, 503);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_ask_for_a_legacy_id_ask_the_origin_once() {
+    let origin = Origin::start().await;
+    take_over(&origin, "there", "p-1").await;
+    let edge = edge_over(origin.url()).await;
+    origin.hold(true);
+    let asking = futures_util::future::join_all((0..20).map(|_| state(&edge, "/proofs/p-1")));
+    let (answers, ()) = tokio::join!(asking, async {
+        origin.wait_for(1).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        origin.hold(false);
+    });
+    assert!(answers.iter().all(|(status, _)| *status == 308), "{answers:?}");
+    assert_eq!(origin.count(), 1);
+}
+
+/// An edge that knows no origin knows no legacy id, and says so in the API's words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_origin_no_legacy_id_is_known() {
+    let ground = Ground::new().await;
+    for method in [Method::GET, Method::HEAD] {
+        let answer = ground.ask("aliases.test", ask(method, "/proofs/p-1")).await;
+        assert_eq!(answer.status(), 404);
+    }
+    assert_eq!(ground.edge.calls().await, [""; 0], "neither the cache nor R2 is asked");
+}

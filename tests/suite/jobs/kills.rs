@@ -1,0 +1,58 @@
+//! `kill -9` at random moments, again and again in one job: afterwards each proof is there once, and what was confirmed
+//! was not copied twice.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::places::Place;
+use super::records::good_ones;
+use super::world::Job;
+
+/// How often a job is killed.
+const KILLS: usize = 50;
+/// Records: so many that fifty short runs do not copy them all.
+const RECORDS: usize = 6_000;
+
+/// Numbers that look random (xorshift64*, Vigna 2016).
+fn roll(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+#[test]
+fn a_job_that_is_killed_fifty_times_copies_everything_once() {
+    let job = Job::new(Place::files(&good_ones(RECORDS)), Place::data_folder());
+    let (mut dice, mut killed, mut confirmed) = (0x9e37_79b9_7f4a_7c15_u64, 0, 0);
+    while killed < KILLS {
+        // A run that has a rate lasts longer than any of these waits.
+        let wait = Duration::from_millis(60 + roll(&mut dice) % 400);
+        assert!(
+            job.killed(&["--rate", "300", "--batch-size", "20"], wait),
+            "the run ends before it is killed"
+        );
+        killed += 1;
+        // Only who may write puts a ledger in order that a kill left behind: looking does so too.
+        if killed % 10 == 0 {
+            let report = job.report();
+            let migrated = report["migrated"].as_u64().unwrap_or(0);
+            assert!(migrated >= confirmed, "{report}");
+            confirmed = migrated;
+        }
+    }
+    let before = job.report()["migrated"].as_u64().unwrap();
+    assert!(before > 0, "some runs got that far");
+    let ran = job.says("run", &[]);
+    let (copied, done) = (&ran["counts"]["copied"], &ran["counts"]["done"]);
+    assert_eq!(done, &json!(before), "what was confirmed is not copied again: {ran}");
+    assert_eq!(copied.as_u64().unwrap() + before, RECORDS as u64, "{ran}");
+    let report = job.report();
+    assert_eq!([&report["migrated"], &report["failed"], &report["skipped"]], [RECORDS, 0, 0], "{report}");
+    let verified = job.says("verify", &["--deep"]);
+    assert_eq!((&verified["verified"], &verified["extra"]), (&json!(RECORDS), &json!(0)), "{verified}");
+    // Every proof was made by this job, and the job knows it: it takes back all of them.
+    let undone = job.says("rollback", &["--confirm", "archive"]);
+    assert_eq!(undone["withdrawn"], RECORDS, "{undone}");
+}

@@ -1,0 +1,122 @@
+//! From every source to every store: every good record is there, every broken one is counted with its reason.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::places::Place;
+use super::records::{Legacy, good_ones, records};
+use super::world::Job;
+
+/// Records of the engines' own matrix.
+const MANY: usize = 2_000;
+/// Records where the engine in between is one of them again.
+const FEW: usize = 200;
+
+/// Moves `records`, and checks every count.
+fn moves(from: Place, to: Place, records: &[Legacy]) {
+    let job = Job::new(from, to);
+    let good = records.iter().filter(|record| record.reason.is_none()).count();
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for reason in records.iter().filter_map(|record| record.reason) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let broken: usize = reasons.values().sum();
+    let planned = job.ends("plan", &[]);
+    assert_eq!(planned.said["would_copy"], good, "{planned:?}");
+    let code = if broken == 0 { 0 } else { 7 };
+    let ran = job.ends("run", &[]);
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+    assert_eq!(ran.said["counts"]["copied"], good, "{ran:?}");
+    assert_eq!(ran.said["counts"]["failed"], json!(reasons), "{ran:?}");
+    let report = job.report();
+    assert_eq!(
+        [&report["total"], &report["migrated"], &report["failed"], &report["skipped"]],
+        [records.len(), good, broken, 0],
+        "{report}"
+    );
+    let failures = report["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), broken);
+    for record in records.iter().filter(|record| record.reason.is_some()) {
+        let named = |failure: &&Value| failure["reason"] == record.reason.unwrap();
+        assert!(failures.iter().filter(named).count() > 0, "{} is not in {report}", record.id);
+    }
+    // What was copied is there, and nothing else is.
+    let verified = job.ends("verify", &["--deep"]);
+    let said = &verified.said;
+    assert_eq!(
+        [&said["verified"], &said["missing"], &said["corrupted"], &said["encoding_differs"], &said["extra"]],
+        [good, broken, 0, 0, 0],
+        "{verified:?}"
+    );
+    // A second run copies nothing.
+    let again = job.ends("run", &[]);
+    assert_eq!((&again.said["counts"]["copied"], &again.said["counts"]["done"]), (&json!(0), &json!(good)));
+}
+
+macro_rules! matrix {
+    ($($name:ident: $count:ident, $from:expr => $to:expr;)+) => {$(
+        #[test]
+        fn $name() {
+            let runtime = Runtime::new().unwrap();
+            let records = records($count);
+            let from: fn(&Runtime, &[Legacy]) -> Place = $from;
+            let to: fn(&Runtime) -> Place = $to;
+            moves(from(&runtime, &records), to(&runtime), &records);
+        }
+    )+};
+}
+
+matrix! {
+    from_files_to_a_folder: MANY, |_, records| Place::files(records) => |_| Place::data_folder();
+    from_files_to_s3: MANY, |_, records| Place::files(records) => Place::s3;
+    from_files_to_r2: MANY, |_, records| Place::files(records) => Place::r2;
+    from_s3_to_a_folder: MANY, Place::s3_objects => |_| Place::data_folder();
+    from_s3_to_s3: MANY, Place::s3_objects => Place::s3;
+    from_s3_to_r2: MANY, Place::s3_objects => Place::r2;
+    from_r2_to_a_folder: MANY, Place::r2_objects => |_| Place::data_folder();
+    from_r2_to_s3: MANY, Place::r2_objects => Place::s3;
+    from_r2_to_r2: MANY, Place::r2_objects => Place::r2;
+    from_a_dump_to_a_folder: MANY, |_, records| Place::dump(records, false) => |_| Place::data_folder();
+    from_a_gzipped_dump_to_s3: FEW, |_, records| Place::dump(records, true) => Place::s3;
+    from_a_gzipped_dump_to_r2: FEW, |_, records| Place::dump(records, true) => Place::r2;
+    from_files_to_a_server: FEW, |_, records| Place::files(records) => |_| Place::served();
+    from_s3_to_a_server: FEW, Place::s3_objects => |_| Place::served();
+    from_r2_to_a_server: FEW, Place::r2_objects => |_| Place::served();
+    from_a_dump_to_a_server: FEW, |_, records| Place::dump(records, false) => |_| Place::served();
+}
+
+/// A CredLink is a source too: what was moved once is moved on.
+#[test]
+fn from_a_server_and_from_stores_to_everything() {
+    let runtime = Runtime::new().unwrap();
+    let records = good_ones(FEW);
+    for (first, stores) in [
+        (Place::served(), [Place::data_folder(), Place::s3(&runtime), Place::r2(&runtime), Place::served()]),
+        (
+            Place::data_folder(),
+            [Place::data_folder(), Place::s3(&runtime), Place::r2(&runtime), Place::served()],
+        ),
+        (
+            Place::s3(&runtime),
+            [Place::data_folder(), Place::s3(&runtime), Place::r2(&runtime), Place::served()],
+        ),
+        (
+            Place::r2(&runtime),
+            [Place::data_folder(), Place::s3(&runtime), Place::r2(&runtime), Place::served()],
+        ),
+    ] {
+        let fill = Job::new(Place::files(&records), first);
+        fill.says("run", &[]);
+        let mut from = fill.to;
+        for store in stores {
+            let job = Job::new(from, store);
+            let ran = job.says("run", &[]);
+            assert_eq!(ran["counts"]["copied"], FEW, "{ran}");
+            let verified = job.says("verify", &["--deep"]);
+            assert_eq!((&verified["verified"], &verified["extra"]), (&json!(FEW), &json!(0)), "{verified}");
+            from = job.from;
+        }
+    }
+}

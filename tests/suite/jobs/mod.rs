@@ -1,0 +1,10 @@
+//! Jobs of `credlink migrate`, by the real binary over real engines: from everything to everything, killed at any moment,
+//! verified, undone and cleaned up.
+
+mod kills;
+mod matrix;
+mod places;
+mod records;
+mod undo;
+mod verify;
+mod world;

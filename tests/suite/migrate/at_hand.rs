@@ -1,0 +1,342 @@
+//! A CredLink at hand as a migration's destination: exact after every fault, and every planted damage has its verdict.
+
+use bytes::Bytes;
+use credlink_adapters::cache::NoCache;
+use credlink_adapters::clock::ManualClock;
+use credlink_adapters::counters::Counters;
+use credlink_adapters::faults::{FaultPlan, Faulty, Flavour};
+use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+use credlink_adapters::tokens::Trusted;
+use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::legacy::LegacyRecord;
+use credlink_core::manifest::Manifest;
+use credlink_core::object::{Attributes, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_core::rules::store::{Draft, Origin};
+use credlink_core::tenant::Tenant;
+use credlink_core::testing::manifest_store;
+use credlink_core::time::Timestamp;
+use credlink_service::fsck::{Severity, fsck};
+use credlink_service::migrate::destination::ServiceDestination;
+use credlink_service::migrate::jobs::NoJobs;
+use credlink_service::migrate::ledger::Copy;
+use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::ports::{Condition, Index as _, Objects as _, Parts, Put};
+use credlink_service::{Service, Settings};
+
+type Ports = Parts<Faulty<MemoryObjects>, Faulty<MemoryIndex>, NoCache, ManualClock, Counters, Trusted>;
+type Destination = ServiceDestination<Ports>;
+
+/// What stands there. Every destination that is opened on it is a process of its own.
+#[derive(Clone)]
+struct Store {
+    objects: MemoryObjects,
+    index: MemoryIndex,
+    clock: ManualClock,
+}
+
+impl Store {
+    fn new() -> Self {
+        let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
+        Self { objects: MemoryObjects::with_clock(clock.clone()), index: MemoryIndex::new(), clock }
+    }
+
+    fn open(&self) -> Destination {
+        self.failing(FaultPlan::none())
+    }
+
+    fn failing(&self, plan: FaultPlan) -> Destination {
+        let parts = Parts {
+            objects: Faulty::new(self.objects.clone(), plan.clone()),
+            index: Faulty::new(self.index.clone(), plan),
+            cache: NoCache,
+            clock: self.clock.clone(),
+            events: Counters::default(),
+            authenticator: Trusted,
+            jobs: NoJobs,
+        };
+        let settings = Settings { public_url: "http://x".to_owned(), link_keys: None, count_reads: false };
+        ServiceDestination::new(Service::new(parts, settings).into(), None)
+    }
+
+    async fn assert_sound(&self) {
+        let mut broken = Vec::new();
+        fsck(self.open().service(), |finding| {
+            if finding.severity == Severity::Broken {
+                broken.push(format!("{}: {}", finding.key, finding.what));
+            }
+        })
+        .await
+        .unwrap();
+        assert_eq!(broken, [""; 0]);
+    }
+
+    /// Puts other bytes or attributes where an object stands.
+    async fn plant(&self, key: &str, change: impl FnOnce(&mut Vec<u8>, &mut Attributes)) {
+        let key: ObjectKey = key.parse().unwrap();
+        let object = self.objects.get(&key).await.unwrap().unwrap();
+        let (mut body, mut attributes) = (object.body.to_vec(), object.head.attributes);
+        change(&mut body, &mut attributes);
+        self.objects.delete(&key).await.unwrap();
+        let put = self.objects.put(&key, Bytes::from(body), &attributes, Condition::Absent).await.unwrap();
+        assert!(matches!(put, Put::Stored(_)));
+    }
+}
+
+/// The draft of a legacy record, long enough to be packed.
+fn legacy(id: &str, file: &[u8], manifest: &str) -> Draft {
+    let text = format!(
+        r#"{{"proofId":"{id}","imageHash":"{}","manifest":{manifest},"signature":"c2ln","timestamp":1700000000000,"more":"{}"}}"#,
+        MediaHash::of(file),
+        "x".repeat(500)
+    );
+    LegacyRecord::parse(text.as_bytes()).unwrap().draft(Tenant::default())
+}
+
+/// The history of a proof: a legacy record, and what replaced it `more` times. The first two replacements have one C2PA
+/// manifest.
+fn history(more: i64) -> Vec<Draft> {
+    let first = legacy("p-1", b"file", r#"{"a":1}"#);
+    let mut drafts = vec![first.clone()];
+    for number in 1..=more {
+        let id = format!("urn:c2pa:{}", number.max(2));
+        let bytes = Bytes::from(manifest_store(&id, MediaHash::of(b"file").digest()));
+        let origin = Origin {
+            created: Timestamp::from_milliseconds(1_700_000_000_000 + number),
+            legacy: None,
+            ..first.origin.clone().unwrap()
+        };
+        drafts.push(Draft {
+            manifest: Manifest::c2pa(bytes).unwrap(),
+            origin: Some(origin),
+            ..first.clone()
+        });
+    }
+    drafts
+}
+
+fn stored(outcome: TakenOver) -> Copy {
+    match outcome {
+        TakenOver::Stored(copy) => copy,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The copy says what stands there, byte for byte.
+async fn assert_as_stored(store: &Store, copy: &Copy) {
+    for object in &copy.objects {
+        let there = store.objects.get(&object.key.parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(object.stored, Some(Digest::of(&there.body)), "{}", object.key);
+        assert_eq!(object.coding, there.head.attributes.content_encoding, "{}", object.key);
+        assert_eq!(there.head.attributes.metadata["sha256"], object.content.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_history_is_taken_over_once_and_goes_on() {
+    let (store, drafts) = (Store::new(), history(3));
+    let destination = store.open();
+    let id = drafts[0].id();
+    assert_eq!(destination.find(&id).await.unwrap(), Standing::Absent);
+    for end in [1, 1, 2, 4, 4] {
+        let copy = stored(destination.take_over(&drafts[..end]).await.unwrap());
+        assert_eq!(destination.find(&id).await.unwrap(), Standing::Live);
+        assert_as_stored(&store, &copy).await;
+        for depth in [Depth::Checksum, Depth::Content] {
+            assert_eq!(destination.verify(&copy, depth).await.unwrap(), Verdict::Verified { by: depth });
+        }
+        let revisions = end;
+        let manifests = [0, 0, 1, 1, 2][end];
+        assert_eq!(copy.objects.len(), revisions + manifests, "{:?}", copy.objects);
+        assert_eq!(copy.legacy.as_ref().map(ToString::to_string).as_deref(), Some("p-1"));
+    }
+    assert_eq!(store.index.totals().await.unwrap().proofs, 1);
+    assert_eq!(destination.list(None, 10).await.unwrap().items, [id]);
+    store.assert_sound().await;
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_told_apart() {
+    let store = Store::new();
+    let destination = store.open();
+    let first = legacy("p-1", b"file", r#"{"a":1}"#);
+    stored(destination.take_over(std::slice::from_ref(&first)).await.unwrap());
+    // Another name of the same.
+    let equal = legacy("p-2", b"file", r#"{"a":1}"#);
+    let TakenOver::Equal(copy) = destination.take_over(&[equal]).await.unwrap() else { panic!() };
+    assert!(!copy.exact);
+    assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
+    // Another manifest: its name leads nowhere.
+    let other = legacy("p-3", b"file", r#"{"a":2}"#);
+    let outcome = destination.take_over(&[other]).await.unwrap();
+    assert!(matches!(&outcome, TakenOver::Conflict { detail } if detail.contains("manifest")), "{outcome:?}");
+    // A name that is taken.
+    let taken = legacy("p-2", b"another file", "{}");
+    let outcome = destination.take_over(std::slice::from_ref(&taken)).await.unwrap();
+    assert!(matches!(&outcome, TakenOver::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
+    assert_eq!(destination.find(&taken.id()).await.unwrap(), Standing::Absent);
+    store.assert_sound().await;
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
+    let (store, mut drafts) = (Store::new(), history(2));
+    let destination = store.open();
+    let copy = stored(destination.take_over(&drafts).await.unwrap());
+    let Withdrawal::Deleted(at) = destination.withdraw(&copy).await.unwrap() else { panic!() };
+    assert_eq!(destination.find(&copy.proof).await.unwrap(), Standing::Deleted(at));
+    assert_eq!(destination.withdraw(&copy).await.unwrap(), Withdrawal::Touched);
+    assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
+    for restores in [None, Some(at.plus_seconds(1))] {
+        drafts[0].origin.as_mut().unwrap().restores = restores;
+        assert_eq!(destination.take_over(&drafts).await.unwrap(), TakenOver::Deleted(at));
+    }
+    drafts[0].origin.as_mut().unwrap().restores = Some(at);
+    let copy = stored(destination.take_over(&drafts).await.unwrap());
+    let verdict = destination.verify(&copy, Depth::Checksum).await.unwrap();
+    // A manifest that was deleted is stored in another form, which the copy does not know.
+    assert_eq!(verdict, Verdict::Verified { by: Depth::Content });
+    assert_eq!(stored(destination.take_over(&drafts).await.unwrap()), copy);
+    store.assert_sound().await;
+}
+
+#[tokio::test]
+async fn what_somebody_touched_is_left_alone() {
+    let (store, drafts) = (Store::new(), history(3));
+    let destination = store.open();
+    let copy = stored(destination.take_over(&drafts[..1]).await.unwrap());
+    stored(destination.take_over(&drafts[..2]).await.unwrap());
+    assert_eq!(destination.withdraw(&copy).await.unwrap(), Withdrawal::Touched);
+    assert!(matches!(destination.verify(&copy, Depth::Content).await.unwrap(), Verdict::Changed(_)));
+    let nobody = Copy { proof: ProofId::derive(&Tenant::default(), &MediaHash::of(b"?")), ..copy };
+    assert_eq!(destination.withdraw(&nobody).await.unwrap(), Withdrawal::Absent);
+    assert!(matches!(destination.verify(&nobody, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
+}
+
+/// Each write and each read of a take-over fails once, done or not; another process goes on.
+#[tokio::test]
+async fn a_fault_at_any_call_of_a_take_over_is_mended_by_the_next() {
+    let drafts = history(2);
+    let clean = Store::new();
+    let plan = FaultPlan::none();
+    let expected = stored(clean.failing(plan.clone()).take_over(&drafts).await.unwrap());
+    let plans = (1..=plan.writes())
+        .flat_map(|n| [FaultPlan::at(n, Flavour::Lost), FaultPlan::at(n, Flavour::Kept)])
+        .chain((1..=plan.reads()).map(FaultPlan::read_at));
+    for plan in plans {
+        let store = Store::new();
+        let first = store.failing(plan.clone()).take_over(&drafts).await;
+        assert!(first.is_err() || stored(first.unwrap()) == expected, "{plan:?}");
+        let destination = store.open();
+        assert_eq!(stored(destination.take_over(&drafts).await.unwrap()), expected, "{plan:?}");
+        let verdict = destination.verify(&expected, Depth::Content).await.unwrap();
+        assert_eq!(verdict, Verdict::Verified { by: Depth::Content }, "{plan:?}");
+        assert_eq!(store.index.totals().await.unwrap().proofs, 1, "{plan:?}");
+        store.assert_sound().await;
+    }
+}
+
+/// Each write and each read of a withdrawal fails once; the same process tries again, and knows its own deletion.
+#[tokio::test]
+async fn a_fault_at_any_call_of_a_withdrawal_is_tried_again() {
+    let drafts = history(2);
+    let plan = FaultPlan::none();
+    let clean = Store::new();
+    let copy = stored(clean.open().take_over(&drafts).await.unwrap());
+    clean.failing(plan.clone()).withdraw(&copy).await.unwrap();
+    let plans = (1..=plan.writes())
+        .flat_map(|n| [FaultPlan::at(n, Flavour::Lost), FaultPlan::at(n, Flavour::Kept)])
+        .chain((1..=plan.reads()).map(FaultPlan::read_at));
+    for plan in plans {
+        let store = Store::new();
+        let copy = stored(store.open().take_over(&drafts).await.unwrap());
+        let destination = store.failing(plan.clone());
+        let mut outcome = destination.withdraw(&copy).await;
+        if outcome.is_err() {
+            outcome = destination.withdraw(&copy).await;
+        }
+        let standing = store.open().find(&copy.proof).await.unwrap();
+        match outcome.unwrap() {
+            Withdrawal::Deleted(at) => assert_eq!(standing, Standing::Deleted(at), "{plan:?}"),
+            // The commit that deleted it was done, and nobody was told so: it may have been anybody's.
+            Withdrawal::Touched => assert!(matches!(standing, Standing::Deleted(_)), "{plan:?}"),
+            Withdrawal::Absent => panic!("{plan:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_planted_damage_has_its_verdict() {
+    type Damage = fn(&mut Vec<u8>, &mut Attributes);
+    let flipped: Damage = |body, _| body[20] ^= 1;
+    let cut: Damage = |body, _| body.truncate(body.len() - 1);
+    let said_packed: Damage = |_, attributes| attributes.content_encoding = Some("gzip".to_owned());
+    let said_plain: Damage = |_, attributes| attributes.content_encoding = None;
+    let renamed: Damage = |_, attributes| {
+        attributes.metadata.insert("sha256".to_owned(), Digest::of(b"x").to_string());
+    };
+    for depth in [Depth::Checksum, Depth::Content] {
+        for (name, damage, class) in [
+            ("flipped", flipped, "corrupted"),
+            ("cut", cut, "corrupted"),
+            ("said to be packed", said_packed, "encoding"),
+            ("said to be plain", said_plain, "encoding"),
+            ("said to be another", renamed, "corrupted"),
+        ] {
+            let (store, drafts) = (Store::new(), history(2));
+            let destination = store.open();
+            let copy = stored(destination.take_over(&drafts).await.unwrap());
+            for object in &copy.objects {
+                let is_packed = object.coding.is_some();
+                if name == "said to be packed" && is_packed || name == "said to be plain" && !is_packed {
+                    continue;
+                }
+                let before = store.objects.get(&object.key.parse().unwrap()).await.unwrap().unwrap();
+                store.plant(&object.key, damage).await;
+                let verdict = destination.verify(&copy, depth).await.unwrap();
+                let found = match &verdict {
+                    Verdict::Corrupted(detail) if detail.contains(&object.key) => "corrupted",
+                    Verdict::EncodingDiffers(detail) if detail.contains(&object.key) => "encoding",
+                    _ => "other",
+                };
+                assert_eq!(found, class, "{name} {}: {verdict:?}", object.key);
+                let (body, attributes) = (before.body.to_vec(), before.head.attributes);
+                store
+                    .plant(&object.key, |there, said| {
+                        *there = body;
+                        *said = attributes;
+                    })
+                    .await;
+                assert!(matches!(destination.verify(&copy, depth).await.unwrap(), Verdict::Verified { .. }));
+            }
+            // One that is gone.
+            for object in &copy.objects {
+                let key: ObjectKey = object.key.parse().unwrap();
+                let before = store.objects.get(&key).await.unwrap().unwrap();
+                store.objects.delete(&key).await.unwrap();
+                let verdict = destination.verify(&copy, depth).await.unwrap();
+                assert!(
+                    matches!(&verdict, Verdict::Missing(detail) if detail.contains(&object.key)),
+                    "{verdict:?}"
+                );
+                store
+                    .objects
+                    .put(&key, before.body, &before.head.attributes, Condition::Absent)
+                    .await
+                    .unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_id_that_leads_elsewhere_is_seen() {
+    let store = Store::new();
+    let destination = store.open();
+    let copy = stored(destination.take_over(&[legacy("p-1", b"file", "{}")]).await.unwrap());
+    let lost = Copy { legacy: Some("p-2".parse().unwrap()), ..copy.clone() };
+    assert!(matches!(destination.verify(&lost, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
+    stored(destination.take_over(&[legacy("p-2", b"another", "{}")]).await.unwrap());
+    assert!(matches!(destination.verify(&lost, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
+    assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
+}

@@ -1,0 +1,180 @@
+//! Destinations and sources by their names, over the engines.
+
+use std::fs;
+
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use credlink_adapters::aws::{http_client, sdk_config};
+use credlink_adapters::configuration::{Configuration, Source as Variables};
+use credlink_adapters::deployment::Surroundings;
+use credlink_adapters::migrate::destination::{AnyDestination, Making, OpenError, Opening};
+use credlink_adapters::migrate::source::AnySource;
+use credlink_core::legacy::LegacyRecord;
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_service::migrate::ports::{Depth, Destination as _, Source as _, Standing, TakenOver, Verdict};
+
+use crate::buckets;
+use crate::engines::{dynoxide, ministack, r2, unique};
+use crate::migrate::ground::{id, items, legacy};
+use crate::server::Server;
+
+fn draft(name: &str) -> Draft {
+    LegacyRecord::parse(legacy(name).as_bytes()).unwrap().draft(Tenant::default())
+}
+
+fn opening<'a>(variables: &'a Variables<'a>) -> Opening<'a> {
+    Opening {
+        variables,
+        token: None,
+        data_folder: None,
+        tenant: None,
+        making: Making::Allowed,
+        surroundings: None,
+    }
+}
+
+/// Takes a proof over and finds it again.
+async fn use_it(destination: &AnyDestination) {
+    assert_eq!(destination.find(&id("a")).await.unwrap(), Standing::Absent);
+    let TakenOver::Stored(copy) = destination.take_over(&[draft("a")]).await.unwrap() else {
+        panic!("it is stored")
+    };
+    for depth in [Depth::Checksum, Depth::Content] {
+        let verdict = destination.verify(&copy, depth).await.unwrap();
+        assert!(matches!(verdict, Verdict::Verified { .. }), "{verdict:?}");
+    }
+    assert_eq!(destination.list(None, 10).await.unwrap().items, [id("a")]);
+    destination.finish().await.unwrap();
+}
+
+/// What the environment says, where it has nothing to say.
+fn misleading(name: &str) -> Option<String> {
+    let value = match name {
+        "STORAGE_PROVIDER" => "s3",
+        "STORAGE_BUCKET" => "another",
+        "CREDLINK_TABLE" => "another",
+        "STORAGE_FALLBACK_PROVIDER" => "folder",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_the_one_that_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new");
+    let place = format!("dir:{}", path.display()).parse().unwrap();
+    let variables = Variables::new(misleading);
+    let looking = Opening { making: Making::Refused, ..opening(&variables) };
+    let unmade = AnyDestination::open(&place, looking).await.unwrap();
+    assert_eq!(unmade.find(&id("a")).await.unwrap(), Standing::Absent);
+    assert!(unmade.list(None, 10).await.unwrap().items.is_empty());
+    assert!(unmade.take_over(&[draft("a")]).await.is_err());
+    assert!(!path.exists(), "nothing is made by looking");
+    {
+        let destination = AnyDestination::open(&place, opening(&variables)).await.unwrap();
+        use_it(&destination).await;
+        let second = AnyDestination::open(&place, opening(&variables)).await.unwrap_err();
+        assert!(second.to_string().contains("used by another process"), "{second}");
+    }
+    let server = Server::over(&path, &[]);
+    assert_eq!(server.leads_to("/v1/proofs/old-a"), id("a").to_string());
+}
+
+#[tokio::test]
+async fn what_is_no_destination_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.json"), legacy("a")).unwrap();
+    let variables = Variables::new(|_| None);
+    let refused = async |text: &str| -> OpenError {
+        AnyDestination::open(&text.parse().unwrap(), opening(&variables)).await.unwrap_err()
+    };
+    let foreign = refused(&format!("dir:{}", folder.path().display())).await.to_string();
+    assert!(foreign.contains("holds something else than a CredLink"), "{foreign}");
+    assert!(matches!(refused("jsonl:x.jsonl").await, OpenError::Place(_)));
+    assert!(matches!(refused("s3://bucket/prefix").await, OpenError::Place(_)));
+    let unset = refused("r2://bucket").await.to_string();
+    assert!(unset.contains("R2_ACCESS_KEY_ID is not set"), "{unset}");
+    let unset = refused("s3://bucket").await.to_string();
+    assert!(unset.contains("set CREDLINK_TABLE, or name --data-dir"), "{unset}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_r2_has_its_index_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("index of r2");
+    let bucket = r2::bucket();
+    let variables = Variables::new(|name| {
+        let value = match name {
+            "R2_ENDPOINT" => r2::endpoint(),
+            "R2_ACCESS_KEY_ID" => r2::ACCESS_KEY,
+            "R2_SECRET_ACCESS_KEY" => r2::SECRET,
+            "R2_BUCKET" => "another",
+            "STORAGE_PROVIDER" => "folder",
+            "STORAGE_TIMEOUT" => "120000",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    let place = format!("r2://{bucket}").parse().unwrap();
+    let with_folder = |making| Opening { data_folder: Some(&data), making, ..opening(&variables) };
+    let unmade = AnyDestination::open(&place, with_folder(Making::Refused)).await.unwrap();
+    assert!(matches!(unmade, AnyDestination::Unmade("r2")) && !data.exists());
+    let destination = AnyDestination::open(&place, with_folder(Making::Allowed)).await.unwrap();
+    use_it(&destination).await;
+    // The same name as a source: what stands there is a proof.
+    let source = AnySource::open(&place, &variables, None).await.unwrap();
+    assert_eq!(source.name(), "r2");
+    let keys: Vec<_> = items(&source, 10).await.into_iter().map(|item| item.key).collect();
+    assert_eq!(keys, [format!("proofs/{}", id("a"))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_s3_has_its_index_in_a_table() {
+    let bucket = unique("places");
+    buckets::make(&bucket).await;
+    let index = dynoxide::index().await;
+    let variables = Variables::new(|name| {
+        let value = match name {
+            "STORAGE_REGION" => ministack::REGION,
+            "STORAGE_ENDPOINT" => ministack::endpoint(),
+            "STORAGE_TIMEOUT" => "120000",
+            "CREDLINK_TABLE" => index.table(),
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    let configuration = Configuration::read(&variables).unwrap();
+    let credentials = buckets::credentials(ministack::ACCESS_KEY, ministack::SECRET);
+    let aws = sdk_config(http_client(), Some(ministack::REGION), &configuration.limits).await;
+    let aws = aws.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+    let dynamodb = Some(dynoxide::endpoint().to_owned());
+    let surroundings = Surroundings { aws, dynamodb, ..Surroundings::of(&configuration).await };
+    let opening = Opening { surroundings: Some(surroundings), ..opening(&variables) };
+    let place = format!("s3://{bucket}").parse().unwrap();
+    let destination = AnyDestination::open(&place, opening).await.unwrap();
+    assert_eq!(destination.name(), "s3");
+    use_it(&destination).await;
+}
+
+#[tokio::test]
+async fn sources_are_opened_by_what_they_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("dump.jsonl"), format!("{}\n", legacy("a"))).unwrap();
+    let open =
+        async |text: String| AnySource::open(&text.parse().unwrap(), &Variables::new(|_| None), None).await;
+    let path = folder.path().display();
+    assert!(matches!(open(format!("dir:{path}")).await.unwrap(), AnySource::Folder(_)));
+    assert!(matches!(open(format!("jsonl:{path}/dump.jsonl")).await.unwrap(), AnySource::Lines(_)));
+    assert!(matches!(open("credlink:http://127.0.0.1:1".to_owned()).await.unwrap(), AnySource::Remote(_)));
+    for (place, says) in [
+        (format!("dir:{path}/nowhere"), "nowhere cannot be opened"),
+        (format!("dir:{path}/dump.jsonl"), "dump.jsonl cannot be opened"),
+        (format!("jsonl:{path}/nowhere"), "nowhere cannot be opened"),
+        ("r2://bucket/x".to_owned(), "R2_ACCESS_KEY_ID is not set"),
+    ] {
+        let error = open(place).await.unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}

@@ -1,0 +1,191 @@
+//! One CredLink in each of its forms: its data folder, its objects in a folder and in a bucket, and its API. All give the
+//! same proofs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use credlink_adapters::configuration::Source as Variables;
+use credlink_adapters::folder::Folder;
+use credlink_adapters::migrate::source::AnySource;
+use credlink_adapters::migrate::source::bucket::Bucket;
+use credlink_adapters::s3::S3Objects;
+use credlink_core::object::ObjectKey;
+use credlink_core::record::Record;
+use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
+use credlink_service::ports::{Condition, FailureKind, Objects as _};
+
+use crate::migrate::ground::{fill, id, items};
+use crate::server::Server;
+use crate::storage;
+
+storage::over_both! {
+    objects_in_a_bucket_are_read_as_proofs,
+}
+
+async fn open(place: &str) -> AnySource {
+    AnySource::open(&place.parse().unwrap(), &Variables::new(|_| None), None).await.unwrap()
+}
+
+/// The proofs of a source by their ids.
+async fn proofs(source: &impl Source) -> BTreeMap<String, Vec<Revision>> {
+    let mut proofs = BTreeMap::new();
+    for limit in [1, 2, 1_000] {
+        proofs.clear();
+        for item in items(source, limit).await {
+            let id = item.key.trim_start_matches("proofs/").to_owned();
+            match source.read(&item.key).await.unwrap() {
+                Some(Content::Proof(revisions)) => assert_eq!(proofs.insert(id, revisions), None),
+                other => panic!("{}: {other:?}", item.key),
+            }
+            let looked = source.look(&item.key).await.unwrap().unwrap();
+            assert_eq!(looked.version, item.version, "{}", item.key);
+        }
+    }
+    proofs
+}
+
+fn check(proofs: &BTreeMap<String, Vec<Revision>>) {
+    let mut names: Vec<_> =
+        ["json", "c2pa", "private", "reborn"].iter().map(|name| id(name).to_string()).collect();
+    names.sort_unstable();
+    assert_eq!(proofs.keys().cloned().collect::<Vec<_>>(), names, "what was deleted is not there");
+    let records: Vec<_> = proofs[&id("c2pa").to_string()]
+        .iter()
+        .map(|revision| (Record::parse(&revision.record).unwrap(), revision.manifest.as_ref()))
+        .collect();
+    let manifests: Vec<_> = records
+        .iter()
+        .map(|(record, manifest)| {
+            (record.revision, record.manifest.id.as_ref().map(ToString::to_string), manifest.is_some())
+        })
+        .collect();
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        manifests,
+        [(1, named("urn:c2pa:first"), true), (2, None, false), (3, named("urn:c2pa:third"), true)]
+    );
+    let reborn = &proofs[&id("reborn").to_string()];
+    assert_eq!(reborn.len(), 1, "records of an earlier life are none of this");
+    assert_eq!(Record::parse(&reborn[0].record).unwrap().first_revision, 2);
+}
+
+/// Copies every object, as `credlink storage cp` does.
+async fn copy(folder: &Path, to: &S3Objects) {
+    let folder = Folder::open(folder).unwrap();
+    for prefix in [ObjectKey::PROOFS, ObjectKey::MANIFESTS] {
+        for listed in folder.list(prefix, None, 1_000).await.unwrap().items {
+            let key: ObjectKey = listed.key.parse().unwrap();
+            let object = folder.get(&key).await.unwrap().unwrap();
+            to.put(&key, object.body, &object.head.attributes, Condition::Absent).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_is_read_by_its_index_and_by_its_objects_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    let place = format!("dir:{}", folder.path().display());
+    let by_index = {
+        let source = open(&place).await;
+        assert!(matches!(source, AnySource::DataFolder(_)));
+        proofs(&source).await
+    };
+    check(&by_index);
+    std::fs::remove_file(folder.path().join("index.redb")).unwrap();
+    let source = open(&place).await;
+    assert!(matches!(source, AnySource::Layout(_)));
+    assert_eq!(proofs(&source).await, by_index);
+    let item = items(&source, 10).await.remove(0);
+    assert_eq!(source.remove(&item).await.unwrap_err().kind, FailureKind::AccessDenied);
+}
+
+async fn objects_in_a_bucket_are_read_as_proofs(objects: S3Objects) {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    copy(folder.path(), &objects).await;
+    let bucket = Bucket::new(objects.clone(), "");
+    let found = proofs(&bucket).await;
+    check(&found);
+    assert_eq!(found, proofs(&open(&format!("dir:{}", folder.path().display())).await).await);
+    let item = items(&bucket, 1_000).await.remove(0);
+    assert_eq!(bucket.remove(&item).await.unwrap_err().kind, FailureKind::AccessDenied);
+    let deleted = ObjectKey::Record(id("deleted")).to_string();
+    assert_eq!(bucket.read(&deleted).await.unwrap(), None);
+    // A part that is missing is damage, and no absence.
+    objects.remove_all(&["manifests/urn%3Ac2pa%3Athird".to_owned()]).await;
+    let failure = bucket.read(&ObjectKey::Record(id("c2pa")).to_string()).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Damaged);
+    assert!(failure.message.contains("it is not there"), "{failure}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_gives_what_the_folder_behind_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    let place = format!("dir:{}", folder.path().display());
+    let expected = proofs(&open(&place).await).await;
+    let server = Server::over(folder.path(), &[]);
+    let source = open(&format!("credlink:{}", server.url())).await;
+    let found = proofs(&source).await;
+    assert_eq!(found, expected);
+    check(&found);
+
+    let in_use = AnySource::open(&place.parse().unwrap(), &Variables::new(|_| None), None).await.unwrap_err();
+    assert!(in_use.to_string().contains("used by another process"), "{in_use}");
+    for key in [id("deleted").to_string(), id("never").to_string(), "nonsense".to_owned()] {
+        assert_eq!(source.read(&key).await.unwrap(), None, "{key}");
+        assert_eq!(source.look(&key).await.unwrap(), None, "{key}");
+    }
+    assert_eq!(source.list(Some("nonsense"), 10).await.unwrap_err().kind, FailureKind::Unavailable);
+}
+
+/// Removes all, of which one was replaced since it was listed.
+async fn remove_all(source: &impl Source, listed: &[Item]) {
+    let changed = Item { version: "another".to_owned(), ..listed[0].clone() };
+    assert_eq!(source.remove(&changed).await.unwrap(), Removal::Changed);
+    assert_eq!(items(source, 10).await.len(), listed.len());
+    for item in listed {
+        assert_eq!(source.remove(item).await.unwrap(), Removal::Removed);
+        assert_eq!(source.remove(item).await.unwrap(), Removal::Absent);
+    }
+    assert!(items(source, 10).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_are_removed_as_a_deletion_removes_them() {
+    for is_served in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        fill(folder.path());
+        if is_served {
+            let server = Server::over(folder.path(), &[]);
+            let source = open(&format!("credlink:{}", server.url())).await;
+            let listed = items(&source, 10).await;
+            assert_eq!(
+                server.replace(&format!("/v1/proofs/{}", id("json")), &serde_json::json!({"manifest": {}})).0,
+                200
+            );
+            let json = listed.iter().find(|item| item.key == id("json").to_string()).unwrap();
+            assert_eq!(source.remove(json).await.unwrap(), Removal::Changed, "it was replaced");
+            remove_all(&source, &items(&source, 10).await).await;
+        } else {
+            let source = open(&format!("dir:{}", folder.path().display())).await;
+            remove_all(&source, &items(&source, 10).await).await;
+        }
+        let server = Server::over(folder.path(), &[]);
+        let (status, _) = server.post("/v1/proofs", &crate::migrate::ground::c2pa("c2pa", "urn:c2pa:first"));
+        assert_eq!(status, 201, "and can be stored again");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_does_not_answer_is_out_of_reach() {
+    let source = open("credlink:http://127.0.0.1:9").await;
+    assert_eq!(source.list(None, 10).await.unwrap_err().kind, FailureKind::Unavailable);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens.json");
+    std::fs::write(&file, "[]").unwrap();
+    let server = Server::with(folder.path(), &[], &[("CREDLINK_TOKENS", file.to_str().unwrap())]);
+    let source = open(&format!("credlink:{}", server.url())).await;
+    assert_eq!(source.list(None, 10).await.unwrap_err().kind, FailureKind::AccessDenied);
+}
