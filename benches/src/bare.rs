@@ -1,10 +1,13 @@
 //! What a store and a read cost with the SDK alone: the same calls in the same order, and nothing around them.
 
+use std::net::SocketAddr;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::config::Credentials;
 use bytes::Bytes;
 use credlink_adapters::aws::{http_client, plain_config};
 use credlink_adapters::dynamodb::table::create_table;
+use credlink_adapters::s3::{S3Objects, Settings};
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
@@ -19,6 +22,14 @@ use crate::material::{Kind, media_hash, proof_id};
 pub struct Bare {
     s3: aws_sdk_s3::Client,
     dynamodb: aws_sdk_dynamodb::Client,
+}
+
+/// The bucket of the engine at this address.
+#[must_use]
+pub fn objects(address: SocketAddr) -> S3Objects {
+    let credentials = Credentials::new(ACCESS_KEY, SECRET, None, None, "bench");
+    let settings = Settings::s3(BUCKET, REGION).at(format!("http://{address}"));
+    S3Objects::new(Settings { credentials: Some(credentials), ..settings }, &plain_config(http_client()))
 }
 
 /// A store that was made before the clock started.

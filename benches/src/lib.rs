@@ -14,6 +14,7 @@
 //! | cold starts of the functions | [`lambda`], [`runtime_api`] |
 //! | the service beside the bare SDK, and 1,000 reads at once | [`clouds`], [`clouded`], [`bare`] |
 //! | the edge in Rust beside the same Worker in JavaScript | [`edge`] |
+//! | a migration beside `rclone` and `s5cmd` | [`migrate`] |
 //! | what stands in for S3 and DynamoDB | [`engines`], [`answerer`] |
 //! | pure functions | [`functions`] |
 //! | the load, its client, and the server under it | [`load`], [`client`], [`server`] |
@@ -47,6 +48,7 @@ pub mod latency;
 pub mod load;
 pub mod machine;
 pub mod material;
+pub mod migrate;
 pub mod plan;
 pub mod reads;
 pub mod report;

@@ -9,8 +9,8 @@ use credlink_benches::grown::{self, Subject};
 use credlink_benches::plan::Plan;
 use credlink_benches::report::{Printer, progress};
 use credlink_benches::{
-    answerer, cache, ceiling, clouded, clouds, edge, functions, growth, lambda, latency, machine, reads,
-    stores,
+    answerer, cache, ceiling, clouded, clouds, edge, functions, growth, lambda, latency, machine, migrate,
+    reads, stores,
 };
 
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
@@ -47,7 +47,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything below that needs the server's binary alone: all but `lambda`, `clouds` and `edge`.
+    /// Everything below that needs the server's binary alone: all but `lambda`, `clouds`, `edge` and `migrate`.
     All,
     /// Pure functions of the core.
     Functions,
@@ -77,6 +77,21 @@ enum Command {
         /// Only what has this in its name; starts too, if it is empty.
         #[arg(long, default_value = "")]
         only: String,
+    },
+    /// A migration from a folder to S3 beside `rclone` and `s5cmd`, and its verification beside `rclone check`.
+    Migrate {
+        /// The program `rclone`.
+        #[arg(long, default_value = "rclone")]
+        rclone: PathBuf,
+        /// The program `s5cmd`.
+        #[arg(long, default_value = "s5cmd")]
+        s5cmd: PathBuf,
+        /// Records that are copied.
+        #[arg(long, default_value_t = 10_000)]
+        records: usize,
+        /// Records at which memory is measured once more.
+        #[arg(long, default_value_t = 100_000)]
+        large: usize,
     },
     /// What stands in for R2 and the Cache API (started by `edge`).
     #[command(hide = true)]
@@ -137,6 +152,9 @@ fn main() -> ExitCode {
         Command::Lambda { functions } => lambda::run(&plan, &functions.unwrap_or_else(built_functions)),
         Command::Clouds => clouds::run(&plan),
         Command::Edge { worker, only } => edge::run(&plan, &worker, &only),
+        Command::Migrate { rclone, s5cmd, records, large } => {
+            migrate::run(&plan, &migrate::Tools { rclone, s5cmd }, records, large)
+        }
         Command::Backing => edge::backing::serve(),
         Command::Answerer => answerer::serve(),
         Command::Clouded { subject, with_table } => clouded::run(subject, plan.rounds, with_table),

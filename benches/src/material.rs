@@ -80,6 +80,25 @@ pub fn manifest_id(number: u64) -> String {
 /// The JSON manifest of proof `number`: exactly [`JSON_BYTES`] long.
 #[must_use]
 pub fn json_manifest(number: u64) -> String {
+    json_manifest_of(number, JSON_BYTES)
+}
+
+/// The legacy record of proof `number`: exactly so many bytes long, nearly all of them its manifest.
+#[must_use]
+pub fn legacy_record(number: u64, length: usize) -> String {
+    let hash = media_hash(number).digest().to_string();
+    let around = |manifest: &str| {
+        format!(
+            r#"{{"proofId":"proof-{number:09}","imageHash":"{hash}","manifest":{manifest},"signature":"{}","timestamp":{},"metadata":{{"camera":"bench"}}}}"#,
+            STANDARD.encode(Digest::of(hash.as_bytes()).as_bytes()),
+            1_767_225_600_000_u64 + number,
+        )
+    };
+    around(&json_manifest_of(number, length.saturating_sub(around("").len())))
+}
+
+/// A JSON manifest of this length.
+fn json_manifest_of(number: u64, length: usize) -> String {
     let mut text =
         format!(r#"{{"claim_generator":"credlink-benches/1","title":"picture {number:012}","assertions":["#);
     let end = r#"],"note":""#;
@@ -88,7 +107,7 @@ pub fn json_manifest(number: u64) -> String {
         let entry = format!(
             r#"{{"label":"c2pa.ingredient.v3__{assertion}","url":"self#jumbf=c2pa.assertions/c2pa.ingredient.v3__{assertion}","alg":"sha256","hash":"{hash}","relationship":"componentOf","title":"layer {assertion}"}}"#
         );
-        if text.len() + 1 + entry.len() + end.len() + 2 > JSON_BYTES {
+        if text.len() + 1 + entry.len() + end.len() + 2 > length {
             break;
         }
         if assertion > 0 {
@@ -97,7 +116,7 @@ pub fn json_manifest(number: u64) -> String {
         text += &entry;
     }
     text += end;
-    let filler = JSON_BYTES.saturating_sub(text.len() + 2);
+    let filler = length.saturating_sub(text.len() + 2);
     text.extend("The layers of this picture. ".chars().cycle().take(filler));
     text + r#""}"#
 }

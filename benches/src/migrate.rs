@@ -1,0 +1,358 @@
+//! A migration beside the copying tools that operators know: `rclone` and `s5cmd`.
+//!
+//! Each measurement meets an engine of its own, with nothing in it. What is copied is 20 KB of legacy record an object. The
+//! tools copy the files as they are; `credlink migrate` reads, checks and packs them, writes index and ledger, and makes
+//! its store durable. All of them are first tried at several concurrencies, and measured at the best of each.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use credlink_adapters::provider::Provider;
+use tempfile::TempDir;
+
+use crate::bare::Bare;
+use crate::engines::{ACCESS_KEY, BUCKET, Choice, Engines, REGION, SECRET};
+use crate::error::Error;
+use crate::material::legacy_record;
+use crate::plan::Plan;
+use crate::report::{Cell, Table, progress};
+use crate::spread::Spread;
+
+/// Bytes of a legacy record.
+const RECORD_BYTES: usize = 20_000;
+/// The concurrencies that each tool is tried at.
+const TRIED: [usize; 4] = [16, 32, 64, 128];
+/// How often a process is asked for its memory.
+const LOOK: Duration = Duration::from_millis(10);
+/// Clock ticks a second of `/proc/PID/stat` (`sysconf(_SC_CLK_TCK)` on every Linux).
+const TICKS: f64 = 100.0;
+
+/// The programs that are measured against.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// `rclone`.
+    pub rclone: PathBuf,
+    /// `s5cmd`.
+    pub s5cmd: PathBuf,
+}
+
+/// Who copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Credlink,
+    Rclone,
+    S5cmd,
+}
+
+/// What one process did.
+#[derive(Debug, Clone, Copy)]
+struct Ran {
+    seconds: f64,
+    cpu: f64,
+    memory: f64,
+}
+
+/// Measures copying and checking.
+///
+/// # Errors
+/// A tool or an engine is not there or fails, or does not copy everything.
+pub fn run(plan: &Plan, tools: &Tools, records: usize, large: usize) -> Result<(), Error> {
+    let folder = TempDir::new_in(&plan.folder).map_err(Error::io("making a folder"))?;
+    let source = write_records(folder.path(), records)?;
+    let bench = Bench { plan, tools, source, records };
+    copies(&bench)?;
+    checks(&bench)?;
+    memory(&bench, folder.path(), large)
+}
+
+struct Bench<'a> {
+    plan: &'a Plan,
+    tools: &'a Tools,
+    source: PathBuf,
+    records: usize,
+}
+
+/// An engine with what was copied into it, and the folder of the job.
+struct Copied {
+    engines: Engines,
+    job: TempDir,
+    ran: Ran,
+}
+
+fn copies(bench: &Bench<'_>) -> Result<(), Error> {
+    let mut best = Vec::new();
+    for who in [Who::Credlink, Who::Rclone, Who::S5cmd] {
+        let mut tried = Vec::new();
+        for concurrency in TRIED {
+            progress(&format!("migrate: {who:?} at {concurrency}"));
+            tried.push((bench.copy(who, concurrency)?.ran.seconds, concurrency));
+        }
+        tried.sort_by(|one, two| one.0.total_cmp(&two.0));
+        best.extend(tried.first().map(|(_, concurrency)| (who, *concurrency)));
+    }
+    let mut rounds: Vec<Vec<Ran>> = vec![Vec::new(); best.len()];
+    for round in 0..bench.plan.rounds {
+        progress(&format!("migrate: copies, round {}", round + 1));
+        for ((who, concurrency), ran) in best.iter().zip(&mut rounds) {
+            ran.push(bench.copy(*who, *concurrency)?.ran);
+        }
+    }
+    let mut table = Table::new(
+        "Copying 20 KB objects from a folder to S3 (`migrate`)",
+        "Each at the best of four concurrencies. The rate is of whole objects, from the process's start to its end; the ratio is \
+         of CredLink's rate to this one in the same round. CPU is the process's own, for all objects; memory the most it had.",
+        &["who", "concurrency", "objects a second", "CredLink to this", "CPU, s", "memory, MB"],
+    );
+    let ours = rounds.first().cloned().unwrap_or_default();
+    for ((who, concurrency), ran) in best.iter().zip(&rounds) {
+        let ratios = ran.iter().zip(&ours).map(|(this, ours)| this.seconds / ours.seconds);
+        table.row([
+            who.name().into(),
+            (*concurrency).into(),
+            Spread::of(ran.iter().map(|ran| bench.records as f64 / ran.seconds)).into(),
+            Spread::of(ratios).into(),
+            Spread::of(ran.iter().map(|ran| ran.cpu)).into(),
+            Spread::of(ran.iter().map(|ran| ran.memory)).into(),
+        ]);
+    }
+    bench.plan.printer.table(&table);
+    Ok(())
+}
+
+fn checks(bench: &Bench<'_>) -> Result<(), Error> {
+    let ours = bench.copy(Who::Credlink, 64)?;
+    let theirs = bench.copy(Who::Rclone, 64)?;
+    let (mut head, mut deep, mut rclone) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=bench.plan.rounds {
+        progress(&format!("migrate: checks, round {round}"));
+        let concurrency = "64".to_owned();
+        let shallow = bench.verify(&ours, &[])?;
+        let deeply = bench.verify(&ours, &["--deep".to_owned()])?;
+        let mut command = bench.rclone(&theirs.engines);
+        command.args(["check", "--download", "--checkers"]).arg(&concurrency);
+        command.arg(&bench.source).arg(format!(":s3:{BUCKET}/copy"));
+        let checked = measured(&mut command)?;
+        // The first round is not counted.
+        if round > 0 {
+            head.push(shallow);
+            deep.push(deeply);
+            rclone.push(checked);
+        }
+    }
+    let mut table = Table::new(
+        "Checking what was copied (`migrate`)",
+        "64 at once. The ratio is of this rate to that of `rclone check --download` in the same round.",
+        &["who", "objects a second", "to rclone", "CPU, s", "memory, MB"],
+    );
+    for (name, ran) in [
+        ("credlink migrate verify", &head),
+        ("credlink migrate verify --deep", &deep),
+        ("rclone check --download", &rclone),
+    ] {
+        let ratios = ran.iter().zip(&rclone).map(|(this, rclone)| rclone.seconds / this.seconds);
+        table.row([
+            name.into(),
+            Spread::of(ran.iter().map(|ran| bench.records as f64 / ran.seconds)).into(),
+            Spread::of(ratios).into(),
+            Spread::of(ran.iter().map(|ran| ran.cpu)).into(),
+            Spread::of(ran.iter().map(|ran| ran.memory)).into(),
+        ]);
+    }
+    bench.plan.printer.table(&table);
+    Ok(())
+}
+
+fn memory(bench: &Bench<'_>, folder: &Path, large: usize) -> Result<(), Error> {
+    let mut table = Table::new(
+        "Memory of a migration as it grows (`migrate`)",
+        "The most that the process had (`VmHWM`), in MB, at a concurrency of 64.",
+        &["records", "run", "verify"],
+    );
+    for records in [bench.records, large] {
+        progress(&format!("migrate: memory at {records}"));
+        let source = if records == bench.records {
+            bench.source.clone()
+        } else {
+            write_records(&folder.join("large"), records)?
+        };
+        let bench = Bench { source, records, ..*bench };
+        let copied = bench.copy(Who::Credlink, 64)?;
+        let verified = bench.verify(&copied, &[])?;
+        table.row([records.into(), copied.ran.memory.into(), Cell::from(verified.memory)]);
+    }
+    bench.plan.printer.table(&table);
+    Ok(())
+}
+
+impl Who {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Credlink => "credlink migrate run",
+            Self::Rclone => "rclone copy",
+            Self::S5cmd => "s5cmd cp",
+        }
+    }
+}
+
+impl Bench<'_> {
+    fn copy(&self, who: Who, concurrency: usize) -> Result<Copied, Error> {
+        let engines = Engines::start(Choice::Real, &self.plan.tools)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(Error::io("starting a runtime"))?;
+        let bare = Bare::new(&format!("http://{}", engines.s3), &format!("http://{}", engines.dynamodb));
+        runtime.block_on(bare.prepare(false))?;
+        let job = TempDir::new_in(&self.plan.folder).map_err(Error::io("making a folder"))?;
+        let concurrency = concurrency.to_string();
+        let mut command = match who {
+            Who::Credlink => {
+                let mut command = self.credlink(&engines, job.path());
+                command.arg("run").arg("--from").arg(format!("dir:{}", self.source.display()));
+                command.arg("--to").arg(format!("s3://{BUCKET}")).args(["--concurrency", &concurrency]);
+                command
+            }
+            Who::Rclone => {
+                let mut command = self.rclone(&engines);
+                // What a first copy into an empty bucket does not need is switched off.
+                command.args([
+                    "copy",
+                    "--no-traverse",
+                    "--no-check-dest",
+                    "--s3-no-check-bucket",
+                    "--s3-no-head",
+                ]);
+                command.args(["--transfers", &concurrency, "--checkers", &concurrency]);
+                command.arg(&self.source).arg(format!(":s3:{BUCKET}/copy"));
+                command
+            }
+            Who::S5cmd => {
+                let mut command = Command::new(&self.tools.s5cmd);
+                command.args(["--endpoint-url", &format!("http://{}", engines.s3), "--log", "error"]);
+                command.args(["--numworkers", &concurrency, "cp"]).arg(format!("{}/", self.source.display()));
+                command.arg(format!("s3://{BUCKET}/copy/"));
+                keys(&mut command);
+                command
+            }
+        };
+        let ran = measured(&mut command)?;
+        let objects = runtime.block_on(count(engines.s3))?;
+        if objects != self.records as u64 {
+            let why = format!("{objects} objects are there, of {}", self.records);
+            return Err(Error::wrong(who.name(), why));
+        }
+        Ok(Copied { engines, job, ran })
+    }
+
+    fn verify(&self, copied: &Copied, more: &[String]) -> Result<Ran, Error> {
+        let mut command = self.credlink(&copied.engines, copied.job.path());
+        command.args(["verify", "--concurrency", "64"]).args(more);
+        measured(&mut command)
+    }
+
+    fn credlink(&self, engines: &Engines, job: &Path) -> Command {
+        let mut command = Command::new(&self.plan.server);
+        command.envs(engines.variables()).env_remove("CREDLINK_TABLE").env_remove("STORAGE_PROVIDER");
+        command
+            .arg("migrate")
+            .arg("--data-dir")
+            .arg(job.join("data"))
+            .arg("--jobs-dir")
+            .arg(job.join("jobs"));
+        command
+    }
+
+    fn rclone(&self, engines: &Engines) -> Command {
+        let mut command = Command::new(&self.tools.rclone);
+        command.args([
+            "--config",
+            "/dev/null",
+            "--s3-provider=Other",
+            "--s3-env-auth",
+            "--s3-force-path-style",
+        ]);
+        command.arg(format!("--s3-region={REGION}")).arg(format!("--s3-endpoint=http://{}", engines.s3));
+        keys(&mut command);
+        command
+    }
+}
+
+fn keys(command: &mut Command) {
+    command
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("AWS_REGION", REGION);
+    command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN").env_remove("AWS_CA_BUNDLE");
+}
+
+/// Objects in the bucket.
+async fn count(address: SocketAddr) -> Result<u64, Error> {
+    let provider = Provider::Bucket(crate::bare::objects(address));
+    provider.sum("").await.map(|sum| sum.objects).map_err(|error| Error::wrong("counting objects", error))
+}
+
+/// Runs a process to its end, which has to be good.
+fn measured(command: &mut Command) -> Result<Ran, Error> {
+    let began = Instant::now();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut child = child.map_err(Error::io(format!("starting {:?}", command.get_program())))?;
+    let errors = child.stderr.take();
+    let said = std::thread::spawn(move || {
+        let mut said = String::new();
+        let read = errors.map(|mut errors| std::io::Read::read_to_string(&mut errors, &mut said));
+        (read, said)
+    });
+    let process = format!("/proc/{}", child.id());
+    let (mut cpu, mut memory) = (0.0, 0.0);
+    // A process that has ended is still there until it is waited for, with its times and without its memory.
+    let status = loop {
+        cpu = ticks(&process).unwrap_or(cpu);
+        memory = peak(&process).unwrap_or(memory);
+        if is_over(&process) {
+            break child.wait().map_err(Error::io("waiting for a process"))?;
+        }
+        std::thread::sleep(LOOK);
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    if !status.success() {
+        let said = said.join().map(|(_, said)| said).unwrap_or_default();
+        return Err(Error::wrong("a process", format!("{command:?}: {status}: {said}")));
+    }
+    Ok(Ran { seconds, cpu, memory })
+}
+
+/// User and system time so far, in seconds (`proc_pid_stat(5)`, fields 14 and 15).
+fn ticks(process: &str) -> Option<f64> {
+    let stat = fs::read_to_string(format!("{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
+    Some((field(14)? + field(15)?) / TICKS)
+}
+
+/// Whether it has ended: a zombie.
+fn is_over(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+}
+
+/// The most memory that it had, in megabytes.
+fn peak(process: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1_000.0)
+}
+
+/// A folder of legacy records, a thousand a folder.
+fn write_records(folder: &Path, records: usize) -> Result<PathBuf, Error> {
+    let source = folder.join("legacy");
+    for number in 0..records {
+        let part = source.join(format!("{:03}", number / 1_000));
+        if number % 1_000 == 0 {
+            fs::create_dir_all(&part).map_err(Error::io("making a folder"))?;
+        }
+        let file = part.join(format!("{number:07}.json"));
+        fs::write(file, legacy_record(number as u64, RECORD_BYTES)).map_err(Error::io("writing a record"))?;
+    }
+    Ok(source)
+}
