@@ -254,6 +254,8 @@ impl Bench<'_> {
     fn credlink(&self, engines: &Engines, job: &Path) -> Command {
         let mut command = Command::new(&self.plan.server);
         command.envs(engines.variables()).env_remove("CREDLINK_TABLE").env_remove("STORAGE_PROVIDER");
+        // The engine keeps checksums, as S3 does: they are what a verification compares.
+        command.env("STORAGE_CHECKSUMS", "supported");
         command
             .arg("migrate")
             .arg("--data-dir")
