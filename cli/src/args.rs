@@ -2,6 +2,7 @@
 
 pub mod migrate;
 pub mod storage;
+mod time;
 
 use std::path::PathBuf;
 

@@ -139,21 +139,9 @@ pub struct Redrive {
     pub dead_letter_queue: Option<String>,
 }
 
-/// A number and s, m, h or d, a year at most; 0 too.
+/// A time of a year at most; none at all, too.
 fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err("a time is a number and s, m, h or d: 90s, 15m, 1h, 30d".to_owned()),
-    };
-    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    match seconds {
-        Some(seconds @ 0..=31_536_000) => Ok(Duration::from_secs(seconds)),
-        _ => Err("a time is at most 365d".to_owned()),
-    }
+    super::time::time(text, 0..=31_536_000, "at most 365d")
 }
 
 fn percent(text: &str) -> Result<f64, String> {

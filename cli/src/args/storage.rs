@@ -176,19 +176,7 @@ impl std::fmt::Display for Place {
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err("a time is a number and s, m, h or d: 90s, 15m, 1h, 7d".to_owned()),
-    };
-    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    match seconds {
-        Some(seconds @ 1..=604_800) => Ok(Duration::from_secs(seconds)),
-        _ => Err("a time is from one second to seven days".to_owned()),
-    }
+    super::time::time(text, 1..=604_800, "from one second to seven days")
 }
 
 fn range(text: &str) -> Result<Range, String> {

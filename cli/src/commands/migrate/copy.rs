@@ -92,8 +92,10 @@ pub(super) async fn run(
     let (options, holder) = (options(args, run, &spec), SystemClock.request_id());
     let work = copy(parts, &spec, &options, &holder, &bar);
     let done = until_told(&bar, beside(count(&source, &bar), work)).await?;
-    destination.finish().await.map_err(open::failed)?;
+    // Why the run ended says more than what could not be written after it.
+    let finished = destination.finish().await;
     let done = done.map_err(ended)?;
+    finished.map_err(open::failed)?;
     tell::run(&spec, &done, printer)?;
     Ok(match (done.interrupted, done.counts.failures()) {
         (true, _) => Exit::Interrupted,

@@ -88,8 +88,9 @@ pub(super) async fn rollback(
     let holder = SystemClock.request_id();
     let work = roll_back(parts, &job.name, &options, &holder, &bar);
     let done = until_told(&bar, work).await?;
-    destination.finish().await.map_err(open::failed)?;
+    let finished = destination.finish().await;
     let done = done.map_err(ended)?;
+    finished.map_err(open::failed)?;
     tell::rollback(&job, &done, printer)?;
     Ok(match (done.interrupted, done.failed + done.unfinished) {
         (true, _) => Exit::Interrupted,
