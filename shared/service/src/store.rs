@@ -34,6 +34,8 @@ pub struct Stored {
     pub deduplicated: bool,
     /// Whether it has the manifest and the signature that were to be stored (guarantee 3).
     pub identical: bool,
+    /// Its record's bytes as they were stored, perhaps gzipped, where this very call stored them.
+    pub body: Option<Bytes>,
 }
 
 /// Stores a proof.
@@ -84,7 +86,7 @@ fn stays_deleted(draft: &Draft, at: Timestamp) -> Result<(), Problem> {
 fn answer<P: Ports>(service: &Service<P>, draft: &Draft, row: ProofRow, written: Option<Digest>) -> Stored {
     let deduplicated = written != Some(row.record_sha256);
     service.ports.events().record(if deduplicated { Event::Deduplicated } else { Event::Stored });
-    Stored { identical: draft.is_identical_to(&row), row, deduplicated }
+    Stored { identical: draft.is_identical_to(&row), row, deduplicated, body: None }
 }
 
 /// Writes the objects and commits the rows. `None`: the world changed; look again. `written` remembers the record of
@@ -108,7 +110,8 @@ async fn write<P: Ports>(
     let key = ObjectKey::Record(draft.id());
     let mut record = draft.record(revision, service.now());
     let mut bytes = record.to_bytes();
-    if put_record(service, &key, &record, &bytes, Condition::Absent).await?.is_none() {
+    let mut body = put_record(service, &key, &record, &bytes, Condition::Absent).await?;
+    if body.is_none() {
         let Some(current) = service.current(&key).await? else { return Ok(None) };
         if current.verified.facts().tombstone {
             let marker = Tombstone::parse(&current.verified.content());
@@ -130,7 +133,8 @@ async fn write<P: Ports>(
             return Ok(None);
         }
         bytes = record.to_bytes();
-        if put_record(service, &key, &record, &bytes, Condition::Matches(current.tag)).await?.is_none() {
+        body = put_record(service, &key, &record, &bytes, Condition::Matches(current.tag)).await?;
+        if body.is_none() {
             return Ok(None);
         }
     }
@@ -144,7 +148,7 @@ async fn write<P: Ports>(
     };
     let Some(row) = row else { return Ok(None) };
     service.ports.events().record(Event::Stored);
-    Ok(Some(Stored { row, deduplicated: false, identical: true }))
+    Ok(Some(Stored { row, deduplicated: false, identical: true, body }))
 }
 
 /// Commits the row of a record that another store wrote, or an earlier attempt of this one. The outer `None`: that
@@ -177,19 +181,19 @@ async fn adopt<P: Ports>(
     }
 }
 
-/// Writes a record under its key, if `condition` holds.
+/// Writes a record under its key, if `condition` holds: the bytes as they are stored.
 pub(crate) async fn put_record<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
     record: &Record,
     bytes: &Bytes,
     condition: Condition,
-) -> Result<Option<()>, Failure> {
+) -> Result<Option<Bytes>, Failure> {
     let (body, attributes) = record.stored(bytes, key);
-    let put = service.ports.objects().put(key, body, &attributes, condition).await;
+    let put = service.ports.objects().put(key, body.clone(), &attributes, condition).await;
     // Also after a failure: the write may have happened.
     service.recorded(key, record.revision, record.first_revision).await;
-    Ok(matches!(put?, Put::Stored(_)).then_some(()))
+    Ok(matches!(put?, Put::Stored(_)).then_some(body))
 }
 
 /// Stores a C2PA manifest by itself, without a proof.

@@ -112,7 +112,8 @@ async fn replace<P: Ports>(
     let mut next = draft.record(record.revision + 1, service.now());
     next.first_revision = row.first_revision;
     let bytes = next.to_bytes();
-    if put_record(service, key, &next, &bytes, Condition::Matches(current.tag.clone())).await?.is_none() {
+    let body = put_record(service, key, &next, &bytes, Condition::Matches(current.tag.clone())).await?;
+    if body.is_none() {
         // If the proof was deleted meanwhile, and perhaps stored again, the copy must go as well. A copy that a crash
         // leaves here is not served (`Lookup::admit`), and cleanup removes it.
         let now = service.proof_row(&row.id).await?;
@@ -129,6 +130,7 @@ async fn replace<P: Ports>(
             row: ProofRow::publish(&next, sha256, Some(&row)),
             deduplicated: false,
             identical: true,
+            body: body.clone(),
         };
         match service.publish(&next, sha256, Some(&row), None).await? {
             Published::Done => return Ok(Some(stored())),

@@ -117,7 +117,7 @@ impl<P: Ports> Service<P> {
     fn stored_alone(&self, found: &Found, draft: &Draft, deduplicated: bool) -> Stored {
         let record = found.draft.record(1, self.now());
         let row = ProofRow::publish(&record, Digest::of(&record.to_bytes()), None);
-        Stored { identical: draft.is_identical_to(&row), row, deduplicated }
+        Stored { identical: draft.is_identical_to(&row), row, deduplicated, body: None }
     }
 
     #[expect(clippy::unused_self, reason = "as `damaged`, which names the service's own provider")]

@@ -26,6 +26,7 @@ use crate::ports::{
     Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
 };
 use crate::service::{MAX_ATTEMPTS, Service};
+use crate::store::Stored;
 use crate::supersede::supersede;
 use crate::take_over::{bind, take_over};
 use history::History;
@@ -87,9 +88,9 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
-    /// One step from the row that is there towards the drafts' history. `None`: look at the world again.
-    async fn advance(&self, drafts: &[Draft], row: &ProofRow) -> Result<Option<TakenOver>, Error> {
-        let Some(last) = drafts.last() else { return Ok(None) };
+    /// One step from what is there towards the drafts' history. `None`: look at the world again.
+    async fn advance(&self, drafts: &[Draft], stored: &Stored) -> Result<Option<TakenOver>, Error> {
+        let (Some(last), row) = (drafts.last(), &stored.row) else { return Ok(None) };
         let history = History::new(drafts, row.first_revision);
         let position = history.position(row);
         if position.is_some() || last.is_identical_to(row) {
@@ -103,7 +104,7 @@ impl<P: Ports> ServiceDestination<P> {
                 supersede(&self.service, &row.id, &row.tenant, &headers, |_| Ok(next.clone())).await?;
                 Ok(None)
             }
-            None if position.is_some() => Ok(Some(TakenOver::Stored(history.copy(row)))),
+            None if position.is_some() => Ok(Some(TakenOver::Stored(history.copy(row, stored.body.as_deref())))),
             None if last.is_identical_to(row) => Ok(Some(TakenOver::Equal(history::standing(row, drafts)))),
             None => Ok(Some(TakenOver::Conflict { detail: conflict(last, row) })),
         }
@@ -191,14 +192,14 @@ impl<P: Ports> Destination for ServiceDestination<P> {
         // Every draft is a step of its own, and may be disturbed.
         for _ in 0..MAX_ATTEMPTS + drafts.len() {
             // What is there already is not changed by this: it is told.
-            let row = match take_over(&self.service, first).await {
-                Ok(stored) => stored.row,
+            let stored = match take_over(&self.service, first).await {
+                Ok(stored) => stored,
                 Err(error) => match self.refused(&id, error).await? {
                     Some(outcome) => return Ok(outcome),
                     None => continue,
                 },
             };
-            match self.advance(drafts, &row).await {
+            match self.advance(drafts, &stored).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => {}
                 Err(error) => {

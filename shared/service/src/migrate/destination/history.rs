@@ -37,21 +37,26 @@ impl<'a> History<'a> {
         (Digest::of(record) == row.record_sha256).then_some(position)
     }
 
-    /// The whole history as it is stored, with `row` for its end.
-    pub(super) fn copy(&self, row: &ProofRow) -> Copy {
+    /// The whole history as it is stored, with `row` for its end, and with `body` for the bytes in which its record was
+    /// just stored.
+    pub(super) fn copy(&self, row: &ProofRow, body: Option<&[u8]>) -> Copy {
         let mut objects: Vec<StoredObject> = Vec::with_capacity(self.records.len() * 2);
         for (draft, revision, record) in self.records.iter().rev() {
-            let key = if *revision == row.revision {
-                ObjectKey::Record(row.id)
-            } else {
-                ObjectKey::Revision(row.id, *revision)
-            };
-            objects.push(stored(&key, record));
+            let is_current = *revision == row.revision;
+            let key =
+                if is_current { ObjectKey::Record(row.id) } else { ObjectKey::Revision(row.id, *revision) };
+            objects.push(match body.filter(|_| is_current) {
+                Some(body) => {
+                    let coding = (body != record).then_some(Coding::Gzip);
+                    stored(&key, row.record_sha256, body, coding)
+                }
+                None => first_stored(&key, record),
+            });
             if let Some(id) = draft.manifest.id() {
                 let key = ObjectKey::Manifest(id.clone());
                 // Two revisions may have one manifest.
                 if objects.iter().all(|object| object.key != key.to_string()) {
-                    objects.push(stored(&key, draft.manifest.bytes()));
+                    objects.push(first_stored(&key, draft.manifest.bytes()));
                 }
             }
         }
@@ -91,13 +96,17 @@ pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<
 }
 
 /// An object by its content, in the form in which it is stored for the first time.
-fn stored(key: &ObjectKey, content: &[u8]) -> StoredObject {
+fn first_stored(key: &ObjectKey, content: &[u8]) -> StoredObject {
     let form = at_rest(content);
+    stored(key, Digest::of(content), &form.bytes, form.coding)
+}
+
+fn stored(key: &ObjectKey, content: Digest, body: &[u8], coding: Option<Coding>) -> StoredObject {
     StoredObject {
         key: key.to_string(),
-        content: Digest::of(content),
-        stored: Some(Digest::of(&form.bytes)),
-        crc64nvme: Some(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, &form.bytes)),
-        coding: form.coding.map(|Coding::Gzip| "gzip".to_owned()),
+        content,
+        stored: Some(Digest::of(body)),
+        crc64nvme: Some(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, body)),
+        coding: coding.map(|Coding::Gzip| "gzip".to_owned()),
     }
 }
