@@ -1,21 +1,25 @@
-//! The ceiling of clients of S3 and DynamoDB: a server that keeps objects in a map, and answers every call of DynamoDB with
-//! `{}`.
+//! The ceiling of clients of S3 and DynamoDB: a server that keeps objects in a map and lists them, and answers every call of
+//! DynamoDB with `{}`.
 //!
 //! It is no engine: it checks no signature, evaluates no condition of a table, and syncs nothing. It answers in some tens
 //! of microseconds, beside which the work of a client can be seen; beside a real engine's milliseconds it cannot.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use md5::{Digest as _, Md5};
 use tokio::net::TcpListener;
 
 use crate::error::Error;
@@ -32,12 +36,18 @@ const PRECONDITION_FAILED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Er
                                    <Message>There is an object.</Message></Error>";
 
 /// Headers of a PUT that a GET answers with, beside `x-amz-meta-`.
-const KEPT: [&str; 5] =
-    ["content-type", "content-encoding", "cache-control", "x-amz-checksum-sha256", "x-amz-checksum-crc32"];
+const KEPT: [&str; 6] = [
+    "content-type",
+    "content-encoding",
+    "cache-control",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc64nvme",
+];
 
 #[derive(Default)]
 struct Objects {
-    objects: Mutex<HashMap<String, (HeaderMap, Bytes)>>,
+    objects: Mutex<BTreeMap<String, (HeaderMap, Bytes)>>,
     gets: AtomicU64,
 }
 
@@ -91,12 +101,16 @@ impl Objects {
                 if head.headers.contains_key(http::header::IF_NONE_MATCH) && objects.contains_key(path) {
                     return plain(StatusCode::PRECONDITION_FAILED, PRECONDITION_FAILED);
                 }
-                let etag = format!("\"{:032x}\"", objects.len());
+                // As S3 has it: clients check what they sent by it.
+                let etag = format!("\"{}\"", HEXLOWER.encode(&Md5::digest(&body)));
                 let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"0\""));
                 objects.insert(path.to_owned(), (kept(&head.headers, &etag), body));
                 let mut answer = plain(StatusCode::OK, "");
                 answer.headers_mut().insert(http::header::ETAG, etag);
                 answer
+            }
+            _ if head.uri.query().is_some_and(|query| query.contains("list-type=2")) => {
+                listing(&lock(), path, head.uri.query().unwrap_or_default())
             }
             _ if path == GETS => plain(StatusCode::OK, &self.gets.load(Ordering::Relaxed).to_string()),
             _ => {
@@ -110,6 +124,67 @@ impl Objects {
             }
         }
     }
+}
+
+/// A page of `ListObjectsV2`, with the keys as they stand: none that is copied here has a character that XML escapes.
+fn listing(
+    objects: &BTreeMap<String, (HeaderMap, Bytes)>,
+    bucket: &str,
+    query: &str,
+) -> Response<Full<Bytes>> {
+    let asked: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
+    let text = |name: &str| asked.get(name).map(AsRef::as_ref).unwrap_or_default();
+    let (prefix, delimiter) = (text("prefix"), text("delimiter"));
+    let limit = text("max-keys").parse().unwrap_or(1_000).min(1_000);
+    let root = format!("{}/", bucket.trim_end_matches('/'));
+    let (mut contents, mut folders, mut count, mut next) = (String::new(), String::new(), 0, None);
+    let mut last = format!("{root}{prefix}");
+    let mut from = Bound::Included(last.clone());
+    if let Some(token) = asked.get("continuation-token") {
+        last = format!("{root}{token}");
+        from = Bound::Excluded(last.clone());
+    }
+    while let Some((path, (headers, body))) = objects.range((from, Bound::Unbounded)).next() {
+        let Some(key) = path.strip_prefix(&root).filter(|key| key.starts_with(prefix)) else { break };
+        if count == limit {
+            next = last.strip_prefix(&root);
+            break;
+        }
+        count += 1;
+        let folder = key.get(prefix.len()..).and_then(|rest| rest.split_once(delimiter));
+        last = match folder.filter(|_| !delimiter.is_empty()) {
+            Some((name, _)) => {
+                let folder = format!("{prefix}{name}{delimiter}");
+                let _ = write!(folders, "<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>");
+                format!("{root}{folder}\u{10ffff}")
+            }
+            None => {
+                let etag = headers.get(http::header::ETAG).and_then(|etag| etag.to_str().ok());
+                let _ = write!(
+                    contents,
+                    "<Contents><Key>{key}</Key><LastModified>2026-11-21T12:00:00.000Z</LastModified><ETag>{}</ETag>\
+                     <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
+                    etag.unwrap_or_default().replace('"', "&quot;"),
+                    body.len()
+                );
+                path.clone()
+            }
+        };
+        from = Bound::Excluded(last.clone());
+    }
+    let token = next.map(|key| format!("<NextContinuationToken>{key}</NextContinuationToken>"));
+    let mut answer = plain(
+        StatusCode::OK,
+        &format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult \
+             xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Prefix>{prefix}</Prefix><KeyCount>{count}</KeyCount>\
+             <MaxKeys>{limit}</MaxKeys><IsTruncated>{}</IsTruncated>{}{contents}{folders}</ListBucketResult>",
+            token.is_some(),
+            token.unwrap_or_default()
+        ),
+    );
+    answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    answer
 }
 
 fn kept(headers: &HeaderMap, etag: &HeaderValue) -> HeaderMap {

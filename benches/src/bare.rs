@@ -8,6 +8,7 @@ use bytes::Bytes;
 use credlink_adapters::aws::{http_client, plain_config};
 use credlink_adapters::dynamodb::table::create_table;
 use credlink_adapters::s3::{S3Objects, Settings};
+use credlink_core::hash::Digest;
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
@@ -132,9 +133,9 @@ impl Prepared {
         let record = draft.record(1, Timestamp::from_milliseconds(1_795_262_400_000));
         let (id, bytes) = (proof_id(number), record.to_bytes());
         let key = ObjectKey::Record(id);
-        let (body, attributes) = record.stored(&bytes, &key);
-        let (hash, digest) =
-            (media_hash(number).to_string(), credlink_core::hash::Digest::of(&bytes).to_string());
+        let digest = Digest::of(&bytes);
+        let (body, attributes) = record.stored(&bytes, digest, &key);
+        let (hash, digest) = (media_hash(number).to_string(), digest.to_string());
         let instant = "2026-11-21T12:00:00.000Z";
         let item = vec![
             ("created", text(instant)),

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use bytes::Bytes;
 use credlink_adapters::cache::{MAX_ENTRIES, MokaCache};
+use credlink_core::hash::Digest;
 use credlink_core::object::{Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
@@ -117,7 +117,8 @@ fn record(number: u64) -> Result<(ObjectKey, Verified), Error> {
     let record =
         draft.map_err(|problem| Error::wrong("a draft", problem))?.record(1, Timestamp::from_milliseconds(0));
     let key = ObjectKey::Record(proof_id(number));
-    let (body, attributes): (Bytes, _) = record.stored(&record.to_bytes(), &key);
+    let bytes = record.to_bytes();
+    let (body, attributes) = record.stored(&bytes, Digest::of(&bytes), &key);
     let (size, tag) = (body.len() as u64, StoredTag(String::new()));
     let head = Head { attributes, size, tag, modified: Timestamp::from_milliseconds(0) };
     let verified = Verified::check(Object { head, body }).map_err(|error| Error::wrong("a record", error))?;

@@ -1,6 +1,7 @@
 //! A migration beside the copying tools that operators know: `rclone` and `s5cmd`.
 //!
-//! Each measurement meets an engine of its own, with nothing in it. What is copied is 20 KB of legacy record an object. The
+//! Each measurement meets an engine of its own, with nothing in it: ministack, and the ceiling of clients, which answers at
+//! once and leaves what the clients themselves take. What is copied is 20 KB of legacy record an object. The
 //! tools copy the files as they are; `credlink migrate` reads, checks and packs them, writes index and ledger, and makes
 //! its store durable. All of them are first tried at several concurrencies, and measured at the best of each.
 
@@ -62,15 +63,18 @@ struct Ran {
 pub fn run(plan: &Plan, tools: &Tools, records: usize, large: usize) -> Result<(), Error> {
     let folder = TempDir::new_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let source = write_records(folder.path(), records)?;
-    let bench = Bench { plan, tools, source, records };
-    copies(&bench)?;
-    checks(&bench)?;
-    memory(&bench, folder.path(), large)
+    for engine in [Choice::Real, Choice::Answerer] {
+        let bench = Bench { plan, tools, engine, source: source.clone(), records };
+        copies(&bench)?;
+        checks(&bench)?;
+    }
+    memory(&Bench { plan, tools, engine: Choice::Real, source, records }, folder.path(), large)
 }
 
 struct Bench<'a> {
     plan: &'a Plan,
     tools: &'a Tools,
+    engine: Choice,
     source: PathBuf,
     records: usize,
 }
@@ -101,7 +105,7 @@ fn copies(bench: &Bench<'_>) -> Result<(), Error> {
         }
     }
     let mut table = Table::new(
-        "Copying 20 KB objects from a folder to S3 (`migrate`)",
+        format!("Copying 20 KB objects from a folder to S3 (`migrate`, {})", bench.engine.name()),
         "Each at the best of four concurrencies. The rate is of whole objects, from the process's start to its end; the ratio is \
          of CredLink's rate to this one in the same round. CPU is the process's own, for all objects; memory the most it had.",
         &["who", "concurrency", "objects a second", "CredLink to this", "CPU, s", "memory, MB"],
@@ -143,7 +147,7 @@ fn checks(bench: &Bench<'_>) -> Result<(), Error> {
         }
     }
     let mut table = Table::new(
-        "Checking what was copied (`migrate`)",
+        format!("Checking what was copied (`migrate`, {})", bench.engine.name()),
         "64 at once. The ratio is of this rate to that of `rclone check --download` in the same round.",
         &["who", "objects a second", "to rclone", "CPU, s", "memory, MB"],
     );
@@ -199,7 +203,7 @@ impl Who {
 
 impl Bench<'_> {
     fn copy(&self, who: Who, concurrency: usize) -> Result<Copied, Error> {
-        let engines = Engines::start(Choice::Real, &self.plan.tools)?;
+        let engines = Engines::start(self.engine, &self.plan.tools)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Error::io("starting a runtime"))?;
         let bare = Bare::new(&format!("http://{}", engines.s3), &format!("http://{}", engines.dynamodb));

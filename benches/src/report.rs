@@ -56,7 +56,7 @@ impl From<Spread> for Cell {
 /// A table.
 #[derive(Debug)]
 pub struct Table {
-    title: &'static str,
+    title: String,
     note: &'static str,
     columns: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
@@ -65,8 +65,8 @@ pub struct Table {
 impl Table {
     /// An empty table. The note says in a sentence or two what the columns mean.
     #[must_use]
-    pub fn new(title: &'static str, note: &'static str, columns: &[&'static str]) -> Self {
-        Self { title, note, columns: columns.to_vec(), rows: Vec::new() }
+    pub fn new(title: impl Into<String>, note: &'static str, columns: &[&'static str]) -> Self {
+        Self { title: title.into(), note, columns: columns.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row.

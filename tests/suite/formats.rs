@@ -97,7 +97,7 @@ proptest! {
         prop_assert_eq!(read.manifest.inline_bytes().unwrap(), Some(draft.manifest.bytes().clone()));
         prop_assert_eq!(read.to_bytes(), bytes.clone());
         let key = ObjectKey::Record(record.id);
-        let (body, attributes) = record.stored(&bytes, &key);
+        let (body, attributes) = record.stored(&bytes, Digest::of(&bytes), &key);
         let facts = Facts::read(&attributes).unwrap();
         prop_assert_eq!(facts.attributes(&key, record.tags.clone()), attributes.clone());
         let head = Head { attributes, size: body.len() as u64, tag: StoredTag(String::new()), modified: now };

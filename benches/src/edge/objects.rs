@@ -55,7 +55,7 @@ fn record(number: u64) -> Result<Stored, Error> {
     record.expires = Timestamp::from_milliseconds(EXPIRES);
     let content = record.to_bytes();
     let key = ObjectKey::Record(proof_id(number));
-    let (body, attributes) = record.stored(&content, &key);
+    let (body, attributes) = record.stored(&content, Digest::of(&content), &key);
     Ok(Stored { key: key.to_string(), attributes, body, content })
 }
 

@@ -206,12 +206,13 @@ impl Record {
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 
-    /// The form in which the record is stored under `key`: its bytes, perhaps gzipped, and their attributes.
+    /// The form in which the record is stored under `key`: its bytes, whose SHA-256 is `sha256`, perhaps gzipped, and their
+    /// attributes.
     #[must_use]
-    pub fn stored(&self, bytes: &[u8], key: &ObjectKey) -> (Bytes, Attributes) {
+    pub fn stored(&self, bytes: &[u8], sha256: Digest, key: &ObjectKey) -> (Bytes, Attributes) {
         let at_rest = encoding::at_rest(bytes);
         let facts = Facts {
-            sha256: Digest::of(bytes),
+            sha256,
             length: bytes.len() as u64,
             coding: at_rest.coding,
             tenant: self.tenant.clone(),

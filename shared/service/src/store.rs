@@ -10,7 +10,7 @@ use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
-use credlink_core::object::ObjectKey;
+use credlink_core::object::{Coding, ObjectKey};
 use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::life::{Found, Verdict, judge_record};
@@ -34,8 +34,17 @@ pub struct Stored {
     pub deduplicated: bool,
     /// Whether it has the manifest and the signature that were to be stored (guarantee 3).
     pub identical: bool,
-    /// Its record's bytes as they were stored, perhaps gzipped, where this very call stored them.
-    pub body: Option<Bytes>,
+    /// Its record's bytes, where this very call stored them.
+    pub body: Option<StoredBody>,
+}
+
+/// Bytes as they were stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBody {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Their content coding.
+    pub coding: Option<Coding>,
 }
 
 /// Stores a proof.
@@ -110,7 +119,8 @@ async fn write<P: Ports>(
     let key = ObjectKey::Record(draft.id());
     let mut record = draft.record(revision, service.now());
     let mut bytes = record.to_bytes();
-    let mut body = put_record(service, &key, &record, &bytes, Condition::Absent).await?;
+    let mut sha256 = Digest::of(&bytes);
+    let mut body = put_record(service, &key, &record, (&bytes, sha256), Condition::Absent).await?;
     if body.is_none() {
         let Some(current) = service.current(&key).await? else { return Ok(None) };
         if current.verified.facts().tombstone {
@@ -120,10 +130,10 @@ async fn write<P: Ports>(
             record = draft.record(revision.max(marker.last.saturating_add(1)), service.now());
         } else {
             let candidate = service.record(&key, &current.verified)?;
-            let sha256 = &current.verified.facts().sha256;
+            let found = &current.verified.facts().sha256;
             if judge_record(Found::Record(candidate.revision), row) == Verdict::Orphan
                 && candidate.expires > service.now()
-                && let Some(stored) = adopt(service, draft, &candidate, sha256, row, *written).await?
+                && let Some(stored) = adopt(service, draft, &candidate, found, row, *written).await?
             {
                 return Ok(stored);
             }
@@ -133,12 +143,13 @@ async fn write<P: Ports>(
             return Ok(None);
         }
         bytes = record.to_bytes();
-        body = put_record(service, &key, &record, &bytes, Condition::Matches(current.tag)).await?;
+        sha256 = Digest::of(&bytes);
+        let condition = Condition::Matches(current.tag);
+        body = put_record(service, &key, &record, (&bytes, sha256), condition).await?;
         if body.is_none() {
             return Ok(None);
         }
     }
-    let sha256 = Digest::of(&bytes);
     *written = Some(sha256);
     let row = match service.publish(&record, sha256, row, generation).await? {
         Published::Done => Some(ProofRow::publish(&record, sha256, row)),
@@ -181,19 +192,20 @@ async fn adopt<P: Ports>(
     }
 }
 
-/// Writes a record under its key, if `condition` holds: the bytes as they are stored.
+/// Writes a record, of these bytes with this SHA-256, under its key, if `condition` holds.
 pub(crate) async fn put_record<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
     record: &Record,
-    bytes: &Bytes,
+    (bytes, sha256): (&[u8], Digest),
     condition: Condition,
-) -> Result<Option<Bytes>, Failure> {
-    let (body, attributes) = record.stored(bytes, key);
-    let put = service.ports.objects().put(key, body.clone(), &attributes, condition).await;
+) -> Result<Option<StoredBody>, Failure> {
+    let (bytes, attributes) = record.stored(bytes, sha256, key);
+    let put = service.ports.objects().put(key, bytes.clone(), &attributes, condition).await;
     // Also after a failure: the write may have happened.
     service.recorded(key, record.revision, record.first_revision).await;
-    Ok(matches!(put?, Put::Stored(_)).then_some(body))
+    let coding = attributes.content_encoding.map(|_| Coding::Gzip);
+    Ok(matches!(put?, Put::Stored(_)).then_some(StoredBody { bytes, coding }))
 }
 
 /// Stores a C2PA manifest by itself, without a proof.

@@ -99,7 +99,8 @@ async fn replace<P: Ports>(
 ) -> Result<Option<Stored>, Error> {
     let copy = ObjectKey::Revision(row.id, record.revision);
     let content = current.verified.content();
-    if put_record(service, &copy, record, &content, Condition::Absent).await?.is_none() {
+    let content = (&content[..], current.verified.facts().sha256);
+    if put_record(service, &copy, record, content, Condition::Absent).await?.is_none() {
         // An earlier try got this far. The copy is of the same record, or something is badly wrong. If it is gone
         // again, the proof was deleted.
         let Some(kept) = service.current(&copy).await? else { return Ok(None) };
@@ -112,7 +113,9 @@ async fn replace<P: Ports>(
     let mut next = draft.record(record.revision + 1, service.now());
     next.first_revision = row.first_revision;
     let bytes = next.to_bytes();
-    let body = put_record(service, key, &next, &bytes, Condition::Matches(current.tag.clone())).await?;
+    let sha256 = Digest::of(&bytes);
+    let condition = Condition::Matches(current.tag.clone());
+    let body = put_record(service, key, &next, (&bytes, sha256), condition).await?;
     if body.is_none() {
         // If the proof was deleted meanwhile, and perhaps stored again, the copy must go as well. A copy that a crash
         // leaves here is not served (`Lookup::admit`), and cleanup removes it.
@@ -123,7 +126,6 @@ async fn replace<P: Ports>(
         }
         return Ok(None);
     }
-    let sha256 = Digest::of(&bytes);
     // The record is in its place, so the replacement is done, unless the proof is deleted before its row follows.
     for _ in 0..MAX_ATTEMPTS {
         let stored = || Stored {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::route::Form;
 use credlink_core::legacy::LegacyId;
@@ -70,7 +71,8 @@ impl<P: Ports> Service<P> {
     /// The object that the migration of a legacy record makes.
     fn migrated(&self, key: &ObjectKey, draft: &Draft) -> Result<Verified, Failure> {
         let record = draft.record(1, self.now());
-        let (body, attributes) = record.stored(&record.to_bytes(), key);
+        let bytes = record.to_bytes();
+        let (body, attributes) = record.stored(&bytes, Digest::of(&bytes), key);
         let head = Head {
             tag: StoredTag(String::new()),
             size: body.len() as u64,

@@ -91,6 +91,10 @@ impl<P: Ports> ServiceDestination<P> {
     /// One step from what is there towards the drafts' history. `None`: look at the world again.
     async fn advance(&self, drafts: &[Draft], stored: &Stored) -> Result<Option<TakenOver>, Error> {
         let (Some(last), row) = (drafts.last(), &stored.row) else { return Ok(None) };
+        if let (Some(body), [draft]) = (&stored.body, drafts) {
+            // What was just stored is the whole history, and its legacy id leads to it.
+            return Ok(Some(TakenOver::Stored(history::stored_just_now(draft, row, body))));
+        }
         let history = History::new(drafts, row.first_revision);
         let position = history.position(row);
         if position.is_some() || last.is_identical_to(row) {
@@ -104,7 +108,7 @@ impl<P: Ports> ServiceDestination<P> {
                 supersede(&self.service, &row.id, &row.tenant, &headers, |_| Ok(next.clone())).await?;
                 Ok(None)
             }
-            None if position.is_some() => Ok(Some(TakenOver::Stored(history.copy(row, stored.body.as_deref())))),
+            None if position.is_some() => Ok(Some(TakenOver::Stored(history.copy(row)))),
             None if last.is_identical_to(row) => Ok(Some(TakenOver::Equal(history::standing(row, drafts)))),
             None => Ok(Some(TakenOver::Conflict { detail: conflict(last, row) })),
         }

@@ -11,6 +11,7 @@ use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
 use crate::migrate::ledger::{Copy, StoredObject};
+use crate::store::StoredBody;
 use crate::take_over::is_another_name;
 
 /// The records that drafts make, where their proof's life begins with the revision `first`.
@@ -37,32 +38,34 @@ impl<'a> History<'a> {
         (Digest::of(record) == row.record_sha256).then_some(position)
     }
 
-    /// The whole history as it is stored, with `row` for its end, and with `body` for the bytes in which its record was
-    /// just stored.
-    pub(super) fn copy(&self, row: &ProofRow, body: Option<&[u8]>) -> Copy {
+    /// The whole history as it is stored, with `row` for its end.
+    pub(super) fn copy(&self, row: &ProofRow) -> Copy {
         let mut objects: Vec<StoredObject> = Vec::with_capacity(self.records.len() * 2);
         for (draft, revision, record) in self.records.iter().rev() {
-            let is_current = *revision == row.revision;
-            let key =
-                if is_current { ObjectKey::Record(row.id) } else { ObjectKey::Revision(row.id, *revision) };
-            objects.push(match body.filter(|_| is_current) {
-                Some(body) => {
-                    let coding = (body != record).then_some(Coding::Gzip);
-                    stored(&key, row.record_sha256, body, coding)
-                }
-                None => first_stored(&key, record),
-            });
-            if let Some(id) = draft.manifest.id() {
-                let key = ObjectKey::Manifest(id.clone());
+            let key = if *revision == row.revision {
+                ObjectKey::Record(row.id)
+            } else {
+                ObjectKey::Revision(row.id, *revision)
+            };
+            let form = at_rest(record);
+            objects.push(stored(&key, Digest::of(record), &form.bytes, form.coding));
+            if let Some(manifest) = stored_manifest(draft)
                 // Two revisions may have one manifest.
-                if objects.iter().all(|object| object.key != key.to_string()) {
-                    objects.push(first_stored(&key, draft.manifest.bytes()));
-                }
+                && objects.iter().all(|object| object.key != manifest.key)
+            {
+                objects.push(manifest);
             }
         }
         let drafts = self.records.iter().map(|(draft, ..)| *draft);
         Copy { objects, exact: true, ..standing(row, drafts) }
     }
+}
+
+/// What stands there of a draft whose record, the row's, was just stored with these bytes.
+pub(super) fn stored_just_now(draft: &Draft, row: &ProofRow, body: &StoredBody) -> Copy {
+    let record = stored(&ObjectKey::Record(row.id), row.record_sha256, &body.bytes, body.coding);
+    let objects = [record].into_iter().chain(stored_manifest(draft)).collect();
+    Copy { objects, exact: true, ..standing(row, [draft]) }
 }
 
 /// What stands there for `drafts`, as the row has it. Whose doing it is, and of which content, the caller knows.
@@ -95,12 +98,14 @@ pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<
     })
 }
 
-/// An object by its content, in the form in which it is stored for the first time.
-fn first_stored(key: &ObjectKey, content: &[u8]) -> StoredObject {
-    let form = at_rest(content);
-    stored(key, Digest::of(content), &form.bytes, form.coding)
+/// A draft's manifest, in the form in which it is stored for the first time. `None` where it stands in the record.
+fn stored_manifest(draft: &Draft) -> Option<StoredObject> {
+    let key = ObjectKey::Manifest(draft.manifest.id()?.clone());
+    let form = at_rest(draft.manifest.bytes());
+    Some(stored(&key, *draft.manifest.sha256(), &form.bytes, form.coding))
 }
 
+/// An object by the SHA-256 of its content and the form in which it is stored.
 fn stored(key: &ObjectKey, content: Digest, body: &[u8], coding: Option<Coding>) -> StoredObject {
     StoredObject {
         key: key.to_string(),
