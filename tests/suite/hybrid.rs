@@ -300,10 +300,11 @@ async fn without_a_catalogue_records_are_found_by_their_names() {
 #[tokio::test]
 async fn the_cloud_storage_can_be_switched_off_and_on() {
     let old = legacy("old", "p-1");
-    let ground = Ground::over(&[("p-1.json", old.clone())]);
+    let ground = Ground::over(&[("p-1.json", old.clone()), ("p-2.json", legacy("gone", "p-2"))]);
     ground.walk().await;
     let here = json!({"media_hash": media("here").to_string(), "manifest": {}});
     assert_eq!(ground.send(request(Method::POST, "/v1/proofs", &here)).await.status(), 201);
+    assert_eq!(ground.send(ask(Method::DELETE, &proof_path("gone"))).await.status(), 204);
 
     let ground = ground.again(OFF);
     ground.walk().await;
@@ -314,6 +315,11 @@ async fn the_cloud_storage_can_be_switched_off_and_on() {
         404,
         "the legacy store does not have it"
     );
+    assert_eq!(ground.send(get(&proof_path("gone"))).await.status(), 410, "what was deleted stays deleted");
+    assert_eq!(ground.send(get("/proofs/p-2")).await.status(), 308);
+    let gone = json!({"media_hash": media("gone").to_string(), "manifest": {"new": 1}});
+    let gone = ground.send(request(Method::POST, "/v1/proofs", &gone)).await;
+    assert_eq!(gone.status(), 503, "a later migration would leave it out");
     let c2pa = BASE64.encode(&manifest_store(ID, media("c2pa").digest()));
     let mut answers = Vec::new();
     for (name, stored) in [

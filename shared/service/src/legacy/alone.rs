@@ -96,6 +96,10 @@ impl<P: Ports> Service<P> {
             return Err(off("nothing is taken over").into());
         }
         let id = draft.id();
+        // A migration takes nothing over that was deleted here.
+        if let Some((_, at)) = self.buried(&id).await {
+            return Err(off(&format!("what was deleted, as this on {at}, is not stored again")).into());
+        }
         for _ in 0..ATTEMPTS {
             if let Some(found) = legacy.find(&Wanted::Proof(id)).await? {
                 self.ports.events().record(Event::Deduplicated);

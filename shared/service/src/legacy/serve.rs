@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::route::Form;
 use credlink_core::legacy::LegacyId;
-use credlink_core::object::{Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::alias::alias_absent;
 use credlink_core::rules::store::Draft;
+use credlink_core::time::Timestamp;
+use credlink_core::tombstone::Tombstone;
 
 use super::{Found, Legacy, Wanted};
 use crate::error::Error;
@@ -54,7 +58,12 @@ impl<P: Ports> Service<P> {
     /// What is answered with, of a legacy record: what stands here by now, or what its migration makes of it, which begins.
     async fn found(&self, legacy: &dyn Legacy, found: &Found) -> Result<Arc<Verified>, Failure> {
         let key = ObjectKey::Record(found.draft.id());
-        if !legacy.is_alone() {
+        if legacy.is_alone() {
+            if let Some((row, at)) = self.buried(&found.draft.id()).await {
+                let (body, attributes) = Tombstone::new(at, row.revision).object(&key, &row.tenant);
+                return self.as_read(&key, at, (body.into(), attributes)).map(Arc::new);
+            }
+        } else {
             // Past the cache, which may not know yet that it was taken over, and deleted again (guarantee 8).
             if let Some(current) = self.current(&key).await? {
                 return Ok(Arc::new(current.verified));
@@ -72,14 +81,31 @@ impl<P: Ports> Service<P> {
     fn migrated(&self, key: &ObjectKey, draft: &Draft) -> Result<Verified, Failure> {
         let record = draft.record(1, self.now());
         let bytes = record.to_bytes();
-        let (body, attributes) = record.stored(&bytes, Digest::of(&bytes), key);
-        let head = Head {
-            tag: StoredTag(String::new()),
-            size: body.len() as u64,
-            modified: record.created,
-            attributes,
-        };
+        self.as_read(key, record.created, record.stored(&bytes, Digest::of(&bytes), key))
+    }
+
+    /// An object as a provider would hold it.
+    fn as_read(
+        &self,
+        key: &ObjectKey,
+        modified: Timestamp,
+        (body, attributes): (Bytes, Attributes),
+    ) -> Result<Verified, Failure> {
+        let head = Head { tag: StoredTag(String::new()), size: body.len() as u64, modified, attributes };
         Verified::check(Object { head, body }).map_err(|damage| self.damaged(key, &damage))
+    }
+
+    /// The row of a proof that was deleted here, and when, for an answer while the cloud storage is off (guarantee 8). An
+    /// index that does not answer keeps nobody from reading the legacy store: it may be what the switch was thrown for.
+    pub(crate) async fn buried(&self, id: &ProofId) -> Option<(ProofRow, Timestamp)> {
+        let row = self.proof_row(id).await.unwrap_or_else(|failure| {
+            tracing::warn!(proof = %id, %failure, "whether it was deleted is not known; the legacy store answers");
+            None
+        })?;
+        match row.state {
+            State::Deleting(at) | State::Deleted(at) => Some((row, at)),
+            State::Live => None,
+        }
     }
 
     /// Takes a proof over that is to be changed or deleted: a change of what stands nowhere but in the legacy source would

@@ -28,8 +28,8 @@ use crate::folder::sync_directory;
 /// The name that operators know this ledger by.
 const NAME: &str = "ledger";
 
-/// Memory for pages of the file, in bytes.
-const CACHE_BYTES: usize = 32 * 1_024 * 1_024;
+/// Memory for pages of the file, in bytes. Items come in the order of their keys, or nearly: few pages are warm at a time.
+const CACHE_BYTES: usize = 8 * 1_024 * 1_024;
 
 /// An item's key → its entry's version, and the entry as JSON.
 const ENTRIES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("entries");
