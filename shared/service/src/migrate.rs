@@ -52,7 +52,7 @@ pub mod report;
 pub mod rollback;
 pub mod run;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod turns;
 pub mod verify;
 

@@ -1,6 +1,9 @@
 //! Having proofs migrated that were asked for, by messages: in a process that does not live long enough to take them over
 //! itself. A message names the item of one proof, under a job in a ledger that every process shares.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -4,6 +4,7 @@
 mod destination;
 mod faults;
 mod ledger;
+mod queue;
 mod source;
 
 use std::sync::Arc;
@@ -22,8 +23,9 @@ use super::run::{JobSpec, Run, RunError, run};
 use crate::ports::Clock;
 
 pub(super) use destination::{MemoryDestination, There};
-pub(super) use faults::{Fault, Faults};
-pub(super) use ledger::MemoryLedger;
+pub(crate) use faults::{Fault, Faults};
+pub(crate) use ledger::MemoryLedger;
+pub(crate) use queue::Sent;
 pub(super) use source::MemorySource;
 
 /// 2026-01-01.
@@ -31,7 +33,7 @@ const START: i64 = 1_767_225_600_000;
 
 /// The runtime's time, which passes when everybody waits.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Time(Instant);
+pub(crate) struct Time(Instant);
 
 impl Time {
     pub(super) fn new() -> Self {
@@ -60,18 +62,18 @@ impl Sleep for Time {
 }
 
 /// Everything that a migration needs.
-pub(super) struct World {
+pub(crate) struct World {
     pub(super) source: MemorySource,
     pub(super) destination: MemoryDestination,
-    pub(super) ledger: MemoryLedger,
-    pub(super) time: Time,
-    pub(super) faults: Arc<Faults>,
+    pub(crate) ledger: MemoryLedger,
+    pub(crate) time: Time,
+    pub(crate) faults: Arc<Faults>,
 }
 
 pub(super) type Parts<'a> = Migration<'a, MemorySource, MemoryDestination, MemoryLedger, Time, Time>;
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (faults, time) = (Arc::new(Faults::default()), Time::new());
         Self {
             source: MemorySource::new(faults.clone()),
@@ -112,7 +114,7 @@ impl World {
     }
 }
 
-pub(super) fn spec() -> JobSpec {
+pub(crate) fn spec() -> JobSpec {
     JobSpec {
         name: "job".parse().unwrap(),
         from: "dir:a".to_owned(),
@@ -127,7 +129,7 @@ pub(super) fn options() -> CopyOptions {
 }
 
 /// A legacy record of the file of this number.
-pub(super) fn legacy(id: &str, file: u64, manifest: &str) -> String {
+pub(crate) fn legacy(id: &str, file: u64, manifest: &str) -> String {
     let hash = MediaHash::of(&file.to_be_bytes());
     format!(
         "{{\"proofId\":\"{id}\",\"imageHash\":\"{hash}\",\"manifest\":{manifest},\"signature\":\"c2ln\",\"timestamp\":1700000000000}}\n"

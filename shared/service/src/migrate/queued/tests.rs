@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use credlink_core::message::{Message, Work};
@@ -7,53 +6,8 @@ use credlink_core::message::{Message, Work};
 use super::*;
 use crate::migrate::enqueue::{EnqueueOptions, Enqueued, close, enqueue};
 use crate::migrate::jobs::{Begun, JobRequest, begin, progress};
-use crate::migrate::testing::{Fault, World, legacy, options, spec};
-use crate::ports::{Delivery, FailureKind, Queue};
-
-/// A queue that keeps what was sent, and refuses from the `refuses`th message on.
-#[derive(Default)]
-struct Sent {
-    messages: Mutex<Vec<Message>>,
-    refuses: Option<usize>,
-}
-
-impl Sent {
-    fn lots(&self) -> Vec<Vec<String>> {
-        let lot = |message: &Message| match &message.work {
-            Work::Migrate { keys, .. } => Some(keys.clone()),
-            Work::Replicate { .. } | Work::Enumerate { .. } => None,
-        };
-        self.messages.lock().unwrap().iter().filter_map(lot).collect()
-    }
-}
-
-impl Queue for Sent {
-    fn name(&self) -> &'static str {
-        "queue"
-    }
-
-    async fn send(&self, message: &Message, _delay_seconds: u32) -> Result<(), Failure> {
-        let mut messages = self.messages.lock().unwrap();
-        if self.refuses.is_some_and(|from| messages.len() >= from) {
-            let message = "no more".to_owned();
-            return Err(Failure { provider: "queue", kind: FailureKind::Unavailable, message });
-        }
-        messages.push(message.clone());
-        Ok(())
-    }
-
-    async fn receive(&self, _most: usize, _hidden_seconds: u32) -> Result<Vec<Delivery>, Failure> {
-        Ok(Vec::new())
-    }
-
-    async fn settle(&self, _receipt: &str) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn depth(&self) -> Result<u64, Failure> {
-        Ok(0)
-    }
-}
+use crate::migrate::testing::{Fault, Sent, World, legacy, options, spec};
+use crate::ports::FailureKind;
 
 async fn sent(world: &World, queue: &Sent, after: Option<String>) -> Result<Enqueued, Failure> {
     let name = spec().name;

@@ -7,7 +7,7 @@ use crate::ports::{Failure, FailureKind};
 
 /// What happens at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::migrate) enum Fault {
+pub(crate) enum Fault {
     /// It fails in this way, and nothing is done.
     Lost(FailureKind),
     /// It is done, and fails in this way.
@@ -20,7 +20,7 @@ pub(in crate::migrate) enum Fault {
 
 /// Which calls fail.
 #[derive(Debug, Default)]
-pub(in crate::migrate) struct Faults {
+pub(crate) struct Faults {
     plan: Mutex<Plan>,
     pub(in crate::migrate) killed: Notify,
 }
@@ -35,14 +35,14 @@ struct Plan {
 }
 
 impl Faults {
-    pub(in crate::migrate) fn at(&self, call: usize, fault: Fault) {
+    pub(crate) fn at(&self, call: usize, fault: Fault) {
         let mut plan = self.plan.lock().unwrap();
         plan.calls = 0;
         plan.at = Some((call, fault));
     }
 
     /// From now on, every call whose name begins so fails in this way.
-    pub(in crate::migrate) fn down(&self, name: &'static str, kind: FailureKind) {
+    pub(crate) fn down(&self, name: &'static str, kind: FailureKind) {
         self.plan.lock().unwrap().down = Some((name, kind));
     }
 
@@ -65,11 +65,11 @@ impl Faults {
         *dice % 4
     }
 
-    pub(in crate::migrate) fn none(&self) {
+    pub(crate) fn none(&self) {
         *self.plan.lock().unwrap() = Plan::default();
     }
 
-    pub(in crate::migrate) fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.plan.lock().unwrap().calls
     }
 

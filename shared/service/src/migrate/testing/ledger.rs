@@ -10,7 +10,7 @@ use crate::migrate::ports::Ledger;
 use crate::ports::{Clock as _, Failure, Page};
 
 /// A ledger in memory. It panics where something that was done is forgotten.
-pub(in crate::migrate) struct MemoryLedger {
+pub(crate) struct MemoryLedger {
     state: Mutex<State>,
     faults: Arc<Faults>,
     time: Time,
