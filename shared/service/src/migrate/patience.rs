@@ -5,6 +5,9 @@
 //! port does not even answer a simple question, it is an outage: everybody waits, one call tries again, and when it gets
 //! through everybody goes on. No item fails of an outage; a long one ends the step, which can be resumed.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, Ready};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,0 +1,125 @@
+//! Two calls in one outage, by the runtime's time.
+
+use std::cell::Cell;
+
+use super::*;
+use crate::migrate::testing::Time;
+
+/// Notes when everybody waits, and when they go on.
+#[derive(Default)]
+struct Seen(Mutex<Vec<&'static str>>);
+
+impl Watch for Seen {
+    fn paused(&self, _: &Failure) {
+        self.0.lock().unwrap().push("paused");
+    }
+
+    fn resumed(&self) {
+        self.0.lock().unwrap().push("resumed");
+    }
+}
+
+fn fails<R>(kind: FailureKind) -> Result<R, Failure> {
+    Err(Failure { provider: "port", kind, message: String::new() })
+}
+
+async fn no_answer() -> Result<(), Failure> {
+    fails(FailureKind::Unavailable)
+}
+
+async fn an_answer() -> Result<(), Failure> {
+    Ok(())
+}
+
+/// Two that fail are an outage.
+fn patience() -> Patience {
+    Patience { items: 2, ..Patience::default() }
+}
+
+const LONG: u64 = 600;
+
+/// The call that tries may be of an item that never comes.
+#[tokio::test(start_paused = true)]
+async fn everybody_has_a_turn_to_find_out_that_an_outage_is_over() {
+    let (time, seen) = (Time::new(), Seen::default());
+    let steady = Steady::new(&time, &time, &seen, patience());
+    let over = time.now().plus_seconds(LONG);
+    let bad = steady.call("read", || async { fails::<()>(FailureKind::Unavailable) }, an_answer);
+    let good = || async { if time.now() < over { fails(FailureKind::Unavailable) } else { Ok(time.now()) } };
+    let (bad, good) = tokio::join!(bad, steady.call("read", good, no_answer));
+    assert!(good.unwrap() < over.plus_seconds(61), "two turns of 30 s at most");
+    assert!(matches!(bad, Err(GivenUp::Item(_))), "{bad:?}");
+    assert_eq!(*seen.0.lock().unwrap(), ["paused", "resumed"]);
+}
+
+/// The outage goes on without the call that tried.
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_leaves_the_turn_to_another() {
+    let (time, seen) = (Time::new(), Seen::default());
+    let steady = Steady::new(&time, &time, &seen, patience());
+    let (broken, over) = (time.now().plus_seconds(LONG), time.now().plus_seconds(2 * LONG));
+    let bad = || async {
+        let is_broken = time.now() >= broken;
+        fails::<()>(if is_broken { FailureKind::Damaged } else { FailureKind::Unavailable })
+    };
+    let good = || async { if time.now() < over { fails(FailureKind::Unavailable) } else { Ok(()) } };
+    let (bad, good) = tokio::join!(steady.call("read", bad, no_answer), steady.call("read", good, no_answer));
+    assert!(matches!(bad, Err(GivenUp::Item(_))) && good.is_ok(), "{bad:?} {good:?}");
+    assert_eq!(*seen.0.lock().unwrap(), ["paused", "resumed"]);
+}
+
+/// What failed during an outage is not held against an item afterwards.
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_each_call_has_all_its_attempts_again() {
+    let time = Time::new();
+    let steady = Steady::new(&time, &time, &(), patience());
+    let over = time.now().plus_seconds(LONG);
+    let (through, left) = (Cell::new(false), Cell::new(patience().attempts - 1));
+    let good = || async {
+        through.set(time.now() >= over);
+        if through.get() { Ok(()) } else { fails(FailureKind::Unavailable) }
+    };
+    let slow = || async {
+        if through.get() && left.get() == 0 {
+            return Ok(());
+        }
+        left.set(left.get() - u32::from(through.get()));
+        fails(FailureKind::Unavailable)
+    };
+    let (good, slow) =
+        tokio::join!(steady.call("read", good, no_answer), steady.call("read", slow, no_answer));
+    assert!(good.is_ok() && slow.is_ok(), "{good:?} {slow:?}");
+}
+
+/// A call that comes while everybody waits may be the one that gets through.
+#[tokio::test(start_paused = true)]
+async fn who_comes_during_an_outage_has_a_turn_as_well() {
+    let (time, seen) = (Time::new(), Seen::default());
+    let steady = Steady::new(&time, &time, &seen, patience());
+    let over = time.now().plus_seconds(LONG);
+    let probe = || async { if time.now() < over { no_answer().await } else { Ok(()) } };
+    let bad = steady.call("read", || async { fails::<()>(FailureKind::Unavailable) }, probe);
+    let good = async {
+        time.sleep(Duration::from_secs(LONG / 2)).await;
+        let good =
+            || async { if time.now() < over { fails(FailureKind::Unavailable) } else { Ok(time.now()) } };
+        steady.call("read", good, probe).await
+    };
+    let (bad, good) = tokio::join!(bad, good);
+    assert!(good.unwrap() < over.plus_seconds(61));
+    assert!(matches!(bad, Err(GivenUp::Item(_))), "{bad:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_call_that_is_over() {
+    let time = Time::new();
+    let steady = Steady::new(&time, &time, &(), patience());
+    let broken = time.now().plus_seconds(LONG);
+    let bad = || async {
+        let is_broken = time.now() >= broken;
+        fails::<()>(if is_broken { FailureKind::Damaged } else { FailureKind::Unavailable })
+    };
+    assert!(matches!(steady.call("read", bad, no_answer).await, Err(GivenUp::Item(_))));
+    let next = steady.call("read", || async { Ok(()) }, no_answer);
+    assert_eq!(tokio::time::timeout(Duration::from_secs(60), next).await, Ok(Ok(())));
+}
