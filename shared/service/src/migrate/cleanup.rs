@@ -196,23 +196,20 @@ async fn remove_due<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W:
     entry: Entry,
 ) -> Result<Due, GivenUp> {
     let Some(copy) = entry.state.copy().cloned() else { return Ok(Due::Gone) };
-    let changed = || Due::Changed("it changed since it was copied; run the job again".to_owned());
     let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
-    match calls.look(&item.key).await? {
-        Some(now) if now.version != item.version => return Ok(changed()),
-        Some(_) => match calls.verify(&copy, Depth::Checksum).await? {
+    // What is not there any more was removed, and then it could not be written down.
+    if calls.look(&item.key).await?.is_some() {
+        match calls.verify(&copy, Depth::Checksum).await? {
             Verdict::Verified { .. } => {}
             Verdict::Missing(detail)
             | Verdict::Corrupted(detail)
             | Verdict::EncodingDiffers(detail)
             | Verdict::Changed(detail) => return Ok(Due::Unsafe(detail)),
-        },
-        // It was removed, and then it could not be written down.
-        None => {}
+        }
     }
     let removal = calls.remove(&item).await?;
     if removal == Removal::Changed {
-        return Ok(changed());
+        return Ok(Due::Changed("it changed since it was copied; run the job again".to_owned()));
     }
     let (size, at) = (entry.size, calls.parts.clock.now());
     let change = Change { item, state: ItemState::Deleted { copy, at }, begun: None };

@@ -51,8 +51,12 @@ async fn what_changed_stays_on_either_side() {
     world.source.put("good-1", legacy("g1", 1, r#"{"new":1}"#));
     let proof = world.ledger.one("good-2").state.copy().unwrap().proof;
     world.destination.remove(&proof);
+    // What is not there any more cannot stay, whatever became of its copy.
+    world.source.take("good-3");
+    let proof = world.ledger.one("good-3").state.copy().unwrap().proof;
+    world.destination.remove(&proof);
     let outcome = cleaned(&world).await;
-    assert_eq!((outcome.removed, outcome.changed, outcome.unsafe_now), (4, 1, 1));
+    assert_eq!((outcome.removed, outcome.gone, outcome.changed, outcome.unsafe_now), (3, 1, 1, 1));
     let kept: Vec<_> = outcome.kept.iter().map(|kept| kept.item.as_str()).collect();
     assert_eq!(kept.len(), 2, "{kept:?}");
     assert!(kept.contains(&"good-1") && kept.contains(&"good-2"));
