@@ -13,7 +13,7 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_service::ports::{
-    Commit, Condition, Failure, Index, Listed, Listing, Objects, Page, Put, Write,
+    Checksum, Commit, Condition, Failure, Index, Listed, Listing, Objects, Page, Put, Write,
 };
 
 /// Lets so many calls through. Clones are one gate.
@@ -122,6 +122,10 @@ impl<T: Objects> Objects for Gated<T> {
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         self.gate.call(self.inner.head(key)).await
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        self.gate.call(self.inner.head_with_checksum(key)).await
     }
 
     async fn put(

@@ -15,7 +15,7 @@ pub mod act;
 mod cases;
 mod check;
 mod crashes;
-mod gate;
+pub mod gate;
 mod model;
 pub mod outage;
 mod overtaken;

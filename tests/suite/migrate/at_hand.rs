@@ -1,5 +1,7 @@
 //! A CredLink at hand as a migration's destination: exact after every fault, and every planted damage has its verdict.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use credlink_adapters::cache::NoCache;
 use credlink_adapters::clock::ManualClock;
@@ -10,7 +12,7 @@ use credlink_adapters::tokens::Trusted;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::legacy::LegacyRecord;
 use credlink_core::manifest::Manifest;
-use credlink_core::object::{Attributes, ObjectKey};
+use credlink_core::object::{Attributes, ObjectKey, TOMBSTONE_TYPE};
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::tenant::Tenant;
@@ -24,7 +26,11 @@ use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenO
 use credlink_service::ports::{Condition, Index as _, Objects as _, Parts, Put};
 use credlink_service::{Service, Settings};
 
-type Ports = Parts<Faulty<MemoryObjects>, Faulty<MemoryIndex>, NoCache, ManualClock, Counters, Trusted>;
+use crate::faults::gate::{Gate, Gated};
+
+/// What fails at a call, or stands at it.
+type Stopped<T> = Faulty<Gated<T>>;
+type Ports = Parts<Stopped<MemoryObjects>, Stopped<MemoryIndex>, NoCache, ManualClock, Counters, Trusted>;
 type Destination = ServiceDestination<Ports>;
 
 /// What stands there. Every destination that is opened on it is a process of its own.
@@ -46,9 +52,13 @@ impl Store {
     }
 
     fn failing(&self, plan: FaultPlan) -> Destination {
+        self.behind(&Gate::open(), plan)
+    }
+
+    fn behind(&self, gate: &Gate, plan: FaultPlan) -> Destination {
         let parts = Parts {
-            objects: Faulty::new(self.objects.clone(), plan.clone()),
-            index: Faulty::new(self.index.clone(), plan),
+            objects: Faulty::new(Gated::new(self.objects.clone(), gate.clone()), plan.clone()),
+            index: Faulty::new(Gated::new(self.index.clone(), gate.clone()), plan),
             cache: NoCache,
             clock: self.clock.clone(),
             events: Counters::default(),
@@ -113,6 +123,20 @@ fn history(more: i64) -> Vec<Draft> {
         });
     }
     drafts
+}
+
+/// What replaces the last of a history: a manifest that no coding makes shorter.
+fn unpackable(drafts: &[Draft]) -> Draft {
+    let noise: Vec<u8> = (0..80_u8).flat_map(|number| *Digest::of(&[number]).as_bytes()).collect();
+    let mut bytes = manifest_store("urn:c2pa:noise", MediaHash::of(b"file").digest());
+    // A box more, of a kind that nobody reads.
+    bytes.extend([&u32::try_from(8 + noise.len()).unwrap().to_be_bytes(), b"free", &*noise].concat());
+    let length = u32::try_from(bytes.len()).unwrap();
+    bytes[..4].copy_from_slice(&length.to_be_bytes());
+    let origin = drafts.last().and_then(|last| last.origin.clone()).unwrap();
+    let origin = Origin { created: origin.created.plus_seconds(1), ..origin };
+    let manifest = Manifest::c2pa(Bytes::from(bytes)).unwrap();
+    Draft { manifest, origin: Some(origin), ..drafts[0].clone() }
 }
 
 fn stored(outcome: TakenOver) -> Copy {
@@ -275,6 +299,13 @@ async fn every_planted_damage_has_its_verdict() {
     let renamed: Damage = |_, attributes| {
         attributes.metadata.insert("sha256".to_owned(), Digest::of(b"x").to_string());
     };
+    let swapped: Damage = |body, attributes| {
+        *body = b"another content, whole and told right".to_vec();
+        attributes.content_encoding = None;
+        attributes.metadata.insert("sha256".to_owned(), Digest::of(body).to_string());
+        attributes.metadata.insert("length".to_owned(), body.len().to_string());
+    };
+    let said_deleted: Damage = |_, attributes| attributes.content_type = TOMBSTONE_TYPE.to_owned();
     for depth in [Depth::Checksum, Depth::Content] {
         for (name, damage, class) in [
             ("flipped", flipped, "corrupted"),
@@ -282,10 +313,14 @@ async fn every_planted_damage_has_its_verdict() {
             ("said to be packed", said_packed, "encoding"),
             ("said to be plain", said_plain, "encoding"),
             ("said to be another", renamed, "corrupted"),
+            ("swapped", swapped, "corrupted"),
+            ("said to be deleted", said_deleted, "missing"),
         ] {
-            let (store, drafts) = (Store::new(), history(2));
+            let (store, mut drafts) = (Store::new(), history(2));
+            drafts.push(unpackable(&drafts));
             let destination = store.open();
             let copy = stored(destination.take_over(&drafts).await.unwrap());
+            assert!(copy.objects.iter().any(|object| object.coding.is_none()), "one is not packed");
             for object in &copy.objects {
                 let is_packed = object.coding.is_some();
                 if name == "said to be packed" && is_packed || name == "said to be plain" && !is_packed {
@@ -297,6 +332,7 @@ async fn every_planted_damage_has_its_verdict() {
                 let found = match &verdict {
                     Verdict::Corrupted(detail) if detail.contains(&object.key) => "corrupted",
                     Verdict::EncodingDiffers(detail) if detail.contains(&object.key) => "encoding",
+                    Verdict::Missing(detail) if detail.contains(&object.key) => "missing",
                     _ => "other",
                 };
                 assert_eq!(found, class, "{name} {}: {verdict:?}", object.key);
@@ -339,4 +375,36 @@ async fn a_legacy_id_that_leads_elsewhere_is_seen() {
     stored(destination.take_over(&[legacy("p-2", b"another", "{}")]).await.unwrap());
     assert!(matches!(destination.verify(&lost, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
+}
+
+/// Somebody replaces or deletes a proof between two calls of its verification: that is no damage.
+#[tokio::test]
+async fn who_changes_a_proof_while_it_is_verified_damages_nothing() {
+    for (depth, deletes) in
+        [(Depth::Checksum, false), (Depth::Checksum, true), (Depth::Content, false), (Depth::Content, true)]
+    {
+        let mut stops = 0;
+        loop {
+            let (store, drafts) = (Store::new(), history(3));
+            let others = store.open();
+            let copy = stored(others.take_over(&drafts[..3]).await.unwrap());
+            let gate = Gate::before(stops);
+            let destination = store.behind(&gate, FaultPlan::none());
+            let mut verification = pin!(destination.verify(&copy, depth));
+            if gate.run(verification.as_mut()).is_some() {
+                break;
+            }
+            if deletes {
+                assert!(matches!(others.withdraw(&copy).await.unwrap(), Withdrawal::Deleted(_)));
+            } else {
+                stored(others.take_over(&drafts).await.unwrap());
+            }
+            gate.lift();
+            let verdict = gate.run(verification).unwrap().unwrap();
+            let is_right = matches!(verdict, Verdict::Verified { .. } | Verdict::Changed(_));
+            assert!(is_right, "{depth:?}, deleted: {deletes}, before call {stops}: {verdict:?}");
+            stops += 1;
+        }
+        assert!(stops > 4, "{stops}");
+    }
 }

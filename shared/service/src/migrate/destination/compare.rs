@@ -139,3 +139,6 @@ fn other_coding(key: &ObjectKey, said: Option<&str>, is: Option<&str>) -> Verdic
         is.unwrap_or("none")
     ))
 }
+
+#[cfg(test)]
+mod tests;
