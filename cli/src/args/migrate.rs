@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use credlink_adapters::migrate::place::Place;
+use credlink_adapters::migrate::place::{Place, PlaceError};
 use credlink_service::migrate::ledger::JobName;
 
 /// The folder of the ledgers of jobs that were not told another.
@@ -26,10 +26,10 @@ pub struct Migrate {
 #[command(next_help_heading = "Which job")]
 pub struct JobArgs {
     /// Where proofs come from: dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX, r2://BUCKET/PREFIX or credlink:URL
-    #[arg(long, global = true, value_name = "SOURCE")]
+    #[arg(long, global = true, value_parser = place, value_name = "SOURCE")]
     pub from: Option<Place>,
     /// The CredLink that they go to: dir:PATH, s3://BUCKET, r2://BUCKET or credlink:URL
-    #[arg(long, global = true, value_name = "STORE")]
+    #[arg(long, global = true, value_parser = place, value_name = "STORE")]
     pub to: Option<Place>,
     /// The access token of a source that is a CredLink; --token is the store's, or the source's where the store needs none
     #[arg(long, global = true, env = "CREDLINK_FROM_TOKEN", hide_env_values = true, value_name = "TOKEN")]
@@ -137,6 +137,11 @@ pub struct Redrive {
     /// The dead-letter queue; by default the one that --queue names in its redrive policy
     #[arg(long, value_name = "URL")]
     pub dead_letter_queue: Option<String>,
+}
+
+/// A place, wherever the next command of its job is typed.
+fn place(text: &str) -> Result<Place, PlaceError> {
+    text.parse::<Place>()?.absolute()
 }
 
 /// A time of a year at most; none at all, too.

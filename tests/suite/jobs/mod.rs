@@ -3,6 +3,7 @@
 
 mod kills;
 mod matrix;
+mod paths;
 mod places;
 mod records;
 mod undo;

@@ -82,7 +82,7 @@ impl Job {
 }
 
 impl Ended {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             said: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),

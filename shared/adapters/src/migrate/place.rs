@@ -8,7 +8,7 @@
 //! | `credlink:URL` | the API of another CredLink |
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 use std::str::FromStr;
 
 use http::Uri;
@@ -63,6 +63,14 @@ pub enum PlaceError {
     /// A prefix that no key begins with.
     #[error("a prefix has at most {MAX_PREFIX_BYTES} bytes; this has {0}")]
     Prefix(usize),
+    /// A relative path, where nobody can say what it is relative to.
+    #[error("{place} has no absolute path: {reason}; name it by its absolute path")]
+    Relative {
+        /// The place.
+        place: Place,
+        /// Why.
+        reason: String,
+    },
     /// No address of an API.
     #[error(
         "`{0}` is no address of a CredLink; it has to begin with https:// or http://, without a user, a query or a fragment"
@@ -96,6 +104,24 @@ impl Place {
             }
             Self::Folder(_) | Self::Bucket { .. } | Self::Api(_) => Ok(()),
         }
+    }
+
+    /// The same place for a process with another working directory: with an absolute path, where it has a path.
+    ///
+    /// # Errors
+    /// The working directory is gone, or its path is no UTF-8, which a ledger could not keep.
+    pub fn absolute(self) -> Result<Self, PlaceError> {
+        let refused = |reason: String| PlaceError::Relative { place: self.clone(), reason };
+        let whole = |path: &PathBuf| match absolute(path) {
+            Ok(path) if path.to_str().is_some() => Ok(path),
+            Ok(path) => Err(refused(format!("{} is no UTF-8", path.display()))),
+            Err(error) => Err(refused(error.to_string())),
+        };
+        Ok(match &self {
+            Self::Folder(path) => Self::Folder(whole(path)?),
+            Self::Lines(path) => Self::Lines(whole(path)?),
+            Self::Bucket { .. } | Self::Api(_) => self,
+        })
     }
 }
 
@@ -241,6 +267,18 @@ mod tests {
         ] {
             let error = text.parse::<Place>().expect_err(text).to_string();
             assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_is_that_of_the_working_directory() {
+        let absolute = |text: &str| text.parse::<Place>().unwrap().absolute().unwrap().to_string();
+        let here = std::env::current_dir().unwrap();
+        for (text, whole) in [("dir:./old", "dir:HERE/old"), ("jsonl:old.gz", "jsonl:HERE/old.gz")] {
+            assert_eq!(absolute(text), whole.replace("HERE", here.to_str().unwrap()));
+        }
+        for text in ["dir:/old", "jsonl:/old.gz", "s3://old-proofs/a/b", "credlink:https://a.example"] {
+            assert_eq!(absolute(text), text);
         }
     }
 
