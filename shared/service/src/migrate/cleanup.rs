@@ -209,7 +209,8 @@ async fn remove_due<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W:
     }
     let removal = calls.remove(&item).await?;
     if removal == Removal::Changed {
-        return Ok(Due::Changed("it changed since it was copied; run the job again".to_owned()));
+        let detail = "it changed since it was copied; run the job again, and verify it";
+        return Ok(Due::Changed(detail.to_owned()));
     }
     let (size, at) = (entry.size, calls.parts.clock.now());
     let change = Change { item, state: ItemState::Deleted { copy, at }, begun: None };

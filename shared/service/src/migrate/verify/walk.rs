@@ -192,8 +192,9 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
                 Class::Outdated,
                 match digest(&content) {
                     Some(now) => format!(
-                        "the source has a content with the SHA-256 {now}; {} was copied; run the job again",
-                        copy.source
+                        "the source has a content with the SHA-256 {now}; {} was copied; run the job again, and where \
+                         that is a conflict, replace {} first (PUT)",
+                        copy.source, copy.proof
                     ),
                     None => "the source's item cannot be read any more".to_owned(),
                 },
