@@ -2,12 +2,11 @@
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::migrate::destination::Making;
-use credlink_service::migrate::parts::Migration;
 use credlink_service::migrate::verify::{VerifyOptions, verify as compare};
 use credlink_service::ports::Clock as _;
 
 use super::bar::Bar;
-use super::open::{self, Access};
+use super::open::{self, Parts};
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{JobArgs, Verify};
@@ -22,18 +21,9 @@ pub(super) async fn verify(
     verify: &Verify,
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
-    let ledger = open::ledger(args, Access::Change).await?;
-    let job = open::job(args, &ledger).await?;
-    let source = open::source(connection, args, &job.from, &job.to).await?;
-    let destination = open::destination(connection, &job.to, &job.tenant, Making::Refused).await?;
+    let (ledger, job) = open::begun(args).await?;
+    let parts = Parts::open(connection, args, &(&job).into(), Making::Refused, ledger).await?;
     let bar = Bar::new(printer.is_json());
-    let parts = Migration {
-        source: &source,
-        destination: &destination,
-        ledger: &ledger,
-        clock: &SystemClock,
-        sleep: &SystemClock,
-    };
     let options = VerifyOptions {
         deep: verify.deep,
         sample: verify.sample / 100.0,
@@ -42,7 +32,7 @@ pub(super) async fn verify(
         ..VerifyOptions::default()
     };
     let holder = SystemClock.request_id();
-    let work = compare(parts, &job.name, &options, &holder, &bar);
+    let work = compare(parts.migration(), &job.name, &options, &holder, &bar);
     let found = until_told(&bar, work).await?.map_err(ended)?;
     tell::verification(&job, &found, printer)?;
     Ok(match (found.interrupted, found.is_well()) {

@@ -9,7 +9,6 @@ use credlink_adapters::migrate::source::AnySource;
 use credlink_service::migrate::Patience;
 use credlink_service::migrate::copy::CopyOptions;
 use credlink_service::migrate::incoming::Owners;
-use credlink_service::migrate::parts::Migration;
 use credlink_service::migrate::plan::plan as dry_run;
 use credlink_service::migrate::ports::Source as _;
 use credlink_service::migrate::run::{JobSpec, run as copy};
@@ -17,7 +16,7 @@ use credlink_service::ports::Clock as _;
 
 use super::bar::Bar;
 use super::confirm::confirm;
-use super::open::{self, Access};
+use super::open::{self, Access, Parts};
 use super::unbegun::Unbegun;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
@@ -79,21 +78,13 @@ pub(super) async fn run(
         confirm(&spec.name, run.confirm.as_ref(), &what)?;
     }
     let ledger = open::ledger(args, Access::Make).await?;
-    let source = open::source(connection, args, &spec.from, &spec.to).await?;
-    let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Allowed).await?;
+    let parts = Parts::open(connection, args, &spec, Making::Allowed, ledger).await?;
     let bar = Bar::new(printer.is_json());
-    let parts = Migration {
-        source: &source,
-        destination: &destination,
-        ledger: &ledger,
-        clock: &SystemClock,
-        sleep: &SystemClock,
-    };
     let (options, holder) = (options(args, run, &spec), SystemClock.request_id());
-    let work = copy(parts, &spec, &options, &holder, &bar);
-    let done = until_told(&bar, beside(count(&source, &bar), work)).await?;
+    let work = copy(parts.migration(), &spec, &options, &holder, &bar);
+    let done = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
     // Why the run ended says more than what could not be written after it.
-    let finished = destination.finish().await;
+    let finished = parts.destination.finish().await;
     let done = done.map_err(ended)?;
     finished.map_err(open::failed)?;
     tell::run(&spec, &done, printer)?;
@@ -111,23 +102,15 @@ pub(super) async fn plan(
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
     let spec = spec(connection, args)?;
-    let source = open::source(connection, args, &spec.from, &spec.to).await?;
-    let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Refused).await?;
+    let parts = Parts::open(connection, args, &spec, Making::Refused, Unbegun).await?;
     let bar = Bar::new(printer.is_json());
-    let parts = Migration {
-        source: &source,
-        destination: &destination,
-        ledger: &Unbegun,
-        clock: &SystemClock,
-        sleep: &SystemClock,
-    };
     let options = CopyOptions {
         concurrency: args.concurrency.into(),
         rate: args.rate.map(f64::from),
         ..CopyOptions::new(owners(&spec))
     };
-    let work = dry_run(parts, &options, &bar);
-    let planned = until_told(&bar, beside(count(&source, &bar), work)).await?.map_err(ended)?;
+    let work = dry_run(parts.migration(), &options, &bar);
+    let planned = until_told(&bar, beside(count(&parts.source, &bar), work)).await?.map_err(ended)?;
     tell::plan(&spec, &planned, printer)?;
     Ok(match (planned.interrupted, planned.is_well()) {
         (true, _) => Exit::Interrupted,

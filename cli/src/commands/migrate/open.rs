@@ -10,7 +10,9 @@ use credlink_adapters::migrate::place::Place;
 use credlink_adapters::migrate::source::AnySource;
 use credlink_core::tenant::Tenant;
 use credlink_service::migrate::ledger::Job;
+use credlink_service::migrate::parts::Migration;
 use credlink_service::migrate::ports::Ledger as _;
+use credlink_service::migrate::run::JobSpec;
 
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
@@ -25,6 +27,41 @@ pub(super) enum Access {
     Change,
     /// For what only looks.
     Look,
+}
+
+/// What a step of a job works with.
+pub(super) struct Parts<L, D = AnyDestination> {
+    pub(super) source: AnySource,
+    pub(super) destination: D,
+    pub(super) ledger: L,
+}
+
+impl<L> Parts<L> {
+    /// Opens source and store of a job.
+    pub(super) async fn open(
+        connection: &Connection,
+        args: &JobArgs,
+        job: &JobSpec,
+        making: Making,
+        ledger: L,
+    ) -> Result<Self, Trouble> {
+        let source = source(connection, args, &job.from, &job.to).await?;
+        let destination = destination(connection, &job.to, &job.tenant, making).await?;
+        Ok(Self { source, destination, ledger })
+    }
+}
+
+impl<L, D> Parts<L, D> {
+    /// The same, for the service.
+    pub(super) const fn migration(&self) -> Migration<'_, AnySource, D, L, SystemClock, SystemClock> {
+        Migration {
+            source: &self.source,
+            destination: &self.destination,
+            ledger: &self.ledger,
+            clock: &SystemClock,
+            sleep: &SystemClock,
+        }
+    }
 }
 
 /// The ledger of the job: in the table for one with a queue, or for one that has no file here and a table to look in.
@@ -66,8 +103,10 @@ pub(super) async fn table() -> Result<DynamoIndex, Trouble> {
     Ok(DynamoIndex::new(&surroundings.aws, settings))
 }
 
-/// The job, as its ledger has it. What was typed for its source and its store has to be the same.
-pub(super) async fn job(args: &JobArgs, ledger: &AnyLedger) -> Result<Job, Trouble> {
+/// A job that was begun: its ledger, and what that says of it. What was typed for its source and its store has to be the
+/// same.
+pub(super) async fn begun(args: &JobArgs) -> Result<(AnyLedger, Job), Trouble> {
+    let ledger = ledger(args, Access::Change).await?;
     let job = ledger.job().await.map_err(failed)?;
     let job = job.ok_or_else(|| Trouble::new(Kind::Job, format!("there is no job `{}`", args.job)))?;
     for (option, typed, kept) in [("--from", &args.from, &job.from), ("--to", &args.to, &job.to)] {
@@ -78,7 +117,7 @@ pub(super) async fn job(args: &JobArgs, ledger: &AnyLedger) -> Result<Job, Troub
             return Err(Trouble::new(Kind::Usage, what));
         }
     }
-    Ok(job)
+    Ok((ledger, job))
 }
 
 /// Where proofs come from. A token is shown to the one server that it is for.
@@ -97,7 +136,7 @@ pub(super) async fn source(
 }
 
 /// Where they go.
-pub(super) async fn destination(
+async fn destination(
     connection: &Connection,
     to: &str,
     tenant: &Tenant,

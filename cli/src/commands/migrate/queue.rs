@@ -6,7 +6,6 @@ use credlink_adapters::deployment::Surroundings;
 use credlink_adapters::migrate::place::Place;
 use credlink_adapters::sqs::{Settings, SqsQueue};
 use credlink_service::migrate::enqueue::{EnqueueOptions, close, enqueue};
-use credlink_service::migrate::parts::Migration;
 use credlink_service::migrate::progress::{Counts, Watch as _};
 use credlink_service::migrate::run::{RunError, hold, open as begin};
 use credlink_service::ports::Clock as _;
@@ -14,7 +13,7 @@ use serde_json::json;
 
 use super::bar::Bar;
 use super::copy::spec;
-use super::open::{self, Access, failed};
+use super::open::{self, Access, Parts, failed};
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Redrive, Run};
@@ -41,19 +40,14 @@ pub(super) async fn run(
     let (spec, queue) = (spec(connection, args)?, queue(args).await?);
     let ledger = open::ledger(args, Access::Make).await?;
     let source = open::source(connection, args, &spec.from, &spec.to).await?;
+    // What stores them is elsewhere.
+    let parts = Parts { source, destination: (), ledger };
     let bar = Bar::new(printer.is_json());
-    let parts = Migration {
-        source: &source,
-        destination: &(),
-        ledger: &ledger,
-        clock: &SystemClock,
-        sleep: &SystemClock,
-    };
     let holder = SystemClock.request_id();
     let options = EnqueueOptions { job: &spec.name, batch_size: run.batch_size.into(), request_id: &holder };
-    let work = hold(parts, &spec.name, &holder, async {
-        let job = begin(parts, &spec).await?;
-        let sent = enqueue(&source, &ledger, &queue, &SystemClock, options, None, |sent| {
+    let work = hold(parts.migration(), &spec.name, &holder, async {
+        let job = begin(parts.migration(), &spec).await?;
+        let sent = enqueue(&parts.source, &parts.ledger, &queue, &SystemClock, options, None, |sent| {
             bar.progress(&Counts {
                 listed: sent.listed,
                 done: sent.done,
@@ -64,7 +58,7 @@ pub(super) async fn run(
         });
         let sent = sent.await?;
         if sent.resume.is_none() {
-            close(&ledger, &SystemClock, &job).await?;
+            close(&parts.ledger, &SystemClock, &job).await?;
         }
         Ok::<_, RunError>(sent)
     });

@@ -5,13 +5,12 @@ use std::time::Duration;
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::migrate::destination::Making;
 use credlink_service::migrate::cleanup::{CleanupOptions, cleanup as clean_up};
-use credlink_service::migrate::parts::Migration;
 use credlink_service::migrate::rollback::{RollbackOptions, rollback as roll_back};
 use credlink_service::ports::Clock as _;
 
 use super::bar::{Bar, time};
 use super::confirm::confirm;
-use super::open::{self, Access};
+use super::open::{self, Parts};
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{Cleanup, Confirm, JobArgs};
@@ -26,31 +25,22 @@ pub(super) async fn cleanup(
     cleanup: &Cleanup,
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
-    let ledger = open::ledger(args, Access::Change).await?;
-    let job = open::job(args, &ledger).await?;
+    let (ledger, job) = open::begun(args).await?;
     let what = format!(
         "What was verified at least {} ago is deleted from {}, for good: this cannot be undone.",
         age(cleanup.keep),
         job.from
     );
     confirm(&job.name, cleanup.confirm.confirm.as_ref(), &what)?;
-    let source = open::source(connection, args, &job.from, &job.to).await?;
-    let destination = open::destination(connection, &job.to, &job.tenant, Making::Refused).await?;
+    let parts = Parts::open(connection, args, &(&job).into(), Making::Refused, ledger).await?;
     let bar = Bar::new(printer.is_json());
-    let parts = Migration {
-        source: &source,
-        destination: &destination,
-        ledger: &ledger,
-        clock: &SystemClock,
-        sleep: &SystemClock,
-    };
     let options = CleanupOptions {
         keep_seconds: cleanup.keep.as_secs(),
         concurrency: args.concurrency.into(),
         ..CleanupOptions::default()
     };
     let holder = SystemClock.request_id();
-    let work = clean_up(parts, &job.name, &options, &holder, &bar);
+    let work = clean_up(parts.migration(), &job.name, &options, &holder, &bar);
     let done = until_told(&bar, work).await?.map_err(ended)?;
     tell::cleanup(&job, &done, printer)?;
     Ok(match (done.interrupted, done.unsafe_now) {
@@ -67,28 +57,19 @@ pub(super) async fn rollback(
     typed: &Confirm,
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
-    let ledger = open::ledger(args, Access::Change).await?;
-    let job = open::job(args, &ledger).await?;
+    let (ledger, job) = open::begun(args).await?;
     let what = format!(
         "What this job made, and nobody has touched since, is deleted from {}; another run of the job brings it back.",
         job.to
     );
     confirm(&job.name, typed.confirm.as_ref(), &what)?;
-    let source = open::source(connection, args, &job.from, &job.to).await?;
-    let destination = open::destination(connection, &job.to, &job.tenant, Making::Refused).await?;
+    let parts = Parts::open(connection, args, &(&job).into(), Making::Refused, ledger).await?;
     let bar = Bar::new(printer.is_json());
-    let parts = Migration {
-        source: &source,
-        destination: &destination,
-        ledger: &ledger,
-        clock: &SystemClock,
-        sleep: &SystemClock,
-    };
     let options = RollbackOptions { concurrency: args.concurrency.into(), ..RollbackOptions::default() };
     let holder = SystemClock.request_id();
-    let work = roll_back(parts, &job.name, &options, &holder, &bar);
+    let work = roll_back(parts.migration(), &job.name, &options, &holder, &bar);
     let done = until_told(&bar, work).await?;
-    let finished = destination.finish().await;
+    let finished = parts.destination.finish().await;
     let done = done.map_err(ended)?;
     finished.map_err(open::failed)?;
     tell::rollback(&job, &done, printer)?;

@@ -39,6 +39,14 @@ pub struct JobSpec {
     pub tenant: Tenant,
 }
 
+impl From<&Job> for JobSpec {
+    /// What a job that was begun moves.
+    fn from(job: &Job) -> Self {
+        let Job { name, from, to, tenant, .. } = job;
+        Self { name: name.clone(), from: from.clone(), to: to.clone(), tenant: tenant.clone() }
+    }
+}
+
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Run {
