@@ -30,6 +30,7 @@
 //! | beginning and looking up such a job | [`jobs`] |
 //! | outages | `patience` |
 //! | what several workers know of one item | `records` |
+//! | a walk through the ledger | `replay` |
 //! | what whoever started it is told | [`progress`] |
 
 mod calls;
@@ -48,6 +49,7 @@ pub mod progress;
 pub mod queued;
 mod rate;
 mod records;
+mod replay;
 pub mod report;
 pub mod rollback;
 pub mod run;

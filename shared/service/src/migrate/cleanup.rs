@@ -3,16 +3,17 @@
 #[cfg(test)]
 mod tests;
 
-use futures_util::stream::{self, StreamExt as _};
+use credlink_core::time::Timestamp;
 use serde::Serialize;
 
 use super::calls::{Calls, Wrote};
-use super::ledger::{Entry, ItemState, JobName, Order};
+use super::ledger::{Copy, Entry, ItemState, JobName, Order};
 use super::parts::Migration;
 use super::patience::{GivenUp, Patience};
 use super::ports::{Depth, Destination, Item, Ledger, Removal, Sleep, Source, Verdict};
-use super::progress::{Counts, Watch};
+use super::progress::Watch;
 use super::records::Change;
+use super::replay::replay;
 use super::run::{RunError, hold, known};
 use super::verify::MAX_FINDINGS;
 use crate::ports::Clock;
@@ -73,10 +74,14 @@ pub struct Kept {
     pub detail: String,
 }
 
-/// What became of one item that was due.
-enum Due {
+/// What became of one entry.
+enum Fate {
     Removed(u64),
     Gone,
+    Young,
+    Unverified,
+    Inexact,
+    NotCopied,
     Changed(String),
     Unsafe(String),
 }
@@ -104,7 +109,14 @@ where
         known(parts, name).await?;
         let calls = Calls::new(parts, watch, options.patience, None);
         let mut outcome = Cleanup::default();
-        match walk(&calls, options, &mut outcome).await {
+        // Decided once: an item that becomes due meanwhile is for the next time.
+        let due = parts.clock.now().minus_seconds(options.keep_seconds);
+        let note = |(item, fate)| {
+            outcome.note(item, fate);
+            outcome.removed
+        };
+        let each = |entry| clear(&calls, due, entry);
+        match replay(&calls, Order::Forward, options.concurrency, each, note).await {
             Ok(()) => {}
             Err(GivenUp::Cancelled) => outcome.interrupted = true,
             Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => return Err(failure.into()),
@@ -114,88 +126,64 @@ where
     .await
 }
 
-async fn walk<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
-    calls: &Calls<'_, S, D, L, C, T, W>,
-    options: &CleanupOptions,
-    outcome: &mut Cleanup,
-) -> Result<(), GivenUp> {
-    // Decided once: an item that becomes due meanwhile is for the next time.
-    let due_until = calls.parts.clock.now().minus_seconds(options.keep_seconds);
-    let (mut after, mut looked_at) = (None, 0);
-    loop {
-        let page = calls.listed(Order::Forward, after.as_deref()).await?;
-        let mut due = Vec::new();
-        for entry in page.items {
-            looked_at += 1;
-            match &entry.state {
-                ItemState::Verified { copy, .. } if !copy.exact => outcome.inexact += 1,
-                ItemState::Verified { at, .. } if *at > due_until => outcome.young += 1,
-                ItemState::Verified { .. } => due.push(remove(calls, entry)),
-                ItemState::Copied(_) => outcome.unverified += 1,
-                ItemState::Deleted { .. } => outcome.gone += 1,
-                ItemState::Planned
-                | ItemState::Copying { .. }
-                | ItemState::RolledBack { .. }
-                | ItemState::Failed { .. }
-                | ItemState::Skipped { .. } => outcome.not_copied += 1,
+impl Cleanup {
+    fn note(&mut self, item: String, fate: Fate) {
+        let (count, kept) = match fate {
+            Fate::Removed(bytes) => {
+                self.bytes += bytes;
+                (&mut self.removed, None)
             }
-        }
-        let done: Vec<_> = stream::iter(due).buffer_unordered(options.concurrency.max(1)).collect().await;
-        let mut end = Ok(());
-        for done in done {
-            match done {
-                Ok((_, Due::Removed(bytes))) => {
-                    outcome.removed += 1;
-                    outcome.bytes += bytes;
-                }
-                Ok((_, Due::Gone)) => outcome.gone += 1,
-                Ok((item, Due::Changed(detail))) => {
-                    outcome.changed += 1;
-                    keep(outcome, item, detail);
-                }
-                Ok((item, Due::Unsafe(detail))) => {
-                    outcome.unsafe_now += 1;
-                    keep(outcome, item, detail);
-                }
-                Err(given_up) => end = Err(given_up),
-            }
-        }
-        calls.watch.progress(&Counts { listed: looked_at, deleted: outcome.removed, ..Counts::default() });
-        end?;
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
-        if calls.watch.is_cancelled() {
-            return Err(GivenUp::Cancelled);
+            Fate::Gone => (&mut self.gone, None),
+            Fate::Young => (&mut self.young, None),
+            Fate::Unverified => (&mut self.unverified, None),
+            Fate::Inexact => (&mut self.inexact, None),
+            Fate::NotCopied => (&mut self.not_copied, None),
+            Fate::Changed(detail) => (&mut self.changed, Some(detail)),
+            Fate::Unsafe(detail) => (&mut self.unsafe_now, Some(detail)),
+        };
+        *count += 1;
+        if let Some(detail) = kept
+            && self.kept.len() < MAX_FINDINGS
+        {
+            self.kept.push(Kept { item, detail });
         }
     }
 }
 
-fn keep(outcome: &mut Cleanup, item: String, detail: String) {
-    if outcome.kept.len() < MAX_FINDINGS {
-        outcome.kept.push(Kept { item, detail });
-    }
+/// Deals with an entry: what was verified until `due` is removed.
+async fn clear<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
+    calls: &Calls<'_, S, D, L, C, T, W>,
+    due: Timestamp,
+    entry: Entry,
+) -> Result<(String, Fate), GivenUp> {
+    let key = entry.key.clone();
+    let fate = match &entry.state {
+        ItemState::Verified { copy, .. } if !copy.exact => Fate::Inexact,
+        ItemState::Verified { at, .. } if *at > due => Fate::Young,
+        ItemState::Verified { copy, .. } => {
+            let copy = copy.clone();
+            match remove(calls, entry, copy).await {
+                Err(GivenUp::Item(failure)) => Fate::Unsafe(failure.to_string()),
+                outcome => outcome?,
+            }
+        }
+        ItemState::Copied(_) => Fate::Unverified,
+        ItemState::Deleted { .. } => Fate::Gone,
+        ItemState::Planned
+        | ItemState::Copying { .. }
+        | ItemState::RolledBack { .. }
+        | ItemState::Failed { .. }
+        | ItemState::Skipped { .. } => Fate::NotCopied,
+    };
+    Ok((key, fate))
 }
 
 /// Removes an item that is due, if its copy is there at this moment and the item is what was copied.
 async fn remove<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
     calls: &Calls<'_, S, D, L, C, T, W>,
     entry: Entry,
-) -> Result<(String, Due), GivenUp> {
-    let key = entry.key.clone();
-    match remove_due(calls, entry).await {
-        Ok(due) => Ok((key, due)),
-        Err(GivenUp::Item(failure)) => Ok((key, Due::Unsafe(failure.to_string()))),
-        Err(end) => Err(end),
-    }
-}
-
-async fn remove_due<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
-    calls: &Calls<'_, S, D, L, C, T, W>,
-    entry: Entry,
-) -> Result<Due, GivenUp> {
-    let Some(copy) = entry.state.copy().cloned() else { return Ok(Due::Gone) };
+    copy: Copy,
+) -> Result<Fate, GivenUp> {
     let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
     // What is not there any more was removed, and then it could not be written down.
     if calls.look(&item.key).await?.is_some() {
@@ -204,19 +192,20 @@ async fn remove_due<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W:
             Verdict::Missing(detail)
             | Verdict::Corrupted(detail)
             | Verdict::EncodingDiffers(detail)
-            | Verdict::Changed(detail) => return Ok(Due::Unsafe(detail)),
+            | Verdict::Changed(detail) => return Ok(Fate::Unsafe(detail)),
         }
     }
     let removal = calls.remove(&item).await?;
     if removal == Removal::Changed {
-        let detail = "it changed since it was copied; run the job again, and verify it";
-        return Ok(Due::Changed(detail.to_owned()));
+        return Ok(Fate::Changed(
+            "it changed since it was copied; run the job again, and verify it".to_owned(),
+        ));
     }
     let (size, at) = (entry.size, calls.parts.clock.now());
     let change = Change { item, state: ItemState::Deleted { copy, at }, begun: None };
     let wrote = calls.record(vec![(change, Some(entry))]).await?;
     Ok(match (removal, wrote.first()) {
-        (Removal::Removed, Some(Wrote::Written(_))) => Due::Removed(size),
-        _ => Due::Gone,
+        (Removal::Removed, Some(Wrote::Written(_))) => Fate::Removed(size),
+        _ => Fate::Gone,
     })
 }

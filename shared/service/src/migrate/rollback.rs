@@ -7,7 +7,6 @@
 #[cfg(test)]
 mod tests;
 
-use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use super::calls::Calls;
@@ -15,8 +14,9 @@ use super::ledger::{Entry, ItemState, JobName, Order};
 use super::parts::Migration;
 use super::patience::{GivenUp, Patience};
 use super::ports::{Destination, Item, Ledger, Sleep, Source, Standing, Withdrawal};
-use super::progress::{Counts, Watch};
+use super::progress::Watch;
 use super::records::Change;
+use super::replay::replay;
 use super::run::{RunError, hold, known};
 use super::verify::MAX_FINDINGS;
 use crate::ports::Clock;
@@ -110,7 +110,12 @@ where
         known(parts, name).await?;
         let calls = Calls::new(parts, watch, options.patience, None);
         let mut outcome = Rollback::default();
-        match walk(&calls, options, &mut outcome).await {
+        let note = |(item, fate)| {
+            outcome.note(item, fate);
+            outcome.withdrawn
+        };
+        let each = |entry| withdraw(&calls, entry);
+        match replay(&calls, Order::Backward, options.concurrency, each, note).await {
             Ok(()) => {}
             Err(GivenUp::Cancelled) => outcome.interrupted = true,
             Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => return Err(failure.into()),
@@ -118,36 +123,6 @@ where
         Ok(outcome)
     })
     .await
-}
-
-async fn walk<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
-    calls: &Calls<'_, S, D, L, C, T, W>,
-    options: &RollbackOptions,
-    outcome: &mut Rollback,
-) -> Result<(), GivenUp> {
-    let (mut after, mut looked_at) = (None, 0);
-    loop {
-        let page = calls.listed(Order::Backward, after.as_deref()).await?;
-        looked_at += page.items.len() as u64;
-        let fates: Vec<_> = page.items.into_iter().map(|entry| withdraw(calls, entry)).collect();
-        let fates: Vec<_> = stream::iter(fates).buffered(options.concurrency.max(1)).collect().await;
-        let mut end = Ok(());
-        for fate in fates {
-            match fate {
-                Ok((item, fate)) => outcome.note(item, fate),
-                Err(given_up) => end = Err(given_up),
-            }
-        }
-        calls.watch.progress(&Counts { listed: looked_at, deleted: outcome.withdrawn, ..Counts::default() });
-        end?;
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
-        if calls.watch.is_cancelled() {
-            return Err(GivenUp::Cancelled);
-        }
-    }
 }
 
 impl Rollback {
