@@ -9,7 +9,7 @@ use serde_json::json;
 use super::ground::{CACHE_STATUS, Ground};
 use super::origin::Origin;
 use super::seeds::{kind, read, slow, state};
-use crate::engines::edge::Edge;
+use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{ask, get, json as request, media, proof, with};
 
 use crate::world::tokens;
@@ -28,12 +28,23 @@ async fn take_over(origin: &Origin, name: &str, id: &str) {
 }
 
 async fn edge_over(origin: &str) -> Edge {
+    edge_with(origin, 1_500, 5).await
+}
+
+/// One that waits so many milliseconds, and keeps an absence for so many seconds.
+async fn edge_with(origin: &str, timeout: u64, absent: u64) -> Edge {
     let own = [
         ("CREDLINK_ORIGIN_URL", origin.to_owned()),
-        ("CREDLINK_TIMEOUT", "1500".to_owned()),
-        ("CREDLINK_ABSENT", "5".to_owned()),
+        ("CREDLINK_TIMEOUT", timeout.to_string()),
+        ("CREDLINK_ABSENT", absent.to_string()),
     ];
     Edge::with(slow().into_iter().filter(|(name, _)| *name != "CREDLINK_ABSENT").chain(own)).await
+}
+
+/// An answer of the API: no proof has this id.
+fn nothing() -> Response<bytes::Bytes> {
+    let body = r#"{"type":"urn:credlink:problem:not-found","title":"x","status":404,"detail":"x"}"#;
+    Response::builder().status(404).body(bytes::Bytes::from_static(body.as_bytes())).unwrap()
 }
 
 /// Headers and body, without what the edge or a server adds.
@@ -114,11 +125,79 @@ async fn what_is_known_of_a_legacy_id_grows_old() {
     let age: u64 = answer.headers()[AGE].to_str().unwrap().parse().unwrap();
     assert!((3_590..3_600).contains(&age), "{age}");
     origin.asked();
+    // It was rolled back, and migrated for another tenant.
+    let led = proof("another").to_string();
+    let other = led.clone();
+    origin.answer_with(move |_| {
+        let redirect = Response::builder().status(308).header(LOCATION, &other);
+        Some(redirect.body(bytes::Bytes::new()).unwrap())
+    });
     edge.set_ahead(HOUR + Duration::from_secs(1)).await;
-    assert_eq!(state(&edge, "/proofs/p-1").await, (308, "credlink; fwd=stale".to_owned()));
-    edge.settle().await;
+    for expected in ["credlink; fwd=stale", "credlink; hit"] {
+        let (answer, how) = read(&edge, "/proofs/p-1").await;
+        assert_eq!((answer.status().as_u16(), &*how), (308, expected));
+        assert_eq!(answer.headers()[LOCATION], *led);
+        edge.settle().await;
+    }
     assert_eq!(origin.count(), 1);
+}
+
+/// An answer is as old as the question.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_takes_long_is_old_when_it_comes() {
+    let origin = Origin::start().await;
+    take_over(&origin, "there", "p-1").await;
+    let edge = edge_with(origin.url(), 25_000, 5).await;
+    origin.hold(true);
+    let (first, ()) = tokio::join!(state(&edge, "/proofs/p-1"), async {
+        origin.wait_for(1).await;
+        edge.set_ahead(Duration::from_secs(20)).await;
+        origin.hold(false);
+    });
+    assert_eq!(first.0, 308);
+    edge.settle().await;
+    let (answer, how) = read(&edge, "/proofs/p-1").await;
+    let age: u64 = answer.headers()[AGE].to_str().unwrap().parse().unwrap();
+    assert!((20..60).contains(&age) && how == "credlink; hit", "{age} {how}");
+}
+
+/// What came is answered with until the cache has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_origin_says_is_shared_until_it_is_kept() {
+    let origin = Origin::start().await;
+    take_over(&origin, "there", "p-1").await;
+    let edge = edge_with(origin.url(), 25_000, 1_000).await;
+    edge.set("cache.put", Mode::Held).await;
+    for (path, status) in [("/proofs/p-1", 308), ("/proofs/p-2", 404)] {
+        for _ in 0..3 {
+            assert_eq!(state(&edge, path).await, (status, "credlink; fwd=uri-miss; stored".to_owned()));
+        }
+    }
+    assert_eq!(origin.count(), 2);
+    edge.set("cache.put", Mode::Well).await;
+    edge.settle().await;
     assert_eq!(state(&edge, "/proofs/p-1").await, (308, "credlink; hit".to_owned()));
+}
+
+/// A migration was rolled back: the id leads nowhere any more, and no old redirect says otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_that_leads_nowhere_any_more_is_forgotten() {
+    for (absent, then) in [(1_000, "credlink; hit; detail=absent"), (0, "credlink; fwd=uri-miss")] {
+        let origin = Origin::start().await;
+        take_over(&origin, "there", "p-1").await;
+        let edge = edge_with(origin.url(), 1_500, absent).await;
+        assert_eq!(state(&edge, "/proofs/p-1").await.0, 308);
+        edge.settle().await;
+        origin.answer_with(|_| Some(nothing()));
+        edge.set_ahead(HOUR + Duration::from_secs(1)).await;
+        assert_eq!(state(&edge, "/proofs/p-1").await, (404, "credlink; fwd=stale".to_owned()), "{absent}");
+        edge.settle().await;
+        assert_eq!(state(&edge, "/proofs/p-1").await, (404, then.to_owned()), "{absent}");
+        edge.settle().await;
+        edge.set_ahead(HOUR + Duration::from_secs(1_002)).await;
+        origin.answer_with(|_| Some(Response::builder().status(500).body(bytes::Bytes::new()).unwrap()));
+        assert_eq!(state(&edge, "/proofs/p-1").await.0, 503, "{absent}: the redirect is gone");
+    }
 }
 
 /// What the origin does not say is not known: an old redirect stands in, and nothing else is said or kept.
@@ -150,6 +229,8 @@ async fn an_origin_out_of_reach_is_no_absence() {
         edge.set_ahead(HOUR * 3 / 2).await;
         let (answer, how) = read(&edge, "/proofs/p-1").await;
         assert_eq!((answer.status().as_u16(), &*how), (308, "credlink; hit; detail=error"), "{name}");
+        let age: u64 = answer.headers()[AGE].to_str().unwrap().parse().unwrap();
+        assert!((5_400..5_460).contains(&age), "{name}: {age}");
         let (answer, how) = read(&edge, "/proofs/p-2").await;
         assert_eq!((answer.status().as_u16(), &*kind(&answer)), (503, "unavailable"), "{name}");
         assert!(
