@@ -1,6 +1,7 @@
 //! From errors of the operating system and of redb to the kinds of failure that lead to different answers.
 
 use std::io;
+use std::sync::Arc;
 
 use credlink_service::ports::{Failure, FailureKind};
 
@@ -50,6 +51,16 @@ pub(crate) async fn off_the_executor<T: Send + 'static>(
             }
         },
     }
+}
+
+/// The same, with what an adapter's clones share.
+pub(crate) async fn off_the_executor_with<I: Send + Sync + 'static, T: Send + 'static>(
+    provider: &'static str,
+    shared: &Arc<I>,
+    work: impl FnOnce(&I) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let shared = Arc::clone(shared);
+    off_the_executor(provider, move || work(&shared)).await
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_service::ports::{Condition, Failure, FailureKind, Listed, Objects, Page, Put};
 
-use crate::failure::{from_io, off_the_executor};
+use crate::failure::{from_io, off_the_executor_with};
 use file::{Header, ReadError};
 use layout::Place;
 
@@ -99,14 +99,6 @@ impl Folder {
             sync_directory(parent).map_err(failed)?;
         }
         Ok(Self(Arc::new(inner)))
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Inner) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let inner = Arc::clone(&self.0);
-        off_the_executor(NAME, move || work(&inner)).await
     }
 }
 
@@ -281,12 +273,12 @@ impl Objects for Folder {
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let key = key.to_string();
-        self.run(move |folder| folder.get(&key)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.get(&key)).await
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         let key = key.to_string();
-        self.run(move |folder| folder.head(&key)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.head(&key)).await
     }
 
     async fn put(
@@ -297,17 +289,19 @@ impl Objects for Folder {
         condition: Condition,
     ) -> Result<Put, Failure> {
         let (key, attributes) = (key.to_string(), attributes.clone());
-        self.run(move |folder| folder.put(&key, &body, &attributes, &condition)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.put(&key, &body, &attributes, &condition))
+            .await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
         let key = key.to_string();
-        self.run(move |folder| folder.delete(&key)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.delete(&key)).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
         let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
-        self.run(move |folder| folder.list(&prefix, after.as_deref(), limit)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.list(&prefix, after.as_deref(), limit))
+            .await
     }
 }
 

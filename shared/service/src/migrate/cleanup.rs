@@ -14,7 +14,7 @@ use super::ports::{Depth, Destination, Item, Ledger, Removal, Sleep, Source, Ver
 use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
-use super::run::{RunError, hold, known};
+use super::run::{RunError, hold, known, was_cancelled};
 use super::verify::MAX_FINDINGS;
 use crate::ports::Clock;
 
@@ -116,11 +116,8 @@ where
             outcome.removed
         };
         let each = |entry| clear(&calls, due, entry);
-        match replay(&calls, Order::Forward, options.concurrency, each, note).await {
-            Ok(()) => {}
-            Err(GivenUp::Cancelled) => outcome.interrupted = true,
-            Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => return Err(failure.into()),
-        }
+        let end = replay(&calls, Order::Forward, options.concurrency, each, note).await;
+        outcome.interrupted = was_cancelled(end)?;
         Ok(outcome)
     })
     .await

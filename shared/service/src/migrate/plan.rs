@@ -22,7 +22,7 @@ use super::patience::GivenUp;
 use super::ports::{Destination, Item, Ledger, Sleep, Source, Standing};
 use super::progress::{Counts, Watch};
 use super::report::ItemFailure;
-use super::run::RunError;
+use super::run::{RunError, was_cancelled};
 use crate::ports::Clock;
 
 /// Most items that are listed with what is wrong with them; all are counted.
@@ -124,11 +124,8 @@ where
     plan.estimated_seconds = elapsed.div_ceil(1_000_000);
     plan.calls.source_lists = plan.items.div_ceil(1_000).max(1);
     plan.calls.source_gets = plan.items;
-    match end {
-        Ok(()) => Ok(plan),
-        Err(GivenUp::Cancelled) => Ok(Plan { interrupted: true, ..plan }),
-        Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => Err(failure.into()),
-    }
+    plan.interrupted = was_cancelled(end)?;
+    Ok(plan)
 }
 
 /// An item that was read.

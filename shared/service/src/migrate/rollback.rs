@@ -17,7 +17,7 @@ use super::ports::{Destination, Item, Ledger, Sleep, Source, Standing, Withdrawa
 use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
-use super::run::{RunError, hold, known};
+use super::run::{RunError, hold, known, was_cancelled};
 use super::verify::MAX_FINDINGS;
 use crate::ports::Clock;
 
@@ -115,11 +115,8 @@ where
             outcome.withdrawn
         };
         let each = |entry| withdraw(&calls, entry);
-        match replay(&calls, Order::Backward, options.concurrency, each, note).await {
-            Ok(()) => {}
-            Err(GivenUp::Cancelled) => outcome.interrupted = true,
-            Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => return Err(failure.into()),
-        }
+        let end = replay(&calls, Order::Backward, options.concurrency, each, note).await;
+        outcome.interrupted = was_cancelled(end)?;
         Ok(outcome)
     })
     .await

@@ -104,6 +104,15 @@ impl From<Failure> for RunError {
     }
 }
 
+/// Whether a step was cancelled before its end.
+pub(super) fn was_cancelled(end: Result<(), GivenUp>) -> Result<bool, RunError> {
+    match end {
+        Ok(()) => Ok(false),
+        Err(GivenUp::Cancelled) => Ok(true),
+        Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => Err(failure.into()),
+    }
+}
+
 /// Runs a job: begins it, or goes on with it. `holder` names this run, unique for ever.
 ///
 /// # Errors

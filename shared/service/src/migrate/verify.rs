@@ -13,10 +13,10 @@ use serde::Serialize;
 use super::calls::Calls;
 use super::ledger::JobName;
 use super::parts::Migration;
-use super::patience::{GivenUp, Patience};
+use super::patience::Patience;
 use super::ports::{Destination, Ledger, Sleep, Source};
 use super::progress::Watch;
-use super::run::{RunError, hold, known};
+use super::run::{RunError, hold, known, was_cancelled};
 use crate::ports::Clock;
 use walk::Walk;
 
@@ -199,11 +199,8 @@ where
         let mut found = walk.found;
         found.findings.sort_by_key(|finding| finding.class.is_well());
         found.elapsed_ms = parts.milliseconds().saturating_sub(began);
-        match end {
-            Ok(()) => Ok(found),
-            Err(GivenUp::Cancelled) => Ok(Verification { interrupted: true, ..found }),
-            Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => Err(failure.into()),
-        }
+        found.interrupted = was_cancelled(end)?;
+        Ok(found)
     })
     .await
 }

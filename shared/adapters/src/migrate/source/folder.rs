@@ -25,7 +25,7 @@ use credlink_service::migrate::ports::{Content, Item, Removal, Source};
 use credlink_service::ports::{Failure, FailureKind, Page};
 
 use super::text::{self, MAX_STORED_BYTES};
-use crate::failure::{from_io, off_the_executor};
+use crate::failure::{from_io, off_the_executor_with};
 use walk::{Found, Kind, Walk};
 
 /// The name that operators know this source by.
@@ -72,15 +72,7 @@ impl LegacyFolder {
     /// What the file system said.
     pub async fn create(&self, key: &str, content: Bytes) -> Result<bool, Failure> {
         let key = key.to_owned();
-        self.run(move |folder| folder.create(&key, &content)).await
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Inner) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let inner = Arc::clone(&self.0);
-        off_the_executor(NAME, move || work(&inner)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.create(&key, &content)).await
     }
 }
 
@@ -91,22 +83,22 @@ impl Source for LegacyFolder {
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
         let after = after.map(str::to_owned);
-        self.run(move |folder| folder.list(after.as_deref(), limit)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.list(after.as_deref(), limit)).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
         let key = key.to_owned();
-        self.run(move |folder| folder.read(&key)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.read(&key)).await
     }
 
     async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
         let key = key.to_owned();
-        self.run(move |folder| folder.look(&key)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.look(&key)).await
     }
 
     async fn remove(&self, item: &Item) -> Result<Removal, Failure> {
         let item = item.clone();
-        self.run(move |folder| folder.remove(&item)).await
+        off_the_executor_with(NAME, &self.0, move |folder| folder.remove(&item)).await
     }
 }
 

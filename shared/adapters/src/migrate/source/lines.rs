@@ -25,7 +25,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::text;
-use crate::failure::{from_io, off_the_executor};
+use crate::failure::{from_io, off_the_executor_with};
 use reader::{Line, Place, Reader, Text};
 
 /// The name that operators know this source by.
@@ -72,14 +72,6 @@ impl Lines {
         let state = State { starts: vec![reader.place()], reader: Some(reader), ..State::default() };
         Ok(Self(Arc::new(Inner { path: path.to_owned(), state: Mutex::new(state) })))
     }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Inner) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let inner = Arc::clone(&self.0);
-        off_the_executor(NAME, move || work(&inner)).await
-    }
 }
 
 impl Source for Lines {
@@ -89,12 +81,12 @@ impl Source for Lines {
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
         let after = after.map(str::to_owned);
-        self.run(move |lines| lines.list(after.as_deref(), limit)).await
+        off_the_executor_with(NAME, &self.0, move |lines| lines.list(after.as_deref(), limit)).await
     }
 
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
         let key = key.to_owned();
-        self.run(move |lines| {
+        off_the_executor_with(NAME, &self.0, move |lines| {
             let line = lines.line(&key)?;
             if let Some(line) = &line {
                 lines.state.lock().unwrap_or_else(PoisonError::into_inner).forget(line.number);
@@ -106,7 +98,7 @@ impl Source for Lines {
 
     async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
         let key = key.to_owned();
-        self.run(move |lines| Ok(lines.line(&key)?.map(|line| item(&line)))).await
+        off_the_executor_with(NAME, &self.0, move |lines| Ok(lines.line(&key)?.map(|line| item(&line)))).await
     }
 
     async fn remove(&self, _: &Item) -> Result<Removal, Failure> {
