@@ -30,6 +30,7 @@
 //! | beginning and looking up such a job | [`jobs`] |
 //! | outages | `patience` |
 //! | what several workers know of one item | `records` |
+//! | whether two proofs say the same | [`proof_content`] |
 //! | a walk through the ledger | `replay` |
 //! | what whoever started it is told | [`progress`] |
 
@@ -46,6 +47,7 @@ mod patience;
 pub mod plan;
 pub mod ports;
 pub mod progress;
+pub mod proof_content;
 pub mod queued;
 mod rate;
 mod records;

@@ -6,6 +6,7 @@ mod kills;
 mod matrix;
 mod paths;
 mod places;
+mod plans;
 mod records;
 mod undo;
 mod verify;

@@ -23,6 +23,7 @@ use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::migrate::proof_content::ProofContent;
 use credlink_service::ports::{Condition, Index as _, Objects as _, Parts, Put};
 use credlink_service::{Service, Settings};
 
@@ -164,7 +165,10 @@ async fn a_history_is_taken_over_once_and_goes_on() {
     assert_eq!(destination.find(&id).await.unwrap(), Standing::Absent);
     for end in [1, 1, 2, 4, 4] {
         let copy = stored(destination.take_over(&drafts[..end]).await.unwrap());
-        assert_eq!(destination.find(&id).await.unwrap(), Standing::Live);
+        assert_eq!(
+            destination.find(&id).await.unwrap(),
+            Standing::Live(Some(ProofContent::of(&drafts[end - 1])))
+        );
         assert_as_stored(&store, &copy).await;
         for depth in [Depth::Checksum, Depth::Content] {
             assert_eq!(destination.verify(&copy, depth).await.unwrap(), Verdict::Verified { by: depth });

@@ -16,6 +16,7 @@ use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::migrate::proof_content::ProofContent;
 use credlink_service::ports::FailureKind;
 use serde_json::json;
 
@@ -75,7 +76,8 @@ async fn a_legacy_record_is_taken_over_found_verified_withdrawn_and_restored() {
     assert_eq!(copy.objects[0].content, Digest::of(&record), "the record is what the draft makes");
     assert_eq!(server.get_bytes(&format!("/v1/proofs/{}", id("a"))), record);
     assert_eq!(server.leads_to("/v1/proofs/old-a"), id("a").to_string());
-    assert_eq!(remote.find(&id("a")).await.unwrap(), Standing::Live);
+    let content = Standing::Live(Some(ProofContent::of(&draft)));
+    assert_eq!(remote.find(&id("a")).await.unwrap(), content);
     assert_verified(&remote, &copy).await;
     assert_eq!(stored(&remote, std::slice::from_ref(&draft)).await, copy, "once more is no more");
     assert_eq!(remote.list(None, 10).await.unwrap().items, [id("a")]);
@@ -278,9 +280,10 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
         assert_eq!(failure.kind, FailureKind::AccessDenied, "{weak:?}");
     }
     let admin = open(Some(token));
+    let content = ProofContent::of(&private);
     let copy = stored(&admin, &[private]).await;
     assert_verified(&admin, &copy).await;
-    assert_eq!(open(None).find(&id("a")).await.unwrap(), Standing::Live, "private is there");
+    assert_eq!(open(None).find(&id("a")).await.unwrap(), Standing::Live(None), "private is there");
     assert_eq!(open(None).verify(&copy, Depth::Checksum).await.unwrap_err().kind, FailureKind::AccessDenied);
     let elsewhere = Draft { tenant: "other".parse().unwrap(), ..draft("b") };
     let failure = open(Some(token)).take_over(&[elsewhere]).await.unwrap_err();
@@ -288,7 +291,7 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     assert!(failure.message.contains("not one of the tenant `other`"), "{failure}");
     let signer = open(Some("a signer")).withdraw(&copy).await.unwrap_err();
     assert_eq!(signer.kind, FailureKind::AccessDenied);
-    assert_eq!(admin.find(&id("a")).await.unwrap(), Standing::Live);
+    assert_eq!(admin.find(&id("a")).await.unwrap(), Standing::Live(Some(content)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

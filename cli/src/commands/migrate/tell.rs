@@ -30,11 +30,17 @@ pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(),
         let (all, copied) = (size(plan.bytes as f64), size(plan.would_copy_bytes as f64));
         let estimate = time(plan.estimated_seconds as f64);
         let _ = writeln!(text, "  {} items, {all}", plan.items);
-        let _ = writeln!(text, "  {} would be copied, {copied}, in about {estimate}", plan.would_copy);
+        let _ = writeln!(text, "  {} would be copied, {copied}", plan.would_copy);
         let _ = writeln!(
             text,
-            "  {} are there already, {} say what an earlier one says",
-            plan.already, plan.duplicates
+            "  {} are there already, {} in an earlier revision; {} say what an earlier item says",
+            plan.already, plan.behind, plan.duplicates
+        );
+        let _ = writeln!(
+            text,
+            "  a run takes {estimate} at least: reading and checking alone took that long, {:.0} items/s; writing was not \
+             measured",
+            plan.read_rate
         );
         add_reasons(&mut text, "would be skipped", &plan.skipped);
         add_reasons(&mut text, "cannot be copied", &plan.invalid);

@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::ledger::Copy;
 use super::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use super::proof_content::difference;
 use crate::delete::{bury, finish_proof};
 use crate::error::Error;
 use crate::ports::{
@@ -110,7 +111,7 @@ impl<P: Ports> ServiceDestination<P> {
             }
             None if position.is_some() => Ok(Some(TakenOver::Stored(history.copy(row)))),
             None if last.is_identical_to(row) => Ok(Some(TakenOver::Equal(history::standing(row, drafts)))),
-            None => Ok(Some(TakenOver::Conflict { detail: conflict(last, row) })),
+            None => Ok(Some(TakenOver::Conflict { detail: difference(&row.id, &row.manifest_sha256, last) })),
         }
     }
 
@@ -158,32 +159,16 @@ impl<P: Ports> ServiceDestination<P> {
     }
 }
 
-/// How the proof that is there differs from the one that was to be taken over.
-fn conflict(draft: &Draft, row: &ProofRow) -> String {
-    if *draft.manifest.sha256() == row.manifest_sha256 {
-        return format!(
-            "the proof {} is there with the same manifest, and with another signature or none",
-            row.id
-        );
-    }
-    format!(
-        "the proof {} is there with a manifest whose SHA-256 is {}; this one has {}",
-        row.id,
-        row.manifest_sha256,
-        draft.manifest.sha256()
-    )
-}
-
 impl<P: Ports> Destination for ServiceDestination<P> {
     fn name(&self) -> &'static str {
         self.service.ports.objects().name()
     }
 
     async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
-        Ok(match self.service.proof_row(id).await?.map(|row| row.state) {
-            None => Standing::Absent,
-            Some(State::Live) => Standing::Live,
-            Some(State::Deleting(at) | State::Deleted(at)) => Standing::Deleted(at),
+        let Some(row) = self.service.proof_row(id).await? else { return Ok(Standing::Absent) };
+        Ok(match row.state {
+            State::Live => Standing::Live(Some((&row).into())),
+            State::Deleting(at) | State::Deleted(at) => Standing::Deleted(at),
         })
     }
 

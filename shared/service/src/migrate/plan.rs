@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod tests;
+mod there;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -24,6 +25,7 @@ use super::progress::{Counts, Watch};
 use super::report::ItemFailure;
 use super::run::{RunError, was_cancelled};
 use crate::ports::Clock;
+use there::There;
 
 /// Most items that are listed with what is wrong with them; all are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
@@ -31,8 +33,8 @@ pub const MAX_PROBLEMS: usize = 1_000;
 /// Items that are read before they are compared.
 const CHUNK: usize = 100;
 
-/// What a run would do, as far as it can be told. Each item counts in exactly one of `would_copy`, `already`, `duplicates`,
-/// `skipped` and `invalid`.
+/// What a run would do, as far as it can be told: whether a legacy id or a manifest id is taken is found out by writing.
+/// Each item counts in exactly one of `would_copy`, `already`, `behind`, `duplicates`, `skipped` and `invalid`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Plan {
     /// Items of the source.
@@ -43,21 +45,24 @@ pub struct Plan {
     pub would_copy: u64,
     /// The bytes of their items.
     pub would_copy_bytes: u64,
-    /// Items whose proof the destination has: the same one, or another. Only a run tells which.
+    /// Items whose proof the destination has, with the same manifest and signature; or does not show.
     pub already: u64,
+    /// Items of whose proof the destination has an earlier revision: the later ones would be added.
+    pub behind: u64,
     /// Items that say the same as an earlier item of the source.
     pub duplicates: u64,
     /// Items of which nothing is to be copied, by reason.
     pub skipped: BTreeMap<Reason, u64>,
-    /// Items that cannot be copied, by reason; two records of one media file that differ are [`Reason::Conflict`].
+    /// Items that cannot be copied, by reason. What differs from the proof that the destination has of this media file, or
+    /// from an earlier item of it, is [`Reason::Conflict`].
     pub invalid: BTreeMap<Reason, u64>,
     /// The first of the last kind, at most [`MAX_PROBLEMS`].
     pub problems: Vec<ItemFailure>,
     /// The calls that a run and a verification after it would be billed for.
     pub calls: BilledCalls,
-    /// Items that were read a second.
+    /// Items a second that were read, checked and looked for at the destination.
     pub read_rate: f64,
-    /// How long a run would take at that rate, in seconds. A destination that is slower than the source takes longer.
+    /// How long that took, in seconds: a run takes as long at least. What it takes to write is not measured.
     pub estimated_seconds: u64,
     /// Whether it was cancelled before its end: the figures are of what was read by then.
     pub interrupted: bool,
@@ -120,7 +125,6 @@ where
     {
         plan.read_rate = plan.items as f64 * 1e6 / elapsed as f64;
     }
-    // As many items as were read, in as much time as that took.
     plan.estimated_seconds = elapsed.div_ceil(1_000_000);
     plan.calls.source_lists = plan.items.div_ceil(1_000).max(1);
     plan.calls.source_gets = plan.items;
@@ -142,7 +146,7 @@ struct Checked {
     revisions: u64,
     manifests: u64,
     has_alias: bool,
-    standing: Standing,
+    there: There,
 }
 
 fn short(bytes: &[u8]) -> u64 {
@@ -229,7 +233,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Planner
             revisions: drafts.len() as u64,
             manifests: drafts.iter().filter(|draft| draft.manifest.id().is_some()).count() as u64,
             has_alias,
-            standing,
+            there: There::of(standing, &drafts, last),
         }))
     }
 
@@ -263,14 +267,26 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Planner
             }
             None => {}
         }
-        if checked.standing == Standing::Live {
-            plan.already += 1;
-            plan.calls.index_writes += u64::from(checked.has_alias);
-            return;
+        let calls = &mut plan.calls;
+        match checked.there {
+            There::Nothing => {}
+            There::Other(detail) => return self.refuse(item.key, NotCopied::new(Reason::Conflict, detail)),
+            There::Same => {
+                plan.already += 1;
+                calls.index_writes += u64::from(checked.has_alias);
+                return;
+            }
+            There::Earlier { revisions, manifests } => {
+                plan.behind += 1;
+                calls.puts += 2 * revisions + manifests;
+                calls.heads += checked.revisions + checked.manifests;
+                calls.index_reads += revisions + 2;
+                calls.index_writes += revisions + manifests + u64::from(checked.has_alias);
+                return;
+            }
         }
         plan.would_copy += 1;
         plan.would_copy_bytes = plan.would_copy_bytes.saturating_add(item.size);
-        let calls = &mut plan.calls;
         // Each replacement writes a copy of the record before it.
         let objects = 2 * checked.revisions - 1 + checked.manifests;
         calls.puts += objects;

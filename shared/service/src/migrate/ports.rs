@@ -10,6 +10,7 @@ use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
 use super::ledger::{Copy, Entry, Job, Order};
+use super::proof_content::ProofContent;
 use crate::ports::{Failure, Page};
 
 /// Something that a source has: one legacy record, or one proof of another CredLink with all its records.
@@ -83,8 +84,8 @@ pub trait Source {
 pub enum Standing {
     /// Nothing, and it never had.
     Absent,
-    /// A live proof.
-    Live,
+    /// A live proof: what it says, where that is shown.
+    Live(Option<ProofContent>),
     /// It was deleted there, at this instant.
     Deleted(Timestamp),
 }

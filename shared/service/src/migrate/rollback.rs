@@ -184,7 +184,7 @@ async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch
         | ItemState::Skipped { .. } => {
             let Some(begun) = entry.begun else { return Ok(Fate::NotCopied) };
             return Ok(match calls.find(&begun.proof).await? {
-                Standing::Live => Fate::Unfinished(begun.proof.to_string()),
+                Standing::Live(_) => Fate::Unfinished(begun.proof.to_string()),
                 Standing::Absent | Standing::Deleted(_) => Fate::NotCopied,
             });
         }

@@ -15,6 +15,7 @@ mod upload;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::link::path;
@@ -25,6 +26,7 @@ use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Copy, StoredObject};
 use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::migrate::proof_content::ProofContent;
 use credlink_service::ports::{Failure, FailureKind, Page};
 use http::header::LOCATION;
 use http::{HeaderName, Method, StatusCode};
@@ -80,6 +82,11 @@ impl Remote {
 
     /// What stands under `key`: as the service says, or by its content.
     async fn found(&self, key: &ObjectKey, depth: Depth) -> Result<Found, Failure> {
+        Ok(self.read(key, depth).await?.0)
+    }
+
+    /// The same, with the content where it was asked for.
+    async fn read(&self, key: &ObjectKey, depth: Depth) -> Result<(Found, Bytes), Failure> {
         let target = format!("/v1{}", path(key));
         let answer = match depth {
             Depth::Checksum => self.api.look(&target).await,
@@ -87,25 +94,28 @@ impl Remote {
         };
         let answer = match answer {
             Err(failure) if failure.kind == FailureKind::Damaged => {
-                return Ok(Found::Damaged(failure.message));
+                return Ok((Found::Damaged(failure.message), Bytes::new()));
             }
             answer => answer?,
         };
-        match answer.status {
-            StatusCode::OK if depth == Depth::Content => Ok(Found::Content(Digest::of(&answer.body))),
-            StatusCode::OK => answer.digest().map(Found::Content).ok_or_else(|| answer.unexpected(&target)),
-            StatusCode::NOT_FOUND => Ok(Found::Absent),
-            StatusCode::FORBIDDEN => Ok(Found::Private),
+        let found = match answer.status {
+            StatusCode::OK if depth == Depth::Content => Found::Content(Digest::of(&answer.body)),
+            StatusCode::OK => {
+                answer.digest().map(Found::Content).ok_or_else(|| answer.unexpected(&target))?
+            }
+            StatusCode::NOT_FOUND => Found::Absent,
+            StatusCode::FORBIDDEN => Found::Private,
             StatusCode::GONE => {
                 let problem = answer.problem();
                 match problem.deleted() {
-                    Some(at) => Ok(Found::Deleted(at)),
-                    None if problem.slug() == Kind::Expired.slug() => Ok(Found::Expired(problem.detail)),
-                    None => Err(answer.unexpected(&target)),
+                    Some(at) => Found::Deleted(at),
+                    None if problem.slug() == Kind::Expired.slug() => Found::Expired(problem.detail),
+                    None => return Err(answer.unexpected(&target)),
                 }
             }
-            _ => Err(answer.unexpected(&target)),
-        }
+            _ => return Err(answer.unexpected(&target)),
+        };
+        Ok((found, answer.body))
     }
 
     /// The outcome of a refusal; `None`: look at the world again.
@@ -250,9 +260,15 @@ impl Destination for Remote {
     }
 
     async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
-        Ok(match self.found(&ObjectKey::Record(*id), Depth::Checksum).await? {
+        let (found, body) = self.read(&ObjectKey::Record(*id), Depth::Content).await?;
+        Ok(match found {
+            Found::Content(_) => Standing::Live(
+                Record::parse(&body)
+                    .ok()
+                    .map(|record| ProofContent::new(record.manifest.sha256, record.signature.as_deref())),
+            ),
             // What has expired is a live proof until it is cleaned up.
-            Found::Content(_) | Found::Expired(_) | Found::Damaged(_) | Found::Private => Standing::Live,
+            Found::Expired(_) | Found::Damaged(_) | Found::Private => Standing::Live(None),
             Found::Absent => Standing::Absent,
             Found::Deleted(at) => Standing::Deleted(at),
         })

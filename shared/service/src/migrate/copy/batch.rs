@@ -195,7 +195,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         let proof = item.proof;
         match self.calls.find(&proof).await {
             Ok(Standing::Absent) => Ok(Step::Begin(item, Begun { proof, restores: None })),
-            Ok(Standing::Live) => Ok(Step::Go(item)),
+            Ok(Standing::Live(_)) => Ok(Step::Go(item)),
             Ok(Standing::Deleted(at)) => {
                 let withdrawn = ItemState::RolledBack { proof, at };
                 if item.known.as_ref().is_some_and(|entry| entry.state == withdrawn) {

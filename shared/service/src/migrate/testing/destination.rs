@@ -9,6 +9,7 @@ use credlink_core::time::Timestamp;
 use super::{Faults, Time};
 use crate::migrate::ledger::{Copy, StoredObject};
 use crate::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use crate::migrate::proof_content::ProofContent;
 use crate::ports::{Clock as _, Failure, Page};
 
 /// What a proof is there.
@@ -121,7 +122,10 @@ impl Destination for MemoryDestination {
         self.faults
             .call("destination find", "", || match self.proofs.lock().unwrap().get(id) {
                 None => Standing::Absent,
-                Some(There::Live { .. }) => Standing::Live,
+                // Every record of these worlds has one signature.
+                Some(There::Live { manifest, .. }) => {
+                    Standing::Live(Some(ProofContent::new(*manifest, Some("c2ln"))))
+                }
                 Some(There::Deleted(at)) => Standing::Deleted(*at),
             })
             .await

@@ -12,6 +12,7 @@ use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Copy, StoredObject};
 use credlink_service::migrate::ports::TakenOver;
+use credlink_service::migrate::proof_content::difference;
 use credlink_service::ports::{Failure, FailureKind};
 use http::Method;
 use serde::Deserialize;
@@ -150,18 +151,7 @@ impl<'a> Steps<'a> {
 
     /// How the proof that is there differs.
     pub(super) fn conflict(&self, reply: &Reply) -> TakenOver {
-        let (there, ours) = (&reply.said.manifest.sha256, self.last.manifest.sha256());
-        let detail = if there == ours {
-            format!(
-                "the proof {} is there with the same manifest, and with another signature or none",
-                self.id()
-            )
-        } else {
-            format!(
-                "the proof {} is there with a manifest whose SHA-256 is {there}; this one has {ours}",
-                self.id()
-            )
-        };
+        let detail = difference(&self.id(), &reply.said.manifest.sha256, self.last);
         TakenOver::Conflict { detail }
     }
 
