@@ -1,0 +1,61 @@
+//! The ids of proofs in the store that was taken over.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::bounds::MAX_LEGACY_ID_BYTES;
+use crate::hash::serde_as_text;
+
+/// The id that the old service gave a proof. It stays good for ever, as another name of the proof.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegacyId(String);
+
+/// Why an id was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LegacyIdError {
+    /// Empty, or longer than the bound.
+    #[error("a legacy id has 1 to {MAX_LEGACY_ID_BYTES} characters; this has {0} bytes")]
+    Length(usize),
+    /// A character that would not stand in a path, or does at the start what no name does.
+    #[error(
+        "a legacy id is made of letters, digits, `-`, `.`, `_`, `~` and `:`, and starts with a letter or a digit; \
+         character {0} is not allowed there"
+    )]
+    Character(usize),
+}
+
+impl LegacyId {
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LegacyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for LegacyId {
+    type Err = LegacyIdError;
+
+    fn from_str(text: &str) -> Result<Self, LegacyIdError> {
+        if text.is_empty() || text.len() > MAX_LEGACY_ID_BYTES {
+            return Err(LegacyIdError::Length(text.len()));
+        }
+        let refused = text.char_indices().position(|(at, character)| {
+            !(character.is_ascii_alphanumeric()
+                || (at > 0 && matches!(character, '-' | '.' | '_' | '~' | ':')))
+        });
+        match refused {
+            Some(position) => Err(LegacyIdError::Character(position + 1)),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+serde_as_text!(LegacyId);

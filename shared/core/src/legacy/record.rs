@@ -1,0 +1,256 @@
+//! Reading a legacy record.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::members::MembersVisitor;
+use super::{Fields, Legacy, LegacyId, LegacyIdError};
+use crate::access::Visibility;
+use crate::bounds::{MAX_JSON_DEPTH, MAX_LEGACY_RECORD_BYTES};
+use crate::c2pa::Binding;
+use crate::hash::{Digest, HashError, MediaHash};
+use crate::http::problem::Problem;
+use crate::json::{TooDeep, check_depth};
+use crate::manifest::{Manifest, ManifestError};
+use crate::rules::store::{self, Draft, Origin};
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+/// A legacy record, read and checked.
+#[derive(Clone, Debug)]
+pub struct LegacyRecord {
+    /// The id that it had.
+    pub id: LegacyId,
+    /// The media file.
+    pub media_hash: MediaHash,
+    /// The manifest, to the byte.
+    pub manifest: Manifest,
+    /// The detached signature, if there is one.
+    pub signature: Option<String>,
+    /// When it was stored.
+    pub created: Timestamp,
+    /// When it expires, if that was said.
+    pub expires: Option<Timestamp>,
+    /// Every other member, as a JSON object with the members' own texts.
+    pub fields: Option<Fields>,
+}
+
+/// Why a text is no legacy record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LegacyError {
+    /// Longer than the bound.
+    #[error("a legacy record has at most {MAX_LEGACY_RECORD_BYTES} bytes; this has {0}")]
+    TooLong(usize),
+    /// Nested too deep.
+    #[error(transparent)]
+    TooDeep(#[from] TooDeep),
+    /// Not JSON, or no object, or a member twice.
+    #[error("this is no legacy record: {0}")]
+    NotAnObject(String),
+    /// A member that has to be there.
+    #[error("the member `{0}` is missing")]
+    Missing(&'static str),
+    /// A member that is not as it has to be.
+    #[error("`{member}`: {why}")]
+    Member {
+        /// Which.
+        member: &'static str,
+        /// What is wrong, and what is allowed.
+        why: String,
+    },
+    /// The manifest is none.
+    #[error("`manifest`: {0}")]
+    Manifest(#[from] ManifestError),
+    /// The manifest names another media file than the record.
+    #[error("`imageHash` is {record}, but the manifest's {place} names {manifest}")]
+    Binding {
+        /// What the record says.
+        record: MediaHash,
+        /// What the manifest says.
+        manifest: MediaHash,
+        /// Where it does.
+        place: &'static str,
+    },
+}
+
+impl LegacyRecord {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it, in words.
+    pub fn parse(text: &[u8]) -> Result<Self, LegacyError> {
+        if text.len() > MAX_LEGACY_RECORD_BYTES {
+            return Err(LegacyError::TooLong(text.len()));
+        }
+        // The record adds a level around its manifest's.
+        check_depth(text, MAX_JSON_DEPTH + 1)?;
+        let malformed = |error: serde_json::Error| LegacyError::NotAnObject(error.to_string());
+        let mut deserializer = serde_json::Deserializer::from_slice(text);
+        let members = deserializer.deserialize_map(MembersVisitor).map_err(malformed)?;
+        deserializer.end().map_err(malformed)?;
+        let record = Self {
+            id: text_of("proofId", required("proofId", members.proof_id)?)?
+                .parse()
+                .map_err(|error: LegacyIdError| member("proofId", error))?,
+            media_hash: media_hash(&text_of("imageHash", required("imageHash", members.image_hash)?)?)
+                .map_err(|error| member("imageHash", error))?,
+            manifest: manifest(required("manifest", members.manifest)?)?,
+            signature: optional(members.signature).map(signature).transpose()?,
+            created: instant("timestamp", required("timestamp", members.timestamp)?)?,
+            expires: optional(members.expires_at).map(|value| instant("expiresAt", value)).transpose()?,
+            fields: fields(&members.rest)?,
+        };
+        if let Some(expires) = record.expires.filter(|expires| *expires <= record.created) {
+            let why = format!("it has to be after `timestamp`, {}; it is {expires}", record.created);
+            return Err(member("expiresAt", why));
+        }
+        record.check_binding()?;
+        Ok(record)
+    }
+
+    /// What is stored of it, for `tenant`. The same legacy record always makes the same record.
+    ///
+    /// One that did not expire does not expire: it gets the latest instant that there is.
+    #[must_use]
+    pub fn draft(self, tenant: Tenant) -> Draft {
+        Draft {
+            tenant,
+            media_hash: self.media_hash,
+            media_type: None,
+            manifest: self.manifest,
+            signature: self.signature,
+            lifetime: 0,
+            tags: std::collections::BTreeMap::new(),
+            visibility: Visibility::Public,
+            origin: Some(Origin {
+                created: self.created,
+                expires: self.expires.unwrap_or(Timestamp::from_milliseconds(i64::MAX)),
+                legacy: Some(Legacy { id: self.id, fields: self.fields }),
+                restores: None,
+            }),
+        }
+    }
+
+    /// Refuses a record whose manifest says which file it belongs to, and names another.
+    fn check_binding(&self) -> Result<(), LegacyError> {
+        let refused = |named: MediaHash, place| {
+            Err(LegacyError::Binding { record: self.media_hash, manifest: named, place })
+        };
+        match self.manifest.binding() {
+            Binding::WholeFile(digest) if digest != self.media_hash.digest() => {
+                return refused(MediaHash::from(*digest), "c2pa.hash.data");
+            }
+            Binding::WholeFile(_) | Binding::Partial(_) | Binding::None => {}
+        }
+        if self.manifest.id().is_some() {
+            return Ok(());
+        }
+        // A JSON manifest may name its file too. What is there and is no SHA-256 means something else.
+        let Ok(stated) = serde_json::from_slice::<Stated>(self.manifest.bytes()) else { return Ok(()) };
+        let places = [("imageHash", stated.image_hash), ("media_hash", stated.media_hash)];
+        for (place, text) in places {
+            if let Some(serde_json::Value::String(text)) = text
+                && let Ok(named) = media_hash(&text)
+                && named != self.media_hash
+            {
+                return refused(named, place);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The members of a JSON manifest that name the file.
+#[derive(Deserialize)]
+struct Stated {
+    #[serde(rename = "imageHash")]
+    image_hash: Option<serde_json::Value>,
+    media_hash: Option<serde_json::Value>,
+}
+
+fn member(member: &'static str, why: impl fmt::Display) -> LegacyError {
+    LegacyError::Member { member, why: why.to_string() }
+}
+
+fn required<'a>(name: &'static str, value: Option<&'a RawValue>) -> Result<&'a RawValue, LegacyError> {
+    optional(value).ok_or(LegacyError::Missing(name))
+}
+
+/// A member that is `null` says nothing.
+fn optional(value: Option<&RawValue>) -> Option<&RawValue> {
+    value.filter(|value| value.get() != "null")
+}
+
+fn text_of(name: &'static str, value: &RawValue) -> Result<String, LegacyError> {
+    serde_json::from_str(value.get()).map_err(|_| member(name, "it has to be a text"))
+}
+
+/// Hexadecimal digits, with `sha256:` before them or without.
+fn media_hash(text: &str) -> Result<MediaHash, HashError> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    digits.parse::<Digest>().map(MediaHash::from)
+}
+
+fn manifest(value: &RawValue) -> Result<Manifest, LegacyError> {
+    if !value.get().starts_with('"') {
+        return Ok(Manifest::json(Bytes::copy_from_slice(value.get().as_bytes()))?);
+    }
+    let text = text_of("manifest", value)?;
+    if text.trim_start().starts_with('{') {
+        return Ok(Manifest::json(Bytes::from(text))?);
+    }
+    let bytes = store::base64(&text).map_err(|error| {
+        member("manifest", format!("a text is a JSON object or a C2PA manifest store in base64: {error}"))
+    })?;
+    Ok(Manifest::c2pa(bytes)?)
+}
+
+fn signature(value: &RawValue) -> Result<String, LegacyError> {
+    let text = text_of("signature", value)?;
+    store::signature(text.into()).map_err(|problem: Problem| member("signature", strip(&problem.detail)))
+}
+
+/// A problem's detail without the name of its member, which stands before it already.
+fn strip(detail: &str) -> &str {
+    detail.strip_prefix("`signature`: ").unwrap_or(detail)
+}
+
+/// The earliest number that is taken for milliseconds: 3 March 1973. Smaller ones are seconds, as like as not.
+const EARLIEST_MILLISECOND: i64 = 100_000_000_000;
+
+/// Milliseconds since 1970, as JavaScript has them, or RFC 3339.
+fn instant(name: &'static str, value: &RawValue) -> Result<Timestamp, LegacyError> {
+    let allowed =
+        "it has to be a whole number of milliseconds since 1970, or RFC 3339 such as 2026-01-31T12:00:00Z";
+    if let Ok(milliseconds) = serde_json::from_str::<i64>(value.get()) {
+        let instant = Timestamp::from_milliseconds(milliseconds);
+        if milliseconds < EARLIEST_MILLISECOND || instant.milliseconds() != milliseconds {
+            return Err(member(name, format!("{allowed}; {milliseconds} is not in this service's time")));
+        }
+        return Ok(instant);
+    }
+    let text = serde_json::from_str::<String>(value.get()).map_err(|_| member(name, allowed))?;
+    let shown = || text.chars().take(40).collect::<String>();
+    text.parse().map_err(|_| member(name, format!("{allowed}, not `{}`", shown())))
+}
+
+/// The other members as one object.
+fn fields(members: &[(String, &RawValue)]) -> Result<Option<Fields>, LegacyError> {
+    if members.is_empty() {
+        return Ok(None);
+    }
+    let mut text = String::from("{");
+    for (number, (name, value)) in members.iter().enumerate() {
+        if number > 0 {
+            text.push(',');
+        }
+        text.push_str(&serde_json::Value::from(name.as_str()).to_string());
+        text.push(':');
+        text.push_str(value.get());
+    }
+    text.push('}');
+    Fields::new(text).map(Some).map_err(|error| LegacyError::NotAnObject(error.to_string()))
+}
