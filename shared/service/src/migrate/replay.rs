@@ -1,5 +1,8 @@
 //! A walk through the ledger, entry by entry: what cleanup and rollback are.
 
+#[cfg(test)]
+mod tests;
+
 use futures_util::stream::{self, StreamExt as _};
 
 use super::calls::Calls;
