@@ -199,6 +199,7 @@ fn page(
             };
             range.map(|entry| of(entry.map_err(failure)?.0.value())).collect::<Result<Vec<_>, _>>()?
         }
+        Listing::Aliases(_) | Listing::Manifests(_) => alone(snapshot, listing, after, wanted)?,
         Listing::Due(by) => due(snapshot, *by, after, wanted)?,
         Listing::All => {
             let start = match after {
@@ -226,6 +227,40 @@ fn page(
         .collect::<Result<_, _>>()?;
     let next = places.last().filter(|_| more).map(|(_, cursor)| cursor.text());
     Ok(Page { items, next })
+}
+
+/// Legacy ids, or manifests that were stored for themselves. No table lists them: their rows stand side by side, and those of
+/// other tenants among them are passed over.
+fn alone(
+    snapshot: &ReadTransaction,
+    listing: &Listing,
+    after: Option<&Cursor>,
+    wanted: usize,
+) -> Result<Vec<(String, Cursor)>, Failure> {
+    let (prefix, tenant) = match listing {
+        Listing::Aliases(tenant) => ("ALIAS#", tenant),
+        Listing::Manifests(tenant) => ("MANIFEST#", tenant),
+        Listing::Tenant(_) | Listing::Due(_) | Listing::All => return Ok(Vec::new()),
+    };
+    let behind = match after {
+        Some(Cursor::Aliases(_, id)) => Some(RowKey::Alias(id.clone()).to_string()),
+        Some(Cursor::Manifests(_, id)) => Some(RowKey::Manifest(id.clone()).to_string()),
+        _ => None,
+    };
+    let start = behind.as_deref().map_or(Bound::Included(prefix), Bound::Excluded);
+    let table = snapshot.open_table(ROWS).map_err(failure)?;
+    let mut places = Vec::with_capacity(wanted.min(1_000));
+    for entry in table.range::<&str>((start, Bound::Unbounded)).map_err(failure)? {
+        let (key, value) = entry.map_err(failure)?;
+        if places.len() >= wanted || !key.value().starts_with(prefix) {
+            break;
+        }
+        let row = tables::parse(key.value(), value.value().1)?;
+        if row.stands_alone_for() == Some(tenant) {
+            places.extend(Cursor::alone(&row).map(|cursor| (key.value().to_owned(), cursor)));
+        }
+    }
+    Ok(places)
 }
 
 fn due(

@@ -170,6 +170,10 @@ pub struct AliasRow {
     pub proof: ProofId,
     /// The tenant that it was taken over for.
     pub tenant: Tenant,
+    /// Since when it names nothing any more: the migration that made it was rolled back. Whoever takes it over makes it
+    /// name a proof again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
 }
 
 /// A row of the index.
@@ -180,7 +184,7 @@ pub enum Row {
     Proof(ProofRow),
     /// Of a manifest.
     Manifest(ManifestRow),
-    /// Of a legacy id. It is in no listing but that of all rows, and adds to no total.
+    /// Of a legacy id. It adds to no total.
     Alias(AliasRow),
     /// Of a provider. It is in no listing but that of all rows, and adds to no total.
     Replica(ReplicaRow),
@@ -242,6 +246,19 @@ impl Row {
         match self {
             Self::Alias(row) => Some(row),
             Self::Proof(_) | Self::Manifest(_) | Self::Replica(_) => None,
+        }
+    }
+
+    /// Of a legacy id that names a proof, or a live manifest that was stored for itself: whose it is. It is in that tenant's
+    /// listing of such.
+    #[must_use]
+    pub const fn stands_alone_for(&self) -> Option<&Tenant> {
+        match self {
+            Self::Alias(AliasRow { withdrawn: None, tenant, .. })
+            | Self::Manifest(ManifestRow { state: State::Live, standalone: true, tenant, .. }) => {
+                Some(tenant)
+            }
+            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::Replica(_) => None,
         }
     }
 
@@ -417,6 +434,7 @@ mod tests {
             version: 1,
             proof: ProofId::derive(&Tenant::default(), &MediaHash::of(b"x")),
             tenant: Tenant::default(),
+            withdrawn: None,
         });
         let text = serde_json::to_string(&alias).unwrap();
         assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), alias);

@@ -24,6 +24,7 @@
 //! The guarantees of the design live here: 1 and 5 in the order of writes in `store`, `supersede` and `delete`;
 //! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`.
 
+pub mod aliases;
 pub mod cleanup;
 pub mod delete;
 pub mod error;

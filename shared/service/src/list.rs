@@ -1,4 +1,4 @@
-//! A tenant's proofs, page by page, from the index alone.
+//! A tenant's proofs, and the manifests that it stored for themselves, page by page, from the index alone.
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
@@ -79,6 +79,29 @@ pub struct ProofPage {
     pub next: Option<String>,
 }
 
+/// A C2PA manifest that was stored for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ListedManifest {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: ManifestId,
+    /// SHA-256 of its bytes.
+    #[schema(value_type = String)]
+    pub sha256: Digest,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+/// A page of manifests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ManifestPage {
+    /// The manifests, in the order of their ids' bytes.
+    pub manifests: Vec<ListedManifest>,
+    /// Pass this as `after` for the next page; there is none on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 impl From<&ProofRow> for Summary {
     fn from(row: &ProofRow) -> Self {
         Self {
@@ -119,4 +142,22 @@ pub async fn list<P: Ports>(
         })
         .collect();
     Ok(ProofPage { proofs, next: page.next })
+}
+
+/// A page of the C2PA manifests that `tenant` stored for themselves.
+///
+/// # Errors
+/// A cursor that is none (400), or a failure of the index.
+pub async fn list_manifests<P: Ports>(
+    service: &Service<P>,
+    tenant: Tenant,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<ManifestPage, Error> {
+    let page = service.ports.index().list(&Listing::Manifests(tenant), after, limit).await?;
+    let page = page.ok_or_else(|| Problem::field("after", "it has to be the `next` of an earlier page"))?;
+    let manifests = page.items.into_iter().filter_map(Row::manifest);
+    let manifests =
+        manifests.map(|row| ListedManifest { id: row.id, sha256: row.sha256, length: row.length });
+    Ok(ManifestPage { manifests: manifests.collect(), next: page.next })
 }

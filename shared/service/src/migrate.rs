@@ -17,6 +17,7 @@
 //! |---|---|
 //! | what a job needs of the world | [`ports`] |
 //! | what the ledger keeps | [`ledger`] |
+//! | what items become: proofs, other names of them, manifests | [`target`] |
 //! | a dry run | [`plan`](mod@plan) |
 //! | a whole run | [`run`](mod@run) |
 //! | copying given items, and what a kill leaves | [`copy`](mod@copy) |
@@ -55,6 +56,7 @@ mod replay;
 pub mod report;
 pub mod rollback;
 pub mod run;
+pub mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 mod turns;

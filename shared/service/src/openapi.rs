@@ -1,5 +1,7 @@
 //! The operations as HTTP has them, and the OpenAPI 3.1 document that is generated from them.
 
+pub(crate) mod aliases;
+
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -675,7 +677,8 @@ be good, also where none is needed.";
     info(title = "CredLink", description = DESCRIPTION),
     paths(
         store_proof, list_proofs, read_proof, supersede_proof, delete_proof, read_revision, read_by_hash, sign_link,
-        batch_delete, store_manifest, read_manifest, delete_manifest, begin_migration, show_migration, health, stats,
+        batch_delete, aliases::list_aliases, aliases::bind_alias, aliases::withdraw_alias, aliases::list_manifests,
+        store_manifest, read_manifest, delete_manifest, begin_migration, show_migration, health, stats,
         document,
     ),
     modifiers(&Token),

@@ -241,6 +241,11 @@ pub enum Commit {
 pub enum Listing {
     /// A tenant's live proofs, by the time since when each is live: a replacement does not move it.
     Tenant(Tenant),
+    /// The legacy ids that were taken over for a tenant and name a proof, in the order of their bytes.
+    Aliases(Tenant),
+    /// A tenant's C2PA manifests that live and were stored for themselves, held by proofs or not, in the order of their ids'
+    /// bytes.
+    Manifests(Tenant),
     /// The rows that are due by then ([`Row::due`]), longest due first.
     Due(Timestamp),
     /// All rows, in whatever state and in an order of the adapter's own. For operators: no request path walks the whole

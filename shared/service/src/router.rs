@@ -26,7 +26,7 @@ use http::{HeaderMap, HeaderValue, Method, Response};
 
 use crate::error::Error;
 use crate::legacy::serve::{Unnamed, off};
-use crate::openapi;
+use crate::openapi::{self, aliases};
 use crate::ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, Ports, Refused};
 use crate::request::within_request;
 use crate::retrieve::retrieve;
@@ -130,6 +130,16 @@ impl<P: Ports> Service<P> {
                 self.bring(&id).await?;
                 openapi::sign_link(self, &caller, &id, expires_in).await?
             }
+            Route::ListAliases { after, limit } => {
+                aliases::list_aliases(self, &caller, after.as_deref(), limit).await?
+            }
+            Route::BindAlias(id) => {
+                aliases::bind_alias(self, &caller, id, json_body(request, body).await?).await?
+            }
+            Route::WithdrawAlias { id, proof } => aliases::withdraw_alias(self, &caller, &id, &proof).await?,
+            Route::ListManifests { after, limit } => {
+                aliases::list_manifests(self, &caller, after.as_deref(), limit).await?
+            }
             Route::StoreManifest => {
                 let body = read_body(request, body, C2PA_TYPE).await?;
                 openapi::store_manifest(self, &caller, body).await?
@@ -193,12 +203,16 @@ impl<P: Ports> Service<P> {
             | Route::ReadAlias(_)
             | Route::Options(_) => Ok(()),
             Route::SupersedeProof(_) => Err(off("no proof is replaced")),
-            Route::DeleteProof(_) | Route::BatchDelete | Route::DeleteManifest(_) => {
-                Err(off("nothing is deleted"))
-            }
+            Route::DeleteProof(_)
+            | Route::BatchDelete
+            | Route::WithdrawAlias { .. }
+            | Route::DeleteManifest(_) => Err(off("nothing is deleted")),
+            Route::BindAlias(_) => Err(off("no legacy id is bound")),
             Route::StoreManifest => Err(off("no manifest is stored by itself")),
             Route::BeginMigration => Err(off("no migration is begun")),
             Route::ListProofs { .. }
+            | Route::ListAliases { .. }
+            | Route::ListManifests { .. }
             | Route::Stats
             | Route::SignLink { .. }
             | Route::ReadMigration { .. } => Err(off("the index is not asked")),

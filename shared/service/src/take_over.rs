@@ -8,6 +8,7 @@ use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, Row, RowKey, State};
 use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
 use crate::error::{Error, contended};
@@ -31,7 +32,7 @@ pub async fn take_over<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<
     }
     let stored = store(service, draft).await?;
     if let Some(legacy) = legacy.filter(|_| stored.identical) {
-        bind(service, legacy, draft).await?;
+        bind(service, legacy, &draft.id(), &draft.tenant).await?;
     }
     Ok(stored)
 }
@@ -60,32 +61,34 @@ pub(crate) fn is_another_name(legacy: &LegacyId, id: &ProofId) -> bool {
     legacy.as_str().parse() != Ok(*id)
 }
 
-/// Lets `legacy` lead to the draft's proof, which is there.
+/// Lets `legacy` lead to a proof of `tenant`, which is there. Whether that was done here: it may have led there before.
 ///
 /// # Errors
 /// It names another proof (409), or a failure.
 pub(crate) async fn bind<P: Ports>(
     service: &Service<P>,
     legacy: &LegacyId,
-    draft: &Draft,
-) -> Result<(), Error> {
+    proof: &ProofId,
+    tenant: &Tenant,
+) -> Result<bool, Error> {
     let mut before: Option<AliasRow> = None;
     for _ in 0..MAX_ATTEMPTS {
-        if let Some(row) = &before {
-            if row.proof == draft.id() {
-                return Ok(());
+        if let Some(row) = before.as_ref().filter(|row| row.withdrawn.is_none()) {
+            if row.proof == *proof {
+                return Ok(false);
             }
-            free_for(service, row, &draft.id()).await?;
+            free_for(service, row, proof).await?;
         }
         let expected = before.as_ref().map(|row| row.version);
         let row = AliasRow {
             id: legacy.clone(),
             version: expected.unwrap_or(0) + 1,
-            proof: draft.id(),
-            tenant: draft.tenant.clone(),
+            proof: *proof,
+            tenant: tenant.clone(),
+            withdrawn: None,
         };
         match service.ports.index().commit(&[Write { row: Row::Alias(row), expected }]).await? {
-            Commit::Done => return Ok(()),
+            Commit::Done => return Ok(true),
             Commit::Lost { current, .. } => before = current.and_then(Row::alias),
         }
     }
@@ -115,6 +118,11 @@ async fn free_for<P: Ports>(service: &Service<P>, row: &AliasRow, id: &ProofId) 
 impl<P: Ports> Service<P> {
     /// What a legacy id names.
     pub(crate) async fn alias(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
+        Ok(self.alias_row(id).await?.filter(|row| row.withdrawn.is_none()))
+    }
+
+    /// What a legacy id names, or named until that was taken back.
+    pub(crate) async fn alias_row(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Alias(id.clone())).await?.and_then(Row::alias))
     }
 }

@@ -309,6 +309,7 @@ pub(super) fn job(ground: &Ground, name: &str, from: &str) -> Job {
         listed: None,
         elapsed_ms: 0,
         queued: true,
+        left_behind: None,
     }
 }
 

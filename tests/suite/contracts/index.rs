@@ -6,7 +6,7 @@ use credlink_adapters::embedded::{EmbeddedError, EmbeddedIndex};
 use credlink_adapters::memory::MemoryIndex;
 use credlink_core::bounds::MAX_LEGACY_ID_BYTES;
 use credlink_core::message::Replica;
-use credlink_core::row::{AliasRow, ProofRow, Reads, ReplicaRow, Row, RowKey, State, Totals};
+use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Reads, ReplicaRow, Row, RowKey, State, Totals};
 use credlink_service::ports::{Commit, Index, Listing, Write};
 use futures_util::future::{join, join_all};
 
@@ -30,7 +30,9 @@ over_every_adapter! {
         a_listing_under_way_shows_every_row_once,
         due_rows_are_listed_longest_due_first,
         all_rows_are_listed_once_in_whatever_state,
-        what_is_neither_proof_nor_manifest_is_in_the_listing_of_all_rows_alone,
+        what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs,
+        legacy_ids_are_listed_by_tenant_in_their_order,
+        manifests_stored_for_themselves_are_listed_by_tenant_in_their_order,
         a_foreign_cursor_is_none,
         the_last_page_says_so,
         totals_are_exact,
@@ -66,8 +68,8 @@ impl From<ProofRow> for AnyRow {
     }
 }
 
-impl From<credlink_core::row::ManifestRow> for AnyRow {
-    fn from(row: credlink_core::row::ManifestRow) -> Self {
+impl From<ManifestRow> for AnyRow {
+    fn from(row: ManifestRow) -> Self {
         Self(Row::Manifest(row))
     }
 }
@@ -385,9 +387,15 @@ async fn all_rows_are_listed_once_in_whatever_state(index: &impl Index) {
     }
 }
 
-async fn what_is_neither_proof_nor_manifest_is_in_the_listing_of_all_rows_alone(index: &impl Index) {
+async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index: &impl Index) {
     let alias = |id: &str, version, proof| {
-        Row::Alias(AliasRow { id: id.parse().unwrap(), version, proof, tenant: TENANT.parse().unwrap() })
+        Row::Alias(AliasRow {
+            id: id.parse().unwrap(),
+            version,
+            proof,
+            tenant: TENANT.parse().unwrap(),
+            withdrawn: None,
+        })
     };
     let row = proof("x", TENANT, 1, 100);
     // An id as long and as odd as ids may be.
@@ -422,13 +430,88 @@ async fn what_is_neither_proof_nor_manifest_is_in_the_listing_of_all_rows_alone(
     assert_eq!(index.totals().await.unwrap(), Row::Proof(row).totals());
 }
 
+fn alias(id: &str, owner: &str) -> AliasRow {
+    let proof = proof("x", owner, 1, 100).id;
+    AliasRow { id: id.parse().unwrap(), version: 1, proof, tenant: owner.parse().unwrap(), withdrawn: None }
+}
+
+async fn legacy_ids_are_listed_by_tenant_in_their_order(index: &impl Index) {
+    let of = |owner: &str| Listing::Aliases(owner.parse().unwrap());
+    let odd = format!("z{}", "~".repeat(MAX_LEGACY_ID_BYTES - 1));
+    let ids = ["0", "9-z", "A", "a", "a-1", "p:2", &odd];
+    for id in ids.iter().rev() {
+        let row = Row::Alias(alias(id, TENANT));
+        done(index, &[Write { row, expected: None }, first(proof(id, TENANT, 1, 100))]).await;
+    }
+    // What belongs to others, or names nothing any more.
+    for other in [alias("b", OTHER), AliasRow { withdrawn: Some(at(5)), ..alias("c", TENANT) }] {
+        done(index, &[Write { row: Row::Alias(other), expected: None }]).await;
+    }
+    done(index, &[first(standalone("urn:c2pa:m"))]).await;
+    let expected = ids.map(|id| format!("ALIAS#{id}"));
+    for limit in [1, 2, 3, 7, 1_000] {
+        assert_eq!(keys(index, &of(TENANT), limit).await, expected, "{limit} a page");
+    }
+    assert_eq!(keys(index, &of(OTHER), 2).await, ["ALIAS#b"]);
+    assert!(keys(index, &of("acm"), 2).await.is_empty());
+    // One that is taken back leaves the listing, and one that is bound again is in it again.
+    let gone = AliasRow { version: 2, withdrawn: Some(at(9)), ..alias("a", TENANT) };
+    done(index, &[change(Row::Alias(gone.clone()))]).await;
+    assert_eq!(index.get(&RowKey::Alias(gone.id.clone())).await.unwrap(), Some(Row::Alias(gone.clone())));
+    assert!(!keys(index, &of(TENANT), 3).await.contains(&"ALIAS#a".to_owned()));
+    let bound = AliasRow { version: 3, withdrawn: None, ..gone };
+    done(index, &[change(Row::Alias(bound.clone()))]).await;
+    assert_eq!(index.get(&RowKey::Alias(bound.id.clone())).await.unwrap(), Some(Row::Alias(bound)));
+    assert_eq!(keys(index, &of(TENANT), 3).await, expected);
+}
+
+fn standalone(id: &str) -> ManifestRow {
+    ManifestRow { standalone: true, tenant: TENANT.parse().unwrap(), ..manifest(id, 5) }
+}
+
+async fn manifests_stored_for_themselves_are_listed_by_tenant_in_their_order(index: &impl Index) {
+    let of = |owner: &str| Listing::Manifests(owner.parse().unwrap());
+    let ids = ["a:1", "contentauth:urn:uuid:2", "urn:c2pa:3", "urn:c2pa:3:x"];
+    for id in ids.iter().rev() {
+        done(index, &[first(standalone(id))]).await;
+    }
+    let held = ManifestRow { standalone: false, ..standalone("urn:c2pa:held") };
+    let deleted = ManifestRow { state: State::Deleted(at(3)), ..standalone("urn:c2pa:deleted") };
+    let other = ManifestRow { tenant: OTHER.parse().unwrap(), ..standalone("urn:c2pa:other") };
+    done(index, &[first(held.clone()), first(deleted), first(other)]).await;
+    done(index, &[Write { row: Row::Alias(alias("urn:c2pa:alias", TENANT)), expected: None }]).await;
+    let mut expected = ids.map(|id| format!("MANIFEST#{id}")).to_vec();
+    for limit in [1, 3, 4, 1_000] {
+        assert_eq!(keys(index, &of(TENANT), limit).await, expected, "{limit} a page");
+    }
+    assert_eq!(keys(index, &of(OTHER), 1).await, ["MANIFEST#urn:c2pa:other"]);
+    // Stored for itself as well, it joins them; deleted, it leaves.
+    let joined = ManifestRow { standalone: true, ..held.in_state(State::Live) };
+    done(index, &[change(Row::Manifest(joined))]).await;
+    let gone = standalone("a:1").in_state(State::Deleting(at(4)));
+    done(index, &[change(Row::Manifest(gone))]).await;
+    expected.remove(0);
+    expected.push("MANIFEST#urn:c2pa:held".to_owned());
+    assert_eq!(keys(index, &of(TENANT), 2).await, expected);
+}
+
 async fn a_foreign_cursor_is_none(index: &impl Index) {
     for number in 0..4 {
         let (mine, other) =
             (proof(&number.to_string(), TENANT, number, 10), proof(&number.to_string(), OTHER, number, 10));
         done(index, &[first(mine), first(other)]).await;
+        let alias = Row::Alias(alias(&number.to_string(), TENANT));
+        done(index, &[Write { row: alias, expected: None }]).await;
+        done(index, &[first(standalone(&format!("urn:{number}")))]).await;
     }
-    let listings = [tenant(TENANT), tenant(OTHER), Listing::Due(at(100)), Listing::All];
+    let listings = [
+        tenant(TENANT),
+        tenant(OTHER),
+        Listing::Aliases(TENANT.parse().unwrap()),
+        Listing::Manifests(TENANT.parse().unwrap()),
+        Listing::Due(at(100)),
+        Listing::All,
+    ];
     let mut cursors = BTreeMap::new();
     for (number, listing) in listings.iter().enumerate() {
         let cursor = index.list(listing, None, 2).await.unwrap().unwrap().next.unwrap();

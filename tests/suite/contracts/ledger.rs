@@ -14,6 +14,7 @@ use credlink_service::migrate::ledger::{
     Entry, ItemState, Job, JobName, LEDGER_VERSION, Order, Reason, StoredObject,
 };
 use credlink_service::migrate::ports::Ledger;
+use credlink_service::migrate::target::Target;
 use credlink_service::ports::{FailureKind, Index as _, Listing, Write};
 use futures_util::future::join_all;
 
@@ -63,6 +64,7 @@ fn job() -> Job {
         listed: None,
         elapsed_ms: 0,
         queued: true,
+        left_behind: None,
     }
 }
 
@@ -84,7 +86,7 @@ fn planned(key: &str) -> Entry {
 
 fn copied(key: &str, version: u64) -> Entry {
     let copy = Copied {
-        proof: proof_id(key),
+        target: Target::Proof(proof_id(key)),
         legacy: Some("p-1".parse().unwrap()),
         source: Digest::of(key.as_bytes()),
         created: true,
@@ -134,7 +136,7 @@ async fn a_job_is_kept_as_it_was_said(ledger: &impl Ledger) {
 }
 
 async fn entries_come_back_exactly(ledger: &impl Ledger) {
-    let copying = ItemState::Copying { proof: proof_id("b") };
+    let copying = ItemState::Copying { target: Target::Proof(proof_id("b")) };
     let all = [
         planned("a"),
         entry("b", 1, copying),

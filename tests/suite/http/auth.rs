@@ -42,6 +42,10 @@ const fn is_listed(route: &Route) -> bool {
         | Route::DeleteProof(_)
         | Route::BatchDelete
         | Route::SignLink { .. }
+        | Route::ListAliases { .. }
+        | Route::BindAlias(_)
+        | Route::WithdrawAlias { .. }
+        | Route::ListManifests { .. }
         | Route::StoreManifest
         | Route::DeleteManifest(_)
         | Route::BeginMigration
@@ -72,6 +76,10 @@ fn requests() -> Vec<Request<Bytes>> {
         ask(Method::DELETE, &there),
         json(Method::POST, "/v1/proofs/batch-delete", &json!({"ids": [path]})),
         get(&format!("{there}/url")),
+        get("/v1/aliases"),
+        json(Method::PUT, "/v1/aliases/p-9", &json!({"proof": path})),
+        ask(Method::DELETE, &format!("/v1/aliases/p-9?proof={path}")),
+        get("/v1/manifests"),
         c2pa(Method::POST, "/v1/manifests", manifest_store(other, media("new").digest())),
         ask(Method::DELETE, &manifest),
         json(Method::POST, "/v1/migrations", &json!({"name": "a", "from": "s3://old"})),

@@ -92,6 +92,7 @@ fn the_document_lists_what_the_router_takes_and_nothing_else() {
         "manifests",
         "migrations",
         "archive-2019",
+        "aliases",
         "health",
         "stats",
         "openapi.json",

@@ -1,6 +1,7 @@
 //! Jobs of `credlink migrate`, by the real binary over real engines: from everything to everything, killed at any moment,
 //! verified, undone and cleaned up.
 
+mod beside;
 mod changes;
 mod kills;
 mod matrix;

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use super::ground::parcel;
 use bytes::Bytes;
 use credlink_adapters::cache::NoCache;
 use credlink_adapters::clock::ManualClock;
@@ -24,6 +25,7 @@ use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
 use credlink_service::migrate::proof_content::ProofContent;
+use credlink_service::migrate::target::Target;
 use credlink_service::ports::{Condition, Index as _, Objects as _, Parts, Put};
 use credlink_service::{Service, Settings};
 
@@ -162,11 +164,11 @@ async fn a_history_is_taken_over_once_and_goes_on() {
     let (store, drafts) = (Store::new(), history(3));
     let destination = store.open();
     let id = drafts[0].id();
-    assert_eq!(destination.find(&id).await.unwrap(), Standing::Absent);
+    assert_eq!(destination.find(&Target::Proof(id)).await.unwrap(), Standing::Absent);
     for end in [1, 1, 2, 4, 4] {
-        let copy = stored(destination.take_over(&drafts[..end]).await.unwrap());
+        let copy = stored(destination.take_over(&parcel(&drafts[..end])).await.unwrap());
         assert_eq!(
-            destination.find(&id).await.unwrap(),
+            destination.find(&Target::Proof(id)).await.unwrap(),
             Standing::Live(Some(ProofContent::of(&drafts[end - 1])))
         );
         assert_as_stored(&store, &copy).await;
@@ -188,21 +190,21 @@ async fn what_is_there_already_is_told_apart() {
     let store = Store::new();
     let destination = store.open();
     let first = legacy("p-1", b"file", r#"{"a":1}"#);
-    stored(destination.take_over(std::slice::from_ref(&first)).await.unwrap());
+    stored(destination.take_over(&parcel(std::slice::from_ref(&first))).await.unwrap());
     // Another name of the same.
     let equal = legacy("p-2", b"file", r#"{"a":1}"#);
-    let TakenOver::Equal(copy) = destination.take_over(&[equal]).await.unwrap() else { panic!() };
+    let TakenOver::Equal(copy) = destination.take_over(&parcel(&[equal])).await.unwrap() else { panic!() };
     assert!(!copy.exact);
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
     // Another manifest: its name leads nowhere.
     let other = legacy("p-3", b"file", r#"{"a":2}"#);
-    let outcome = destination.take_over(&[other]).await.unwrap();
+    let outcome = destination.take_over(&parcel(&[other])).await.unwrap();
     assert!(matches!(&outcome, TakenOver::Conflict { detail } if detail.contains("manifest")), "{outcome:?}");
     // A name that is taken.
     let taken = legacy("p-2", b"another file", "{}");
-    let outcome = destination.take_over(std::slice::from_ref(&taken)).await.unwrap();
+    let outcome = destination.take_over(&parcel(std::slice::from_ref(&taken))).await.unwrap();
     assert!(matches!(&outcome, TakenOver::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
-    assert_eq!(destination.find(&taken.id()).await.unwrap(), Standing::Absent);
+    assert_eq!(destination.find(&Target::Proof(taken.id())).await.unwrap(), Standing::Absent);
     store.assert_sound().await;
 }
 
@@ -210,21 +212,21 @@ async fn what_is_there_already_is_told_apart() {
 async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
     let (store, mut drafts) = (Store::new(), history(2));
     let destination = store.open();
-    let copy = stored(destination.take_over(&drafts).await.unwrap());
+    let copy = stored(destination.take_over(&parcel(&drafts)).await.unwrap());
     let Withdrawal::Deleted(at) = destination.withdraw(&copy).await.unwrap() else { panic!() };
-    assert_eq!(destination.find(&copy.proof).await.unwrap(), Standing::Deleted(at));
+    assert_eq!(destination.find(&copy.target).await.unwrap(), Standing::Deleted(at));
     assert_eq!(destination.withdraw(&copy).await.unwrap(), Withdrawal::Touched);
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     for restores in [None, Some(at.plus_seconds(1))] {
         drafts[0].origin.as_mut().unwrap().restores = restores;
-        assert_eq!(destination.take_over(&drafts).await.unwrap(), TakenOver::Deleted(at));
+        assert_eq!(destination.take_over(&parcel(&drafts)).await.unwrap(), TakenOver::Deleted(at));
     }
     drafts[0].origin.as_mut().unwrap().restores = Some(at);
-    let copy = stored(destination.take_over(&drafts).await.unwrap());
+    let copy = stored(destination.take_over(&parcel(&drafts)).await.unwrap());
     let verdict = destination.verify(&copy, Depth::Checksum).await.unwrap();
     // A manifest that was deleted is stored in another form, which the copy does not know.
     assert_eq!(verdict, Verdict::Verified { by: Depth::Content });
-    assert_eq!(stored(destination.take_over(&drafts).await.unwrap()), copy);
+    assert_eq!(stored(destination.take_over(&parcel(&drafts)).await.unwrap()), copy);
     store.assert_sound().await;
 }
 
@@ -232,11 +234,12 @@ async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
 async fn what_somebody_touched_is_left_alone() {
     let (store, drafts) = (Store::new(), history(3));
     let destination = store.open();
-    let copy = stored(destination.take_over(&drafts[..1]).await.unwrap());
-    stored(destination.take_over(&drafts[..2]).await.unwrap());
+    let copy = stored(destination.take_over(&parcel(&drafts[..1])).await.unwrap());
+    stored(destination.take_over(&parcel(&drafts[..2])).await.unwrap());
     assert_eq!(destination.withdraw(&copy).await.unwrap(), Withdrawal::Touched);
     assert!(matches!(destination.verify(&copy, Depth::Content).await.unwrap(), Verdict::Changed(_)));
-    let nobody = Copy { proof: ProofId::derive(&Tenant::default(), &MediaHash::of(b"?")), ..copy };
+    let nobody =
+        Copy { target: Target::Proof(ProofId::derive(&Tenant::default(), &MediaHash::of(b"?"))), ..copy };
     assert_eq!(destination.withdraw(&nobody).await.unwrap(), Withdrawal::Absent);
     assert!(matches!(destination.verify(&nobody, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
 }
@@ -247,16 +250,16 @@ async fn a_fault_at_any_call_of_a_take_over_is_mended_by_the_next() {
     let drafts = history(2);
     let clean = Store::new();
     let plan = FaultPlan::none();
-    let expected = stored(clean.failing(plan.clone()).take_over(&drafts).await.unwrap());
+    let expected = stored(clean.failing(plan.clone()).take_over(&parcel(&drafts)).await.unwrap());
     let plans = (1..=plan.writes())
         .flat_map(|n| [FaultPlan::at(n, Flavour::Lost), FaultPlan::at(n, Flavour::Kept)])
         .chain((1..=plan.reads()).map(FaultPlan::read_at));
     for plan in plans {
         let store = Store::new();
-        let first = store.failing(plan.clone()).take_over(&drafts).await;
+        let first = store.failing(plan.clone()).take_over(&parcel(&drafts)).await;
         assert!(first.is_err() || stored(first.unwrap()) == expected, "{plan:?}");
         let destination = store.open();
-        assert_eq!(stored(destination.take_over(&drafts).await.unwrap()), expected, "{plan:?}");
+        assert_eq!(stored(destination.take_over(&parcel(&drafts)).await.unwrap()), expected, "{plan:?}");
         let verdict = destination.verify(&expected, Depth::Content).await.unwrap();
         assert_eq!(verdict, Verdict::Verified { by: Depth::Content }, "{plan:?}");
         assert_eq!(store.index.totals().await.unwrap().proofs, 1, "{plan:?}");
@@ -270,20 +273,20 @@ async fn a_fault_at_any_call_of_a_withdrawal_is_tried_again() {
     let drafts = history(2);
     let plan = FaultPlan::none();
     let clean = Store::new();
-    let copy = stored(clean.open().take_over(&drafts).await.unwrap());
+    let copy = stored(clean.open().take_over(&parcel(&drafts)).await.unwrap());
     clean.failing(plan.clone()).withdraw(&copy).await.unwrap();
     let plans = (1..=plan.writes())
         .flat_map(|n| [FaultPlan::at(n, Flavour::Lost), FaultPlan::at(n, Flavour::Kept)])
         .chain((1..=plan.reads()).map(FaultPlan::read_at));
     for plan in plans {
         let store = Store::new();
-        let copy = stored(store.open().take_over(&drafts).await.unwrap());
+        let copy = stored(store.open().take_over(&parcel(&drafts)).await.unwrap());
         let destination = store.failing(plan.clone());
         let mut outcome = destination.withdraw(&copy).await;
         if outcome.is_err() {
             outcome = destination.withdraw(&copy).await;
         }
-        let standing = store.open().find(&copy.proof).await.unwrap();
+        let standing = store.open().find(&copy.target).await.unwrap();
         match outcome.unwrap() {
             Withdrawal::Deleted(at) => assert_eq!(standing, Standing::Deleted(at), "{plan:?}"),
             // The commit that deleted it was done, and nobody was told so: it may have been anybody's.
@@ -323,7 +326,7 @@ async fn every_planted_damage_has_its_verdict() {
             let (store, mut drafts) = (Store::new(), history(2));
             drafts.push(unpackable(&drafts));
             let destination = store.open();
-            let copy = stored(destination.take_over(&drafts).await.unwrap());
+            let copy = stored(destination.take_over(&parcel(&drafts)).await.unwrap());
             assert!(copy.objects.iter().any(|object| object.coding.is_none()), "one is not packed");
             for object in &copy.objects {
                 let is_packed = object.coding.is_some();
@@ -373,10 +376,10 @@ async fn every_planted_damage_has_its_verdict() {
 async fn a_legacy_id_that_leads_elsewhere_is_seen() {
     let store = Store::new();
     let destination = store.open();
-    let copy = stored(destination.take_over(&[legacy("p-1", b"file", "{}")]).await.unwrap());
+    let copy = stored(destination.take_over(&parcel(&[legacy("p-1", b"file", "{}")])).await.unwrap());
     let lost = Copy { legacy: Some("p-2".parse().unwrap()), ..copy.clone() };
     assert!(matches!(destination.verify(&lost, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
-    stored(destination.take_over(&[legacy("p-2", b"another", "{}")]).await.unwrap());
+    stored(destination.take_over(&parcel(&[legacy("p-2", b"another", "{}")])).await.unwrap());
     assert!(matches!(destination.verify(&lost, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
 }
@@ -391,7 +394,7 @@ async fn who_changes_a_proof_while_it_is_verified_damages_nothing() {
         loop {
             let (store, drafts) = (Store::new(), history(3));
             let others = store.open();
-            let copy = stored(others.take_over(&drafts[..3]).await.unwrap());
+            let copy = stored(others.take_over(&parcel(&drafts[..3])).await.unwrap());
             let gate = Gate::before(stops);
             let destination = store.behind(&gate, FaultPlan::none());
             let mut verification = pin!(destination.verify(&copy, depth));
@@ -401,7 +404,7 @@ async fn who_changes_a_proof_while_it_is_verified_damages_nothing() {
             if deletes {
                 assert!(matches!(others.withdraw(&copy).await.unwrap(), Withdrawal::Deleted(_)));
             } else {
-                stored(others.take_over(&drafts).await.unwrap());
+                stored(others.take_over(&parcel(&drafts)).await.unwrap());
             }
             gate.lift();
             let verdict = gate.run(verification).unwrap().unwrap();

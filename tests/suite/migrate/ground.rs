@@ -6,9 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::proof_id::ProofId;
+use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_service::migrate::ports::{Item, Source};
+use credlink_service::migrate::target::Parcel;
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -16,6 +18,11 @@ use crate::server::Server;
 /// The proof of a file with this name for its content.
 pub fn id(name: &str) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(name.as_bytes()))
+}
+
+/// What is to be stored of a proof with these drafts.
+pub fn parcel(drafts: &[Draft]) -> Parcel {
+    Parcel::Proof(drafts.to_vec())
 }
 
 /// The legacy record of a file with this name for its content.

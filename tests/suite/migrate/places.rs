@@ -12,10 +12,11 @@ use credlink_core::legacy::LegacyRecord;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_service::migrate::ports::{Depth, Destination as _, Source as _, Standing, TakenOver, Verdict};
+use credlink_service::migrate::target::Target;
 
 use crate::buckets;
 use crate::engines::{dynoxide, ministack, r2, unique};
-use crate::migrate::ground::{id, items, legacy};
+use crate::migrate::ground::{id, items, legacy, parcel};
 use crate::server::Server;
 
 fn draft(name: &str) -> Draft {
@@ -35,8 +36,8 @@ fn opening<'a>(variables: &'a Variables<'a>) -> Opening<'a> {
 
 /// Takes a proof over and finds it again.
 async fn use_it(destination: &AnyDestination) {
-    assert_eq!(destination.find(&id("a")).await.unwrap(), Standing::Absent);
-    let TakenOver::Stored(copy) = destination.take_over(&[draft("a")]).await.unwrap() else {
+    assert_eq!(destination.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
+    let TakenOver::Stored(copy) = destination.take_over(&parcel(&[draft("a")])).await.unwrap() else {
         panic!("it is stored")
     };
     for depth in [Depth::Checksum, Depth::Content] {
@@ -67,9 +68,9 @@ async fn a_folder_is_the_one_that_is_served() {
     let variables = Variables::new(misleading);
     let looking = Opening { making: Making::Refused, ..opening(&variables) };
     let unmade = AnyDestination::open(&place, looking).await.unwrap();
-    assert_eq!(unmade.find(&id("a")).await.unwrap(), Standing::Absent);
+    assert_eq!(unmade.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
     assert!(unmade.list(None, 10).await.unwrap().items.is_empty());
-    assert!(unmade.take_over(&[draft("a")]).await.is_err());
+    assert!(unmade.take_over(&parcel(&[draft("a")])).await.is_err());
     assert!(!path.exists(), "nothing is made by looking");
     {
         let destination = AnyDestination::open(&place, opening(&variables)).await.unwrap();

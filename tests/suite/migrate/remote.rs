@@ -17,10 +17,11 @@ use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
 use credlink_service::migrate::proof_content::ProofContent;
+use credlink_service::migrate::target::Target;
 use credlink_service::ports::FailureKind;
 use serde_json::json;
 
-use crate::migrate::ground::{id, legacy};
+use crate::migrate::ground::{id, legacy, parcel};
 use crate::server::Server;
 
 fn remote(server: &Server) -> Remote {
@@ -51,7 +52,7 @@ fn history(name: &str) -> Vec<Draft> {
 }
 
 async fn stored(remote: &Remote, drafts: &[Draft]) -> Copy {
-    match remote.take_over(drafts).await.unwrap() {
+    match remote.take_over(&parcel(drafts)).await.unwrap() {
         TakenOver::Stored(copy) => copy,
         other => panic!("{other:?}"),
     }
@@ -68,32 +69,32 @@ async fn a_legacy_record_is_taken_over_found_verified_withdrawn_and_restored() {
     let server = Server::start();
     let remote = remote(&server);
     let draft = draft("a");
-    assert_eq!(remote.find(&id("a")).await.unwrap(), Standing::Absent);
+    assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
     let copy = stored(&remote, std::slice::from_ref(&draft)).await;
     let record = draft.record(1, Timestamp::from_milliseconds(0)).to_bytes();
-    assert_eq!((copy.proof, copy.exact), (id("a"), true));
+    assert_eq!((&copy.target, copy.exact), (&Target::Proof(id("a")), true));
     assert_eq!(copy.legacy.as_ref().map(|legacy| legacy.as_str()), Some("old-a"));
     assert_eq!(copy.objects[0].content, Digest::of(&record), "the record is what the draft makes");
     assert_eq!(server.get_bytes(&format!("/v1/proofs/{}", id("a"))), record);
     assert_eq!(server.leads_to("/v1/proofs/old-a"), id("a").to_string());
     let content = Standing::Live(Some(ProofContent::of(&draft)));
-    assert_eq!(remote.find(&id("a")).await.unwrap(), content);
+    assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), content);
     assert_verified(&remote, &copy).await;
     assert_eq!(stored(&remote, std::slice::from_ref(&draft)).await, copy, "once more is no more");
     assert_eq!(remote.list(None, 10).await.unwrap().items, [id("a")]);
 
     let Withdrawal::Deleted(at) = remote.withdraw(&copy).await.unwrap() else { panic!("it is ours") };
-    assert_eq!(remote.find(&id("a")).await.unwrap(), Standing::Deleted(at));
+    assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Deleted(at));
     assert!(matches!(remote.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     assert_eq!(remote.withdraw(&copy).await.unwrap(), Withdrawal::Touched, "it is deleted already");
     assert!(remote.list(None, 10).await.unwrap().items.is_empty());
-    let again = remote.take_over(std::slice::from_ref(&draft)).await.unwrap();
+    let again = remote.take_over(&parcel(std::slice::from_ref(&draft))).await.unwrap();
     assert_eq!(again, TakenOver::Deleted(at), "deleted stays deleted");
     let mut restored = draft;
     restored.origin.as_mut().unwrap().restores = Some(at);
     let copy = stored(&remote, &[restored]).await;
     assert_verified(&remote, &copy).await;
-    let never = Copy { proof: id("never"), ..copy };
+    let never = Copy { target: Target::Proof(id("never")), ..copy };
     let objects = never.objects.iter().cloned().map(|mut object| {
         object.key = format!("proofs/{}", id("never"));
         object
@@ -111,7 +112,7 @@ async fn what_stands_there_already_is_told_apart() {
     let mut later = ours.clone();
     later.origin.as_mut().unwrap().created = Timestamp::from_milliseconds(1_800_000_000_000);
     later.origin.as_mut().unwrap().legacy.as_mut().unwrap().id = "copy-of-a".parse().unwrap();
-    match remote.take_over(&[later]).await.unwrap() {
+    match remote.take_over(&parcel(&[later])).await.unwrap() {
         TakenOver::Equal(copy) => {
             assert!(!copy.exact);
             assert_verified(&remote, &copy).await;
@@ -123,7 +124,7 @@ async fn what_stands_there_already_is_told_apart() {
     }
     let manifest = Manifest::json(Bytes::from_static(b"{\"other\":1}")).unwrap();
     for other in [Draft { manifest, ..ours.clone() }, Draft { signature: None, ..ours.clone() }] {
-        match remote.take_over(&[other]).await.unwrap() {
+        match remote.take_over(&parcel(&[other])).await.unwrap() {
             TakenOver::Conflict { detail } => assert!(detail.contains(&id("a").to_string()), "{detail}"),
             other => panic!("{other:?}"),
         }
@@ -134,15 +135,15 @@ async fn what_stands_there_already_is_told_apart() {
         TakenOver::Refused { kind, .. } => kind,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(remote.take_over(&[thief]).await.unwrap()), "alias-conflict");
+    assert_eq!(refused(remote.take_over(&parcel(&[thief])).await.unwrap()), "alias-conflict");
     let bound = |name: &str, whole: &str| {
         let store = manifest_store("urn:c2pa:one", &Digest::of(whole.as_bytes()));
         Draft { manifest: Manifest::c2pa(store.into()).unwrap(), ..draft(name) }
     };
     stored(&remote, &[bound("c", "c")]).await;
-    assert_eq!(refused(remote.take_over(&[bound("d", "d")]).await.unwrap()), "manifest-conflict");
-    assert_eq!(refused(remote.take_over(&[bound("e", "f")]).await.unwrap()), "binding-mismatch");
-    assert_eq!(refused(remote.take_over(&[]).await.unwrap()), "invalid-request");
+    assert_eq!(refused(remote.take_over(&parcel(&[bound("d", "d")])).await.unwrap()), "manifest-conflict");
+    assert_eq!(refused(remote.take_over(&parcel(&[bound("e", "f")])).await.unwrap()), "binding-mismatch");
+    assert_eq!(refused(remote.take_over(&parcel(&[])).await.unwrap()), "invalid-request");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,11 +173,11 @@ async fn a_history_is_gone_on_with_wherever_it_was_cut_off() {
         assert_verified(&remote, &copy).await;
         assert_eq!(server.leads_to(&format!("/v1/proofs/old-{name}")), id(&name).to_string());
         let latest = Draft { tags: BTreeMap::new(), ..drafts[2].clone() };
-        match remote.take_over(&[drafts[0].clone(), latest]).await.unwrap() {
+        match remote.take_over(&parcel(&[drafts[0].clone(), latest])).await.unwrap() {
             TakenOver::Equal(copy) => assert!(!copy.exact),
             other => panic!("it ends as what is there: {other:?}"),
         }
-        let other = remote.take_over(&drafts[..2]).await.unwrap();
+        let other = remote.take_over(&parcel(&drafts[..2])).await.unwrap();
         assert!(matches!(other, TakenOver::Conflict { .. }), "{other:?}");
     }
 }
@@ -276,22 +277,23 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     let open = |token| Remote::new(server.url(), token).unwrap();
     let private = Draft { visibility: Visibility::Private, ..draft("a") };
     for weak in [None, Some("a signer"), Some("nobody")] {
-        let failure = open(weak).take_over(std::slice::from_ref(&private)).await.unwrap_err();
+        let failure = open(weak).take_over(&parcel(std::slice::from_ref(&private))).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::AccessDenied, "{weak:?}");
     }
     let admin = open(Some(token));
     let content = ProofContent::of(&private);
     let copy = stored(&admin, &[private]).await;
     assert_verified(&admin, &copy).await;
-    assert_eq!(open(None).find(&id("a")).await.unwrap(), Standing::Live(None), "private is there");
+    let found = open(None).find(&Target::Proof(id("a"))).await.unwrap();
+    assert_eq!(found, Standing::Live(None), "private is there");
     assert_eq!(open(None).verify(&copy, Depth::Checksum).await.unwrap_err().kind, FailureKind::AccessDenied);
     let elsewhere = Draft { tenant: "other".parse().unwrap(), ..draft("b") };
-    let failure = open(Some(token)).take_over(&[elsewhere]).await.unwrap_err();
+    let failure = open(Some(token)).take_over(&parcel(&[elsewhere])).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::AccessDenied);
     assert!(failure.message.contains("not one of the tenant `other`"), "{failure}");
     let signer = open(Some("a signer")).withdraw(&copy).await.unwrap_err();
     assert_eq!(signer.kind, FailureKind::AccessDenied);
-    assert_eq!(admin.find(&id("a")).await.unwrap(), Standing::Live(Some(content)));
+    assert_eq!(admin.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Live(Some(content)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,8 +303,8 @@ async fn a_server_that_is_gone_is_a_failure_of_every_call() {
     let copy = stored(&remote, &[draft("a")]).await;
     server.kill();
     let kinds = [
-        remote.find(&id("a")).await.map(drop),
-        remote.take_over(&[draft("a")]).await.map(drop),
+        remote.find(&Target::Proof(id("a"))).await.map(drop),
+        remote.take_over(&parcel(&[draft("a")])).await.map(drop),
         remote.verify(&copy, Depth::Checksum).await.map(drop),
         remote.withdraw(&copy).await.map(drop),
         remote.list(None, 10).await.map(drop),

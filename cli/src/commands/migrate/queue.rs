@@ -58,7 +58,7 @@ pub(super) async fn run(
         });
         let sent = sent.await?;
         if sent.resume.is_none() {
-            close(&parts.ledger, &SystemClock, &job).await?;
+            close(&parts.ledger, &SystemClock, &job, &sent).await?;
         }
         Ok::<_, RunError>(sent)
     });

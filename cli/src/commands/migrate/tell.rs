@@ -59,6 +59,7 @@ pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(),
             let _ = writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
         }
         add_rest(&mut text, plan.problems.len());
+        add_left_behind(&mut text, plan.left_behind);
         if plan.interrupted {
             text += "  it was told to stop: these are the figures so far\n";
         }
@@ -82,6 +83,7 @@ pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Tr
         }
         add_reasons(&mut text, "were skipped", &counts.skipped);
         add_reasons(&mut text, "failed", &counts.failed);
+        add_left_behind(&mut text, run.left_behind);
         let _ = if run.interrupted {
             write!(text, "  it was told to stop; go on with the same command")
         } else {
@@ -97,6 +99,7 @@ pub(super) fn enqueued(spec: &JobSpec, sent: &Enqueued, printer: &Printer) -> Re
     let words = || {
         let mut text = format!("{}: {} items in {} messages\n", spec.from, sent.sent, sent.messages);
         let _ = writeln!(text, "  {} were done before", sent.done);
+        add_left_behind(&mut text, sent.left_behind);
         text += &match sent.resume {
             None => format!("  how far it is: credlink migrate status --job {}", spec.name),
             Some(_) => "  it was told to stop; go on with the same command".to_owned(),
@@ -158,6 +161,7 @@ pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<()
             ("were verified too short a time ago", done.young),
             ("are not verified: credlink migrate verify", done.unverified),
             ("have an equal proof there, and not exactly theirs", done.inexact),
+            ("are other names of proofs, and lead where those do", done.names),
             ("were not copied", done.not_copied),
             ("changed since they were copied", done.changed),
             ("are not found at the store any more: credlink migrate verify", done.unsafe_now),
@@ -221,6 +225,7 @@ pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
         }
         add_reasons(&mut text, "failed", &status.failed);
         add_reasons(&mut text, "were skipped", &status.skipped);
+        add_left_behind(&mut text, job.left_behind.as_deref());
         text += &match (job.listed, status.updated) {
             (Some(at), _) => format!("  the source was listed to its end on {at}"),
             (None, Some(at)) => format!("  the source was not listed to its end yet; last written on {at}"),
@@ -247,6 +252,12 @@ fn unknown(args: &JobArgs) -> Trouble {
 fn add_reasons(text: &mut String, what: &str, reasons: &BTreeMap<Reason, u64>) {
     for (reason, count) in reasons {
         let _ = writeln!(text, "  {count} {what}: {reason}");
+    }
+}
+
+fn add_left_behind(text: &mut String, what: Option<&str>) {
+    if let Some(what) = what {
+        let _ = writeln!(text, "  not taken along: {what}");
     }
 }
 

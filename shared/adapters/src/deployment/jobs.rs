@@ -224,12 +224,13 @@ impl Deployment {
             enqueue(&*source, &ledger, queue, &SystemClock, options, after, |_| !is_nearly_over()).await;
         let enqueued = enqueued.map_err(in_words)?;
         tracing::info!(job = %job.name, listed = enqueued.listed, sent = enqueued.sent, done = enqueued.done, "listed");
-        if let Some(resume) = enqueued.resume {
+        if let Some(resume) = &enqueued.resume {
+            let resume = resume.clone();
             let work = Work::Enumerate { job: job.name, after: Some(resume), batch_size };
             let rest = Message { request_id: request_id.to_owned(), work };
             return queue.send(&rest, 0).await.map_err(in_words);
         }
-        close(&ledger, &SystemClock, &job).await.map_err(in_words)?;
+        close(&ledger, &SystemClock, &job, &enqueued).await.map_err(in_words)?;
         ledger.release(request_id).await.map_err(in_words)
     }
 

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use credlink_core::row::{ProofRow, Reads, Row, State};
+use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Reads, Row, State};
 use credlink_core::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -28,7 +28,7 @@ const BESIDE: [&str; 10] =
     [PARTITION_KEY, SORT_KEY, TENANT_KEY, TENANT_SORT, DUE_KEY, DUE_SORT, TOKEN, FORMAT, READS, LAST_READ];
 
 /// Members that a row may lack: a commit removes what the row before it had.
-const OPTIONAL: [&str; 4] = ["at", "manifest_id", "signature_sha256", "held"];
+const OPTIONAL: [&str; 5] = ["at", "manifest_id", "signature_sha256", "held", "withdrawn"];
 
 /// The key of an item.
 pub(crate) fn key(partition: &str, sort: &str) -> Item {
@@ -93,6 +93,14 @@ impl Update {
                     TENANT_SORT.to_owned(),
                     text(&format!("{}#{id}", instant(milliseconds(*created)))),
                 );
+            }
+            Row::Alias(AliasRow { id, .. }) if let Some(tenant) = row.stands_alone_for() => {
+                members.insert(TENANT_KEY.to_owned(), text(&format!("ALIASES#{tenant}")));
+                members.insert(TENANT_SORT.to_owned(), text(id.as_str()));
+            }
+            Row::Manifest(ManifestRow { id, .. }) if let Some(tenant) = row.stands_alone_for() => {
+                members.insert(TENANT_KEY.to_owned(), text(&format!("MANIFESTS#{tenant}")));
+                members.insert(TENANT_SORT.to_owned(), text(id.as_str()));
             }
             _ => remove.extend([TENANT_KEY, TENANT_SORT]),
         }
@@ -224,7 +232,6 @@ mod tests {
     use credlink_core::hash::{Digest, MediaHash};
     use credlink_core::manifest::ManifestType;
     use credlink_core::proof_id::ProofId;
-    use credlink_core::row::{AliasRow, ManifestRow};
     use credlink_core::tenant::Tenant;
 
     use super::*;
@@ -270,7 +277,13 @@ mod tests {
 
     fn alias() -> AliasRow {
         let proof = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
-        AliasRow { id: "urn:old:7".parse().unwrap(), version: 2, proof, tenant: Tenant::default() }
+        AliasRow {
+            id: "urn:old:7".parse().unwrap(),
+            version: 2,
+            proof,
+            tenant: Tenant::default(),
+            withdrawn: None,
+        }
     }
 
     /// What the update leaves under its key.
@@ -309,6 +322,7 @@ mod tests {
             Row::Proof(bare),
             Row::Manifest(manifest()),
             Row::Alias(alias()),
+            Row::Alias(AliasRow { withdrawn: Some(at), ..alias() }),
             Row::Manifest(manifest().in_state(State::Deleted(at))),
         ] {
             assert_eq!(parse(&stored(&row)), Ok(row));
@@ -328,9 +342,14 @@ mod tests {
         let full = proof(State::Deleted(Timestamp::from_milliseconds(1)));
         let names = |row: ProofRow| members(&Row::Proof(row)).unwrap().into_keys().collect::<BTreeSet<_>>();
         let missing = names(full).difference(&names(bare.clone())).cloned().collect::<BTreeSet<_>>();
-        assert_eq!(missing, OPTIONAL.map(str::to_owned).into());
+        let names = |row| members(&Row::Alias(row)).unwrap().into_keys().collect::<BTreeSet<_>>();
+        let withdrawn = AliasRow { withdrawn: Some(Timestamp::from_milliseconds(1)), ..alias() };
+        let (withdrawn, named) = (names(withdrawn), names(alias()));
+        let missing = missing.into_iter().chain(withdrawn.difference(&named).cloned());
+        assert_eq!(missing.collect::<BTreeSet<_>>(), OPTIONAL.map(str::to_owned).into());
         let expression = Update::of(&Row::Proof(bare), None, "token").unwrap().expression;
-        assert!(expression.ends_with("REMOVE #at, #manifest_id, #signature_sha256, #held"), "{expression}");
+        let removed = "REMOVE #at, #manifest_id, #signature_sha256, #held, #withdrawn";
+        assert!(expression.ends_with(removed), "{expression}");
     }
 
     #[test]

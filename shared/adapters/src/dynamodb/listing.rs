@@ -70,6 +70,15 @@ impl DynamoIndex {
                 };
                 self.of_tenant(tenant, after, limit).await.map(Some)
             }
+            (Listing::Aliases(tenant) | Listing::Manifests(tenant), after) => {
+                let (name, after) = match (listing, after) {
+                    (Listing::Aliases(_), Some(Cursor::Aliases(_, id))) => ("ALIASES", Some(id.to_string())),
+                    (Listing::Aliases(_), _) => ("ALIASES", None),
+                    (_, Some(Cursor::Manifests(_, id))) => ("MANIFESTS", Some(id.to_string())),
+                    (_, _) => ("MANIFESTS", None),
+                };
+                self.alone(&format!("{name}#{tenant}"), after.as_deref(), limit).await.map(Some)
+            }
             (Listing::Due(by), Some(Cursor::Due(due, _))) if due > milliseconds(*by) => {
                 // A cursor of a listing that looked further ahead.
                 Ok(Some(Page::default()))
@@ -107,6 +116,24 @@ impl DynamoIndex {
             let (at, id) = place.parts()?;
             let id: ProofId = id.parse().map_err(|_| damaged(format!("`{id}` is no proof id")))?;
             Ok(Cursor::Tenant(tenant.clone(), at, id))
+        })
+        .await
+    }
+
+    /// Legacy ids, or manifests that were stored for themselves: those of the partition `name`.
+    async fn alone(&self, name: &str, after: Option<&str>, limit: usize) -> Result<Page<Row>, Failure> {
+        let partition = Partition { index: TENANT_INDEX, key: TENANT_KEY, sort: TENANT_SORT };
+        let places = self.places(partition, name, after, BEHIND_TEXT, limit + 1).await?;
+        let tenant = name.split_once('#').map(|(_, tenant)| tenant);
+        let fits = |row: &Row| row.stands_alone_for().map(Tenant::as_str) == tenant;
+        self.filled(places, limit, fits, |place| {
+            let no = || damaged(format!("the place `{}` of {} is none", place.sort, place.key));
+            let tenant = tenant.and_then(|tenant| tenant.parse().ok()).ok_or_else(no)?;
+            if place.key.starts_with("ALIAS#") {
+                Ok(Cursor::Aliases(tenant, place.sort.parse().map_err(|_| no())?))
+            } else {
+                Ok(Cursor::Manifests(tenant, place.sort.parse().map_err(|_| no())?))
+            }
         })
         .await
     }

@@ -17,11 +17,13 @@ use crate::aws::{Error, ErrorKind};
 pub const PARTITION_KEY: &str = "pk";
 /// The sort key, text: `ROW` or `SUM`; of a migration, what its [ledger](crate::migrate::ledger::TableLedger) says.
 pub const SORT_KEY: &str = "sk";
-/// The index that lists a tenant's live proofs.
+/// The index that lists a tenant's live proofs, its legacy ids, and its manifests that were stored for themselves.
 pub const TENANT_INDEX: &str = "gsi1";
-/// Its partition key, text: `TENANT#name`. On live proofs alone.
+/// Its partition key, text: `TENANT#name` on live proofs, `ALIASES#name` on legacy ids that name a proof, `MANIFESTS#name` on
+/// live manifests that were stored for themselves.
 pub const TENANT_KEY: &str = "gsi1pk";
-/// Its sort key, text: since when the proof is live in milliseconds (15 digits), `#`, the proof id.
+/// Its sort key, text: since when the proof is live in milliseconds (15 digits), `#`, the proof id; or the legacy id or the
+/// manifest id.
 pub const TENANT_SORT: &str = "gsi1sk";
 /// The index that lists what is due.
 pub const DUE_INDEX: &str = "gsi2";

@@ -95,7 +95,13 @@ impl Rows {
                     let order = (*place, proof.id.to_string());
                     Some((order, Cursor::Tenant(tenant.clone(), *place, proof.id), row))
                 }
-                (Listing::Tenant(_), _) => None,
+                (Listing::Aliases(tenant), Row::Alias(_))
+                | (Listing::Manifests(tenant), Row::Manifest(_))
+                    if row.stands_alone_for() == Some(tenant) =>
+                {
+                    Cursor::alone(row).map(|cursor| ((0, key.clone()), cursor, row))
+                }
+                (Listing::Tenant(_) | Listing::Aliases(_) | Listing::Manifests(_), _) => None,
                 (Listing::Due(by), row) => row.due().filter(|due| due <= by).map(|due| {
                     let due = milliseconds(due);
                     ((due, key.clone()), Cursor::Due(due, key.clone()), row)
@@ -147,6 +153,8 @@ impl Index for MemoryIndex {
             None => None,
             Some(None) => return Ok(None),
             Some(Some(Cursor::Tenant(_, place, id))) => Some((place, id.to_string())),
+            Some(Some(Cursor::Aliases(_, id))) => Some((0, RowKey::Alias(id).to_string())),
+            Some(Some(Cursor::Manifests(_, id))) => Some((0, RowKey::Manifest(id).to_string())),
             Some(Some(Cursor::Due(due, key))) => Some((due, key)),
             Some(Some(Cursor::All(key))) => Some((0, key)),
         };

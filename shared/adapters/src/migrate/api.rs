@@ -58,8 +58,10 @@ pub(super) struct Question {
     pub(super) target: String,
     /// `If-Match`: the record that the question is about.
     pub(super) if_match: Option<Digest>,
-    /// A JSON document.
+    /// What is sent.
     pub(super) body: Option<Bytes>,
+    /// Its type.
+    pub(super) content_type: &'static str,
     /// Whether a redirection is followed, or an answer.
     pub(super) follows: bool,
 }
@@ -68,7 +70,7 @@ impl Question {
     /// A question without a body.
     pub(super) fn new(method: Method, target: impl Into<String>) -> Self {
         let follows = method == Method::GET;
-        Self { method, target: target.into(), if_match: None, body: None, follows }
+        Self { method, target: target.into(), if_match: None, body: None, content_type: JSON_TYPE, follows }
     }
 }
 
@@ -205,7 +207,7 @@ impl Api {
                 self.agent.run(request)?
             }
             Some(body) => {
-                let request = request.header(CONTENT_TYPE, JSON_TYPE).body(&**body)?;
+                let request = request.header(CONTENT_TYPE, question.content_type).body(&**body)?;
                 self.agent.run(self.agent.configure_request(request).max_redirects(0).build())?
             }
         };

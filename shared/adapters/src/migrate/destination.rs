@@ -14,10 +14,10 @@ pub mod remote;
 use std::sync::Arc;
 
 use credlink_core::proof_id::ProofId;
-use credlink_core::rules::store::Draft;
 use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::migrate::target::{Parcel, Target};
 use credlink_service::ports::{Failure, FailureKind, Page};
 
 use crate::deployment::Deployed;
@@ -92,19 +92,19 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
+    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
         match self {
-            Self::Here(here) => Box::pin(here.find(id)).await,
-            Self::Remote(remote) => remote.find(id).await,
+            Self::Here(here) => Box::pin(here.find(target)).await,
+            Self::Remote(remote) => remote.find(target).await,
             Self::Unmade(_) => Ok(Standing::Absent),
         }
     }
 
-    async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
-        let drafts = drafts.to_vec();
+    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
+        let parcel = parcel.clone();
         match self.clone() {
-            Self::Here(here) => task(async move { here.take_over(&drafts).await }).await,
-            Self::Remote(remote) => task(async move { remote.take_over(&drafts).await }).await,
+            Self::Here(here) => task(async move { here.take_over(&parcel).await }).await,
+            Self::Remote(remote) => task(async move { remote.take_over(&parcel).await }).await,
             Self::Unmade(name) => unmade(name),
         }
     }

@@ -10,8 +10,10 @@
 pub mod bucket;
 pub mod data_folder;
 pub mod folder;
+mod held;
 pub mod layout;
 pub mod lines;
+mod names;
 pub mod remote;
 mod text;
 
@@ -115,6 +117,11 @@ impl AnySource {
     }
 }
 
+/// What is said of a CredLink's objects without their index.
+pub(super) const INDEX_LEFT_BEHIND: &str = "The objects of a CredLink say nothing of what is in its index alone: legacy ids of \
+    duplicates, which no record names, and that a manifest which proofs hold was stored for itself as well. To take those along, \
+    name that CredLink as credlink:URL.";
+
 /// What a folder holds.
 pub(crate) enum Contents {
     /// The data folder of a CredLink.
@@ -159,6 +166,14 @@ impl Source for AnySource {
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
         chosen!(self, source => Box::pin(source.list(after, limit)).await)
+    }
+
+    fn follows(&self, item: &Item) -> bool {
+        chosen!(self, source => source.follows(item))
+    }
+
+    fn left_behind(&self) -> Option<&'static str> {
+        chosen!(self, source => source.left_behind())
     }
 
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {

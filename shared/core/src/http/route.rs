@@ -63,6 +63,29 @@ pub enum Route {
         /// How long the link is good for, in seconds.
         expires_in: u64,
     },
+    /// `GET /v1/aliases`.
+    ListAliases {
+        /// The cursor of an earlier page.
+        after: Option<String>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// `PUT /v1/aliases/{legacy id}`.
+    BindAlias(LegacyId),
+    /// `DELETE /v1/aliases/{legacy id}`.
+    WithdrawAlias {
+        /// Which id.
+        id: LegacyId,
+        /// The proof that it has to name.
+        proof: ProofId,
+    },
+    /// `GET /v1/manifests`.
+    ListManifests {
+        /// The cursor of an earlier page.
+        after: Option<String>,
+        /// How many at most.
+        limit: usize,
+    },
     /// `POST /v1/manifests`.
     StoreManifest,
     /// `DELETE /v1/manifests/{id}`.
@@ -97,14 +120,19 @@ impl Route {
                 Some(Scope::Store)
             }
             Self::DeleteProof(_) | Self::BatchDelete | Self::DeleteManifest(_) => Some(Scope::Delete),
-            Self::ListProofs { .. } | Self::BeginMigration | Self::ReadMigration { .. } | Self::Stats => {
-                Some(Scope::Admin)
-            }
+            Self::ListProofs { .. }
+            | Self::ListAliases { .. }
+            | Self::BindAlias(_)
+            | Self::WithdrawAlias { .. }
+            | Self::ListManifests { .. }
+            | Self::BeginMigration
+            | Self::ReadMigration { .. }
+            | Self::Stats => Some(Scope::Admin),
         }
     }
 
     /// Every [`name`](Self::name) that there is.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 22] = [
         "read_proof",
         "read_alias",
         "read_revision",
@@ -115,6 +143,10 @@ impl Route {
         "delete_proof",
         "batch_delete",
         "sign_link",
+        "list_aliases",
+        "bind_alias",
+        "withdraw_alias",
+        "list_manifests",
         "store_manifest",
         "delete_manifest",
         "begin_migration",
@@ -139,6 +171,10 @@ impl Route {
             Self::DeleteProof(_) => "delete_proof",
             Self::BatchDelete => "batch_delete",
             Self::SignLink { .. } => "sign_link",
+            Self::ListAliases { .. } => "list_aliases",
+            Self::BindAlias(_) => "bind_alias",
+            Self::WithdrawAlias { .. } => "withdraw_alias",
+            Self::ListManifests { .. } => "list_manifests",
             Self::StoreManifest => "store_manifest",
             Self::DeleteManifest(_) => "delete_manifest",
             Self::BeginMigration => "begin_migration",
@@ -196,7 +232,31 @@ impl Route {
             (_, ["proofs", id, revision]) => read_only(method, || {
                 read(ObjectKey::Revision(proof_id(id)?, revision_number(revision)?), query)
             }),
-            (true, ["manifests"]) => one(method, Method::POST, "POST, OPTIONS", || Ok(Self::StoreManifest)),
+            (true, ["aliases"]) => read_only(method, || {
+                let (after, limit) = page(query)?;
+                Ok(Self::ListAliases { after, limit })
+            }),
+            (true, ["aliases", id]) => match *method {
+                Method::PUT => Ok(Self::BindAlias(legacy_id(id)?)),
+                Method::DELETE => {
+                    let query = Query::parse(query)?;
+                    query.only(&["proof"])?;
+                    let missing = || Problem::field("proof", "it is missing: the proof that the id names");
+                    Ok(Self::WithdrawAlias {
+                        id: legacy_id(id)?,
+                        proof: proof_id(query.get("proof").ok_or_else(missing)?)?,
+                    })
+                }
+                _ => other(method, "PUT, DELETE, OPTIONS"),
+            },
+            (true, ["manifests"]) => match *method {
+                Method::GET | Method::HEAD => {
+                    let (after, limit) = page(query)?;
+                    Ok(Self::ListManifests { after, limit })
+                }
+                Method::POST => Ok(Self::StoreManifest),
+                _ => other(method, "GET, HEAD, POST, OPTIONS"),
+            },
             (true, ["manifests", id]) => match *method {
                 Method::GET | Method::HEAD => read(ObjectKey::Manifest(manifest_id(id)?), query),
                 Method::DELETE => Ok(Self::DeleteManifest(manifest_id(id)?)),
@@ -233,11 +293,8 @@ impl Route {
                     return by_hash(hash, &query);
                 }
                 query.only(&["media_hash", "after", "limit"])?;
-                let limit = query.number("limit", 1, MAX_PAGE as u64)?;
-                Ok(Self::ListProofs {
-                    after: query.get("after").map(str::to_owned),
-                    limit: limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(DEFAULT_PAGE),
-                })
+                let (after, limit) = page_of(&query)?;
+                Ok(Self::ListProofs { after, limit })
             }
             _ => other(method, "GET, HEAD, POST, OPTIONS"),
         }
@@ -282,6 +339,20 @@ fn by_hash(hash: &str, query: &Query<'_>) -> Result<Route, Problem> {
     Ok(Route::Read { key, signature: Signature::read(query)?, form: form(query)? })
 }
 
+/// The page of a listing whose path takes nothing else.
+fn page(query: &str) -> Result<(Option<String>, usize), Problem> {
+    let query = Query::parse(query)?;
+    query.only(&["after", "limit"])?;
+    page_of(&query)
+}
+
+/// Where a page begins, and how many it has at most.
+fn page_of(query: &Query<'_>) -> Result<(Option<String>, usize), Problem> {
+    let limit = query.number("limit", 1, MAX_PAGE as u64)?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(DEFAULT_PAGE);
+    Ok((query.get("after").map(str::to_owned), limit))
+}
+
 fn read_only(method: &Method, route: impl FnOnce() -> Result<Route, Problem>) -> Result<Route, Problem> {
     match *method {
         Method::GET | Method::HEAD => route(),
@@ -311,6 +382,10 @@ fn decode(field: &str, segment: &str) -> Result<String, Problem> {
 }
 
 fn proof_id(segment: &str) -> Result<ProofId, Problem> {
+    decode("id", segment)?.parse().map_err(|error| Problem::field("id", error))
+}
+
+fn legacy_id(segment: &str) -> Result<LegacyId, Problem> {
     decode("id", segment)?.parse().map_err(|error| Problem::field("id", error))
 }
 
@@ -362,6 +437,15 @@ mod tests {
             ("HEAD", &format!("/v1/proofs/{ID}"), record.clone()),
             ("GET", &format!("/proofs/{ID}"), record),
             ("GET", "/v1/proofs/p-1", Route::ReadAlias("p-1".parse().unwrap())),
+            ("GET", "/v1/aliases", Route::ListAliases { after: None, limit: DEFAULT_PAGE }),
+            ("GET", "/v1/aliases?after=x&limit=3", Route::ListAliases { after: Some("x".into()), limit: 3 }),
+            ("PUT", "/v1/aliases/urn%3Aold:7", Route::BindAlias("urn:old:7".parse().unwrap())),
+            (
+                "DELETE",
+                &format!("/v1/aliases/p-1?proof={ID}"),
+                Route::WithdrawAlias { id: "p-1".parse().unwrap(), proof: id },
+            ),
+            ("GET", "/v1/manifests?limit=2", Route::ListManifests { after: None, limit: 2 }),
             ("HEAD", "/proofs/urn%3Aold:7", Route::ReadAlias("urn:old:7".parse().unwrap())),
             (
                 "GET",
@@ -400,7 +484,7 @@ mod tests {
             ("GET", "/v1/health", Route::Health),
             ("GET", "/v1/stats", Route::Stats),
             ("GET", "/v1/openapi.json", Route::OpenApi),
-            ("OPTIONS", "/v1/manifests", Route::Options("POST, OPTIONS")),
+            ("OPTIONS", "/v1/manifests", Route::Options("GET, HEAD, POST, OPTIONS")),
         ] {
             assert!(Route::NAMES.contains(&route.name()), "{}", route.name());
             assert_eq!(parse(method, target), Ok(route), "{method} {target}");
@@ -435,6 +519,15 @@ mod tests {
             ("GET", &format!("/v1/proofs/{ID}?form=gzip"), 400),
             ("GET", &format!("/v1/proofs/{ID}/url?expires_in=604801"), 400),
             ("GET", "/v1/migrations", 405),
+            ("GET", "/aliases", 404),
+            ("POST", "/v1/aliases", 405),
+            ("GET", "/v1/aliases/p-1", 405),
+            ("PUT", "/v1/aliases/..", 400),
+            ("DELETE", "/v1/aliases/p-1", 400),
+            ("DELETE", "/v1/aliases/p-1?proof=x", 400),
+            ("DELETE", &format!("/v1/aliases/p-1?proof={ID}&x=1"), 400),
+            ("GET", "/v1/aliases?limit=0", 400),
+            ("GET", "/v1/manifests?media_hash=x", 400),
             ("DELETE", "/v1/migrations/a", 405),
             ("POST", "/migrations", 404),
             ("GET", "/v1/migrations/Not-a-name", 400),

@@ -2,7 +2,10 @@
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
+use serde::Deserialize;
 
+use super::store::json;
+use crate::bounds::MAX_JSON_DEPTH;
 use crate::http::problem::{Kind, Problem};
 use crate::http::reply::Reply;
 use crate::legacy::LegacyId;
@@ -11,6 +14,26 @@ use crate::proof_id::ProofId;
 /// How long a redirect may be kept, in seconds: an hour. An id changes its proof only where a migration was rolled back and
 /// done again for another tenant.
 pub const FRESH_SECONDS: u64 = 3_600;
+
+/// The body of `PUT /v1/aliases/{legacy id}`.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AliasBody {
+    /// The proof that the id shall lead to.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub proof: ProofId,
+}
+
+impl AliasBody {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 with what is wrong.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        json(body, MAX_JSON_DEPTH)
+    }
+}
 
 /// The answer to a request of a legacy id that names `proof`: a redirect that keeps method and form (RFC 9110, section
 /// 15.4.9), to a reference that is relative to the path (RFC 3986, section 4.2), so that it is right under every prefix.

@@ -113,7 +113,8 @@ impl<S: Source> Hybrid<S> {
         let json = match self.source.read(key).await? {
             Some(Content::Legacy(json)) => json,
             Some(Content::Unreadable(why)) => return Err(self.damaged(key, &why)),
-            Some(Content::Proof(_)) | None => return Ok(None),
+            Some(Content::Proof(_) | Content::Alias { .. } | Content::Manifest { .. } | Content::Gone(_))
+            | None => return Ok(None),
         };
         let record = LegacyRecord::parse(&json).map_err(|error| self.damaged(key, &error))?;
         let is_wanted = match wanted {
@@ -159,7 +160,13 @@ impl<S: Source> Hybrid<S> {
                             catalogue.meet(&item, None);
                         }
                     },
-                    Some(Content::Proof(_) | Content::Unreadable(_)) => catalogue.meet(&item, None),
+                    Some(
+                        Content::Proof(_)
+                        | Content::Alias { .. }
+                        | Content::Manifest { .. }
+                        | Content::Gone(_)
+                        | Content::Unreadable(_),
+                    ) => catalogue.meet(&item, None),
                     None => {}
                 }
             }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use credlink_core::proof_id::ProofId;
-use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 
 use super::ledger::{Copy, Entry, Order};
@@ -17,6 +16,7 @@ use super::ports::{
 use super::progress::Watch;
 use super::rate::Pace;
 use super::records::{Change, merged};
+use super::target::{Parcel, Target};
 use crate::ports::{Clock, Failure, FailureKind, Page};
 
 /// Items, entries or proofs of one page.
@@ -67,7 +67,7 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
 
     async fn ask_destination(&self) -> Result<(), Failure> {
         let nobody = ProofId::derive(&Tenant::default(), &credlink_core::hash::MediaHash::of(b""));
-        self.parts.destination.find(&nobody).await.map(|_| ())
+        self.parts.destination.find(&Target::Proof(nobody)).await.map(|_| ())
     }
 
     /// A page of the source.
@@ -96,17 +96,17 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
         self.steady.call("source remove", || self.parts.source.remove(item), || self.ask_source()).await
     }
 
-    pub(super) async fn find(&self, proof: &ProofId) -> Result<Standing, GivenUp> {
+    pub(super) async fn find(&self, target: &Target) -> Result<Standing, GivenUp> {
         self.steady
-            .call("destination find", || self.parts.destination.find(proof), || self.ask_destination())
+            .call("destination find", || self.parts.destination.find(target), || self.ask_destination())
             .await
     }
 
-    pub(super) async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, GivenUp> {
+    pub(super) async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, GivenUp> {
         self.steady
             .call(
                 "destination take_over",
-                || self.parts.destination.take_over(drafts),
+                || self.parts.destination.take_over(parcel),
                 || self.ask_destination(),
             )
             .await

@@ -15,6 +15,7 @@ use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
 use super::run::{RunError, hold, known, was_cancelled};
+use super::target::Target;
 use super::verify::MAX_FINDINGS;
 use crate::ports::Clock;
 
@@ -53,6 +54,8 @@ pub struct Cleanup {
     pub unverified: u64,
     /// Items whose proof there is an equal one, and not exactly theirs: they stay for ever.
     pub inexact: u64,
+    /// Other names of proofs: they stay, and lead where their proof's id does.
+    pub names: u64,
     /// Items that were not copied, or rolled back.
     pub not_copied: u64,
     /// Items that changed since they were copied.
@@ -81,6 +84,7 @@ enum Fate {
     Young,
     Unverified,
     Inexact,
+    Name,
     NotCopied,
     Changed(String),
     Unsafe(String),
@@ -134,6 +138,7 @@ impl Cleanup {
             Fate::Young => (&mut self.young, None),
             Fate::Unverified => (&mut self.unverified, None),
             Fate::Inexact => (&mut self.inexact, None),
+            Fate::Name => (&mut self.names, None),
             Fate::NotCopied => (&mut self.not_copied, None),
             Fate::Changed(detail) => (&mut self.changed, Some(detail)),
             Fate::Unsafe(detail) => (&mut self.unsafe_now, Some(detail)),
@@ -155,6 +160,7 @@ async fn clear<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watc
 ) -> Result<(String, Fate), GivenUp> {
     let key = entry.key.clone();
     let fate = match &entry.state {
+        ItemState::Verified { copy, .. } if is_name(copy) => Fate::Name,
         ItemState::Verified { copy, .. } if !copy.exact => Fate::Inexact,
         ItemState::Verified { at, .. } if *at > due => Fate::Young,
         ItemState::Verified { copy, .. } => {
@@ -173,6 +179,11 @@ async fn clear<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watc
         | ItemState::Skipped { .. } => Fate::NotCopied,
     };
     Ok((key, fate))
+}
+
+/// Whether it is another name of a proof, which is never removed by itself.
+pub(super) const fn is_name(copy: &Copy) -> bool {
+    matches!(copy.target, Target::Alias { .. })
 }
 
 /// Removes an item that is due, if its copy is there at this moment and the item is what was copied.

@@ -1,5 +1,6 @@
 //! A CredLink at hand as a destination: its use cases, without HTTP.
 
+mod beside;
 mod compare;
 mod history;
 
@@ -21,6 +22,7 @@ use http::{HeaderMap, HeaderValue};
 use super::ledger::Copy;
 use super::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
 use super::proof_content::difference;
+use super::target::{Parcel, Target};
 use crate::delete::{bury, finish_proof};
 use crate::error::Error;
 use crate::ports::{
@@ -40,12 +42,13 @@ pub struct ServiceDestination<P> {
     tenant: Option<Tenant>,
     /// Deletions that were begun here, and when: one that failed in the middle is known again as ours.
     begun: Mutex<HashMap<ProofId, Timestamp>>,
+    begun_manifests: beside::Begun,
 }
 
 impl<P: Ports> ServiceDestination<P> {
     /// A destination. Its listing names the proofs of `tenant`, or everybody's.
     pub fn new(service: Arc<Service<P>>, tenant: Option<Tenant>) -> Self {
-        Self { service, tenant, begun: Mutex::default() }
+        Self { service, tenant, begun: Mutex::default(), begun_manifests: beside::Begun::default() }
     }
 
     /// The service.
@@ -53,7 +56,7 @@ impl<P: Ports> ServiceDestination<P> {
         &self.service
     }
 
-    fn contended(&self, id: &ProofId) -> Failure {
+    fn contended(&self, id: &dyn std::fmt::Display) -> Failure {
         Failure {
             provider: self.service.ports.index().name(),
             kind: FailureKind::Unavailable,
@@ -120,59 +123,12 @@ impl<P: Ports> ServiceDestination<P> {
         let Some((legacy, draft)) = history::legacy(drafts) else { return Ok(()) };
         match self.service.alias(legacy).await? {
             Some(row) if row.proof == *id => Ok(()),
-            _ => bind(&self.service, legacy, draft).await,
+            _ => bind(&self.service, legacy, id, &draft.tenant).await.map(drop),
         }
     }
 
-    async fn withdraw_row(&self, copy: &Copy) -> Result<Option<Withdrawal>, Failure> {
-        let begun = self.begun(&copy.proof);
-        let row = match self.service.proof_row(&copy.proof).await? {
-            None => return Ok(Some(Withdrawal::Absent)),
-            Some(row) => row,
-        };
-        let at = match row.state {
-            State::Deleting(at) if begun == Some(at) => {
-                finish_proof(&self.service, &row).await?;
-                at
-            }
-            State::Deleted(at) if begun == Some(at) => at,
-            State::Deleting(_) | State::Deleted(_) => return Ok(Some(Withdrawal::Touched)),
-            State::Live => {
-                if copy.objects.first().is_none_or(|record| record.content != row.record_sha256) {
-                    return Ok(Some(Withdrawal::Touched));
-                }
-                // Of this very row: whoever replaces it meanwhile comes first.
-                let Some(row) = bury(&self.service, &row).await? else { return Ok(None) };
-                let State::Deleting(at) = row.state else { return Ok(None) };
-                self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(copy.proof, at);
-                finish_proof(&self.service, &row).await?;
-                self.service.ports.events().record(Event::Deleted);
-                at
-            }
-        };
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&copy.proof);
-        Ok(Some(Withdrawal::Deleted(at)))
-    }
-
-    fn begun(&self, id: &ProofId) -> Option<Timestamp> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
-    }
-}
-
-impl<P: Ports> Destination for ServiceDestination<P> {
-    fn name(&self) -> &'static str {
-        self.service.ports.objects().name()
-    }
-
-    async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
-        let Some(row) = self.service.proof_row(id).await? else { return Ok(Standing::Absent) };
-        Ok(match row.state {
-            State::Live => Standing::Live(Some((&row).into())),
-            State::Deleting(at) | State::Deleted(at) => Standing::Deleted(at),
-        })
-    }
-
-    async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+    /// Takes over a proof: its drafts by their revisions, the current one last.
+    async fn take_over_proof(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
         let Some(first) = drafts.first() else {
             let problem = Problem::new(Kind::InvalidRequest, "a proof has at least one record");
             return Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail });
@@ -201,18 +157,86 @@ impl<P: Ports> Destination for ServiceDestination<P> {
         Err(self.contended(&id))
     }
 
+    async fn withdraw_row(&self, id: &ProofId, copy: &Copy) -> Result<Option<Withdrawal>, Failure> {
+        let begun = self.begun(id);
+        let row = match self.service.proof_row(id).await? {
+            None => return Ok(Some(Withdrawal::Absent)),
+            Some(row) => row,
+        };
+        let at = match row.state {
+            State::Deleting(at) if begun == Some(at) => {
+                finish_proof(&self.service, &row).await?;
+                at
+            }
+            State::Deleted(at) if begun == Some(at) => at,
+            State::Deleting(_) | State::Deleted(_) => return Ok(Some(Withdrawal::Touched)),
+            State::Live => {
+                if copy.objects.first().is_none_or(|record| record.content != row.record_sha256) {
+                    return Ok(Some(Withdrawal::Touched));
+                }
+                // Of this very row: whoever replaces it meanwhile comes first.
+                let Some(row) = bury(&self.service, &row).await? else { return Ok(None) };
+                let State::Deleting(at) = row.state else { return Ok(None) };
+                self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, at);
+                finish_proof(&self.service, &row).await?;
+                self.service.ports.events().record(Event::Deleted);
+                at
+            }
+        };
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        Ok(Some(Withdrawal::Deleted(at)))
+    }
+
+    fn begun(&self, id: &ProofId) -> Option<Timestamp> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+    }
+}
+
+impl<P: Ports> Destination for ServiceDestination<P> {
+    fn name(&self) -> &'static str {
+        self.service.ports.objects().name()
+    }
+
+    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+        let id = match target {
+            Target::Proof(id) => id,
+            Target::Alias { id, .. } => return beside::find_alias(&self.service, id).await,
+            Target::Manifest(id) => return beside::find_manifest(&self.service, id).await,
+        };
+        let Some(row) = self.service.proof_row(id).await? else { return Ok(Standing::Absent) };
+        Ok(match row.state {
+            State::Live => Standing::Live(Some((&row).into())),
+            State::Deleting(at) | State::Deleted(at) => Standing::Deleted(at),
+        })
+    }
+
+    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
+        match parcel {
+            Parcel::Proof(drafts) => self.take_over_proof(drafts).await,
+            Parcel::Alias(naming) => beside::bind(&self.service, naming).await,
+            Parcel::Manifest(loose) => beside::keep(&self.service, loose).await,
+        }
+    }
+
     async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
         compare::verify(&self.service, copy, depth).await
     }
 
     async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
         for _ in 0..MAX_ATTEMPTS {
-            if let Some(withdrawal) = self.withdraw_row(copy).await? {
+            let withdrawal = match &copy.target {
+                Target::Proof(id) => self.withdraw_row(id, copy).await?,
+                Target::Alias { id, proof } => Some(beside::withdraw_alias(&self.service, id, proof).await?),
+                Target::Manifest(id) => {
+                    beside::withdraw_manifest(&self.service, &self.begun_manifests, id, copy).await?
+                }
+            };
+            if let Some(withdrawal) = withdrawal {
                 self.service.announce().await;
                 return Ok(withdrawal);
             }
         }
-        Err(self.contended(&copy.proof))
+        Err(self.contended(&copy.target))
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {

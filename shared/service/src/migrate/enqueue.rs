@@ -48,6 +48,9 @@ pub struct Enqueued {
     pub sent: u64,
     /// Messages that were sent.
     pub messages: u64,
+    /// What the source has that cannot be read from there, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<&'static str>,
     /// Where the listing goes on; `None`: the source was listed to its end.
     pub resume: Option<String>,
 }
@@ -71,6 +74,7 @@ pub async fn enqueue<S: Source, L: Ledger, Q: Queue, C: Clock>(
         let mut seen = BTreeSet::new();
         let items: Vec<Item> = page.items.into_iter().filter(|item| seen.insert(item.key.clone())).collect();
         enqueued.listed += items.len() as u64;
+        enqueued.left_behind = source.left_behind();
         let keys = plan(ledger, clock, items, &mut enqueued.done).await?;
         let sends = batches(keys, options.batch_size).into_iter().map(|keys| {
             let sent = keys.len() as u64;
@@ -92,9 +96,15 @@ pub async fn enqueue<S: Source, L: Ledger, Q: Queue, C: Clock>(
 ///
 /// # Errors
 /// The ledger failed.
-pub async fn close<L: Ledger, C: Clock>(ledger: &L, clock: &C, job: &Job) -> Result<(), Failure> {
+pub async fn close<L: Ledger, C: Clock>(
+    ledger: &L,
+    clock: &C,
+    job: &Job,
+    enqueued: &Enqueued,
+) -> Result<(), Failure> {
     let listed = Some(clock.now());
-    ledger.keep_job(&Job { listed, queued: true, ..job.clone() }).await
+    let left_behind = enqueued.left_behind.map(str::to_owned).or_else(|| job.left_behind.clone());
+    ledger.keep_job(&Job { listed, queued: true, left_behind, ..job.clone() }).await
 }
 
 /// Writes an entry for each item that has none, and gives the keys of those that are to be copied.

@@ -1,9 +1,11 @@
-//! From what a source holds to what is stored of it: the drafts of a proof, or the reason why there are none.
+//! From what a source holds to what is stored of it, or the reason why nothing is.
 
+use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
-use credlink_core::legacy::{LegacyError, LegacyRecord};
+use credlink_core::legacy::{LegacyError, LegacyId, LegacyRecord};
 use credlink_core::manifest::Manifest;
+use credlink_core::proof_id::ProofId;
 use credlink_core::record::{Record, RecordError};
 use credlink_core::rules::store::{Draft, Origin, check_binding};
 use credlink_core::tenant::Tenant;
@@ -12,6 +14,7 @@ use serde::Serialize;
 
 use super::ledger::Reason;
 use super::ports::{Content, Revision};
+use super::target::{Loose, Naming, Parcel};
 use crate::ports::{Failure, FailureKind};
 
 /// Whose proofs a source's items become.
@@ -28,8 +31,8 @@ pub struct Owners {
 pub struct Incoming {
     /// SHA-256 of the item's content ([`digest`]).
     pub source: Digest,
-    /// The proof's drafts by their revisions, the current one last. At least one.
-    pub drafts: Vec<Draft>,
+    /// What is to be stored.
+    pub parcel: Parcel,
 }
 
 /// Why an item is not copied.
@@ -63,7 +66,7 @@ impl NotCopied {
     /// Whether there is nothing to copy, so that the item did not fail.
     #[must_use]
     pub const fn is_skip(&self) -> bool {
-        matches!(self.reason, Reason::Duplicate | Reason::Expired | Reason::Deleted)
+        matches!(self.reason, Reason::Duplicate | Reason::Expired | Reason::Deleted | Reason::Gone)
     }
 }
 
@@ -77,8 +80,8 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// SHA-256 of an item's content: of a legacy record's bytes; of a proof, of the digests of its records and manifests.
-/// `None` where it cannot be read.
+/// SHA-256 of an item's content: of a legacy record's or a manifest's bytes; of a proof, of the digests of its records and
+/// manifests; of another name, of that and the proof's id, whatever the proof says. `None` where it cannot be read.
 #[must_use]
 pub fn digest(content: &Content) -> Option<Digest> {
     match content {
@@ -91,7 +94,12 @@ pub fn digest(content: &Content) -> Option<Digest> {
             }
             Some(Digest::of(&digests))
         }
-        Content::Unreadable(_) => None,
+        Content::Alias { id, record } => {
+            let proof = Record::parse(record).ok()?.id;
+            Some(Digest::of(format!("{id} {proof}").as_bytes()))
+        }
+        Content::Manifest { bytes, .. } => Some(Digest::of(bytes)),
+        Content::Gone(_) | Content::Unreadable(_) => None,
     }
 }
 
@@ -100,18 +108,53 @@ pub fn digest(content: &Content) -> Option<Digest> {
 /// # Errors
 /// Why it is not copied.
 pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<Incoming, NotCopied> {
-    let drafts = match content {
-        Content::Legacy(json) => vec![legacy(json, owners)?],
-        Content::Proof(revisions) => proof(revisions, owners)?,
+    let parcel = match content {
+        Content::Legacy(json) => Parcel::Proof(vec![legacy(json, owners)?]),
+        Content::Proof(revisions) => Parcel::Proof(proof(revisions, owners)?),
+        Content::Alias { id, record } => Parcel::Alias(naming(id, record, owners, now)?),
+        Content::Manifest { bytes, tenant } => Parcel::Manifest(loose(bytes, tenant.as_ref(), owners)?),
+        Content::Gone(why) => return Err(NotCopied::new(Reason::Gone, why)),
         Content::Unreadable(why) => return Err(NotCopied::new(Reason::InvalidRecord, why)),
     };
-    if let Some(Origin { expires, .. }) = drafts.last().and_then(|draft| draft.origin.as_ref())
+    if let Some(Origin { expires, .. }) = parcel.drafts().last().and_then(|draft| draft.origin.as_ref())
         && *expires <= now
     {
         return Err(NotCopied::new(Reason::Expired, format!("it expired on {expires}")));
     }
     let source = digest(content).ok_or_else(|| NotCopied::new(Reason::InvalidRecord, "it cannot be read"))?;
-    Ok(Incoming { source, drafts })
+    Ok(Incoming { source, parcel })
+}
+
+/// Another name of a proof, under the tenant that the proof is taken over for.
+fn naming(id: &LegacyId, record: &[u8], owners: &Owners, now: Timestamp) -> Result<Naming, NotCopied> {
+    let record = Record::parse(record).map_err(unread)?;
+    if record.expires <= now {
+        let detail = format!("it names the proof {}, which expired on {}", record.id, record.expires);
+        return Err(NotCopied::new(Reason::Gone, detail));
+    }
+    let tenant = if owners.keep { record.tenant } else { owners.tenant.clone() };
+    Ok(Naming {
+        id: id.clone(),
+        proof: ProofId::derive(&tenant, &record.media_hash),
+        tenant,
+        manifest_sha256: record.manifest.sha256,
+        signature: record.signature,
+    })
+}
+
+fn loose(bytes: &Bytes, tenant: Option<&Tenant>, owners: &Owners) -> Result<Loose, NotCopied> {
+    let manifest =
+        Manifest::c2pa(bytes.clone()).map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
+    let tenant = tenant.filter(|_| owners.keep).unwrap_or(&owners.tenant).clone();
+    Ok(Loose { manifest, tenant, restores: None })
+}
+
+fn unread(error: RecordError) -> NotCopied {
+    let reason = match &error {
+        RecordError::Damaged(_) | RecordError::Id | RecordError::Manifest => Reason::Damaged,
+        RecordError::Version(_) => Reason::InvalidRecord,
+    };
+    NotCopied::new(reason, error)
 }
 
 fn legacy(json: &[u8], owners: &Owners) -> Result<Draft, NotCopied> {
@@ -136,13 +179,7 @@ fn proof(revisions: &[Revision], owners: &Owners) -> Result<Vec<Draft>, NotCopie
     let mut before: Option<Record> = None;
     let mut drafts = Vec::with_capacity(revisions.len());
     for revision in revisions {
-        let record = Record::parse(&revision.record).map_err(|error| {
-            let reason = match &error {
-                RecordError::Damaged(_) | RecordError::Id | RecordError::Manifest => Reason::Damaged,
-                RecordError::Version(_) => Reason::InvalidRecord,
-            };
-            NotCopied::new(reason, error)
-        })?;
+        let record = Record::parse(&revision.record).map_err(unread)?;
         if let Some(before) = &before
             && (before.id != record.id || before.revision >= record.revision)
         {

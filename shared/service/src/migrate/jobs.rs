@@ -184,6 +184,7 @@ fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
         listed: None,
         elapsed_ms: 0,
         queued: true,
+        left_behind: None,
     }
 }
 

@@ -4,10 +4,11 @@ use std::fmt;
 
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
-use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::target::Target;
 
 pub use credlink_core::bounds::MAX_JOB_NAME_BYTES;
 pub use credlink_core::job::{JobName, JobNameError};
@@ -39,6 +40,9 @@ pub struct Job {
     /// Whether its items were sent to a queue, for others to copy.
     #[serde(default)]
     pub queued: bool,
+    /// What the source has that could not be read from there, in words ([`left_behind`](super::ports::Source::left_behind)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<String>,
 }
 
 /// An item of a job.
@@ -63,13 +67,13 @@ pub struct Entry {
     pub state: ItemState,
 }
 
-/// A proof that the destination did not have when this job began to write it: if it is exactly the item's there later,
-/// this job made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Something that the destination did not have when this job began to write it: if it is exactly the item's there later, this
+/// job made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
-    /// The proof.
-    pub proof: ProofId,
-    /// Of a proof that this job had deleted there again: when it did, which is what taking it over once more names.
+    /// What the item becomes.
+    pub target: Target,
+    /// Of something that this job had deleted there again: when it did, which is what taking it over once more names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<Timestamp>,
 }
@@ -80,10 +84,10 @@ pub struct Begun {
 pub enum ItemState {
     /// It was seen, and sent to a queue.
     Planned,
-    /// It is being copied, and the destination had no such proof when this was written.
+    /// It is being copied, and the destination had nothing of it when this was written.
     Copying {
-        /// The proof that it becomes.
-        proof: ProofId,
+        /// What it becomes.
+        target: Target,
     },
     /// It was copied.
     Copied(Copy),
@@ -105,8 +109,8 @@ pub enum ItemState {
     },
     /// What was copied was deleted at the destination again.
     RolledBack {
-        /// The proof.
-        proof: ProofId,
+        /// What it had become.
+        target: Target,
         /// When it was deleted: the only deletion that a new run undoes.
         at: Timestamp,
     },
@@ -129,18 +133,19 @@ pub enum ItemState {
 /// What was copied: enough to verify and to withdraw it, without the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copy {
-    /// The proof.
-    pub proof: ProofId,
-    /// The legacy id that leads to it.
+    /// What the item became.
+    pub target: Target,
+    /// Of a proof: the legacy id that leads to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacyId>,
     /// SHA-256 of the content of the source's item.
     pub source: Digest,
-    /// Whether this job made the proof. Only such are ever withdrawn.
+    /// Whether this job made it. Only such are ever withdrawn.
     pub created: bool,
-    /// Whether the record there is exactly the one that the item makes. Only of such is the source's item ever removed.
+    /// Whether what is there is exactly the one that the item makes. Only of such is the source's item ever removed.
     pub exact: bool,
-    /// The objects that make the proof: the record first, then its manifest if that is an object of its own.
+    /// The objects that it is: of a proof the record first, then its manifest if that is an object of its own; none of another
+    /// name.
     pub objects: Vec<StoredObject>,
 }
 
@@ -205,6 +210,8 @@ reasons! {
     ManifestConflict, "manifest-conflict";
     /// The legacy id names another proof already.
     AliasConflict, "alias-conflict";
+    /// It is another name of a proof that is not at the destination.
+    ProofMissing, "proof-missing";
     /// The destination refuses it for another cause.
     Refused, "refused";
     /// What the source holds is not what was written there.
@@ -219,6 +226,8 @@ reasons! {
     Expired, "expired";
     /// It was deleted at the destination, and stays deleted.
     Deleted, "deleted";
+    /// It is another name of a proof that was deleted at the source or has expired there.
+    Gone, "gone";
 }
 
 impl fmt::Display for Reason {
@@ -249,7 +258,7 @@ mod tests {
     #[test]
     fn entries_have_one_form() {
         let copy = Copy {
-            proof: "ym32rzlpvukwoewqzin4wsrs3w55fqze".parse().unwrap(),
+            target: "ym32rzlpvukwoewqzin4wsrs3w55fqze".parse().unwrap(),
             legacy: Some("p-1".parse().unwrap()),
             source: Digest::of(b"s"),
             created: true,
@@ -265,11 +274,11 @@ mod tests {
         let at = Timestamp::from_milliseconds(9_000);
         for state in [
             ItemState::Planned,
-            ItemState::Copying { proof: copy.proof },
+            ItemState::Copying { target: copy.target.clone() },
             ItemState::Copied(copy.clone()),
             ItemState::Verified { copy: copy.clone(), at },
             ItemState::Deleted { copy: copy.clone(), at },
-            ItemState::RolledBack { proof: copy.proof, at },
+            ItemState::RolledBack { target: copy.target.clone(), at },
             ItemState::Failed { reason: Reason::HashMismatch, detail: "x".to_owned() },
             ItemState::Skipped { reason: Reason::Duplicate, detail: "y".to_owned() },
         ] {
@@ -279,7 +288,7 @@ mod tests {
                 size: 7,
                 version: 3,
                 updated: at,
-                begun: Some(Begun { proof: copy.proof, restores: None }),
+                begun: Some(Begun { target: copy.target.clone(), restores: None }),
                 state,
             };
             let text = serde_json::to_string(&entry).unwrap();

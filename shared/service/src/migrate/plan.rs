@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use credlink_core::hash::Digest;
 use credlink_core::proof_id::ProofId;
-use credlink_core::rules::store::Draft;
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 
@@ -24,6 +23,7 @@ use super::ports::{Destination, Item, Ledger, Sleep, Source, Standing};
 use super::progress::{Counts, Watch};
 use super::report::ItemFailure;
 use super::run::{RunError, was_cancelled};
+use super::target::{Parcel, Target};
 use crate::ports::Clock;
 use there::There;
 
@@ -41,9 +41,9 @@ pub struct Plan {
     pub items: u64,
     /// Their bytes, as the source tells them.
     pub bytes: u64,
-    /// Proofs that would be made.
+    /// Items that would be copied: proofs that would be made, other names, manifests.
     pub would_copy: u64,
-    /// The bytes of their items.
+    /// Their bytes.
     pub would_copy_bytes: u64,
     /// Items whose proof the destination has, with the same manifest and signature; or does not show.
     pub already: u64,
@@ -66,6 +66,9 @@ pub struct Plan {
     pub estimated_seconds: u64,
     /// Whether it was cancelled before its end: the figures are of what was read by then.
     pub interrupted: bool,
+    /// What the source has that cannot be read from there, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<&'static str>,
 }
 
 impl Plan {
@@ -121,6 +124,7 @@ where
     let end = planner.walk().await;
     let elapsed = parts.clock.monotonic_microseconds().saturating_sub(began).max(1);
     let mut plan = planner.plan;
+    plan.left_behind = parts.source.left_behind();
     #[expect(clippy::cast_precision_loss, reason = "a rate, of which nobody needs the sixteenth digit")]
     {
         plan.read_rate = plan.items as f64 * 1e6 / elapsed as f64;
@@ -140,7 +144,9 @@ struct Read {
 
 /// What is known of an item that can be copied.
 struct Checked {
-    proof: ProofId,
+    target: Target,
+    /// Of another name: its proof, where the destination does not have it yet.
+    needs: Option<ProofId>,
     /// Of manifest and signature of the current revision.
     says: u64,
     revisions: u64,
@@ -154,9 +160,8 @@ fn short(bytes: &[u8]) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-fn says(draft: &Draft) -> u64 {
-    let signature = draft.signature.as_deref().unwrap_or_default();
-    short(&[draft.manifest.sha256().as_bytes().as_slice(), signature.as_bytes()].concat())
+fn says(manifest: &Digest, signature: Option<&str>) -> u64 {
+    short(&[manifest.as_bytes().as_slice(), signature.unwrap_or_default().as_bytes()].concat())
 }
 
 struct Planner<'a, S, D, L, C, T, W> {
@@ -165,7 +170,7 @@ struct Planner<'a, S, D, L, C, T, W> {
     plan: Plan,
     /// The keys that were seen, 8 bytes each.
     keys: HashSet<u64>,
-    /// The proofs that were seen, and what they say: 8 bytes each.
+    /// The targets that were seen, and what they say: 8 bytes each.
     proofs: HashMap<u64, u64>,
 }
 
@@ -217,23 +222,37 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Planner
             Ok(incoming) => incoming,
             Err(not_copied) => return Ok(Err(not_copied)),
         };
-        let drafts = incoming.drafts;
-        let Some(last) = drafts.last() else { return Ok(Err(NotCopied::vanished())) };
-        let proof = last.id();
-        let standing = self.calls.find(&proof).await?;
+        let parcel = incoming.parcel;
+        let Some(target) = parcel.target() else { return Ok(Err(NotCopied::vanished())) };
+        let standing = self.calls.find(&target).await?;
         if let Standing::Deleted(at) = standing {
-            let detail = format!("{proof} was deleted there on {at}");
+            let detail = format!("{target} was deleted there on {at}");
             return Ok(Err(NotCopied::new(Reason::Deleted, detail)));
         }
+        let (drafts, says, needs) = match &parcel {
+            Parcel::Proof(drafts) => {
+                let last = drafts.last().map(|last| says(last.manifest.sha256(), last.signature.as_deref()));
+                (drafts.as_slice(), last.unwrap_or_default(), None)
+            }
+            Parcel::Alias(naming) => {
+                let is_there = matches!(standing, Standing::Live(_))
+                    || matches!(self.calls.find(&Target::Proof(naming.proof)).await?, Standing::Live(_));
+                let says = says(&naming.manifest_sha256, naming.signature.as_deref());
+                (&[][..], says, (!is_there).then_some(naming.proof))
+            }
+            Parcel::Manifest(loose) => (&[][..], says(loose.manifest.sha256(), None), None),
+        };
         let has_alias =
             drafts.iter().any(|draft| draft.origin.as_ref().is_some_and(|origin| origin.legacy.is_some()));
         Ok(Ok(Checked {
-            proof,
-            says: says(last),
+            target,
+            needs,
+            says,
             revisions: drafts.len() as u64,
-            manifests: drafts.iter().filter(|draft| draft.manifest.id().is_some()).count() as u64,
-            has_alias,
-            there: There::of(standing, &drafts, last),
+            manifests: drafts.iter().filter(|draft| draft.manifest.id().is_some()).count() as u64
+                + u64::from(matches!(parcel, Parcel::Manifest(_))),
+            has_alias: has_alias || matches!(parcel, Parcel::Alias(_)),
+            there: There::of(standing, drafts),
         }))
     }
 
@@ -251,13 +270,27 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Planner
         };
         // The index is asked for what there is, and what the proof's legacy id names.
         plan.calls.index_reads += 2;
-        match self.proofs.insert(short(checked.proof.to_string().as_bytes()), checked.says) {
+        let name = |target: &dyn std::fmt::Display| short(target.to_string().as_bytes());
+        if let Some(proof) = checked.needs {
+            match self.proofs.get(&name(&proof)) {
+                Some(says) if *says == checked.says => {}
+                Some(_) => {
+                    let detail = format!("the proof {proof} is made of an item with another manifest");
+                    return self.refuse(item.key, NotCopied::new(Reason::Conflict, detail));
+                }
+                None => {
+                    let detail = format!("it names {proof}, which is not there and is made of no item");
+                    return self.refuse(item.key, NotCopied::new(Reason::ProofMissing, detail));
+                }
+            }
+        }
+        match self.proofs.insert(name(&checked.target), checked.says) {
             Some(before) if before != checked.says => {
                 let detail = format!(
                     "an earlier item has another manifest or signature of the same media file (proof {})",
-                    checked.proof
+                    checked.target
                 );
-                self.proofs.insert(short(checked.proof.to_string().as_bytes()), before);
+                self.proofs.insert(name(&checked.target), before);
                 return self.refuse(item.key, NotCopied::new(Reason::Conflict, detail));
             }
             Some(_) => {
@@ -288,7 +321,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Planner
         plan.would_copy += 1;
         plan.would_copy_bytes = plan.would_copy_bytes.saturating_add(item.size);
         // Each replacement writes a copy of the record before it.
-        let objects = 2 * checked.revisions - 1 + checked.manifests;
+        let objects = (2 * checked.revisions).saturating_sub(1) + checked.manifests;
         calls.puts += objects;
         calls.heads += checked.revisions + checked.manifests;
         // A store asks once, and so does each replacement; a verification, for the row and the legacy id.

@@ -5,15 +5,18 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
-use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
 use super::ledger::{Copy, Entry, Job, Order};
 use super::proof_content::ProofContent;
+use super::target::{Parcel, Target};
 use crate::ports::{Failure, Page};
 
-/// Something that a source has: one legacy record, or one proof of another CredLink with all its records.
+/// Something that a source has: one legacy record; or of another CredLink one proof with all its records, one more name of a
+/// proof, or one manifest that was stored for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// Names it within its source: a path, a key, `line 7`, a proof id. At most 1,024 bytes.
@@ -31,6 +34,22 @@ pub enum Content {
     Legacy(Bytes),
     /// A proof of a CredLink: its records by their revisions, the current one last. At least one.
     Proof(Vec<Revision>),
+    /// A legacy id of a proof of a CredLink, beside the one that its record may have.
+    Alias {
+        /// The id.
+        id: LegacyId,
+        /// The current record of the proof that it names.
+        record: Bytes,
+    },
+    /// A C2PA manifest of a CredLink that was stored for itself.
+    Manifest {
+        /// Its bytes.
+        bytes: Bytes,
+        /// Whose it is, where the source tells.
+        tenant: Option<Tenant>,
+    },
+    /// It belongs to something that was deleted there or has expired, and leads nowhere: what, in words.
+    Gone(String),
     /// It is there, and cannot be read as either: why, in words.
     Unreadable(String),
 }
@@ -57,7 +76,8 @@ pub enum Removal {
 
 /// Where items come from. Reading never changes anything.
 ///
-/// * **Listing.** An item that is there during the whole listing is in it at least once.
+/// * **Listing.** An item that is there during the whole listing is in it at least once. Items that [follow](Self::follows)
+///   others come behind all of those.
 /// * **Absence** is told as such, and never as a failure.
 pub trait Source {
     /// The name that operators know it by.
@@ -65,6 +85,18 @@ pub trait Source {
 
     /// A page of items from behind `after` (a [`Page::next`] of this source), at most `limit` (1 to 1,000).
     fn list(&self, after: Option<&str>, limit: usize) -> impl Future<Output = Result<Page<Item>, Failure>>;
+
+    /// Whether an item needs what other items become: another name of a proof needs the proof. Such items are copied when
+    /// all that were listed before them are.
+    fn follows(&self, item: &Item) -> bool {
+        let _ = item;
+        false
+    }
+
+    /// What it has that cannot be read from here, as far as it was listed: in words. `None`: there is nothing of that kind.
+    fn left_behind(&self) -> Option<&'static str> {
+        None
+    }
 
     /// What stands under `key`; `None` where nothing does (any more).
     fn read(&self, key: &str) -> impl Future<Output = Result<Option<Content>, Failure>>;
@@ -79,21 +111,21 @@ pub trait Source {
     fn remove(&self, item: &Item) -> impl Future<Output = Result<Removal, Failure>>;
 }
 
-/// What a destination has of a proof.
+/// What a destination has of what an item becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing, and it never had.
+    /// Nothing, and it never had. Also of an id that leads nowhere (any more), and of a manifest that is there for proofs alone.
     Absent,
-    /// A live proof: what it says, where that is shown.
+    /// It is live: of a proof, what it says, where that is shown; of another name, that it leads to whatever proof.
     Live(Option<ProofContent>),
     /// It was deleted there, at this instant.
     Deleted(Timestamp),
 }
 
-/// What a destination made of a draft.
+/// What a destination made of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TakenOver {
-    /// Exactly this record stands there now, and so does its legacy id: written by this call or by an earlier one.
+    /// Exactly this stands there now, and so does its legacy id: written by this call or by an earlier one.
     Stored(Copy),
     /// A proof with the same manifest and signature was there before, with other instants or other legacy members. The legacy
     /// id leads to it.
@@ -142,7 +174,7 @@ pub enum Verdict {
     Changed(String),
 }
 
-/// What became of a proof that was to be withdrawn.
+/// What became of something that was to be withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withdrawal {
     /// It is deleted, since this instant.
@@ -153,21 +185,26 @@ pub enum Withdrawal {
     Absent,
 }
 
+/// The `kind` of a refusal: another name of a proof that is not there.
+pub const PROOF_MISSING: &str = "proof-missing";
+
 /// Where proofs go: a CredLink, at hand or behind HTTP.
 pub trait Destination {
     /// The name that operators know it by.
     fn name(&self) -> &'static str;
 
-    /// What it has of a proof.
-    fn find(&self, id: &ProofId) -> impl Future<Output = Result<Standing, Failure>>;
+    /// What it has of a target.
+    fn find(&self, target: &Target) -> impl Future<Output = Result<Standing, Failure>>;
 
-    /// Takes over a proof: its drafts by their revisions, the current one last. Idempotent.
-    fn take_over(&self, drafts: &[Draft]) -> impl Future<Output = Result<TakenOver, Failure>>;
+    /// Takes over what is to be stored of an item. Idempotent. Another name of a proof that is not there is refused as
+    /// [`PROOF_MISSING`].
+    fn take_over(&self, parcel: &Parcel) -> impl Future<Output = Result<TakenOver, Failure>>;
 
     /// Whether what was copied stands there.
     fn verify(&self, copy: &Copy, depth: Depth) -> impl Future<Output = Result<Verdict, Failure>>;
 
-    /// Deletes what was copied, as long as nobody has touched it since.
+    /// Deletes what was copied, as long as nobody has touched it since. A manifest that proofs hold stays for them, and is no
+    /// longer stored for itself.
     fn withdraw(&self, copy: &Copy) -> impl Future<Output = Result<Withdrawal, Failure>>;
 
     /// A page of the ids of its live proofs.

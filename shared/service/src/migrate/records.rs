@@ -18,11 +18,11 @@ pub(super) struct Change {
 
 /// The entry that `change` makes of what stands in the ledger. `None`: that says as much already, or more.
 pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -> Option<Entry> {
-    let begun = change.begun.or_else(|| current.and_then(begun));
+    let begun = change.begun.clone().or_else(|| current.and_then(begun));
     let mut state = change.state.clone();
     if let ItemState::Copied(copy) = &mut state {
         // It is exactly the item's, and nothing stood there when it was begun.
-        copy.created |= copy.exact && begun.is_some_and(|begun| begun.proof == copy.proof);
+        copy.created |= copy.exact && begun.as_ref().is_some_and(|begun| begun.target == copy.target);
     }
     let entry = |state| Entry {
         key: change.item.key.clone(),
@@ -31,7 +31,7 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
         version: current.map_or(0, |entry| entry.version) + 1,
         updated: now,
         // What was withdrawn is begun anew.
-        begun: begun.filter(|_| !matches!(state, ItemState::RolledBack { .. })),
+        begun: begun.clone().filter(|_| !matches!(state, ItemState::RolledBack { .. })),
         state,
     };
     let Some(current) = current else { return Some(entry(state)) };
@@ -45,8 +45,8 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
             None
         }
         (ItemState::Verified { .. }, ItemState::Verified { .. }) if same_item => None,
-        (before, ItemState::RolledBack { proof, .. })
-            if before.copy().is_none_or(|copy| copy.proof != *proof) =>
+        (before, ItemState::RolledBack { target, .. })
+            if before.copy().is_none_or(|copy| copy.target != *target) =>
         {
             None
         }
@@ -66,14 +66,15 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
             let verified = ItemState::Verified { copy: copy.clone(), at: *at };
             (!same_item || before != copy).then(|| entry(verified))
         }
-        (ItemState::Copying { proof: before }, ItemState::Copying { proof })
-            if before == proof && same_item && current.begun == begun =>
+        (ItemState::Copying { target: before }, ItemState::Copying { target })
+            if before == target && same_item && current.begun == begun =>
         {
             None
         }
         // It was withdrawn since.
-        (ItemState::RolledBack { proof, at }, ItemState::Copied(copy))
-            if *proof == copy.proof && change.begun.is_none_or(|begun| begun.restores != Some(*at)) =>
+        (ItemState::RolledBack { target, at }, ItemState::Copied(copy))
+            if *target == copy.target
+                && change.begun.as_ref().is_none_or(|begun| begun.restores != Some(*at)) =>
         {
             None
         }
@@ -83,16 +84,16 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
 
 /// What an entry says was begun. Of a proof that was withdrawn: that it may be taken over once more.
 pub(super) fn begun(entry: &Entry) -> Option<Begun> {
-    match entry.state {
-        ItemState::RolledBack { proof, at } => Some(Begun { proof, restores: Some(at) }),
-        _ => entry.begun,
+    match &entry.state {
+        ItemState::RolledBack { target, at } => Some(Begun { target: target.clone(), restores: Some(*at) }),
+        _ => entry.begun.clone(),
     }
 }
 
 /// Whether both are of the same record, made of the same content.
 fn is_same(one: &Copy, other: &Copy) -> bool {
     let record = |copy: &Copy| copy.objects.first().map(|object| object.content);
-    one.proof == other.proof && one.source == other.source && record(one) == record(other)
+    one.target == other.target && one.source == other.source && record(one) == record(other)
 }
 
 #[cfg(test)]

@@ -51,9 +51,9 @@ pub struct Status {
     pub bytes: u64,
     /// Items by their states.
     pub states: States,
-    /// Proofs that this job made and that it has not deleted again.
+    /// What this job made and has not deleted again: proofs, other names, manifests.
     pub created: u64,
-    /// Items whose proof was there already, of elsewhere or of another item.
+    /// Items whose proof, name or manifest was there already, of elsewhere or of another item.
     pub duplicates: u64,
     /// Why items failed.
     pub failed: BTreeMap<Reason, u64>,
@@ -87,7 +87,7 @@ pub struct Report {
     pub to: String,
     /// Items that the ledger knows.
     pub total: u64,
-    /// Items whose proof this job made.
+    /// Items whose proof, other name or manifest this job made.
     pub migrated: u64,
     /// Items that could not be copied.
     pub failed: u64,
@@ -107,6 +107,9 @@ pub struct Report {
     pub failures_by_reason: BTreeMap<Reason, u64>,
     /// How many of each reason were skipped; duplicates are counted here too.
     pub skipped_by_reason: BTreeMap<Reason, u64>,
+    /// What the source has that could not be read from there, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<String>,
 }
 
 /// Where a job stands; `None`: it was never begun.
@@ -209,6 +212,7 @@ impl Report {
             failures,
             failures_by_reason: status.failed.clone(),
             skipped_by_reason,
+            left_behind: status.job.left_behind.clone(),
         }
     }
 }

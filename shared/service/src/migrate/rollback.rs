@@ -18,6 +18,7 @@ use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
 use super::run::{RunError, hold, known, was_cancelled};
+use super::target::Target;
 use super::verify::MAX_FINDINGS;
 use crate::ports::Clock;
 
@@ -68,7 +69,7 @@ pub struct Rollback {
 pub struct KeptProof {
     /// The item that it was made of.
     pub item: String,
-    /// The proof.
+    /// The proof; or what else it is, as a [`Target`](super::target::Target) is written.
     pub proof: String,
     /// Why, in words.
     pub detail: String,
@@ -157,12 +158,13 @@ async fn withdraw<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: W
     entry: Entry,
 ) -> Result<(String, Fate), GivenUp> {
     let key = entry.key.clone();
-    let proof = entry.state.copy().map(|copy| copy.proof).or(entry.begun.map(|begun| begun.proof));
+    let begun = entry.begun.as_ref().map(|begun| &begun.target);
+    let target = entry.state.copy().map(|copy| &copy.target).or(begun).cloned();
     match fate(calls, entry).await {
         Ok(fate) => Ok((key, fate)),
         Err(GivenUp::Item(failure)) => {
-            let proof = proof.map(|proof| proof.to_string()).unwrap_or_default();
-            Ok((key, Fate::Failed(proof, failure.to_string())))
+            let target = target.map(|target| target.to_string()).unwrap_or_default();
+            Ok((key, Fate::Failed(target, failure.to_string())))
         }
         Err(end) => Err(end),
     }
@@ -175,27 +177,33 @@ async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch
     let copy = match &entry.state {
         ItemState::Copied(copy) | ItemState::Verified { copy, .. } if copy.created => copy.clone(),
         ItemState::Copied(_) | ItemState::Verified { .. } => return Ok(Fate::NotOurs),
-        ItemState::Deleted { copy, .. } if copy.created => return Ok(Fate::OnlyCopy(copy.proof.to_string())),
+        ItemState::Deleted { copy, .. } if copy.created => {
+            return Ok(Fate::OnlyCopy(copy.target.to_string()));
+        }
         ItemState::Deleted { .. } => return Ok(Fate::NotOurs),
         ItemState::RolledBack { .. } => return Ok(Fate::RolledBack),
         ItemState::Planned
         | ItemState::Copying { .. }
         | ItemState::Failed { .. }
         | ItemState::Skipped { .. } => {
-            let Some(begun) = entry.begun else { return Ok(Fate::NotCopied) };
-            return Ok(match calls.find(&begun.proof).await? {
-                Standing::Live(_) => Fate::Unfinished(begun.proof.to_string()),
+            let Some(begun) = entry.begun.as_ref() else { return Ok(Fate::NotCopied) };
+            return Ok(match calls.find(&begun.target).await? {
+                Standing::Live(_) => Fate::Unfinished(begun.target.to_string()),
                 Standing::Absent | Standing::Deleted(_) => Fate::NotCopied,
             });
         }
     };
-    let proof = copy.proof;
+    let target = copy.target.clone();
+    // An id that leads nowhere at the source any more, because its proof was removed from there, is kept by nobody else.
+    if matches!(target, Target::Alias { .. }) && calls.look(&entry.key).await?.is_none() {
+        return Ok(Fate::OnlyCopy(target.to_string()));
+    }
     match calls.withdraw(&copy).await? {
-        Withdrawal::Touched => Ok(Fate::Touched(proof.to_string())),
-        Withdrawal::Absent => Ok(Fate::Absent(proof.to_string())),
+        Withdrawal::Touched => Ok(Fate::Touched(target.to_string())),
+        Withdrawal::Absent => Ok(Fate::Absent(target.to_string())),
         Withdrawal::Deleted(at) => {
             let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
-            let change = Change { item, state: ItemState::RolledBack { proof, at }, begun: None };
+            let change = Change { item, state: ItemState::RolledBack { target, at }, begun: None };
             calls.record(vec![(change, Some(entry))]).await?;
             Ok(Fate::Withdrawn)
         }

@@ -56,6 +56,9 @@ pub struct Run {
     pub interrupted: bool,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
+    /// What the source has that could not be read from there, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<&'static str>,
 }
 
 /// Why a run ended before its end.
@@ -142,7 +145,9 @@ where
             counts: walk.counts,
             interrupted: false,
             elapsed_ms: parts.milliseconds().saturating_sub(began),
+            left_behind: parts.source.left_behind(),
         };
+        job.left_behind = run.left_behind.map(str::to_owned).or(job.left_behind);
         job.elapsed_ms = job.elapsed_ms.saturating_add(run.elapsed_ms);
         match end {
             Ok(()) => job.listed = Some(parts.clock.now()),
@@ -194,6 +199,7 @@ pub async fn open<S, D, L: Ledger, C: Clock, T>(
         listed: None,
         elapsed_ms: 0,
         queued: false,
+        left_behind: None,
     };
     parts.ledger.keep_job(&job).await?;
     Ok(job)
@@ -251,6 +257,8 @@ struct Walk<'b, 'a, S, D, L, C, T, W> {
     under_way: BTreeSet<String>,
     after: Option<String>,
     listed: bool,
+    /// Batches in flight of items that others may follow.
+    leading: usize,
 }
 
 impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
@@ -273,6 +281,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             under_way: BTreeSet::new(),
             after: None,
             listed: false,
+            leading: 0,
         }
     }
 
@@ -301,10 +310,12 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
                     break;
                 }
                 copying += 1;
+                let leads = batch.first().is_none_or(|item| !self.follows(item));
+                self.leading += usize::from(leads);
                 flying.push(Either::Right(async move {
                     let keys = batch.iter().map(|item| item.key.clone()).collect();
                     let (counts, end) = copier.copy(batch, each).await;
-                    Event::Copied(keys, counts, end)
+                    Event::Copied { keys, counts, end, leads }
                 }));
             }
             let outcome = match flying.next().await {
@@ -313,8 +324,9 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
                     listing = false;
                     page.map(|page| self.take(page))
                 }
-                Some(Event::Copied(keys, counts, outcome)) => {
+                Some(Event::Copied { keys, counts, end: outcome, leads }) => {
                     copying -= 1;
+                    self.leading -= usize::from(leads);
                     for key in keys {
                         self.under_way.remove(&key);
                     }
@@ -345,12 +357,24 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
         }
     }
 
-    /// The next items, none where none waits.
+    fn follows(&self, item: &Item) -> bool {
+        self.copier.calls.parts.source.follows(item)
+    }
+
+    /// The next items, none where none waits, or where those in flight come before them. Items that follow others make
+    /// batches of their own.
     fn next_batch(&mut self, size: usize) -> Vec<Item> {
+        let follow = self.waiting.front().is_some_and(|item| self.follows(item));
+        if follow && self.leading > 0 {
+            return Vec::new();
+        }
         let (mut batch, mut bytes) = (Vec::with_capacity(size), 0_u64);
         while batch.len() < size
             && let Some(item) = self.waiting.front()
         {
+            if self.follows(item) != follow {
+                break;
+            }
             bytes = bytes.saturating_add(item.size);
             if bytes > MAX_BATCH_BYTES && !batch.is_empty() {
                 break;
@@ -365,8 +389,15 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
 enum Event {
     /// A page came.
     Listed(Result<Page<Item>, GivenUp>),
-    /// A batch is done: its keys, what became of it, and how it ended.
-    Copied(Vec<String>, Counts, Result<(), GivenUp>),
+    /// A batch is done.
+    Copied {
+        keys: Vec<String>,
+        /// What became of it.
+        counts: Counts,
+        end: Result<(), GivenUp>,
+        /// Whether others may follow its items.
+        leads: bool,
+    },
 }
 
 #[cfg(test)]

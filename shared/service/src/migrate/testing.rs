@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credlink_core::hash::MediaHash;
+use credlink_core::legacy::LegacyRecord;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use tokio::time::Instant;
@@ -126,6 +127,12 @@ pub(crate) fn spec() -> JobSpec {
 pub(super) fn options() -> CopyOptions {
     let owners = Owners { tenant: Tenant::default(), keep: true };
     CopyOptions { concurrency: 4, batch_size: 3, ..CopyOptions::new(owners) }
+}
+
+/// The record of the proof that a legacy record becomes.
+pub(super) fn record(legacy: &str) -> String {
+    let draft = LegacyRecord::parse(legacy.as_bytes()).unwrap().draft(Tenant::default());
+    String::from_utf8(draft.record(1, Timestamp::from_milliseconds(0)).to_bytes().to_vec()).unwrap()
 }
 
 /// A legacy record of the file of this number.

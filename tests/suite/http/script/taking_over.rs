@@ -85,5 +85,67 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
     assert_eq!((gone.status().as_u16(), gone.headers().get(DELETED)), (204, None));
     let kept = session.send("A restoration is good once", taken_over("legacy", "urn:old:1", &this)).await;
     assert_eq!(kept.status(), 410);
+    by_themselves(session).await;
     session.end_chapter("taking_over");
+}
+
+/// Legacy ids by themselves, as who takes over a whole CredLink brings them along.
+async fn by_themselves(session: &mut Session<'_, impl Api>) {
+    let bind = |id: &str, proof: &str| {
+        text(Method::PUT, &format!("/v1/aliases/{id}"), &json!({"proof": proof}).to_string())
+    };
+    let (another, own) = (proof("another").to_string(), proof("own").to_string());
+    let bound = session.send("An id is bound by itself", bind("q-1", &another)).await;
+    assert_eq!(bound.status(), 201);
+    let again = session.send("Once", bind("q-1", &another)).await;
+    assert_eq!(again.status(), 200);
+    let led = session.send_as_it_is("It leads there", get("/v1/proofs/q-1")).await;
+    assert_eq!(led.status(), 308);
+    assert_eq!(led.headers()[LOCATION], another);
+    let other = session.send("It names one proof", bind("q-1", &own)).await;
+    assert_eq!(other.status(), 409);
+    for (title, id, proof, status) in [
+        ("A proof that is not there", "q-2", proof("nowhere").to_string(), 404),
+        ("One that is deleted", "q-2", proof("legacy").to_string(), 410),
+        ("An id that is a proof's", &*own, another.clone(), 400),
+        ("No proof id", "q-2", "x".to_owned(), 400),
+    ] {
+        assert_eq!(session.send(title, bind(id, &proof)).await.status(), status, "{title}");
+    }
+    let unknown = text(Method::PUT, "/v1/aliases/q-2", r#"{"proof":"x","for":1}"#);
+    assert_eq!(session.send("A member that is none", unknown).await.status(), 400);
+
+    let first = session.send("The ids that lead to proofs", get("/v1/aliases?limit=1")).await;
+    let page: Value = serde_json::from_slice(first.body()).unwrap();
+    let rest = format!("/v1/aliases?after={}", page["next"].as_str().unwrap());
+    let rest = session.send("The rest of them", get(&rest)).await;
+    let rest: Value = serde_json::from_slice(rest.body()).unwrap();
+    let ids = [&page, &rest].map(|page| page["aliases"].as_array().unwrap().clone()).concat();
+    let ids: Vec<_> = ids.iter().map(|alias| alias["id"].as_str().unwrap()).collect();
+    assert!(ids.is_sorted() && ids.contains(&"q-1") && rest["next"].is_null(), "{ids:?}");
+    let cursor = session.send("A cursor of another listing", get("/v1/aliases?after=x")).await;
+    assert_eq!(cursor.status(), 400);
+
+    let manifests = session.send("The manifests beside them", get("/v1/manifests?limit=1000")).await;
+    let page: Value = serde_json::from_slice(manifests.body()).unwrap();
+    assert!(page["manifests"].is_array() && page["next"].is_null(), "{page}");
+
+    let withdraw = |proof: &str| ask(Method::DELETE, &format!("/v1/aliases/q-1?proof={proof}"));
+    let other = session.send("It is not taken back from another proof", withdraw(&own)).await;
+    assert_eq!(other.status(), 412);
+    let without = session.send("Nor from none", ask(Method::DELETE, "/v1/aliases/q-1")).await;
+    assert_eq!(without.status(), 400);
+    let back = session.send("It is taken back", withdraw(&another)).await;
+    assert!(back.status() == 204 && back.headers().contains_key(DELETED));
+    let twice = session.send("That is known", withdraw(&another)).await;
+    assert_eq!(twice.headers()[DELETED], back.headers()[DELETED]);
+    let nowhere = session.send_as_it_is("It leads nowhere", get("/v1/proofs/q-1")).await;
+    assert_eq!(nowhere.status(), 404);
+    let listed = session.send("And is not listed", get("/v1/aliases")).await;
+    assert!(!String::from_utf8_lossy(listed.body()).contains("q-1"));
+    let never = ask(Method::DELETE, &format!("/v1/aliases/never?proof={own}"));
+    let never = session.send("One that never was", never).await;
+    assert_eq!((never.status().as_u16(), never.headers().get(DELETED)), (204, None));
+    let anew = session.send("It is bound again, to another proof", bind("q-1", &own)).await;
+    assert_eq!(anew.status(), 201);
 }

@@ -69,7 +69,7 @@ async fn records_are_read_in_whatever_form_they_are_stored(objects: S3Objects) {
                 };
                 assert!(why.contains(says), "{key}: {why}");
             }
-            Content::Proof(_) => panic!("{key} is no proof"),
+            other => panic!("{key} is {other:?}"),
         }
         assert_eq!(bucket.look(key).await.unwrap().map(|item| item.version).as_ref(), Some(version));
     }

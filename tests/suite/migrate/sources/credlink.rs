@@ -4,17 +4,20 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bytes::Bytes;
 use credlink_adapters::configuration::Source as Variables;
 use credlink_adapters::folder::Folder;
 use credlink_adapters::migrate::source::AnySource;
 use credlink_adapters::migrate::source::bucket::Bucket;
 use credlink_adapters::s3::S3Objects;
-use credlink_core::object::ObjectKey;
+use credlink_core::hash::Digest;
+use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::record::Record;
+use credlink_core::testing::manifest_store;
 use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
 use credlink_service::ports::{Condition, FailureKind, Objects as _};
 
-use crate::migrate::ground::{fill, id, items};
+use crate::migrate::ground::{c2pa, fill, id, items};
 use crate::server::Server;
 use crate::storage;
 
@@ -104,7 +107,10 @@ async fn objects_in_a_bucket_are_read_as_proofs(objects: S3Objects) {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path());
     copy(folder.path(), &objects).await;
+    // A manifest that no record names is one of its own.
+    let alone = Bytes::from(manifest_store("urn:c2pa:alone", &Digest::of(b"film")));
     let bucket = Bucket::new(objects.clone(), "");
+    assert!(bucket.left_behind().is_none(), "nothing is known before it is listed");
     let found = proofs(&bucket).await;
     check(&found);
     assert_eq!(found, proofs(&open(&format!("dir:{}", folder.path().display())).await).await);
@@ -112,6 +118,26 @@ async fn objects_in_a_bucket_are_read_as_proofs(objects: S3Objects) {
     assert_eq!(bucket.remove(&item).await.unwrap_err().kind, FailureKind::AccessDenied);
     let deleted = ObjectKey::Record(id("deleted")).to_string();
     assert_eq!(bucket.read(&deleted).await.unwrap(), None);
+    assert!(bucket.left_behind().is_some());
+    let key = ObjectKey::Manifest("urn:c2pa:alone".parse().unwrap());
+    let first = ObjectKey::Manifest("urn:c2pa:first".parse().unwrap());
+    let attributes = objects.head(&first).await.unwrap().unwrap().attributes;
+    let facts = Facts {
+        sha256: Digest::of(&alone),
+        length: alone.len() as u64,
+        coding: None,
+        ..Facts::read(&attributes).unwrap()
+    };
+    objects
+        .put(&key, alone.clone(), &facts.attributes(&key, BTreeMap::new()), Condition::Absent)
+        .await
+        .unwrap();
+    let all = items(&Bucket::new(objects.clone(), ""), 3).await;
+    let manifests: Vec<_> = all.iter().filter(|item| item.key.starts_with("manifests/")).collect();
+    assert_eq!(manifests.iter().map(|item| &item.key).collect::<Vec<_>>(), [&key.to_string()]);
+    assert_eq!(bucket.look(&manifests[0].key).await.unwrap().as_ref(), Some(manifests[0]));
+    let read = bucket.read(&manifests[0].key).await.unwrap();
+    assert_eq!(read, Some(Content::Manifest { bytes: alone, tenant: Some(facts.tenant) }));
     // A part that is missing is damage, and no absence.
     objects.remove_all(&["manifests/urn%3Ac2pa%3Athird".to_owned()]).await;
     let failure = bucket.read(&ObjectKey::Record(id("c2pa")).to_string()).await.unwrap_err();
@@ -138,6 +164,90 @@ async fn an_api_gives_what_the_folder_behind_it_has() {
         assert_eq!(source.look(&key).await.unwrap(), None, "{key}");
     }
     assert_eq!(source.list(Some("nonsense"), 10).await.unwrap_err().kind, FailureKind::Unavailable);
+}
+
+/// What stands under each key beside proofs, in words.
+async fn beside(source: &impl Source) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut follow = false;
+    for item in items(source, 1).await {
+        assert!(source.follows(&item) || !follow, "{} comes behind what follows it", item.key);
+        follow = source.follows(&item);
+        let said = match source.read(&item.key).await.unwrap().unwrap() {
+            Content::Proof(_) => continue,
+            Content::Alias { id, record } => format!("{id} of {}", Record::parse(&record).unwrap().id),
+            Content::Manifest { bytes, .. } => format!("{} bytes", bytes.len()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(source.look(&item.key).await.unwrap().as_ref(), Some(&item), "{}", item.key);
+        found.insert(item.key, said);
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_proof_is_read_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    let alone = manifest_store("urn:c2pa:alone", &Digest::of(b"film"));
+    let held = manifest_store("urn:c2pa:first", &Digest::of(b"c2pa"));
+    {
+        let server = Server::over(folder.path(), &[]);
+        for (store, status) in [(&alone, 201), (&held, 201)] {
+            assert_eq!(server.post_bytes("/v1/manifests", "application/c2pa", store).0, status);
+        }
+        assert_eq!(server.post("/v1/proofs", &c2pa("gone", "urn:c2pa:gone")).0, 201);
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        for (alias, name) in [("p-1", "json"), ("p-2", "c2pa"), ("p-3", "gone")] {
+            let put = agent.put(format!("{}/v1/aliases/{alias}", server.url()));
+            let body = serde_json::json!({"proof": id(name)}).to_string();
+            assert_eq!(put.header("content-type", "application/json").send(body).unwrap().status(), 201);
+        }
+        assert_eq!(server.delete(&format!("/v1/proofs/{}", id("gone"))), 204);
+    }
+    let place = format!("dir:{}", folder.path().display());
+    let gone = "it names the proof";
+    let check = async |source: &AnySource, left_behind: bool| {
+        assert_eq!(source.left_behind().is_some(), left_behind);
+        let Some(Content::Gone(why)) = source.read("/aliases/p-3").await.unwrap() else { panic!() };
+        assert!(why.starts_with(gone), "{why}");
+        assert_eq!(source.look("/aliases/p-3").await.unwrap(), None, "it leads nowhere");
+        assert_eq!(source.read("/aliases/p-4").await.unwrap(), None);
+        let item = Item { key: "/aliases/p-1".to_owned(), size: 0, version: id("json").to_string() };
+        assert_eq!(source.remove(&item).await.unwrap_err().kind, FailureKind::AccessDenied);
+    };
+    let expected = [
+        ("/aliases/p-1", format!("p-1 of {}", id("json"))),
+        ("/aliases/p-2", format!("p-2 of {}", id("c2pa"))),
+        ("/manifests/urn:c2pa:alone", format!("{} bytes", alone.len())),
+        ("/manifests/urn:c2pa:first", format!("{} bytes", held.len())),
+    ];
+    let expected: BTreeMap<_, _> = expected.map(|(key, said)| (key.to_owned(), said)).into();
+    let without_gone = async |source: &AnySource| {
+        let keys: Vec<_> = items(source, 2).await.into_iter().map(|item| item.key).collect();
+        assert!(keys.contains(&"/aliases/p-3".to_owned()), "it is listed, and skipped with its reason");
+    };
+    {
+        let source = open(&place).await;
+        check(&source, false).await;
+        without_gone(&source).await;
+    }
+    {
+        let server = Server::over(folder.path(), &[]);
+        let source = open(&format!("credlink:{}", server.url())).await;
+        check(&source, false).await;
+        without_gone(&source).await;
+        let rebound = server.delete(&format!("/v1/aliases/p-3?proof={}", id("gone")));
+        assert_eq!(rebound, 204);
+        assert_eq!(beside(&source).await, expected);
+    }
+    assert_eq!(beside(&open(&place).await).await, expected);
+    // Objects alone say nothing of ids, nor that a proof's manifest was stored for itself as well.
+    std::fs::remove_file(folder.path().join("index.redb")).unwrap();
+    let source = open(&place).await;
+    assert!(source.left_behind().is_some_and(|what| what.contains("credlink:URL")));
+    let found = beside(&source).await;
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), ["/manifests/urn:c2pa:alone"]);
 }
 
 /// Removes all, of which one was replaced since it was listed.
@@ -173,7 +283,7 @@ async fn proofs_are_removed_as_a_deletion_removes_them() {
             remove_all(&source, &items(&source, 10).await).await;
         }
         let server = Server::over(folder.path(), &[]);
-        let (status, _) = server.post("/v1/proofs", &crate::migrate::ground::c2pa("c2pa", "urn:c2pa:first"));
+        let (status, _) = server.post("/v1/proofs", &c2pa("c2pa", "urn:c2pa:first"));
         assert_eq!(status, 201, "and can be stored again");
     }
 }

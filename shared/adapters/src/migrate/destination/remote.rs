@@ -9,6 +9,7 @@
 //! * **Withdrawing** is a deletion with `If-Match`. One whose answer got lost is known again by this process: the deletion that
 //!   is found afterwards counts as its own.
 
+mod beside;
 mod steps;
 mod upload;
 
@@ -22,13 +23,12 @@ use credlink_core::link::path;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
-use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Copy, StoredObject};
 use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
 use credlink_service::migrate::proof_content::ProofContent;
+use credlink_service::migrate::target::{Parcel, Target};
 use credlink_service::ports::{Failure, FailureKind, Page};
-use http::header::LOCATION;
 use http::{HeaderName, Method, StatusCode};
 
 use crate::migrate::api::{Answer, Api, NAME, Question, TokenError, failure};
@@ -46,7 +46,7 @@ const MAX_ATTEMPTS: usize = 8;
 pub struct Remote {
     api: Api,
     /// Deletions that were sent and not answered.
-    begun: Mutex<HashSet<ProofId>>,
+    begun: Mutex<HashSet<Target>>,
     /// Whether the credential's tenant is known to be the drafts'. Only an answer tells, so the first proof goes alone.
     tenant_is_ours: tokio::sync::Mutex<bool>,
 }
@@ -219,38 +219,17 @@ impl Remote {
         Ok(Verdict::Corrupted(format!("{id}: the record has the SHA-256 {found}; {copied} was copied")))
     }
 
-    async fn verify_alias(&self, copy: &Copy) -> Result<Option<Verdict>, Failure> {
-        let Some(legacy) = &copy.legacy else { return Ok(None) };
-        let target = format!("/v1/proofs/{legacy}");
-        let mut question = Question::new(Method::GET, target.clone());
-        question.follows = false;
-        let answer = self.api.ask(question).await?;
-        let named = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-        let named =
-            named.and_then(|location| location.rsplit('/').next()).and_then(|id| id.parse::<ProofId>().ok());
-        match (answer.status, named) {
-            (StatusCode::PERMANENT_REDIRECT, Some(id)) if id == copy.proof => Ok(None),
-            (StatusCode::PERMANENT_REDIRECT, Some(id)) => {
-                Ok(Some(Verdict::Changed(format!("the legacy id `{legacy}` leads to {id}"))))
-            }
-            (StatusCode::NOT_FOUND, _) => {
-                Ok(Some(Verdict::Missing(format!("the legacy id `{legacy}` leads nowhere"))))
-            }
-            _ => Err(answer.unexpected(&target)),
-        }
-    }
-
-    fn note(&self, id: &ProofId, is_begun: bool) {
+    fn note(&self, target: &Target, is_begun: bool) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if is_begun {
-            begun.insert(*id);
+            begun.insert(target.clone());
         } else {
-            begun.remove(id);
+            begun.remove(target);
         }
     }
 
-    fn has_begun(&self, id: &ProofId) -> bool {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    fn has_begun(&self, target: &Target) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(target)
     }
 }
 
@@ -259,7 +238,12 @@ impl Destination for Remote {
         NAME
     }
 
-    async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
+    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+        let id = match target {
+            Target::Proof(id) => id,
+            Target::Alias { id, .. } => return self.find_alias(id).await,
+            Target::Manifest(id) => return self.find_manifest(id).await,
+        };
         let (found, body) = self.read(&ObjectKey::Record(*id), Depth::Content).await?;
         Ok(match found {
             Found::Content(_) => Standing::Live(
@@ -274,7 +258,12 @@ impl Destination for Remote {
         })
     }
 
-    async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
+        let drafts = match parcel {
+            Parcel::Proof(drafts) => drafts,
+            Parcel::Alias(naming) => return self.bind(naming).await,
+            Parcel::Manifest(loose) => return self.keep(loose).await,
+        };
         let Some(steps) = Steps::of(drafts) else {
             let (kind, detail) =
                 (Kind::InvalidRequest.slug().to_owned(), "a proof has at least one record".to_owned());
@@ -299,19 +288,34 @@ impl Destination for Remote {
                 return Ok(verdict);
             }
         }
-        Ok(self.verify_alias(copy).await?.unwrap_or(Verdict::Verified { by: depth }))
+        let name = match &copy.target {
+            Target::Proof(id) => copy.legacy.as_ref().zip(Some(id)),
+            Target::Alias { id, proof } => Some((id, proof)),
+            Target::Manifest(_) => None,
+        };
+        let wrong = match name {
+            Some((id, proof)) => self.check_alias(id, proof).await?,
+            None => None,
+        };
+        Ok(wrong.unwrap_or(Verdict::Verified {
+            by: if copy.objects.is_empty() { Depth::Content } else { depth },
+        }))
     }
 
     async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
-        let id = &copy.proof;
+        let id = match &copy.target {
+            Target::Proof(id) => id,
+            Target::Alias { id, proof } => return self.withdraw_alias(id, proof).await,
+            Target::Manifest(id) => return self.withdraw_manifest(id, copy).await,
+        };
         let key = ObjectKey::Record(*id);
         let Some(ours) = copy.objects.first().map(|record| record.content) else {
             return Ok(Withdrawal::Touched);
         };
         match self.found(&key, Depth::Checksum).await? {
             Found::Absent => return Ok(Withdrawal::Absent),
-            Found::Deleted(at) if self.has_begun(id) => {
-                self.note(id, false);
+            Found::Deleted(at) if self.has_begun(&copy.target) => {
+                self.note(&copy.target, false);
                 return Ok(Withdrawal::Deleted(at));
             }
             Found::Content(digest) if digest != ours => return Ok(Withdrawal::Touched),
@@ -322,9 +326,9 @@ impl Destination for Remote {
         let target = format!("/v1{}", path(&key));
         let mut question = Question::new(Method::DELETE, target.clone());
         question.if_match = Some(ours);
-        self.note(id, true);
+        self.note(&copy.target, true);
         let answer = self.api.ask(question).await?;
-        self.note(id, false);
+        self.note(&copy.target, false);
         let at = answer.headers.get(DELETED).and_then(|value| value.to_str().ok()?.parse().ok());
         match (answer.status, at) {
             (StatusCode::NO_CONTENT, Some(at)) => Ok(Withdrawal::Deleted(at)),

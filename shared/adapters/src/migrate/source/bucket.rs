@@ -5,10 +5,14 @@
 //! * **gzip** is known by its first bytes: R2 stores what was sent with `Content-Encoding: gzip` as it is, S3 likewise, and
 //!   files named `.gz` say nothing at all.
 //! * **A CredLink's own objects** (`proofs/…`, `manifests/…`) are read as proofs where the prefix is empty ([`Layout`]): an
-//!   item for each current record, with its earlier records and its manifests. Behind a prefix they are items with a reason.
+//!   item for each current record, with its earlier records and its manifests, and one for each manifest that no record
+//!   refers to. Behind a prefix they are items with a reason.
 //! * **Removal** is decided by the `ETag`: on S3 by the condition of the deletion itself, on R2, which has none, by a look
 //!   right before it. In a bucket with versions the earlier version stays. A CredLink's objects are not removed here: its
 //!   index would go on naming them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
 use credlink_core::object::{ObjectKey, StoredTag};
@@ -16,6 +20,7 @@ use credlink_service::migrate::ports::{Content, Item, Removal, Source};
 use credlink_service::ports::{Failure, FailureKind, Listed, Page};
 use futures_util::TryStreamExt as _;
 
+use super::INDEX_LEFT_BEHIND;
 use super::layout::Layout;
 use super::text::{self, MAX_STORED_BYTES};
 use crate::aws::Error;
@@ -31,6 +36,8 @@ pub struct Bucket {
     objects: S3Objects,
     prefix: String,
     layout: Layout,
+    /// Whether objects of a CredLink were listed.
+    has_own: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -38,7 +45,7 @@ impl Bucket {
     #[must_use]
     pub fn new(objects: S3Objects, prefix: impl Into<String>) -> Self {
         let layout = Layout::new(Provider::Bucket(objects.clone()));
-        Self { objects, prefix: prefix.into(), layout }
+        Self { objects, prefix: prefix.into(), layout, has_own: Arc::default() }
     }
 
     /// The bucket.
@@ -56,8 +63,16 @@ impl Bucket {
         let is_item = match self.own(&object.key) {
             Some(ObjectKey::Record(id)) if object.size <= MAX_MARKER_BYTES => self.layout.has(&id).await?,
             Some(ObjectKey::Record(_)) => true,
-            // They belong to a record.
-            Some(ObjectKey::Revision(..) | ObjectKey::Manifest(_)) => false,
+            // It belongs to a record.
+            Some(ObjectKey::Revision(..)) => false,
+            Some(ObjectKey::Manifest(id)) if object.size <= MAX_MARKER_BYTES => {
+                match self.layout.read_manifest(&id).await {
+                    // Reading it tells how.
+                    Err(failure) if failure.kind == FailureKind::Damaged => true,
+                    content => content?.is_some(),
+                }
+            }
+            Some(ObjectKey::Manifest(_)) => true,
             None => !(object.key.ends_with('/') && object.size == 0),
         };
         Ok(is_item.then(|| Item { key: object.key, size: object.size, version: tag.0.clone() }))
@@ -99,10 +114,23 @@ impl Source for Bucket {
         self.objects.settings().kind.name()
     }
 
+    fn left_behind(&self) -> Option<&'static str> {
+        self.has_own.load(Ordering::Relaxed).then_some(INDEX_LEFT_BEHIND)
+    }
+
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
         let page = Box::pin(self.objects.tagged_page(&self.prefix, after, limit)).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for (object, tag) in page.items {
+            let own = self.own(&object.key);
+            if own.is_some() {
+                self.has_own.store(true, Ordering::Relaxed);
+            }
+            if let Some(ObjectKey::Manifest(id)) = own
+                && Box::pin(self.layout.is_held(&id)).await?
+            {
+                continue;
+            }
             items.extend(Box::pin(self.item(object, &tag)).await?);
         }
         Ok(Page { items, next: page.next })
@@ -111,7 +139,8 @@ impl Source for Bucket {
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
         match self.own(key) {
             Some(ObjectKey::Record(id)) => Box::pin(self.layout.read(&id)).await,
-            Some(ObjectKey::Revision(..) | ObjectKey::Manifest(_)) => Ok(None),
+            Some(ObjectKey::Manifest(id)) => Box::pin(self.layout.read_manifest(&id)).await,
+            Some(ObjectKey::Revision(..)) => Ok(None),
             None if is_own_behind(&self.prefix, key) => Ok(Some(Content::Unreadable(
                 "an object of a CredLink: name its bucket without a prefix to take its proofs over"
                     .to_owned(),

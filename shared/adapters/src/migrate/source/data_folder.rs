@@ -1,14 +1,18 @@
-//! The data folder of a CredLink that nobody serves: its proofs by the index, with all their records.
+//! The data folder of a CredLink that nobody serves: its proofs by the index, with all their records; the manifests that were
+//! stored for themselves; and every legacy id.
 //!
 //! Opening it takes the folder's lock, as serving it would, and keeps it. Removing a proof is deleting it: a marker takes
-//! its place.
+//! its place. A legacy id stays, and leads there.
 
 use std::path::Path;
 
+use credlink_core::http::problem::Kind;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Row, RowKey, State};
-use credlink_service::delete::delete_proof;
+use credlink_service::delete::{delete_manifest, delete_proof};
 use credlink_service::error::Error;
 use credlink_service::migrate::ports::{Content, Item, Removal, Source};
 use credlink_service::ports::{Failure, FailureKind, Index as _, Listing, Page};
@@ -17,6 +21,7 @@ use http::header::IF_MATCH;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::layout::Layout;
+use super::names::{Named, Part, is_alias};
 use crate::gate::Gate;
 use crate::local::{self, Local, OpenError};
 use crate::provider::Provider;
@@ -43,6 +48,60 @@ impl DataFolder {
         Ok(Self { service, layout })
     }
 
+    async fn row(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
+        self.service.ports().index.get(key).await
+    }
+
+    /// A legacy id with the record of the proof that it names.
+    async fn alias(&self, id: LegacyId) -> Result<Option<Content>, Failure> {
+        let row = self.row(&RowKey::Alias(id.clone())).await?;
+        let Some(alias) = row.filter(|row| row.stands_alone_for().is_some()).and_then(Row::alias) else {
+            return Ok(None);
+        };
+        let proof = alias.proof;
+        let gone = || Content::Gone(format!("it names the proof {proof}, which is deleted"));
+        if self.live(&proof).await?.is_none() {
+            return Ok(Some(gone()));
+        }
+        match self.layout.read(&proof).await? {
+            Some(Content::Proof(mut revisions)) if !revisions.is_empty() => {
+                Ok(revisions.pop().map(|current| Content::Alias { id, record: current.record }))
+            }
+            _ if self.live(&proof).await?.is_none() => Ok(Some(gone())),
+            _ => Err(damaged(&ObjectKey::Record(proof))),
+        }
+    }
+
+    /// A manifest that was stored for itself.
+    async fn manifest(&self, id: ManifestId) -> Result<Option<Content>, Failure> {
+        let row = self.row(&RowKey::Manifest(id.clone())).await?;
+        if row.as_ref().and_then(Row::stands_alone_for).is_none() {
+            return Ok(None);
+        }
+        let content = self.layout.read_manifest(&id).await?;
+        content.map(Some).ok_or_else(|| damaged(&ObjectKey::Manifest(id)))
+    }
+
+    async fn remove_manifest(&self, id: &ManifestId, named: &Item) -> Result<Removal, Failure> {
+        let row = self.row(&RowKey::Manifest(id.clone())).await?;
+        let Some(row) = row.filter(|row| row.stands_alone_for().is_some()).and_then(Row::manifest) else {
+            return Ok(Removal::Absent);
+        };
+        if row.sha256.to_string() != named.version {
+            return Ok(Removal::Changed);
+        }
+        match delete_manifest(&self.service, id, &row.tenant).await {
+            Ok(true) => Ok(Removal::Removed),
+            Ok(false) => Ok(Removal::Absent),
+            // Proofs hold it: it goes with the last of them.
+            Err(Error::Problem(problem)) if problem.kind == Kind::ManifestHeld => Ok(Removal::Changed),
+            Err(Error::Problem(problem)) => {
+                Err(Failure { provider: NAME, kind: FailureKind::Unavailable, message: problem.detail })
+            }
+            Err(Error::Failure(failure)) => Err(failure),
+        }
+    }
+
     /// The row of a live proof.
     async fn live(&self, id: &ProofId) -> Result<Option<ProofRow>, Failure> {
         let row = self.service.ports().index.get(&RowKey::Proof(*id)).await?;
@@ -50,8 +109,31 @@ impl DataFolder {
     }
 }
 
-fn item(row: &ProofRow) -> Item {
-    Item { key: row.id.to_string(), size: row.manifest_length, version: row.record_sha256.to_string() }
+/// The item of a row of this part of the listing.
+fn item(row: &Row, part: Part) -> Option<Item> {
+    match (row, part) {
+        (Row::Proof(row), Part::Proofs) => (row.state == State::Live).then(|| Item {
+            key: Named::Proof(row.id).to_string(),
+            size: row.manifest_length,
+            version: row.record_sha256.to_string(),
+        }),
+        (Row::Manifest(manifest), Part::Manifests) => row.stands_alone_for().map(|_| Item {
+            key: Named::Manifest(manifest.id.clone()).to_string(),
+            size: manifest.length,
+            version: manifest.sha256.to_string(),
+        }),
+        (Row::Alias(alias), Part::Aliases) => row.stands_alone_for().map(|_| Item {
+            key: Named::Alias(alias.id.clone()).to_string(),
+            size: 0,
+            version: alias.proof.to_string(),
+        }),
+        _ => None,
+    }
+}
+
+fn damaged(key: &ObjectKey) -> Failure {
+    let message = format!("{key}: the index names it, and it is not there");
+    Failure { provider: NAME, kind: FailureKind::Damaged, message }
 }
 
 impl Source for DataFolder {
@@ -60,19 +142,29 @@ impl Source for DataFolder {
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
-        let page = self.service.ports().index.list(&Listing::All, after, limit).await?;
-        let page = page.ok_or_else(|| Failure {
+        let none = || Failure {
             provider: NAME,
             kind: FailureKind::Damaged,
             message: format!("`{}` is no place in this folder's listing", after.unwrap_or_default()),
-        })?;
-        let rows = page.items.into_iter().filter_map(Row::proof);
-        let items = rows.filter(|row| row.state == State::Live).map(|row| item(&row)).collect();
-        Ok(Page { items, next: page.next })
+        };
+        let (part, place) = Part::read(after).ok_or_else(none)?;
+        // Each part is a walk over all rows: the folder is of this machine.
+        let page = self.service.ports().index.list(&Listing::All, place, limit).await?.ok_or_else(none)?;
+        let items = page.items.iter().filter_map(|row| item(row, part)).collect();
+        Ok(Page { items, next: part.cursor(page.next.as_deref()) })
+    }
+
+    fn follows(&self, item: &Item) -> bool {
+        is_alias(&item.key)
     }
 
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
-        let Ok(id) = key.parse() else { return Ok(None) };
+        let id = match key.parse() {
+            Ok(Named::Proof(id)) => id,
+            Ok(Named::Alias(id)) => return self.alias(id).await,
+            Ok(Named::Manifest(id)) => return self.manifest(id).await,
+            Err(()) => return Ok(None),
+        };
         if self.live(&id).await?.is_none() {
             return Ok(None);
         }
@@ -80,21 +172,38 @@ impl Source for DataFolder {
             Some(content) => Ok(Some(content)),
             // It was deleted meanwhile; or the index names what is not there.
             None if self.live(&id).await?.is_none() => Ok(None),
-            None => Err(Failure {
-                provider: NAME,
-                kind: FailureKind::Damaged,
-                message: format!("{}: the index names it, and it is not there", ObjectKey::Record(id)),
-            }),
+            None => Err(damaged(&ObjectKey::Record(id))),
         }
     }
 
     async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
-        let Ok(id) = key.parse() else { return Ok(None) };
-        Ok(self.live(&id).await?.map(|row| item(&row)))
+        let (key, part) = match key.parse() {
+            Ok(Named::Proof(id)) => (RowKey::Proof(id), Part::Proofs),
+            Ok(Named::Alias(id)) => (RowKey::Alias(id), Part::Aliases),
+            Ok(Named::Manifest(id)) => (RowKey::Manifest(id), Part::Manifests),
+            Err(()) => return Ok(None),
+        };
+        let Some(row) = self.row(&key).await? else { return Ok(None) };
+        if let Row::Alias(alias) = &row
+            && self.live(&alias.proof).await?.is_none()
+        {
+            return Ok(None);
+        }
+        Ok(item(&row, part))
     }
 
     async fn remove(&self, named: &Item) -> Result<Removal, Failure> {
-        let Ok(id) = named.key.parse() else { return Ok(Removal::Absent) };
+        let id = match named.key.parse() {
+            Ok(Named::Proof(id)) => id,
+            Ok(Named::Manifest(id)) => return self.remove_manifest(&id, named).await,
+            Ok(Named::Alias(id)) => {
+                let message = format!(
+                    "the legacy id `{id}` is not removed by itself: it leads where its proof's id does"
+                );
+                return Err(Failure { provider: NAME, kind: FailureKind::AccessDenied, message });
+            }
+            Err(()) => return Ok(Removal::Absent),
+        };
         let Some(row) = self.live(&id).await? else { return Ok(Removal::Absent) };
         let mut headers = HeaderMap::new();
         // A digest is visible ASCII; what is none matches nothing.

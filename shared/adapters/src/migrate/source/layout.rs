@@ -1,7 +1,10 @@
-//! Proofs by the objects of a CredLink, without its index: every current record, its earlier ones and their manifests.
+//! Proofs by the objects of a CredLink, without its index: every current record, its earlier ones and their manifests; and the
+//! manifests that no record refers to. Legacy ids that no record names are in the index alone, and stay behind.
 //!
 //! What stands there is what readers of the objects see, an edge for one. A record whose row was never written is among
 //! them: a store was cut off, and whoever stores the same file again takes it up.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_REVISIONS;
@@ -11,20 +14,25 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
 use credlink_service::ports::{Failure, FailureKind, Objects as _, Page};
+use tokio::sync::OnceCell;
 
+use super::INDEX_LEFT_BEHIND;
+use super::held::Held;
+use super::names::Named;
 use crate::provider::Provider;
 
 /// A provider that holds the objects of a CredLink.
 #[derive(Debug, Clone)]
 pub struct Layout {
     provider: Provider,
+    held: Arc<OnceCell<Held>>,
 }
 
 impl Layout {
     /// The objects of `provider`.
     #[must_use]
-    pub const fn new(provider: Provider) -> Self {
-        Self { provider }
+    pub fn new(provider: Provider) -> Self {
+        Self { provider, held: Arc::default() }
     }
 
     /// Whether there is a record, and no marker.
@@ -58,6 +66,21 @@ impl Layout {
         }
         revisions.push(self.revision(bytes, &record).await?);
         Ok(Some(Content::Proof(revisions)))
+    }
+
+    /// A manifest by itself; `None` where there is none, or a marker.
+    pub(super) async fn read_manifest(&self, id: &ManifestId) -> Result<Option<Content>, Failure> {
+        let found = self.verified(&ObjectKey::Manifest(id.clone())).await?;
+        let found = found.filter(|found| !found.facts().tombstone);
+        Ok(found.map(|found| Content::Manifest {
+            tenant: Some(found.facts().tenant.clone()),
+            bytes: found.content(),
+        }))
+    }
+
+    /// Whether a record refers to a manifest.
+    pub(super) async fn is_held(&self, id: &ManifestId) -> Result<bool, Failure> {
+        Ok(self.held.get_or_try_init(|| Held::of(&self.provider)).await?.has(id))
     }
 
     async fn revision(&self, bytes: Bytes, record: &Record) -> Result<Revision, Failure> {
@@ -98,28 +121,63 @@ impl Layout {
         }
     }
 
-    async fn item(&self, id: &ProofId) -> Result<Option<Item>, Failure> {
-        let key = ObjectKey::Record(*id);
+    /// The item of an object; `None` where there is none, or a marker.
+    async fn item(&self, key: ObjectKey) -> Result<Option<Item>, Failure> {
+        let name = match &key {
+            ObjectKey::Record(id) => Named::Proof(*id),
+            ObjectKey::Manifest(id) => Named::Manifest(id.clone()),
+            ObjectKey::Revision(..) => return Ok(None),
+        };
         let Some(head) = self.provider.head(&key).await? else { return Ok(None) };
         if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) {
             return Ok(None);
         }
-        Ok(Some(Item { key: id.to_string(), size: head.size, version: head.tag.0 }))
+        Ok(Some(Item { key: name.to_string(), size: head.size, version: head.tag.0 }))
+    }
+
+    /// A page of the manifests that no record refers to.
+    async fn manifests(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        let page = self.provider.list(ObjectKey::MANIFESTS, after, limit).await?;
+        let mut items = Vec::new();
+        for listed in page.items {
+            if let Ok(key @ ObjectKey::Manifest(_)) = listed.key.parse()
+                && let ObjectKey::Manifest(id) = &key
+                && !self.is_held(id).await?
+            {
+                let name = Named::Manifest(id.clone());
+                match self.item(key).await {
+                    // Reading it tells how.
+                    Err(failure) if failure.kind == FailureKind::Damaged => {
+                        let (key, version) = (name.to_string(), String::new());
+                        items.push(Item { key, size: listed.size, version });
+                    }
+                    item => items.extend(item?),
+                }
+            }
+        }
+        Ok(Page { items, next: page.next })
     }
 }
 
-/// A folder that holds the objects and not the index, which stands elsewhere. Items are named by their proof ids.
+/// A folder that holds the objects and not the index, which stands elsewhere. Items are named by their ids.
 impl Source for Layout {
     fn name(&self) -> &'static str {
         self.provider.name()
     }
 
+    fn left_behind(&self) -> Option<&'static str> {
+        Some(INDEX_LEFT_BEHIND)
+    }
+
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        if let Some(after) = after.filter(|after| after.starts_with(ObjectKey::MANIFESTS)) {
+            return self.manifests(Some(after).filter(|after| *after != ObjectKey::MANIFESTS), limit).await;
+        }
         let page = self.provider.list(ObjectKey::PROOFS, after, limit).await?;
         let mut items = Vec::new();
         for listed in page.items {
             if let Ok(ObjectKey::Record(id)) = listed.key.parse() {
-                match self.item(&id).await {
+                match self.item(ObjectKey::Record(id)).await {
                     // Reading it tells how.
                     Err(failure) if failure.kind == FailureKind::Damaged => {
                         let (key, version) = (id.to_string(), String::new());
@@ -129,20 +187,22 @@ impl Source for Layout {
                 }
             }
         }
-        Ok(Page { items, next: page.next })
+        Ok(Page { items, next: page.next.or_else(|| Some(ObjectKey::MANIFESTS.to_owned())) })
     }
 
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
         match key.parse() {
-            Ok(id) => Self::read(self, &id).await,
-            Err(_) => Ok(None),
+            Ok(Named::Proof(id)) => Self::read(self, &id).await,
+            Ok(Named::Manifest(id)) => self.read_manifest(&id).await,
+            Ok(Named::Alias(_)) | Err(()) => Ok(None),
         }
     }
 
     async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
         match key.parse() {
-            Ok(id) => self.item(&id).await,
-            Err(_) => Ok(None),
+            Ok(Named::Proof(id)) => self.item(ObjectKey::Record(id)).await,
+            Ok(Named::Manifest(id)) => self.item(ObjectKey::Manifest(id)).await,
+            Ok(Named::Alias(_)) | Err(()) => Ok(None),
         }
     }
 

@@ -1,23 +1,29 @@
 //! The proofs of another CredLink, by its API.
 //!
 //! * **Items** are the live proofs of the credential's tenant, by their ids. Their version is the revision, which no two
-//!   records of a proof share, however often it is deleted and stored again.
+//!   records of a proof share, however often it is deleted and stored again. Behind them come the manifests that were stored
+//!   for themselves, and the legacy ids: every id that leads to a proof, also those that records name.
 //! * **Reading** gives the current record, the earlier ones and their manifests. Each is compared with the digest that the
 //!   API or the record names.
-//! * **Removal** is a deletion with `If-Match`: what was replaced since stays.
+//! * **Removal** is a deletion with `If-Match`: what was replaced since stays. A legacy id is not removed by itself.
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
+use credlink_core::legacy::LegacyId;
 use credlink_core::link::path;
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
 use credlink_service::ports::{Failure, FailureKind, Page};
+use http::header::LOCATION;
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use crate::migrate::api::{Api, NAME, Question, TokenError, failure};
+use super::names::{Named, Part, is_alias};
+use crate::migrate::api::{Answer, Api, NAME, Question, TokenError, failure};
 use crate::s3::escape;
 
 /// Another CredLink.
@@ -43,6 +49,33 @@ pub(in crate::migrate) struct Listed {
 
 #[derive(Debug, Deserialize)]
 struct ListedManifest {
+    length: u64,
+}
+
+/// A page of `GET /v1/aliases`.
+#[derive(Debug, Deserialize)]
+struct Aliases {
+    aliases: Vec<ListedAlias>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedAlias {
+    id: LegacyId,
+    proof: ProofId,
+}
+
+/// A page of `GET /v1/manifests`.
+#[derive(Debug, Deserialize)]
+struct Manifests {
+    manifests: Vec<AloneManifest>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AloneManifest {
+    id: ManifestId,
+    sha256: Digest,
     length: u64,
 }
 
@@ -116,6 +149,50 @@ impl Remote {
         Ok(Some(revisions))
     }
 
+    /// Where a legacy id leads; `None`: nowhere.
+    async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
+        let target = format!("/v1/proofs/{id}");
+        let mut question = Question::new(Method::GET, target.clone());
+        question.follows = false;
+        leads_to(&self.api.ask(question).await?, &target)
+    }
+
+    async fn manifest(&self, id: ManifestId) -> Result<Option<Content>, Failure> {
+        let key = ObjectKey::Manifest(id);
+        let Some((bytes, tag)) = self.object(&key).await? else { return Ok(None) };
+        if tag != Some(Digest::of(&bytes)) {
+            return Err(damaged(&key, &"it does not have the digest that the API names"));
+        }
+        Ok(Some(Content::Manifest { bytes, tenant: None }))
+    }
+
+    async fn alias(&self, id: LegacyId) -> Result<Option<Content>, Failure> {
+        let Some(proof) = self.named(&id).await? else { return Ok(None) };
+        Ok(Some(match self.record(&ObjectKey::Record(proof)).await? {
+            Some(Read { bytes, .. }) => Content::Alias { id, record: bytes },
+            None => Content::Gone(format!("it names the proof {proof}, which is deleted or has expired")),
+        }))
+    }
+
+    async fn remove_manifest(&self, id: ManifestId, item: &Item) -> Result<Removal, Failure> {
+        let key = ObjectKey::Manifest(id);
+        let Some((bytes, _)) = self.object(&key).await? else { return Ok(Removal::Absent) };
+        if Digest::of(&bytes).to_string() != item.version {
+            return Ok(Removal::Changed);
+        }
+        let target = format!("/v1{}", path(&key));
+        let answer = self.api.ask(Question::new(Method::DELETE, target.clone())).await?;
+        match answer.status {
+            StatusCode::NO_CONTENT => Ok(Removal::Removed),
+            // Proofs hold it: it goes with the last of them.
+            StatusCode::CONFLICT => Ok(Removal::Changed),
+            StatusCode::FORBIDDEN => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
     async fn gone(&self, id: &ProofId, current: &Read) -> Result<Option<Vec<Revision>>, Failure> {
         self.gone_at(id, Digest::of(&current.bytes)).await
     }
@@ -149,8 +226,29 @@ pub(in crate::migrate) async fn page(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Proofs, Failure> {
+    part(api, "proofs", after, limit).await
+}
+
+/// Where an answer to a legacy id leads; `None`: nowhere.
+pub(in crate::migrate) fn leads_to(answer: &Answer, target: &str) -> Result<Option<ProofId>, Failure> {
+    let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let proof = location.and_then(|location| location.rsplit('/').next()).and_then(|id| id.parse().ok());
+    match (answer.status, proof) {
+        (StatusCode::PERMANENT_REDIRECT, Some(proof)) => Ok(Some(proof)),
+        (StatusCode::NOT_FOUND, _) => Ok(None),
+        _ => Err(answer.unexpected(target)),
+    }
+}
+
+/// A page of a listing.
+async fn part<T: DeserializeOwned>(
+    api: &Api,
+    part: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<T, Failure> {
     let after = after.map(|after| format!("&after={}", escape(after))).unwrap_or_default();
-    let target = format!("/v1/proofs?limit={limit}{after}");
+    let target = format!("/v1/{part}?limit={limit}{after}");
     let answer = api.ask(Question::new(Method::GET, target.clone())).await?;
     if answer.status != StatusCode::OK {
         return Err(answer.unexpected(&target));
@@ -166,29 +264,90 @@ impl Source for Remote {
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
-        let page = page(&self.api, after, limit).await?;
-        let item = |listed: Listed| Item {
-            key: listed.id.to_string(),
-            size: listed.manifest.length,
-            version: version(listed.revision),
+        let none =
+            || failure(FailureKind::Unavailable, format!("`{}` is no cursor", after.unwrap_or_default()));
+        let (at, after) = Part::read(after).ok_or_else(none)?;
+        let (items, next): (Vec<Item>, _) = match at {
+            Part::Proofs => {
+                let page = page(&self.api, after, limit).await?;
+                let item = |listed: Listed| Item {
+                    key: Named::Proof(listed.id).to_string(),
+                    size: listed.manifest.length,
+                    version: version(listed.revision),
+                };
+                (page.proofs.into_iter().map(item).collect(), page.next)
+            }
+            Part::Manifests => {
+                let page: Manifests = part(&self.api, "manifests", after, limit).await?;
+                let item = |listed: AloneManifest| Item {
+                    key: Named::Manifest(listed.id).to_string(),
+                    size: listed.length,
+                    version: listed.sha256.to_string(),
+                };
+                (page.manifests.into_iter().map(item).collect(), page.next)
+            }
+            Part::Aliases => {
+                let page: Aliases = part(&self.api, "aliases", after, limit).await?;
+                let item = |listed: ListedAlias| Item {
+                    key: Named::Alias(listed.id).to_string(),
+                    size: 0,
+                    version: listed.proof.to_string(),
+                };
+                (page.aliases.into_iter().map(item).collect(), page.next)
+            }
         };
-        Ok(Page { items: page.proofs.into_iter().map(item).collect(), next: page.next })
+        Ok(Page { items, next: at.cursor(next.as_deref()) })
+    }
+
+    fn follows(&self, item: &Item) -> bool {
+        is_alias(&item.key)
     }
 
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
-        let Ok(id) = key.parse() else { return Ok(None) };
-        Ok(self.proof(&id).await?.map(Content::Proof))
+        match key.parse() {
+            Ok(Named::Proof(id)) => Ok(self.proof(&id).await?.map(Content::Proof)),
+            Ok(Named::Alias(id)) => self.alias(id).await,
+            Ok(Named::Manifest(id)) => self.manifest(id).await,
+            Err(()) => Ok(None),
+        }
     }
 
     async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
-        let Ok(id) = key.parse() else { return Ok(None) };
-        let Some(Read { record, .. }) = self.record(&ObjectKey::Record(id)).await? else { return Ok(None) };
-        let (size, version) = (record.manifest.length, version(record.revision));
+        let (size, version) = match key.parse() {
+            Ok(Named::Proof(id)) => {
+                let read = self.record(&ObjectKey::Record(id)).await?;
+                let Some(Read { record, .. }) = read else { return Ok(None) };
+                (record.manifest.length, version(record.revision))
+            }
+            Ok(Named::Manifest(id)) => {
+                let found = self.object(&ObjectKey::Manifest(id)).await?;
+                let Some((bytes, _)) = found else { return Ok(None) };
+                (bytes.len() as u64, Digest::of(&bytes).to_string())
+            }
+            Ok(Named::Alias(id)) => {
+                let Some(proof) = self.named(&id).await? else { return Ok(None) };
+                if self.record(&ObjectKey::Record(proof)).await?.is_none() {
+                    return Ok(None);
+                }
+                (0, proof.to_string())
+            }
+            Err(()) => return Ok(None),
+        };
         Ok(Some(Item { key: key.to_owned(), size, version }))
     }
 
     async fn remove(&self, item: &Item) -> Result<Removal, Failure> {
-        let Ok(id) = item.key.parse() else { return Ok(Removal::Absent) };
+        let id = match item.key.parse() {
+            Ok(Named::Proof(id)) => id,
+            Ok(Named::Manifest(id)) => return self.remove_manifest(id, item).await,
+            Ok(Named::Alias(id)) => {
+                let why = format!(
+                    "the legacy id `{id}` is not removed by itself: it leads where its proof's id does"
+                );
+                return Err(failure(FailureKind::AccessDenied, why));
+            }
+            Err(()) => return Ok(Removal::Absent),
+        };
         let key = ObjectKey::Record(id);
         let Some(Read { bytes, record }) = self.record(&key).await? else { return Ok(Removal::Absent) };
         if version(record.revision) != item.version {

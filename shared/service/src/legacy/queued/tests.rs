@@ -8,6 +8,7 @@ use tokio::time::{Instant, advance};
 use super::*;
 use crate::migrate::incoming::{Owners, incoming};
 use crate::migrate::ports::Content;
+use crate::migrate::target::Parcel;
 use crate::migrate::testing::{Fault, Sent, World, legacy, spec};
 use crate::ports::FailureKind;
 
@@ -25,7 +26,9 @@ impl Process {
         let queue = Sent { faults: world.faults.clone(), ..Sent::default() };
         let content = Content::Legacy(Bytes::from(legacy("p", 0, "{}")));
         let owners = Owners { tenant: Tenant::default(), keep: true };
-        let mut drafts = incoming(&content, &owners, world.time.now()).unwrap().drafts;
+        let Parcel::Proof(mut drafts) = incoming(&content, &owners, world.time.now()).unwrap().parcel else {
+            panic!()
+        };
         let record = Found { draft: drafts.pop().unwrap(), item: String::new() };
         Self { world, queue, messages: Messages::new(request(), spec().to), record }
     }

@@ -49,11 +49,11 @@ async fn only_what_was_verified_long_ago_and_exactly_goes() {
 async fn what_changed_stays_on_either_side() {
     let world = world().await;
     world.source.put("good-1", legacy("g1", 1, r#"{"new":1}"#));
-    let proof = world.ledger.one("good-2").state.copy().unwrap().proof;
+    let proof = world.ledger.one("good-2").state.copy().unwrap().target.proof().copied().unwrap();
     world.destination.remove(&proof);
     // What is not there any more cannot stay, whatever became of its copy.
     world.source.take("good-3");
-    let proof = world.ledger.one("good-3").state.copy().unwrap().proof;
+    let proof = world.ledger.one("good-3").state.copy().unwrap().target.proof().copied().unwrap();
     world.destination.remove(&proof);
     let outcome = cleaned(&world).await;
     assert_eq!((outcome.removed, outcome.gone, outcome.changed, outcome.unsafe_now), (3, 1, 1, 1));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use credlink_core::proof_id::ProofId;
 use futures_util::stream::{self, StreamExt as _};
 
 use super::Copier;
@@ -10,9 +9,12 @@ use crate::migrate::calls::Wrote;
 use crate::migrate::incoming::{Incoming, NotCopied, incoming};
 use crate::migrate::ledger::{Begun, Copy, Entry, ItemState, Reason};
 use crate::migrate::patience::GivenUp;
-use crate::migrate::ports::{Depth, Destination, Item, Ledger, Sleep, Source, Standing, TakenOver, Verdict};
+use crate::migrate::ports::{
+    Depth, Destination, Item, Ledger, PROOF_MISSING, Sleep, Source, Standing, TakenOver, Verdict,
+};
 use crate::migrate::progress::{Counts, Watch};
 use crate::migrate::records::Change;
+use crate::migrate::target::Target;
 use crate::ports::{Clock, FailureKind};
 
 /// An item that was read, and can be stored.
@@ -20,7 +22,7 @@ struct Ready {
     item: Item,
     known: Option<Entry>,
     incoming: Incoming,
-    proof: ProofId,
+    target: Target,
 }
 
 /// An item of which it is decided what to write.
@@ -44,7 +46,8 @@ enum Step {
 impl Ready {
     /// What was begun of it, durably.
     fn begun(&self) -> Option<Begun> {
-        self.known.as_ref().and_then(|entry| entry.begun).filter(|begun| begun.proof == self.proof)
+        let begun = self.known.as_ref().and_then(|entry| entry.begun.as_ref());
+        begun.filter(|begun| begun.target == self.target).cloned()
     }
 
     fn decided(self, state: ItemState) -> Decided {
@@ -117,14 +120,15 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         self.settle(decided, counts).await?;
         end?;
         ready.sort_by(|one, other| one.item.key.cmp(&other.item.key));
-        let proofs: BTreeSet<ProofId> = ready.iter().map(|item| item.proof).collect();
-        let _taken = self.turns.take(&proofs).await;
+        let targets: BTreeSet<Target> = ready.iter().map(|item| item.target.clone()).collect();
+        let _taken = self.turns.take(&targets).await;
         // Items of one proof go one after the other, until the proof is there: then they cannot make it any more.
         let mut live = BTreeSet::new();
         while !ready.is_empty() {
             let mut now = BTreeSet::new();
-            let (round, later): (Vec<_>, Vec<_>) =
-                ready.into_iter().partition(|item| live.contains(&item.proof) || now.insert(item.proof));
+            let (round, later): (Vec<_>, Vec<_>) = ready
+                .into_iter()
+                .partition(|item| live.contains(&item.target) || now.insert(item.target.clone()));
             self.round(round, concurrency, &mut live, counts).await?;
             ready = later;
         }
@@ -143,8 +147,8 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             Err(end) => return Err(end),
         };
         match incoming(&content, &self.options.owners, self.calls.parts.clock.now()) {
-            Ok(incoming) => match incoming.drafts.first().map(credlink_core::rules::store::Draft::id) {
-                Some(proof) => Ok(Ok(Ready { item, known, incoming, proof })),
+            Ok(incoming) => match incoming.parcel.target() {
+                Some(target) => Ok(Ok(Ready { item, known, incoming, target })),
                 None => decided(item, known, NotCopied::new(Reason::Damaged, "the proof has no record")),
             },
             Err(not_copied) => decided(item, known, not_copied),
@@ -156,7 +160,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         &self,
         items: Vec<Ready>,
         concurrency: usize,
-        live: &mut BTreeSet<ProofId>,
+        live: &mut BTreeSet<Target>,
         counts: &mut Counts,
     ) -> Result<(), GivenUp> {
         let steps: Vec<_> = items.into_iter().map(|item| self.stand(item)).collect();
@@ -181,7 +185,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
                 Err(given_up) => end = Err(given_up),
             }
         }
-        live.extend(decided.iter().filter_map(|item| item.state.copy()).map(|copy| copy.proof));
+        live.extend(decided.iter().filter_map(|item| item.state.copy()).map(|copy| copy.target.clone()));
         // What was taken over is written down, also where another item ended the step.
         self.settle(decided, counts).await?;
         end
@@ -192,16 +196,16 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         if item.begun().is_some() {
             return Ok(Step::Go(item));
         }
-        let proof = item.proof;
-        match self.calls.find(&proof).await {
-            Ok(Standing::Absent) => Ok(Step::Begin(item, Begun { proof, restores: None })),
+        let target = item.target.clone();
+        match self.calls.find(&target).await {
+            Ok(Standing::Absent) => Ok(Step::Begin(item, Begun { target, restores: None })),
             Ok(Standing::Live(_)) => Ok(Step::Go(item)),
             Ok(Standing::Deleted(at)) => {
-                let withdrawn = ItemState::RolledBack { proof, at };
+                let withdrawn = ItemState::RolledBack { target: target.clone(), at };
                 if item.known.as_ref().is_some_and(|entry| entry.state == withdrawn) {
-                    return Ok(Step::Begin(item, Begun { proof, restores: Some(at) }));
+                    return Ok(Step::Begin(item, Begun { target, restores: Some(at) }));
                 }
-                let deleted = NotCopied::new(Reason::Deleted, format!("{proof} was deleted there on {at}"));
+                let deleted = NotCopied::new(Reason::Deleted, format!("{target} was deleted there on {at}"));
                 Ok(Step::Decided(item.decided(deleted.state())))
             }
             Err(GivenUp::Item(failure)) => {
@@ -217,8 +221,8 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             return Ok(Vec::new());
         }
         let changes = items.iter().map(|(ready, begun)| {
-            let state = ItemState::Copying { proof: begun.proof };
-            (Change { item: ready.item.clone(), state, begun: Some(*begun) }, ready.known.clone())
+            let state = ItemState::Copying { target: begun.target.clone() };
+            (Change { item: ready.item.clone(), state, begun: Some(begun.clone()) }, ready.known.clone())
         });
         let wrote = self.calls.record(changes.collect()).await?;
         let mut ready = Vec::with_capacity(items.len());
@@ -235,20 +239,17 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
     /// Takes an item over.
     async fn take(&self, mut item: Ready) -> Result<Decided, GivenUp> {
         let begun = item.begun();
-        if let (Some(restores), Some(origin)) = (
-            begun.and_then(|begun| begun.restores),
-            item.incoming.drafts.first_mut().and_then(|draft| draft.origin.as_mut()),
-        ) {
-            origin.restores = Some(restores);
+        if let Some(at) = begun.as_ref().and_then(|begun| begun.restores) {
+            item.incoming.parcel.restore(at);
         }
         let source = item.incoming.source;
         let copied = |copy: Copy, exact| ItemState::Copied(Copy { source, created: false, exact, ..copy });
-        let state = match self.calls.take_over(&item.incoming.drafts).await {
+        let state = match self.calls.take_over(&item.incoming.parcel).await {
             Ok(TakenOver::Stored(copy)) => copied(copy, true),
             Ok(TakenOver::Equal(copy)) => copied(copy, false),
             Ok(TakenOver::Conflict { detail }) => NotCopied::new(Reason::Conflict, detail).state(),
             Ok(TakenOver::Deleted(at)) => {
-                let detail = format!("{} was deleted there on {at}", item.proof);
+                let detail = format!("{} was deleted there on {at}", item.target);
                 NotCopied::new(Reason::Deleted, detail).state()
             }
             Ok(TakenOver::Refused { kind, detail }) => NotCopied::new(reason(&kind), detail).state(),
@@ -321,6 +322,7 @@ fn reason(kind: &str) -> Reason {
     match kind {
         "manifest-conflict" => Reason::ManifestConflict,
         "alias-conflict" => Reason::AliasConflict,
+        PROOF_MISSING => Reason::ProofMissing,
         "invalid-manifest" => Reason::InvalidManifest,
         "binding-mismatch" => Reason::HashMismatch,
         "expired" => Reason::Expired,

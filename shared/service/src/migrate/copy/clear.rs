@@ -2,6 +2,7 @@
 
 use super::Copier;
 use crate::migrate::calls::Wrote;
+use crate::migrate::cleanup::is_name;
 use crate::migrate::ledger::{Entry, ItemState};
 use crate::migrate::patience::GivenUp;
 use crate::migrate::ports::{Depth, Destination, Item, Ledger, Removal, Sleep, Source, Verdict};
@@ -15,7 +16,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         for entry in wrote {
             let Wrote::Written(entry) = entry else { continue };
             let ItemState::Copied(copy) = &entry.state else { continue };
-            if !copy.exact || !self.is_there(&entry).await? {
+            if !copy.exact || is_name(copy) || !self.is_there(&entry).await? {
                 continue;
             }
             let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };

@@ -23,7 +23,7 @@ fn assert_exact(world: &World, what: &str) {
         match &entry.state {
             ItemState::Copied(copy) if copy.created => {
                 assert!(copy.exact, "{what}: {}", entry.key);
-                makers.entry(copy.proof).or_default().push(entry.key);
+                makers.entry(copy.target.clone()).or_default().push(entry.key);
             }
             ItemState::Copied(_) | ItemState::Failed { .. } | ItemState::Skipped { .. } => {}
             other => panic!("{what}: {} is {other:?}", entry.key),
@@ -196,7 +196,7 @@ async fn deleting_after_copying_loses_nothing() {
                     item.key,
                     entry.state
                 );
-                let proof = entry.state.copy().unwrap().proof;
+                let proof = entry.state.copy().unwrap().target.proof().copied().unwrap();
                 assert!(world.destination.proofs().contains_key(&proof));
             }
         }

@@ -6,8 +6,10 @@ use credlink_core::hash::Digest;
 use credlink_core::object::{Coding, Facts, Object, ObjectKey, Verified};
 use credlink_core::row::State;
 
+use super::beside::{check_alias, check_manifest};
 use crate::migrate::ledger::{Copy, StoredObject};
 use crate::migrate::ports::{Depth, Verdict};
+use crate::migrate::target::Target;
 use crate::ports::{Checksum, Failure, Objects as _, Ports};
 use crate::service::Service;
 
@@ -17,7 +19,7 @@ enum Finding {
     Wrong(Verdict),
 }
 
-/// Verifies a copy: its row, its legacy id, and each of its objects.
+/// Verifies a copy: its row, its legacy id, and each of its objects. Another name is what the index says.
 pub(super) async fn verify<P: Ports>(
     service: &Service<P>,
     copy: &Copy,
@@ -26,7 +28,7 @@ pub(super) async fn verify<P: Ports>(
     if let Some(verdict) = rows(service, copy).await? {
         return Ok(verdict);
     }
-    let mut by = Depth::Checksum;
+    let mut by = if copy.objects.is_empty() { Depth::Content } else { Depth::Checksum };
     for object in &copy.objects {
         match examine(service, object, depth).await? {
             Finding::Right(Depth::Checksum) => {}
@@ -40,26 +42,32 @@ pub(super) async fn verify<P: Ports>(
 
 /// What is wrong with the rows, if anything is.
 async fn rows<P: Ports>(service: &Service<P>, copy: &Copy) -> Result<Option<Verdict>, Failure> {
-    let Some(row) = service.proof_row(&copy.proof).await? else {
-        return Ok(Some(Verdict::Missing(format!("the index has no proof {}", copy.proof))));
+    let id = match &copy.target {
+        Target::Proof(id) => id,
+        Target::Alias { id, proof } => {
+            if let Some(verdict) = check_alias(service, id, proof).await? {
+                return Ok(Some(verdict));
+            }
+            proof
+        }
+        Target::Manifest(id) => return check_manifest(service, id).await,
+    };
+    let Some(row) = service.proof_row(id).await? else {
+        return Ok(Some(Verdict::Missing(format!("the index has no proof {id}"))));
     };
     if let State::Deleting(at) | State::Deleted(at) = row.state {
-        return Ok(Some(Verdict::Changed(format!("{} was deleted on {at}", copy.proof))));
+        return Ok(Some(Verdict::Changed(format!("{id} was deleted on {at}"))));
     }
     if copy.objects.first().is_some_and(|record| record.content != row.record_sha256) {
         return Ok(Some(Verdict::Changed(format!(
-            "{} was replaced: it has the revision {} of {}",
-            copy.proof, row.revision, row.created
+            "{id} was replaced: it has the revision {} of {}",
+            row.revision, row.created
         ))));
     }
-    let Some(legacy) = &copy.legacy else { return Ok(None) };
-    Ok(match service.alias(legacy).await? {
-        None => Some(Verdict::Missing(format!("the legacy id `{legacy}` leads nowhere"))),
-        Some(row) if row.proof != copy.proof => {
-            Some(Verdict::Changed(format!("the legacy id `{legacy}` leads to {}", row.proof)))
-        }
-        Some(_) => None,
-    })
+    match &copy.legacy {
+        Some(legacy) => check_alias(service, legacy, id).await,
+        None => Ok(None),
+    }
 }
 
 async fn examine<P: Ports>(

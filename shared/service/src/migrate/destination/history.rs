@@ -11,6 +11,7 @@ use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
 use crate::migrate::ledger::{Copy, StoredObject};
+use crate::migrate::target::Target;
 use crate::store::StoredBody;
 use crate::take_over::is_another_name;
 
@@ -47,8 +48,7 @@ impl<'a> History<'a> {
             } else {
                 ObjectKey::Revision(row.id, *revision)
             };
-            let form = at_rest(record);
-            objects.push(stored(&key, Digest::of(record), &form.bytes, form.coding));
+            objects.push(first_stored(&key, record));
             if let Some(manifest) = stored_manifest(draft)
                 // Two revisions may have one manifest.
                 && objects.iter().all(|object| object.key != manifest.key)
@@ -81,7 +81,7 @@ pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a 
     let manifest = row.manifest_id.clone().map(ObjectKey::Manifest);
     objects.extend(manifest.map(|key| known(key, row.manifest_sha256)));
     Copy {
-        proof: row.id,
+        target: Target::Proof(row.id),
         legacy: legacy(drafts).map(|(id, _)| id.clone()),
         source: Digest::from_bytes([0; 32]),
         created: false,
@@ -100,9 +100,13 @@ pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<
 
 /// A draft's manifest, in the form in which it is stored for the first time. `None` where it stands in the record.
 fn stored_manifest(draft: &Draft) -> Option<StoredObject> {
-    let key = ObjectKey::Manifest(draft.manifest.id()?.clone());
-    let form = at_rest(draft.manifest.bytes());
-    Some(stored(&key, *draft.manifest.sha256(), &form.bytes, form.coding))
+    Some(first_stored(&ObjectKey::Manifest(draft.manifest.id()?.clone()), draft.manifest.bytes()))
+}
+
+/// An object by its content, in the form in which it is stored for the first time.
+pub(super) fn first_stored(key: &ObjectKey, content: &[u8]) -> StoredObject {
+    let form = at_rest(content);
+    stored(key, Digest::of(content), &form.bytes, form.coding)
 }
 
 /// An object by the SHA-256 of its content and the form in which it is stored.

@@ -50,8 +50,8 @@ fn proof(revisions: Vec<Revision>) -> Result<Incoming, NotCopied> {
 #[test]
 fn a_legacy_record_becomes_one_draft() {
     let read = legacy(|text| text).unwrap();
-    assert_eq!(read.drafts.len(), 1);
-    assert_eq!(read.drafts[0].tenant, Tenant::default());
+    assert_eq!(read.parcel.drafts().len(), 1);
+    assert_eq!(read.parcel.drafts()[0].tenant, Tenant::default());
     let other = legacy(|text| text.replace("\"a\":1", "\"a\":2")).unwrap();
     assert_ne!(read.source, other.source);
 }
@@ -59,7 +59,7 @@ fn a_legacy_record_becomes_one_draft() {
 #[test]
 fn a_proof_keeps_everything_that_is_its_own() {
     let read = proof(vec![revision(3, later()), revision(4, later())]).unwrap();
-    let [first, last] = &read.drafts[..] else { panic!() };
+    let [first, last] = read.parcel.drafts() else { panic!() };
     assert_eq!((first.tenant.as_str(), first.visibility), ("press", Visibility::Private));
     assert_eq!((last.media_type.as_deref(), last.tags.len()), (Some("image/jpeg"), 1));
     assert_eq!(last.manifest.id().unwrap().as_str(), "urn:c2pa:4");
@@ -67,7 +67,7 @@ fn a_proof_keeps_everything_that_is_its_own() {
     assert_eq!((origin.created, origin.expires, origin.restores), (NOW(), later(), None));
     let content = Content::Proof(vec![revision(3, later())]);
     let moved = incoming(&content, &owners(false), NOW()).unwrap();
-    assert_eq!(moved.drafts[0].tenant, Tenant::default());
+    assert_eq!(moved.parcel.drafts()[0].tenant, Tenant::default());
     assert_ne!(Some(read.source), digest(&content));
 }
 

@@ -1,3 +1,5 @@
+use credlink_core::rules::store::Draft;
+
 use super::*;
 use crate::migrate::ports::Content;
 use crate::migrate::proof_content::ProofContent;
@@ -55,13 +57,14 @@ fn what_is_behind_is_told_from_what_is_another() {
     let owners = options().owners;
     let content = Content::Legacy(legacy("a", 1, "{}").into());
     let now = credlink_core::time::Timestamp::from_milliseconds(1_767_225_600_000);
-    let first = incoming(&content, &owners, now).unwrap().drafts.remove(0);
+    let Parcel::Proof(drafts) = incoming(&content, &owners, now).unwrap().parcel else { panic!() };
+    let first = &drafts[0];
     let with = |text: &str| {
         let manifest = credlink_core::manifest::Manifest::json(text.to_owned().into()).unwrap();
         Draft { manifest, ..first.clone() }
     };
     let drafts = [with("{}"), with("{\"n\":2}"), with("{\"n\":3}")];
-    let of = |standing| There::of(standing, &drafts, &drafts[2]);
+    let of = |standing| There::of(standing, &drafts);
     let live = |draft: &Draft| Standing::Live(Some(ProofContent::of(draft)));
     assert!(matches!(of(Standing::Absent), There::Nothing));
     assert!(matches!(of(Standing::Live(None)), There::Same));
@@ -79,7 +82,7 @@ async fn what_was_deleted_there_is_not_planned() {
     let world = World::new();
     world.source.put("a", legacy("a", 1, "{}"));
     world.run().await.unwrap();
-    let proof = world.ledger.one("a").state.copy().unwrap().proof;
+    let proof = *world.ledger.one("a").state.copy().unwrap().target.proof().unwrap();
     let at = credlink_core::time::Timestamp::from_milliseconds(7);
     world.destination.put(proof, Stored::Deleted(at));
     let plan = planned(&world).await;

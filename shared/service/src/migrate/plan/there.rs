@@ -20,11 +20,12 @@ pub(super) enum There {
 }
 
 impl There {
-    pub(super) fn of(standing: Standing, drafts: &[Draft], last: &Draft) -> Self {
-        let content = match standing {
-            Standing::Absent | Standing::Deleted(_) => return Self::Nothing,
-            Standing::Live(None) => return Self::Same,
-            Standing::Live(Some(content)) => content,
+    /// What it has of a proof with these drafts, of which another name and a manifest have none.
+    pub(super) fn of(standing: Standing, drafts: &[Draft]) -> Self {
+        let (content, last) = match (standing, drafts.last()) {
+            (Standing::Absent | Standing::Deleted(_), _) => return Self::Nothing,
+            (Standing::Live(None), _) | (Standing::Live(_), None) => return Self::Same,
+            (Standing::Live(Some(content)), Some(last)) => (content, last),
         };
         let later = drafts.iter().rev().take_while(|draft| ProofContent::of(draft) != content);
         let (revisions, manifests) = later.fold((0, 0), |(revisions, manifests), draft| {

@@ -211,7 +211,7 @@ async fn a_job_is_begun_once_and_run_again() {
     );
     let enumerate = Work::Enumerate { job: spec().name, after: None, batch_size: 7 };
     assert_eq!(queue.messages.lock().unwrap()[0], Message { request_id: "r-1".to_owned(), work: enumerate });
-    close(&world.ledger, &world.time, &job).await.unwrap();
+    close(&world.ledger, &world.time, &job, &Enqueued::default()).await.unwrap();
     assert!(progress(&world.ledger, None).await.unwrap().unwrap().listed.is_some());
     let Begun::Queued(again) = begin(&request()).await else { panic!("it is the same") };
     assert_eq!((again.created, again.listed), (job.created, None));

@@ -4,6 +4,7 @@ use credlink_core::tenant::Tenant;
 
 use super::*;
 use crate::migrate::ledger::{Reason, StoredObject};
+use crate::migrate::target::Target;
 
 const NOW: fn() -> Timestamp = || Timestamp::from_milliseconds(1_000);
 
@@ -20,7 +21,7 @@ fn copy(created: bool) -> Copy {
         coding: None,
     };
     Copy {
-        proof: proof(b"a"),
+        target: Target::Proof(proof(b"a")),
         legacy: None,
         source: Digest::of(b"source"),
         created,
@@ -49,18 +50,18 @@ fn created(entry: Option<Entry>) -> Option<bool> {
 
 #[test]
 fn what_was_begun_says_who_made_it() {
-    let begun = Some(Begun { proof: proof(b"a"), restores: None });
-    let other = Some(Begun { proof: proof(b"b"), restores: None });
+    let begun = Some(Begun { target: Target::Proof(proof(b"a")), restores: None });
+    let other = Some(Begun { target: Target::Proof(proof(b"b")), restores: None });
     let copied = change("1", ItemState::Copied(copy(false)));
-    let copying = || ItemState::Copying { proof: proof(b"a") };
-    assert_eq!(created(merged(Some(&entry(copying(), begun)), &copied, NOW())), Some(true));
-    assert_eq!(created(merged(Some(&entry(failed(), begun)), &copied, NOW())), Some(true));
+    let copying = || ItemState::Copying { target: Target::Proof(proof(b"a")) };
+    assert_eq!(created(merged(Some(&entry(copying(), begun.clone())), &copied, NOW())), Some(true));
+    assert_eq!(created(merged(Some(&entry(failed(), begun.clone())), &copied, NOW())), Some(true));
     assert_eq!(created(merged(Some(&entry(copying(), other)), &copied, NOW())), Some(false));
     assert_eq!(created(merged(None, &copied, NOW())), Some(false));
     let equal = change("1", ItemState::Copied(Copy { exact: false, ..copy(false) }));
-    assert_eq!(created(merged(Some(&entry(copying(), begun)), &equal, NOW())), Some(false));
+    assert_eq!(created(merged(Some(&entry(copying(), begun.clone())), &equal, NOW())), Some(false));
     // It stays, whatever becomes of the item.
-    let after = merged(Some(&entry(copying(), begun)), &change("1", failed()), NOW()).unwrap();
+    let after = merged(Some(&entry(copying(), begun.clone())), &change("1", failed()), NOW()).unwrap();
     assert_eq!((after.begun, after.version), (begun, 5));
 }
 
@@ -70,7 +71,7 @@ fn nothing_that_was_done_is_taken_back() {
     let copied = || entry(ItemState::Copied(copy(true)), None);
     let verified = || entry(ItemState::Verified { copy: copy(true), at }, None);
     let deleted = || entry(ItemState::Deleted { copy: copy(true), at }, None);
-    let copying = ItemState::Copying { proof: proof(b"a") };
+    let copying = ItemState::Copying { target: Target::Proof(proof(b"a")) };
     let skipped = ItemState::Skipped { reason: Reason::Deleted, detail: String::new() };
     for before in [copied(), verified(), deleted()] {
         for state in [ItemState::Planned, copying.clone(), failed(), skipped.clone()] {
@@ -99,9 +100,9 @@ fn what_was_found_is_of_what_stood_there() {
 #[test]
 fn a_withdrawal_is_undone_by_a_new_run_alone() {
     let at = Timestamp::from_milliseconds(7);
-    let withdrawn = ItemState::RolledBack { proof: proof(b"a"), at };
-    let begun = Some(Begun { proof: proof(b"a"), restores: None });
-    let before = entry(ItemState::Copied(copy(true)), begun);
+    let withdrawn = ItemState::RolledBack { target: Target::Proof(proof(b"a")), at };
+    let begun = Some(Begun { target: Target::Proof(proof(b"a")), restores: None });
+    let before = entry(ItemState::Copied(copy(true)), begun.clone());
     let after = merged(Some(&before), &change("1", withdrawn.clone()), NOW()).unwrap();
     assert_eq!(after.begun, None);
     // A worker that was slower than the rollback.
@@ -109,7 +110,7 @@ fn a_withdrawal_is_undone_by_a_new_run_alone() {
     late.begun = begun;
     assert_eq!(merged(Some(&after), &late, NOW()), None);
     // One that restores it.
-    late.begun = Some(Begun { proof: proof(b"a"), restores: Some(at) });
+    late.begun = Some(Begun { target: Target::Proof(proof(b"a")), restores: Some(at) });
     assert_eq!(created(merged(Some(&after), &late, NOW())), Some(true));
     // What fails meanwhile does not forget the instant.
     let failed = merged(Some(&after), &change("1", failed()), NOW()).unwrap();

@@ -39,6 +39,9 @@ impl Report {
                 writeln!(text, "| {reason} | {count} |")?;
             }
         }
+        if let Some(what) = &self.left_behind {
+            writeln!(text, "\n## Left behind\n\n{what}")?;
+        }
         if !self.failures.is_empty() {
             writeln!(text, "\n## Failures\n\n| Item | Reason | Detail |\n|---|---|---|")?;
             for failure in &self.failures {

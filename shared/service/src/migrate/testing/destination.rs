@@ -2,14 +2,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use credlink_core::hash::Digest;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
 use super::{Faults, Time};
 use crate::migrate::ledger::{Copy, StoredObject};
-use crate::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use crate::migrate::ports::{Depth, Destination, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
 use crate::migrate::proof_content::ProofContent;
+use crate::migrate::target::{Loose, Naming, Parcel, Target};
 use crate::ports::{Clock as _, Failure, Page};
 
 /// What a proof is there.
@@ -23,10 +26,13 @@ pub(in crate::migrate) enum There {
     Deleted(Timestamp),
 }
 
-/// Proofs in memory, of one revision each.
+/// Proofs in memory, of one revision each; other names of them, and manifests.
 pub(in crate::migrate) struct MemoryDestination {
     proofs: Mutex<BTreeMap<ProofId, There>>,
-    /// How often each was made.
+    aliases: Mutex<BTreeMap<LegacyId, ProofId>>,
+    /// By their ids; deleted ones with the instant.
+    manifests: Mutex<BTreeMap<ManifestId, Option<Timestamp>>>,
+    /// How often each proof was made.
     made: Mutex<BTreeMap<ProofId, u32>>,
     /// The legacy ids of what was asked to be taken over.
     asked: Mutex<Vec<String>>,
@@ -48,13 +54,22 @@ fn copy(proof: ProofId, record: Digest) -> Copy {
         coding: None,
     };
     let source = Digest::of(b"");
-    Copy { proof, legacy: None, source, created: false, exact: true, objects: vec![object] }
+    Copy {
+        target: Target::Proof(proof),
+        legacy: None,
+        source,
+        created: false,
+        exact: true,
+        objects: vec![object],
+    }
 }
 
 impl MemoryDestination {
     pub(super) fn new(faults: Arc<Faults>, time: Time) -> Self {
         Self {
             proofs: Mutex::default(),
+            aliases: Mutex::default(),
+            manifests: Mutex::default(),
             made: Mutex::default(),
             asked: Mutex::default(),
             verdict: Mutex::default(),
@@ -81,6 +96,59 @@ impl MemoryDestination {
 
     pub(in crate::migrate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    pub(in crate::migrate) fn aliases(&self) -> BTreeMap<LegacyId, ProofId> {
+        self.aliases.lock().unwrap().clone()
+    }
+
+    pub(in crate::migrate) fn name(&self, id: &str, proof: Option<ProofId>) {
+        let (id, mut aliases) = (id.parse().unwrap(), self.aliases.lock().unwrap());
+        match proof {
+            Some(proof) => aliases.insert(id, proof),
+            None => aliases.remove(&id),
+        };
+    }
+
+    pub(in crate::migrate) fn manifests(&self) -> BTreeMap<ManifestId, Option<Timestamp>> {
+        self.manifests.lock().unwrap().clone()
+    }
+
+    /// What is there of other things than proofs, as a copy that this job did not make.
+    fn beside(target: Target) -> Copy {
+        let source = Digest::of(b"");
+        Copy { target, legacy: None, source, created: false, exact: true, objects: Vec::new() }
+    }
+
+    fn bind(&self, naming: &Naming) -> TakenOver {
+        let Some(There::Live { manifest, .. }) = self.proofs.lock().unwrap().get(&naming.proof).cloned()
+        else {
+            return TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail: "no proof".to_owned() };
+        };
+        if manifest != naming.manifest_sha256 {
+            return TakenOver::Conflict { detail: "another manifest".to_owned() };
+        }
+        let mut aliases = self.aliases.lock().unwrap();
+        if aliases.get(&naming.id).is_some_and(|proof| *proof != naming.proof) {
+            return TakenOver::Refused {
+                kind: "alias-conflict".to_owned(),
+                detail: "another proof".to_owned(),
+            };
+        }
+        aliases.insert(naming.id.clone(), naming.proof);
+        TakenOver::Stored(Self::beside(Target::Alias { id: naming.id.clone(), proof: naming.proof }))
+    }
+
+    fn keep(&self, loose: &Loose) -> TakenOver {
+        let id = loose.manifest.id().unwrap();
+        let mut manifests = self.manifests.lock().unwrap();
+        if let Some(Some(at)) = manifests.get(id)
+            && loose.restores != Some(*at)
+        {
+            return TakenOver::Deleted(*at);
+        }
+        manifests.insert(id.clone(), None);
+        TakenOver::Stored(Self::beside(Target::Manifest(id.clone())))
     }
 
     /// What every verification finds.
@@ -118,20 +186,41 @@ impl Destination for MemoryDestination {
         "destination"
     }
 
-    async fn find(&self, id: &ProofId) -> Result<Standing, Failure> {
+    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
         self.faults
-            .call("destination find", "", || match self.proofs.lock().unwrap().get(id) {
-                None => Standing::Absent,
-                // Every record of these worlds has one signature.
-                Some(There::Live { manifest, .. }) => {
-                    Standing::Live(Some(ProofContent::new(*manifest, Some("c2ln"))))
+            .call("destination find", "", || match target {
+                Target::Proof(id) => match self.proofs.lock().unwrap().get(id) {
+                    None => Standing::Absent,
+                    // Every record of these worlds has one signature.
+                    Some(There::Live { manifest, .. }) => {
+                        Standing::Live(Some(ProofContent::new(*manifest, Some("c2ln"))))
+                    }
+                    Some(There::Deleted(at)) => Standing::Deleted(*at),
+                },
+                Target::Alias { id, .. } if self.aliases.lock().unwrap().contains_key(id) => {
+                    Standing::Live(None)
                 }
-                Some(There::Deleted(at)) => Standing::Deleted(*at),
+                Target::Alias { .. } => Standing::Absent,
+                Target::Manifest(id) => match self.manifests.lock().unwrap().get(id) {
+                    None => Standing::Absent,
+                    Some(None) => Standing::Live(None),
+                    Some(Some(at)) => Standing::Deleted(*at),
+                },
             })
             .await
     }
 
-    async fn take_over(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
+        let drafts = match parcel {
+            Parcel::Proof(drafts) => drafts,
+            Parcel::Alias(naming) => {
+                let key = format!("/aliases/{}", naming.id);
+                return self.faults.call("destination take", &key, || self.bind(naming)).await;
+            }
+            Parcel::Manifest(loose) => {
+                return self.faults.call("destination take", "/manifests", || self.keep(loose)).await;
+            }
+        };
         let legacy = drafts[0].origin.as_ref().unwrap().legacy.as_ref().unwrap().id.to_string();
         self.faults.call("destination take", &legacy, || self.take(&drafts[0])).await
     }
@@ -142,7 +231,23 @@ impl Destination for MemoryDestination {
                 if let Some(verdict) = self.verdict.lock().unwrap().clone() {
                     return verdict;
                 }
-                match self.proofs.lock().unwrap().get(&copy.proof) {
+                let id = match &copy.target {
+                    Target::Proof(id) => id,
+                    Target::Alias { id, proof } => {
+                        return match self.aliases.lock().unwrap().get(id) {
+                            None => Verdict::Missing("it leads nowhere".to_owned()),
+                            Some(named) if named != proof => Verdict::Changed("it is another".to_owned()),
+                            Some(_) => Verdict::Verified { by: depth },
+                        };
+                    }
+                    Target::Manifest(id) => {
+                        return match self.manifests.lock().unwrap().get(id) {
+                            Some(None) => Verdict::Verified { by: depth },
+                            _ => Verdict::Missing("it is not there".to_owned()),
+                        };
+                    }
+                };
+                match self.proofs.lock().unwrap().get(id) {
                     Some(There::Live { record, .. }) if *record == copy.objects[0].content => {
                         Verdict::Verified { by: depth }
                     }
@@ -156,12 +261,36 @@ impl Destination for MemoryDestination {
     async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
         self.faults
             .call("destination withdraw", "", || {
+                let at = self.time.now();
+                let id = match &copy.target {
+                    Target::Proof(id) => id,
+                    Target::Alias { id, proof } => {
+                        let mut aliases = self.aliases.lock().unwrap();
+                        return match aliases.get(id) {
+                            None => Withdrawal::Absent,
+                            Some(named) if named != proof => Withdrawal::Touched,
+                            Some(_) => {
+                                aliases.remove(id);
+                                Withdrawal::Deleted(at)
+                            }
+                        };
+                    }
+                    Target::Manifest(id) => {
+                        return match self.manifests.lock().unwrap().get_mut(id) {
+                            None => Withdrawal::Absent,
+                            Some(Some(_)) => Withdrawal::Touched,
+                            Some(live) => {
+                                *live = Some(at);
+                                Withdrawal::Deleted(at)
+                            }
+                        };
+                    }
+                };
                 let mut proofs = self.proofs.lock().unwrap();
-                match proofs.get(&copy.proof) {
+                match proofs.get(id) {
                     None => Withdrawal::Absent,
                     Some(There::Live { record, .. }) if *record == copy.objects[0].content => {
-                        let at = self.time.now();
-                        proofs.insert(copy.proof, There::Deleted(at));
+                        proofs.insert(*id, There::Deleted(at));
                         Withdrawal::Deleted(at)
                     }
                     Some(_) => Withdrawal::Touched,

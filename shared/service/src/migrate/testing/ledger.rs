@@ -58,8 +58,9 @@ impl State {
 fn police(before: &Entry, after: &Entry) {
     let (one, two) = (before.state.copy(), after.state.copy());
     if let (Some(one), Some(two)) = (one, two)
-        && one.proof == two.proof
-        && one.objects[0].content == two.objects[0].content
+        && one.target == two.target
+        && one.objects.first().map(|object| object.content)
+            == two.objects.first().map(|object| object.content)
     {
         assert!(two.created || !one.created, "{}: who made it is forgotten", after.key);
     }
@@ -67,9 +68,9 @@ fn police(before: &Entry, after: &Entry) {
         let was = matches!(before.state, ItemState::Verified { .. } | ItemState::Deleted { .. });
         assert!(!was || !matches!(after.state, ItemState::Copied(_)), "{}: verified, forgotten", after.key);
     }
-    if let Some(begun) = before.begun {
+    if let Some(begun) = &before.begun {
         let rolled_back = matches!(after.state, ItemState::RolledBack { .. });
-        let other = after.begun.is_some_and(|after| after.proof != begun.proof);
+        let other = after.begun.as_ref().is_some_and(|after| after.target != begun.target);
         assert!(after.begun.is_some() != rolled_back || other, "{}: what was begun", after.key);
     }
     assert!(!matches!(before.state, ItemState::Deleted { .. }), "{}: it is gone", after.key);

@@ -1,15 +1,20 @@
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use credlink_core::hash::Digest;
+use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::testing::manifest_store;
 
 use super::Faults;
 use crate::migrate::ports::{Content, Item, Removal, Source};
 use crate::ports::{Failure, Page};
 
-/// Legacy records in memory, three on a page; each page ends with the item that the next begins with.
+const ALIASES: &str = "/aliases/";
+const MANIFESTS: &str = "/manifests/";
+
+/// Legacy records in memory, three on a page; each page ends with the item that the next begins with. Under `/aliases/{id}`
+/// stands the record of a proof that has one more name, under `/manifests/{id}` a manifest that was stored for itself. An empty
+/// text belongs to something that is gone.
 pub(in crate::migrate) struct MemorySource {
     items: Mutex<BTreeMap<String, String>>,
     faults: Arc<Faults>,
@@ -32,6 +37,19 @@ impl MemorySource {
         self.items.lock().unwrap().remove(key);
     }
 
+    fn content(key: &str, text: &str) -> Content {
+        let bytes = Bytes::from(text.to_owned());
+        match (key.strip_prefix(ALIASES), key.strip_prefix(MANIFESTS)) {
+            _ if text.is_empty() => Content::Gone("it is gone".to_owned()),
+            (Some(id), _) => Content::Alias { id: id.parse().unwrap(), record: bytes },
+            (_, Some(id)) => {
+                let bytes = manifest_store(id, MediaHash::of(text.as_bytes()).digest()).into();
+                Content::Manifest { bytes, tenant: None }
+            }
+            _ => Content::Legacy(bytes),
+        }
+    }
+
     pub(in crate::migrate) fn keys(&self) -> Vec<String> {
         self.items.lock().unwrap().keys().cloned().collect()
     }
@@ -50,13 +68,13 @@ impl Source for MemorySource {
     async fn list(&self, after: Option<&str>, _limit: usize) -> Result<Page<Item>, Failure> {
         self.faults
             .call("source list", "", || {
-                let items = self.items.lock().unwrap();
-                let start = after.map_or(Bound::Unbounded, Bound::Included);
-                let mut page: Vec<Item> = items
-                    .range::<str, _>((start, Bound::Unbounded))
-                    .take(4)
-                    .map(|(key, text)| Self::item(key, text))
-                    .collect();
+                let mut items = self.items();
+                items.sort_by_key(|item| (self.follows(item), item.key.clone()));
+                // The item that a page begins with may have gone since.
+                let place = |key: &str| (key.starts_with(ALIASES), key.to_owned());
+                let from = after.map(place);
+                let items = items.into_iter().filter(|item| Some(place(&item.key)) >= from);
+                let mut page: Vec<Item> = items.take(4).collect();
                 let next = (page.len() == 4).then(|| page[3].key.clone());
                 if let Some(first) = page.first().cloned() {
                     page.insert(1, first);
@@ -66,11 +84,15 @@ impl Source for MemorySource {
             .await
     }
 
+    fn follows(&self, item: &Item) -> bool {
+        item.key.starts_with(ALIASES)
+    }
+
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
         self.faults
             .call("source read", key, || {
                 let items = self.items.lock().unwrap();
-                items.get(key).map(|text| Content::Legacy(Bytes::from(text.clone())))
+                items.get(key).map(|text| Self::content(key, text))
             })
             .await
     }

@@ -13,6 +13,7 @@ use crate::migrate::patience::GivenUp;
 use crate::migrate::ports::{Depth, Destination, Item, Ledger, Sleep, Source, Verdict};
 use crate::migrate::progress::{Counts, Watch};
 use crate::migrate::records::Change;
+use crate::migrate::target::Target;
 use crate::ports::{Clock, FailureKind};
 
 /// A short name of a key or a proof: 8 bytes of its digest. Of 1,000,000, two have the same one once in 37 million
@@ -84,9 +85,9 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             let page = self.calls.listed(Order::Forward, after.as_deref()).await?;
             let mut looks = Vec::new();
             for entry in page.items {
-                let begun = entry.begun.map(|begun| begun.proof);
-                let proof = entry.state.copy().map(|copy| copy.proof).or(begun);
-                self.proofs.extend(proof.map(|proof| short(&proof.to_string())));
+                let begun = entry.begun.as_ref().map(|begun| &begun.target);
+                let target = entry.state.copy().map(|copy| &copy.target).or(begun);
+                self.proofs.extend(target.and_then(Target::proof).map(|proof| short(&proof.to_string())));
                 if self.seen.contains(&short(&entry.key)) {
                     continue;
                 }
@@ -194,7 +195,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
                     Some(now) => format!(
                         "the source has a content with the SHA-256 {now}; {} was copied; run the job again, and where \
                          that is a conflict, replace {} first (PUT)",
-                        copy.source, copy.proof
+                        copy.source, copy.target
                     ),
                     None => "the source's item cannot be read any more".to_owned(),
                 },

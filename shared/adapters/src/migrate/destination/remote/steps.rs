@@ -13,6 +13,7 @@ use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Copy, StoredObject};
 use credlink_service::migrate::ports::TakenOver;
 use credlink_service::migrate::proof_content::difference;
+use credlink_service::migrate::target::Target;
 use credlink_service::ports::{Failure, FailureKind};
 use http::Method;
 use serde::Deserialize;
@@ -183,7 +184,7 @@ impl<'a> Steps<'a> {
         let mut objects = vec![object(&ObjectKey::Record(self.id()), reply.tag)];
         objects.extend(manifest.map(|key| object(&key, reply.said.manifest.sha256)));
         Copy {
-            proof: self.id(),
+            target: Target::Proof(self.id()),
             legacy: self.legacy().cloned(),
             source: Digest::from_bytes([0; 32]),
             created: false,

@@ -1,0 +1,188 @@
+//! Other names of proofs, and manifests that were stored for themselves, by the API.
+
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::Kind;
+use credlink_core::legacy::LegacyId;
+use credlink_core::link::path;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{C2PA_TYPE, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_service::migrate::ledger::{Copy, StoredObject};
+use credlink_service::migrate::ports::{Depth, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::migrate::target::{Loose, Naming, Target};
+use credlink_service::ports::{Failure, FailureKind};
+use http::{Method, StatusCode};
+
+use super::{DELETED, Found, Remote};
+use crate::migrate::api::{Question, failure};
+use crate::migrate::source::remote::leads_to;
+
+fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
+    let source = Digest::from_bytes([0; 32]);
+    Copy { target, legacy: None, source, created: false, exact: true, objects }
+}
+
+impl Remote {
+    /// Where a legacy id leads; `None`: nowhere.
+    async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
+        let target = format!("/v1/proofs/{id}");
+        let mut question = Question::new(Method::GET, target.clone());
+        question.follows = false;
+        leads_to(&self.api.ask(question).await?, &target)
+    }
+
+    pub(super) async fn find_alias(&self, id: &LegacyId) -> Result<Standing, Failure> {
+        Ok(if self.named(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
+    }
+
+    /// Whether a manifest is there. The API does not tell whether it is for proofs alone: then it counts as not made here.
+    pub(super) async fn find_manifest(&self, id: &ManifestId) -> Result<Standing, Failure> {
+        Ok(match self.found(&ObjectKey::Manifest(id.clone()), Depth::Checksum).await? {
+            Found::Content(_) | Found::Expired(_) | Found::Damaged(_) | Found::Private => {
+                Standing::Live(None)
+            }
+            Found::Absent => Standing::Absent,
+            Found::Deleted(at) => Standing::Deleted(at),
+        })
+    }
+
+    pub(super) async fn bind(&self, naming: &Naming) -> Result<TakenOver, Failure> {
+        let proof = &naming.proof;
+        let missing = |detail| TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail };
+        let target = format!("/v1{}", path(&ObjectKey::Record(*proof)));
+        let current = self.api.ask(Question::new(Method::GET, target.clone())).await?;
+        match current.status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(missing(format!("it names {proof}, which is not there"))),
+            StatusCode::GONE => {
+                let problem = current.problem();
+                return Ok(match problem.deleted() {
+                    Some(at) => TakenOver::Deleted(at),
+                    None => missing(problem.detail),
+                });
+            }
+            _ => return Err(current.unexpected(&target)),
+        }
+        let record = Record::parse(&current.body)
+            .map_err(|error| failure(FailureKind::Damaged, format!("{target}: {error}")))?;
+        if record.manifest.sha256 != naming.manifest_sha256 || record.signature != naming.signature {
+            let detail = format!("it names {proof}, which has another manifest or signature there");
+            return Ok(TakenOver::Conflict { detail });
+        }
+        let mut question = Question::new(Method::PUT, format!("/v1/aliases/{}", naming.id));
+        question.body = Some(format!("{{\"proof\":\"{proof}\"}}").into());
+        let answer = self.api.ask(question).await?;
+        if answer.status.is_success() {
+            let target = Target::Alias { id: naming.id.clone(), proof: *proof };
+            return Ok(TakenOver::Stored(copy(target, Vec::new())));
+        }
+        let problem = answer.problem();
+        Ok(match answer.status {
+            StatusCode::NOT_FOUND if problem.slug() == Kind::NotFound.slug() => missing(problem.detail),
+            _ => TakenOver::Refused { kind: problem.slug().to_owned(), detail: problem.detail },
+        })
+    }
+
+    pub(super) async fn keep(&self, loose: &Loose) -> Result<TakenOver, Failure> {
+        let Some(id) = loose.manifest.id() else {
+            let (kind, detail) =
+                (Kind::InvalidManifest.slug().to_owned(), "only a C2PA manifest has an id".to_owned());
+            return Ok(TakenOver::Refused { kind, detail });
+        };
+        if let Standing::Deleted(at) = self.find_manifest(id).await?
+            && loose.restores != Some(at)
+        {
+            return Ok(TakenOver::Deleted(at));
+        }
+        let mut question = Question::new(Method::POST, "/v1/manifests");
+        question.body = Some(loose.manifest.bytes().clone());
+        question.content_type = C2PA_TYPE;
+        let answer = self.api.ask(question).await?;
+        if !answer.status.is_success() {
+            let problem = answer.problem();
+            return Ok(TakenOver::Refused { kind: problem.slug().to_owned(), detail: problem.detail });
+        }
+        let object = StoredObject {
+            key: ObjectKey::Manifest(id.clone()).to_string(),
+            content: *loose.manifest.sha256(),
+            stored: None,
+            crc64nvme: None,
+            coding: None,
+        };
+        Ok(TakenOver::Stored(copy(Target::Manifest(id.clone()), vec![object])))
+    }
+
+    /// What is wrong with another name, if anything is.
+    pub(super) async fn check_alias(
+        &self,
+        id: &LegacyId,
+        proof: &ProofId,
+    ) -> Result<Option<Verdict>, Failure> {
+        Ok(match self.named(id).await? {
+            None => Some(Verdict::Missing(format!("the legacy id `{id}` leads nowhere"))),
+            Some(other) if other != *proof => {
+                Some(Verdict::Changed(format!("the legacy id `{id}` leads to {other}")))
+            }
+            Some(_) => None,
+        })
+    }
+
+    pub(super) async fn withdraw_alias(&self, id: &LegacyId, proof: &ProofId) -> Result<Withdrawal, Failure> {
+        let target = format!("/v1/aliases/{id}?proof={proof}");
+        let answer = self.api.ask(Question::new(Method::DELETE, target.clone())).await?;
+        let at = answer.headers.get(DELETED).and_then(|value| value.to_str().ok()?.parse().ok());
+        match (answer.status, at) {
+            (StatusCode::NO_CONTENT, Some(at)) => Ok(Withdrawal::Deleted(at)),
+            (StatusCode::NO_CONTENT, None) => Ok(Withdrawal::Absent),
+            (StatusCode::PRECONDITION_FAILED, _) => Ok(Withdrawal::Touched),
+            (StatusCode::FORBIDDEN, _) => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
+    /// Deletes a manifest that no proof holds, and finds out when that was: a deletion of a manifest does not say.
+    pub(super) async fn withdraw_manifest(
+        &self,
+        id: &ManifestId,
+        copied: &Copy,
+    ) -> Result<Withdrawal, Failure> {
+        let key = ObjectKey::Manifest(id.clone());
+        let ours = copied.objects.first().map(|object| object.content);
+        let target = Target::Manifest(id.clone());
+        match self.found(&key, Depth::Checksum).await? {
+            Found::Content(digest) if Some(digest) == ours => {}
+            Found::Deleted(at) if self.has_begun(&target) => {
+                self.note(&target, false);
+                return Ok(Withdrawal::Deleted(at));
+            }
+            Found::Absent => return Ok(Withdrawal::Absent),
+            _ => return Ok(Withdrawal::Touched),
+        }
+        let place = format!("/v1{}", path(&key));
+        self.note(&target, true);
+        let answer = self.api.ask(Question::new(Method::DELETE, place.clone())).await?;
+        match answer.status {
+            StatusCode::NO_CONTENT => {}
+            // Proofs hold it.
+            StatusCode::CONFLICT => {
+                self.note(&target, false);
+                return Ok(Withdrawal::Touched);
+            }
+            StatusCode::FORBIDDEN => {
+                self.note(&target, false);
+                let detail = answer.problem().detail;
+                return Err(failure(FailureKind::AccessDenied, format!("{place}: {detail}")));
+            }
+            _ => return Err(answer.unexpected(&place)),
+        }
+        let found = self.found(&key, Depth::Checksum).await?;
+        self.note(&target, false);
+        Ok(match found {
+            Found::Deleted(at) => Withdrawal::Deleted(at),
+            _ => Withdrawal::Touched,
+        })
+    }
+}

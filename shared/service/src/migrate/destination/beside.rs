@@ -1,0 +1,195 @@
+//! What a CredLink has beside proofs: other names of them, and manifests that were stored for themselves.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::Kind;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ManifestRow, Row, State};
+use credlink_core::time::Timestamp;
+
+use super::history::first_stored;
+use crate::aliases;
+use crate::delete::{claim, finish_manifest};
+use crate::error::Error;
+use crate::migrate::ledger::Copy;
+use crate::migrate::ports::{PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
+use crate::migrate::target::{Loose, Naming, Target};
+use crate::ports::{Event, Events as _, Failure, Ports};
+use crate::service::Service;
+use crate::store::store_manifest;
+
+/// Manifests whose withdrawal was begun here, and when: one that failed in the middle is known again as ours.
+#[derive(Debug, Default)]
+pub(super) struct Begun(Mutex<HashMap<ManifestId, Timestamp>>);
+
+impl Begun {
+    fn at(&self, id: &ManifestId) -> Option<Timestamp> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+    }
+
+    fn note(&self, id: &ManifestId, at: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), at);
+    }
+
+    fn forget(&self, id: &ManifestId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+/// Another name leads to whatever proof, or nowhere.
+pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<Standing, Failure> {
+    Ok(if service.alias(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
+}
+
+/// A manifest is stored for itself, or not.
+pub(super) async fn find_manifest<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+) -> Result<Standing, Failure> {
+    Ok(match service.manifest_row(id).await? {
+        Some(ManifestRow { state: State::Live, standalone: true, .. }) => Standing::Live(None),
+        Some(ManifestRow { state: State::Deleting(at) | State::Deleted(at), .. }) => Standing::Deleted(at),
+        Some(_) | None => Standing::Absent,
+    })
+}
+
+/// Lets another name lead to its proof, if that is there as its source has it.
+pub(super) async fn bind<P: Ports>(service: &Service<P>, naming: &Naming) -> Result<TakenOver, Failure> {
+    let proof = &naming.proof;
+    let missing = |detail| TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail };
+    let row = match service.proof_row(proof).await? {
+        None => return Ok(missing(format!("it names {proof}, which is not there"))),
+        Some(row) => row,
+    };
+    if let State::Deleting(at) | State::Deleted(at) = row.state {
+        return Ok(TakenOver::Deleted(at));
+    }
+    let signature = naming.signature.as_ref().map(|text| Digest::of(text.as_bytes()));
+    if row.manifest_sha256 != naming.manifest_sha256 || row.signature_sha256 != signature {
+        let detail = format!("it names {proof}, which has another manifest or signature there");
+        return Ok(TakenOver::Conflict { detail });
+    }
+    let target = Target::Alias { id: naming.id.clone(), proof: *proof };
+    match aliases::name(service, &naming.id, proof, &naming.tenant).await {
+        Ok(_) => Ok(TakenOver::Stored(copy(target, Vec::new()))),
+        Err(Error::Failure(failure)) => Err(failure),
+        Err(Error::Problem(problem)) if problem.kind == Kind::NotFound => Ok(missing(problem.detail)),
+        Err(Error::Problem(problem)) => {
+            Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail })
+        }
+    }
+}
+
+/// Stores a manifest for itself.
+pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Result<TakenOver, Failure> {
+    let refused = |kind: Kind, detail| Ok(TakenOver::Refused { kind: kind.slug().to_owned(), detail });
+    let Some(id) = loose.manifest.id() else {
+        return refused(Kind::InvalidManifest, "only a C2PA manifest has an id".to_owned());
+    };
+    if let Standing::Deleted(at) = find_manifest(service, id).await?
+        && loose.restores != Some(at)
+    {
+        return Ok(TakenOver::Deleted(at));
+    }
+    match store_manifest(service, &loose.manifest, &loose.tenant).await {
+        Ok(_) => {
+            let object = first_stored(&ObjectKey::Manifest(id.clone()), loose.manifest.bytes());
+            Ok(TakenOver::Stored(copy(Target::Manifest(id.clone()), vec![object])))
+        }
+        Err(Error::Failure(failure)) => Err(failure),
+        Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),
+    }
+}
+
+fn copy(target: Target, objects: Vec<crate::migrate::ledger::StoredObject>) -> Copy {
+    let source = Digest::from_bytes([0; 32]);
+    Copy { target, legacy: None, source, created: false, exact: true, objects }
+}
+
+/// What is wrong with another name, if anything is.
+pub(super) async fn check_alias<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+    proof: &ProofId,
+) -> Result<Option<Verdict>, Failure> {
+    Ok(match service.alias(id).await? {
+        None => Some(Verdict::Missing(format!("the legacy id `{id}` leads nowhere"))),
+        Some(row) if row.proof != *proof => {
+            Some(Verdict::Changed(format!("the legacy id `{id}` leads to {}", row.proof)))
+        }
+        Some(_) => None,
+    })
+}
+
+/// What is wrong with the row of a manifest that was stored for itself, if anything is.
+pub(super) async fn check_manifest<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+) -> Result<Option<Verdict>, Failure> {
+    Ok(match service.manifest_row(id).await? {
+        None => Some(Verdict::Missing(format!("the index has no manifest {id}"))),
+        Some(ManifestRow { state: State::Deleting(at) | State::Deleted(at), .. }) => {
+            Some(Verdict::Changed(format!("{id} was deleted on {at}")))
+        }
+        Some(ManifestRow { standalone: false, .. }) => {
+            Some(Verdict::Missing(format!("{id} is there for proofs alone, and goes with the last of them")))
+        }
+        Some(_) => None,
+    })
+}
+
+/// Takes another name back, if it still leads to the proof. That it is done already is no news.
+pub(super) async fn withdraw_alias<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+    proof: &ProofId,
+) -> Result<Withdrawal, Failure> {
+    let Some(row) = service.alias_row(id).await? else { return Ok(Withdrawal::Absent) };
+    match aliases::withdraw(service, id, proof, &row.tenant).await {
+        Ok(Some(at)) => Ok(Withdrawal::Deleted(at)),
+        Ok(None) => Ok(Withdrawal::Absent),
+        Err(Error::Problem(_)) => Ok(Withdrawal::Touched),
+        Err(Error::Failure(failure)) => Err(failure),
+    }
+}
+
+/// Has a manifest no longer stored for itself: it goes, or stays for the proofs that hold it. `None`: look again.
+pub(super) async fn withdraw_manifest<P: Ports>(
+    service: &Service<P>,
+    begun: &Begun,
+    id: &ManifestId,
+    copied: &Copy,
+) -> Result<Option<Withdrawal>, Failure> {
+    let Some(row) = service.manifest_row(id).await? else { return Ok(Some(Withdrawal::Absent)) };
+    let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
+    let at = match (row.state, begun.at(id)) {
+        (State::Live, _) if row.standalone && ours => {
+            let at = service.now();
+            let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };
+            let next = ManifestRow { standalone: false, ..row.in_state(state) };
+            // Whatever becomes of the commit: if it was done, it was ours.
+            begun.note(id, at);
+            if !claim(service, Row::Manifest(next.clone()), Some(row.version)).await? {
+                begun.forget(id);
+                return Ok(None);
+            }
+            finish_manifest(service, &next).await?;
+            service.ports.events().record(Event::Deleted);
+            at
+        }
+        (State::Deleting(at), Some(ours)) if at == ours => {
+            finish_manifest(service, &row).await?;
+            at
+        }
+        (State::Deleted(at), Some(ours)) if at == ours => at,
+        (State::Live, Some(at)) if !row.standalone => at,
+        _ => return Ok(Some(Withdrawal::Touched)),
+    };
+    begun.forget(id);
+    Ok(Some(Withdrawal::Deleted(at)))
+}

@@ -1,0 +1,127 @@
+//! Legacy ids by themselves, and the manifests that were stored for themselves: what a migration lists beside proofs.
+
+use bytes::Bytes;
+use credlink_core::access::Caller;
+use credlink_core::http::problem::Document;
+use credlink_core::http::reply::Reply;
+use credlink_core::legacy::LegacyId;
+use credlink_core::proof_id::ProofId;
+use credlink_core::rules::alias::AliasBody;
+use http::StatusCode;
+
+use super::DELETED;
+use crate::aliases::{self, Alias, AliasPage};
+use crate::error::Error;
+use crate::list::{self, ManifestPage};
+use crate::ports::Ports;
+use crate::service::Service;
+
+/// List legacy ids
+///
+/// The ids that proofs had in a store that was taken over, and that lead to a proof: those of the credential's tenant.
+#[utoipa::path(
+    get, path = "/v1/aliases", tag = "aliases", operation_id = "listAliases",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = AliasPage),
+        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn list_aliases<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Reply, Error> {
+    let page = aliases::list(service, caller.tenant.clone(), after, limit).await?;
+    Ok(Reply::json(StatusCode::OK, &page))
+}
+
+/// Let a legacy id lead to a proof
+///
+/// For who takes a store over: it leads there for ever, at `/proofs/{id}`.
+#[utoipa::path(
+    put, path = "/v1/aliases/{id}", tag = "aliases", operation_id = "bindAlias",
+    params(("id" = String, Path, description = "The id that the proof had in the store that was taken over")),
+    request_body(content = AliasBody, content_type = "application/json"),
+    responses(
+        (status = 201, description = "It leads there now", body = Alias),
+        (status = 200, description = "It led there already", body = Alias),
+        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "It names another proof", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "The proof is deleted or expired", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn bind_alias<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    id: LegacyId,
+    body: Bytes,
+) -> Result<Reply, Error> {
+    let proof = AliasBody::parse(&body)?.proof;
+    let bound = aliases::name(service, &id, &proof, &caller.tenant).await?;
+    let status = if bound { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(Reply::json(status, &Alias { id, proof }))
+}
+
+/// Take a legacy id back
+///
+/// It leads nowhere any more: for who takes a migration back.
+#[utoipa::path(
+    delete, path = "/v1/aliases/{id}", tag = "aliases", operation_id = "withdrawAlias",
+    params(
+        ("id" = String, Path, description = "The id that the proof had in the store that was taken over"),
+        ("proof" = String, Query, description = "The proof that it leads to"),
+    ),
+    responses(
+        (status = 204, description = "It leads nowhere (any more)", headers(
+            ("credlink-deleted" = String, description = "When it was taken back; not there where it never led anywhere"),
+        )),
+        (status = 412, description = "It leads to another proof", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn withdraw_alias<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    id: &LegacyId,
+    proof: &ProofId,
+) -> Result<Reply, Error> {
+    let reply = Reply::empty(StatusCode::NO_CONTENT);
+    Ok(match aliases::withdraw(service, id, proof, &caller.tenant).await? {
+        Some(at) => reply.with(DELETED, &at.to_string()),
+        None => reply,
+    })
+}
+
+/// List the C2PA manifests that were stored by themselves
+///
+/// Those of the credential's tenant. They stay where no proof holds them.
+#[utoipa::path(
+    get, path = "/v1/manifests", tag = "manifests", operation_id = "listManifests",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = ManifestPage),
+        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn list_manifests<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Reply, Error> {
+    let page = list::list_manifests(service, caller.tenant.clone(), after, limit).await?;
+    Ok(Reply::json(StatusCode::OK, &page))
+}

@@ -1,0 +1,171 @@
+//! What a destination takes beside proofs: other names of them, and manifests for themselves. At hand and by its API.
+
+use credlink_adapters::configuration::Source as Variables;
+use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
+use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::legacy::LegacyRecord;
+use credlink_core::manifest::Manifest;
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_core::testing::manifest_store;
+use credlink_service::migrate::ledger::Copy;
+use credlink_service::migrate::ports::{
+    Depth, Destination as _, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal,
+};
+use credlink_service::migrate::target::{Loose, Naming, Parcel, Target};
+
+use crate::migrate::ground::{id, legacy, parcel};
+use crate::server::Server;
+
+async fn open(place: &str) -> AnyDestination {
+    let opening = Opening {
+        variables: &Variables::new(|_| None),
+        token: None,
+        data_folder: None,
+        tenant: None,
+        making: Making::Allowed,
+        surroundings: None,
+    };
+    AnyDestination::open(&place.parse().unwrap(), opening).await.unwrap()
+}
+
+fn draft(name: &str) -> Draft {
+    LegacyRecord::parse(legacy(name).as_bytes()).unwrap().draft(Tenant::default())
+}
+
+/// One more name of a draft's proof.
+fn naming(alias: &str, draft: &Draft) -> Naming {
+    Naming {
+        id: alias.parse().unwrap(),
+        proof: draft.id(),
+        tenant: draft.tenant.clone(),
+        manifest_sha256: *draft.manifest.sha256(),
+        signature: draft.signature.clone(),
+    }
+}
+
+fn manifest(name: &str, file: &str) -> Manifest {
+    Manifest::c2pa(manifest_store(name, MediaHash::of(file.as_bytes()).digest()).into()).unwrap()
+}
+
+fn loose(manifest: Manifest) -> Loose {
+    Loose { manifest, tenant: Tenant::default(), restores: None }
+}
+
+async fn take(destination: &AnyDestination, parcel: &Parcel) -> Copy {
+    match destination.take_over(parcel).await.unwrap() {
+        TakenOver::Stored(copy) => copy,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn refused(destination: &AnyDestination, naming: &Naming) -> String {
+    match destination.take_over(&Parcel::Alias(naming.clone())).await.unwrap() {
+        TakenOver::Refused { kind, .. } => kind,
+        TakenOver::Conflict { detail } => detail,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn withdrawn(destination: &AnyDestination, copy: &Copy) -> credlink_core::time::Timestamp {
+    match destination.withdraw(copy).await.unwrap() {
+        Withdrawal::Deleted(at) => at,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn names(to: &AnyDestination) {
+    let (a, b) = (draft("a"), draft("b"));
+    let one = naming("one", &a);
+    assert_eq!(refused(to, &one).await, PROOF_MISSING);
+    for draft in [&a, &b] {
+        take(to, &parcel(std::slice::from_ref(draft))).await;
+    }
+    let target = Target::Alias { id: one.id.clone(), proof: one.proof };
+    assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
+    let copy = take(to, &Parcel::Alias(one.clone())).await;
+    assert_eq!((&copy.target, copy.objects.len()), (&target, 0));
+    assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
+    assert_eq!(take(to, &Parcel::Alias(one.clone())).await, copy, "once more is no more");
+    for depth in [Depth::Checksum, Depth::Content] {
+        assert_eq!(to.verify(&copy, depth).await.unwrap(), Verdict::Verified { by: Depth::Content });
+    }
+    // It names one proof, and only as its source has it.
+    assert_eq!(refused(to, &naming("one", &b)).await, "alias-conflict");
+    let other = Naming { manifest_sha256: Digest::of(b"other"), ..naming("two", &a) };
+    assert!(refused(to, &other).await.contains("another manifest or signature"));
+    let unsigned = Naming { signature: None, ..naming("two", &a) };
+    assert!(refused(to, &unsigned).await.contains("another manifest or signature"));
+    let elsewhere = Target::Alias { id: one.id.clone(), proof: b.id() };
+    let elsewhere = Copy { target: elsewhere, ..copy.clone() };
+    assert!(matches!(to.verify(&elsewhere, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
+    assert_eq!(to.withdraw(&elsewhere).await.unwrap(), Withdrawal::Touched);
+
+    let at = withdrawn(to, &copy).await;
+    assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
+    assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
+    assert_eq!(withdrawn(to, &copy).await, at, "an answer that got lost is told again");
+    let never = Target::Alias { id: "never".parse().unwrap(), proof: a.id() };
+    assert_eq!(to.withdraw(&Copy { target: never, ..copy.clone() }).await.unwrap(), Withdrawal::Absent);
+    take(to, &Parcel::Alias(one)).await;
+    assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
+}
+
+async fn manifests(to: &AnyDestination, is_here: bool) {
+    let alone = loose(manifest("urn:c2pa:alone", "film"));
+    let target = Target::Manifest("urn:c2pa:alone".parse().unwrap());
+    assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
+    let copy = take(to, &Parcel::Manifest(alone.clone())).await;
+    assert_eq!(copy.target, target);
+    assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
+    assert_eq!(take(to, &Parcel::Manifest(alone.clone())).await, copy);
+    for depth in [Depth::Checksum, Depth::Content] {
+        assert!(matches!(to.verify(&copy, depth).await.unwrap(), Verdict::Verified { .. }));
+    }
+    let other = loose(manifest("urn:c2pa:alone", "another film"));
+    match to.take_over(&Parcel::Manifest(other)).await.unwrap() {
+        TakenOver::Refused { kind, .. } => assert_eq!(kind, "manifest-conflict"),
+        other => panic!("{other:?}"),
+    }
+    let at = withdrawn(to, &copy).await;
+    assert_eq!(to.find(&target).await.unwrap(), Standing::Deleted(at));
+    assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
+    assert_eq!(to.withdraw(&copy).await.unwrap(), Withdrawal::Touched, "it is deleted already");
+    let again = to.take_over(&Parcel::Manifest(alone.clone())).await.unwrap();
+    assert_eq!(again, TakenOver::Deleted(at), "deleted stays deleted");
+    take(to, &Parcel::Manifest(Loose { restores: Some(at), ..alone })).await;
+    assert!(matches!(to.verify(&copy, Depth::Content).await.unwrap(), Verdict::Verified { .. }));
+
+    // One that a proof holds stays for it.
+    let held = Draft { manifest: manifest("urn:c2pa:held", "c"), ..draft("c") };
+    take(to, &parcel(std::slice::from_ref(&held))).await;
+    let target = Target::Manifest("urn:c2pa:held".parse().unwrap());
+    let before = if is_here { Standing::Absent } else { Standing::Live(None) };
+    assert_eq!(to.find(&target).await.unwrap(), before, "it is there for its proof alone");
+    let copy = take(to, &Parcel::Manifest(loose(held.manifest))).await;
+    if is_here {
+        withdrawn(to, &copy).await;
+        assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
+        assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
+    } else {
+        assert_eq!(to.withdraw(&copy).await.unwrap(), Withdrawal::Touched);
+        assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
+    }
+    assert!(matches!(to.find(&Target::Proof(id("c"))).await.unwrap(), Standing::Live(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_at_hand_takes_names_and_manifests() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = open(&format!("dir:{}", folder.path().join("data").display())).await;
+    names(&to).await;
+    manifests(&to, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_behind_its_api_takes_names_and_manifests() {
+    let server = Server::start();
+    let to = open(&format!("credlink:{}", server.url())).await;
+    names(&to).await;
+    manifests(&to, false).await;
+}
