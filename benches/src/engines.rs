@@ -50,6 +50,7 @@ pub struct Engines {
     /// Where DynamoDB is.
     pub dynamodb: SocketAddr,
     _processes: Processes,
+    _line: Option<Server>,
 }
 
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl Engines {
                 s3: server.address,
                 dynamodb: server.address,
                 _processes: Processes::Answerer(server),
+                _line: None,
             });
         }
         let (s3, dynamodb) = (free_address()?, free_address()?);
@@ -97,7 +99,16 @@ impl Engines {
         dynoxide.args(["-c", LEASH, "engine"]).arg(tools.join("bin/dynoxide"));
         dynoxide.args(["serve", "--host", "127.0.0.1", "--log", "quiet", "--port", &port]);
         let dynoxide = Leashed::start(&mut dynoxide, dynamodb)?;
-        Ok(Self { s3, dynamodb, _processes: Processes::Real([ministack, dynoxide]) })
+        Ok(Self { s3, dynamodb, _processes: Processes::Real([ministack, dynoxide]), _line: None })
+    }
+
+    /// The same, with S3 at the other end of a [`crate::line`].
+    ///
+    /// # Errors
+    /// The line does not start.
+    pub fn far_away(self) -> Result<Self, Error> {
+        let line = Server::line(self.s3)?;
+        Ok(Self { s3: line.address, _line: Some(line), ..self })
     }
 
     /// The variables that lead a process to them, and its credentials.

@@ -45,6 +45,7 @@ pub mod grown;
 pub mod growth;
 pub mod lambda;
 pub mod latency;
+pub mod line;
 pub mod load;
 pub mod machine;
 pub mod material;

@@ -1,5 +1,6 @@
 //! `credlink-benches`: each benchmark by its name, or all of them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,8 +10,8 @@ use credlink_benches::grown::{self, Subject};
 use credlink_benches::plan::Plan;
 use credlink_benches::report::{Printer, progress};
 use credlink_benches::{
-    answerer, cache, ceiling, clouded, clouds, edge, functions, growth, lambda, latency, machine, migrate,
-    reads, stores,
+    answerer, cache, ceiling, clouded, clouds, edge, functions, growth, lambda, latency, line, machine,
+    migrate, reads, stores,
 };
 
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
@@ -99,6 +100,12 @@ enum Command {
     /// What stands in for S3 and DynamoDB and only answers (started by `lambda` and `clouds`).
     #[command(hide = true)]
     Answerer,
+    /// A line to an engine that is far away (started by `migrate`).
+    #[command(hide = true)]
+    Line {
+        /// Where it leads.
+        to: SocketAddr,
+    },
     /// A deployment over S3 and DynamoDB (started by `clouds`).
     #[command(hide = true)]
     Clouded {
@@ -157,6 +164,7 @@ fn main() -> ExitCode {
         }
         Command::Backing => edge::backing::serve(),
         Command::Answerer => answerer::serve(),
+        Command::Line { to } => line::serve(to),
         Command::Clouded { subject, with_table } => clouded::run(subject, plan.rounds, with_table),
         Command::Ceiling { lengths } => ceiling::serve(&lengths),
         Command::Grown { subject, proofs, folder } => grown::run(subject, proofs, &folder),

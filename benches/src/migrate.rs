@@ -1,7 +1,7 @@
 //! A migration beside the copying tools that operators know: `rclone` and `s5cmd`.
 //!
-//! Each measurement meets an engine of its own, with nothing in it: ministack, and the ceiling of clients, which answers at
-//! once and leaves what the clients themselves take. What is copied is 20 KB of legacy record an object. The
+//! Each measurement meets an engine of its own, with nothing in it: ministack; the ceiling of clients, which answers at
+//! once and leaves what the clients themselves take; and the same at the other end of a line, as a provider is. What is copied is 20 KB of legacy record an object. The
 //! tools copy the files as they are; `credlink migrate` reads, checks and packs them, writes index and ledger, and makes
 //! its store durable. All of them are first tried at several concurrencies, and measured at the best of each.
 
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::bare::Bare;
 use crate::engines::{ACCESS_KEY, BUCKET, Choice, Engines, REGION, SECRET};
 use crate::error::Error;
+use crate::line;
 use crate::material::legacy_record;
 use crate::plan::Plan;
 use crate::report::{Cell, Table, progress};
@@ -48,6 +49,37 @@ enum Who {
     S5cmd,
 }
 
+/// Where to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Ministack,
+    Ceiling,
+    FarAway,
+}
+
+impl Place {
+    fn name(self) -> String {
+        match self {
+            Self::Ministack => "ministack".to_owned(),
+            Self::Ceiling => Choice::Answerer.name().to_owned(),
+            Self::FarAway => format!(
+                "{}, over {} Mbit/s and {} ms there and back",
+                Choice::Answerer.name(),
+                line::BITS / 1_000_000,
+                2 * line::DELAY.as_millis()
+            ),
+        }
+    }
+
+    fn start(self, tools: &Path) -> Result<Engines, Error> {
+        match self {
+            Self::Ministack => Engines::start(Choice::Real, tools),
+            Self::Ceiling => Engines::start(Choice::Answerer, tools),
+            Self::FarAway => Engines::start(Choice::Answerer, tools)?.far_away(),
+        }
+    }
+}
+
 /// What one process did.
 #[derive(Debug, Clone, Copy)]
 struct Ran {
@@ -63,18 +95,18 @@ struct Ran {
 pub fn run(plan: &Plan, tools: &Tools, records: usize, large: usize) -> Result<(), Error> {
     let folder = TempDir::new_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let source = write_records(folder.path(), records)?;
-    for engine in [Choice::Real, Choice::Answerer] {
-        let bench = Bench { plan, tools, engine, source: source.clone(), records };
+    for place in [Place::Ministack, Place::Ceiling, Place::FarAway] {
+        let bench = Bench { plan, tools, place, source: source.clone(), records };
         copies(&bench)?;
         checks(&bench)?;
     }
-    memory(&Bench { plan, tools, engine: Choice::Real, source, records }, folder.path(), large)
+    memory(&Bench { plan, tools, place: Place::Ministack, source, records }, folder.path(), large)
 }
 
 struct Bench<'a> {
     plan: &'a Plan,
     tools: &'a Tools,
-    engine: Choice,
+    place: Place,
     source: PathBuf,
     records: usize,
 }
@@ -105,7 +137,7 @@ fn copies(bench: &Bench<'_>) -> Result<(), Error> {
         }
     }
     let mut table = Table::new(
-        format!("Copying 20 KB objects from a folder to S3 (`migrate`, {})", bench.engine.name()),
+        format!("Copying 20 KB objects from a folder to S3 (`migrate`, {})", bench.place.name()),
         "Each at the best of four concurrencies. The rate is of whole objects, from the process's start to its end; the ratio is \
          of CredLink's rate to this one in the same round. CPU is the process's own, for all objects; memory the most it had.",
         &["who", "concurrency", "objects a second", "CredLink to this", "CPU, s", "memory, MB"],
@@ -147,7 +179,7 @@ fn checks(bench: &Bench<'_>) -> Result<(), Error> {
         }
     }
     let mut table = Table::new(
-        format!("Checking what was copied (`migrate`, {})", bench.engine.name()),
+        format!("Checking what was copied (`migrate`, {})", bench.place.name()),
         "64 at once. The ratio is of this rate to that of `rclone check --download` in the same round.",
         &["who", "objects a second", "to rclone", "CPU, s", "memory, MB"],
     );
@@ -203,7 +235,7 @@ impl Who {
 
 impl Bench<'_> {
     fn copy(&self, who: Who, concurrency: usize) -> Result<Copied, Error> {
-        let engines = Engines::start(self.engine, &self.plan.tools)?;
+        let engines = self.place.start(&self.plan.tools)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Error::io("starting a runtime"))?;
         let bare = Bare::new(&format!("http://{}", engines.s3), &format!("http://{}", engines.dynamodb));

@@ -73,6 +73,17 @@ impl Server {
         Self::start(command)
     }
 
+    /// Starts a [`crate::line`] to this address.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn line(to: SocketAddr) -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
+        let mut command = Command::new(program);
+        command.arg("line").arg(to.to_string());
+        Self::start(command)
+    }
+
     /// Starts [`crate::edge::backing`].
     ///
     /// # Errors
