@@ -26,7 +26,7 @@ use http::{HeaderMap, HeaderValue, Method, Response};
 
 use crate::error::Error;
 use crate::legacy::serve::{Unnamed, off};
-use crate::openapi::{self, aliases};
+use crate::openapi::{self, aliases, batches, manifests, migrations, proofs};
 use crate::ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, Ports, Refused};
 use crate::request::within_request;
 use crate::retrieve::retrieve;
@@ -110,25 +110,25 @@ impl<P: Ports> Service<P> {
         }
         self.check_available(&route)?;
         let reply = match route {
-            Route::StoreProof => openapi::store_proof(self, &caller, json_body(request, body).await?).await?,
+            Route::StoreProof => proofs::store_proof(self, &caller, json_body(request, body).await?).await?,
             Route::SupersedeProof(id) => {
                 let body = json_body(request, body).await?;
                 self.bring(&id).await?;
-                openapi::supersede_proof(self, &caller, &id, &request.headers, body).await?
+                proofs::supersede_proof(self, &caller, &id, &request.headers, body).await?
             }
             Route::DeleteProof(id) => {
                 self.bring(&id).await?;
-                openapi::delete_proof(self, &caller, &id, &request.headers).await?
+                proofs::delete_proof(self, &caller, &id, &request.headers).await?
             }
             Route::BatchDelete => {
-                openapi::batch_delete(self, &caller, json_body(request, body).await?).await?
+                batches::batch_delete(self, &caller, json_body(request, body).await?).await?
             }
             Route::ListProofs { after, limit } => {
-                openapi::list_proofs(self, &caller, after.as_deref(), limit).await?
+                proofs::list_proofs(self, &caller, after.as_deref(), limit).await?
             }
             Route::SignLink { id, expires_in } => {
                 self.bring(&id).await?;
-                openapi::sign_link(self, &caller, &id, expires_in).await?
+                proofs::sign_link(self, &caller, &id, expires_in).await?
             }
             Route::ListAliases { after, limit } => {
                 aliases::list_aliases(self, &caller, after.as_deref(), limit).await?
@@ -142,15 +142,15 @@ impl<P: Ports> Service<P> {
             }
             Route::StoreManifest => {
                 let body = read_body(request, body, C2PA_TYPE).await?;
-                openapi::store_manifest(self, &caller, body).await?
+                manifests::store_manifest(self, &caller, body).await?
             }
-            Route::DeleteManifest(id) => openapi::delete_manifest(self, &caller, &id).await?,
+            Route::DeleteManifest(id) => manifests::delete_manifest(self, &caller, &id).await?,
             Route::BeginMigration => {
                 let body = json_body(request, body).await?;
-                openapi::begin_migration(self, &caller, body, &entry.request_id).await?
+                migrations::begin_migration(self, &caller, body, &entry.request_id).await?
             }
             Route::ReadMigration { job, after } => {
-                openapi::show_migration(self, &caller, &job, after.as_deref()).await?
+                migrations::show_migration(self, &caller, &job, after.as_deref()).await?
             }
             Route::Health => openapi::health(self).await,
             Route::Stats => openapi::stats(self).await?,

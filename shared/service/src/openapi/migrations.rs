@@ -1,0 +1,106 @@
+//! Migrations by the queue.
+
+use bytes::Bytes;
+use credlink_core::access::Caller;
+use credlink_core::http::problem::{Document, Kind, Problem};
+use credlink_core::http::reply::Reply;
+use credlink_core::job::JobName;
+use credlink_core::rules::migration::MigrationBody;
+use http::StatusCode;
+use http::header::LOCATION;
+
+use crate::error::Error;
+use crate::migrate::jobs::{Begun, JobError, JobRequest, Jobs as _, Progress};
+use crate::ports::Ports;
+use crate::service::Service;
+
+/// Begin a migration
+///
+/// A message is queued that has the source listed; the items are copied from the queue. The same job again is another
+/// run of it: what is done is not done twice.
+#[utoipa::path(
+    post, path = "/v1/migrations", tag = "migrations", operation_id = "beginMigration",
+    request_body(content = MigrationBody, content_type = "application/json"),
+    responses(
+        (status = 202, description = "Queued", body = Progress, headers(("location" = String, description = "Where its progress is"))),
+        (status = 409, description = "The job has another source, or is being listed", body = Document, content_type = "application/problem+json"),
+        (status = 501, description = "There is no queue or no table", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn begin_migration<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    body: Bytes,
+    request_id: &str,
+) -> Result<Reply, Error> {
+    let body = MigrationBody::parse(&body)?;
+    let request = JobRequest {
+        batch_size: body.batch_size(),
+        name: body.name,
+        from: body.from,
+        tenant: caller.tenant.clone(),
+        request_id: request_id.to_owned(),
+    };
+    match service.ports.jobs().begin(&request).await.map_err(job_error)? {
+        Begun::Queued(job) => {
+            let location = format!("/v1/migrations/{}", job.name);
+            Ok(Reply::json(StatusCode::ACCEPTED, &Progress::of(job)).with(LOCATION, &location))
+        }
+        Begun::Held => {
+            let detail = format!(
+                "the source of the job `{}` is being listed; try again when it is done",
+                request.name
+            );
+            Err(Problem::new(Kind::Contended, detail).into())
+        }
+        Begun::Differs(job) => {
+            // Whose it is, and where that one's proofs are, is nobody else's business.
+            let detail = if job.tenant == caller.tenant {
+                format!("the job `{}` is from {} to {}; take another name", job.name, job.from, job.to)
+            } else {
+                format!("the job `{}` is another tenant's; take another name", job.name)
+            };
+            Err(Problem::new(Kind::JobConflict, detail).at("name").into())
+        }
+    }
+}
+
+/// Read how far a migration is
+///
+/// It counts the items of 20,000 entries at most. Where there are more, `next` says where the counting goes on.
+#[utoipa::path(
+    get, path = "/v1/migrations/{job}", tag = "migrations", operation_id = "showMigration",
+    params(
+        ("job" = String, Path, description = "The job's name"),
+        ("after" = Option<String>, Query, description = "`next` of the answer before"),
+    ),
+    responses(
+        (status = 200, description = "The job, and its items by what became of them", body = Progress),
+        (status = 404, description = "No such job", body = Document, content_type = "application/problem+json"),
+        (status = 501, description = "There is no queue or no table", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn show_migration<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    job: &JobName,
+    after: Option<&str>,
+) -> Result<Reply, Error> {
+    let progress = service.ports.jobs().progress(job, after).await.map_err(job_error)?;
+    match progress.filter(|progress| progress.tenant == caller.tenant) {
+        Some(progress) => Ok(Reply::json(StatusCode::OK, &progress)),
+        None => Err(Problem::new(Kind::NotFound, format!("there is no job `{job}`")).into()),
+    }
+}
+
+fn job_error(error: JobError) -> Error {
+    match error {
+        JobError::NotConfigured(what) => Problem::new(Kind::NotConfigured, what).into(),
+        JobError::Source(why) => Problem::field("from", why).into(),
+        JobError::Failure(failure) => failure.into(),
+    }
+}

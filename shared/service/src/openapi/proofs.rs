@@ -1,0 +1,270 @@
+//! Storing, replacing, deleting, listing and sharing proofs.
+
+use bytes::Bytes;
+use credlink_core::access::{Caller, Scope};
+use credlink_core::hash::MediaHash;
+use credlink_core::http::problem::{Document, Problem};
+use credlink_core::http::reply::Reply;
+use credlink_core::link;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_core::row::ProofRow;
+use credlink_core::rules::store::{Draft, StoreBody};
+use credlink_core::time::Timestamp;
+use http::header::{IF_MATCH, LOCATION};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use super::DELETED;
+use crate::error::Error;
+use crate::list::{ProofPage, Summary, list};
+use crate::ports::Ports;
+use crate::router::with_tag;
+use crate::service::{Service, owned};
+use crate::store::Stored;
+use crate::supersede::{live_row, supersede};
+use crate::take_over::take_over;
+use crate::{delete, ports};
+
+/// The answer to a store or a replacement.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct StoreReply {
+    /// Whether the proof was there already, and nothing was stored.
+    deduplicated: bool,
+    /// Whether the proof that is there has the manifest and the signature that were sent.
+    identical: bool,
+    #[serde(flatten)]
+    proof: Summary,
+    /// Where the record is.
+    url: String,
+    /// Where a C2PA manifest is: what the picture's XMP points to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_url: Option<String>,
+}
+
+/// The answer to a list: a page, or the one record that was asked for by its media hash.
+#[derive(utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, clippy::large_enum_variant, reason = "describes two answers that are made elsewhere")]
+enum ListReply {
+    Page(ProofPage),
+    Record(Record),
+}
+
+/// A signed link.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct LinkReply {
+    /// Opens the record.
+    url: String,
+    /// Opens the C2PA manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_url: Option<String>,
+    /// Until when.
+    #[schema(value_type = String, format = DateTime)]
+    expires: Timestamp,
+}
+
+impl<P: Ports> Service<P> {
+    fn store_reply(&self, stored: &Stored) -> Reply {
+        let row = &stored.row;
+        let record = ObjectKey::Record(row.id);
+        let body = StoreReply {
+            deduplicated: stored.deduplicated,
+            identical: stored.identical,
+            proof: Summary::from(row),
+            url: self.url(&record),
+            manifest_url: row.manifest_id.clone().map(|id| self.url(&ObjectKey::Manifest(id))),
+        };
+        let created = !stored.deduplicated && row.revision == row.first_revision;
+        let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+        let reply = Reply::json(status, &body).with(LOCATION, &format!("/v1{}", link::path(&record)));
+        with_tag(reply, &row.record_sha256)
+    }
+}
+
+/// Store a proof
+///
+/// The same media file always has the same proof: a second store is answered with the first one's, `deduplicated`,
+/// and says whether it is `identical`. Nothing is replaced.
+#[utoipa::path(
+    post, path = "/v1/proofs", tag = "proofs", operation_id = "storeProof",
+    request_body(content = StoreBody, content_type = "application/json"),
+    responses(
+        (status = 201, description = "Stored", body = StoreReply),
+        (status = 200, description = "There already", body = StoreReply),
+        (status = 409, description = "The manifest id has another content", body = Document, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Document, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The manifest binds another file", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["store:manifests"]))
+)]
+pub(crate) async fn store_proof<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    body: Bytes,
+) -> Result<Reply, Error> {
+    let draft = Draft::parse(&body, caller.tenant.clone(), None)?;
+    if let Some(legacy) = service.alone() {
+        return Ok(service.store_reply(&service.store_alone(legacy, caller, &draft).await?));
+    }
+    if draft.origin.is_some() {
+        may_take_over(caller)?;
+    }
+    Ok(service.store_reply(&take_over(service, &draft).await?))
+}
+
+/// What a proof brings along from another store is the word of an administrator.
+fn may_take_over(caller: &Caller) -> Result<(), Problem> {
+    if caller.may(Scope::Admin) {
+        Ok(())
+    } else {
+        Err(Problem::insufficient_scope(Scope::Admin).at("origin"))
+    }
+}
+
+/// Replace a proof's manifest
+///
+/// `If-Match` names the record that is replaced, by its ETag. The earlier record stays readable under its revision.
+#[utoipa::path(
+    put, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "supersedeProof",
+    params(
+        ("id" = String, Path, description = "The proof"),
+        ("If-Match" = String, Header, description = "The ETag of the current record, or `*`"),
+    ),
+    request_body(content = StoreBody, content_type = "application/json", description = "As for a store; `media_hash` may be left out"),
+    responses(
+        (status = 200, description = "Replaced", body = StoreReply),
+        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
+        (status = 412, description = "It has changed since", body = Document, content_type = "application/problem+json"),
+        (status = 428, description = "`If-Match` is missing", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["store:manifests"]))
+)]
+pub(crate) async fn supersede_proof<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    id: &ProofId,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Reply, Error> {
+    let draft = |row: &ProofRow| -> Result<Draft, Problem> {
+        let known: &MediaHash = &row.media_hash;
+        let draft = Draft::parse(&body, caller.tenant.clone(), Some(known))?;
+        if draft.origin.is_some() {
+            may_take_over(caller)?;
+        }
+        Ok(draft)
+    };
+    let stored = supersede(service, id, &caller.tenant, headers, draft).await?;
+    Ok(service.store_reply(&stored))
+}
+
+/// Delete a proof
+#[utoipa::path(
+    delete, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "deleteProof",
+    params(
+        ("id" = String, Path, description = "The proof"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the record that shall go, where no other shall"),
+    ),
+    responses(
+        (status = 204, description = "It is not there (any more)", headers(
+            ("credlink-deleted" = String, description = "When this request deleted it, where `If-Match` was sent; not there where there was nothing to delete"),
+        )),
+        (status = 412, description = "It has changed since", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["delete:manifests"]))
+)]
+pub(crate) async fn delete_proof<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    id: &ProofId,
+    headers: &HeaderMap,
+) -> Result<Reply, Error> {
+    let deleted = delete::delete_proof(service, id, &caller.tenant, headers).await?;
+    let reply = Reply::empty(StatusCode::NO_CONTENT);
+    Ok(match deleted.filter(|_| headers.contains_key(IF_MATCH)) {
+        Some(at) => reply.with(DELETED, &at.to_string()),
+        None => reply,
+    })
+}
+
+/// List proofs, or find one by its media hash
+///
+/// With `media_hash` the answer is that proof's record, as at `/v1/proofs/{id}`, and public like it.
+#[utoipa::path(
+    get, path = "/v1/proofs", tag = "proofs", operation_id = "listProofs",
+    params(
+        ("media_hash" = Option<String>, Query, description = "`sha256:` and 64 hexadecimal digits"),
+        ("tenant" = Option<String>, Query, description = "With `media_hash`: the owner, `default` by default"),
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default"),
+        ("form" = Option<String>, Query, description = "With `media_hash`, `stored`: as it is stored, for who keeps a copy"),
+    ),
+    responses(
+        (status = 200, description = "A page; or, with `media_hash`, the record", content((ListReply = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
+        (status = 206, description = "The part that `Range` asks for, of the record", body = String, content_type = "application/json"),
+        (status = 304, description = "The client has it"),
+        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]), ())
+)]
+pub(crate) async fn list_proofs<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Reply, Error> {
+    let page = list(service, caller.tenant.clone(), after, limit).await?;
+    Ok(Reply::json(StatusCode::OK, &page))
+}
+
+/// Sign a link
+///
+/// Who holds the link may read the proof and its manifest until it expires, also where they are private.
+#[utoipa::path(
+    get, path = "/v1/proofs/{id}/url", tag = "proofs", operation_id = "signLink",
+    params(
+        ("id" = String, Path, description = "The proof"),
+        ("expires_in" = Option<u64>, Query, description = "Seconds, 1 to 604,800, 3,600 by default"),
+    ),
+    responses(
+        (status = 200, description = "The link", body = LinkReply),
+        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["store:manifests"]))
+)]
+pub(crate) async fn sign_link<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    id: &ProofId,
+    expires_in: u64,
+) -> Result<Reply, Error> {
+    let row = live_row(service, id).await?;
+    owned(&row.tenant, &caller.tenant)?;
+    let Some(keys) = &service.settings.link_keys else {
+        return Err(ports::Failure {
+            provider: "links",
+            kind: ports::FailureKind::AccessDenied,
+            message: "no link key is configured".to_owned(),
+        }
+        .into());
+    };
+    let expires = service.now().plus_seconds(expires_in);
+    let sign = |key: &ObjectKey| format!("{}?{}", service.url(key), keys.sign(key, expires));
+    let reply = LinkReply {
+        url: sign(&ObjectKey::Record(row.id)),
+        manifest_url: row.manifest_id.map(|id| sign(&ObjectKey::Manifest(id))),
+        expires,
+    };
+    Ok(Reply::json(StatusCode::OK, &reply))
+}

@@ -1,0 +1,96 @@
+//! What the document says of reading objects, which [`retrieve`](crate::retrieve) does for every kind of them.
+
+use credlink_core::http::problem::Document;
+use credlink_core::record::Record;
+
+/// Read a record
+///
+/// Public, unless the proof is private. Conditional requests, ranges and content codings as RFC 9110 has them.
+#[utoipa::path(
+    get, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "readProof",
+    params(
+        ("id" = String, Path, description = "The proof; or the id that it had in a store that was taken over, which leads to it"),
+        ("If-None-Match" = Option<String>, Header, description = "ETags of what the client has"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+    ),
+    responses(
+        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
+        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
+        (status = 304, description = "The client has it"),
+        (status = 308, description = "By an earlier id: where the proof is", headers(
+            ("location" = String, description = "The proof's id: a reference relative to this path"),
+        )),
+        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+#[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
+fn read_proof() {}
+
+/// Read an earlier record
+#[utoipa::path(
+    get, path = "/v1/proofs/{id}/{revision}", tag = "proofs", operation_id = "readRevision",
+    params(
+        ("id" = String, Path, description = "The proof"),
+        ("revision" = u32, Path, description = "From 1"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+    ),
+    responses(
+        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
+        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
+        (status = 304, description = "The client has it"),
+        (status = 404, description = "No such revision, or the current one", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+#[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
+fn read_revision() {}
+
+/// Read a record by its media hash
+#[utoipa::path(
+    get, path = "/v1/proofs/by-hash/{media_hash}", tag = "proofs", operation_id = "readByHash",
+    params(
+        ("media_hash" = String, Path, description = "64 hexadecimal digits"),
+        ("tenant" = Option<String>, Query, description = "The owner, `default` by default"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+    ),
+    responses(
+        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
+        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
+        (status = 304, description = "The client has it"),
+        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+#[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
+fn read_by_hash() {}
+
+/// Read a C2PA manifest
+///
+/// What the XMP of a picture points to. The bytes are exactly those that were stored.
+#[utoipa::path(
+    get, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "readManifest",
+    params(
+        ("manifest_id" = String, Path, description = "The active manifest's id; colons plain or as `%3A`"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+    ),
+    responses(
+        (status = 200, description = "The manifest store", content((Vec<u8> = "application/c2pa"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
+        (status = 206, description = "The part that `Range` asks for", body = Vec<u8>, content_type = "application/c2pa"),
+        (status = 304, description = "The client has it"),
+        (status = 404, description = "No such manifest", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "Deleted", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+#[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
+fn read_manifest() {}
