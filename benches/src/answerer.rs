@@ -96,6 +96,8 @@ impl Objects {
                 answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
                 answer
             }
+            // A bucket is made: there is nothing to keep of it.
+            Method::PUT if !path.trim_matches('/').contains('/') => plain(StatusCode::OK, ""),
             Method::PUT => {
                 let mut objects = lock();
                 if head.headers.contains_key(http::header::IF_NONE_MATCH) && objects.contains_key(path) {

@@ -93,6 +93,9 @@ enum Command {
         /// Records at which memory is measured once more.
         #[arg(long, default_value_t = 100_000)]
         large: usize,
+        /// Only the engines that have this in their names, or `memory`.
+        #[arg(long, default_value = "")]
+        only: String,
     },
     /// What stands in for R2 and the Cache API (started by `edge`).
     #[command(hide = true)]
@@ -159,8 +162,8 @@ fn main() -> ExitCode {
         Command::Lambda { functions } => lambda::run(&plan, &functions.unwrap_or_else(built_functions)),
         Command::Clouds => clouds::run(&plan),
         Command::Edge { worker, only } => edge::run(&plan, &worker, &only),
-        Command::Migrate { rclone, s5cmd, records, large } => {
-            migrate::run(&plan, &migrate::Tools { rclone, s5cmd }, records, large)
+        Command::Migrate { rclone, s5cmd, records, large, only } => {
+            migrate::run(&plan, &migrate::Tools { rclone, s5cmd }, records, large, &only)
         }
         Command::Backing => edge::backing::serve(),
         Command::Answerer => answerer::serve(),

@@ -92,13 +92,19 @@ struct Ran {
 ///
 /// # Errors
 /// A tool or an engine is not there or fails, or does not copy everything.
-pub fn run(plan: &Plan, tools: &Tools, records: usize, large: usize) -> Result<(), Error> {
+pub fn run(plan: &Plan, tools: &Tools, records: usize, large: usize, only: &str) -> Result<(), Error> {
     let folder = TempDir::new_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let source = write_records(folder.path(), records)?;
     for place in [Place::Ministack, Place::Ceiling, Place::FarAway] {
+        if !place.name().contains(only) {
+            continue;
+        }
         let bench = Bench { plan, tools, place, source: source.clone(), records };
         copies(&bench)?;
         checks(&bench)?;
+    }
+    if !"memory".contains(only) {
+        return Ok(());
     }
     memory(&Bench { plan, tools, place: Place::Ministack, source, records }, folder.path(), large)
 }
