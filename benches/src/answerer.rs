@@ -97,7 +97,7 @@ impl Objects {
                 answer
             }
             // A bucket is made: there is nothing to keep of it.
-            Method::PUT if !path.trim_matches('/').contains('/') => plain(StatusCode::OK, ""),
+            Method::PUT if is_bucket(path) => plain(StatusCode::OK, ""),
             Method::PUT => {
                 let mut objects = lock();
                 if head.headers.contains_key(http::header::IF_NONE_MATCH) && objects.contains_key(path) {
@@ -111,9 +111,7 @@ impl Objects {
                 answer.headers_mut().insert(http::header::ETAG, etag);
                 answer
             }
-            _ if head.uri.query().is_some_and(|query| query.contains("list-type=2")) => {
-                listing(&lock(), path, head.uri.query().unwrap_or_default())
-            }
+            _ if is_bucket(path) => listing(&lock(), path, head.uri.query().unwrap_or_default()),
             _ if path == GETS => plain(StatusCode::OK, &self.gets.load(Ordering::Relaxed).to_string()),
             _ => {
                 self.gets.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +126,11 @@ impl Objects {
     }
 }
 
-/// A page of `ListObjectsV2`, with the keys as they stand: none that is copied here has a character that XML escapes.
+fn is_bucket(path: &str) -> bool {
+    !path.trim_matches('/').contains('/')
+}
+
+/// A page of `ListObjects` or `ListObjectsV2`, with the keys as they stand: none that is copied here has a character that XML escapes.
 fn listing(
     objects: &BTreeMap<String, (HeaderMap, Bytes)>,
     bucket: &str,
@@ -142,7 +144,7 @@ fn listing(
     let (mut contents, mut folders, mut count, mut next) = (String::new(), String::new(), 0, None);
     let mut last = format!("{root}{prefix}");
     let mut from = Bound::Included(last.clone());
-    if let Some(token) = asked.get("continuation-token") {
+    if let Some(token) = asked.get("continuation-token").or_else(|| asked.get("marker")) {
         last = format!("{root}{token}");
         from = Bound::Excluded(last.clone());
     }
@@ -174,7 +176,9 @@ fn listing(
         };
         from = Bound::Excluded(last.clone());
     }
-    let token = next.map(|key| format!("<NextContinuationToken>{key}</NextContinuationToken>"));
+    let token = next.map(|key| {
+        format!("<NextContinuationToken>{key}</NextContinuationToken><NextMarker>{key}</NextMarker>")
+    });
     let mut answer = plain(
         StatusCode::OK,
         &format!(
