@@ -28,7 +28,7 @@ fn a_job_that_is_killed_fifty_times_copies_everything_once() {
     let (mut dice, mut killed, mut confirmed) = (0x9e37_79b9_7f4a_7c15_u64, 0, 0);
     while killed < KILLS {
         // A run that has a rate lasts longer than all of these waits, which grow for a machine that starts it slowly.
-        let wait = Duration::from_millis(60 + roll(&mut dice) % (400 + 8 * killed));
+        let wait = Duration::from_millis(60 + roll(&mut dice) % (400 + 8 * killed as u64));
         assert!(
             job.killed(&["--rate", "300", "--batch-size", "20"], wait),
             "the run ends before it is killed"
