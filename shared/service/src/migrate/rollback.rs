@@ -69,7 +69,7 @@ pub struct Rollback {
 pub struct KeptProof {
     /// The item that it was made of.
     pub item: String,
-    /// The proof; or what else it is, as a [`Target`](super::target::Target) is written.
+    /// The proof; or what else it is, as a [`Target`] is written.
     pub proof: String,
     /// Why, in words.
     pub detail: String,
