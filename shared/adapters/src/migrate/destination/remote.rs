@@ -233,6 +233,20 @@ impl Remote {
     }
 }
 
+/// What the answer to a conditional deletion at `target` means.
+fn withdrawal(answer: &Answer, target: &str) -> Result<Withdrawal, Failure> {
+    let at = answer.headers.get(DELETED).and_then(|value| value.to_str().ok()?.parse().ok());
+    match (answer.status, at) {
+        (StatusCode::NO_CONTENT, Some(at)) => Ok(Withdrawal::Deleted(at)),
+        (StatusCode::NO_CONTENT, None) => Ok(Withdrawal::Absent),
+        (StatusCode::PRECONDITION_FAILED, _) => Ok(Withdrawal::Touched),
+        (StatusCode::FORBIDDEN, _) => {
+            Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
+        }
+        _ => Err(answer.unexpected(target)),
+    }
+}
+
 impl Destination for Remote {
     fn name(&self) -> &'static str {
         NAME
@@ -329,16 +343,7 @@ impl Destination for Remote {
         self.note(&copy.target, true);
         let answer = self.api.ask(question).await?;
         self.note(&copy.target, false);
-        let at = answer.headers.get(DELETED).and_then(|value| value.to_str().ok()?.parse().ok());
-        match (answer.status, at) {
-            (StatusCode::NO_CONTENT, Some(at)) => Ok(Withdrawal::Deleted(at)),
-            (StatusCode::NO_CONTENT, None) => Ok(Withdrawal::Absent),
-            (StatusCode::PRECONDITION_FAILED, _) => Ok(Withdrawal::Touched),
-            (StatusCode::FORBIDDEN, _) => {
-                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
-            }
-            _ => Err(answer.unexpected(&target)),
-        }
+        withdrawal(&answer, &target)
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {

@@ -14,7 +14,7 @@ use credlink_service::migrate::target::{Loose, Naming, Target};
 use credlink_service::ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
-use super::{DELETED, Found, Remote};
+use super::{Found, Remote, withdrawal};
 use crate::migrate::api::{Question, failure};
 use crate::migrate::source::remote::leads_to;
 
@@ -131,16 +131,7 @@ impl Remote {
     pub(super) async fn withdraw_alias(&self, id: &LegacyId, proof: &ProofId) -> Result<Withdrawal, Failure> {
         let target = format!("/v1/aliases/{id}?proof={proof}");
         let answer = self.api.ask(Question::new(Method::DELETE, target.clone())).await?;
-        let at = answer.headers.get(DELETED).and_then(|value| value.to_str().ok()?.parse().ok());
-        match (answer.status, at) {
-            (StatusCode::NO_CONTENT, Some(at)) => Ok(Withdrawal::Deleted(at)),
-            (StatusCode::NO_CONTENT, None) => Ok(Withdrawal::Absent),
-            (StatusCode::PRECONDITION_FAILED, _) => Ok(Withdrawal::Touched),
-            (StatusCode::FORBIDDEN, _) => {
-                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
-            }
-            _ => Err(answer.unexpected(&target)),
-        }
+        withdrawal(&answer, &target)
     }
 
     /// Deletes a manifest that no proof holds, and finds out when that was: a deletion of a manifest does not say.
