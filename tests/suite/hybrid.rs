@@ -4,6 +4,8 @@
 //! A [`Ground`] is the service of a folder beside a folder or a bucket of legacy records, in this process. The last tests
 //! are of the binary.
 
+mod rows;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

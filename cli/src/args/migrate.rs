@@ -60,6 +60,8 @@ pub enum Action {
     Run(Run),
     /// Check that everything that was copied is there; the exit code says whether all is well
     Verify(Verify),
+    /// Write into the store's index where the source has each proof, for functions that serve beside it
+    Catalogue,
     /// Print how far the job is
     Status,
     /// Print the job's totals and each failure with its reason, in Markdown or with --json

@@ -3,11 +3,13 @@
 //! | to find | look in |
 //! |---|---|
 //! | what a job works with | [`open`] |
+//! | serving beside a source | [`catalogue`] |
 //! | what happens to proofs | [`copy`]: plan, run · [`check`]: verify · [`undo`]: cleanup, rollback · [`queue`]: a run over SQS, redrive |
 //! | what is printed | [`bar`] while it runs, [`tell`] at the end |
 //! | what cannot be undone | [`confirm`] |
 
 mod bar;
+mod catalogue;
 mod check;
 mod confirm;
 mod copy;
@@ -46,6 +48,7 @@ pub fn migrate(connection: &Connection, args: Migrate, printer: &Printer) -> Res
             Action::Run(run) if job.queue.is_some() => queue::run(connection, job, run, printer).await,
             Action::Run(run) => copy::run(connection, job, run, printer).await,
             Action::Verify(verify) => check::verify(connection, job, verify, printer).await,
+            Action::Catalogue => catalogue::catalogue(connection, job, printer).await,
             Action::Status => tell::status(job, printer).await,
             Action::Report => tell::report(job, printer).await,
             Action::Cleanup(cleanup) => undo::cleanup(connection, job, cleanup, printer).await,

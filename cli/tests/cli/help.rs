@@ -9,7 +9,18 @@ fn help_is_as_it_is_documented() {
         ["", "serve ", "put ", "get ", "verify ", "list ", "delete ", "fsck ", "stats ", "completions "];
     let storage = ["", "ls ", "stat ", "cp ", "mv ", "rm ", "sign ", "cat ", "put ", "health ", "stats "];
     let storage = storage.map(|command| format!("storage {command}"));
-    let migrate = ["", "plan ", "run ", "verify ", "status ", "report ", "cleanup ", "rollback ", "redrive "];
+    let migrate = [
+        "",
+        "plan ",
+        "run ",
+        "verify ",
+        "catalogue ",
+        "status ",
+        "report ",
+        "cleanup ",
+        "rollback ",
+        "redrive ",
+    ];
     let migrate = migrate.map(|command| format!("migrate {command}"));
     let grouped = storage.iter().chain(&migrate).map(String::as_str);
     for command in commands.iter().copied().chain(grouped) {

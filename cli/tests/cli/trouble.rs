@@ -31,6 +31,22 @@ fn trouble_says_what_to_do() {
     world.run("fly").ends(2);
 }
 
+/// A catalogue is of legacy records that a function reads, and in an index at hand.
+#[test]
+fn what_makes_no_catalogue_is_told_so() {
+    let world = World::new();
+    world.run("put photo.jpg --data-dir data").ends(0);
+    for (places, says) in [
+        ("--from jsonl:old.jsonl --to dir:new", "is a dump"),
+        ("--from credlink:http://127.0.0.1:1 --to dir:new", "is the API of a CredLink"),
+        ("--from dir:data --to dir:new", "holds the data of a CredLink"),
+        ("--from dir:. --to credlink:http://127.0.0.1:1", "not over an API"),
+    ] {
+        world.run(&format!("migrate catalogue {places}")).ends(2).says(&[says]);
+    }
+    assert!(!world.path("new").exists());
+}
+
 #[test]
 fn trouble_is_json_where_json_was_asked_for() {
     let world = World::new();

@@ -9,6 +9,7 @@ use aws_config::SdkConfig;
 use bytes::Bytes;
 use credlink_core::job::JobName;
 use credlink_core::object::{Attributes, JSON_TYPE};
+use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_service::Service;
 use credlink_service::legacy::hybrid::{Hybrid, Report};
@@ -209,6 +210,10 @@ impl Legacy for LegacySource {
 
     fn find<'a>(&'a self, wanted: &'a Wanted) -> Coming<'a, Option<Found>> {
         Box::pin(self.inner.hybrid.find(wanted))
+    }
+
+    fn read<'a>(&'a self, item: &'a str, proof: &'a ProofId) -> Coming<'a, Option<Found>> {
+        Box::pin(async move { self.inner.hybrid.read(item, &Wanted::Proof(*proof)).await })
     }
 
     fn create<'a>(&'a self, key: &'a str, record: Bytes) -> Coming<'a, bool> {

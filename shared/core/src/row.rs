@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The key of a row, written as `PROOF#id`, `MANIFEST#id`, `ALIAS#legacy id` or `REPLICA#primary`.
+/// The key of a row, written as `PROOF#id`, `MANIFEST#id`, `ALIAS#legacy id`, `LEGACY#proof id` or `REPLICA#primary`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
     /// The row of a proof.
@@ -25,6 +25,8 @@ pub enum RowKey {
     Manifest(ManifestId),
     /// The row of a legacy id.
     Alias(LegacyId),
+    /// The row of a proof that a legacy source has.
+    LegacyItem(ProofId),
     /// The row of a provider that missed writes.
     Replica(Replica),
 }
@@ -35,6 +37,7 @@ impl fmt::Display for RowKey {
             Self::Proof(id) => write!(f, "PROOF#{id}"),
             Self::Manifest(id) => write!(f, "MANIFEST#{id}"),
             Self::Alias(id) => write!(f, "ALIAS#{id}"),
+            Self::LegacyItem(id) => write!(f, "LEGACY#{id}"),
             Self::Replica(replica) => write!(f, "REPLICA#{replica}"),
         }
     }
@@ -176,6 +179,18 @@ pub struct AliasRow {
     pub withdrawn: Option<Timestamp>,
 }
 
+/// The row of a proof that a legacy source has: where its record is there. A hint: whoever reads the item finds out whether it
+/// is still that proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyItemRow {
+    /// The proof that the record becomes.
+    pub proof: ProofId,
+    /// 1 for the first row, and one more with every commit.
+    pub version: u64,
+    /// The key of the item within the source, of at most [`MAX_ITEM_KEY_BYTES`](crate::bounds::MAX_ITEM_KEY_BYTES).
+    pub item: String,
+}
+
 /// A row of the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "row")]
@@ -186,6 +201,8 @@ pub enum Row {
     Manifest(ManifestRow),
     /// Of a legacy id. It adds to no total.
     Alias(AliasRow),
+    /// Of a proof that a legacy source has. It is in no listing but that of all rows, and adds to no total.
+    LegacyItem(LegacyItemRow),
     /// Of a provider. It is in no listing but that of all rows, and adds to no total.
     Replica(ReplicaRow),
 }
@@ -198,6 +215,7 @@ impl Row {
             Self::Proof(row) => RowKey::Proof(row.id),
             Self::Manifest(row) => RowKey::Manifest(row.id.clone()),
             Self::Alias(row) => RowKey::Alias(row.id.clone()),
+            Self::LegacyItem(row) => RowKey::LegacyItem(row.proof),
             Self::Replica(row) => RowKey::Replica(row.replica),
         }
     }
@@ -209,6 +227,7 @@ impl Row {
             Self::Proof(row) => row.version,
             Self::Manifest(row) => row.version,
             Self::Alias(row) => row.version,
+            Self::LegacyItem(row) => row.version,
             Self::Replica(row) => row.version,
         }
     }
@@ -218,7 +237,7 @@ impl Row {
     pub fn proof(self) -> Option<ProofRow> {
         match self {
             Self::Proof(row) => Some(row),
-            Self::Manifest(_) | Self::Alias(_) | Self::Replica(_) => None,
+            Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => None,
         }
     }
 
@@ -227,7 +246,7 @@ impl Row {
     pub fn manifest(self) -> Option<ManifestRow> {
         match self {
             Self::Manifest(row) => Some(row),
-            Self::Proof(_) | Self::Alias(_) | Self::Replica(_) => None,
+            Self::Proof(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => None,
         }
     }
 
@@ -236,7 +255,7 @@ impl Row {
     pub fn replica(self) -> Option<ReplicaRow> {
         match self {
             Self::Replica(row) => Some(row),
-            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) => None,
+            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) => None,
         }
     }
 
@@ -245,7 +264,16 @@ impl Row {
     pub fn alias(self) -> Option<AliasRow> {
         match self {
             Self::Alias(row) => Some(row),
-            Self::Proof(_) | Self::Manifest(_) | Self::Replica(_) => None,
+            Self::Proof(_) | Self::Manifest(_) | Self::LegacyItem(_) | Self::Replica(_) => None,
+        }
+    }
+
+    /// The row of a legacy source's proof, if it is one.
+    #[must_use]
+    pub fn legacy_item(self) -> Option<LegacyItemRow> {
+        match self {
+            Self::LegacyItem(row) => Some(row),
+            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::Replica(_) => None,
         }
     }
 
@@ -258,7 +286,9 @@ impl Row {
             | Self::Manifest(ManifestRow { state: State::Live, standalone: true, tenant, .. }) => {
                 Some(tenant)
             }
-            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::Replica(_) => None,
+            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => {
+                None
+            }
         }
     }
 
@@ -275,7 +305,7 @@ impl Row {
                 let live = u64::from(row.state == State::Live);
                 Totals { proofs: 0, manifests: live, manifest_bytes: live * row.length, deleted: 0 }
             }
-            Self::Alias(_) | Self::Replica(_) => Totals::default(),
+            Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => Totals::default(),
         }
     }
 
@@ -289,6 +319,7 @@ impl Row {
             Self::Proof(ProofRow { state: State::Deleted(_), .. })
             | Self::Manifest(_)
             | Self::Alias(_)
+            | Self::LegacyItem(_)
             | Self::Replica(_) => None,
         }
     }
@@ -440,6 +471,16 @@ mod tests {
         assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), alias);
         insta::assert_snapshot!("alias_row", text);
         assert_eq!(alias.key().to_string(), "ALIAS#p-1");
+        let item = Row::LegacyItem(LegacyItemRow {
+            proof: ProofId::derive(&Tenant::default(), &MediaHash::of(b"x")),
+            version: 1,
+            item: "old/2019/1.json".to_owned(),
+        });
+        let text = serde_json::to_string(&item).unwrap();
+        assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), item);
+        insta::assert_snapshot!("legacy_item_row", text);
+        assert!(item.key().to_string().starts_with("LEGACY#"));
+        assert_eq!((item.due(), item.totals(), item.stands_alone_for()), (None, Totals::default(), None));
         insta::assert_snapshot!(
             "manifest_row",
             serde_json::to_string(&Row::Manifest(manifest(State::Live))).unwrap()

@@ -139,7 +139,7 @@ async fn finish<P: Ports>(service: &Service<P>, row: Row) -> Result<bool, Failur
             None => Ok(false),
             Some(row) => finish_proof(service, &row).await.map(|()| true),
         },
-        Row::Proof(_) | Row::Alias(_) | Row::Replica(_) => Ok(false),
+        Row::Proof(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) => Ok(false),
     }
 }
 

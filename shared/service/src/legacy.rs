@@ -8,7 +8,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | looking for a proof, and what waits to be taken over | [`hybrid`] |
-//! | which item of the source has which proof | [`catalogue`] |
+//! | which item of the source has which proof | [`catalogue`]: in memory · `rows`: in the index |
 //! | the answers to requests | `serve` |
 //! | having proofs migrated by messages | [`queued`] |
 //! | storing while the cloud storage is off | [`alone`] |
@@ -17,6 +17,7 @@ pub mod alone;
 pub mod catalogue;
 pub mod hybrid;
 pub mod queued;
+mod rows;
 pub(crate) mod serve;
 
 use std::fmt::Debug;
@@ -57,8 +58,12 @@ pub trait Legacy: Debug + Send + Sync {
     /// The name that operators know it by.
     fn name(&self) -> &'static str;
 
-    /// The record of a proof; `None` where there is none. What cannot be said yet is a failure.
+    /// The record of a proof, by what the source knows of itself: its names, and a catalogue where it has one. `None` where
+    /// there is none. What cannot be said yet is a failure.
     fn find<'a>(&'a self, wanted: &'a Wanted) -> Coming<'a, Option<Found>>;
+
+    /// The record of a proof under the key of an item; `None` where that is not there, or is another proof.
+    fn read<'a>(&'a self, item: &'a str, proof: &'a ProofId) -> Coming<'a, Option<Found>>;
 
     /// Writes a record under a key that nothing has: whether it did. After `Ok` it survives a crash.
     fn create<'a>(&'a self, key: &'a str, record: Bytes) -> Coming<'a, bool>;

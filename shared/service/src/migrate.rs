@@ -25,6 +25,7 @@
 //! | where a job stands | [`report`](mod@report) |
 //! | removing from the source | [`cleanup`](mod@cleanup) |
 //! | undoing it | [`rollback`](mod@rollback) |
+//! | saying in the index where a legacy source has what is not copied yet | [`catalogue`](mod@catalogue) |
 //! | from a source's content to drafts | [`incoming`](mod@incoming) |
 //! | a CredLink at hand as a destination | [`destination`] |
 //! | a job that others run: sending its items, and copying what a message names | [`enqueue`], [`queued`] |
@@ -36,6 +37,7 @@
 //! | what whoever started it is told | [`progress`] |
 
 mod calls;
+pub mod catalogue;
 pub mod cleanup;
 pub mod copy;
 pub mod destination;

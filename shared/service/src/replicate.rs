@@ -314,7 +314,7 @@ fn named(row: &Row) -> String {
     match row {
         Row::Proof(row) => row.record_sha256.to_string(),
         Row::Manifest(row) => format!("{} of generation {}", row.sha256, row.generation),
-        Row::Alias(_) | Row::Replica(_) => String::new(),
+        Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) => String::new(),
     }
 }
 

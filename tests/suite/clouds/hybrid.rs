@@ -1,5 +1,6 @@
 //! Serving beside a legacy source: what the function `retrieve` finds there is migrated by the function behind the queue.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message as Received;
@@ -9,8 +10,10 @@ use credlink_core::message::{Message, Work};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ports::Ledger as _;
+use credlink_service::ports::{Index as _, Listing};
 use http::header::{AUTHORIZATION, ETAG, LOCATION};
 use http::{Method, Request, Response};
+use serde_json::{Value, json};
 
 use super::functions::{event, response};
 use super::ground::Ground;
@@ -20,6 +23,7 @@ use crate::buckets;
 use crate::engines::free_port;
 use crate::engines::runtime::Function;
 use crate::http::ask::{ask, get, media, proof, proof_path, with};
+use crate::server::binary;
 use crate::world::tokens;
 
 /// How long a message is waited for, and no other one comes.
@@ -148,6 +152,103 @@ async fn what_is_read_is_migrated_by_the_function_behind_the_queue() {
     ground.assert_sound().await;
 }
 
+/// `credlink migrate catalogue` of a source, into the ground's table.
+fn catalogue(ground: &Ground, from: &str) -> Value {
+    let mut command = Command::new(binary());
+    command.args(["migrate", "catalogue", "--json", "--from", from]);
+    command.args(["--to", &format!("s3://{}", ground.s3.settings().bucket)]);
+    command.envs(ground.variables("catalogue")).env("CREDLINK_LOG", "error").stdin(Stdio::null());
+    let ended = command.output().unwrap();
+    assert_eq!(ended.status.code(), Some(7), "{ended:?}");
+    serde_json::from_slice(&ended.stdout).unwrap()
+}
+
+/// Names that say nothing of the proof: without the rows nobody finds it by its media hash.
+#[tokio::test]
+async fn a_catalogue_in_the_index_finds_records_of_any_name() {
+    let [one, two, named] = ["a", "b", "d"].map(|name| legacy(name, &format!("old-{name}")));
+    let from = old_store(&[
+        ("2019/1.json", &one),
+        ("2019/2.json", &one.replace("old-a", "old-a2")),
+        ("2020/2.json", &two),
+        ("broken.json", "{"),
+        ("old-d.json", &named),
+    ])
+    .await;
+    let ground = Ground::plain().await;
+    let by_hash = |name: &str| format!("/v1/proofs?media_hash={}", media(name));
+    let reader = || beside(&ground, "retrieve", &from, &[]);
+    let status =
+        async |retrieve: &Function, target: &str| send(retrieve, get(target)).await.status().as_u16();
+    let before = reader();
+    for target in [by_hash("a"), by_hash("b"), by_hash("d"), proof_path("a"), "/v1/proofs/old-a".to_owned()] {
+        assert_eq!(status(&before, &target).await, 404, "{target}");
+    }
+    assert_eq!(status(&before, "/v1/proofs/old-d").await, 200);
+    settle_all(&ground, messages(&ground, 1).await).await;
+
+    let made = catalogue(&ground, &from);
+    let counts = ["items", "written", "already", "duplicates", "not_needed"].map(|count| made[count].clone());
+    assert_eq!(counts, [5, 3, 0, 1, 0].map(Value::from), "{made}");
+    assert_eq!(made["problems"][0]["item"], "old/broken.json", "{made}");
+    let again = catalogue(&ground, &from);
+    assert_eq!((&again["written"], &again["already"]), (&json!(0), &json!(3)), "{again}");
+    ground.assert_sound().await;
+    let listed = ground.index.list(&Listing::All, None, 100).await.unwrap().unwrap().items;
+    assert_eq!(listed.len(), 3, "{listed:?}");
+
+    let retrieve = reader();
+    let found = send(&retrieve, get(&by_hash("a"))).await;
+    assert_eq!((found.status().as_u16(), found.body()), (200, &migrated(&one)), "{:?}", retrieve.printed());
+    let head = send(&retrieve, ask(Method::HEAD, &proof_path("a"))).await;
+    assert_eq!((head.status().as_u16(), &head.headers()[ETAG]), (200, &found.headers()[ETAG]));
+    assert_eq!(status(&retrieve, &by_hash("c")).await, 404, "nobody has it");
+    let led = send(&retrieve, get("/v1/proofs/old-d")).await;
+    assert_eq!(
+        (led.status().as_u16(), led.headers()[LOCATION].to_str().unwrap()),
+        (308, &*proof("d").to_string()),
+        "its proof id finds this very record"
+    );
+    // Of each that was read, its own item is migrated.
+    let sent = messages(&ground, 2).await;
+    let keys = |message: &Received| {
+        let message: Message = message.body().unwrap().parse().unwrap();
+        let Work::Migrate { keys, .. } = message.work else { panic!("{message:?}") };
+        keys
+    };
+    let mut named: Vec<String> = sent.iter().flat_map(keys).collect();
+    named.sort();
+    assert_eq!(named, ["old/2019/1.json", "old/old-d.json"]);
+    let migrate = Function::start("migrate", &ground.variables("migrate"));
+    let answer = migrate.invoke_within(TIME_LIMIT, batch(&sent)).await.unwrap();
+    assert_eq!(failed(&answer), [""; 0], "{:?}", migrate.printed());
+    settle_all(&ground, sent).await;
+    let alone = Function::start("retrieve", &ground.variables("retrieve"));
+    assert_eq!(send(&alone, get(&by_hash("a"))).await.body(), &migrated(&one));
+    assert_eq!(status(&alone, &by_hash("b")).await, 404, "nobody asked for it");
+
+    // A deletion takes over by the row, and its marker wins (guarantee 8); also with the cloud storage off.
+    let delete = beside(&ground, "delete", &from, &[]);
+    let gone =
+        with(ask(Method::DELETE, &proof_path("b")), AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
+    assert_eq!(send(&delete, gone).await.status(), 204, "{:?}", delete.printed());
+    let off = beside(&ground, "retrieve", &from, &[("CREDLINK_CLOUD_STORAGE", "off")]);
+    for retrieve in [reader(), off] {
+        assert_eq!(status(&retrieve, &by_hash("b")).await, 410);
+        assert_eq!(send(&retrieve, get(&by_hash("a"))).await.body(), &migrated(&one));
+    }
+    let after = catalogue(&ground, &from);
+    assert_eq!((&after["written"], &after["not_needed"]), (&json!(0), &json!(4)), "{after}");
+    assert_quiet(&ground).await;
+    ground.assert_sound().await;
+}
+
+async fn settle_all(ground: &Ground, messages: Vec<Received>) {
+    for message in &messages {
+        settle(ground, message).await;
+    }
+}
+
 /// Answers come from the legacy source, whatever becomes of the messages; and the log says what becomes of them.
 #[tokio::test]
 async fn what_is_read_is_answered_where_it_cannot_be_queued() {
@@ -166,7 +267,7 @@ async fn what_is_read_is_answered_where_it_cannot_be_queued() {
             let found = send(&retrieve, get("/v1/proofs/p-1")).await;
             assert_eq!((found.status().as_u16(), found.body()), (200, &migrated(&one)), "{says}");
         }
-        let is = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains(says));
+        let is = |line: &Value| line["message"].as_str().is_some_and(|text| text.contains(says));
         retrieve.line(is).await;
         let told = retrieve.printed().iter().filter(|line| line.contains(says)).count();
         assert_eq!(told, 1, "{says}");

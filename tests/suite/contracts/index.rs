@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_adapters::embedded::{EmbeddedError, EmbeddedIndex};
 use credlink_adapters::memory::MemoryIndex;
-use credlink_core::bounds::MAX_LEGACY_ID_BYTES;
+use credlink_core::bounds::{MAX_ITEM_KEY_BYTES, MAX_LEGACY_ID_BYTES};
 use credlink_core::message::Replica;
-use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Reads, ReplicaRow, Row, RowKey, State, Totals};
+use credlink_core::row::{
+    AliasRow, LegacyItemRow, ManifestRow, ProofRow, Reads, ReplicaRow, Row, RowKey, State, Totals,
+};
 use credlink_service::ports::{Commit, Index, Listing, Write};
 use futures_util::future::{join, join_all};
 
@@ -402,7 +404,12 @@ async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index: &i
     let odd = format!("urn:old:{}", "~".repeat(MAX_LEGACY_ID_BYTES - 8));
     let replica =
         Row::Replica(ReplicaRow { replica: Replica::Primary, version: 1, since: at(1), until: at(9) });
-    let rows = [alias("p-1", 1, row.id), alias(&odd, 1, row.id), replica.clone()];
+    // The item of a record that a legacy source has of this very proof, under the longest key.
+    let item = |version, item: &str| {
+        Row::LegacyItem(LegacyItemRow { proof: row.id, version, item: item.to_owned() })
+    };
+    let longest = item(1, &"ü/".repeat(MAX_ITEM_KEY_BYTES / 3));
+    let rows = [alias("p-1", 1, row.id), alias(&odd, 1, row.id), replica.clone(), longest.clone()];
     let first = rows.clone().map(|row| Write { row, expected: None });
     done(index, &[first.as_slice(), &[Write { row: Row::Proof(row.clone()), expected: None }]].concat())
         .await;
@@ -416,8 +423,14 @@ async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index: &i
     let changed = alias("p-1", 2, proof("y", TENANT, 1, 100).id);
     done(index, &[change(changed.clone())]).await;
     assert_eq!(index.get(&changed.key()).await.unwrap(), Some(changed.clone()));
-    let mut expected: Vec<_> =
-        [&changed, &rows[1], &replica, &Row::Proof(row.clone())].map(|row| row.key().to_string()).into();
+    let moved = item(2, "old/1.json");
+    let lost = index.commit(&[Write { row: item(1, "old/1.json"), expected: None }]).await.unwrap();
+    assert_eq!(lost, Commit::Lost { write: 0, current: Some(longest) });
+    done(index, &[change(moved.clone())]).await;
+    assert_eq!(index.get(&moved.key()).await.unwrap(), Some(moved.clone()));
+    let mut expected: Vec<_> = [&changed, &rows[1], &replica, &moved, &Row::Proof(row.clone())]
+        .map(|row| row.key().to_string())
+        .into();
     expected.sort();
     for limit in [1, 2, 1_000] {
         let mut found = keys(index, &Listing::All, limit).await;

@@ -48,7 +48,7 @@ pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, T
 }
 
 /// Whose proofs items become: those of a CredLink at hand keep their owners. Behind an API, everything is the caller's.
-fn owners(spec: &JobSpec) -> Owners {
+pub(super) fn owners(spec: &JobSpec) -> Owners {
     let is_api = spec.to.starts_with("credlink:");
     Owners { tenant: spec.tenant.clone(), keep: !is_api }
 }
@@ -120,7 +120,7 @@ pub(super) async fn plan(
 }
 
 /// Does `work`, and beside it what it does not wait for.
-async fn beside<R>(other: impl Future<Output = ()>, work: impl Future<Output = R>) -> R {
+pub(super) async fn beside<R>(other: impl Future<Output = ()>, work: impl Future<Output = R>) -> R {
     let other = async {
         other.await;
         pending().await
@@ -132,7 +132,7 @@ async fn beside<R>(other: impl Future<Output = ()>, work: impl Future<Output = R
 }
 
 /// Counts the source's items for the bar. Where that fails, there is no time left to show.
-async fn count(source: &AnySource, bar: &Bar) {
+pub(super) async fn count(source: &AnySource, bar: &Bar) {
     let (mut after, mut items) = (None, 0_u64);
     loop {
         let Ok(page) = source.list(after.as_deref(), PAGE).await else { return };

@@ -136,7 +136,7 @@ pub(super) async fn source(
 }
 
 /// Where they go.
-async fn destination(
+pub(super) async fn destination(
     connection: &Connection,
     to: &str,
     tenant: &Tenant,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use credlink_service::migrate::catalogue::Catalogued;
 use credlink_service::migrate::cleanup::Cleanup;
 use credlink_service::migrate::enqueue::Enqueued;
 use credlink_service::migrate::ledger::{Job, Reason};
@@ -92,6 +93,30 @@ pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Tr
         text
     };
     printer.say(words, run)
+}
+
+/// What a catalogue has.
+pub(super) fn catalogue(spec: &JobSpec, done: &Catalogued, printer: &Printer) -> Result<(), Trouble> {
+    let words = || {
+        let mut text = format!("{} -> {}: {} rows written\n", spec.from, spec.to, done.written);
+        for (count, what) in [
+            (done.already, "have their rows already"),
+            (done.duplicates, "are of media files whose rows name another item"),
+            (done.not_needed, "need none: the store has their proofs, or deleted them"),
+        ] {
+            let _ = writeln!(text, "  {count} {what}");
+        }
+        add_reasons(&mut text, "have none", &done.invalid);
+        for problem in done.problems.iter().take(NAMED) {
+            let _ = writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
+        }
+        add_rest(&mut text, done.problems.len());
+        if done.interrupted {
+            text += "  it was told to stop; go on with the same command\n";
+        }
+        text.trim_end().to_owned()
+    };
+    printer.say(words, done)
 }
 
 /// What was sent to a queue.

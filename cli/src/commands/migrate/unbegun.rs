@@ -1,4 +1,5 @@
-//! The ledger of a job that was not begun: a dry run has one in which nothing stands, and in which nothing is written.
+//! The ledger of a job that was not begun: a dry run and a catalogue have one in which nothing stands, and in which nothing is
+//! written.
 
 use credlink_service::migrate::ledger::{Entry, Job, Order};
 use credlink_service::migrate::ports::Ledger;
@@ -10,7 +11,7 @@ pub(super) struct Unbegun;
 
 impl Unbegun {
     fn refuses<R>(&self) -> Result<R, Failure> {
-        let message = "a dry run writes nothing".to_owned();
+        let message = "there is no job to write of".to_owned();
         Err(Failure { provider: self.name(), kind: FailureKind::AccessDenied, message })
     }
 }

@@ -232,6 +232,7 @@ mod tests {
     use credlink_core::hash::{Digest, MediaHash};
     use credlink_core::manifest::ManifestType;
     use credlink_core::proof_id::ProofId;
+    use credlink_core::row::LegacyItemRow;
     use credlink_core::tenant::Tenant;
 
     use super::*;
@@ -286,6 +287,11 @@ mod tests {
         }
     }
 
+    fn legacy_item() -> Row {
+        let proof = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
+        Row::LegacyItem(LegacyItemRow { proof, version: 1, item: "old/2019/1.json".to_owned() })
+    }
+
     /// What the update leaves under its key.
     fn stored(row: &Row) -> Item {
         let update = Update::of(row, None, "token").unwrap();
@@ -306,6 +312,7 @@ mod tests {
         insta::assert_snapshot!("proof_item", shown(&stored(&Row::Proof(proof(State::Live)))));
         insta::assert_snapshot!("deleting_proof_item", shown(&stored(&Row::Proof(deleting))));
         insta::assert_snapshot!("alias_item", shown(&stored(&Row::Alias(alias()))));
+        insta::assert_snapshot!("legacy_item", shown(&stored(&legacy_item())));
         insta::assert_snapshot!("manifest_item", shown(&stored(&Row::Manifest(manifest()))));
         let update = Update::of(&Row::Manifest(manifest()), Some(4), "token").unwrap();
         insta::assert_snapshot!("update", format!("{}\nif {}", update.expression, update.condition));
@@ -323,6 +330,7 @@ mod tests {
             Row::Manifest(manifest()),
             Row::Alias(alias()),
             Row::Alias(AliasRow { withdrawn: Some(at), ..alias() }),
+            legacy_item(),
             Row::Manifest(manifest().in_state(State::Deleted(at))),
         ] {
             assert_eq!(parse(&stored(&row)), Ok(row));

@@ -27,7 +27,7 @@ const BEHIND: char = '$';
 /// Sorts behind every sort key: instants have 15 digits.
 const BEHIND_ALL: &str = "9999999999999999";
 /// What the keys of rows begin with; other items are none.
-const ROW_KEYS: [&str; 4] = ["PROOF#", "MANIFEST#", "ALIAS#", "REPLICA#"];
+const ROW_KEYS: [&str; 5] = ["PROOF#", "MANIFEST#", "ALIAS#", "LEGACY#", "REPLICA#"];
 /// What the keys of a migration's items begin with, of which there may be as many as rows.
 const JOB_KEYS: &str = "JOB#";
 /// Sorts behind every sort key that is text of people.

@@ -13,7 +13,8 @@ use credlink_core::hash::Digest;
 use super::NAME;
 use crate::aws::{Error, ErrorKind};
 
-/// The partition key, text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `REPLICA#primary`, `STATS#shard`, `JOB#name`.
+/// The partition key, text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `LEGACY#proof id`, `REPLICA#primary`, `STATS#shard`,
+/// `JOB#name`.
 pub const PARTITION_KEY: &str = "pk";
 /// The sort key, text: `ROW` or `SUM`; of a migration, what its [ledger](crate::migrate::ledger::TableLedger) says.
 pub const SORT_KEY: &str = "sk";

@@ -14,9 +14,12 @@ pub mod remote;
 use std::sync::Arc;
 
 use credlink_core::proof_id::ProofId;
+use credlink_core::row::LegacyItemRow;
 use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::ledger::Copy;
-use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::migrate::ports::{
+    Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal,
+};
 use credlink_service::migrate::target::{Parcel, Target};
 use credlink_service::ports::{Failure, FailureKind, Page};
 
@@ -132,6 +135,30 @@ impl Destination for AnyDestination {
             Self::Here(here) => Box::pin(here.list(after, limit)).await,
             Self::Remote(remote) => remote.list(after, limit).await,
             Self::Unmade(_) => Ok(Page::default()),
+        }
+    }
+}
+
+/// What is said of a destination whose index is behind its API.
+fn behind_its_api<T>(remote: &Remote) -> Result<T, Failure> {
+    let message = "its index is not written over its API".to_owned();
+    Err(Failure { provider: remote.name(), kind: FailureKind::AccessDenied, message })
+}
+
+impl ItemRows for AnyDestination {
+    async fn item_row(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.item_row(proof)).await,
+            Self::Remote(remote) => behind_its_api(remote),
+            Self::Unmade(_) => Ok(None),
+        }
+    }
+
+    async fn keep_item(&self, row: &LegacyItemRow) -> Result<bool, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.keep_item(row)).await,
+            Self::Remote(remote) => behind_its_api(remote),
+            Self::Unmade(name) => unmade(name),
         }
     }
 }

@@ -44,7 +44,7 @@ pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> Wanted {
     let state = match row {
         Some(Row::Proof(row)) => row.state,
         Some(Row::Manifest(row)) => row.state,
-        Some(Row::Alias(_) | Row::Replica(_)) | None => return Wanted::Undecided,
+        Some(Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_)) | None => return Wanted::Undecided,
     };
     if let (ObjectKey::Revision(_, revision), Some(Row::Proof(row))) = (key, row) {
         return match state {
@@ -109,6 +109,6 @@ pub fn marker(row: &Row) -> Option<(Tombstone, Tenant)> {
         Row::Manifest(ManifestRow { state: State::Deleted(at), generation, tenant, .. }) => {
             Some((Tombstone::new(*at, *generation), tenant.clone()))
         }
-        Row::Proof(_) | Row::Manifest(_) | Row::Alias(_) | Row::Replica(_) => None,
+        Row::Proof(_) | Row::Manifest(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) => None,
     }
 }

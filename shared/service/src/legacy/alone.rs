@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::serve::off;
-use super::{Found, Legacy, Wanted};
+use super::{Found, Legacy};
 use crate::error::{Error, contended};
 use crate::ports::{Event, Events as _, Failure, FailureKind, Ports};
 use crate::service::Service;
@@ -101,7 +101,7 @@ impl<P: Ports> Service<P> {
             return Err(off(&format!("what was deleted, as this on {at}, is not stored again")).into());
         }
         for _ in 0..ATTEMPTS {
-            if let Some(found) = legacy.find(&Wanted::Proof(id)).await? {
+            if let Some(found) = self.legacy_record(legacy, &id).await? {
                 self.ports.events().record(Event::Deduplicated);
                 return Ok(self.stored_alone(&found, draft, true));
             }

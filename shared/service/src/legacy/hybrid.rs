@@ -109,7 +109,10 @@ impl<S: Source> Hybrid<S> {
     }
 
     /// The record under `key`, if it is the one that is wanted.
-    async fn read(&self, key: &str, wanted: &Wanted) -> Result<Option<Found>, Failure> {
+    ///
+    /// # Errors
+    /// The source failed, or what has this key is no legacy record.
+    pub async fn read(&self, key: &str, wanted: &Wanted) -> Result<Option<Found>, Failure> {
         let json = match self.source.read(key).await? {
             Some(Content::Legacy(json)) => json,
             Some(Content::Unreadable(why)) => return Err(self.damaged(key, &why)),

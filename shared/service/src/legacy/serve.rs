@@ -51,7 +51,7 @@ impl<P: Ports> Service<P> {
     /// What the legacy source has of the object that a lookup misses.
     pub(crate) async fn instead(&self, key: &ObjectKey) -> Result<Option<Arc<Verified>>, Failure> {
         let (Some(legacy), ObjectKey::Record(id)) = (self.legacy.as_deref(), key) else { return Ok(None) };
-        let Some(found) = legacy.find(&Wanted::Proof(*id)).await? else { return Ok(None) };
+        let Some(found) = self.legacy_record(legacy, id).await? else { return Ok(None) };
         self.found(legacy, &found).await.map(Some)
     }
 
@@ -118,7 +118,7 @@ impl<P: Ports> Service<P> {
         if self.proof_row(id).await?.is_some() {
             return Ok(());
         }
-        let Some(found) = legacy.find(&Wanted::Proof(*id)).await? else { return Ok(()) };
+        let Some(found) = self.legacy_record(legacy, id).await? else { return Ok(()) };
         match take_over(self, &found.draft).await {
             Ok(_) => Ok(()),
             // There is nothing to change any more.
@@ -138,7 +138,8 @@ impl<P: Ports> Service<P> {
         let verified = self.found(legacy, &found).await?;
         let proof = found.draft.id();
         // Where the proof is not found by its proof id, it cannot be sent for.
-        Ok(if legacy.knows_proofs() { Unnamed::Leads(proof) } else { Unnamed::Is(proof, verified) })
+        let leads = legacy.knows_proofs() || self.is_kept(&found).await;
+        Ok(if leads { Unnamed::Leads(proof) } else { Unnamed::Is(proof, verified) })
     }
 
     /// Refuses to read while the cloud storage is off what the legacy source does not have.

@@ -65,7 +65,7 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
         self.parts.source.list(None, 1).await.map(|_| ())
     }
 
-    async fn ask_destination(&self) -> Result<(), Failure> {
+    pub(super) async fn ask_destination(&self) -> Result<(), Failure> {
         let nobody = ProofId::derive(&Tenant::default(), &credlink_core::hash::MediaHash::of(b""));
         self.parts.destination.find(&Target::Proof(nobody)).await.map(|_| ())
     }

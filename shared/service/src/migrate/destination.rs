@@ -3,6 +3,7 @@
 mod beside;
 mod compare;
 mod history;
+mod items;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -157,7 +157,8 @@ fn unread(error: RecordError) -> NotCopied {
     NotCopied::new(reason, error)
 }
 
-fn legacy(json: &[u8], owners: &Owners) -> Result<Draft, NotCopied> {
+/// What a legacy record becomes, also one whose time is over.
+pub(super) fn legacy(json: &[u8], owners: &Owners) -> Result<Draft, NotCopied> {
     let record = LegacyRecord::parse(json).map_err(|error| {
         let reason = match &error {
             LegacyError::Binding { .. } => Reason::HashMismatch,

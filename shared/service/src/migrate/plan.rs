@@ -155,7 +155,8 @@ struct Checked {
     there: There,
 }
 
-fn short(bytes: &[u8]) -> u64 {
+/// A short name of a key or a target.
+pub(super) fn short(bytes: &[u8]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *Digest::of(bytes).as_bytes();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
+use credlink_core::row::LegacyItemRow;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
@@ -210,6 +211,16 @@ pub trait Destination {
     /// A page of the ids of its live proofs.
     fn list(&self, after: Option<&str>, limit: usize)
     -> impl Future<Output = Result<Page<ProofId>, Failure>>;
+}
+
+/// A destination that can say where a source has the proofs that are not taken over yet: one row a proof.
+pub trait ItemRows {
+    /// The row of a proof.
+    fn item_row(&self, proof: &ProofId) -> impl Future<Output = Result<Option<LegacyItemRow>, Failure>>;
+
+    /// Writes a row if what stands there is one version behind it (1: nothing does). Whether exactly this row stands there
+    /// now: after an `Err` it may, too.
+    fn keep_item(&self, row: &LegacyItemRow) -> impl Future<Output = Result<bool, Failure>>;
 }
 
 /// What a job has done and decided so far.

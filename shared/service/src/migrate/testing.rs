@@ -3,6 +3,7 @@
 
 mod destination;
 mod faults;
+mod items;
 mod ledger;
 mod queue;
 mod source;

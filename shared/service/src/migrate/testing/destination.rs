@@ -5,6 +5,7 @@ use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
+use credlink_core::row::LegacyItemRow;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
@@ -37,7 +38,9 @@ pub(in crate::migrate) struct MemoryDestination {
     /// The legacy ids of what was asked to be taken over.
     asked: Mutex<Vec<String>>,
     verdict: Mutex<Option<Verdict>>,
-    faults: Arc<Faults>,
+    /// Where the source has proofs.
+    pub(super) items: Mutex<BTreeMap<ProofId, LegacyItemRow>>,
+    pub(super) faults: Arc<Faults>,
     time: Time,
 }
 
@@ -73,6 +76,7 @@ impl MemoryDestination {
             made: Mutex::default(),
             asked: Mutex::default(),
             verdict: Mutex::default(),
+            items: Mutex::default(),
             faults,
             time,
         }

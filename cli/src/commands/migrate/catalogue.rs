@@ -1,0 +1,68 @@
+//! Where a legacy source has each proof, into the store's index.
+
+use credlink_adapters::migrate::destination::Making;
+use credlink_adapters::migrate::place::Place;
+use credlink_adapters::migrate::source::AnySource;
+use credlink_service::migrate::catalogue::catalogue as keep;
+use credlink_service::migrate::copy::CopyOptions;
+
+use super::bar::Bar;
+use super::copy::{beside, count, owners, spec};
+use super::open::{self, Parts};
+use super::unbegun::Unbegun;
+use super::{ended, tell, until_told};
+use crate::args::Connection;
+use crate::args::migrate::JobArgs;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// Reads every record of the source, and writes the rows that are missing.
+pub(super) async fn catalogue(
+    connection: &Connection,
+    args: &JobArgs,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    let spec = spec(connection, args)?;
+    if let Some(Place::Api(_)) = &args.to {
+        let what = format!(
+            "a catalogue is written into the index itself, and not over an API; name the store of {} as s3://BUCKET or \
+             r2://BUCKET, with CREDLINK_TABLE, or as dir:PATH",
+            spec.to
+        );
+        return Err(Trouble::new(Kind::Usage, what));
+    }
+    let no_records = |what: &str| {
+        let allowed =
+            "a catalogue is of legacy records in dir:PATH, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX";
+        Trouble::new(Kind::Usage, format!("{} {what}; {allowed}", spec.from))
+    };
+    match &args.from {
+        Some(Place::Lines(_)) => return Err(no_records("is a dump, beside which no function serves")),
+        Some(Place::Api(_)) => return Err(no_records("is the API of a CredLink")),
+        Some(Place::Folder(_) | Place::Bucket { .. }) | None => {}
+    }
+    let source = open::source(connection, args, &spec.from, &spec.to).await?;
+    if let AnySource::DataFolder(_) | AnySource::Layout(_) = &source {
+        return Err(no_records("holds the data of a CredLink"));
+    }
+    let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Allowed).await?;
+    let parts = Parts { source, destination, ledger: Unbegun };
+    let bar = Bar::new(printer.is_json());
+    let options = CopyOptions {
+        concurrency: args.concurrency.into(),
+        rate: args.rate.map(f64::from),
+        ..CopyOptions::new(owners(&spec))
+    };
+    let work = keep(parts.migration(), &options, &bar);
+    let done = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
+    let finished = parts.destination.finish().await;
+    let done = done.map_err(ended)?;
+    finished.map_err(open::failed)?;
+    tell::catalogue(&spec, &done, printer)?;
+    Ok(match (done.interrupted, done.invalid.is_empty()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::NotWell,
+    })
+}

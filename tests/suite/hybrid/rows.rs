@@ -1,0 +1,95 @@
+//! Without a catalogue in memory, rows of the index say where records are.
+
+use credlink_adapters::cache::NoCache;
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::counters::Counters;
+use credlink_adapters::faults::{FaultPlan, Faulty};
+use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+use credlink_adapters::tokens::Trusted;
+use credlink_core::row::{LegacyItemRow, Row};
+use credlink_service::migrate::jobs::NoJobs;
+use credlink_service::ports::{Commit, Index, Parts, Write};
+
+use super::*;
+
+async fn keep(index: &impl Index, name: &str, item: &str) {
+    let row = Row::LegacyItem(LegacyItemRow { proof: proof(name), version: 1, item: item.to_owned() });
+    assert_eq!(index.commit(&[Write { row, expected: None }]).await.unwrap(), Commit::Done);
+}
+
+/// A row finds a record of any name; one that is not right any more is in nobody's way.
+#[tokio::test]
+async fn the_index_says_where_a_record_is() {
+    let (any, own) = (legacy("a", "p-1"), legacy("b", "p-2"));
+    let own_path = format!("{}.json", proof("b"));
+    let broken = ("broken.json", "{".to_owned());
+    let records = [("2019/1.json", any.clone()), (own_path.as_str(), own.clone()), broken];
+    let ground = Ground::with(&records, &[], false);
+    assert_eq!(ground.send(get(&by_hash("a"))).await.status(), 404);
+    for (name, item) in [
+        ("a", "2019/1.json"),
+        ("b", "broken.json"),
+        ("c", "gone.json"),
+        ("d", "2019/1.json"),
+        ("e", "broken.json"),
+    ] {
+        keep(&ground.service.ports().index, name, item).await;
+    }
+    assert_eq!(ground.send(get(&by_hash("a"))).await.body(), &migrated(&any));
+    assert_eq!(ground.send(get(&by_hash("b"))).await.body(), &migrated(&own), "by its name");
+    for (name, status) in [("c", 404), ("d", 404), ("e", 502)] {
+        assert_eq!(ground.send(get(&by_hash(name))).await.status(), status, "{name}");
+    }
+    ground.assert_whole().await;
+    assert_eq!(ground.take_over().await, Report { taken_over: 2, failed: 0 });
+    assert_eq!(ground.send(get(&by_hash("a"))).await.body(), &migrated(&any));
+    ground.assert_whole().await;
+
+    // With the cloud storage off, too; a store finds what is there, and no second record is written.
+    let Ground { data, records, service, source } = ground;
+    drop((service, source));
+    let ground = Ground::opened(data, records, OFF, false);
+    assert_eq!(ground.send(get(&by_hash("a"))).await.body(), &migrated(&any));
+    let again = json!({"media_hash": media("a").to_string(), "manifest": {"of": "another"}});
+    let again = ground.send(request(Method::POST, "/v1/proofs", &again)).await;
+    assert_eq!((again.status().as_u16(), &body(&again)["identical"]), (200, &json!(false)));
+    assert!(!ground.records.path().join(format!("{}.json", proof("a"))).exists());
+}
+
+/// Guarantee 7: where the index does not answer, what is not found under its name may be there all the same.
+#[tokio::test]
+async fn an_index_out_of_reach_is_no_absence() {
+    let records = tempfile::tempdir().unwrap();
+    let text = legacy("a", &proof("a").to_string());
+    std::fs::write(records.path().join(format!("{}.json", proof("a"))), &text).unwrap();
+    std::fs::write(records.path().join("1.json"), legacy("b", "p-2")).unwrap();
+    let index = MemoryIndex::new();
+    keep(&index, "b", "1.json").await;
+    for switch in ["on", "off"] {
+        let settings =
+            settings(&format!("dir:{}", records.path().display()), &[("CREDLINK_CLOUD_STORAGE", switch)]);
+        let source = settings.open(&plain_config(http_client()), false).unwrap();
+        let parts = Parts {
+            objects: MemoryObjects::new(),
+            index: Faulty::new(index.clone(), FaultPlan::reads_from(1)),
+            cache: NoCache,
+            clock: SystemClock,
+            events: Counters::default(),
+            authenticator: Trusted,
+            jobs: NoJobs,
+        };
+        let settings =
+            Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None, count_reads: false };
+        let service = Service::new(parts, settings).beside(Arc::new(source));
+        let ask = async |request: Request<Bytes>| {
+            let (parts, body) = request.into_parts();
+            service.handle(&parts, async { Ok(body) }).await
+        };
+        assert_eq!(ask(get(&by_hash("a"))).await.body(), &migrated(&text), "{switch}");
+        for name in ["b", "c"] {
+            assert_eq!(ask(get(&by_hash(name))).await.status(), 503, "{switch}: {name}");
+        }
+        let store = json!({"media_hash": media("b").to_string(), "manifest": {}});
+        assert_eq!(ask(request(Method::POST, "/v1/proofs", &store)).await.status(), 503, "{switch}");
+    }
+}
