@@ -135,10 +135,12 @@ async fn finish<P: Ports>(service: &Service<P>, row: Row) -> Result<bool, Failur
         Row::Proof(row @ ProofRow { state: State::Deleting(_), .. }) => {
             finish_proof(service, &row).await.map(|()| true)
         }
-        Row::Proof(row) if row.has_expired(service.now()) => match bury(service, &row).await? {
-            None => Ok(false),
-            Some(row) => finish_proof(service, &row).await.map(|()| true),
-        },
+        Row::Proof(row) if row.has_expired(service.now()) => {
+            match bury(service, &row, service.now()).await? {
+                None => Ok(false),
+                Some(row) => finish_proof(service, &row).await.map(|()| true),
+            }
+        }
         Row::Proof(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) => Ok(false),
     }
 }
@@ -226,7 +228,7 @@ async fn examine<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Done
             if judge_manifest(generation, row.as_ref()) != Verdict::Orphan {
                 return Ok(Done::Nothing);
             }
-            let Some(orphan) = orphan_manifest_row(service, id, row.as_ref()).await? else {
+            let Some(orphan) = orphan_manifest_row(service, id, row.as_ref(), service.now()).await? else {
                 return Ok(Done::Nothing);
             };
             if claim(service, Row::Manifest(orphan.clone()), row.map(|row| row.version)).await? {

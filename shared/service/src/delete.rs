@@ -24,6 +24,9 @@ use crate::service::{MAX_ATTEMPTS, Service, owned};
 /// `None` where there was nothing (any more) to delete. An instant that is another's would let a migration that is rolled
 /// back bring back what its owner deleted (guarantee 8).
 ///
+/// A deletion may be known by its instant, `at`: the same one again is told as the first was, whoever heard of that.
+/// Without one it is now.
+///
 /// # Errors
 /// A proof of another tenant (403), an `If-Match` in `headers` that does not hold for what is there (412), or a failure;
 /// the same deletion again finishes it.
@@ -32,7 +35,9 @@ pub async fn delete_proof<P: Ports>(
     id: &ProofId,
     tenant: &Tenant,
     headers: &HeaderMap,
+    at: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Error> {
+    let instant = at.unwrap_or_else(|| service.now());
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(id).await?;
         if let Some(row) = &row {
@@ -41,24 +46,26 @@ pub async fn delete_proof<P: Ports>(
         match row {
             // A store may have written a record and ended before its row: readers see it.
             None | Some(ProofRow { state: State::Deleted(_), .. }) => {
-                let Some(orphan) = orphan_row(service, id, row.as_ref()).await? else { return Ok(None) };
+                let Some(orphan) = orphan_row(service, id, row.as_ref(), instant).await? else {
+                    return Ok(row.and_then(|row| own(row.state, at)));
+                };
                 owned(&orphan.tenant, tenant)?;
                 check_removal(headers, &orphan.record_sha256)?;
                 if claim(service, Row::Proof(orphan.clone()), row.map(|row| row.version)).await? {
                     finish_proof(service, &orphan).await?;
-                    return Ok(deleted_at(&orphan));
+                    return Ok(Some(instant));
                 }
             }
             Some(row @ ProofRow { state: State::Deleting(_), .. }) => {
                 finish_proof(service, &row).await?;
-                return Ok(None);
+                return Ok(own(row.state, at));
             }
             Some(row) => {
                 check_removal(headers, &row.record_sha256)?;
-                if let Some(row) = bury(service, &row).await? {
+                if let Some(row) = bury(service, &row, instant).await? {
                     finish_proof(service, &row).await?;
                     service.ports.events().record(Event::Deleted);
-                    return Ok(deleted_at(&row));
+                    return Ok(Some(instant));
                 }
             }
         }
@@ -66,14 +73,15 @@ pub async fn delete_proof<P: Ports>(
     Err(contended())
 }
 
-const fn deleted_at(row: &ProofRow) -> Option<Timestamp> {
-    match row.state {
-        State::Deleting(at) | State::Deleted(at) => Some(at),
+/// The instant of a deletion that is known by it, where it is the one that happened.
+fn own(state: State, at: Option<Timestamp>) -> Option<Timestamp> {
+    match state {
+        State::Deleting(deleted) | State::Deleted(deleted) => at.filter(|at| *at == deleted),
         State::Live => None,
     }
 }
 
-/// Deletes a manifest that no proof holds. That there is none is no error: the outcome says whether there was one.
+/// Deletes a manifest that no proof holds. Outcome and `at` are as those of [`delete_proof`].
 ///
 /// # Errors
 /// A manifest of another tenant (403) or one that proofs hold (409), or a failure.
@@ -81,7 +89,9 @@ pub async fn delete_manifest<P: Ports>(
     service: &Service<P>,
     id: &ManifestId,
     tenant: &Tenant,
-) -> Result<bool, Error> {
+    at: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Error> {
+    let instant = at.unwrap_or_else(|| service.now());
     for _ in 0..MAX_ATTEMPTS {
         let row = service.manifest_row(id).await?;
         if let Some(row) = &row {
@@ -89,17 +99,17 @@ pub async fn delete_manifest<P: Ports>(
         }
         match row {
             None | Some(ManifestRow { state: State::Deleted(_), .. }) => {
-                let orphan = orphan_manifest_row(service, id, row.as_ref()).await?;
-                let Some(orphan) = orphan else { return Ok(false) };
+                let orphan = orphan_manifest_row(service, id, row.as_ref(), instant).await?;
+                let Some(orphan) = orphan else { return Ok(row.and_then(|row| own(row.state, at))) };
                 owned(&orphan.tenant, tenant)?;
                 if claim(service, Row::Manifest(orphan.clone()), row.map(|row| row.version)).await? {
                     finish_manifest(service, &orphan).await?;
-                    return Ok(true);
+                    return Ok(Some(instant));
                 }
             }
             Some(row @ ManifestRow { state: State::Deleting(_), .. }) => {
                 finish_manifest(service, &row).await?;
-                return Ok(true);
+                return Ok(own(row.state, at));
             }
             Some(row) if row.holders > 0 => {
                 return Err(Problem::new(
@@ -113,11 +123,11 @@ pub async fn delete_manifest<P: Ports>(
                 .into());
             }
             Some(row) => {
-                let deleting = row.in_state(State::Deleting(service.now()));
+                let deleting = row.in_state(State::Deleting(instant));
                 if claim(service, Row::Manifest(deleting.clone()), Some(row.version)).await? {
                     finish_manifest(service, &deleting).await?;
                     service.ports.events().record(Event::Deleted);
-                    return Ok(true);
+                    return Ok(Some(instant));
                 }
             }
         }
@@ -126,11 +136,12 @@ pub async fn delete_manifest<P: Ports>(
 }
 
 /// The deleting row, after `before`, of a record that no row stands for: a store wrote it, and ended before its row.
-/// `before` is none, or deleted.
+/// `before` is none, or deleted. It is deleted `at`.
 pub(crate) async fn orphan_row<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
     before: Option<&ProofRow>,
+    at: Timestamp,
 ) -> Result<Option<ProofRow>, Failure> {
     let key = ObjectKey::Record(*id);
     let Some(current) = service.current(&key).await? else { return Ok(None) };
@@ -143,15 +154,17 @@ pub(crate) async fn orphan_row<P: Ports>(
     row.revision = before.map_or(row.revision, |before| before.revision.max(row.revision));
     // It never held its manifest: only a committed row does.
     row.held.clear();
-    row.state = State::Deleting(service.now());
+    row.state = State::Deleting(at);
     Ok(Some(row))
 }
 
-/// The deleting row, after `before`, of a manifest that no row stands for. `before` is none, or deleted.
+/// The deleting row, after `before`, of a manifest that no row stands for. `before` is none, or deleted. It is
+/// deleted `at`.
 pub(crate) async fn orphan_manifest_row<P: Ports>(
     service: &Service<P>,
     id: &ManifestId,
     before: Option<&ManifestRow>,
+    at: Timestamp,
 ) -> Result<Option<ManifestRow>, Failure> {
     let key = ObjectKey::Manifest(id.clone());
     let Some(head) = service.ports.objects().head(&key).await? else { return Ok(None) };
@@ -159,7 +172,7 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
     Ok((!facts.tombstone).then(|| ManifestRow {
         id: id.clone(),
         version: before.map_or(0, |before| before.version) + 1,
-        state: State::Deleting(service.now()),
+        state: State::Deleting(at),
         tenant: facts.tenant,
         sha256: facts.sha256,
         length: facts.length,
@@ -177,7 +190,7 @@ pub(crate) async fn bury_orphan<P: Ports>(
     id: &ProofId,
     before: Option<&ProofRow>,
 ) -> Result<bool, Failure> {
-    let Some(orphan) = orphan_row(service, id, before).await? else { return Ok(false) };
+    let Some(orphan) = orphan_row(service, id, before, service.now()).await? else { return Ok(false) };
     let claimed = claim(service, Row::Proof(orphan.clone()), before.map(|row| row.version)).await?;
     if claimed {
         finish_proof(service, &orphan).await?;
@@ -195,19 +208,19 @@ pub(crate) async fn claim<P: Ports>(
     Ok(commit == Commit::Done)
 }
 
-/// The first step for a live proof: its row and those of the manifests it held, in one commit. `None`: another writer
-/// was first.
+/// The first step for a live proof, which is deleted `at`: its row and those of the manifests it held, in one commit. `None`:
+/// another writer was first.
 pub(crate) async fn bury<P: Ports>(
     service: &Service<P>,
     row: &ProofRow,
+    at: Timestamp,
 ) -> Result<Option<ProofRow>, Failure> {
-    let now = service.now();
-    let deleting = row.in_state(State::Deleting(now));
+    let deleting = row.in_state(State::Deleting(at));
     let mut writes = vec![Write { row: Row::Proof(deleting.clone()), expected: Some(row.version) }];
     for id in &row.held {
         if let Some(manifest) = service.manifest_row(id).await?.filter(|row| row.state == State::Live) {
             let expected = Some(manifest.version);
-            writes.push(Write { row: Row::Manifest(manifest.released(now)), expected });
+            writes.push(Write { row: Row::Manifest(manifest.released(at)), expected });
         }
     }
     let commit = service.ports.index().commit(&writes).await?;

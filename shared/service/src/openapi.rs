@@ -10,12 +10,15 @@ mod reads;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use credlink_core::http::problem::Document;
+use credlink_core::access::{Caller, Scope};
+use credlink_core::http::deletion::{self, DELETED};
+use credlink_core::http::problem::{Document, Problem};
 use credlink_core::http::reply::{Body, Reply};
 use credlink_core::link;
 use credlink_core::object::{JSON_TYPE, ObjectKey};
+use credlink_core::time::Timestamp;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa::OpenApi as _;
 
 use crate::error::Error;
@@ -23,8 +26,27 @@ use crate::overview::{self, Health, Stats, Status};
 use crate::ports::Ports;
 use crate::service::Service;
 
-/// When a proof was deleted, in the answer to a conditional deletion.
-const DELETED: HeaderName = HeaderName::from_static("credlink-deleted");
+/// The answer to a deletion, and when that was, where it is to be told.
+fn gone(at: Option<Timestamp>) -> Reply {
+    let reply = Reply::empty(StatusCode::NO_CONTENT);
+    match at {
+        Some(at) => reply.with(DELETED, &at.to_string()),
+        None => reply,
+    }
+}
+
+/// The instant that a deletion shall have, which is an administrator's word.
+fn requested_instant<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<Option<Timestamp>, Problem> {
+    let at = deletion::requested(headers, service.now())?;
+    if at.is_some() && !caller.may(Scope::Admin) {
+        return Err(Problem::insufficient_scope(Scope::Admin).at(DELETED.as_str()));
+    }
+    Ok(at)
+}
 
 impl<P: Ports> Service<P> {
     fn url(&self, key: &ObjectKey) -> String {

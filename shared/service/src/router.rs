@@ -144,7 +144,9 @@ impl<P: Ports> Service<P> {
                 let body = read_body(request, body, C2PA_TYPE).await?;
                 manifests::store_manifest(self, &caller, body).await?
             }
-            Route::DeleteManifest(id) => manifests::delete_manifest(self, &caller, &id).await?,
+            Route::DeleteManifest(id) => {
+                manifests::delete_manifest(self, &caller, &id, &request.headers).await?
+            }
             Route::BeginMigration => {
                 let body = json_body(request, body).await?;
                 migrations::begin_migration(self, &caller, body, &entry.request_id).await?

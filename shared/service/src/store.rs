@@ -60,7 +60,7 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
         match (next(row.as_ref(), service.now()), row) {
             (Next::Answer, Some(row)) => return Ok(answer(service, draft, row, written)),
             (Next::Expire, Some(row)) => {
-                if let Some(row) = bury(service, &row).await? {
+                if let Some(row) = bury(service, &row, service.now()).await? {
                     finish_proof(service, &row).await?;
                 }
             }

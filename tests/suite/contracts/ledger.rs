@@ -76,6 +76,7 @@ fn entry(key: &str, version: u64, state: ItemState) -> Entry {
         version,
         updated: at(2_000),
         begun: None,
+        withdrawing: None,
         state,
     }
 }

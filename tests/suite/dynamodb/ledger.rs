@@ -20,7 +20,16 @@ use crate::engines::dynoxide::{endpoint, index_at, patient};
 
 fn entry(key: &str, version: u64) -> Entry {
     let (key, item) = (key.to_owned(), "tag".to_owned());
-    Entry { key, item, size: 1, version, updated: at(1), begun: None, state: ItemState::Planned }
+    Entry {
+        key,
+        item,
+        size: 1,
+        version,
+        updated: at(1),
+        begun: None,
+        withdrawing: None,
+        state: ItemState::Planned,
+    }
 }
 
 fn ledger(index: &DynamoIndex) -> TableLedger<SystemClock> {

@@ -1,5 +1,5 @@
 //! `kill -9` at random moments, again and again in one job: afterwards each proof is there once, and what was confirmed
-//! was not copied twice.
+//! was not copied twice. Or, of a rollback, none is there, and the job knows all of them as withdrawn by itself.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn a_job_that_is_killed_fifty_times_copies_everything_once() {
         // A run that has a rate lasts longer than all of these waits, which grow for a machine that starts it slowly.
         let wait = Duration::from_millis(60 + roll(&mut dice) % (400 + 8 * killed as u64));
         assert!(
-            job.killed(&["--rate", "300", "--batch-size", "20"], wait),
+            job.killed("run", &["--rate", "300", "--batch-size", "20"], wait),
             "the run ends before it is killed"
         );
         killed += 1;
@@ -55,4 +55,28 @@ fn a_job_that_is_killed_fifty_times_copies_everything_once() {
     // Every proof was made by this job, and the job knows it: it takes back all of them.
     let undone = job.says("rollback", &["--confirm", "archive"]);
     assert_eq!(undone["withdrawn"], RECORDS, "{undone}");
+}
+
+#[test]
+fn a_rollback_that_is_killed_time_and_again_knows_what_it_withdrew() {
+    const RECORDS: usize = 4_000;
+    const KILLS: u64 = 20;
+    let job = Job::new(Place::files(&good_ones(RECORDS)), Place::data_folder());
+    assert_eq!(job.says("run", &[])["counts"]["copied"], RECORDS);
+    let (mut dice, mut killed, mut withdrawn) = (0x9e37_79b9_7f4a_7c15_u64, 0, 0);
+    while killed < KILLS {
+        let wait = Duration::from_millis(100 + roll(&mut dice) % 400);
+        if !job.killed("rollback", &["--confirm", "archive"], wait) {
+            break;
+        }
+        killed += 1;
+        withdrawn = job.says("status", &[])["states"]["rolled_back"].as_u64().unwrap_or(0);
+    }
+    assert!(killed >= 5, "{killed} kills: it was done too soon");
+    assert!(withdrawn > 0, "some rollbacks got that far");
+    let undone = job.says("rollback", &["--confirm", "archive"]);
+    let all = undone["withdrawn"].as_u64().unwrap() + undone["rolled_back"].as_u64().unwrap();
+    assert_eq!((all, &undone["touched"]), (RECORDS as u64, &json!(0)), "{undone}");
+    // All of it is the job's to make again.
+    assert_eq!(job.says("run", &[])["counts"]["copied"], RECORDS);
 }

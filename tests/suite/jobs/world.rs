@@ -63,9 +63,9 @@ impl Job {
         ended.said
     }
 
-    /// Kills a run after so long, unless it has ended by then. Whether it was killed.
-    pub fn killed(&self, arguments: &[&str], after: Duration) -> bool {
-        let mut command = self.command("run", arguments);
+    /// Kills an action after so long, unless it has ended by then. Whether it was killed.
+    pub fn killed(&self, action: &str, arguments: &[&str], after: Duration) -> bool {
+        let mut command = self.command(action, arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(after);
         let was_running = child.try_wait().unwrap().is_none();

@@ -8,6 +8,7 @@ use credlink_core::manifest::Manifest;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
+use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{
     Depth, Destination as _, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal,
@@ -67,8 +68,12 @@ async fn refused(destination: &AnyDestination, naming: &Naming) -> String {
     }
 }
 
-async fn withdrawn(destination: &AnyDestination, copy: &Copy) -> credlink_core::time::Timestamp {
-    match destination.withdraw(copy).await.unwrap() {
+/// The instant that every withdrawal here has.
+const AT: fn() -> Timestamp = || Timestamp::from_milliseconds(7);
+
+/// Withdraws something: since when.
+async fn withdrawn(destination: &AnyDestination, copy: &Copy) -> Timestamp {
+    match destination.withdraw(copy, AT()).await.unwrap() {
         Withdrawal::Deleted(at) => at,
         other => panic!("{other:?}"),
     }
@@ -99,14 +104,14 @@ async fn names(to: &AnyDestination) {
     let elsewhere = Target::Alias { id: one.id.clone(), proof: b.id() };
     let elsewhere = Copy { target: elsewhere, ..copy.clone() };
     assert!(matches!(to.verify(&elsewhere, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
-    assert_eq!(to.withdraw(&elsewhere).await.unwrap(), Withdrawal::Touched);
+    assert_eq!(to.withdraw(&elsewhere, AT()).await.unwrap(), Withdrawal::Touched);
 
     let at = withdrawn(to, &copy).await;
     assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
     assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
     assert_eq!(withdrawn(to, &copy).await, at, "an answer that got lost is told again");
     let never = Target::Alias { id: "never".parse().unwrap(), proof: a.id() };
-    assert_eq!(to.withdraw(&Copy { target: never, ..copy.clone() }).await.unwrap(), Withdrawal::Absent);
+    assert_eq!(to.withdraw(&Copy { target: never, ..copy.clone() }, AT()).await.unwrap(), Withdrawal::Absent);
     take(to, &Parcel::Alias(one)).await;
     assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
 }
@@ -130,7 +135,10 @@ async fn manifests(to: &AnyDestination, is_here: bool) {
     let at = withdrawn(to, &copy).await;
     assert_eq!(to.find(&target).await.unwrap(), Standing::Deleted(at));
     assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
-    assert_eq!(to.withdraw(&copy).await.unwrap(), Withdrawal::Touched, "it is deleted already");
+    assert_eq!(at, AT());
+    assert_eq!(withdrawn(to, &copy).await, at, "an answer that got lost is told again");
+    let later = to.withdraw(&copy, at.plus_seconds(1)).await.unwrap();
+    assert_eq!(later, Withdrawal::Touched, "it was deleted before");
     let again = to.take_over(&Parcel::Manifest(alone.clone())).await.unwrap();
     assert_eq!(again, TakenOver::Deleted(at), "deleted stays deleted");
     take(to, &Parcel::Manifest(Loose { restores: Some(at), ..alone })).await;
@@ -145,10 +153,11 @@ async fn manifests(to: &AnyDestination, is_here: bool) {
     let copy = take(to, &Parcel::Manifest(loose(held.manifest))).await;
     if is_here {
         withdrawn(to, &copy).await;
+        assert_eq!(withdrawn(to, &copy).await, AT());
         assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
         assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
     } else {
-        assert_eq!(to.withdraw(&copy).await.unwrap(), Withdrawal::Touched);
+        assert_eq!(to.withdraw(&copy, AT()).await.unwrap(), Withdrawal::Touched);
         assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
     }
     assert!(matches!(to.find(&Target::Proof(id("c"))).await.unwrap(), Standing::Live(_)));

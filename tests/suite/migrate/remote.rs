@@ -83,10 +83,17 @@ async fn a_legacy_record_is_taken_over_found_verified_withdrawn_and_restored() {
     assert_eq!(stored(&remote, std::slice::from_ref(&draft)).await, copy, "once more is no more");
     assert_eq!(remote.list(None, 10).await.unwrap().items, [id("a")]);
 
-    let Withdrawal::Deleted(at) = remote.withdraw(&copy).await.unwrap() else { panic!("it is ours") };
+    let at = Timestamp::from_milliseconds(7);
+    assert_eq!(remote.withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
     assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Deleted(at));
     assert!(matches!(remote.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
-    assert_eq!(remote.withdraw(&copy).await.unwrap(), Withdrawal::Touched, "it is deleted already");
+    assert_eq!(
+        remote.withdraw(&copy, at).await.unwrap(),
+        Withdrawal::Deleted(at),
+        "a lost answer is told again"
+    );
+    let later = remote.withdraw(&copy, at.plus_seconds(1)).await.unwrap();
+    assert_eq!(later, Withdrawal::Touched, "it was deleted before");
     assert!(remote.list(None, 10).await.unwrap().items.is_empty());
     let again = remote.take_over(&parcel(std::slice::from_ref(&draft))).await.unwrap();
     assert_eq!(again, TakenOver::Deleted(at), "deleted stays deleted");
@@ -100,7 +107,7 @@ async fn a_legacy_record_is_taken_over_found_verified_withdrawn_and_restored() {
         object
     });
     let never = Copy { objects: objects.collect(), ..never.clone() };
-    assert_eq!(remote.withdraw(&never).await.unwrap(), Withdrawal::Absent);
+    assert_eq!(remote.withdraw(&never, at).await.unwrap(), Withdrawal::Absent);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +196,7 @@ async fn what_somebody_touched_is_left_alone() {
     let copy = stored(&remote, &[draft("a")]).await;
     let path = format!("/v1/proofs/{}", id("a"));
     assert_eq!(server.replace(&path, &json!({"manifest": {"new": 1}})).0, 200);
-    assert_eq!(remote.withdraw(&copy).await.unwrap(), Withdrawal::Touched);
+    assert_eq!(remote.withdraw(&copy, Timestamp::from_milliseconds(7)).await.unwrap(), Withdrawal::Touched);
     match remote.verify(&copy, Depth::Content).await.unwrap() {
         Verdict::Changed(detail) => {
             assert!(detail.contains("was replaced: it has the revision 2"), "{detail}")
@@ -197,7 +204,7 @@ async fn what_somebody_touched_is_left_alone() {
         other => panic!("{other:?}"),
     }
     assert_eq!(server.delete(&path), 204);
-    assert_eq!(remote.withdraw(&copy).await.unwrap(), Withdrawal::Touched);
+    assert_eq!(remote.withdraw(&copy, Timestamp::from_milliseconds(7)).await.unwrap(), Withdrawal::Touched);
     let body = json!({"media_hash": MediaHash::of(b"a"), "manifest": {"again": 1}});
     assert_eq!(server.post("/v1/proofs", &body).0, 201);
     match remote.verify(&copy, Depth::Checksum).await.unwrap() {
@@ -291,7 +298,7 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     let failure = open(Some(token)).take_over(&parcel(&[elsewhere])).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::AccessDenied);
     assert!(failure.message.contains("not one of the tenant `other`"), "{failure}");
-    let signer = open(Some("a signer")).withdraw(&copy).await.unwrap_err();
+    let signer = open(Some("a signer")).withdraw(&copy, Timestamp::from_milliseconds(7)).await.unwrap_err();
     assert_eq!(signer.kind, FailureKind::AccessDenied);
     assert_eq!(admin.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Live(Some(content)));
 }
@@ -306,7 +313,7 @@ async fn a_server_that_is_gone_is_a_failure_of_every_call() {
         remote.find(&Target::Proof(id("a"))).await.map(drop),
         remote.take_over(&parcel(&[draft("a")])).await.map(drop),
         remote.verify(&copy, Depth::Checksum).await.map(drop),
-        remote.withdraw(&copy).await.map(drop),
+        remote.withdraw(&copy, Timestamp::from_milliseconds(7)).await.map(drop),
         remote.list(None, 10).await.map(drop),
     ];
     for kind in kinds {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::hash::Digest;
+use credlink_core::http::deletion::DELETED;
 use credlink_core::http::problem::{Kind, TYPE_PREFIX};
 use credlink_core::object::JSON_TYPE;
 use credlink_core::time::Timestamp;
@@ -58,6 +59,8 @@ pub(super) struct Question {
     pub(super) target: String,
     /// `If-Match`: the record that the question is about.
     pub(super) if_match: Option<Digest>,
+    /// The instant that a deletion shall have.
+    pub(super) deleted: Option<Timestamp>,
     /// What is sent.
     pub(super) body: Option<Bytes>,
     /// Its type.
@@ -70,7 +73,15 @@ impl Question {
     /// A question without a body.
     pub(super) fn new(method: Method, target: impl Into<String>) -> Self {
         let follows = method == Method::GET;
-        Self { method, target: target.into(), if_match: None, body: None, content_type: JSON_TYPE, follows }
+        Self {
+            method,
+            target: target.into(),
+            if_match: None,
+            deleted: None,
+            body: None,
+            content_type: JSON_TYPE,
+            follows,
+        }
     }
 }
 
@@ -198,6 +209,9 @@ impl Api {
         }
         if let Some(digest) = &question.if_match {
             request = request.header(IF_MATCH, format!("\"{digest}\""));
+        }
+        if let Some(at) = question.deleted {
+            request = request.header(DELETED, at.to_string());
         }
         let redirections = if question.follows { REDIRECTIONS } else { 0 };
         let response = match &question.body {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
+use credlink_core::time::Timestamp;
 use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{
@@ -121,11 +122,11 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
         let copy = copy.clone();
         match self.clone() {
-            Self::Here(here) => task(async move { here.withdraw(&copy).await }).await,
-            Self::Remote(remote) => task(async move { remote.withdraw(&copy).await }).await,
+            Self::Here(here) => task(async move { here.withdraw(&copy, at).await }).await,
+            Self::Remote(remote) => task(async move { remote.withdraw(&copy, at).await }).await,
             Self::Unmade(_) => Ok(Withdrawal::Absent),
         }
     }

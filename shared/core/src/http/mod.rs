@@ -8,12 +8,14 @@
 //! | `Range` | [`range`] |
 //! | `Accept-Encoding` | [`negotiation`] |
 //! | problem documents (RFC 9457) | [`problem`] |
+//! | the instant that a deletion is known by | [`deletion`] |
 //! | what scripts in browsers may read | [`cors`] |
 //! | the id of a request | [`request_id`] |
 //! | what an answer is made of | [`reply`] |
 
 pub mod conditional;
 pub mod cors;
+pub mod deletion;
 pub mod negotiation;
 pub mod problem;
 pub mod query;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
 
 use super::ledger::{Copy, Entry, Order};
 use super::parts::Migration;
@@ -136,9 +137,13 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
         self.steady.need("destination list", || self.parts.destination.list(after, PAGE)).await
     }
 
-    pub(super) async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, GivenUp> {
+    pub(super) async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, GivenUp> {
         self.steady
-            .call("destination withdraw", || self.parts.destination.withdraw(copy), || self.ask_destination())
+            .call(
+                "destination withdraw",
+                || self.parts.destination.withdraw(copy, at),
+                || self.ask_destination(),
+            )
             .await
     }
 

@@ -10,7 +10,7 @@ use super::calls::{Calls, Wrote};
 use super::ledger::{Copy, Entry, ItemState, JobName, Order};
 use super::parts::Migration;
 use super::patience::{GivenUp, Patience};
-use super::ports::{Depth, Destination, Item, Ledger, Removal, Sleep, Source, Verdict};
+use super::ports::{Depth, Destination, Ledger, Removal, Sleep, Source, Verdict};
 use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
@@ -160,6 +160,8 @@ async fn clear<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watc
 ) -> Result<(String, Fate), GivenUp> {
     let key = entry.key.clone();
     let fate = match &entry.state {
+        // A rollback was about to delete the copy.
+        _ if entry.withdrawing.is_some() => Fate::NotCopied,
         ItemState::Verified { copy, .. } if is_name(copy) => Fate::Name,
         ItemState::Verified { copy, .. } if !copy.exact => Fate::Inexact,
         ItemState::Verified { at, .. } if *at > due => Fate::Young,
@@ -192,7 +194,7 @@ async fn remove<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Wat
     entry: Entry,
     copy: Copy,
 ) -> Result<Fate, GivenUp> {
-    let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
+    let item = entry.item();
     // What is not there any more was removed, and then it could not be written down.
     if calls.look(&item.key).await?.is_some() {
         match calls.verify(&copy, Depth::Checksum).await? {
@@ -210,7 +212,7 @@ async fn remove<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Wat
         ));
     }
     let (size, at) = (entry.size, calls.parts.clock.now());
-    let change = Change { item, state: ItemState::Deleted { copy, at }, begun: None };
+    let change = Change::to(item, ItemState::Deleted { copy, at });
     let wrote = calls.record(vec![(change, Some(entry))]).await?;
     Ok(match (removal, wrote.first()) {
         (Removal::Removed, Some(Wrote::Written(_))) => Fate::Removed(size),

@@ -5,8 +5,7 @@ mod compare;
 mod history;
 mod items;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::problem::{Kind, Problem};
@@ -41,15 +40,12 @@ pub struct ServiceDestination<P> {
     service: Arc<Service<P>>,
     /// Whose proofs [`Destination::list`] names; everybody's without it.
     tenant: Option<Tenant>,
-    /// Deletions that were begun here, and when: one that failed in the middle is known again as ours.
-    begun: Mutex<HashMap<ProofId, Timestamp>>,
-    begun_manifests: beside::Begun,
 }
 
 impl<P: Ports> ServiceDestination<P> {
     /// A destination. Its listing names the proofs of `tenant`, or everybody's.
     pub fn new(service: Arc<Service<P>>, tenant: Option<Tenant>) -> Self {
-        Self { service, tenant, begun: Mutex::default(), begun_manifests: beside::Begun::default() }
+        Self { service, tenant }
     }
 
     /// The service.
@@ -158,38 +154,31 @@ impl<P: Ports> ServiceDestination<P> {
         Err(self.contended(&id))
     }
 
-    async fn withdraw_row(&self, id: &ProofId, copy: &Copy) -> Result<Option<Withdrawal>, Failure> {
-        let begun = self.begun(id);
+    async fn withdraw_row(
+        &self,
+        id: &ProofId,
+        copy: &Copy,
+        at: Timestamp,
+    ) -> Result<Option<Withdrawal>, Failure> {
         let row = match self.service.proof_row(id).await? {
             None => return Ok(Some(Withdrawal::Absent)),
             Some(row) => row,
         };
-        let at = match row.state {
-            State::Deleting(at) if begun == Some(at) => {
-                finish_proof(&self.service, &row).await?;
-                at
-            }
-            State::Deleted(at) if begun == Some(at) => at,
+        match row.state {
+            State::Deleting(deleted) if deleted == at => finish_proof(&self.service, &row).await?,
+            State::Deleted(deleted) if deleted == at => {}
             State::Deleting(_) | State::Deleted(_) => return Ok(Some(Withdrawal::Touched)),
             State::Live => {
                 if copy.objects.first().is_none_or(|record| record.content != row.record_sha256) {
                     return Ok(Some(Withdrawal::Touched));
                 }
                 // Of this very row: whoever replaces it meanwhile comes first.
-                let Some(row) = bury(&self.service, &row).await? else { return Ok(None) };
-                let State::Deleting(at) = row.state else { return Ok(None) };
-                self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, at);
+                let Some(row) = bury(&self.service, &row, at).await? else { return Ok(None) };
                 finish_proof(&self.service, &row).await?;
                 self.service.ports.events().record(Event::Deleted);
-                at
             }
-        };
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        }
         Ok(Some(Withdrawal::Deleted(at)))
-    }
-
-    fn begun(&self, id: &ProofId) -> Option<Timestamp> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 }
 
@@ -223,14 +212,12 @@ impl<P: Ports> Destination for ServiceDestination<P> {
         compare::verify(&self.service, copy, depth).await
     }
 
-    async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
         for _ in 0..MAX_ATTEMPTS {
             let withdrawal = match &copy.target {
-                Target::Proof(id) => self.withdraw_row(id, copy).await?,
+                Target::Proof(id) => self.withdraw_row(id, copy, at).await?,
                 Target::Alias { id, proof } => Some(beside::withdraw_alias(&self.service, id, proof).await?),
-                Target::Manifest(id) => {
-                    beside::withdraw_manifest(&self.service, &self.begun_manifests, id, copy).await?
-                }
+                Target::Manifest(id) => beside::withdraw_manifest(&self.service, id, copy, at).await?,
             };
             if let Some(withdrawal) = withdrawal {
                 self.service.announce().await;

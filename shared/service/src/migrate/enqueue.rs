@@ -141,6 +141,7 @@ async fn plan<L: Ledger, C: Clock>(
                 version: 1,
                 updated: now,
                 begun: None,
+                withdrawing: None,
                 state: ItemState::Planned,
             }),
         }

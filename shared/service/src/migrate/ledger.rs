@@ -8,6 +8,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ports::Item;
 use super::target::Target;
 
 pub use credlink_core::bounds::MAX_JOB_NAME_BYTES;
@@ -62,9 +63,21 @@ pub struct Entry {
     /// until that is deleted at the destination again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
+    /// When what was copied was about to be deleted at the destination again: a deletion there at this very instant is this
+    /// job's. Whatever else is written of the item takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawing: Option<Timestamp>,
     /// Where the item is.
     #[serde(flatten)]
     pub state: ItemState,
+}
+
+impl Entry {
+    /// The item, as the source told it when this was written.
+    #[must_use]
+    pub fn item(&self) -> Item {
+        Item { key: self.key.clone(), size: self.size, version: self.item.clone() }
+    }
 }
 
 /// Something that the destination did not have when this job began to write it: if it is exactly the item's there later, this
@@ -289,6 +302,7 @@ mod tests {
                 version: 3,
                 updated: at,
                 begun: Some(Begun { target: copy.target.clone(), restores: None }),
+                withdrawing: Some(at),
                 state,
             };
             let text = serde_json::to_string(&entry).unwrap();

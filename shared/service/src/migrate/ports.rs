@@ -204,9 +204,10 @@ pub trait Destination {
     /// Whether what was copied stands there.
     fn verify(&self, copy: &Copy, depth: Depth) -> impl Future<Output = Result<Verdict, Failure>>;
 
-    /// Deletes what was copied, as long as nobody has touched it since. A manifest that proofs hold stays for them, and is no
-    /// longer stored for itself.
-    fn withdraw(&self, copy: &Copy) -> impl Future<Output = Result<Withdrawal, Failure>>;
+    /// Deletes what was copied, as long as nobody has touched it since. The deletion is known by its instant, `at`: the same one
+    /// again is told as the first was, whoever heard of that. A manifest that proofs hold stays for them, and is no longer
+    /// stored for itself.
+    fn withdraw(&self, copy: &Copy, at: Timestamp) -> impl Future<Output = Result<Withdrawal, Failure>>;
 
     /// A page of the ids of its live proofs.
     fn list(&self, after: Option<&str>, limit: usize)

@@ -14,6 +14,15 @@ pub(super) struct Change {
     pub(super) state: ItemState,
     /// What was begun, if that is news.
     pub(super) begun: Option<Begun>,
+    /// When what `state` says was copied is about to be withdrawn, if that is the news.
+    pub(super) withdrawing: Option<Timestamp>,
+}
+
+impl Change {
+    /// An item that is somewhere else now.
+    pub(super) const fn to(item: Item, state: ItemState) -> Self {
+        Self { item, state, begun: None, withdrawing: None }
+    }
 }
 
 /// The entry that `change` makes of what stands in the ledger. `None`: that says as much already, or more.
@@ -32,9 +41,19 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
         updated: now,
         // What was withdrawn is begun anew.
         begun: begun.clone().filter(|_| !matches!(state, ItemState::RolledBack { .. })),
+        withdrawing: change.withdrawing,
         state,
     };
     let Some(current) = current else { return Some(entry(state)) };
+    if change.withdrawing.is_some() {
+        // Of what still stands there only.
+        let news = current.state.copy() == state.copy() && current.withdrawing != change.withdrawing;
+        return news.then(|| entry(current.state.clone()));
+    }
+    if current.withdrawing.is_some() && current.state == state {
+        // It stands there all the same.
+        return Some(entry(state));
+    }
     let same_item = current.item == change.item.version;
     match (&current.state, &mut state) {
         (ItemState::Deleted { .. }, _) if same_item => None,

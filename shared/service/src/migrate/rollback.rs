@@ -3,17 +3,20 @@
 //!
 //! A proof whose item was removed from the source stays: it is the only copy. What was begun and never finished is not
 //! known well enough to be deleted; another run finishes it.
+//!
+//! The instant of a deletion is written down before it is asked for, and then the deletion has exactly that: whoever goes on
+//! after a kill knows it as the job's.
 
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 
-use super::calls::Calls;
+use super::calls::{Calls, Wrote};
 use super::ledger::{Entry, ItemState, JobName, Order};
 use super::parts::Migration;
 use super::patience::{GivenUp, Patience};
-use super::ports::{Destination, Item, Ledger, Sleep, Source, Standing, Withdrawal};
+use super::ports::{Destination, Ledger, Sleep, Source, Standing, Withdrawal};
 use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
@@ -198,13 +201,19 @@ async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch
     if matches!(target, Target::Alias { .. }) && calls.look(&entry.key).await?.is_none() {
         return Ok(Fate::OnlyCopy(target.to_string()));
     }
-    match calls.withdraw(&copy).await? {
+    let at = entry.withdrawing.unwrap_or_else(|| calls.parts.clock.now());
+    let intent = Change { withdrawing: Some(at), ..Change::to(entry.item(), entry.state.clone()) };
+    let wrote = calls.record(vec![(intent, Some(entry))]).await?;
+    let Some(entry) = wrote.first().map(Wrote::entry).filter(|entry| entry.withdrawing == Some(at)) else {
+        // Another worker wrote of it meanwhile.
+        return Ok(Fate::Unfinished(target.to_string()));
+    };
+    match calls.withdraw(&copy, at).await? {
         Withdrawal::Touched => Ok(Fate::Touched(target.to_string())),
         Withdrawal::Absent => Ok(Fate::Absent(target.to_string())),
         Withdrawal::Deleted(at) => {
-            let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
-            let change = Change { item, state: ItemState::RolledBack { target, at }, begun: None };
-            calls.record(vec![(change, Some(entry))]).await?;
+            let change = Change::to(entry.item(), ItemState::RolledBack { target, at });
+            calls.record(vec![(change, Some(entry.clone()))]).await?;
             Ok(Fate::Withdrawn)
         }
     }

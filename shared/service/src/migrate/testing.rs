@@ -79,7 +79,7 @@ impl World {
         let (faults, time) = (Arc::new(Faults::default()), Time::new());
         Self {
             source: MemorySource::new(faults.clone()),
-            destination: MemoryDestination::new(faults.clone(), time),
+            destination: MemoryDestination::new(faults.clone()),
             ledger: MemoryLedger::new(faults.clone(), time),
             time,
             faults,

@@ -9,7 +9,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::rules::alias::AliasBody;
 use http::StatusCode;
 
-use super::DELETED;
+use super::gone;
 use crate::aliases::{self, Alias, AliasPage};
 use crate::error::Error;
 use crate::list::{self, ManifestPage};
@@ -94,11 +94,7 @@ pub(crate) async fn withdraw_alias<P: Ports>(
     id: &LegacyId,
     proof: &ProofId,
 ) -> Result<Reply, Error> {
-    let reply = Reply::empty(StatusCode::NO_CONTENT);
-    Ok(match aliases::withdraw(service, id, proof, &caller.tenant).await? {
-        Some(at) => reply.with(DELETED, &at.to_string()),
-        None => reply,
-    })
+    Ok(gone(aliases::withdraw(service, id, proof, &caller.tenant).await?))
 }
 
 /// List the C2PA manifests that were stored by themselves

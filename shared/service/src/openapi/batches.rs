@@ -46,7 +46,7 @@ async fn delete_one<P: Ports>(
     any: &HeaderMap,
 ) -> Result<(), Error> {
     service.bring(id).await?;
-    delete::delete_proof(service, id, &caller.tenant, any).await.map(drop)
+    delete::delete_proof(service, id, &caller.tenant, any, None).await.map(drop)
 }
 
 /// Delete up to 1,000 proofs

@@ -9,10 +9,11 @@ use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::ObjectKey;
 use credlink_core::rules::store::manifest_problem;
-use http::StatusCode;
 use http::header::LOCATION;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
 use crate::ports::Ports;
@@ -62,9 +63,14 @@ pub(crate) async fn store_manifest<P: Ports>(
 /// Delete a C2PA manifest that no proof holds
 #[utoipa::path(
     delete, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "deleteManifest",
-    params(("manifest_id" = String, Path, description = "The active manifest's id")),
+    params(
+        ("manifest_id" = String, Path, description = "The active manifest's id"),
+        ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`"),
+    ),
     responses(
-        (status = 204, description = "It is not there (any more)"),
+        (status = 204, description = "It is not there (any more)", headers(
+            ("credlink-deleted" = String, description = "When this request deleted it, where `credlink-deleted` was sent; not there where there was nothing to delete"),
+        )),
         (status = 409, description = "Proofs hold it", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
@@ -74,7 +80,9 @@ pub(crate) async fn delete_manifest<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
     id: &ManifestId,
+    headers: &HeaderMap,
 ) -> Result<Reply, Error> {
-    delete::delete_manifest(service, id, &caller.tenant).await?;
-    Ok(Reply::empty(StatusCode::NO_CONTENT))
+    let at = requested_instant(service, caller, headers)?;
+    let deleted = delete::delete_manifest(service, id, &caller.tenant, at).await?;
+    Ok(gone(deleted.filter(|_| at.is_some())))
 }

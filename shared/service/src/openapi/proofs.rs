@@ -16,7 +16,7 @@ use http::header::{IF_MATCH, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-use super::DELETED;
+use super::{gone, requested_instant};
 use crate::error::Error;
 use crate::list::{ProofPage, Summary, list};
 use crate::ports::Ports;
@@ -170,10 +170,11 @@ pub(crate) async fn supersede_proof<P: Ports>(
     params(
         ("id" = String, Path, description = "The proof"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the record that shall go, where no other shall"),
+        ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`"),
     ),
     responses(
         (status = 204, description = "It is not there (any more)", headers(
-            ("credlink-deleted" = String, description = "When this request deleted it, where `If-Match` was sent; not there where there was nothing to delete"),
+            ("credlink-deleted" = String, description = "When this request deleted it, where `If-Match` or `credlink-deleted` was sent; not there where there was nothing to delete"),
         )),
         (status = 412, description = "It has changed since", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
@@ -186,12 +187,10 @@ pub(crate) async fn delete_proof<P: Ports>(
     id: &ProofId,
     headers: &HeaderMap,
 ) -> Result<Reply, Error> {
-    let deleted = delete::delete_proof(service, id, &caller.tenant, headers).await?;
-    let reply = Reply::empty(StatusCode::NO_CONTENT);
-    Ok(match deleted.filter(|_| headers.contains_key(IF_MATCH)) {
-        Some(at) => reply.with(DELETED, &at.to_string()),
-        None => reply,
-    })
+    let at = requested_instant(service, caller, headers)?;
+    let deleted = delete::delete_proof(service, id, &caller.tenant, headers, at).await?;
+    let tells = headers.contains_key(IF_MATCH) || at.is_some();
+    Ok(gone(deleted.filter(|_| tells)))
 }
 
 /// List proofs, or find one by its media hash

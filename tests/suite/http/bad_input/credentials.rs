@@ -1,6 +1,7 @@
 //! Credentials that are missing, wrong, or not enough.
 
 use bytes::Bytes;
+use credlink_core::http::deletion::DELETED;
 use http::header::{AUTHORIZATION, IF_MATCH};
 use http::{Method, Request};
 use serde_json::json;
@@ -69,6 +70,18 @@ pub fn rows() -> Vec<Bad> {
         bad("a signer deletes several", by(SIGNER, batch()), 403, delete_scope),
         bad("a signer deletes a manifest", by(SIGNER, delete(&manifest)), 403, delete_scope),
         bad("a signer lists", by(SIGNER, get("/v1/proofs")), 403, "`admin`"),
+        bad(
+            "a deleter says when",
+            by(DELETER, with(delete(&there), DELETED, "2026-01-01T00:00:00Z")),
+            403,
+            "`admin`",
+        ),
+        bad(
+            "a deleter says when, of a manifest",
+            by(DELETER, with(delete(&manifest), DELETED, "2026-01-01T00:00:00Z")),
+            403,
+            "`admin`",
+        ),
         bad("a signer takes over", by(SIGNER, take_over()), 403, "`admin`"),
         bad("a signer replaces what was taken over", by(SIGNER, replace_origin()), 403, "`admin`"),
         bad("nobody takes over", take_over(), 401, needed),

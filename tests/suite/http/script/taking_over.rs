@@ -1,5 +1,6 @@
 //! Taking over: proofs of another store, with their instants and their earlier ids.
 
+use credlink_core::http::deletion::DELETED;
 use http::Method;
 use http::header::{CACHE_CONTROL, ETAG, IF_MATCH, LOCATION};
 use serde_json::{Value, json};
@@ -8,9 +9,6 @@ use super::storing::verdict;
 use crate::http::api::Api;
 use crate::http::ask::{ask, get, media, proof, proof_path, text, with};
 use crate::http::session::Session;
-
-/// When a proof was deleted, in the answer to a conditional deletion.
-const DELETED: &str = "credlink-deleted";
 
 /// A store of the file of this name, whose record had this id.
 fn taken_over(name: &str, id: &str, more: &str) -> http::Request<bytes::Bytes> {
@@ -81,6 +79,20 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
     let back = session.send("For this very deletion, it is", taken_over("legacy", "urn:old:1", &this)).await;
     let answer: Value = serde_json::from_slice(back.body()).unwrap();
     assert_eq!((back.status().as_u16(), &answer["revision"]), (201, &json!(2)));
+    let at = "2026-01-01T00:00:00.007Z";
+    let named = with(ask(Method::DELETE, path), DELETED, at);
+    let future = with(ask(Method::DELETE, path), DELETED, "9999-01-01T00:00:00Z");
+    assert_eq!(session.send("No deletion is in the future", future).await.status(), 400);
+    let gone = session.send("A deletion may say when it is", named.clone()).await;
+    assert_eq!((gone.status().as_u16(), gone.headers()[DELETED].as_bytes()), (204, at.as_bytes()));
+    let again = session.send("And is known again by that", named).await;
+    assert_eq!((again.status().as_u16(), again.headers()[DELETED].as_bytes()), (204, at.as_bytes()));
+    let other = with(ask(Method::DELETE, path), DELETED, "2026-01-01T00:00:00.008Z");
+    let other = session.send("Another one was not done", other).await;
+    assert_eq!((other.status().as_u16(), other.headers().get(DELETED)), (204, None));
+    let this = format!(r#","restores":"{at}""#);
+    let back = session.send("It is restored", taken_over("legacy", "urn:old:1", &this)).await;
+    assert_eq!(back.status(), 201);
     let gone = session.send("Without a condition, no instant is told", ask(Method::DELETE, path)).await;
     assert_eq!((gone.status().as_u16(), gone.headers().get(DELETED)), (204, None));
     let kept = session.send("A restoration is good once", taken_over("legacy", "urn:old:1", &this)).await;

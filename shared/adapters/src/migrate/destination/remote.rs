@@ -6,18 +6,16 @@
 //!   tenant is noticed before there are more.
 //! * **Verifying** goes by the `ETag` of a `HEAD`, which the service says of content that it has checked, or by the content
 //!   itself. A content coding that is said wrongly is damage to the service, and is told as such.
-//! * **Withdrawing** is a deletion with `If-Match`. One whose answer got lost is known again by this process: the deletion that
-//!   is found afterwards counts as its own.
+//! * **Withdrawing** is a deletion with `If-Match` and the instant that it shall have. One whose answer got lost is known again
+//!   by that.
 
 mod beside;
 mod steps;
 mod upload;
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
-
 use bytes::Bytes;
 use credlink_core::hash::Digest;
+use credlink_core::http::deletion::DELETED;
 use credlink_core::http::problem::Kind;
 use credlink_core::link::path;
 use credlink_core::object::ObjectKey;
@@ -29,14 +27,11 @@ use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, 
 use credlink_service::migrate::proof_content::ProofContent;
 use credlink_service::migrate::target::{Parcel, Target};
 use credlink_service::ports::{Failure, FailureKind, Page};
-use http::{HeaderName, Method, StatusCode};
+use http::{Method, StatusCode};
 
 use crate::migrate::api::{Answer, Api, NAME, Question, TokenError, failure};
 use crate::migrate::source::remote::page;
 use steps::{Next, Steps};
-
-/// When a proof was deleted, in the answer to a conditional deletion.
-const DELETED: HeaderName = HeaderName::from_static("credlink-deleted");
 
 /// How often a proof is looked at again that others change.
 const MAX_ATTEMPTS: usize = 8;
@@ -45,8 +40,6 @@ const MAX_ATTEMPTS: usize = 8;
 #[derive(Debug)]
 pub struct Remote {
     api: Api,
-    /// Deletions that were sent and not answered.
-    begun: Mutex<HashSet<Target>>,
     /// Whether the credential's tenant is known to be the drafts'. Only an answer tells, so the first proof goes alone.
     tenant_is_ours: tokio::sync::Mutex<bool>,
 }
@@ -73,11 +66,7 @@ impl Remote {
     /// # Errors
     /// A token that is none.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
-        Ok(Self {
-            api: Api::new(url, token)?,
-            begun: Mutex::default(),
-            tenant_is_ours: tokio::sync::Mutex::default(),
-        })
+        Ok(Self { api: Api::new(url, token)?, tenant_is_ours: tokio::sync::Mutex::default() })
     }
 
     /// What stands under `key`: as the service says, or by its content.
@@ -218,19 +207,6 @@ impl Remote {
         }
         Ok(Verdict::Corrupted(format!("{id}: the record has the SHA-256 {found}; {copied} was copied")))
     }
-
-    fn note(&self, target: &Target, is_begun: bool) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_begun {
-            begun.insert(target.clone());
-        } else {
-            begun.remove(target);
-        }
-    }
-
-    fn has_begun(&self, target: &Target) -> bool {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(target)
-    }
 }
 
 /// What the answer to a conditional deletion at `target` means.
@@ -316,11 +292,11 @@ impl Destination for Remote {
         }))
     }
 
-    async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
         let id = match &copy.target {
             Target::Proof(id) => id,
             Target::Alias { id, proof } => return self.withdraw_alias(id, proof).await,
-            Target::Manifest(id) => return self.withdraw_manifest(id, copy).await,
+            Target::Manifest(id) => return self.withdraw_manifest(id, copy, at).await,
         };
         let key = ObjectKey::Record(*id);
         let Some(ours) = copy.objects.first().map(|record| record.content) else {
@@ -328,10 +304,7 @@ impl Destination for Remote {
         };
         match self.found(&key, Depth::Checksum).await? {
             Found::Absent => return Ok(Withdrawal::Absent),
-            Found::Deleted(at) if self.has_begun(&copy.target) => {
-                self.note(&copy.target, false);
-                return Ok(Withdrawal::Deleted(at));
-            }
+            Found::Deleted(deleted) if deleted == at => return Ok(Withdrawal::Deleted(at)),
             Found::Content(digest) if digest != ours => return Ok(Withdrawal::Touched),
             Found::Deleted(_) | Found::Private => return Ok(Withdrawal::Touched),
             // The condition of the deletion decides.
@@ -340,10 +313,8 @@ impl Destination for Remote {
         let target = format!("/v1{}", path(&key));
         let mut question = Question::new(Method::DELETE, target.clone());
         question.if_match = Some(ours);
-        self.note(&copy.target, true);
-        let answer = self.api.ask(question).await?;
-        self.note(&copy.target, false);
-        withdrawal(&answer, &target)
+        question.deleted = Some(at);
+        withdrawal(&self.api.ask(question).await?, &target)
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {

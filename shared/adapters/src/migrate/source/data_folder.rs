@@ -90,9 +90,9 @@ impl DataFolder {
         if row.sha256.to_string() != named.version {
             return Ok(Removal::Changed);
         }
-        match delete_manifest(&self.service, id, &row.tenant).await {
-            Ok(true) => Ok(Removal::Removed),
-            Ok(false) => Ok(Removal::Absent),
+        match delete_manifest(&self.service, id, &row.tenant, None).await {
+            Ok(Some(_)) => Ok(Removal::Removed),
+            Ok(None) => Ok(Removal::Absent),
             // Proofs hold it: it goes with the last of them.
             Err(Error::Problem(problem)) if problem.kind == Kind::ManifestHeld => Ok(Removal::Changed),
             Err(Error::Problem(problem)) => {
@@ -209,7 +209,7 @@ impl Source for DataFolder {
         // A digest is visible ASCII; what is none matches nothing.
         let tag = HeaderValue::from_str(&format!("\"{}\"", named.version));
         headers.insert(IF_MATCH, tag.unwrap_or(HeaderValue::from_static("\"\"")));
-        match delete_proof(&self.service, &id, &row.tenant, &headers).await {
+        match delete_proof(&self.service, &id, &row.tenant, &headers, None).await {
             Ok(Some(_)) => Ok(Removal::Removed),
             Ok(None) => Ok(Removal::Absent),
             Err(Error::Problem(problem)) if problem.kind.status() == StatusCode::PRECONDITION_FAILED => {

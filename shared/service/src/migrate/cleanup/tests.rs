@@ -64,6 +64,20 @@ async fn what_changed_stays_on_either_side() {
     assert!(world.source.keys().contains(&"good-2".to_owned()));
 }
 
+/// A rollback that was killed may have deleted the copy: its item stays until a run or another rollback knows.
+#[tokio::test(start_paused = true)]
+async fn what_a_rollback_was_about_to_delete_stays() {
+    let world = world().await;
+    let entry = world.ledger.one("good-1");
+    let (version, withdrawing) = (entry.version + 1, Some(world.time.now()));
+    world.ledger.put(Entry { version, withdrawing, ..entry });
+    let outcome = cleaned(&world).await;
+    assert_eq!((outcome.removed, outcome.not_copied), (5, 4));
+    assert!(world.source.keys().contains(&"good-1".to_owned()));
+    world.run().await.unwrap();
+    assert_eq!(cleaned(&world).await.removed, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fault_at_any_call_loses_nothing() {
     let clean = world().await;

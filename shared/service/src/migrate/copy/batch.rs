@@ -63,8 +63,12 @@ impl NotCopied {
     }
 }
 
-/// Whether an earlier run dealt with this very version of the item.
+/// Whether an earlier run dealt with this very version of the item, and no rollback since.
 pub(in crate::migrate) fn is_done(entry: &Entry, item: &Item) -> bool {
+    entry.withdrawing.is_none() && is_dealt_with(entry, item)
+}
+
+fn is_dealt_with(entry: &Entry, item: &Item) -> bool {
     entry.item == item.version
         && match &entry.state {
             ItemState::Copied(_)
@@ -98,16 +102,20 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
     ) -> Result<(), GivenUp> {
         let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
         let entries = self.calls.entries(&keys).await?;
-        let mut reads = Vec::with_capacity(items.len());
+        let (mut reads, mut decided) = (Vec::with_capacity(items.len()), Vec::new());
         for (item, entry) in items.into_iter().zip(entries) {
-            if entry.as_ref().is_some_and(|entry| is_done(entry, &item)) {
-                counts.done += 1;
-            } else {
-                reads.push(self.prepare(item, entry));
+            match self.recall(entry).await {
+                Ok(Some(entry)) if is_dealt_with(&entry, &item) => counts.done += 1,
+                Ok(entry) => reads.push(self.prepare(item, entry)),
+                Err((known, GivenUp::Item(failure))) => {
+                    let state = NotCopied::new(Reason::Unavailable, failure).state();
+                    decided.push(Decided { item, known, state, begun: None });
+                }
+                Err((_, end)) => return Err(end),
             }
         }
         let read: Vec<_> = stream::iter(reads).buffer_unordered(concurrency).collect().await;
-        let (mut ready, mut decided, mut end) = (Vec::new(), Vec::new(), Ok(()));
+        let (mut ready, mut end) = (Vec::new(), Ok(()));
         for outcome in read {
             match outcome {
                 Ok(Ok(item)) => ready.push(item),
@@ -133,6 +141,33 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             ready = later;
         }
         Ok(())
+    }
+
+    /// What the ledger knows of an item. A rollback that was about to delete its copy, and wrote no more, did so if the
+    /// destination has exactly that deletion.
+    async fn recall(&self, known: Option<Entry>) -> Result<Option<Entry>, (Option<Entry>, GivenUp)> {
+        let Some((at, target)) =
+            known.as_ref().and_then(|entry| Some((entry.withdrawing?, entry.state.copy()?.target.clone())))
+        else {
+            return Ok(known);
+        };
+        let standing = match self.calls.find(&target).await {
+            Ok(standing) => standing,
+            Err(given_up) => return Err((known, given_up)),
+        };
+        let Some(entry) = known else { return Ok(known) };
+        let state = match standing {
+            Standing::Deleted(deleted) if deleted == at => ItemState::RolledBack { target, at },
+            // Of these nothing tells when they were withdrawn.
+            Standing::Absent if !matches!(target, Target::Proof(_)) => ItemState::RolledBack { target, at },
+            Standing::Live(_) => entry.state.clone(),
+            Standing::Absent | Standing::Deleted(_) => return Ok(Some(entry)),
+        };
+        let change = Change::to(entry.item(), state);
+        match self.calls.record(vec![(change, Some(entry.clone()))]).await {
+            Ok(wrote) => Ok(wrote.first().map(|wrote| wrote.entry().clone())),
+            Err(given_up) => Err((Some(entry), given_up)),
+        }
     }
 
     /// Reads and checks an item.
@@ -222,7 +257,8 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         }
         let changes = items.iter().map(|(ready, begun)| {
             let state = ItemState::Copying { target: begun.target.clone() };
-            (Change { item: ready.item.clone(), state, begun: Some(begun.clone()) }, ready.known.clone())
+            let change = Change { begun: Some(begun.clone()), ..Change::to(ready.item.clone(), state) };
+            (change, ready.known.clone())
         });
         let wrote = self.calls.record(changes.collect()).await?;
         let mut ready = Vec::with_capacity(items.len());
@@ -290,9 +326,9 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             return Ok(());
         }
         let states: Vec<ItemState> = decided.iter().map(|item| item.state.clone()).collect();
-        let changes = decided
-            .into_iter()
-            .map(|Decided { item, known, state, begun }| (Change { item, state, begun }, known));
+        let changes = decided.into_iter().map(|Decided { item, known, state, begun }| {
+            (Change { begun, ..Change::to(item, state) }, known)
+        });
         let wrote = self.calls.record(changes.collect()).await?;
         for (wrote, state) in wrote.iter().zip(states) {
             match (wrote, state) {

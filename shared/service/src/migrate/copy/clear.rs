@@ -22,14 +22,14 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
             let at = self.calls.parts.clock.now();
             let state = ItemState::Verified { copy: copy.clone(), at };
-            let change = Change { item: item.clone(), state, begun: None };
+            let change = Change::to(item.clone(), state);
             let verified = self.calls.record(vec![(change, Some(entry.clone()))]).await?;
             let Some(Wrote::Written(verified)) = verified.into_iter().next() else { continue };
             if self.calls.remove(&item).await? == Removal::Changed {
                 continue;
             }
             let state = ItemState::Deleted { copy: copy.clone(), at: self.calls.parts.clock.now() };
-            self.calls.record(vec![(Change { item, state, begun: None }, Some(verified))]).await?;
+            self.calls.record(vec![(Change::to(item, state), Some(verified))]).await?;
             counts.deleted += 1;
         }
         Ok(())

@@ -1,8 +1,5 @@
 //! What a CredLink has beside proofs: other names of them, and manifests that were stored for themselves.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
@@ -22,24 +19,6 @@ use crate::migrate::target::{Loose, Naming, Target};
 use crate::ports::{Event, Events as _, Failure, Ports};
 use crate::service::Service;
 use crate::store::store_manifest;
-
-/// Manifests whose withdrawal was begun here, and when: one that failed in the middle is known again as ours.
-#[derive(Debug, Default)]
-pub(super) struct Begun(Mutex<HashMap<ManifestId, Timestamp>>);
-
-impl Begun {
-    fn at(&self, id: &ManifestId) -> Option<Timestamp> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
-    }
-
-    fn note(&self, id: &ManifestId, at: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), at);
-    }
-
-    fn forget(&self, id: &ManifestId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
-}
 
 /// Another name leads to whatever proof, or nowhere.
 pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<Standing, Failure> {
@@ -161,35 +140,27 @@ pub(super) async fn withdraw_alias<P: Ports>(
 /// Has a manifest no longer stored for itself: it goes, or stays for the proofs that hold it. `None`: look again.
 pub(super) async fn withdraw_manifest<P: Ports>(
     service: &Service<P>,
-    begun: &Begun,
     id: &ManifestId,
     copied: &Copy,
+    at: Timestamp,
 ) -> Result<Option<Withdrawal>, Failure> {
     let Some(row) = service.manifest_row(id).await? else { return Ok(Some(Withdrawal::Absent)) };
     let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
-    let at = match (row.state, begun.at(id)) {
-        (State::Live, _) if row.standalone && ours => {
-            let at = service.now();
+    match row.state {
+        State::Live if ours && row.standalone => {
             let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };
             let next = ManifestRow { standalone: false, ..row.in_state(state) };
-            // Whatever becomes of the commit: if it was done, it was ours.
-            begun.note(id, at);
             if !claim(service, Row::Manifest(next.clone()), Some(row.version)).await? {
-                begun.forget(id);
                 return Ok(None);
             }
             finish_manifest(service, &next).await?;
             service.ports.events().record(Event::Deleted);
-            at
         }
-        (State::Deleting(at), Some(ours)) if at == ours => {
-            finish_manifest(service, &row).await?;
-            at
-        }
-        (State::Deleted(at), Some(ours)) if at == ours => at,
-        (State::Live, Some(at)) if !row.standalone => at,
-        _ => return Ok(Some(Withdrawal::Touched)),
-    };
-    begun.forget(id);
+        // It is there for proofs alone, which is all that a withdrawal can do; whoever did it leaves no instant.
+        State::Live if ours => {}
+        State::Deleting(deleted) if deleted == at => finish_manifest(service, &row).await?,
+        State::Deleted(deleted) if deleted == at => {}
+        State::Live | State::Deleting(_) | State::Deleted(_) => return Ok(Some(Withdrawal::Touched)),
+    }
     Ok(Some(Withdrawal::Deleted(at)))
 }

@@ -32,12 +32,21 @@ fn copy(created: bool) -> Copy {
 
 fn change(version: &str, state: ItemState) -> Change {
     let item = Item { key: "a".to_owned(), size: 1, version: version.to_owned() };
-    Change { item, state, begun: None }
+    Change::to(item, state)
 }
 
 fn entry(state: ItemState, begun: Option<Begun>) -> Entry {
     let now = NOW();
-    Entry { key: "a".to_owned(), item: "1".to_owned(), size: 1, version: 4, updated: now, begun, state }
+    Entry {
+        key: "a".to_owned(),
+        item: "1".to_owned(),
+        size: 1,
+        version: 4,
+        updated: now,
+        begun,
+        withdrawing: None,
+        state,
+    }
 }
 
 fn failed() -> ItemState {
@@ -115,4 +124,30 @@ fn a_withdrawal_is_undone_by_a_new_run_alone() {
     // What fails meanwhile does not forget the instant.
     let failed = merged(Some(&after), &change("1", failed()), NOW()).unwrap();
     assert_eq!(failed.begun, late.begun);
+}
+
+#[test]
+fn a_withdrawal_that_is_about_to_be_is_of_what_stands_there() {
+    let at = Some(Timestamp::from_milliseconds(7));
+    let state = ItemState::Copied(copy(true));
+    let intent = |state: &ItemState, at| Change { withdrawing: at, ..change("1", state.clone()) };
+    let begun = Some(Begun { target: Target::Proof(proof(b"a")), restores: None });
+    let before = entry(state.clone(), begun.clone());
+    let after = merged(Some(&before), &intent(&state, at), NOW()).unwrap();
+    assert_eq!((&after.state, after.withdrawing, &after.begun, after.version), (&state, at, &begun, 5));
+    // It is written once, and of this copy only.
+    assert_eq!(merged(Some(&after), &intent(&state, at), NOW()), None);
+    let verified = ItemState::Verified { copy: copy(true), at: NOW() };
+    let later = entry(verified.clone(), None);
+    let intended = merged(Some(&later), &intent(&state, at), NOW()).unwrap();
+    assert_eq!((intended.state, intended.withdrawing), (verified, at), "what is known of it stays");
+    let other = ItemState::Copied(Copy { source: Digest::of(b"other"), ..copy(true) });
+    assert_eq!(merged(Some(&entry(other, None)), &intent(&state, at), NOW()), None);
+    assert_eq!(merged(Some(&entry(failed(), None)), &intent(&state, at), NOW()), None);
+    // Whoever finds it there all the same says so, and whoever withdrew it.
+    let stays = merged(Some(&after), &change("1", state), NOW()).unwrap();
+    assert_eq!((stays.withdrawing, stays.version), (None, 6));
+    let target = Target::Proof(proof(b"a"));
+    let gone = change("1", ItemState::RolledBack { target, at: NOW() });
+    assert_eq!(merged(Some(&after), &gone, NOW()).map(|entry| entry.withdrawing), Some(None));
 }

@@ -79,8 +79,8 @@ async fn the_only_copy_stays() {
     assert_eq!(live(&world).len(), 6);
 }
 
-/// Kills a rollback at each of its calls; another one goes on. What was withdrawn without anybody having been told is
-/// taken for another's deletion, and stays deleted.
+/// Kills a rollback at each of its calls; another one goes on and knows what was withdrawn, also where nobody was told. A run
+/// makes all of it again.
 #[tokio::test(start_paused = true)]
 async fn a_fault_at_any_call_withdraws_nothing_else() {
     let clean = World::mixed();
@@ -110,7 +110,41 @@ async fn a_fault_at_any_call_withdraws_nothing_else() {
             tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
             let outcome = rolled_back(&world).await;
             assert_eq!(live(&world), [proof(77)], "{call} {fault:?}");
-            assert_eq!(outcome.withdrawn + outcome.rolled_back + outcome.touched, 6, "{call} {fault:?}");
+            assert_eq!(outcome.withdrawn + outcome.rolled_back, 6, "{call} {fault:?}");
+            world.run().await.unwrap();
+            assert_eq!(live(&world).len(), 7, "{call} {fault:?}");
+        }
+    }
+}
+
+/// Kills a rollback at each of its calls. A run makes again what was withdrawn, and nothing that anybody else deleted.
+#[tokio::test(start_paused = true)]
+async fn a_run_after_a_killed_rollback_makes_everything_again() {
+    let clean = World::mixed();
+    clean.run().await.unwrap();
+    clean.faults.none();
+    rolled_back(&clean).await;
+    for call in 1..=clean.faults.calls() {
+        for fault in [Fault::KilledBefore, Fault::KilledAfter] {
+            let world = World::mixed();
+            world.run().await.unwrap();
+            world.faults.at(call, fault);
+            let (name, options) = (spec().name, RollbackOptions::default());
+            tokio::select! {
+                () = world.faults.killed.notified() => {}
+                _ = rollback(world.parts(), &name, &options, "r", &()) => {}
+            }
+            world.faults.none();
+            tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
+            // Somebody else deletes one that is still there.
+            let theirs = live(&world).first().copied();
+            let at = credlink_core::time::Timestamp::from_milliseconds(5);
+            theirs.inspect(|id| world.destination.put(*id, There::Deleted(at)));
+            world.run().await.unwrap();
+            let expected = if theirs.is_some() { 5 } else { 6 };
+            assert_eq!(live(&world).len(), expected, "{call} {fault:?}");
+            let outcome = rolled_back(&world).await;
+            assert_eq!(outcome.withdrawn, expected as u64, "{call} {fault:?}: {outcome:?}");
         }
     }
 }

@@ -9,12 +9,12 @@ use credlink_core::row::LegacyItemRow;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
-use super::{Faults, Time};
+use super::Faults;
 use crate::migrate::ledger::{Copy, StoredObject};
 use crate::migrate::ports::{Depth, Destination, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
 use crate::migrate::proof_content::ProofContent;
 use crate::migrate::target::{Loose, Naming, Parcel, Target};
-use crate::ports::{Clock as _, Failure, Page};
+use crate::ports::{Failure, Page};
 
 /// What a proof is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,6 @@ pub(in crate::migrate) struct MemoryDestination {
     /// Where the source has proofs.
     pub(super) items: Mutex<BTreeMap<ProofId, LegacyItemRow>>,
     pub(super) faults: Arc<Faults>,
-    time: Time,
 }
 
 fn record(draft: &Draft) -> Digest {
@@ -68,7 +67,7 @@ fn copy(proof: ProofId, record: Digest) -> Copy {
 }
 
 impl MemoryDestination {
-    pub(super) fn new(faults: Arc<Faults>, time: Time) -> Self {
+    pub(super) fn new(faults: Arc<Faults>) -> Self {
         Self {
             proofs: Mutex::default(),
             aliases: Mutex::default(),
@@ -78,7 +77,6 @@ impl MemoryDestination {
             verdict: Mutex::default(),
             items: Mutex::default(),
             faults,
-            time,
         }
     }
 
@@ -262,10 +260,9 @@ impl Destination for MemoryDestination {
             .await
     }
 
-    async fn withdraw(&self, copy: &Copy) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
         self.faults
             .call("destination withdraw", "", || {
-                let at = self.time.now();
                 let id = match &copy.target {
                     Target::Proof(id) => id,
                     Target::Alias { id, proof } => {
@@ -282,6 +279,7 @@ impl Destination for MemoryDestination {
                     Target::Manifest(id) => {
                         return match self.manifests.lock().unwrap().get_mut(id) {
                             None => Withdrawal::Absent,
+                            Some(Some(deleted)) if *deleted == at => Withdrawal::Deleted(at),
                             Some(Some(_)) => Withdrawal::Touched,
                             Some(live) => {
                                 *live = Some(at);
@@ -297,6 +295,7 @@ impl Destination for MemoryDestination {
                         proofs.insert(*id, There::Deleted(at));
                         Withdrawal::Deleted(at)
                     }
+                    Some(There::Deleted(deleted)) if *deleted == at => Withdrawal::Deleted(at),
                     Some(_) => Withdrawal::Touched,
                 }
             })

@@ -252,7 +252,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             };
             if let Some(copy) = entry.state.copy().cloned() {
                 let state = ItemState::Verified { copy, at };
-                changes.push((Change { item: found.item, state, begun: None }, Some(entry)));
+                changes.push((Change::to(found.item, state), Some(entry)));
             }
         }
         if !changes.is_empty() {

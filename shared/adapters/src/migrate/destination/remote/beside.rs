@@ -8,6 +8,7 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{C2PA_TYPE, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
+use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Copy, StoredObject};
 use credlink_service::migrate::ports::{Depth, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
 use credlink_service::migrate::target::{Loose, Naming, Target};
@@ -134,46 +135,29 @@ impl Remote {
         withdrawal(&answer, &target)
     }
 
-    /// Deletes a manifest that no proof holds, and finds out when that was: a deletion of a manifest does not say.
+    /// Deletes a manifest that no proof holds.
     pub(super) async fn withdraw_manifest(
         &self,
         id: &ManifestId,
         copied: &Copy,
+        at: Timestamp,
     ) -> Result<Withdrawal, Failure> {
         let key = ObjectKey::Manifest(id.clone());
         let ours = copied.objects.first().map(|object| object.content);
-        let target = Target::Manifest(id.clone());
         match self.found(&key, Depth::Checksum).await? {
             Found::Content(digest) if Some(digest) == ours => {}
-            Found::Deleted(at) if self.has_begun(&target) => {
-                self.note(&target, false);
-                return Ok(Withdrawal::Deleted(at));
-            }
+            Found::Deleted(deleted) if deleted == at => return Ok(Withdrawal::Deleted(at)),
             Found::Absent => return Ok(Withdrawal::Absent),
             _ => return Ok(Withdrawal::Touched),
         }
-        let place = format!("/v1{}", path(&key));
-        self.note(&target, true);
-        let answer = self.api.ask(Question::new(Method::DELETE, place.clone())).await?;
-        match answer.status {
-            StatusCode::NO_CONTENT => {}
+        let target = format!("/v1{}", path(&key));
+        let mut question = Question::new(Method::DELETE, target.clone());
+        question.deleted = Some(at);
+        let answer = self.api.ask(question).await?;
+        if answer.status == StatusCode::CONFLICT {
             // Proofs hold it.
-            StatusCode::CONFLICT => {
-                self.note(&target, false);
-                return Ok(Withdrawal::Touched);
-            }
-            StatusCode::FORBIDDEN => {
-                self.note(&target, false);
-                let detail = answer.problem().detail;
-                return Err(failure(FailureKind::AccessDenied, format!("{place}: {detail}")));
-            }
-            _ => return Err(answer.unexpected(&place)),
+            return Ok(Withdrawal::Touched);
         }
-        let found = self.found(&key, Depth::Checksum).await?;
-        self.note(&target, false);
-        Ok(match found {
-            Found::Deleted(at) => Withdrawal::Deleted(at),
-            _ => Withdrawal::Touched,
-        })
+        withdrawal(&answer, &target)
     }
 }
