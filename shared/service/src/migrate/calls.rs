@@ -8,8 +8,7 @@ use credlink_core::time::Timestamp;
 
 use super::ledger::{Copy, Entry, Order};
 use super::parts::Migration;
-use super::patience::GivenUp;
-use super::patience::{Patience, Steady};
+use super::patience::{GivenUp, Patience, Question, Steady};
 use super::ports::{
     Content, Depth, Destination, Item, Ledger, Removal, Sleep, Source, Standing, TakenOver, Verdict,
     Withdrawal,
@@ -22,6 +21,9 @@ use crate::ports::{Clock, Failure, FailureKind, Page};
 
 /// Items, entries or proofs of one page.
 const PAGE: usize = 1_000;
+
+/// The first items of a source, of which one is read to find out whether any can be.
+const SAMPLE: usize = 8;
 
 /// How often a write to the ledger is tried again because others wrote.
 const MAX_ATTEMPTS: usize = 32;
@@ -62,13 +64,33 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
         Self { parts, watch, steady, pace: Pace::new(rate) }
     }
 
-    async fn ask_source(&self) -> Result<(), Failure> {
-        self.parts.source.list(None, 1).await.map(|_| ())
+    async fn ask_source(&self, question: Question) -> Result<bool, Failure> {
+        match question {
+            Question::Anything => self.parts.source.list(None, 1).await.map(|_| true),
+            Question::TheSame => Ok(false),
+        }
     }
 
-    pub(super) async fn ask_destination(&self) -> Result<(), Failure> {
+    /// The same of readings: whether any of the first items can be read.
+    async fn ask_source_to_read(&self, question: Question) -> Result<bool, Failure> {
+        if question == Question::Anything {
+            return self.ask_source(question).await;
+        }
+        for item in self.parts.source.list(None, SAMPLE).await?.items {
+            if self.parts.source.read(&item.key).await.is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Nothing is written to find out whether that can be done.
+    pub(super) async fn ask_destination(&self, question: Question) -> Result<bool, Failure> {
         let nobody = ProofId::derive(&Tenant::default(), &credlink_core::hash::MediaHash::of(b""));
-        self.parts.destination.find(&Target::Proof(nobody)).await.map(|_| ())
+        match question {
+            Question::Anything => self.parts.destination.find(&Target::Proof(nobody)).await.map(|_| true),
+            Question::TheSame => Ok(false),
+        }
     }
 
     /// A page of the source.
@@ -78,10 +100,12 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
 
     pub(super) async fn read(&self, key: &str) -> Result<Option<Content>, GivenUp> {
         self.pace.wait(self.parts.clock, self.parts.sleep).await;
-        match self.steady.call("source read", || self.parts.source.read(key), || self.ask_source()).await {
+        let probe = |question| self.ask_source_to_read(question);
+        match self.steady.call("source read", || self.parts.source.read(key), probe).await {
             // One item that nobody may read is no reason to end everything, as long as the source can be listed.
             Err(GivenUp::Step(failure))
-                if failure.kind == FailureKind::AccessDenied && self.ask_source().await.is_ok() =>
+                if failure.kind == FailureKind::AccessDenied
+                    && self.ask_source(Question::Anything).await.is_ok() =>
             {
                 Err(GivenUp::Item(failure))
             }
@@ -90,16 +114,24 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
     }
 
     pub(super) async fn look(&self, key: &str) -> Result<Option<Item>, GivenUp> {
-        self.steady.call("source look", || self.parts.source.look(key), || self.ask_source()).await
+        self.steady
+            .call("source look", || self.parts.source.look(key), |question| self.ask_source(question))
+            .await
     }
 
     pub(super) async fn remove(&self, item: &Item) -> Result<Removal, GivenUp> {
-        self.steady.call("source remove", || self.parts.source.remove(item), || self.ask_source()).await
+        self.steady
+            .call("source remove", || self.parts.source.remove(item), |question| self.ask_source(question))
+            .await
     }
 
     pub(super) async fn find(&self, target: &Target) -> Result<Standing, GivenUp> {
         self.steady
-            .call("destination find", || self.parts.destination.find(target), || self.ask_destination())
+            .call(
+                "destination find",
+                || self.parts.destination.find(target),
+                |question| self.ask_destination(question),
+            )
             .await
     }
 
@@ -108,7 +140,7 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
             .call(
                 "destination take_over",
                 || self.parts.destination.take_over(parcel),
-                || self.ask_destination(),
+                |question| self.ask_destination(question),
             )
             .await
     }
@@ -118,7 +150,7 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
             .call(
                 "destination verify",
                 || self.parts.destination.verify(copy, depth),
-                || self.ask_destination(),
+                |question| self.ask_destination(question),
             )
             .await
     }
@@ -142,7 +174,7 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
             .call(
                 "destination withdraw",
                 || self.parts.destination.withdraw(copy, at),
-                || self.ask_destination(),
+                |question| self.ask_destination(question),
             )
             .await
     }

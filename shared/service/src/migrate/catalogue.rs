@@ -182,7 +182,7 @@ impl<S: Source, D: Destination + ItemRows, L: Ledger, C: Clock, T: Sleep, W: Wat
         }
         let (steady, rows) = (&self.calls.steady, self.calls.parts.destination);
         for _ in 0..MAX_ATTEMPTS {
-            let probe = || self.calls.ask_destination();
+            let probe = |question| self.calls.ask_destination(question);
             let before = steady.call("destination item", || rows.item_row(&proof), probe).await?;
             if let Some(row) = &before {
                 if row.item == item.key {

@@ -1,9 +1,10 @@
 //! Telling an outage from an item that cannot be had.
 //!
 //! A call that fails in a way that passes is made again, later and later. When it fails time and again, the question is
-//! whose fault that is. If other items get through meanwhile, it is the item's. If others fail in the same way, or the
-//! port does not even answer a simple question, it is an outage: everybody waits, one call tries again, and when it gets
-//! through everybody goes on. No item fails of an outage; a long one ends the step, which can be resumed.
+//! whose fault that is. If other items get through meanwhile, it is the item's. If others fail in the same way and no item
+//! is known to get through, or the port does not even answer a simple question, it is an outage: everybody waits, one call
+//! tries again, and when it gets through everybody goes on. No item fails of an outage; a long one ends the step, which can
+//! be resumed.
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,15 @@ pub(super) enum GivenUp {
     Step(Failure),
     /// Whoever watches wants it to end.
     Cancelled,
+}
+
+/// What a port is asked to find out whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Whether it answers at all.
+    Anything,
+    /// Whether it does the same for an item that it may do without harm.
+    TheSame,
 }
 
 /// What is known of one operation.
@@ -122,17 +132,17 @@ impl<'a, C: Clock, T: Sleep, W: Watch> Steady<'a, C, T, W> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a call for an item until it gets through, or until it is clear that it does not. `probe` asks the same port a
-    /// simple question.
+    /// Makes a call for an item until it gets through, or until it is clear that it does not. `probe` asks the same port:
+    /// `Ok(true)` if it answers, `Ok(false)` where it cannot be asked this.
     pub(super) async fn call<R, F, P>(
         &self,
         operation: &'static str,
         call: impl Fn() -> F,
-        probe: impl Fn() -> P,
+        probe: impl Fn(Question) -> P,
     ) -> Result<R, GivenUp>
     where
         F: Future<Output = Result<R, Failure>>,
-        P: Future<Output = Result<(), Failure>>,
+        P: Future<Output = Result<bool, Failure>>,
     {
         self.insist(operation, call, Some(&probe)).await
     }
@@ -142,18 +152,18 @@ impl<'a, C: Clock, T: Sleep, W: Watch> Steady<'a, C, T, W> {
     where
         F: Future<Output = Result<R, Failure>>,
     {
-        self.insist(operation, call, None::<&fn() -> Ready<Result<(), Failure>>>).await
+        self.insist(operation, call, None::<&fn(Question) -> Ready<Result<bool, Failure>>>).await
     }
 
     async fn insist<R, F, P>(
         &self,
         operation: &'static str,
         call: impl Fn() -> F,
-        probe: Option<&impl Fn() -> P>,
+        probe: Option<&impl Fn(Question) -> P>,
     ) -> Result<R, GivenUp>
     where
         F: Future<Output = Result<R, Failure>>,
-        P: Future<Output = Result<(), Failure>>,
+        P: Future<Output = Result<bool, Failure>>,
     {
         let number = {
             let mut state = self.state();
@@ -192,6 +202,13 @@ impl<'a, C: Clock, T: Sleep, W: Watch> Steady<'a, C, T, W> {
                 {
                     return Err(GivenUp::Step(failure));
                 }
+                // Those that try may all be of items that never come.
+                if let Some(probe) = probe
+                    && matches!(probe(Question::TheSame).await, Ok(true))
+                {
+                    self.got_through(operation);
+                    attempts = 0;
+                }
             } else if attempts >= self.limit(failure.kind) && self.state().pause.is_none() {
                 if let Some(probe) = probe
                     && !self.is_outage(operation, successes, probe).await
@@ -220,23 +237,25 @@ impl<'a, C: Clock, T: Sleep, W: Watch> Steady<'a, C, T, W> {
         }
     }
 
-    async fn is_outage<P: Future<Output = Result<(), Failure>>>(
+    async fn is_outage<P: Future<Output = Result<bool, Failure>>>(
         &self,
         operation: &'static str,
         successes: u64,
-        probe: impl Fn() -> P,
+        probe: impl Fn(Question) -> P,
     ) -> bool {
-        {
+        let others_fail = {
             let mut state = self.state();
             let known = state.operations.entry(operation).or_default();
             if known.successes > successes {
                 return false;
             }
-            if known.failing.len() + known.given_up >= self.patience.items {
-                return true;
-            }
+            known.failing.len() + known.given_up >= self.patience.items
+        };
+        if others_fail {
+            !matches!(probe(Question::TheSame).await, Ok(true))
+        } else {
+            probe(Question::Anything).await.is_err()
         }
-        probe().await.is_err()
     }
 
     /// Waits while another call tries whether the outage is over. Whether there was one.

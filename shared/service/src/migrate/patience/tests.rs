@@ -23,12 +23,12 @@ fn fails<R>(kind: FailureKind) -> Result<R, Failure> {
     Err(Failure { provider: "port", kind, message: String::new() })
 }
 
-async fn no_answer() -> Result<(), Failure> {
+async fn no_answer(_: Question) -> Result<bool, Failure> {
     fails(FailureKind::Unavailable)
 }
 
-async fn an_answer() -> Result<(), Failure> {
-    Ok(())
+async fn an_answer(question: Question) -> Result<bool, Failure> {
+    Ok(question == Question::Anything)
 }
 
 /// Two that fail are an outage.
@@ -97,7 +97,9 @@ async fn who_comes_during_an_outage_has_a_turn_as_well() {
     let (time, seen) = (Time::new(), Seen::default());
     let steady = Steady::new(&time, &time, &seen, patience());
     let over = time.now().plus_seconds(LONG);
-    let probe = || async { if time.now() < over { no_answer().await } else { Ok(()) } };
+    let probe = |question| async move {
+        if time.now() < over { no_answer(question).await } else { an_answer(question).await }
+    };
     let bad = steady.call("read", || async { fails::<()>(FailureKind::Unavailable) }, probe);
     let good = async {
         time.sleep(Duration::from_secs(LONG / 2)).await;
@@ -122,4 +124,29 @@ async fn nobody_waits_for_a_call_that_is_over() {
     assert!(matches!(steady.call("read", bad, no_answer).await, Err(GivenUp::Item(_))));
     let next = steady.call("read", || async { Ok(()) }, no_answer);
     assert_eq!(tokio::time::timeout(Duration::from_secs(60), next).await, Ok(Ok(())));
+}
+
+/// Nobody else is there to get through: the port is asked to do the same for another item.
+#[tokio::test(start_paused = true)]
+async fn who_never_comes_is_no_outage_where_another_item_gets_through() {
+    let (time, seen) = (Time::new(), Seen::default());
+    let steady = Steady::new(&time, &time, &seen, patience());
+    let bad = || async { fails::<()>(FailureKind::Unavailable) };
+    let began = time.now();
+    let probe = |_| async { Ok(true) };
+    let (one, two) = tokio::join!(steady.call("read", bad, probe), steady.call("read", bad, probe));
+    assert!(matches!((one, two), (Err(GivenUp::Item(_)), Err(GivenUp::Item(_)))));
+    assert!(seen.0.lock().unwrap().is_empty() && time.now() < began.plus_seconds(120));
+    // What begins as an outage ends with it, and each has its attempts once more.
+    let (over, tries) = (time.now().plus_seconds(LONG), Cell::new(0));
+    let bad = || async {
+        tries.set(tries.get() + u32::from(time.now() >= over));
+        fails::<()>(FailureKind::Unavailable)
+    };
+    let probe =
+        |question| async move { if time.now() < over { no_answer(question).await } else { Ok(true) } };
+    let (one, two) = tokio::join!(steady.call("read", bad, probe), steady.call("read", bad, probe));
+    assert!(matches!((one, two), (Err(GivenUp::Item(_)), Err(GivenUp::Item(_)))));
+    assert_eq!(*seen.0.lock().unwrap(), ["paused", "resumed"]);
+    assert!(time.now() < over.plus_seconds(180) && tries.get() >= 2 * patience().attempts, "{tries:?}");
 }

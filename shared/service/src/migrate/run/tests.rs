@@ -338,6 +338,24 @@ async fn several_items_that_never_come_stop_nobody() {
     assert!(began.elapsed() < Duration::from_secs(600), "{:?}", began.elapsed());
 }
 
+/// Also where they are all that is left.
+#[tokio::test(start_paused = true)]
+async fn items_that_never_come_at_the_end_fail_alone() {
+    let world = good(40);
+    for number in 0..5 {
+        world.source.put(&format!("last-{number}-z"), legacy(&format!("z{number}"), 100 + number, "{}"));
+    }
+    world.faults.key("z", FailureKind::Unavailable);
+    let began = tokio::time::Instant::now();
+    for copied in [40, 0] {
+        let run = world.run().await.unwrap();
+        assert_eq!((run.counts.copied, run.counts.failures()), (copied, 5));
+    }
+    assert!(began.elapsed() < Duration::from_secs(600), "{:?}", began.elapsed());
+    world.faults.none();
+    assert_eq!(world.run().await.unwrap().counts.copied, 5);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_outage_can_be_cancelled() {
     let (world, seen) = (good(40), Seen::default());

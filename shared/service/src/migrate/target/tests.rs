@@ -184,6 +184,41 @@ async fn a_kill_at_any_call_is_resumed() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_rollback_that_is_killed_at_any_call_is_resumed_either_way() {
+    let clean = filled();
+    clean.run().await.unwrap();
+    clean.faults.none();
+    rolled_back(&clean).await;
+    for call in 1..=clean.faults.calls() {
+        for (fault, runs) in [
+            (Fault::KilledBefore, false),
+            (Fault::KilledBefore, true),
+            (Fault::KilledAfter, false),
+            (Fault::KilledAfter, true),
+        ] {
+            let world = filled();
+            world.run().await.unwrap();
+            world.faults.at(call, fault);
+            tokio::select! {
+                () = world.faults.killed.notified() => {}
+                undone = rolled_back(&world) => panic!("{call}: {undone:?}"),
+            }
+            world.faults.none();
+            tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
+            if runs {
+                world.run().await.unwrap();
+                assert_eq!(names(&world), all_names(), "{call} {fault:?}");
+                assert!(world.destination.manifests().values().all(Option::is_none), "{call} {fault:?}");
+                assert_eq!(verified(&world).await.verified, 16, "{call} {fault:?}");
+            }
+            let undone = rolled_back(&world).await;
+            assert_eq!(undone.withdrawn + undone.rolled_back, 16, "{call} {fault:?}: {undone:?}");
+            assert!(names(&world).is_empty());
+        }
+    }
+}
+
 #[test]
 fn a_name_follows_its_proof_to_another_tenant() {
     let now = Timestamp::from_milliseconds(1_767_225_600_000);

@@ -31,6 +31,8 @@ pub(in crate::migrate) enum There {
 pub(in crate::migrate) struct MemoryDestination {
     proofs: Mutex<BTreeMap<ProofId, There>>,
     aliases: Mutex<BTreeMap<LegacyId, ProofId>>,
+    /// Names that were taken back, since when.
+    withdrawn: Mutex<BTreeMap<LegacyId, Timestamp>>,
     /// By their ids; deleted ones with the instant.
     manifests: Mutex<BTreeMap<ManifestId, Option<Timestamp>>>,
     /// How often each proof was made.
@@ -71,6 +73,7 @@ impl MemoryDestination {
         Self {
             proofs: Mutex::default(),
             aliases: Mutex::default(),
+            withdrawn: Mutex::default(),
             manifests: Mutex::default(),
             made: Mutex::default(),
             asked: Mutex::default(),
@@ -138,6 +141,7 @@ impl MemoryDestination {
             };
         }
         aliases.insert(naming.id.clone(), naming.proof);
+        self.withdrawn.lock().unwrap().remove(&naming.id);
         TakenOver::Stored(Self::beside(Target::Alias { id: naming.id.clone(), proof: naming.proof }))
     }
 
@@ -267,11 +271,15 @@ impl Destination for MemoryDestination {
                     Target::Proof(id) => id,
                     Target::Alias { id, proof } => {
                         let mut aliases = self.aliases.lock().unwrap();
+                        let mut withdrawn = self.withdrawn.lock().unwrap();
                         return match aliases.get(id) {
-                            None => Withdrawal::Absent,
+                            None => {
+                                withdrawn.get(id).copied().map_or(Withdrawal::Absent, Withdrawal::Deleted)
+                            }
                             Some(named) if named != proof => Withdrawal::Touched,
                             Some(_) => {
                                 aliases.remove(id);
+                                withdrawn.insert(id.clone(), at);
                                 Withdrawal::Deleted(at)
                             }
                         };
