@@ -6,7 +6,7 @@ use credlink_core::message::{Message, Work};
 use super::*;
 use crate::migrate::enqueue::{EnqueueOptions, Enqueued, close, enqueue};
 use crate::migrate::jobs::{Begun, JobRequest, begin, progress};
-use crate::migrate::testing::{Fault, Sent, World, legacy, options, spec};
+use crate::migrate::testing::{Fault, Sent, There, World, legacy, options, spec};
 use crate::ports::FailureKind;
 
 async fn sent(world: &World, queue: &Sent, after: Option<String>) -> Result<Enqueued, Failure> {
@@ -119,6 +119,29 @@ async fn an_item_that_changed_or_went_is_dealt_with_as_it_is() {
     assert_eq!((queued.counts.done, queued.counts.copied, queued.open.len()), (2, 2, 0), "{queued:?}");
     assert!(matches!(world.ledger.one("a").state, ItemState::Copied(_)), "it was copied, and stays so");
     assert!(matches!(world.ledger.one("c").state, ItemState::Failed { reason: Reason::Vanished, .. }));
+}
+
+/// A rollback was killed behind one deletion and before another: both are sent again, and one is copied.
+#[tokio::test(start_paused = true)]
+async fn what_a_rollback_was_about_to_delete_is_sent_again() {
+    let world = World::mixed();
+    sent(&world, &Sent::default(), None).await.unwrap();
+    let keys = ["good-0", "good-1", "good-2"].map(str::to_owned);
+    assert_eq!(copied(&world, &keys).await.counts.copied, 3);
+    let at = world.time.now();
+    for key in &keys[..2] {
+        let entry = world.ledger.one(key);
+        world.ledger.put(Entry { version: entry.version + 1, withdrawing: Some(at), ..entry });
+    }
+    let deleted = *world.ledger.one("good-0").state.copy().unwrap().target.proof().unwrap();
+    world.destination.put(deleted, There::Deleted(at));
+    let queue = Sent::default();
+    sent(&world, &queue, None).await.unwrap();
+    let named = queue.lots().concat();
+    assert_eq!(keys.each_ref().map(|key| named.contains(key)), [true, true, false]);
+    let again = copied(&world, &keys).await.counts;
+    assert_eq!((again.copied, again.done), (1, 2));
+    assert!(keys.iter().all(|key| world.ledger.one(key).withdrawing.is_none()));
 }
 
 #[tokio::test(start_paused = true)]
