@@ -7,6 +7,7 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use credlink_adapters::configuration::{Configuration, Source};
 use credlink_adapters::deployment::{Deployment, Opening};
+use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_core::object::ObjectKey;
 use credlink_service::ports::Cache as _;
@@ -126,6 +127,7 @@ async fn open() -> Result<Deployment, Error> {
         public_url: "https://cdn.example.com".to_owned(),
         link_keys: None,
         count_reads: false,
+        index_cache_bytes: SERVING_CACHE_BYTES,
     };
     Deployment::open(opening).await.map_err(|error| Error::wrong("opening a deployment", error))
 }

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use credlink_adapters::configuration::Configuration;
 use credlink_adapters::deployment::{Deployment, Opening};
+use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::jwt::JwtAuthenticator;
 use credlink_adapters::prometheus::Prometheus;
@@ -123,6 +124,7 @@ async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deploymen
         public_url,
         link_keys: Some(link_keys),
         count_reads: true,
+        index_cache_bytes: SERVING_CACHE_BYTES,
     };
     let opened = Deployment::open(opening).await;
     let deployment = opened.map_err(|error| Trouble::new(Kind::Folder, error))?;

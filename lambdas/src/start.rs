@@ -12,6 +12,7 @@ use credlink_adapters::clock::SystemClock;
 use credlink_adapters::configuration::Configuration;
 use credlink_adapters::deadline::within;
 use credlink_adapters::deployment::{Deployment, Opening};
+use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::emf::{self, Flush};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::Clock as _;
@@ -135,6 +136,7 @@ async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
         link_keys: configuration.link_keys.clone(),
         // A count is a write, which costs more than the read.
         count_reads: false,
+        index_cache_bytes: SERVING_CACHE_BYTES,
     };
     Ok(Deployment::open(opening).await?)
 }

@@ -74,6 +74,9 @@ pub struct Opening<'a> {
     pub link_keys: Option<LinkKeys>,
     /// Whether reads of proofs are counted in their rows.
     pub count_reads: bool,
+    /// Memory for pages of an index in the folder, in bytes: [`SERVING_CACHE_BYTES`](crate::embedded::SERVING_CACHE_BYTES) or
+    /// [`PASSING_CACHE_BYTES`](crate::embedded::PASSING_CACHE_BYTES).
+    pub index_cache_bytes: usize,
 }
 
 /// What a check of everything on the network found.
@@ -179,7 +182,7 @@ impl Deployment {
             }
             IndexChoice::Embedded => {
                 let folder = folder.ok_or(OpenError::NoFolder("the index", "CREDLINK_TABLE"))?;
-                Rows::Embedded(EmbeddedIndex::open(index_path(folder))?)
+                Rows::Embedded(EmbeddedIndex::open_within(index_path(folder), opening.index_cache_bytes)?)
             }
         });
         let waiting = Arc::new(match (&configuration.queue, &fallback) {

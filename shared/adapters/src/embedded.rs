@@ -27,9 +27,13 @@ use writer::Writer;
 /// The name that operators know this index by.
 const NAME: &str = "index";
 
-/// Memory for pages of the file, in bytes. Rows take about 1,000 bytes with their entries in the listings, so this is
-/// all of 60,000 proofs, or the branches and the warm leaves of millions.
-const CACHE_BYTES: usize = 64 * 1_024 * 1_024;
+/// Memory for pages of the file of who serves, in bytes. Rows take about 1,000 bytes with their entries in the listings, so
+/// this is all of 60,000 proofs, or the branches and the warm leaves of millions.
+pub const SERVING_CACHE_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// The same of who goes through every proof once, as a migration does: the branches of a million proofs. No leaf is asked for
+/// so often that it is warm.
+pub const PASSING_CACHE_BYTES: usize = 8 * 1_024 * 1_024;
 
 /// The version of the tables.
 const TABLES_VERSION: &[u8] = b"1";
@@ -67,13 +71,21 @@ pub struct EmbeddedIndex {
 }
 
 impl EmbeddedIndex {
-    /// Opens the index at `path`, and makes it if there is none. After a crash this checks the whole file.
+    /// Opens the index at `path` to serve, and makes it if there is none. After a crash this checks the whole file.
     ///
     /// # Errors
     /// Another process uses it, it is of another version, it is damaged, or the file system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EmbeddedError> {
+        Self::open_within(path, SERVING_CACHE_BYTES)
+    }
+
+    /// The same, with so many bytes of memory for pages of the file.
+    ///
+    /// # Errors
+    /// As [`EmbeddedIndex::open`].
+    pub fn open_within(path: impl AsRef<Path>, cache_bytes: usize) -> Result<Self, EmbeddedError> {
         let path = path.as_ref();
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path);
+        let database = Database::builder().set_cache_size(cache_bytes).create(path);
         let database = database.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => EmbeddedError::InUse(path.to_owned()),
             error => EmbeddedError::Failed { path: path.to_owned(), source: failure(error) },

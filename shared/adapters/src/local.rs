@@ -13,7 +13,7 @@ use credlink_service::{Service, Settings};
 
 use crate::cache::MokaCache;
 use crate::clock::SystemClock;
-use crate::embedded::{EmbeddedError, EmbeddedIndex};
+use crate::embedded::{EmbeddedError, EmbeddedIndex, SERVING_CACHE_BYTES};
 use crate::folder::{Folder, FolderError};
 use crate::gate::Gate;
 use crate::metered::Metered;
@@ -37,9 +37,22 @@ pub enum OpenError {
 /// # Errors
 /// Another process uses the folder, it is damaged, or the file system refuses.
 pub fn open(folder: &Path, gate: Gate, settings: Settings) -> Result<Service<Local>, OpenError> {
+    open_within(folder, gate, settings, SERVING_CACHE_BYTES)
+}
+
+/// The same, with so many bytes of memory for pages of the index.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_within(
+    folder: &Path,
+    gate: Gate,
+    settings: Settings,
+    index_cache_bytes: usize,
+) -> Result<Service<Local>, OpenError> {
     // The folder's lock comes first: who holds it may open the index.
     let objects = Folder::open(folder)?;
-    let index = EmbeddedIndex::open(index_path(folder))?;
+    let index = EmbeddedIndex::open_within(index_path(folder), index_cache_bytes)?;
     let parts = Parts {
         objects,
         index,

@@ -10,6 +10,7 @@ use credlink_adapters::aws::{http_client, sdk_config};
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::configuration::{Configuration, Source};
 use credlink_adapters::deployment::{Deployed, Deployment, Opening, Rows, Store, Surroundings, Waiting};
+use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::provider::Provider;
 use credlink_adapters::replicated::Replicated;
@@ -142,6 +143,7 @@ impl Site {
             public_url: "https://credlink.test".to_owned(),
             link_keys: None,
             count_reads: false,
+            index_cache_bytes: SERVING_CACHE_BYTES,
         };
         Process(Deployment::open_in(opening, surroundings).unwrap())
     }

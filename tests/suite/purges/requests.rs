@@ -6,6 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use credlink_adapters::configuration::{Configuration, Source};
 use credlink_adapters::deployment::{Deployment, Opening};
+use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
@@ -84,6 +85,7 @@ async fn open(folder: &Path, edge: &Edge) -> Deployment {
         public_url: "https://credlink.test".to_owned(),
         link_keys: None,
         count_reads: true,
+        index_cache_bytes: SERVING_CACHE_BYTES,
     };
     Deployment::open(opening).await.unwrap()
 }

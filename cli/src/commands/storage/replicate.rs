@@ -4,6 +4,7 @@
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::configuration::Configuration;
 use credlink_adapters::deployment::{Deployment, Opening, Store};
+use credlink_adapters::embedded::PASSING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_core::message::Replica;
 use credlink_service::ports::{Clock as _, Failure};
@@ -41,6 +42,7 @@ pub(super) async fn replicate(
         public_url: String::new(),
         link_keys: None,
         count_reads: false,
+        index_cache_bytes: PASSING_CACHE_BYTES,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
     let Store::Two(pair) = deployment.store() else {

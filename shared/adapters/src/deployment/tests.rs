@@ -27,6 +27,7 @@ async fn open(folder: &Path) -> Deployment {
         public_url: "http://127.0.0.1".to_owned(),
         link_keys: None,
         count_reads: true,
+        index_cache_bytes: crate::embedded::SERVING_CACHE_BYTES,
     };
     Deployment::open(opening).await.unwrap()
 }

@@ -12,6 +12,7 @@ use super::AnyDestination;
 use super::remote::Remote;
 use crate::configuration::{Configuration, ConfigurationError, IndexChoice, Source};
 use crate::deployment::{self, Deployment, Surroundings};
+use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
 use crate::local::index_path;
 use crate::migrate::api::TokenError;
@@ -129,6 +130,7 @@ async fn at_hand(
         public_url: String::new(),
         link_keys: None,
         count_reads: false,
+        index_cache_bytes: PASSING_CACHE_BYTES,
     };
     let service = Deployment::open_in(opened, surroundings)?.into_service();
     Ok(AnyDestination::Here(Arc::new(ServiceDestination::new(Arc::new(service), opening.tenant))))

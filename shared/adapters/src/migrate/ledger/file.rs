@@ -29,7 +29,7 @@ use crate::folder::sync_directory;
 const NAME: &str = "ledger";
 
 /// Memory for pages of the file, in bytes. Items come in the order of their keys, or nearly: few pages are warm at a time.
-const CACHE_BYTES: usize = 8 * 1_024 * 1_024;
+const CACHE_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// An item's key → its entry's version, and the entry as JSON.
 const ENTRIES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("entries");

@@ -22,6 +22,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::layout::Layout;
 use super::names::{Named, Part, is_alias};
+use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
 use crate::local::{self, Local, OpenError};
 use crate::provider::Provider;
@@ -43,7 +44,7 @@ impl DataFolder {
     /// A server is running on it, it is damaged, or the file system refuses.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let settings = Settings { public_url: String::new(), link_keys: None, count_reads: false };
-        let service = local::open(path, Gate::of(None, None), settings)?;
+        let service = local::open_within(path, Gate::of(None, None), settings, PASSING_CACHE_BYTES)?;
         let layout = Layout::new(Provider::Folder(service.ports().objects.clone()));
         Ok(Self { service, layout })
     }

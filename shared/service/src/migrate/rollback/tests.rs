@@ -24,6 +24,18 @@ async fn rolled_back(world: &World) -> Rollback {
     rollback(world.parts(), &spec().name, &RollbackOptions::default(), "r", &()).await.unwrap()
 }
 
+/// A rollback with a fault at one of its calls, until another one may follow.
+async fn cut_off(world: &World, call: usize, fault: Fault) {
+    world.faults.at(call, fault);
+    let (name, options) = (spec().name, RollbackOptions::default());
+    tokio::select! {
+        () = world.faults.killed.notified() => {}
+        _ = rollback(world.parts(), &name, &options, "r", &()) => {}
+    }
+    world.faults.none();
+    tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_what_the_job_made_and_nobody_touched_goes() {
     let world = World::mixed();
@@ -100,14 +112,7 @@ async fn a_fault_at_any_call_withdraws_nothing_else() {
             let foreign = There::Live { record: Digest::of(b"o"), manifest: Digest::of(b"o") };
             world.destination.put(proof(77), foreign);
             world.run().await.unwrap();
-            world.faults.at(call, fault);
-            let (name, options) = (spec().name, RollbackOptions::default());
-            tokio::select! {
-                () = world.faults.killed.notified() => {}
-                _ = rollback(world.parts(), &name, &options, "r", &()) => {}
-            }
-            world.faults.none();
-            tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
+            cut_off(&world, call, fault).await;
             let outcome = rolled_back(&world).await;
             assert_eq!(live(&world), [proof(77)], "{call} {fault:?}");
             assert_eq!(outcome.withdrawn + outcome.rolled_back, 6, "{call} {fault:?}");
@@ -128,14 +133,7 @@ async fn a_run_after_a_killed_rollback_makes_everything_again() {
         for fault in [Fault::KilledBefore, Fault::KilledAfter] {
             let world = World::mixed();
             world.run().await.unwrap();
-            world.faults.at(call, fault);
-            let (name, options) = (spec().name, RollbackOptions::default());
-            tokio::select! {
-                () = world.faults.killed.notified() => {}
-                _ = rollback(world.parts(), &name, &options, "r", &()) => {}
-            }
-            world.faults.none();
-            tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
+            cut_off(&world, call, fault).await;
             // Somebody else deletes one that is still there.
             let theirs = live(&world).first().copied();
             let at = credlink_core::time::Timestamp::from_milliseconds(5);
