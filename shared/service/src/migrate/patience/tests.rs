@@ -137,16 +137,26 @@ async fn who_never_comes_is_no_outage_where_another_item_gets_through() {
     let (one, two) = tokio::join!(steady.call("read", bad, probe), steady.call("read", bad, probe));
     assert!(matches!((one, two), (Err(GivenUp::Item(_)), Err(GivenUp::Item(_)))));
     assert!(seen.0.lock().unwrap().is_empty() && time.now() < began.plus_seconds(120));
-    // What begins as an outage ends with it, and each has its attempts once more.
-    let (over, tries) = (time.now().plus_seconds(LONG), Cell::new(0));
-    let bad = || async {
-        tries.set(tries.get() + u32::from(time.now() >= over));
-        fails::<()>(FailureKind::Unavailable)
-    };
-    let probe =
-        |question| async move { if time.now() < over { no_answer(question).await } else { Ok(true) } };
-    let (one, two) = tokio::join!(steady.call("read", bad, probe), steady.call("read", bad, probe));
-    assert!(matches!((one, two), (Err(GivenUp::Item(_)), Err(GivenUp::Item(_)))));
-    assert_eq!(*seen.0.lock().unwrap(), ["paused", "resumed"]);
-    assert!(time.now() < over.plus_seconds(180) && tries.get() >= 2 * patience().attempts, "{tries:?}");
+}
+
+/// An outage ends when another item gets through, also where none of those that wait ever does. Each has its attempts once more.
+#[tokio::test(start_paused = true)]
+async fn an_outage_ends_without_those_that_never_come() {
+    for count in [1, 2] {
+        let (time, seen) = (Time::new(), Seen::default());
+        let steady = Steady::new(&time, &time, &seen, patience());
+        let (over, tries) = (time.now().plus_seconds(LONG), Cell::new(0));
+        let bad = || async {
+            tries.set(tries.get() + u32::from(time.now() >= over));
+            fails::<()>(FailureKind::Unavailable)
+        };
+        let probe =
+            |question| async move { if time.now() < over { no_answer(question).await } else { Ok(true) } };
+        let calls = (0..count).map(|_| steady.call("read", bad, probe));
+        let ended = futures_util::future::join_all(calls).await;
+        assert!(ended.iter().all(|end| matches!(end, Err(GivenUp::Item(_)))), "{ended:?}");
+        assert_eq!(*seen.0.lock().unwrap(), ["paused", "resumed"]);
+        assert!(time.now() < over.plus_seconds(180));
+        assert!(tries.get() > count * patience().attempts, "{tries:?}");
+    }
 }
