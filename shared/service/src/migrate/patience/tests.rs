@@ -160,3 +160,30 @@ async fn an_outage_ends_without_those_that_never_come() {
         assert!(tries.get() > count * patience().attempts, "{tries:?}");
     }
 }
+
+/// Items that fail now and then, with others between them, are no outage.
+#[tokio::test(start_paused = true)]
+async fn who_gets_through_ends_the_row_of_those_that_did_not() {
+    let (time, seen) = (Time::new(), Seen::default());
+    let steady = Steady::new(&time, &time, &seen, patience());
+    for _ in 0..3 {
+        let bad = steady.call("take", || async { fails::<()>(FailureKind::Unavailable) }, an_answer).await;
+        assert!(matches!(bad, Err(GivenUp::Item(_))), "{bad:?}");
+        steady.call("take", || async { Ok(()) }, an_answer).await.unwrap();
+    }
+    assert!(seen.0.lock().unwrap().is_empty());
+}
+
+/// Who waits for the end of an outage asks more and more seldom.
+#[tokio::test(start_paused = true)]
+async fn the_waits_of_an_outage_grow() {
+    let time = Time::new();
+    let steady = Steady::new(&time, &time, &(), Patience { attempts: 2, ..patience() });
+    let (over, tries) = (time.now().plus_seconds(LONG), Cell::new(0));
+    let call = || async {
+        tries.set(tries.get() + 1);
+        if time.now() < over { fails(FailureKind::Unavailable) } else { Ok(()) }
+    };
+    steady.call("read", call, no_answer).await.unwrap();
+    assert!(tries.get() < 60, "{tries:?}");
+}
