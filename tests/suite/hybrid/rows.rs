@@ -56,6 +56,22 @@ async fn the_index_says_where_a_record_is() {
     assert!(!ground.records.path().join(format!("{}.json", proof("a"))).exists());
 }
 
+/// A legacy id leads to a proof id only where the index leads on from there, to this very record.
+#[tokio::test]
+async fn a_legacy_id_redirects_where_the_row_of_its_proof_leads_back() {
+    let (one, two) = (legacy("a", "p-1"), legacy("b", "p-2"));
+    let records = [("p-1.json", one.clone()), ("p-2.json", two.clone()), ("again.json", two.clone())];
+    let ground = Ground::with(&records, &[], false);
+    let index = &ground.service.ports().index;
+    assert_eq!(ground.send(get("/v1/proofs/p-1")).await.body(), &migrated(&one), "no row");
+    keep(index, "a", "p-1.json").await;
+    keep(index, "b", "again.json").await;
+    let led = ground.send(get("/v1/proofs/p-1")).await;
+    let to = led.headers()[LOCATION].to_str().unwrap();
+    assert_eq!((led.status().as_u16(), to), (308, &*proof("a").to_string()));
+    assert_eq!(ground.send(get("/v1/proofs/p-2")).await.body(), &migrated(&two), "the row of another item");
+}
+
 /// Guarantee 7: where the index does not answer, what is not found under its name may be there all the same.
 #[tokio::test]
 async fn an_index_out_of_reach_is_no_absence() {

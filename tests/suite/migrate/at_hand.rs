@@ -15,6 +15,7 @@ use credlink_core::legacy::LegacyRecord;
 use credlink_core::manifest::Manifest;
 use credlink_core::object::{Attributes, ObjectKey, TOMBSTONE_TYPE};
 use credlink_core::proof_id::ProofId;
+use credlink_core::row::LegacyItemRow;
 use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
@@ -23,7 +24,9 @@ use credlink_service::fsck::{Severity, fsck};
 use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::migrate::ledger::Copy;
-use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_service::migrate::ports::{
+    Depth, Destination as _, ItemRows as _, Standing, TakenOver, Verdict, Withdrawal,
+};
 use credlink_service::migrate::proof_content::ProofContent;
 use credlink_service::migrate::target::Target;
 use credlink_service::ports::{Condition, Index as _, Objects as _, Parts, Put};
@@ -294,6 +297,23 @@ async fn a_fault_at_any_call_of_a_withdrawal_is_tried_again() {
         assert_eq!(store.open().find(&copy.target).await.unwrap(), Standing::Deleted(at), "{plan:?}");
         store.assert_sound().await;
     }
+}
+
+/// A write whose answer got lost is known again; whoever writes something else has to know what stands there.
+#[tokio::test]
+async fn the_row_of_a_legacy_item_changes_step_by_step() {
+    let store = Store::new();
+    let row = LegacyItemRow { proof: history(1)[0].id(), version: 1, item: "a".to_owned() };
+    assert!(store.failing(FaultPlan::at(1, Flavour::Kept)).keep_item(&row).await.is_err());
+    let destination = store.open();
+    assert!(destination.keep_item(&row).await.unwrap());
+    assert_eq!(destination.item_row(&row.proof).await.unwrap().as_ref(), Some(&row));
+    let other = LegacyItemRow { item: "b".to_owned(), ..row.clone() };
+    assert!(!destination.keep_item(&other).await.unwrap());
+    let next = LegacyItemRow { version: 2, ..other };
+    assert!(destination.keep_item(&next).await.unwrap());
+    assert!(!destination.keep_item(&row).await.unwrap());
+    assert_eq!(destination.item_row(&row.proof).await.unwrap(), Some(next));
 }
 
 #[tokio::test]
