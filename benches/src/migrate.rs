@@ -1,9 +1,10 @@
 //! A migration beside the copying tools that operators know: `rclone` and `s5cmd`.
 //!
 //! Each measurement meets an engine of its own, with nothing in it: ministack; the ceiling of clients, which answers at
-//! once and leaves what the clients themselves take; and the same at the other end of a line, as a provider is. What is copied is 20 KB of legacy record an object. The
-//! tools copy the files as they are; `credlink migrate` reads, checks and packs them, writes index and ledger, and makes
-//! its store durable. All of them are first tried at several concurrencies, and measured at the best of each.
+//! once and leaves what the clients themselves take; and the same at the other end of a line, as a provider is. What is
+//! copied is 20 KB of legacy record an object. The tools copy the files as they are; `credlink migrate` reads, checks and
+//! packs them, writes index and ledger, and makes its store durable. All of them are first tried at several concurrencies,
+//! and measured at the best of each.
 
 use std::fs;
 use std::net::SocketAddr;
