@@ -168,6 +168,10 @@ impl Source for AnySource {
         chosen!(self, source => Box::pin(source.list(after, limit)).await)
     }
 
+    async fn sample(&self, limit: usize) -> Result<Vec<String>, Failure> {
+        chosen!(self, source => Box::pin(source.sample(limit)).await)
+    }
+
     fn follows(&self, item: &Item) -> bool {
         chosen!(self, source => source.follows(item))
     }

@@ -66,7 +66,7 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
 
     async fn ask_source(&self, question: Question) -> Result<bool, Failure> {
         match question {
-            Question::Anything => self.parts.source.list(None, 1).await.map(|_| true),
+            Question::Anything => self.parts.source.sample(1).await.map(|_| true),
             Question::TheSame => Ok(false),
         }
     }
@@ -76,8 +76,8 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
         if question == Question::Anything {
             return self.ask_source(question).await;
         }
-        for item in self.parts.source.list(None, SAMPLE).await?.items {
-            if self.parts.source.read(&item.key).await.is_ok() {
+        for key in self.parts.source.sample(SAMPLE).await? {
+            if self.parts.source.read(&key).await.is_ok() {
                 return Ok(true);
             }
         }

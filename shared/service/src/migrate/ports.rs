@@ -87,6 +87,12 @@ pub trait Source {
     /// A page of items from behind `after` (a [`Page::next`] of this source), at most `limit` (1 to 1,000).
     fn list(&self, after: Option<&str>, limit: usize) -> impl Future<Output = Result<Page<Item>, Failure>>;
 
+    /// Keys that can be read, at most `limit` of the first ones: for who wants to know whether it answers. Nothing is found out
+    /// about them that a listing would.
+    fn sample(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Failure>> {
+        async move { Ok(self.list(None, limit).await?.items.into_iter().map(|item| item.key).collect()) }
+    }
+
     /// Whether an item needs what other items become: another name of a proof needs the proof. Such items are copied when
     /// all that were listed before them are.
     fn follows(&self, item: &Item) -> bool {

@@ -136,6 +136,14 @@ impl Source for Bucket {
         Ok(Page { items, next: page.next })
     }
 
+    /// Which manifests stand by themselves is not found out for it: every record would be read.
+    async fn sample(&self, limit: usize) -> Result<Vec<String>, Failure> {
+        let page = Box::pin(self.objects.tagged_page(&self.prefix, None, limit)).await?;
+        let keys = page.items.into_iter().map(|(object, _)| object.key);
+        // Reading an earlier record by itself asks nobody.
+        Ok(keys.filter(|key| !matches!(self.own(key), Some(ObjectKey::Revision(..)))).collect())
+    }
+
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
         match self.own(key) {
             Some(ObjectKey::Record(id)) => Box::pin(self.layout.read(&id)).await,
