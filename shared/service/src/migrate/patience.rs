@@ -47,6 +47,9 @@ impl Default for Patience {
     }
 }
 
+/// So many items that fail one after the other are an outage, whatever else gets through.
+const MAX_GIVEN_UP: usize = 100;
+
 /// Why a call was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum GivenUp {
@@ -204,14 +207,14 @@ impl<'a, C: Clock, T: Sleep, W: Watch> Steady<'a, C, T, W> {
                 }
                 // Those that try may all be of items that never come.
                 if let Some(probe) = probe
-                    && matches!(probe(Question::TheSame).await, Ok(true))
+                    && self.others_get_through(operation, failure.kind, probe).await
                 {
                     self.got_through(operation);
                     attempts = 0;
                 }
             } else if attempts >= self.limit(failure.kind) && self.state().pause.is_none() {
                 if let Some(probe) = probe
-                    && !self.is_outage(operation, successes, probe).await
+                    && !self.is_outage(operation, failure.kind, successes, probe).await
                 {
                     self.state().operations.entry(operation).or_default().given_up += 1;
                     return Err(GivenUp::Item(failure));
@@ -240,8 +243,9 @@ impl<'a, C: Clock, T: Sleep, W: Watch> Steady<'a, C, T, W> {
     async fn is_outage<P: Future<Output = Result<bool, Failure>>>(
         &self,
         operation: &'static str,
+        kind: FailureKind,
         successes: u64,
-        probe: impl Fn(Question) -> P,
+        probe: &impl Fn(Question) -> P,
     ) -> bool {
         let others_fail = {
             let mut state = self.state();
@@ -252,10 +256,24 @@ impl<'a, C: Clock, T: Sleep, W: Watch> Steady<'a, C, T, W> {
             known.failing.len() + known.given_up >= self.patience.items
         };
         if others_fail {
-            !matches!(probe(Question::TheSame).await, Ok(true))
+            !self.others_get_through(operation, kind, probe).await
         } else {
             probe(Question::Anything).await.is_err()
         }
+    }
+
+    /// Whether those that fail may be items that never come, because another one gets through. Many of them, or who is asked to
+    /// slow down, are an outage of a part.
+    async fn others_get_through<P: Future<Output = Result<bool, Failure>>>(
+        &self,
+        operation: &'static str,
+        kind: FailureKind,
+        probe: &impl Fn(Question) -> P,
+    ) -> bool {
+        let given_up = self.state().operations.entry(operation).or_default().given_up;
+        kind != FailureKind::Throttled
+            && given_up < MAX_GIVEN_UP
+            && matches!(probe(Question::TheSame).await, Ok(true))
     }
 
     /// Waits while another call tries whether the outage is over. Whether there was one.

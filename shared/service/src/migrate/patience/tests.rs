@@ -187,3 +187,25 @@ async fn the_waits_of_an_outage_grow() {
     steady.call("read", call, no_answer).await.unwrap();
     assert!(tries.get() < 60, "{tries:?}");
 }
+
+/// A part of a port that is out of reach does not fail everything in it, though another part answers.
+#[tokio::test(start_paused = true)]
+async fn many_that_fail_are_an_outage_of_a_part() {
+    let (time, seen) = (Time::new(), Seen::default());
+    let steady = Steady::new(&time, &time, &seen, patience());
+    let bad = || async { fails::<()>(FailureKind::Unavailable) };
+    let answers = |_| async { Ok(true) };
+    for _ in 0..MAX_GIVEN_UP {
+        assert!(matches!(steady.call("read", bad, answers).await, Err(GivenUp::Item(_))));
+    }
+    assert!(seen.0.lock().unwrap().is_empty());
+    assert!(matches!(steady.call("read", bad, answers).await, Err(GivenUp::Step(_))));
+    assert_eq!(*seen.0.lock().unwrap(), ["paused"]);
+    // Whoever is asked to slow down waits, and fails no item of it.
+    let (steady, busy) =
+        (Steady::new(&time, &time, &(), patience()), || async { fails::<()>(FailureKind::Throttled) });
+    let calls = (0..2).map(|_| steady.call("read", busy, answers));
+    let ended = futures_util::future::join_all(calls).await;
+    assert!(ended.iter().any(|end| matches!(end, Err(GivenUp::Step(_)))), "{ended:?}");
+    assert!(ended.iter().all(|end| !matches!(end, Err(GivenUp::Item(_)))), "{ended:?}");
+}
