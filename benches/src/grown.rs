@@ -196,6 +196,7 @@ fn writes([json, c2pa]: &[ProofRow; 2], number: u64) -> Vec<Write> {
             standalone: false,
             generation: 0,
             visibility: row.visibility,
+            void: false,
         };
         row.manifest_id = Some(manifest.id.clone());
         row.held = [manifest.id.clone()].into();

@@ -86,6 +86,7 @@ fn read(key: &ObjectKey, form: Form, method: &Method, headers: &HeaderMap, keys:
             expires: None,
             generation: 0,
             tombstone: false,
+            void: false,
         };
         let caller = Caller::anonymous();
         let lookup = Lookup {

@@ -54,6 +54,7 @@ fn object(has: Has) -> Option<(Bytes, credlink_core::object::Attributes)> {
             expires: None,
             generation,
             tombstone: false,
+            void: false,
         };
         let attributes = facts.attributes(&key(), BTreeMap::new());
         (Bytes::from(at_rest.bytes.into_owned()), attributes)
@@ -92,6 +93,7 @@ async fn index(state: Option<(State, u32)>) -> MemoryIndex {
             standalone: true,
             generation,
             visibility: Visibility::Public,
+            void: false,
         });
         index.commit(&[Write { row, expected: None }]).await.unwrap();
     }

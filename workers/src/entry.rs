@@ -114,7 +114,12 @@ impl Entry {
 pub fn tag(key: &ObjectKey) -> String {
     match key {
         ObjectKey::Record(id) | ObjectKey::Revision(id, _) => ObjectKey::Record(*id).to_string(),
-        ObjectKey::Manifest(_) => key.to_string(),
+        // Of these, only manifests are served.
+        ObjectKey::Manifest(_)
+        | ObjectKey::Alias(_)
+        | ObjectKey::Hold(..)
+        | ObjectKey::Removed(..)
+        | ObjectKey::Identity => key.to_string(),
     }
 }
 

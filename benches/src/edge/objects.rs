@@ -74,6 +74,7 @@ fn manifest(number: u64, length: usize) -> Result<Stored, Error> {
         expires: None,
         generation: 0,
         tombstone: false,
+        void: false,
     };
     let attributes = facts.attributes(&key, Default::default());
     let body = Bytes::from(at_rest.bytes.into_owned());

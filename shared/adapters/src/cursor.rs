@@ -40,7 +40,7 @@ impl Cursor {
         match row {
             Row::Alias(row) => Some(Self::Aliases(tenant, row.id.clone())),
             Row::Manifest(row) => Some(Self::Manifests(tenant, row.id.clone())),
-            Row::Proof(_) | Row::LegacyItem(_) | Row::Replica(_) => None,
+            Row::Proof(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => None,
         }
     }
 

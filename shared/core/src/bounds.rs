@@ -16,8 +16,14 @@ pub const MAX_BODY_BYTES: usize = MAX_C2PA_MANIFEST_BYTES.div_ceil(3) * 4 + 65_5
 pub const MAX_RECORD_BYTES: usize =
     MAX_JSON_MANIFEST_BYTES.div_ceil(3) * 4 + MAX_LEGACY_FIELDS_BYTES + 65_536;
 
-/// Longest deletion marker, in bytes: its three members need about 70.
-pub const MAX_TOMBSTONE_BYTES: usize = 1_024;
+/// Longest deletion marker, in bytes: its row needs about 1,200 with the longest ids.
+pub const MAX_TOMBSTONE_BYTES: usize = 4_096;
+
+/// Longest mark of a store's identity, in bytes: its four members need about 140.
+pub const MAX_IDENTITY_BYTES: usize = 1_024;
+
+/// Longest object of a legacy id or of a hold, in bytes: the longest ids and the fixed members.
+pub const MAX_NOTE_BYTES: usize = 2_048;
 
 /// Deepest nesting of arrays and objects in any JSON that is read, the top-level value counting as one.
 pub const MAX_JSON_DEPTH: usize = 64;
@@ -31,8 +37,9 @@ pub const MAX_JUMBF_BOXES: usize = 20_000;
 /// Deepest nesting of a CBOR item in a claim or an assertion.
 pub const MAX_CBOR_DEPTH: usize = 64;
 
-/// Longest manifest id, in bytes. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90.
-pub const MAX_MANIFEST_ID_BYTES: usize = 255;
+/// Longest manifest id, in bytes. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90, and one whose object was removed has 24
+/// more in the name of its file (`removed/…`), which has at most 255.
+pub const MAX_MANIFEST_ID_BYTES: usize = 200;
 
 /// Longest id of a legacy record, in bytes: as long as a path segment of most stores.
 pub const MAX_LEGACY_ID_BYTES: usize = 128;
@@ -101,9 +108,23 @@ pub const MAX_ENTITY_TAGS: usize = 100;
 /// Content shorter than this is stored as it is: gzip's 18 bytes of framing outweigh what it saves.
 pub const MIN_GZIP_BYTES: usize = 256;
 
-/// How old an object without an index row must be before cleanup removes it: one day, in seconds. A store that
-/// is still running is younger by far.
-pub const ORPHAN_AGE_SECONDS: u64 = 86_400;
+/// How old an object without an index row must be before cleanup deals with it: 15 minutes, in seconds. A store that
+/// is still running is younger: its body arrives within 4 minutes, and its calls end within one.
+pub const ORPHAN_AGE_SECONDS: u64 = 900;
+
+/// How long an expired proof is kept before it is destroyed: 7 days, in seconds. Until then it is answered with 410, and a clock
+/// that was wrong can be set right.
+pub const EXPIRY_GRACE_SECONDS: u64 = 604_800;
+
+/// How long what a collector removed can be brought back: 7 days, in seconds.
+pub const REMOVED_GRACE_SECONDS: u64 = 604_800;
+
+/// How far the clock may be ahead of the last instant that was seen before deletions stop: 7 days, in seconds, so that
+/// a jump that is not noticed uses up no more than [`EXPIRY_GRACE_SECONDS`].
+pub const MAX_CLOCK_JUMP_SECONDS: u64 = 604_800;
+
+/// How far the clock may be behind the last instant that was seen before deletions stop: 5 minutes, in seconds.
+pub const MAX_CLOCK_LAG_SECONDS: u64 = 300;
 
 /// Longest message of a queue, in bytes: what SQS counts as one request. The longest object keys, escaped, in the largest
 /// number stay under it; items of a migration are split by their length as well as by their number.

@@ -12,7 +12,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`time`] |
-//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`object`] (keys and attributes), [`message`] |
+//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds), [`identity`] (the store as a whole), [`object`] (keys and attributes), [`message`] |
 //! | records of the service before | [`legacy`] |
 //! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF) |
 //! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip) |
@@ -47,6 +47,7 @@ pub mod c2pa;
 pub mod encoding;
 pub mod hash;
 pub mod http;
+pub mod identity;
 pub mod job;
 pub mod json;
 pub mod legacy;
@@ -54,6 +55,7 @@ pub mod link;
 pub mod manifest;
 pub mod manifest_id;
 pub mod message;
+pub mod note;
 pub mod object;
 pub mod proof_id;
 pub mod record;

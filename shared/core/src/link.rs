@@ -45,7 +45,13 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 pub fn path(key: &ObjectKey) -> String {
     match key {
         ObjectKey::Manifest(id) => format!("/manifests/{}", utf8_percent_encode(id.as_str(), SEGMENT)),
-        ObjectKey::Record(_) | ObjectKey::Revision(..) => format!("/{key}"),
+        // No link is signed for the others.
+        ObjectKey::Record(_)
+        | ObjectKey::Revision(..)
+        | ObjectKey::Alias(_)
+        | ObjectKey::Hold(..)
+        | ObjectKey::Removed(..)
+        | ObjectKey::Identity => format!("/{key}"),
     }
 }
 

@@ -1,23 +1,22 @@
 //! Objects: what the providers keep, under which keys, with which attributes.
 
+mod key;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
 use http::HeaderName;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::access::Visibility;
 use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use crate::encoding::{DecodeError, decode};
 use crate::hash::Digest;
-use crate::manifest_id::ManifestId;
-use crate::proof_id::ProofId;
-use crate::row::RowKey;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
+
+pub use key::{KeyError, ObjectKey};
 
 /// `application/c2pa`, the media type of a C2PA manifest store (C2PA 2.x, section 11.4).
 pub const C2PA_TYPE: &str = "application/c2pa";
@@ -40,106 +39,7 @@ mod entry {
     pub(super) const EXPIRES: &str = "expires";
     pub(super) const GENERATION: &str = "generation";
     pub(super) const CREATED: &str = "created";
-}
-
-/// The key of an object: the same in S3, in R2 and in a folder. It owns the content type and the cache policy.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ObjectKey {
-    /// `proofs/{proof id}`: the current record, replaced only by compare-and-swap.
-    Record(ProofId),
-    /// `proofs/{proof id}/{revision}`: an earlier record. Immutable.
-    Revision(ProofId, u32),
-    /// `manifests/{manifest id, escaped}`: a C2PA manifest store. Immutable.
-    Manifest(ManifestId),
-}
-
-/// A key that names none of CredLink's objects.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no key of a CredLink object")]
-pub struct KeyError(pub String);
-
-/// What may stand unescaped in the last part of a manifest's key: no colon, which Windows and some tools refuse.
-const KEY_SAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-
-impl ObjectKey {
-    /// The prefix of every record and every revision.
-    pub const PROOFS: &'static str = "proofs/";
-    /// The prefix of every manifest.
-    pub const MANIFESTS: &'static str = "manifests/";
-
-    /// The prefix of the revisions of one proof.
-    #[must_use]
-    pub fn revisions(id: &ProofId) -> String {
-        format!("{}{id}/", Self::PROOFS)
-    }
-
-    /// The media type of the content.
-    #[must_use]
-    pub const fn content_type(&self) -> &'static str {
-        match self {
-            Self::Record(_) | Self::Revision(..) => JSON_TYPE,
-            Self::Manifest(_) => C2PA_TYPE,
-        }
-    }
-
-    /// `Cache-Control` (RFC 9111, section 5.2) of a public object under this key. A current record is fresh for a
-    /// minute and then revalidated by its `ETag`; everything else is immutable (RFC 8246) for a year.
-    #[must_use]
-    pub const fn cache_control(&self) -> &'static str {
-        match self {
-            Self::Record(_) => "public, max-age=60, must-revalidate",
-            Self::Revision(..) | Self::Manifest(_) => "public, max-age=31536000, immutable",
-        }
-    }
-
-    /// The row that decides what stands under this key.
-    #[must_use]
-    pub fn row(&self) -> RowKey {
-        match self {
-            Self::Record(id) | Self::Revision(id, _) => RowKey::Proof(*id),
-            Self::Manifest(id) => RowKey::Manifest(id.clone()),
-        }
-    }
-
-    /// Whether the content under this key can be replaced.
-    #[must_use]
-    pub const fn is_mutable(&self) -> bool {
-        matches!(self, Self::Record(_))
-    }
-}
-
-impl fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Record(id) => write!(f, "{}{id}", Self::PROOFS),
-            Self::Revision(id, revision) => write!(f, "{}{id}/{revision}", Self::PROOFS),
-            Self::Manifest(id) => {
-                write!(f, "{}{}", Self::MANIFESTS, utf8_percent_encode(id.as_str(), KEY_SAFE))
-            }
-        }
-    }
-}
-
-impl FromStr for ObjectKey {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        let key = if let Some(rest) = text.strip_prefix(Self::PROOFS) {
-            match rest.split_once('/') {
-                None => rest.parse().ok().map(Self::Record),
-                Some((id, revision)) => {
-                    id.parse().ok().zip(revision.parse().ok()).map(|(id, n)| Self::Revision(id, n))
-                }
-            }
-        } else if let Some(rest) = text.strip_prefix(Self::MANIFESTS) {
-            let decoded = percent_decode_str(rest).decode_utf8().ok();
-            decoded.and_then(|id| id.parse().ok()).map(Self::Manifest)
-        } else {
-            None
-        };
-        // A second spelling of a key would be a second object: `proofs/…/01`, `%3a` for `%3A`.
-        key.filter(|key| key.to_string() == text).ok_or_else(|| KeyError(text.to_owned()))
-    }
+    pub(super) const VOID: &str = "void";
 }
 
 /// A content coding (RFC 9110, section 8.4) that objects are stored in.
@@ -213,10 +113,13 @@ pub struct Facts {
     /// When it stops being served; a manifest has no such instant of its own.
     pub expires: Option<Timestamp>,
     /// Of a manifest: how often one of this id was deleted before. Of a record: how many of its proof's revisions were
-    /// deleted before it, from the first one on.
+    /// deleted before it, from the first one on. Of what is rewritten in place ([`ObjectKey::counts_its_writes`]): how often
+    /// it was written.
     pub generation: u32,
     /// Whether this is the marker of a deleted object.
     pub tombstone: bool,
+    /// Of a marker: whether it stands for something that nobody was ever told of. To readers nothing is there.
+    pub void: bool,
 }
 
 /// Content that was gzipped is kept decoded up to this length: 4 KB of JSON take 8 to 12 µs to decode, a sixth of a read
@@ -329,6 +232,9 @@ impl Facts {
         if self.generation > 0 {
             metadata.insert(entry::GENERATION.to_owned(), self.generation.to_string());
         }
+        if self.void {
+            metadata.insert(entry::VOID.to_owned(), true.to_string());
+        }
         let cache_control = if self.visibility == Visibility::Private || self.tombstone {
             "private, no-store"
         } else {
@@ -363,6 +269,7 @@ impl Facts {
             expires: optional(attributes, entry::EXPIRES)?,
             generation: optional(attributes, entry::GENERATION)?.unwrap_or(0),
             tombstone: attributes.content_type == TOMBSTONE_TYPE,
+            void: optional(attributes, entry::VOID)?.unwrap_or(false),
         })
     }
 }
@@ -379,31 +286,10 @@ fn required<T: FromStr>(attributes: &Attributes, name: &'static str) -> Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proof_id::ProofId;
 
     fn id() -> ProofId {
         ProofId::derive(&Tenant::default(), &crate::hash::MediaHash::of(b"x"))
-    }
-
-    #[test]
-    fn keys_have_one_spelling() {
-        let manifest: ManifestId = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".parse().unwrap();
-        for key in [ObjectKey::Record(id()), ObjectKey::Revision(id(), 7), ObjectKey::Manifest(manifest)] {
-            assert_eq!(key.to_string().parse(), Ok(key));
-        }
-        let record = ObjectKey::Record(id()).to_string();
-        for other in [
-            "proofs/",
-            "proofs/x",
-            "manifests/a:b",
-            "manifests/a%3ab",
-            "manifests/%2e%2e",
-            "media/x",
-            &format!("{record}/01"),
-            &format!("{record}/1/2"),
-            &format!("{record}/"),
-        ] {
-            assert!(other.parse::<ObjectKey>().is_err(), "{other}");
-        }
     }
 
     #[test]
@@ -418,6 +304,7 @@ mod tests {
             expires: Some(Timestamp::from_milliseconds(1_000)),
             generation: 3,
             tombstone: false,
+            void: false,
         };
         let attributes = facts.attributes(&ObjectKey::Record(id()), BTreeMap::new());
         assert_eq!(Facts::read(&attributes), Ok(facts));
@@ -439,6 +326,7 @@ mod tests {
                 expires: None,
                 generation: 0,
                 tombstone: false,
+                void: false,
             };
             let object = |body: Vec<u8>| Object {
                 head: Head {

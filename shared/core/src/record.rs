@@ -221,6 +221,7 @@ impl Record {
             expires: Some(self.expires),
             generation: self.first_revision.saturating_sub(1),
             tombstone: false,
+            void: false,
         };
         let attributes = facts.attributes(key, self.tags.clone());
         (Bytes::from(at_rest.bytes.into_owned()), attributes)

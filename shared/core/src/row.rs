@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Visibility;
+use crate::bounds::EXPIRY_GRACE_SECONDS;
 use crate::hash::{Digest, MediaHash};
+use crate::identity::StoreId;
 use crate::legacy::LegacyId;
 use crate::manifest::ManifestType;
 use crate::manifest_id::ManifestId;
@@ -16,7 +18,7 @@ use crate::record::Record;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The key of a row, written as `PROOF#id`, `MANIFEST#id`, `ALIAS#legacy id`, `LEGACY#proof id` or `REPLICA#primary`.
+/// The key of a row, written as `PROOF#id`, `MANIFEST#id`, `ALIAS#legacy id`, `LEGACY#proof id`, `REPLICA#primary` or `STORE`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
     /// The row of a proof.
@@ -29,6 +31,8 @@ pub enum RowKey {
     LegacyItem(ProofId),
     /// The row of a provider that missed writes.
     Replica(Replica),
+    /// The row of the store as a whole.
+    Store,
 }
 
 impl fmt::Display for RowKey {
@@ -39,6 +43,7 @@ impl fmt::Display for RowKey {
             Self::Alias(id) => write!(f, "ALIAS#{id}"),
             Self::LegacyItem(id) => write!(f, "LEGACY#{id}"),
             Self::Replica(replica) => write!(f, "REPLICA#{replica}"),
+            Self::Store => f.write_str("STORE"),
         }
     }
 }
@@ -95,14 +100,31 @@ pub struct ProofRow {
     /// Who may read it.
     #[serde(default)]
     pub visibility: Visibility,
-    /// The C2PA manifests of all its revisions: each counts this proof as one holder.
+    /// The C2PA manifests of all its revisions, and of replacements that are under way: each counts this proof as one holder.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub held: BTreeSet<ManifestId>,
+    /// Those of `held` that no revision names yet: each is of a replacement that is under way, or was cut off.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pending: BTreeSet<ManifestId>,
+    /// When the latest replacement was begun, if its end was not seen yet: the record may be ahead of this row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacing: Option<Timestamp>,
+    /// The legacy id that the first record of its present life names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<LegacyId>,
+    /// Of a deletion: whether nobody was ever told of what was deleted. To readers the proof was never there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub void: bool,
     /// How often it was read, and when last. Kept by [`Index::count_reads`] alone: a commit leaves it as it is.
     ///
     /// [`Index::count_reads`]: ../../credlink_service/ports/trait.Index.html
     #[serde(default)]
     pub reads: Reads,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// How often a proof was read.
@@ -147,6 +169,35 @@ pub struct ManifestRow {
     /// Who may read it.
     #[serde(default)]
     pub visibility: Visibility,
+    /// Of a deletion: whether nobody was ever told of what was deleted. The id is as free as if it had never been used.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub void: bool,
+}
+
+/// The row of the store as a whole: by it, index and store know that they belong together ([`crate::identity`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreRow {
+    /// 1 for the first row, and one more with every commit.
+    pub version: u64,
+    /// The store that this index belongs to.
+    pub identity: StoreId,
+    /// The high-water mark: one more with every span of time in which something was committed.
+    pub epoch: u64,
+    /// The last instant that was seen and trusted.
+    pub seen: Timestamp,
+    /// The instant that the clock showed when it jumped away from `seen`, until an operator confirms it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jumped: Option<Timestamp>,
+    /// When the collector of orphans stopped because it would have removed more than its share, until an operator lets it
+    /// go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Timestamp>,
+    /// So many objects it would have removed by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<u64>,
+    /// Of so many that it had looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_of: Option<u64>,
 }
 
 /// The row of a provider that missed writes: what is read there may be stale, and is checked against the index.
@@ -205,6 +256,8 @@ pub enum Row {
     LegacyItem(LegacyItemRow),
     /// Of a provider. It is in no listing but that of all rows, and adds to no total.
     Replica(ReplicaRow),
+    /// Of the store as a whole. It is in no listing but that of all rows, and adds to no total.
+    Store(StoreRow),
 }
 
 impl Row {
@@ -217,6 +270,7 @@ impl Row {
             Self::Alias(row) => RowKey::Alias(row.id.clone()),
             Self::LegacyItem(row) => RowKey::LegacyItem(row.proof),
             Self::Replica(row) => RowKey::Replica(row.replica),
+            Self::Store(_) => RowKey::Store,
         }
     }
 
@@ -229,6 +283,7 @@ impl Row {
             Self::Alias(row) => row.version,
             Self::LegacyItem(row) => row.version,
             Self::Replica(row) => row.version,
+            Self::Store(row) => row.version,
         }
     }
 
@@ -237,7 +292,9 @@ impl Row {
     pub fn proof(self) -> Option<ProofRow> {
         match self {
             Self::Proof(row) => Some(row),
-            Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => None,
+            Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) | Self::Store(_) => {
+                None
+            }
         }
     }
 
@@ -246,7 +303,7 @@ impl Row {
     pub fn manifest(self) -> Option<ManifestRow> {
         match self {
             Self::Manifest(row) => Some(row),
-            Self::Proof(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => None,
+            Self::Proof(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) | Self::Store(_) => None,
         }
     }
 
@@ -255,7 +312,9 @@ impl Row {
     pub fn replica(self) -> Option<ReplicaRow> {
         match self {
             Self::Replica(row) => Some(row),
-            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) => None,
+            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Store(_) => {
+                None
+            }
         }
     }
 
@@ -264,7 +323,9 @@ impl Row {
     pub fn alias(self) -> Option<AliasRow> {
         match self {
             Self::Alias(row) => Some(row),
-            Self::Proof(_) | Self::Manifest(_) | Self::LegacyItem(_) | Self::Replica(_) => None,
+            Self::Proof(_) | Self::Manifest(_) | Self::LegacyItem(_) | Self::Replica(_) | Self::Store(_) => {
+                None
+            }
         }
     }
 
@@ -273,7 +334,18 @@ impl Row {
     pub fn legacy_item(self) -> Option<LegacyItemRow> {
         match self {
             Self::LegacyItem(row) => Some(row),
-            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::Replica(_) => None,
+            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::Replica(_) | Self::Store(_) => None,
+        }
+    }
+
+    /// The store's row, if it is one.
+    #[must_use]
+    pub fn store(self) -> Option<StoreRow> {
+        match self {
+            Self::Store(row) => Some(row),
+            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => {
+                None
+            }
         }
     }
 
@@ -286,9 +358,12 @@ impl Row {
             | Self::Manifest(ManifestRow { state: State::Live, standalone: true, tenant, .. }) => {
                 Some(tenant)
             }
-            Self::Proof(_) | Self::Manifest(_) | Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => {
-                None
-            }
+            Self::Proof(_)
+            | Self::Manifest(_)
+            | Self::Alias(_)
+            | Self::LegacyItem(_)
+            | Self::Replica(_)
+            | Self::Store(_) => None,
         }
     }
 
@@ -305,22 +380,26 @@ impl Row {
                 let live = u64::from(row.state == State::Live);
                 Totals { proofs: 0, manifests: live, manifest_bytes: live * row.length, deleted: 0 }
             }
-            Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) => Totals::default(),
+            Self::Alias(_) | Self::LegacyItem(_) | Self::Replica(_) | Self::Store(_) => Totals::default(),
         }
     }
 
-    /// When cleanup has to look at the row: when a live proof expires; at once while a deletion is unfinished.
+    /// When cleanup has to look at the row: some days after a live proof expires; at once while a replacement or a deletion
+    /// is unfinished.
     #[must_use]
-    pub const fn due(&self) -> Option<Timestamp> {
+    pub fn due(&self) -> Option<Timestamp> {
         match self {
-            Self::Proof(ProofRow { state: State::Live, expires, .. }) => Some(*expires),
+            Self::Proof(ProofRow { state: State::Live, expires, replacing, .. }) => {
+                Some(replacing.unwrap_or_else(|| expires.plus_seconds(EXPIRY_GRACE_SECONDS)))
+            }
             Self::Proof(ProofRow { state: State::Deleting(at), .. })
             | Self::Manifest(ManifestRow { state: State::Deleting(at), .. }) => Some(*at),
             Self::Proof(ProofRow { state: State::Deleted(_), .. })
             | Self::Manifest(_)
             | Self::Alias(_)
             | Self::LegacyItem(_)
-            | Self::Replica(_) => None,
+            | Self::Replica(_)
+            | Self::Store(_) => None,
         }
     }
 }
@@ -359,9 +438,16 @@ impl ProofRow {
     /// The live row of a record that is stored, after `before`.
     #[must_use]
     pub fn publish(record: &Record, record_sha256: Digest, before: Option<&Self>) -> Self {
-        let continued = before.filter(|row| row.state == State::Live);
+        let continued =
+            before.filter(|row| row.state == State::Live && row.first_revision == record.first_revision);
         let mut held = continued.map(|row| row.held.clone()).unwrap_or_default();
-        held.extend(record.manifest.id.clone());
+        let mut pending = continued.map(|row| row.pending.clone()).unwrap_or_default();
+        if let Some(id) = &record.manifest.id {
+            held.insert(id.clone());
+            pending.remove(id);
+        }
+        // Others may be replacing the proof at the same time, and lose.
+        let replacing = continued.and_then(|row| row.replacing).filter(|_| !pending.is_empty());
         Self {
             id: record.id,
             version: before.map_or(0, |row| row.version) + 1,
@@ -375,12 +461,31 @@ impl ProofRow {
             signature_sha256: record.signature.as_ref().map(|text| Digest::of(text.as_bytes())),
             record_sha256,
             revision: record.revision,
-            first_revision: continued.map_or(record.revision, |row| row.first_revision),
+            first_revision: record.first_revision,
             created: record.created,
             expires: record.expires,
             visibility: record.visibility,
             held,
+            pending,
+            replacing,
+            legacy: match continued {
+                Some(row) => row.legacy.clone(),
+                None => record.legacy.as_ref().map(|legacy| legacy.id.clone()),
+            },
+            void: false,
             reads: before.map(|row| row.reads).unwrap_or_default(),
+        }
+    }
+
+    /// The last row of a proof that is deleted since `at`: what is kept of it in its marker, too.
+    #[must_use]
+    pub fn deleted(&self, at: Timestamp) -> Self {
+        Self {
+            held: BTreeSet::new(),
+            pending: BTreeSet::new(),
+            replacing: None,
+            legacy: None,
+            ..self.in_state(State::Deleted(at))
         }
     }
 
@@ -429,6 +534,7 @@ mod tests {
             standalone: false,
             generation: 0,
             visibility: Visibility::Public,
+            void: false,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::access::Visibility;
 use crate::bounds::MAX_TOMBSTONE_BYTES;
 use crate::hash::Digest;
 use crate::object::{Attributes, Facts, ObjectKey};
+use crate::row::{ManifestRow, ProofRow, Reads, Row, State};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -27,20 +28,58 @@ pub struct Tombstone {
     pub deleted: Timestamp,
     /// The last revision of the proof, or the last generation of the manifest, that was deleted.
     pub last: u32,
+    /// Whether it stands for something that nobody was ever told of. To readers nothing is there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub void: bool,
+    /// The row of what was deleted, without its reads: so that it is not lost with the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<Box<Row>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Tombstone {
-    /// A marker of this format's version.
+    /// A marker of this format's version, without a row.
     #[must_use]
     pub const fn new(deleted: Timestamp, last: u32) -> Self {
-        Self { version: VERSION, deleted, last }
+        Self { version: VERSION, deleted, last, void: false, row: None }
+    }
+
+    /// The marker that the deletion of this row leaves, and whose it is. `None`: it is not deleted.
+    #[must_use]
+    pub fn of(row: &Row) -> Option<(Self, Tenant)> {
+        match row {
+            Row::Proof(row @ ProofRow { state: State::Deleted(at), .. }) => {
+                let kept = ProofRow { reads: Reads::default(), ..row.clone() };
+                let marker = Self {
+                    void: row.void,
+                    row: Some(Box::new(Row::Proof(kept))),
+                    ..Self::new(*at, row.revision)
+                };
+                Some((marker, row.tenant.clone()))
+            }
+            Row::Manifest(row @ ManifestRow { state: State::Deleted(at), .. }) => {
+                let kept = Some(Box::new(Row::Manifest(row.clone())));
+                let marker = Self { void: row.void, row: kept, ..Self::new(*at, row.generation) };
+                Some((marker, row.tenant.clone()))
+            }
+            Row::Proof(_)
+            | Row::Manifest(_)
+            | Row::Alias(_)
+            | Row::LegacyItem(_)
+            | Row::Replica(_)
+            | Row::Store(_) => None,
+        }
     }
 
     /// The bytes and the attributes to store under `key`.
     #[must_use]
     pub fn object(&self, key: &ObjectKey, tenant: &Tenant) -> (Vec<u8>, Attributes) {
-        let body = format!(r#"{{"version":{VERSION},"deleted":"{}","last":{}}}"#, self.deleted, self.last)
-            .into_bytes();
+        // Only a map with keys that are no strings fails to serialise, and a marker has none.
+        let body = serde_json::to_vec(self).unwrap_or_default();
         let facts = Facts {
             sha256: Digest::of(&body),
             length: body.len() as u64,
@@ -51,6 +90,7 @@ impl Tombstone {
             expires: None,
             generation: 0,
             tombstone: true,
+            void: self.void,
         };
         let attributes = facts.attributes(key, BTreeMap::new());
         (body, attributes)

@@ -141,7 +141,7 @@ async fn finish<P: Ports>(service: &Service<P>, row: Row) -> Result<bool, Failur
                 Some(row) => finish_proof(service, &row).await.map(|()| true),
             }
         }
-        Row::Proof(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) => Ok(false),
+        Row::Proof(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => Ok(false),
     }
 }
 
@@ -235,6 +235,9 @@ async fn examine<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Done
                 finish_manifest(service, &orphan).await?;
                 return Ok(Done::Removed);
             }
+            Ok(Done::Nothing)
+        }
+        ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {
             Ok(Done::Nothing)
         }
     }

@@ -8,7 +8,7 @@ use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey, State};
+use credlink_core::row::{ManifestRow, ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
@@ -180,6 +180,7 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
         standalone: false,
         generation: before.map_or(0, |before| before.generation).max(facts.generation),
         visibility: facts.visibility,
+        void: false,
     }))
 }
 
@@ -231,8 +232,8 @@ pub(crate) async fn bury<P: Ports>(
 pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<(), Failure> {
     let State::Deleting(at) = row.state else { return Ok(()) };
     let key = ObjectKey::Record(row.id);
-    let marker = Tombstone::new(at, row.revision);
-    replace(service, &key, &row.tenant, &marker, &RowKey::Proof(row.id), row.version).await?;
+    let deleted = row.deleted(at);
+    replace(service, &key, &Row::Proof(deleted.clone()), row.version).await?;
     remove_revisions(service, row).await?;
     for id in &row.held {
         if let Some(manifest) = service.manifest_row(id).await? {
@@ -240,7 +241,7 @@ pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow)
         }
     }
     // Lost: another one finished it.
-    claim(service, Row::Proof(row.in_state(State::Deleted(at))), Some(row.version)).await?;
+    claim(service, Row::Proof(deleted), Some(row.version)).await?;
     Ok(())
 }
 
@@ -251,24 +252,23 @@ pub(crate) async fn finish_manifest<P: Ports>(
 ) -> Result<(), Failure> {
     let State::Deleting(at) = row.state else { return Ok(()) };
     let key = ObjectKey::Manifest(row.id.clone());
-    let marker = Tombstone::new(at, row.generation);
-    replace(service, &key, &row.tenant, &marker, &RowKey::Manifest(row.id.clone()), row.version).await?;
-    claim(service, Row::Manifest(row.in_state(State::Deleted(at))), Some(row.version)).await?;
+    let deleted = row.in_state(State::Deleted(at));
+    replace(service, &key, &Row::Manifest(deleted.clone()), row.version).await?;
+    claim(service, Row::Manifest(deleted), Some(row.version)).await?;
     Ok(())
 }
 
-/// Replaces the object by a marker, as long as the row stays as it is.
+/// Replaces the object by the marker of `deleted`, the row that is to follow, as long as the row has `version`.
 ///
 /// The object's tag is read *before* the row is: if the row still says *deleting* afterwards, then what the tag names
 /// was not stored after the deletion. A deletion that arrives late can therefore not take away what was stored anew.
 async fn replace<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
-    tenant: &Tenant,
-    marker: &Tombstone,
-    row: &RowKey,
+    deleted: &Row,
     version: u64,
 ) -> Result<(), Failure> {
+    let Some((marker, tenant)) = Tombstone::of(deleted) else { return Ok(()) };
     for _ in 0..MAX_ATTEMPTS {
         let head = service.ports.objects().head(key).await?;
         let condition = match head {
@@ -280,11 +280,11 @@ async fn replace<P: Ports>(
             }
             Some(head) => Condition::Matches(head.tag),
         };
-        if service.ports.index().get(row).await?.map(|row| row.version()) != Some(version) {
+        if service.ports.index().get(&deleted.key()).await?.map(|row| row.version()) != Some(version) {
             service.changed(key).await;
             return Ok(());
         }
-        let (body, attributes) = marker.object(key, tenant);
+        let (body, attributes) = marker.object(key, &tenant);
         let put = service.ports.objects().put(key, body.into(), &attributes, condition).await;
         service.changed(key).await;
         if let Put::Stored(_) = put? {

@@ -112,7 +112,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
                     Row::Manifest(row) => manifests.push((row.id, row.state, row.holders)),
                     Row::Alias(row) => self.alias_row(row).await?,
                     // A hint, which nothing hangs on.
-                    Row::LegacyItem(_) | Row::Replica(_) => {}
+                    Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => {}
                 }
             }
             after = page.next;
@@ -252,6 +252,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
                 let row = self.service.manifest_row(id).await?;
                 self.manifest_object(key, verified.facts(), row.as_ref());
             }
+            ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {}
         }
         Ok(())
     }

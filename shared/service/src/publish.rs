@@ -90,6 +90,7 @@ impl Reference<'_> {
             standalone: self.standalone,
             generation: self.generation,
             visibility: self.visibility,
+            void: false,
         };
         let Some(row) = row else { return Ok(Refer::Write(fresh(1))) };
         match row.state {
@@ -202,6 +203,7 @@ impl<P: Ports> Service<P> {
             expires: None,
             generation,
             tombstone: false,
+            void: false,
         };
         let body = match at_rest.coding {
             None => manifest.bytes().clone(),

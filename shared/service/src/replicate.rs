@@ -10,7 +10,7 @@ use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::row::Row;
 use credlink_core::rules::life::orphan_is_due;
-use credlink_core::rules::replica::{Standing, Wanted, judge, marker, wanted};
+use credlink_core::rules::replica::{Standing, Wanted, judge, wanted};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use serde::Serialize;
@@ -181,6 +181,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     async fn repair(&self) -> Result<Option<Outcome>, Unrepaired> {
         match wanted(self.key, self.row) {
             Wanted::Undecided | Wanted::Kept => self.fill().await,
+            Wanted::Latest => self.bring_latest().await,
             Wanted::Content => self.bring_content().await,
             Wanted::Going => self.follow_deletion().await,
             Wanted::Marker => self.bring_marker().await,
@@ -201,6 +202,17 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
                 Ok(Some(Outcome::Undecided))
             }
             (Some(_), _) => Ok(Some(Outcome::AlreadyThere)),
+        }
+    }
+
+    /// Copies what was written later than what is there.
+    async fn bring_latest(&self) -> Result<Option<Outcome>, Unrepaired> {
+        let written = |side: &Side| side.verified.as_ref().map(|verified| verified.facts().generation);
+        match (self.there, self.here) {
+            (None, None) => Ok(Some(Outcome::Nothing)),
+            (there, Some(here)) if there.and_then(written) < written(here) => self.copy(here).await,
+            (Some(_), _) => Ok(Some(Outcome::AlreadyThere)),
+            (None, Some(here)) => self.copy(here).await,
         }
     }
 
@@ -240,7 +252,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     }
 
     async fn bring_marker(&self) -> Result<Option<Outcome>, Unrepaired> {
-        let Some((tombstone, tenant)) = self.row.and_then(marker) else { return Ok(None) };
+        let Some((tombstone, tenant)) = self.row.and_then(Tombstone::of) else { return Ok(None) };
         if let Some(there) = self.there {
             if there.is_marker() {
                 return match self.here.filter(|here| later(here, there)) {
@@ -314,7 +326,7 @@ fn named(row: &Row) -> String {
     match row {
         Row::Proof(row) => row.record_sha256.to_string(),
         Row::Manifest(row) => format!("{} of generation {}", row.sha256, row.generation),
-        Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) => String::new(),
+        Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => String::new(),
     }
 }
 

@@ -53,6 +53,7 @@ pub fn object(body: impl Into<Bytes>) -> Verified {
         expires: None,
         generation: 0,
         tombstone: false,
+        void: false,
     };
     let attributes = facts.attributes(&key("x"), BTreeMap::new());
     let tag = StoredTag(facts.sha256.to_string());

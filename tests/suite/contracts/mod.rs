@@ -8,7 +8,7 @@ mod ledger;
 mod objects;
 mod queue;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::manifest::ManifestType;
@@ -84,6 +84,10 @@ pub fn proof(name: &str, tenant: &str, created: i64, expires: i64) -> ProofRow {
         expires: at(expires),
         visibility: credlink_core::access::Visibility::Private,
         held: ["urn:c2pa:held".parse().unwrap()].into(),
+        pending: BTreeSet::new(),
+        replacing: None,
+        legacy: None,
+        void: false,
         reads: Reads::default(),
     }
 }
@@ -101,6 +105,7 @@ pub fn manifest(id: &str, length: u64) -> ManifestRow {
         standalone: false,
         generation: 0,
         visibility: credlink_core::access::Visibility::Public,
+        void: false,
     }
 }
 

@@ -49,6 +49,7 @@ impl Seed {
             expires: None,
             generation: 0,
             tombstone: false,
+            void: false,
         };
         Self { key, facts, content }
     }

@@ -133,6 +133,10 @@ impl Edge {
             // What the edge forgets of a proof, it forgets with its revisions.
             ObjectKey::Revision(id, _) => &ObjectKey::Record(*id),
             ObjectKey::Record(_) | ObjectKey::Manifest(_) => key,
+            // The edge serves none of these.
+            ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {
+                return;
+            }
         };
         let Teller { changes, is_full, .. } = &*self.0;
         // Owed from now on: nothing is under way before it is told.

@@ -104,6 +104,7 @@ mod tests {
             expires: Some(now.plus_seconds(60)),
             generation: 3,
             tombstone: false,
+            void: false,
         };
         let attributes = facts.attributes(&key, std::collections::BTreeMap::new());
         let head = Head { attributes, size: 7, tag: StoredTag(String::new()), modified: now };

@@ -102,6 +102,7 @@ mod tests {
             expires: None,
             generation: 0,
             tombstone,
+            void: false,
         };
         let attributes = facts.attributes(key, BTreeMap::new());
         let head = Head { attributes, size: 2, tag: StoredTag(String::new()), modified: at(0) };

@@ -3,7 +3,7 @@
 //! `proofs/ym32…` stands in `proofs/ym/ym32…`, its revision 7 in `proofs/ym/ym32…@7`, and the manifest
 //! `manifests/urn%3Ac2pa%3Af916…` in `manifests/urn=c2pa=f9/urn=c2pa=f916…`.
 //!
-//! * `%3A` is written `=` and `/` is written `@`, neither of which a key contains. So a manifest id of 255 bytes fits
+//! * `%3A` is written `=` and `/` is written `@`, neither of which a key contains. So a manifest id of 200 bytes fits
 //!   the 255 bytes that file systems allow for a name, which it would not with three bytes a colon; and a record and
 //!   its revisions need no directory of the record's name.
 //! * A shard's name is always a *prefix* of the names in it. Whole shards can therefore be ordered against keys, and
@@ -92,8 +92,8 @@ mod tests {
 
     #[test]
     fn every_place_leads_back_to_its_key_and_lies_in_its_shard() {
-        let longest = format!("urn:c2pa:{}", ":".repeat(246));
-        assert_eq!(longest.len(), 255);
+        let longest = format!("urn:c2pa:{}", ":".repeat(191));
+        assert_eq!(longest.len(), 200);
         for id in ["urn:c2pa:x", "urn:c2pa:", "urn:c2pa::::", "a:b.C_d-e", "9:", longest.as_str()] {
             let key = ObjectKey::Manifest(id.parse().unwrap()).to_string();
             let place = Place::of(&key);

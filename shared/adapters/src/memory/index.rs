@@ -54,7 +54,7 @@ pub(crate) fn place(row: &Row, before: Option<(u64, &Row)>) -> u64 {
     match (row, before) {
         (_, Some((place, before))) if live(before) => place,
         (Row::Proof(proof), _) => milliseconds(proof.created),
-        (Row::Manifest(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_), _) => 0,
+        (Row::Manifest(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_), _) => 0,
     }
 }
 

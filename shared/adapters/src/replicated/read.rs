@@ -291,7 +291,7 @@ fn look(key: &ObjectKey, row: Option<&Row>, answer: Answer<Object>) -> Look {
         Err(missed) => Look::Silent(missed.failure),
         Ok(None) => Look::Absent,
         Ok(Some(object)) => match wanted(key, row) {
-            Wanted::Undecided | Wanted::Kept | Wanted::Going => Look::Good(object),
+            Wanted::Undecided | Wanted::Kept | Wanted::Latest | Wanted::Going => Look::Good(object),
             Wanted::Content | Wanted::Marker | Wanted::Nothing => {
                 match Verified::check(object.clone()).map(|verified| judge(key, row, &verified)) {
                     Ok(Standing::Right | Standing::Ahead) => Look::Good(object),

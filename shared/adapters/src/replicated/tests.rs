@@ -188,6 +188,7 @@ async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_kno
         expires: None,
         generation: 0,
         tombstone,
+        void: false,
     };
     let put = async |name: &str, content: &'static [u8], condition, tombstone| {
         let attributes = facts(tombstone, content).attributes(&key(name), std::collections::BTreeMap::new());

@@ -164,6 +164,11 @@ impl Route {
             Self::Read { key: ObjectKey::Record(_), .. } => "read_proof",
             Self::Read { key: ObjectKey::Revision(..), .. } => "read_revision",
             Self::Read { key: ObjectKey::Manifest(_), .. } => "read_manifest",
+            // No path names one of the others.
+            Self::Read {
+                key: ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
+                ..
+            } => "none",
             Self::ReadAlias(_) => "read_alias",
             Self::StoreProof => "store_proof",
             Self::ListProofs { .. } => "list_proofs",

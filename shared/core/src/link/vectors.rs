@@ -116,5 +116,6 @@ fn private() -> Facts {
         expires: None,
         generation: 0,
         tombstone: false,
+        void: false,
     }
 }

@@ -6,9 +6,7 @@
 
 use crate::object::{ObjectKey, Verified};
 use crate::record::Record;
-use crate::row::{ManifestRow, ProofRow, Row, State};
-use crate::tenant::Tenant;
-use crate::tombstone::Tombstone;
+use crate::row::{ProofRow, Row, State};
 
 /// What shall stand under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +15,10 @@ pub enum Wanted {
     Undecided,
     /// The content that the row names.
     Content,
-    /// An earlier record, or the copy that a replacement begins with.
+    /// An earlier record, the copy that a replacement begins with, or a hold.
     Kept,
+    /// The one of two objects that was written later ([`ObjectKey::counts_its_writes`]).
+    Latest,
     /// A deletion is under way: the object, or its marker.
     Going,
     /// The marker of a deletion.
@@ -41,11 +41,25 @@ pub enum Standing {
 /// What shall stand under `key`, whose row is `row`.
 #[must_use]
 pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> Wanted {
+    match key {
+        ObjectKey::Alias(_) | ObjectKey::Identity => return Wanted::Latest,
+        ObjectKey::Removed(..) => return Wanted::Undecided,
+        ObjectKey::Record(_) | ObjectKey::Revision(..) | ObjectKey::Manifest(_) | ObjectKey::Hold(..) => {}
+    }
     let state = match row {
         Some(Row::Proof(row)) => row.state,
         Some(Row::Manifest(row)) => row.state,
-        Some(Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_)) | None => return Wanted::Undecided,
+        Some(Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_)) | None => {
+            return Wanted::Undecided;
+        }
     };
+    if let (ObjectKey::Hold(_, generation), Some(Row::Manifest(row))) = (key, row) {
+        return match state {
+            State::Deleting(_) => Wanted::Going,
+            State::Deleted(_) if *generation <= row.generation => Wanted::Nothing,
+            State::Live | State::Deleted(_) => Wanted::Kept,
+        };
+    }
     if let (ObjectKey::Revision(_, revision), Some(Row::Proof(row))) = (key, row) {
         return match state {
             State::Deleting(_) => Wanted::Going,
@@ -66,7 +80,7 @@ pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> Wanted {
 pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> Standing {
     let facts = found.facts();
     match (wanted(key, row), row) {
-        (Wanted::Undecided | Wanted::Kept | Wanted::Going, _) => Standing::Right,
+        (Wanted::Undecided | Wanted::Kept | Wanted::Latest | Wanted::Going, _) => Standing::Right,
         (Wanted::Nothing, _) => Standing::Stale,
         (Wanted::Marker, _) if facts.tombstone => Standing::Right,
         // The first revision of the next life is greater than the last one of this (`Facts::generation`).
@@ -97,18 +111,4 @@ fn judge_record(row: &ProofRow, found: &Verified) -> Standing {
     ahead_if(record.is_ok_and(|record| {
         record.revision == row.revision + 1 && record.first_revision == row.first_revision
     }))
-}
-
-/// The marker that the deletion of this row leaves, and whose it is. `None`: it is not deleted.
-#[must_use]
-pub fn marker(row: &Row) -> Option<(Tombstone, Tenant)> {
-    match row {
-        Row::Proof(ProofRow { state: State::Deleted(at), revision, tenant, .. }) => {
-            Some((Tombstone::new(*at, *revision), tenant.clone()))
-        }
-        Row::Manifest(ManifestRow { state: State::Deleted(at), generation, tenant, .. }) => {
-            Some((Tombstone::new(*at, *generation), tenant.clone()))
-        }
-        Row::Proof(_) | Row::Manifest(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) => None,
-    }
 }

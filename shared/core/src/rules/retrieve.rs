@@ -54,6 +54,9 @@ impl Lookup<'_> {
                 )
             }
             ObjectKey::Manifest(id) => format!("no manifest has the id {id}"),
+            ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {
+                "nothing is served here".to_owned()
+            }
         };
         Problem::new(Kind::NotFound, what)
     }
@@ -64,6 +67,9 @@ impl Lookup<'_> {
     /// 403 where it is private, 410 where it was deleted or has expired, 412 and 416 as RFC 9110 has them.
     pub fn respond(&self, facts: &Facts) -> Result<Reply, Problem> {
         self.authorize(facts)?;
+        if facts.void {
+            return Err(self.absent());
+        }
         if facts.tombstone {
             return Err(Problem::new(Kind::Deleted, format!("this was deleted on {}", facts.created)));
         }
@@ -192,6 +198,7 @@ mod tests {
             expires: None,
             generation: 0,
             tombstone: false,
+            void: false,
         }
     }
 
@@ -262,6 +269,7 @@ mod tests {
     fn what_is_gone_is_gone_and_what_is_private_is_private() {
         let kind = |facts: &Facts| ask(&Method::GET, &[], facts).unwrap_err().kind;
         assert_eq!(kind(&Facts { tombstone: true, ..facts() }), Kind::Deleted);
+        assert_eq!(kind(&Facts { tombstone: true, void: true, ..facts() }), Kind::NotFound);
         assert_eq!(kind(&Facts { expires: Some(Timestamp::from_milliseconds(0)), ..facts() }), Kind::Expired);
         assert_eq!(kind(&Facts { visibility: Visibility::Private, ..facts() }), Kind::Private);
         let range = ask(&Method::GET, &[(RANGE, "bytes=10-")], &facts()).unwrap_err();

@@ -149,6 +149,12 @@ impl<P: Ports> Service<P> {
             (Some(_), ObjectKey::Record(_), Form::Stored) => Err(off("no copies are handed out")),
             (Some(_), ObjectKey::Revision(..), _) => Err(off("earlier records cannot be read")),
             (Some(_), ObjectKey::Manifest(_), _) => Err(off("manifests cannot be read by themselves")),
+            // No path leads to one of the others.
+            (
+                Some(_),
+                ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
+                _,
+            ) => Err(off("this cannot be read")),
         }
     }
 }

@@ -77,6 +77,8 @@ impl Call {
             match key {
                 ObjectKey::Record(id) | ObjectKey::Revision(id, _) => purge.proofs.push(id.to_string()),
                 ObjectKey::Manifest(id) => purge.manifests.push(id.to_string()),
+                // The edge serves none of these.
+                ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {}
             }
         }
         let (call, request_id) = (self.clone(), request_id.map(str::to_owned));

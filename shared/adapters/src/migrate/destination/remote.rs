@@ -165,7 +165,12 @@ impl Remote {
             Found::Content(digest) if digest == object.content => None,
             Found::Content(digest) => Some(match &key {
                 ObjectKey::Record(id) => self.replaced(id, &object.content, &digest).await?,
-                ObjectKey::Revision(..) | ObjectKey::Manifest(_) => Verdict::Corrupted(format!(
+                ObjectKey::Revision(..)
+                | ObjectKey::Manifest(_)
+                | ObjectKey::Alias(_)
+                | ObjectKey::Hold(..)
+                | ObjectKey::Removed(..)
+                | ObjectKey::Identity => Verdict::Corrupted(format!(
                     "{key}: the content has the SHA-256 {digest}; {} was copied",
                     object.content
                 )),

@@ -73,6 +73,10 @@ impl Bucket {
                 }
             }
             Some(ObjectKey::Manifest(_)) => true,
+            // They say how the other store keeps its proofs.
+            Some(
+                ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
+            ) => false,
             None => !(object.key.ends_with('/') && object.size == 0),
         };
         Ok(is_item.then(|| Item { key: object.key, size: object.size, version: tag.0.clone() }))
@@ -141,14 +145,23 @@ impl Source for Bucket {
         let page = Box::pin(self.objects.tagged_page(&self.prefix, None, limit)).await?;
         let keys = page.items.into_iter().map(|(object, _)| object.key);
         // Reading an earlier record by itself asks nobody.
-        Ok(keys.filter(|key| !matches!(self.own(key), Some(ObjectKey::Revision(..)))).collect())
+        let is_item = |key: &String| {
+            matches!(self.own(key), None | Some(ObjectKey::Record(_) | ObjectKey::Manifest(_)))
+        };
+        Ok(keys.filter(is_item).collect())
     }
 
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
         match self.own(key) {
             Some(ObjectKey::Record(id)) => Box::pin(self.layout.read(&id)).await,
             Some(ObjectKey::Manifest(id)) => Box::pin(self.layout.read_manifest(&id)).await,
-            Some(ObjectKey::Revision(..)) => Ok(None),
+            Some(
+                ObjectKey::Revision(..)
+                | ObjectKey::Alias(_)
+                | ObjectKey::Hold(..)
+                | ObjectKey::Removed(..)
+                | ObjectKey::Identity,
+            ) => Ok(None),
             None if is_own_behind(&self.prefix, key) => Ok(Some(Content::Unreadable(
                 "an object of a CredLink: name its bucket without a prefix to take its proofs over"
                     .to_owned(),

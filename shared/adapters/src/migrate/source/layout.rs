@@ -126,7 +126,11 @@ impl Layout {
         let name = match &key {
             ObjectKey::Record(id) => Named::Proof(*id),
             ObjectKey::Manifest(id) => Named::Manifest(id.clone()),
-            ObjectKey::Revision(..) => return Ok(None),
+            ObjectKey::Revision(..)
+            | ObjectKey::Alias(_)
+            | ObjectKey::Hold(..)
+            | ObjectKey::Removed(..)
+            | ObjectKey::Identity => return Ok(None),
         };
         let Some(head) = self.provider.head(&key).await? else { return Ok(None) };
         if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) {

@@ -1,0 +1,250 @@
+//! The identity of a store: how an index and a store of objects know that they belong together.
+//!
+//! Both are given the same identity when they are made, and both hold an epoch: a high-water mark that goes up, first in the
+//! index and then in the store, after every span of time in which something was committed. So the epoch of the store never
+//! exceeds that of its index, and lags by one at most. An index whose epoch is lower was restored from an earlier
+//! instant, or is another one: nothing may be destroyed because a row is not in it (guarantee 10).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::access::Visibility;
+use crate::bounds::MAX_IDENTITY_BYTES;
+use crate::hash::{Digest, serde_as_text};
+use crate::object::{Attributes, Facts, ObjectKey};
+use crate::row::StoreRow;
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+/// The version of the format that is written, and the only one there is.
+const VERSION: u32 = 1;
+
+/// The identity of a store: 32 lower-case hexadecimal digits, made once at random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreId(u128);
+
+/// Text that is no identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the identity of a store is 32 lower-case hexadecimal digits")]
+pub struct StoreIdError;
+
+impl StoreId {
+    /// The identity that a text unique for ever, such as a request id, stands for.
+    #[must_use]
+    pub fn of(unique: &str) -> Self {
+        let digest = Digest::of(unique.as_bytes());
+        Self(digest.as_bytes().iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte)))
+    }
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for StoreId {
+    type Err = StoreIdError;
+
+    fn from_str(text: &str) -> Result<Self, StoreIdError> {
+        let id = u128::from_str_radix(text, 16).map(Self).map_err(|_| StoreIdError)?;
+        if id.to_string() == text { Ok(id) } else { Err(StoreIdError) }
+    }
+}
+
+serde_as_text!(StoreId);
+
+/// The content of `store/identity`: what the store knows of its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The version of this format: 1.
+    pub version: u32,
+    /// The store.
+    pub identity: StoreId,
+    /// The epoch of the index when this was written.
+    pub epoch: u64,
+    /// When this was written.
+    pub at: Timestamp,
+}
+
+/// Stored bytes that are no mark.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MarkError {
+    /// Not the format.
+    #[error("the identity of the store is damaged: {0}")]
+    Damaged(String),
+    /// A version that this program does not know.
+    #[error("the identity of the store has version {0}; this program reads version {VERSION}")]
+    Version(u32),
+}
+
+impl Mark {
+    /// A mark of this format's version.
+    #[must_use]
+    pub const fn new(identity: StoreId, epoch: u64, at: Timestamp) -> Self {
+        Self { version: VERSION, identity, epoch, at }
+    }
+
+    /// The bytes and the attributes to store under [`ObjectKey::Identity`].
+    #[must_use]
+    pub fn object(&self) -> (Vec<u8>, Attributes) {
+        // Only a map with keys that are no strings fails to serialise, and a mark has none.
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        let facts = Facts {
+            sha256: Digest::of(&body),
+            length: body.len() as u64,
+            coding: None,
+            tenant: Tenant::default(),
+            visibility: Visibility::Private,
+            created: self.at,
+            expires: None,
+            generation: u32::try_from(self.epoch).unwrap_or(u32::MAX),
+            tombstone: false,
+            void: false,
+        };
+        let attributes = facts.attributes(&ObjectKey::Identity, BTreeMap::new());
+        (body, attributes)
+    }
+
+    /// Reads a mark.
+    ///
+    /// # Errors
+    /// `body` is none.
+    pub fn parse(body: &[u8]) -> Result<Self, MarkError> {
+        if body.len() > MAX_IDENTITY_BYTES {
+            return Err(MarkError::Damaged(format!("it has more than {MAX_IDENTITY_BYTES} bytes")));
+        }
+        let mark: Self =
+            serde_json::from_slice(body).map_err(|error| MarkError::Damaged(error.to_string()))?;
+        if mark.version == VERSION { Ok(mark) } else { Err(MarkError::Version(mark.version)) }
+    }
+}
+
+/// How an index and a store stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belonging {
+    /// They belong together, and the index is as new as the store.
+    Together,
+    /// The index is older than the store: it was restored from an earlier instant.
+    IndexOlder {
+        /// The epoch of the index.
+        index: u64,
+        /// The epoch of the store.
+        store: u64,
+    },
+    /// The store is older than the index: objects were restored from an earlier instant.
+    StoreOlder {
+        /// The epoch of the index.
+        index: u64,
+        /// The epoch of the store.
+        store: u64,
+    },
+    /// The index is of another store.
+    Foreign {
+        /// The store that the index belongs to.
+        index: StoreId,
+        /// The store that is there.
+        store: StoreId,
+    },
+    /// The store belongs to an index, and this one is empty: it is a new one.
+    IndexNew,
+    /// The index belongs to a store, and this one has no mark.
+    StoreUnmarked,
+    /// Neither is marked.
+    Unmarked,
+}
+
+/// Judges what the store's mark and the index's row say of each other. The mark is to be read before the row: then a change
+/// between the two reads never makes the index look older than it is.
+#[must_use]
+pub fn judge(mark: Option<&Mark>, row: Option<&StoreRow>) -> Belonging {
+    match (mark, row) {
+        (None, None) => Belonging::Unmarked,
+        (Some(_), None) => Belonging::IndexNew,
+        (None, Some(_)) => Belonging::StoreUnmarked,
+        (Some(mark), Some(row)) if mark.identity != row.identity => {
+            Belonging::Foreign { index: row.identity, store: mark.identity }
+        }
+        (Some(mark), Some(row)) => {
+            let (index, store) = (row.epoch, mark.epoch);
+            if store > index {
+                Belonging::IndexOlder { index, store }
+            } else if store + 1 < index {
+                Belonging::StoreOlder { index, store }
+            } else {
+                Belonging::Together
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_milliseconds(milliseconds)
+    }
+
+    fn row(identity: StoreId, epoch: u64) -> StoreRow {
+        StoreRow {
+            version: 1,
+            identity,
+            epoch,
+            seen: at(0),
+            jumped: None,
+            stopped: None,
+            stopped_at: None,
+            stopped_of: None,
+        }
+    }
+
+    #[test]
+    fn the_format_is_fixed() {
+        let mark = Mark::new(StoreId::of("one"), 7, at(1_798_761_600_000));
+        let (body, attributes) = mark.object();
+        insta::assert_snapshot!("mark_v1", String::from_utf8_lossy(&body));
+        assert_eq!(Mark::parse(&body), Ok(mark));
+        assert_eq!(Facts::read(&attributes).unwrap().generation, 7);
+        let newer = String::from_utf8(body).unwrap().replace("\"version\":1", "\"version\":2");
+        assert_eq!(Mark::parse(newer.as_bytes()), Err(MarkError::Version(2)));
+        assert!(matches!(Mark::parse(b"{}"), Err(MarkError::Damaged(_))));
+        assert!(Mark::parse(&[b' '; MAX_IDENTITY_BYTES + 1]).is_err());
+    }
+
+    #[test]
+    fn an_identity_has_one_spelling() {
+        let id = StoreId::of("one");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for other in [
+            "",
+            "x",
+            &id.to_string().to_uppercase(),
+            &format!("0{id}"),
+            &format!("+{}", &id.to_string()[1..]),
+        ] {
+            assert_eq!(other.parse::<StoreId>(), Err(StoreIdError), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_pair_has_its_verdict() {
+        let (one, two) = (StoreId::of("one"), StoreId::of("two"));
+        let mark = |epoch| Mark::new(one, epoch, at(0));
+        for (mark, row, verdict) in [
+            (None, None, Belonging::Unmarked),
+            (Some(mark(1)), None, Belonging::IndexNew),
+            (None, Some(row(one, 1)), Belonging::StoreUnmarked),
+            (Some(mark(1)), Some(row(two, 1)), Belonging::Foreign { index: two, store: one }),
+            (Some(mark(3)), Some(row(one, 3)), Belonging::Together),
+            (Some(mark(3)), Some(row(one, 4)), Belonging::Together),
+            (Some(mark(3)), Some(row(one, 2)), Belonging::IndexOlder { index: 2, store: 3 }),
+            (Some(mark(3)), Some(row(one, 5)), Belonging::StoreOlder { index: 5, store: 3 }),
+        ] {
+            assert_eq!(judge(mark.as_ref(), row.as_ref()), verdict);
+        }
+    }
+}

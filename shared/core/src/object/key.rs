@@ -1,0 +1,227 @@
+//! The keys of objects: the same in S3, in R2 and in a folder.
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::{C2PA_TYPE, JSON_TYPE};
+use crate::legacy::LegacyId;
+use crate::manifest_id::ManifestId;
+use crate::proof_id::ProofId;
+use crate::row::RowKey;
+use crate::time::Timestamp;
+
+/// The key of an object. It owns the content type and the cache policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKey {
+    /// `proofs/{proof id}`: the current record, replaced only by compare-and-swap.
+    Record(ProofId),
+    /// `proofs/{proof id}/{revision}`: an earlier record. Immutable.
+    Revision(ProofId, u32),
+    /// `manifests/{manifest id, escaped}`: a C2PA manifest store. Immutable.
+    Manifest(ManifestId),
+    /// `aliases/{legacy id, escaped}`: a legacy id that no record names. Replaced only by compare-and-swap.
+    Alias(LegacyId),
+    /// `holds/{manifest id, escaped}/{generation}`: says that a manifest of this generation was stored by itself. Immutable.
+    Hold(ManifestId, u32),
+    /// `removed/{milliseconds since 1970, 13 digits}/{key}`: an object that was collected as an orphan, as it was.
+    Removed(Timestamp, Box<ObjectKey>),
+    /// `store/identity`: the index that belongs to this store ([`crate::identity`]). Replaced only by compare-and-swap.
+    Identity,
+}
+
+/// A key that names none of CredLink's objects.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no key of a CredLink object")]
+pub struct KeyError(pub String);
+
+/// The characters that stand unescaped in a part of a key that a client chose: no colon, which Windows and some tools
+/// refuse.
+const KEY_SAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// The key of [`ObjectKey::Identity`].
+const IDENTITY: &str = "store/identity";
+
+impl ObjectKey {
+    /// The prefix of every record and every revision.
+    pub const PROOFS: &'static str = "proofs/";
+    /// The prefix of every manifest.
+    pub const MANIFESTS: &'static str = "manifests/";
+    /// The prefix of every legacy id that no record names.
+    pub const ALIASES: &'static str = "aliases/";
+    /// The prefix of every hold.
+    pub const HOLDS: &'static str = "holds/";
+    /// The prefix of every object that was collected as an orphan.
+    pub const REMOVED: &'static str = "removed/";
+
+    /// The prefix of the revisions of one proof.
+    #[must_use]
+    pub fn revisions(id: &ProofId) -> String {
+        format!("{}{id}/", Self::PROOFS)
+    }
+
+    /// The media type of the content.
+    #[must_use]
+    pub const fn content_type(&self) -> &'static str {
+        match self {
+            Self::Record(_) | Self::Revision(..) | Self::Alias(_) | Self::Hold(..) | Self::Identity => {
+                JSON_TYPE
+            }
+            Self::Manifest(_) => C2PA_TYPE,
+            Self::Removed(_, key) => key.content_type(),
+        }
+    }
+
+    /// `Cache-Control` (RFC 9111, section 5.2) of a public object under this key. A current record is fresh for a
+    /// minute and then revalidated by its `ETag`; an earlier one and a manifest are immutable (RFC 8246) for a year. The
+    /// other objects are served to nobody.
+    #[must_use]
+    pub const fn cache_control(&self) -> &'static str {
+        match self {
+            Self::Record(_) => "public, max-age=60, must-revalidate",
+            Self::Revision(..) | Self::Manifest(_) => "public, max-age=31536000, immutable",
+            Self::Alias(_) | Self::Hold(..) | Self::Removed(..) | Self::Identity => "private, no-store",
+        }
+    }
+
+    /// The row that decides what stands under this key.
+    #[must_use]
+    pub fn row(&self) -> RowKey {
+        match self {
+            Self::Record(id) | Self::Revision(id, _) => RowKey::Proof(*id),
+            Self::Manifest(id) | Self::Hold(id, _) => RowKey::Manifest(id.clone()),
+            Self::Alias(id) => RowKey::Alias(id.clone()),
+            Self::Removed(_, key) => key.row(),
+            Self::Identity => RowKey::Store,
+        }
+    }
+
+    /// Whether the content under this key can be replaced.
+    #[must_use]
+    pub const fn is_mutable(&self) -> bool {
+        matches!(self, Self::Record(_)) || self.counts_its_writes()
+    }
+
+    /// Whether the generation of the object under this key ([`Facts::generation`](super::Facts::generation)) says how often
+    /// it was written, so that of two copies the later one is known.
+    #[must_use]
+    pub const fn counts_its_writes(&self) -> bool {
+        matches!(self, Self::Alias(_) | Self::Identity)
+    }
+}
+
+fn escaped(text: &str) -> impl fmt::Display {
+    utf8_percent_encode(text, KEY_SAFE)
+}
+
+fn unescaped<T: FromStr>(text: &str) -> Option<T> {
+    percent_decode_str(text).decode_utf8().ok()?.parse().ok()
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(id) => write!(f, "{}{id}", Self::PROOFS),
+            Self::Revision(id, revision) => write!(f, "{}{id}/{revision}", Self::PROOFS),
+            Self::Manifest(id) => write!(f, "{}{}", Self::MANIFESTS, escaped(id.as_str())),
+            Self::Alias(id) => write!(f, "{}{}", Self::ALIASES, escaped(id.as_str())),
+            Self::Hold(id, generation) => {
+                write!(f, "{}{}/{generation}", Self::HOLDS, escaped(id.as_str()))
+            }
+            Self::Removed(at, key) => write!(f, "{}{:013}/{key}", Self::REMOVED, at.milliseconds()),
+            Self::Identity => f.write_str(IDENTITY),
+        }
+    }
+}
+
+impl FromStr for ObjectKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let key = if let Some(rest) = text.strip_prefix(Self::PROOFS) {
+            match rest.split_once('/') {
+                None => rest.parse().ok().map(Self::Record),
+                Some((id, revision)) => {
+                    id.parse().ok().zip(revision.parse().ok()).map(|(id, n)| Self::Revision(id, n))
+                }
+            }
+        } else if let Some(rest) = text.strip_prefix(Self::MANIFESTS) {
+            unescaped(rest).map(Self::Manifest)
+        } else if let Some(rest) = text.strip_prefix(Self::ALIASES) {
+            unescaped(rest).map(Self::Alias)
+        } else if let Some((id, generation)) =
+            text.strip_prefix(Self::HOLDS).and_then(|rest| rest.split_once('/'))
+        {
+            unescaped(id).zip(generation.parse().ok()).map(|(id, n)| Self::Hold(id, n))
+        } else if let Some((at, key)) = text.strip_prefix(Self::REMOVED).and_then(|rest| rest.split_once('/'))
+        {
+            // One level: what was removed is never removed into another place.
+            let key = (!key.starts_with(Self::REMOVED)).then(|| key.parse().ok()).flatten();
+            let at = at.parse().ok().map(Timestamp::from_milliseconds);
+            at.zip(key).map(|(at, key)| Self::Removed(at, Box::new(key)))
+        } else {
+            (text == IDENTITY).then_some(Self::Identity)
+        };
+        // A second spelling of a key would be a second object: `proofs/…/01`, `%3a` for `%3A`.
+        key.filter(|key| key.to_string() == text).ok_or_else(|| KeyError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant::Tenant;
+
+    #[test]
+    fn keys_have_one_spelling() {
+        let id = ProofId::derive(&Tenant::default(), &crate::hash::MediaHash::of(b"x"));
+        let manifest: ManifestId = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".parse().unwrap();
+        let at = Timestamp::from_milliseconds(1_798_761_600_000);
+        for (key, text) in [
+            (ObjectKey::Record(id), format!("proofs/{id}")),
+            (ObjectKey::Revision(id, 7), format!("proofs/{id}/7")),
+            (
+                ObjectKey::Manifest(manifest.clone()),
+                "manifests/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".to_owned(),
+            ),
+            (ObjectKey::Alias("p:1~a".parse().unwrap()), "aliases/p%3A1%7Ea".to_owned()),
+            (
+                ObjectKey::Hold(manifest, 2),
+                "holds/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4/2".to_owned(),
+            ),
+            (
+                ObjectKey::Removed(at, Box::new(ObjectKey::Record(id))),
+                format!("removed/1798761600000/proofs/{id}"),
+            ),
+            (ObjectKey::Identity, "store/identity".to_owned()),
+        ] {
+            assert_eq!(key.to_string(), text);
+            assert_eq!(text.parse(), Ok(key));
+        }
+        let record = ObjectKey::Record(id).to_string();
+        for other in [
+            "proofs/",
+            "proofs/x",
+            "manifests/a:b",
+            "manifests/a%3ab",
+            "manifests/%2e%2e",
+            "aliases/",
+            "aliases/a:b",
+            "holds/urn%3Ax",
+            "holds/urn%3Ax/01",
+            "removed/1/proofs/x",
+            "removed/1798761600000/media/x",
+            "store/",
+            "store/other",
+            "media/x",
+            &format!("{record}/01"),
+            &format!("{record}/1/2"),
+            &format!("{record}/"),
+            &format!("removed/798761600000/{record}"),
+            &format!("removed/1798761600000/removed/1798761600000/{record}"),
+        ] {
+            assert!(other.parse::<ObjectKey>().is_err(), "{other}");
+        }
+    }
+}
