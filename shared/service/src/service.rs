@@ -12,6 +12,7 @@ use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+use crate::guard::Guard;
 use crate::legacy::Legacy;
 use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
 use crate::reads::ReadLog;
@@ -39,6 +40,7 @@ pub struct Service<P> {
     pub(crate) settings: Settings,
     pub(crate) reads: ReadLog,
     pub(crate) legacy: Option<Arc<dyn Legacy>>,
+    pub(crate) guard: Arc<Guard>,
 }
 
 /// A stored object together with the tag that a compare-and-swap needs.
@@ -48,10 +50,17 @@ pub(crate) struct Current {
 }
 
 impl<P: Ports> Service<P> {
-    /// A service over these ports.
+    /// A service over these ports, with a guard of its own.
     pub fn new(ports: P, settings: Settings) -> Self {
         let reads = ReadLog::new(settings.count_reads);
-        Self { ports, settings, reads, legacy: None }
+        Self { ports, settings, reads, legacy: None, guard: Arc::default() }
+    }
+
+    /// Another service over the same ports, with the same guard and no legacy source.
+    pub fn alone_over_its_ports(&self) -> Service<&P> {
+        let settings = self.settings.clone();
+        let reads = ReadLog::new(settings.count_reads);
+        Service { ports: &self.ports, settings, reads, legacy: None, guard: Arc::clone(&self.guard) }
     }
 
     /// The same service beside a legacy source.

@@ -61,7 +61,7 @@ impl Ground {
             link_keys: Some(LINK_KEYS.parse().unwrap()),
             count_reads: false,
         };
-        Self { edge, service: Service::new(parts, settings) }
+        Self { edge, service: Service::new(parts, settings).unguarded() }
     }
 
     /// Over a bucket that holds these.

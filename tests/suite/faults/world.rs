@@ -228,6 +228,7 @@ fn process(
         },
         Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None, count_reads: true },
     )
+    .unguarded()
 }
 
 /// A run of cleanup that takes as long as it needs.

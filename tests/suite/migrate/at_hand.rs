@@ -72,7 +72,7 @@ impl Store {
             jobs: NoJobs,
         };
         let settings = Settings { public_url: "http://x".to_owned(), link_keys: None, count_reads: false };
-        ServiceDestination::new(Service::new(parts, settings).into(), None)
+        ServiceDestination::new(Service::new(parts, settings).unguarded().into(), None)
     }
 
     async fn assert_sound(&self) {

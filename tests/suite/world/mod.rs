@@ -96,7 +96,7 @@ impl World {
         let current = LinkKey::new("first", vec![7; 32]).unwrap();
         let link_keys = Some(LinkKeys { current, previous: None });
         let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys, count_reads: true };
-        Self { service: Arc::new(Service::new(parts, settings)), _folder: folder }
+        Self { service: Arc::new(Service::new(parts, settings).unguarded()), _folder: folder }
     }
 
     /// Answers a request, with the body bounded as every host bounds it.
