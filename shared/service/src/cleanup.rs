@@ -63,7 +63,10 @@ pub struct Report {
     pub failed: u64,
     /// Bytes of the objects that were removed, as stored.
     pub bytes: u64,
-    /// Where to continue; `None` when everything was done.
+    /// Why it did not go on: index, store or clock are in doubt, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Where to continue; `None` when everything was done, or it is stopped.
     pub resume: Option<Position>,
 }
 
@@ -78,7 +81,13 @@ pub async fn cleanup<P: Ports>(
 ) -> Result<Report, Failure> {
     let mut report = Report::default();
     let mut position = position.unwrap_or_default();
+    // Afresh, and then page by page: a clock may jump meanwhile.
+    service.standing().await;
     loop {
+        if let Err(error) = service.may_destroy().await {
+            report.stopped = Some(error.to_string());
+            return Ok(report);
+        }
         let after = position.after.as_deref();
         let next = match position.phase {
             Phase::Due => due(service, after, &mut report).await,

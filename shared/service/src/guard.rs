@@ -23,6 +23,7 @@ use credlink_core::rules::guard::{Act, Doubt, Standing, Stopped};
 use credlink_core::time::Timestamp;
 
 use crate::error::Error;
+use crate::overview::in_words;
 use crate::ports::{Clock as _, Commit, Event, Events as _, Failure, Index as _, Ports, Write};
 use crate::service::Service;
 use look::Manner;
@@ -53,8 +54,10 @@ struct Memory {
     began: Option<u64>,
     /// When the clock was first doubted, by the monotonic clock, if it is doubted.
     doubted: Option<u64>,
-    /// The provider that the last look could not read, and why.
-    failed: Option<(&'static str, &'static str)>,
+    /// When the last look failed, by the monotonic clock, and why, if it did.
+    failed: Option<(u64, Failure)>,
+    /// The labels of the doubts that the log knows of.
+    told: Vec<&'static str>,
 }
 
 /// What a look found.
@@ -100,9 +103,20 @@ impl Memory {
     }
 
     fn unknown(&self, mut doubts: Vec<Doubt>) -> Standing {
-        doubts.extend(self.failed.map(|(provider, why)| Doubt::Unknown { provider, why }));
+        let failed = self.failed.as_ref();
+        doubts.extend(
+            failed.map(|(_, failure)| Doubt::Unknown {
+                provider: failure.provider,
+                why: in_words(failure.kind),
+            }),
+        );
         Standing { doubts }
     }
+}
+
+/// Whether `seconds` have passed since `at`, both by the monotonic clock; also where that was set back, as in tests.
+const fn is_older(at: u64, ticks: u64, seconds: u64) -> bool {
+    ticks < at || ticks - at >= seconds * 1_000_000
 }
 
 impl<P: Ports> Service<P> {
@@ -176,7 +190,7 @@ impl<P: Ports> Service<P> {
             return Ok(());
         }
         if self.is_stale(|known| known.is_settled)
-            && let Err(failure) = self.look_again(Manner::Making).await
+            && let Err(failure) = self.look_unless_it_just_failed().await
         {
             // What adds goes on by what was known before: an outage stops what it has to, and no more.
             let is_known = self.guard.memory().known.as_ref().is_some_and(|known| known.is_settled);
@@ -190,6 +204,16 @@ impl<P: Ports> Service<P> {
         }
     }
 
+    /// Looks; or answers as the last look did, where that failed a moment ago: an outage is not made worse.
+    async fn look_unless_it_just_failed(&self) -> Result<(), Failure> {
+        let ticks = self.ports.clock().monotonic_microseconds();
+        let failed = self.guard.memory().failed.clone();
+        match failed {
+            Some((at, failure)) if !is_older(at, ticks, LOOK_AGAIN_SECONDS) => Err(failure),
+            _ => self.look_again(Manner::Making).await,
+        }
+    }
+
     /// What stands in the way by what is remembered, and by the clock.
     fn remembered(&self) -> Standing {
         let clock = self.ports.clock();
@@ -200,6 +224,7 @@ impl<P: Ports> Service<P> {
     /// that one.
     fn tell(&self) {
         let standing = self.remembered();
+        self.log(&standing);
         for stands in [false, true] {
             for label in Doubt::LABELS.into_iter().filter(|label| standing.has(label) == stands) {
                 self.ports.events().record(Event::Doubted { label, stands });
@@ -207,15 +232,26 @@ impl<P: Ports> Service<P> {
         }
     }
 
+    /// Logs each doubt when it comes, and that it went.
+    fn log(&self, standing: &Standing) {
+        let labels: Vec<_> = standing.doubts.iter().map(Doubt::label).collect();
+        let told = std::mem::replace(&mut self.guard.memory().told, labels.clone());
+        for doubt in standing.doubts.iter().filter(|doubt| !told.contains(&doubt.label())) {
+            tracing::error!(why = doubt.label(), %doubt, "something is stopped");
+        }
+        for why in told.into_iter().filter(|why| !labels.contains(why)) {
+            tracing::info!(why, "this stops nothing any more");
+        }
+    }
+
     /// Whether there has to be a look: what is known does not do, or is too old and nobody else looks just now.
     fn is_stale(&self, does: impl Fn(&Known) -> bool) -> bool {
         let ticks = self.ports.clock().monotonic_microseconds();
-        let is_older = |at: u64, seconds: u64| ticks < at || ticks - at >= seconds * 1_000_000;
         let memory = self.guard.memory();
         match &memory.known {
             Some(known) if does(known) => {
-                is_older(known.at, MAX_AGE_SECONDS)
-                    && memory.began.is_none_or(|began| is_older(began, LOOK_AGAIN_SECONDS))
+                is_older(known.at, ticks, MAX_AGE_SECONDS)
+                    && memory.began.is_none_or(|began| is_older(began, ticks, LOOK_AGAIN_SECONDS))
             }
             _ => true,
         }

@@ -9,7 +9,6 @@ use credlink_core::row::{Row, RowKey, StoreRow};
 use credlink_core::rules::guard::Doubt;
 
 use super::Known;
-use crate::overview::in_words;
 use crate::ports::{
     Clock as _, Commit, Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put, Write,
 };
@@ -58,8 +57,8 @@ impl<P: Ports> Service<P> {
                     Ok(())
                 }
                 Err(failure) => {
-                    tracing::error!(%failure, "whether index and store belong together could not be found out");
-                    memory.failed = Some((failure.provider, in_words(failure.kind)));
+                    tracing::warn!(reason = %failure, "whether index and store belong together could not be found out");
+                    memory.failed = Some((self.ports.clock().monotonic_microseconds(), failure.clone()));
                     Err(failure)
                 }
             }
