@@ -78,6 +78,13 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// Asks it to stop, by its own id, and waits until it has.
+    pub fn stop(&mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success(), "it stops in order");
+    }
+
     /// Sends JSON. Gives the status and the answer's JSON.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_bytes(path, "application/json", body.to_string().as_bytes())
@@ -112,6 +119,13 @@ impl Server {
         let response = self.agent.get(format!("{}{path}", self.url)).call().unwrap();
         assert_eq!(response.status(), 308, "{path}");
         response.headers()["location"].to_str().unwrap().to_owned()
+    }
+
+    /// Asks for a deletion that is refused. Gives the status and the problem.
+    pub fn delete_in_words(&self, path: &str) -> (u16, Value) {
+        let mut response = self.agent.delete(format!("{}{path}", self.url)).call().unwrap();
+        let answer = response.body_mut().read_to_vec().unwrap();
+        (response.status().as_u16(), serde_json::from_slice(&answer).unwrap())
     }
 
     /// Deletes. Gives the status.
