@@ -126,10 +126,10 @@ fn requests_and_rights_of_a_deployed_stack() {
     // One line a role: everything that it may do of what the script tries, and nothing else. A read of what is not there
     // is told as absence (`NoSuchKey`), because whoever reads may list.
     insta::assert_snapshot!(stack.rights(), @r"
-    StoreRole: put get get-absent=NoSuchKey list delete row update transaction send
+    StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan send
     RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant send
-    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction send
-    MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction send receive
+    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction scan send
+    MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction scan send receive
     CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due send
     ");
 }

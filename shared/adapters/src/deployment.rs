@@ -306,6 +306,7 @@ impl Deployment {
         let Store::Two(pair) = self.store() else {
             return Err("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER".to_owned());
         };
+        self.service.may_repair().await.map_err(|error| error.to_string())?;
         let now = SystemClock.now();
         let done = run(to, keys, pair.primary(), pair.fallback(), &*self.rows, now).await;
         for (key, _) in
@@ -319,7 +320,7 @@ impl Deployment {
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
     }
 
-    /// Works the queue of this machine off, until it hands out nothing.
+    /// Works the queue of this machine off, until it hands out nothing. Nothing is repaired by an index in doubt.
     ///
     /// # Errors
     /// The queue failed.
@@ -327,6 +328,10 @@ impl Deployment {
         let (Store::Two(pair), Waiting::Embedded(queue)) = (self.store(), &*self.waiting) else {
             return Ok(worker::Report::default());
         };
+        // It waits for an operator, as the queue does.
+        if self.service.may_repair().await.is_err() {
+            return Ok(worker::Report::default());
+        }
         let limits = worker::Limits { attempts: ATTEMPTS, ..worker::Limits::default() };
         let changed = |key: &ObjectKey| self.note_for_edge(key);
         let drained =

@@ -54,8 +54,8 @@ struct Memory {
     began: Option<u64>,
     /// When the clock was first doubted, by the monotonic clock, if it is doubted.
     doubted: Option<u64>,
-    /// When the last look failed, by the monotonic clock, and why, if it did.
-    failed: Option<(u64, Failure)>,
+    /// Why the last look failed, if it did.
+    failed: Option<Failure>,
     /// The labels of the doubts that the log knows of.
     told: Vec<&'static str>,
 }
@@ -108,12 +108,10 @@ impl Memory {
     }
 
     fn unknown(&self, mut doubts: Vec<Doubt>) -> Standing {
-        let failed = self.failed.as_ref();
         doubts.extend(
-            failed.map(|(_, failure)| Doubt::Unknown {
-                provider: failure.provider,
-                why: in_words(failure.kind),
-            }),
+            self.failed
+                .as_ref()
+                .map(|failure| Doubt::Unknown { provider: failure.provider, why: in_words(failure.kind) }),
         );
         Standing { doubts }
     }
@@ -190,32 +188,30 @@ impl<P: Ports> Service<P> {
         self.may(Act::Collect).await
     }
 
+    /// Whether a provider may be brought what it missed: not by an index that is older than the store, or not the store's.
+    ///
+    /// # Errors
+    /// It may not, in words; or whether it may could not be found out, and never was.
+    pub async fn may_repair(&self) -> Result<(), Error> {
+        self.may(Act::Repair).await
+    }
+
     async fn may(&self, act: Act) -> Result<(), Error> {
         if self.guard.is_off {
             return Ok(());
         }
         if self.is_stale(|known| known.is_settled)
-            && let Err(failure) = self.look_unless_it_just_failed().await
+            && let Err(failure) = self.look_again(Manner::Making).await
         {
             // What adds goes on by what was known before: an outage stops what it has to, and no more.
             let is_known = self.guard.memory().known.as_ref().is_some_and(|known| known.is_settled);
-            if act != Act::Change || !is_known {
+            if !(matches!(act, Act::Change | Act::Repair) && is_known) {
                 return Err(failure.into());
             }
         }
         match self.remembered().forbids(act) {
             None => Ok(()),
             Some(doubt) => Err(doubt.problem().into()),
-        }
-    }
-
-    /// Looks; or answers as the last look did, where that failed a moment ago: an outage is not made worse.
-    async fn look_unless_it_just_failed(&self) -> Result<(), Failure> {
-        let ticks = self.ports.clock().monotonic_microseconds();
-        let failed = self.guard.memory().failed.clone();
-        match failed {
-            Some((at, failure)) if !is_older(at, ticks, LOOK_AGAIN_SECONDS) => Err(failure),
-            _ => self.look_again(Manner::Making).await,
         }
     }
 

@@ -78,14 +78,14 @@ async fn an_operator_confirms_the_clock() {
 
 #[tokio::test]
 async fn what_lies_within_the_bounds_is_no_jump() {
-    let ground = three_proofs().await;
-    let seen = ground.row().await.unwrap().seen;
+    let seen = three_proofs().await.row().await.unwrap().seen;
     for (instant, wanted) in [
         (seen.plus_seconds(MAX_CLOCK_JUMP_SECONDS), 0),
         (seen.plus_seconds(MAX_CLOCK_JUMP_SECONDS + 1), 1),
         (seen.minus_seconds(MAX_CLOCK_LAG_SECONDS), 0),
         (seen.minus_seconds(MAX_CLOCK_LAG_SECONDS + 1), 1),
     ] {
+        let ground = three_proofs().await;
         ground.clock.set(instant);
         assert_eq!(ground.process().standing().await.doubts.len(), wanted, "{instant}");
     }

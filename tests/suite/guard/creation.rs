@@ -79,6 +79,33 @@ fn two_processes_make_one_mark() {
     }
 }
 
+#[test]
+fn who_looks_while_another_process_stores_for_the_first_time_takes_nothing_for_lost() {
+    for (k, l) in (0..24).flat_map(|k| (0..16).map(move |l| (k, l))) {
+        let when = format!("the look stops at {k}, the store at {l}");
+        let ground = Ground::new();
+        let (gate_one, gate_two) = (Gate::before(k), Gate::before(l));
+        let one = ground.process_with(&FaultPlan::none(), &gate_one);
+        let two = ground.process_with(&FaultPlan::none(), &gate_two);
+        let mut looking = pin!(one.standing());
+        let mut storing = pin!(answer(&two, store("a")));
+        let looked = run(&gate_one, looking.as_mut());
+        let stored = run(&gate_two, storing.as_mut());
+        if l % 2 == 0 {
+            gate_two.lift();
+        } else {
+            gate_one.lift();
+        }
+        let looked = looked.or_else(|| run(&gate_one, looking.as_mut()));
+        let stored = stored.or_else(|| run(&gate_two, storing.as_mut()));
+        gate_one.lift();
+        gate_two.lift();
+        let looked = looked.unwrap_or_else(|| run(&gate_one, looking).unwrap());
+        let stored = stored.unwrap_or_else(|| run(&gate_two, storing).unwrap());
+        assert_eq!((labels(&looked), stored.status().as_u16()), (vec![], 201), "{when}");
+    }
+}
+
 #[tokio::test]
 async fn a_new_index_beside_a_marked_store_without_objects_takes_its_identity() {
     let ground = Ground::new();

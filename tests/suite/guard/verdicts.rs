@@ -101,6 +101,9 @@ async fn every_act_is_allowed_or_refused() {
         assert_eq!((report.deleted, report.failed), (0, 0), "{name}: {report:?}");
         assert_eq!(ground.tree().await, before, "{name}: nothing is destroyed, and nothing changed");
 
+        let repairs = process.may_repair().await.is_ok();
+        assert_eq!(repairs, !["index_older", "foreign", "index_new"].contains(&label), "{name}");
+
         // Reading goes on.
         for file in ["a", "b"] {
             let status = answer(&process, get(&proof_path(file))).await.status();

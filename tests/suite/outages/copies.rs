@@ -95,6 +95,8 @@ fn a_repair_names_the_request_that_it_comes_from() {
     with_stack(async || {
         let site = Site::new().await;
         let process = site.process().await;
+        // A new store is marked while both providers answer.
+        assert!(process.0.service().standing().await.doubts.is_empty());
         site.r2.set(Fault::Refuse);
         let mut request = store(&unique("a"), &Manifest::Json("a".to_owned()));
         request.headers_mut().insert("x-request-id", "the-request-itself".parse().unwrap());

@@ -155,7 +155,7 @@ impl<P: Ports> Service<P> {
         StoreRow {
             version: row.version + 1,
             epoch: row.epoch + u64::from(step == Step::Epoch),
-            seen: if is_sane { now } else { row.seen },
+            seen: if is_sane { now.max(row.seen) } else { row.seen },
             jumped: if is_sane { None } else { row.jumped.or(Some(now)) },
             ..row.clone()
         }
