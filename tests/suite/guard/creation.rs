@@ -44,9 +44,15 @@ fn a_call_that_fails_stops_the_store_and_no_longer_than_it_fails() {
             let first = process.standing().await;
             if first != Standing::default() {
                 assert_eq!(labels(&first), ["unknown"], "{plan:?}");
-                assert_eq!(answer(&process, store("a")).await.status(), 503, "{plan:?}");
-                assert!(ground.tree().await.is_empty(), "{plan:?}: nothing is stored before the mark");
-                ground.clock.advance_seconds(3);
+                // It looks again: the planned failure is over, and what it left is completed.
+                assert_eq!(answer(&process, store("a")).await.status(), 201, "{plan:?}");
+            }
+            // As long as a look fails, nothing is stored.
+            let ground_of_an_outage = Ground::new();
+            let lasting = ground_of_an_outage.process_with(&FaultPlan::reads_from(1), &Gate::open());
+            for _ in 0..2 {
+                assert_eq!(answer(&lasting, store("a")).await.status(), 503, "{plan:?}");
+                assert!(ground_of_an_outage.tree().await.is_empty(), "{plan:?}");
             }
             let other = ground.process();
             done(&other, store("a")).await;
