@@ -39,7 +39,7 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     // A bookmark of another version means that the run starts over, which costs time and nothing else.
     let position: Option<Position> =
         rows.bookmark(CLEANUP).await?.and_then(|text| serde_json::from_str(&text).ok());
-    let report = cleanup(deployment.service(), Limits { deadline, any_age: false }, position).await?;
+    let report = cleanup(deployment.service(), Limits::until(deadline), position).await?;
     let resume = report.resume.as_ref().and_then(|position| serde_json::to_string(position).ok());
     rows.keep_bookmark(CLEANUP, resume.as_deref()).await?;
     let left = deadline.milliseconds().saturating_sub(SystemClock.now().milliseconds());

@@ -140,7 +140,7 @@ async fn clean(deployment: Arc<Deployment>) {
         let mut position = None;
         loop {
             let deadline = SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS);
-            match cleanup(deployment.service(), Limits { deadline, any_age: false }, position.take()).await {
+            match cleanup(deployment.service(), Limits::until(deadline), position.take()).await {
                 Ok(report) => {
                     let (examined, deleted) = (report.examined, report.deleted);
                     let (completed, failed, bytes) = (report.completed, report.failed, report.bytes);

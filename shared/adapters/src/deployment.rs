@@ -219,6 +219,7 @@ impl Deployment {
             public_url: opening.public_url,
             link_keys: opening.link_keys,
             count_reads: opening.count_reads,
+            notice_on_read: matches!(configuration.index, IndexChoice::Embedded),
         };
         let cdn_url = configuration.cdn_url.clone();
         let mut service = Service::new(parts, settings);

