@@ -9,6 +9,7 @@ use credlink_adapters::configuration::{Configuration, Source};
 use credlink_adapters::deployment::{Deployment, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
+use credlink_adapters::local::NewIndex;
 use credlink_core::object::ObjectKey;
 use credlink_service::ports::Cache as _;
 use futures_util::future::join_all;
@@ -128,6 +129,7 @@ async fn open() -> Result<Deployment, Error> {
         link_keys: None,
         count_reads: false,
         index_cache_bytes: SERVING_CACHE_BYTES,
+        new_index: NewIndex::OverNothing,
     };
     Deployment::open(opening).await.map_err(|error| Error::wrong("opening a deployment", error))
 }

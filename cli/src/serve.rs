@@ -25,6 +25,7 @@ use credlink_adapters::deployment::{Deployment, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::jwt::JwtAuthenticator;
+use credlink_adapters::local::NewIndex;
 use credlink_adapters::prometheus::Prometheus;
 use credlink_adapters::tokens::StaticTokens;
 use serde::Serialize;
@@ -81,6 +82,8 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let public_url = address::public_url(args.public_url.as_deref(), &url)?;
     let asks = gate.asks();
     let deployment = Arc::new(open(&args.data_dir, gate, public_url).await?);
+    // Before the first request, so that none has to look.
+    deployment.service().standing().await;
     // The signals are taken before anybody is told that it runs, so that none is missed.
     let stop = told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
@@ -92,6 +95,10 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     deployment.service().announce().await;
     if let Err(failure) = deployment.service().flush_reads().await {
         tracing::warn!(reason = %failure, "the last read counts were not written");
+    }
+    // The store's mark covers the last commit: an index from before it is known as older.
+    if let Err(failure) = deployment.service().tick().await {
+        tracing::warn!(reason = %failure, "the store's mark does not cover the last commits");
     }
     if let Err(failure) = deployment.rows().flush().await {
         tracing::warn!(reason = %failure, "the last sums were not written; a recount sets them right");
@@ -125,6 +132,7 @@ async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deploymen
         link_keys: Some(link_keys),
         count_reads: true,
         index_cache_bytes: SERVING_CACHE_BYTES,
+        new_index: NewIndex::OverNothing,
     };
     let opened = Deployment::open(opening).await;
     let deployment = opened.map_err(|error| Trouble::new(Kind::Folder, error))?;

@@ -42,6 +42,10 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     let report = cleanup(deployment.service(), Limits::until(deadline), position).await?;
     let resume = report.resume.as_ref().and_then(|position| serde_json::to_string(position).ok());
     rows.keep_bookmark(CLEANUP, resume.as_deref()).await?;
+    // Also what functions have committed that ended before their turn; and the last instant that was seen.
+    if let Err(failure) = deployment.service().tick_for_all().await {
+        tracing::warn!(reason = %failure, "the store's mark did not go up; the next run does it");
+    }
     let left = deadline.milliseconds().saturating_sub(SystemClock.now().milliseconds());
     let recounted = match u64::try_from(left) {
         Ok(left @ 1..) => Some(recount(deployment, left).await?),
@@ -49,9 +53,16 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     };
     // In the end, as it is short: a provider that is out of reach stops nothing else.
     let stale = Timestamp::from_milliseconds(SystemClock.now().milliseconds().saturating_sub(STALE));
-    let aborted_uploads = deployment.abort_uploads(stale).await?;
+    // By a clock that jumped, every upload is stale.
+    let aborted_uploads = match deployment.service().may_destroy().await {
+        Ok(()) => deployment.abort_uploads(stale).await?,
+        Err(_) => 0,
+    };
     let (examined, deleted, completed) = (report.examined, report.deleted, report.completed);
     let (failed, bytes, is_complete) = (report.failed, report.bytes, report.resume.is_none());
+    if let Some(reason) = &report.stopped {
+        tracing::error!(reason, "the cleanup is stopped");
+    }
     tracing::info!(
         examined,
         deleted,

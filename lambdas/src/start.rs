@@ -14,6 +14,7 @@ use credlink_adapters::deadline::within;
 use credlink_adapters::deployment::{Deployment, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::emf::{self, Flush};
+use credlink_adapters::local::NewIndex;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::Clock as _;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -46,6 +47,7 @@ pub fn queue() -> ExitCode {
         let deadline = gateway::deadline(&context);
         let work = async |message, attempts| within(deadline, deployment.work(&message, attempts)).await;
         let answer = batch::answer(batch, work).await;
+        within(deadline, deployment.service().tick_in_turn()).await;
         // What is left is a metric, and no more: the batch is answered whether or not the queue says it.
         if let Err(failure) = within(deadline, deployment.depth()).await {
             tracing::warn!(reason = %failure, "the queue does not say how much waits");
@@ -137,6 +139,7 @@ async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
         // A count is a write, which costs more than the read.
         count_reads: false,
         index_cache_bytes: SERVING_CACHE_BYTES,
+        new_index: NewIndex::OverNothing,
     };
     Ok(Deployment::open(opening).await?)
 }

@@ -52,6 +52,7 @@ fn service<O: Objects>(objects: O, index: MemoryIndex) -> Service<impl Ports<Obj
         Parts { objects, index, cache: NoCache, clock, events, authenticator: Trusted, jobs: NoJobs },
         settings(),
     )
+    .unguarded()
 }
 
 async fn answer<P: Ports>(service: &Service<P>, request: Request<Bytes>) -> Response<Bytes> {

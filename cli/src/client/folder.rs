@@ -99,5 +99,8 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // Counts are statistics: what cannot be written is lost.
         let _ = self.runtime.block_on(self.service.flush_reads());
+        if let Err(failure) = self.runtime.block_on(self.service.tick()) {
+            tracing::warn!(reason = %failure, "the store's mark does not cover the last commits");
+        }
     }
 }

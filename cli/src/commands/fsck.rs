@@ -71,6 +71,9 @@ fn repair(folder: &Folder, printer: &Printer) -> Result<(), Trouble> {
     // Nobody else writes: the folder is locked. So an orphan of any age is one.
     let limits = Limits { any_age: true, ..Limits::until(SystemClock.now().plus_seconds(DAY)) };
     let report = folder.run(cleanup(folder.service(), limits, None)).map_err(|error| failed(&error))?;
+    if let Some(reason) = &report.stopped {
+        return Err(Trouble::new(Kind::Folder, reason));
+    }
     let words = || {
         let Report { deleted, completed, failed, bytes, .. } = &report;
         format!("repaired: {deleted} removed ({bytes} bytes), {completed} completed, {failed} failed")

@@ -16,6 +16,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How often read counts are written, and measurements taken in.
 const FLUSH: Duration = Duration::from_secs(5);
+/// How often the store's mark goes up, and index, store and clock are looked at: what was committed within that time before a
+/// crash is not known to be missing from an index that is put back.
+const GUARD: Duration = Duration::from_secs(5);
 /// How often the edge is told what it could not be told at once.
 const ANNOUNCE: Duration = Duration::from_secs(5);
 /// How often it is looked for what a provider missed.
@@ -40,6 +43,7 @@ pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> 
     tasks.spawn(clean(Arc::clone(deployment)));
     tasks.spawn(repair(Arc::clone(deployment)));
     tasks.spawn(announce(Arc::clone(deployment)));
+    tasks.spawn(guard(Arc::clone(deployment)));
     tasks.spawn(take_in(metrics.clone()));
     if deployment.legacy().is_some() {
         tasks.spawn(walk(Arc::clone(deployment)));
@@ -56,6 +60,19 @@ async fn flush(deployment: Arc<Deployment>) {
         if let Err(failure) = deployment.service().flush_reads().await {
             tracing::warn!(reason = %failure, "read counts were not written; they are kept for the next time");
         }
+    }
+}
+
+/// Lets the store's mark follow what is committed, and looks whether index, store and clock fit together.
+async fn guard(deployment: Arc<Deployment>) {
+    let mut times = interval(GUARD);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        if let Err(failure) = deployment.service().tick().await {
+            tracing::warn!(reason = %failure, "the store's mark did not go up; the next tick does it");
+        }
+        deployment.service().standing().await;
     }
 }
 
@@ -144,7 +161,10 @@ async fn clean(deployment: Arc<Deployment>) {
                 Ok(report) => {
                     let (examined, deleted) = (report.examined, report.deleted);
                     let (completed, failed, bytes) = (report.completed, report.failed, report.bytes);
-                    tracing::info!(examined, deleted, completed, failed, bytes, "cleaned up");
+                    match &report.stopped {
+                        None => tracing::info!(examined, deleted, completed, failed, bytes, "cleaned up"),
+                        Some(reason) => tracing::warn!(examined, deleted, reason, "the cleanup is stopped"),
+                    }
                     position = report.resume;
                 }
                 Err(failure) => {

@@ -126,7 +126,7 @@ impl Events for Counters {
             }
             Event::Missed => add(&self.missed, 1),
             // A metric, and no statistic.
-            Event::LegacyHit => {}
+            Event::LegacyHit | Event::Doubted { .. } => {}
             Event::Failed => add(&self.failed, 1),
             Event::Answered { microseconds, .. } => {
                 add(&self.microseconds, microseconds);

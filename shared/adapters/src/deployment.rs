@@ -33,7 +33,7 @@ use crate::dynamodb::{self, DynamoIndex};
 use crate::embedded::{EmbeddedError, EmbeddedIndex};
 use crate::gate::Gate;
 use crate::legacy::{self, LegacySource};
-use crate::local::index_path;
+use crate::local::{IndexLost, NewIndex, index_path};
 use crate::metered::Metered;
 use crate::metered::catalogue::QUEUE_DEPTH;
 use crate::provider::{self, ProviderSettings};
@@ -77,6 +77,8 @@ pub struct Opening<'a> {
     /// Memory for pages of an index in the folder, in bytes: [`SERVING_CACHE_BYTES`](crate::embedded::SERVING_CACHE_BYTES) or
     /// [`PASSING_CACHE_BYTES`](crate::embedded::PASSING_CACHE_BYTES).
     pub index_cache_bytes: usize,
+    /// Whether an index may be made in the folder over objects that are there.
+    pub new_index: NewIndex,
 }
 
 /// What a check of everything on the network found.
@@ -130,6 +132,9 @@ pub enum OpenError {
     /// The index in the folder.
     #[error(transparent)]
     Index(#[from] EmbeddedError),
+    /// The index is not in the folder, and objects are.
+    #[error(transparent)]
+    Lost(#[from] IndexLost),
     /// The queue in the folder.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -182,6 +187,9 @@ impl Deployment {
             }
             IndexChoice::Embedded => {
                 let folder = folder.ok_or(OpenError::NoFolder("the index", "CREDLINK_TABLE"))?;
+                let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
+                let folders = providers.into_iter().flatten().filter_map(ProviderSettings::own_folder);
+                opening.new_index.check(folder, folders)?;
                 Rows::Embedded(EmbeddedIndex::open_within(index_path(folder), opening.index_cache_bytes)?)
             }
         });

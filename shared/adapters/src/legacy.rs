@@ -193,9 +193,9 @@ impl LegacySource {
         Box::pin(self.inner.hybrid.walk()).await
     }
 
-    /// Takes over what was asked for. Nothing is while the cloud storage is off.
+    /// Takes over what was asked for. Nothing is while the cloud storage is off, or nothing may be stored: it waits.
     pub async fn take_over_waiting<P: Ports>(&self, service: &Service<P>) -> Report {
-        if self.inner.is_alone {
+        if self.inner.is_alone || service.may_change().await.is_err() {
             Report::default()
         } else {
             Box::pin(self.inner.hybrid.take_over_waiting(service)).await

@@ -5,6 +5,7 @@
 //! | `objects/`, `temporary/`, `lock` | records and manifests ([`crate::folder`]) |
 //! | `index.redb` | the index ([`crate::embedded`]) |
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use credlink_service::migrate::jobs::NoJobs;
@@ -30,17 +31,69 @@ pub enum OpenError {
     /// The index in it.
     #[error(transparent)]
     Index(#[from] EmbeddedError),
+    /// The index is not there, and objects are.
+    #[error(transparent)]
+    Lost(#[from] IndexLost),
+}
+
+/// Objects without their index. A new one would know of none of them, and take each for the remains of a crash.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} is not there, and {} holds objects: the index was lost. Nothing is changed. Bring it back from a backup, or run \
+     `credlink rebuild --data-dir {}`, which makes it anew from the objects", .index.display(), .objects.display(), .folder.display()
+)]
+pub struct IndexLost {
+    /// Where the index would be.
+    index: PathBuf,
+    /// Where the objects are.
+    objects: PathBuf,
+    /// The data folder.
+    folder: PathBuf,
+}
+
+/// Whether an index may be made in a data folder that has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewIndex {
+    /// Where there are no objects yet.
+    #[default]
+    OverNothing,
+    /// Also over objects: for a rebuild, which fills it from them.
+    OverObjects,
+}
+
+impl NewIndex {
+    /// Refuses to make an index in `folder` where objects of it, or in one of the folders `others`, are without one.
+    ///
+    /// # Errors
+    /// There are.
+    pub(crate) fn check<'a>(
+        self,
+        folder: &'a Path,
+        others: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<(), IndexLost> {
+        let index = index_path(folder);
+        if self == Self::OverObjects || index.exists() {
+            return Ok(());
+        }
+        for place in std::iter::once(folder).chain(others) {
+            let objects = place.join("objects");
+            if fs::read_dir(&objects).is_ok_and(|mut entries| entries.next().is_some()) {
+                return Err(IndexLost { index, objects, folder: folder.to_owned() });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Opens the service over `folder`, and makes the folder if there is none.
 ///
 /// # Errors
-/// Another process uses the folder, it is damaged, or the file system refuses.
+/// Another process uses the folder, it has objects and no index, it is damaged, or the file system refuses.
 pub fn open(folder: &Path, gate: Gate, settings: Settings) -> Result<Service<Local>, OpenError> {
-    open_within(folder, gate, settings, SERVING_CACHE_BYTES)
+    open_within(folder, gate, settings, SERVING_CACHE_BYTES, NewIndex::OverNothing)
 }
 
-/// The same, with so many bytes of memory for pages of the index.
+/// The same, with so many bytes of memory for pages of the index, and with a word on making one.
 ///
 /// # Errors
 /// As [`open`].
@@ -49,9 +102,11 @@ pub fn open_within(
     gate: Gate,
     settings: Settings,
     index_cache_bytes: usize,
+    new_index: NewIndex,
 ) -> Result<Service<Local>, OpenError> {
     // The folder's lock comes first: who holds it may open the index.
     let objects = Folder::open(folder)?;
+    new_index.check(folder, [])?;
     let index = EmbeddedIndex::open_within(index_path(folder), index_cache_bytes)?;
     let parts = Parts {
         objects,
@@ -110,5 +165,29 @@ mod tests {
         assert_eq!(ask("DELETE", path, "").await.status(), 204);
         assert_eq!(ask("GET", path, "").await.status(), 410);
         assert_eq!(ask("GET", "/v1/openapi.json", "").await.status(), 200);
+    }
+
+    #[test]
+    fn no_index_is_made_over_objects() {
+        let settings = || Settings {
+            public_url: String::new(),
+            link_keys: None,
+            count_reads: false,
+            notice_on_read: false,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), Gate::of(None, None), settings()).unwrap());
+        fs::remove_file(index_path(folder.path())).unwrap();
+        drop(open(folder.path(), Gate::of(None, None), settings()).unwrap());
+        fs::remove_file(index_path(folder.path())).unwrap();
+        fs::create_dir_all(folder.path().join("objects/proofs")).unwrap();
+        let refused = open(folder.path(), Gate::of(None, None), settings()).unwrap_err().to_string();
+        let rebuild = format!("`credlink rebuild --data-dir {}`", folder.path().display());
+        assert!(refused.contains("the index was lost") && refused.contains(&rebuild), "{refused}");
+        assert!(!index_path(folder.path()).exists(), "nothing is changed");
+        let cache = SERVING_CACHE_BYTES;
+        let gate = Gate::of(None, None);
+        open_within(folder.path(), gate, settings(), cache, NewIndex::OverObjects).unwrap();
+        assert!(index_path(folder.path()).exists());
     }
 }

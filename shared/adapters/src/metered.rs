@@ -6,8 +6,9 @@
 pub mod catalogue;
 
 use credlink_core::http::route::Route;
+use credlink_core::rules::guard::Doubt;
 use credlink_service::ports::{Event, Events};
-use metrics::{Counter, Histogram, counter, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::counters::{Counters, Snapshot};
 use catalogue as of;
@@ -27,6 +28,8 @@ pub struct Metered {
     retrieve_misses: Counter,
     legacy_hits: Counter,
     failures: Counter,
+    /// By label of the doubt.
+    stopped: Vec<(&'static str, Gauge)>,
     /// By name of the route.
     request_ms: Vec<(&'static str, Histogram)>,
 }
@@ -59,6 +62,7 @@ impl Metered {
             retrieve_misses: counter!(of::RETRIEVE_MISSES),
             legacy_hits: counter!(of::LEGACY_HITS),
             failures: counter!(of::FAILURES),
+            stopped: Doubt::LABELS.map(|label| (label, gauge!(of::STOPPED, "why" => label))).into(),
             request_ms: routes.map(|route| (route, histogram!(of::REQUEST_MS, "route" => route))).collect(),
         }
     }
@@ -85,6 +89,11 @@ impl Events for Metered {
             Event::Missed => self.retrieve_misses.increment(1),
             Event::LegacyHit => self.legacy_hits.increment(1),
             Event::Failed => self.failures.increment(1),
+            Event::Doubted { label, stands } => {
+                if let Some((_, gauge)) = self.stopped.iter().find(|(name, _)| *name == label) {
+                    gauge.set(f64::from(u8::from(stands)));
+                }
+            }
             Event::Answered { route, microseconds } => {
                 let found = self.request_ms.iter().find(|(name, _)| *name == route);
                 if let Some((_, histogram)) = found.or(self.request_ms.last()) {

@@ -67,9 +67,9 @@ pub struct Report {
     pub failed: u64,
     /// Bytes of the objects that were removed, as stored.
     pub bytes: u64,
-    /// Why nothing was destroyed, in words, where something stood against it.
+    /// Why nothing is destroyed any more, in words: index, store or clock are in doubt, or the collector stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub withheld: Option<String>,
+    pub stopped: Option<String>,
     /// Where the walk continues; `None` when it got to its end, or was not asked for.
     pub resume: Option<Position>,
 }
@@ -84,6 +84,18 @@ enum Done {
 }
 
 impl Report {
+    /// Asks whether things may be destroyed.
+    async fn ask<P: Ports>(&mut self, service: &Service<P>) {
+        if let Err(error) = service.may_destroy().await {
+            self.stopped.get_or_insert(error.to_string());
+        }
+    }
+
+    /// Whether things may be destroyed, as of the last question.
+    const fn may_destroy(&self) -> bool {
+        self.stopped.is_none()
+    }
+
     fn note(&mut self, key: &dyn std::fmt::Display, done: Result<Done, Error>) {
         self.examined += 1;
         match done {
@@ -115,9 +127,9 @@ pub async fn cleanup<P: Ports>(
     position: Option<Position>,
 ) -> Result<Report, Failure> {
     let mut report = Report::default();
-    if let Err(withheld) = service.may_destroy().await {
-        report.withheld = Some(withheld.problem().detail);
-    }
+    // Afresh, and then page by page: a clock may jump meanwhile.
+    service.standing().await;
+    report.ask(service).await;
     // An outage of one listing must not keep what is due waiting for ever behind a walk, nor the other way round.
     let due = due::run(service, limits, &mut report).await;
     let walked = match limits.walk || position.is_some() {

@@ -17,18 +17,20 @@
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
 //! | repair of a provider, and its queue | [`replicate`](mod@replicate), [`worker`] |
+//! | index, store and clock that do not fit together | `guard` |
 //! | access counts | `reads` |
 //! | HTTP in and out | [`router`], [`openapi`] |
 //! | the request at hand, for logs and queues | [`request`] |
 //!
 //! The guarantees of the design live here: 1 and 5 in the order of writes in `store`, `supersede` and `delete`;
-//! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`.
+//! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`; 10 and 12 in `guard`.
 
 pub mod aliases;
 pub mod cleanup;
 pub mod delete;
 pub mod error;
 pub mod fsck;
+mod guard;
 mod holds;
 pub mod legacy;
 pub mod list;

@@ -5,6 +5,7 @@ use credlink_core::message::Replica;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{RowKey, Totals};
+use credlink_core::rules::guard::Standing;
 use credlink_core::tenant::Tenant;
 use serde::Serialize;
 
@@ -17,11 +18,15 @@ use crate::service::Service;
 /// The state of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Health {
-    /// `ok` when everything answers, `degraded` when one of two providers does not, `down` when the service cannot store
-    /// or find a proof.
+    /// `ok` when everything answers, `degraded` when one of two providers does not or something is stopped, `down` when the
+    /// service cannot store or find a proof.
     pub status: Status,
     /// Each provider.
     pub providers: Vec<ProviderHealth>,
+    /// What is stopped until an operator has looked, and why: index, store and clock do not fit together, or cleanup would
+    /// remove more than its share. Reading goes on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
 /// Whether something answers.
@@ -127,13 +132,17 @@ pub async fn health<P: Ports>(service: &Service<P>) -> Health {
     let is_up = |provider: &ProviderHealth| provider.status == Status::Ok;
     let (all, any) = (providers.iter().all(is_up), providers.iter().any(is_up));
     let index = provider(service.ports.index().name(), "index", index, ended.saturating_sub(between));
-    let status = match (is_up(&index), all, any) {
+    // What does not answer is told as that, and once.
+    let standing =
+        if is_up(&index) && any { service.standing_for_readers().await } else { Standing::default() };
+    let problems: Vec<_> = standing.doubts.iter().map(ToString::to_string).collect();
+    let status = match (is_up(&index), all && problems.is_empty(), any) {
         (true, true, _) => Status::Ok,
         (true, false, true) => Status::Degraded,
         _ => Status::Down,
     };
     providers.push(index);
-    Health { status, providers }
+    Health { status, providers, problems }
 }
 
 /// One of two providers, by what is known of it: its last call, and its median latency.
@@ -160,7 +169,7 @@ fn one_of_two(state: &ProviderState) -> ProviderHealth {
 }
 
 /// A kind of failure without the provider's own words: health is public.
-const fn in_words(kind: FailureKind) -> &'static str {
+pub(crate) const fn in_words(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Unavailable => "unavailable",
         FailureKind::TimedOut => "timed out",

@@ -434,6 +434,14 @@ pub enum Event {
     LegacyHit,
     /// A request ended with a failure of ours (status 500 and above).
     Failed,
+    /// Whether a doubt about index, store or clock stands
+    /// ([`Doubt`](credlink_core::rules::guard::Doubt)), which stops deletions or more.
+    Doubted {
+        /// The label of the doubt.
+        label: &'static str,
+        /// Whether it stands.
+        stands: bool,
+    },
     /// A request was answered.
     Answered {
         /// The name of its operation ([`Route::name`](credlink_core::http::route::Route::name)), or `none`.

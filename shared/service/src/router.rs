@@ -109,6 +109,7 @@ impl<P: Ports> Service<P> {
             return self.read_alias(id, &caller, request).await;
         }
         self.check_available(&route)?;
+        self.check_allowed(&route).await?;
         let reply = match route {
             Route::StoreProof => proofs::store_proof(self, &caller, json_body(request, body).await?).await?,
             Route::SupersedeProof(id) => {
@@ -127,7 +128,10 @@ impl<P: Ports> Service<P> {
                 proofs::list_proofs(self, &caller, after.as_deref(), limit).await?
             }
             Route::SignLink { id, expires_in } => {
-                self.bring(&id).await?;
+                // It reads: where nothing may be stored, it signs what is there.
+                if self.may_change().await.is_ok() {
+                    self.bring(&id).await?;
+                }
                 proofs::sign_link(self, &caller, &id, expires_in).await?
             }
             Route::ListAliases { after, limit } => {
@@ -218,6 +222,33 @@ impl<P: Ports> Service<P> {
             | Route::Stats
             | Route::SignLink { .. }
             | Route::ReadMigration { .. } => Err(off("the index is not asked")),
+        }
+    }
+
+    /// Refuses what the guard forbids. Whatever reads is not asked about, and while the cloud storage is off nothing is.
+    async fn check_allowed(&self, route: &Route) -> Result<(), Error> {
+        if self.alone().is_some() {
+            return Ok(());
+        }
+        match route {
+            Route::DeleteProof(_) | Route::BatchDelete | Route::DeleteManifest(_) => self.may_destroy().await,
+            Route::StoreProof
+            | Route::SupersedeProof(_)
+            | Route::BindAlias(_)
+            | Route::WithdrawAlias { .. }
+            | Route::StoreManifest
+            | Route::BeginMigration => self.may_change().await,
+            Route::Read { .. }
+            | Route::ReadAlias(_)
+            | Route::Options(_)
+            | Route::ListProofs { .. }
+            | Route::ListAliases { .. }
+            | Route::ListManifests { .. }
+            | Route::SignLink { .. }
+            | Route::ReadMigration { .. }
+            | Route::Health
+            | Route::Stats
+            | Route::OpenApi => Ok(()),
         }
     }
 

@@ -12,10 +12,9 @@ use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+use crate::guard::Guard;
 use crate::legacy::Legacy;
-use crate::ports::{
-    Cache as _, Clock as _, Commit, Failure, FailureKind, Index as _, Objects as _, Ports, Write,
-};
+use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
 use crate::reads::ReadLog;
 
 /// How often a use case starts again after it lost a race. Every lost race means that another writer got through.
@@ -44,6 +43,7 @@ pub struct Service<P> {
     pub(crate) settings: Settings,
     pub(crate) reads: ReadLog,
     pub(crate) legacy: Option<Arc<dyn Legacy>>,
+    pub(crate) guard: Arc<Guard>,
 }
 
 /// A stored object together with the tag that a compare-and-swap needs.
@@ -53,10 +53,17 @@ pub(crate) struct Current {
 }
 
 impl<P: Ports> Service<P> {
-    /// A service over these ports.
+    /// A service over these ports, with a guard of its own.
     pub fn new(ports: P, settings: Settings) -> Self {
         let reads = ReadLog::new(settings.count_reads);
-        Self { ports, settings, reads, legacy: None }
+        Self { ports, settings, reads, legacy: None, guard: Arc::default() }
+    }
+
+    /// Another service over the same ports, with the same guard and no legacy source.
+    pub fn alone_over_its_ports(&self) -> Service<&P> {
+        let settings = self.settings.clone();
+        let reads = ReadLog::new(settings.count_reads);
+        Service { ports: &self.ports, settings, reads, legacy: None, guard: Arc::clone(&self.guard) }
     }
 
     /// The same service beside a legacy source.
@@ -85,25 +92,6 @@ impl<P: Ports> Service<P> {
 
     pub(crate) async fn manifest_row(&self, id: &ManifestId) -> Result<Option<ManifestRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Manifest(id.clone())).await?.and_then(Row::manifest))
-    }
-
-    /// Refuses to destroy anything while store and index may not belong together.
-    ///
-    /// # Errors
-    /// Why not (503).
-    pub(crate) async fn may_destroy(&self) -> Result<(), crate::error::Error> {
-        Ok(())
-    }
-
-    /// Takes note that the collector of orphans stopped: it would have removed so many of so many objects.
-    pub(crate) async fn stop_collector(&self, removed: u64, examined: u64) -> Result<(), Failure> {
-        let _ = (removed, examined);
-        Ok(())
-    }
-
-    /// Commits rows.
-    pub(crate) async fn write_rows(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        self.ports.index().commit(writes).await
     }
 
     /// The object as the provider holds it now, checked, past the cache.

@@ -62,7 +62,7 @@ impl Ground {
             count_reads: false,
             notice_on_read: false,
         };
-        Self { edge, service: Service::new(parts, settings) }
+        Self { edge, service: Service::new(parts, settings).unguarded() }
     }
 
     /// Over a bucket that holds these.

@@ -240,6 +240,7 @@ fn process(
             notice_on_read: true,
         },
     )
+    .unguarded()
 }
 
 /// A run of cleanup that takes as long as it needs.

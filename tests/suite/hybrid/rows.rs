@@ -100,7 +100,7 @@ async fn an_index_out_of_reach_is_no_absence() {
             count_reads: false,
             notice_on_read: false,
         };
-        let service = Service::new(parts, settings).beside(Arc::new(source));
+        let service = Service::new(parts, settings).unguarded().beside(Arc::new(source));
         let ask = async |request: Request<Bytes>| {
             let (parts, body) = request.into_parts();
             service.handle(&parts, async { Ok(body) }).await

@@ -77,7 +77,7 @@ impl Store {
             count_reads: false,
             notice_on_read: false,
         };
-        ServiceDestination::new(Service::new(parts, settings).into(), None)
+        ServiceDestination::new(Service::new(parts, settings).unguarded().into(), None)
     }
 
     async fn assert_sound(&self) {

@@ -12,6 +12,7 @@ use credlink_adapters::configuration::{Configuration, Source};
 use credlink_adapters::deployment::{Deployed, Deployment, Opening, Rows, Store, Surroundings, Waiting};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
+use credlink_adapters::local::NewIndex;
 use credlink_adapters::provider::Provider;
 use credlink_adapters::replicated::Replicated;
 use credlink_core::message::Replica;
@@ -144,6 +145,7 @@ impl Site {
             link_keys: None,
             count_reads: false,
             index_cache_bytes: SERVING_CACHE_BYTES,
+            new_index: NewIndex::OverNothing,
         };
         Process(Deployment::open_in(opening, surroundings).unwrap())
     }

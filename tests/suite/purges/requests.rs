@@ -8,6 +8,7 @@ use credlink_adapters::configuration::{Configuration, Source};
 use credlink_adapters::deployment::{Deployment, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
+use credlink_adapters::local::NewIndex;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, cleanup};
@@ -86,6 +87,7 @@ async fn open(folder: &Path, edge: &Edge) -> Deployment {
         link_keys: None,
         count_reads: true,
         index_cache_bytes: SERVING_CACHE_BYTES,
+        new_index: NewIndex::OverNothing,
     };
     Deployment::open(opening).await.unwrap()
 }

@@ -101,7 +101,7 @@ impl World {
             count_reads: true,
             notice_on_read: true,
         };
-        Self { service: Arc::new(Service::new(parts, settings)), _folder: folder }
+        Self { service: Arc::new(Service::new(parts, settings).unguarded()), _folder: folder }
     }
 
     /// Answers a request, with the body bounded as every host bounds it.

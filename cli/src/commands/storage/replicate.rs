@@ -6,6 +6,7 @@ use credlink_adapters::configuration::Configuration;
 use credlink_adapters::deployment::{Deployment, Opening, Store};
 use credlink_adapters::embedded::PASSING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
+use credlink_adapters::local::NewIndex;
 use credlink_core::message::Replica;
 use credlink_service::ports::{Clock as _, Failure};
 use credlink_service::replicate::{Walked, walk};
@@ -43,6 +44,7 @@ pub(super) async fn replicate(
         link_keys: None,
         count_reads: false,
         index_cache_bytes: PASSING_CACHE_BYTES,
+        new_index: NewIndex::OverNothing,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
     let Store::Two(pair) = deployment.store() else {

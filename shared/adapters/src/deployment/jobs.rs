@@ -6,7 +6,6 @@ use std::time::Duration;
 use credlink_core::job::JobName;
 use credlink_core::message::{Message, Work};
 use credlink_core::tenant::Tenant;
-use credlink_service::Service;
 use credlink_service::migrate::Patience;
 use credlink_service::migrate::copy::{CopyOptions, Ended};
 use credlink_service::migrate::destination::ServiceDestination;
@@ -157,7 +156,7 @@ impl Deployment {
     ) -> Result<(), String> {
         let (ledger, queue, job) = self.job(job).await?;
         let source = self.last_source.open(&job.from).await?;
-        let service = Service::new(self.service.ports(), self.service.settings().clone());
+        let service = self.service.alone_over_its_ports();
         let destination = ServiceDestination::new(Arc::new(service), None);
         let parts = Migration {
             source: &*source,

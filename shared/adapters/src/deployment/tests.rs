@@ -28,6 +28,7 @@ async fn open(folder: &Path) -> Deployment {
         link_keys: None,
         count_reads: true,
         index_cache_bytes: crate::embedded::SERVING_CACHE_BYTES,
+        new_index: NewIndex::OverNothing,
     };
     Deployment::open(opening).await.unwrap()
 }

@@ -80,13 +80,14 @@ pub(super) const RETRIEVE_MISSES: &str = "credlink_retrieve_misses";
 pub(super) const LEGACY_HITS: &str = "credlink_legacy_hits";
 pub(super) const FAILURES: &str = "credlink_failures";
 pub(super) const REQUEST_MS: &str = "credlink_request_ms";
+pub(super) const STOPPED: &str = "credlink_stopped";
 /// The gauge of the messages that wait.
 pub const QUEUE_DEPTH: &str = "credlink_queue_depth";
 pub(crate) const START_TIME: &str = "process_start_time_seconds";
 pub(crate) const RESIDENT_MEMORY: &str = "process_resident_memory_bytes";
 
 /// Every metric, in the order of the documentation.
-pub const CATALOGUE: [Metric; 22] = {
+pub const CATALOGUE: [Metric; 23] = {
     use Kind::{Counter, Gauge, Histogram};
     [
         metric(STORES, Counter, Unit::Count, &[], "Proofs that were stored"),
@@ -173,6 +174,13 @@ pub const CATALOGUE: [Metric; 22] = {
             Unit::Count,
             &["layer"],
             "Operations of a layer of the cache that failed, and entries that were damaged",
+        ),
+        metric(
+            STOPPED,
+            Gauge,
+            Unit::State,
+            &["why"],
+            "Whether something is stopped until an operator has looked: 1 as long as this reason stands",
         ),
         metric(QUEUE_DEPTH, Gauge, Unit::Count, &[], "Messages that wait, or are being worked on"),
         metric(START_TIME, Gauge, Unit::Seconds, &[], "When the process started, in seconds since 1970"),

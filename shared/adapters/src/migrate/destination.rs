@@ -58,6 +58,7 @@ impl AnyDestination {
         match self {
             Self::Here(here) => {
                 here.service().announce().await;
+                here.service().tick().await?;
                 here.service().ports().index.flush().await
             }
             Self::Remote(_) | Self::Unmade(_) => Ok(()),

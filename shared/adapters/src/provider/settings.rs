@@ -62,6 +62,15 @@ impl ProviderSettings {
         }
     }
 
+    /// The folder of its own, if it is one and has one.
+    #[must_use]
+    pub fn own_folder(&self) -> Option<&Path> {
+        match self {
+            Self::Bucket(_) => None,
+            Self::Folder(folder) => folder.as_deref(),
+        }
+    }
+
     /// The settings of the provider that `variable` names; `None` if it names none.
     ///
     /// # Errors

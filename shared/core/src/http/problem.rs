@@ -107,6 +107,8 @@ kinds! {
     Damaged, BAD_GATEWAY, "damaged", "The stored content is damaged";
     /// A provider is out of reach.
     Unavailable, SERVICE_UNAVAILABLE, "unavailable", "The store is out of reach for the moment";
+    /// Index, store and clock do not fit together, and an operator has to look.
+    Stopped, SERVICE_UNAVAILABLE, "stopped", "This is stopped until an operator has looked";
 }
 
 /// The part of `type` before the slug. A URN: it names, and does not promise a page.
@@ -227,6 +229,12 @@ impl Problem {
     pub fn unavailable(seconds: u32) -> Self {
         Self::new(Kind::Unavailable, format!("nothing is lost; try again in {seconds} s"))
             .header(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// Refused until an operator has looked, for the reason that `detail` gives.
+    #[must_use]
+    pub fn stopped(detail: impl Into<String>, seconds: u32) -> Self {
+        Self::new(Kind::Stopped, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
     /// What is stored is not what was written (guarantee 4).

@@ -7,9 +7,11 @@
 //! | reading by a legacy id | [`alias`]: from the proof that it names to an answer |
 //! | begin a migration | [`migration`]: from a body to what is asked for |
 //! | delete, cleanup, fsck | [`life`]: what an object and its row say of each other |
+//! | whatever changes or deletes | [`guard`]: from what index, store and clock say of each other to what is allowed |
 //! | repair | [`replica`]: what a row says of an object in one of two providers |
 
 pub mod alias;
+pub mod guard;
 pub mod life;
 pub mod migration;
 pub mod replica;

@@ -28,7 +28,8 @@ pub(super) async fn run<P: Ports>(
     let mut after: Option<String> = None;
     loop {
         let page = service.ports.index().list(&listing, after.as_deref(), PAGE).await?.unwrap_or_default();
-        let may_destroy = report.withheld.is_none();
+        report.ask(service).await;
+        let may_destroy = report.may_destroy();
         let mut items = iter(page.items)
             .map(|row| async move {
                 let key = row.key();

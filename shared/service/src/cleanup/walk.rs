@@ -32,6 +32,7 @@ pub(super) async fn run<P: Ports>(
         if service.now() >= limits.deadline {
             return Ok(Some(position));
         }
+        report.ask(service).await;
         let after = position.after.as_deref();
         let page = service.ports.objects().list(position.part.prefix(), after, PAGE).await?;
         let is_over = examine_page(service, limits, page.items, &mut position, report).await;
@@ -53,7 +54,7 @@ async fn examine_page<P: Ports>(
     position: &mut Position,
     report: &mut Report,
 ) -> bool {
-    let walk = Walk { service, limits, began: position.began, may_destroy: report.withheld.is_none() };
+    let walk = Walk { service, limits, began: position.began, may_destroy: report.may_destroy() };
     let keyed = items.into_iter().filter_map(|listed| {
         // An object that is none of ours is none of our business.
         let key = listed.key.parse::<ObjectKey>().ok()?;
@@ -185,16 +186,19 @@ impl<P: Ports> Walk<'_, P> {
         report: &mut Report,
     ) -> Result<Done, Error> {
         let service = self.service;
-        if !self.may_destroy || report.withheld.is_some() {
+        if !report.may_destroy() {
             return Ok(Done::Nothing);
         }
         if !self.limits.any_share && !position.allows() {
             let (removed, examined) = (position.removed + 1, position.examined);
             service.stop_collector(removed, examined).await?;
-            report.withheld = Some(format!(
+            report.stopped = Some(format!(
                 "it would remove {removed} of {examined} objects as orphans, which is more than its share"
             ));
             return Ok(Done::Nothing);
+        }
+        if !self.limits.any_share {
+            service.may_collect().await?;
         }
         removed::keep(service, key).await?;
         let is_removed = match key {

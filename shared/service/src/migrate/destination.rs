@@ -53,6 +53,18 @@ impl<P: Ports> ServiceDestination<P> {
         &self.service
     }
 
+    /// What the guard refuses, as a failure that an operator has to act on.
+    fn allowed(&self, asked: Result<(), Error>) -> Result<(), Failure> {
+        asked.map_err(|error| match error {
+            Error::Failure(failure) => failure,
+            Error::Problem(problem) => Failure {
+                provider: self.service.ports.index().name(),
+                kind: FailureKind::AccessDenied,
+                message: problem.detail,
+            },
+        })
+    }
+
     fn contended(&self, id: &dyn std::fmt::Display) -> Failure {
         Failure {
             provider: self.service.ports.index().name(),
@@ -201,6 +213,7 @@ impl<P: Ports> Destination for ServiceDestination<P> {
     }
 
     async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
+        self.allowed(self.service.may_change().await)?;
         match parcel {
             Parcel::Proof(drafts) => self.take_over_proof(drafts).await,
             Parcel::Alias(naming) => beside::bind(&self.service, naming).await,
@@ -213,6 +226,7 @@ impl<P: Ports> Destination for ServiceDestination<P> {
     }
 
     async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+        self.allowed(self.service.may_destroy().await)?;
         for _ in 0..MAX_ATTEMPTS {
             let withdrawal = match &copy.target {
                 Target::Proof(id) => self.withdraw_row(id, copy, at).await?,

@@ -14,7 +14,7 @@ use crate::configuration::{Configuration, ConfigurationError, IndexChoice, Sourc
 use crate::deployment::{self, Deployment, Surroundings};
 use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
-use crate::local::index_path;
+use crate::local::{NewIndex, index_path};
 use crate::migrate::api::TokenError;
 use crate::migrate::place::{Place, PlaceError};
 use crate::s3::Kind;
@@ -131,6 +131,7 @@ async fn at_hand(
         link_keys: None,
         count_reads: false,
         index_cache_bytes: PASSING_CACHE_BYTES,
+        new_index: NewIndex::OverNothing,
     };
     let service = Deployment::open_in(opened, surroundings)?.into_service();
     Ok(AnyDestination::Here(Arc::new(ServiceDestination::new(Arc::new(service), opening.tenant))))

@@ -24,7 +24,7 @@ use super::layout::Layout;
 use super::names::{Named, Part, is_alias};
 use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
-use crate::local::{self, Local, OpenError};
+use crate::local::{self, Local, NewIndex, OpenError};
 use crate::provider::Provider;
 
 /// The name that operators know this source by.
@@ -49,7 +49,13 @@ impl DataFolder {
             count_reads: false,
             notice_on_read: false,
         };
-        let service = local::open_within(path, Gate::of(None, None), settings, PASSING_CACHE_BYTES)?;
+        let service = local::open_within(
+            path,
+            Gate::of(None, None),
+            settings,
+            PASSING_CACHE_BYTES,
+            NewIndex::OverNothing,
+        )?;
         let layout = Layout::new(Provider::Folder(service.ports().objects.clone()));
         Ok(Self { service, layout })
     }

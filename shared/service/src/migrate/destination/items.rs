@@ -5,7 +5,7 @@ use credlink_core::row::{LegacyItemRow, Row};
 
 use super::ServiceDestination;
 use crate::migrate::ports::ItemRows;
-use crate::ports::{Commit, Failure, Index as _, Ports, Write};
+use crate::ports::{Commit, Failure, Ports, Write};
 
 impl<P: Ports> ItemRows for ServiceDestination<P> {
     async fn item_row(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
@@ -15,7 +15,7 @@ impl<P: Ports> ItemRows for ServiceDestination<P> {
     async fn keep_item(&self, row: &LegacyItemRow) -> Result<bool, Failure> {
         let expected = row.version.checked_sub(1).filter(|version| *version > 0);
         let row = Row::LegacyItem(row.clone());
-        Ok(match self.service.ports.index().commit(&[Write { row: row.clone(), expected }]).await? {
+        Ok(match self.service.write_rows(&[Write { row: row.clone(), expected }]).await? {
             Commit::Done => true,
             Commit::Lost { current, .. } => current == Some(row),
         })

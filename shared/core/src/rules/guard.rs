@@ -1,0 +1,368 @@
+//! The guard's rules: which acts an index, a store and a clock that do not fit together allow.
+//!
+//! A row that is missing proves nothing unless the index is the store's own and as new as the store, and an instant proves
+//! nothing unless the clock is sane. Reading is never refused here, and storing only where it would mix two stores.
+
+use std::fmt;
+
+use crate::bounds::{MAX_CLOCK_JUMP_SECONDS, MAX_CLOCK_LAG_SECONDS};
+use crate::http::problem::Problem;
+use crate::identity::{Belonging, StoreId};
+use crate::row::StoreRow;
+use crate::time::Timestamp;
+
+/// Seconds after which a client that was refused shall try again: an operator needs some minutes.
+const RETRY_AFTER_SECONDS: u32 = 300;
+
+/// An act that can be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Storing, replacing, binding: what adds, and keeps what was there.
+    Change,
+    /// Deleting, at a client's word or because a proof has expired, and finishing deletions.
+    Destroy,
+    /// Removing objects because no row speaks for them.
+    Collect,
+}
+
+impl Act {
+    /// Every act.
+    pub const ALL: [Self; 3] = [Self::Change, Self::Destroy, Self::Collect];
+}
+
+/// A reason to refuse some acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// The index is older than the store.
+    IndexOlder {
+        /// The epoch of the index.
+        index: u64,
+        /// The epoch of the store.
+        store: u64,
+    },
+    /// The store is older than the index.
+    StoreOlder {
+        /// The epoch of the index.
+        index: u64,
+        /// The epoch of the store.
+        store: u64,
+    },
+    /// The index is of another store.
+    Foreign {
+        /// The store that the index belongs to.
+        index: StoreId,
+        /// The store that is there.
+        store: StoreId,
+    },
+    /// The index has no row of a store, and there are objects.
+    IndexNew,
+    /// The store bears no mark, and the index has rows.
+    StoreUnmarked,
+    /// Neither is marked, and both hold something.
+    Unmarked,
+    /// The one or the other could not be read.
+    Unknown {
+        /// The provider.
+        provider: &'static str,
+        /// The kind of its failure, in words.
+        why: &'static str,
+    },
+    /// The clock is further ahead of the last instant that was seen than any pause accounts for.
+    ClockAhead {
+        /// The last instant that was seen and trusted.
+        seen: Timestamp,
+        /// The instant that the clock shows.
+        now: Timestamp,
+    },
+    /// The clock is behind the last instant that was seen.
+    ClockBehind {
+        /// The last instant that was seen and trusted.
+        seen: Timestamp,
+        /// The instant that the clock shows.
+        now: Timestamp,
+    },
+    /// The collector of orphans stopped itself.
+    CollectorStopped(Stopped),
+}
+
+/// The collector's breaker, while it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Since when.
+    pub since: Timestamp,
+    /// So many objects it would have removed by then.
+    pub removed: u64,
+    /// Of so many that it had looked at.
+    pub of: u64,
+}
+
+impl Stopped {
+    /// The breaker, as the store's row has it.
+    #[must_use]
+    pub fn of(row: &StoreRow) -> Option<Self> {
+        let since = row.stopped?;
+        Some(Self {
+            since,
+            removed: row.stopped_at.unwrap_or_default(),
+            of: row.stopped_of.unwrap_or_default(),
+        })
+    }
+}
+
+impl Doubt {
+    /// Every label, in the order of the documentation.
+    pub const LABELS: [&'static str; 9] = [
+        "index_older",
+        "store_older",
+        "foreign",
+        "index_new",
+        "store_unmarked",
+        "unmarked",
+        "unknown",
+        "clock",
+        "collector",
+    ];
+
+    /// The doubt about an index and a store that stand so to each other. `None`: they belong together.
+    #[must_use]
+    pub const fn about(belonging: Belonging) -> Option<Self> {
+        Some(match belonging {
+            Belonging::Together => return None,
+            Belonging::IndexOlder { index, store } => Self::IndexOlder { index, store },
+            Belonging::StoreOlder { index, store } => Self::StoreOlder { index, store },
+            Belonging::Foreign { index, store } => Self::Foreign { index, store },
+            Belonging::IndexNew => Self::IndexNew,
+            Belonging::StoreUnmarked => Self::StoreUnmarked,
+            Belonging::Unmarked => Self::Unmarked,
+        })
+    }
+
+    /// The doubt about a clock that shows `now`, `elapsed` seconds after it was first doubted.
+    #[must_use]
+    pub fn about_clock(row: &StoreRow, now: Timestamp, elapsed: u64) -> Option<Self> {
+        let seen = row.seen;
+        if now < seen.minus_seconds(MAX_CLOCK_LAG_SECONDS) {
+            Some(Self::ClockBehind { seen, now })
+        } else if now > seen.plus_seconds(MAX_CLOCK_JUMP_SECONDS.saturating_add(elapsed)) {
+            Some(Self::ClockAhead { seen, now })
+        } else {
+            None
+        }
+    }
+
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::IndexOlder { .. } => "index_older",
+            Self::StoreOlder { .. } => "store_older",
+            Self::Foreign { .. } => "foreign",
+            Self::IndexNew => "index_new",
+            Self::StoreUnmarked => "store_unmarked",
+            Self::Unmarked => "unmarked",
+            Self::Unknown { .. } => "unknown",
+            Self::ClockAhead { .. } | Self::ClockBehind { .. } => "clock",
+            Self::CollectorStopped(_) => "collector",
+        }
+    }
+
+    /// Whether it forbids an act.
+    #[must_use]
+    pub const fn forbids(&self, act: Act) -> bool {
+        match self {
+            // Of two stores, nothing may be mixed.
+            Self::Foreign { .. } | Self::IndexNew | Self::StoreUnmarked => true,
+            Self::IndexOlder { .. }
+            | Self::StoreOlder { .. }
+            | Self::Unmarked
+            | Self::Unknown { .. }
+            | Self::ClockAhead { .. }
+            | Self::ClockBehind { .. } => matches!(act, Act::Destroy | Act::Collect),
+            Self::CollectorStopped(_) => matches!(act, Act::Collect),
+        }
+    }
+
+    /// The answer to who asks for an act that it forbids.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem::stopped(self.to_string(), RETRY_AFTER_SECONDS)
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAYS: u64 = MAX_CLOCK_JUMP_SECONDS / 86_400;
+        const MINUTES: u64 = MAX_CLOCK_LAG_SECONDS / 60;
+        match self {
+            Self::IndexOlder { index, store } => write!(
+                f,
+                "The index is older than the store (epoch {index}, the store has {store}): it was probably restored from \
+                 a backup. Nothing is deleted until an operator runs `credlink rebuild`."
+            ),
+            Self::StoreOlder { index, store } => write!(
+                f,
+                "The store is older than the index (epoch {store}, the index has {index}): its objects were probably \
+                 restored from a backup. Nothing is deleted until an operator runs `credlink fsck`, and then `credlink \
+                 rebuild`."
+            ),
+            Self::Foreign { index, store } => write!(
+                f,
+                "The index belongs to another store ({index}; this one is {store}). Nothing is stored, replaced or \
+                 deleted until an operator sets the right index beside the store, or runs `credlink rebuild`."
+            ),
+            Self::IndexNew => f.write_str(
+                "The index is a new one, and the store has objects: the index was lost, or another one is configured. \
+                 Nothing is stored, replaced or deleted until an operator brings the index back, or runs `credlink \
+                 rebuild`.",
+            ),
+            Self::StoreUnmarked => f.write_str(
+                "The index belongs to a store, and this one bears no mark of it: another store is configured, or its \
+                 objects were lost. Nothing is stored, replaced or deleted until an operator brings the store back, or \
+                 runs `credlink rebuild`.",
+            ),
+            Self::Unmarked => f.write_str(
+                "Neither the index nor the store says that they belong together. Nothing is deleted until an operator \
+                 runs `credlink rebuild`.",
+            ),
+            Self::Unknown { provider, why } => write!(
+                f,
+                "Whether index and store belong together could not be found out ({provider}: {why}). Nothing is deleted \
+                 meanwhile."
+            ),
+            Self::ClockAhead { seen, now } => write!(
+                f,
+                "The clock shows {now}, and the last instant seen before was {seen}: more than {DAYS} days earlier. \
+                 Nothing is deleted until the clock is right again; if it is right, an operator runs `credlink cleanup \
+                 --confirm-clock`."
+            ),
+            Self::ClockBehind { seen, now } => write!(
+                f,
+                "The clock shows {now}, and the last instant seen before was {seen}: more than {MINUTES} minutes later. \
+                 Nothing is deleted until the clock is right again; if it is right, an operator runs `credlink cleanup \
+                 --confirm-clock`."
+            ),
+            Self::CollectorStopped(Stopped { since, removed, of }) => write!(
+                f,
+                "Cleanup stopped on {since}: it would have removed {removed} of {of} objects it looked at as orphans, \
+                 more than its share. No orphan is removed until an operator has looked, and runs `credlink cleanup \
+                 --go-on`."
+            ),
+        }
+    }
+}
+
+/// All doubts at one moment. Without any, everything is allowed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The doubts, the weightiest first.
+    pub doubts: Vec<Doubt>,
+}
+
+impl Standing {
+    /// The first doubt that forbids `act`.
+    #[must_use]
+    pub fn forbids(&self, act: Act) -> Option<&Doubt> {
+        self.doubts.iter().find(|doubt| doubt.forbids(act))
+    }
+
+    /// Whether a doubt of this label stands.
+    #[must_use]
+    pub fn has(&self, label: &str) -> bool {
+        self.doubts.iter().any(|doubt| doubt.label() == label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::problem::Kind;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn doubts() -> Vec<Doubt> {
+        let (seen, now) = (at("2026-01-01T00:00:00Z"), at("2027-02-05T00:00:00Z"));
+        let (index, store) = (StoreId::of("one"), StoreId::of("two"));
+        vec![
+            Doubt::IndexOlder { index: 3, store: 7 },
+            Doubt::StoreOlder { index: 7, store: 3 },
+            Doubt::Foreign { index, store },
+            Doubt::IndexNew,
+            Doubt::StoreUnmarked,
+            Doubt::Unmarked,
+            Doubt::Unknown { provider: "s3", why: "unavailable" },
+            Doubt::ClockAhead { seen, now },
+            Doubt::ClockBehind { seen: now, now: seen },
+            Doubt::CollectorStopped(Stopped { since: seen, removed: 120, of: 300 }),
+        ]
+    }
+
+    #[test]
+    fn every_doubt_has_words_and_a_label() {
+        let words: Vec<_> = doubts().iter().map(|doubt| format!("{}: {doubt}", doubt.label())).collect();
+        insta::assert_snapshot!("doubts", words.join("\n"));
+        let mut labels: Vec<_> = doubts().iter().map(Doubt::label).collect();
+        labels.dedup();
+        assert_eq!(labels, Doubt::LABELS);
+    }
+
+    #[test]
+    fn every_doubt_forbids_its_acts() {
+        let forbidden = |doubt: &Doubt| Act::ALL.map(|act| doubt.forbids(act));
+        for doubt in doubts() {
+            let wanted = match doubt.label() {
+                "foreign" | "index_new" | "store_unmarked" => [true, true, true],
+                "collector" => [false, false, true],
+                _ => [false, true, true],
+            };
+            assert_eq!(forbidden(&doubt), wanted, "{}", doubt.label());
+        }
+        let standing = Standing { doubts: doubts() };
+        assert_eq!(standing.forbids(Act::Destroy).map(Doubt::label), Some("index_older"));
+        assert_eq!(standing.forbids(Act::Change).map(Doubt::label), Some("foreign"));
+        assert_eq!(Standing::default().forbids(Act::Collect), None);
+        assert!(standing.has("clock") && !Standing::default().has("clock"));
+    }
+
+    #[test]
+    fn who_is_refused_is_told_when_to_come_again() {
+        let problem = Doubt::IndexNew.problem();
+        assert_eq!((problem.kind, problem.kind.status().as_u16()), (Kind::Stopped, 503));
+        assert_eq!(problem.headers.len(), 1);
+    }
+
+    #[test]
+    fn a_clock_is_doubted_beyond_its_bounds() {
+        let row = StoreRow {
+            version: 1,
+            identity: StoreId::of("one"),
+            epoch: 1,
+            seen: at("2026-01-10T00:00:00Z"),
+            jumped: None,
+            stopped: None,
+            stopped_at: None,
+            stopped_of: None,
+        };
+        let label = |now: &str, elapsed| match Doubt::about_clock(&row, at(now), elapsed) {
+            None => "fine",
+            Some(Doubt::ClockAhead { .. }) => "ahead",
+            Some(Doubt::ClockBehind { .. }) => "behind",
+            Some(_) => "another",
+        };
+        for (now, elapsed, wanted) in [
+            ("2026-01-10T00:00:00Z", 0, "fine"),
+            ("2026-01-09T23:55:00Z", 0, "fine"),
+            ("2026-01-09T23:54:59.999Z", 0, "behind"),
+            ("2026-01-17T00:00:00Z", 0, "fine"),
+            ("2026-01-17T00:00:00.001Z", 0, "ahead"),
+            ("2026-01-17T01:00:00Z", 3_600, "fine"),
+            ("2026-01-17T01:00:00.001Z", 3_600, "ahead"),
+            ("2026-01-09T00:00:00Z", 86_400, "behind"),
+            ("1970-01-01T00:00:00Z", 0, "behind"),
+            ("9999-12-30T22:00:00Z", u64::MAX, "fine"),
+        ] {
+            assert_eq!(label(now, elapsed), wanted, "{now} {elapsed}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The guard: nothing is destroyed unless index and store belong together and the clock is sane (guarantees 10 and 12).
+//!
+//! | to find | look in |
+//! |---|---|
+//! | asking whether an act is allowed | here |
+//! | looking at mark and row, and making them | `look` |
+//! | the high-water mark that goes up | `tick` |
+//! | the words of an operator, and the collector's breaker | `operator` |
+//!
+//! A look costs a read of the mark and a read of the row, and what it found is kept: for as long as [`MAX_AGE_SECONDS`]
+//! where nothing happens beside requests, and for seconds where a task looks again and again. Only the clock is compared each
+//! time, which costs nothing. Reading never asks the guard.
+
+mod look;
+mod operator;
+mod tick;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use credlink_core::row::StoreRow;
+use credlink_core::rules::guard::{Act, Doubt, Standing, Stopped};
+use credlink_core::time::Timestamp;
+
+use crate::error::Error;
+use crate::overview::in_words;
+use crate::ports::{Clock as _, Commit, Event, Events as _, Failure, Index as _, Ports, Write};
+use crate::service::Service;
+use look::Manner;
+
+/// How old what a look found may be, in seconds, before the next request that changes something looks again.
+const MAX_AGE_SECONDS: u64 = 60;
+
+/// How soon after a look that has not ended another request looks, in seconds: a look takes two reads.
+const LOOK_AGAIN_SECONDS: u64 = 2;
+
+/// The state of the guard in this process.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    /// Whether nobody asks.
+    is_off: bool,
+    /// Commits of this process so far.
+    commits: AtomicU64,
+    /// So many of them the mark covers.
+    covered: AtomicU64,
+    memory: Mutex<Memory>,
+}
+
+/// What the guard remembers between its looks.
+#[derive(Debug, Default)]
+struct Memory {
+    known: Option<Known>,
+    /// When the latest look began, by the monotonic clock.
+    began: Option<u64>,
+    /// When the clock was first doubted, by the monotonic clock, if it is doubted.
+    doubted: Option<u64>,
+    /// When the last look failed, by the monotonic clock, and why, if it did.
+    failed: Option<(u64, Failure)>,
+    /// The labels of the doubts that the log knows of.
+    told: Vec<&'static str>,
+}
+
+/// What a look found.
+#[derive(Debug, Clone)]
+struct Known {
+    /// When, by the monotonic clock.
+    at: u64,
+    /// The doubt about index and store.
+    doubt: Option<Doubt>,
+    /// The store's row.
+    row: Option<StoreRow>,
+    /// When the mark was written.
+    marked: Option<Timestamp>,
+    /// Whether mark and row stood there, or had their reason not to: what only a reader saw may have to be made yet.
+    is_settled: bool,
+}
+
+impl Guard {
+    /// A guard that nobody asks.
+    pub(crate) fn off() -> Self {
+        Self { is_off: true, ..Self::default() }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    /// What stands in the way at `now`, which is `ticks` microseconds of the monotonic clock.
+    fn standing(&mut self, now: Timestamp, ticks: u64) -> Standing {
+        let mut doubts = Vec::new();
+        let Some(known) = &self.known else { return self.unknown(doubts) };
+        doubts.extend(known.doubt.clone());
+        if let Some(row) = &known.row {
+            let elapsed = self.doubted.map_or(0, |since| ticks.saturating_sub(since) / 1_000_000);
+            let clock = Doubt::about_clock(row, now, elapsed);
+            self.doubted = clock.as_ref().map(|_| self.doubted.unwrap_or(ticks));
+            doubts.extend(clock);
+            doubts.extend(Stopped::of(row).map(Doubt::CollectorStopped));
+        }
+        self.unknown(doubts)
+    }
+
+    fn unknown(&self, mut doubts: Vec<Doubt>) -> Standing {
+        let failed = self.failed.as_ref();
+        doubts.extend(
+            failed.map(|(_, failure)| Doubt::Unknown {
+                provider: failure.provider,
+                why: in_words(failure.kind),
+            }),
+        );
+        Standing { doubts }
+    }
+}
+
+/// Whether `seconds` have passed since `at`, both by the monotonic clock; also where that was set back, as in tests.
+const fn is_older(at: u64, ticks: u64, seconds: u64) -> bool {
+    ticks < at || ticks - at >= seconds * 1_000_000
+}
+
+impl<P: Ports> Service<P> {
+    /// The same service without its guard: for a test that makes index and objects itself, and whose clock leaps.
+    #[must_use]
+    pub fn unguarded(self) -> Self {
+        Self { guard: Guard::off().into(), ..self }
+    }
+
+    /// Commits rows of proofs, manifests and legacy ids, and takes note that there was a commit: the store's mark goes up
+    /// after it.
+    pub(crate) async fn write_rows(&self, writes: &[Write]) -> Result<Commit, Failure> {
+        let commit = self.ports.index().commit(writes).await;
+        // Also after a failure: the commit may be done.
+        if !matches!(commit, Ok(Commit::Lost { .. })) {
+            self.guard.commits.fetch_add(1, Ordering::SeqCst);
+        }
+        commit
+    }
+
+    /// Looks afresh, and makes mark and row where there is nothing yet. Whatever stands in the way is in the answer; without
+    /// any doubt, everything is allowed. A failure to look is a doubt too.
+    pub async fn standing(&self) -> Standing {
+        if self.guard.is_off {
+            return Standing::default();
+        }
+        // What went wrong is logged and remembered.
+        let _ = self.look_again(Manner::Making).await;
+        self.remembered()
+    }
+
+    /// What is known without a look, or by one that changes nothing where that is too old: for who only reads.
+    pub(crate) async fn standing_for_readers(&self) -> Standing {
+        if self.guard.is_off {
+            return Standing::default();
+        }
+        if self.is_stale(|_| true) {
+            let _ = self.look_again(Manner::Reading).await;
+        }
+        self.remembered()
+    }
+
+    /// Whether something may be stored, replaced or bound.
+    ///
+    /// # Errors
+    /// It may not, in words; or whether it may could not be found out, and never was.
+    pub async fn may_change(&self) -> Result<(), Error> {
+        self.may(Act::Change).await
+    }
+
+    /// Whether something may be deleted. It costs a comparison most of the time, and may be asked for each item of a long
+    /// run: a clock that jumps meanwhile is noticed.
+    ///
+    /// # Errors
+    /// It may not, in words; or whether it may could not be found out.
+    pub async fn may_destroy(&self) -> Result<(), Error> {
+        self.may(Act::Destroy).await
+    }
+
+    /// Whether objects may be removed because no row speaks for them: as [`Service::may_destroy`], and the collector's
+    /// breaker does not stand.
+    ///
+    /// # Errors
+    /// They may not, in words; or whether they may could not be found out.
+    pub async fn may_collect(&self) -> Result<(), Error> {
+        self.may(Act::Collect).await
+    }
+
+    async fn may(&self, act: Act) -> Result<(), Error> {
+        if self.guard.is_off {
+            return Ok(());
+        }
+        if self.is_stale(|known| known.is_settled)
+            && let Err(failure) = self.look_unless_it_just_failed().await
+        {
+            // What adds goes on by what was known before: an outage stops what it has to, and no more.
+            let is_known = self.guard.memory().known.as_ref().is_some_and(|known| known.is_settled);
+            if act != Act::Change || !is_known {
+                return Err(failure.into());
+            }
+        }
+        match self.remembered().forbids(act) {
+            None => Ok(()),
+            Some(doubt) => Err(doubt.problem().into()),
+        }
+    }
+
+    /// Looks; or answers as the last look did, where that failed a moment ago: an outage is not made worse.
+    async fn look_unless_it_just_failed(&self) -> Result<(), Failure> {
+        let ticks = self.ports.clock().monotonic_microseconds();
+        let failed = self.guard.memory().failed.clone();
+        match failed {
+            Some((at, failure)) if !is_older(at, ticks, LOOK_AGAIN_SECONDS) => Err(failure),
+            _ => self.look_again(Manner::Making).await,
+        }
+    }
+
+    /// What stands in the way by what is remembered, and by the clock.
+    fn remembered(&self) -> Standing {
+        let clock = self.ports.clock();
+        self.guard.memory().standing(clock.now(), clock.monotonic_microseconds())
+    }
+
+    /// Tells metrics what stands in the way. What stands is told last: a recorder that keeps one value for all reasons keeps
+    /// that one.
+    fn tell(&self) {
+        let standing = self.remembered();
+        self.log(&standing);
+        for stands in [false, true] {
+            for label in Doubt::LABELS.into_iter().filter(|label| standing.has(label) == stands) {
+                self.ports.events().record(Event::Doubted { label, stands });
+            }
+        }
+    }
+
+    /// Logs each doubt when it comes, and that it went.
+    fn log(&self, standing: &Standing) {
+        let labels: Vec<_> = standing.doubts.iter().map(Doubt::label).collect();
+        let told = std::mem::replace(&mut self.guard.memory().told, labels.clone());
+        for doubt in standing.doubts.iter().filter(|doubt| !told.contains(&doubt.label())) {
+            tracing::error!(why = doubt.label(), %doubt, "something is stopped");
+        }
+        for why in told.into_iter().filter(|why| !labels.contains(why)) {
+            tracing::info!(why, "this stops nothing any more");
+        }
+    }
+
+    /// Whether there has to be a look: what is known does not do, or is too old and nobody else looks just now.
+    fn is_stale(&self, does: impl Fn(&Known) -> bool) -> bool {
+        let ticks = self.ports.clock().monotonic_microseconds();
+        let memory = self.guard.memory();
+        match &memory.known {
+            Some(known) if does(known) => {
+                is_older(known.at, ticks, MAX_AGE_SECONDS)
+                    && memory.began.is_none_or(|began| is_older(began, ticks, LOOK_AGAIN_SECONDS))
+            }
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Looking at the store's mark and the index's row, and making both where there is nothing yet.
+//!
+//! The row is made first and the mark second. Until both stand there nothing else is written, so that whoever finds one of
+//! them over an empty store and an empty index makes the other.
+
+use credlink_core::identity::{Belonging, Mark, StoreId, judge};
+use credlink_core::object::{ObjectKey, StoredTag};
+use credlink_core::row::{Row, RowKey, StoreRow};
+use credlink_core::rules::guard::Doubt;
+
+use super::Known;
+use crate::ports::{
+    Clock as _, Commit, Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put, Write,
+};
+use crate::service::Service;
+
+/// How often a look begins anew because others made something meanwhile.
+const MAX_LOOKS: usize = 8;
+
+/// Rows of one page, where it is looked whether the index holds anything.
+const PAGE: usize = 100;
+
+/// The epoch that a new store begins with.
+pub(super) const FIRST_EPOCH: u64 = 1;
+
+/// The prefixes of what rows speak for.
+const PREFIXES: [&str; 4] = [ObjectKey::PROOFS, ObjectKey::MANIFESTS, ObjectKey::ALIASES, ObjectKey::HOLDS];
+
+/// What a look may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Read.
+    Reading,
+    /// Make what is missing over an empty store, too, and note in the row what the clock does.
+    Making,
+}
+
+/// The mark together with the tag that its replacement needs.
+pub(super) struct Marked {
+    pub(super) tag: StoredTag,
+    pub(super) mark: Mark,
+}
+
+impl<P: Ports> Service<P> {
+    /// Looks, and remembers what it found, or that it could not.
+    pub(super) async fn look_again(&self, manner: Manner) -> Result<(), Failure> {
+        self.guard.memory().began = Some(self.ports.clock().monotonic_microseconds());
+        // In a box: it is rare, and would be a part of the future of every request.
+        let looked = Box::pin(self.look(manner)).await;
+        let looked = {
+            let mut memory = self.guard.memory();
+            memory.began = None;
+            match looked {
+                Ok(known) => {
+                    memory.failed = None;
+                    memory.known = Some(known);
+                    Ok(())
+                }
+                Err(failure) => {
+                    tracing::warn!(reason = %failure, "whether index and store belong together could not be found out");
+                    memory.failed = Some((self.ports.clock().monotonic_microseconds(), failure.clone()));
+                    Err(failure)
+                }
+            }
+        };
+        self.tell();
+        looked
+    }
+
+    /// The mark of the store, past the cache.
+    pub(super) async fn marked(&self) -> Result<Option<Marked>, Failure> {
+        let Some(current) = self.current(&ObjectKey::Identity).await? else { return Ok(None) };
+        let mark = Mark::parse(&current.verified.content())
+            .map_err(|error| self.damaged(&ObjectKey::Identity, &error))?;
+        Ok(Some(Marked { tag: current.tag, mark }))
+    }
+
+    /// The row of the store.
+    pub(super) async fn store_row(&self) -> Result<Option<StoreRow>, Failure> {
+        Ok(self.ports.index().get(&RowKey::Store).await?.and_then(Row::store))
+    }
+
+    async fn look(&self, manner: Manner) -> Result<Known, Failure> {
+        for _ in 0..MAX_LOOKS {
+            // In this order: a tick between the two reads makes the index look newer, which it may be by one.
+            let marked = self.marked().await?.map(|marked| marked.mark);
+            let row = self.store_row().await?;
+            let belonging = judge(marked.as_ref(), row.as_ref());
+            let (doubt, is_settled) = match (belonging, manner) {
+                (Belonging::IndexNew | Belonging::StoreUnmarked | Belonging::Unmarked, Manner::Making) => {
+                    match self.make(marked, row.clone()).await? {
+                        None => continue,
+                        doubt => (doubt, true),
+                    }
+                }
+                (Belonging::IndexNew | Belonging::Unmarked, Manner::Reading) => {
+                    let doubt = if self.has_objects().await? { Doubt::about(belonging) } else { None };
+                    (doubt, false)
+                }
+                (belonging, _) => (Doubt::about(belonging), true),
+            };
+            let row = match (row, manner) {
+                (Some(row), Manner::Making) => Some(self.note_clock(row).await?),
+                (row, _) => row,
+            };
+            let at = self.ports.clock().monotonic_microseconds();
+            return Ok(Known { at, doubt, row, marked: marked.map(|mark| mark.at), is_settled });
+        }
+        Err(self.others_kept_changing())
+    }
+
+    pub(super) fn others_kept_changing(&self) -> Failure {
+        Failure {
+            provider: self.ports.index().name(),
+            kind: FailureKind::Unavailable,
+            message: format!("{}: others kept changing it", RowKey::Store),
+        }
+    }
+
+    /// Makes what is missing of mark and row, or says why that may not be. `None`: look again.
+    async fn make(&self, mark: Option<Mark>, row: Option<StoreRow>) -> Result<Option<Doubt>, Failure> {
+        let now = self.now();
+        match (mark, row) {
+            (Some(_), Some(_)) => Ok(None),
+            (Some(mark), None) => {
+                if self.has_objects().await? {
+                    return Ok(Some(Doubt::IndexNew));
+                }
+                self.make_row(mark.identity, mark.epoch).await.map(|()| None)
+            }
+            (None, Some(row)) => {
+                if self.has_objects().await? || self.has_rows().await? {
+                    return Ok(Some(Doubt::StoreUnmarked));
+                }
+                let mark = Mark::new(row.identity, row.epoch, now);
+                self.put_mark(&mark, Condition::Absent).await.map(|_| None)
+            }
+            (None, None) => match (self.has_objects().await?, self.has_rows().await?) {
+                (true, true) => Ok(Some(Doubt::Unmarked)),
+                (true, false) => Ok(Some(Doubt::IndexNew)),
+                (false, true) => Ok(Some(Doubt::StoreUnmarked)),
+                (false, false) => self.make_row(self.new_identity(), FIRST_EPOCH).await.map(|()| None),
+            },
+        }
+    }
+
+    pub(super) fn new_identity(&self) -> StoreId {
+        StoreId::of(&self.ports.clock().request_id())
+    }
+
+    /// Makes the row, if there is none: who lost that race looks again, and adopts what the winner made.
+    pub(super) async fn make_row(&self, identity: StoreId, epoch: u64) -> Result<(), Failure> {
+        let seen = self.now();
+        let row = StoreRow {
+            version: 1,
+            identity,
+            epoch,
+            seen,
+            jumped: None,
+            stopped: None,
+            stopped_at: None,
+            stopped_of: None,
+        };
+        self.ports.index().commit(&[Write { row: Row::Store(row), expected: None }]).await.map(drop)
+    }
+
+    /// Writes the mark. Whether the condition held.
+    pub(super) async fn put_mark(&self, mark: &Mark, condition: Condition) -> Result<bool, Failure> {
+        let (body, attributes) = mark.object();
+        let put = self.ports.objects().put(&ObjectKey::Identity, body.into(), &attributes, condition).await?;
+        Ok(matches!(put, Put::Stored(_)))
+    }
+
+    /// Notes in the row that the clock jumped, or came back. The row as it stands then.
+    async fn note_clock(&self, row: StoreRow) -> Result<StoreRow, Failure> {
+        let now = self.now();
+        let elapsed = {
+            let ticks = self.ports.clock().monotonic_microseconds();
+            let doubted = self.guard.memory().doubted;
+            doubted.map_or(0, |since| ticks.saturating_sub(since) / 1_000_000)
+        };
+        let jumped = match (Doubt::about_clock(&row, now, elapsed), row.jumped) {
+            (Some(_), None) => Some(now),
+            (None, Some(_)) => None,
+            _ => return Ok(row),
+        };
+        match jumped {
+            Some(now) => tracing::error!(seen = %row.seen, %now, "the clock jumped; nothing is deleted"),
+            None => tracing::warn!(seen = %row.seen, %now, "the clock is right again"),
+        }
+        let next = StoreRow { version: row.version + 1, jumped, ..row.clone() };
+        let write = Write { row: Row::Store(next.clone()), expected: Some(row.version) };
+        match self.ports.index().commit(&[write]).await? {
+            Commit::Done => Ok(next),
+            // Somebody else noted something: the next look sees it.
+            Commit::Lost { .. } => Ok(row),
+        }
+    }
+
+    /// Whether the store holds anything that rows speak for.
+    async fn has_objects(&self) -> Result<bool, Failure> {
+        for prefix in PREFIXES {
+            if !self.ports.objects().list(prefix, None, 1).await?.items.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the index holds anything that speaks for objects. Rows of what a legacy source has may be there before the
+    /// first of these, and many.
+    async fn has_rows(&self) -> Result<bool, Failure> {
+        let mut after = None;
+        loop {
+            let page = self.ports.index().list(&Listing::All, after.as_deref(), PAGE).await?;
+            let page = page.unwrap_or_default();
+            let speaks = |row: &Row| matches!(row, Row::Proof(_) | Row::Manifest(_) | Row::Alias(_));
+            if page.items.iter().any(speaks) {
+                return Ok(true);
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(false),
+            }
+        }
+    }
+}

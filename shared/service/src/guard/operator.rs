@@ -1,0 +1,111 @@
+//! What an operator decides, and the collector's breaker, both in the store's row.
+
+use credlink_core::identity::Mark;
+use credlink_core::row::{Row, StoreRow};
+use credlink_core::rules::guard::Stopped;
+
+use super::look::{FIRST_EPOCH, Manner};
+use crate::ports::{Commit, Condition, Failure, Index as _, Ports, Write};
+use crate::service::{MAX_ATTEMPTS, Service};
+
+impl<P: Ports> Service<P> {
+    /// Takes the clock as right: deletions go on. Whether there is a row to say it in.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn confirm_clock(&self) -> Result<bool, Failure> {
+        self.change_store_row(|row| Some(StoreRow { seen: self.now(), jumped: None, ..row })).await
+    }
+
+    /// Stops the collector of orphans: it would have removed `removed` of `of` objects. Where it stands already, it stays as it
+    /// is. Whether there is a row to say it in.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn stop_collector(&self, removed: u64, of: u64) -> Result<bool, Failure> {
+        self.change_store_row(|row| {
+            let (stopped, stopped_at, stopped_of) = (Some(self.now()), Some(removed), Some(of));
+            row.stopped.is_none().then_some(StoreRow { stopped, stopped_at, stopped_of, ..row })
+        })
+        .await
+    }
+
+    /// Lets the collector of orphans go on. Whether there is a row to say it in.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn let_collector_go_on(&self) -> Result<bool, Failure> {
+        self.change_store_row(|row| {
+            row.stopped.is_some().then_some(StoreRow {
+                stopped: None,
+                stopped_at: None,
+                stopped_of: None,
+                ..row
+            })
+        })
+        .await
+    }
+
+    /// The collector's breaker as the index has it, if it stands.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn collector_stopped(&self) -> Result<Option<Stopped>, Failure> {
+        Ok(self.store_row().await?.as_ref().and_then(Stopped::of))
+    }
+
+    /// Says in both that this index and this store belong together, whatever they said before: for who has just made sure of it
+    /// by rebuilding the index from the store.
+    ///
+    /// # Errors
+    /// A provider or the index failed. Ask again: every step is one towards the end.
+    pub async fn join_index_and_store(&self) -> Result<(), Failure> {
+        for _ in 0..MAX_ATTEMPTS {
+            let (marked, row) = (self.marked().await?, self.store_row().await?);
+            let mark = marked.as_ref().map(|marked| marked.mark);
+            let (identity, epoch) = match (mark, row.as_ref()) {
+                (Some(mark), row) => (mark.identity, row.map_or(0, |row| row.epoch).max(mark.epoch)),
+                (None, Some(row)) => (row.identity, row.epoch),
+                (None, None) => (self.new_identity(), FIRST_EPOCH),
+            };
+            match row {
+                None => self.make_row(identity, epoch).await?,
+                Some(row) if (row.identity, row.epoch) != (identity, epoch) => {
+                    let version = row.version;
+                    let row = Row::Store(StoreRow { version: version + 1, identity, epoch, ..row });
+                    self.ports.index().commit(&[Write { row, expected: Some(version) }]).await?;
+                }
+                Some(_) if mark.is_none_or(|mark| mark.epoch < epoch) => {
+                    let condition = marked.map_or(Condition::Absent, |marked| Condition::Matches(marked.tag));
+                    self.put_mark(&Mark::new(identity, epoch, self.now()), condition).await?;
+                }
+                // One more, so that no copy of the index from before is as new as the store.
+                Some(_) => return self.tick_for_all().await,
+            }
+        }
+        Err(self.others_kept_changing())
+    }
+
+    /// Changes the store's row; `None`: it is as it should be. What follows from it is looked at afresh.
+    async fn change_store_row(&self, change: impl Fn(StoreRow) -> Option<StoreRow>) -> Result<bool, Failure> {
+        for _ in 0..MAX_ATTEMPTS {
+            let Some(row) = self.store_row().await? else { return Ok(false) };
+            let version = row.version;
+            let done = match change(row) {
+                None => true,
+                Some(next) => {
+                    let row = Row::Store(StoreRow { version: version + 1, ..next });
+                    let write = Write { row, expected: Some(version) };
+                    self.ports.index().commit(&[write]).await? == Commit::Done
+                }
+            };
+            if done {
+                if !self.guard.is_off {
+                    self.look_again(Manner::Reading).await?;
+                }
+                return Ok(true);
+            }
+        }
+        Err(self.others_kept_changing())
+    }
+}
