@@ -454,7 +454,7 @@ mod tests {
         row.held = (0..MAX_REVISIONS).map(id).collect();
         let item = stored(&Row::Proof(row.clone()));
         assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 20_000);
-        row.held = (0..2_000).map(id).collect();
+        row.held = (0..2_500).map(id).collect();
         let refused = Update::of(&Row::Proof(row), None, "token").unwrap_err();
         assert!(refused.ends_with("an item has 409600"), "{refused}");
     }
