@@ -7,9 +7,10 @@
 //! | reading by a legacy id | [`alias`]: from the proof that it names to an answer |
 //! | begin a migration | [`migration`]: from a body to what is asked for |
 //! | delete, cleanup, fsck | [`life`]: what an object and its row say of each other |
-//! | repair | [`replica`]: what a row says of an object in one of two providers |
+//! | repair | [`replica`]: what a row says of an object in one of two providers; [`behind`]: when a provider counts as behind |
 
 pub mod alias;
+pub mod behind;
 pub mod life;
 pub mod migration;
 pub mod replica;
