@@ -167,7 +167,7 @@ async fn the_worker_settles_what_is_done_and_leaves_the_rest() {
     let queue = MemoryQueue::with_clock(clock.clone());
     let (from, to) = (side(Manifest(0)).await, side(Nothing).await);
     let send = async |key: ObjectKey| {
-        let work = Work::Replicate { to: Replica::Fallback, keys: vec![key] };
+        let work = Work::Replicate { to: Replica::Fallback, keys: vec![key], mark: None };
         queue.send(&Message { request_id: "r".to_owned(), work }, 0).await.unwrap();
     };
     let run = async |index: &MemoryIndex| {

@@ -28,7 +28,7 @@ const BESIDE: [&str; 10] =
     [PARTITION_KEY, SORT_KEY, TENANT_KEY, TENANT_SORT, DUE_KEY, DUE_SORT, TOKEN, FORMAT, READS, LAST_READ];
 
 /// Members that a row may lack: a commit removes what the row before it had.
-const OPTIONAL: [&str; 5] = ["at", "manifest_id", "signature_sha256", "held", "withdrawn"];
+const OPTIONAL: [&str; 6] = ["at", "manifest_id", "signature_sha256", "held", "withdrawn", "repairs"];
 
 /// The key of an item.
 pub(crate) fn key(partition: &str, sort: &str) -> Item {
@@ -231,8 +231,11 @@ mod tests {
     use credlink_core::bounds::{MAX_MANIFEST_ID_BYTES, MAX_REVISIONS};
     use credlink_core::hash::{Digest, MediaHash};
     use credlink_core::manifest::ManifestType;
+    use credlink_core::message::Replica;
     use credlink_core::proof_id::ProofId;
-    use credlink_core::row::LegacyItemRow;
+    use credlink_core::repair_mark::RepairMark;
+    use credlink_core::row::{LegacyItemRow, ReplicaRow};
+    use credlink_core::rules::behind::{MAX_REPAIRS, STANDS_SECONDS};
     use credlink_core::tenant::Tenant;
 
     use super::*;
@@ -292,6 +295,18 @@ mod tests {
         Row::LegacyItem(LegacyItemRow { proof, version: 1, item: "old/2019/1.json".to_owned() })
     }
 
+    fn replica(marks: u64) -> ReplicaRow {
+        let now = Timestamp::from_milliseconds(1_800_000_000_000);
+        ReplicaRow {
+            replica: Replica::Fallback,
+            version: 4,
+            since: now,
+            until: now.plus_seconds(STANDS_SECONDS),
+            raised: 3,
+            repairs: (0..marks).map(|number| RepairMark::new(now, number)).collect(),
+        }
+    }
+
     /// What the update leaves under its key.
     fn stored(row: &Row) -> Item {
         let update = Update::of(row, None, "token").unwrap();
@@ -313,6 +328,7 @@ mod tests {
         insta::assert_snapshot!("deleting_proof_item", shown(&stored(&Row::Proof(deleting))));
         insta::assert_snapshot!("alias_item", shown(&stored(&Row::Alias(alias()))));
         insta::assert_snapshot!("legacy_item", shown(&stored(&legacy_item())));
+        insta::assert_snapshot!("replica_item", shown(&stored(&Row::Replica(replica(2)))));
         insta::assert_snapshot!("manifest_item", shown(&stored(&Row::Manifest(manifest()))));
         let update = Update::of(&Row::Manifest(manifest()), Some(4), "token").unwrap();
         insta::assert_snapshot!("update", format!("{}\nif {}", update.expression, update.condition));
@@ -331,6 +347,8 @@ mod tests {
             Row::Alias(alias()),
             Row::Alias(AliasRow { withdrawn: Some(at), ..alias() }),
             legacy_item(),
+            Row::Replica(replica(0)),
+            Row::Replica(replica(MAX_REPAIRS as u64)),
             Row::Manifest(manifest().in_state(State::Deleted(at))),
         ] {
             assert_eq!(parse(&stored(&row)), Ok(row));
@@ -354,9 +372,12 @@ mod tests {
         let withdrawn = AliasRow { withdrawn: Some(Timestamp::from_milliseconds(1)), ..alias() };
         let (withdrawn, named) = (names(withdrawn), names(alias()));
         let missing = missing.into_iter().chain(withdrawn.difference(&named).cloned());
+        let names = |row| members(&Row::Replica(row)).unwrap().into_keys().collect::<BTreeSet<_>>();
+        let (marked, by_time) = (names(replica(1)), names(replica(0)));
+        let missing = missing.chain(marked.difference(&by_time).cloned());
         assert_eq!(missing.collect::<BTreeSet<_>>(), OPTIONAL.map(str::to_owned).into());
         let expression = Update::of(&Row::Proof(bare), None, "token").unwrap().expression;
-        let removed = "REMOVE #at, #manifest_id, #signature_sha256, #held, #withdrawn";
+        let removed = "REMOVE #at, #manifest_id, #signature_sha256, #held, #withdrawn, #repairs";
         assert!(expression.ends_with(removed), "{expression}");
     }
 
@@ -395,6 +416,8 @@ mod tests {
         row.held = (0..MAX_REVISIONS).map(id).collect();
         let item = stored(&Row::Proof(row.clone()));
         assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 20_000);
+        let item = stored(&Row::Replica(replica(MAX_REPAIRS as u64)));
+        assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 18_000);
         row.held = (0..2_000).map(id).collect();
         let refused = Update::of(&Row::Proof(row), None, "token").unwrap_err();
         assert!(refused.ends_with("an item has 409600"), "{refused}");
