@@ -27,6 +27,7 @@ async fn outage(replica: Replica, fault: Fault) {
     let writes_pass = matches!(fault, Fault::ResetAfter(700));
     assert!(writes_pass || process.depth().await > 0, "{when}: no repair is queued");
     site.repair(&when).await;
+    site.check_no_flag(&when).await;
     site.check_whole(&when).await;
     for other in [Replica::Primary, Replica::Fallback] {
         site.of(other).set(Fault::Refuse);
