@@ -152,7 +152,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     async fn missed(&self, replica: Replica, key: &ObjectKey, stale: Stale) -> Result<(), Failure> {
         let mark = match stale {
             Stale::No => None,
-            Stale::Perhaps | Stale::Readable => self.behind.raise(replica).await?,
+            Stale::Perhaps | Stale::Readable => Box::pin(self.behind.raise(replica)).await?,
         };
         // Before the wait: a process that ends in it leaves the flag to its repair.
         self.queue_repair(replica, key, mark).await?;

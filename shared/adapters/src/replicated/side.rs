@@ -67,7 +67,8 @@ impl<O: Objects> Side<O> {
             return Err(Missed { failure, attempted: false });
         }
         let limit = deadline::at_most(self.limit);
-        match tokio::time::timeout(limit, within(began, limit, call)).await {
+        // In a box: whoever makes calls side by side would be as large as all of them.
+        match tokio::time::timeout(limit, Box::pin(within(began, limit, call))).await {
             Ok(Ok(answer)) => {
                 self.answered(operation, began);
                 Ok(answer)
