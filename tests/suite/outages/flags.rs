@@ -1,18 +1,38 @@
 //! A provider that missed something counts as behind until the last repair is done, and not longer: reads of it need no
 //! index from then on.
 
+use std::time::Duration;
+
+use credlink_adapters::clock::SystemClock;
 use credlink_core::message::Replica;
 use credlink_service::ports::Queue as _;
 use credlink_service::worker::{Limits, drain};
 use http::Method;
 
 use super::load::{Manifest, expect, is_gone, proof, reads, store, supersede};
-use super::site::{Site, with_stack};
+use super::site::{Process, Site, with_stack};
 use crate::engines::proxy::Fault;
 use crate::engines::unique;
 
 fn text(text: &str) -> Manifest {
     Manifest::Json(text.to_owned())
+}
+
+/// Does one message, as the function behind the queue does, or as a server.
+async fn repair_one(worker: &Process, as_the_function: bool) {
+    let queue = worker.0.waiting();
+    if as_the_function {
+        for delivery in queue.receive(1, 1).await.unwrap() {
+            if Box::pin(worker.0.work(&delivery.text.parse().unwrap(), delivery.attempts)).await.is_ok() {
+                queue.settle(&delivery.receipt).await.unwrap();
+            }
+        }
+        return;
+    }
+    let limits = Limits { hidden_seconds: 1, messages: 1, ..Limits::default() };
+    let (pair, rows) = (worker.pair(), worker.0.rows());
+    let done = Box::pin(drain(queue, pair.primary(), pair.fallback(), rows, &SystemClock, limits, |_| ()));
+    done.await.unwrap();
 }
 
 async fn outage(replica: Replica) {
@@ -40,18 +60,18 @@ async fn outage(replica: Replica) {
     served(&format!("{when}, over")).await;
     // One repair after the other: the flag is up while one is left.
     let worker = site.process().await;
-    let (pair, queue) = (worker.pair(), worker.0.waiting());
-    let limits = Limits { hidden_seconds: 1, messages: 1, ..Limits::default() };
+    let mut before = site.replica_row(replica).await.unwrap().repairs.len();
+    assert!(before >= 2, "{when}: a replacement and a deletion were missed");
     for round in 0..100 {
         let left = site.replica_row(replica).await.unwrap().repairs.len();
         assert_eq!(site.is_behind(replica).await, left > 0, "{when}, {round}");
-        if left == 0 && queue.depth().await.unwrap() == 0 {
+        assert!(before - left <= 1, "{when}, {round}: one message is one repair");
+        before = left;
+        if left == 0 && worker.depth().await == 0 {
             break;
         }
-        let clock = credlink_adapters::clock::SystemClock;
-        let (primary, fallback) = (pair.primary(), pair.fallback());
-        Box::pin(drain(queue, primary, fallback, worker.0.rows(), &clock, limits, |_| ())).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        repair_one(&worker, replica == Replica::Primary).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     site.check_no_flag(&when).await;
     site.check_whole(&when).await;
