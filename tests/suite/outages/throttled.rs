@@ -21,6 +21,9 @@ fn text(text: &str) -> Manifest {
 async fn check_calm(site: &Site, process: &Process, when: &str) {
     assert_eq!(process.depth().await, 0, "{when}: a repair is left");
     site.check_no_flag(when).await;
+    // The process looks anew, too.
+    tokio::time::sleep(site.look_every).await;
+    expect(&process.get(&proof(&unique("nothing"))).await, &[404], when);
     for provider in process.0.store().providers() {
         assert_eq!((provider.breaker, provider.behind), (BreakerState::Closed, false), "{when}");
     }

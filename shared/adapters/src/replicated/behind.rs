@@ -171,12 +171,23 @@ impl<I: Index> Behind<I> {
 
     async fn raise_row(&self, replica: Replica) -> Result<Option<RepairMark>, Failure> {
         let mut before = self.known().flags.row(replica).cloned();
+        let mut is_new = self.fresh().is_some();
         for attempt in 0..ATTEMPTS {
             let now = self.clock.now();
             let mark = (attempt < COUNTED_ATTEMPTS).then(|| RepairMark::new(now, fastrand::u64(..)));
-            let Some(row) = behind::raise(replica, before.as_ref(), mark, now) else { return Ok(None) };
-            let write = Write { row: Row::Replica(row.clone()), expected: before.map(|row| row.version) };
             let began = Instant::now();
+            let Some(row) = behind::raise(replica, before.as_ref(), mark, now) else {
+                if is_new {
+                    return Ok(None);
+                }
+                // What this process knew long ago may have been taken away by hand.
+                before = self.index.get(&RowKey::Replica(replica)).await?.and_then(Row::replica);
+                self.known().flags.note(replica, before.clone(), began);
+                is_new = true;
+                continue;
+            };
+            let write = Write { row: Row::Replica(row.clone()), expected: before.map(|row| row.version) };
+            is_new = true;
             match self.index.commit(&[write]).await? {
                 Commit::Done => {
                     let mark = mark.filter(|mark| row.repairs.contains(mark));
