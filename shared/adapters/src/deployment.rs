@@ -17,7 +17,9 @@ use aws_config::SdkConfig;
 use credlink_core::link::LinkKeys;
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;
+use credlink_core::repair_mark::RepairMark;
 use credlink_core::time::Timestamp;
+use credlink_service::behind::lower;
 use credlink_service::ports::{Clock as _, Failure, Parts, Queue as _};
 use credlink_service::replicate::run;
 use credlink_service::worker::{self, drain};
@@ -295,7 +297,7 @@ impl Deployment {
     /// What could not be done, in words. The same message again does the rest.
     pub async fn work(&self, message: &Message, attempts: u32) -> Result<(), String> {
         match &message.work {
-            Work::Replicate { to, keys } => self.replicate(*to, keys).await,
+            Work::Replicate { to, keys, mark } => self.replicate(*to, keys, *mark).await,
             Work::Migrate { job, keys } => Box::pin(self.migrate(message, job, keys, attempts)).await,
             Work::Enumerate { job, after, batch_size } => {
                 Box::pin(self.enumerate(message, job, after.as_deref(), *batch_size)).await
@@ -303,7 +305,12 @@ impl Deployment {
         }
     }
 
-    async fn replicate(&self, to: Replica, keys: &[ObjectKey]) -> Result<(), String> {
+    async fn replicate(
+        &self,
+        to: Replica,
+        keys: &[ObjectKey],
+        mark: Option<RepairMark>,
+    ) -> Result<(), String> {
         let Store::Two(pair) = self.store() else {
             return Err("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER".to_owned());
         };
@@ -317,7 +324,13 @@ impl Deployment {
         self.service.announce().await;
         let failed: Vec<String> =
             done.into_iter().filter_map(|(_, done)| done.err()).map(|error| error.to_string()).collect();
-        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+        if !failed.is_empty() {
+            return Err(failed.join("; "));
+        }
+        match mark {
+            None => Ok(()),
+            Some(mark) => lower(&*self.rows, to, mark).await.map_err(|failure| failure.to_string()),
+        }
     }
 
     /// Works the queue of this machine off, until it hands out nothing.

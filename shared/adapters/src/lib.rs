@@ -54,4 +54,5 @@ pub mod queue;
 pub mod replicated;
 pub mod s3;
 pub mod sqs;
+mod throttle;
 pub mod tokens;

@@ -111,7 +111,8 @@ pub struct Listed {
 /// * **Atomicity.** A reader sees an object whole (bytes and attributes of one write) or not at all.
 /// * **Consistency.** What was acknowledged is seen by every later call, also in listings. Of concurrent conditional
 ///   writes to one key, at most one that names the same state succeeds.
-/// * **Failure.** After an `Err` the change may have happened or not.
+/// * **Failure.** After an `Err` the change may have happened or not; a `put` that failed as
+///   [`FailureKind::Throttled`] has not.
 /// * **Tags.** Different bytes have different tags. The same bytes may have the same tag.
 /// * **Attributes** come back as they were written, but for [`Attributes::tags`], which a provider may leave out.
 pub trait Objects {

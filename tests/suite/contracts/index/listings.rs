@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::bounds::{MAX_ITEM_KEY_BYTES, MAX_LEGACY_ID_BYTES};
 use credlink_core::message::Replica;
+use credlink_core::repair_mark::RepairMark;
 use credlink_core::row::{AliasRow, LegacyItemRow, ManifestRow, ReplicaRow, Row, RowKey, State};
 use credlink_service::ports::{Commit, Index, Listing, Write};
 use futures_util::future::join;
@@ -152,8 +153,14 @@ pub async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index
     let row = proof("x", TENANT, 1, 100);
     // An id as long and as odd as ids may be.
     let odd = format!("urn:old:{}", "~".repeat(MAX_LEGACY_ID_BYTES - 8));
-    let replica =
-        Row::Replica(ReplicaRow { replica: Replica::Primary, version: 1, since: at(1), until: at(9) });
+    let replica = Row::Replica(ReplicaRow {
+        replica: Replica::Primary,
+        version: 1,
+        since: at(1),
+        until: at(9),
+        raised: 1,
+        repairs: [RepairMark::new(at(1), 1)].into(),
+    });
     // The item of a record that a legacy source has of this very proof, under the longest key.
     let item = |version, item: &str| {
         Row::LegacyItem(LegacyItemRow { proof: row.id, version, item: item.to_owned() })
