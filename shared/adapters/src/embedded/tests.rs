@@ -1,0 +1,165 @@
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use credlink_core::row::ManifestRow;
+use credlink_service::ports::Commit;
+use redb::StorageBackend;
+use redb::backends::InMemoryBackend;
+
+use super::*;
+use crate::reserve::RESERVE_BYTES;
+
+/// A disk of which a test says when it is full. It is the same one however often it is opened.
+#[derive(Debug, Clone, Default)]
+struct Disk(Arc<Platters>);
+
+#[derive(Debug, Default)]
+struct Platters {
+    bytes: InMemoryBackend,
+    /// No byte can be written that is not in the file already, nor synced.
+    is_full: AtomicBool,
+    /// Writing takes the bytes in, and the sync finds no room for them.
+    is_late: AtomicBool,
+    /// A file that takes all the room there is, as long as it stands.
+    hog: OnceLock<PathBuf>,
+}
+
+impl Disk {
+    fn room(&self) -> io::Result<()> {
+        let is_full =
+            self.0.is_full.load(Ordering::SeqCst) || self.0.hog.get().is_some_and(|hog| hog.exists());
+        if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.0.bytes.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.bytes.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.bytes.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.room()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if self.0.is_late.load(Ordering::SeqCst) { Ok(()) } else { self.room() }?;
+        self.0.bytes.write(offset, data)
+    }
+}
+
+/// An index over `disk`, with the reserve of `folder`, where so many bytes are free.
+fn over(disk: &Disk, folder: &Path, free: &Arc<AtomicU64>) -> (Arc<EmbeddedIndex>, Reserve) {
+    let (disk, free) = (disk.clone(), Arc::clone(free));
+    let reserve = Reserve::with(folder, Box::new(move |_| Ok(free.load(Ordering::SeqCst))));
+    let database = Database::over(NAME, move || Ok(disk.clone()), SERVING_CACHE_BYTES, reserve.clone());
+    let database = database.unwrap();
+    database.write(EmbeddedIndex::prepare).unwrap();
+    (Arc::new(EmbeddedIndex::over(database).unwrap()), reserve)
+}
+
+/// An index on a disk of which nothing is kept back.
+fn without_reserve(disk: &Disk) -> Arc<EmbeddedIndex> {
+    over(disk, Path::new("/nowhere"), &Arc::new(AtomicU64::new(u64::MAX))).0
+}
+
+fn write(id: &str, state: &str) -> Write {
+    let mut row = serde_json::json!({
+        "row": "manifest", "id": id, "version": 1, "state": state, "tenant": "default",
+        "sha256": "0".repeat(64), "length": 1, "holders": 1, "standalone": false, "generation": 0,
+    });
+    if state != "live" {
+        row["at"] = "2026-01-01T00:00:00Z".into();
+    }
+    let row: ManifestRow = serde_json::from_value(row).unwrap();
+    Write { row: Row::Manifest(row), expected: None }
+}
+
+async fn has(index: &EmbeddedIndex, id: &str) -> bool {
+    index.get(&RowKey::Manifest(id.parse().unwrap())).await.unwrap().is_some()
+}
+
+/// Commits until it succeeds: at most so long as it takes until the file is opened again.
+async fn commit_in_the_end(index: &EmbeddedIndex, id: &str) {
+    let begun = Instant::now();
+    while let Err(failure) = index.commit(&[write(id, "live")]).await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{failure}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Asks what health asks until nothing is wrong.
+async fn well_in_the_end(index: &EmbeddedIndex) {
+    let begun = Instant::now();
+    while let Some(kind) = index.write_failure().await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{kind}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_failed_sync_is_told_to_everybody_in_the_group_and_mended() {
+    let disk = Disk::default();
+    let index = without_reserve(&disk);
+    assert_eq!(index.commit(&[write("urn:before", "live")]).await.unwrap(), Commit::Done);
+    assert_eq!(index.write_failure().await, None);
+    for is_late in [false, true] {
+        disk.0.is_late.store(is_late, Ordering::SeqCst);
+        disk.0.is_full.store(true, Ordering::SeqCst);
+        let waiting: Vec<_> = (0..20)
+            .map(|number| {
+                let index = Arc::clone(&index);
+                let row = write(&format!("urn:{is_late}:{number}"), "live");
+                tokio::spawn(async move { index.commit(&[row]).await })
+            })
+            .collect();
+        for waiter in waiting {
+            assert_eq!(waiter.await.unwrap().unwrap_err().kind, FailureKind::OutOfSpace);
+        }
+        assert_eq!(index.write_failure().await, Some(FailureKind::OutOfSpace));
+        disk.0.is_full.store(false, Ordering::SeqCst);
+        commit_in_the_end(&index, &format!("urn:after:{is_late}")).await;
+        well_in_the_end(&index).await;
+        // What was acknowledged is there; what was not may or may not be.
+        assert!(has(&index, "urn:before").await);
+        assert!(has(&index, &format!("urn:after:{is_late}")).await);
+    }
+}
+
+#[tokio::test]
+async fn health_is_asked_until_there_is_room_and_nobody_has_to_write_for_that() {
+    let disk = Disk::default();
+    let index = without_reserve(&disk);
+    disk.0.is_full.store(true, Ordering::SeqCst);
+    index.commit(&[write("urn:x", "live")]).await.unwrap_err();
+    assert_eq!(index.write_failure().await, Some(FailureKind::OutOfSpace));
+    disk.0.is_full.store(false, Ordering::SeqCst);
+    well_in_the_end(&index).await;
+    assert!(!has(&index, "urn:y").await);
+}
+
+#[tokio::test]
+async fn a_commit_that_meets_a_full_disk_is_done_with_the_reserve() {
+    let (disk, folder) = (Disk::default(), tempfile::tempdir().unwrap());
+    let free = Arc::new(AtomicU64::new(2 * RESERVE_BYTES));
+    let (index, reserve) = over(&disk, folder.path(), &free);
+    reserve.keep();
+    free.store(0, Ordering::SeqCst);
+    disk.0.hog.set(folder.path().join("reserve")).unwrap();
+    assert_eq!(index.commit(&[write("urn:removed", "deleting")]).await.unwrap(), Commit::Done);
+    assert_eq!(index.write_failure().await, Some(FailureKind::OutOfSpace));
+    let refused = index.commit(&[write("urn:stored", "live")]).await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::OutOfSpace);
+    let counted = index.count_reads(&[]).await.unwrap_err();
+    assert_eq!(counted.kind, FailureKind::OutOfSpace, "statistics can wait");
+    assert!(has(&index, "urn:removed").await && !has(&index, "urn:stored").await);
+    free.store(2 * RESERVE_BYTES, Ordering::SeqCst);
+    commit_in_the_end(&index, "urn:stored").await;
+    well_in_the_end(&index).await;
+}
