@@ -78,6 +78,16 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// Ends it as an operator does: SIGTERM. It ends in order.
+    pub fn stop(&mut self) {
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.child),
+            rustix::process::Signal::TERM,
+        )
+        .unwrap();
+        assert!(self.child.wait().unwrap().success(), "the server ends in order");
+    }
+
     /// Sends JSON. Gives the status and the answer's JSON.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_bytes(path, "application/json", body.to_string().as_bytes())
