@@ -220,6 +220,17 @@ fn on_disk(disk: &Path) {
     }
     filling.recovers();
 
+    // The reserve was taken away, so a commit fails, and the index has to be opened anew.
+    fs::remove_file(disk.join("data/reserve")).unwrap();
+    filling.fill();
+    let begun = Instant::now();
+    while filling.bind() == 201 {
+        assert!(begun.elapsed() < PATIENCE, "the disk is full, and everything can be written");
+    }
+    filling.is_full();
+    filling.empty();
+    filling.recovers();
+
     // A store fills the disk, and not somebody else.
     filling.fill();
     File::options().write(true).open(disk.join("hog")).unwrap().set_len(16_000_000).unwrap();

@@ -85,9 +85,13 @@ impl Reserve {
         if state.room != Room::Held {
             return false;
         }
-        if let Err(error) = fs::remove_file(&self.0.path) {
-            tracing::error!(%error, "the disk is full, and the room kept for deletions cannot be given up");
-            return false;
+        match fs::remove_file(&self.0.path) {
+            // That it is gone means that an operator took it: it is as good as given up.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::error!(%error, "the disk is full, and the room kept for deletions cannot be given up");
+                return false;
+            }
+            _ => {}
         }
         tracing::warn!(
             bytes = RESERVE_BYTES,
