@@ -118,6 +118,14 @@ impl Filling {
         status
     }
 
+    /// Deletes so many proofs at once.
+    fn delete_in_batch(&mut self, count: usize) {
+        let last = self.stored.split_off(self.stored.len() - count);
+        let ids: Vec<_> = last.into_iter().map(|(id, _)| id).collect();
+        let (status, answer) = self.server.post("/v1/proofs/batch-delete", &json!({"ids": ids}));
+        assert_eq!((status, answer["deleted"].as_array().map(Vec::len)), (200, Some(count)), "{answer}");
+    }
+
     /// Binds a legacy id: a change of the index alone. Gives the status.
     fn bind(&mut self) -> u16 {
         self.number += 1;
@@ -180,7 +188,7 @@ fn on_disk(disk: &Path) {
     let data = disk.join("data");
     let server = Server::over(&data, &[]);
     let mut filling = Filling { server, disk: disk.to_owned(), stored: Vec::new(), number: 0 };
-    for _ in 0..20 {
+    for _ in 0..40 {
         assert_eq!(filling.store().0, 201);
     }
     assert_eq!(filling.health()["status"], "ok");
@@ -192,6 +200,13 @@ fn on_disk(disk: &Path) {
         assert_eq!(filling.delete(), 204);
         filling.is_full();
     }
+    filling.empty();
+    filling.recovers();
+
+    // Many at once: all of them meet the full disk, and one of them gives the reserve up.
+    filling.fill();
+    filling.delete_in_batch(10);
+    filling.is_full();
     filling.empty();
     filling.recovers();
 

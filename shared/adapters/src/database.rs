@@ -7,7 +7,7 @@
 //!   may stand there afterwards or not, and is never tried again here.
 //! * **A failure is remembered** until a commit succeeds again ([`Database::failure`]): opening makes one.
 //! * **A full disk** costs the reserve first ([`backend`]), so that redb mostly does not notice it.
-//! * Readers wait while the file is opened, as snapshots of the closed file cannot be read: half a second for each
+//! * Readers wait while the file is opened, as snapshots of the closed file cannot be read: about two seconds for each
 //!   gigabyte, which redb checks. They wait for nobody otherwise.
 
 mod backend;

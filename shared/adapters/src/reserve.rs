@@ -6,7 +6,8 @@
 //!
 //! * **Held**, until a marker or a commit meets a full disk. Then the file is removed, and the write is tried again.
 //! * **Spent**, until there is room for twice the file. Meanwhile whoever asks [`Reserve::admit`] is refused, so that new
-//!   proofs do not take what deletions need. It is looked for room at most once a second, and only when somebody asks.
+//!   proofs do not take what deletions need. What was under way when it was given up may end
+//!   ([`Reserve::admit_the_end`]). It is looked for room at most once a second, and only when somebody asks.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -28,6 +29,10 @@ const BLOCK_BYTES: usize = 1_024 * 1_024;
 /// How often it is looked for room.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long after the reserve was given up those may write who did not know of it: they met the full disk at the same time, or
+/// have written a part of what they write. A store takes some milliseconds.
+const UNAWARE: Duration = Duration::from_secs(1);
+
 /// The room kept in one folder. Clones are the same.
 #[derive(Clone)]
 pub struct Reserve(Arc<Inner>);
@@ -45,6 +50,8 @@ struct State {
     /// Whether the last write met a full disk.
     is_full: bool,
     looked: Option<Instant>,
+    /// When the reserve was given up last.
+    given_up: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +74,8 @@ impl Reserve {
         let path = folder.join(FILE);
         let is_there = fs::metadata(&path).is_ok_and(|file| file.len() >= RESERVE_BYTES);
         let room = if is_there { Room::Held } else { Room::Untended };
-        Self(Arc::new(Inner { path, free, state: Mutex::new(State { room, is_full: false, looked: None }) }))
+        let state = State { room, is_full: false, looked: None, given_up: None };
+        Self(Arc::new(Inner { path, free, state: Mutex::new(state) }))
     }
 
     /// Keeps a reserve from here on: makes it, now or as soon as there is room.
@@ -78,12 +86,13 @@ impl Reserve {
         }
     }
 
-    /// Gives the room up to a write that met a full disk. Whether there was any: then the write may be tried again.
+    /// Gives the room up to a write that met a full disk. Whether there was any, also if another write was a moment faster:
+    /// then the write may be tried again.
     pub fn give_up(&self) -> bool {
         let mut state = self.state();
         state.is_full = true;
         if state.room != Room::Held {
-            return false;
+            return state.was_just_given_up();
         }
         match fs::remove_file(&self.0.path) {
             // That it is gone means that an operator took it: it is as good as given up.
@@ -97,7 +106,8 @@ impl Reserve {
             bytes = RESERVE_BYTES,
             "the disk is full: nothing is stored until there is room; deletions use what was kept for them"
         );
-        (state.room, state.looked) = (Room::Spent, Some(Instant::now()));
+        let now = Some(Instant::now());
+        (state.room, state.looked, state.given_up) = (Room::Spent, now, now);
         true
     }
 
@@ -111,6 +121,14 @@ impl Reserve {
             self.look(&mut state);
         }
         if state.room == Room::Spent { Err(spent()) } else { Ok(()) }
+    }
+
+    /// Lets a write pass that may be the end of what was under way when the reserve was given up.
+    ///
+    /// # Errors
+    /// As [`Reserve::admit`].
+    pub fn admit_the_end(&self) -> io::Result<()> {
+        if self.state().was_just_given_up() { Ok(()) } else { self.admit() }
     }
 
     /// Remembers how a write ended that may not use the reserve.
@@ -182,6 +200,12 @@ impl Reserve {
                 // Part of a file is no reserve, and takes room. Where there is none, nothing is to be removed.
                 let _ = fs::remove_file(&self.0.path);
                 if is_full(&error) {
+                    if state.room == Room::Untended {
+                        tracing::warn!(
+                            bytes = 2 * RESERVE_BYTES,
+                            "fewer bytes are free: nothing is stored until there is room to keep some for deletions"
+                        );
+                    }
                     state.room = Room::Spent;
                 } else if state.room != Room::Spent {
                     tracing::warn!(%error, "no room can be kept for deletions on a full disk");
@@ -192,6 +216,12 @@ impl Reserve {
 
     fn free(&self) -> io::Result<u64> {
         (self.0.free)(self.0.path.parent().unwrap_or(&self.0.path))
+    }
+}
+
+impl State {
+    fn was_just_given_up(&self) -> bool {
+        self.room == Room::Spent && self.given_up.is_some_and(|then| then.elapsed() < UNAWARE)
     }
 }
 
@@ -253,9 +283,10 @@ mod tests {
         (folder, reserve, free)
     }
 
-    /// Forgets when it was looked last.
+    /// Forgets when it was looked last, and when it was given up.
     fn later(reserve: &Reserve) {
-        reserve.state().looked = None;
+        let mut state = reserve.state();
+        (state.looked, state.given_up) = (None, None);
     }
 
     fn full<T>() -> io::Result<T> {
@@ -272,8 +303,11 @@ mod tests {
         free.store(0, Ordering::SeqCst);
         assert!(reserve.give_up());
         assert!(!folder.path().join(FILE).exists());
+        assert!(reserve.give_up(), "another write met the full disk at the same time");
+        assert!(reserve.admit().is_err() && reserve.admit_the_end().is_ok());
+        later(&reserve);
         assert!(!reserve.give_up(), "there is no second one");
-        assert!(reserve.is_full());
+        assert!(reserve.is_full() && reserve.admit_the_end().is_err());
         assert_eq!(reserve.admit().unwrap_err().kind(), io::ErrorKind::StorageFull);
         free.store(2 * RESERVE_BYTES - 1, Ordering::SeqCst);
         later(&reserve);
@@ -310,6 +344,7 @@ mod tests {
         assert_eq!(reserve.lent(work).unwrap(), 7);
         let other = reserve.lent(|| Err::<(), _>(io::ErrorKind::PermissionDenied.into()));
         assert_eq!(other.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        later(&reserve);
         assert!(reserve.lent(full::<()>).is_err());
     }
 

@@ -4,7 +4,8 @@
 //! at once. Commits of one group are checked and applied in the order in which they came, each on top of those before
 //! it, so their answers are those of a serial execution; nobody is answered before the sync.
 //!
-//! While the disk's reserve is spent, a group is what makes room alone; the rest is refused.
+//! While the disk's reserve is spent, a group is what makes room alone; the rest is refused. A store whose objects were
+//! written before may still commit.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -116,7 +117,7 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
     let mut relaxed = 0;
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter()).take(MAX_GROUP).collect();
-        if let Err(full) = database.reserve().admit() {
+        if let Err(full) = database.reserve().admit_the_end() {
             let full = from_io(NAME, "writing its file", &full);
             let refused: Vec<Job>;
             (group, refused) = group.into_iter().partition(Job::makes_room);
