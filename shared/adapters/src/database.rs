@@ -11,6 +11,8 @@
 //!   gigabyte, which redb checks. They wait for nobody otherwise.
 
 mod backend;
+#[cfg(test)]
+pub(crate) mod disk;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

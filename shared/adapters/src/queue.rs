@@ -23,6 +23,9 @@ use crate::failure::{from_redb, off_the_executor};
 use crate::memory::index::milliseconds;
 use crate::reserve::Reserve;
 
+#[cfg(test)]
+mod tests;
+
 /// The name that operators know this queue by.
 const NAME: &str = "queue";
 

@@ -1,58 +1,13 @@
-use std::io;
 use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use credlink_core::row::ManifestRow;
 use credlink_service::ports::Commit;
-use redb::StorageBackend;
-use redb::backends::InMemoryBackend;
 
 use super::*;
+use crate::database::disk::Disk;
 use crate::reserve::RESERVE_BYTES;
-
-/// A disk of which a test says when it is full. It is the same one however often it is opened.
-#[derive(Debug, Clone, Default)]
-struct Disk(Arc<Platters>);
-
-#[derive(Debug, Default)]
-struct Platters {
-    bytes: InMemoryBackend,
-    /// No byte can be written that is not in the file already, nor synced.
-    is_full: AtomicBool,
-    /// Writing takes the bytes in, and the sync finds no room for them.
-    is_late: AtomicBool,
-    /// A file that takes all the room there is, as long as it stands.
-    hog: OnceLock<PathBuf>,
-}
-
-impl Disk {
-    fn room(&self) -> io::Result<()> {
-        let is_full =
-            self.0.is_full.load(Ordering::SeqCst) || self.0.hog.get().is_some_and(|hog| hog.exists());
-        if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-    }
-}
-
-impl StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        self.0.bytes.len()
-    }
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.bytes.read(offset, out)
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.bytes.set_len(len)
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        self.room()
-    }
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if self.0.is_late.load(Ordering::SeqCst) { Ok(()) } else { self.room() }?;
-        self.0.bytes.write(offset, data)
-    }
-}
 
 /// An index over `disk`, with the reserve of `folder`, where so many bytes are free.
 fn over(disk: &Disk, folder: &Path, free: &Arc<AtomicU64>) -> (Arc<EmbeddedIndex>, Reserve) {
@@ -110,8 +65,8 @@ async fn a_failed_sync_is_told_to_everybody_in_the_group_and_mended() {
     assert_eq!(index.commit(&[write("urn:before", "live")]).await.unwrap(), Commit::Done);
     assert_eq!(index.write_failure().await, None);
     for is_late in [false, true] {
-        disk.0.is_late.store(is_late, Ordering::SeqCst);
-        disk.0.is_full.store(true, Ordering::SeqCst);
+        disk.finds_out_late(is_late);
+        disk.fill(true);
         let waiting: Vec<_> = (0..20)
             .map(|number| {
                 let index = Arc::clone(&index);
@@ -123,7 +78,7 @@ async fn a_failed_sync_is_told_to_everybody_in_the_group_and_mended() {
             assert_eq!(waiter.await.unwrap().unwrap_err().kind, FailureKind::OutOfSpace);
         }
         assert_eq!(index.write_failure().await, Some(FailureKind::OutOfSpace));
-        disk.0.is_full.store(false, Ordering::SeqCst);
+        disk.fill(false);
         commit_in_the_end(&index, &format!("urn:after:{is_late}")).await;
         well_in_the_end(&index).await;
         // What was acknowledged is there; what was not may or may not be.
@@ -136,10 +91,10 @@ async fn a_failed_sync_is_told_to_everybody_in_the_group_and_mended() {
 async fn health_is_asked_until_there_is_room_and_nobody_has_to_write_for_that() {
     let disk = Disk::default();
     let index = without_reserve(&disk);
-    disk.0.is_full.store(true, Ordering::SeqCst);
+    disk.fill(true);
     index.commit(&[write("urn:x", "live")]).await.unwrap_err();
     assert_eq!(index.write_failure().await, Some(FailureKind::OutOfSpace));
-    disk.0.is_full.store(false, Ordering::SeqCst);
+    disk.fill(false);
     well_in_the_end(&index).await;
     assert!(!has(&index, "urn:y").await);
 }
@@ -151,7 +106,7 @@ async fn a_commit_that_meets_a_full_disk_is_done_with_the_reserve() {
     let (index, reserve) = over(&disk, folder.path(), &free);
     reserve.keep();
     free.store(0, Ordering::SeqCst);
-    disk.0.hog.set(folder.path().join("reserve")).unwrap();
+    disk.fill_by(folder.path().join("reserve"));
     assert_eq!(index.commit(&[write("urn:removed", "deleting")]).await.unwrap(), Commit::Done);
     assert_eq!(index.write_failure().await, Some(FailureKind::OutOfSpace));
     // A store that was under way may end, within a second.
