@@ -37,10 +37,12 @@ const UNAWARE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Reserve(Arc<Inner>);
 
+/// Tells how many bytes are free where a folder is.
+type Free = Box<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
+
 struct Inner {
     path: PathBuf,
-    /// Bytes that are free where a folder is.
-    free: Box<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>,
+    free: Free,
     state: Mutex<State>,
 }
 
@@ -70,7 +72,7 @@ impl Reserve {
     }
 
     /// The same, of a disk with so many bytes free.
-    pub(crate) fn with(folder: &Path, free: Box<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>) -> Self {
+    pub(crate) fn with(folder: &Path, free: Free) -> Self {
         let path = folder.join(FILE);
         let is_there = fs::metadata(&path).is_ok_and(|file| file.len() >= RESERVE_BYTES);
         let room = if is_there { Room::Held } else { Room::Untended };

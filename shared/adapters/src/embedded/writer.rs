@@ -132,7 +132,11 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
                 // A caller that went away does not want its answer.
                 for job in group {
                     match job {
-                        Job::Commit(_, answer) => drop(answers.next().map(|commit| answer.send(Ok(commit)))),
+                        Job::Commit(_, answer) => {
+                            if let Some(commit) = answers.next() {
+                                drop(answer.send(Ok(commit)));
+                            }
+                        }
                         Job::Reads(_, answer) => drop(answer.send(Ok(()))),
                     }
                 }
