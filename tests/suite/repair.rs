@@ -94,6 +94,7 @@ fn live() -> ManifestRow {
         standalone: true,
         generation: 0,
         visibility: Visibility::Public,
+        void: false,
     }
 }
 

@@ -38,9 +38,10 @@ use crate::legacy::{self, LegacySource};
 use crate::local::{IndexLost, NewIndex, index_path};
 use crate::metered::Metered;
 use crate::metered::catalogue::QUEUE_DEPTH;
-use crate::provider::{self, ProviderSettings};
+use crate::provider::{self, Provider, ProviderSettings};
 use crate::queue::{EmbeddedQueue, QueueError};
 use crate::replicated::{self, Replicated};
+use crate::reserve::Reserve;
 use crate::sqs::{self, SqsQueue};
 
 use jobs::LastSource;
@@ -180,6 +181,7 @@ impl Deployment {
             Some(settings) => Some(settings.open(&aws, folder)?),
             None => None,
         };
+        let reserve = reserve(folder, &primary, fallback.as_ref());
         let place = configuration.primary.place(folder);
         let limits = configuration.limits;
         let rows = Arc::new(match &configuration.index {
@@ -192,7 +194,9 @@ impl Deployment {
                 let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
                 let folders = providers.into_iter().flatten().filter_map(ProviderSettings::own_folder);
                 opening.new_index.check(folder, folders)?;
-                Rows::Embedded(EmbeddedIndex::open_within(index_path(folder), opening.index_cache_bytes)?)
+                let (path, cache_bytes) = (index_path(folder), opening.index_cache_bytes);
+                let reserve = reserve.clone().unwrap_or_else(|| Reserve::at(folder));
+                Rows::Embedded(EmbeddedIndex::open_beside(path, cache_bytes, reserve)?)
             }
         });
         let waiting = Arc::new(match (&configuration.queue, &fallback) {
@@ -204,7 +208,9 @@ impl Deployment {
             (QueueChoice::Embedded, None) => Waiting::Nothing,
             (QueueChoice::Embedded, Some(_)) => {
                 let folder = folder.ok_or(OpenError::NoFolder("the queue", "CREDLINK_QUEUE_URL"))?;
-                Waiting::Embedded(EmbeddedQueue::open(folder.join("queue.redb"), SystemClock)?)
+                let path = folder.join("queue.redb");
+                let reserve = reserve.unwrap_or_else(|| Reserve::at(folder));
+                Waiting::Embedded(EmbeddedQueue::open_beside(path, SystemClock, reserve)?)
             }
         });
         let objects = match fallback {
@@ -400,6 +406,27 @@ impl Deployment {
             _ => self.store().link(key, LINK_SECONDS).await,
         }
     }
+}
+
+/// The room that is kept for a full disk in the folder of this machine, if there is one. Objects in folders of their own have
+/// a reserve each, as those may be on other disks.
+fn reserve(data_folder: Option<&Path>, primary: &Provider, fallback: Option<&Provider>) -> Option<Reserve> {
+    let folders = [Some(primary), fallback].into_iter().flatten().filter_map(|provider| match provider {
+        Provider::Folder(folder) => Some(folder),
+        Provider::Bucket(_) => None,
+    });
+    let mut shared = None;
+    for folder in folders {
+        folder.reserve().keep();
+        if data_folder.is_some_and(|path| folder.is_at(path)) {
+            shared = Some(folder.reserve().clone());
+        }
+    }
+    shared.or_else(|| {
+        let own = Reserve::at(data_folder?);
+        own.keep();
+        Some(own)
+    })
 }
 
 /// What the clients of AWS share. The chain of credentials and regions, which may ask the network, is left alone where

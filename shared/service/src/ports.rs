@@ -179,6 +179,12 @@ pub trait Objects {
     fn providers(&self) -> Vec<ProviderState> {
         Vec::new()
     }
+
+    /// The kind of failure for which nothing can be stored here, as far as is known without storing anything. What makes
+    /// room may go on. Of two providers nothing is said here: [`Objects::providers`] does.
+    fn write_failure(&self) -> impl Future<Output = Option<FailureKind>> {
+        std::future::ready(None)
+    }
 }
 
 /// What is known of one of several providers, without asking it.
@@ -289,6 +295,12 @@ pub trait Index {
 
     /// Sums over all rows.
     fn totals(&self) -> impl Future<Output = Result<Totals, Failure>>;
+
+    /// The kind of failure for which commits fail, as far as is known without making one: the last one did, and none
+    /// succeeded since. Commits that make room may go on.
+    fn write_failure(&self) -> impl Future<Output = Option<FailureKind>> {
+        std::future::ready(None)
+    }
 }
 
 /// A message as a queue hands it out.
