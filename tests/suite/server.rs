@@ -132,6 +132,13 @@ impl Server {
         response.headers()["location"].to_str().unwrap().to_owned()
     }
 
+    /// Asks for a deletion that is refused. Gives the status and the problem.
+    pub fn delete_in_words(&self, path: &str) -> (u16, Value) {
+        let mut response = self.agent.delete(format!("{}{path}", self.url)).call().unwrap();
+        let answer = response.body_mut().read_to_vec().unwrap();
+        (response.status().as_u16(), serde_json::from_slice(&answer).unwrap())
+    }
+
     /// Deletes. Gives the status.
     pub fn delete(&self, path: &str) -> u16 {
         self.agent.delete(format!("{}{path}", self.url)).call().unwrap().status().as_u16()

@@ -67,7 +67,7 @@ impl NewIndex {
     ///
     /// # Errors
     /// There are.
-    pub(crate) fn check<'a>(
+    pub fn check<'a>(
         self,
         folder: &'a Path,
         others: impl IntoIterator<Item = &'a Path>,

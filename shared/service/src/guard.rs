@@ -92,14 +92,19 @@ impl Memory {
         let mut doubts = Vec::new();
         let Some(known) = &self.known else { return self.unknown(doubts) };
         doubts.extend(known.doubt.clone());
-        if let Some(row) = &known.row {
-            let elapsed = self.doubted.map_or(0, |since| ticks.saturating_sub(since) / 1_000_000);
-            let clock = Doubt::about_clock(row, now, elapsed);
-            self.doubted = clock.as_ref().map(|_| self.doubted.unwrap_or(ticks));
-            doubts.extend(clock);
-            doubts.extend(Stopped::of(row).map(Doubt::CollectorStopped));
+        if let Some(row) = known.row.clone() {
+            doubts.extend(self.clock_doubt(&row, now, ticks));
+            doubts.extend(Stopped::of(&row).map(Doubt::CollectorStopped));
         }
         self.unknown(doubts)
+    }
+
+    /// The doubt about a clock that shows `now`. Time that passes while it is doubted is no jump once it is right again.
+    fn clock_doubt(&mut self, row: &StoreRow, now: Timestamp, ticks: u64) -> Option<Doubt> {
+        let is_outside = Doubt::about_clock(row, now, 0).is_some();
+        self.doubted = is_outside.then(|| self.doubted.unwrap_or(ticks));
+        let elapsed = self.doubted.map_or(0, |since| ticks.saturating_sub(since) / 1_000_000);
+        Doubt::about_clock(row, now, elapsed)
     }
 
     fn unknown(&self, mut doubts: Vec<Doubt>) -> Standing {
@@ -220,6 +225,12 @@ impl<P: Ports> Service<P> {
         self.guard.memory().standing(clock.now(), clock.monotonic_microseconds())
     }
 
+    /// The doubt about the clock at this moment.
+    fn clock_doubt(&self, row: &StoreRow) -> Option<Doubt> {
+        let clock = self.ports.clock();
+        self.guard.memory().clock_doubt(row, clock.now(), clock.monotonic_microseconds())
+    }
+
     /// Tells metrics what stands in the way. What stands is told last: a recorder that keeps one value for all reasons keeps
     /// that one.
     fn tell(&self) {
@@ -255,5 +266,41 @@ impl<P: Ports> Service<P> {
             }
             _ => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::identity::StoreId;
+
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    #[test]
+    fn time_that_passes_while_the_clock_is_doubted_is_no_jump() {
+        let seen: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let row = StoreRow {
+            version: 1,
+            identity: StoreId::of("one"),
+            epoch: 1,
+            seen,
+            jumped: None,
+            stopped: None,
+            stopped_at: None,
+            stopped_of: None,
+        };
+        let mut memory = Memory::default();
+        let ticks = |days: u64| days * DAY * 1_000_000;
+        let mut is_doubted = |days_by_clock: u64, days: u64| {
+            memory.clock_doubt(&row, seen.plus_seconds(days_by_clock * DAY), ticks(days)).is_some()
+        };
+        assert!(is_doubted(400, 0), "it jumped");
+        assert!(is_doubted(420, 20), "20 days pass, and it is as wrong as before");
+        assert!(!is_doubted(20, 20), "it is set right");
+        assert!(!is_doubted(20, 20), "and stays right");
+        assert!(is_doubted(420, 20), "it jumps again");
+        let mut started_later = Memory::default();
+        assert!(started_later.clock_doubt(&row, seen.plus_seconds(20 * DAY), 0).is_some());
     }
 }

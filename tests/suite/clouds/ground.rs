@@ -119,6 +119,11 @@ impl Ground {
         Self { s3: self.s3.clone(), index, ..Self::plain().await }
     }
 
+    /// The same bucket beside another table.
+    pub async fn beside(&self, index: DynamoIndex) -> Self {
+        Self { s3: self.s3.clone(), index, ..Self::plain().await }
+    }
+
     /// The service in this process, over the primary and the rows.
     pub async fn inside(&self) -> Inside {
         let parts = Parts {

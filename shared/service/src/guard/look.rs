@@ -99,8 +99,9 @@ impl<P: Ports> Service<P> {
                 }
                 (belonging, _) => (Doubt::about(belonging), true),
             };
+            // The row of another store is left alone.
             let row = match (row, manner) {
-                (Some(row), Manner::Making) => Some(self.note_clock(row).await?),
+                (Some(row), Manner::Making) if doubt.is_none() => Some(self.note_clock(row).await?),
                 (row, _) => row,
             };
             let at = self.ports.clock().monotonic_microseconds();
@@ -174,21 +175,13 @@ impl<P: Ports> Service<P> {
     /// Notes in the row that the clock jumped, or came back. The row as it stands then.
     async fn note_clock(&self, row: StoreRow) -> Result<StoreRow, Failure> {
         let now = self.now();
-        let elapsed = {
-            let ticks = self.ports.clock().monotonic_microseconds();
-            let doubted = self.guard.memory().doubted;
-            doubted.map_or(0, |since| ticks.saturating_sub(since) / 1_000_000)
-        };
-        let jumped = match (Doubt::about_clock(&row, now, elapsed), row.jumped) {
-            (Some(_), None) => Some(now),
-            (None, Some(_)) => None,
+        let (seen, jumped) = match (self.clock_doubt(&row), row.jumped) {
+            (Some(_), None) => (row.seen, Some(now)),
+            // It is right again.
+            (None, Some(_)) => (now, None),
             _ => return Ok(row),
         };
-        match jumped {
-            Some(now) => tracing::error!(seen = %row.seen, %now, "the clock jumped; nothing is deleted"),
-            None => tracing::warn!(seen = %row.seen, %now, "the clock is right again"),
-        }
-        let next = StoreRow { version: row.version + 1, jumped, ..row.clone() };
+        let next = StoreRow { version: row.version + 1, seen, jumped, ..row.clone() };
         let write = Write { row: Row::Store(next.clone()), expected: Some(row.version) };
         match self.ports.index().commit(&[write]).await? {
             Commit::Done => Ok(next),
