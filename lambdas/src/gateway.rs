@@ -6,7 +6,7 @@
 //! A client that goes away ends nothing here: the function runs on. What can cut a change short is the function's time.
 //! Calls to providers end with its [`deadline`] as calls that timed out, so the change ends between two of its steps, is
 //! answered with 503 and logged, and leaves what a crash leaves: whoever meets it next finishes it or undoes it. A
-//! change that would come to that from the start is not begun ([`CHANGE`]).
+//! change that would come to that from the start is not begun (`CHANGE`).
 
 use std::time::{Duration, SystemTime};
 
