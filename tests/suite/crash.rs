@@ -170,12 +170,18 @@ fn check(url: &str, agent: &ureq::Agent, file: &str, known: &[State], when: &str
 /// fsck over the folder, of which no server is in charge; nothing may be broken. `tidy`: nothing may be left after a
 /// cleanup either.
 async fn check_folder(folder: &Path, tidy: bool, when: &str) {
-    let settings = Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None, count_reads: true };
+    let settings = Settings {
+        public_url: "http://127.0.0.1".to_owned(),
+        link_keys: None,
+        count_reads: true,
+        notice_on_read: true,
+    };
     let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();
     let mut worst = Severity::Broken;
     if tidy {
         let deadline = "2100-01-01T00:00:00Z".parse().unwrap();
-        let report = cleanup(&service, Limits { deadline, any_age: true }, None).await.unwrap();
+        let report =
+            cleanup(&service, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap();
         assert_eq!((report.failed, report.resume), (0, None), "{when}");
         worst = Severity::Leftover;
     }

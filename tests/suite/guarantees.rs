@@ -36,7 +36,12 @@ const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 const MANIFEST_PATH: &str = "/v1/manifests/urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
 fn settings() -> Settings {
-    Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None, count_reads: true }
+    Settings {
+        public_url: "http://127.0.0.1".to_owned(),
+        link_keys: None,
+        count_reads: true,
+        notice_on_read: true,
+    }
 }
 
 /// A service over these adapters, with no cache.

@@ -291,7 +291,7 @@ async fn what_the_queue_holds_is_replicated_and_poison_ends_in_the_dead_letter_q
     // Twelve minutes between attempts are too long for a test.
     let visible = queue.set_queue_attributes().queue_url(url);
     visible.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
-    let work = Work::Replicate { to: Replica::Fallback, keys: vec![key] };
+    let work = Work::Replicate { to: Replica::Fallback, keys: vec![key], mark: None };
     let message = Message { request_id: "r-1".to_owned(), work }.to_string();
     for body in [message.as_str(), "no message"] {
         queue.send_message().queue_url(url).message_body(body).send().await.unwrap();

@@ -56,7 +56,12 @@ impl Folder {
             "name": "owner", "sha256": Digest::of(OWNER.as_bytes()), "tenant": tenant, "scopes": ["admin"],
         }]);
         let owner = StaticTokens::parse(entry.to_string().as_bytes()).map_err(|error| cannot(&error))?;
-        let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys: None, count_reads: true };
+        let settings = Settings {
+            public_url: PUBLIC_URL.to_owned(),
+            link_keys: None,
+            count_reads: true,
+            notice_on_read: true,
+        };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| cannot(&error))?;
         let service = local::open(path, Gate::Tokens(owner), settings).map_err(|error| cannot(&error))?;
         Ok(Self { runtime, service })

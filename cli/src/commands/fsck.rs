@@ -69,7 +69,7 @@ fn examine(folder: &Folder, printer: &Printer) -> Result<Summary, Trouble> {
 
 fn repair(folder: &Folder, printer: &Printer) -> Result<(), Trouble> {
     // Nobody else writes: the folder is locked. So an orphan of any age is one.
-    let limits = Limits { deadline: SystemClock.now().plus_seconds(DAY), any_age: true };
+    let limits = Limits { any_age: true, ..Limits::until(SystemClock.now().plus_seconds(DAY)) };
     let report = folder.run(cleanup(folder.service(), limits, None)).map_err(|error| failed(&error))?;
     if let Some(reason) = &report.stopped {
         return Err(Trouble::new(Kind::Folder, reason));

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `objects/`, `temporary/`, `lock` | records and manifests ([`crate::folder`]) |
 //! | `index.redb` | the index ([`crate::embedded`]) |
+//! | `reserve` | room for deletions on a full disk ([`crate::reserve`]), where a server keeps one |
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,8 @@ pub fn open_within(
     // The folder's lock comes first: who holds it may open the index.
     let objects = Folder::open(folder)?;
     new_index.check(folder, [])?;
-    let index = EmbeddedIndex::open_within(index_path(folder), index_cache_bytes)?;
+    let reserve = objects.reserve().clone();
+    let index = EmbeddedIndex::open_beside(index_path(folder), index_cache_bytes, reserve)?;
     let parts = Parts {
         objects,
         index,
@@ -141,8 +143,12 @@ mod tests {
     #[tokio::test]
     async fn a_proof_is_stored_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let settings =
-            Settings { public_url: "http://127.0.0.1:8787".to_owned(), link_keys: None, count_reads: true };
+        let settings = Settings {
+            public_url: "http://127.0.0.1:8787".to_owned(),
+            link_keys: None,
+            count_reads: true,
+            notice_on_read: true,
+        };
         let service = open(folder.path(), Gate::of(None, None), settings).unwrap();
         let ask = async |method: &str, path: &str, body: &'static str| {
             let request =
@@ -165,7 +171,12 @@ mod tests {
 
     #[test]
     fn no_index_is_made_over_objects() {
-        let settings = || Settings { public_url: String::new(), link_keys: None, count_reads: false };
+        let settings = || Settings {
+            public_url: String::new(),
+            link_keys: None,
+            count_reads: false,
+            notice_on_read: false,
+        };
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path(), Gate::of(None, None), settings()).unwrap());
         fs::remove_file(index_path(folder.path())).unwrap();

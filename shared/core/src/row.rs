@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::access::Visibility;
 use crate::bounds::EXPIRY_GRACE_SECONDS;
-use crate::hash::{Digest, MediaHash};
+use crate::hash::{Digest, MediaHash, serde_as_text};
 use crate::identity::StoreId;
 use crate::legacy::LegacyId;
 use crate::manifest::ManifestType;
@@ -15,6 +16,7 @@ use crate::manifest_id::ManifestId;
 use crate::message::Replica;
 use crate::proof_id::ProofId;
 use crate::record::Record;
+use crate::repair_mark::RepairMark;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -103,9 +105,9 @@ pub struct ProofRow {
     /// The C2PA manifests of all its revisions, and of replacements that are under way: each counts this proof as one holder.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub held: BTreeSet<ManifestId>,
-    /// Those of `held` that no revision names yet: each is of a replacement that is under way, or was cut off.
+    /// Which of `held` no revision names yet, each by the replacement that is under way, or was cut off.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub pending: BTreeSet<ManifestId>,
+    pub pending: BTreeSet<Pending>,
     /// When the latest replacement was begun, if its end was not seen yet: the record may be ahead of this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacing: Option<Timestamp>,
@@ -126,6 +128,38 @@ pub struct ProofRow {
 const fn is_false(flag: &bool) -> bool {
     !*flag
 }
+
+/// The claim of a replacement that is under way to its manifest, written as `{version} {manifest id}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pending {
+    /// The version of the proof's row with which the replacement began: no two have the same.
+    pub version: u64,
+    /// The manifest that it brings.
+    pub manifest: ManifestId,
+}
+
+/// Text that is no claim.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the version of a row, a space and a manifest id")]
+pub struct PendingError(String);
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.version, self.manifest)
+    }
+}
+
+impl FromStr for Pending {
+    type Err = PendingError;
+
+    fn from_str(text: &str) -> Result<Self, PendingError> {
+        let parts = text.split_once(' ').and_then(|(version, id)| version.parse().ok().zip(id.parse().ok()));
+        let (version, manifest) = parts.ok_or_else(|| PendingError(text.to_owned()))?;
+        Ok(Self { version, manifest })
+    }
+}
+
+serde_as_text!(Pending);
 
 /// How often a proof was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,8 +234,9 @@ pub struct StoreRow {
     pub stopped_of: Option<u64>,
 }
 
-/// The row of a provider that missed writes: what is read there may be stale, and is checked against the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The row of a provider that missed writes: what is read there may be stale, and is checked against the index. Its rules
+/// are in [`rules::behind`](crate::rules::behind).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaRow {
     /// The provider.
     pub replica: Replica,
@@ -209,8 +244,15 @@ pub struct ReplicaRow {
     pub version: u64,
     /// Since when it may be behind.
     pub since: Timestamp,
-    /// Until when: by then every repair is done, or in the hands of an operator.
+    /// Until when: by then every repair is done, or in the hands of an operator. The same as `since` once all that
+    /// `repairs` held are done.
     pub until: Timestamp,
+    /// The version of this row that `since` began with. It tells one raising of the flag from the next.
+    #[serde(default)]
+    pub raised: u64,
+    /// The repairs that are not done yet. Where there is none, `until` alone decides.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub repairs: BTreeSet<RepairMark>,
 }
 
 /// The row of a legacy id: another name of a proof, for ever.
@@ -444,7 +486,7 @@ impl ProofRow {
         let mut pending = continued.map(|row| row.pending.clone()).unwrap_or_default();
         if let Some(id) = &record.manifest.id {
             held.insert(id.clone());
-            pending.remove(id);
+            pending.retain(|pending| pending.manifest != *id);
         }
         // Others may be replacing the proof at the same time, and lose.
         let replacing = continued.and_then(|row| row.replacing).filter(|_| !pending.is_empty());
@@ -475,6 +517,36 @@ impl ProofRow {
             void: false,
             reads: before.map(|row| row.reads).unwrap_or_default(),
         }
+    }
+
+    /// The row with a replacement that begins at `now`, one version on, and the claim of that replacement to its manifest. A
+    /// manifest that a revision names needs no claim.
+    #[must_use]
+    pub fn replaced_by(&self, manifest: Option<&ManifestId>, now: Timestamp) -> (Self, Option<Pending>) {
+        let mut row = Self { replacing: Some(now), ..self.in_state(State::Live) };
+        let is_settled =
+            |id| self.held.contains(id) && !self.pending.iter().any(|other| other.manifest == *id);
+        let claim = manifest
+            .filter(|id| !is_settled(id))
+            .map(|id| Pending { version: row.version, manifest: id.clone() });
+        row.held.extend(claim.iter().map(|claim| claim.manifest.clone()));
+        row.pending.extend(claim.clone());
+        (row, claim)
+    }
+
+    /// The row without these claims, one version on, and the manifests that it does not hold any more.
+    #[must_use]
+    pub fn without(&self, claims: &BTreeSet<Pending>) -> (Self, Vec<ManifestId>) {
+        let mut row = self.in_state(self.state);
+        row.pending.retain(|pending| !claims.contains(pending));
+        let mut released = Vec::new();
+        for claim in self.pending.intersection(claims) {
+            let is_claimed = row.pending.iter().any(|other| other.manifest == claim.manifest);
+            if !is_claimed && row.held.remove(&claim.manifest) {
+                released.push(claim.manifest.clone());
+            }
+        }
+        (row, released)
     }
 
     /// The last row of a proof that is deleted since `at`: what is kept of it in its marker, too.
@@ -548,6 +620,27 @@ mod tests {
     }
 
     #[test]
+    fn claims_are_given_back_one_by_one() {
+        let now = Timestamp::from_milliseconds(7_000);
+        let draft = r#"{"media_hash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","manifest":{}}"#;
+        let draft = crate::rules::store::Draft::parse(draft.as_bytes(), Tenant::default(), None).unwrap();
+        let mut row = ProofRow::publish(&draft.record(1, now), Digest::of(b"x"), None);
+        let (settled, id): (ManifestId, ManifestId) =
+            ("urn:c2pa:settled".parse().unwrap(), "urn:c2pa:x".parse().unwrap());
+        row.held.insert(settled.clone());
+        assert_eq!(row.replaced_by(Some(&settled), now).1, None);
+        let (row, first) = row.replaced_by(Some(&id), now);
+        let (row, second) = row.replaced_by(Some(&id), now);
+        assert_eq!(second.as_ref().unwrap().to_string(), "3 urn:c2pa:x");
+        assert_eq!("3 urn:c2pa:x".parse(), Ok(second.clone().unwrap()));
+        assert!("urn:c2pa:x".parse::<Pending>().is_err() && "x urn:c2pa:x".parse::<Pending>().is_err());
+        let (row, released) = row.without(&first.into_iter().collect());
+        assert_eq!((released, row.held.contains(&id)), (vec![], true));
+        let (row, released) = row.without(&second.into_iter().collect());
+        assert_eq!((released, row.held), (vec![id], [settled].into()));
+    }
+
+    #[test]
     fn rows_are_stored_as_flat_json() {
         let now = Timestamp::from_milliseconds(7_000);
         for state in [State::Live, State::Deleting(now), State::Deleted(now)] {
@@ -560,10 +653,15 @@ mod tests {
             version: 2,
             since: now,
             until: now.plus_seconds(60),
+            raised: 1,
+            repairs: [RepairMark::new(now, 1)].into(),
         });
         let text = serde_json::to_string(&replica).unwrap();
         assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), replica);
         insta::assert_snapshot!("replica_row", text);
+        let before = r#"{"row":"replica","replica":"primary","version":2,"since":"1970-01-01T00:00:07.000Z","until":"1970-01-01T00:01:07.000Z"}"#;
+        let before = serde_json::from_str::<Row>(before).unwrap().replica().unwrap();
+        assert_eq!((before.raised, before.repairs.len()), (0, 0));
         assert_eq!(replica.key().to_string(), "REPLICA#primary");
         assert_eq!((replica.due(), replica.totals()), (None, Totals::default()));
         let alias = Row::Alias(AliasRow {

@@ -1,8 +1,14 @@
-//! Legacy ids by themselves: binding one to a proof that is there, taking that back, and listing them. For who takes over
+//! Legacy ids by themselves: binding one to a proof that is there, taking that back, and listing them. For an import of
 //! a whole CredLink: most ids come with their proofs.
+//!
+//! Most legacy ids stand in the record of their proof. Where one leads to is kept in an object of its own as well
+//! (`aliases/{legacy id}`) as soon as no record says so: then it is not lost with the index. The row is written first,
+//! because it decides between two that bind one id; nobody is answered before the object agrees with it.
 
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
+use credlink_core::note::AliasNote;
+use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, Row};
 use credlink_core::tenant::Tenant;
@@ -11,7 +17,7 @@ use serde::Serialize;
 
 use crate::delete::claim;
 use crate::error::{Error, contended};
-use crate::ports::{Index as _, Listing, Ports};
+use crate::ports::{Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put};
 use crate::service::{MAX_ATTEMPTS, Service, owned};
 use crate::supersede::live_row;
 use crate::take_over::bind;
@@ -56,7 +62,7 @@ pub async fn name<P: Ports>(
     }
     let row = live_row(service, proof).await?;
     owned(&row.tenant, tenant)?;
-    bind(service, id, proof, &row.tenant).await
+    bind(service, id, &row).await
 }
 
 /// Takes back that a legacy id leads to `proof`: since when, also where that was done before. `None`: it never led anywhere.
@@ -77,13 +83,75 @@ pub async fn withdraw<P: Ports>(
             return Err(Problem::new(Kind::PreconditionFailed, detail).at("proof").into());
         }
         if row.withdrawn.is_some() {
+            keep_alias(service, id).await?;
             return Ok(row.withdrawn);
         }
         let at = service.now();
         let expected = Some(row.version);
         let withdrawn = AliasRow { version: row.version + 1, withdrawn: Some(at), ..row };
         if claim(service, Row::Alias(withdrawn), expected).await? {
+            keep_alias(service, id).await?;
             return Ok(Some(at));
+        }
+    }
+    Err(contended())
+}
+
+/// Makes the object of a legacy id agree with its row; where there is no row, nothing is done.
+pub(crate) async fn keep_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Failure> {
+    let key = ObjectKey::Alias(id.clone());
+    for _ in 0..MAX_ATTEMPTS {
+        // The tag is read before the row: what it names is then no newer than the row.
+        let found = service.current(&key).await?;
+        let Some(row) = service.alias_row(id).await? else { return Ok(()) };
+        let note = AliasNote::of(&row);
+        let (condition, written) = match &found {
+            None => (Condition::Absent, 0),
+            Some(found) => {
+                let facts: &Facts = found.verified.facts();
+                if AliasNote::parse(&found.verified.content()).is_ok_and(|found| found == note) {
+                    return service.ports.objects().confirm(&key).await;
+                }
+                (Condition::Matches(found.tag.clone()), facts.generation)
+            }
+        };
+        let (body, attributes) = note.object(written.saturating_add(1), service.now());
+        if let Put::Stored(_) = service.ports.objects().put(&key, body.into(), &attributes, condition).await?
+        {
+            return Ok(());
+        }
+    }
+    let message = format!("{key}: it was replaced by others all the while");
+    Err(Failure { provider: service.ports.objects().name(), kind: FailureKind::Unavailable, message })
+}
+
+/// Lets the row of a legacy id and its object agree. Whether one of them changed. Where the index is as new as the store, the
+/// row decides: a request was cut off between the two. An index that is older, or lacks the row, follows the object.
+///
+/// # Errors
+/// A failure of a provider or the index; the same again goes on.
+pub(crate) async fn follow_alias<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+    is_index_new: bool,
+) -> Result<bool, Error> {
+    let key = ObjectKey::Alias(id.clone());
+    for _ in 0..MAX_ATTEMPTS {
+        let before = service.alias_row(id).await?;
+        let Some(found) = service.current(&key).await? else { return Ok(false) };
+        let note = AliasNote::parse(&found.verified.content());
+        let note = note.map_err(|error| service.damaged(&key, &error))?;
+        if before.as_ref().is_some_and(|row| AliasNote::of(row) == note) {
+            return Ok(false);
+        }
+        if before.is_some() && is_index_new {
+            keep_alias(service, id).await?;
+            return Ok(true);
+        }
+        let expected = before.map(|row| row.version);
+        let row = AliasRow { version: expected.unwrap_or(0) + 1, ..note.row() };
+        if claim(service, Row::Alias(row), expected).await? {
+            return Ok(true);
         }
     }
     Err(contended())

@@ -2,6 +2,9 @@
 //!
 //! A deletion has three steps: the row says *deleting* (from here on no store can build on the objects), the objects
 //! are replaced by markers, the row says *deleted*. Whoever meets the row in between finishes the deletion.
+//!
+//! What a store left behind that nobody was told of is *undone* in the same steps; its marker is void, and to readers nothing
+//! was ever there (guarantee 11).
 
 use credlink_core::http::conditional::check_removal;
 use credlink_core::http::problem::{Kind, Problem};
@@ -14,10 +17,13 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use http::HeaderMap;
 
+use crate::aliases::keep_alias;
 use crate::error::{Error, contended};
+use crate::holds::drop_hold;
 use crate::ports::{
     Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put, Write,
 };
+use crate::reconcile::{Reconciled, settle};
 use crate::service::{MAX_ATTEMPTS, Service, owned};
 
 /// Deletes a proof. That there is none is no error: the outcome is the instant of the deletion that this call began, and
@@ -46,7 +52,8 @@ pub async fn delete_proof<P: Ports>(
         match row {
             // A store may have written a record and ended before its row: readers see it.
             None | Some(ProofRow { state: State::Deleted(_), .. }) => {
-                let Some(orphan) = orphan_row(service, id, row.as_ref(), instant).await? else {
+                let orphan = orphan_row(service, id, row.as_ref(), Ending::Deleted(instant)).await?;
+                let Some(orphan) = orphan else {
                     return Ok(row.and_then(|row| own(row.state, at)));
                 };
                 owned(&orphan.tenant, tenant)?;
@@ -61,6 +68,9 @@ pub async fn delete_proof<P: Ports>(
                 return Ok(own(row.state, at));
             }
             Some(row) => {
+                if row.replacing.is_some() && settle(service, &row).await? == Reconciled::Changed {
+                    continue;
+                }
                 check_removal(headers, &row.record_sha256)?;
                 if let Some(row) = bury(service, &row, instant).await? {
                     finish_proof(service, &row).await?;
@@ -99,7 +109,8 @@ pub async fn delete_manifest<P: Ports>(
         }
         match row {
             None | Some(ManifestRow { state: State::Deleted(_), .. }) => {
-                let orphan = orphan_manifest_row(service, id, row.as_ref(), instant).await?;
+                let ending = Ending::Deleted(instant);
+                let orphan = orphan_manifest_row(service, id, row.as_ref(), ending).await?;
                 let Some(orphan) = orphan else { return Ok(row.and_then(|row| own(row.state, at))) };
                 owned(&orphan.tenant, tenant)?;
                 if claim(service, Row::Manifest(orphan.clone()), row.map(|row| row.version)).await? {
@@ -135,13 +146,34 @@ pub async fn delete_manifest<P: Ports>(
     Err(contended())
 }
 
+/// How an object that no row stands for comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its owner deletes it at this instant.
+    Deleted(Timestamp),
+    /// It is undone at this instant: nobody was ever told of it.
+    Undone(Timestamp),
+}
+
+impl Ending {
+    /// The state of the row, and whether it is void, after the state that it had before. What was deleted before stays
+    /// deleted since then.
+    const fn after(self, before: Option<(State, bool)>) -> (State, bool) {
+        match (self, before) {
+            (Self::Deleted(at), _) => (State::Deleting(at), false),
+            (Self::Undone(_), Some((State::Deleted(at), void))) => (State::Deleting(at), void),
+            (Self::Undone(at), _) => (State::Deleting(at), true),
+        }
+    }
+}
+
 /// The deleting row, after `before`, of a record that no row stands for: a store wrote it, and ended before its row.
-/// `before` is none, or deleted. It is deleted `at`.
+/// `before` is none, or deleted.
 pub(crate) async fn orphan_row<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
     before: Option<&ProofRow>,
-    at: Timestamp,
+    ending: Ending,
 ) -> Result<Option<ProofRow>, Failure> {
     let key = ObjectKey::Record(*id);
     let Some(current) = service.current(&key).await? else { return Ok(None) };
@@ -154,47 +186,70 @@ pub(crate) async fn orphan_row<P: Ports>(
     row.revision = before.map_or(row.revision, |before| before.revision.max(row.revision));
     // It never held its manifest: only a committed row does.
     row.held.clear();
-    row.state = State::Deleting(at);
+    (row.state, row.void) = ending.after(before.map(|row| (row.state, row.void)));
     Ok(Some(row))
 }
 
-/// The deleting row, after `before`, of a manifest that no row stands for. `before` is none, or deleted. It is
-/// deleted `at`.
+/// The deleting row, after `before`, of a manifest that no row stands for. `before` is none, or deleted.
 pub(crate) async fn orphan_manifest_row<P: Ports>(
     service: &Service<P>,
     id: &ManifestId,
     before: Option<&ManifestRow>,
-    at: Timestamp,
+    ending: Ending,
 ) -> Result<Option<ManifestRow>, Failure> {
     let key = ObjectKey::Manifest(id.clone());
     let Some(head) = service.ports.objects().head(&key).await? else { return Ok(None) };
     let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
-    Ok((!facts.tombstone).then(|| ManifestRow {
+    if facts.tombstone {
+        return Ok(None);
+    }
+    let (state, void) = ending.after(before.map(|row| (row.state, row.void)));
+    Ok(Some(ManifestRow {
         id: id.clone(),
         version: before.map_or(0, |before| before.version) + 1,
-        state: State::Deleting(at),
+        state,
         tenant: facts.tenant,
         sha256: facts.sha256,
         length: facts.length,
         holders: 0,
-        standalone: false,
+        // A hold may have been written before the row.
+        standalone: true,
         generation: before.map_or(0, |before| before.generation).max(facts.generation),
         visibility: facts.visibility,
-        void: false,
+        void,
     }))
 }
 
-/// Deletes the record under a proof's key that no row stands for, if there is one. Whether that was done here. The row
+/// Undoes the record under a proof's key that no row stands for, if there is one. Whether that was done here. The row
 /// is claimed first: from then on nobody can adopt the record.
-pub(crate) async fn bury_orphan<P: Ports>(
+pub(crate) async fn undo_record<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
     before: Option<&ProofRow>,
 ) -> Result<bool, Failure> {
-    let Some(orphan) = orphan_row(service, id, before, service.now()).await? else { return Ok(false) };
+    let ending = Ending::Undone(service.now());
+    let Some(orphan) = orphan_row(service, id, before, ending).await? else { return Ok(false) };
     let claimed = claim(service, Row::Proof(orphan.clone()), before.map(|row| row.version)).await?;
     if claimed {
         finish_proof(service, &orphan).await?;
+    }
+    Ok(claimed)
+}
+
+/// Undoes a manifest that no row holds, if there is one. Whether that was done here.
+pub(crate) async fn undo_manifest<P: Ports>(service: &Service<P>, id: &ManifestId) -> Result<bool, Failure> {
+    let before = service.manifest_row(id).await?;
+    match before.as_ref().map(|row| row.state) {
+        Some(State::Live | State::Deleting(_)) => return Ok(false),
+        Some(State::Deleted(_)) | None => {}
+    }
+    let ending = Ending::Undone(service.now());
+    let Some(orphan) = orphan_manifest_row(service, id, before.as_ref(), ending).await? else {
+        return Ok(false);
+    };
+    let claimed = claim(service, Row::Manifest(orphan.clone()), before.map(|row| row.version)).await?;
+    if claimed {
+        finish_manifest(service, &orphan).await?;
     }
     Ok(claimed)
 }
@@ -205,8 +260,7 @@ pub(crate) async fn claim<P: Ports>(
     row: Row,
     expected: Option<u64>,
 ) -> Result<bool, Failure> {
-    let commit = service.ports.index().commit(&[Write { row, expected }]).await?;
-    Ok(commit == Commit::Done)
+    Ok(service.write_rows(&[Write { row, expected }]).await? == Commit::Done)
 }
 
 /// The first step for a live proof, which is deleted `at`: its row and those of the manifests it held, in one commit. `None`:
@@ -224,7 +278,7 @@ pub(crate) async fn bury<P: Ports>(
             writes.push(Write { row: Row::Manifest(manifest.released(at)), expected });
         }
     }
-    let commit = service.ports.index().commit(&writes).await?;
+    let commit = service.write_rows(&writes).await?;
     Ok((commit == Commit::Done).then_some(deleting))
 }
 
@@ -233,6 +287,10 @@ pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow)
     let State::Deleting(at) = row.state else { return Ok(()) };
     let key = ObjectKey::Record(row.id);
     let deleted = row.deleted(at);
+    // The record that names the legacy id goes; where it leads stays known.
+    if let Some(legacy) = &row.legacy {
+        keep_alias(service, legacy).await?;
+    }
     replace(service, &key, &Row::Proof(deleted.clone()), row.version).await?;
     remove_revisions(service, row).await?;
     for id in &row.held {
@@ -252,8 +310,11 @@ pub(crate) async fn finish_manifest<P: Ports>(
 ) -> Result<(), Failure> {
     let State::Deleting(at) = row.state else { return Ok(()) };
     let key = ObjectKey::Manifest(row.id.clone());
-    let deleted = row.in_state(State::Deleted(at));
+    let deleted = ManifestRow { standalone: false, ..row.in_state(State::Deleted(at)) };
     replace(service, &key, &Row::Manifest(deleted.clone()), row.version).await?;
+    if row.standalone {
+        drop_hold(service, &row.id, row.generation).await?;
+    }
     claim(service, Row::Manifest(deleted), Some(row.version)).await?;
     Ok(())
 }

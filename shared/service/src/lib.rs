@@ -16,7 +16,7 @@
 //! | retrieving | [`retrieve`](mod@retrieve) |
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
-//! | repair of a provider, and its queue | [`replicate`](mod@replicate), [`worker`] |
+//! | repair of a provider, its queue, and the flag that a repair lowers | [`replicate`](mod@replicate), [`worker`], [`behind`] |
 //! | index, store and clock that do not fit together | `guard` |
 //! | access counts | `reads` |
 //! | HTTP in and out | [`router`], [`openapi`] |
@@ -26,11 +26,13 @@
 //! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`; 10 and 12 in `guard`.
 
 pub mod aliases;
+pub mod behind;
 pub mod cleanup;
 pub mod delete;
 pub mod error;
 pub mod fsck;
 mod guard;
+mod holds;
 pub mod legacy;
 pub mod list;
 pub mod migrate;
@@ -39,6 +41,7 @@ pub mod overview;
 pub mod ports;
 mod publish;
 mod reads;
+mod reconcile;
 pub mod replicate;
 pub mod request;
 pub mod retrieve;

@@ -1,7 +1,10 @@
 //! The last step of every store: rows that make stored objects findable.
 //!
 //! Objects come first, rows last (guarantee 1), and the conditional commit of the rows alone decides which of several
-//! writers was first (guarantee 2).
+//! writers was first (guarantee 2). A manifest that a request has put in its place and that no row came to hold is taken
+//! back ([`Brought`]): a request that is refused leaves nothing (guarantee 11).
+
+use std::collections::BTreeMap;
 
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest_again;
@@ -15,9 +18,9 @@ use credlink_core::row::{ManifestRow, ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 
-use crate::delete::finish_manifest;
+use crate::delete::{finish_manifest, undo_manifest};
 use crate::error::{Error, contended};
-use crate::ports::{Commit, Condition, Failure, Index as _, Objects as _, Ports, Put, Write};
+use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// What became of rows that were to be committed.
@@ -106,15 +109,48 @@ impl Reference<'_> {
                     ..row.in_state(State::Live)
                 }))
             }
-            State::Deleted(_) if row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
+            State::Deleted(_) if !row.void && row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
             State::Deleted(_) if row.generation < self.generation => Ok(Refer::Write(fresh(row.version + 1))),
             State::Deleting(_) | State::Deleted(_) => Ok(Refer::Gone),
         }
     }
 }
 
+/// A manifest's bytes in their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// The generation in which they are there.
+    pub(crate) generation: u32,
+    /// Whether this call has put them there.
+    pub(crate) is_new: bool,
+}
+
+/// The manifest that a request has put where nothing stood: to be taken back where the request is refused.
+#[derive(Debug, Default)]
+pub(crate) struct Brought(Option<ManifestId>);
+
+impl Brought {
+    fn note(&mut self, id: &ManifestId, placed: Placed) {
+        if placed.is_new {
+            self.0 = Some(id.clone());
+        }
+    }
+
+    /// Takes the manifest back, unless a row holds it by now.
+    ///
+    /// # Errors
+    /// A failure of a provider or the index: nobody may be told that the request was refused. Cleanup takes it back later.
+    pub(crate) async fn take_back<P: Ports>(self, service: &Service<P>) -> Result<(), Failure> {
+        if let Some(id) = self.0 {
+            undo_manifest(service, &id).await?;
+        }
+        Ok(())
+    }
+}
+
 impl<P: Ports> Service<P> {
-    /// Makes sure that the manifest's bytes are stored, and says in which generation.
+    /// Makes sure that the manifest's bytes are stored, notes in `brought` if that was done here, and says in which
+    /// generation they are.
     ///
     /// The outcome `None` asks the caller to look at the world again: a deletion came between.
     pub(crate) async fn ensure_manifest(
@@ -123,10 +159,25 @@ impl<P: Ports> Service<P> {
         id: &ManifestId,
         tenant: &Tenant,
         visibility: Visibility,
+        brought: &mut Brought,
     ) -> Result<Option<u32>, Error> {
+        let placed = self.place_manifest(manifest, id, tenant, visibility).await?;
+        Ok(placed.map(|placed| {
+            brought.note(id, placed);
+            placed.generation
+        }))
+    }
+
+    async fn place_manifest(
+        &self,
+        manifest: &Manifest,
+        id: &ManifestId,
+        tenant: &Tenant,
+        visibility: Visibility,
+    ) -> Result<Option<Placed>, Error> {
         let key = ObjectKey::Manifest(id.clone());
         if self.put_manifest(&key, manifest, tenant, visibility, 0, Condition::Absent).await? {
-            return Ok(Some(0));
+            return Ok(Some(Placed { generation: 0, is_new: true }));
         }
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
         let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
@@ -145,19 +196,15 @@ impl<P: Ports> Service<P> {
             }
             wanted.check_reader(&facts.tenant, facts.visibility)?;
             self.ports.objects().confirm(&key).await?;
-            return Ok(Some(facts.generation));
+            return Ok(Some(Placed { generation: facts.generation, is_new: false }));
         }
         // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
-        let mut deleted = 0;
-        if let Some(row) = self.manifest_row(id).await? {
-            if let State::Deleting(_) = row.state {
-                finish_manifest(self, &row).await?;
-                return Ok(None);
-            }
-            if row.sha256 != *manifest.sha256() {
-                return Err(wanted.conflict(&row.sha256).into());
-            }
-            deleted = row.generation;
+        let row = self.manifest_row(id).await?;
+        if let Some(row) = &row
+            && let State::Deleting(_) = row.state
+        {
+            finish_manifest(self, row).await?;
+            return Ok(None);
         }
         let Some(current) = self.current(&key).await? else { return Ok(None) };
         if current.tag != head.tag {
@@ -165,14 +212,23 @@ impl<P: Ports> Service<P> {
         }
         let marker =
             Tombstone::parse(&current.verified.content()).map_err(|error| self.damaged(&key, &error))?;
+        // Where the index lost the row, the marker has it.
+        let kept = marker.row.and_then(|row| row.manifest());
+        if let Some(row) = row.as_ref().or(kept.as_ref())
+            && !row.void
+            && row.sha256 != *manifest.sha256()
+        {
+            return Err(wanted.conflict(&row.sha256).into());
+        }
+        let deleted = row.map_or(0, |row| row.generation);
         let generation = marker.last.max(deleted).saturating_add(1);
         let condition = Condition::Matches(head.tag);
         let stored = self.put_manifest(&key, manifest, tenant, visibility, generation, condition).await?;
-        Ok(stored.then_some(generation))
+        Ok(stored.then_some(Placed { generation, is_new: true }))
     }
 
-    /// The generation in which a manifest's bytes are there; `None` if they are not.
-    pub(crate) async fn manifest_generation(&self, id: &ManifestId) -> Result<Option<u32>, Failure> {
+    /// What is said of a manifest whose bytes are there; `None` if they are not.
+    pub(crate) async fn manifest_facts(&self, id: &ManifestId) -> Result<Option<Facts>, Failure> {
         let key = ObjectKey::Manifest(id.clone());
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
         let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
@@ -180,7 +236,7 @@ impl<P: Ports> Service<P> {
             return Ok(None);
         }
         self.ports.objects().confirm(&key).await?;
-        Ok(Some(facts.generation))
+        Ok(Some(facts))
     }
 
     async fn put_manifest(
@@ -209,7 +265,7 @@ impl<P: Ports> Service<P> {
             None => manifest.bytes().clone(),
             Some(_) => at_rest.bytes.into_owned().into(),
         };
-        let attributes = facts.attributes(key, std::collections::BTreeMap::new());
+        let attributes = facts.attributes(key, BTreeMap::new());
         let put = self.ports.objects().put(key, body, &attributes, condition).await;
         // Also after a failure: the write may have happened. A manifest only ever takes an empty place, or that of a marker.
         self.appeared(key).await;
@@ -235,55 +291,85 @@ impl<P: Ports> Service<P> {
             generation: generation.unwrap_or(0),
             standalone: false,
         });
-        self.commit(Some((row, before.map(|row| row.version))), reference.as_ref()).await
+        self.commit(Some((row, before.map(|row| row.version))), reference.as_slice(), &[]).await
     }
 
-    /// Commits a proof's row, a reference to a manifest, or both at once.
+    /// Commits a proof's row, references to manifests, and that a proof lets others go, all at once.
     pub(crate) async fn commit(
         &self,
         proof: Option<(ProofRow, Option<u64>)>,
-        reference: Option<&Reference<'_>>,
+        references: &[Reference<'_>],
+        released: &[ManifestId],
     ) -> Result<Published, Error> {
-        // The objects are in their places. A request that put one there and ended before it could say so, because its
-        // client went away, left the cache with what stood there before.
+        // The objects are in their places. A request that put one there and ended before it could say so left the cache
+        // with what stood there before.
         if let Some((row, _)) = &proof {
             self.recorded(&ObjectKey::Record(row.id), row.revision, row.first_revision).await;
         }
-        if let Some(reference) = reference {
+        for reference in references {
             self.appeared(&ObjectKey::Manifest(reference.id.clone())).await;
         }
-        // Most manifests are new: the first try needs no read.
-        let mut manifest_row: Option<ManifestRow> = None;
+        // Most manifests are new: the first try needs no read, where there is one.
+        let mut rows: BTreeMap<&ManifestId, ManifestRow> = BTreeMap::new();
+        let several = references.iter().map(|reference| reference.id).filter(|_| references.len() > 1);
+        for id in several.chain(released) {
+            rows.extend(self.manifest_row(id).await?.map(|row| (id, row)));
+        }
         for _ in 0..MAX_ATTEMPTS {
             let mut writes: Vec<Write> = Vec::with_capacity(2);
+            let mut ids = Vec::with_capacity(1);
             if let Some((row, expected)) = &proof {
                 writes.push(Write { row: Row::Proof(row.clone()), expected: *expected });
             }
-            if let Some(reference) = reference {
-                match reference.apply(manifest_row.as_ref())? {
+            for reference in references {
+                let before = rows.get(reference.id);
+                match reference.apply(before)? {
                     Refer::Gone => {
                         // A deletion that is under way, or was cut off: with its end the manifest can be stored anew.
-                        if let Some(row) = &manifest_row {
+                        if let Some(row) = before {
                             finish_manifest(self, row).await?;
                         }
                         return Ok(Published::ManifestGone);
                     }
                     Refer::Held => {}
                     Refer::Write(row) => {
-                        let expected = manifest_row.as_ref().map(|row| row.version);
-                        writes.push(Write { row: Row::Manifest(row), expected });
+                        ids.push(reference.id);
+                        writes
+                            .push(Write { row: Row::Manifest(row), expected: before.map(|row| row.version) });
                     }
+                }
+            }
+            for id in released {
+                if let Some(before) = rows.get(id).filter(|row| row.state == State::Live) {
+                    let row = Row::Manifest(before.released(self.now()));
+                    ids.push(id);
+                    writes.push(Write { row, expected: Some(before.version) });
                 }
             }
             if writes.is_empty() {
                 return Ok(Published::Done);
             }
-            match self.ports.index().commit(&writes).await? {
-                Commit::Done => return Ok(Published::Done),
-                Commit::Lost { current, write } => match writes.get(write).map(|write| &write.row) {
-                    Some(Row::Proof(_)) => return Ok(Published::Lost(current.and_then(Row::proof))),
-                    _ => manifest_row = current.and_then(Row::manifest),
-                },
+            let proofs = usize::from(proof.is_some());
+            match self.write_rows(&writes).await? {
+                Commit::Done => {
+                    // What the last holder let go is deleted.
+                    let manifests = writes.into_iter().skip(proofs).filter_map(|write| write.row.manifest());
+                    for row in manifests {
+                        finish_manifest(self, &row).await?;
+                    }
+                    return Ok(Published::Done);
+                }
+                Commit::Lost { current, write } if write < proofs => {
+                    return Ok(Published::Lost(current.and_then(Row::proof)));
+                }
+                Commit::Lost { current, write } => {
+                    if let Some(id) = ids.get(write - proofs) {
+                        match current.and_then(Row::manifest) {
+                            Some(row) => rows.insert(id, row),
+                            None => rows.remove(id),
+                        };
+                    }
+                }
             }
         }
         Err(contended())

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::http::route::Form;
-use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::object::{Facts, ObjectKey, Verified};
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::State;
 use credlink_core::rules::retrieve::Lookup;
 use http::Method;
 
 use crate::error::Error;
 use crate::ports::{Cache as _, Event, Events as _, Failure, Ports};
+use crate::reconcile::reconcile;
 use crate::service::Service;
 
 /// Answers a lookup: the reply, and the object that its body describes.
@@ -56,9 +59,38 @@ async fn load<P: Ports>(
     key: &ObjectKey,
     form: Form,
 ) -> Result<Option<Arc<Verified>>, Failure> {
-    let from_provider = async { Ok(service.current(key).await?.map(|current| current.verified)) };
+    let from_provider = async {
+        let found = service.current(key).await?;
+        if let (ObjectKey::Record(id), Some(current)) = (key, &found)
+            && service.settings.notice_on_read
+            && lags_behind(service, id, current.verified.facts()).await
+        {
+            if let Err(error) = reconcile(service, id).await {
+                tracing::warn!(proof = %id, error = error.problem().detail, "a row lags behind its record");
+            }
+            return Ok(service.current(key).await?.map(|current| current.verified));
+        }
+        Ok(found.map(|current| current.verified))
+    };
     match form {
         Form::Content => service.ports.cache().get_or_load(key, from_provider).await,
         Form::Stored => Ok(from_provider.await?.map(Arc::new)),
+    }
+}
+
+/// Whether the row of a proof has to follow what stands under its key: a request left that behind that was cut off. So a
+/// reader and a listing agree. No read depends on it.
+async fn lags_behind<P: Ports>(service: &Service<P>, id: &ProofId, facts: &Facts) -> bool {
+    match service.proof_row(id).await {
+        Ok(None) => !facts.tombstone,
+        Ok(Some(row)) => match row.state {
+            State::Live => facts.sha256 != row.record_sha256,
+            State::Deleting(_) => true,
+            State::Deleted(_) => !facts.tombstone,
+        },
+        Err(failure) => {
+            tracing::debug!(proof = %id, %failure, "a read does not know whether the row lags behind");
+            false
+        }
     }
 }

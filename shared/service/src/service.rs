@@ -31,6 +31,9 @@ pub struct Settings {
     /// Whether reads are counted in the index: for a process that lives long enough to call
     /// [`Service::flush_reads`] every few seconds, and whose readers do not pass it by on a CDN.
     pub count_reads: bool,
+    /// Whether a read of a record that the cache does not have looks at its row too, and has it follow: for an index on this
+    /// machine, which costs microseconds and nothing else.
+    pub notice_on_read: bool,
 }
 
 /// CredLink over some ports.

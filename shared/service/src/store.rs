@@ -2,8 +2,9 @@
 //!
 //! A store writes the manifest, the record and then the rows. Of concurrent stores of one media hash, the record
 //! that stands first under the proof's key is the candidate of all: whoever finds it there commits its row instead
-//! of its own. So every crash leaves either nothing that is findable, or a candidate that the next store, or
-//! cleanup, deals with; and the commit of the row decides (guarantees 1, 2 and 5).
+//! of its own. So every crash leaves either nothing that is findable, or a candidate that the next request, or
+//! cleanup, takes up; and the commit of the row decides (guarantees 1, 2 and 5). A store that is refused takes back the
+//! manifest that it brought (guarantee 11).
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -13,17 +14,19 @@ use credlink_core::manifest::Manifest;
 use credlink_core::object::{Coding, ObjectKey};
 use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};
-use credlink_core::rules::life::{Found, Verdict, judge_record};
 use credlink_core::rules::store::{Draft, Next, next};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
-use crate::delete::{bury, bury_orphan, finish_proof};
+use crate::delete::{finish_proof, undo_record};
 use crate::error::{Error, contended};
+use crate::holds::write_hold;
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
-use crate::publish::{Published, Reference};
+use crate::publish::{Brought, Published, Reference};
+use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::service::{MAX_ATTEMPTS, Service};
+use crate::supersede::replace_any;
 
 /// What a store came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,28 +56,53 @@ pub struct StoredBody {
 /// A manifest id that has another content (409), or a failure of a provider or the index. After a failure the proof
 /// may be stored or not; the same store again is harmless, and tells.
 pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
+    let mut brought = Brought::default();
+    let stored = try_to_store(service, draft, &mut brought).await;
+    let is_refused = match &stored {
+        Ok(stored) => draft.manifest.id().is_some_and(|id| !stored.row.held.contains(id)),
+        Err(Error::Problem(_)) => true,
+        // Nobody knows what was done: the next store, or cleanup, finishes it or takes it back.
+        Err(Error::Failure(_)) => false,
+    };
+    if is_refused {
+        brought.take_back(service).await?;
+    }
+    stored
+}
+
+async fn try_to_store<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    brought: &mut Brought,
+) -> Result<Stored, Error> {
     let id = draft.id();
     let mut written = None;
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(&id).await?;
         match (next(row.as_ref(), service.now()), row) {
-            (Next::Answer, Some(row)) => return Ok(answer(service, draft, row, written)),
-            (Next::Expire, Some(row)) => {
-                if let Some(row) = bury(service, &row, service.now()).await? {
-                    finish_proof(service, &row).await?;
+            (Next::Answer, Some(row)) => {
+                if row.replacing.is_some() && settle(service, &row).await? == Reconciled::Changed {
+                    continue;
+                }
+                return Ok(answer(service, draft, row, written));
+            }
+            (Next::Revive, Some(row)) => {
+                if let Some(stored) = revive(service, draft, &row, brought).await? {
+                    return Ok(stored);
                 }
             }
             (Next::FinishDeletion, Some(row)) => finish_proof(service, &row).await?,
             (Next::Write { revision }, row) => {
-                if let Some(ProofRow { state: State::Deleted(at), .. }) = &row {
+                if let Some(ProofRow { state: State::Deleted(at), void: false, .. }) = &row {
                     stays_deleted(draft, *at)?;
                 }
-                if let Some(stored) = write(service, draft, row.as_ref(), revision, &mut written).await? {
+                let stored = write(service, draft, row.as_ref(), revision, &mut written, brought).await?;
+                if let Some(stored) = stored {
                     return Ok(stored);
                 }
             }
             // The other steps follow from a row only.
-            (Next::Answer | Next::Expire | Next::FinishDeletion, None) => {}
+            (Next::Answer | Next::Revive | Next::FinishDeletion, None) => {}
         }
     }
     Err(contended())
@@ -98,6 +126,31 @@ fn answer<P: Ports>(service: &Service<P>, draft: &Draft, row: ProofRow, written:
     Stored { identical: draft.is_identical_to(&row), row, deduplicated, body: None }
 }
 
+/// Stores a proof over one that has expired: as its next revision, so that what expired by a clock that is wrong is not lost.
+/// `None`: the world changed; look again.
+async fn revive<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    row: &ProofRow,
+    brought: &mut Brought,
+) -> Result<Option<Stored>, Error> {
+    // The record may be ahead of its row, and not have expired.
+    match reconcile(service, &row.id).await? {
+        Reconciled::Right => {}
+        Reconciled::Broken(why) => return Err(service.damaged(&ObjectKey::Record(row.id), &why).into()),
+        Reconciled::Changed | Reconciled::Orphan | Reconciled::Risen => return Ok(None),
+    }
+    // A proof of another store that expired here is over.
+    if draft.origin.is_some() {
+        return Err(Problem::new(Kind::Expired, format!("this expired on {}", row.expires)).into());
+    }
+    let stored = replace_any(service, draft, row, brought).await?;
+    if stored.is_some() {
+        service.ports.events().record(Event::Stored);
+    }
+    Ok(stored)
+}
+
 /// Writes the objects and commits the rows. `None`: the world changed; look again. `written` remembers the record of
 /// ours that stood under its key.
 async fn write<P: Ports>(
@@ -106,11 +159,13 @@ async fn write<P: Ports>(
     row: Option<&ProofRow>,
     revision: u32,
     written: &mut Option<Digest>,
+    brought: &mut Brought,
 ) -> Result<Option<Stored>, Error> {
     let generation = match draft.manifest.id() {
         None => None,
         Some(id) => {
-            match service.ensure_manifest(&draft.manifest, id, &draft.tenant, draft.visibility).await? {
+            let (tenant, visibility) = (&draft.tenant, draft.visibility);
+            match service.ensure_manifest(&draft.manifest, id, tenant, visibility, brought).await? {
                 None => return Ok(None),
                 generation => generation,
             }
@@ -123,25 +178,16 @@ async fn write<P: Ports>(
     let mut body = put_record(service, &key, &record, (&bytes, sha256), Condition::Absent).await?;
     if body.is_none() {
         let Some(current) = service.current(&key).await? else { return Ok(None) };
-        if current.verified.facts().tombstone {
-            let marker = Tombstone::parse(&current.verified.content());
-            let marker = marker.map_err(|error| service.damaged(&key, &error))?;
-            stays_deleted(draft, marker.deleted)?;
-            record = draft.record(revision.max(marker.last.saturating_add(1)), service.now());
-        } else {
-            let candidate = service.record(&key, &current.verified)?;
-            let found = &current.verified.facts().sha256;
-            if judge_record(Found::Record(candidate.revision), row) == Verdict::Orphan
-                && candidate.expires > service.now()
-                && let Some(stored) = adopt(service, draft, &candidate, found, row, *written).await?
-            {
-                return Ok(stored);
-            }
-            // It expired before anybody was told of it, its manifest is gone, or a deletion missed it. It has to go as
-            // a deletion goes, by its row first: whoever adopts it at this moment may see the manifest stored again.
-            bury_orphan(service, &draft.id(), row).await?;
+        if !current.verified.facts().tombstone {
+            take_up(service, draft, row).await?;
             return Ok(None);
         }
+        let marker = Tombstone::parse(&current.verified.content());
+        let marker = marker.map_err(|error| service.damaged(&key, &error))?;
+        if !marker.void {
+            stays_deleted(draft, marker.deleted)?;
+        }
+        record = draft.record(revision.max(marker.last.saturating_add(1)), service.now());
         bytes = record.to_bytes();
         sha256 = Digest::of(&bytes);
         let condition = Condition::Matches(current.tag);
@@ -162,34 +208,23 @@ async fn write<P: Ports>(
     Ok(Some(Stored { row, deduplicated: false, identical: true, body }))
 }
 
-/// Commits the row of a record that another store wrote, or an earlier attempt of this one. The outer `None`: that
-/// cannot be.
-async fn adopt<P: Ports>(
-    service: &Service<P>,
-    draft: &Draft,
-    candidate: &Record,
-    sha256: &Digest,
-    before: Option<&ProofRow>,
-    written: Option<Digest>,
-) -> Result<Option<Option<Stored>>, Error> {
-    let generation = match &candidate.manifest.id {
-        None => None,
-        Some(id) => match service.manifest_generation(id).await? {
-            None => return Ok(None),
-            generation => generation,
-        },
-    };
-    service.ports.objects().confirm(&ObjectKey::Record(candidate.id)).await?;
-    match service.publish(candidate, *sha256, before, generation).await {
-        Ok(Published::Done) => {
-            let row = ProofRow::publish(candidate, *sha256, before);
-            Ok(Some(Some(answer(service, draft, row, written))))
+/// Commits the row of a record that another store wrote, or an earlier attempt of this one; or undoes it, where that cannot
+/// be.
+async fn take_up<P: Ports>(service: &Service<P>, draft: &Draft, row: Option<&ProofRow>) -> Result<(), Error> {
+    let id = draft.id();
+    match reconcile(service, &id).await? {
+        Reconciled::Right | Reconciled::Changed => {}
+        // Its manifest is gone. It has to go as a deletion goes, by its row first: whoever takes it up at this moment may
+        // see the manifest stored again.
+        Reconciled::Orphan => _ = undo_record(service, &id, row).await?,
+        // A deletion missed it, or it was put back from elsewhere.
+        Reconciled::Risen => {
+            service.may_destroy().await?;
+            undo_record(service, &id, row).await?;
         }
-        Ok(Published::Lost(_)) => Ok(Some(None)),
-        // What is wrong with the candidate is not the caller's business.
-        Ok(Published::ManifestGone) | Err(Error::Problem(_)) => Ok(None),
-        Err(failure) => Err(failure),
+        Reconciled::Broken(why) => return Err(service.damaged(&ObjectKey::Record(id), &why).into()),
     }
+    Ok(())
 }
 
 /// Writes a record, of these bytes with this SHA-256, under its key, if `condition` holds.
@@ -208,7 +243,7 @@ pub(crate) async fn put_record<P: Ports>(
     Ok(matches!(put?, Put::Stored(_)).then_some(StoredBody { bytes, coding }))
 }
 
-/// Stores a C2PA manifest by itself, without a proof.
+/// Stores a C2PA manifest by itself, without a proof. Whether it was not stored so before.
 ///
 /// # Errors
 /// A manifest without an id (400), an id that has another content (409), or a failure.
@@ -217,15 +252,30 @@ pub async fn store_manifest<P: Ports>(
     manifest: &Manifest,
     tenant: &Tenant,
 ) -> Result<bool, Error> {
+    let mut brought = Brought::default();
+    let stored = try_to_store_manifest(service, manifest, tenant, &mut brought).await;
+    if let Err(Error::Problem(_)) = &stored {
+        brought.take_back(service).await?;
+    }
+    stored
+}
+
+async fn try_to_store_manifest<P: Ports>(
+    service: &Service<P>,
+    manifest: &Manifest,
+    tenant: &Tenant,
+    brought: &mut Brought,
+) -> Result<bool, Error> {
     let id =
         manifest.id().ok_or_else(|| Problem::new(Kind::InvalidManifest, "only a C2PA manifest has an id"))?;
     for _ in 0..MAX_ATTEMPTS {
-        let Some(generation) = service.ensure_manifest(manifest, id, tenant, Visibility::Public).await?
-        else {
-            continue;
-        };
+        let placed = service.ensure_manifest(manifest, id, tenant, Visibility::Public, brought).await?;
+        let Some(generation) = placed else { continue };
         let known =
             service.manifest_row(id).await?.is_some_and(|row| row.state == State::Live && row.standalone);
+        if !known {
+            write_hold(service, id, tenant, generation).await?;
+        }
         let reference = Reference {
             id,
             sha256: *manifest.sha256(),
@@ -235,7 +285,7 @@ pub async fn store_manifest<P: Ports>(
             generation,
             standalone: true,
         };
-        if let Published::Done = service.commit(None, Some(&reference)).await? {
+        if let Published::Done = service.commit(None, &[reference], &[]).await? {
             service.ports.events().record(if known { Event::Deduplicated } else { Event::Stored });
             return Ok(!known);
         }

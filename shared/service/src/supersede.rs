@@ -1,10 +1,13 @@
 //! Replacing a proof's manifest: compare-and-swap by `If-Match`; the earlier record stays (guarantee 3).
 //!
-//! The order is: a copy of the current record under its revision, the new manifest, the row holding it, the new record
-//! by compare-and-swap, the row once more. A crash before the swap leaves a copy that the next replacement needs
-//! anyway; a crash after it leaves a record that is one revision ahead of its row, and whoever comes next lets the row
-//! follow. That is always possible: the row holds the manifest *before* a record names it, so that nobody can delete
-//! it in between. A replacement that fails after that leaves its manifest held until the proof is deleted.
+//! The order is: a copy of the current record under its revision, the new manifest, the row saying that a replacement is
+//! under way and holding its manifest, the new record by compare-and-swap, the row once more. A crash before the swap
+//! leaves a copy that the next replacement needs anyway, and a claim that cleanup gives back; a crash after it leaves a record
+//! ahead of its row, and the row says that it may be: whoever meets it lets the row follow (`reconcile`). That is always
+//! possible: the row holds the manifest *before* a record names it, so that nobody can delete it in between. A
+//! replacement that is refused gives its claim back, and takes back the manifest that it brought (guarantee 11).
+
+use std::collections::BTreeSet;
 
 use credlink_core::bounds::MAX_REVISIONS;
 use credlink_core::hash::Digest;
@@ -13,19 +16,26 @@ use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
-use credlink_core::row::{ProofRow, State};
-use credlink_core::rules::life::{Found, Verdict, judge_record};
+use credlink_core::row::{Pending, ProofRow, State};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
 use http::HeaderMap;
 
 use crate::error::{Error, contended};
 use crate::ports::{Condition, Event, Events as _, Objects as _, Ports};
-use crate::publish::{Published, Reference};
+use crate::publish::{Brought, Published, Reference};
+use crate::reconcile::{Reconciled, give_back, reconcile};
 use crate::service::{Current, MAX_ATTEMPTS, Service, owned};
 use crate::store::{Stored, put_record};
 
+/// How long a replacement may take from its claim to the swap of the record, in seconds. After three times as long cleanup
+/// gives the claim back ([`ORPHAN_AGE_SECONDS`](credlink_core::bounds::ORPHAN_AGE_SECONDS)).
+const MAX_CLAIM_SECONDS: u64 = 300;
+
 /// Replaces the proof's record by the one that `draft` makes of the proof's media hash.
+///
+/// A replacement that was done already, by the same request before, is answered as it was then.
 ///
 /// # Errors
 /// No such proof (404, 410) or another tenant's (403), a missing (428) or failed (412) `If-Match`, what `draft` says
@@ -37,36 +47,35 @@ pub async fn supersede<P: Ports>(
     headers: &HeaderMap,
     draft: impl Fn(&ProofRow) -> Result<Draft, Problem>,
 ) -> Result<Stored, Error> {
-    let key = ObjectKey::Record(*id);
+    let mut brought = Brought::default();
+    let stored = try_to_supersede(service, id, tenant, headers, draft, &mut brought).await;
+    if let Err(Error::Problem(_)) = &stored {
+        brought.take_back(service).await?;
+    }
+    stored
+}
+
+async fn try_to_supersede<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    draft: impl Fn(&ProofRow) -> Result<Draft, Problem>,
+    brought: &mut Brought,
+) -> Result<Stored, Error> {
     for _ in 0..MAX_ATTEMPTS {
-        let row = live_row(service, id).await?;
+        let row = known_row(service, id).await?;
         owned(&row.tenant, tenant)?;
-        let Some(current) = service.current(&key).await? else { continue };
-        if current.verified.facts().tombstone {
-            continue;
+        let Some((current, record)) = current_record(service, &row).await? else { continue };
+        if let Err(refused) = check_write(headers, &current.verified.facts().sha256) {
+            let draft = draft(&row)?;
+            return match is_done(service, headers, &draft, &record).await? {
+                true => Ok(Stored { row, deduplicated: false, identical: true, body: None }),
+                false => Err(refused.into()),
+            };
         }
-        let record = service.record(&key, &current.verified)?;
-        match judge_record(Found::Record(record.revision), Some(&row)) {
-            Verdict::Ahead => {
-                roll_forward(service, &record, &current.verified.facts().sha256, &row).await?;
-                continue;
-            }
-            Verdict::Right => {}
-            Verdict::Orphan | Verdict::Unfinished => continue,
-            // Or the row was replaced while the record was read.
-            Verdict::Broken(why) => {
-                if service.proof_row(id).await?.is_some_and(|now| now.version == row.version) {
-                    return Err(service.damaged(&key, &why).into());
-                }
-                continue;
-            }
-        }
-        check_write(headers, &current.verified.facts().sha256)?;
         let draft = draft(&row)?;
-        if record.revision + 1 - row.first_revision >= MAX_REVISIONS {
-            return Err(too_many());
-        }
-        if let Some(stored) = replace(service, &key, &draft, &row, &current, &record).await? {
+        if let Some(stored) = replace(service, &draft, &row, &current, &record, brought).await? {
             service.ports.events().record(Event::Superseded);
             return Ok(stored);
         }
@@ -74,11 +83,75 @@ pub async fn supersede<P: Ports>(
     Err(contended())
 }
 
+/// Replaces whatever the proof's record is. `None`: the world changed; look again.
+///
+/// # Errors
+/// As [`supersede`].
+pub(crate) async fn replace_any<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    row: &ProofRow,
+    brought: &mut Brought,
+) -> Result<Option<Stored>, Error> {
+    let Some((current, record)) = current_record(service, row).await? else { return Ok(None) };
+    replace(service, draft, row, &current, &record, brought).await
+}
+
+/// The row of a proof that is there to be replaced. What another request wrote, and had no time to say so, is taken up first.
+async fn known_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<ProofRow, Error> {
+    match live_row(service, id).await {
+        Err(Error::Problem(problem)) => match reconcile(service, id).await? {
+            Reconciled::Changed => live_row(service, id).await,
+            Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => {
+                Err(problem.into())
+            }
+        },
+        found => found,
+    }
+}
+
+/// The record that the row stands for. `None`: the row followed another one; look again.
+async fn current_record<P: Ports>(
+    service: &Service<P>,
+    row: &ProofRow,
+) -> Result<Option<(Current, Record)>, Error> {
+    let key = ObjectKey::Record(row.id);
+    let Some(current) = service.current(&key).await? else { return Ok(None) };
+    if !current.verified.facts().tombstone && current.verified.facts().sha256 == row.record_sha256 {
+        let record = service.record(&key, &current.verified)?;
+        return Ok(Some((current, record)));
+    }
+    match reconcile(service, &row.id).await? {
+        Reconciled::Broken(why) => Err(service.damaged(&key, &why).into()),
+        // Or the row was replaced while the record was read.
+        Reconciled::Right | Reconciled::Changed | Reconciled::Orphan | Reconciled::Risen => Ok(None),
+    }
+}
+
+/// Whether this very replacement is done: the record that `If-Match` names is the one before the current one, which is what
+/// `draft` makes. Its answer was lost, or the client has asked twice.
+async fn is_done<P: Ports>(
+    service: &Service<P>,
+    headers: &HeaderMap,
+    draft: &Draft,
+    current: &Record,
+) -> Result<bool, Error> {
+    if current.revision <= current.first_revision || !draft.makes(current) {
+        return Ok(false);
+    }
+    let before = ObjectKey::Revision(current.id, current.revision - 1);
+    let before = service.current(&before).await?;
+    Ok(before.is_some_and(|before| check_write(headers, &before.verified.facts().sha256).is_ok()))
+}
+
 /// The row of a proof that is there to be replaced, read or shared.
 pub(crate) async fn live_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<ProofRow, Error> {
     let row = service.proof_row(id).await?;
     let row = row.ok_or_else(|| Problem::new(Kind::NotFound, format!("no proof has the id {id}")))?;
     match row.state {
+        State::Deleting(_) | State::Deleted(_) if row.void => {
+            Err(Problem::new(Kind::NotFound, format!("no proof has the id {id}")).into())
+        }
         State::Deleting(at) | State::Deleted(at) => {
             Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into())
         }
@@ -89,14 +162,24 @@ pub(crate) async fn live_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Re
     }
 }
 
+/// A replacement whose manifest is stored, and held by the proof's row.
+struct Begun {
+    row: ProofRow,
+    claims: BTreeSet<Pending>,
+    at: Timestamp,
+}
+
 async fn replace<P: Ports>(
     service: &Service<P>,
-    key: &ObjectKey,
     draft: &Draft,
     row: &ProofRow,
     current: &Current,
     record: &Record,
+    brought: &mut Brought,
 ) -> Result<Option<Stored>, Error> {
+    if record.revision + 1 - row.first_revision >= MAX_REVISIONS {
+        return Err(too_many());
+    }
     let copy = ObjectKey::Revision(row.id, record.revision);
     let content = current.verified.content();
     let content = (&content[..], current.verified.facts().sha256);
@@ -109,14 +192,14 @@ async fn replace<P: Ports>(
         }
         service.ports.objects().confirm(&copy).await?;
     }
-    let Some(mut row) = hold(service, draft, row).await? else { return Ok(None) };
-    let mut next = draft.record(record.revision + 1, service.now());
-    next.first_revision = row.first_revision;
-    let bytes = next.to_bytes();
-    let sha256 = Digest::of(&bytes);
-    let condition = Condition::Matches(current.tag.clone());
-    let body = put_record(service, key, &next, (&bytes, sha256), condition).await?;
-    if body.is_none() {
+    let Some(begun) = begin(service, draft, row, brought).await? else { return Ok(None) };
+    let claims = begun.claims.clone();
+    let stored = swap(service, draft, current, record, begun).await?;
+    if stored.is_none() {
+        if !claims.is_empty() {
+            let ours = |row: &ProofRow| (!row.pending.is_disjoint(&claims)).then(|| claims.clone());
+            give_back(service, &row.id, ours).await?;
+        }
         // If the proof was deleted meanwhile, and perhaps stored again, the copy must go as well. A copy that a crash
         // leaves here is not served (`Lookup::admit`), and cleanup removes it.
         let now = service.proof_row(&row.id).await?;
@@ -124,15 +207,37 @@ async fn replace<P: Ports>(
             service.ports.objects().delete(&copy).await?;
             service.changed(&copy).await;
         }
+    }
+    Ok(stored)
+}
+
+/// Puts the new record in the place of the current one, and lets the row follow. `None`: another writer was first.
+async fn swap<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    current: &Current,
+    record: &Record,
+    begun: Begun,
+) -> Result<Option<Stored>, Error> {
+    let (mut row, key) = (begun.row, ObjectKey::Record(record.id));
+    let mut next = draft.record(record.revision + 1, service.now());
+    next.first_revision = row.first_revision;
+    let bytes = next.to_bytes();
+    let sha256 = Digest::of(&bytes);
+    if service.now() > begun.at.plus_seconds(MAX_CLAIM_SECONDS) {
         return Ok(None);
     }
+    let condition = Condition::Matches(current.tag.clone());
+    let Some(body) = put_record(service, &key, &next, (&bytes, sha256), condition).await? else {
+        return Ok(None);
+    };
     // The record is in its place, so the replacement is done, unless the proof is deleted before its row follows.
     for _ in 0..MAX_ATTEMPTS {
         let stored = || Stored {
             row: ProofRow::publish(&next, sha256, Some(&row)),
             deduplicated: false,
             identical: true,
-            body: body.clone(),
+            body: Some(body.clone()),
         };
         match service.publish(&next, sha256, Some(&row), None).await? {
             Published::Done => return Ok(Some(stored())),
@@ -161,34 +266,42 @@ async fn kept<P: Ports>(service: &Service<P>, record: &Record, sha256: &Digest) 
     Ok(found.is_some_and(|found| found.verified.facts().sha256 == *sha256))
 }
 
-/// Stores the draft's manifest, and lets the row hold it: the row as it is then. `None`: look at the world again.
-async fn hold<P: Ports>(
+/// Stores the draft's manifest, and has the row say that a replacement is under way, which holds it. `None`: look at the
+/// world again.
+async fn begin<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
     row: &ProofRow,
-) -> Result<Option<ProofRow>, Error> {
-    let Some(id) = draft.manifest.id() else { return Ok(Some(row.clone())) };
-    let generation = service.ensure_manifest(&draft.manifest, id, &draft.tenant, draft.visibility).await?;
-    let Some(generation) = generation else { return Ok(None) };
-    if row.held.contains(id) {
-        return Ok(Some(row.clone()));
-    }
-    if row.held.len() >= MAX_REVISIONS as usize {
-        return Err(too_many());
-    }
-    let mut holding = row.in_state(State::Live);
-    holding.held.insert(id.clone());
-    let reference = Reference {
-        id,
-        sha256: *draft.manifest.sha256(),
-        length: draft.manifest.bytes().len() as u64,
-        tenant: &draft.tenant,
-        visibility: draft.visibility,
-        generation,
-        standalone: false,
+    brought: &mut Brought,
+) -> Result<Option<Begun>, Error> {
+    let at = service.now();
+    let id = draft.manifest.id();
+    let generation = match id {
+        None => None,
+        Some(id) => {
+            let (tenant, visibility) = (&draft.tenant, draft.visibility);
+            let placed = service.ensure_manifest(&draft.manifest, id, tenant, visibility, brought).await?;
+            let Some(generation) = placed else { return Ok(None) };
+            Some(generation)
+        }
     };
-    match service.commit(Some((holding.clone(), Some(row.version))), Some(&reference)).await? {
-        Published::Done => Ok(Some(holding)),
+    let (next, claim) = row.replaced_by(id, at);
+    if claim.is_none() && row.replacing.is_some() {
+        return Ok(Some(Begun { row: row.clone(), claims: BTreeSet::new(), at }));
+    }
+    // A manifest that another replacement under way has brought is held already.
+    let reference =
+        claim.as_ref().filter(|claim| !row.held.contains(&claim.manifest)).map(|claim| Reference {
+            id: &claim.manifest,
+            sha256: *draft.manifest.sha256(),
+            length: draft.manifest.bytes().len() as u64,
+            tenant: &draft.tenant,
+            visibility: draft.visibility,
+            generation: generation.unwrap_or(0),
+            standalone: false,
+        });
+    match service.commit(Some((next.clone(), Some(row.version))), reference.as_slice(), &[]).await? {
+        Published::Done => Ok(Some(Begun { row: next, claims: claim.into_iter().collect(), at })),
         Published::Lost(_) | Published::ManifestGone => Ok(None),
     }
 }
@@ -196,19 +309,4 @@ async fn hold<P: Ports>(
 fn too_many() -> Error {
     let detail = format!("a proof has at most {MAX_REVISIONS} revisions; delete it and store it anew");
     Problem::new(Kind::TooManyRevisions, detail).into()
-}
-
-/// Lets the row follow a record that is one revision ahead of it.
-pub(crate) async fn roll_forward<P: Ports>(
-    service: &Service<P>,
-    record: &Record,
-    sha256: &Digest,
-    row: &ProofRow,
-) -> Result<(), Error> {
-    service.ports.objects().confirm(&ObjectKey::Record(record.id)).await?;
-    // A row that does not hold the record's manifest was read before it did, and is not the one any more.
-    if record.manifest.id.as_ref().is_none_or(|id| row.held.contains(id)) {
-        service.publish(record, *sha256, Some(row), None).await?;
-    }
-    Ok(())
 }

@@ -6,11 +6,11 @@
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{AliasRow, Row, RowKey, State};
+use credlink_core::row::{AliasRow, ProofRow, Row, RowKey, State};
 use credlink_core::rules::store::Draft;
-use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+use crate::aliases::keep_alias;
 use crate::error::{Error, contended};
 use crate::ports::{Commit, Failure, Index as _, Ports, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
@@ -32,7 +32,12 @@ pub async fn take_over<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<
     }
     let stored = store(service, draft).await?;
     if let Some(legacy) = legacy.filter(|_| stored.identical) {
-        bind(service, legacy, &draft.id(), &draft.tenant).await?;
+        let bound = bind(service, legacy, &stored.row).await;
+        if let Err(Error::Problem(_)) = &bound {
+            // The record names an id that leads elsewhere: where to must not hang on the index alone.
+            keep_alias(service, legacy).await?;
+        }
+        bound?;
     }
     Ok(stored)
 }
@@ -61,34 +66,43 @@ pub(crate) fn is_another_name(legacy: &LegacyId, id: &ProofId) -> bool {
     legacy.as_str().parse() != Ok(*id)
 }
 
-/// Lets `legacy` lead to a proof of `tenant`, which is there. Whether that was done here: it may have led there before.
+/// Lets `legacy` lead to a live proof. Whether that was done here: it may have led there before.
 ///
 /// # Errors
 /// It names another proof (409), or a failure.
 pub(crate) async fn bind<P: Ports>(
     service: &Service<P>,
     legacy: &LegacyId,
-    proof: &ProofId,
-    tenant: &Tenant,
+    proof: &ProofRow,
 ) -> Result<bool, Error> {
+    // An id that the proof's own record names is not lost with the index, unless it led elsewhere before.
+    let is_recorded = proof.legacy.as_ref() == Some(legacy);
     let mut before: Option<AliasRow> = None;
     for _ in 0..MAX_ATTEMPTS {
         if let Some(row) = before.as_ref().filter(|row| row.withdrawn.is_none()) {
-            if row.proof == *proof {
+            if row.proof == proof.id {
+                if !is_recorded || row.version > 1 {
+                    keep_alias(service, legacy).await?;
+                }
                 return Ok(false);
             }
-            free_for(service, row, proof).await?;
+            free_for(service, row, &proof.id).await?;
         }
         let expected = before.as_ref().map(|row| row.version);
         let row = AliasRow {
             id: legacy.clone(),
             version: expected.unwrap_or(0) + 1,
-            proof: *proof,
-            tenant: tenant.clone(),
+            proof: proof.id,
+            tenant: proof.tenant.clone(),
             withdrawn: None,
         };
-        match service.ports.index().commit(&[Write { row: Row::Alias(row), expected }]).await? {
-            Commit::Done => return Ok(true),
+        match service.write_rows(&[Write { row: Row::Alias(row), expected }]).await? {
+            Commit::Done => {
+                if !is_recorded || expected.is_some() {
+                    keep_alias(service, legacy).await?;
+                }
+                return Ok(true);
+            }
             Commit::Lost { current, .. } => before = current.and_then(Row::alias),
         }
     }

@@ -137,7 +137,10 @@ impl Ground {
             jobs: NoJobs,
         };
         let public_url = PUBLIC_URL.to_owned();
-        Service::new(parts, Settings { public_url, link_keys: None, count_reads: false })
+        Service::new(
+            parts,
+            Settings { public_url, link_keys: None, count_reads: false, notice_on_read: false },
+        )
     }
 
     /// Asserts that fsck finds nothing broken, when no function is at work. A process that commits often keeps sums to

@@ -60,6 +60,7 @@ impl Ground {
             public_url: edge.url().to_owned(),
             link_keys: Some(LINK_KEYS.parse().unwrap()),
             count_reads: false,
+            notice_on_read: false,
         };
         Self { edge, service: Service::new(parts, settings).unguarded() }
     }

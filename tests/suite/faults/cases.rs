@@ -103,7 +103,13 @@ pub fn use_cases() -> Vec<(&'static str, Vec<Step>, Act)> {
             vec![Do(StoreManifest("one")), Do(DeleteManifest("one")), Crash(StoreManifest("one"), 3)],
             DeleteManifest("one"),
         ),
-        ("expire", vec![Do(StoreShortly("a", C2pa("one"))), stored_for_b(), Wait], Cleanup),
+        ("expire", vec![Do(StoreShortly("a", C2pa("one"))), stored_for_b(), WaitDays], Cleanup),
+        ("keep what expired just now", vec![Do(StoreShortly("a", C2pa("one"))), Wait], Cleanup),
+        (
+            "supersede what expired",
+            vec![Do(StoreShortly("a", C2pa("one"))), Wait, Do(Store("a", TEXT))],
+            Supersede("a", OTHER),
+        ),
         ("clean up an orphan", vec![Crash(Store("a", C2pa("one")), 3), WaitDays], Cleanup),
         (
             "clean up what was stored again by half",

@@ -25,14 +25,14 @@ pub type Served = Option<(Digest, Vec<Digest>)>;
 /// What acts that were not acknowledged may leave behind.
 #[derive(Debug, Default)]
 pub struct Left {
-    /// C2PA manifests: until cleanup; one that a replacement brought, until its proof is deleted.
+    /// C2PA manifests: until cleanup.
     manifests: BTreeSet<&'static str>,
     /// Records that nobody was told of, until cleanup.
     records: Vec<(File, Served)>,
 }
 
 impl Left {
-    /// What the crashes of `steps` may leave behind, and `acts`.
+    /// What the crashes of `steps` may leave behind, and `acts`, which may fail.
     pub fn by(steps: &[Step], acts: &[&Act]) -> Self {
         let mut left = Self::default();
         let crashed = steps.iter().filter_map(|step| match step {
@@ -103,6 +103,7 @@ impl World {
 
     /// Everything is as one known model has it, and what was deleted is said to be deleted.
     pub fn check_whole(&mut self, left: &Left, when: &str) {
+        self.known.look_around();
         let served = FILES.map(|file| (file, self.served(file, when), self.says_deleted(file)));
         let manifests = MANIFESTS.map(|name| (name, self.manifest(name, when)));
         let ids = IDS.map(|id| (id, self.named(id, when)));
@@ -208,15 +209,15 @@ impl World {
     }
 
     /// Cleans up, and then nothing may be left over.
-    pub fn settle(&mut self, left: &Left, when: &str) {
+    pub fn settle(&mut self, when: &str) {
         self.clean();
         self.check_store(Severity::Leftover, &format!("{when}, cleaned"));
-        self.check_whole(left, &format!("{when}, cleaned"));
+        self.check_whole(&Left::default(), &format!("{when}, cleaned"));
     }
 
     /// Settles, and then every proof can be stored and deleted as ever.
-    pub fn go_on(&mut self, left: &Left, when: &str) {
-        self.settle(left, when);
+    pub fn go_on(&mut self, when: &str) {
+        self.settle(when);
         let plan = credlink_adapters::faults::FaultPlan::none;
         for (file, name) in FILES.into_iter().zip(MANIFESTS) {
             self.act(&Act::Store(file, What::C2pa(name)), plan());

@@ -39,9 +39,9 @@ fn every_step_is_the_last(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memor
                     world.check_parts(&left, &when);
                 }
                 if world.has_cache() {
-                    world.settle(&left, &when);
+                    world.settle(&when);
                 } else {
-                    world.go_on(&left, &when);
+                    world.go_on(&when);
                 }
             }
         }

@@ -14,8 +14,12 @@ pub struct Proof {
     pub lives: u32,
     /// The revisions of its present life; none, if it is deleted.
     pub revisions: Vec<What>,
+    /// So many of them, from the first one on, were stored over after they had expired: they are kept, and not served.
+    hidden: usize,
     /// Whether its time is over.
     pub expired: bool,
+    /// Whether it has been for days.
+    pub over: bool,
     short: bool,
 }
 
@@ -29,13 +33,28 @@ pub struct Model {
     pub standalone: BTreeSet<&'static str>,
     /// Which file's proof a legacy id leads to.
     pub aliases: BTreeMap<&'static str, File>,
-    /// Stores that failed, and may have left a record that the next store takes up.
-    half: Vec<(File, What)>,
+    /// Stores that failed, and may have left a record that whoever meets it takes up.
+    half: Vec<Half>,
+}
+
+/// A record without a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Half {
+    file: File,
+    what: What,
+    short: bool,
 }
 
 impl Proof {
     fn begin(&mut self, what: What, short: bool) {
-        *self = Self { lives: self.lives + 1, revisions: vec![what], expired: false, short };
+        *self = Self { lives: self.lives + 1, revisions: vec![what], short, ..Self::default() };
+    }
+
+    /// Stores over what has expired.
+    fn revive(&mut self, what: What, short: bool) {
+        self.hidden = self.revisions.len();
+        self.revisions.push(what);
+        (self.expired, self.over, self.short) = (false, false, short);
     }
 
     fn is_served(&self) -> bool {
@@ -45,7 +64,7 @@ impl Proof {
     /// What is served: the current manifest, and those before it.
     pub fn served(&self) -> Option<(What, &[What])> {
         let (current, earlier) = self.revisions.split_last()?;
-        self.is_served().then_some((*current, earlier))
+        self.is_served().then(|| (*current, &earlier[self.hidden.min(earlier.len())..]))
     }
 }
 
@@ -57,7 +76,7 @@ impl Model {
 
     /// Whether anything was ever done to a file.
     pub fn has_heard_of(&self, file: File) -> bool {
-        self.proofs.contains_key(file) || self.half.iter().any(|(half, _)| *half == file)
+        self.proofs.contains_key(file) || self.half.iter().any(|half| half.file == file)
     }
 
     /// Whether a manifest is there.
@@ -76,6 +95,14 @@ impl Model {
         }
     }
 
+    /// More time goes by than an expired proof is kept.
+    pub fn wait_days(&mut self) {
+        self.wait();
+        for proof in self.proofs.values_mut() {
+            proof.over |= proof.expired;
+        }
+    }
+
     /// Does `act`, whose `If-Match` names the record at `place`.
     pub fn apply(&mut self, act: &Act, place: Option<Place>) -> Outcome {
         let now = act_place(act).and_then(|file| self.place(file));
@@ -85,7 +112,13 @@ impl Model {
                 if let Some((current, _)) = proof.served() {
                     return Outcome::Done(Some(current == *what));
                 }
-                proof.begin(*what, matches!(act, Act::StoreShortly(..)));
+                let short = matches!(act, Act::StoreShortly(..));
+                if proof.expired {
+                    proof.revive(*what, short)
+                } else {
+                    proof.begin(*what, short)
+                }
+                self.half.retain(|half| half.file != *file);
                 Outcome::Done(Some(true))
             }
             Act::TakeOver(file, what, id) => self.take_over(file, *what, id, None),
@@ -93,6 +126,13 @@ impl Model {
             Act::Supersede(file, what) => match self.proofs.get_mut(file) {
                 None => Outcome::Refused(404),
                 Some(proof) if !proof.is_served() => Outcome::Refused(410),
+                // The same replacement again is answered as the first.
+                Some(proof)
+                    if now == place.map(|(life, count)| (life, count + 1))
+                        && proof.revisions.last() == Some(what) =>
+                {
+                    Outcome::Done(Some(true))
+                }
                 Some(_) if now != place => Outcome::Refused(412),
                 Some(proof) => {
                     proof.revisions.push(*what);
@@ -117,9 +157,9 @@ impl Model {
                 Outcome::Done(None)
             }
             Act::Cleanup => {
-                let expired: Vec<File> =
-                    self.proofs.iter().filter(|(_, proof)| proof.expired).map(|(file, _)| *file).collect();
-                expired.into_iter().for_each(|file| self.delete(file));
+                let over: Vec<File> =
+                    self.proofs.iter().filter(|(_, proof)| proof.over).map(|(file, _)| *file).collect();
+                over.into_iter().for_each(|file| self.delete(file));
                 Outcome::Done(None)
             }
         }
@@ -135,12 +175,7 @@ impl Model {
         let proof = self.proofs.entry(file).or_default();
         let identical = match proof.served() {
             Some((current, _)) => current == what,
-            None if proof.lives > 0 && (proof.expired || place != gone) => {
-                // What has expired is deleted before it is looked at.
-                proof.revisions.clear();
-                proof.expired = false;
-                return Outcome::Refused(410);
-            }
+            None if proof.lives > 0 && (proof.expired || place != gone) => return Outcome::Refused(410),
             None => {
                 proof.begin(what, false);
                 true
@@ -152,19 +187,15 @@ impl Model {
         Outcome::Done(Some(identical))
     }
 
-    /// This model, and for a store those in which it meets the record that a failed store left behind.
-    fn with_half_stores_for(&self, act: &Act) -> Vec<Self> {
+    /// This model, and those in which somebody took up records that failed stores left behind.
+    pub fn with_half_stores(&self) -> Vec<Self> {
         let mut models = vec![self.clone()];
-        let file = match act {
-            Act::Store(file, _) | Act::StoreShortly(file, _) => file,
-            // What was deleted is refused before its place is looked at.
-            Act::TakeOver(file, ..) if self.proofs.get(file).is_none_or(|proof| proof.lives == 0) => file,
-            _ => return models,
-        };
-        for (_, what) in self.half.iter().filter(|(half, _)| half == file) {
-            let mut model = self.clone();
-            model.apply(&Act::Store(file, *what), None);
-            models.push(model);
+        for Half { file, what, short } in &self.half {
+            for mut model in models.clone() {
+                let act = if *short { Act::StoreShortly(file, *what) } else { Act::Store(file, *what) };
+                model.apply(&act, None);
+                models.push(model);
+            }
         }
         models
     }
@@ -186,7 +217,7 @@ impl Model {
         | Act::TakeOver(file, what, _)
         | Act::Restore(file, what, _) = act
         {
-            nothing.half.push((file, *what));
+            nothing.half.push(Half { file, what: *what, short: matches!(act, Act::StoreShortly(..)) });
         }
         if let Act::TakeOver(..) | Act::Restore(..) = act {
             // The proof comes first, and its alias last.
@@ -205,9 +236,9 @@ impl Model {
     }
 
     fn delete(&mut self, file: File) {
+        self.half.retain(|half| half.file != file);
         if let Some(proof) = self.proofs.get_mut(file) {
-            proof.revisions.clear();
-            proof.expired = false;
+            *proof = Proof { lives: proof.lives, ..Proof::default() };
         }
     }
 }
@@ -228,7 +259,7 @@ impl Known {
     /// After an act with this outcome. `None`: no model agrees with it.
     pub fn after(&self, act: &Act, place: Option<Place>, outcome: Outcome) -> Option<Self> {
         let mut models = Vec::new();
-        for model in self.0.iter().flat_map(|model| model.with_half_stores_for(act)) {
+        for model in self.0.iter().flat_map(Model::with_half_stores) {
             let mut done = model.clone();
             let expected = done.apply(act, place);
             match outcome {
@@ -281,5 +312,15 @@ impl Known {
 
     pub fn wait(&mut self) {
         self.0.iter_mut().for_each(Model::wait);
+    }
+
+    pub fn wait_days(&mut self) {
+        self.0.iter_mut().for_each(Model::wait_days);
+    }
+
+    /// Somebody may have taken up what failed stores left behind.
+    pub fn look_around(&mut self) {
+        self.0 = self.0.iter().flat_map(Model::with_half_stores).collect();
+        self.0.dedup();
     }
 }

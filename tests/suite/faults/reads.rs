@@ -33,7 +33,7 @@ fn a_failed_read_is_a_failure_of_the_request() {
                 assert!(!matches!(outcome, Outcome::Failed(_)), "{when}, again: {outcome:?}");
                 world.note(&asked, outcome);
                 left.after(&asked.act, outcome);
-                world.settle(&left, &when);
+                world.settle(&when);
             }
         }
     }

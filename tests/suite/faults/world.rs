@@ -87,7 +87,7 @@ pub enum Step {
     Crash(Act, u64),
     /// Half a minute goes by.
     Wait,
-    /// Two days go by: every orphan is due.
+    /// Eight days go by: every orphan is due, and so is every expired proof.
     WaitDays,
 }
 
@@ -122,7 +122,7 @@ impl World {
                     assert!(matches!(outcome, Outcome::Failed(_)), "{act:?}: {outcome:?}");
                 }
                 Step::Wait => world.wait(30),
-                Step::WaitDays => world.wait(200_000),
+                Step::WaitDays => world.wait_days(),
             }
             world.tick();
         }
@@ -141,6 +141,11 @@ impl World {
     fn wait(&mut self, seconds: u64) {
         self.clock.advance_seconds(seconds);
         self.known.wait();
+    }
+
+    fn wait_days(&mut self) {
+        self.clock.advance_seconds(8 * 86_400);
+        self.known.wait_days();
     }
 
     /// A process on this world. All processes of a world share its cache.
@@ -180,8 +185,10 @@ impl World {
         self.known = known;
     }
 
-    /// A run of cleanup over a store that nobody else writes to.
+    /// A run of cleanup over a store that nobody has written to for longer than any request takes.
     pub fn clean(&mut self) {
+        self.wait(1_000);
+        self.known.look_around();
         let report = ready(cleanup(&self.calm(), self.limits(true), None)).unwrap();
         assert_eq!((report.failed, report.resume), (0, None));
         self.known.0.iter_mut().for_each(|model| {
@@ -226,14 +233,19 @@ fn process(
             authenticator: Trusted,
             jobs: NoJobs,
         },
-        Settings { public_url: "http://127.0.0.1".to_owned(), link_keys: None, count_reads: true },
+        Settings {
+            public_url: "http://127.0.0.1".to_owned(),
+            link_keys: None,
+            count_reads: true,
+            notice_on_read: true,
+        },
     )
     .unguarded()
 }
 
 /// A run of cleanup that takes as long as it needs.
 pub fn limits(clock: &ManualClock, any_age: bool) -> Limits {
-    Limits { deadline: clock.now().plus_seconds(3_600), any_age }
+    Limits { any_age, ..Limits::until(clock.now().plus_seconds(3_600)) }
 }
 
 /// The output of a future that never has to wait.

@@ -63,7 +63,7 @@ fn one_write_fails(
             world.check_store(Severity::Broken, &format!("{when}, again"));
             world.check_parts(&left, &format!("{when}, again"));
         }
-        world.settle(&left, when);
+        world.settle(when);
     }
     true
 }

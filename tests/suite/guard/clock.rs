@@ -119,7 +119,7 @@ fn a_clock_that_jumps_during_a_run_costs_no_proof() {
         let gate = Gate::before(limit);
         let process = ground.process_with(&FaultPlan::none(), &gate);
         let right = ground.clock.now();
-        let limits = Limits { deadline: right.plus_seconds(10_000 * DAY), any_age: false };
+        let limits = Limits::until(right.plus_seconds(10_000 * DAY));
         let ended = {
             let mut cleaning = pin!(cleanup(&process, limits, None));
             let ended = run(&gate, cleaning.as_mut()).is_some();

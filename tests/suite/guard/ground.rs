@@ -67,7 +67,7 @@ impl Ground {
             jobs: NoJobs,
         };
         let public_url = "http://127.0.0.1".to_owned();
-        Service::new(parts, Settings { public_url, link_keys: None, count_reads: true })
+        Service::new(parts, Settings { public_url, link_keys: None, count_reads: true, notice_on_read: true })
     }
 
     /// The same objects and clock beside another index.
@@ -116,7 +116,7 @@ impl Ground {
     /// Cleans up as the schedule does, and orphans of any age.
     pub async fn clean_up(&self, process: &Process) -> Report {
         let deadline = self.clock.now().plus_seconds(1_000_000);
-        cleanup(process, Limits { deadline, any_age: true }, None).await.unwrap()
+        cleanup(process, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap()
     }
 }
 

@@ -71,12 +71,14 @@ fn read(server: &Server, names: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// Cleans up as a server would, and removes even young orphans: why it was stopped.
 fn clean_up(folder: &Path) -> Option<String> {
-    let settings = Settings { public_url: String::new(), link_keys: None, count_reads: false };
+    let settings =
+        Settings { public_url: String::new(), link_keys: None, count_reads: false, notice_on_read: false };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();
         let deadline = service.ports().clock.now().plus_seconds(600);
-        let report = cleanup(&service, Limits { deadline, any_age: true }, None).await.unwrap();
+        let report =
+            cleanup(&service, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap();
         assert_eq!((report.deleted, report.completed, report.failed), (0, 0, 0), "{report:?}");
         report.stopped
     })

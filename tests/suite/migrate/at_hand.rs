@@ -71,7 +71,12 @@ impl Store {
             authenticator: Trusted,
             jobs: NoJobs,
         };
-        let settings = Settings { public_url: "http://x".to_owned(), link_keys: None, count_reads: false };
+        let settings = Settings {
+            public_url: "http://x".to_owned(),
+            link_keys: None,
+            count_reads: false,
+            notice_on_read: false,
+        };
         ServiceDestination::new(Service::new(parts, settings).unguarded().into(), None)
     }
 

@@ -194,7 +194,7 @@ fn a_cleanup_tells_what_had_expired() {
         // An expiry has whole seconds.
         tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
         let deadline = Timestamp::from_milliseconds(i64::MAX);
-        let limits = Limits { deadline, any_age: false };
+        let limits = Limits::until(deadline);
         let report = Box::pin(cleanup(told.deployment.service(), limits, None)).await.unwrap();
         assert_eq!(report.deleted, 1, "{report:?}");
         assert_eq!(told.calls(), [[key("brief")].into()]);

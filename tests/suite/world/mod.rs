@@ -95,7 +95,12 @@ impl World {
         };
         let current = LinkKey::new("first", vec![7; 32]).unwrap();
         let link_keys = Some(LinkKeys { current, previous: None });
-        let settings = Settings { public_url: PUBLIC_URL.to_owned(), link_keys, count_reads: true };
+        let settings = Settings {
+            public_url: PUBLIC_URL.to_owned(),
+            link_keys,
+            count_reads: true,
+            notice_on_read: true,
+        };
         Self { service: Arc::new(Service::new(parts, settings).unguarded()), _folder: folder }
     }
 
@@ -132,13 +137,13 @@ impl World {
     /// Cleans up once, to the end. Orphans of any age are removed: nobody else is at work, or the test wants a fight.
     pub async fn clean_up(&self) -> Report {
         let deadline: Timestamp = self.clock().now().plus_seconds(1_000_000_000);
-        cleanup(&self.service, Limits { deadline, any_age: true }, None).await.unwrap()
+        cleanup(&self.service, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap()
     }
 
     /// Cleans up what is due, and leaves young orphans alone, as the schedule does.
     pub async fn clean_up_on_schedule(&self) -> Report {
         let deadline: Timestamp = self.clock().now().plus_seconds(1_000_000_000);
-        cleanup(&self.service, Limits { deadline, any_age: false }, None).await.unwrap()
+        cleanup(&self.service, Limits::until(deadline), None).await.unwrap()
     }
 
     /// What fsck finds of this severity, in words.

@@ -125,4 +125,8 @@ impl Index for Rows {
     async fn totals(&self) -> Result<Totals, Failure> {
         chosen!(self, index => Box::pin(index.totals()).await)
     }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        chosen!(self, index => index.write_failure().await)
+    }
 }

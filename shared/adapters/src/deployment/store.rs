@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Checksum, Condition, Failure, Listed, Objects, Page, ProviderState, Put};
+use credlink_service::ports::{
+    Checksum, Condition, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,
+};
 
 use super::{Rows, Waiting};
 use crate::provider::Provider;
@@ -144,6 +146,13 @@ impl Objects for Store {
         match self {
             Self::One(objects) => objects.providers(),
             Self::Two(objects) => objects.providers(),
+        }
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        match self {
+            Self::One(objects) => objects.write_failure().await,
+            Self::Two(objects) => objects.write_failure().await,
         }
     }
 }

@@ -7,6 +7,7 @@
 use crate::object::{ObjectKey, Verified};
 use crate::record::Record;
 use crate::row::{ProofRow, Row, State};
+use crate::tombstone::Tombstone;
 
 /// What shall stand under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub enum Wanted {
 pub enum Standing {
     /// What is wanted.
     Right,
-    /// Of a store or a replacement whose row may be about to follow.
+    /// Newer than the row, which may be about to follow.
     Ahead,
     /// What stood there before.
     Stale,
@@ -86,13 +87,19 @@ pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> Standing {
         // The first revision of the next life is greater than the last one of this (`Facts::generation`).
         (Wanted::Marker, Some(Row::Proof(row))) => ahead_if(facts.generation >= row.revision),
         (Wanted::Marker, Some(Row::Manifest(row))) => ahead_if(facts.generation > row.generation),
-        (Wanted::Content, _) if facts.tombstone => Standing::Stale,
+        // A deletion that the index does not know of is newer than the index.
+        (Wanted::Content, Some(Row::Proof(row))) if facts.tombstone => {
+            ahead_if(last_of(found).is_some_and(|last| last >= row.revision))
+        }
+        (Wanted::Content, Some(Row::Manifest(row))) if facts.tombstone => {
+            ahead_if(last_of(found).is_some_and(|last| last >= row.generation))
+        }
         (Wanted::Content, Some(Row::Proof(row))) => judge_record(row, found),
         (Wanted::Content, Some(Row::Manifest(row))) => {
             if row.sha256 == facts.sha256 && row.generation == facts.generation {
                 Standing::Right
             } else {
-                Standing::Stale
+                ahead_if(facts.generation > row.generation)
             }
         }
         (Wanted::Content | Wanted::Marker, _) => Standing::Stale,
@@ -108,7 +115,10 @@ fn judge_record(row: &ProofRow, found: &Verified) -> Standing {
         return Standing::Right;
     }
     let record = Record::parse(&found.content());
-    ahead_if(record.is_ok_and(|record| {
-        record.revision == row.revision + 1 && record.first_revision == row.first_revision
-    }))
+    ahead_if(record.is_ok_and(|record| record.revision > row.revision))
+}
+
+/// The last revision or generation that a marker says is deleted.
+fn last_of(marker: &Verified) -> Option<u32> {
+    Tombstone::parse(&marker.content()).ok().map(|marker| marker.last)
 }

@@ -229,6 +229,26 @@ impl Draft {
         }
     }
 
+    /// Whether this draft makes this record, apart from its instants and its revision.
+    #[must_use]
+    pub fn makes(&self, record: &Record) -> bool {
+        let made = self.record(record.revision, record.created);
+        let comparable = |record: &Record| {
+            let lifetime = record.expires.milliseconds() - record.created.milliseconds();
+            (
+                record.media_type.clone(),
+                record.signature.clone(),
+                record.visibility,
+                record.tags.clone(),
+                lifetime,
+            )
+        };
+        made.id == record.id
+            && made.manifest.sha256 == record.manifest.sha256
+            && made.manifest.id == record.manifest.id
+            && comparable(&made) == comparable(record)
+    }
+
     /// Whether a row stands for the same manifest and signature (guarantee 3).
     #[must_use]
     pub fn is_identical_to(&self, row: &ProofRow) -> bool {
@@ -242,8 +262,8 @@ impl Draft {
 pub enum Next {
     /// Answer with the proof that is there (guarantee 2).
     Answer,
-    /// The proof's time is over: delete it, then look again.
-    Expire,
+    /// The proof's time is over: store over it.
+    Revive,
     /// A deletion is unfinished: finish it, then look again.
     FinishDeletion,
     /// Write the record as at least this revision.
@@ -259,7 +279,7 @@ pub fn next(row: Option<&ProofRow>, now: Timestamp) -> Next {
     match row {
         None => Next::Write { revision: 1 },
         Some(row) => match row.state {
-            State::Live if row.has_expired(now) => Next::Expire,
+            State::Live if row.has_expired(now) => Next::Revive,
             State::Live => Next::Answer,
             State::Deleting(_) => Next::FinishDeletion,
             State::Deleted(_) => Next::Write { revision: row.revision.saturating_add(1) },

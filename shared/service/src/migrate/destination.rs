@@ -111,7 +111,7 @@ impl<P: Ports> ServiceDestination<P> {
         let history = History::new(drafts, row.first_revision);
         let position = history.position(row);
         if position.is_some() || last.is_identical_to(row) {
-            self.bind(drafts, &row.id).await?;
+            self.bind(drafts, row).await?;
         }
         match position.and_then(|position| drafts.get(position + 1)) {
             Some(next) => {
@@ -128,11 +128,11 @@ impl<P: Ports> ServiceDestination<P> {
     }
 
     /// Lets the history's legacy id lead to the proof that is there.
-    async fn bind(&self, drafts: &[Draft], id: &ProofId) -> Result<(), Error> {
-        let Some((legacy, draft)) = history::legacy(drafts) else { return Ok(()) };
+    async fn bind(&self, drafts: &[Draft], proof: &ProofRow) -> Result<(), Error> {
+        let Some((legacy, _)) = history::legacy(drafts) else { return Ok(()) };
         match self.service.alias(legacy).await? {
-            Some(row) if row.proof == *id => Ok(()),
-            _ => bind(&self.service, legacy, id, &draft.tenant).await.map(drop),
+            Some(row) if row.proof == proof.id => Ok(()),
+            _ => bind(&self.service, legacy, proof).await.map(drop),
         }
     }
 

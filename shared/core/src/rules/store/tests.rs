@@ -95,7 +95,7 @@ fn a_deleted_proof_continues_its_revisions() {
     let live = ProofRow::publish(&record, Digest::of(b""), None);
     assert_eq!(next(None, now), Next::Write { revision: 1 });
     assert_eq!(next(Some(&live), now), Next::Answer);
-    assert_eq!(next(Some(&live), record.expires), Next::Expire);
+    assert_eq!(next(Some(&live), record.expires), Next::Revive);
     assert_eq!(next(Some(&live.in_state(State::Deleting(now))), now), Next::FinishDeletion);
     assert_eq!(next(Some(&live.in_state(State::Deleted(now))), now), Next::Write { revision: 5 });
 }

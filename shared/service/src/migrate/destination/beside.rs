@@ -13,6 +13,7 @@ use super::history::first_stored;
 use crate::aliases;
 use crate::delete::{claim, finish_manifest};
 use crate::error::Error;
+use crate::holds::drop_hold;
 use crate::migrate::ledger::Copy;
 use crate::migrate::ports::{PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
 use crate::migrate::target::{Loose, Naming, Target};
@@ -153,6 +154,7 @@ pub(super) async fn withdraw_manifest<P: Ports>(
             if !claim(service, Row::Manifest(next.clone()), Some(row.version)).await? {
                 return Ok(None);
             }
+            drop_hold(service, id, row.generation).await?;
             finish_manifest(service, &next).await?;
             service.ports.events().record(Event::Deleted);
         }

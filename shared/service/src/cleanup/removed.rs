@@ -1,0 +1,184 @@
+//! Where orphans are kept for some days after they were removed, and how they are brought back (guarantee 10).
+
+use credlink_core::bounds::REMOVED_GRACE_SECONDS;
+use credlink_core::encoding::at_rest_again;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{Facts, Object, ObjectKey, Verified};
+use credlink_core::row::State;
+use credlink_core::time::Timestamp;
+use credlink_core::tombstone::Tombstone;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::holds::{follow_hold, write_hold};
+use crate::ports::{Condition, Failure, Objects as _, Ports, Put};
+use crate::reconcile::reconcile;
+use crate::service::Service;
+
+/// What was brought back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Brought {
+    /// Objects that stand in their places again.
+    pub restored: u64,
+    /// Objects whose places were taken since, and that are kept where they are.
+    pub taken: u64,
+    /// Objects that could not be brought back; the reasons are logged.
+    pub failed: u64,
+}
+
+/// Whether a removed object's days are over.
+pub(super) fn is_over(key: &ObjectKey, now: Timestamp) -> bool {
+    matches!(key, ObjectKey::Removed(at, _) if at.plus_seconds(REMOVED_GRACE_SECONDS) <= now)
+}
+
+/// Keeps an object, and the earlier records that go with it, before it is removed.
+pub(super) async fn keep<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Failure> {
+    keep_one(service, key).await?;
+    let ObjectKey::Record(id) = key else { return Ok(()) };
+    let mut after = None;
+    loop {
+        let page = service.ports.objects().list(&ObjectKey::revisions(id), after.as_deref(), 1_000).await?;
+        for listed in page.items {
+            if let Ok(revision) = listed.key.parse() {
+                keep_one(service, &revision).await?;
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+async fn keep_one<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Failure> {
+    let Some(object) = service.ports.objects().get(key).await? else { return Ok(()) };
+    // As it is, also where it is damaged.
+    let kept = ObjectKey::Removed(service.now(), Box::new(key.clone()));
+    let Object { head, body } = object;
+    service.ports.objects().put(&kept, body, &head.attributes, Condition::Absent).await?;
+    Ok(())
+}
+
+/// Brings back what was removed as orphans since then, or all of it. What a client has stored in its place since stays.
+///
+/// # Errors
+/// A listing failed. What was brought back is back; the same again goes on.
+pub async fn bring_back<P: Ports>(
+    service: &Service<P>,
+    since: Option<Timestamp>,
+) -> Result<Brought, Failure> {
+    let mut brought = Brought::default();
+    let mut manifests = Vec::new();
+    // Manifests first: a record is taken up only where its manifest is.
+    for records in [false, true] {
+        let mut after = None;
+        loop {
+            let page = service.ports.objects().list(ObjectKey::REMOVED, after.as_deref(), 1_000).await?;
+            for listed in page.items {
+                let Ok(kept @ ObjectKey::Removed(..)) = listed.key.parse() else { continue };
+                let ObjectKey::Removed(at, key) = &kept else { continue };
+                let is_record = matches!(**key, ObjectKey::Record(_));
+                if is_record != records || since.is_some_and(|since| *at < since) {
+                    continue;
+                }
+                match restore(service, &kept, key).await {
+                    Ok(true) => {
+                        brought.restored += 1;
+                        if let ObjectKey::Manifest(id) = &**key {
+                            manifests.push(id.clone());
+                        }
+                    }
+                    Ok(false) => brought.taken += 1,
+                    Err(error) => {
+                        let error = error.problem().detail;
+                        tracing::warn!(key = %kept, error, "an orphan was not brought back");
+                        brought.failed += 1;
+                    }
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    for id in manifests {
+        if let Err(error) = hold_alone(service, &id).await {
+            let error = error.problem().detail;
+            tracing::warn!(manifest = %id, error, "a manifest that was brought back is held by nothing");
+            brought.failed += 1;
+        }
+    }
+    service.announce().await;
+    Ok(brought)
+}
+
+/// Has a manifest that was brought back, and that no proof holds, stand by itself: it would be collected again.
+async fn hold_alone<P: Ports>(service: &Service<P>, id: &ManifestId) -> Result<(), Error> {
+    if service.manifest_row(id).await?.is_some_and(|row| row.state == State::Live) {
+        return Ok(());
+    }
+    let Some(facts) = service.manifest_facts(id).await? else { return Ok(()) };
+    write_hold(service, id, &facts.tenant, facts.generation).await?;
+    follow_hold(service, id, facts.generation).await?;
+    Ok(())
+}
+
+/// Puts one object back, if its place is free. Whether it is there.
+async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectKey) -> Result<bool, Error> {
+    let Some(object) = service.ports.objects().get(kept).await? else { return Ok(true) };
+    let verified = Verified::check(object.clone()).map_err(|damage| service.damaged(kept, &damage))?;
+    let (condition, last) = match service.current(key).await? {
+        None => (Condition::Absent, None),
+        Some(current) if current.verified.facts().tombstone => {
+            let marker = Tombstone::parse(&current.verified.content());
+            let marker = marker.map_err(|error| service.damaged(key, &error))?;
+            (Condition::Matches(current.tag), Some(marker.last))
+        }
+        // It was brought back before, or somebody has stored something there.
+        Some(current) => {
+            let is_back = current.verified.facts().sha256 == verified.facts().sha256;
+            if is_back {
+                follow(service, key).await?;
+                service.ports.objects().delete(kept).await?;
+            }
+            return Ok(is_back);
+        }
+    };
+    // In a form of its own: a removal that arrives late must not match its tag (see `at_rest_again`).
+    let content = verified.content();
+    let generation = match (key, last) {
+        (ObjectKey::Manifest(_), Some(last)) => last.saturating_add(1),
+        _ => verified.facts().generation,
+    };
+    let form = match key {
+        ObjectKey::Manifest(_) => generation,
+        _ => u32::try_from(service.now().seconds()).unwrap_or(u32::MAX),
+    };
+    let at_rest = at_rest_again(&content, form);
+    let facts = Facts { coding: at_rest.coding, generation, ..verified.facts().clone() };
+    let attributes = facts.attributes(key, object.head.attributes.tags);
+    let body = at_rest.bytes.into_owned().into();
+    let put = service.ports.objects().put(key, body, &attributes, condition).await?;
+    service.changed(key).await;
+    if put == Put::Lost {
+        return Ok(false);
+    }
+    follow(service, key).await?;
+    service.ports.objects().delete(kept).await?;
+    Ok(true)
+}
+
+/// Lets the row of what was put back follow. Manifests wait for what names them.
+async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Error> {
+    match key {
+        ObjectKey::Record(id) => _ = reconcile(service, id).await?,
+        ObjectKey::Hold(id, generation) => _ = follow_hold(service, id, *generation).await?,
+        ObjectKey::Revision(..)
+        | ObjectKey::Manifest(_)
+        | ObjectKey::Alias(_)
+        | ObjectKey::Removed(..)
+        | ObjectKey::Identity => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! The walk over all objects: rows follow the objects, and what nothing names is removed.
+
+use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::row::State;
+use credlink_core::rules::life::{Verdict, judge_manifest, judge_revision, orphan_is_due};
+use credlink_core::time::Timestamp;
+use futures_util::StreamExt as _;
+use futures_util::stream::iter;
+
+use super::position::{Part, Position};
+use super::{CONCURRENCY, Done, Limits, Report, removed};
+use crate::aliases::follow_alias;
+use crate::delete::{undo_manifest, undo_record};
+use crate::error::Error;
+use crate::holds::follow_hold;
+use crate::ports::{Failure, Listed, Objects as _, Ports};
+use crate::reconcile::{Reconciled, reconcile};
+use crate::service::Service;
+
+/// Objects of one page: the time between two looks at the clock.
+const PAGE: usize = 400;
+
+/// Walks from `position` on, until the deadline is over, and leaves there where to go on; `None` at the end.
+///
+/// # Errors
+/// A listing failed.
+pub(super) async fn run<P: Ports>(
+    service: &Service<P>,
+    limits: Limits,
+    position: &mut Option<Position>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    while let Some(at) = position
+        && service.now() < limits.deadline
+    {
+        report.ask(service).await;
+        let after = at.after.as_deref();
+        let page = service.ports.objects().list(at.part.prefix(), after, PAGE).await?;
+        let is_over = examine_page(service, limits, page.items, at, report).await;
+        service.announce().await;
+        // The rest of what was removed is younger than what was looked at last.
+        let next = if is_over { None } else { page.next };
+        *position = position.take().and_then(|at| at.behind(next));
+    }
+    Ok(())
+}
+
+/// One page of a walk. Whether the rest of the part need not be looked at.
+async fn examine_page<P: Ports>(
+    service: &Service<P>,
+    limits: Limits,
+    items: Vec<Listed>,
+    position: &mut Position,
+    report: &mut Report,
+) -> bool {
+    let walk = Walk { service, limits, began: position.began, may_destroy: report.may_destroy() };
+    let keyed = items.into_iter().filter_map(|listed| {
+        // An object that is none of ours is none of our business.
+        let key = listed.key.parse::<ObjectKey>().ok()?;
+        Some((key, listed))
+    });
+    let items: Vec<_> = keyed.collect();
+    let is_over = matches!(position.part, Part::Removed)
+        && items.iter().any(|(key, _)| !removed::is_over(key, service.now()));
+    position.examined += items.len() as u64;
+    let (part, is_sound) = (position.part, position.is_sound);
+    let mut found = iter(items)
+        .map(|(key, listed)| async {
+            let found = walk.examine(&key, &listed, part, is_sound).await;
+            (key, listed, found)
+        })
+        .buffer_unordered(CONCURRENCY);
+    while let Some((key, listed, found)) = found.next().await {
+        let done = match found {
+            Ok(Found::Done(done)) => Ok(done),
+            // One after the other: how many may go is counted.
+            Ok(Found::Orphan) => walk.collect(&key, &listed, position, report).await,
+            Err(error) => {
+                position.is_sound = false;
+                Err(error)
+            }
+        };
+        report.note(&key, done);
+    }
+    is_over
+}
+
+/// What an object is found to be.
+enum Found {
+    Done(Done),
+    /// Nothing names it.
+    Orphan,
+}
+
+struct Walk<'a, P> {
+    service: &'a Service<P>,
+    limits: Limits,
+    began: Timestamp,
+    may_destroy: bool,
+}
+
+impl<P: Ports> Walk<'_, P> {
+    /// Looks at one object.
+    async fn examine(
+        &self,
+        key: &ObjectKey,
+        listed: &Listed,
+        part: Part,
+        is_sound: bool,
+    ) -> Result<Found, Error> {
+        let service = self.service;
+        if part == Part::Removed {
+            return self.purge(key, listed).await;
+        }
+        if !self.limits.any_age && !orphan_is_due(listed.modified, service.now()) {
+            return Ok(Found::Done(Done::Nothing));
+        }
+        match key {
+            ObjectKey::Record(id) => match reconcile(service, id).await? {
+                Reconciled::Right => Ok(Found::Done(Done::Nothing)),
+                Reconciled::Changed => Ok(Found::Done(Done::Completed)),
+                Reconciled::Orphan | Reconciled::Risen => Ok(Found::Orphan),
+                Reconciled::Broken(why) => Err(service.damaged(key, &why).into()),
+            },
+            ObjectKey::Revision(id, revision) => {
+                let row = service.proof_row(id).await?;
+                let is_orphan = judge_revision(*revision, row.as_ref()) == Verdict::Orphan
+                    // Of a proof's present life nothing is removed: a replacement may be about to use it.
+                    && row.is_none_or(|row| row.state != State::Live || *revision < row.first_revision);
+                Ok(if is_orphan { Found::Orphan } else { Found::Done(Done::Nothing) })
+            }
+            ObjectKey::Manifest(_) if !is_sound => Ok(Found::Done(Done::Nothing)),
+            ObjectKey::Manifest(id) => {
+                // A record that names it was written within the time that a store takes, and is old enough to have been
+                // looked at in this walk.
+                let is_due = orphan_is_due(listed.modified, self.began)
+                    && orphan_is_due(
+                        listed.modified.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS),
+                        self.began,
+                    );
+                if !self.limits.any_age && !is_due {
+                    return Ok(Found::Done(Done::Nothing));
+                }
+                let Some(head) = service.ports.objects().head(key).await? else {
+                    return Ok(Found::Done(Done::Nothing));
+                };
+                let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(key, &error))?;
+                let generation = (!facts.tombstone).then_some(facts.generation);
+                let row = service.manifest_row(id).await?;
+                Ok(match judge_manifest(generation, row.as_ref()) {
+                    Verdict::Orphan => Found::Orphan,
+                    // It was put back from elsewhere.
+                    Verdict::Broken(_) if generation.is_some() => Found::Orphan,
+                    _ => Found::Done(Done::Nothing),
+                })
+            }
+            ObjectKey::Alias(id) => Ok(match follow_alias(service, id, self.may_destroy).await? {
+                true => Found::Done(Done::Completed),
+                false => Found::Done(Done::Nothing),
+            }),
+            ObjectKey::Hold(id, generation) => Ok(match follow_hold(service, id, *generation).await? {
+                Reconciled::Changed => Found::Done(Done::Completed),
+                Reconciled::Orphan => Found::Orphan,
+                Reconciled::Right | Reconciled::Risen | Reconciled::Broken(_) => Found::Done(Done::Nothing),
+            }),
+            ObjectKey::Removed(..) | ObjectKey::Identity => Ok(Found::Done(Done::Nothing)),
+        }
+    }
+
+    /// Removes an orphan for good whose days are over.
+    async fn purge(&self, key: &ObjectKey, listed: &Listed) -> Result<Found, Error> {
+        if !self.may_destroy || !removed::is_over(key, self.service.now()) {
+            return Ok(Found::Done(Done::Nothing));
+        }
+        self.service.ports.objects().delete(key).await?;
+        Ok(Found::Done(Done::Removed(listed.size)))
+    }
+
+    /// Removes an orphan, so that it can be brought back for some days.
+    async fn collect(
+        &self,
+        key: &ObjectKey,
+        listed: &Listed,
+        position: &mut Position,
+        report: &mut Report,
+    ) -> Result<Done, Error> {
+        let service = self.service;
+        if !report.may_destroy() {
+            return Ok(Done::Nothing);
+        }
+        if !self.limits.any_share && !position.allows() {
+            let (removed, examined) = (position.removed + 1, position.examined);
+            service.stop_collector(removed, examined).await?;
+            report.stopped = Some(format!(
+                "it would remove {removed} of {examined} objects as orphans, which is more than its share"
+            ));
+            return Ok(Done::Nothing);
+        }
+        if !self.limits.any_share {
+            service.may_collect().await?;
+        }
+        removed::keep(service, key).await?;
+        let is_removed = match key {
+            ObjectKey::Record(id) => {
+                let row = service.proof_row(id).await?;
+                undo_record(service, id, row.as_ref()).await?
+            }
+            ObjectKey::Manifest(id) => undo_manifest(service, id).await?,
+            ObjectKey::Revision(..) | ObjectKey::Hold(..) => {
+                service.ports.objects().delete(key).await?;
+                service.changed(key).await;
+                true
+            }
+            ObjectKey::Alias(_) | ObjectKey::Removed(..) | ObjectKey::Identity => false,
+        };
+        if !is_removed {
+            return Ok(Done::Nothing);
+        }
+        position.removed += 1;
+        Ok(Done::Removed(listed.size))
+    }
+}

@@ -1,0 +1,92 @@
+//! Holds: what says in the store that a manifest was stored by itself, so that it is not lost with the index.
+
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::note::HoldNote;
+use credlink_core::object::ObjectKey;
+use credlink_core::row::State;
+use credlink_core::tenant::Tenant;
+
+use crate::delete::finish_manifest;
+use crate::error::{Error, contended};
+use crate::ports::{Condition, Failure, Objects as _, Ports};
+use crate::publish::{Published, Reference};
+use crate::reconcile::Reconciled;
+use crate::service::{MAX_ATTEMPTS, Service};
+
+/// Writes the hold of a manifest in `generation`, unless it is there already.
+pub(crate) async fn write_hold<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+    tenant: &Tenant,
+    generation: u32,
+) -> Result<(), Failure> {
+    let key = ObjectKey::Hold(id.clone(), generation);
+    let (body, attributes) = HoldNote::new(id.clone(), tenant.clone()).object(generation, service.now());
+    service.ports.objects().put(&key, body.into(), &attributes, Condition::Absent).await?;
+    Ok(())
+}
+
+/// Removes the hold of a manifest in `generation`. No later life of the manifest has that generation, so a removal that
+/// arrives late takes nothing away.
+pub(crate) async fn drop_hold<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+    generation: u32,
+) -> Result<(), Failure> {
+    service.ports.objects().delete(&ObjectKey::Hold(id.clone(), generation)).await
+}
+
+/// Lets the row of a manifest follow its hold: a store was cut off before its row, or the index is older.
+///
+/// # Errors
+/// A failure of a provider or the index; the same again goes on.
+pub(crate) async fn follow_hold<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+    generation: u32,
+) -> Result<Reconciled, Error> {
+    let key = ObjectKey::Hold(id.clone(), generation);
+    for _ in 0..MAX_ATTEMPTS {
+        let row = service.manifest_row(id).await?;
+        match &row {
+            Some(row) if row.state == State::Live && row.generation == generation && row.standalone => {
+                return Ok(Reconciled::Right);
+            }
+            // A migration took the hold back while proofs hold the manifest, and was cut off before it was removed; or it is
+            // of an earlier life.
+            Some(row) if row.generation > generation => return Ok(Reconciled::Orphan),
+            Some(row) => match row.state {
+                State::Deleting(_) => {
+                    finish_manifest(service, row).await?;
+                    continue;
+                }
+                State::Deleted(_) if row.generation >= generation => return Ok(Reconciled::Orphan),
+                State::Live | State::Deleted(_) => {}
+            },
+            None => {}
+        }
+        let Some(current) = service.current(&key).await? else { return Ok(Reconciled::Right) };
+        let note = HoldNote::parse(&current.verified.content());
+        let note = note.map_err(|error| service.damaged(&key, &error))?;
+        let Some(facts) = service.manifest_facts(id).await? else { return Ok(Reconciled::Orphan) };
+        if facts.generation != generation {
+            return Ok(Reconciled::Orphan);
+        }
+        let reference = Reference {
+            id,
+            sha256: facts.sha256,
+            length: facts.length,
+            tenant: &note.tenant,
+            visibility: facts.visibility,
+            generation,
+            standalone: true,
+        };
+        match service.commit(None, &[reference], &[]).await {
+            Ok(Published::Done) => return Ok(Reconciled::Changed),
+            Ok(Published::Lost(_) | Published::ManifestGone) => {}
+            Err(Error::Problem(problem)) => return Ok(Reconciled::Broken(problem.detail)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(contended())
+}

@@ -1,0 +1,265 @@
+//! Bringing a proof's row to what the objects say: they are the truth, and the index can be rebuilt from them
+//! (guarantee 10).
+//!
+//! Every writer changes objects first and the row last, and every deletion the row first. A row that lags behind its objects
+//! is therefore what a request that was cut off leaves, or an index that was lost or restored from an earlier instant;
+//! whoever meets it lets it follow, over any number of revisions, deletions and lives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use credlink_core::bounds::ORPHAN_AGE_SECONDS;
+use credlink_core::hash::Digest;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_core::row::{Pending, ProofRow, State};
+use credlink_core::rules::life::{Found, Verdict, judge_record};
+use credlink_core::time::Timestamp;
+use credlink_core::tombstone::Tombstone;
+
+use crate::delete::{claim, finish_proof};
+use crate::error::{Error, contended};
+use crate::ports::{Objects as _, Ports};
+use crate::publish::{Published, Reference};
+use crate::service::{MAX_ATTEMPTS, Service};
+
+/// What became of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reconciled {
+    /// It is as the objects have it.
+    Right,
+    /// It followed.
+    Changed,
+    /// A record stands there whose manifest does not, and no row stands for it: nobody can have been told of it.
+    Orphan,
+    /// The row says that the proof is deleted, and a record of that life is there again: it was put back from elsewhere.
+    Risen,
+    /// The row knows more than the objects: they were lost, or restored from an earlier instant.
+    Broken(String),
+}
+
+/// Lets the row of a proof follow its objects.
+///
+/// # Errors
+/// A failure of a provider or the index; the same again goes on.
+pub(crate) async fn reconcile<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Reconciled, Error> {
+    for _ in 0..MAX_ATTEMPTS {
+        let row = service.proof_row(id).await?;
+        if let Some(row @ ProofRow { state: State::Deleting(_), .. }) = &row {
+            service.may_destroy().await?;
+            finish_proof(service, row).await?;
+            return Ok(Reconciled::Changed);
+        }
+        if let Some(reconciled) = attempt(service, id, row.as_ref()).await? {
+            return Ok(reconciled);
+        }
+    }
+    Err(contended())
+}
+
+/// The same for a row that says that a replacement is under way. Where none can be any more, its claims are given back.
+///
+/// # Errors
+/// As [`reconcile`].
+pub(crate) async fn settle<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<Reconciled, Error> {
+    let reconciled = reconcile(service, &row.id).await?;
+    let now = service.now();
+    let is_over = |begun: Timestamp| begun.plus_seconds(ORPHAN_AGE_SECONDS) <= now;
+    let stale = |row: &ProofRow| row.replacing.is_some_and(is_over).then(|| row.pending.clone());
+    match reconciled {
+        Reconciled::Right if stale(row).is_none() => Ok(reconciled),
+        Reconciled::Right | Reconciled::Changed => {
+            let given_back = give_back(service, &row.id, stale).await?;
+            Ok(if given_back { Reconciled::Changed } else { reconciled })
+        }
+        Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => Ok(reconciled),
+    }
+}
+
+/// Takes claims of replacements that will not happen out of a live proof's row, and lets their manifests go: those that
+/// `claims` finds in the row, if any are to be given back. Where no claim is left, no replacement is under way. Whether that was
+/// done here.
+pub(crate) async fn give_back<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    claims: impl Fn(&ProofRow) -> Option<BTreeSet<Pending>>,
+) -> Result<bool, Error> {
+    for _ in 0..MAX_ATTEMPTS {
+        let row = service.proof_row(id).await?.filter(|row| row.state == State::Live);
+        let Some((row, claims)) = row.and_then(|row| claims(&row).map(|claims| (row, claims))) else {
+            return Ok(false);
+        };
+        let (mut next, released) = row.without(&claims);
+        if next.pending.is_empty() {
+            next.replacing = None;
+        }
+        match service.commit(Some((next, Some(row.version))), &[], &released).await? {
+            Published::Done => return Ok(true),
+            Published::Lost(_) | Published::ManifestGone => {}
+        }
+    }
+    Err(contended())
+}
+
+/// `None`: the world changed; look again.
+async fn attempt<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    row: Option<&ProofRow>,
+) -> Result<Option<Reconciled>, Error> {
+    let key = ObjectKey::Record(*id);
+    let Some(current) = service.current(&key).await? else {
+        return Ok(Some(match row {
+            Some(ProofRow { state: State::Live, .. }) => {
+                Reconciled::Broken("the index has a live proof whose record is not stored".to_owned())
+            }
+            _ => Reconciled::Right,
+        }));
+    };
+    let facts = current.verified.facts();
+    if facts.tombstone {
+        let marker = Tombstone::parse(&current.verified.content());
+        let marker = marker.map_err(|error| service.damaged(&key, &error))?;
+        return follow_marker(service, &marker, row).await;
+    }
+    let record = service.record(&key, &current.verified)?;
+    match (judge_record(Found::Record(record.revision), row), row) {
+        (Verdict::Right, Some(row)) if row.record_sha256 != facts.sha256 => {
+            let why = "the record is not the one that the index was told of".to_owned();
+            Ok(Some(Reconciled::Broken(why)))
+        }
+        (Verdict::Right, _) => Ok(Some(Reconciled::Right)),
+        (Verdict::Unfinished, _) => Ok(None),
+        (Verdict::Broken(_), Some(ProofRow { state: State::Deleted(_), .. })) => Ok(Some(Reconciled::Risen)),
+        (Verdict::Broken(why), _) => Ok(Some(Reconciled::Broken(why.to_owned()))),
+        (Verdict::Orphan | Verdict::Ahead, _) => follow_record(service, &record, &facts.sha256, row).await,
+    }
+}
+
+/// Lets a row follow the deletion that a marker tells of.
+async fn follow_marker<P: Ports>(
+    service: &Service<P>,
+    marker: &Tombstone,
+    row: Option<&ProofRow>,
+) -> Result<Option<Reconciled>, Error> {
+    let kept = marker.row.as_ref().and_then(|row| row.as_ref().clone().proof());
+    match row {
+        None => {
+            let Some(kept) = kept else { return Ok(Some(Reconciled::Right)) };
+            let first = ProofRow { version: 1, ..kept };
+            let claimed = claim(service, credlink_core::row::Row::Proof(first), None).await?;
+            Ok(claimed.then_some(Reconciled::Changed))
+        }
+        Some(row) if row.state != State::Live && marker.last <= row.revision => Ok(Some(Reconciled::Right)),
+        Some(row) if marker.last >= row.revision => {
+            let deleted = kept.unwrap_or_else(|| row.deleted(marker.deleted));
+            let next = ProofRow { version: row.version + 1, reads: row.reads, ..deleted };
+            let held: Vec<ManifestId> = row.held.iter().cloned().collect();
+            match service.commit(Some((next, Some(row.version))), &[], &held).await? {
+                Published::Done => Ok(Some(Reconciled::Changed)),
+                Published::Lost(_) | Published::ManifestGone => Ok(None),
+            }
+        }
+        Some(_) => {
+            let why = "the index has a live proof whose record is deleted".to_owned();
+            Ok(Some(Reconciled::Broken(why)))
+        }
+    }
+}
+
+/// What the records of a proof's life say together.
+struct Life {
+    /// The manifests that they name.
+    manifests: BTreeSet<ManifestId>,
+    /// The first of them, where it was read.
+    first: Option<Record>,
+}
+
+/// Lets a row follow a record that is ahead of it, or has none.
+async fn follow_record<P: Ports>(
+    service: &Service<P>,
+    record: &Record,
+    sha256: &Digest,
+    row: Option<&ProofRow>,
+) -> Result<Option<Reconciled>, Error> {
+    let live = row.filter(|row| row.state == State::Live);
+    let continued = live.filter(|row| row.first_revision == record.first_revision);
+    let life = read_life(service, record, continued).await?;
+    let mut next = ProofRow::publish(record, *sha256, row);
+    if continued.is_none() {
+        let first = life.first.as_ref().unwrap_or(record);
+        next.legacy = first.legacy.as_ref().map(|legacy| legacy.id.clone());
+    }
+    let mut found: BTreeMap<ManifestId, Facts> = BTreeMap::new();
+    for id in life.manifests {
+        if live.is_some_and(|row| row.held.contains(&id)) {
+            next.held.insert(id);
+            continue;
+        }
+        match service.manifest_facts(&id).await? {
+            Some(facts) => {
+                next.held.insert(id.clone());
+                found.insert(id, facts);
+            }
+            None if record.manifest.id.as_ref() != Some(&id) => {
+                tracing::error!(proof = %record.id, manifest = %id, "an earlier record names a manifest that is not stored");
+            }
+            None if live.is_none() => return Ok(Some(Reconciled::Orphan)),
+            None => {
+                let why = format!("the record names the manifest {id}, which is not stored");
+                return Ok(Some(Reconciled::Broken(why)));
+            }
+        }
+    }
+    let released: Vec<ManifestId> =
+        live.map(|row| row.held.difference(&next.held).cloned().collect()).unwrap_or_default();
+    let references: Vec<Reference<'_>> = found
+        .iter()
+        .map(|(id, facts)| Reference {
+            id,
+            sha256: facts.sha256,
+            length: facts.length,
+            tenant: &facts.tenant,
+            visibility: facts.visibility,
+            generation: facts.generation,
+            standalone: false,
+        })
+        .collect();
+    service.ports.objects().confirm(&ObjectKey::Record(record.id)).await?;
+    let expected = row.map(|row| row.version);
+    match service.commit(Some((next, expected)), &references, &released).await {
+        Ok(Published::Done) => Ok(Some(Reconciled::Changed)),
+        Ok(Published::Lost(_) | Published::ManifestGone) => Ok(None),
+        // The index knows another content under the manifest's id.
+        Err(Error::Problem(problem)) if live.is_none() => {
+            tracing::warn!(proof = %record.id, why = problem.detail, "a record that no row stands for cannot be taken up");
+            Ok(Some(Reconciled::Orphan))
+        }
+        Err(Error::Problem(problem)) => Ok(Some(Reconciled::Broken(problem.detail))),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Reads what the earlier records of a life say that the row does not: those behind its revision, or all of them.
+async fn read_life<P: Ports>(
+    service: &Service<P>,
+    record: &Record,
+    continued: Option<&ProofRow>,
+) -> Result<Life, Error> {
+    let mut life = Life { manifests: record.manifest.id.iter().cloned().collect(), first: None };
+    let unread = continued.map_or(record.first_revision, |row| row.revision + 1);
+    for revision in unread..record.revision {
+        let key = ObjectKey::Revision(record.id, revision);
+        let Some(earlier) = service.current(&key).await? else {
+            tracing::error!(%key, "an earlier record is not stored");
+            continue;
+        };
+        let earlier = service.record(&key, &earlier.verified)?;
+        life.manifests.extend(earlier.manifest.id.clone());
+        if revision == record.first_revision {
+            life.first = Some(earlier);
+        }
+    }
+    Ok(life)
+}
