@@ -79,7 +79,8 @@ fn clean_up(folder: &Path) -> Option<String> {
         let deadline = service.ports().clock.now().plus_seconds(600);
         let report =
             cleanup(&service, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap();
-        assert_eq!((report.deleted, report.completed, report.failed), (0, 0, 0), "{report:?}");
+        // What a row is behind of may be completed: that destroys nothing.
+        assert_eq!((report.deleted, report.failed), (0, 0), "{report:?}");
         report.stopped
     })
 }
