@@ -154,7 +154,12 @@ async fn each_case_comes_to_what_the_row_says() {
                 _ => panic!("{case}: {done:?}"),
             }
             let found = to.get(&key()).await.unwrap().map(|object| (object.body, object.head.attributes));
-            assert_eq!(found, object(left), "{case}");
+            // A marker that is made of a row keeps it.
+            let of_row = index.get(&key().row()).await.unwrap().as_ref().and_then(Tombstone::of);
+            let made = of_row.map(|(marker, tenant)| marker.object(&key(), &tenant));
+            let made = made.map(|(body, attributes)| (Bytes::from(body), attributes));
+            let is_made = matches!(left, Marker(_)) && found == made;
+            assert!(is_made || found == object(left), "{case}: {found:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use credlink_core::row::{ProofRow, Row, RowKey};
 use credlink_service::ports::{Commit, Index as _, Listing, Write};
 use futures_util::future::join_all;
 
-use crate::contracts::{at, due, next, proof};
+use crate::contracts::{due, next, proof};
 use crate::engines::dynoxide;
 
 /// A hundred tasks, each of which replaces two of ten rows by their next versions until it is through.

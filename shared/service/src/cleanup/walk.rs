@@ -20,7 +20,8 @@ use crate::service::Service;
 /// Objects of one page: the time between two looks at the clock.
 const PAGE: usize = 400;
 
-/// Walks from `position` on, until the deadline is over, and leaves there where to go on; `None` at the end.
+/// Walks from `position` on, a page at least and until the deadline is over, and leaves there where to go on; `None` at the
+/// end.
 ///
 /// # Errors
 /// A listing failed.
@@ -30,9 +31,7 @@ pub(super) async fn run<P: Ports>(
     position: &mut Option<Position>,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    while let Some(at) = position
-        && service.now() < limits.deadline
-    {
+    while let Some(at) = position {
         report.ask(service).await;
         let after = at.after.as_deref();
         let page = service.ports.objects().list(at.part.prefix(), after, PAGE).await?;
@@ -41,6 +40,9 @@ pub(super) async fn run<P: Ports>(
         // The rest of what was removed is younger than what was looked at last.
         let next = if is_over { None } else { page.next };
         *position = position.take().and_then(|at| at.behind(next));
+        if service.now() >= limits.deadline {
+            break;
+        }
     }
     Ok(())
 }
