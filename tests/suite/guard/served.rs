@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 use crate::http::ask::{media, proof_path};
 use crate::server::Server;
 
+/// What is committed after the index was copied.
+type Commit = fn(&Server);
+
 /// Every file of the objects, but for the store's mark.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Digest> {
     let (mut tree, mut folders) = (BTreeMap::new(), vec![folder.join("objects")]);
@@ -142,7 +145,7 @@ fn a_server_makes_no_index_over_objects() {
 
 #[test]
 fn an_index_from_before_the_last_commits_is_known_as_older() {
-    let commits: [(&str, fn(&Server)); 4] = [
+    let commits: [(&str, Commit); 4] = [
         ("a store", |server| store(server, "b")),
         ("a replacement", |server| replace(server, "a", 1)),
         ("two replacements", |server| [1, 2].iter().for_each(|number| replace(server, "a", *number))),
