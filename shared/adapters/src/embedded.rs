@@ -125,6 +125,22 @@ impl EmbeddedIndex {
         Ok(found)
     }
 
+    /// The text that was kept last under this name: where work goes on that is done in several runs.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
+        tables::bookmark(&self.snapshot()?.open_table(ABOUT).map_err(failure)?, name)
+    }
+
+    /// Keeps a text under this name, in place of the one before; `None` removes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn keep_bookmark(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
+        self.writer.bookmark(name.to_owned(), text.map(str::to_owned)).await
+    }
+
     fn snapshot(&self) -> Result<ReadTransaction, Failure> {
         self.database.begin_read().map_err(failure)
     }

@@ -9,6 +9,7 @@
 //! | writes, and what is queued | `write` |
 //! | reads, hedged and checked ones among them | `read` |
 //! | listings of both | `merge` |
+//! | both copies of an object, compared | `copies` |
 //! | the tags that leave this adapter | `tag` |
 //! | time-outs, measuring | `side`, `latency` |
 //! | the circuit breaker | [`breaker`] |
@@ -17,6 +18,7 @@
 
 mod behind;
 pub mod breaker;
+mod copies;
 mod latency;
 mod merge;
 mod read;

@@ -16,6 +16,7 @@
 //! | retrieving | [`retrieve`](mod@retrieve) |
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
+//! | making the index anew from the objects | [`rebuild`] |
 //! | repair of a provider, and its queue | [`replicate`](mod@replicate), [`worker`] |
 //! | index, store and clock that do not fit together | `guard` |
 //! | access counts | `reads` |
@@ -40,6 +41,7 @@ pub mod overview;
 pub mod ports;
 mod publish;
 mod reads;
+pub mod rebuild;
 mod reconcile;
 pub mod replicate;
 pub mod request;

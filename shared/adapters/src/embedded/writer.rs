@@ -28,6 +28,7 @@ const MAX_RELAXED: u32 = 100;
 enum Job {
     Commit(Vec<Prepared>, oneshot::Sender<Result<Commit, Failure>>),
     Reads(Vec<(ProofId, Reads)>, oneshot::Sender<Result<(), Failure>>),
+    Bookmark(String, Option<String>, oneshot::Sender<Result<(), Failure>>),
 }
 
 /// The writer's thread, joined when this is dropped.
@@ -52,6 +53,10 @@ impl Writer {
 
     pub(super) async fn count(&self, reads: Vec<(ProofId, Reads)>) -> Result<(), Failure> {
         self.ask(|answer| Job::Reads(reads, answer)).await
+    }
+
+    pub(super) async fn bookmark(&self, name: String, text: Option<String>) -> Result<(), Failure> {
+        self.ask(|answer| Job::Bookmark(name, text, answer)).await
     }
 
     async fn ask<T>(
@@ -96,7 +101,9 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
                         drop(answer.send(result));
                     }
                 }
-                Job::Reads(_, answer) => drop(answer.send(failed.clone().map_or(Ok(()), Err))),
+                Job::Reads(_, answer) | Job::Bookmark(_, _, answer) => {
+                    drop(answer.send(failed.clone().map_or(Ok(()), Err)));
+                }
             }
         }
     }
@@ -111,7 +118,7 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
 fn commit(database: &Database, group: &[Job], relaxed: &mut u32) -> Result<Vec<Commit>, Failure> {
     let mut transaction = database.begin_write().map_err(failure)?;
     let mut answers = Vec::with_capacity(group.len());
-    let mut counted = false;
+    let (mut counted, mut kept) = (false, false);
     let mut tables = Tables::open(&transaction)?;
     for job in group {
         match job {
@@ -120,11 +127,15 @@ fn commit(database: &Database, group: &[Job], relaxed: &mut u32) -> Result<Vec<C
                 tables.count(reads).map_err(failure)?;
                 counted = true;
             }
+            Job::Bookmark(name, text, _) => {
+                tables.keep(name, text.as_deref()).map_err(failure)?;
+                kept = true;
+            }
         }
     }
     tables.close()?;
     // What a lost commit was told is synced already, or is about to be with this group.
-    let durable = answers.contains(&Commit::Done) || *relaxed >= MAX_RELAXED;
+    let durable = kept || answers.contains(&Commit::Done) || *relaxed >= MAX_RELAXED;
     if durable {
         *relaxed = 0;
     } else if counted {
