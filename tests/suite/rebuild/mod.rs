@@ -1,0 +1,4 @@
+//! An index that is lost, or older than the objects, and what a rebuild makes of it: every row is compared.
+
+mod full;
+mod memory;
