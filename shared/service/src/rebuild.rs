@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, contended};
 use crate::ports::{Copied, Failure, FailureKind, Ports};
 use crate::service::Service;
-use follow::{Followed, follow};
+use follow::{Followed, Known, follow};
 use ports::View;
 use report::{Finding, Report};
 
@@ -201,10 +201,14 @@ impl Rebuild {
     ) -> Result<(Option<String>, Vec<(String, Followed)>), Failure> {
         use crate::ports::Objects as _;
         let page = service.ports.objects().list(prefix, self.after.as_deref(), PAGE).await?;
-        let is_whole = self.report.is_whole();
+        let known = Known {
+            trusts_rows: self.trusts_rows,
+            is_whole: self.report.is_whole(),
+            counts: self.manner == Manner::Counting,
+        };
         let one = async |key: String| {
             let done = match key.parse::<ObjectKey>() {
-                Ok(object) => follow(service, &object, self.trusts_rows, is_whole).await,
+                Ok(object) => follow(service, &object, known).await,
                 Err(_) => Ok(Followed::Foreign),
             };
             (key, done)

@@ -31,12 +31,22 @@ pub(super) enum Followed {
     Unread(String),
 }
 
+/// What is known when an object is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Whether the index is as new as the store or newer, so that its row of a legacy id counts.
+    pub(super) trusts_rows: bool,
+    /// Whether everything could be read so far.
+    pub(super) is_whole: bool,
+    /// Whether rows are counted and not written: a manifest's row does then not say who holds it.
+    pub(super) counts: bool,
+}
+
 /// Lets the row of what stands under `key` follow it.
 pub(super) async fn follow<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
-    trusts_rows: bool,
-    is_whole: bool,
+    known: Known,
 ) -> Result<Followed, Error> {
     match key {
         ObjectKey::Record(id) => {
@@ -52,10 +62,10 @@ pub(super) async fn follow<P: Ports>(
             Ok(Followed::Right)
         }
         ObjectKey::Hold(id, generation) => Ok(of(follow_hold(service, id, *generation).await?)),
-        ObjectKey::Manifest(id) => manifest(service, id, is_whole).await,
+        ObjectKey::Manifest(id) => manifest(service, id, known).await,
         ObjectKey::Alias(id) => {
             // A request that was cut off wrote the row and not yet the note.
-            if trusts_rows && service.alias_row(id).await?.is_some() {
+            if known.trusts_rows && service.alias_row(id).await?.is_some() {
                 service.current(key).await?;
                 return Ok(Followed::Right);
             }
@@ -103,11 +113,7 @@ async fn is_known<P: Ports>(service: &Service<P>, legacy: &LegacyId) -> Result<b
 }
 
 /// A manifest's row by its object, when everything that names manifests was looked at.
-async fn manifest<P: Ports>(
-    service: &Service<P>,
-    id: &ManifestId,
-    is_whole: bool,
-) -> Result<Followed, Error> {
+async fn manifest<P: Ports>(service: &Service<P>, id: &ManifestId, known: Known) -> Result<Followed, Error> {
     let key = ObjectKey::Manifest(id.clone());
     for _ in 0..MAX_ATTEMPTS {
         let Some(head) = service.ports.objects().head(&key).await? else { return Ok(Followed::Right) };
@@ -119,9 +125,10 @@ async fn manifest<P: Ports>(
             let marker = Tombstone::parse(&current.verified.content());
             by_marker(&marker.map_err(|error| service.damaged(&key, &error))?, row)
         } else {
-            by_content(&facts, row, is_whole, service)
+            by_content(&facts, row, known.is_whole, service)
         };
         match step {
+            Step::Done(_) if known.counts => return Ok(Followed::Right),
             Step::Done(followed) => return Ok(followed),
             Step::Write(row) => {
                 if claim(service, Row::Manifest(*row), expected).await? {
@@ -178,12 +185,29 @@ fn by_content<P: Ports>(
         State::Live if facts.generation < row.generation => {
             lost("the manifest is of an earlier life than the index says")
         }
-        // Its last holder is gone, and was let go of by this rebuild: its deletion was cut off.
-        State::Live if row.holders == 0 && !row.standalone && is_whole => {
-            let generation = facts.generation;
-            Step::Write(Box::new(ManifestRow { generation, ..row.in_state(State::Deleting(service.now())) }))
+        State::Live => {
+            // It was deleted and stored again, and what holds it now held it before, too. A hold of this life has raised the
+            // generation already.
+            let is_of_a_later_life = row.generation < facts.generation;
+            let standalone = row.standalone && !is_of_a_later_life;
+            let next = ManifestRow {
+                generation: facts.generation,
+                tenant: facts.tenant.clone(),
+                visibility: facts.visibility,
+                standalone,
+                ..row.in_state(State::Live)
+            };
+            if row.holders == 0 && !standalone && is_whole {
+                // This rebuild has let its last holder go: its deletion was cut off.
+                let state = State::Deleting(service.now());
+                return Step::Write(Box::new(ManifestRow { state, ..next }));
+            }
+            if is_of_a_later_life {
+                return Step::Write(Box::new(next));
+            }
+            Step::Done(Followed::Right)
         }
-        State::Live | State::Deleting(_) => Step::Done(Followed::Right),
+        State::Deleting(_) => Step::Done(Followed::Right),
         State::Deleted(_) if facts.generation > row.generation || row.void => Step::Done(Followed::Leftover),
         State::Deleted(_) => {
             lost("the index has the manifest as deleted, and it is there: it was put back from elsewhere")
