@@ -36,7 +36,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct Connection {
-    /// The server; serve, fsck, storage and migrate take none
+    /// The server; serve, fsck, rebuild, storage and migrate take none
     #[arg(long, global = true, env = "CREDLINK_URL", default_value = "http://127.0.0.1:8787")]
     pub url: String,
     /// A folder to work on directly, without a server
@@ -67,6 +67,8 @@ pub enum Command {
     Delete(Delete),
     /// Check every guarantee over a folder that no server is running on
     Fsck(Fsck),
+    /// Make the index anew from the objects, or bring one up to date that is older than they are
+    Rebuild(Rebuild),
     /// Print counts, bytes and the cache's hit rate
     Stats,
     /// Work with the objects of a provider: S3, R2 or a folder
@@ -216,6 +218,21 @@ pub struct Fsck {
     pub repair: bool,
 }
 
+/// Make the index anew from the objects, or bring one up to date that is older than they are.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// The folder, where anything of the deployment is in one
+    // The same id as the option of every command, whose place it takes here.
+    #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Change rows of an index that has some; without it, they are counted
+    #[arg(long)]
+    pub confirm: bool,
+    /// Begin at the beginning, also where a rebuild was cut off
+    #[arg(long)]
+    pub anew: bool,
+}
+
 impl Cli {
     /// Reads what was typed; ends the program with the usage where that makes no sense.
     pub fn read() -> Self {
@@ -236,6 +253,9 @@ impl Cli {
             (Command::Fsck(_), _) => Some(
                 "fsck works on a folder only, while no server is running on it: give --data-dir, and no --url",
             ),
+            (Command::Rebuild(_), _) => {
+                Some("rebuild works on a deployment itself, and not on a server: it has no --url")
+            }
             (Command::Migrate(_), _) => {
                 Some("migrate has no --url; a CredLink is named by --from or --to credlink:URL")
             }

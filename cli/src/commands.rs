@@ -2,11 +2,14 @@
 
 mod completions;
 mod delete;
+mod deployment;
 mod fsck;
 mod get;
 mod list;
 mod migrate;
+mod progress;
 mod put;
+mod rebuild;
 mod stats;
 mod storage;
 mod verify;
@@ -18,6 +21,7 @@ pub use get::get;
 pub use list::list;
 pub use migrate::migrate;
 pub use put::put;
+pub use rebuild::rebuild;
 pub use stats::stats;
 pub use storage::storage;
 pub use verify::verify;

@@ -54,6 +54,7 @@ fn run(cli: Cli, printer: &Printer) -> Result<Exit, Trouble> {
         Command::List(args) => commands::list(&connection, &args, printer),
         Command::Delete(args) => commands::delete(&connection, &args, printer),
         Command::Fsck(args) => commands::fsck(&connection, &args, printer),
+        Command::Rebuild(args) => commands::rebuild(&args, printer),
         Command::Stats => commands::stats(&connection, printer),
         Command::Migrate(args) => commands::migrate(&connection, args, printer),
         Command::Storage(args) => commands::storage(&connection, args, printer),

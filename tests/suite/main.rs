@@ -62,6 +62,8 @@ mod races;
 #[cfg(test)]
 mod reader;
 #[cfg(test)]
+mod rebuild;
+#[cfg(test)]
 mod repair;
 #[cfg(test)]
 mod replica;

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
-use credlink_service::ports::{Condition, Failure, FailureKind, Listed, Objects, Page, Put};
+use credlink_service::ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
 
 use crate::failure::{from_io, off_the_executor_with};
 use crate::reserve::Reserve;
@@ -399,3 +399,6 @@ fn stripe(of: impl std::hash::Hash, stripes: usize) -> usize {
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
+
+/// There is one copy.
+impl Copied for Folder {}

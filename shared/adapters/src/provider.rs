@@ -6,7 +6,9 @@ mod settings;
 
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_service::ports::{Checksum, Condition, Failure, FailureKind, Listed, Objects, Page, Put};
+use credlink_service::ports::{
+    Checksum, Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put,
+};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::aws::{Error, ErrorKind};
@@ -309,3 +311,6 @@ impl Objects for Provider {
         }
     }
 }
+
+/// There is one copy.
+impl Copied for Provider {}

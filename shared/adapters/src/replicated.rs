@@ -9,6 +9,7 @@
 //! | writes, and what is queued | `write` |
 //! | reads, hedged and checked ones among them | `read` |
 //! | listings of both | `merge` |
+//! | both copies of an object, compared | `copies` |
 //! | the tags that leave this adapter | `tag` |
 //! | what a process knows of the flags, and their raising | `behind`, `flags` |
 //! | time-outs, measuring | `side`, `latency` |
@@ -18,6 +19,7 @@
 
 mod behind;
 pub mod breaker;
+mod copies;
 mod flags;
 mod latency;
 mod merge;

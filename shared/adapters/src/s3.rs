@@ -50,7 +50,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_service::ports::{Checksum, Condition, Failure, Listed, Objects, Page, Put};
+use credlink_service::ports::{Checksum, Condition, Copied, Failure, Listed, Objects, Page, Put};
 
 use crate::aws::{Error, ErrorKind, Limits};
 use as_stored::AsStored;
@@ -247,3 +247,6 @@ impl Objects for S3Objects {
         Ok(self.page(prefix, after, limit).await?)
     }
 }
+
+/// There is one copy.
+impl Copied for S3Objects {}

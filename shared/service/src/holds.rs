@@ -56,6 +56,8 @@ pub(crate) async fn follow_hold<P: Ports>(
             // of an earlier life.
             Some(row) if row.generation > generation => return Ok(Reconciled::Orphan),
             Some(row) => match row.state {
+                // What is there may be of a later life: the commit tells.
+                State::Deleting(_) if service.spares => {}
                 State::Deleting(_) => {
                     finish_manifest(service, row).await?;
                     continue;
@@ -66,8 +68,7 @@ pub(crate) async fn follow_hold<P: Ports>(
             None => {}
         }
         let Some(current) = service.current(&key).await? else { return Ok(Reconciled::Right) };
-        let note = HoldNote::parse(&current.verified.content());
-        let note = note.map_err(|error| service.damaged(&key, &error))?;
+        HoldNote::parse(&current.verified.content()).map_err(|error| service.damaged(&key, &error))?;
         let Some(facts) = service.manifest_facts(id).await? else { return Ok(Reconciled::Orphan) };
         if facts.generation != generation {
             return Ok(Reconciled::Orphan);
@@ -76,13 +77,15 @@ pub(crate) async fn follow_hold<P: Ports>(
             id,
             sha256: facts.sha256,
             length: facts.length,
-            tenant: &note.tenant,
+            // Who stored the bytes first, as where a proof names them.
+            tenant: &facts.tenant,
             visibility: facts.visibility,
             generation,
             standalone: true,
         };
         match service.commit(None, &[reference], &[]).await {
             Ok(Published::Done) => return Ok(Reconciled::Changed),
+            Ok(Published::ManifestGone) if service.spares => return Ok(Reconciled::Orphan),
             Ok(Published::Lost(_) | Published::ManifestGone) => {}
             Err(Error::Problem(problem)) => return Ok(Reconciled::Broken(problem.detail)),
             Err(failure) => return Err(failure),

@@ -17,6 +17,7 @@
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
 //! | repair of a provider, its queue, and the flag that a repair lowers | [`replicate`](mod@replicate), [`worker`], [`behind`] |
+//! | making the index anew from the objects | [`rebuild`] |
 //! | index, store and clock that do not fit together | `guard` |
 //! | access counts | `reads` |
 //! | HTTP in and out | [`router`], [`openapi`] |
@@ -41,6 +42,7 @@ pub mod overview;
 pub mod ports;
 mod publish;
 mod reads;
+pub mod rebuild;
 mod reconcile;
 pub mod replicate;
 pub mod request;

@@ -4,6 +4,7 @@
 //! type, in `main`. The contract suites in `tests/` run over every adapter.
 
 mod checksum;
+mod copies;
 mod parts;
 mod shared;
 
@@ -20,6 +21,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
 pub use checksum::Checksum;
+pub use copies::{Copied, Copies, Lag, Lagging};
 pub use parts::{Parts, Ports};
 
 /// A service that did not answer as it should: an opaque source, with who, what and how.

@@ -98,6 +98,12 @@ impl Reference<'_> {
         let Some(row) = row else { return Ok(Refer::Write(fresh(1))) };
         match row.state {
             State::Live if row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
+            // It was deleted and stored again since the row was written: the index is older. Who still counts as its holder
+            // lets it go one by one; the hold of the earlier life is over.
+            State::Live if row.generation < self.generation => Ok(Refer::Write(ManifestRow {
+                holders: row.holders.saturating_add(u32::from(!self.standalone)),
+                ..fresh(row.version + 1)
+            })),
             State::Live => {
                 self.check_reader(&row.tenant, row.visibility)?;
                 if self.standalone && row.standalone {
@@ -110,7 +116,10 @@ impl Reference<'_> {
                 }))
             }
             State::Deleted(_) if !row.void && row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
-            State::Deleted(_) if row.generation < self.generation => Ok(Refer::Write(fresh(row.version + 1))),
+            // Of an unfinished deletion too: what is there is of a later life, and the index is older.
+            State::Deleting(_) | State::Deleted(_) if row.generation < self.generation => {
+                Ok(Refer::Write(fresh(row.version + 1)))
+            }
             State::Deleting(_) | State::Deleted(_) => Ok(Refer::Gone),
         }
     }
@@ -294,6 +303,20 @@ impl<P: Ports> Service<P> {
         self.commit(Some((row, before.map(|row| row.version))), reference.as_slice(), &[]).await
     }
 
+    /// The row of a manifest after one holder let go. An older index may not know of another holder: where it is in doubt, the
+    /// last one that is known takes nothing along.
+    async fn released(&self, before: &ManifestRow) -> Result<ManifestRow, Error> {
+        let row = before.released(self.now());
+        if row.state == State::Live {
+            return Ok(row);
+        }
+        if self.spares {
+            return Ok(ManifestRow { state: State::Live, ..row });
+        }
+        self.may_destroy().await?;
+        Ok(row)
+    }
+
     /// Commits a proof's row, references to manifests, and that a proof lets others go, all at once.
     pub(crate) async fn commit(
         &self,
@@ -341,9 +364,9 @@ impl<P: Ports> Service<P> {
             }
             for id in released {
                 if let Some(before) = rows.get(id).filter(|row| row.state == State::Live) {
-                    let row = Row::Manifest(before.released(self.now()));
+                    let row = self.released(before).await?;
                     ids.push(id);
-                    writes.push(Write { row, expected: Some(before.version) });
+                    writes.push(Write { row: Row::Manifest(row), expected: Some(before.version) });
                 }
             }
             if writes.is_empty() {

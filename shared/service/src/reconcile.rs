@@ -46,7 +46,9 @@ pub(crate) enum Reconciled {
 pub(crate) async fn reconcile<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Reconciled, Error> {
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(id).await?;
-        if let Some(row @ ProofRow { state: State::Deleting(_), .. }) = &row {
+        if let Some(row @ ProofRow { state: State::Deleting(_), .. }) = &row
+            && !service.spares
+        {
             service.may_destroy().await?;
             finish_proof(service, row).await?;
             return Ok(Reconciled::Changed);
@@ -130,7 +132,11 @@ async fn attempt<P: Ports>(
             Ok(Some(Reconciled::Broken(why)))
         }
         (Verdict::Right, _) => Ok(Some(Reconciled::Right)),
-        (Verdict::Unfinished, _) => Ok(None),
+        // It was stored again since the deletion that the row tells of: the index is older.
+        (Verdict::Unfinished, Some(row)) if record.revision > row.revision => {
+            follow_record(service, &record, &facts.sha256, Some(row)).await
+        }
+        (Verdict::Unfinished, _) => Ok(service.spares.then_some(Reconciled::Right)),
         (Verdict::Broken(_), Some(ProofRow { state: State::Deleted(_), .. })) => Ok(Some(Reconciled::Risen)),
         (Verdict::Broken(why), _) => Ok(Some(Reconciled::Broken(why.to_owned()))),
         (Verdict::Orphan | Verdict::Ahead, _) => follow_record(service, &record, &facts.sha256, row).await,
@@ -155,7 +161,11 @@ async fn follow_marker<P: Ports>(
         Some(row) if marker.last >= row.revision => {
             let deleted = kept.unwrap_or_else(|| row.deleted(marker.deleted));
             let next = ProofRow { version: row.version + 1, reads: row.reads, ..deleted };
-            let held: Vec<ManifestId> = row.held.iter().cloned().collect();
+            // A deletion that is under way has let them go already.
+            let held: Vec<ManifestId> = match row.state {
+                State::Live => row.held.iter().cloned().collect(),
+                State::Deleting(_) | State::Deleted(_) => Vec::new(),
+            };
             match service.commit(Some((next, Some(row.version))), &[], &held).await? {
                 Published::Done => Ok(Some(Reconciled::Changed)),
                 Published::Lost(_) | Published::ManifestGone => Ok(None),
@@ -230,6 +240,8 @@ async fn follow_record<P: Ports>(
     let expected = row.map(|row| row.version);
     match service.commit(Some((next, expected)), &references, &released).await {
         Ok(Published::Done) => Ok(Some(Reconciled::Changed)),
+        // The deletion of its manifest has begun, and is not finished here.
+        Ok(Published::ManifestGone) if service.spares => Ok(Some(Reconciled::Orphan)),
         Ok(Published::Lost(_) | Published::ManifestGone) => Ok(None),
         // The index knows another content under the manifest's id.
         Err(Error::Problem(problem)) if live.is_none() => {

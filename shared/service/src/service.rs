@@ -44,6 +44,8 @@ pub struct Service<P> {
     pub(crate) reads: ReadLog,
     pub(crate) legacy: Option<Arc<dyn Legacy>>,
     pub(crate) guard: Arc<Guard>,
+    /// Whether nothing is destroyed: for a rebuild, which follows what is stored and removes none of it.
+    pub(crate) spares: bool,
 }
 
 /// A stored object together with the tag that a compare-and-swap needs.
@@ -56,14 +58,21 @@ impl<P: Ports> Service<P> {
     /// A service over these ports, with a guard of its own.
     pub fn new(ports: P, settings: Settings) -> Self {
         let reads = ReadLog::new(settings.count_reads);
-        Self { ports, settings, reads, legacy: None, guard: Arc::default() }
+        Self { ports, settings, reads, legacy: None, guard: Arc::default(), spares: false }
     }
 
     /// Another service over the same ports, with the same guard and no legacy source.
     pub fn alone_over_its_ports(&self) -> Service<&P> {
         let settings = self.settings.clone();
         let reads = ReadLog::new(settings.count_reads);
-        Service { ports: &self.ports, settings, reads, legacy: None, guard: Arc::clone(&self.guard) }
+        let guard = Arc::clone(&self.guard);
+        Service { ports: &self.ports, settings, reads, legacy: None, guard, spares: self.spares }
+    }
+
+    /// A service over `ports` that destroys nothing, with the same guard.
+    pub(crate) fn sparing<Q: Ports>(&self, ports: Q) -> Service<Q> {
+        let (settings, reads) = (self.settings.clone(), ReadLog::new(false));
+        Service { ports, settings, reads, legacy: None, guard: Arc::clone(&self.guard), spares: true }
     }
 
     /// The same service beside a legacy source.

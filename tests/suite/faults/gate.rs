@@ -13,7 +13,7 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_service::ports::{
-    Checksum, Commit, Condition, Failure, Index, Listed, Listing, Objects, Page, Put, Write,
+    Checksum, Commit, Condition, Copied, Failure, Index, Listed, Listing, Objects, Page, Put, Write,
 };
 
 /// Lets so many calls through. Clones are one gate.
@@ -151,6 +151,8 @@ impl<T: Objects> Objects for Gated<T> {
         self.gate.call(self.inner.list(prefix, after, limit)).await
     }
 }
+
+impl<T: Objects> Copied for Gated<T> {}
 
 impl<T: Index> Index for Gated<T> {
     fn name(&self) -> &'static str {

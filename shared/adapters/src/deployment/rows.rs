@@ -36,14 +36,14 @@ impl Rows {
 }
 
 impl Rows {
-    /// Where work that is done in several runs goes on. A server does its work in one run, and has no bookmarks.
+    /// Where work that is done in several runs goes on.
     ///
     /// # Errors
     /// The index failed.
     pub async fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
         match self {
             Self::DynamoDb(index) => index.bookmark(name).await,
-            Self::Embedded(_) => Ok(None),
+            Self::Embedded(index) => index.bookmark(name),
         }
     }
 
@@ -54,7 +54,7 @@ impl Rows {
     pub async fn keep_bookmark(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
         match self {
             Self::DynamoDb(index) => index.keep_bookmark(name, text).await,
-            Self::Embedded(_) => Ok(()),
+            Self::Embedded(index) => index.keep_bookmark(name, text).await,
         }
     }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{
-    Checksum, Condition, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,
+    Checksum, Condition, Copied, Copies, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,
 };
 
 use super::{Rows, Waiting};
@@ -153,6 +154,41 @@ impl Objects for Store {
         match self {
             Self::One(objects) => objects.write_failure().await,
             Self::Two(objects) => objects.write_failure().await,
+        }
+    }
+}
+
+impl Copied for Store {
+    async fn copies(&self, key: &ObjectKey) -> Result<Copies<Object>, Failure> {
+        match self {
+            Self::One(objects) => Box::pin(objects.copies(key)).await,
+            Self::Two(objects) => Box::pin(objects.copies(key)).await,
+        }
+    }
+
+    async fn copies_by_head(&self, key: &ObjectKey) -> Result<Copies<Head>, Failure> {
+        match self {
+            Self::One(objects) => Box::pin(objects.copies_by_head(key)).await,
+            Self::Two(objects) => Box::pin(objects.copies_by_head(key)).await,
+        }
+    }
+
+    async fn list_all(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Listed>, Failure> {
+        match self {
+            Self::One(objects) => Box::pin(objects.list_all(prefix, after, limit)).await,
+            Self::Two(objects) => Box::pin(objects.list_all(prefix, after, limit)).await,
+        }
+    }
+
+    async fn mend(&self, replica: Replica, key: &ObjectKey, stale: bool) -> Result<(), Failure> {
+        match self {
+            Self::One(objects) => objects.mend(replica, key, stale).await,
+            Self::Two(objects) => Box::pin(objects.mend(replica, key, stale)).await,
         }
     }
 }

@@ -18,8 +18,10 @@ pub(super) const DUE: TableDefinition<'_, (u64, &str), ()> = TableDefinition::ne
 /// Proof id → how often it was read, and when last in milliseconds (0: never). Apart from the rows, so that neither
 /// a commit nor a count can undo the other.
 pub(super) const READS: TableDefinition<'_, &[u8; 20], (u64, u64)> = TableDefinition::new("reads");
-/// Name → JSON. `totals`: the sums over all rows. `version`: of these tables.
+/// Name → JSON. `totals`: the sums over all rows. `version`: of these tables. `bookmark` and a name: where that work goes on, as text.
 pub(super) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
+/// What stands before the name of a bookmark in [`ABOUT`].
+const BOOKMARK: &str = "bookmark ";
 /// The entry of [`ABOUT`] that holds the sums.
 pub(super) const TOTALS: &str = "totals";
 /// The entry of [`ABOUT`] that holds the version of the tables.
@@ -114,6 +116,15 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
+    /// Keeps where work goes on; `None`: it is done.
+    pub(super) fn keep(&mut self, name: &str, text: Option<&str>) -> Result<(), redb::StorageError> {
+        let name = format!("{BOOKMARK}{name}");
+        match text {
+            Some(text) => self.about.insert(name.as_str(), text.as_bytes()).map(drop),
+            None => self.about.remove(name.as_str()).map(drop),
+        }
+    }
+
     /// Adds to the read counts of the proofs that have a row.
     pub(super) fn count(&mut self, reads: &[(ProofId, Reads)]) -> Result<(), redb::StorageError> {
         for (id, more) in reads {
@@ -125,6 +136,15 @@ impl<'t> Tables<'t> {
         }
         Ok(())
     }
+}
+
+/// The text of a bookmark.
+pub(super) fn bookmark(
+    about: &impl ReadableTable<&'static str, &'static [u8]>,
+    name: &str,
+) -> Result<Option<String>, Failure> {
+    let text = about.get(format!("{BOOKMARK}{name}").as_str()).map_err(failure)?;
+    Ok(text.map(|text| String::from_utf8_lossy(text.value()).into_owned()))
 }
 
 /// A row and its place, without its reads.

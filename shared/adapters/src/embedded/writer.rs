@@ -33,6 +33,7 @@ const MAX_RELAXED: u32 = 100;
 enum Job {
     Commit(Vec<Prepared>, oneshot::Sender<Result<Commit, Failure>>),
     Reads(Vec<(ProofId, Reads)>, oneshot::Sender<Result<(), Failure>>),
+    Bookmark(String, Option<String>, oneshot::Sender<Result<(), Failure>>),
 }
 
 impl Job {
@@ -40,7 +41,7 @@ impl Job {
     fn makes_room(&self) -> bool {
         match self {
             Self::Commit(writes, _) => writes.iter().any(|write| is_removal(&write.row)),
-            Self::Reads(..) => false,
+            Self::Reads(..) | Self::Bookmark(..) => false,
         }
     }
 
@@ -48,7 +49,9 @@ impl Job {
     fn refuse(self, failure: &Failure) {
         match self {
             Self::Commit(_, answer) => drop(answer.send(Err(failure.clone()))),
-            Self::Reads(_, answer) => drop(answer.send(Err(failure.clone()))),
+            Self::Reads(_, answer) | Self::Bookmark(_, _, answer) => {
+                drop(answer.send(Err(failure.clone())));
+            }
         }
     }
 }
@@ -86,6 +89,10 @@ impl Writer {
 
     pub(super) async fn count(&self, reads: Vec<(ProofId, Reads)>) -> Result<(), Failure> {
         self.ask(|answer| Job::Reads(reads, answer)).await
+    }
+
+    pub(super) async fn bookmark(&self, name: String, text: Option<String>) -> Result<(), Failure> {
+        self.ask(|answer| Job::Bookmark(name, text, answer)).await
     }
 
     async fn ask<T>(
@@ -137,7 +144,7 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
                                 drop(answer.send(Ok(commit)));
                             }
                         }
-                        Job::Reads(_, answer) => drop(answer.send(Ok(()))),
+                        Job::Reads(_, answer) | Job::Bookmark(_, _, answer) => drop(answer.send(Ok(()))),
                     }
                 }
             }
@@ -155,7 +162,7 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
 fn commit(database: &redb::Database, group: &[Job], relaxed: &mut u32) -> Result<Vec<Commit>, Failure> {
     let mut transaction = database.begin_write().map_err(failure)?;
     let mut answers = Vec::with_capacity(group.len());
-    let mut counted = false;
+    let (mut counted, mut kept) = (false, false);
     let mut tables = Tables::open(&transaction)?;
     for job in group {
         match job {
@@ -164,11 +171,15 @@ fn commit(database: &redb::Database, group: &[Job], relaxed: &mut u32) -> Result
                 tables.count(reads).map_err(failure)?;
                 counted = true;
             }
+            Job::Bookmark(name, text, _) => {
+                tables.keep(name, text.as_deref()).map_err(failure)?;
+                kept = true;
+            }
         }
     }
     tables.close()?;
     // What a lost commit was told is synced already, or is about to be with this group.
-    let durable = answers.contains(&Commit::Done) || *relaxed >= MAX_RELAXED;
+    let durable = kept || answers.contains(&Commit::Done) || *relaxed >= MAX_RELAXED;
     if durable {
         *relaxed = 0;
     } else if counted {

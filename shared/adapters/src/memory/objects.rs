@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
-use credlink_service::ports::{Checksum, Clock, Condition, Failure, Listed, Objects, Page, Put};
+use credlink_service::ports::{Checksum, Clock, Condition, Copied, Failure, Listed, Objects, Page, Put};
 
 use crate::clock::SystemClock;
 
@@ -176,6 +176,9 @@ impl Objects for MemoryObjects {
         Ok(Page { items, next })
     }
 }
+
+/// There is one copy.
+impl Copied for MemoryObjects {}
 
 #[cfg(test)]
 mod tests {

@@ -39,7 +39,7 @@ fn behind_its_last(mut page: Page<Listed>) -> Page<Listed> {
 }
 
 /// One page of two: each key once, in order, and nothing behind the end of a page that goes on.
-fn merge(one: Page<Listed>, other: Page<Listed>, limit: usize) -> Page<Listed> {
+pub(super) fn merge(one: Page<Listed>, other: Page<Listed>, limit: usize) -> Page<Listed> {
     let end =
         |page: &Page<Listed>| page.next.as_ref().and_then(|_| page.items.last().map(|item| item.key.clone()));
     let bound = [end(&one), end(&other)].into_iter().flatten().min();

@@ -167,7 +167,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    async fn get_on<O: Objects>(&self, side: &Side<O>, key: &ObjectKey) -> Answer<Object> {
+    pub(super) async fn get_on<O: Objects>(&self, side: &Side<O>, key: &ObjectKey) -> Answer<Object> {
         let mut object = side.call("get", side.objects.get(key)).await?;
         if let Some(object) = &mut object {
             retag(&mut object.head, side.replica);
@@ -175,7 +175,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         Ok(object)
     }
 
-    async fn head_on<O: Objects>(&self, side: &Side<O>, key: &ObjectKey) -> Answer<Head> {
+    pub(super) async fn head_on<O: Objects>(&self, side: &Side<O>, key: &ObjectKey) -> Answer<Head> {
         let mut head = side.call("head", side.objects.head(key)).await?;
         if let Some(head) = &mut head {
             retag(head, side.replica);

@@ -4,6 +4,8 @@
 //! A provider that missed writes holds what stood there before. The row knows better: it names the content of what is
 //! live, and that a thing is deleted. Where it does not decide (no row yet, a deletion under way), nothing is stale.
 
+use std::cmp::Ordering;
+
 use crate::object::{ObjectKey, Verified};
 use crate::record::Record;
 use crate::row::{ProofRow, Row, State};
@@ -104,6 +106,25 @@ pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> Standing {
         }
         (Wanted::Content | Wanted::Marker, _) => Standing::Stale,
     }
+}
+
+/// Which of two whole copies of one object was written later, where no row says so: a later revision, generation or write, or a
+/// marker that tells of its deletion. Equal: they are the same, or nothing tells them apart.
+#[must_use]
+pub fn later(key: &ObjectKey, one: &Verified, other: &Verified) -> Ordering {
+    let (first, second) = (one.facts(), other.facts());
+    if first.sha256 == second.sha256 && first.tombstone == second.tombstone {
+        return first.generation.cmp(&second.generation);
+    }
+    let number = |copy: &Verified| match key {
+        _ if copy.facts().tombstone => last_of(copy),
+        ObjectKey::Record(_) => Record::parse(&copy.content()).ok().map(|record| record.revision),
+        _ => Some(copy.facts().generation),
+    };
+    // Of a marker and what it marks, the marker came later.
+    let rank = |copy: &Verified| (number(copy), copy.facts().tombstone);
+    let deleted = |copy: &Verified| copy.facts().tombstone.then_some(copy.facts().created);
+    rank(one).cmp(&rank(other)).then(deleted(one).cmp(&deleted(other)))
 }
 
 const fn ahead_if(ahead: bool) -> Standing {

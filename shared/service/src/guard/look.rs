@@ -216,7 +216,7 @@ impl<P: Ports> Service<P> {
 
     /// Whether the index holds anything that speaks for objects. Rows of what a legacy source has may be there before the
     /// first of these, and many.
-    async fn has_rows(&self) -> Result<bool, Failure> {
+    pub(crate) async fn has_rows(&self) -> Result<bool, Failure> {
         let mut after = None;
         loop {
             let page = self.ports.index().list(&Listing::All, after.as_deref(), PAGE).await?;

@@ -1,6 +1,6 @@
 //! What an operator decides, and the collector's breaker, both in the store's row.
 
-use credlink_core::identity::Mark;
+use credlink_core::identity::{Belonging, Mark, judge};
 use credlink_core::row::{Row, StoreRow};
 use credlink_core::rules::guard::Stopped;
 
@@ -81,6 +81,31 @@ impl<P: Ports> Service<P> {
                 }
                 // One more, so that no copy of the index from before is as new as the store.
                 Some(_) => return self.tick_for_all().await,
+            }
+        }
+        Err(self.others_kept_changing())
+    }
+
+    /// Whether the index is as new as the store, or newer: where the two differ, its rows count.
+    pub(crate) async fn index_is_as_new(&self) -> Result<bool, Failure> {
+        let marked = self.marked().await?.map(|marked| marked.mark);
+        let belonging = judge(marked.as_ref(), self.store_row().await?.as_ref());
+        Ok(matches!(belonging, Belonging::Together | Belonging::StoreOlder { .. }))
+    }
+
+    /// Makes sure that the index is as new as `mark`, of whichever store it was: for
+    /// [`Service::join_index_and_store`], which goes on from there.
+    pub(crate) async fn reach(&self, mark: &Mark) -> Result<(), Failure> {
+        for _ in 0..MAX_ATTEMPTS {
+            match self.store_row().await? {
+                None => self.make_row(mark.identity, mark.epoch).await?,
+                Some(row) if row.epoch < mark.epoch => {
+                    let version = row.version;
+                    let row = StoreRow { version: version + 1, epoch: mark.epoch, ..row };
+                    let write = Write { row: Row::Store(row), expected: Some(version) };
+                    self.ports.index().commit(&[write]).await?;
+                }
+                Some(_) => return Ok(()),
             }
         }
         Err(self.others_kept_changing())

@@ -1,0 +1,82 @@
+//! The deployment that `serve`, or the functions, open: for the commands of an operator that work on it directly.
+
+use std::future::Future;
+use std::path::Path;
+
+use credlink_adapters::configuration::Configuration;
+use credlink_adapters::deployment::{Deployment, Opening};
+use credlink_adapters::embedded::SERVING_CACHE_BYTES;
+use credlink_adapters::gate::Gate;
+use credlink_adapters::local::NewIndex;
+use tokio::runtime::Builder;
+
+use crate::logs;
+use crate::trouble::{Kind, Trouble};
+
+/// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
+const STACK_BYTES: usize = 16_777_216;
+
+/// Opens the deployment that the environment names, with `folder` for what is kept on this machine.
+pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deployment, Trouble> {
+    let configuration = Configuration::from_environment();
+    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let primary = &configuration.primary;
+    let objects = match primary.name() {
+        "folder" => Some(primary.own_folder().unwrap_or(folder)),
+        _ => None,
+    };
+    if let Some(objects) = objects.filter(|objects| !objects.is_dir()) {
+        let detail = format!(
+            "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
+            objects.display()
+        );
+        return Err(Trouble::new(Kind::Folder, detail));
+    }
+    let opening = Opening {
+        configuration: &configuration,
+        data_folder: Some(folder),
+        gate: Gate::of(None, None),
+        public_url: String::new(),
+        link_keys: None,
+        count_reads: false,
+        index_cache_bytes: SERVING_CACHE_BYTES,
+        new_index,
+    };
+    let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
+    let checked = deployment.check().await;
+    // Also where it could go on with one provider: what only the other one has must not be passed over.
+    if !checked.wrong.is_empty() {
+        return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
+    }
+    Ok(deployment)
+}
+
+/// Runs `work` to its end, on threads with stacks that calls of an SDK fit into.
+pub(super) fn run<T, F>(work: impl FnOnce() -> F + Send) -> Result<T, Trouble>
+where
+    T: Send,
+    F: Future<Output = Result<T, Trouble>>,
+{
+    logs::for_a_command();
+    let runtime = Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
+    let runtime = runtime.map_err(|error| Trouble::new(Kind::Server, error))?;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, || runtime.block_on(work()));
+        let thread = thread.map_err(|error| Trouble::new(Kind::Server, error))?;
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(Trouble::new(Kind::Server, "it panicked; the same command goes on")))
+    })
+}
+
+/// Ends the work on a deployment: what others have to know is told.
+pub(super) async fn close(deployment: &Deployment) {
+    deployment.service().announce().await;
+    if let Err(failure) = deployment.service().tick().await {
+        tracing::warn!(reason = %failure, "the store's mark does not cover the last commits");
+    }
+    if let Err(failure) = deployment.rows().flush().await {
+        tracing::warn!(reason = %failure, "the last sums were not written; a recount sets them right");
+    }
+}

@@ -1,0 +1,76 @@
+//! What a person sees while a command walks over a store: one line in a terminal, a plain line every few seconds elsewhere.
+//! Both on stderr.
+
+use std::io::{IsTerminal as _, Write as _, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a plain line is printed.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Shows how far a walk is. How many objects a store has is not known before its end.
+pub(super) struct Progress {
+    shows: Shows,
+    began: Instant,
+    /// What was done by an earlier run.
+    before: u64,
+}
+
+enum Shows {
+    Line(ProgressBar),
+    Lines(Instant),
+    Nothing,
+}
+
+impl Progress {
+    /// What fits stderr, and whether JSON was asked for; `before` were looked at by an earlier run.
+    pub(super) fn new(is_json: bool, before: u64) -> Self {
+        let shows = match (is_json, stderr().is_terminal()) {
+            (true, _) => Shows::Nothing,
+            (false, false) => Shows::Lines(Instant::now()),
+            (false, true) => {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+                let style = ProgressStyle::with_template("{spinner} {msg}");
+                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+                Shows::Line(bar)
+            }
+        };
+        Self { shows, began: Instant::now(), before }
+    }
+
+    /// Shows that so many were looked at, and `rest`.
+    pub(super) fn show(&mut self, examined: u64, rest: &str) {
+        let seconds = self.began.elapsed().as_secs_f64().max(0.001);
+        #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+        let rate = examined.saturating_sub(self.before) as f64 / seconds;
+        let words = format!("{examined} looked at, {rate:.0}/s, {rest}");
+        match &mut self.shows {
+            Shows::Line(bar) => {
+                bar.set_message(words);
+                bar.tick();
+            }
+            Shows::Lines(last) if last.elapsed() >= EVERY => {
+                *last = Instant::now();
+                // Where stderr is closed, there is nobody to tell.
+                drop(writeln!(stderr(), "{words}"));
+            }
+            Shows::Lines(_) | Shows::Nothing => {}
+        }
+    }
+
+    /// Takes the line away, so that something else can be printed.
+    pub(super) fn aside(&self, print: impl FnOnce()) {
+        match &self.shows {
+            Shows::Line(bar) => bar.suspend(print),
+            Shows::Lines(_) | Shows::Nothing => print(),
+        }
+    }
+
+    /// Takes the line away.
+    pub(super) fn end(&self) {
+        if let Shows::Line(bar) = &self.shows {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `credlink rebuild`: the index anew from the objects, or an older one brought up to date.
+
+use std::time::Duration;
+
+use credlink_adapters::deployment::Deployment;
+use credlink_adapters::local::NewIndex;
+use credlink_service::ports::Failure;
+use credlink_service::rebuild::report::{Finding, Report};
+use credlink_service::rebuild::{Manner, Rebuild};
+use serde::Serialize;
+use tokio::time::sleep;
+
+use super::deployment;
+use super::progress::Progress;
+use crate::args;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// The bookmark of a rebuild that goes on.
+const BOOKMARK: &str = "rebuild";
+
+/// How often a page that failed is tried again, after 1, 2, 4, 8 and 16 seconds.
+const TRIES: u32 = 5;
+
+/// So long one part of a recount of the sums takes, in milliseconds.
+const RECOUNT_MS: u64 = 10_000;
+
+/// A line of what is printed.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Line<'a> {
+    Finding(&'a Finding),
+    Rebuilt(&'a Report),
+}
+
+/// Rebuilds the index of the deployment.
+pub fn rebuild(args: &args::Rebuild, printer: &Printer) -> Result<Exit, Trouble> {
+    deployment::run(|| async {
+        let deployment = deployment::open(&args.data_dir, NewIndex::OverObjects).await?;
+        let done = all(&deployment, args, printer).await;
+        deployment::close(&deployment).await;
+        done
+    })
+}
+
+async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -> Result<Exit, Trouble> {
+    let (service, rows) = (deployment.service(), deployment.rows());
+    let kept = match args.anew {
+        true => None,
+        false => rows.bookmark(BOOKMARK).await.map_err(failed)?,
+    };
+    let mut rebuild = match kept.as_deref().and_then(Rebuild::read) {
+        Some(kept) => {
+            printer.remark(&format!("this goes on with the rebuild that was begun on {}", kept.began()));
+            kept
+        }
+        None => {
+            let begun = Rebuild::begin(service, Manner::Writing).await.map_err(failed)?;
+            // Over an index that has rows, it is counted first what would be changed.
+            if begun.is_over_nothing() || args.confirm {
+                begun
+            } else {
+                Rebuild::begin(service, Manner::Counting).await.map_err(failed)?
+            }
+        }
+    };
+    let mut progress = Progress::new(printer.is_json(), rebuild.report().examined);
+    let walked = walk(deployment, &mut rebuild, &mut progress, printer).await;
+    progress.end();
+    walked?;
+    rebuild.finish(service).await.map_err(failed)?;
+    rows.keep_bookmark(BOOKMARK, None).await.map_err(failed)?;
+    if rebuild.report().joined {
+        recount(deployment).await?;
+    }
+    let report = rebuild.report();
+    printer.say(|| words(report), &Line::Rebuilt(report))?;
+    Ok(match report {
+        Report { joined: false, .. } if report.is_whole() => Exit::Usage,
+        Report { joined: false, .. } => Exit::Failed,
+        Report { lost: 1.., .. } => Exit::Broken,
+        Report { .. } => Exit::Done,
+    })
+}
+
+/// Goes over everything, page by page, and keeps where it is.
+async fn walk(
+    deployment: &Deployment,
+    rebuild: &mut Rebuild,
+    progress: &mut Progress,
+    printer: &Printer,
+) -> Result<(), Trouble> {
+    keep(deployment, rebuild).await?;
+    let mut tries = 0;
+    loop {
+        let mut printed = Ok(());
+        let found = |finding: Finding| {
+            let words = || format!("LOST      {}: {}", finding.key, finding.what);
+            if printed.is_ok() {
+                progress.aside(|| printed = printer.say(words, &Line::Finding(&finding)));
+            }
+        };
+        let stepped = rebuild.step(deployment.service(), found).await;
+        printed?;
+        match stepped {
+            Ok(goes_on) => {
+                tries = 0;
+                let Report { made, changed, lost, unread, .. } = rebuild.report();
+                let rest = format!("{made} rows made, {changed} changed, {} findings", lost + unread);
+                progress.show(rebuild.report().examined, &rest);
+                if !goes_on {
+                    return Ok(());
+                }
+                keep(deployment, rebuild).await?;
+            }
+            Err(failure) if tries < TRIES => {
+                tracing::warn!(reason = %failure, "a page of the rebuild failed; it is tried again");
+                sleep(Duration::from_secs(1 << tries)).await;
+                tries += 1;
+            }
+            Err(failure) => {
+                return Err(Trouble::new(Kind::Provider, format!("{failure}; the same command goes on")));
+            }
+        }
+    }
+}
+
+/// Keeps where a rebuild is that writes. One that counts begins anew.
+async fn keep(deployment: &Deployment, rebuild: &Rebuild) -> Result<(), Trouble> {
+    if rebuild.is_writing() {
+        deployment.rows().keep_bookmark(BOOKMARK, Some(&rebuild.text())).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Sets the sums right that a table lost with its rows.
+async fn recount(deployment: &Deployment) -> Result<(), Trouble> {
+    let mut resume = None;
+    loop {
+        resume = deployment.rows().recount(resume.as_deref(), RECOUNT_MS).await.map_err(failed)?;
+        if resume.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn words(report: &Report) -> String {
+    let Report { examined, made, changed, leftovers, behind, lost, unread, joined } = report;
+    let is_done = *joined || !report.is_whole();
+    let mut lines = vec![if is_done {
+        format!("{examined} looked at: {made} rows made, {changed} brought up to date")
+    } else {
+        format!("{examined} looked at: {made} rows would be made, and {changed} brought up to date")
+    }];
+    if *leftovers > 0 {
+        lines.push(format!("{leftovers} left over by a crash; cleanup removes them"));
+    }
+    if *behind > 0 {
+        lines.push(format!("{behind} copies at one provider are missing or behind; their repair is queued"));
+    }
+    if *lost > 0 {
+        lines.push(format!("{lost} LOST or in contradiction, as told above; their rows stay as they are"));
+    }
+    lines.push(match (joined, report.is_whole()) {
+        (true, _) => "index and store belong together".to_owned(),
+        (false, true) => "the index has rows: --confirm brings them up to date".to_owned(),
+        (false, false) => format!(
+            "{unread} could not be read: nothing is deleted until they are mended or deleted, and this ran again"
+        ),
+    });
+    lines.join("\n")
+}
+
+fn failed(failure: Failure) -> Trouble {
+    Trouble::new(Kind::Provider, failure)
+}

@@ -1,0 +1,272 @@
+//! Rebuilding the index from the objects: they are the truth (guarantee 10).
+//!
+//! A rebuild walks over all objects, and lets the row of each follow it, as cleanup does. It is for an index that was lost, or
+//! was restored from an earlier instant, and harmless over one that is right: rows that are right stay as they are. It destroys
+//! nothing and changes no object; where providers differ, the newer copy counts, and a repair of the other one is queued.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what an object says of rows | `follow` |
+//! | rows that no object speaks for | `rows` |
+//! | the ports as a rebuild sees them: all providers, and no writing of objects | `ports` |
+//! | what it came to | [`report`] |
+//!
+//! Lost with the index, and not to be found in objects: read counts, where a legacy source has each proof (which `credlink
+//! migrate catalogue` finds anew), and where schedules go on.
+//!
+//! It goes page by page, and holds no more than one. [`Rebuild`] is its state between two pages: it can be kept as text, and a
+//! rebuild that was cut off goes on behind the last page that was kept, or from the beginning, which costs reads alone.
+
+mod follow;
+mod ports;
+pub mod report;
+mod rows;
+
+use credlink_core::identity::Mark;
+use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::time::Timestamp;
+use futures_util::StreamExt as _;
+use futures_util::stream::iter;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, contended};
+use crate::ports::{Copied, Failure, FailureKind, Ports};
+use crate::service::Service;
+use follow::{Followed, Known, follow};
+use ports::View;
+use report::{Finding, Report};
+
+/// Objects of one page: what is done again after a crash.
+const PAGE: usize = 1_000;
+
+/// Objects that are worked on at a time. Each is some calls one after the other: with 64, S3 and DynamoDB at 10 ms a call allow
+/// some 1,500 proofs a second, and an index in a file syncs as many commits at once.
+const CONCURRENCY: usize = 64;
+
+/// The version of the state's text.
+const VERSION: u32 = 1;
+
+/// The parts of a rebuild, in their order. What names a manifest comes before manifests, and proofs before the legacy ids that
+/// lead to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Part {
+    Proofs,
+    Holds,
+    Manifests,
+    Aliases,
+    Rows,
+}
+
+impl Part {
+    const fn next(self) -> Option<Self> {
+        match self {
+            Self::Proofs => Some(Self::Holds),
+            Self::Holds => Some(Self::Manifests),
+            Self::Manifests => Some(Self::Aliases),
+            Self::Aliases => Some(Self::Rows),
+            Self::Rows => None,
+        }
+    }
+
+    /// The prefix of its objects; `None`: it goes over rows.
+    const fn prefix(self) -> Option<&'static str> {
+        match self {
+            Self::Proofs => Some(ObjectKey::PROOFS),
+            Self::Holds => Some(ObjectKey::HOLDS),
+            Self::Manifests => Some(ObjectKey::MANIFESTS),
+            Self::Aliases => Some(ObjectKey::ALIASES),
+            Self::Rows => None,
+        }
+    }
+}
+
+/// How a rebuild deals with what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// Rows are written.
+    Writing,
+    /// Rows that would be written are counted: to look before an index that has rows is changed.
+    Counting,
+}
+
+/// A rebuild between two pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuild {
+    version: u32,
+    began: Timestamp,
+    manner: Manner,
+    /// Whether the index was empty when it began.
+    over_nothing: bool,
+    /// Whether the index is as new as the store or newer, so that its row of a legacy id counts.
+    trusts_rows: bool,
+    part: Part,
+    after: Option<String>,
+    report: Report,
+}
+
+impl Rebuild {
+    /// The beginning of a rebuild.
+    ///
+    /// # Errors
+    /// A provider or the index failed.
+    pub async fn begin<P: Ports>(service: &Service<P>, manner: Manner) -> Result<Self, Failure> {
+        let over_nothing = !service.has_rows().await?;
+        let trusts_rows = service.index_is_as_new().await?;
+        let (began, part) = (service.now(), Part::Proofs);
+        let report = Report::default();
+        Ok(Self { version: VERSION, began, manner, over_nothing, trusts_rows, part, after: None, report })
+    }
+
+    /// The rebuild that this text was kept of, if it is one.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().filter(|rebuild: &Self| rebuild.version == VERSION)
+    }
+
+    /// What to keep of it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // Only a map with keys that are no strings fails to serialise, and this has none.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// When it began.
+    #[must_use]
+    pub const fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// Whether rows are written, and not only counted.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        self.manner == Manner::Writing
+    }
+
+    /// Whether the index was empty when it began.
+    #[must_use]
+    pub const fn is_over_nothing(&self) -> bool {
+        self.over_nothing
+    }
+
+    /// What it came to so far.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Works on one page. Whether there are more. Each finding is told as it is found.
+    ///
+    /// # Errors
+    /// A provider or the index failed, or was asked too much. Nothing is lost: the same page again does the rest.
+    pub async fn step<P: Ports>(
+        &mut self,
+        service: &Service<P>,
+        mut found: impl FnMut(Finding),
+    ) -> Result<bool, Failure>
+    where
+        P::Objects: Copied,
+    {
+        let view = View::over(service, self.manner);
+        let spared = service.sparing(&view);
+        let (next, page) = match self.part.prefix() {
+            Some(prefix) => self.objects(&spared, prefix).await?,
+            // Where the index was empty, every row comes from an object.
+            None if self.over_nothing => (None, Vec::new()),
+            None => rows::page(&spared, self.after.as_deref(), PAGE, CONCURRENCY).await?,
+        };
+        let mended = view.mend().await?;
+        for (key, followed) in page {
+            if let Some(finding) = self.report.note(&key, followed) {
+                found(finding);
+            }
+        }
+        self.report.count(view.tally(), mended);
+        self.after = next;
+        if self.after.is_none() {
+            match self.part.next() {
+                Some(part) => self.part = part,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// A page of objects, and where the next one begins.
+    async fn objects<P: Ports>(
+        &self,
+        service: &Service<P>,
+        prefix: &str,
+    ) -> Result<(Option<String>, Vec<(String, Followed)>), Failure> {
+        use crate::ports::Objects as _;
+        let page = service.ports.objects().list(prefix, self.after.as_deref(), PAGE).await?;
+        let known = Known {
+            trusts_rows: self.trusts_rows,
+            is_whole: self.report.is_whole(),
+            counts: self.manner == Manner::Counting,
+        };
+        let one = async |key: String| {
+            let done = match key.parse::<ObjectKey>() {
+                Ok(object) => follow(service, &object, known).await,
+                Err(_) => Ok(Followed::Foreign),
+            };
+            (key, done)
+        };
+        let keys = page.items.into_iter().map(|listed| listed.key);
+        let mut done: Vec<_> = iter(keys).map(one).buffer_unordered(CONCURRENCY).collect().await;
+        let mut followed = Vec::with_capacity(done.len());
+        for (key, first) in done.drain(..) {
+            // Once more by itself: many at a time may have wanted one row, or a provider was asked too much.
+            let outcome = match first {
+                Err(_) => one(key.clone()).await.1,
+                done => done,
+            };
+            followed.push((key, settled(outcome)?));
+        }
+        Ok((page.next, followed))
+    }
+
+    /// Says in index and store that they belong together, if everything was read and written; why not, otherwise.
+    ///
+    /// # Errors
+    /// A provider or the index failed; the same again does it.
+    pub async fn finish<P: Ports>(&mut self, service: &Service<P>) -> Result<(), Failure>
+    where
+        P::Objects: Copied,
+    {
+        let is_done = self.manner == Manner::Writing || self.report.is_unchanged();
+        if !self.report.is_whole() || !is_done {
+            return Ok(());
+        }
+        // Where providers differ, the mark that counts is the newest, as it is for who repairs them.
+        let newest = service.ports.objects().copies(&ObjectKey::Identity).await?.newest;
+        if let Some(object) = newest {
+            let damaged = |why: &dyn std::fmt::Display| service.damaged(&ObjectKey::Identity, why);
+            let verified = Verified::check(object).map_err(|damage| damaged(&damage))?;
+            let mark = Mark::parse(&verified.content()).map_err(|error| damaged(&error))?;
+            service.reach(&mark).await?;
+        }
+        service.join_index_and_store().await?;
+        self.report.joined = true;
+        Ok(())
+    }
+}
+
+/// What became of an object; a failure that the same again may mend ends the page.
+fn settled(outcome: Result<Followed, Error>) -> Result<Followed, Failure> {
+    match outcome {
+        Ok(followed) => Ok(followed),
+        Err(Error::Failure(failure)) if failure.kind == FailureKind::Damaged => {
+            Ok(Followed::Unread(failure.message))
+        }
+        Err(Error::Failure(failure)) => Err(failure),
+        Err(Error::Problem(problem)) => {
+            if Error::from(problem.clone()).problem() == contended().problem() {
+                let (provider, kind) = ("index", FailureKind::Unavailable);
+                return Err(Failure { provider, kind, message: problem.detail });
+            }
+            Ok(Followed::Unread(problem.detail))
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What one object says of rows.
+
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, State};
+use credlink_core::tombstone::Tombstone;
+
+use crate::aliases::follow_alias;
+use crate::delete::claim;
+use crate::error::{Error, contended};
+use crate::holds::follow_hold;
+use crate::ports::{Objects as _, Ports};
+use crate::reconcile::{Reconciled, reconcile};
+use crate::service::{MAX_ATTEMPTS, Service};
+use crate::take_over::is_another_name;
+
+/// What became of the row of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// It is as the object has it, by now or before.
+    Right,
+    /// It is no object of CredLink.
+    Foreign,
+    /// No row is for it: a crash left it over.
+    Leftover,
+    /// Row and objects contradict each other.
+    Lost(String),
+    /// The object could not be read.
+    Unread(String),
+}
+
+/// What is known when an object is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Whether the index is as new as the store or newer, so that its row of a legacy id counts.
+    pub(super) trusts_rows: bool,
+    /// Whether everything could be read so far.
+    pub(super) is_whole: bool,
+    /// Whether rows are counted and not written: a manifest's row does then not say who holds it.
+    pub(super) counts: bool,
+}
+
+/// Lets the row of what stands under `key` follow it.
+pub(super) async fn follow<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    known: Known,
+) -> Result<Followed, Error> {
+    match key {
+        ObjectKey::Record(id) => {
+            let followed = of(reconcile(service, id).await?);
+            name(service, id).await?;
+            Ok(followed)
+        }
+        // It is read with its record, where that says more than the row. Of two providers, both are looked at here.
+        ObjectKey::Revision(..) => {
+            if service.ports.objects().providers().len() > 1 {
+                service.ports.objects().head(key).await?;
+            }
+            Ok(Followed::Right)
+        }
+        ObjectKey::Hold(id, generation) => Ok(of(follow_hold(service, id, *generation).await?)),
+        ObjectKey::Manifest(id) => manifest(service, id, known).await,
+        ObjectKey::Alias(id) => {
+            // A request that was cut off wrote the row and not yet the note.
+            if known.trusts_rows && service.alias_row(id).await?.is_some() {
+                service.current(key).await?;
+                return Ok(Followed::Right);
+            }
+            follow_alias(service, id, false).await?;
+            Ok(Followed::Right)
+        }
+        ObjectKey::Removed(..) | ObjectKey::Identity => Ok(Followed::Right),
+    }
+}
+
+fn of(reconciled: Reconciled) -> Followed {
+    match reconciled {
+        Reconciled::Right | Reconciled::Changed => Followed::Right,
+        Reconciled::Orphan => Followed::Leftover,
+        Reconciled::Risen => {
+            let what =
+                "the index has the proof as deleted, and its record is there: it was put back from elsewhere";
+            Followed::Lost(what.to_owned())
+        }
+        Reconciled::Broken(why) => Followed::Lost(why),
+    }
+}
+
+/// Lets the legacy id that a live proof's first record names lead to it, unless an object of its own says where it leads.
+async fn name<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<(), Error> {
+    let Some(ProofRow { state: State::Live, legacy: Some(legacy), tenant, .. }) =
+        service.proof_row(id).await?
+    else {
+        return Ok(());
+    };
+    if !is_another_name(&legacy, id) || is_known(service, &legacy).await? {
+        return Ok(());
+    }
+    let row = AliasRow { id: legacy, version: 1, proof: *id, tenant, withdrawn: None };
+    // Lost: another one bound it.
+    claim(service, Row::Alias(row), None).await?;
+    Ok(())
+}
+
+async fn is_known<P: Ports>(service: &Service<P>, legacy: &LegacyId) -> Result<bool, Error> {
+    if service.alias_row(legacy).await?.is_some() {
+        return Ok(true);
+    }
+    Ok(service.ports.objects().head(&ObjectKey::Alias(legacy.clone())).await?.is_some())
+}
+
+/// A manifest's row by its object, when everything that names manifests was looked at.
+async fn manifest<P: Ports>(service: &Service<P>, id: &ManifestId, known: Known) -> Result<Followed, Error> {
+    let key = ObjectKey::Manifest(id.clone());
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(head) = service.ports.objects().head(&key).await? else { return Ok(Followed::Right) };
+        let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
+        let row = service.manifest_row(id).await?;
+        let expected = row.as_ref().map(|row| row.version);
+        let step = if facts.tombstone {
+            let Some(current) = service.current(&key).await? else { continue };
+            let marker = Tombstone::parse(&current.verified.content());
+            by_marker(&marker.map_err(|error| service.damaged(&key, &error))?, row)
+        } else {
+            by_content(&facts, row, known.is_whole, service)
+        };
+        match step {
+            Step::Done(_) if known.counts => return Ok(Followed::Right),
+            Step::Done(followed) => return Ok(followed),
+            Step::Write(row) => {
+                if claim(service, Row::Manifest(*row), expected).await? {
+                    return Ok(Followed::Right);
+                }
+            }
+        }
+    }
+    Err(contended())
+}
+
+enum Step {
+    Done(Followed),
+    Write(Box<ManifestRow>),
+}
+
+fn by_marker(marker: &Tombstone, row: Option<ManifestRow>) -> Step {
+    let kept = marker.row.as_ref().and_then(|row| row.as_ref().clone().manifest());
+    let Some(row) = row else {
+        return match kept {
+            Some(kept) => Step::Write(Box::new(ManifestRow { version: 1, ..kept })),
+            // A marker of a time in which it kept no row: there is nothing to know of it.
+            None => Step::Done(Followed::Right),
+        };
+    };
+    let is_newer = match row.state {
+        State::Live => marker.last >= row.generation,
+        // Cleanup finishes the deletion.
+        State::Deleting(_) | State::Deleted(_) => marker.last > row.generation,
+    };
+    if row.state == State::Live && (!is_newer || row.holders > 0) {
+        return Step::Done(Followed::Lost("the index has a live manifest that is deleted".to_owned()));
+    }
+    if !is_newer {
+        return Step::Done(Followed::Right);
+    }
+    let deleted = ManifestRow { standalone: false, ..row.in_state(State::Deleted(marker.deleted)) };
+    let next = ManifestRow { version: row.version + 1, ..kept.unwrap_or(deleted) };
+    Step::Write(Box::new(next))
+}
+
+fn by_content<P: Ports>(
+    facts: &Facts,
+    row: Option<ManifestRow>,
+    is_whole: bool,
+    service: &Service<P>,
+) -> Step {
+    let Some(row) = row else { return Step::Done(Followed::Leftover) };
+    let lost = |what: &str| Step::Done(Followed::Lost(what.to_owned()));
+    match row.state {
+        State::Live if row.sha256 != facts.sha256 => {
+            lost("the manifest is not the one that the index was told of")
+        }
+        State::Live if facts.generation < row.generation => {
+            lost("the manifest is of an earlier life than the index says")
+        }
+        State::Live => {
+            // It was deleted and stored again, and what holds it now held it before, too. A hold of this life has raised the
+            // generation already.
+            let is_of_a_later_life = row.generation < facts.generation;
+            let standalone = row.standalone && !is_of_a_later_life;
+            let next = ManifestRow {
+                generation: facts.generation,
+                tenant: facts.tenant.clone(),
+                visibility: facts.visibility,
+                standalone,
+                ..row.in_state(State::Live)
+            };
+            if row.holders == 0 && !standalone && is_whole {
+                // This rebuild has let its last holder go: its deletion was cut off.
+                let state = State::Deleting(service.now());
+                return Step::Write(Box::new(ManifestRow { state, ..next }));
+            }
+            if is_of_a_later_life {
+                return Step::Write(Box::new(next));
+            }
+            Step::Done(Followed::Right)
+        }
+        State::Deleting(_) => Step::Done(Followed::Right),
+        State::Deleted(_) if facts.generation > row.generation || row.void => Step::Done(Followed::Leftover),
+        State::Deleted(_) => {
+            lost("the index has the manifest as deleted, and it is there: it was put back from elsewhere")
+        }
+    }
+}

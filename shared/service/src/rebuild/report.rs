@@ -1,0 +1,76 @@
+//! What a rebuild came to.
+
+use serde::{Deserialize, Serialize};
+
+use super::follow::Followed;
+use super::ports::Tally;
+
+/// Something that no rebuild can set right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The object or row.
+    pub key: String,
+    /// What is wrong, in words.
+    pub what: String,
+}
+
+/// What a rebuild came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Objects and rows that were looked at.
+    pub examined: u64,
+    /// Rows that were made, or would be.
+    pub made: u64,
+    /// Rows that followed their objects, or would.
+    pub changed: u64,
+    /// Objects that no row is for, and that cleanup removes: what a crash left over.
+    pub leftovers: u64,
+    /// Copies at a provider that was found behind; their repairs are queued.
+    pub behind: u64,
+    /// Rows that know more than the objects, and objects that contradict each other. Nothing was changed of them.
+    pub lost: u64,
+    /// Objects that could not be read.
+    pub unread: u64,
+    /// Whether index and store say that they belong together.
+    pub joined: bool,
+}
+
+impl Report {
+    /// Whether everything could be read.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.unread == 0
+    }
+
+    /// Whether every row was right.
+    #[must_use]
+    pub const fn is_unchanged(&self) -> bool {
+        self.made == 0 && self.changed == 0
+    }
+
+    pub(super) fn note(&mut self, key: &str, followed: Followed) -> Option<Finding> {
+        self.examined += 1;
+        let finding = |what| Some(Finding { key: key.to_owned(), what });
+        match followed {
+            Followed::Right | Followed::Foreign => None,
+            Followed::Leftover => {
+                self.leftovers += 1;
+                None
+            }
+            Followed::Lost(what) => {
+                self.lost += 1;
+                finding(what)
+            }
+            Followed::Unread(what) => {
+                self.unread += 1;
+                finding(what)
+            }
+        }
+    }
+
+    pub(super) fn count(&mut self, tally: Tally, behind: u64) {
+        self.made += tally.made;
+        self.changed += tally.changed;
+        self.behind += behind;
+    }
+}

@@ -1,0 +1,98 @@
+//! The whole index from nothing, over the adapters that police their contracts.
+
+use credlink_adapters::cache::NoCache;
+use credlink_adapters::clock::ManualClock;
+use credlink_adapters::counters::Counters;
+use credlink_adapters::gate::Gate;
+use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+use credlink_service::migrate::jobs::NoJobs;
+use credlink_service::ports::{Copied, Index, Objects, Parts, Ports};
+use credlink_service::rebuild::report::{Finding, Report};
+use credlink_service::rebuild::{Manner, Rebuild};
+use credlink_service::{Service, Settings};
+
+use super::full::{Client, fill, rows};
+use crate::world::tokens;
+use crate::world::tokens::OWNER;
+
+/// The instant at which everything happens.
+pub fn clock() -> ManualClock {
+    ManualClock::at("2026-01-01T12:00:00.250Z".parse().unwrap())
+}
+
+/// A service over these, with its guard.
+pub fn over<O: Objects, I: Index>(
+    objects: O,
+    index: I,
+    clock: ManualClock,
+) -> Service<impl Ports<Objects = O, Index = I>> {
+    let settings = Settings {
+        public_url: "http://127.0.0.1".to_owned(),
+        link_keys: None,
+        count_reads: false,
+        notice_on_read: false,
+    };
+    let authenticator = Gate::of(Some(tokens::all()), None);
+    let events = Counters::default();
+    Service::new(
+        Parts { objects, index, cache: NoCache, clock, events, authenticator, jobs: NoJobs },
+        settings,
+    )
+}
+
+/// Rebuilds to the end; what was found, and what it came to.
+pub async fn rebuild<P: Ports>(service: &Service<P>, manner: Manner) -> (Vec<Finding>, Report)
+where
+    P::Objects: Copied,
+{
+    let mut found = Vec::new();
+    let mut rebuild = Rebuild::begin(service, manner).await.unwrap();
+    while rebuild.step(service, |finding| found.push(finding)).await.unwrap() {}
+    rebuild.finish(service).await.unwrap();
+    (found, rebuild.report().clone())
+}
+
+#[tokio::test]
+async fn an_index_that_is_lost_comes_back_row_by_row() {
+    let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());
+    let service = over(objects.clone(), index.clone(), clock.clone());
+    fill(&service).await;
+    service.tick().await.unwrap();
+    let (before, totals) = (rows(&index).await, index.totals().await.unwrap());
+    assert!(before.len() > 30, "{}", before.len());
+
+    let anew = MemoryIndex::new();
+    let service = over(objects.clone(), anew.clone(), clock.clone());
+    assert!(service.standing().await.has("index_new"), "a new index over objects is doubted");
+    let (found, report) = rebuild(&service, Manner::Counting).await;
+    assert_eq!((found, report.joined), (vec![], false));
+    assert_eq!(rows(&anew).await, [], "counting writes nothing");
+
+    let (found, report) = rebuild(&service, Manner::Writing).await;
+    assert_eq!(found, []);
+    assert!(report.joined && report.made as usize == before.len(), "{report:?}");
+    similar(&before, &rows(&anew).await);
+    assert_eq!(anew.totals().await.unwrap(), totals);
+    assert_eq!(service.standing().await.doubts, []);
+
+    // What is right stays as it is, versions too.
+    let (found, again) = rebuild(&service, Manner::Writing).await;
+    assert_eq!((found, again.made, again.changed, again.joined), (vec![], 0, 0, true));
+    let client = Client(&service);
+    client.store("after", serde_json::json!({}), 201).await;
+    client.delete("plain").await;
+    let legacy = crate::http::ask::get("/v1/proofs/old-2");
+    assert_eq!(client.send(legacy, OWNER).await.status(), 308, "it leads to its proof");
+}
+
+/// Compares rows one by one, so that a failure names the first that differs.
+pub fn similar<K: PartialEq + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
+    wanted: &[(K, V)],
+    found: &[(K, V)],
+) {
+    for (wanted, found) in wanted.iter().zip(found) {
+        assert_eq!(wanted, found);
+    }
+    let keys = |rows: &[(K, V)]| rows.iter().map(|(key, _)| format!("{key:?}")).collect::<Vec<_>>();
+    assert_eq!(keys(wanted), keys(found));
+}

@@ -1,0 +1,6 @@
+//! An index that is lost, or older than the objects, and what a rebuild makes of it: every row is compared.
+
+mod full;
+mod kills;
+mod memory;
+mod older;
