@@ -5,7 +5,8 @@
 //! clients at once may not break; both run in a `world`, a service over chosen adapters with a clock of its own. `faults`
 //! interrupts every use case at each of its steps, with one provider and with two, `repair` has the cases of a repair,
 //! `crash` kills a real server, `disconnects` breaks off the connections of one, `full_disk` takes the room of one, and
-//! `guard` has indexes that were lost or put back, and clocks that jump. `guarantees` has a test for each guarantee of the
+//! `guard` has indexes that were lost or put back, and clocks that jump. `refused` has what requests that are refused or cut off
+//! leave, `expiry` the end of a proof's time, and `collector` what cleanup takes for orphans. `guarantees` has a test for each guarantee of the
 //! design, and `formats` properties of what is stored and sent. `caches` is what layers and processes do together. `engines`
 //! starts the real S3, R2, DynamoDB,
 //! SQS and Redis that adapters are tested against; `tests/run tools` installs them. `buckets` opens buckets of S3 and R2, and
@@ -24,6 +25,8 @@ mod caches;
 #[cfg(test)]
 mod clouds;
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod crash;
@@ -35,6 +38,8 @@ mod dynamodb;
 mod edge;
 #[cfg(test)]
 mod engines;
+#[cfg(test)]
+mod expiry;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -63,6 +68,8 @@ mod races;
 mod reader;
 #[cfg(test)]
 mod rebuild;
+#[cfg(test)]
+mod refused;
 #[cfg(test)]
 mod repair;
 #[cfg(test)]

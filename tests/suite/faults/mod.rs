@@ -13,15 +13,15 @@
 
 pub mod act;
 mod cases;
-mod check;
+pub mod check;
 mod crashes;
 pub mod gate;
-mod model;
+pub mod model;
 pub mod outage;
 mod overtaken;
 mod pair;
 mod races;
 mod reads;
-mod request;
-mod world;
+pub mod request;
+pub mod world;
 mod writes;

@@ -6,7 +6,7 @@
 
 mod clock;
 mod creation;
-mod ground;
+pub mod ground;
 mod served;
 mod ticks;
 mod verdicts;

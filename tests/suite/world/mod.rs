@@ -22,7 +22,7 @@ use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, Report, cleanup};
 use credlink_service::fsck::{Finding, Severity, fsck};
 use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{Clock as _, Index as _, Parts, Ports as _};
+use credlink_service::ports::{Clock as _, Index as _, Objects as _, Parts, Ports as _};
 use credlink_service::{Service, Settings};
 use either::{EitherIndex, EitherObjects};
 use http::{Request, Response};
@@ -44,7 +44,8 @@ pub enum Ground {
     Dynamo,
 }
 
-type Ports = Parts<EitherObjects, EitherIndex, MokaCache, ManualClock, Counters, Gate>;
+/// The ports of a world.
+pub type Ports = Parts<EitherObjects, EitherIndex, MokaCache, ManualClock, Counters, Gate>;
 
 /// A service over adapters of our choice. Clones are one world.
 #[derive(Clone)]
@@ -122,6 +123,18 @@ impl World {
         self.service
             .handle(&parts, async { panic!("{} {}: the body was read", parts.method, parts.uri) })
             .await
+    }
+
+    /// The service itself.
+    pub fn service(&self) -> &Service<Ports> {
+        &self.service
+    }
+
+    /// The keys of everything that is stored.
+    pub async fn keys(&self) -> Vec<String> {
+        let page = self.service.ports().objects().list("", None, 1_000).await.unwrap();
+        assert_eq!(page.next, None, "a test stores fewer objects than a page has");
+        page.items.into_iter().map(|listed| listed.key).collect()
     }
 
     /// The clock.

@@ -1,0 +1,166 @@
+//! An index that lost all its rows, under a service that nothing guards: cleanup takes everything up again from the objects,
+//! and removes nothing.
+
+use credlink_adapters::memory::MemoryIndex;
+use credlink_core::row::{ManifestRow, ProofRow, Row, State};
+use credlink_service::cleanup::{Limits, cleanup};
+use credlink_service::fsck::{Severity, fsck};
+use credlink_service::ports::{Clock as _, Index as _, Listing, Objects as _};
+use http::{Method, Request};
+
+use crate::faults::act::What::{C2pa, Json};
+use crate::faults::act::{What, c2pa_bytes, c2pa_id, proof_id};
+use crate::guard::ground::{Ground, Process, answer, done};
+use crate::http::ask::{ask, c2pa, get, text, with};
+
+/// The legacy id that no object but its proof's record names.
+const RECORDED: &str = "p-1";
+
+fn store(file: &'static str, what: What) -> Request<bytes::Bytes> {
+    text(Method::POST, "/v1/proofs", std::str::from_utf8(&what.body(file, 31_536_000)).unwrap())
+}
+
+fn take_over(file: &'static str, what: What, id: &str) -> Request<bytes::Bytes> {
+    text(Method::POST, "/v1/proofs", std::str::from_utf8(&what.legacy_body(file, id, None)).unwrap())
+}
+
+fn replace(file: &'static str, what: What) -> Request<bytes::Bytes> {
+    let body = what.body(file, 31_536_000);
+    let path = format!("/v1/proofs/{}", proof_id(file));
+    let request = text(Method::PUT, &path, std::str::from_utf8(&body).unwrap());
+    with(request, http::header::IF_MATCH, "*")
+}
+
+fn delete(file: &'static str) -> Request<bytes::Bytes> {
+    ask(Method::DELETE, &format!("/v1/proofs/{}", proof_id(file)))
+}
+
+/// A store with everything that there is.
+async fn with_everything() -> Ground {
+    let ground = Ground::new();
+    let process = ground.process().unguarded();
+    for request in [
+        store("json", Json(r#"{ "title" : 1.0 }"#)),
+        store("c2pa", C2pa("one")),
+        store("shared", C2pa("one")),
+        store("replaced", C2pa("first")),
+        replace("replaced", Json(r#"{"n":2}"#)),
+        replace("replaced", C2pa("third")),
+        store("deleted", C2pa("gone")),
+        delete("deleted"),
+        store("again", Json(r#"{"n":1}"#)),
+        delete("again"),
+        store("again", C2pa("again")),
+        replace("again", C2pa("again-2")),
+        take_over("legacy", C2pa("legacy"), "p-1"),
+        take_over("c2pa", C2pa("one"), "p-2"),
+        take_over("gone", Json(r#"{"n":3}"#), "p-3"),
+        delete("gone"),
+        c2pa(Method::POST, "/v1/manifests", c2pa_bytes("alone").to_vec()),
+        c2pa(Method::POST, "/v1/manifests", c2pa_bytes("one").to_vec()),
+        c2pa(Method::POST, "/v1/manifests", c2pa_bytes("deleted").to_vec()),
+        ask(Method::DELETE, &format!("/v1/manifests/{}", c2pa_id("deleted"))),
+        c2pa(Method::POST, "/v1/manifests", c2pa_bytes("twice").to_vec()),
+        ask(Method::DELETE, &format!("/v1/manifests/{}", c2pa_id("twice"))),
+        c2pa(Method::POST, "/v1/manifests", c2pa_bytes("twice").to_vec()),
+    ] {
+        ground.clock.advance_seconds(1);
+        done(&process, request).await;
+    }
+    ground.clock.advance_seconds(3_600);
+    ground
+}
+
+/// What the rows say, without what only counts commits. A deleted manifest has its row in its marker, and gets it back when
+/// it is asked for.
+async fn rows(ground: &Ground) -> Vec<Row> {
+    let page = ground.index.list(&Listing::All, None, 1_000).await.unwrap().unwrap();
+    let rows = page.items.into_iter().filter_map(|row| match row {
+        Row::Proof(row) => Some(Row::Proof(ProofRow { version: 0, ..row })),
+        Row::Manifest(ManifestRow { state: State::Deleted(_), .. }) | Row::Store(_) => None,
+        // A replacement that was done leaves it at its claim; an object tells of no claims.
+        Row::Manifest(row) => Some(Row::Manifest(ManifestRow { version: 0, void: false, ..row })),
+        // The record of its proof names it; `credlink rebuild` binds such ids anew.
+        Row::Alias(row) if row.id.as_str() == RECORDED => None,
+        Row::Alias(row) => Some(Row::Alias(credlink_core::row::AliasRow { version: 0, ..row })),
+        other => Some(other),
+    });
+    let mut rows: Vec<Row> = rows.collect();
+    rows.sort_by_key(Row::key);
+    rows
+}
+
+/// Status and body of everything that can be read.
+async fn served(process: &Process) -> Vec<(String, u16, bytes::Bytes)> {
+    let files = ["json", "c2pa", "shared", "replaced", "deleted", "again", "legacy", "gone"];
+    let mut paths = Vec::new();
+    for file in files {
+        let path = format!("/v1/proofs/{}", proof_id(file));
+        paths.extend((1..4).map(|revision| format!("{path}/{revision}")));
+        paths.push(path);
+    }
+    for name in ["one", "first", "third", "gone", "again", "again-2", "legacy", "alone", "deleted", "twice"] {
+        paths.push(format!("/v1/manifests/{}", c2pa_id(name)));
+    }
+    paths.extend(["p-1", "p-2", "p-3"].map(|id| format!("/v1/proofs/{id}")));
+    paths.extend(["/v1/proofs", "/v1/manifests", "/v1/aliases"].map(ToOwned::to_owned));
+    let mut served = Vec::new();
+    for path in paths {
+        let answer = answer(process, get(&path)).await;
+        if path.ends_with(RECORDED) || path == "/v1/aliases" {
+            continue;
+        }
+        // A problem names its own request.
+        let body = if answer.status() == 200 { answer.body().clone() } else { bytes::Bytes::new() };
+        served.push((path, answer.status().as_u16(), body));
+    }
+    served
+}
+
+/// The same with the index emptied, and cleaned up in steps of one page or at once.
+async fn everything_is_taken_up(any_age: bool) {
+    let ground = with_everything().await;
+    let (rows_before, served_before) = (rows(&ground).await, served(&ground.process().unguarded()).await);
+    let keys_before = ground.objects.list("", None, 1_000).await.unwrap().items;
+    let ground = ground.beside(MemoryIndex::new());
+    let process = ground.process().unguarded();
+    let limits = Limits { any_age, ..Limits::until(ground.clock.now().plus_seconds(1_000)) };
+    let report = cleanup(&process, limits, None).await.unwrap();
+    assert_eq!((report.deleted, report.failed, report.resume), (0, 0, None));
+    assert!(report.completed >= 12, "{}", report.completed);
+    let keys = ground.objects.list("", None, 1_000).await.unwrap().items;
+    assert_eq!(keys.len(), keys_before.len());
+    for (row, before) in rows(&ground).await.into_iter().zip(&rows_before) {
+        assert_eq!(row, *before);
+    }
+    assert_eq!(rows(&ground).await.len(), rows_before.len());
+    for (served, before) in served(&ground.process().unguarded()).await.into_iter().zip(served_before) {
+        assert_eq!(served, before);
+    }
+    let again = cleanup(&process, limits, None).await.unwrap();
+    assert_eq!((again.deleted, again.completed, again.failed), (0, 0, 0), "there is nothing left to do");
+    let mut broken = Vec::new();
+    fsck(&process, |finding| broken.extend((finding.severity == Severity::Broken).then_some(finding)))
+        .await
+        .unwrap();
+    assert_eq!(broken, [], "after all rows were lost");
+    // A deleted manifest's id has its one content for ever, and so has a taken one.
+    for (name, status) in [("deleted", 409), ("gone", 409), ("alone", 409)] {
+        let other = credlink_core::testing::manifest_store(
+            &c2pa_id(name),
+            &credlink_core::hash::Digest::of(b"other"),
+        );
+        let refused = answer(&process, c2pa(Method::POST, "/v1/manifests", other)).await;
+        assert_eq!(refused.status(), status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_index_is_filled_from_the_objects() {
+    everything_is_taken_up(false).await;
+}
+
+#[tokio::test]
+async fn an_empty_index_is_filled_by_a_repair() {
+    everything_is_taken_up(true).await;
+}

@@ -1,0 +1,56 @@
+//! What cleanup takes for orphans, and what it does with them (guarantee 10): nothing that something names, some days of grace,
+//! and never much at once.
+//!
+//! `orphans` has every kind of orphan and its way through `removed/`, `breaker` too many at once, `unread` records that cannot be
+//! read, `restored` what was put back from a backup, and `lost` an index that lost its rows.
+
+mod breaker;
+mod lost;
+mod orphans;
+mod restored;
+mod unread;
+
+use bytes::Bytes;
+use credlink_core::access::Visibility;
+use credlink_core::hash::Digest;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::{Attributes, Facts, ObjectKey};
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use credlink_service::ports::{Condition, Objects, Put};
+use std::collections::BTreeMap;
+
+use crate::faults::act::{c2pa_bytes, c2pa_id};
+
+/// Puts an object in an empty place.
+async fn put(objects: &impl Objects, key: &ObjectKey, body: Bytes, attributes: &Attributes) {
+    let put = objects.put(key, body, attributes, Condition::Absent).await.unwrap();
+    assert!(matches!(put, Put::Stored(_)), "{key}");
+}
+
+/// The manifest that a short name stands for, as an object.
+fn manifest(name: &str, created: Timestamp) -> (ManifestId, Bytes, Attributes) {
+    let (id, body): (ManifestId, Bytes) = (c2pa_id(name).parse().unwrap(), c2pa_bytes(name));
+    let facts = Facts {
+        sha256: Digest::of(&body),
+        length: body.len() as u64,
+        coding: None,
+        tenant: Tenant::default(),
+        visibility: Visibility::Public,
+        created,
+        expires: None,
+        generation: 0,
+        tombstone: false,
+        void: false,
+    };
+    let attributes = facts.attributes(&ObjectKey::Manifest(id.clone()), BTreeMap::new());
+    (id, body, attributes)
+}
+
+/// Puts a manifest that nothing names.
+async fn put_manifest(objects: &impl Objects, name: &str, created: Timestamp) -> ObjectKey {
+    let (id, body, attributes) = manifest(name, created);
+    let key = ObjectKey::Manifest(id);
+    put(objects, &key, body, &attributes).await;
+    key
+}
