@@ -20,7 +20,7 @@ use crate::service::Service;
 pub struct Brought {
     /// Objects that stand in their places again.
     pub restored: u64,
-    /// Objects whose places were taken since, and that are kept where they are.
+    /// Objects whose places were taken since, or that their owner deleted. They are kept where they are.
     pub taken: u64,
     /// Objects that could not be brought back; the reasons are logged.
     pub failed: u64,
@@ -133,6 +133,10 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
         Some(current) if current.verified.facts().tombstone => {
             let marker = Tombstone::parse(&current.verified.content());
             let marker = marker.map_err(|error| service.damaged(key, &error))?;
+            // Its owner deleted it, it was put back from a backup, and put away again (guarantee 8).
+            if !marker.void && verified.facts().created <= marker.deleted {
+                return Ok(false);
+            }
             (Condition::Matches(current.tag), Some(marker.last))
         }
         // It was brought back before, or somebody has stored something there.
