@@ -198,8 +198,12 @@ impl<P: Ports> Walk<'_, P> {
             ));
             return Ok(Done::Nothing);
         }
-        if !self.limits.any_share {
-            service.may_collect().await?;
+        if !self.limits.any_share
+            && let Err(error) = service.may_collect().await
+        {
+            // Once for the whole run: there may be millions.
+            report.stopped = Some(error.to_string());
+            return Ok(Done::Nothing);
         }
         removed::keep(service, key).await?;
         let is_removed = match key {
