@@ -203,7 +203,8 @@ pub struct ManifestRow {
     /// Who may read it.
     #[serde(default)]
     pub visibility: Visibility,
-    /// Of a deletion: whether nobody was ever told of what was deleted. The id is as free as if it had never been used.
+    /// Of a deletion: whether nobody was ever told of what was deleted. The id is as free as if it had never been used. Of a
+    /// live manifest: whether only replacements that may still be refused have brought it, so that its deletion would be such.
     #[serde(default, skip_serializing_if = "is_false")]
     pub void: bool,
 }
@@ -524,10 +525,8 @@ impl ProofRow {
     #[must_use]
     pub fn replaced_by(&self, manifest: Option<&ManifestId>, now: Timestamp) -> (Self, Option<Pending>) {
         let mut row = Self { replacing: Some(now), ..self.in_state(State::Live) };
-        let is_settled =
-            |id| self.held.contains(id) && !self.pending.iter().any(|other| other.manifest == *id);
         let claim = manifest
-            .filter(|id| !is_settled(id))
+            .filter(|id| !self.names(id))
             .map(|id| Pending { version: row.version, manifest: id.clone() });
         row.held.extend(claim.iter().map(|claim| claim.manifest.clone()));
         row.pending.extend(claim.clone());
@@ -547,6 +546,12 @@ impl ProofRow {
             }
         }
         (row, released)
+    }
+
+    /// Whether a revision names this manifest, and not just a replacement that is under way.
+    #[must_use]
+    pub fn names(&self, manifest: &ManifestId) -> bool {
+        self.held.contains(manifest) && !self.pending.iter().any(|pending| pending.manifest == *manifest)
     }
 
     /// The last row of a proof that is deleted since `at`: what is kept of it in its marker, too.
@@ -581,12 +586,13 @@ impl ManifestRow {
         Self { state, version: self.version + 1, ..self.clone() }
     }
 
-    /// The row after one holder let go: deleted with its last one, unless it was stored for itself.
+    /// The row after one holder let go: deleted with its last one, unless it was stored for itself. `is_told`: a revision of
+    /// that holder named it, and not just a replacement that was refused.
     #[must_use]
-    pub fn released(&self, now: Timestamp) -> Self {
+    pub fn released(&self, now: Timestamp, is_told: bool) -> Self {
         let holders = self.holders.saturating_sub(1);
         let state = if holders == 0 && !self.standalone { State::Deleting(now) } else { self.state };
-        Self { holders, ..self.in_state(state) }
+        Self { holders, void: self.void && !is_told, ..self.in_state(state) }
     }
 }
 
@@ -613,9 +619,9 @@ mod tests {
     #[test]
     fn the_last_holder_takes_the_manifest_along() {
         let now = Timestamp::from_milliseconds(7_000);
-        let released = manifest(State::Live).released(now);
+        let released = manifest(State::Live).released(now, true);
         assert_eq!((released.holders, released.state, released.version), (0, State::Deleting(now), 5));
-        let standalone = ManifestRow { standalone: true, ..manifest(State::Live) }.released(now);
+        let standalone = ManifestRow { standalone: true, ..manifest(State::Live) }.released(now, true);
         assert_eq!((standalone.holders, standalone.state), (0, State::Live));
     }
 

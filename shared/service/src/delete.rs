@@ -275,7 +275,7 @@ pub(crate) async fn bury<P: Ports>(
     for id in &row.held {
         if let Some(manifest) = service.manifest_row(id).await?.filter(|row| row.state == State::Live) {
             let expected = Some(manifest.version);
-            writes.push(Write { row: Row::Manifest(manifest.released(at)), expected });
+            writes.push(Write { row: Row::Manifest(manifest.released(at, row.names(id))), expected });
         }
     }
     let commit = service.write_rows(&writes).await?;

@@ -82,6 +82,7 @@ pub(crate) async fn follow_hold<P: Ports>(
             visibility: facts.visibility,
             generation,
             standalone: true,
+            is_claim: false,
         };
         match service.commit(None, &[reference], &[]).await {
             Ok(Published::Done) => return Ok(Reconciled::Changed),

@@ -46,6 +46,23 @@ pub(crate) struct Reference<'a> {
     pub(crate) generation: u32,
     /// Whether the manifest is stored for itself, and not for a proof.
     pub(crate) standalone: bool,
+    /// Whether it is a claim: a replacement that may still be refused.
+    pub(crate) is_claim: bool,
+}
+
+/// A manifest that a proof lets go.
+#[derive(Clone, Debug)]
+pub(crate) struct Released {
+    pub(crate) id: ManifestId,
+    /// Whether a revision of the proof names it, and not just a replacement that was refused.
+    pub(crate) is_told: bool,
+}
+
+impl Released {
+    /// One of those that the row of a proof holds.
+    pub(crate) fn by(row: &ProofRow, id: &ManifestId) -> Self {
+        Self { id: id.clone(), is_told: row.names(id) }
+    }
 }
 
 /// What a manifest's row makes of one more reference.
@@ -93,7 +110,8 @@ impl Reference<'_> {
             standalone: self.standalone,
             generation: self.generation,
             visibility: self.visibility,
-            void: false,
+            // An id that has had a content before keeps it.
+            void: self.is_claim && row.is_none_or(|row| row.void),
         };
         let Some(row) = row else { return Ok(Refer::Write(fresh(1))) };
         match row.state {
@@ -112,6 +130,7 @@ impl Reference<'_> {
                 Ok(Refer::Write(ManifestRow {
                     holders: row.holders.saturating_add(u32::from(!self.standalone)),
                     standalone: row.standalone || self.standalone,
+                    void: row.void && self.is_claim,
                     ..row.in_state(State::Live)
                 }))
             }
@@ -198,6 +217,7 @@ impl<P: Ports> Service<P> {
             visibility,
             generation: 0,
             standalone: false,
+            is_claim: false,
         };
         if !facts.tombstone {
             if facts.sha256 != *manifest.sha256() {
@@ -299,14 +319,15 @@ impl<P: Ports> Service<P> {
             visibility: record.visibility,
             generation: generation.unwrap_or(0),
             standalone: false,
+            is_claim: false,
         });
         self.commit(Some((row, before.map(|row| row.version))), reference.as_slice(), &[]).await
     }
 
     /// The row of a manifest after one holder let go. An older index may not know of another holder: where it is in doubt, the
     /// last one that is known takes nothing along.
-    async fn released(&self, before: &ManifestRow) -> Result<ManifestRow, Error> {
-        let row = before.released(self.now());
+    async fn released(&self, before: &ManifestRow, is_told: bool) -> Result<ManifestRow, Error> {
+        let row = before.released(self.now(), is_told);
         if row.state == State::Live {
             return Ok(row);
         }
@@ -322,7 +343,7 @@ impl<P: Ports> Service<P> {
         &self,
         proof: Option<(ProofRow, Option<u64>)>,
         references: &[Reference<'_>],
-        released: &[ManifestId],
+        released: &[Released],
     ) -> Result<Published, Error> {
         // The objects are in their places. A request that put one there and ended before it could say so left the cache
         // with what stood there before.
@@ -335,7 +356,7 @@ impl<P: Ports> Service<P> {
         // Most manifests are new: the first try needs no read, where there is one.
         let mut rows: BTreeMap<&ManifestId, ManifestRow> = BTreeMap::new();
         let several = references.iter().map(|reference| reference.id).filter(|_| references.len() > 1);
-        for id in several.chain(released) {
+        for id in several.chain(released.iter().map(|released| &released.id)) {
             rows.extend(self.manifest_row(id).await?.map(|row| (id, row)));
         }
         for _ in 0..MAX_ATTEMPTS {
@@ -362,9 +383,9 @@ impl<P: Ports> Service<P> {
                     }
                 }
             }
-            for id in released {
+            for Released { id, is_told } in released {
                 if let Some(before) = rows.get(id).filter(|row| row.state == State::Live) {
-                    let row = self.released(before).await?;
+                    let row = self.released(before, *is_told).await?;
                     ids.push(id);
                     writes.push(Write { row: Row::Manifest(row), expected: Some(before.version) });
                 }

@@ -21,7 +21,7 @@ use credlink_core::tombstone::Tombstone;
 use crate::delete::{claim, finish_proof};
 use crate::error::{Error, contended};
 use crate::ports::{Objects as _, Ports};
-use crate::publish::{Published, Reference};
+use crate::publish::{Published, Reference, Released};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// What became of a row.
@@ -93,6 +93,8 @@ pub(crate) async fn give_back<P: Ports>(
             return Ok(false);
         };
         let (mut next, released) = row.without(&claims);
+        let released: Vec<Released> =
+            released.into_iter().map(|id| Released { id, is_told: false }).collect();
         if next.pending.is_empty() {
             next.replacing = None;
         }
@@ -162,8 +164,8 @@ async fn follow_marker<P: Ports>(
             let deleted = kept.unwrap_or_else(|| row.deleted(marker.deleted));
             let next = ProofRow { version: row.version + 1, reads: row.reads, ..deleted };
             // A deletion that is under way has let them go already.
-            let held: Vec<ManifestId> = match row.state {
-                State::Live => row.held.iter().cloned().collect(),
+            let held: Vec<Released> = match row.state {
+                State::Live => row.held.iter().map(|id| Released::by(row, id)).collect(),
                 State::Deleting(_) | State::Deleted(_) => Vec::new(),
             };
             match service.commit(Some((next, Some(row.version))), &[], &held).await? {
@@ -222,8 +224,9 @@ async fn follow_record<P: Ports>(
             }
         }
     }
-    let released: Vec<ManifestId> =
-        live.map(|row| row.held.difference(&next.held).cloned().collect()).unwrap_or_default();
+    let released: Vec<Released> = live
+        .map(|row| row.held.difference(&next.held).map(|id| Released::by(row, id)).collect())
+        .unwrap_or_default();
     let references: Vec<Reference<'_>> = found
         .iter()
         .map(|(id, facts)| Reference {
@@ -234,6 +237,7 @@ async fn follow_record<P: Ports>(
             visibility: facts.visibility,
             generation: facts.generation,
             standalone: false,
+            is_claim: false,
         })
         .collect();
     service.ports.objects().confirm(&ObjectKey::Record(record.id)).await?;

@@ -284,6 +284,7 @@ async fn try_to_store_manifest<P: Ports>(
             visibility: Visibility::Public,
             generation,
             standalone: true,
+            is_claim: false,
         };
         if let Published::Done = service.commit(None, &[reference], &[]).await? {
             service.ports.events().record(if known { Event::Deduplicated } else { Event::Stored });

@@ -299,6 +299,7 @@ async fn begin<P: Ports>(
             visibility: draft.visibility,
             generation: generation.unwrap_or(0),
             standalone: false,
+            is_claim: true,
         });
     match service.commit(Some((next.clone(), Some(row.version))), reference.as_slice(), &[]).await? {
         Published::Done => Ok(Some(Begun { row: next, claims: claim.into_iter().collect(), at })),
