@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
-use credlink_core::row::{Reads, Row, RowKey};
+use credlink_core::row::{Reads, Row, RowKey, State};
 use credlink_core::testing::manifest_store;
 use credlink_service::Service;
 use credlink_service::ports::{Index, Listing, Ports};
@@ -192,6 +192,8 @@ fn plain(row: Row) -> Option<Row> {
         }
         Row::Manifest(mut row) => {
             row.version = 0;
+            // Of a live manifest it says no more than that a replacement once began with it.
+            row.void &= row.state != State::Live;
             Row::Manifest(row)
         }
         Row::Alias(mut row) => {
