@@ -246,6 +246,16 @@ def who_serves_beside_the_legacy_source(template):
             yield f"{name} has the rights {sorted(rights)} to the legacy bucket"
 
 
+def who_changes_keeps_the_mark(template):
+    mark = {"Fn::Sub": "${Bucket.Arn}/store/identity"}
+    for name in FUNCTIONS:
+        rights = {right for role, statement in statements(template) if role == f"{name}Role"
+                  and statement["Resource"] == mark for right in as_list(statement["Action"])}
+        wanted = {"s3:GetObject"} if name == "Retrieve" else {"s3:GetObject", "s3:PutObject"}
+        if rights != wanted:
+            yield f"{name} has the rights {sorted(rights)} to the store's mark"
+
+
 def parameters_are_explained(template):
     setup = (ROOT / "docs/setup.md").read_text(encoding="utf-8")
     for name, parameter in template["Parameters"].items():
@@ -269,7 +279,7 @@ def alarms_have_runbooks(template):
 
 RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
          logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, who_serves_beside_the_legacy_source,
-         parameters_are_explained, alarms_have_runbooks)
+         who_changes_keeps_the_mark, parameters_are_explained, alarms_have_runbooks)
 
 # (the rule that has to notice, where, what is put there; None: it is taken away)
 BROKEN = (
@@ -308,7 +318,10 @@ BROKEN = (
     (who_serves_beside_the_legacy_source,
      ("MigrateFunction", "Environment", "Variables", "CREDLINK_LEGACY_SOURCE"), {"Ref": "LegacySource"}),
     (who_serves_beside_the_legacy_source,
-     ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 6, "Fn::If", 1, "Action"), "s3:PutObject"),
+     ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 7, "Fn::If", 1, "Action"), "s3:PutObject"),
+    (who_changes_keeps_the_mark, ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 2, "Action"),
+     ["s3:GetObject", "s3:PutObject"]),
+    (who_changes_keeps_the_mark, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 2), None),
     (alarms_have_runbooks, ("WorkOld", "AlarmActions"), None),
 )
 

@@ -5,11 +5,13 @@
 //! | where it listens, and who may reach that | [`address`] |
 //! | connections, their limits and their end | [`connections`] |
 //! | one request: its body, a panic in it | [`request`] |
+//! | a change, which outlives its connection | [`changes`] |
 //! | the keys of signed links | [`keys`] |
 //! | `/metrics` | [`metrics`] |
 //! | what happens beside requests | [`tasks`] |
 
 mod address;
+mod changes;
 mod connections;
 mod keys;
 mod metrics;
@@ -38,6 +40,7 @@ use crate::logs;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
 pub use address::is_this_machine;
+use changes::Changes;
 use request::Served;
 pub use tasks::told_to_stop;
 
@@ -89,7 +92,8 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
     let mut background = tasks::start(&deployment, &metrics);
-    connections::serve(listener, Served { deployment: Arc::clone(&deployment), metrics }, stop).await;
+    let served = Served { deployment: Arc::clone(&deployment), metrics, changes: Changes::new() };
+    connections::serve(listener, served, stop).await;
     background.abort_all();
     // What it could not be told before, once more.
     deployment.service().announce().await;

@@ -2,6 +2,11 @@
 //!
 //! The event is taken apart here rather than by `lambda_http`, which panics on a path that is no URI: API Gateway
 //! hands paths out decoded, so that any client could end the process.
+//!
+//! A client that goes away ends nothing here: the function runs on. What can cut a change short is the function's time.
+//! Calls to providers end with its [`deadline`] as calls that timed out, so the change ends between two of its steps, is
+//! answered with 503 and logged, and leaves what a crash leaves: whoever meets it next finishes it or undoes it. A
+//! change that would come to that from the start is not begun (`CHANGE`).
 
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +22,7 @@ use credlink_core::http::route::{Form, Route};
 use credlink_core::object::ObjectKey;
 use credlink_service::Service;
 use credlink_service::ports::Ports;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use lambda_http::Context;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -27,6 +32,13 @@ use tokio::time::Instant;
 
 /// What a function keeps of its time to answer in: calls to the outside end this much before it is cut off.
 const RESERVE: Duration = Duration::from_millis(500);
+
+/// The time that a change needs at most, short of an outage. One makes about ten calls one after another; S3 and DynamoDB
+/// answer a call within 30 ms as a rule, and within 300 ms on a bad day. The smallest `ApiTimeout` (5 s) leaves 4.5 s.
+const CHANGE: Duration = Duration::from_secs(3);
+
+/// Seconds after which a change that was not begun shall be sent again: by then an invocation with all its time takes it.
+const AGAIN_SECONDS: u32 = 1;
 
 /// Longest body that is answered with, in bytes. A function's answer has at most 6 MB, as JSON, with a binary body in
 /// base64: 4,400,000 × 4/3 leaves 130 KB for the headers.
@@ -60,7 +72,12 @@ pub async fn answer<P: Ports>(
     let response = match request(event, context) {
         Ok(request) => {
             let (parts, body) = request.into_parts();
-            let answered = within(deadline(context), async {
+            let deadline = deadline(context);
+            if !parts.method.is_safe() && deadline.saturating_duration_since(Instant::now()) < CHANGE {
+                tracing::warn!(path = parts.uri.path(), "a change is not begun: too little time is left");
+                return into_event(plain(&too_late(), &context.request_id));
+            }
+            let answered = within(deadline, async {
                 let answered = service.handle(&parts, async { Ok(body) }).await;
                 // A function has no time of its own: the store's mark goes up with a request once a minute.
                 if !parts.method.is_safe() {
@@ -78,6 +95,17 @@ pub async fn answer<P: Ports>(
         Err(problem) => plain(&problem, &context.request_id),
     };
     into_event(response)
+}
+
+/// The answer to a change for which there is no time.
+fn too_late() -> Problem {
+    let detail = format!(
+        "too little time was left to make this change to its end, so it was not begun; send it again in \
+         {AGAIN_SECONDS} s"
+    );
+    let mut problem = Problem::new(Kind::Unavailable, detail);
+    problem.headers.push((RETRY_AFTER, HeaderValue::from(AGAIN_SECONDS)));
+    problem
 }
 
 /// The moment at which everything has to be done, by the runtime's clock.
@@ -232,8 +260,12 @@ mod tests {
     }
 
     fn context() -> Context {
+        context_with(Duration::from_secs(60))
+    }
+
+    fn context_with(left: Duration) -> Context {
         let mut context = Context::default();
-        let soon = SystemTime::now() + Duration::from_secs(60);
+        let soon = SystemTime::now() + left;
         context.deadline =
             u64::try_from(soon.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
         context.request_id = "lambda-1".to_owned();
@@ -269,6 +301,27 @@ mod tests {
         let found = ask(&service, event("GET", path, None)).await;
         assert_eq!((&found["statusCode"], &found["isBase64Encoded"]), (&json!(200), &json!(false)));
         assert!(found["body"].as_str().unwrap().contains(r#""json":{"a":1}"#));
+    }
+
+    #[tokio::test]
+    async fn a_change_is_not_begun_without_the_time_that_it_needs() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(folder.path());
+        let body = r#"{"media_hash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","manifest":{"a":1}}"#;
+        let late = context_with(RESERVE + CHANGE - Duration::from_millis(1));
+        let hurried = async |event| serde_json::to_value(answer(&service, &Cdn, event, &late).await).unwrap();
+        let refused = hurried(event("POST", "/v1/proofs", Some(("application/json", body)))).await;
+        assert_eq!((&refused["statusCode"], &refused["headers"]["retry-after"]), (&json!(503), &json!("1")));
+        assert!(refused["body"].as_str().unwrap().contains("it was not begun; send it again in 1 s"));
+        let path = "/v1/proofs/ym32rzlpvukwoewqzin4wsrs3w55fqze";
+        assert_eq!(
+            hurried(event("GET", path, None)).await["statusCode"],
+            404,
+            "nothing is there, and reads go on"
+        );
+        assert_eq!(hurried(event("DELETE", path, None)).await["statusCode"], 503);
+        let stored = ask(&service, event("POST", "/v1/proofs", Some(("application/json", body)))).await;
+        assert_eq!(stored["statusCode"], 201);
     }
 
     #[tokio::test]

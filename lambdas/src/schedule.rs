@@ -1,7 +1,7 @@
-//! A run of the schedule: expired proofs, orphans, uploads that never ended, and the sums.
+//! A run of the schedule: what is due, and once a week a walk over all objects, uploads that never ended, and the sums.
 //!
-//! A function has minutes, a store may have millions of objects. Where a run ends, the next begins: bookmarks in the index
-//! say where.
+//! What is due comes in every run, within minutes. A function has minutes, a store may have millions of objects: where a walk or
+//! a recount is cut off, the next run goes on, and bookmarks in the index say where.
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::deployment::Deployment;
@@ -12,8 +12,13 @@ use serde::Serialize;
 
 /// The bookmark of the cleanup.
 const CLEANUP: &str = "cleanup";
+/// The bookmark that says when a walk got to its end.
+const WALKED: &str = "walked";
 /// The bookmark of the recount.
 const RECOUNT: &str = "recount";
+
+/// How long after the end of a walk the next one begins, in seconds: a week. A walk over twelve million objects costs about $7.
+const WALK_AGAIN: u64 = 604_800;
 
 /// An upload that was begun longer ago, in milliseconds, will never end: a day.
 const STALE: i64 = 86_400_000;
@@ -24,9 +29,9 @@ pub struct Done {
     /// Proofs, manifests and orphans.
     #[serde(flatten)]
     pub cleanup: Report,
-    /// Uploads that were aborted.
-    pub aborted_uploads: u64,
-    /// Whether the sums over all rows were set right in this run; `None`: the run had no time to count.
+    /// Uploads that were aborted, where it was looked for them.
+    pub aborted_uploads: Option<u64>,
+    /// Whether the sums over all rows were set right in this run; `None`: they were not counted in it.
     pub recounted: Option<bool>,
 }
 
@@ -39,24 +44,34 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     // A bookmark of another version means that the run starts over, which costs time and nothing else.
     let position: Option<Position> =
         rows.bookmark(CLEANUP).await?.and_then(|text| serde_json::from_str(&text).ok());
-    let report = cleanup(deployment.service(), Limits::until(deadline), position).await?;
-    let resume = report.resume.as_ref().and_then(|position| serde_json::to_string(position).ok());
-    rows.keep_bookmark(CLEANUP, resume.as_deref()).await?;
+    let walk = position.is_some() || is_due(rows.bookmark(WALKED).await?.as_deref());
+    let limits = Limits { walk, ..Limits::until(deadline) };
+    let (report, interrupted) = match cleanup(deployment.service(), limits, position).await {
+        Ok(report) => (report, None),
+        Err(interrupted) => (interrupted.report, Some(interrupted.failure)),
+    };
+    let is_walked = walk && report.resume.is_none();
+    if walk {
+        let resume = report.resume.as_ref().and_then(|position| serde_json::to_string(position).ok());
+        rows.keep_bookmark(CLEANUP, resume.as_deref()).await?;
+    }
+    if is_walked {
+        rows.keep_bookmark(WALKED, Some(&SystemClock.now().to_string())).await?;
+    }
     // Also what functions have committed that ended before their turn; and the last instant that was seen.
     if let Err(failure) = deployment.service().tick_for_all().await {
         tracing::warn!(reason = %failure, "the store's mark did not go up; the next run does it");
     }
-    let left = deadline.milliseconds().saturating_sub(SystemClock.now().milliseconds());
-    let recounted = match u64::try_from(left) {
-        Ok(left @ 1..) => Some(recount(deployment, left).await?),
-        _ => None,
-    };
+    if let Some(failure) = interrupted {
+        return Err(failure);
+    }
+    let recounted = recount(deployment, deadline, is_walked).await?;
     // In the end, as it is short: a provider that is out of reach stops nothing else.
     let stale = Timestamp::from_milliseconds(SystemClock.now().milliseconds().saturating_sub(STALE));
     // By a clock that jumped, every upload is stale.
     let aborted_uploads = match deployment.service().may_destroy().await {
-        Ok(()) => deployment.abort_uploads(stale).await?,
-        Err(_) => 0,
+        Ok(()) if is_walked => Some(deployment.abort_uploads(stale).await?),
+        Ok(()) | Err(_) => None,
     };
     let (examined, deleted, completed) = (report.examined, report.deleted, report.completed);
     let (failed, bytes, is_complete) = (report.failed, report.bytes, report.resume.is_none());
@@ -77,11 +92,40 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     Ok(Done { cleanup: report, aborted_uploads, recounted })
 }
 
-/// Counts all rows, from where the last run ended. Whether it got to the end.
-async fn recount(deployment: &Deployment, milliseconds: u64) -> Result<bool, Failure> {
+/// Whether a walk is due, by the instant at which the last one got to its end.
+fn is_due(walked: Option<&str>) -> bool {
+    let walked = walked.and_then(|text| text.parse::<Timestamp>().ok());
+    walked.is_none_or(|walked| walked.plus_seconds(WALK_AGAIN) <= SystemClock.now())
+}
+
+/// Counts all rows behind a walk, or from where the last run ended. Whether it got to the end; `None`: it was not begun.
+async fn recount(
+    deployment: &Deployment,
+    deadline: Timestamp,
+    is_walked: bool,
+) -> Result<Option<bool>, Failure> {
     let rows = deployment.rows();
     let resume = rows.bookmark(RECOUNT).await?;
-    let resume = rows.recount(resume.as_deref(), milliseconds).await?;
+    if resume.is_none() && !is_walked {
+        return Ok(None);
+    }
+    let left = deadline.milliseconds().saturating_sub(SystemClock.now().milliseconds());
+    // At least for a moment, or a recount that a walk left no time for would not come for a week.
+    let left = u64::try_from(left).unwrap_or(0).max(1);
+    let resume = rows.recount(resume.as_deref(), left).await?;
     rows.keep_bookmark(RECOUNT, resume.as_deref()).await?;
-    Ok(resume.is_none())
+    Ok(Some(resume.is_none()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_is_due_once_a_week() {
+        let now = SystemClock.now();
+        assert!(is_due(None) && is_due(Some("no instant")));
+        assert!(is_due(Some(&now.minus_seconds(WALK_AGAIN).to_string())));
+        assert!(!is_due(Some(&now.minus_seconds(WALK_AGAIN - 60).to_string())));
+    }
 }

@@ -4,8 +4,10 @@
 //! it, with the adapter's name in the test's name. `http` is the API as a client sees it, and `races` what many
 //! clients at once may not break; both run in a `world`, a service over chosen adapters with a clock of its own. `faults`
 //! interrupts every use case at each of its steps, with one provider and with two, `repair` has the cases of a repair,
-//! and `crash` kills a real server. `guarantees` has a test for each guarantee of the design, and `formats` properties of
-//! what is stored and sent. `caches` is what layers and processes do together. `engines` starts the real S3, R2, DynamoDB,
+//! `crash` kills a real server, `disconnects` breaks off the connections of one, `full_disk` takes the room of one, and
+//! `guard` has indexes that were lost or put back, and clocks that jump. `guarantees` has a test for each guarantee of the
+//! design, and `formats` properties of what is stored and sent. `caches` is what layers and processes do together. `engines`
+//! starts the real S3, R2, DynamoDB,
 //! SQS and Redis that adapters are tested against; `tests/run tools` installs them. `buckets` opens buckets of S3 and R2, and
 //! `storage` tries everything that is done with them beyond the port. `dynamodb` is what its index has to do beyond the
 //! contract: calls, faults, load. `replica` is a server with a bucket as its second provider, and
@@ -26,6 +28,8 @@ mod contracts;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod disconnects;
+#[cfg(test)]
 mod dynamodb;
 #[cfg(test)]
 mod edge;
@@ -36,7 +40,11 @@ mod faults;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod guarantees;
+#[cfg(test)]
+mod guard;
 #[cfg(test)]
 mod http;
 #[cfg(test)]

@@ -83,7 +83,11 @@ async fn a_new_replica_is_filled() {
     command.args(["--json", "storage", "replicate", "fallback", "--data-dir"]).arg(folder.path());
     let said = command.envs(variables).output().unwrap();
     let said: serde_json::Value = serde_json::from_slice(&said.stdout).expect("it is done");
-    assert_eq!((&said["queued"], &said["foreign"]), (&json!(1), &json!(0)), "{said}");
+    assert_eq!(
+        (&said["queued"], &said["foreign"]),
+        (&json!(2), &json!(0)),
+        "the record and the mark: {said}"
+    );
     let _server = Server::with(folder.path(), &[], &variables);
     let replica = buckets::open(buckets::s3_settings(&bucket));
     let key = format!("proofs/{}", stored["id"].as_str().unwrap());

@@ -78,6 +78,16 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// Ends it as an operator does: SIGTERM. It ends in order.
+    pub fn stop(&mut self) {
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.child),
+            rustix::process::Signal::TERM,
+        )
+        .unwrap();
+        assert!(self.child.wait().unwrap().success(), "the server ends in order");
+    }
+
     /// Sends JSON. Gives the status and the answer's JSON.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_bytes(path, "application/json", body.to_string().as_bytes())
@@ -100,7 +110,15 @@ impl Server {
 
     /// Replaces what stands there, whatever it is. Gives the status and the answer's JSON.
     pub fn replace(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = self.agent.put(format!("{}{path}", self.url)).header("if-match", "*");
+        self.send(self.agent.put(format!("{}{path}", self.url)).header("if-match", "*"), body)
+    }
+
+    /// Puts something there. Gives the status and the answer's JSON.
+    pub fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.send(self.agent.put(format!("{}{path}", self.url)), body)
+    }
+
+    fn send(&self, request: ureq::RequestBuilder<ureq::typestate::WithBody>, body: &Value) -> (u16, Value) {
         let request = request.header("content-type", "application/json");
         let mut response = request.send(body.to_string().as_bytes()).unwrap();
         let answer = response.body_mut().read_to_vec().unwrap();
@@ -112,6 +130,13 @@ impl Server {
         let response = self.agent.get(format!("{}{path}", self.url)).call().unwrap();
         assert_eq!(response.status(), 308, "{path}");
         response.headers()["location"].to_str().unwrap().to_owned()
+    }
+
+    /// Asks for a deletion that is refused. Gives the status and the problem.
+    pub fn delete_in_words(&self, path: &str) -> (u16, Value) {
+        let mut response = self.agent.delete(format!("{}{path}", self.url)).call().unwrap();
+        let answer = response.body_mut().read_to_vec().unwrap();
+        (response.status().as_u16(), serde_json::from_slice(&answer).unwrap())
     }
 
     /// Deletes. Gives the status.

@@ -126,10 +126,10 @@ fn requests_and_rights_of_a_deployed_stack() {
     // One line a role: everything that it may do of what the script tries, and nothing else. A read of what is not there
     // is told as absence (`NoSuchKey`), because whoever reads may list.
     insta::assert_snapshot!(stack.rights(), @r"
-    StoreRole: put get get-absent=NoSuchKey list delete row update transaction send
+    StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan send
     RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant send
-    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction send
-    MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction send receive
+    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction scan send
+    MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction scan send receive
     CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due send
     ");
 }
@@ -291,7 +291,7 @@ async fn what_the_queue_holds_is_replicated_and_poison_ends_in_the_dead_letter_q
     // Twelve minutes between attempts are too long for a test.
     let visible = queue.set_queue_attributes().queue_url(url);
     visible.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
-    let work = Work::Replicate { to: Replica::Fallback, keys: vec![key] };
+    let work = Work::Replicate { to: Replica::Fallback, keys: vec![key], mark: None };
     let message = Message { request_id: "r-1".to_owned(), work }.to_string();
     for body in [message.as_str(), "no message"] {
         queue.send_message().queue_url(url).message_body(body).send().await.unwrap();

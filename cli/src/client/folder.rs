@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 
 use credlink_adapters::gate::Gate;
-use credlink_adapters::local::{self, Local};
+use credlink_adapters::local::{self, Local, NewIndex};
 use credlink_adapters::tokens::StaticTokens;
 use credlink_core::hash::Digest;
 use credlink_core::object::JSON_TYPE;
@@ -43,6 +43,8 @@ impl Folder {
     /// Opens the folder at `path` as `tenant`, who may do everything to what is its own.
     pub fn open(path: &Path, tenant: &Tenant, making: Making) -> Result<Self, Trouble> {
         logs::for_a_command();
+        let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
+        NewIndex::OverNothing.check(path, []).map_err(|error| cannot(&error))?;
         if making == Making::Refused && !local::index_path(path).exists() {
             let detail = format!(
                 "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
@@ -50,7 +52,6 @@ impl Folder {
             );
             return Err(Trouble::new(Kind::Folder, detail));
         }
-        let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
         let entry = serde_json::json!([{
             "name": "owner", "sha256": Digest::of(OWNER.as_bytes()), "tenant": tenant, "scopes": ["admin"],
         }]);

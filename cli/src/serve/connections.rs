@@ -22,7 +22,7 @@ const MAX_CONNECTIONS: usize = 2_048;
 const HEAD: Duration = Duration::from_secs(30);
 /// Longest head: a target of 8 KiB and as much again for every header that we know, with room for proxies' own.
 const MAX_HEAD_BYTES: usize = 64 * 1_024;
-/// How long requests in flight may take after the signal to stop.
+/// How long requests in flight may take after the signal to stop, and changes whose connection is gone.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no more sockets or files for us.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -36,9 +36,17 @@ pub async fn serve(listener: TcpListener, served: Served, stop: impl Future<Outp
         signal = stop => tracing::info!(signal, "stopping: requests in flight are finished"),
     }
     drop(listener);
-    if timeout(GRACE, graceful.shutdown()).await.is_err() {
-        let open = MAX_CONNECTIONS - room.available_permits();
-        tracing::warn!(open, grace_seconds = GRACE.as_secs(), "connections were cut off");
+    let in_flight = async {
+        graceful.shutdown().await;
+        // Those of connections that are gone.
+        served.changes.ended().await;
+    };
+    let ended = timeout(GRACE, in_flight).await;
+    served.changes.close();
+    if ended.is_err() {
+        let (open, changes) = (MAX_CONNECTIONS - room.available_permits(), served.changes.under_way());
+        let grace_seconds = GRACE.as_secs();
+        tracing::warn!(open, changes, grace_seconds, "connections and changes were cut off");
     }
 }
 

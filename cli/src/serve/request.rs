@@ -1,6 +1,10 @@
 //! One request: its body within bounds, and an answer whatever happens.
+//!
+//! A read ends with its connection. A change does so while its body arrives, with nothing done; after that it runs to its
+//! end ([`changes`](super::changes)).
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +16,15 @@ use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body;
 use futures_util::FutureExt as _;
-use http::header::EXPECT;
-use http::{Request, Response};
+use http::header::{EXPECT, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+use super::changes::Changes;
 use super::metrics;
 
 /// How long the next piece of a body may take.
@@ -34,6 +41,8 @@ pub struct Served {
     pub deployment: Arc<Deployment>,
     /// What is counted.
     pub metrics: Prometheus,
+    /// What is being changed.
+    pub changes: Changes,
 }
 
 /// Answers a request.
@@ -43,24 +52,68 @@ pub async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let mut body = Upload { frames: Limited::new(body, MAX_BODY_BYTES), has_failed: false };
-    let work = async {
-        if parts.uri.path() == metrics::PATH {
-            metrics::answer(served, &parts).await
-        } else {
-            served.deployment.service().handle(&parts, body.read()).await
-        }
+    let asked_first = parts.headers.contains_key(EXPECT);
+    let response = if parts.uri.path() == metrics::PATH {
+        guarded(&parts, metrics::answer(served, &parts)).await
+    } else if parts.method.is_safe() {
+        guarded(&parts, served.deployment.service().handle(&parts, body.read())).await
+    } else {
+        change(served, parts, &mut body).await
     };
-    let handled = AssertUnwindSafe(work).catch_unwind().await;
-    let response = handled.unwrap_or_else(|_| {
-        // What it said is in the log already, from the panic hook.
-        tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
-        broken()
-    });
     // A client that asked first (RFC 9110, section 10.1.1) does not send a body that nobody wants.
-    if !parts.headers.contains_key(EXPECT) {
+    if !asked_first {
         body.discard().await;
     }
     Ok(response.map(Full::new))
+}
+
+/// Answers what may change something. The service decides here, with the connection, whether the body is wanted; the
+/// body is read here; and what comes after it is a task of its own.
+async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<Bytes> {
+    // No operation wants the body of a DELETE.
+    let is_bare = body.frames.is_end_stream() || parts.method == Method::DELETE;
+    let (ask, asked) = oneshot::channel();
+    let (give, given) = oneshot::channel();
+    let arriving = async move {
+        // Nobody listens where the body is there already.
+        let _ = ask.send(());
+        given.await.unwrap_or_else(|_| Err(unreadable("the connection broke")))
+    };
+    let deployment = Arc::clone(&served.deployment);
+    let mut work =
+        Box::pin(async move { guarded(&parts, deployment.service().handle(&parts, arriving)).await });
+    let read = if is_bare {
+        Ok(Bytes::new())
+    } else {
+        tokio::select! {
+            biased;
+            answered = &mut work => return answered,
+            // Without the sender the body is not wanted, and the answer is about to come.
+            wanted = asked => if wanted.is_err() { return work.await },
+        }
+        body.read().await
+    };
+    let room = match &read {
+        Ok(bytes) => served.changes.room_for(bytes.len()).await,
+        Err(_) => None,
+    };
+    let read = if room.is_none() && read.is_ok() { Err(stopping()) } else { read };
+    // The work is there to take it: it is not dropped before it is awaited.
+    let _ = give.send(read);
+    match room {
+        Some(room) => room.run(work).await.unwrap_or_else(|| problem(&stopping())),
+        // Nothing is done without a body, so this may end with the connection.
+        None => work.await,
+    }
+}
+
+/// The answer of `work`, also where it panics.
+async fn guarded(parts: &Parts, work: impl Future<Output = Response<Bytes>>) -> Response<Bytes> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        // What it said is in the log already, from the panic hook.
+        tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
+        broken()
+    })
 }
 
 /// A body on its way in.
@@ -96,8 +149,6 @@ impl Upload {
     }
 
     async fn piece(&mut self, deadline: Instant) -> Result<Option<Bytes>, Problem> {
-        let unreadable =
-            |why: &str| Problem::new(Kind::InvalidRequest, format!("the body did not arrive: {why}"));
         loop {
             let frame = timeout_at(deadline.min(Instant::now() + PIECE), self.frames.frame()).await;
             match frame.map_err(|_| unreadable("its sender is too slow, or has stopped"))? {
@@ -117,6 +168,18 @@ impl Upload {
     }
 }
 
+fn unreadable(why: &str) -> Problem {
+    Problem::new(Kind::InvalidRequest, format!("the body did not arrive: {why}"))
+}
+
+/// The answer to a change that is not begun, or not finished, because the server is about to end.
+fn stopping() -> Problem {
+    let detail = "the server is stopping; the request may be sent again to the one that comes after it";
+    let mut problem = Problem::new(Kind::Unavailable, detail);
+    problem.headers.push((RETRY_AFTER, HeaderValue::from_static("5")));
+    problem
+}
+
 /// The answer when there is none.
 fn broken() -> Response<Bytes> {
     problem(&Problem::new(Kind::Internal, "the request could not be finished; the log has the reason"))
@@ -130,4 +193,17 @@ pub fn problem(problem: &Problem) -> Response<Bytes> {
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_500() {
+        let (parts, ()) = Request::builder().uri("/v1/proofs").body(()).unwrap().into_parts();
+        let answered = guarded(&parts, async { panic!("on purpose") }).await;
+        assert_eq!(answered.status(), 500);
+        assert!(String::from_utf8_lossy(answered.body()).contains("the log has the reason"));
+    }
 }

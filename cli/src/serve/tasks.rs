@@ -8,7 +8,7 @@ use std::time::Duration;
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::deployment::Deployment;
 use credlink_adapters::prometheus::Prometheus;
-use credlink_service::cleanup::{Limits, cleanup};
+use credlink_service::cleanup::{Limits, Position, cleanup};
 use credlink_service::legacy::hybrid::Report;
 use credlink_service::ports::Clock as _;
 use tokio::task::JoinSet;
@@ -29,10 +29,14 @@ const WALK: Duration = Duration::from_secs(600);
 const WALK_AGAIN: Duration = Duration::from_secs(5);
 /// How often it is looked for legacy records that were asked for.
 const TAKE_OVER: Duration = Duration::from_millis(200);
-/// How often it is cleaned up.
-const CLEANUP: Duration = Duration::from_secs(3_600);
-/// When it is cleaned up first: after those who waited for the start were served.
-const FIRST_CLEANUP: Duration = Duration::from_secs(60);
+/// How often what is due is dealt with: changes that were cut off, and proofs whose days are over. At the start at once.
+const DUE: Duration = Duration::from_secs(60);
+/// How often all objects are walked over.
+const OBJECTS: Duration = Duration::from_secs(86_400);
+/// When they are walked over first: after those who waited for the start were served.
+const FIRST_OBJECTS: Duration = Duration::from_secs(60);
+/// How often repairs that failed too often are tried again.
+const PUT_BACK: Duration = Duration::from_secs(3_600);
 /// How long one step of a cleanup may take, in seconds. The next begins where it ended, at once.
 const CLEANUP_STEP_SECONDS: u64 = 60;
 
@@ -40,7 +44,9 @@ const CLEANUP_STEP_SECONDS: u64 = 60;
 pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(flush(Arc::clone(deployment)));
-    tasks.spawn(clean(Arc::clone(deployment)));
+    tasks.spawn(deal_with_what_is_due(Arc::clone(deployment)));
+    tasks.spawn(walk_over_objects(Arc::clone(deployment)));
+    tasks.spawn(put_back(Arc::clone(deployment)));
     tasks.spawn(repair(Arc::clone(deployment)));
     tasks.spawn(announce(Arc::clone(deployment)));
     tasks.spawn(guard(Arc::clone(deployment)));
@@ -146,36 +152,63 @@ async fn take_in(metrics: Prometheus) {
     }
 }
 
-async fn clean(deployment: Arc<Deployment>) {
-    sleep(FIRST_CLEANUP).await;
+/// Deals with what is due, again and again: the first time at once, for what a crash left behind.
+async fn deal_with_what_is_due(deployment: Arc<Deployment>) {
+    let mut times = interval(DUE);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        clean_up(&deployment, false, None).await;
+    }
+}
+
+/// Walks over all objects, once a day.
+async fn walk_over_objects(deployment: Arc<Deployment>) {
+    sleep(FIRST_OBJECTS).await;
+    loop {
+        let mut position = clean_up(&deployment, true, None).await;
+        while position.is_some() {
+            position = clean_up(&deployment, true, position).await;
+        }
+        sleep(OBJECTS).await;
+    }
+}
+
+/// One step of a cleanup. Where the walk goes on.
+async fn clean_up(deployment: &Deployment, walk: bool, position: Option<Position>) -> Option<Position> {
+    let limits = Limits { walk, ..Limits::until(SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS)) };
+    let (report, interrupted) = match cleanup(deployment.service(), limits, position).await {
+        Ok(report) => (report, None),
+        Err(interrupted) => (interrupted.report, Some(interrupted.failure)),
+    };
+    if let Some(failure) = interrupted {
+        tracing::warn!(reason = %failure, "the cleanup ended early; the next goes on");
+        sleep(WALK_AGAIN).await;
+    }
+    let (examined, deleted) = (report.examined, report.deleted);
+    let (completed, failed, bytes) = (report.completed, report.failed, report.bytes);
+    match &report.stopped {
+        Some(reason) if walk => tracing::warn!(examined, deleted, reason, "the cleanup is stopped"),
+        Some(_) => {}
+        // Most of the time nothing is due, and nothing is worth a line.
+        None if walk || examined > 0 => {
+            tracing::info!(examined, deleted, completed, failed, bytes, "cleaned up");
+        }
+        None => {}
+    }
+    report.resume
+}
+
+/// Tries repairs again that failed too often.
+async fn put_back(deployment: Arc<Deployment>) {
+    sleep(FIRST_OBJECTS).await;
     loop {
         match deployment.put_back().await {
             Ok(0) => {}
             Ok(messages) => tracing::warn!(messages, "repairs that failed too often are tried again"),
             Err(failure) => tracing::warn!(reason = %failure, "the queue failed; it is asked again"),
         }
-        let mut position = None;
-        loop {
-            let deadline = SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS);
-            match cleanup(deployment.service(), Limits::until(deadline), position.take()).await {
-                Ok(report) => {
-                    let (examined, deleted) = (report.examined, report.deleted);
-                    let (completed, failed, bytes) = (report.completed, report.failed, report.bytes);
-                    match &report.stopped {
-                        None => tracing::info!(examined, deleted, completed, failed, bytes, "cleaned up"),
-                        Some(reason) => tracing::warn!(examined, deleted, reason, "the cleanup is stopped"),
-                    }
-                    position = report.resume;
-                }
-                Err(failure) => {
-                    tracing::warn!(reason = %failure, "the cleanup ended early; the next goes on")
-                }
-            }
-            if position.is_none() {
-                break;
-            }
-        }
-        sleep(CLEANUP).await;
+        sleep(PUT_BACK).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use credlink_adapters::embedded::EmbeddedIndex;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -101,7 +102,7 @@ fn tokens_are_asked_for_where_they_are_given() {
 fn damage_is_found_and_leftovers_are_repaired() {
     let world = World::new();
     world.run("put photo.jpg --data-dir data").ends(0);
-    let record = find_file(&world.path("data/objects"));
+    let record = find_file(&world.path("data/objects/proofs"));
     let sound = std::fs::read(&record).unwrap();
     let mut damaged = sound.clone();
     *damaged.last_mut().unwrap() ^= 1;
@@ -111,12 +112,23 @@ fn damage_is_found_and_leftovers_are_repaired() {
     assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{lines}");
     std::fs::write(&record, &sound).unwrap();
     world.run("fsck --data-dir data").ends(0);
-    // Without its index, everything is an orphan.
-    std::fs::remove_file(world.path("data/index.redb")).unwrap();
-    world.run("stats --data-dir data").ends(1);
-    std::fs::write(world.path("data/index.redb"), b"").unwrap();
+    // A record that no row stands for, as a crash leaves one: it is whole, and is taken up.
+    world.run("put photo.jpg --data-dir other --tenant acme").ends(0);
+    let orphan = find_file(&world.path("other/objects/proofs"));
+    let place = world.path("data").join(orphan.strip_prefix(world.path("other")).unwrap());
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::copy(&orphan, &place).unwrap();
     world.run("fsck --data-dir data").ends(5).says(&["leftover", "--repair removes them"]);
-    world.run("fsck --repair --data-dir data").ends(0).says(&["repaired: 1 removed"]);
+    world.run("fsck --repair --data-dir data").ends(0).says(&["repaired: 0 removed", "1 completed"]);
+    // Without its index, everything would be an orphan.
+    std::fs::remove_file(world.path("data/index.redb")).unwrap();
+    for command in ["stats", "put photo.jpg", "get photo.jpg", "fsck --repair"] {
+        let said = ["the index was lost", "credlink rebuild --data-dir data"];
+        world.run(&format!("{command} --data-dir data")).ends(1).says(&said);
+    }
+    drop(EmbeddedIndex::open(world.path("data/index.redb")).unwrap());
+    world.run("fsck --data-dir data").ends(5).says(&["leftover", "--repair removes them"]);
+    world.run("fsck --repair --data-dir data").ends(1).says(&["The index is a new one", "credlink rebuild"]);
 }
 
 fn find_file(folder: &Path) -> PathBuf {

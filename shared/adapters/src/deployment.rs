@@ -17,7 +17,9 @@ use aws_config::SdkConfig;
 use credlink_core::link::LinkKeys;
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;
+use credlink_core::repair_mark::RepairMark;
 use credlink_core::time::Timestamp;
+use credlink_service::behind::lower;
 use credlink_service::ports::{Clock as _, Failure, Parts, Queue as _};
 use credlink_service::replicate::run;
 use credlink_service::worker::{self, drain};
@@ -36,9 +38,10 @@ use crate::legacy::{self, LegacySource};
 use crate::local::{IndexLost, NewIndex, index_path};
 use crate::metered::Metered;
 use crate::metered::catalogue::QUEUE_DEPTH;
-use crate::provider::{self, ProviderSettings};
+use crate::provider::{self, Provider, ProviderSettings};
 use crate::queue::{EmbeddedQueue, QueueError};
 use crate::replicated::{self, Replicated};
+use crate::reserve::Reserve;
 use crate::sqs::{self, SqsQueue};
 
 use jobs::LastSource;
@@ -178,6 +181,7 @@ impl Deployment {
             Some(settings) => Some(settings.open(&aws, folder)?),
             None => None,
         };
+        let reserve = reserve(folder, &primary, fallback.as_ref());
         let place = configuration.primary.place(folder);
         let limits = configuration.limits;
         let rows = Arc::new(match &configuration.index {
@@ -190,7 +194,9 @@ impl Deployment {
                 let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
                 let folders = providers.into_iter().flatten().filter_map(ProviderSettings::own_folder);
                 opening.new_index.check(folder, folders)?;
-                Rows::Embedded(EmbeddedIndex::open_within(index_path(folder), opening.index_cache_bytes)?)
+                let (path, cache_bytes) = (index_path(folder), opening.index_cache_bytes);
+                let reserve = reserve.clone().unwrap_or_else(|| Reserve::at(folder));
+                Rows::Embedded(EmbeddedIndex::open_beside(path, cache_bytes, reserve)?)
             }
         });
         let waiting = Arc::new(match (&configuration.queue, &fallback) {
@@ -202,7 +208,9 @@ impl Deployment {
             (QueueChoice::Embedded, None) => Waiting::Nothing,
             (QueueChoice::Embedded, Some(_)) => {
                 let folder = folder.ok_or(OpenError::NoFolder("the queue", "CREDLINK_QUEUE_URL"))?;
-                Waiting::Embedded(EmbeddedQueue::open(folder.join("queue.redb"), SystemClock)?)
+                let path = folder.join("queue.redb");
+                let reserve = reserve.unwrap_or_else(|| Reserve::at(folder));
+                Waiting::Embedded(EmbeddedQueue::open_beside(path, SystemClock, reserve)?)
             }
         });
         let objects = match fallback {
@@ -295,7 +303,7 @@ impl Deployment {
     /// What could not be done, in words. The same message again does the rest.
     pub async fn work(&self, message: &Message, attempts: u32) -> Result<(), String> {
         match &message.work {
-            Work::Replicate { to, keys } => self.replicate(*to, keys).await,
+            Work::Replicate { to, keys, mark } => self.replicate(*to, keys, *mark).await,
             Work::Migrate { job, keys } => Box::pin(self.migrate(message, job, keys, attempts)).await,
             Work::Enumerate { job, after, batch_size } => {
                 Box::pin(self.enumerate(message, job, after.as_deref(), *batch_size)).await
@@ -303,10 +311,16 @@ impl Deployment {
         }
     }
 
-    async fn replicate(&self, to: Replica, keys: &[ObjectKey]) -> Result<(), String> {
+    async fn replicate(
+        &self,
+        to: Replica,
+        keys: &[ObjectKey],
+        mark: Option<RepairMark>,
+    ) -> Result<(), String> {
         let Store::Two(pair) = self.store() else {
             return Err("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER".to_owned());
         };
+        self.service.may_repair().await.map_err(|error| error.to_string())?;
         let now = SystemClock.now();
         let done = run(to, keys, pair.primary(), pair.fallback(), &*self.rows, now).await;
         for (key, _) in
@@ -317,10 +331,16 @@ impl Deployment {
         self.service.announce().await;
         let failed: Vec<String> =
             done.into_iter().filter_map(|(_, done)| done.err()).map(|error| error.to_string()).collect();
-        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+        if !failed.is_empty() {
+            return Err(failed.join("; "));
+        }
+        match mark {
+            None => Ok(()),
+            Some(mark) => lower(&*self.rows, to, mark).await.map_err(|failure| failure.to_string()),
+        }
     }
 
-    /// Works the queue of this machine off, until it hands out nothing.
+    /// Works the queue of this machine off, until it hands out nothing. Nothing is repaired by an index in doubt.
     ///
     /// # Errors
     /// The queue failed.
@@ -328,6 +348,10 @@ impl Deployment {
         let (Store::Two(pair), Waiting::Embedded(queue)) = (self.store(), &*self.waiting) else {
             return Ok(worker::Report::default());
         };
+        // It waits for an operator, as the queue does.
+        if self.service.may_repair().await.is_err() {
+            return Ok(worker::Report::default());
+        }
         let limits = worker::Limits { attempts: ATTEMPTS, ..worker::Limits::default() };
         let changed = |key: &ObjectKey| self.note_for_edge(key);
         let drained =
@@ -387,6 +411,27 @@ impl Deployment {
             _ => self.store().link(key, LINK_SECONDS).await,
         }
     }
+}
+
+/// The room that is kept for a full disk in the folder of this machine, if there is one. Objects in folders of their own have
+/// a reserve each, as those may be on other disks.
+fn reserve(data_folder: Option<&Path>, primary: &Provider, fallback: Option<&Provider>) -> Option<Reserve> {
+    let folders = [Some(primary), fallback].into_iter().flatten().filter_map(|provider| match provider {
+        Provider::Folder(folder) => Some(folder),
+        Provider::Bucket(_) => None,
+    });
+    let mut shared = None;
+    for folder in folders {
+        folder.reserve().keep();
+        if data_folder.is_some_and(|path| folder.is_at(path)) {
+            shared = Some(folder.reserve().clone());
+        }
+    }
+    shared.or_else(|| {
+        let own = Reserve::at(data_folder?);
+        own.keep();
+        Some(own)
+    })
 }
 
 /// What the clients of AWS share. The chain of credentials and regions, which may ask the network, is left alone where

@@ -185,6 +185,10 @@ impl<T: Objects> Objects for Faulty<T> {
     fn providers(&self) -> Vec<ProviderState> {
         self.inner.providers()
     }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        self.inner.write_failure().await
+    }
 }
 
 impl<T: Index> Index for Faulty<T> {
@@ -215,6 +219,10 @@ impl<T: Index> Index for Faulty<T> {
 
     async fn totals(&self) -> Result<Totals, Failure> {
         self.plan.read(self.inner.totals()).await
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        self.inner.write_failure().await
     }
 }
 

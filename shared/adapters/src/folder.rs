@@ -7,8 +7,10 @@
 //! * **Reads take no lock.** A read may see a write shortly before it is acknowledged. A `Lost` never does: it is
 //!   decided under the lock that the winner holds until its directory is synced.
 //!
+//! * **On a full disk** a marker may use the folder's [`Reserve`], and nothing else is written while that is spent.
+//!
 //! Layout below the folder: `objects/` (see `layout`), `temporary/` (emptied on open) and `lock`. Beside them other
-//! things may stand, such as the index.
+//! things may stand, such as the index and the reserve.
 
 mod file;
 mod layout;
@@ -23,15 +25,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
 use credlink_service::ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
 
 use crate::failure::{from_io, off_the_executor_with};
+use crate::reserve::Reserve;
 use file::{Header, ReadError};
 use layout::Place;
 
 /// The name that operators know this provider by.
 const NAME: &str = "folder";
+
+/// The folder of the objects' files.
+const OBJECTS: &str = "objects";
 
 /// Locks for writes. A writer holds one during a directory sync (about a millisecond); with sixteen writers at work the
 /// chance that a new one meets a stripe of theirs by accident is under 2 %.
@@ -70,6 +76,7 @@ struct Inner {
     shards: Vec<RwLock<()>>,
     /// The shards whose own directory entries are known to be on the disk.
     durable: Mutex<HashSet<(String, String)>>,
+    reserve: Reserve,
     /// Held as long as this value lives; closing the file gives the lock up.
     _lock: File,
 }
@@ -100,11 +107,23 @@ impl Folder {
         }
         Ok(Self(Arc::new(inner)))
     }
+
+    /// Whether `path` is the folder.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        self.0.objects == path.join(OBJECTS)
+    }
+
+    /// The room that deletions may use when the disk is full.
+    #[must_use]
+    pub fn reserve(&self) -> &Reserve {
+        &self.0.reserve
+    }
 }
 
 impl Inner {
     fn open(path: &Path, lock: File) -> io::Result<Self> {
-        let (objects, temporary) = (path.join("objects"), path.join("temporary"));
+        let (objects, temporary) = (path.join(OBJECTS), path.join("temporary"));
         fs::create_dir_all(&objects)?;
         fs::create_dir_all(&temporary)?;
         // What stands here was never renamed, and so never acknowledged.
@@ -130,6 +149,7 @@ impl Inner {
             keys: (0..KEY_STRIPES).map(|_| Mutex::default()).collect(),
             shards: (0..SHARD_STRIPES).map(|_| RwLock::default()).collect(),
             durable: Mutex::new(durable),
+            reserve: Reserve::at(path),
             _lock: lock,
         })
     }
@@ -193,12 +213,18 @@ impl Inner {
             message: format!("the attributes of {key} need more than {} bytes", file::MAX_HEADER_BYTES),
         })?;
         let place = Place::of(key);
-        let directory = self.shard(&place).map_err(failed)?;
-        let temporary = Temporary::write(
-            self.temporary.join(self.written.fetch_add(1, Ordering::Relaxed).to_string()),
-            &[&header, body],
-        )
-        .map_err(failed)?;
+        let written = || {
+            let directory = self.shard(&place)?;
+            let number = self.written.fetch_add(1, Ordering::Relaxed);
+            let temporary = Temporary::write(self.temporary.join(number.to_string()), &[&header, body])?;
+            Ok((directory, temporary))
+        };
+        let written = if attributes.content_type == TOMBSTONE_TYPE {
+            self.reserve.lent(written)
+        } else {
+            self.reserve.admit().and_then(|()| self.reserve.noted(written()))
+        };
+        let (directory, temporary) = written.map_err(failed)?;
         let _alone = stripe();
         if !self.holds(key, condition)? {
             return Ok(Put::Lost);
@@ -218,7 +244,7 @@ impl Inner {
         let _alone = self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
         let removed = {
             let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
-            fs::remove_file(directory.join(&place.name))
+            self.reserve.lent(|| fs::remove_file(directory.join(&place.name)))
         };
         match removed {
             Ok(()) => sync_directory(&directory).map_err(failed),
@@ -302,6 +328,12 @@ impl Objects for Folder {
         let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
         off_the_executor_with(NAME, &self.0, move |folder| folder.list(&prefix, after.as_deref(), limit))
             .await
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        let is_full = off_the_executor_with(NAME, &self.0, |folder| Ok(folder.reserve.is_full())).await;
+        is_full
+            .map_or_else(|failure| Some(failure.kind), |is_full| is_full.then_some(FailureKind::OutOfSpace))
     }
 }
 

@@ -18,6 +18,7 @@
 //! | `Source`, `Destination`, `Ledger` | [`migrate`]: where proofs are taken over from and where to, and what a job has done |
 //!
 //! [`provider`] is a bucket or a folder, chosen at run time.
+//! [`reserve`] is the room on this machine's disk that deletions and the index may use when it is full.
 //! [`local`] puts together those that make a service on one machine.
 //!
 //! What holds for every adapter here:
@@ -33,6 +34,7 @@ pub mod clock;
 pub mod configuration;
 pub mod counters;
 mod cursor;
+mod database;
 pub mod deadline;
 pub mod deployment;
 pub mod dynamodb;
@@ -52,6 +54,8 @@ pub mod prometheus;
 pub mod provider;
 pub mod queue;
 pub mod replicated;
+pub mod reserve;
 pub mod s3;
 pub mod sqs;
+mod throttle;
 pub mod tokens;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `objects/`, `temporary/`, `lock` | records and manifests ([`crate::folder`]) |
 //! | `index.redb` | the index ([`crate::embedded`]) |
+//! | `reserve` | room for deletions on a full disk ([`crate::reserve`]), where a server keeps one |
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ impl NewIndex {
     ///
     /// # Errors
     /// There are.
-    pub(crate) fn check<'a>(
+    pub fn check<'a>(
         self,
         folder: &'a Path,
         others: impl IntoIterator<Item = &'a Path>,
@@ -107,7 +108,8 @@ pub fn open_within(
     // The folder's lock comes first: who holds it may open the index.
     let objects = Folder::open(folder)?;
     new_index.check(folder, [])?;
-    let index = EmbeddedIndex::open_within(index_path(folder), index_cache_bytes)?;
+    let reserve = objects.reserve().clone();
+    let index = EmbeddedIndex::open_beside(index_path(folder), index_cache_bytes, reserve)?;
     let parts = Parts {
         objects,
         index,

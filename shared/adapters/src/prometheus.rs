@@ -101,6 +101,7 @@ mod tests {
             Event::Retrieved { bytes: 7 },
             Event::Missed,
             Event::Failed,
+            Event::Doubted { label: "clock", stands: true },
             Event::Answered { route: "store_proof", microseconds: 2_500 },
             Event::Answered { route: "unheard_of", microseconds: 1_000 },
         ] {
@@ -148,6 +149,8 @@ mod tests {
             "credlink_request_ms_sum{route=\"store_proof\"} 2.5",
             "credlink_request_ms_count{route=\"none\"} 1",
             "credlink_breaker_state{provider=\"s3\"} 2",
+            "credlink_stopped{why=\"clock\"} 1",
+            "credlink_stopped{why=\"index_older\"} 0",
         ] {
             assert!(text.lines().any(|told| told == line), "{line} is not in:\n{text}");
         }

@@ -303,6 +303,13 @@ impl Objects for Provider {
             Self::Folder(folder) => folder.list(prefix, after, limit).await,
         }
     }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        match self {
+            Self::Bucket(bucket) => bucket.write_failure().await,
+            Self::Folder(folder) => folder.write_failure().await,
+        }
+    }
 }
 
 /// There is one copy.

@@ -4,6 +4,8 @@
 //!   as an attempt too.
 //! * A message that was handed out [`MAX_ATTEMPTS`] times and not settled is put aside, where an operator finds it
 //!   ([`EmbeddedQueue::dead`]) and can put it back.
+//! * After a failed write the file is opened anew (`database`). On a full disk, messages may use the reserve: a deletion
+//!   that a provider missed needs one.
 //! * One process uses the file. One change is made at a time; receiving from an empty queue changes nothing.
 
 use std::path::{Path, PathBuf};
@@ -13,12 +15,16 @@ use credlink_core::message::Message;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Clock, Delivery, Failure, FailureKind, Queue};
 use redb::{
-    Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition, WriteTransaction,
+    DatabaseError, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, WriteTransaction,
 };
 
+use crate::database::Database;
 use crate::failure::{from_redb, off_the_executor};
 use crate::memory::index::milliseconds;
+use crate::reserve::Reserve;
+
+#[cfg(test)]
+mod tests;
 
 /// The name that operators know this queue by.
 const NAME: &str = "queue";
@@ -96,13 +102,21 @@ impl<K: Clock> EmbeddedQueue<K> {
     /// Another process uses it, it is of another version, it is damaged, or the file system refuses.
     pub fn open(path: impl AsRef<Path>, clock: K) -> Result<Self, QueueError> {
         let path = path.as_ref();
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path);
-        let database = database.map_err(|error| match error {
+        Self::open_beside(path, clock, Reserve::at(path.parent().unwrap_or(path)))
+    }
+
+    /// The same, with the reserve of the disk that the file is on.
+    ///
+    /// # Errors
+    /// As [`EmbeddedQueue::open`].
+    pub fn open_beside(path: impl AsRef<Path>, clock: K, reserve: Reserve) -> Result<Self, QueueError> {
+        let path = path.as_ref();
+        let failed = |source| QueueError::Failed { path: path.to_owned(), source };
+        let database = Database::open(NAME, path, CACHE_BYTES, reserve).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => QueueError::InUse(path.to_owned()),
-            error => QueueError::Failed { path: path.to_owned(), source: failure(error) },
+            error => failed(failure(error)),
         })?;
-        let found =
-            prepare(&database).map_err(|source| QueueError::Failed { path: path.to_owned(), source })?;
+        let found = database.write(prepare).map_err(failed)?;
         if found != TABLES_VERSION {
             return Err(QueueError::Version { path: path.to_owned(), found });
         }
@@ -116,14 +130,16 @@ impl<K: Clock> EmbeddedQueue<K> {
     ) -> Result<T, Failure> {
         let database = Arc::clone(&self.database);
         off_the_executor(NAME, move || {
-            let transaction = database.begin_write().map_err(failure)?;
-            let (answer, changed) = work(&transaction)?;
-            if changed {
-                transaction.commit().map_err(failure)?;
-            } else {
-                transaction.abort().map_err(failure)?;
-            }
-            Ok(answer)
+            database.write(|open| {
+                let transaction = open.begin_write().map_err(failure)?;
+                let (answer, changed) = work(&transaction)?;
+                if changed {
+                    transaction.commit().map_err(failure)?;
+                } else {
+                    transaction.abort().map_err(failure)?;
+                }
+                Ok(answer)
+            })
         })
         .await
     }
@@ -135,17 +151,19 @@ impl<K: Clock> EmbeddedQueue<K> {
     pub async fn dead(&self, after: Option<u64>, limit: usize) -> Result<Vec<Dead>, Failure> {
         let database = Arc::clone(&self.database);
         off_the_executor(NAME, move || {
-            let table = database.begin_read().map_err(failure)?.open_table(DEAD).map_err(failure)?;
-            let first = after.map_or(0, |after| after.saturating_add(1));
-            let range = table.range(first..).map_err(failure)?.take(limit);
-            range
-                .map(|entry| {
-                    let (number, value) = entry.map_err(failure)?;
-                    let (at, attempts, text) = value.value();
-                    let at = Timestamp::from_milliseconds(i64::try_from(at).unwrap_or(i64::MAX));
-                    Ok(Dead { number: number.value(), text: text.to_owned(), attempts, at })
-                })
-                .collect()
+            database.read(|snapshot| {
+                let table = snapshot.open_table(DEAD).map_err(failure)?;
+                let first = after.map_or(0, |after| after.saturating_add(1));
+                let range = table.range(first..).map_err(failure)?.take(limit);
+                range
+                    .map(|entry| {
+                        let (number, value) = entry.map_err(failure)?;
+                        let (at, attempts, text) = value.value();
+                        let at = Timestamp::from_milliseconds(i64::try_from(at).unwrap_or(i64::MAX));
+                        Ok(Dead { number: number.value(), text: text.to_owned(), attempts, at })
+                    })
+                    .collect()
+            })
         })
         .await
     }
@@ -227,13 +245,16 @@ impl<K: Clock> Queue for EmbeddedQueue<K> {
     }
 
     async fn depth(&self) -> Result<u64, Failure> {
-        let table = self.database.begin_read().map_err(failure)?.open_table(MESSAGES).map_err(failure)?;
-        table.len().map_err(failure)
+        let database = Arc::clone(&self.database);
+        off_the_executor(NAME, move || {
+            database.read(|snapshot| snapshot.open_table(MESSAGES).map_err(failure)?.len().map_err(failure))
+        })
+        .await
     }
 }
 
 /// Makes the tables of a new file. Gives the version of the tables.
-fn prepare(database: &Database) -> Result<u64, Failure> {
+fn prepare(database: &redb::Database) -> Result<u64, Failure> {
     let transaction = database.begin_write().map_err(failure)?;
     let found = {
         transaction.open_table(MESSAGES).map_err(failure)?;

@@ -1,8 +1,8 @@
 //! Two providers behind the one port: side-by-side writes, fail-over reads, and a repair queued for what one missed.
 //!
 //! **Truth.** The index row decides what is current. Of concurrent writers the primary decides while it answers, and the
-//! fallback while it does not. A provider that missed writes is *behind* (`behind`): what is read there is checked
-//! against the row for as long as a repair may wait.
+//! fallback while it does not. A provider that missed a replacement or a deletion is *behind* (`behind`): what is read
+//! there is checked against the row until the repair is done.
 //!
 //! | to find | look in |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | listings of both | `merge` |
 //! | both copies of an object, compared | `copies` |
 //! | the tags that leave this adapter | `tag` |
+//! | what a process knows of the flags, and their raising | `behind`, `flags` |
 //! | time-outs, measuring | `side`, `latency` |
 //! | the circuit breaker | [`breaker`] |
 //!
@@ -19,6 +20,7 @@
 mod behind;
 pub mod breaker;
 mod copies;
+mod flags;
 mod latency;
 mod merge;
 mod read;
@@ -35,6 +37,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::repair_mark::RepairMark;
 use credlink_service::ports::{
     Checksum, Clock, Condition, Failure, Index, Listed, Objects, Page, ProviderState, Put, Queue,
 };
@@ -58,12 +61,12 @@ pub struct Settings {
     /// How long one call of a provider may take. Less than half of a request's time, so that the other one can still
     /// be asked.
     pub timeout: Duration,
-    /// How long a write waits for the second provider when the first is done.
+    /// How long a write waits for the fallback when the primary is done. The primary decides, and has its time-out.
     pub grace: Duration,
     /// When a provider is not asked any more.
     pub breaker: BreakerSettings,
     /// How often a process asks the index which provider is behind. The first replacement or deletion that a provider
-    /// misses takes as long.
+    /// misses takes as long, in each process that meets one.
     pub look_every: Duration,
     /// How long a repair waits, in seconds: a write that timed out may arrive until then, and a request end.
     pub repair_delay: u32,
@@ -149,18 +152,29 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     /// Queues a repair of what `replica` may have missed, and where that leaves something stale there (`stale`), says
     /// so to every process first.
     async fn missed(&self, replica: Replica, key: &ObjectKey, stale: Stale) -> Result<(), Failure> {
-        if stale != Stale::No {
-            self.behind.raise(replica, stale == Stale::Readable).await?;
+        let mark = match stale {
+            Stale::No => None,
+            Stale::Perhaps | Stale::Readable => Box::pin(self.behind.raise(replica)).await?,
+        };
+        // Before the wait: a process that ends in it leaves the flag to its repair.
+        self.queue_repair(replica, key, mark).await?;
+        if stale == Stale::Readable {
+            self.behind.wait(replica).await;
         }
-        self.queue_repair(replica, key, self.settings.repair_delay).await
+        Ok(())
     }
 
-    async fn queue_repair(&self, to: Replica, key: &ObjectKey, delay_seconds: u32) -> Result<(), Failure> {
+    async fn queue_repair(
+        &self,
+        to: Replica,
+        key: &ObjectKey,
+        mark: Option<RepairMark>,
+    ) -> Result<(), Failure> {
         metrics::counter!("credlink_repairs_queued", "provider" => to.to_string()).increment(1);
         let request_id = current_request_id()
             .map_or_else(|| format!("repair-{:016x}", fastrand::u64(..)), |id| id.to_string());
-        let work = Work::Replicate { to, keys: vec![key.clone()] };
-        self.queue.send(&Message { request_id, work }, delay_seconds).await
+        let work = Work::Replicate { to, keys: vec![key.clone()], mark };
+        self.queue.send(&Message { request_id, work }, self.settings.repair_delay).await
     }
 
     /// Queues a repair of what a read found missing, once a minute an object. Nobody depends on it.
@@ -179,7 +193,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             }
             noted.insert(key.clone(), now);
         }
-        if let Err(failure) = self.queue_repair(to, key, self.settings.repair_delay).await {
+        if let Err(failure) = self.queue_repair(to, key, None).await {
             tracing::warn!(%key, %failure, "a provider lacks an object, and its repair was not queued");
         }
     }

@@ -12,7 +12,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`time`] |
-//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds), [`identity`] (the store as a whole), [`object`] (keys and attributes), [`message`] |
+//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds), [`identity`] (the store as a whole), [`object`] (keys and attributes), [`message`], [`repair_mark`] |
 //! | records of the service before | [`legacy`] |
 //! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF) |
 //! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip) |
@@ -59,6 +59,7 @@ pub mod note;
 pub mod object;
 pub mod proof_id;
 pub mod record;
+pub mod repair_mark;
 pub mod row;
 pub mod rules;
 pub mod tenant;

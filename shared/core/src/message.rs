@@ -14,6 +14,7 @@ use crate::bounds::{
 };
 use crate::job::JobName;
 use crate::object::ObjectKey;
+use crate::repair_mark::RepairMark;
 
 /// The version of the format that is written, and the only one there is.
 const VERSION: u32 = 1;
@@ -58,6 +59,8 @@ pub enum Work {
         to: Replica,
         /// The objects, 1 to [`MAX_MESSAGE_KEYS`].
         keys: Vec<ObjectKey>,
+        /// What this repair takes out of the provider's row when it is done: it holds up the flag there until then.
+        mark: Option<RepairMark>,
     },
     /// Copy these items of a migration.
     Migrate {
@@ -101,6 +104,8 @@ enum DocumentWork {
     Replicate {
         to: Replica,
         keys: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<RepairMark>,
     },
     Migrate {
         job: JobName,
@@ -149,8 +154,9 @@ pub enum MessageError {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let work = match &self.work {
-            Work::Replicate { to, keys } => {
-                DocumentWork::Replicate { to: *to, keys: keys.iter().map(ToString::to_string).collect() }
+            Work::Replicate { to, keys, mark } => {
+                let keys = keys.iter().map(ToString::to_string).collect();
+                DocumentWork::Replicate { to: *to, keys, mark: *mark }
             }
             Work::Migrate { job, keys } => DocumentWork::Migrate { job: job.clone(), keys: keys.clone() },
             Work::Enumerate { job, after, batch_size } => {
@@ -184,12 +190,12 @@ impl FromStr for Message {
             return Err(MessageError::RequestId(document.request_id.len()));
         }
         let work = match document.work {
-            DocumentWork::Replicate { to, keys } => {
+            DocumentWork::Replicate { to, keys, mark } => {
                 if keys.is_empty() || keys.len() > MAX_MESSAGE_KEYS {
                     return Err(MessageError::Keys(keys.len()));
                 }
                 let keys = keys.into_iter().map(|key| key.parse().map_err(|_| MessageError::Key(key)));
-                Work::Replicate { to, keys: keys.collect::<Result<_, _>>()? }
+                Work::Replicate { to, keys: keys.collect::<Result<_, _>>()?, mark }
             }
             DocumentWork::Migrate { job, keys } => {
                 if keys.is_empty() || keys.len() > MAX_MESSAGE_ITEMS {
@@ -221,11 +227,26 @@ mod tests {
     use crate::hash::MediaHash;
     use crate::proof_id::ProofId;
     use crate::tenant::Tenant;
+    use crate::time::Timestamp;
 
     fn message() -> Message {
         let id = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
         let keys = vec![ObjectKey::Record(id), ObjectKey::Manifest("urn:c2pa:x".parse().unwrap())];
-        Message { request_id: "r-1".to_owned(), work: Work::Replicate { to: Replica::Fallback, keys } }
+        let work = Work::Replicate { to: Replica::Fallback, keys, mark: None };
+        Message { request_id: "r-1".to_owned(), work }
+    }
+
+    #[test]
+    fn a_repair_that_holds_up_a_flag_names_its_mark() {
+        let mut marked = message();
+        if let Work::Replicate { mark, .. } = &mut marked.work {
+            *mark = Some(RepairMark::new(Timestamp::from_milliseconds(1_800_000_000_123), 0xab));
+        }
+        let text = marked.to_string();
+        insta::assert_snapshot!("marked", text);
+        assert_eq!(text.parse(), Ok(marked));
+        let error = text.replace("-00", "+00").parse::<Message>().unwrap_err().to_string();
+        assert!(error.contains("the mark of a repair is"), "{error}");
     }
 
     #[test]

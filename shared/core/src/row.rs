@@ -16,6 +16,7 @@ use crate::manifest_id::ManifestId;
 use crate::message::Replica;
 use crate::proof_id::ProofId;
 use crate::record::Record;
+use crate::repair_mark::RepairMark;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -233,8 +234,9 @@ pub struct StoreRow {
     pub stopped_of: Option<u64>,
 }
 
-/// The row of a provider that missed writes: what is read there may be stale, and is checked against the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The row of a provider that missed writes: what is read there may be stale, and is checked against the index. Its rules
+/// are in [`rules::behind`](crate::rules::behind).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaRow {
     /// The provider.
     pub replica: Replica,
@@ -242,8 +244,15 @@ pub struct ReplicaRow {
     pub version: u64,
     /// Since when it may be behind.
     pub since: Timestamp,
-    /// Until when: by then every repair is done, or in the hands of an operator.
+    /// Until when: by then every repair is done, or in the hands of an operator. The same as `since` once all that
+    /// `repairs` held are done.
     pub until: Timestamp,
+    /// The version of this row that `since` began with. It tells one raising of the flag from the next.
+    #[serde(default)]
+    pub raised: u64,
+    /// The repairs that are not done yet. Where there is none, `until` alone decides.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub repairs: BTreeSet<RepairMark>,
 }
 
 /// The row of a legacy id: another name of a proof, for ever.
@@ -644,10 +653,15 @@ mod tests {
             version: 2,
             since: now,
             until: now.plus_seconds(60),
+            raised: 1,
+            repairs: [RepairMark::new(now, 1)].into(),
         });
         let text = serde_json::to_string(&replica).unwrap();
         assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), replica);
         insta::assert_snapshot!("replica_row", text);
+        let before = r#"{"row":"replica","replica":"primary","version":2,"since":"1970-01-01T00:00:07.000Z","until":"1970-01-01T00:01:07.000Z"}"#;
+        let before = serde_json::from_str::<Row>(before).unwrap().replica().unwrap();
+        assert_eq!((before.raised, before.repairs.len()), (0, 0));
         assert_eq!(replica.key().to_string(), "REPLICA#primary");
         assert_eq!((replica.due(), replica.totals()), (None, Totals::default()));
         let alias = Row::Alias(AliasRow {

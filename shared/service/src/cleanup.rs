@@ -37,7 +37,8 @@ const CONCURRENCY: usize = 16;
 pub struct Limits {
     /// When to stop, at the latest after the page that is being worked on.
     pub deadline: Timestamp,
-    /// Whether the objects are walked over too, and not just what is due dealt with.
+    /// Whether the objects are walked over too, and not just what is due dealt with. A walk reads every record once: it is for
+    /// once in some days.
     pub walk: bool,
     /// Whether objects of any age are dealt with, and not just those that no store can be writing any more. Only for a store
     /// that nobody writes to meanwhile.
@@ -117,26 +118,45 @@ impl Report {
     }
 }
 
+/// A run that ended early, because a listing failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{failure}")]
+pub struct Interrupted {
+    /// What was done by then, and where the walk continues.
+    pub report: Report,
+    /// Why it ended.
+    pub failure: Failure,
+}
+
+impl From<Interrupted> for Failure {
+    fn from(interrupted: Interrupted) -> Self {
+        interrupted.failure
+    }
+}
+
 /// Cleans up: what is due, and then the walk from `position` on, until everything is done or the deadline is over.
 ///
 /// # Errors
-/// A listing failed. What was done is done; run again.
+/// A listing failed. What was done is done; the next run goes on from where this one got to.
 pub async fn cleanup<P: Ports>(
     service: &Service<P>,
     limits: Limits,
     position: Option<Position>,
-) -> Result<Report, Failure> {
+) -> Result<Report, Interrupted> {
     let mut report = Report::default();
     // Afresh, and then page by page: a clock may jump meanwhile.
     service.standing().await;
     report.ask(service).await;
     // An outage of one listing must not keep what is due waiting for ever behind a walk, nor the other way round.
     let due = due::run(service, limits, &mut report).await;
-    let walked = match limits.walk || position.is_some() {
-        true => walk::run(service, limits, position, &mut report).await,
-        false => Ok(None),
+    let mut position = match limits.walk {
+        true => Some(position.unwrap_or_else(|| Position::at(service.now()))),
+        false => None,
     };
-    due?;
-    report.resume = walked?;
-    Ok(report)
+    let walked = walk::run(service, limits, &mut position, &mut report).await;
+    report.resume = position;
+    match due.and(walked) {
+        Ok(()) => Ok(report),
+        Err(failure) => Err(Interrupted { report, failure }),
+    }
 }

@@ -21,6 +21,9 @@ pub enum Error {
 /// Seconds after which a client shall try again, when a provider is out of reach.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
+/// Seconds after which a client shall try again, when there is no room: somebody has to make some first.
+const ROOM_AFTER_SECONDS: u32 = 30;
+
 impl Error {
     /// What the caller is told.
     #[must_use]
@@ -28,10 +31,10 @@ impl Error {
         match self {
             Self::Problem(problem) => problem.clone(),
             Self::Failure(failure) => match failure.kind {
-                FailureKind::Unavailable
-                | FailureKind::TimedOut
-                | FailureKind::Throttled
-                | FailureKind::OutOfSpace => Problem::unavailable(RETRY_AFTER_SECONDS),
+                FailureKind::Unavailable | FailureKind::TimedOut | FailureKind::Throttled => {
+                    Problem::unavailable(RETRY_AFTER_SECONDS)
+                }
+                FailureKind::OutOfSpace => Problem::out_of_space(ROOM_AFTER_SECONDS),
                 FailureKind::AccessDenied => Problem::new(
                     Kind::Internal,
                     "the service is set up wrongly; the operator finds the reason in the log under the request id",

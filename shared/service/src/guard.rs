@@ -54,8 +54,8 @@ struct Memory {
     began: Option<u64>,
     /// When the clock was first doubted, by the monotonic clock, if it is doubted.
     doubted: Option<u64>,
-    /// When the last look failed, by the monotonic clock, and why, if it did.
-    failed: Option<(u64, Failure)>,
+    /// Why the last look failed, if it did.
+    failed: Option<Failure>,
     /// The labels of the doubts that the log knows of.
     told: Vec<&'static str>,
 }
@@ -92,23 +92,26 @@ impl Memory {
         let mut doubts = Vec::new();
         let Some(known) = &self.known else { return self.unknown(doubts) };
         doubts.extend(known.doubt.clone());
-        if let Some(row) = &known.row {
-            let elapsed = self.doubted.map_or(0, |since| ticks.saturating_sub(since) / 1_000_000);
-            let clock = Doubt::about_clock(row, now, elapsed);
-            self.doubted = clock.as_ref().map(|_| self.doubted.unwrap_or(ticks));
-            doubts.extend(clock);
-            doubts.extend(Stopped::of(row).map(Doubt::CollectorStopped));
+        if let Some(row) = known.row.clone() {
+            doubts.extend(self.clock_doubt(&row, now, ticks));
+            doubts.extend(Stopped::of(&row).map(Doubt::CollectorStopped));
         }
         self.unknown(doubts)
     }
 
+    /// The doubt about a clock that shows `now`. Time that passes while it is doubted is no jump once it is right again.
+    fn clock_doubt(&mut self, row: &StoreRow, now: Timestamp, ticks: u64) -> Option<Doubt> {
+        let is_outside = Doubt::about_clock(row, now, 0).is_some();
+        self.doubted = is_outside.then(|| self.doubted.unwrap_or(ticks));
+        let elapsed = self.doubted.map_or(0, |since| ticks.saturating_sub(since) / 1_000_000);
+        Doubt::about_clock(row, now, elapsed)
+    }
+
     fn unknown(&self, mut doubts: Vec<Doubt>) -> Standing {
-        let failed = self.failed.as_ref();
         doubts.extend(
-            failed.map(|(_, failure)| Doubt::Unknown {
-                provider: failure.provider,
-                why: in_words(failure.kind),
-            }),
+            self.failed
+                .as_ref()
+                .map(|failure| Doubt::Unknown { provider: failure.provider, why: in_words(failure.kind) }),
         );
         Standing { doubts }
     }
@@ -185,16 +188,24 @@ impl<P: Ports> Service<P> {
         self.may(Act::Collect).await
     }
 
+    /// Whether a provider may be brought what it missed: not by an index that is older than the store, or not the store's.
+    ///
+    /// # Errors
+    /// It may not, in words; or whether it may could not be found out, and never was.
+    pub async fn may_repair(&self) -> Result<(), Error> {
+        self.may(Act::Repair).await
+    }
+
     async fn may(&self, act: Act) -> Result<(), Error> {
         if self.guard.is_off {
             return Ok(());
         }
         if self.is_stale(|known| known.is_settled)
-            && let Err(failure) = self.look_unless_it_just_failed().await
+            && let Err(failure) = self.look_again(Manner::Making).await
         {
             // What adds goes on by what was known before: an outage stops what it has to, and no more.
             let is_known = self.guard.memory().known.as_ref().is_some_and(|known| known.is_settled);
-            if act != Act::Change || !is_known {
+            if !(matches!(act, Act::Change | Act::Repair) && is_known) {
                 return Err(failure.into());
             }
         }
@@ -204,20 +215,16 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Looks; or answers as the last look did, where that failed a moment ago: an outage is not made worse.
-    async fn look_unless_it_just_failed(&self) -> Result<(), Failure> {
-        let ticks = self.ports.clock().monotonic_microseconds();
-        let failed = self.guard.memory().failed.clone();
-        match failed {
-            Some((at, failure)) if !is_older(at, ticks, LOOK_AGAIN_SECONDS) => Err(failure),
-            _ => self.look_again(Manner::Making).await,
-        }
-    }
-
     /// What stands in the way by what is remembered, and by the clock.
     fn remembered(&self) -> Standing {
         let clock = self.ports.clock();
         self.guard.memory().standing(clock.now(), clock.monotonic_microseconds())
+    }
+
+    /// The doubt about the clock at this moment.
+    fn clock_doubt(&self, row: &StoreRow) -> Option<Doubt> {
+        let clock = self.ports.clock();
+        self.guard.memory().clock_doubt(row, clock.now(), clock.monotonic_microseconds())
     }
 
     /// Tells metrics what stands in the way. What stands is told last: a recorder that keeps one value for all reasons keeps
@@ -255,5 +262,41 @@ impl<P: Ports> Service<P> {
             }
             _ => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::identity::StoreId;
+
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    #[test]
+    fn time_that_passes_while_the_clock_is_doubted_is_no_jump() {
+        let seen: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let row = StoreRow {
+            version: 1,
+            identity: StoreId::of("one"),
+            epoch: 1,
+            seen,
+            jumped: None,
+            stopped: None,
+            stopped_at: None,
+            stopped_of: None,
+        };
+        let mut memory = Memory::default();
+        let ticks = |days: u64| days * DAY * 1_000_000;
+        let mut is_doubted = |days_by_clock: u64, days: u64| {
+            memory.clock_doubt(&row, seen.plus_seconds(days_by_clock * DAY), ticks(days)).is_some()
+        };
+        assert!(is_doubted(400, 0), "it jumped");
+        assert!(is_doubted(420, 20), "20 days pass, and it is as wrong as before");
+        assert!(!is_doubted(20, 20), "it is set right");
+        assert!(!is_doubted(20, 20), "and stays right");
+        assert!(is_doubted(420, 20), "it jumps again");
+        let mut started_later = Memory::default();
+        assert!(started_later.clock_doubt(&row, seen.plus_seconds(20 * DAY), 0).is_some());
     }
 }

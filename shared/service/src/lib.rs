@@ -17,7 +17,7 @@
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
 //! | making the index anew from the objects | [`rebuild`] |
-//! | repair of a provider, and its queue | [`replicate`](mod@replicate), [`worker`] |
+//! | repair of a provider, its queue, and the flag that a repair lowers | [`replicate`](mod@replicate), [`worker`], [`behind`] |
 //! | index, store and clock that do not fit together | `guard` |
 //! | access counts | `reads` |
 //! | HTTP in and out | [`router`], [`openapi`] |
@@ -27,6 +27,7 @@
 //! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`; 10 and 12 in `guard`.
 
 pub mod aliases;
+pub mod behind;
 pub mod cleanup;
 pub mod delete;
 pub mod error;

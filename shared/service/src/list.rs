@@ -6,13 +6,14 @@ use credlink_core::http::problem::Problem;
 use credlink_core::manifest::ManifestType;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{ProofRow, Row};
+use credlink_core::row::{ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::ports::{Index as _, Listing, Ports};
+use crate::reconcile::{Reconciled, settle};
 use crate::service::Service;
 
 /// A proof as listings and stores show it: all of its record but the manifest's content.
@@ -121,7 +122,7 @@ impl From<&ProofRow> for Summary {
     }
 }
 
-/// A page of `tenant`'s live proofs, oldest first.
+/// A page of `tenant`'s live proofs, oldest first. It may have fewer than `limit`, and another page behind it.
 ///
 /// # Errors
 /// A cursor that is none (400), or a failure of the index.
@@ -133,7 +134,14 @@ pub async fn list<P: Ports>(
 ) -> Result<ProofPage, Error> {
     let page = service.ports.index().list(&Listing::Tenant(tenant), after, limit).await?;
     let page = page.ok_or_else(|| Problem::field("after", "it has to be the `next` of an earlier page"))?;
-    let rows = page.items.into_iter().filter_map(Row::proof);
+    let now = service.now();
+    let mut rows = Vec::with_capacity(page.items.len());
+    for row in page.items.into_iter().filter_map(Row::proof) {
+        // The record may be ahead of a row that says that a replacement is under way.
+        rows.extend(if row.replacing.is_some() { settled(service, row).await? } else { Some(row) });
+    }
+    // What has expired is kept for some days, and shown to nobody.
+    let rows = rows.into_iter().filter(|row| !row.has_expired(now));
     let proofs = rows
         .map(|row| ListedProof {
             summary: Summary::from(&row),
@@ -142,6 +150,14 @@ pub async fn list<P: Ports>(
         })
         .collect();
     Ok(ProofPage { proofs, next: page.next })
+}
+
+/// The row of a live proof after what was cut off is finished.
+async fn settled<P: Ports>(service: &Service<P>, row: ProofRow) -> Result<Option<ProofRow>, Error> {
+    match settle(service, &row).await? {
+        Reconciled::Changed => Ok(service.proof_row(&row.id).await?.filter(|row| row.state == State::Live)),
+        Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => Ok(Some(row)),
+    }
 }
 
 /// A page of the C2PA manifests that `tenant` stored for themselves.

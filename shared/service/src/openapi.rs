@@ -58,8 +58,8 @@ impl<P: Ports> Service<P> {
 #[utoipa::path(
     get, path = "/v1/health", tag = "operation", operation_id = "health",
     responses(
-        (status = 200, description = "Everything answers, or something stands in for what does not", body = Health),
-        (status = 503, description = "The service cannot store or find a proof", body = Health),
+        (status = 200, description = "Everything answers, or something stands in for what does not, or proofs are found and nothing can be stored", body = Health),
+        (status = 503, description = "The index, or every provider of objects, does not answer", body = Health),
         (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     )
 )]

@@ -18,8 +18,9 @@ use crate::service::Service;
 /// The state of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Health {
-    /// `ok` when everything answers, `degraded` when one of two providers does not or something is stopped, `down` when the
-    /// service cannot store or find a proof.
+    /// `ok` when everything works; `degraded` when one of two providers does not answer, when something is stopped, or when
+    /// proofs are found and deleted but nothing can be stored; `down` when the index, or every provider of objects, does not
+    /// answer.
     pub status: Status,
     /// Each provider.
     pub providers: Vec<ProviderHealth>,
@@ -35,7 +36,7 @@ pub struct Health {
 pub enum Status {
     /// It does.
     Ok,
-    /// Something else stands in for it.
+    /// Something else stands in for it, or it does a part of what it is for.
     Degraded,
     /// It does not.
     Down,
@@ -112,13 +113,16 @@ pub async fn health<P: Ports>(service: &Service<P>) -> Health {
     let between = clock.monotonic_microseconds();
     let index = service.ports.index().get(&RowKey::Proof(probe)).await.err();
     let ended = clock.monotonic_microseconds();
-    let provider = |name, role, failure: Option<Failure>, microseconds: u64| ProviderHealth {
-        name,
-        role,
-        status: if failure.is_some() { Status::Down } else { Status::Ok },
-        latency_ms: microseconds / 1_000,
-        problem: failure.map(|failure| in_words(failure.kind).to_owned()),
-    };
+    let full = (service.ports.objects().write_failure().await, service.ports.index().write_failure().await);
+    let provider =
+        |name, role, failure: Option<Failure>, unwritable: Option<FailureKind>, microseconds: u64| {
+            let (status, problem) = match (failure, unwritable) {
+                (Some(failure), _) => (Status::Down, Some(in_words(failure.kind).to_owned())),
+                (None, Some(kind)) => (Status::Degraded, Some(unwritable_in_words(kind))),
+                (None, None) => (Status::Ok, None),
+            };
+            ProviderHealth { name, role, status, latency_ms: microseconds / 1_000, problem }
+        };
     // Of two providers, the question went to both: what is not there is asked of the fallback too.
     let mut providers: Vec<_> = service.ports.objects().providers().iter().map(one_of_two).collect();
     if providers.is_empty() {
@@ -126,19 +130,25 @@ pub async fn health<P: Ports>(service: &Service<P>) -> Health {
             service.ports.objects().name(),
             "objects",
             objects,
+            full.0,
             between.saturating_sub(started),
         ));
     }
     let is_up = |provider: &ProviderHealth| provider.status == Status::Ok;
     let (all, any) = (providers.iter().all(is_up), providers.iter().any(is_up));
-    let index = provider(service.ports.index().name(), "index", index, ended.saturating_sub(between));
+    let index = provider(service.ports.index().name(), "index", index, full.1, ended.saturating_sub(between));
+    let answers = |provider: &ProviderHealth| provider.status != Status::Down;
     // What does not answer is told as that, and once.
-    let standing =
-        if is_up(&index) && any { service.standing_for_readers().await } else { Standing::default() };
+    let standing = if answers(&index) && providers.iter().any(answers) {
+        service.standing_for_readers().await
+    } else {
+        Standing::default()
+    };
     let problems: Vec<_> = standing.doubts.iter().map(ToString::to_string).collect();
     let status = match (is_up(&index), all && problems.is_empty(), any) {
         (true, true, _) => Status::Ok,
         (true, false, true) => Status::Degraded,
+        _ if answers(&index) && providers.iter().any(answers) => Status::Degraded,
         _ => Status::Down,
     };
     providers.push(index);
@@ -166,6 +176,11 @@ fn one_of_two(state: &ProviderState) -> ProviderHealth {
         latency_ms: state.p50_ms,
         problem: problem.or(behind),
     }
+}
+
+/// What cannot be done where writes fail and reads do not.
+fn unwritable_in_words(kind: FailureKind) -> String {
+    format!("{}: nothing can be stored, while reading and deleting go on", in_words(kind))
 }
 
 /// A kind of failure without the provider's own words: health is public.

@@ -113,7 +113,8 @@ pub struct Listed {
 /// * **Atomicity.** A reader sees an object whole (bytes and attributes of one write) or not at all.
 /// * **Consistency.** What was acknowledged is seen by every later call, also in listings. Of concurrent conditional
 ///   writes to one key, at most one that names the same state succeeds.
-/// * **Failure.** After an `Err` the change may have happened or not.
+/// * **Failure.** After an `Err` the change may have happened or not; a `put` that failed as
+///   [`FailureKind::Throttled`] has not.
 /// * **Tags.** Different bytes have different tags. The same bytes may have the same tag.
 /// * **Attributes** come back as they were written, but for [`Attributes::tags`], which a provider may leave out.
 pub trait Objects {
@@ -179,6 +180,12 @@ pub trait Objects {
     /// The providers behind this one, where there are several.
     fn providers(&self) -> Vec<ProviderState> {
         Vec::new()
+    }
+
+    /// The kind of failure for which nothing can be stored here, as far as is known without storing anything. What makes
+    /// room may go on. Of two providers nothing is said here: [`Objects::providers`] does.
+    fn write_failure(&self) -> impl Future<Output = Option<FailureKind>> {
+        std::future::ready(None)
     }
 }
 
@@ -290,6 +297,12 @@ pub trait Index {
 
     /// Sums over all rows.
     fn totals(&self) -> impl Future<Output = Result<Totals, Failure>>;
+
+    /// The kind of failure for which commits fail, as far as is known without making one: the last one did, and none
+    /// succeeded since. Commits that make room may go on.
+    fn write_failure(&self) -> impl Future<Output = Option<FailureKind>> {
+        std::future::ready(None)
+    }
 }
 
 /// A message as a queue hands it out.

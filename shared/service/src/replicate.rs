@@ -390,7 +390,7 @@ pub async fn walk(
         let keys: Vec<ObjectKey> = page.items.iter().filter_map(|item| item.key.parse().ok()).collect();
         walked.foreign += (page.items.len() - keys.len()) as u64;
         for keys in keys.chunks(MAX_MESSAGE_KEYS) {
-            let work = Work::Replicate { to, keys: keys.to_vec() };
+            let work = Work::Replicate { to, keys: keys.to_vec(), mark: None };
             queue.send(&Message { request_id: request_id.to_owned(), work }, 0).await?;
             walked.queued += keys.len() as u64;
         }

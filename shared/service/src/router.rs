@@ -129,7 +129,7 @@ impl<P: Ports> Service<P> {
             }
             Route::SignLink { id, expires_in } => {
                 // It reads: where nothing may be stored, it signs what is there.
-                if self.may_change().await.is_ok() {
+                if self.legacy.is_some() && self.may_change().await.is_ok() {
                     self.bring(&id).await?;
                 }
                 proofs::sign_link(self, &caller, &id, expires_in).await?

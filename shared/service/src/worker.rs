@@ -4,6 +4,7 @@ use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
 use serde::Serialize;
 
+use crate::behind::lower;
 use crate::ports::{Clock, Delivery, Failure, Index, Objects, Queue};
 use crate::replicate::run;
 
@@ -96,7 +97,7 @@ async fn work(
             return Err(true);
         }
     };
-    let Work::Replicate { to, keys } = &message.work else {
+    let Work::Replicate { to, keys, mark } = &message.work else {
         tracing::error!(
             request_id = message.request_id,
             attempts = delivery.attempts,
@@ -124,5 +125,15 @@ async fn work(
             }
         }
     }
-    if left { Err(poisoned) } else { Ok(()) }
+    if left {
+        return Err(poisoned);
+    }
+    match mark {
+        None => Ok(()),
+        Some(mark) => lower(index, *to, *mark).await.map_err(|failure| {
+            let request_id = &message.request_id;
+            tracing::warn!(%failure, request_id, "repaired, and the provider still counts as behind");
+            false
+        }),
+    }
 }

@@ -10,6 +10,7 @@ use credlink_adapters::dynamodb::DynamoIndex;
 use credlink_adapters::s3::S3Objects;
 use credlink_adapters::sqs::SqsQueue;
 use credlink_adapters::tokens::Trusted;
+use credlink_core::object::ObjectKey;
 use credlink_service::fsck::{Finding, Severity, fsck};
 use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::{Objects, Parts};
@@ -119,6 +120,11 @@ impl Ground {
         Self { s3: self.s3.clone(), index, ..Self::plain().await }
     }
 
+    /// The same bucket beside another table.
+    pub async fn beside(&self, index: DynamoIndex) -> Self {
+        Self { s3: self.s3.clone(), index, ..Self::plain().await }
+    }
+
     /// The service in this process, over the primary and the rows.
     pub async fn inside(&self) -> Inside {
         let parts = Parts {
@@ -160,6 +166,9 @@ pub async fn everything(bucket: &S3Objects) -> Vec<(String, Vec<u8>, String)> {
     assert_eq!(listed.next, None);
     for listed in listed.items {
         let key = listed.key.parse().unwrap();
+        if key == ObjectKey::Identity {
+            continue;
+        }
         let object = Objects::get(bucket, &key).await.unwrap().unwrap();
         all.push((listed.key, object.body.to_vec(), format!("{:?}", object.head.attributes)));
     }

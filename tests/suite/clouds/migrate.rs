@@ -104,7 +104,8 @@ async fn a_poison_message_fails_alone_and_the_others_are_replicated() {
     let mut messages: Vec<_> = wanted
         .iter()
         .map(|(key, _, _)| {
-            let work = Work::Replicate { to: Replica::Fallback, keys: vec![key.parse().unwrap()] };
+            let work =
+                Work::Replicate { to: Replica::Fallback, keys: vec![key.parse().unwrap()], mark: None };
             (key.clone(), Message { request_id: "r-1".to_owned(), work }.to_string())
         })
         .collect();

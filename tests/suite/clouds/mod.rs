@@ -8,6 +8,7 @@
 mod cleanup;
 pub mod functions;
 pub mod ground;
+mod guard;
 mod hybrid;
 mod migrate;
 mod migrations;

@@ -10,7 +10,7 @@ use credlink_core::row::{ManifestRow, ProofRow, Reads, Row, RowKey, State, Total
 use credlink_service::ports::{Commit, Index, Listing, Write};
 use futures_util::future::{join, join_all};
 
-use super::{at, manifest, next, over_every_adapter, proof};
+use super::{at, due, manifest, next, over_every_adapter, proof};
 use crate::engines::dynoxide;
 use listings::*;
 
@@ -203,7 +203,7 @@ async fn a_commit_is_done_wholly_or_not_at_all(index: &impl Index) {
     assert_eq!(index.get(&RowKey::Proof(b.id)).await.unwrap(), None);
     assert_eq!(index.get(&RowKey::Manifest(manifest.id)).await.unwrap(), None);
     assert_eq!(keys(index, &tenant(TENANT), 10).await, names([&a]));
-    assert_eq!(keys(index, &Listing::Due(at(1_000)), 10).await, names([&a]));
+    assert_eq!(keys(index, &Listing::Due(due(1_000)), 10).await, names([&a]));
     assert_eq!(index.totals().await.unwrap(), before);
     // The same amid commits that are done: an adapter may write them together.
     let race = (0..100).map(|number| {
@@ -214,7 +214,7 @@ async fn a_commit_is_done_wholly_or_not_at_all(index: &impl Index) {
     assert_eq!(join_all(race).await.into_iter().filter(|done| *done).count(), 50);
     assert_eq!(index.get(&RowKey::Proof(b.id)).await.unwrap(), None);
     assert_eq!(keys(index, &tenant(TENANT), 10).await, names([&a]));
-    assert_eq!(keys(index, &Listing::Due(at(1_000)), 10).await, names([&a]));
+    assert_eq!(keys(index, &Listing::Due(due(1_000)), 10).await, names([&a]));
     assert_eq!(index.totals().await.unwrap().proofs, before.proofs + 50);
 }
 
@@ -249,7 +249,7 @@ async fn readers_see_whole_commits(index: &impl Index) {
     };
     let reads = async {
         for _ in 0..60 {
-            for listing in [tenant(TENANT), Listing::All, Listing::Due(at(5_000))] {
+            for listing in [tenant(TENANT), Listing::All, Listing::Due(due(5_000))] {
                 let page = index.list(&listing, None, 10).await.unwrap().unwrap();
                 let seen: BTreeSet<_> =
                     page.items.into_iter().filter_map(Row::proof).map(|row| row.revision).collect();
@@ -306,7 +306,7 @@ async fn reads_and_commits_leave_each_other_alone(index: &impl Index) {
     // Every way to a row shows them.
     let lost = index.commit(&[first(row.clone())]).await.unwrap();
     assert_eq!(lost, Commit::Lost { write: 0, current: Some(Row::Proof(third.clone())) });
-    for listing in [tenant(TENANT), Listing::Due(at(1_000)), Listing::All] {
+    for listing in [tenant(TENANT), Listing::Due(due(1_000)), Listing::All] {
         let page = index.list(&listing, None, 10).await.unwrap().unwrap();
         assert_eq!(page.items, [Row::Proof(third.clone())]);
     }

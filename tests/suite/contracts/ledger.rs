@@ -18,7 +18,7 @@ use credlink_service::migrate::target::Target;
 use credlink_service::ports::{FailureKind, Index as _, Listing, Write};
 use futures_util::future::join_all;
 
-use super::{at, over_every_adapter, proof, proof_id};
+use super::{at, due, over_every_adapter, proof, proof_id};
 use crate::engines::dynoxide;
 
 over_every_adapter! {
@@ -488,7 +488,7 @@ async fn rows_and_ledgers_leave_each_other_alone() {
         written(ledger, &entries).await;
     }
     index.keep_bookmark("a", Some("text")).await.unwrap();
-    for listing in [Listing::All, Listing::Tenant("acme".parse().unwrap()), Listing::Due(at(10))] {
+    for listing in [Listing::All, Listing::Tenant("acme".parse().unwrap()), Listing::Due(due(10))] {
         for limit in [1, 1_000] {
             let page = index.list(&listing, None, limit).await.unwrap().unwrap();
             assert_eq!((page.items, page.next), (vec![Row::Proof(row.clone())], None), "{listing:?}");

@@ -10,6 +10,7 @@ mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use credlink_core::bounds::EXPIRY_GRACE_SECONDS;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::manifest::ManifestType;
 use credlink_core::object::Attributes;
@@ -48,6 +49,11 @@ pub fn proof_id(name: &str) -> ProofId {
 
 pub fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_milliseconds(milliseconds)
+}
+
+/// The instant at which a proof is due that expires so many milliseconds after 1970.
+pub fn due(milliseconds: i64) -> Timestamp {
+    at(milliseconds).plus_seconds(EXPIRY_GRACE_SECONDS)
 }
 
 /// Attributes with something in every field.

@@ -11,6 +11,8 @@ use credlink_adapters::queue::{EmbeddedQueue, MAX_ATTEMPTS, QueueError};
 use credlink_core::bounds::{MAX_MANIFEST_ID_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_KEYS};
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;
+use credlink_core::repair_mark::RepairMark;
+use credlink_core::time::Timestamp;
 use credlink_service::ports::{Delivery, Queue};
 use futures_util::future::{join, join_all};
 
@@ -44,7 +46,8 @@ over_every_adapter! {
 const LONG: u32 = 600;
 
 fn message(name: &str) -> Message {
-    let work = Work::Replicate { to: Replica::Fallback, keys: vec![ObjectKey::Record(proof_id(name))] };
+    let work =
+        Work::Replicate { to: Replica::Fallback, keys: vec![ObjectKey::Record(proof_id(name))], mark: None };
     Message { request_id: format!("request of {name}"), work }
 }
 
@@ -84,7 +87,9 @@ async fn the_longest_message_is_handed_out_whole(queue: &impl Queue) {
         let plain = || format!("urn:{:x<width$}{number:02}", "", width = MAX_MANIFEST_ID_BYTES - 6);
         ObjectKey::Manifest(id.parse().unwrap_or_else(|_| plain().parse().unwrap()))
     };
-    let work = Work::Replicate { to: Replica::Primary, keys: (0..MAX_MESSAGE_KEYS).map(longest).collect() };
+    let mark = Some(RepairMark::new(Timestamp::from_milliseconds(i64::MAX), u64::MAX));
+    let keys = (0..MAX_MESSAGE_KEYS).map(longest).collect();
+    let work = Work::Replicate { to: Replica::Primary, keys, mark };
     let message = Message { request_id: "\"<&>ü\u{1F5BC}".to_owned(), work };
     assert!(message.to_string().len() <= MAX_MESSAGE_BYTES);
     queue.send(&message, 0).await.unwrap();

@@ -6,7 +6,7 @@ use credlink_core::row::{Reads, Row, RowKey};
 use credlink_service::ports::{Commit, Index as _, Listing, Write};
 
 use super::wire::Wire;
-use crate::contracts::{at, manifest, next, proof};
+use crate::contracts::{at, due, manifest, next, proof};
 
 fn calls(calls: &[(&str, u32)]) -> BTreeMap<String, u32> {
     calls.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
@@ -67,7 +67,7 @@ async fn nothing_but_the_listing_of_everything_scans() {
     index.totals().await.unwrap();
     index.flush().await.unwrap();
     wire.calls();
-    for (listing, queries) in [(Listing::Tenant("acme".parse().unwrap()), 1), (Listing::Due(at(5_000)), 4)] {
+    for (listing, queries) in [(Listing::Tenant("acme".parse().unwrap()), 1), (Listing::Due(due(5_000)), 4)] {
         assert_eq!(index.list(&listing, None, 10).await.unwrap().unwrap().items.len(), 1);
         assert_eq!(wire.calls(), calls(&[("Query", queries), ("BatchGetItem", 1)]));
     }

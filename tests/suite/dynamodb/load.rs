@@ -7,7 +7,7 @@ use credlink_core::row::{ProofRow, Row, RowKey};
 use credlink_service::ports::{Commit, Index as _, Listing, Write};
 use futures_util::future::join_all;
 
-use crate::contracts::{at, next, proof};
+use crate::contracts::{due, next, proof};
 use crate::engines::dynoxide;
 
 /// A hundred tasks, each of which replaces two of ten rows by their next versions until it is through.
@@ -58,7 +58,7 @@ async fn pages_of_many_rows_have_each_of_them_once() {
         expected.extend(writes.iter().map(|write| write.row.key().to_string()));
         assert_eq!(index.commit(&writes).await.unwrap(), Commit::Done);
     }
-    for listing in [Listing::Tenant("acme".parse().unwrap()), Listing::Due(at(20_000)), Listing::All] {
+    for listing in [Listing::Tenant("acme".parse().unwrap()), Listing::Due(due(20_000)), Listing::All] {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = index.list(&listing, after.as_deref(), 1_000).await.unwrap().unwrap();

@@ -3,12 +3,13 @@
 //! It has threads and no runtime, so that tests of any runtime can use it. It reads HTTP/1.1 (RFC 9112) as far as it has
 //! to: heads of requests and responses, and how long their bodies are (`Content-Length` or chunked).
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a thread that waits looks whether the proxy is still there.
 const LOOK: Duration = Duration::from_millis(20);
@@ -28,12 +29,21 @@ pub enum Fault {
     Answer(u16),
     /// Each response waits so long, and then comes in pieces of 16 bytes, a millisecond apart.
     Slow(Duration),
+    /// The response to what changes something waits so long; everything else passes.
+    SlowWrites(Duration),
+    /// Of each path, one write a second passes. The next one is answered as R2 does (limit of writes to one key, error
+    /// 10058), and does not reach the engine.
+    OneWriteASecond,
     /// The next request that changes something (no `GET`, no `HEAD`) takes effect, and its answer is not sent: the
     /// connection is reset. Everything passes afterwards.
     DropNextAnswer,
     /// In the lists of S3, objects and uploads whose keys hold this word are said to be of the year 2020.
     Ages(&'static str),
 }
+
+/// R2's answer to a second write of one key within a second (Cloudflare, R2 error codes, 10058).
+const TOO_MANY_REQUESTS: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>TooManyRequests</Code>\
+    <Message>Reduce your concurrent request rate for the same object.</Message></Error>";
 
 /// A request that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +75,8 @@ struct Shared {
     engine: SocketAddr,
     fault: Mutex<Fault>,
     seen: Mutex<Vec<Seen>>,
+    /// When each path was written to last, as far as [`Fault::OneWriteASecond`] let it pass.
+    written: Mutex<HashMap<String, Instant>>,
     connections: Mutex<Vec<TcpStream>>,
 }
 
@@ -75,6 +87,7 @@ impl Proxy {
             engine,
             fault: Mutex::new(Fault::Pass),
             seen: Mutex::default(),
+            written: Mutex::default(),
             connections: Mutex::default(),
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
@@ -170,6 +183,18 @@ impl Shared {
         *self.fault.lock().expect("no thread panicked")
     }
 
+    /// Whether a write to this path comes too soon after the last one.
+    fn is_too_soon(&self, path: &str) -> bool {
+        let path = path.split('?').next().unwrap_or_default().to_owned();
+        let mut written = self.written.lock().expect("no thread panicked");
+        let now = Instant::now();
+        if written.get(&path).is_some_and(|last| now.duration_since(*last) < Duration::from_secs(1)) {
+            return true;
+        }
+        written.insert(path, now);
+        false
+    }
+
     /// Gives up the second handle of a connection that ends.
     fn forget(&self, client: &TcpStream) {
         let Ok(peer) = client.peer_addr() else { return };
@@ -217,6 +242,7 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
         let seen = Seen { method: method.to_owned(), path: path.to_owned(), target };
         shared.seen.lock().expect("no thread panicked").push(seen);
         let fault = shared.fault();
+        let is_write = method != "GET" && method != "HEAD";
         match fault {
             Fault::Refuse => return Ok(()),
             Fault::Hang => {
@@ -230,7 +256,20 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
                 (&*client).write_all(answer.as_bytes())?;
                 continue;
             }
-            Fault::Pass | Fault::ResetAfter(_) | Fault::Slow(_) | Fault::DropNextAnswer | Fault::Ages(_) => {}
+            Fault::OneWriteASecond if is_write && shared.is_too_soon(path) => {
+                let length = TOO_MANY_REQUESTS.len();
+                let head = "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/xml";
+                let answer = format!("{head}\r\ncontent-length: {length}\r\n\r\n{TOO_MANY_REQUESTS}");
+                (&*client).write_all(answer.as_bytes())?;
+                continue;
+            }
+            Fault::Pass
+            | Fault::ResetAfter(_)
+            | Fault::Slow(_)
+            | Fault::SlowWrites(_)
+            | Fault::OneWriteASecond
+            | Fault::DropNextAnswer
+            | Fault::Ages(_) => {}
         }
         let engine = match &mut engine {
             Some(engine) => engine,
@@ -247,7 +286,7 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
                 reset(client);
                 return Ok(());
             }
-            Fault::DropNextAnswer if method != "GET" && method != "HEAD" => {
+            Fault::DropNextAnswer if is_write => {
                 *shared.fault.lock().expect("no thread panicked") = Fault::Pass;
                 reset(client);
                 return Ok(());
@@ -258,6 +297,10 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
                     client.write_all(piece)?;
                     std::thread::sleep(Duration::from_millis(1));
                 }
+            }
+            Fault::SlowWrites(delay) if is_write => {
+                std::thread::sleep(delay);
+                client.write_all(&response.bytes)?;
             }
             Fault::Ages(word) if method == "GET" => {
                 age(&mut response.bytes, word);
@@ -453,6 +496,26 @@ mod tests {
         works("slowly");
         proxy.set(Fault::Pass);
         works("in the end");
+    }
+
+    #[test]
+    fn one_write_a_second_passes_to_each_path() {
+        let (address, came) = engine();
+        let proxy = Proxy::to(address);
+        let agent = agent();
+        proxy.set(Fault::OneWriteASecond);
+        let put = |path: &str| {
+            let mut answer = agent.put(format!("{}{path}", proxy.url())).send("x").unwrap();
+            (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+        };
+        assert_eq!(put("/a").0, 200);
+        let (status, body) = put("/a?x-id=PutObject");
+        assert_eq!((status, body.contains("<Code>TooManyRequests</Code>")), (429, true));
+        assert_eq!(put("/b").0, 200);
+        agent.get(format!("{}/a", proxy.url())).call().unwrap();
+        assert_eq!(came.lock().unwrap().len(), 3);
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(put("/a").0, 200);
     }
 
     #[test]

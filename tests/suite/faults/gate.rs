@@ -55,6 +55,11 @@ impl Gate {
         }))
     }
 
+    /// Stops each call from now on but the next `limit`.
+    pub fn stop_after(&self, limit: u64) {
+        self.0.limit.set(self.0.passed.get() + limit);
+    }
+
     /// Lets everything through from now on.
     pub fn lift(&self) {
         self.0.limit.set(u64::MAX);

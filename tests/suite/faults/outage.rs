@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use credlink_adapters::clock::ManualClock;
-use credlink_adapters::faults::{FaultPlan, Faulty, Flavour};
+use credlink_adapters::faults::{FaultPlan, Faulty};
 use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_adapters::replicated::breaker::BreakerSettings;
 use credlink_adapters::replicated::{Replicated, Settings};
@@ -25,21 +25,31 @@ pub struct Outage(Arc<Mutex<Plan>>);
 struct Plan {
     calls: u64,
     dead: Option<(Replica, Range<u64>)>,
-    /// Whether the first call that fails takes effect all the same.
-    kept: bool,
+    how: How,
     failed: u64,
+}
+
+/// How the calls of a provider fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum How {
+    /// None takes effect.
+    #[default]
+    Lost,
+    /// The first one takes effect all the same.
+    Kept,
+    /// It asks to slow down, and does nothing.
+    Throttled,
 }
 
 impl Outage {
     /// From now on, `replica` fails the calls of these numbers, counted from 0.
-    pub fn plan(&self, replica: Replica, calls: Range<u64>, flavour: Flavour) {
-        let dead = Some((replica, calls));
-        *self.0.lock().unwrap() = Plan { calls: 0, dead, kept: flavour == Flavour::Kept, failed: 0 };
+    pub fn plan(&self, replica: Replica, calls: Range<u64>, how: How) {
+        *self.0.lock().unwrap() = Plan { calls: 0, dead: Some((replica, calls)), how, failed: 0 };
     }
 
     /// From now on, `replica` is out of reach.
     pub fn of(&self, replica: Replica) {
-        self.plan(replica, 0..u64::MAX, Flavour::Lost);
+        self.plan(replica, 0..u64::MAX, How::Lost);
     }
 
     /// It is over: how many calls there were, and how many of them failed.
@@ -48,8 +58,8 @@ impl Outage {
         (plan.calls, plan.failed)
     }
 
-    /// Whether this call fails, and then whether it takes effect.
-    fn fails(&self, replica: Replica) -> Option<bool> {
+    /// How this call fails, if it does, and then whether it takes effect.
+    fn fails(&self, replica: Replica) -> Option<(FailureKind, bool)> {
         let mut plan = self.0.lock().unwrap();
         let number = plan.calls;
         plan.calls += 1;
@@ -59,7 +69,8 @@ impl Outage {
             return None;
         }
         plan.failed += 1;
-        Some(plan.kept && plan.failed == 1)
+        let kind = if plan.how == How::Throttled { FailureKind::Throttled } else { FailureKind::Unavailable };
+        Some((kind, plan.how == How::Kept && plan.failed == 1))
     }
 }
 
@@ -77,13 +88,12 @@ impl<T> Cut<T> {
     }
 
     async fn call<A>(&self, call: impl Future<Output = Result<A, Failure>>) -> Result<A, Failure> {
-        match self.outage.fails(self.replica) {
-            None => return call.await,
-            Some(true) => drop(call.await),
-            Some(false) => {}
+        let Some((kind, is_kept)) = self.outage.fails(self.replica) else { return call.await };
+        if is_kept {
+            drop(call.await);
         }
-        let message = format!("the {} is out of reach", self.replica);
-        Err(Failure { provider: "memory", kind: FailureKind::Unavailable, message })
+        let message = format!("the {} does not do it", self.replica);
+        Err(Failure { provider: "memory", kind, message })
     }
 }
 

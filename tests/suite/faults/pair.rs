@@ -1,18 +1,20 @@
 //! Two providers: one is out of reach from each call of each use case on, for a while or to its end.
 //!
 //! Afterwards nothing that was acknowledged is lost, and nothing that was deleted or replaced is served: not when the
-//! provider is back and no repair is done, and not when the other one is out of reach then. When the repairs are done,
-//! both hold the same, byte for byte.
+//! provider is back and no repair is done, and not when the other one is out of reach then; nor after any of the repairs.
+//! When the repairs are done, both hold the same, byte for byte, and neither counts as behind.
 
 use std::pin::pin;
 
-use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_adapters::faults::FaultPlan;
 use credlink_core::message::Replica;
 use credlink_core::object::Object;
 use credlink_core::record::Record;
+use credlink_core::row::{Row, RowKey};
+use credlink_core::rules::behind::stands;
 use credlink_core::time::Timestamp;
 use credlink_service::fsck::Severity;
-use credlink_service::ports::{Objects as _, Queue as _};
+use credlink_service::ports::{Clock as _, Index as _, Objects as _, Queue as _};
 use credlink_service::worker::{Limits, Report, drain};
 
 use super::act::What::C2pa;
@@ -20,6 +22,7 @@ use super::act::{Act, Outcome, proof_id};
 use super::cases::{OTHER, TEXT, replaced, use_cases};
 use super::check::{FILES, Left, expected};
 use super::gate::Gate;
+use super::outage::How;
 use super::request::send;
 use super::world::Step::{self, Do};
 use super::world::{World, ready};
@@ -65,6 +68,30 @@ impl World {
         second.outage.end();
     }
 
+    /// Whether a provider counts as behind.
+    fn is_behind(&self, replica: Replica) -> bool {
+        let row = ready(self.index.get(&RowKey::Replica(replica))).unwrap().and_then(Row::replica);
+        row.is_some_and(|row| stands(&row, self.clock.now()))
+    }
+
+    /// Does one repair after the other, and looks after each of them.
+    fn check_each_repair(&self, left: &Left, when: &str) {
+        let second = self.second.as_ref().unwrap();
+        second.queue_clock.advance_seconds(1_000);
+        let limits = Limits { messages: 1, ..Limits::default() };
+        for number in 1..100 {
+            let (primary, fallback) = (self.objects(), &second.objects);
+            let run = drain(&second.queue, primary, fallback, &self.index, &self.clock, limits, |_| ());
+            if ready(run).unwrap().received == 0 {
+                return;
+            }
+            let when = format!("{when}, repair {number}");
+            self.check_failover(Replica::Primary, left, &when);
+            self.check_failover(Replica::Fallback, left, &when);
+        }
+        panic!("{when}: the repairs do not end");
+    }
+
     /// Works the queue off, as far as that is possible now.
     fn drain(&self) -> Report {
         let second = self.second.as_ref().unwrap();
@@ -94,7 +121,7 @@ impl World {
         page.items.into_iter().map(|item| read(item.key)).collect()
     }
 
-    fn check_repaired(&mut self, left: &Left, when: &str) {
+    fn check_repaired(&mut self, left: &Left, crashed: bool, when: &str) {
         self.drain();
         self.check_store(Severity::Broken, &format!("{when}, repaired"));
         self.check_parts(left, &format!("{when}, repaired"));
@@ -102,6 +129,15 @@ impl World {
         let report = self.drain();
         assert_eq!(report.received, 0, "{when}: not repaired: {:#?}", self);
         assert_eq!(ready(self.second.as_ref().unwrap().queue.depth()).unwrap(), 0, "{when}");
+        for replica in [Replica::Primary, Replica::Fallback] {
+            // The flag of a process that ended before it queued its repair stands for its time.
+            let may_stand = crashed && self.is_behind(replica);
+            assert!(
+                may_stand || !self.is_behind(replica),
+                "{when}: the {replica} counts as behind: {:#?}",
+                self
+            );
+        }
         let mut primary = self.contents(Replica::Primary);
         let mut fallback = self.contents(Replica::Fallback);
         // A repair writes later.
@@ -113,19 +149,12 @@ impl World {
 }
 
 /// One provider is out of reach for the calls `from..to` of `act`. Whether there were so many, and the outage mattered.
-fn outage(
-    steps: &[Step],
-    act: &Act,
-    replica: Replica,
-    flavour: Flavour,
-    calls: (u64, u64),
-    when: &str,
-) -> bool {
+fn outage(steps: &[Step], act: &Act, replica: Replica, how: How, calls: (u64, u64), when: &str) -> bool {
     let mut left = Left::by(steps, &[act]);
     let mut world = World::over_two(steps);
     let asked = world.request(act);
     let outages = world.second.as_ref().unwrap().outage.clone();
-    outages.plan(replica, calls.0..calls.1, flavour);
+    outages.plan(replica, calls.0..calls.1, how);
     let outcome = ready(send(&world.calm(), &asked));
     let (seen, failed) = outages.end();
     if seen <= calls.0 {
@@ -141,19 +170,20 @@ fn outage(
     world.check_parts(&left, when);
     world.check_failover(Replica::Primary, &left, when);
     world.check_failover(Replica::Fallback, &left, when);
-    world.check_repaired(&left, when);
+    world.check_each_repair(&left, when);
+    world.check_repaired(&left, false, when);
     world.check_failover(Replica::Primary, &left, when);
     true
 }
 
-fn every_outage(replica: Replica, flavour: Flavour) {
+fn every_outage(replica: Replica, how: How) {
     in_a_runtime(|| {
         for (name, steps, act) in use_cases() {
             'starts: for from in 0..500_u64 {
                 for length in [1, u64::MAX] {
                     let to = from.saturating_add(length);
-                    let when = format!("{name}, {replica} out of reach {from}..{to} ({flavour:?})");
-                    if !outage(&steps, &act, replica, flavour, (from, to), &when) {
+                    let when = format!("{name}, {replica} out of reach {from}..{to} ({how:?})");
+                    if !outage(&steps, &act, replica, how, (from, to), &when) {
                         break 'starts;
                     }
                 }
@@ -164,22 +194,32 @@ fn every_outage(replica: Replica, flavour: Flavour) {
 
 #[test]
 fn what_is_acknowledged_survives_every_outage_of_the_primary() {
-    every_outage(Replica::Primary, Flavour::Lost);
+    every_outage(Replica::Primary, How::Lost);
 }
 
 #[test]
 fn what_is_acknowledged_survives_every_outage_of_the_primary_that_begins_with_a_lost_answer() {
-    every_outage(Replica::Primary, Flavour::Kept);
+    every_outage(Replica::Primary, How::Kept);
 }
 
 #[test]
 fn what_is_acknowledged_survives_every_outage_of_the_fallback() {
-    every_outage(Replica::Fallback, Flavour::Lost);
+    every_outage(Replica::Fallback, How::Lost);
 }
 
 #[test]
 fn what_is_acknowledged_survives_every_outage_of_the_fallback_that_begins_with_a_lost_answer() {
-    every_outage(Replica::Fallback, Flavour::Kept);
+    every_outage(Replica::Fallback, How::Kept);
+}
+
+#[test]
+fn what_is_acknowledged_survives_a_primary_that_throttles() {
+    every_outage(Replica::Primary, How::Throttled);
+}
+
+#[test]
+fn what_is_acknowledged_survives_a_fallback_that_throttles() {
+    every_outage(Replica::Fallback, How::Throttled);
 }
 
 /// A process that ends while one provider has its write and the other one has not, is followed by one that finds what it
@@ -207,7 +247,7 @@ fn what_is_acknowledged_survives_a_crash_between_the_providers() {
                 world.check_parts(&left, &when);
                 world.check_failover(Replica::Primary, &left, &when);
                 world.check_failover(Replica::Fallback, &left, &when);
-                world.check_repaired(&left, &when);
+                world.check_repaired(&left, true, &when);
             }
         }
     });
@@ -246,7 +286,8 @@ fn overtaken(steps: &[Step], first: &Act, second: &Act, k: u64, dead: Option<Rep
     world.check_parts(&left, &when);
     world.check_failover(Replica::Primary, &left, &when);
     world.check_failover(Replica::Fallback, &left, &when);
-    world.check_repaired(&left, &when);
+    world.check_each_repair(&left, &when);
+    world.check_repaired(&left, false, &when);
     true
 }
 

@@ -117,7 +117,7 @@ fn what_operations_cost() {
         let key: ObjectKey = proof(&a).trim_start_matches("/v1/").parse().unwrap();
         let repair = |to| Message {
             request_id: "test".to_owned(),
-            work: Work::Replicate { to, keys: vec![key.clone()] },
+            work: Work::Replicate { to, keys: vec![key.clone()], mark: None },
         };
         other.0.work(&repair(Replica::Fallback), 1).await.unwrap();
         bill.line("repair of what is there already");

@@ -8,8 +8,10 @@
 mod calls;
 mod copies;
 mod faults;
+mod flags;
 mod index;
 mod load;
 mod queue;
 mod redis;
 pub mod site;
+mod throttled;

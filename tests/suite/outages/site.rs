@@ -17,9 +17,11 @@ use credlink_adapters::provider::Provider;
 use credlink_adapters::replicated::Replicated;
 use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, ObjectKey};
+use credlink_core::row::{ReplicaRow, Row, RowKey};
+use credlink_core::rules::behind::stands;
 use credlink_service::Service;
 use credlink_service::fsck::{Severity, fsck};
-use credlink_service::ports::{Objects as _, Queue as _};
+use credlink_service::ports::{Clock as _, Index as _, Objects as _, Queue as _};
 use credlink_service::worker::{Limits, drain};
 use futures_util::stream::{self, StreamExt as _};
 use http::{Method, Request, Response, Uri};
@@ -181,6 +183,26 @@ impl Site {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("{when}: the queue is never empty");
+    }
+
+    /// The row of a provider that missed something.
+    pub async fn replica_row(&self, replica: Replica) -> Option<ReplicaRow> {
+        let process = self.process().await;
+        process.0.rows().get(&RowKey::Replica(replica)).await.unwrap().and_then(Row::replica)
+    }
+
+    /// Whether a provider counts as behind.
+    pub async fn is_behind(&self, replica: Replica) -> bool {
+        self.replica_row(replica).await.is_some_and(|row| stands(&row, SystemClock.now()))
+    }
+
+    /// Neither provider counts as behind.
+    pub async fn check_no_flag(&self, when: &str) {
+        for replica in [Replica::Primary, Replica::Fallback] {
+            let row = self.replica_row(replica).await;
+            let stands = row.as_ref().is_some_and(|row| stands(row, SystemClock.now()));
+            assert!(!stands, "{when}: the {replica} counts as behind: {row:?}");
+        }
     }
 
     /// Both providers hold the same, byte for byte, and nothing that a guarantee forbids.

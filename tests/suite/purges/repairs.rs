@@ -39,7 +39,7 @@ fn what_is_repaired_is_told() {
 
         site.r2.set(Fault::Pass);
         let keys = names.map(|name| ObjectKey::Record(proof(name))).to_vec();
-        let work = Work::Replicate { to: Replica::Fallback, keys };
+        let work = Work::Replicate { to: Replica::Fallback, keys, mark: None };
         let message = Message { request_id: "repair".to_owned(), work };
         Box::pin(process.0.work(&message, 1)).await.unwrap();
         assert_eq!(edge.told(), [key("deleted"), key("replaced")].into());

@@ -9,9 +9,11 @@ use credlink_adapters::deployment::{Deployment, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::local::NewIndex;
+use credlink_core::row::{Row, RowKey, State};
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, cleanup};
+use credlink_service::ports::{Commit, Index as _, Write};
 use data_encoding::BASE64;
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderName, Method, Request, Response};
@@ -183,21 +185,24 @@ fn a_batch_of_a_thousand_is_ten_calls() {
 }
 
 #[test]
-fn a_cleanup_tells_what_had_expired() {
+fn a_cleanup_tells_what_it_deletes() {
     with_stack(async || {
         let told = Told::start().await;
-        for (name, body) in [("brief", json!({"expires_in": 1})), ("long", json!({}))] {
-            let mut whole = json!({"media_hash": media(name).to_string(), "manifest": {}});
-            whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        for name in ["cut off", "long"] {
+            let whole = json!({"media_hash": media(name).to_string(), "manifest": {}});
             told.send(201, request(Method::POST, "/v1/proofs", &whole)).await;
         }
-        // An expiry has whole seconds.
-        tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+        // A deletion that got no further than its row.
+        let rows = told.deployment.rows();
+        let row = rows.get(&RowKey::Proof(proof("cut off"))).await.unwrap().and_then(Row::proof).unwrap();
+        let deleting = row.in_state(State::Deleting(row.created));
+        let write = Write { row: Row::Proof(deleting), expected: Some(row.version) };
+        assert_eq!(rows.commit(&[write]).await.unwrap(), Commit::Done);
         let deadline = Timestamp::from_milliseconds(i64::MAX);
         let limits = Limits::until(deadline);
         let report = Box::pin(cleanup(told.deployment.service(), limits, None)).await.unwrap();
         assert_eq!(report.deleted, 1, "{report:?}");
-        assert_eq!(told.calls(), [[key("brief")].into()]);
+        assert_eq!(told.calls(), [[key("cut off")].into()]);
     });
 }
 

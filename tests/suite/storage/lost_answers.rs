@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::buckets::{self, open, s3_settings};
 use crate::engines::ministack;
+use crate::engines::proxy::{Fault, Proxy};
 
 /// Something that passes connections on, and can lose one answer.
 struct Forgetful {
@@ -111,4 +112,36 @@ async fn a_rivals_write_is_not_taken_for_ones_own() {
     assert_eq!(failure.kind, FailureKind::Unavailable);
     assert!(failure.message.contains("the answer to a write got lost"), "{failure}");
     assert_eq!(put(&objects, "same", Condition::Absent).await, Put::Lost);
+}
+
+/// A write was kept, its answer got lost, and the attempt after that comes too soon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_was_kept_and_is_throttled_then_is_stored() {
+    let (forgetful, objects, direct) = world().await;
+    let throttling = Proxy::to(forgetful.endpoint.trim_start_matches("http://").parse().unwrap());
+    throttling.set(Fault::OneWriteASecond);
+    let objects = open(objects.settings().clone().at(throttling.url()));
+    forgetful.lose_one();
+    let Put::Stored(first) = put(&objects, "first", Condition::Absent).await else { panic!("it was kept") };
+    assert!(forgetful.has_lost_it());
+    assert_eq!(direct.head(&key()).await.unwrap().unwrap().tag, first);
+    let puts = throttling.requests().iter().filter(|seen| seen.method == "PUT").count();
+    assert_eq!(puts, 3, "one was lost, one was throttled, and one found its own object");
+}
+
+/// What is throttled to the end was not written, or is not said to be throttled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_is_throttled_to_the_end_says_so_if_nothing_was_kept() {
+    let (forgetful, objects, direct) = world().await;
+    let throttling = Proxy::to(forgetful.endpoint.trim_start_matches("http://").parse().unwrap());
+    throttling.set(Fault::OneWriteASecond);
+    let mut settings = objects.settings().clone().at(throttling.url());
+    settings.limits.operation = std::time::Duration::from_millis(1_200);
+    let objects = open(settings);
+    let attributes = Attributes::default();
+    let write = async || objects.put(&key(), "x".into(), &attributes, Condition::Absent).await;
+    forgetful.lose_one();
+    assert_eq!(write().await.unwrap_err().kind, FailureKind::Unavailable, "it was kept");
+    assert_eq!(direct.get(&key()).await.unwrap().unwrap().body, "x");
+    assert_eq!(write().await.unwrap_err().kind, FailureKind::Throttled);
 }

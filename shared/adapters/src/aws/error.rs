@@ -153,6 +153,8 @@ fn kind_of(code: &str, status: Option<u16>) -> ErrorKind {
         | "ThrottlingException"
         | "ThrottledException"
         | "TooManyRequests"
+        | "TooManyRequestsException"
+        | "RequestThrottledException"
         | "ProvisionedThroughputExceededException"
         | "RequestLimitExceeded"
         | "RequestThrottled"
@@ -206,6 +208,8 @@ mod tests {
             ("", Some(412), ErrorKind::PreconditionFailed),
             ("ConditionalRequestConflict", Some(409), ErrorKind::Conflict),
             ("SlowDown", Some(503), ErrorKind::Throttled),
+            ("TooManyRequests", Some(429), ErrorKind::Throttled),
+            ("", Some(429), ErrorKind::Throttled),
             ("", Some(503), ErrorKind::Unavailable),
             ("RequestTimeout", Some(400), ErrorKind::TimedOut),
             ("ThrottlingException", Some(400), ErrorKind::Throttled),

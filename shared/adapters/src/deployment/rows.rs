@@ -43,7 +43,7 @@ impl Rows {
     pub async fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
         match self {
             Self::DynamoDb(index) => index.bookmark(name).await,
-            Self::Embedded(index) => index.bookmark(name),
+            Self::Embedded(index) => index.bookmark(name).await,
         }
     }
 
@@ -124,5 +124,9 @@ impl Index for Rows {
 
     async fn totals(&self) -> Result<Totals, Failure> {
         chosen!(self, index => Box::pin(index.totals()).await)
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        chosen!(self, index => index.write_failure().await)
     }
 }

@@ -8,7 +8,7 @@ use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{
-    Checksum, Condition, Copied, Copies, Failure, Listed, Objects, Page, ProviderState, Put,
+    Checksum, Condition, Copied, Copies, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,
 };
 
 use super::{Rows, Waiting};
@@ -147,6 +147,13 @@ impl Objects for Store {
         match self {
             Self::One(objects) => objects.providers(),
             Self::Two(objects) => objects.providers(),
+        }
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        match self {
+            Self::One(objects) => objects.write_failure().await,
+            Self::Two(objects) => objects.write_failure().await,
         }
     }
 }

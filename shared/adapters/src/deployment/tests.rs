@@ -38,7 +38,7 @@ async fn what_an_outage_outlasted_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let deployment = open(folder.path()).await;
     let keys = vec!["manifests/urn%3Ac2pa%3Ax".parse().unwrap()];
-    let work = Work::Replicate { to: Replica::Fallback, keys };
+    let work = Work::Replicate { to: Replica::Fallback, keys, mark: None };
     let message = Message { request_id: "r".to_owned(), work };
     deployment.waiting().send(&message, 0).await.unwrap();
     for _ in 0..MAX_ATTEMPTS {

@@ -35,7 +35,8 @@ const fn optional(row: &Row) -> &'static [&'static str] {
         }
         Row::Manifest(_) => &["at", "void"],
         Row::Alias(_) => &["withdrawn"],
-        Row::LegacyItem(_) | Row::Replica(_) => &[],
+        Row::LegacyItem(_) => &[],
+        Row::Replica(_) => &["repairs"],
         Row::Store(_) => &["jumped", "stopped", "stopped_at", "stopped_of"],
     }
 }
@@ -242,8 +243,11 @@ mod tests {
     use credlink_core::hash::{Digest, MediaHash};
     use credlink_core::identity::StoreId;
     use credlink_core::manifest::ManifestType;
+    use credlink_core::message::Replica;
     use credlink_core::proof_id::ProofId;
-    use credlink_core::row::{LegacyItemRow, StoreRow};
+    use credlink_core::repair_mark::RepairMark;
+    use credlink_core::row::{LegacyItemRow, ReplicaRow, StoreRow};
+    use credlink_core::rules::behind::{MAX_REPAIRS, STANDS_SECONDS};
     use credlink_core::tenant::Tenant;
 
     use super::*;
@@ -334,6 +338,18 @@ mod tests {
         Row::LegacyItem(LegacyItemRow { proof, version: 1, item: "old/2019/1.json".to_owned() })
     }
 
+    fn replica(marks: u64) -> ReplicaRow {
+        let now = Timestamp::from_milliseconds(1_800_000_000_000);
+        ReplicaRow {
+            replica: Replica::Fallback,
+            version: 4,
+            since: now,
+            until: now.plus_seconds(STANDS_SECONDS),
+            raised: 3,
+            repairs: (0..marks).map(|number| RepairMark::new(now, number)).collect(),
+        }
+    }
+
     /// What the update leaves under its key.
     fn stored(row: &Row) -> Item {
         let update = Update::of(row, None, "token").unwrap();
@@ -356,6 +372,7 @@ mod tests {
         insta::assert_snapshot!("alias_item", shown(&stored(&Row::Alias(alias()))));
         insta::assert_snapshot!("legacy_item", shown(&stored(&legacy_item())));
         insta::assert_snapshot!("store_item", shown(&stored(&Row::Store(store()))));
+        insta::assert_snapshot!("replica_item", shown(&stored(&Row::Replica(replica(2)))));
         insta::assert_snapshot!("manifest_item", shown(&stored(&Row::Manifest(manifest()))));
         let update = Update::of(&Row::Manifest(manifest()), Some(4), "token").unwrap();
         insta::assert_snapshot!("update", format!("{}\nif {}", update.expression, update.condition));
@@ -374,6 +391,8 @@ mod tests {
             Row::Alias(AliasRow { withdrawn: Some(at), ..alias() }),
             legacy_item(),
             Row::Store(store()),
+            Row::Replica(replica(0)),
+            Row::Replica(replica(MAX_REPAIRS as u64)),
             Row::Manifest(manifest().in_state(State::Deleted(at))),
             Row::Manifest(ManifestRow { void: true, ..manifest().in_state(State::Deleted(at)) }),
         ] {
@@ -408,6 +427,7 @@ mod tests {
             (Row::Proof(full), Row::Proof(bare(State::Live))),
             (Row::Manifest(void), Row::Manifest(manifest())),
             (Row::Alias(AliasRow { withdrawn: Some(at), ..alias() }), Row::Alias(alias())),
+            (Row::Replica(replica(1)), Row::Replica(replica(0))),
             (Row::Store(store()), Row::Store(calm)),
         ] {
             let missing: BTreeSet<_> = names(&full).difference(&names(&bare)).cloned().collect();
@@ -454,7 +474,9 @@ mod tests {
         row.held = (0..MAX_REVISIONS).map(id).collect();
         let item = stored(&Row::Proof(row.clone()));
         assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 20_000);
-        row.held = (0..2_000).map(id).collect();
+        let item = stored(&Row::Replica(replica(MAX_REPAIRS as u64)));
+        assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 18_000);
+        row.held = (0..2_500).map(id).collect();
         let refused = Update::of(&Row::Proof(row), None, "token").unwrap_err();
         assert!(refused.ends_with("an item has 409600"), "{refused}");
     }

@@ -3,19 +3,24 @@
 //! While one group is synced to the disk, the next one gathers. No commit waits for company: a single one is written
 //! at once. Commits of one group are checked and applied in the order in which they came, each on top of those before
 //! it, so their answers are those of a serial execution; nobody is answered before the sync.
+//!
+//! While the disk's reserve is spent, a group is what makes room alone; the rest is refused. A store whose objects were
+//! written before may still commit.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::Reads;
+use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Reads, Row, State};
 use credlink_service::ports::{Commit, Failure, FailureKind};
-use redb::{Database, Durability};
+use redb::Durability;
 use tokio::sync::oneshot;
 
 use super::tables::{Prepared, Tables};
 use super::{NAME, failure};
+use crate::database::Database;
+use crate::failure::from_io;
 
 /// Most jobs of one group. With 50,000 requests waiting, a group of this size still answers in tens of milliseconds.
 const MAX_GROUP: usize = 1_000;
@@ -29,6 +34,37 @@ enum Job {
     Commit(Vec<Prepared>, oneshot::Sender<Result<Commit, Failure>>),
     Reads(Vec<(ProofId, Reads)>, oneshot::Sender<Result<(), Failure>>),
     Bookmark(String, Option<String>, oneshot::Sender<Result<(), Failure>>),
+}
+
+impl Job {
+    /// Whether it makes room, or keeps what did: it may use the disk's reserve.
+    fn makes_room(&self) -> bool {
+        match self {
+            Self::Commit(writes, _) => writes.iter().any(|write| is_removal(&write.row)),
+            Self::Reads(..) | Self::Bookmark(..) => false,
+        }
+    }
+
+    /// Answers with a failure. Who went away does not want it.
+    fn refuse(self, failure: &Failure) {
+        match self {
+            Self::Commit(_, answer) => drop(answer.send(Err(failure.clone()))),
+            Self::Reads(_, answer) | Self::Bookmark(_, _, answer) => {
+                drop(answer.send(Err(failure.clone())));
+            }
+        }
+    }
+}
+
+/// Whether a row belongs to a deletion: its first step, its last one, or the note that a provider missed it.
+const fn is_removal(row: &Row) -> bool {
+    matches!(
+        row,
+        Row::Proof(ProofRow { state: State::Deleting(_) | State::Deleted(_), .. })
+            | Row::Manifest(ManifestRow { state: State::Deleting(_) | State::Deleted(_), .. })
+            | Row::Alias(AliasRow { withdrawn: Some(_), .. })
+            | Row::Replica(_)
+    )
 }
 
 /// The writer's thread, joined when this is dropped.
@@ -87,35 +123,43 @@ impl Drop for Writer {
 fn work(database: &Database, waiting: &Receiver<Job>) {
     let mut relaxed = 0;
     while let Ok(first) = waiting.recv() {
-        let group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter()).take(MAX_GROUP).collect();
-        let outcome = commit(database, &group, &mut relaxed);
-        let (mut answers, failed) = match outcome {
-            Ok(answers) => (answers.into_iter(), None),
-            Err(failure) => (Vec::new().into_iter(), Some(failure)),
-        };
-        // A caller that went away does not want its answer.
-        for job in group {
-            match job {
-                Job::Commit(_, answer) => {
-                    if let Some(result) = failed.clone().map(Err).or_else(|| answers.next().map(Ok)) {
-                        drop(answer.send(result));
+        let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter()).take(MAX_GROUP).collect();
+        if let Err(full) = database.reserve().admit_the_end() {
+            let full = from_io(NAME, "writing its file", &full);
+            let refused: Vec<Job>;
+            (group, refused) = group.into_iter().partition(Job::makes_room);
+            refused.into_iter().for_each(|job| job.refuse(&full));
+            if group.is_empty() {
+                continue;
+            }
+        }
+        match database.write(|open| commit(open, &group, &mut relaxed)) {
+            Ok(answers) => {
+                let mut answers = answers.into_iter();
+                // A caller that went away does not want its answer.
+                for job in group {
+                    match job {
+                        Job::Commit(_, answer) => {
+                            if let Some(commit) = answers.next() {
+                                drop(answer.send(Ok(commit)));
+                            }
+                        }
+                        Job::Reads(_, answer) | Job::Bookmark(_, _, answer) => drop(answer.send(Ok(()))),
                     }
                 }
-                Job::Reads(_, answer) | Job::Bookmark(_, _, answer) => {
-                    drop(answer.send(failed.clone().map_or(Ok(()), Err)));
-                }
             }
+            Err(failure) => group.into_iter().for_each(|job| job.refuse(&failure)),
         }
     }
     if relaxed > 0
-        && let Err(error) = sync(database)
+        && let Err(error) = database.write(sync)
     {
         tracing::warn!(provider = NAME, %error, "the last read counts were not synced");
     }
 }
 
 /// Applies a group in one transaction. Gives the answers of its commits, in order.
-fn commit(database: &Database, group: &[Job], relaxed: &mut u32) -> Result<Vec<Commit>, Failure> {
+fn commit(database: &redb::Database, group: &[Job], relaxed: &mut u32) -> Result<Vec<Commit>, Failure> {
     let mut transaction = database.begin_write().map_err(failure)?;
     let mut answers = Vec::with_capacity(group.len());
     let (mut counted, mut kept) = (false, false);
@@ -149,6 +193,6 @@ fn commit(database: &Database, group: &[Job], relaxed: &mut u32) -> Result<Vec<C
     Ok(answers)
 }
 
-fn sync(database: &Database) -> Result<(), Failure> {
+fn sync(database: &redb::Database) -> Result<(), Failure> {
     database.begin_write().map_err(failure)?.commit().map_err(failure)
 }

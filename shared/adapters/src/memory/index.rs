@@ -21,7 +21,7 @@ pub(crate) const MAX_WRITES: usize = 100;
 #[derive(Debug, Clone, Default)]
 pub struct MemoryIndex(Arc<Mutex<Rows>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Rows {
     /// By the text of their keys, with the place of live proofs in their tenant's listing.
     rows: BTreeMap<String, (u64, Row)>,
@@ -67,6 +67,12 @@ impl MemoryIndex {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A copy of the index as it is now, which shares nothing with it: what a backup holds.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.rows().clone())))
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {

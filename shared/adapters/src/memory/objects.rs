@@ -24,7 +24,7 @@ pub struct MemoryObjects {
     clock: Arc<dyn Clock + Send + Sync>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     objects: BTreeMap<String, Object>,
     /// Digests of the forms that stood under immutable keys since the key was last absent.
@@ -54,6 +54,13 @@ impl MemoryObjects {
     #[must_use]
     pub fn with_clock(clock: impl Clock + Send + Sync + 'static) -> Self {
         Self { state: Arc::default(), clock: Arc::new(clock) }
+    }
+
+    /// A copy of the objects as they are now, which shares nothing with them: what a backup holds.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        let state = self.state().clone();
+        Self { state: Arc::new(Mutex::new(state)), clock: Arc::clone(&self.clock) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

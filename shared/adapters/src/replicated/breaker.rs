@@ -27,12 +27,16 @@ impl Default for BreakerSettings {
 }
 
 /// Whether a failure says that the provider cannot be reached at all. Refusals, a full disk and damage are answered at
-/// once: they cost no time-out, and concern some calls only.
+/// once: they cost no time-out, and concern some calls only. Who asks to slow down answers too, and most often speaks of
+/// one key: R2 takes one write a second of each.
 #[must_use]
 pub const fn counts(kind: FailureKind) -> bool {
     match kind {
-        FailureKind::Unavailable | FailureKind::TimedOut | FailureKind::Throttled => true,
-        FailureKind::AccessDenied | FailureKind::OutOfSpace | FailureKind::Damaged => false,
+        FailureKind::Unavailable | FailureKind::TimedOut => true,
+        FailureKind::Throttled
+        | FailureKind::AccessDenied
+        | FailureKind::OutOfSpace
+        | FailureKind::Damaged => false,
     }
 }
 
@@ -182,10 +186,12 @@ mod tests {
 
     #[test]
     fn what_is_answered_at_once_does_not_open_it() {
-        for kind in [FailureKind::Unavailable, FailureKind::TimedOut, FailureKind::Throttled] {
+        for kind in [FailureKind::Unavailable, FailureKind::TimedOut] {
             assert!(counts(kind));
         }
-        for kind in [FailureKind::AccessDenied, FailureKind::OutOfSpace, FailureKind::Damaged] {
+        for kind in
+            [FailureKind::Throttled, FailureKind::AccessDenied, FailureKind::OutOfSpace, FailureKind::Damaged]
+        {
             assert!(!counts(kind));
         }
     }

@@ -31,7 +31,7 @@ struct Health {
 #[derive(Debug, Clone)]
 pub(super) struct Missed {
     pub(super) failure: Failure,
-    /// Whether it was made, so that it may have taken effect.
+    /// Whether it may have taken effect: it was made, and not refused.
     pub(super) attempted: bool,
 }
 
@@ -67,14 +67,17 @@ impl<O: Objects> Side<O> {
             return Err(Missed { failure, attempted: false });
         }
         let limit = deadline::at_most(self.limit);
-        match tokio::time::timeout(limit, call).await {
+        // In a box: whoever makes calls side by side would be as large as all of them.
+        match tokio::time::timeout(limit, Box::pin(within(began, limit, call))).await {
             Ok(Ok(answer)) => {
                 self.answered(operation, began);
                 Ok(answer)
             }
             Ok(Err(failure)) => {
                 self.failed(failure.kind);
-                Err(Missed { failure, attempted: true })
+                // A write that is throttled is not done.
+                let attempted = failure.kind != FailureKind::Throttled;
+                Err(Missed { failure, attempted })
             }
             Err(_) => {
                 // A request that has no time left says nothing of the provider.
@@ -166,6 +169,14 @@ impl<O: Objects> Side<O> {
             p95_ms: milliseconds(health.latency.percentile(95)),
             behind,
         }
+    }
+}
+
+/// The call, which is told how long it may take: what it tries again ends before it is cut off.
+async fn within<T>(began: Instant, limit: Duration, call: impl Future<Output = T>) -> T {
+    match began.checked_add(limit) {
+        Some(until) => deadline::within(until, call).await,
+        None => call.await,
     }
 }
 

@@ -10,18 +10,55 @@ use credlink_service::ports::{BreakerState, FailureKind};
 use super::*;
 use crate::clock::SystemClock;
 use crate::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
+use crate::throttle;
 
-/// A provider that takes its time. Clones are one.
+/// A provider that takes its time, and may throttle writes. Clones are one.
 #[derive(Clone)]
 struct Slow {
     inner: MemoryObjects,
     takes: Arc<Mutex<Duration>>,
     calls: Arc<Mutex<u32>>,
+    throttles: Arc<Mutex<Throttles>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Throttles {
+    Nothing,
+    /// Each write is made again once, and done then.
+    Once,
+    /// Each write is refused to the end.
+    Everything,
 }
 
 impl Slow {
     fn new() -> Self {
-        Self { inner: MemoryObjects::new(), takes: Arc::default(), calls: Arc::default() }
+        Self {
+            inner: MemoryObjects::new(),
+            takes: Arc::default(),
+            calls: Arc::default(),
+            throttles: Arc::new(Mutex::new(Throttles::Nothing)),
+        }
+    }
+
+    fn throttles(&self, throttles: Throttles) {
+        *self.throttles.lock().unwrap() = throttles;
+    }
+
+    /// As the adapter of a bucket does it.
+    async fn throttle(&self) -> Result<(), Failure> {
+        let throttles = *self.throttles.lock().unwrap();
+        if throttles == Throttles::Nothing {
+            return Ok(());
+        }
+        throttle::note();
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        match throttles {
+            Throttles::Everything => {
+                let message = "one write a second of a key".to_owned();
+                Err(Failure { provider: "slow", kind: FailureKind::Throttled, message })
+            }
+            Throttles::Nothing | Throttles::Once => Ok(()),
+        }
     }
 
     fn takes(&self, milliseconds: u64) {
@@ -64,6 +101,7 @@ impl Objects for Slow {
         condition: Condition,
     ) -> Result<Put, Failure> {
         self.wait().await;
+        self.throttle().await?;
         self.inner.put(key, body, attributes, condition).await
     }
 
@@ -112,16 +150,23 @@ async fn create(world: &World, name: &str) -> (Result<Put, Failure>, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_waits_a_second_for_the_slower_provider() {
-    for (primary, fallback, took, queued) in
-        [(10, 900, 900, 0), (10, 60_000, 1_010, 1), (900, 10, 900, 0), (60_000, 10, 1_010, 1)]
-    {
+async fn a_write_waits_a_second_for_the_fallback_and_for_the_primary_as_long_as_a_call_may_take() {
+    for (primary, fallback, took, queued) in [
+        (10, 900, 900, 0),
+        (10, 60_000, 1_010, 1),
+        (900, 10, 900, 0),
+        (3_000, 10, 3_000, 0),
+        (3_000, 60_000, 4_000, 1),
+        (60_000, 10, 5_000, 1),
+    ] {
         let world = world(Settings::default());
         world.primary.takes(primary);
         world.fallback.takes(fallback);
         let (put, elapsed) = create(&world, "x").await;
         assert!(matches!(put, Ok(Put::Stored(_))));
         assert_eq!((elapsed, world.queue.depth().await.unwrap()), (took, queued), "{primary} {fallback}");
+        let behind = world.index.get(&RowKey::Replica(Replica::Primary)).await.unwrap().is_some();
+        assert_eq!(behind, primary == 60_000, "{primary} {fallback}");
     }
 }
 
@@ -175,10 +220,15 @@ async fn a_slow_read_is_hedged() {
     assert_eq!(world.fallback.calls(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_knows() {
-    let world = world(Settings::default());
-    let facts = |tombstone, content: &[u8]| Facts {
+/// Writes `content`, or a marker, and is not refused.
+async fn write(
+    world: &World,
+    name: &str,
+    content: &'static [u8],
+    condition: Condition,
+    tombstone: bool,
+) -> Put {
+    let facts = Facts {
         sha256: credlink_core::hash::Digest::of(content),
         length: content.len() as u64,
         coding: None,
@@ -190,9 +240,62 @@ async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_kno
         tombstone,
         void: false,
     };
+    let attributes = facts.attributes(&key(name), std::collections::BTreeMap::new());
+    world.both.put(&key(name), Bytes::from_static(content), &attributes, condition).await.unwrap()
+}
+
+async fn repairs(world: &World, replica: Replica) -> Option<usize> {
+    let row = world.index.get(&RowKey::Replica(replica)).await.unwrap().and_then(Row::replica);
+    row.map(|row| row.repairs.len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_the_fallback_throttles_is_waited_for() {
+    let world = world(Settings::default());
+    world.fallback.throttles(Throttles::Once);
+    for (name, content) in [("x", b"first"), ("y", b"other")] {
+        let began = Instant::now();
+        let Put::Stored(tag) = write(&world, name, content, Condition::Absent, false).await else {
+            panic!("{name}")
+        };
+        let marked = write(&world, name, b"marker", Condition::Matches(tag), true).await;
+        assert!(matches!(marked, Put::Stored(_)), "{name}");
+        assert_eq!(began.elapsed().as_millis(), 2_400, "{name}");
+        assert_eq!(world.fallback.inner.get(&key(name)).await.unwrap().unwrap().body, "marker");
+    }
+    assert_eq!(world.queue.depth().await.unwrap(), 0);
+    assert_eq!(repairs(&world, Replica::Fallback).await, None);
+}
+
+/// What is stale there is not served, and the provider is not taken for one that is out of reach.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_the_fallback_throttles_to_the_end_is_left_to_its_repair() {
+    let world = world(Settings { look_every: Duration::ZERO, ..Settings::default() });
+    let Put::Stored(tag) = write(&world, "x", b"content", Condition::Absent, false).await else {
+        panic!("it is stored")
+    };
+    world.fallback.throttles(Throttles::Everything);
+    // A creation leaves nothing there that would be stale.
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        assert!(matches!(write(&world, name, b"new", Condition::Absent, false).await, Put::Stored(_)));
+    }
+    assert_eq!((world.queue.depth().await.unwrap(), repairs(&world, Replica::Fallback).await), (6, None));
+    // One that lost has left nothing there at all.
+    assert_eq!(write(&world, "x", b"rival", Condition::Absent, false).await, Put::Lost);
+    assert_eq!((world.queue.depth().await.unwrap(), repairs(&world, Replica::Fallback).await), (6, None));
+    // A deletion leaves what was deleted.
+    assert!(matches!(write(&world, "x", b"marker", Condition::Matches(tag), true).await, Put::Stored(_)));
+    assert_eq!((world.queue.depth().await.unwrap(), repairs(&world, Replica::Fallback).await), (7, Some(1)));
+    world.both.get(&key("x")).await.unwrap();
+    let fallback = world.both.providers().remove(1);
+    assert_eq!((fallback.breaker, fallback.behind), (BreakerState::Closed, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_knows() {
+    let world = world(Settings::default());
     let put = async |name: &str, content: &'static [u8], condition, tombstone| {
-        let attributes = facts(tombstone, content).attributes(&key(name), std::collections::BTreeMap::new());
-        world.both.put(&key(name), Bytes::from_static(content), &attributes, condition).await.unwrap()
+        write(&world, name, content, condition, tombstone).await
     };
     let mut tags = Vec::new();
     for name in ["x", "y"] {
@@ -209,7 +312,7 @@ async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_kno
         assert!((at_least..=at_most).contains(&took), "{name} took {took}");
     }
     let row = world.index.get(&RowKey::Replica(Replica::Primary)).await.unwrap();
-    assert!(matches!(row, Some(Row::Replica(row)) if row.version == 1));
+    assert!(matches!(row, Some(Row::Replica(row)) if row.repairs.len() == 2));
     world.both.get(&key("x")).await.unwrap();
     assert!(world.both.providers()[0].behind);
     assert_eq!(world.queue.depth().await.unwrap(), 2);

@@ -2,9 +2,11 @@
 //!
 //! A creation goes to both side by side. A replacement goes to the one that decides first, and then to the other: of
 //! two replacements at once, the one that loses must not reach either.
+//!
+//! The primary has as long as a call may take: it decides. The fallback has a moment when the primary is done, and as long
+//! as a call may take while it throttles the write, which it does for a second or two ([`crate::throttle`]).
 
 use std::pin::pin;
-use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::message::Replica;
@@ -18,6 +20,7 @@ use super::side::{Missed, Side};
 use super::tag::{Tag, identity, same};
 use super::{Replicated, Stale};
 use crate::deadline;
+use crate::throttle::Noted;
 
 /// What a provider has under a key, against the object that a condition names.
 enum Found {
@@ -40,15 +43,14 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         let (primary, fallback) = (&self.primary, &self.fallback);
         let put_primary =
             pin!(primary.call("put", primary.objects.put(key, body.clone(), attributes, Condition::Absent)));
-        let put_fallback = pin!(
-            fallback.call("put", fallback.objects.put(key, body.clone(), attributes, Condition::Absent))
-        );
-        let grace = deadline::at_most(self.settings.grace);
+        let put_fallback =
+            fallback.call("put", fallback.objects.put(key, body.clone(), attributes, Condition::Absent));
+        let noted = Noted::default();
+        let put_fallback = pin!(noted.during(put_fallback));
         let (by_primary, by_fallback) = match select(put_primary, put_fallback).await {
-            Either::Left((Ok(put), rest)) => (Ok(put), within(fallback, grace, rest).await),
+            Either::Left((Ok(put), rest)) => (Ok(put), self.within_grace(&noted, rest).await),
             Either::Left((Err(missed), rest)) => (Err(missed), rest.await),
-            Either::Right((Ok(put), rest)) => (within(primary, grace, rest).await, Ok(put)),
-            Either::Right((Err(missed), rest)) => (rest.await, Err(missed)),
+            Either::Right((by_fallback, rest)) => (rest.await, by_fallback),
         };
         let tag = |read, own| Tag::new(read, own, attributes).text();
         match (by_primary, by_fallback) {
@@ -162,24 +164,37 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     ) -> Result<(), Failure> {
         let follow = async {
             match self.find_to_replace(&self.fallback, key, tag, attributes).await {
-                Ok(Found::Written) => true,
+                Ok(Found::Written) => Ok(true),
                 Ok(Found::Same(own)) => {
                     let put =
-                        self.put_on(&self.fallback, key, body, attributes, Condition::Matches(own)).await;
-                    matches!(put, Ok(Put::Stored(_)))
+                        self.put_on(&self.fallback, key, body, attributes, Condition::Matches(own)).await?;
+                    Ok(matches!(put, Put::Stored(_)))
                 }
-                Ok(Found::Other) | Err(_) => false,
+                Ok(Found::Other) => Ok(false),
+                Err(missed) => Err(missed),
             }
         };
+        let noted = Noted::default();
+        let follow = pin!(noted.during(follow));
+        match self.within_grace(&noted, follow).await {
+            Ok(true) => Ok(()),
+            // What was replaced is readable there, whatever the reason is: a throttled write is no exception.
+            Ok(false) | Err(_) => self.missed(Replica::Fallback, key, Stale::Readable).await,
+        }
+    }
+
+    /// The fallback's answer, where the primary is done: it has a moment, and to its own limit while it is throttled.
+    async fn within_grace<T>(
+        &self,
+        noted: &Noted,
+        mut rest: impl Future<Output = Result<T, Missed>> + Unpin,
+    ) -> Result<T, Missed> {
         let grace = deadline::at_most(self.settings.grace);
-        let followed = match tokio::time::timeout(grace, follow).await {
-            Ok(followed) => followed,
-            Err(_) => {
-                self.fallback.gave_up(grace);
-                false
-            }
-        };
-        if followed { Ok(()) } else { self.missed(Replica::Fallback, key, Stale::Readable).await }
+        match tokio::time::timeout(grace, &mut rest).await {
+            Ok(answer) => answer,
+            Err(_) if noted.is_throttled() => rest.await,
+            Err(_) => Err(self.fallback.gave_up(grace)),
+        }
     }
 
     /// What `side` has under `key`; only the provider that the tag is of need not be asked.
@@ -295,16 +310,4 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
 fn is(head: &Head, attributes: &Attributes) -> bool {
     let written = identity(attributes);
     !written.is_empty() && identity(&head.attributes) == written
-}
-
-/// The answer of the second provider, if it comes soon.
-async fn within<O: Objects, T>(
-    side: &Side<O>,
-    grace: Duration,
-    rest: impl Future<Output = Result<T, Missed>>,
-) -> Result<T, Missed> {
-    match tokio::time::timeout(grace, rest).await {
-        Ok(answer) => answer,
-        Err(_) => Err(side.gave_up(grace)),
-    }
 }

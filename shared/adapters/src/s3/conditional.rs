@@ -9,7 +9,8 @@
 //!   says nothing about the outcome. It takes a lost answer *and* a rival to get here.
 //!
 //! 409 `ConditionalRequestConflict` means that another write to the key is under way: it is tried again, with jitter,
-//! until the limit of the operation.
+//! until the limit of the operation. A throttled write is tried again after a second or more ([`throttle`]), until the
+//! same limit; if it is refused to the end, the failure is `Throttled` only where no attempt can have been kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +32,7 @@ use super::S3Objects;
 use super::attributes::{Headers, etag, mark, tag};
 use crate::aws::{Error, ErrorKind};
 use crate::deadline::at_most;
+use crate::throttle;
 
 /// The longest pause between attempts at a key that others write to.
 const MAX_PAUSE_MILLISECONDS: u64 = 800;
@@ -110,12 +112,26 @@ impl S3Objects {
             if lost {
                 return Ok(Put::Lost);
             }
-            let wait = Duration::from_millis(fastrand::u64(1..=pause));
-            if error.kind != ErrorKind::Conflict || Instant::now() + wait >= until {
-                return Err(error);
+            let left = until.saturating_duration_since(Instant::now());
+            let wait = match error.kind {
+                ErrorKind::Conflict => {
+                    let wait = Duration::from_millis(fastrand::u64(1..=pause));
+                    pause = (pause * 2).min(MAX_PAUSE_MILLISECONDS);
+                    (wait < left).then_some(wait)
+                }
+                ErrorKind::Throttled => {
+                    throttle::note();
+                    throttle::pause(left)
+                }
+                _ => None,
+            };
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None if error.kind == ErrorKind::Throttled && unknown.any() => {
+                    return Err(Error { kind: ErrorKind::Unavailable, ..error });
+                }
+                None => return Err(error),
             }
-            tokio::time::sleep(wait).await;
-            pause = (pause * 2).min(MAX_PAUSE_MILLISECONDS);
         }
     }
 

@@ -10,10 +10,13 @@ use credlink_core::object::StoredTag;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Listed, Page};
 use futures_util::stream::{self, Stream, TryStreamExt as _};
+use tokio::time::Instant;
 
 use super::attributes::{etag, tag, timestamp, unescape};
 use super::{Kind, S3Objects};
 use crate::aws::{Error, ErrorKind};
+use crate::deadline::at_most;
+use crate::throttle;
 
 /// Keys of one request (S3 API, DeleteObjects).
 const MAX_KEYS_A_DELETION: usize = 1_000;
@@ -115,12 +118,22 @@ impl S3Objects {
         self.walk(prefix, true).try_fold(Sum::default(), add).await
     }
 
-    /// Removes the object under `key`.
+    /// Removes the object under `key`. Where that is throttled, it is tried again until the limit of the operation.
     pub(super) async fn remove(&self, key: &str) -> Result<(), Error> {
-        let delete = self.client().delete_object().bucket(self.bucket()).key(key);
-        match Box::pin(delete.customize().config_override(self.config()).send()).await {
-            Ok(_) => Ok(()),
-            Err(error) => Self::absent::<()>(self.error(&error)).map(drop),
+        let until = Instant::now() + at_most(self.limits().operation);
+        loop {
+            let delete = self.client().delete_object().bucket(self.bucket()).key(key);
+            let deleted = Box::pin(delete.customize().config_override(self.config()).send()).await;
+            let Err(error) = deleted else { return Ok(()) };
+            let error = self.error(&error);
+            if error.kind != ErrorKind::Throttled {
+                return Self::absent::<()>(error).map(drop);
+            }
+            throttle::note();
+            match throttle::pause(until.saturating_duration_since(Instant::now())) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
         }
     }
 

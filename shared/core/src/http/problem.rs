@@ -237,6 +237,16 @@ impl Problem {
         Self::new(Kind::Stopped, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
+    /// There is no room: the operator has to make some, or clients do by deleting.
+    #[must_use]
+    pub fn out_of_space(seconds: u32) -> Self {
+        let detail = format!(
+            "the storage is out of space: nothing can be stored until there is room, while reading and deleting go on; \
+             nothing is lost; try again in {seconds} s"
+        );
+        Self::new(Kind::Unavailable, detail).header(RETRY_AFTER, &seconds.to_string())
+    }
+
     /// What is stored is not what was written (guarantee 4).
     #[must_use]
     pub fn damaged() -> Self {

@@ -23,11 +23,13 @@ pub enum Act {
     Destroy,
     /// Removing objects because no row speaks for them.
     Collect,
+    /// Bringing a provider what it missed: what that is, the index says, and it may be the marker of a deletion.
+    Repair,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 3] = [Self::Change, Self::Destroy, Self::Collect];
+    pub const ALL: [Self; 4] = [Self::Change, Self::Destroy, Self::Collect, Self::Repair];
 }
 
 /// A reason to refuse some acts.
@@ -171,9 +173,11 @@ impl Doubt {
     pub const fn forbids(&self, act: Act) -> bool {
         match self {
             // Of two stores, nothing may be mixed.
-            Self::Foreign { .. } | Self::IndexNew | Self::StoreUnmarked => true,
-            Self::IndexOlder { .. }
-            | Self::StoreOlder { .. }
+            Self::Foreign { .. } | Self::IndexNew => true,
+            // What was lost of objects comes back by repairs.
+            Self::StoreUnmarked => !matches!(act, Act::Repair),
+            Self::IndexOlder { .. } => !matches!(act, Act::Change),
+            Self::StoreOlder { .. }
             | Self::Unmarked
             | Self::Unknown { .. }
             | Self::ClockAhead { .. }
@@ -312,9 +316,11 @@ mod tests {
         let forbidden = |doubt: &Doubt| Act::ALL.map(|act| doubt.forbids(act));
         for doubt in doubts() {
             let wanted = match doubt.label() {
-                "foreign" | "index_new" | "store_unmarked" => [true, true, true],
-                "collector" => [false, false, true],
-                _ => [false, true, true],
+                "foreign" | "index_new" => [true, true, true, true],
+                "store_unmarked" => [true, true, true, false],
+                "index_older" => [false, true, true, true],
+                "collector" => [false, false, true, false],
+                _ => [false, true, true, false],
             };
             assert_eq!(forbidden(&doubt), wanted, "{}", doubt.label());
         }

@@ -8,9 +8,10 @@
 //! | begin a migration | [`migration`]: from a body to what is asked for |
 //! | delete, cleanup, fsck | [`life`]: what an object and its row say of each other |
 //! | whatever changes or deletes | [`guard`]: from what index, store and clock say of each other to what is allowed |
-//! | repair | [`replica`]: what a row says of an object in one of two providers |
+//! | repair | [`replica`]: what a row says of an object in one of two providers; [`behind`]: when a provider counts as behind |
 
 pub mod alias;
+pub mod behind;
 pub mod guard;
 pub mod life;
 pub mod migration;

@@ -20,30 +20,31 @@ use crate::service::Service;
 /// Objects of one page: the time between two looks at the clock.
 const PAGE: usize = 400;
 
-/// Walks from `position` on, until the deadline is over. Where to go on; `None` at the end.
+/// Walks from `position` on, a page at least and until the deadline is over, and leaves there where to go on; `None` at the
+/// end.
+///
+/// # Errors
+/// A listing failed.
 pub(super) async fn run<P: Ports>(
     service: &Service<P>,
     limits: Limits,
-    position: Option<Position>,
+    position: &mut Option<Position>,
     report: &mut Report,
-) -> Result<Option<Position>, Failure> {
-    let mut position = position.unwrap_or_else(|| Position::at(service.now()));
-    loop {
-        if service.now() >= limits.deadline {
-            return Ok(Some(position));
-        }
+) -> Result<(), Failure> {
+    while let Some(at) = position {
         report.ask(service).await;
-        let after = position.after.as_deref();
-        let page = service.ports.objects().list(position.part.prefix(), after, PAGE).await?;
-        let is_over = examine_page(service, limits, page.items, &mut position, report).await;
+        let after = at.after.as_deref();
+        let page = service.ports.objects().list(at.part.prefix(), after, PAGE).await?;
+        let is_over = examine_page(service, limits, page.items, at, report).await;
         service.announce().await;
         // The rest of what was removed is younger than what was looked at last.
         let next = if is_over { None } else { page.next };
-        match position.behind(next) {
-            Some(next) => position = next,
-            None => return Ok(None),
+        *position = position.take().and_then(|at| at.behind(next));
+        if service.now() >= limits.deadline {
+            break;
         }
     }
+    Ok(())
 }
 
 /// One page of a walk. Whether the rest of the part need not be looked at.

@@ -57,8 +57,10 @@ impl<P: Ports> Service<P> {
                     Ok(())
                 }
                 Err(failure) => {
-                    tracing::warn!(reason = %failure, "whether index and store belong together could not be found out");
-                    memory.failed = Some((self.ports.clock().monotonic_microseconds(), failure.clone()));
+                    if memory.failed.is_none() {
+                        tracing::warn!(reason = %failure, "whether index and store belong together could not be found out");
+                    }
+                    memory.failed = Some(failure.clone());
                     Err(failure)
                 }
             }
@@ -99,14 +101,27 @@ impl<P: Ports> Service<P> {
                 }
                 (belonging, _) => (Doubt::about(belonging), true),
             };
+            // Others may have made or moved something between these reads, and stored by it since: what they made before
+            // that is seen by now.
+            if doubt.is_some() && !self.still_stand(marked, row.as_ref()).await? {
+                continue;
+            }
+            // The row of another store is left alone.
             let row = match (row, manner) {
-                (Some(row), Manner::Making) => Some(self.note_clock(row).await?),
+                (Some(row), Manner::Making) if doubt.is_none() => Some(self.note_clock(row).await?),
                 (row, _) => row,
             };
             let at = self.ports.clock().monotonic_microseconds();
             return Ok(Known { at, doubt, row, marked: marked.map(|mark| mark.at), is_settled });
         }
         Err(self.others_kept_changing())
+    }
+
+    /// Whether mark and row are still as they were read.
+    async fn still_stand(&self, mark: Option<Mark>, row: Option<&StoreRow>) -> Result<bool, Failure> {
+        let of = |row: &StoreRow| (row.identity, row.epoch);
+        let (mark_now, row_now) = (self.marked().await?.map(|marked| marked.mark), self.store_row().await?);
+        Ok(mark_now == mark && row_now.as_ref().map(of) == row.map(of))
     }
 
     pub(super) fn others_kept_changing(&self) -> Failure {
@@ -174,21 +189,13 @@ impl<P: Ports> Service<P> {
     /// Notes in the row that the clock jumped, or came back. The row as it stands then.
     async fn note_clock(&self, row: StoreRow) -> Result<StoreRow, Failure> {
         let now = self.now();
-        let elapsed = {
-            let ticks = self.ports.clock().monotonic_microseconds();
-            let doubted = self.guard.memory().doubted;
-            doubted.map_or(0, |since| ticks.saturating_sub(since) / 1_000_000)
-        };
-        let jumped = match (Doubt::about_clock(&row, now, elapsed), row.jumped) {
-            (Some(_), None) => Some(now),
-            (None, Some(_)) => None,
+        let (seen, jumped) = match (self.clock_doubt(&row), row.jumped) {
+            (Some(_), None) => (row.seen, Some(now)),
+            // It is right again.
+            (None, Some(_)) => (now.max(row.seen), None),
             _ => return Ok(row),
         };
-        match jumped {
-            Some(now) => tracing::error!(seen = %row.seen, %now, "the clock jumped; nothing is deleted"),
-            None => tracing::warn!(seen = %row.seen, %now, "the clock is right again"),
-        }
-        let next = StoreRow { version: row.version + 1, jumped, ..row.clone() };
+        let next = StoreRow { version: row.version + 1, seen, jumped, ..row.clone() };
         let write = Write { row: Row::Store(next.clone()), expected: Some(row.version) };
         match self.ports.index().commit(&[write]).await? {
             Commit::Done => Ok(next),

@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 
 use credlink_core::identity::{Belonging, Mark, judge};
 use credlink_core::row::{Row, StoreRow};
-use credlink_core::rules::guard::Doubt;
 use credlink_core::time::Timestamp;
 
 use super::Known;
@@ -152,11 +151,11 @@ impl<P: Ports> Service<P> {
     /// The row after a step. The last instant that was seen stays while the clock is doubted.
     fn next_row(&self, row: &StoreRow, step: Step) -> StoreRow {
         let now = self.now();
-        let is_sane = Doubt::about_clock(row, now, 0).is_none();
+        let is_sane = self.clock_doubt(row).is_none();
         StoreRow {
             version: row.version + 1,
             epoch: row.epoch + u64::from(step == Step::Epoch),
-            seen: if is_sane { now } else { row.seen },
+            seen: if is_sane { now.max(row.seen) } else { row.seen },
             jumped: if is_sane { None } else { row.jumped.or(Some(now)) },
             ..row.clone()
         }

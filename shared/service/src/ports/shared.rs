@@ -9,8 +9,8 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 
 use super::{
-    Checksum, Commit, Condition, Delivery, Failure, Index, Listed, Listing, Objects, Page, ProviderState,
-    Put, Queue, Write,
+    Checksum, Commit, Condition, Delivery, Failure, FailureKind, Index, Listed, Listing, Objects, Page,
+    ProviderState, Put, Queue, Write,
 };
 
 impl<T: Objects + ?Sized> Objects for Arc<T> {
@@ -59,6 +59,10 @@ impl<T: Objects + ?Sized> Objects for Arc<T> {
     fn providers(&self) -> Vec<ProviderState> {
         (**self).providers()
     }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        (**self).write_failure().await
+    }
 }
 
 impl<T: Index + ?Sized> Index for Arc<T> {
@@ -89,6 +93,10 @@ impl<T: Index + ?Sized> Index for Arc<T> {
 
     async fn totals(&self) -> Result<Totals, Failure> {
         (**self).totals().await
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        (**self).write_failure().await
     }
 }
 

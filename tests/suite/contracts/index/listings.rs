@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::bounds::{MAX_ITEM_KEY_BYTES, MAX_LEGACY_ID_BYTES};
 use credlink_core::message::Replica;
+use credlink_core::repair_mark::RepairMark;
 use credlink_core::row::{AliasRow, LegacyItemRow, ManifestRow, ReplicaRow, Row, RowKey, State};
 use credlink_service::ports::{Commit, Index, Listing, Write};
 use futures_util::future::join;
 
 use super::{OTHER, TENANT, change, done, first, keys, names, tenant};
-use crate::contracts::{at, manifest, next, proof};
+use crate::contracts::{at, due, manifest, next, proof};
 
 pub async fn a_tenants_live_proofs_are_listed_oldest_first(index: &impl Index) {
     // Created in another order than stored; two in one millisecond; other tenants before, between and behind.
@@ -64,7 +65,7 @@ pub async fn a_listing_under_way_shows_every_row_once(index: &impl Index) {
     let stays: BTreeSet<_> = names(&rows).into_iter().collect();
     let listing = async {
         for limit in [3, 7, 20, 1] {
-            for listing in [tenant(TENANT), Listing::All, Listing::Due(at(200_000))] {
+            for listing in [tenant(TENANT), Listing::All, Listing::Due(due(200_000))] {
                 let seen = keys(index, &listing, limit).await;
                 assert_eq!(seen.iter().filter(|key| stays.contains(*key)).count(), stays.len());
                 assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len(), "none twice");
@@ -100,7 +101,7 @@ pub async fn due_rows_are_listed_longest_due_first(index: &impl Index) {
     expected.sort_by_key(|row| (row.expires, row.id.to_string()));
     for (by, count) in [(19, 0), (20, 2), (49, 3), (50, 4), (70, 5), (i64::MAX, 5)] {
         for limit in [1, 3, 1_000] {
-            let found = keys(index, &Listing::Due(at(by)), limit).await;
+            let found = keys(index, &Listing::Due(due(by)), limit).await;
             assert_eq!(found, names(expected[..count].iter().copied()), "by {by}");
         }
     }
@@ -109,15 +110,15 @@ pub async fn due_rows_are_listed_longest_due_first(index: &impl Index) {
     done(index, &[change(Row::Proof(deleting.clone()))]).await;
     done(index, &[change(Row::Manifest(live.in_state(State::Deleting(at(5)))))]).await;
     done(index, &[change(next(&expiring[4], |row| row.expires = at(90)))]).await;
-    let found = keys(index, &Listing::Due(at(25)), 2).await;
+    let found = keys(index, &Listing::Due(due(25)), 2).await;
     let manifest = RowKey::Manifest(live.id.clone()).to_string();
     let expected = [vec![manifest.clone()], names([&expiring[2], expected[0], expected[1]])].concat();
     assert_eq!(found, expected);
     done(index, &[change(Row::Proof(deleting.in_state(State::Deleted(at(10)))))]).await;
-    assert_eq!(keys(index, &Listing::Due(at(19)), 2).await, [manifest]);
+    assert_eq!(keys(index, &Listing::Due(due(19)), 2).await, [manifest]);
     // A cursor of a listing that looks further ahead is at the end of one that does not.
-    let ahead = index.list(&Listing::Due(at(1_000)), None, 4).await.unwrap().unwrap();
-    let page = index.list(&Listing::Due(at(7)), ahead.next.as_deref(), 10).await.unwrap().unwrap();
+    let ahead = index.list(&Listing::Due(due(1_000)), None, 4).await.unwrap().unwrap();
+    let page = index.list(&Listing::Due(due(7)), ahead.next.as_deref(), 10).await.unwrap().unwrap();
     assert!(page.items.is_empty() && page.next.is_none());
 }
 
@@ -152,8 +153,14 @@ pub async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index
     let row = proof("x", TENANT, 1, 100);
     // An id as long and as odd as ids may be.
     let odd = format!("urn:old:{}", "~".repeat(MAX_LEGACY_ID_BYTES - 8));
-    let replica =
-        Row::Replica(ReplicaRow { replica: Replica::Primary, version: 1, since: at(1), until: at(9) });
+    let replica = Row::Replica(ReplicaRow {
+        replica: Replica::Primary,
+        version: 1,
+        since: at(1),
+        until: at(9),
+        raised: 1,
+        repairs: [RepairMark::new(at(1), 1)].into(),
+    });
     // The item of a record that a legacy source has of this very proof, under the longest key.
     let item = |version, item: &str| {
         Row::LegacyItem(LegacyItemRow { proof: row.id, version, item: item.to_owned() })
@@ -189,7 +196,7 @@ pub async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index
     }
     let only = [RowKey::Proof(row.id).to_string()];
     assert_eq!(keys(index, &tenant(TENANT), 10).await, only);
-    assert_eq!(keys(index, &Listing::Due(at(1_000)), 10).await, only);
+    assert_eq!(keys(index, &Listing::Due(due(1_000)), 10).await, only);
     assert_eq!(index.totals().await.unwrap(), Row::Proof(row).totals());
 }
 
@@ -272,7 +279,7 @@ pub async fn a_foreign_cursor_is_none(index: &impl Index) {
         tenant(OTHER),
         Listing::Aliases(TENANT.parse().unwrap()),
         Listing::Manifests(TENANT.parse().unwrap()),
-        Listing::Due(at(100)),
+        Listing::Due(due(100)),
         Listing::All,
     ];
     let mut cursors = BTreeMap::new();
@@ -298,7 +305,7 @@ pub async fn the_last_page_says_so(index: &impl Index) {
     for number in 0..4 {
         done(index, &[first(proof(&number.to_string(), TENANT, number, 10))]).await;
     }
-    for listing in [tenant(TENANT), Listing::Due(at(100)), Listing::All] {
+    for listing in [tenant(TENANT), Listing::Due(due(100)), Listing::All] {
         let page = index.list(&listing, None, 2).await.unwrap().unwrap();
         let page = index.list(&listing, page.next.as_deref(), 2).await.unwrap().unwrap();
         assert_eq!((page.items.len(), page.next), (2, None), "{listing:?}");

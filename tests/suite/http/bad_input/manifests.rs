@@ -96,14 +96,14 @@ pub fn rows() -> Vec<Bad> {
         bad("too many boxes", store(&flood), 400, "20000 JUMBF boxes"),
         bad("a store without a manifest", store(&store_of(&[])), 400, "holds no manifest"),
         bad("a box of another type", store(&nested(1)), 400, "another type"),
-        bad("a manifest without a name", store(&labelled("")), 400, "1 to 255 characters"),
+        bad("a manifest without a name", store(&labelled("")), 400, "1 to 200 characters"),
         bad("a manifest named like a path", store(&labelled("../../etc:passwd")), 400, "letters, digits"),
         bad("a manifest named without a colon", store(&labelled("manifest")), 400, "urn:c2pa"),
         bad(
             "a manifest whose name is too long",
             store(&labelled(&format!("urn:{}", "x".repeat(252)))),
             400,
-            "1 to 255 characters",
+            "1 to 200 characters",
         ),
         bad(
             "a manifest of another file",

@@ -56,9 +56,9 @@ pub fn rows() -> Vec<Bad> {
             "a manifest id that is too long",
             manifest(&format!("urn:{}", "x".repeat(252))),
             400,
-            "1 to 255 characters",
+            "1 to 200 characters",
         ),
-        bad("no manifest id", manifest(""), 400, "1 to 255 characters"),
+        bad("no manifest id", manifest(""), 400, "1 to 200 characters"),
         bad("a target that is too long", manifest(&"x".repeat(8_192)), 414, "8192 bytes"),
         bad("a query that is too long", list(&"x".repeat(8_192)), 414, "8192 bytes"),
         bad(

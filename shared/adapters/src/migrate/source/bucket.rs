@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
+use credlink_core::bounds::MAX_TOMBSTONE_BYTES;
 use credlink_core::object::{ObjectKey, StoredTag};
 use credlink_service::migrate::ports::{Content, Item, Removal, Source};
 use credlink_service::ports::{Failure, FailureKind, Listed, Page};
@@ -28,7 +29,7 @@ use crate::provider::Provider;
 use crate::s3::{Body, S3Objects};
 
 /// A marker of a deletion is shorter than this, in bytes, and a record is longer: three members against nine.
-const MAX_MARKER_BYTES: u64 = 128;
+const MAX_MARKER_BYTES: u64 = MAX_TOMBSTONE_BYTES as u64;
 
 /// Objects of a bucket.
 #[derive(Debug, Clone)]

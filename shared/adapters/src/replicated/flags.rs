@@ -1,0 +1,120 @@
+//! The flags of both providers as one process knows them, and since when.
+//!
+//! A flag that others raised has stood, for all that this process can know, since it saw it first. That moment is of this
+//! process's own clock that only runs forward, and no clock of another machine is compared with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use credlink_core::message::Replica;
+use credlink_core::row::ReplicaRow;
+use credlink_core::rules::behind::stands;
+use credlink_core::time::Timestamp;
+use tokio::time::Instant;
+
+/// The rows of both providers, as they were seen last.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Flags {
+    primary: Option<Arc<Seen>>,
+    fallback: Option<Arc<Seen>>,
+}
+
+/// A row that was seen.
+#[derive(Debug)]
+struct Seen {
+    row: ReplicaRow,
+    /// When this raising of the flag was seen first.
+    first: Instant,
+    /// When this row was seen.
+    last: Instant,
+}
+
+impl Seen {
+    /// Whether `row` is of the same raising of the flag.
+    fn is_of(&self, row: &ReplicaRow) -> bool {
+        (self.row.raised, self.row.since) == (row.raised, row.since)
+    }
+}
+
+impl Flags {
+    const fn seen(&self, replica: Replica) -> Option<&Arc<Seen>> {
+        match replica {
+            Replica::Primary => self.primary.as_ref(),
+            Replica::Fallback => self.fallback.as_ref(),
+        }
+    }
+
+    /// The row of `replica`.
+    pub(super) fn row(&self, replica: Replica) -> Option<&ReplicaRow> {
+        self.seen(replica).map(|seen| &seen.row)
+    }
+
+    /// Whether `replica` counts as behind.
+    pub(super) fn stands(&self, replica: Replica, now: Timestamp) -> bool {
+        self.row(replica).is_some_and(|row| stands(row, now))
+    }
+
+    /// How long the flag of `replica` has been known to stand. A process that saw it first just now knows of no time.
+    pub(super) fn age(&self, replica: Replica) -> Duration {
+        self.seen(replica).map_or(Duration::ZERO, |seen| seen.first.elapsed())
+    }
+
+    /// Takes note of what a question that began at `began` found in the index. What was seen since then and is newer
+    /// stays.
+    pub(super) fn note(&mut self, replica: Replica, row: Option<ReplicaRow>, began: Instant) {
+        let known = match replica {
+            Replica::Primary => &mut self.primary,
+            Replica::Fallback => &mut self.fallback,
+        };
+        let version = row.as_ref().map_or(0, |row| row.version);
+        if known.as_ref().is_some_and(|known| known.last >= began && known.row.version > version) {
+            return;
+        }
+        let last = Instant::now();
+        *known = row.map(|row| {
+            let first = known.as_ref().filter(|known| known.is_of(&row)).map_or(last, |known| known.first);
+            Arc::new(Seen { row, first, last })
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::repair_mark::RepairMark;
+    use credlink_core::rules::behind::{done, raise};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flag_is_as_old_as_it_is_known() {
+        let replica = Replica::Fallback;
+        let now = Timestamp::from_milliseconds(1_800_000_000_000);
+        let mark = |chance| RepairMark::new(now, chance);
+        let mut flags = Flags::default();
+        assert_eq!((flags.age(replica), flags.stands(replica, now)), (Duration::ZERO, false));
+        let began = Instant::now();
+        // By the clock of whoever raised it, it is a day old.
+        let first = raise(replica, None, Some(mark(1)), now.minus_seconds(86_400)).unwrap();
+        flags.note(replica, Some(first.clone()), began);
+        assert_eq!(flags.age(replica), Duration::ZERO);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        let renewed = raise(replica, Some(&first), Some(mark(2)), now).unwrap();
+        flags.note(replica, Some(renewed.clone()), Instant::now());
+        assert_eq!(flags.age(replica), Duration::from_secs(3));
+        // An answer that comes late changes nothing.
+        for late in [Some(first), None] {
+            flags.note(replica, late, began);
+            assert_eq!(flags.row(replica), Some(&renewed));
+        }
+        // It went down and was raised anew, unseen.
+        let down = done(&done(&renewed, mark(1)).unwrap(), mark(2)).unwrap();
+        let again = raise(replica, Some(&down), Some(mark(3)), now).unwrap();
+        flags.note(replica, Some(again), Instant::now());
+        assert_eq!((flags.age(replica), flags.stands(replica, now)), (Duration::ZERO, true));
+        assert!(!flags.stands(Replica::Primary, now));
+        // An operator removed the row.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        flags.note(replica, None, Instant::now());
+        assert!(!flags.stands(replica, now));
+    }
+}

@@ -1,0 +1,192 @@
+//! Clients that go away, from a real `credlink serve`: 2,000 requests for changes of every kind are cut off, in their
+//! head, in their body, and up to 6 ms after their last byte. What is cut off before its body is read does nothing. All
+//! else is done or not done, and whoever asks afterwards is told the same by every operation, at once and without a
+//! cleanup; the folder has no leftover.
+
+mod subject;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use futures_util::{StreamExt as _, stream};
+
+use crate::server::{Server, binary};
+use subject::{CHANGES, Change, State, Subject};
+use wire::{Answer, Ask, End, Point};
+
+const TRIES: usize = 2_000;
+/// Requests that are under way at once: enough that answers take longer than the longest wait before a cut.
+const AT_ONCE: usize = 64;
+
+/// Half of the cuts come with the last byte or at most 2 ms after it, where most changes are in the middle.
+const POINTS: [Point; 12] = [
+    Point::Head,
+    Point::Body,
+    Point::After(0),
+    Point::After(0),
+    Point::After(0),
+    Point::After(1),
+    Point::After(1),
+    Point::After(2),
+    Point::After(3),
+    Point::After(4),
+    Point::After(5),
+    Point::After(6),
+];
+
+/// A request that is cut off.
+#[derive(Debug, Clone)]
+struct Try {
+    subject: Subject,
+    point: Point,
+    end: End,
+}
+
+impl Try {
+    /// The tries go through every kind of change, within each through every point, and within each through both ends.
+    fn number(number: usize) -> Self {
+        let change = CHANGES[number % CHANGES.len()];
+        let turn = number / CHANGES.len();
+        let end = if (turn / POINTS.len()).is_multiple_of(2) { End::Reset } else { End::Close };
+        Self { subject: Subject { number, change }, point: POINTS[turn % POINTS.len()], end }
+    }
+
+    /// Makes ready, and cuts off. Whether that was before an answer.
+    async fn make(&self, address: &str) -> bool {
+        for ask in self.subject.before() {
+            assert_eq!(ask.whole(address).await.status, 201, "{self:?}");
+        }
+        self.subject.change().cut(address, self.point, self.end).await
+    }
+
+    /// What stands there afterwards, on which every operation has to agree.
+    async fn check(&self, address: &str, listed: &Listed) -> State {
+        let subject = &self.subject;
+        let got = Ask::of("GET", &subject.path()).whole(address).await;
+        let state = match got.status {
+            404 | 410 => State::Nothing,
+            308 => State::Leads,
+            200 if subject.is_about_a_manifest() => State::Manifest(subject.sha256(1)),
+            200 => State::Manifest(got.json()["manifest"]["sha256"].as_str().unwrap().to_owned()),
+            other => panic!("{self:?}: {other}"),
+        };
+        let [undone, done] = subject.states();
+        assert!(state == undone || state == done, "{self:?}: {state:?}");
+        if !matches!(self.point, Point::After(_)) {
+            assert_eq!(state, undone, "{self:?}: a part of a request did something");
+        }
+        let is_there = state != State::Nothing;
+        if subject.is_about_a_manifest() {
+            assert_eq!(listed.manifests.contains(&subject.manifest_id(1)), is_there, "{self:?}: the list");
+            let again = subject.store_manifest().whole(address).await;
+            assert_eq!(again.status, if is_there { 200 } else { 201 }, "{self:?}: POST");
+        } else if subject.is_about_an_alias() {
+            assert_eq!(listed.aliases.contains(&subject.legacy_id()), is_there, "{self:?}: the list");
+        } else {
+            assert_eq!(listed.proofs.contains(&subject.proof_id()), is_there, "{self:?}: the list");
+            self.agree(address, &got, &state).await;
+        }
+        state
+    }
+
+    /// POST and PUT see the proof that GET gave.
+    async fn agree(&self, address: &str, got: &Answer, state: &State) {
+        let subject = &self.subject;
+        let State::Manifest(sha256) = state else {
+            assert_eq!(subject.replace(3, "*").whole(address).await.status, got.status, "{self:?}: PUT");
+            assert_eq!(subject.store(1).whole(address).await.status, 201, "{self:?}: POST");
+            return;
+        };
+        let version = if *sha256 == subject.sha256(1) { 1 } else { 2 };
+        let again = subject.store(version).whole(address).await;
+        assert_eq!(again.status, 200, "{self:?}: POST");
+        let again = again.json();
+        assert_eq!(again["manifest"]["sha256"], sha256.as_str(), "{self:?}: POST");
+        assert_eq!((&again["deduplicated"], &again["identical"]), (&true.into(), &true.into()), "{self:?}");
+        assert_eq!(again["revision"], got.json()["revision"], "{self:?}: POST");
+        let replaced = subject.replace(3, got.header("etag").unwrap()).whole(address).await;
+        assert_eq!(replaced.status, 200, "{self:?}: PUT with the ETag of GET: {}", replaced.json());
+    }
+}
+
+/// What is in the lists.
+struct Listed {
+    proofs: BTreeSet<String>,
+    manifests: BTreeSet<String>,
+    aliases: BTreeSet<String>,
+}
+
+impl Listed {
+    async fn of(address: &str) -> Self {
+        Self {
+            proofs: Self::all(address, "/v1/proofs", "proofs").await,
+            manifests: Self::all(address, "/v1/manifests", "manifests").await,
+            aliases: Self::all(address, "/v1/aliases", "aliases").await,
+        }
+    }
+
+    async fn all(address: &str, path: &str, member: &str) -> BTreeSet<String> {
+        let (mut ids, mut after) = (BTreeSet::new(), String::new());
+        loop {
+            let page = Ask::of("GET", &format!("{path}?limit=1000{after}")).whole(address).await.json();
+            let items = page[member].as_array().unwrap_or_else(|| panic!("{page}"));
+            ids.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next"].as_str() else { return ids };
+            after = format!("&after={next}");
+        }
+    }
+}
+
+/// What `credlink fsck` says of a folder, and with which code it ends.
+fn fsck(folder: &std::path::Path) -> (Option<i32>, String) {
+    let checked = Command::new(binary()).args(["fsck", "--data-dir"]).arg(folder).output().unwrap();
+    (checked.status.code(), String::from_utf8(checked.stdout).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_done_or_not_done_whenever_its_client_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::over(folder.path(), &[]);
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let tries: Vec<Try> = (0..TRIES).map(Try::number).collect();
+    let early: Vec<bool> =
+        stream::iter(&tries).map(|one| one.make(&address)).buffered(AT_ONCE).collect().await;
+    let listed = Listed::of(&address).await;
+    let states: Vec<State> =
+        stream::iter(&tries).map(|one| one.check(&address, &listed)).buffered(AT_ONCE).collect().await;
+    assert_eq!((early.len(), states.len()), (TRIES, TRIES));
+    // Of the whole requests: how many were cut off before their answer, and how many of those are done all the same.
+    let (mut whole, mut unanswered, mut done) = (0, 0, 0);
+    for ((one, is_early), state) in tries.iter().zip(early).zip(&states) {
+        if !matches!(one.point, Point::After(_)) || one.subject.change == Change::StoreAgain {
+            continue;
+        }
+        whole += 1;
+        unanswered += u32::from(is_early);
+        done += u32::from(is_early && *state == one.subject.states()[1]);
+    }
+    let counted =
+        format!("{whole} whole requests, {unanswered} cut off before their answer, {done} of them done");
+    assert!(whole > 1_400 && unanswered * 2 > whole && done * 10 > unanswered, "{counted}");
+    server.stop();
+    let (code, said) = fsck(folder.path());
+    assert_eq!(code, Some(0), "{counted}; {said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_ends_the_changes_of_clients_that_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::over(folder.path(), &[]);
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let store = |number| Subject { number, change: Change::Store }.store(1);
+    let sent = stream::iter((0..200).map(store)).map(|ask| {
+        let address = &address;
+        async move { ask.cut(address, Point::After(0), End::Close).await }
+    });
+    let early = sent.buffered(AT_ONCE).filter(|early| std::future::ready(*early)).count().await;
+    server.stop();
+    assert!(early > 100, "{early} of 200 were cut off before their answer");
+    let (code, said) = fsck(folder.path());
+    assert_eq!(code, Some(0), "{said}");
+}

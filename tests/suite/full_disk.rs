@@ -1,0 +1,268 @@
+//! A real `credlink serve` on a disk that fills up: what was acknowledged is read, a store is refused in words, health says
+//! why, deletions go on, and with room everything works again, without a restart. A folder is left in which nothing is
+//! broken or left over.
+//!
+//! The disk is a file system in memory that only this test sees: it starts itself again in a mount namespace of its own,
+//! which a user may make who is not root (`unshare --map-root-user`), and a root of a container that may mount.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
+
+use crate::server::{Server, binary};
+
+/// Tells the test in the namespace where its disk is.
+const DISK: &str = "CREDLINK_TESTS_FULL_DISK";
+/// The name of the test, to start it again.
+const NAME: &str = "full_disk::a_server_outlives_a_full_disk";
+/// Size of the disk: three times the room that is kept for deletions, and 8 MB to fill.
+const SIZE: &str = "size=32m";
+/// How long the server may take to notice that there is room.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_server_outlives_a_full_disk() {
+    if let Some(disk) = std::env::var_os(DISK) {
+        return on_disk(Path::new(&disk));
+    }
+    let disk = tempfile::tempdir().unwrap();
+    let mut refusals = String::new();
+    for namespace in [&["--user", "--map-root-user", "--mount"][..], &["--mount"]] {
+        match with_disk(namespace, disk.path(), "true").output() {
+            Ok(ended) if ended.status.success() => {}
+            Ok(ended) => {
+                refusals += &String::from_utf8_lossy(&ended.stderr);
+                continue;
+            }
+            Err(error) => {
+                refusals += &format!("{error}\n");
+                continue;
+            }
+        }
+        let again = format!("exec \"$0\" {NAME} --exact --nocapture");
+        let inner = with_disk(namespace, disk.path(), &again).output().unwrap();
+        let said =
+            [inner.stdout, inner.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        assert!(inner.status.success() && said.contains("1 passed"), "on the full disk:\n{said}");
+        return;
+    }
+    panic!(
+        "this test needs a small disk of its own, and may not mount one. Allow user namespaces \
+         (`sysctl kernel.unprivileged_userns_clone=1`, and where AppArmor restricts them \
+         `sysctl kernel.apparmor_restrict_unprivileged_userns=0`), or run it as root with CAP_SYS_ADMIN, with `unshare` \
+         of util-linux installed. What was said:\n{refusals}"
+    );
+}
+
+/// A shell that mounts the disk where nobody else sees it, and goes on with `script`, in which `$0` is this test.
+fn with_disk(namespace: &[&str], disk: &Path, script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    let script = format!("mount -t tmpfs -o {SIZE} tmpfs \"${DISK}\" && {script}");
+    command.args(namespace).args(["sh", "-c", &script]).arg(std::env::current_exe().unwrap()).env(DISK, disk);
+    command
+}
+
+/// A server on a disk that can be filled.
+struct Filling {
+    server: Server,
+    disk: PathBuf,
+    /// The proofs that were acknowledged and not deleted, with their manifests.
+    stored: Vec<(String, Value)>,
+    number: u32,
+}
+
+impl Filling {
+    /// Stores one proof more, of about 10 KB that no packing makes smaller.
+    fn store(&mut self) -> (u16, Value) {
+        self.number += 1;
+        let number = self.number;
+        let mut bytes = Vec::new();
+        while bytes.len() < 5_000 {
+            let digest = credlink_core::hash::Digest::of(format!("{number}/{}", bytes.len()).as_bytes());
+            bytes.extend_from_slice(digest.as_bytes());
+        }
+        let manifest = json!({"number": number, "bytes": HEXLOWER.encode(&bytes)});
+        let hash = credlink_core::hash::Digest::of(&number.to_be_bytes()).to_string();
+        let (status, answer) =
+            self.server.post("/v1/proofs", &json!({"media_hash": hash, "manifest": manifest}));
+        if status == 201 {
+            self.stored.push((answer["id"].as_str().unwrap().to_owned(), manifest));
+        }
+        (status, answer)
+    }
+
+    /// Takes all the room that is left, as another program does.
+    fn fill(&self) {
+        let mut file = File::create(self.disk.join("hog")).unwrap();
+        for block in [1_048_576, 65_536, 4_096, 1] {
+            while file.write_all(&vec![1; block]).is_ok() {}
+        }
+    }
+
+    fn empty(&self) {
+        fs::remove_file(self.disk.join("hog")).unwrap();
+    }
+
+    /// Deletes the proof that was stored last. Gives the status.
+    fn delete(&mut self) -> u16 {
+        let id = self.stored.last().unwrap().0.clone();
+        let status = self.server.delete(&format!("/v1/proofs/{id}"));
+        if status == 204 {
+            self.stored.pop();
+        }
+        status
+    }
+
+    /// Deletes so many proofs at once.
+    fn delete_in_batch(&mut self, count: usize) {
+        let last = self.stored.split_off(self.stored.len() - count);
+        let ids: Vec<_> = last.into_iter().map(|(id, _)| id).collect();
+        let (status, answer) = self.server.post("/v1/proofs/batch-delete", &json!({"ids": ids}));
+        assert_eq!((status, answer["deleted"].as_array().map(Vec::len)), (200, Some(count)), "{answer}");
+    }
+
+    /// Binds a legacy id: a change of the index alone. Gives the status.
+    fn bind(&mut self) -> u16 {
+        self.number += 1;
+        let proof = &self.stored[0].0;
+        self.server.put(&format!("/v1/aliases/old-{}", self.number), &json!({"proof": proof})).0
+    }
+
+    /// Everything that was acknowledged is served.
+    fn check(&self) {
+        for (id, manifest) in &self.stored {
+            let record: Value =
+                serde_json::from_slice(&self.server.get_bytes(&format!("/v1/proofs/{id}"))).unwrap();
+            assert_eq!(record["manifest"]["json"], *manifest, "{id}");
+        }
+    }
+
+    fn health(&self) -> Value {
+        serde_json::from_slice(&self.server.get_bytes("/v1/health")).unwrap()
+    }
+
+    /// Nothing can be stored, and whoever asks is told so.
+    fn is_full(&mut self) {
+        let (status, answer) = self.store();
+        assert_eq!(status, 503, "{answer}");
+        assert!(answer["detail"].as_str().unwrap().contains("out of space"), "{answer}");
+        let health = self.health();
+        assert_eq!(health["status"], "degraded", "{health}");
+        let problems =
+            health["providers"].as_array().unwrap().iter().filter_map(|one| one["problem"].as_str());
+        let words = "out of space: nothing can be stored, while reading and deleting go on";
+        assert!(problems.clone().any(|problem| problem == words), "{health}");
+        self.check();
+    }
+
+    /// Stores again as soon as the server has noticed that there is room.
+    fn recovers(&mut self) {
+        let begun = Instant::now();
+        loop {
+            let (status, answer) = self.store();
+            let health = self.health();
+            if status == 201 && health["status"] == "ok" {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{answer} {health}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(self.bind(), 201);
+        assert_eq!(self.delete(), 204);
+        assert!(self.disk.join("data/reserve").exists(), "room is kept for the next time");
+        self.check();
+    }
+}
+
+fn fsck(data: &Path) {
+    let checked = Command::new(binary()).args(["fsck", "--data-dir"]).arg(data).output().unwrap();
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stdout));
+}
+
+fn on_disk(disk: &Path) {
+    let data = disk.join("data");
+    let server = Server::over(&data, &[]);
+    let mut filling = Filling { server, disk: disk.to_owned(), stored: Vec::new(), number: 0 };
+    for _ in 0..40 {
+        assert_eq!(filling.store().0, 201);
+    }
+    assert_eq!(filling.health()["status"], "ok");
+
+    // Somebody else takes all the room: a store has no place for its object, and a deletion has the reserve.
+    filling.fill();
+    filling.is_full();
+    for _ in 0..5 {
+        assert_eq!(filling.delete(), 204);
+        filling.is_full();
+    }
+    filling.empty();
+    filling.recovers();
+
+    // Many at once: all of them meet the full disk, and one of them gives the reserve up.
+    filling.fill();
+    filling.delete_in_batch(10);
+    filling.is_full();
+    filling.empty();
+    filling.recovers();
+
+    // It is the index that meets the full disk first. It may use the reserve once, and deletions go on after that.
+    filling.fill();
+    while filling.bind() == 201 {}
+    filling.is_full();
+    assert_eq!(filling.delete(), 204);
+    filling.empty();
+    filling.recovers();
+
+    // The room of the reserve is taken as well: nothing can be written, and reads go on.
+    filling.fill();
+    assert_eq!(filling.delete(), 204);
+    filling.fill();
+    let begun = Instant::now();
+    while filling.delete() == 204 {
+        assert!(begun.elapsed() < PATIENCE, "the disk is full, and everything can be deleted");
+    }
+    filling.is_full();
+    filling.empty();
+    let begun = Instant::now();
+    while filling.delete() != 204 {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    filling.recovers();
+
+    // The reserve was taken away, so a commit fails, and the index has to be opened anew.
+    fs::remove_file(disk.join("data/reserve")).unwrap();
+    filling.fill();
+    let begun = Instant::now();
+    while filling.bind() == 201 {
+        assert!(begun.elapsed() < PATIENCE, "the disk is full, and everything can be written");
+    }
+    filling.is_full();
+    filling.empty();
+    filling.recovers();
+
+    // A store fills the disk, and not somebody else.
+    filling.fill();
+    File::options().write(true).open(disk.join("hog")).unwrap().set_len(16_000_000).unwrap();
+    let mut stores = 0;
+    while filling.store().0 == 201 {
+        stores += 1;
+    }
+    filling.is_full();
+    assert_eq!(filling.delete(), 204);
+    // It stops on the full disk, and starts on it.
+    filling.server.stop();
+    fsck(&data);
+    filling.server = Server::over(&data, &[]);
+    filling.check();
+    assert_eq!(filling.delete(), 204, "after {stores} stores");
+    filling.empty();
+    filling.recovers();
+    filling.server.stop();
+    fsck(&data);
+}

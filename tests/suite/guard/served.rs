@@ -1,0 +1,196 @@
+//! The binary over a folder, with an index that was lost, put back to an earlier instant, or taken from another folder.
+//!
+//! Its own cleanup begins a minute after the start; here the library does what that would do, once the server has ended.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use credlink_adapters::embedded::EmbeddedIndex;
+use credlink_adapters::gate::Gate;
+use credlink_adapters::local::{index_path, open};
+use credlink_adapters::tokens::Trusted;
+use credlink_core::hash::Digest;
+use credlink_core::testing::manifest_store;
+use credlink_service::Settings;
+use credlink_service::cleanup::{Limits, cleanup};
+use credlink_service::ports::Clock as _;
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+
+use crate::http::ask::{media, proof_path};
+use crate::server::Server;
+
+/// What is committed after the index was copied.
+type Commit = fn(&Server);
+
+/// Every file of the objects, but for the store's mark.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Digest> {
+    let (mut tree, mut folders) = (BTreeMap::new(), vec![folder.join("objects")]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.components().any(|part| part.as_os_str() == "store") {
+                let digest = Digest::of(&fs::read(&path).unwrap());
+                tree.insert(path, digest);
+            }
+        }
+    }
+    tree
+}
+
+/// The body that stores a C2PA manifest of its own.
+fn manifest(name: &str, number: u32) -> Value {
+    let hex = media(name).digest().to_string();
+    let id = format!("urn:c2pa:{}-0000-4000-8000-{number:012x}", &hex[..8]);
+    let bytes = BASE64.encode(&manifest_store(&id, media(name).digest()));
+    json!({"media_hash": media(name).to_string(), "manifest_base64": bytes, "manifest_type": "application/c2pa"})
+}
+
+fn store(server: &Server, name: &str) {
+    let (status, answer) = server.post("/v1/proofs", &manifest(name, 0));
+    assert_eq!(status, 201, "{answer}");
+}
+
+fn replace(server: &Server, name: &str, number: u32) {
+    let mut body = manifest(name, number);
+    body.as_object_mut().unwrap().remove("media_hash");
+    let (status, answer) = server.replace(&proof_path(name), &body);
+    assert_eq!(status, 200, "{answer}");
+}
+
+/// What is read of each file: its record, and the manifest that the record names.
+fn read(server: &Server, names: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let one = |name: &&str| {
+        let record = server.get_bytes(&proof_path(name));
+        let id: Value = serde_json::from_slice(&record).unwrap();
+        let id = id["manifest"]["id"].as_str().unwrap().to_owned();
+        (record, server.get_bytes(&format!("/v1/manifests/{id}")))
+    };
+    names.iter().map(one).collect()
+}
+
+/// Cleans up as a server would, and removes even young orphans: why it was stopped.
+fn clean_up(folder: &Path) -> Option<String> {
+    let settings =
+        Settings { public_url: String::new(), link_keys: None, count_reads: false, notice_on_read: false };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();
+        let deadline = service.ports().clock.now().plus_seconds(600);
+        let report =
+            cleanup(&service, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap();
+        // What a row is behind of may be completed: that destroys nothing.
+        assert_eq!((report.deleted, report.failed), (0, 0), "{report:?}");
+        report.stopped
+    })
+}
+
+/// Starts over `folder`, and asserts that everything is served, nothing is deleted, and health says why. Whether stores
+/// are taken.
+fn doubted(folder: &Path, names: &[&str], served: &[(Vec<u8>, Vec<u8>)], words: &str) -> bool {
+    let before = tree(folder);
+    let mut server = Server::over(folder, &[]);
+    assert_eq!(read(&server, names), served);
+    let health: Value = serde_json::from_slice(&server.get_bytes("/v1/health")).unwrap();
+    assert_eq!(health["status"], "degraded", "{health}");
+    assert!(health["problems"][0].as_str().unwrap().contains(words), "{health}");
+    let metrics = String::from_utf8(server.get_bytes("/metrics")).unwrap();
+    assert!(metrics.lines().any(|line| line.starts_with("credlink_stopped{") && line.ends_with(" 1")));
+    for name in names {
+        let (status, problem) = server.delete_in_words(&proof_path(name));
+        assert_eq!(status, 503, "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+    }
+    let (status, answer) = server.post("/v1/proofs/batch-delete", &json!({"ids": []}));
+    assert_eq!(status, 503, "{answer}");
+    assert_eq!(tree(folder), before, "nothing changed");
+    let (status, answer) = server.post("/v1/proofs", &manifest("one more", 0));
+    assert!([201, 503].contains(&status), "{answer}");
+    assert_eq!(read(&server, names), served);
+    server.stop();
+    let kept = tree(folder);
+    assert!(before.iter().all(|(path, digest)| kept.get(path) == Some(digest)));
+    assert!(clean_up(folder).is_some_and(|reason| reason.contains(words)));
+    assert_eq!(tree(folder), kept, "nothing is removed");
+    let mut server = Server::over(folder, &[]);
+    assert_eq!(read(&server, names), served, "after a cleanup");
+    server.stop();
+    status == 201
+}
+
+#[test]
+fn a_server_makes_no_index_over_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::over(folder.path(), &[]);
+    ["a", "b"].iter().for_each(|name| store(&server, name));
+    let served = read(&server, &["a", "b"]);
+    server.stop();
+    let index = fs::read(index_path(folder.path())).unwrap();
+    fs::remove_file(index_path(folder.path())).unwrap();
+    let before = tree(folder.path());
+    let said = Server::refuses(folder.path(), &[]);
+    let rebuild = format!("credlink rebuild --data-dir {}", folder.path().display());
+    assert!(said.contains("the index was lost") && said.contains(&rebuild), "{said}");
+    assert!(!index_path(folder.path()).exists());
+    assert_eq!(tree(folder.path()), before);
+    // It was put away, and comes back.
+    fs::write(index_path(folder.path()), index).unwrap();
+    let server = Server::over(folder.path(), &[]);
+    assert_eq!(read(&server, &["a", "b"]), served);
+    assert_eq!(server.delete(&proof_path("a")), 204);
+}
+
+#[test]
+fn an_index_from_before_the_last_commits_is_known_as_older() {
+    let commits: [(&str, Commit); 4] = [
+        ("a store", |server| store(server, "b")),
+        ("a replacement", |server| replace(server, "a", 1)),
+        ("two replacements", |server| [1, 2].iter().for_each(|number| replace(server, "a", *number))),
+        ("many", |server| {
+            (0..20).for_each(|number| store(server, &format!("file {number}")));
+            replace(server, "a", 1);
+        }),
+    ];
+    for (name, commit) in commits {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Server::over(folder.path(), &[]);
+        store(&server, "a");
+        server.stop();
+        let earlier = fs::read(index_path(folder.path())).unwrap();
+        let mut server = Server::over(folder.path(), &[]);
+        commit(&server);
+        let names = if name == "a store" { &["a", "b"][..] } else { &["a"] };
+        let served = read(&server, names);
+        server.stop();
+        fs::write(index_path(folder.path()), earlier).unwrap();
+        let takes_stores = doubted(folder.path(), names, &served, "The index is older than the store");
+        assert!(takes_stores, "{name}");
+    }
+}
+
+#[test]
+fn an_index_of_another_folder_and_an_empty_one_take_nothing() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (folder, names) in [(folder.path(), ["a", "b"]), (other.path(), ["c", "d"])] {
+        let mut server = Server::over(folder, &[]);
+        names.iter().for_each(|name| store(&server, name));
+        server.stop();
+    }
+    let mut server = Server::over(folder.path(), &[]);
+    let served = read(&server, &["a", "b"]);
+    server.stop();
+    let own = fs::read(index_path(folder.path())).unwrap();
+    fs::copy(index_path(other.path()), index_path(folder.path())).unwrap();
+    assert!(!doubted(folder.path(), &["a", "b"], &served, "The index belongs to another store"));
+    fs::remove_file(index_path(folder.path())).unwrap();
+    drop(EmbeddedIndex::open(index_path(folder.path())).unwrap());
+    assert!(!doubted(folder.path(), &["a", "b"], &served, "The index is a new one"));
+    // With its own, everything is as before.
+    fs::write(index_path(folder.path()), own).unwrap();
+    let server = Server::over(folder.path(), &[]);
+    assert_eq!(read(&server, &["a", "b"]), served);
+    assert_eq!(server.delete(&proof_path("a")), 204);
+}
