@@ -6,6 +6,7 @@ and names the rule that has to notice. Run by `tests/run template`, with the Pyt
 
 import copy
 import pathlib
+import re
 import sys
 
 import yaml
@@ -40,6 +41,9 @@ GUARDED = {
 ALL_OF = (
     "${Bucket.Arn}/proofs/*",
     "${Bucket.Arn}/manifests/*",
+    "${Bucket.Arn}/aliases/*",
+    "${Bucket.Arn}/holds/*",
+    "${Bucket.Arn}/removed/*",
     "arn:${AWS::Partition}:s3:::${LegacyBucket}/*",
 )
 
@@ -256,6 +260,22 @@ def who_changes_keeps_the_mark(template):
             yield f"{name} has the rights {sorted(rights)} to the store's mark"
 
 
+def who_writes_may_write_every_object(template):
+    # Every prefix of a key: an object that may not be written stops a change half way.
+    keys = (ROOT / "shared/core/src/object/key.rs").read_text(encoding="utf-8")
+    prefixes = re.findall(r"pub const [A-Z]+: &'static str = \"([a-z]+/)\";", keys)
+    wanted = {"${Bucket.Arn}/" + prefix + "*" for prefix in prefixes}
+    if len(wanted) < 5:
+        yield f"the keys of objects have only the prefixes {sorted(prefixes)}"
+    for name in set(FUNCTIONS) - {"Retrieve"}:
+        given = {text for role, statement in statements(template) if role == f"{name}Role"
+                 and "s3:PutObject" in as_list(statement["Action"])
+                 for text in (resource.get("Fn::Sub") for resource in as_list(statement["Resource"])
+                              if isinstance(resource, dict))}
+        if missing := wanted - given:
+            yield f"{name} may not write {sorted(missing)}"
+
+
 def parameters_are_explained(template):
     setup = (ROOT / "docs/setup.md").read_text(encoding="utf-8")
     for name, parameter in template["Parameters"].items():
@@ -279,7 +299,8 @@ def alarms_have_runbooks(template):
 
 RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
          logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, who_serves_beside_the_legacy_source,
-         who_changes_keeps_the_mark, parameters_are_explained, alarms_have_runbooks)
+         who_changes_keeps_the_mark, who_writes_may_write_every_object, parameters_are_explained,
+         alarms_have_runbooks)
 
 # (the rule that has to notice, where, what is put there; None: it is taken away)
 BROKEN = (
@@ -322,6 +343,8 @@ BROKEN = (
     (who_changes_keeps_the_mark, ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 2, "Action"),
      ["s3:GetObject", "s3:PutObject"]),
     (who_changes_keeps_the_mark, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 2), None),
+    (who_writes_may_write_every_object,
+     ("DeleteRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Resource", 3), None),
     (alarms_have_runbooks, ("WorkOld", "AlarmActions"), None),
 )
 

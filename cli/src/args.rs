@@ -11,6 +11,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use clap_complete::Shell;
 use credlink_adapters::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
 use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
 
 use crate::exit;
 
@@ -36,7 +37,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct Connection {
-    /// The server; serve, fsck, rebuild, storage and migrate take none
+    /// The server; serve, fsck, cleanup, rebuild, storage and migrate take none
     #[arg(long, global = true, env = "CREDLINK_URL", default_value = "http://127.0.0.1:8787")]
     pub url: String,
     /// A folder to work on directly, without a server
@@ -65,8 +66,10 @@ pub enum Command {
     List(List),
     /// Delete a proof
     Delete(Delete),
-    /// Check every guarantee over a folder that no server is running on
+    /// Check every guarantee over a whole deployment; in a folder, over one that no server is running on
     Fsck(Fsck),
+    /// Remove now what is due and what nothing names, as servers and functions do by themselves
+    Cleanup(Cleanup),
     /// Make the index anew from the objects, or bring one up to date that is older than they are
     Rebuild(Rebuild),
     /// Print counts, bytes and the cache's hit rate
@@ -206,16 +209,37 @@ pub struct Delete {
     pub subject: String,
 }
 
-/// Check every guarantee over a folder that no server is running on.
+/// Check every guarantee over a whole deployment.
 #[derive(Debug, Args)]
 pub struct Fsck {
-    /// The folder
+    /// The folder, where anything of the deployment is in one
     // The same id as the option of every command, whose place it takes here.
     #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// Remove what a crash left over, then check again
+    /// Set right what can be, remove what a crash left over, then check again
     #[arg(long)]
     pub repair: bool,
+    /// Bring back what cleanup has removed as left over in the last days, instead of checking
+    #[arg(long, conflicts_with = "repair")]
+    pub undo: bool,
+    /// What was removed at or after this instant only, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "INSTANT", requires = "undo")]
+    pub since: Option<Timestamp>,
+}
+
+/// Remove now what is due and what nothing names.
+#[derive(Debug, Args)]
+pub struct Cleanup {
+    /// The folder, where anything of the deployment is in one
+    // The same id as the option of every command, whose place it takes here.
+    #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Let the collector go on that has stopped itself: somebody has looked at what it would remove
+    #[arg(long)]
+    pub go_on: bool,
+    /// Take the clock as right that jumped
+    #[arg(long)]
+    pub confirm_clock: bool,
 }
 
 /// Make the index anew from the objects, or bring one up to date that is older than they are.
@@ -250,11 +274,8 @@ impl Cli {
         let conflict = match (&cli.command, &cli.connection.data_dir) {
             _ if !address_was_typed => None,
             (Command::Serve(_), _) => Some("serve has no --url; did you mean --listen or --public-url?"),
-            (Command::Fsck(_), _) => Some(
-                "fsck works on a folder only, while no server is running on it: give --data-dir, and no --url",
-            ),
-            (Command::Rebuild(_), _) => {
-                Some("rebuild works on a deployment itself, and not on a server: it has no --url")
+            (Command::Fsck(_) | Command::Cleanup(_) | Command::Rebuild(_), _) => {
+                Some("this works on a deployment itself, and not on a server: it has no --url")
             }
             (Command::Migrate(_), _) => {
                 Some("migrate has no --url; a CredLink is named by --from or --to credlink:URL")
@@ -322,7 +343,7 @@ mod tests {
         for (typed, said) in [
             ("put x --url http://a --data-dir b", "not both"),
             ("--url http://a put x --data-dir b", "not both"),
-            ("fsck --url http://a", "folder only"),
+            ("fsck --url http://a", "deployment itself"),
             ("serve --url http://a", "--public-url"),
             ("put x --tag nothing", "KEY=VALUE"),
             ("serve --jwks k.json", "--jwt-issuer <NAME>"),

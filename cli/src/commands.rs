@@ -1,5 +1,6 @@
 //! The commands: one file and one function each. A command asks, says what came of it, and gives an exit code.
 
+mod cleanup;
 mod completions;
 mod delete;
 mod deployment;
@@ -14,6 +15,7 @@ mod stats;
 mod storage;
 mod verify;
 
+pub use cleanup::cleanup;
 pub use completions::completions;
 pub use delete::delete;
 pub use fsck::fsck;

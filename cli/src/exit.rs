@@ -20,8 +20,8 @@ exits! {
     Usage = 2, "the command was not understood, or must not be run like this";
     Absent = 3, "there is no such proof or object (any more); put: another manifest is there";
     DoesNotHold = 4, "verify: something does not hold";
-    Leftovers = 5, "fsck: a crash left something over, and nothing is broken";
-    Broken = 6, "fsck: a guarantee is broken";
+    Leftovers = 5, "fsck: something is left over or behind, and nothing is broken";
+    Broken = 6, "fsck: a guarantee is broken; rebuild: something is lost or in contradiction";
     NotWell = 7, "migrate: items failed, or something is not at the store as it was copied";
     Interrupted = 8, "migrate: told to stop; the same command goes on";
 }

@@ -87,6 +87,10 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let deployment = Arc::new(open(&args.data_dir, gate, public_url).await?);
     // Before the first request, so that none has to look.
     deployment.service().standing().await;
+    // What a process before this one committed in its last seconds is covered by the store's mark from now on.
+    if let Err(failure) = deployment.service().tick_for_all().await {
+        tracing::warn!(reason = %failure, "the store's mark did not go up; it goes up with the next commit");
+    }
     // The signals are taken before anybody is told that it runs, so that none is missed.
     let stop = told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;

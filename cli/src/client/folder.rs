@@ -67,11 +67,6 @@ impl Folder {
         Ok(Self { runtime, service })
     }
 
-    /// The service, for what only an operator may ask.
-    pub const fn service(&self) -> &Service<Local> {
-        &self.service
-    }
-
     /// Runs `work` to its end.
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)

@@ -7,7 +7,7 @@ use credlink_adapters::configuration::Configuration;
 use credlink_adapters::deployment::{Deployment, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
-use credlink_adapters::local::NewIndex;
+use credlink_adapters::local::{NewIndex, index_path};
 use tokio::runtime::Builder;
 
 use crate::logs;
@@ -26,11 +26,7 @@ pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deploymen
         _ => None,
     };
     if let Some(objects) = objects.filter(|objects| !objects.is_dir()) {
-        let detail = format!(
-            "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
-            objects.display()
-        );
-        return Err(Trouble::new(Kind::Folder, detail));
+        return Err(none_in(objects));
     }
     let opening = Opening {
         configuration: &configuration,
@@ -49,6 +45,21 @@ pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deploymen
         return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
     }
     Ok(deployment)
+}
+
+/// Refuses a folder that has no index of its own.
+pub(super) fn holds_an_index(folder: &Path) -> Result<(), Trouble> {
+    let objects = folder.join("objects");
+    // An index that was lost has an error of its own.
+    if index_path(folder).exists() || objects.exists() { Ok(()) } else { Err(none_in(folder)) }
+}
+
+fn none_in(folder: &Path) -> Trouble {
+    let detail = format!(
+        "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
+        folder.display()
+    );
+    Trouble::new(Kind::Folder, detail)
 }
 
 /// Runs `work` to its end, on threads with stacks that calls of an SDK fit into.

@@ -1,13 +1,18 @@
-//! `credlink fsck`: every guarantee, checked over a whole folder.
+//! `credlink fsck`: every guarantee, checked over a whole deployment.
+
+use std::path::Path;
 
 use credlink_adapters::clock::SystemClock;
-use credlink_service::cleanup::{Limits, Report, cleanup};
-use credlink_service::fsck::{Finding, Severity, Summary, fsck as check};
+use credlink_adapters::configuration::{Configuration, IndexChoice};
+use credlink_adapters::deployment::Deployment;
+use credlink_adapters::local::NewIndex;
+use credlink_service::cleanup::{Limits, Report, Restored, bring_back, cleanup};
+use credlink_service::fsck::{Finding, Manner, Severity, Summary, Surrounding, check};
 use credlink_service::ports::Clock as _;
 use serde::Serialize;
 
-use crate::args::{Connection, Fsck};
-use crate::client::{Folder, Making};
+use super::deployment;
+use crate::args::Fsck;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
@@ -18,33 +23,68 @@ use crate::trouble::{Kind, Trouble};
 enum Line<'a> {
     Finding(&'a Finding),
     Repaired(&'a Report),
+    Undone(&'a Restored),
     Summary(&'a Summary),
 }
 
 /// Seconds in a day: a repair that takes longer goes on at the next call.
 const DAY: u64 = 86_400;
 
-/// Checks, and repairs where that is asked for.
-pub fn fsck(connection: &Connection, args: &Fsck, printer: &Printer) -> Result<Exit, Trouble> {
-    let folder = Folder::open(&args.data_dir, &connection.tenant, Making::Refused)?;
-    let mut summary = examine(&folder, printer)?;
-    if args.repair && summary.leftovers > 0 {
-        repair(&folder, printer)?;
-        summary = examine(&folder, printer)?;
+/// Checks, and repairs or brings back where that is asked for.
+pub fn fsck(args: &Fsck, printer: &Printer) -> Result<Exit, Trouble> {
+    deployment::run(|| async {
+        let surrounding = surrounding(&args.data_dir)?;
+        let deployment = deployment::open(&args.data_dir, NewIndex::OverNothing).await?;
+        let done = all(&deployment, surrounding, args, printer).await;
+        deployment::close(&deployment).await;
+        done
+    })
+}
+
+/// Whether nobody else can write meanwhile: an index in the folder has one user.
+fn surrounding(folder: &Path) -> Result<Surrounding, Trouble> {
+    let configuration = Configuration::from_environment();
+    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    match configuration.index {
+        IndexChoice::DynamoDb(_) => Ok(Surrounding::Shared),
+        IndexChoice::Embedded => deployment::holds_an_index(folder).map(|()| Surrounding::Alone),
+    }
+}
+
+async fn all(
+    deployment: &Deployment,
+    surrounding: Surrounding,
+    args: &Fsck,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
+    if args.undo {
+        return undo(deployment, args, printer).await;
+    }
+    let manner = if args.repair { Manner::Mending } else { Manner::Telling };
+    let mut summary = examine(deployment, surrounding, manner, printer).await?;
+    if args.repair && (summary.leftovers > 0 || summary.broken > 0) {
+        repair(deployment, surrounding, printer).await?;
+        summary = examine(deployment, surrounding, Manner::Telling, printer).await?;
     }
     Ok(match summary {
         Summary { broken: 1.., .. } => Exit::Broken,
-        Summary { leftovers: 1.., .. } => Exit::Leftovers,
+        Summary { leftovers: 1.., .. } | Summary { behind: 1.., .. } => Exit::Leftovers,
         Summary { .. } => Exit::Done,
     })
 }
 
-/// Checks the folder, and prints findings as they are found.
-fn examine(folder: &Folder, printer: &Printer) -> Result<Summary, Trouble> {
+/// Checks the deployment, and prints findings as they are found.
+async fn examine(
+    deployment: &Deployment,
+    surrounding: Surrounding,
+    manner: Manner,
+    printer: &Printer,
+) -> Result<Summary, Trouble> {
     let mut printed = Ok(());
     let report = |finding: Finding| {
         let severity = match finding.severity {
             Severity::Leftover => "leftover",
+            Severity::Behind => "behind",
             Severity::Broken => "BROKEN",
         };
         let words = || format!("{severity:8}  {}: {}", finding.key, finding.what);
@@ -52,33 +92,70 @@ fn examine(folder: &Folder, printer: &Printer) -> Result<Summary, Trouble> {
             printed = printer.say(words, &Line::Finding(&finding));
         }
     };
-    let summary = folder.run(check(folder.service(), report)).map_err(|error| failed(&error))?;
+    let summary = check(deployment.service(), surrounding, manner, report).await;
+    let summary = summary.map_err(|error| failed(&error))?;
     printed?;
-    let words = || {
-        let verdict = match (summary.broken, summary.leftovers) {
-            (0, 0) => "everything is as it has to be".to_owned(),
-            (0, leftovers) => format!("{leftovers} left over by a crash; --repair removes them"),
-            (broken, leftovers) => format!("{broken} BROKEN, {leftovers} left over by a crash"),
-        };
-        let Summary { rows, objects, bytes, .. } = summary;
-        format!("{rows} rows, {objects} objects and {bytes} bytes checked: {verdict}")
-    };
-    printer.say(words, &Line::Summary(&summary))?;
+    printer.say(|| words(&summary), &Line::Summary(&summary))?;
     Ok(summary)
 }
 
-fn repair(folder: &Folder, printer: &Printer) -> Result<(), Trouble> {
-    // Nobody else writes: the folder is locked. So an orphan of any age is one.
-    let limits = Limits { any_age: true, ..Limits::until(SystemClock.now().plus_seconds(DAY)) };
-    let report = folder.run(cleanup(folder.service(), limits, None)).map_err(|error| failed(&error))?;
+fn words(summary: &Summary) -> String {
+    let Summary { rows, objects, bytes, leftovers, behind, broken, mended } = summary;
+    let mut found = Vec::new();
+    if *broken > 0 {
+        found.push(format!("{broken} BROKEN"));
+    }
+    if *behind > 0 {
+        found.push(format!("{behind} behind at one provider"));
+    }
+    if *leftovers > 0 {
+        found.push(format!("{leftovers} left over by a crash"));
+    }
+    let mut verdict = match found.is_empty() {
+        true => "everything is as it has to be".to_owned(),
+        false => found.join(", "),
+    };
+    if *mended > 0 {
+        verdict += &format!("; {mended} set right, or its repair is queued");
+    } else if *broken == 0 && leftovers + behind > 0 {
+        verdict += "; --repair removes them";
+    }
+    format!("{rows} rows, {objects} objects and {bytes} bytes checked: {verdict}")
+}
+
+async fn repair(deployment: &Deployment, surrounding: Surrounding, printer: &Printer) -> Result<(), Trouble> {
+    // Where nobody else writes, an orphan of any age is one.
+    let any_age = surrounding == Surrounding::Alone;
+    let limits = Limits { any_age, ..Limits::until(SystemClock.now().plus_seconds(DAY)) };
+    let report = cleanup(deployment.service(), limits, None).await.map_err(|error| failed(&error))?;
     if let Some(reason) = &report.stopped {
         return Err(Trouble::new(Kind::Folder, reason));
     }
+    printer.say(|| cleaned("repaired", &report), &Line::Repaired(&report))
+}
+
+/// What a cleanup did, in words.
+pub(super) fn cleaned(what: &str, report: &Report) -> String {
+    let Report { deleted, completed, failed, bytes, .. } = report;
+    format!("{what}: {deleted} removed ({bytes} bytes), {completed} completed, {failed} failed")
+}
+
+/// Brings back what was removed as orphans.
+async fn undo(deployment: &Deployment, args: &Fsck, printer: &Printer) -> Result<Exit, Trouble> {
+    let brought = bring_back(deployment.service(), args.since).await.map_err(|error| failed(&error))?;
+    let Restored { restored, taken, failed: not } = brought;
     let words = || {
-        let Report { deleted, completed, failed, bytes, .. } = &report;
-        format!("repaired: {deleted} removed ({bytes} bytes), {completed} completed, {failed} failed")
+        let mut words = format!("{restored} brought back");
+        if taken > 0 {
+            words += &format!(", {taken} kept aside, since something else stands in their places");
+        }
+        if not > 0 {
+            words += &format!(", {not} not; the log says why");
+        }
+        words
     };
-    printer.say(words, &Line::Repaired(&report))
+    printer.say(words, &Line::Undone(&brought))?;
+    Ok(if not > 0 { Exit::Failed } else { Exit::Done })
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Trouble {

@@ -5,8 +5,20 @@ use crate::world::World;
 #[test]
 fn help_is_as_it_is_documented() {
     let world = World::new();
-    let commands =
-        ["", "serve ", "put ", "get ", "verify ", "list ", "delete ", "fsck ", "stats ", "completions "];
+    let commands = [
+        "",
+        "serve ",
+        "put ",
+        "get ",
+        "verify ",
+        "list ",
+        "delete ",
+        "fsck ",
+        "cleanup ",
+        "rebuild ",
+        "stats ",
+        "completions ",
+    ];
     let storage = ["", "ls ", "stat ", "cp ", "mv ", "rm ", "sign ", "cat ", "put ", "health ", "stats "];
     let storage = storage.map(|command| format!("storage {command}"));
     let migrate = [

@@ -127,8 +127,10 @@ fn damage_is_found_and_leftovers_are_repaired() {
         world.run(&format!("{command} --data-dir data")).ends(1).says(&said);
     }
     drop(EmbeddedIndex::open(world.path("data/index.redb")).unwrap());
-    world.run("fsck --data-dir data").ends(5).says(&["leftover", "--repair removes them"]);
+    world.run("fsck --data-dir data").ends(6).says(&["BROKEN", "The index is a new one", "leftover"]);
     world.run("fsck --repair --data-dir data").ends(1).says(&["The index is a new one", "credlink rebuild"]);
+    world.run("rebuild --data-dir data").ends(0).says(&["2 rows made", "belong together"]);
+    world.run("fsck --data-dir data").ends(0);
 }
 
 fn find_file(folder: &Path) -> PathBuf {

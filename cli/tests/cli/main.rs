@@ -9,6 +9,8 @@ mod help;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod rebuild;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod storage;

@@ -27,7 +27,7 @@ fn trouble_says_what_to_do() {
     world.run("get sha256:abc --data-dir data").ends(2).says(&["64 hexadecimal digits"]);
     world.run("get photo.jpg --url nonsense").ends(2).says(&["--url is an address"]);
     world.run("get photo.jpg --url http://a --data-dir b").ends(2).says(&["not both"]);
-    world.run("fsck --url http://a").ends(2).says(&["folder only"]);
+    world.run("fsck --url http://a").ends(2).says(&["deployment itself"]);
     world.run("fly").ends(2);
 }
 

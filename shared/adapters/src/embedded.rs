@@ -141,6 +141,24 @@ impl EmbeddedIndex {
         Ok(found)
     }
 
+    /// The text that was kept last under this name: where work goes on that is done in several runs.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
+        let name = name.to_owned();
+        self.read(move |snapshot| tables::bookmark(&snapshot.open_table(ABOUT).map_err(failure)?, &name))
+            .await
+    }
+
+    /// Keeps a text under this name, in place of the one before; `None` removes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn keep_bookmark(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
+        self.writer.bookmark(name.to_owned(), text.map(str::to_owned)).await
+    }
+
     /// Reads here if that waits for nobody, and elsewhere while the file is opened anew.
     async fn read<T: Send + 'static>(
         &self,
@@ -151,22 +169,6 @@ impl EmbeddedIndex {
         }
         let database = Arc::clone(&self.database);
         off_the_executor(NAME, move || database.read(work)).await
-    }
-
-    /// The text that was kept last under this name: where work goes on that is done in several runs.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
-        self.database.read(|snapshot| tables::bookmark(&snapshot.open_table(ABOUT).map_err(failure)?, name))
-    }
-
-    /// Keeps a text under this name, in place of the one before; `None` removes it.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub async fn keep_bookmark(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
-        self.writer.bookmark(name.to_owned(), text.map(str::to_owned)).await
     }
 }
 

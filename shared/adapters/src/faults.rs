@@ -12,8 +12,8 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_service::ports::{
-    Checksum, Commit, Condition, Failure, FailureKind, Index, Listed, Listing, Objects, Page, ProviderState,
-    Put, Write,
+    Checksum, Commit, Condition, Copied, Failure, FailureKind, Index, Listed, Listing, Objects, Page,
+    ProviderState, Put, Write,
 };
 
 /// In which way a write fails.
@@ -190,6 +190,9 @@ impl<T: Objects> Objects for Faulty<T> {
         self.inner.write_failure().await
     }
 }
+
+/// Of what fails, the one copy that there is.
+impl<T: Objects> Copied for Faulty<T> {}
 
 impl<T: Index> Index for Faulty<T> {
     fn name(&self) -> &'static str {

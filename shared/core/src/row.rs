@@ -111,7 +111,7 @@ pub struct ProofRow {
     /// When the latest replacement was begun, if its end was not seen yet: the record may be ahead of this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacing: Option<Timestamp>,
-    /// The legacy id that the first record of its present life names.
+    /// The legacy id that the first record of its present life names, or of its last one where it is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacyId>,
     /// Of a deletion: whether nobody was ever told of what was deleted. To readers the proof was never there.
@@ -288,6 +288,7 @@ pub struct LegacyItemRow {
 /// A row of the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "row")]
+#[expect(clippy::large_enum_variant, reason = "most rows are those of proofs, and few are held at a time")]
 pub enum Row {
     /// Of a proof.
     Proof(ProofRow),
@@ -561,7 +562,6 @@ impl ProofRow {
             held: BTreeSet::new(),
             pending: BTreeSet::new(),
             replacing: None,
-            legacy: None,
             ..self.in_state(State::Deleted(at))
         }
     }

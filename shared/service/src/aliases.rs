@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::delete::claim;
 use crate::error::{Error, contended};
 use crate::ports::{Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put};
+use crate::reconcile::may_follow;
 use crate::service::{MAX_ATTEMPTS, Service, owned};
 use crate::supersede::live_row;
 use crate::take_over::bind;
@@ -135,6 +136,7 @@ pub(crate) async fn follow_alias<P: Ports>(
     id: &LegacyId,
     is_index_new: bool,
 ) -> Result<bool, Error> {
+    may_follow(service).await?;
     let key = ObjectKey::Alias(id.clone());
     for _ in 0..MAX_ATTEMPTS {
         let before = service.alias_row(id).await?;

@@ -26,7 +26,8 @@ use crate::error::Error;
 use crate::ports::{Failure, Ports};
 use crate::service::Service;
 pub use position::Position;
-pub use removed::{Brought, bring_back};
+pub(crate) use removed::keep;
+pub use removed::{Restored, bring_back};
 
 /// Items that are worked on at a time. Each is some calls one after the other: with 16, S3 and DynamoDB at 10 ms a call
 /// allow some 800 items a second.
@@ -146,6 +147,12 @@ pub async fn cleanup<P: Ports>(
     let mut report = Report::default();
     // Afresh, and then page by page: a clock may jump meanwhile.
     service.standing().await;
+    // Into an index that may be another store's nothing is written, and so nothing can be finished either.
+    if let Err(error) = service.may_change().await {
+        report.stopped = Some(error.to_string());
+        report.resume = position;
+        return Ok(report);
+    }
     report.ask(service).await;
     // An outage of one listing must not keep what is due waiting for ever behind a walk, nor the other way round.
     let due = due::run(service, limits, &mut report).await;

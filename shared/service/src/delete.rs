@@ -17,13 +17,12 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use http::HeaderMap;
 
-use crate::aliases::keep_alias;
 use crate::error::{Error, contended};
 use crate::holds::drop_hold;
 use crate::ports::{
     Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put, Write,
 };
-use crate::reconcile::{Reconciled, settle};
+use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::service::{MAX_ATTEMPTS, Service, owned};
 
 /// Deletes a proof. That there is none is no error: the outcome is the instant of the deletion that this call began, and
@@ -52,6 +51,9 @@ pub async fn delete_proof<P: Ports>(
         match row {
             // A store may have written a record and ended before its row: readers see it.
             None | Some(ProofRow { state: State::Deleted(_), .. }) => {
+                if reconcile(service, id).await? == Reconciled::Changed {
+                    continue;
+                }
                 let orphan = orphan_row(service, id, row.as_ref(), Ending::Deleted(instant)).await?;
                 let Some(orphan) = orphan else {
                     return Ok(row.and_then(|row| own(row.state, at)));
@@ -290,10 +292,6 @@ pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow)
     }
     let key = ObjectKey::Record(row.id);
     let deleted = row.deleted(at);
-    // The record that names the legacy id goes; where it leads stays known.
-    if let Some(legacy) = &row.legacy {
-        keep_alias(service, legacy).await?;
-    }
     replace(service, &key, &Row::Proof(deleted.clone()), row.version).await?;
     remove_revisions(service, row).await?;
     for id in &row.held {

@@ -1,24 +1,43 @@
 //! Checks every guarantee over the whole store, in both directions: each row against its objects, each object
-//! against its row.
+//! against its row, and each provider's copy against the other's.
 //!
-//! It reads everything and changes nothing; [`crate::cleanup`] with [`Limits::any_age`] repairs what can be repaired.
-//! For a store that nobody writes to: what a running store is about to do looks like damage.
+//! | to find | look in |
+//! |---|---|
+//! | what a row says of objects | `rows` |
+//! | what an object says of rows | `objects` |
+//! | who holds a manifest, counted in bounded memory | `holders` |
+//! | what is set right here | `mend` |
 //!
-//! [`Limits::any_age`]: crate::cleanup::Limits::any_age
+//! It reads everything, and without [`Manner::Mending`] changes nothing; [`crate::cleanup`] and [`crate::rebuild`] let rows
+//! follow. What a running store is about to do looks like damage: where others write ([`Surrounding::Shared`]), what is found
+//! is looked at a second time, later, and told only if it is still so.
 
-use std::collections::BTreeMap;
+mod holders;
+mod mend;
+mod objects;
+mod rows;
 
-use credlink_core::manifest_id::ManifestId;
-use credlink_core::object::{Facts, ObjectKey, Verified};
-use credlink_core::proof_id::ProofId;
-use credlink_core::record::Record;
-use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, RowKey, State, Totals};
-use credlink_core::rules::life::{Found, Verdict, judge_manifest, judge_record, judge_revision};
-use credlink_core::tombstone::Tombstone;
+use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::row::{RowKey, Totals};
+use credlink_core::rules::guard::{Act, Doubt};
+use credlink_core::rules::life::orphan_is_due;
+use futures_util::StreamExt as _;
+use futures_util::stream::iter;
 use serde::Serialize;
 
-use crate::ports::{Failure, FailureKind, Index as _, Listing, Objects as _, Ports};
+use crate::error::Error;
+use crate::ports::{Copied, Failure, FailureKind, Index as _, Listed, Listing, Ports};
 use crate::service::Service;
+use holders::Holders;
+
+/// Rows or objects that are looked at a time: with 16, S3 and DynamoDB at 10 ms a call allow some 800 a second.
+const CONCURRENCY: usize = 16;
+
+/// Rows or objects of one page.
+const PAGE: usize = 1_000;
+
+/// So many that something was found about wait for their second look: 1,000 × about 100 bytes.
+const MAX_WAITING: usize = 1_000;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -26,6 +45,8 @@ use crate::service::Service;
 pub enum Severity {
     /// Left over by a crash: nobody was told of it, and cleanup deals with it.
     Leftover,
+    /// One provider's copy is missing, stale or damaged, and the other one has it: a repair mends it.
+    Behind,
     /// A guarantee is broken.
     Broken,
 }
@@ -52,162 +73,209 @@ pub struct Summary {
     pub bytes: u64,
     /// Findings that a crash explains.
     pub leftovers: u64,
+    /// Copies at one provider that are missing, stale or damaged.
+    pub behind: u64,
     /// Findings that break a guarantee.
     pub broken: u64,
+    /// Findings that were set right, or whose repair is queued; they are among the others.
+    pub mended: u64,
+}
+
+/// Who else uses the store meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surrounding {
+    /// Nobody.
+    Alone,
+    /// Processes that store, replace and delete.
+    Shared,
+}
+
+/// What is done about a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// It is told.
+    Telling,
+    /// What can be set right here, is: markers, notes and holds that are missing; repairs of copies are queued; where nobody else
+    /// writes, counts of holders.
+    Mending,
+}
+
+/// What was found about a row or an object, and how many bytes were read.
+#[derive(Debug, Default)]
+struct Look {
+    findings: Vec<Finding>,
+    bytes: u64,
+}
+
+impl Look {
+    fn add(&mut self, severity: Severity, key: &dyn std::fmt::Display, what: impl Into<String>) {
+        self.findings.push(Finding { severity, key: key.to_string(), what: what.into() });
+    }
+
+    fn broken(&mut self, key: &dyn std::fmt::Display, what: impl Into<String>) {
+        self.add(Severity::Broken, key, what);
+    }
+
+    fn leftover(&mut self, key: &dyn std::fmt::Display, what: impl Into<String>) {
+        self.add(Severity::Leftover, key, what);
+    }
+}
+
+/// What a finding is about, so that it can be looked at again.
+enum Subject {
+    Row(RowKey),
+    Object(Listed),
 }
 
 struct Check<'a, P, F> {
     service: &'a Service<P>,
+    surrounding: Surrounding,
+    manner: Manner,
     report: F,
     summary: Summary,
-    holders: BTreeMap<ManifestId, u32>,
-    totals: Totals,
+    waiting: Vec<Subject>,
 }
 
-/// Checks the whole store; every finding is reported as it is found.
+/// Checks a store that nobody else uses; every finding is reported as it is found.
 ///
 /// # Errors
 /// A provider or the index failed, so that the check could not go on. Damaged content is a finding, not an error.
-pub async fn fsck<P: Ports>(service: &Service<P>, report: impl FnMut(Finding)) -> Result<Summary, Failure> {
-    let mut check = Check {
-        service,
-        report,
-        summary: Summary::default(),
-        holders: BTreeMap::new(),
-        totals: Totals::default(),
-    };
+pub async fn fsck<P: Ports>(service: &Service<P>, report: impl FnMut(Finding)) -> Result<Summary, Failure>
+where
+    P::Objects: Copied,
+{
+    check(service, Surrounding::Alone, Manner::Telling, report).await
+}
+
+/// The same for a store that others may use, or to set right what can be.
+///
+/// # Errors
+/// As [`fsck`].
+pub async fn check<P: Ports>(
+    service: &Service<P>,
+    surrounding: Surrounding,
+    manner: Manner,
+    report: impl FnMut(Finding),
+) -> Result<Summary, Failure>
+where
+    P::Objects: Copied,
+{
+    let (summary, waiting) = (Summary::default(), Vec::new());
+    let mut check = Check { service, surrounding, manner, report, summary, waiting };
+    check.standing().await;
     check.rows().await?;
-    check.objects("").await?;
+    check.objects().await?;
+    check.look_again().await?;
     Ok(check.summary)
 }
 
-impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
-    fn broken(&mut self, key: &dyn std::fmt::Display, what: impl Into<String>) {
-        self.summary.broken += 1;
-        (self.report)(Finding { severity: Severity::Broken, key: key.to_string(), what: what.into() });
+impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F>
+where
+    P::Objects: Copied,
+{
+    fn tell(&mut self, finding: Finding) {
+        match finding.severity {
+            Severity::Leftover => self.summary.leftovers += 1,
+            Severity::Behind => self.summary.behind += 1,
+            Severity::Broken => self.summary.broken += 1,
+        }
+        (self.report)(finding);
     }
 
-    fn leftover(&mut self, key: &dyn std::fmt::Display, what: impl Into<String>) {
-        self.summary.leftovers += 1;
-        (self.report)(Finding { severity: Severity::Leftover, key: key.to_string(), what: what.into() });
+    /// Whether index, store and clock fit together.
+    async fn standing(&mut self) {
+        for doubt in self.service.standing_for_readers().await.doubts {
+            let severity = match &doubt {
+                Doubt::CollectorStopped(_) | Doubt::ClockAhead { .. } | Doubt::ClockBehind { .. } => {
+                    Severity::Leftover
+                }
+                _ if doubt.forbids(Act::Destroy) => Severity::Broken,
+                _ => Severity::Leftover,
+            };
+            self.tell(Finding { severity, key: ObjectKey::Identity.to_string(), what: doubt.to_string() });
+        }
     }
 
     /// From the index to the objects.
     async fn rows(&mut self) -> Result<(), Failure> {
-        let mut manifests = Vec::new();
+        let (mut holders, mut totals) = (Holders::default(), Totals::default());
         let mut after = None;
         loop {
-            let page = self
-                .service
-                .ports
-                .index()
-                .list(&Listing::All, after.as_deref(), 1_000)
-                .await?
-                .unwrap_or_default();
-            for row in page.items {
-                self.summary.rows += 1;
-                self.totals = self.totals.exchange(Totals::default(), row.totals());
-                match row {
-                    Row::Proof(row) => self.proof_row(&row).await?,
-                    Row::Manifest(row) => manifests.push((row.id, row.state, row.holders)),
-                    Row::Alias(row) => self.alias_row(row).await?,
-                    // A hint, which nothing hangs on.
-                    Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => {}
-                }
+            let page = self.service.ports.index().list(&Listing::All, after.as_deref(), PAGE).await?;
+            let page = page.unwrap_or_default();
+            self.summary.rows += page.items.len() as u64;
+            for row in &page.items {
+                totals = totals.exchange(Totals::default(), row.totals());
+                holders.note(row);
             }
+            let service = self.service;
+            let looks = iter(page.items).map(|row| async move {
+                let key = row.key();
+                (Subject::Row(key), rows::look(service, row).await)
+            });
+            self.take(looks.buffered(CONCURRENCY).collect().await).await?;
             after = page.next;
             if after.is_none() {
                 break;
             }
         }
-        for (id, state, recorded) in manifests {
+        if !holders.agree() {
+            self.holders(&holders).await?;
+        }
+        let recorded = self.service.ports.index().totals().await?;
+        if recorded != totals {
+            let what = format!("the index's sums are {recorded:?}; counted were {totals:?}");
+            // Beside others they lag, and lack what a process that was killed had not written.
+            let severity = match self.surrounding {
+                Surrounding::Alone => Severity::Broken,
+                Surrounding::Shared => Severity::Leftover,
+            };
+            self.tell(Finding { severity, key: "totals".to_owned(), what });
+        }
+        Ok(())
+    }
+
+    /// Finds the manifests whose counts are wrong: twice, since others may write, and only what is wrong both times is told.
+    async fn holders(&mut self, first: &Holders) -> Result<(), Failure> {
+        let mut suspects = holders::Suspects::of(first);
+        suspects.count(self.service).await?;
+        if self.surrounding == Surrounding::Shared {
+            let mut again = holders::Suspects::of(first);
+            again.count(self.service).await?;
+            suspects.keep_those_of(&again);
+        }
+        for (id, counted, recorded) in suspects.wrong() {
             let key = ObjectKey::Manifest(id.clone());
-            let held = self.holders.remove(&id).unwrap_or(0);
-            if state == State::Live {
-                if held != recorded {
-                    self.broken(
-                        &key,
-                        format!("the index counts {recorded} proofs that hold it; there are {held}"),
-                    );
+            let what = match recorded {
+                Some((recorded, true)) => {
+                    format!("the index counts {recorded} proofs that hold it; there are {counted}")
                 }
-                if self.service.ports.objects().head(&key).await?.is_none() {
-                    self.broken(&key, "the index has a live manifest that is not stored");
-                }
-            } else if held > 0 {
-                self.broken(&key, format!("{held} live proofs hold it, and the index has it as deleted"));
-            } else {
-                self.gone(&key, state).await?;
-            }
-        }
-        for id in std::mem::take(&mut self.holders).into_keys() {
-            self.broken(&ObjectKey::Manifest(id), "live proofs hold it, and the index does not have it");
-        }
-        let totals = self.service.ports.index().totals().await?;
-        if totals != self.totals {
-            let what = format!("the index's sums are {totals:?}; counted were {:?}", self.totals);
-            self.broken(&"totals", what);
-        }
-        Ok(())
-    }
-
-    /// A legacy id leads somewhere for ever, also when that was deleted.
-    async fn alias_row(&mut self, row: AliasRow) -> Result<(), Failure> {
-        let what = match self.service.proof_row(&row.proof).await? {
-            None => format!("it names the proof {}, which the index does not have", row.proof),
-            Some(proof) if proof.tenant != row.tenant => {
-                format!("it is of the tenant {}, and its proof {} of {}", row.tenant, row.proof, proof.tenant)
-            }
-            Some(_) => return Ok(()),
-        };
-        self.broken(&RowKey::Alias(row.id), what);
-        Ok(())
-    }
-
-    /// Where something is deleted stands its marker, so that no late copy can bring it back (guarantee 8).
-    async fn gone(&mut self, key: &ObjectKey, state: State) -> Result<(), Failure> {
-        if let State::Deleting(at) = state {
-            self.leftover(key, format!("a deletion begun on {at} is unfinished"));
-        } else if self.service.ports.objects().head(key).await?.is_none() {
-            self.broken(key, "the index has it as deleted, and its marker is not there");
-        }
-        Ok(())
-    }
-
-    async fn proof_row(&mut self, row: &ProofRow) -> Result<(), Failure> {
-        let key = ObjectKey::Record(row.id);
-        if row.id != ProofId::derive(&row.tenant, &row.media_hash) {
-            self.broken(&key, "the row's id is not the one of its tenant and media hash");
-        }
-        if row.state != State::Live {
-            return self.gone(&key, row.state).await;
-        }
-        for id in &row.held {
-            *self.holders.entry(id.clone()).or_default() += 1;
-        }
-        if self.service.ports.objects().head(&key).await?.is_none() {
-            self.broken(&key, "the index has a live proof whose record is not stored");
-        }
-        for revision in row.first_revision..row.revision {
-            let copy = ObjectKey::Revision(row.id, revision);
-            if self.service.ports.objects().head(&copy).await?.is_none() {
-                self.broken(&copy, "an earlier record is not stored");
+                Some((_, false)) => format!("{counted} live proofs hold it, and the index has it as deleted"),
+                None => format!("{counted} live proofs hold it, and the index does not have it"),
+            };
+            self.tell(Finding { severity: Severity::Broken, key: key.to_string(), what });
+            let is_ours = self.manner == Manner::Mending && self.surrounding == Surrounding::Alone;
+            if is_ours && mend::holders(self.service, &id, counted).await? {
+                self.summary.mended += 1;
             }
         }
         Ok(())
     }
 
     /// From the objects to the index.
-    async fn objects(&mut self, prefix: &str) -> Result<(), Failure> {
+    async fn objects(&mut self) -> Result<(), Failure> {
         let mut after = None;
         loop {
-            let page = self.service.ports.objects().list(prefix, after.as_deref(), 1_000).await?;
-            for listed in page.items {
-                self.summary.objects += 1;
-                match listed.key.parse::<ObjectKey>() {
-                    Ok(key) => self.object(&key).await?,
-                    Err(_) => self.leftover(&listed.key, "this is no object of CredLink; it is left alone"),
-                }
-            }
+            let page = self.service.ports.objects().list_all("", after.as_deref(), PAGE).await?;
+            self.summary.objects += page.items.len() as u64;
+            let service = self.service;
+            let looks = iter(page.items)
+                .map(|listed| async move {
+                    let look = objects::look(service, &listed).await;
+                    (Subject::Object(listed), look)
+                })
+                .buffered(CONCURRENCY);
+            self.take(looks.collect().await).await?;
             after = page.next;
             if after.is_none() {
                 return Ok(());
@@ -215,104 +283,95 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         }
     }
 
-    async fn object(&mut self, key: &ObjectKey) -> Result<(), Failure> {
-        let object = match self.service.ports.objects().get(key).await {
-            Ok(None) => return Ok(()),
-            Ok(Some(object)) => object,
-            Err(failure) if failure.kind == FailureKind::Damaged => {
-                self.broken(key, failure.message);
-                return Ok(());
+    async fn take(&mut self, looks: Vec<(Subject, Result<Look, Failure>)>) -> Result<(), Failure> {
+        for (subject, look) in looks {
+            let look = look?;
+            self.summary.bytes += look.bytes;
+            if look.findings.is_empty() {
+                continue;
             }
-            Err(failure) => return Err(failure),
-        };
-        let verified = match Verified::check(object) {
-            Ok(verified) => verified,
-            Err(damage) => {
-                self.broken(key, damage.to_string());
-                return Ok(());
+            match self.surrounding {
+                Surrounding::Alone => self.conclude(&subject, look).await?,
+                Surrounding::Shared => self.waiting.push(subject),
             }
-        };
-        self.summary.bytes += verified.facts().length;
-        if verified.facts().tombstone
-            && let Err(error) = Tombstone::parse(&verified.content())
-        {
-            self.broken(key, error);
-            return Ok(());
         }
-        match key {
-            ObjectKey::Record(id) => {
-                let row = self.service.proof_row(id).await?;
-                self.record_object(key, &verified, row.as_ref());
-            }
-            ObjectKey::Revision(id, revision) => {
-                let row = self.service.proof_row(id).await?;
-                self.revision_object(key, *revision, &verified, row.as_ref());
-            }
-            ObjectKey::Manifest(id) => {
-                let row = self.service.manifest_row(id).await?;
-                self.manifest_object(key, verified.facts(), row.as_ref());
-            }
-            ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {}
+        if self.waiting.len() >= MAX_WAITING { self.look_again().await } else { Ok(()) }
+    }
+
+    /// The second look at what something was found about.
+    async fn look_again(&mut self) -> Result<(), Failure> {
+        for subject in std::mem::take(&mut self.waiting) {
+            let look = match &subject {
+                Subject::Row(key) => match self.service.ports.index().get(key).await? {
+                    Some(row) => rows::look(self.service, row).await?,
+                    None => continue,
+                },
+                Subject::Object(listed) => {
+                    let mut look = objects::look(self.service, listed).await?;
+                    // A store may be about to write the row.
+                    if !orphan_is_due(listed.modified, self.service.now()) {
+                        look.findings.retain(|finding| finding.severity != Severity::Leftover);
+                    }
+                    look
+                }
+            };
+            self.conclude(&subject, look).await?;
         }
         Ok(())
     }
 
-    fn record_object(&mut self, key: &ObjectKey, verified: &Verified, row: Option<&ProofRow>) {
-        let found = if verified.facts().tombstone {
-            Found::Tombstone
-        } else {
-            match Record::parse(&verified.content()) {
-                Ok(record) => Found::Record(record.revision),
-                Err(error) => return self.broken(key, error.to_string()),
-            }
-        };
-        self.judged(key, judge_record(found, row));
-        let same = row.is_none_or(|row| row.record_sha256 == verified.facts().sha256);
-        if judge_record(found, row) == Verdict::Right && found != Found::Tombstone && !same {
-            self.broken(key, "the record is not the one that the index was told of");
+    async fn conclude(&mut self, subject: &Subject, look: Look) -> Result<(), Failure> {
+        let is_found = !look.findings.is_empty();
+        for finding in look.findings {
+            self.tell(finding);
         }
-    }
-
-    fn revision_object(
-        &mut self,
-        key: &ObjectKey,
-        revision: u32,
-        verified: &Verified,
-        row: Option<&ProofRow>,
-    ) {
-        match Record::parse(&verified.content()) {
-            Ok(record) if record.revision == revision => self.judged(key, judge_revision(revision, row)),
-            Ok(record) => {
-                self.broken(key, format!("the record says that it is revision {}", record.revision))
+        if is_found && self.manner == Manner::Mending {
+            let mended = match subject {
+                Subject::Row(key) => mend::row(self.service, key).await,
+                Subject::Object(listed) => mend::object(self.service, &listed.key).await,
+            };
+            match mended {
+                Ok(true) => self.summary.mended += 1,
+                Ok(false) => {}
+                Err(Error::Failure(failure)) if failure.kind != FailureKind::Damaged => return Err(failure),
+                Err(error) => {
+                    let error = error.problem().detail;
+                    tracing::warn!(error, "a finding was not set right");
+                }
             }
-            Err(error) => self.broken(key, error.to_string()),
         }
+        Ok(())
     }
+}
 
-    fn manifest_object(&mut self, key: &ObjectKey, facts: &Facts, row: Option<&ManifestRow>) {
-        let generation = (!facts.tombstone).then_some(facts.generation);
-        let verdict = judge_manifest(generation, row);
-        self.judged(key, verdict);
-        if verdict == Verdict::Right
-            && let (Some(_), Some(row)) = (generation, row)
-            && (row.sha256 != facts.sha256 || row.length != facts.length)
-        {
-            self.broken(key, "the manifest is not the one that the index was told of");
+/// The newest copy of an object, checked; what its copies are found to be is added to `look`.
+async fn verified<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    look: &mut Look,
+) -> Result<Option<Verified>, Failure>
+where
+    P::Objects: Copied,
+{
+    let copies = match service.ports.objects().copies(key).await {
+        Err(failure) if failure.kind == FailureKind::Damaged => {
+            look.broken(key, failure.message);
+            return Ok(None);
         }
+        copies => copies?,
+    };
+    for lagging in copies.lagging {
+        look.add(Severity::Behind, key, objects::behind(lagging));
     }
-
-    fn judged(&mut self, key: &ObjectKey, verdict: Verdict) {
-        match verdict {
-            Verdict::Right => {}
-            Verdict::Orphan => {
-                self.leftover(key, "no row stands for it: a store ended before it could tell anybody")
-            }
-            Verdict::Ahead => {
-                self.leftover(key, "its row is one revision behind: a replacement ended before its row")
-            }
-            // The row's own finding says it.
-            Verdict::Unfinished => {}
-            Verdict::Broken(why) => self.broken(key, why),
+    let Some(object) = copies.newest else { return Ok(None) };
+    match Verified::check(object) {
+        Ok(verified) => {
+            look.bytes += verified.facts().length;
+            Ok(Some(verified))
+        }
+        Err(damage) => {
+            look.broken(key, damage.to_string());
+            Ok(None)
         }
     }
 }

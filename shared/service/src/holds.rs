@@ -10,7 +10,7 @@ use crate::delete::finish_manifest;
 use crate::error::{Error, contended};
 use crate::ports::{Condition, Failure, Objects as _, Ports};
 use crate::publish::{Published, Reference};
-use crate::reconcile::Reconciled;
+use crate::reconcile::{Reconciled, may_follow};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// Writes the hold of a manifest in `generation`, unless it is there already.
@@ -45,6 +45,7 @@ pub(crate) async fn follow_hold<P: Ports>(
     id: &ManifestId,
     generation: u32,
 ) -> Result<Reconciled, Error> {
+    may_follow(service).await?;
     let key = ObjectKey::Hold(id.clone(), generation);
     for _ in 0..MAX_ATTEMPTS {
         let row = service.manifest_row(id).await?;
@@ -52,13 +53,13 @@ pub(crate) async fn follow_hold<P: Ports>(
             Some(row) if row.state == State::Live && row.generation == generation && row.standalone => {
                 return Ok(Reconciled::Right);
             }
-            // A migration took the hold back while proofs hold the manifest, and was cut off before it was removed; or it is
-            // of an earlier life.
+            // It is of an earlier life of the manifest.
             Some(row) if row.generation > generation => return Ok(Reconciled::Orphan),
             Some(row) => match row.state {
                 // What is there may be of a later life: the commit tells.
                 State::Deleting(_) if service.spares => {}
                 State::Deleting(_) => {
+                    service.may_destroy().await?;
                     finish_manifest(service, row).await?;
                     continue;
                 }

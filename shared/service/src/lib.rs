@@ -16,8 +16,8 @@
 //! | retrieving | [`retrieve`](mod@retrieve) |
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
-//! | repair of a provider, its queue, and the flag that a repair lowers | [`replicate`](mod@replicate), [`worker`], [`behind`] |
 //! | making the index anew from the objects | [`rebuild`] |
+//! | repair of a provider, its queue, and the flag that a repair lowers | [`replicate`](mod@replicate), [`worker`], [`behind`] |
 //! | index, store and clock that do not fit together | `guard` |
 //! | access counts | `reads` |
 //! | HTTP in and out | [`router`], [`openapi`] |

@@ -9,12 +9,17 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
+use futures_util::StreamExt as _;
+use futures_util::stream::iter;
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::ports::{Index as _, Listing, Ports};
 use crate::reconcile::{Reconciled, settle};
 use crate::service::Service;
+
+/// Rows of one page that are let follow their records at a time.
+const SETTLED_AT_ONCE: usize = 16;
 
 /// A proof as listings and stores show it: all of its record but the manifest's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -136,10 +141,14 @@ pub async fn list<P: Ports>(
     let page = page.ok_or_else(|| Problem::field("after", "it has to be the `next` of an earlier page"))?;
     let now = service.now();
     let mut rows = Vec::with_capacity(page.items.len());
-    for row in page.items.into_iter().filter_map(Row::proof) {
+    let mut listed = iter(page.items.into_iter().filter_map(Row::proof))
         // The record may be ahead of a row that says that a replacement is under way.
-        rows.extend(if row.replacing.is_some() { settled(service, row).await? } else { Some(row) });
+        .map(|row| async { if row.replacing.is_some() { settled(service, row).await } else { Some(row) } })
+        .buffered(SETTLED_AT_ONCE);
+    while let Some(row) = listed.next().await {
+        rows.extend(row);
     }
+    drop(listed);
     // What has expired is kept for some days, and shown to nobody.
     let rows = rows.into_iter().filter(|row| !row.has_expired(now));
     let proofs = rows
@@ -152,11 +161,22 @@ pub async fn list<P: Ports>(
     Ok(ProofPage { proofs, next: page.next })
 }
 
-/// The row of a live proof after what was cut off is finished.
-async fn settled<P: Ports>(service: &Service<P>, row: ProofRow) -> Result<Option<ProofRow>, Error> {
-    match settle(service, &row).await? {
-        Reconciled::Changed => Ok(service.proof_row(&row.id).await?.filter(|row| row.state == State::Live)),
-        Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => Ok(Some(row)),
+/// The row of a live proof after what was cut off is finished; as it is, where that fails: one proof takes no listing down.
+async fn settled<P: Ports>(service: &Service<P>, row: ProofRow) -> Option<ProofRow> {
+    let settled = async {
+        match settle(service, &row).await? {
+            Reconciled::Changed => Ok(service.proof_row(&row.id).await?),
+            Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => {
+                Ok::<_, Error>(Some(row.clone()))
+            }
+        }
+    };
+    match settled.await {
+        Ok(now) => now.filter(|row| row.state == State::Live),
+        Err(error) => {
+            tracing::warn!(proof = %row.id, error = error.to_string(), "a proof is listed as its row has it");
+            Some(row)
+        }
     }
 }
 

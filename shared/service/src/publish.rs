@@ -149,11 +149,11 @@ impl Reference<'_> {
 pub(crate) struct Placed {
     /// The generation in which they are there.
     pub(crate) generation: u32,
-    /// Whether this call has put them there.
+    /// Whether no row holds them yet: this request has put them there, or one before it whose answer was lost.
     pub(crate) is_new: bool,
 }
 
-/// The manifest that a request has put where nothing stood: to be taken back where the request is refused.
+/// The manifest that a request has brought and that no row held: to be taken back where the request is refused.
 #[derive(Debug, Default)]
 pub(crate) struct Brought(Option<ManifestId>);
 
@@ -225,13 +225,16 @@ impl<P: Ports> Service<P> {
             }
             wanted.check_reader(&facts.tenant, facts.visibility)?;
             self.ports.objects().confirm(&key).await?;
-            return Ok(Some(Placed { generation: facts.generation, is_new: false }));
+            // An attempt whose answer was lost may have put it there.
+            let is_held = self.manifest_row(id).await?.is_some_and(|row| row.state == State::Live);
+            return Ok(Some(Placed { generation: facts.generation, is_new: !is_held }));
         }
         // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
         let row = self.manifest_row(id).await?;
         if let Some(row) = &row
             && let State::Deleting(_) = row.state
         {
+            self.may_destroy().await?;
             finish_manifest(self, row).await?;
             return Ok(None);
         }
@@ -371,6 +374,7 @@ impl<P: Ports> Service<P> {
                     Refer::Gone => {
                         // A deletion that is under way, or was cut off: with its end the manifest can be stored anew.
                         if let Some(row) = before {
+                            self.may_destroy().await?;
                             finish_manifest(self, row).await?;
                         }
                         return Ok(Published::ManifestGone);

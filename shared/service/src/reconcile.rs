@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::hash::Digest;
+use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
@@ -18,6 +19,7 @@ use credlink_core::rules::life::{Found, Verdict, judge_record};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
+use crate::aliases::keep_alias;
 use crate::delete::{claim, finish_proof};
 use crate::error::{Error, contended};
 use crate::ports::{Objects as _, Ports};
@@ -53,8 +55,16 @@ pub(crate) async fn reconcile<P: Ports>(service: &Service<P>, id: &ProofId) -> R
             finish_proof(service, row).await?;
             return Ok(Reconciled::Changed);
         }
-        if let Some(reconciled) = attempt(service, id, row.as_ref()).await? {
-            return Ok(reconciled);
+        match attempt(service, id, row.as_ref()).await? {
+            None => {}
+            // Or the proof was replaced or deleted while its objects were read.
+            Some(Reconciled::Broken(why)) => {
+                let now = service.proof_row(id).await?;
+                if now.map(|now| now.version) == row.map(|row| row.version) {
+                    return Ok(Reconciled::Broken(why));
+                }
+            }
+            Some(reconciled) => return Ok(reconciled),
         }
     }
     Err(contended())
@@ -71,6 +81,8 @@ pub(crate) async fn settle<P: Ports>(service: &Service<P>, row: &ProofRow) -> Re
     let stale = |row: &ProofRow| row.replacing.is_some_and(is_over).then(|| row.pending.clone());
     match reconciled {
         Reconciled::Right if stale(row).is_none() => Ok(reconciled),
+        // By a clock that is wrong, every replacement is over.
+        Reconciled::Right | Reconciled::Changed if service.may_destroy().await.is_err() => Ok(reconciled),
         Reconciled::Right | Reconciled::Changed => {
             let given_back = give_back(service, &row.id, stale).await?;
             Ok(if given_back { Reconciled::Changed } else { reconciled })
@@ -145,6 +157,15 @@ async fn attempt<P: Ports>(
     }
 }
 
+/// Refuses to let rows follow while the index may be another store's.
+///
+/// # Errors
+/// Why not (503).
+pub(crate) async fn may_follow<P: Ports>(service: &Service<P>) -> Result<(), Error> {
+    // A rebuild is how an operator joins the two.
+    if service.spares { Ok(()) } else { service.may_change().await }
+}
+
 /// Lets a row follow the deletion that a marker tells of.
 async fn follow_marker<P: Ports>(
     service: &Service<P>,
@@ -155,12 +176,14 @@ async fn follow_marker<P: Ports>(
     match row {
         None => {
             let Some(kept) = kept else { return Ok(Some(Reconciled::Right)) };
+            may_follow(service).await?;
             let first = ProofRow { version: 1, ..kept };
             let claimed = claim(service, credlink_core::row::Row::Proof(first), None).await?;
             Ok(claimed.then_some(Reconciled::Changed))
         }
         Some(row) if row.state != State::Live && marker.last <= row.revision => Ok(Some(Reconciled::Right)),
         Some(row) if marker.last >= row.revision => {
+            may_follow(service).await?;
             let deleted = kept.unwrap_or_else(|| row.deleted(marker.deleted));
             let next = ProofRow { version: row.version + 1, reads: row.reads, ..deleted };
             // A deletion that is under way has let them go already.
@@ -195,7 +218,14 @@ async fn follow_record<P: Ports>(
     sha256: &Digest,
     row: Option<&ProofRow>,
 ) -> Result<Option<Reconciled>, Error> {
+    may_follow(service).await?;
     let live = row.filter(|row| row.state == State::Live);
+    // The next life's record does not name the legacy id of the one before.
+    if let Some(legacy) = row.filter(|row| row.state != State::Live).and_then(|row| row.legacy.as_ref())
+        && !service.spares
+    {
+        keep_alias(service, legacy).await?;
+    }
     let continued = live.filter(|row| row.first_revision == record.first_revision);
     let life = read_life(service, record, continued).await?;
     let mut next = ProofRow::publish(record, *sha256, row);
@@ -247,7 +277,8 @@ async fn follow_record<P: Ports>(
         // The deletion of its manifest has begun, and is not finished here.
         Ok(Published::ManifestGone) if service.spares => Ok(Some(Reconciled::Orphan)),
         Ok(Published::Lost(_) | Published::ManifestGone) => Ok(None),
-        // The index knows another content under the manifest's id.
+        // The index knows another content under the manifest's id, or another reader.
+        Err(Error::Problem(problem)) if !is_conflict(&problem) => Err(problem.into()),
         Err(Error::Problem(problem)) if live.is_none() => {
             tracing::warn!(proof = %record.id, why = problem.detail, "a record that no row stands for cannot be taken up");
             Ok(Some(Reconciled::Orphan))
@@ -255,6 +286,11 @@ async fn follow_record<P: Ports>(
         Err(Error::Problem(problem)) => Ok(Some(Reconciled::Broken(problem.detail))),
         Err(failure) => Err(failure),
     }
+}
+
+/// Whether a reference is refused for good, and not just for now.
+const fn is_conflict(problem: &Problem) -> bool {
+    matches!(problem.kind, Kind::ManifestConflict | Kind::VisibilityConflict)
 }
 
 /// Reads what the earlier records of a life say that the row does not: those behind its revision, or all of them.

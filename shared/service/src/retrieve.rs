@@ -13,7 +13,7 @@ use http::Method;
 
 use crate::error::Error;
 use crate::ports::{Cache as _, Event, Events as _, Failure, Ports};
-use crate::reconcile::reconcile;
+use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 
 /// Answers a lookup: the reply, and the object that its body describes.
@@ -65,8 +65,13 @@ async fn load<P: Ports>(
             && service.settings.notice_on_read
             && lags_behind(service, id, current.verified.facts()).await
         {
-            if let Err(error) = reconcile(service, id).await {
-                tracing::warn!(proof = %id, error = error.problem().detail, "a row lags behind its record");
+            match reconcile(service, id).await {
+                // It was deleted, and put back from elsewhere (guarantee 8).
+                Ok(Reconciled::Risen) => return service.buried_record(id).await,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(proof = %id, error = error.to_string(), "a row lags behind its record");
+                }
             }
             return Ok(service.current(key).await?.map(|current| current.verified));
         }

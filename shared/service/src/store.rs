@@ -8,6 +8,7 @@
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
+use credlink_core::bounds::MAX_REVISIONS;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
@@ -19,7 +20,9 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
-use crate::delete::{finish_proof, undo_record};
+use crate::aliases::keep_alias;
+use crate::cleanup::keep;
+use crate::delete::{bury, finish_proof, undo_record};
 use crate::error::{Error, contended};
 use crate::holds::write_hold;
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
@@ -91,7 +94,10 @@ async fn try_to_store<P: Ports>(
                     return Ok(stored);
                 }
             }
-            (Next::FinishDeletion, Some(row)) => finish_proof(service, &row).await?,
+            (Next::FinishDeletion, Some(row)) => {
+                service.may_destroy().await?;
+                finish_proof(service, &row).await?;
+            }
             (Next::Write { revision }, row) => {
                 if let Some(ProofRow { state: State::Deleted(at), void: false, .. }) = &row {
                     stays_deleted(draft, *at)?;
@@ -144,6 +150,14 @@ async fn revive<P: Ports>(
     if draft.origin.is_some() {
         return Err(Problem::new(Kind::Expired, format!("this expired on {}", row.expires)).into());
     }
+    if row.revision + 1 - row.first_revision >= MAX_REVISIONS {
+        // There is no room for another revision: a new life begins.
+        service.may_destroy().await?;
+        if let Some(row) = bury(service, row, service.now()).await? {
+            finish_proof(service, &row).await?;
+        }
+        return Ok(None);
+    }
     let stored = replace_any(service, draft, row, brought).await?;
     if stored.is_some() {
         service.ports.events().record(Event::Stored);
@@ -187,6 +201,11 @@ async fn write<P: Ports>(
         if !marker.void {
             stays_deleted(draft, marker.deleted)?;
         }
+        // The marker names the legacy id of the life before, and is about to go.
+        let buried = marker.row.as_ref().and_then(|row| row.as_ref().clone().proof());
+        if let Some(legacy) = buried.and_then(|row| row.legacy) {
+            keep_alias(service, &legacy).await?;
+        }
         record = draft.record(revision.max(marker.last.saturating_add(1)), service.now());
         bytes = record.to_bytes();
         sha256 = Digest::of(&bytes);
@@ -214,12 +233,11 @@ async fn take_up<P: Ports>(service: &Service<P>, draft: &Draft, row: Option<&Pro
     let id = draft.id();
     match reconcile(service, &id).await? {
         Reconciled::Right | Reconciled::Changed => {}
-        // Its manifest is gone. It has to go as a deletion goes, by its row first: whoever takes it up at this moment may
-        // see the manifest stored again.
-        Reconciled::Orphan => _ = undo_record(service, &id, row).await?,
-        // A deletion missed it, or it was put back from elsewhere.
-        Reconciled::Risen => {
-            service.may_destroy().await?;
+        // Its manifest is gone; or a deletion missed it, or it was put back from elsewhere. It has to go as a deletion goes,
+        // by its row first: whoever takes it up at this moment may see the manifest stored again.
+        Reconciled::Orphan | Reconciled::Risen => {
+            service.may_collect().await?;
+            keep(service, &ObjectKey::Record(id)).await?;
             undo_record(service, &id, row).await?;
         }
         Reconciled::Broken(why) => return Err(service.damaged(&ObjectKey::Record(id), &why).into()),

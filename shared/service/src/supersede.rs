@@ -33,6 +33,10 @@ use crate::store::{Stored, put_record};
 /// gives the claim back ([`ORPHAN_AGE_SECONDS`](credlink_core::bounds::ORPHAN_AGE_SECONDS)).
 const MAX_CLAIM_SECONDS: u64 = 300;
 
+/// Most replacements of one proof that bring manifests and are under way, or were cut off in the last 15 minutes. With 64 revisions
+/// and the proof itself they stay under the 100 rows of one commit.
+const MAX_PENDING: usize = 32;
+
 /// Replaces the proof's record by the one that `draft` makes of the proof's media hash.
 ///
 /// A replacement that was done already, by the same request before, is answered as it was then.
@@ -167,6 +171,8 @@ struct Begun {
     row: ProofRow,
     claims: BTreeSet<Pending>,
     at: Timestamp,
+    /// The generation in which the manifest is stored.
+    generation: Option<u32>,
 }
 
 async fn replace<P: Ports>(
@@ -200,6 +206,9 @@ async fn replace<P: Ports>(
             let ours = |row: &ProofRow| (!row.pending.is_disjoint(&claims)).then(|| claims.clone());
             give_back(service, &row.id, ours).await?;
         }
+        // Another replacement was first: where its end was not seen yet, the row follows it, and says no more that one is under
+        // way.
+        reconcile(service, &row.id).await?;
         // If the proof was deleted meanwhile, and perhaps stored again, the copy must go as well. A copy that a crash
         // leaves here is not served (`Lookup::admit`), and cleanup removes it.
         let now = service.proof_row(&row.id).await?;
@@ -219,7 +228,7 @@ async fn swap<P: Ports>(
     record: &Record,
     begun: Begun,
 ) -> Result<Option<Stored>, Error> {
-    let (mut row, key) = (begun.row, ObjectKey::Record(record.id));
+    let (mut row, mut generation, key) = (begun.row, begun.generation, ObjectKey::Record(record.id));
     let mut next = draft.record(record.revision + 1, service.now());
     next.first_revision = row.first_revision;
     let bytes = next.to_bytes();
@@ -239,7 +248,7 @@ async fn swap<P: Ports>(
             identical: true,
             body: Some(body.clone()),
         };
-        match service.publish(&next, sha256, Some(&row), None).await? {
+        match service.publish(&next, sha256, Some(&row), generation).await? {
             Published::Done => return Ok(Some(stored())),
             Published::Lost(Some(now))
                 if now.state == State::Live && now.first_revision == row.first_revision =>
@@ -253,7 +262,19 @@ async fn swap<P: Ports>(
                 }
                 row = now;
             }
-            Published::Lost(_) | Published::ManifestGone => return Ok(None),
+            Published::Lost(_) => return Ok(None),
+            // Its claim was given back meanwhile, and the record names it by now: it is stored again.
+            Published::ManifestGone => match draft.manifest.id() {
+                None => return Ok(None),
+                Some(id) => {
+                    let (tenant, visibility) = (&draft.tenant, draft.visibility);
+                    let mut again = Brought::default();
+                    generation = service
+                        .ensure_manifest(&draft.manifest, id, tenant, visibility, &mut again)
+                        .await?
+                        .or(generation);
+                }
+            },
         }
     }
     Err(contended())
@@ -275,6 +296,9 @@ async fn begin<P: Ports>(
     brought: &mut Brought,
 ) -> Result<Option<Begun>, Error> {
     let at = service.now();
+    if row.pending.len() >= MAX_PENDING {
+        return Err(contended());
+    }
     let id = draft.manifest.id();
     let generation = match id {
         None => None,
@@ -287,7 +311,7 @@ async fn begin<P: Ports>(
     };
     let (next, claim) = row.replaced_by(id, at);
     if claim.is_none() && row.replacing.is_some() {
-        return Ok(Some(Begun { row: row.clone(), claims: BTreeSet::new(), at }));
+        return Ok(Some(Begun { row: row.clone(), claims: BTreeSet::new(), at, generation }));
     }
     // A manifest that another replacement under way has brought is held already.
     let reference =
@@ -302,7 +326,7 @@ async fn begin<P: Ports>(
             is_claim: true,
         });
     match service.commit(Some((next.clone(), Some(row.version))), reference.as_slice(), &[]).await? {
-        Published::Done => Ok(Some(Begun { row: next, claims: claim.into_iter().collect(), at })),
+        Published::Done => Ok(Some(Begun { row: next, claims: claim.into_iter().collect(), at, generation })),
         Published::Lost(_) | Published::ManifestGone => Ok(None),
     }
 }

@@ -10,7 +10,7 @@ use credlink_core::row::{AliasRow, ProofRow, Row, RowKey, State};
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
-use crate::aliases::keep_alias;
+use crate::aliases::{follow_alias, keep_alias};
 use crate::error::{Error, contended};
 use crate::ports::{Commit, Failure, Index as _, Ports, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
@@ -77,6 +77,10 @@ pub(crate) async fn bind<P: Ports>(
 ) -> Result<bool, Error> {
     // An id that the proof's own record names is not lost with the index, unless it led elsewhere before.
     let is_recorded = proof.legacy.as_ref() == Some(legacy);
+    // An index that lost its row must not forget where the id led.
+    if !is_recorded || service.may_destroy().await.is_err() {
+        follow_alias(service, legacy, true).await?;
+    }
     let mut before: Option<AliasRow> = None;
     for _ in 0..MAX_ATTEMPTS {
         if let Some(row) = before.as_ref().filter(|row| row.withdrawn.is_none()) {

@@ -12,7 +12,9 @@ use credlink_adapters::replicated::{Replicated, Settings};
 use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Condition, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put};
+use credlink_service::ports::{
+    Condition, Copied, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,
+};
 use std::time::Duration;
 
 use super::gate::{Gate, Gated};
@@ -252,3 +254,7 @@ impl Objects for Store {
         }
     }
 }
+
+impl<T: Objects> Copied for Cut<T> {}
+
+impl Copied for Store {}

@@ -144,7 +144,7 @@ fn what_operations_cost() {
     read of a manifest, hot            nothing
     read of what is not there          S3: 1 GET · R2: 1 GET
     the same again                     nothing
-    replacement, JSON                  S3: 1 GET, 2 PUT · R2: 1 HEAD, 2 PUT · DynamoDB: 1 GetItem, 1 write
+    replacement, JSON                  S3: 1 GET, 2 PUT · R2: 1 HEAD, 2 PUT · DynamoDB: 1 GetItem, 2 write
     read of it                         S3: 1 GET
     replacement by C2PA                S3: 1 GET, 3 PUT · R2: 1 HEAD, 3 PUT · DynamoDB: 1 GetItem, 2 write
     list of a page                     DynamoDB: 1 BatchGetItem, 1 Query

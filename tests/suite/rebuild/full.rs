@@ -101,8 +101,17 @@ pub fn origin(legacy: &str) -> Value {
     json!({"origin": {"created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z", "legacy_id": legacy}})
 }
 
-/// Fills a store.
+/// Fills a store of two tenants.
 pub async fn fill<P: Ports>(service: &Service<P>) {
+    fill_for_one(service).await;
+    let client = Client(service);
+    client.signed("shared", "shared", json!({}), STRANGER, 201).await;
+    client.signed("shared", "shared", json!({}), OWNER, 201).await;
+    client.put_manifest("shared", OWNER, 201).await;
+}
+
+/// Fills a store whose callers are all of one tenant.
+pub async fn fill_for_one<P: Ports>(service: &Service<P>) {
     let client = Client(service);
     // JSON and C2PA, public and private, with a signature.
     client.store("plain", json!({"signature": "c2ln"}), 201).await;
@@ -143,10 +152,6 @@ pub async fn fill<P: Ports>(service: &Service<P>) {
     client.put_manifest("alone-again", OWNER, 201).await;
     client.delete_manifest("alone-again", OWNER).await;
     client.put_manifest("alone-again", OWNER, 201).await;
-    // Two tenants with one manifest, and one file.
-    client.signed("shared", "shared", json!({}), STRANGER, 201).await;
-    client.signed("shared", "shared", json!({}), OWNER, 201).await;
-    client.put_manifest("shared", OWNER, 201).await;
     // What a refused store left: a void marker.
     client.signed("plain", "void", json!({}), OWNER, 200).await;
     // Legacy ids: of originals and duplicates, withdrawn, and bound anew.

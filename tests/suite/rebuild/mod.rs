@@ -1,5 +1,7 @@
 //! An index that is lost, or older than the objects, and what a rebuild makes of it: every row is compared.
 
+mod clouds;
+mod faults;
 mod full;
 mod kills;
 mod memory;

@@ -13,7 +13,7 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_service::ports::{
-    Commit, Condition, Failure, Index, Listed, Listing, Objects, Page, Put, Write,
+    Commit, Condition, Copied, Failure, Index, Listed, Listing, Objects, Page, Put, Write,
 };
 
 /// Objects in memory or in a folder.
@@ -119,3 +119,5 @@ impl Index for EitherIndex {
         either!(self, Memory | Embedded | Dynamo, index => index.totals())
     }
 }
+
+impl Copied for EitherObjects {}

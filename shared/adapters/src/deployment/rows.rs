@@ -43,7 +43,7 @@ impl Rows {
     pub async fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
         match self {
             Self::DynamoDb(index) => index.bookmark(name).await,
-            Self::Embedded(index) => index.bookmark(name),
+            Self::Embedded(index) => index.bookmark(name).await,
         }
     }
 

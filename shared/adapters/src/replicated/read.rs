@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use credlink_core::message::Replica;
-use credlink_core::object::{Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::row::Row;
 use credlink_core::rules::replica::{Standing, Wanted, judge, wanted};
 use credlink_service::ports::{Checksum, Failure, FailureKind, Index, Objects, Queue};
@@ -241,6 +241,9 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         if wanted == Wanted::Nothing {
             return Ok(None);
         }
+        if wanted == Wanted::Latest {
+            return self.latest(key).await;
+        }
         let by_primary = self.get_on(&self.primary, key).await;
         let mut failure = None;
         let mut stale = false;
@@ -266,6 +269,18 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             }
             None => Ok(None),
         }
+    }
+
+    /// Of two copies the one that was written later. Where one provider is silent nobody knows which that is.
+    async fn latest(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        let written =
+            |object: &Object| Facts::read(&object.head.attributes).map_or(0, |facts| facts.generation);
+        let by_primary = self.get_on(&self.primary, key).await.map_err(|missed| missed.failure)?;
+        let by_fallback = self.get_on(&self.fallback, key).await.map_err(|missed| missed.failure)?;
+        Ok(match (by_primary, by_fallback) {
+            (Some(one), Some(other)) if written(&other) > written(&one) => Some(other),
+            (one, other) => one.or(other),
+        })
     }
 
     fn stale(&self, key: &ObjectKey, what: &str) -> Failure {

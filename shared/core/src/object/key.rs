@@ -38,7 +38,7 @@ pub struct KeyError(pub String);
 
 /// The characters that stand unescaped in a part of a key that a client chose: no colon, which Windows and some tools
 /// refuse.
-const KEY_SAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+const KEY_SAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The key of [`ObjectKey::Identity`].
 const IDENTITY: &str = "store/identity";
@@ -185,7 +185,7 @@ mod tests {
                 ObjectKey::Manifest(manifest.clone()),
                 "manifests/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".to_owned(),
             ),
-            (ObjectKey::Alias("p:1~a".parse().unwrap()), "aliases/p%3A1%7Ea".to_owned()),
+            (ObjectKey::Alias("p:1~a".parse().unwrap()), "aliases/p%3A1~a".to_owned()),
             (
                 ObjectKey::Hold(manifest, 2),
                 "holds/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4/2".to_owned(),

@@ -177,11 +177,11 @@ impl Doubt {
             // What was lost of objects comes back by repairs.
             Self::StoreUnmarked => !matches!(act, Act::Repair),
             Self::IndexOlder { .. } => !matches!(act, Act::Change),
-            Self::StoreOlder { .. }
-            | Self::Unmarked
-            | Self::Unknown { .. }
-            | Self::ClockAhead { .. }
-            | Self::ClockBehind { .. } => matches!(act, Act::Destroy | Act::Collect),
+            Self::StoreOlder { .. } | Self::Unmarked | Self::Unknown { .. } | Self::ClockAhead { .. } => {
+                matches!(act, Act::Destroy | Act::Collect)
+            }
+            // What is stored by a clock that is behind has expired when the clock is right.
+            Self::ClockBehind { .. } => matches!(act, Act::Change | Act::Destroy | Act::Collect),
             Self::CollectorStopped(_) => matches!(act, Act::Collect),
         }
     }
@@ -242,7 +242,7 @@ impl fmt::Display for Doubt {
             Self::ClockBehind { seen, now } => write!(
                 f,
                 "The clock shows {now}, and the last instant seen before was {seen}: more than {MINUTES} minutes later. \
-                 Nothing is deleted until the clock is right again; if it is right, an operator runs `credlink cleanup \
+                 Nothing is stored, replaced or deleted until the clock is right again; if it is right, an operator runs `credlink cleanup \
                  --confirm-clock`."
             ),
             Self::CollectorStopped(Stopped { since, removed, of }) => write!(

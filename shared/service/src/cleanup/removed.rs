@@ -12,12 +12,12 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::holds::{follow_hold, write_hold};
 use crate::ports::{Condition, Failure, Objects as _, Ports, Put};
-use crate::reconcile::reconcile;
+use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 
 /// What was brought back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Brought {
+pub struct Restored {
     /// Objects that stand in their places again.
     pub restored: u64,
     /// Objects whose places were taken since, or that their owner deleted. They are kept where they are.
@@ -32,7 +32,7 @@ pub(super) fn is_over(key: &ObjectKey, now: Timestamp) -> bool {
 }
 
 /// Keeps an object, and the earlier records that go with it, before it is removed.
-pub(super) async fn keep<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Failure> {
+pub(crate) async fn keep<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Failure> {
     keep_one(service, key).await?;
     let ObjectKey::Record(id) = key else { return Ok(()) };
     let mut after = None;
@@ -66,8 +66,8 @@ async fn keep_one<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(),
 pub async fn bring_back<P: Ports>(
     service: &Service<P>,
     since: Option<Timestamp>,
-) -> Result<Brought, Failure> {
-    let mut brought = Brought::default();
+) -> Result<Restored, Failure> {
+    let mut done = Restored::default();
     let mut manifests = Vec::new();
     // Manifests first: a record is taken up only where its manifest is.
     for records in [false, true] {
@@ -83,16 +83,16 @@ pub async fn bring_back<P: Ports>(
                 }
                 match restore(service, &kept, key).await {
                     Ok(true) => {
-                        brought.restored += 1;
+                        done.restored += 1;
                         if let ObjectKey::Manifest(id) = &**key {
                             manifests.push(id.clone());
                         }
                     }
-                    Ok(false) => brought.taken += 1,
+                    Ok(false) => done.taken += 1,
                     Err(error) => {
                         let error = error.problem().detail;
                         tracing::warn!(key = %kept, error, "an orphan was not brought back");
-                        brought.failed += 1;
+                        done.failed += 1;
                     }
                 }
             }
@@ -106,11 +106,11 @@ pub async fn bring_back<P: Ports>(
         if let Err(error) = hold_alone(service, &id).await {
             let error = error.problem().detail;
             tracing::warn!(manifest = %id, error, "a manifest that was brought back is held by nothing");
-            brought.failed += 1;
+            done.failed += 1;
         }
     }
     service.announce().await;
-    Ok(brought)
+    Ok(done)
 }
 
 /// Has a manifest that was brought back, and that no proof holds, stand by itself: it would be collected again.
@@ -133,8 +133,8 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
         Some(current) if current.verified.facts().tombstone => {
             let marker = Tombstone::parse(&current.verified.content());
             let marker = marker.map_err(|error| service.damaged(key, &error))?;
-            // Its owner deleted it, it was put back from a backup, and put away again (guarantee 8).
-            if !marker.void && verified.facts().created <= marker.deleted {
+            // Its owner deleted it, before it was put back from elsewhere or since: it stays deleted (guarantee 8).
+            if !marker.void {
                 return Ok(false);
             }
             (Condition::Matches(current.tag), Some(marker.last))
@@ -175,14 +175,19 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
 
 /// Lets the row of what was put back follow. Manifests wait for what names them.
 async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Error> {
-    match key {
-        ObjectKey::Record(id) => _ = reconcile(service, id).await?,
-        ObjectKey::Hold(id, generation) => _ = follow_hold(service, id, *generation).await?,
+    let followed = match key {
+        ObjectKey::Record(id) => reconcile(service, id).await?,
+        ObjectKey::Hold(id, generation) => follow_hold(service, id, *generation).await?,
         ObjectKey::Revision(..)
         | ObjectKey::Manifest(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Removed(..)
-        | ObjectKey::Identity => {}
+        | ObjectKey::Identity => return Ok(()),
+    };
+    match followed {
+        Reconciled::Right | Reconciled::Changed => Ok(()),
+        Reconciled::Orphan => Err(service.damaged(key, &"its manifest is not there").into()),
+        Reconciled::Risen => Err(service.damaged(key, &"its row says that it was deleted").into()),
+        Reconciled::Broken(why) => Err(service.damaged(key, &why).into()),
     }
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! The walk over all objects: rows follow the objects, and what nothing names is removed.
 
 use credlink_core::object::{Facts, ObjectKey};
-use credlink_core::row::State;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::life::{Verdict, judge_manifest, judge_revision, orphan_is_due};
 use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;
@@ -124,22 +125,18 @@ impl<P: Ports> Walk<'_, P> {
                 Reconciled::Orphan | Reconciled::Risen => Ok(Found::Orphan),
                 Reconciled::Broken(why) => Err(service.damaged(key, &why).into()),
             },
-            ObjectKey::Revision(id, revision) => {
-                let row = service.proof_row(id).await?;
-                let is_orphan = judge_revision(*revision, row.as_ref()) == Verdict::Orphan
-                    // Of a proof's present life nothing is removed: a replacement may be about to use it.
-                    && row.is_none_or(|row| row.state != State::Live || *revision < row.first_revision);
-                Ok(if is_orphan { Found::Orphan } else { Found::Done(Done::Nothing) })
-            }
+            ObjectKey::Revision(id, revision) => Ok(match self.is_orphan(id, *revision).await? {
+                true => Found::Orphan,
+                false => Found::Done(Done::Nothing),
+            }),
             ObjectKey::Manifest(_) if !is_sound => Ok(Found::Done(Done::Nothing)),
             ObjectKey::Manifest(id) => {
-                // A record that names it was written within the time that a store takes, and is old enough to have been
-                // looked at in this walk.
-                let is_due = orphan_is_due(listed.modified, self.began)
-                    && orphan_is_due(
-                        listed.modified.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS),
-                        self.began,
-                    );
+                // A record that names it was written at most 15 minutes later, and records are looked at from an age of
+                // 15 minutes on: where the manifest was 30 minutes old when the walk began, its record was looked at.
+                let is_due = orphan_is_due(
+                    listed.modified.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS),
+                    self.began,
+                );
                 if !self.limits.any_age && !is_due {
                     return Ok(Found::Done(Done::Nothing));
                 }
@@ -156,7 +153,9 @@ impl<P: Ports> Walk<'_, P> {
                     _ => Found::Done(Done::Nothing),
                 })
             }
-            ObjectKey::Alias(id) => Ok(match follow_alias(service, id, self.may_destroy).await? {
+            // Which of the two is right, row or object, is known only where index and store belong together.
+            ObjectKey::Alias(_) if !self.may_destroy => Ok(Found::Done(Done::Nothing)),
+            ObjectKey::Alias(id) => Ok(match follow_alias(service, id, true).await? {
                 true => Found::Done(Done::Completed),
                 false => Found::Done(Done::Nothing),
             }),
@@ -166,6 +165,24 @@ impl<P: Ports> Walk<'_, P> {
                 Reconciled::Right | Reconciled::Risen | Reconciled::Broken(_) => Found::Done(Done::Nothing),
             }),
             ObjectKey::Removed(..) | ObjectKey::Identity => Ok(Found::Done(Done::Nothing)),
+        }
+    }
+
+    /// Whether an earlier record belongs to no life of its proof that is there, once the proof's row has followed. Of a
+    /// present life nothing is removed: a replacement may be about to use it.
+    async fn is_orphan(&self, id: &ProofId, revision: u32) -> Result<bool, Error> {
+        let is_out = |row: Option<&ProofRow>| {
+            judge_revision(revision, row) == Verdict::Orphan
+                && row.is_none_or(|row| row.state != State::Live || revision < row.first_revision)
+        };
+        let row = self.service.proof_row(id).await?;
+        if !is_out(row.as_ref()) {
+            return Ok(false);
+        }
+        match reconcile(self.service, id).await? {
+            Reconciled::Right => Ok(true),
+            Reconciled::Changed => Ok(is_out(self.service.proof_row(id).await?.as_ref())),
+            Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => Ok(false),
         }
     }
 
@@ -212,6 +229,10 @@ impl<P: Ports> Walk<'_, P> {
                 undo_record(service, id, row.as_ref()).await?
             }
             ObjectKey::Manifest(id) => undo_manifest(service, id).await?,
+            // Its row may have followed since it was looked at.
+            ObjectKey::Revision(id, revision) if !self.is_orphan(id, *revision).await? => {
+                return Ok(Done::Nothing);
+            }
             ObjectKey::Revision(..) | ObjectKey::Hold(..) => {
                 service.ports.objects().delete(key).await?;
                 service.changed(key).await;

@@ -9,7 +9,7 @@ use credlink_core::http::route::Form;
 use credlink_core::legacy::LegacyId;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{ProofRow, State};
+use credlink_core::row::{ProofRow, Row, State};
 use credlink_core::rules::alias::alias_absent;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
@@ -85,7 +85,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// An object as a provider would hold it.
-    fn as_read(
+    pub(crate) fn as_read(
         &self,
         key: &ObjectKey,
         modified: Timestamp,
@@ -93,6 +93,15 @@ impl<P: Ports> Service<P> {
     ) -> Result<Verified, Failure> {
         let head = Head { tag: StoredTag(String::new()), size: body.len() as u64, modified, attributes };
         Verified::check(Object { head, body }).map_err(|damage| self.damaged(key, &damage))
+    }
+
+    /// The marker that the row of a deleted proof stands for.
+    pub(crate) async fn buried_record(&self, id: &ProofId) -> Result<Option<Verified>, Failure> {
+        let row = self.proof_row(id).await?.map(Row::Proof);
+        let Some((marker, tenant)) = row.as_ref().and_then(Tombstone::of) else { return Ok(None) };
+        let key = ObjectKey::Record(*id);
+        let (body, attributes) = marker.object(&key, &tenant);
+        self.as_read(&key, marker.deleted, (body.into(), attributes)).map(Some)
     }
 
     /// The row of a proof that was deleted here, and when, for an answer while the cloud storage is off (guarantee 8). An

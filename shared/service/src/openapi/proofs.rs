@@ -66,7 +66,7 @@ struct LinkReply {
 }
 
 impl<P: Ports> Service<P> {
-    fn store_reply(&self, stored: &Stored) -> Reply {
+    fn store_reply(&self, stored: &Stored, status: StatusCode) -> Reply {
         let row = &stored.row;
         let record = ObjectKey::Record(row.id);
         let body = StoreReply {
@@ -76,11 +76,14 @@ impl<P: Ports> Service<P> {
             url: self.url(&record),
             manifest_url: row.manifest_id.clone().map(|id| self.url(&ObjectKey::Manifest(id))),
         };
-        let created = !stored.deduplicated && row.revision == row.first_revision;
-        let status = if created { StatusCode::CREATED } else { StatusCode::OK };
         let reply = Reply::json(status, &body).with(LOCATION, &format!("/v1{}", link::path(&record)));
         with_tag(reply, &row.record_sha256)
     }
+}
+
+/// The status of a store (RFC 9110, section 15.3.2).
+const fn status_of(stored: &Stored) -> StatusCode {
+    if stored.deduplicated { StatusCode::OK } else { StatusCode::CREATED }
 }
 
 /// Store a proof
@@ -108,12 +111,14 @@ pub(crate) async fn store_proof<P: Ports>(
 ) -> Result<Reply, Error> {
     let draft = Draft::parse(&body, caller.tenant.clone(), None)?;
     if let Some(legacy) = service.alone() {
-        return Ok(service.store_reply(&service.store_alone(legacy, caller, &draft).await?));
+        let stored = service.store_alone(legacy, caller, &draft).await?;
+        return Ok(service.store_reply(&stored, status_of(&stored)));
     }
     if draft.origin.is_some() {
         may_take_over(caller)?;
     }
-    Ok(service.store_reply(&take_over(service, &draft).await?))
+    let stored = take_over(service, &draft).await?;
+    Ok(service.store_reply(&stored, status_of(&stored)))
 }
 
 /// What a proof brings along from another store is the word of an administrator.
@@ -161,7 +166,7 @@ pub(crate) async fn supersede_proof<P: Ports>(
         Ok(draft)
     };
     let stored = supersede(service, id, &caller.tenant, headers, draft).await?;
-    Ok(service.store_reply(&stored))
+    Ok(service.store_reply(&stored, StatusCode::OK))
 }
 
 /// Delete a proof

@@ -89,11 +89,10 @@ fn of(reconciled: Reconciled) -> Followed {
     }
 }
 
-/// Lets the legacy id that a live proof's first record names lead to it, unless an object of its own says where it leads.
+/// Lets the legacy id that a proof's first record or its marker names lead to it, unless an object of its own says where it
+/// leads.
 async fn name<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<(), Error> {
-    let Some(ProofRow { state: State::Live, legacy: Some(legacy), tenant, .. }) =
-        service.proof_row(id).await?
-    else {
+    let Some(ProofRow { legacy: Some(legacy), tenant, .. }) = service.proof_row(id).await? else {
         return Ok(());
     };
     if !is_another_name(&legacy, id) || is_known(service, &legacy).await? {

@@ -151,10 +151,11 @@ pub(super) async fn withdraw_manifest<P: Ports>(
         State::Live if ours && row.standalone => {
             let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };
             let next = ManifestRow { standalone: false, ..row.in_state(state) };
+            // First: what says so in the store would make it stand by itself again.
+            drop_hold(service, id, row.generation).await?;
             if !claim(service, Row::Manifest(next.clone()), Some(row.version)).await? {
                 return Ok(None);
             }
-            drop_hold(service, id, row.generation).await?;
             finish_manifest(service, &next).await?;
             service.ports.events().record(Event::Deleted);
         }

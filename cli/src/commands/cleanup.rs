@@ -1,0 +1,68 @@
+//! `credlink cleanup`: a whole cleanup now, and an operator's word to a collector or a clock that stopped it.
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::deployment::Deployment;
+use credlink_adapters::local::NewIndex;
+use credlink_service::cleanup::{Limits, Position, Report, cleanup as clean};
+use credlink_service::ports::Clock as _;
+
+use super::deployment;
+use super::fsck::cleaned;
+use super::progress::Progress;
+use crate::args::Cleanup;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// Seconds of one step: the time between two looks at the progress.
+const STEP_SECONDS: u64 = 10;
+
+/// Cleans up to the end.
+pub fn cleanup(args: &Cleanup, printer: &Printer) -> Result<Exit, Trouble> {
+    deployment::run(|| async {
+        let deployment = deployment::open(&args.data_dir, NewIndex::OverNothing).await?;
+        let done = all(&deployment, args, printer).await;
+        deployment::close(&deployment).await;
+        done
+    })
+}
+
+async fn all(deployment: &Deployment, args: &Cleanup, printer: &Printer) -> Result<Exit, Trouble> {
+    let service = deployment.service();
+    if args.confirm_clock {
+        service.confirm_clock().await.map_err(failed)?;
+    }
+    if args.go_on {
+        service.let_collector_go_on().await.map_err(failed)?;
+    }
+    let mut progress = Progress::new(printer.is_json(), 0);
+    let mut sum = Report::default();
+    let mut position: Option<Position> = None;
+    loop {
+        let deadline = SystemClock.now().plus_seconds(STEP_SECONDS);
+        let limits = Limits { any_share: args.go_on, ..Limits::until(deadline) };
+        let report = clean(service, limits, position.take()).await.map_err(failed)?;
+        sum.examined += report.examined;
+        sum.deleted += report.deleted;
+        sum.completed += report.completed;
+        sum.failed += report.failed;
+        sum.bytes += report.bytes;
+        sum.stopped = report.stopped.or(sum.stopped);
+        position = report.resume;
+        progress.show(sum.examined, &format!("{} removed, {} failed", sum.deleted, sum.failed));
+        if position.is_none() {
+            break;
+        }
+    }
+    progress.end();
+    let words = || match &sum.stopped {
+        None => cleaned("cleaned up", &sum),
+        Some(reason) => format!("{}\nSTOPPED   {reason}", cleaned("cleaned up", &sum)),
+    };
+    printer.say(words, &sum)?;
+    Ok(if sum.stopped.is_some() || sum.failed > 0 { Exit::Failed } else { Exit::Done })
+}
+
+fn failed(error: impl std::fmt::Display) -> Trouble {
+    Trouble::new(Kind::Provider, error)
+}

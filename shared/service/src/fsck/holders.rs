@@ -1,0 +1,145 @@
+//! Who holds which manifest, counted without a map of all manifests.
+//!
+//! Each holder that a live proof's row names adds the fingerprint of its manifest to one of 65,536 sums, and each manifest's row
+//! takes the fingerprints away that its count stands for. Where every sum comes to nothing, every count is right, up to a chance
+//! of one in 2^64: one walk over the rows, and half a megabyte, however many there are. Otherwise another walk counts the
+//! manifests of the sums that are wrong, one in 65,536 for each wrong count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use credlink_core::hash::Digest;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::row::{ProofRow, Row, State};
+
+use super::PAGE;
+use crate::ports::{Failure, Index as _, Listing, Ports};
+use crate::service::Service;
+
+/// Sums, one for each value of the first two bytes of a manifest's digest.
+const SUMS: usize = 65_536;
+
+/// Most manifests that are counted one by one: 100,000 × about 200 bytes. With more wrong counts than that, the first of them
+/// are told.
+const MAX_COUNTED: usize = 100_000;
+
+/// The sums.
+pub(super) struct Holders(Vec<u64>);
+
+impl Default for Holders {
+    fn default() -> Self {
+        Self(vec![0; SUMS])
+    }
+}
+
+/// The place of a manifest among the sums, and its fingerprint.
+fn fingerprint(id: &ManifestId) -> (usize, u64) {
+    let digest = Digest::of(id.as_str().as_bytes());
+    let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let (place, rest) = digest.as_bytes().split_at(2);
+    (usize::try_from(number(place)).unwrap_or(0) % SUMS, number(rest.get(..8).unwrap_or(rest)))
+}
+
+impl Holders {
+    pub(super) fn note(&mut self, row: &Row) {
+        match row {
+            Row::Proof(ProofRow { state: State::Live, held, .. }) => {
+                for id in held {
+                    let (place, print) = fingerprint(id);
+                    if let Some(sum) = self.0.get_mut(place) {
+                        *sum = sum.wrapping_add(print);
+                    }
+                }
+            }
+            Row::Manifest(row) if row.state == State::Live => {
+                let (place, print) = fingerprint(&row.id);
+                if let Some(sum) = self.0.get_mut(place) {
+                    *sum = sum.wrapping_sub(print.wrapping_mul(u64::from(row.holders)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether every count is right.
+    pub(super) fn agree(&self) -> bool {
+        self.0.iter().all(|sum| *sum == 0)
+    }
+}
+
+/// Proofs that hold a manifest; and what its row counts, and whether it lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    held: u32,
+    recorded: Option<(u32, bool)>,
+}
+
+impl Counted {
+    fn is_wrong(self) -> bool {
+        match self.recorded {
+            Some((recorded, true)) => recorded != self.held,
+            Some((_, false)) | None => self.held > 0,
+        }
+    }
+}
+
+/// The manifests of sums that are wrong, counted one by one.
+pub(super) struct Suspects {
+    places: BTreeSet<usize>,
+    counted: BTreeMap<ManifestId, Counted>,
+}
+
+impl Suspects {
+    pub(super) fn of(holders: &Holders) -> Self {
+        let wrong = holders.0.iter().enumerate().filter(|(_, sum)| **sum != 0);
+        Self { places: wrong.map(|(place, _)| place).collect(), counted: BTreeMap::new() }
+    }
+
+    fn of_one(&mut self, id: &ManifestId) -> Option<&mut Counted> {
+        let is_room = self.counted.len() < MAX_COUNTED || self.counted.contains_key(id);
+        if !self.places.contains(&fingerprint(id).0) || !is_room {
+            return None;
+        }
+        Some(self.counted.entry(id.clone()).or_default())
+    }
+
+    /// Counts them by a walk over the rows.
+    pub(super) async fn count<P: Ports>(&mut self, service: &Service<P>) -> Result<(), Failure> {
+        let mut after = None;
+        loop {
+            let page = service.ports.index().list(&Listing::All, after.as_deref(), PAGE).await?;
+            let page = page.unwrap_or_default();
+            for row in page.items {
+                match row {
+                    Row::Proof(ProofRow { state: State::Live, held, .. }) => {
+                        for id in &held {
+                            if let Some(counted) = self.of_one(id) {
+                                counted.held += 1;
+                            }
+                        }
+                    }
+                    Row::Manifest(row) => {
+                        if let Some(counted) = self.of_one(&row.id) {
+                            counted.recorded = Some((row.holders, row.state == State::Live));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Leaves out what `other` has counted differently: it was being changed.
+    pub(super) fn keep_those_of(&mut self, other: &Self) {
+        self.counted.retain(|id, counted| other.counted.get(id) == Some(counted));
+    }
+
+    /// The manifests whose counts are wrong: how many proofs hold each, and what its row says.
+    pub(super) fn wrong(self) -> impl Iterator<Item = (ManifestId, u32, Option<(u32, bool)>)> {
+        let wrong = self.counted.into_iter().filter(|(_, counted)| counted.is_wrong());
+        wrong.map(|(id, Counted { held, recorded })| (id, held, recorded))
+    }
+}

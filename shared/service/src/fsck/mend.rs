@@ -1,0 +1,82 @@
+//! What a check sets right by itself. Rows that lag behind their objects are left to [`crate::cleanup`] and
+//! [`crate::rebuild`].
+
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::ObjectKey;
+use credlink_core::row::{ManifestRow, Row, RowKey, State};
+use credlink_core::tombstone::Tombstone;
+
+use crate::aliases::keep_alias;
+use crate::delete::claim;
+use crate::error::Error;
+use crate::holds::write_hold;
+use crate::ports::{Condition, Copied, Failure, Index as _, Lag, Objects as _, Ports, Put};
+use crate::service::Service;
+
+/// Sets right what a row has found wrong: a marker, a hold or a note that is not there. Whether something was done.
+pub(super) async fn row<P: Ports>(service: &Service<P>, key: &RowKey) -> Result<bool, Error>
+where
+    P::Objects: Copied,
+{
+    let Some(row) = service.ports.index().get(key).await? else { return Ok(false) };
+    match &row {
+        Row::Alias(row) => {
+            service.may_change().await?;
+            keep_alias(service, &row.id).await?;
+            Ok(true)
+        }
+        Row::Manifest(row) if row.state == State::Live && row.standalone => {
+            let hold = ObjectKey::Hold(row.id.clone(), row.generation);
+            if service.ports.objects().head(&hold).await?.is_some() {
+                return Ok(false);
+            }
+            service.may_change().await?;
+            write_hold(service, &row.id, &row.tenant, row.generation).await?;
+            Ok(true)
+        }
+        Row::Proof(_) | Row::Manifest(_) => marker(service, &row).await,
+        Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => Ok(false),
+    }
+}
+
+/// Puts the marker of a deleted row in its place, where nothing stands (guarantee 8).
+async fn marker<P: Ports>(service: &Service<P>, row: &Row) -> Result<bool, Error> {
+    let Some((marker, tenant)) = Tombstone::of(row) else { return Ok(false) };
+    let key = match row {
+        Row::Proof(row) => ObjectKey::Record(row.id),
+        Row::Manifest(row) => ObjectKey::Manifest(row.id.clone()),
+        _ => return Ok(false),
+    };
+    service.may_destroy().await?;
+    let (body, attributes) = marker.object(&key, &tenant);
+    let put = service.ports.objects().put(&key, body.into(), &attributes, Condition::Absent).await;
+    service.changed(&key).await;
+    Ok(matches!(put?, Put::Stored(_)))
+}
+
+/// Queues the repair of each copy of an object that falls short. Whether there was one.
+pub(super) async fn object<P: Ports>(service: &Service<P>, key: &str) -> Result<bool, Error>
+where
+    P::Objects: Copied,
+{
+    let Ok(key) = key.parse::<ObjectKey>() else { return Ok(false) };
+    let lagging = service.ports.objects().copies(&key).await?.lagging;
+    for lagging in &lagging {
+        service.ports.objects().mend(lagging.replica, &key, lagging.lag != Lag::Missing).await?;
+    }
+    Ok(!lagging.is_empty())
+}
+
+/// Has a live manifest's row count the proofs that hold it. Whether that was done.
+pub(super) async fn holders<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+    counted: u32,
+) -> Result<bool, Failure> {
+    let Some(row) = service.manifest_row(id).await?.filter(|row| row.state == State::Live) else {
+        return Ok(false);
+    };
+    let version = row.version;
+    let next = ManifestRow { holders: counted, ..row.in_state(State::Live) };
+    claim(service, Row::Manifest(next), Some(version)).await
+}

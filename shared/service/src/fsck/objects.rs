@@ -1,0 +1,207 @@
+//! What an object says of rows, and of other objects.
+
+use credlink_core::identity::Mark;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::note::{AliasNote, HoldNote};
+use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_core::row::State;
+use credlink_core::rules::life::{Found, Verdict, judge_manifest, judge_record, judge_revision};
+use credlink_core::tombstone::Tombstone;
+
+use super::{Look, verified};
+use crate::ports::{Copied, Failure, Lag, Lagging, Listed, Ports};
+use crate::service::Service;
+
+/// Looks at one object.
+pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Result<Look, Failure>
+where
+    P::Objects: Copied,
+{
+    let mut look = Look::default();
+    let Ok(key) = listed.key.parse::<ObjectKey>() else {
+        look.leftover(&listed.key, "this is no object of CredLink; it is left alone");
+        return Ok(look);
+    };
+    let Some(found) = verified(service, &key, &mut look).await? else { return Ok(look) };
+    if found.facts().tombstone
+        && let Err(error) = Tombstone::parse(&found.content())
+    {
+        look.broken(&key, error);
+        return Ok(look);
+    }
+    match &key {
+        ObjectKey::Record(id) => record(service, &key, id, &found, &mut look).await?,
+        ObjectKey::Revision(id, revision) => {
+            match Record::parse(&found.content()) {
+                Ok(record) if record.revision == *revision => {
+                    let row = service.proof_row(id).await?;
+                    judged(&mut look, &key, judge_revision(*revision, row.as_ref()));
+                    named(service, &key, &record, &mut look).await?;
+                }
+                Ok(record) => {
+                    look.broken(&key, format!("the record says that it is revision {}", record.revision));
+                }
+                Err(error) => look.broken(&key, error.to_string()),
+            };
+        }
+        ObjectKey::Manifest(id) => manifest(service, &key, id, &found, &mut look).await?,
+        ObjectKey::Alias(id) => match AliasNote::parse(&found.content()) {
+            Err(error) => look.broken(&key, error.to_string()),
+            Ok(_) if service.alias_row(id).await?.is_none() => {
+                look.leftover(&key, "the index does not have the legacy id; its row follows");
+            }
+            // The row's own finding says in what they differ.
+            Ok(_) => {}
+        },
+        ObjectKey::Hold(id, generation) => {
+            if let Err(error) = HoldNote::parse(&found.content()) {
+                look.broken(&key, error.to_string());
+            } else {
+                hold(service, &key, id, *generation, &mut look).await?;
+            }
+        }
+        ObjectKey::Identity => {
+            if let Err(error) = Mark::parse(&found.content()) {
+                look.broken(&key, error.to_string());
+            }
+        }
+        // What was removed, as it was.
+        ObjectKey::Removed(..) => {}
+    }
+    Ok(look)
+}
+
+async fn record<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    id: &ProofId,
+    found: &Verified,
+    look: &mut Look,
+) -> Result<(), Failure>
+where
+    P::Objects: Copied,
+{
+    let row = service.proof_row(id).await?;
+    let row = row.as_ref();
+    if found.facts().tombstone {
+        judged(look, key, judge_record(Found::Tombstone, row));
+        if row.is_some_and(|row| matches!(row.state, State::Deleted(_)) && row.void != found.facts().void) {
+            look.leftover(key, "marker and row do not agree whether anybody was told of what is deleted");
+        }
+        return Ok(());
+    }
+    let record = match Record::parse(&found.content()) {
+        Ok(record) => record,
+        Err(error) => {
+            look.broken(key, error.to_string());
+            return Ok(());
+        }
+    };
+    let verdict = judge_record(Found::Record(record.revision), row);
+    judged(look, key, verdict);
+    if verdict == Verdict::Right && row.is_some_and(|row| row.record_sha256 != found.facts().sha256) {
+        look.broken(key, "the record is not the one that the index was told of");
+    }
+    // Nobody was told of an orphan, whose manifest may be gone.
+    if matches!(verdict, Verdict::Right | Verdict::Ahead) {
+        named(service, key, &record, look).await?;
+    }
+    Ok(())
+}
+
+/// Whether the manifest that a readable record names is there.
+async fn named<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    record: &Record,
+    look: &mut Look,
+) -> Result<(), Failure>
+where
+    P::Objects: Copied,
+{
+    let Some(id) = &record.manifest.id else { return Ok(()) };
+    let is_live = service.proof_row(&record.id).await?.is_some_and(|row| {
+        row.state == State::Live && (row.first_revision..=row.revision).contains(&record.revision)
+    });
+    if !is_live {
+        return Ok(());
+    }
+    let manifest = ObjectKey::Manifest(id.clone());
+    let head = service.ports.objects().copies_by_head(&manifest).await?.newest;
+    let stands = head.and_then(|head| credlink_core::object::Facts::read(&head.attributes).ok());
+    if stands.is_none_or(|facts| facts.tombstone) {
+        look.broken(key, format!("it names the manifest {id}, which is not stored"));
+    }
+    Ok(())
+}
+
+async fn manifest<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    id: &ManifestId,
+    found: &Verified,
+    look: &mut Look,
+) -> Result<(), Failure> {
+    let (row, facts) = (service.manifest_row(id).await?, found.facts());
+    let generation = (!facts.tombstone).then_some(facts.generation);
+    let verdict = judge_manifest(generation, row.as_ref());
+    judged(look, key, verdict);
+    if verdict == Verdict::Right
+        && let (Some(generation), Some(row)) = (generation, row)
+    {
+        if row.sha256 != facts.sha256 || row.length != facts.length {
+            look.broken(key, "the manifest is not the one that the index was told of");
+        } else if row.generation != generation {
+            let known = row.generation;
+            look.broken(
+                key,
+                format!(
+                    "it is of generation {generation}, and the index has {known}: run `credlink rebuild`"
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn hold<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    id: &ManifestId,
+    generation: u32,
+    look: &mut Look,
+) -> Result<(), Failure> {
+    match service.manifest_row(id).await? {
+        Some(row) if row.state == State::Live && row.standalone && row.generation == generation => {}
+        Some(row) if matches!(row.state, State::Deleting(_)) => {}
+        Some(_) => look.leftover(key, "its manifest does not stand by itself, or is of another life"),
+        None => look.leftover(key, "the index does not have its manifest; its row follows, if it is there"),
+    }
+    Ok(())
+}
+
+fn judged(look: &mut Look, key: &ObjectKey, verdict: Verdict) {
+    match verdict {
+        Verdict::Right => {}
+        Verdict::Orphan => {
+            look.leftover(key, "no row stands for it: a store ended before it could tell anybody")
+        }
+        Verdict::Ahead => look.leftover(key, "its row is behind: a replacement ended before its row"),
+        // The row's own finding says it.
+        Verdict::Unfinished => {}
+        Verdict::Broken(why) => look.broken(key, why),
+    }
+}
+
+/// In what a provider's copy falls short, in words.
+pub(super) fn behind(Lagging { replica, name, lag }: Lagging) -> String {
+    let what = match lag {
+        Lag::Missing => "is missing",
+        Lag::Stale => "is older than the other one",
+        Lag::Damaged => "is damaged",
+        Lag::Differing => "differs from the other one",
+    };
+    format!("the copy at the {replica}, {name}, {what}")
+}

@@ -1,0 +1,129 @@
+//! What a row says of objects.
+
+use credlink_core::bounds::ORPHAN_AGE_SECONDS;
+use credlink_core::note::AliasNote;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, RowKey, State};
+
+use super::{Look, verified};
+use crate::ports::{Copied, Failure, Ports};
+use crate::service::Service;
+
+/// Looks at what a row speaks of.
+pub(super) async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Look, Failure>
+where
+    P::Objects: Copied,
+{
+    let mut look = Look::default();
+    match row {
+        Row::Proof(row) => proof(service, &row, &mut look).await?,
+        Row::Manifest(row) => manifest(service, &row, &mut look).await?,
+        Row::Alias(row) => alias(service, row, &mut look).await?,
+        // Hints, which nothing hangs on; and the store's own, which is looked at by itself.
+        Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => {}
+    }
+    Ok(look)
+}
+
+async fn stands<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<bool, Failure>
+where
+    P::Objects: Copied,
+{
+    Ok(service.ports.objects().copies_by_head(key).await?.newest.is_some())
+}
+
+async fn proof<P: Ports>(service: &Service<P>, row: &ProofRow, look: &mut Look) -> Result<(), Failure>
+where
+    P::Objects: Copied,
+{
+    let key = ObjectKey::Record(row.id);
+    if row.id != ProofId::derive(&row.tenant, &row.media_hash) {
+        look.broken(&key, "the row's id is not the one of its tenant and media hash");
+    }
+    if row.state != State::Live {
+        return gone(service, &key, row.state, look).await;
+    }
+    if !stands(service, &key).await? {
+        look.broken(&key, "the index has a live proof whose record is not stored");
+    }
+    for revision in row.first_revision..row.revision {
+        let copy = ObjectKey::Revision(row.id, revision);
+        if !stands(service, &copy).await? {
+            look.broken(&copy, "an earlier record is not stored");
+        }
+    }
+    if let Some(begun) = row.replacing.filter(|at| at.plus_seconds(ORPHAN_AGE_SECONDS) <= service.now()) {
+        look.leftover(
+            &key,
+            format!("a replacement begun on {begun} was cut off, and still claims its manifest"),
+        );
+    }
+    Ok(())
+}
+
+async fn manifest<P: Ports>(service: &Service<P>, row: &ManifestRow, look: &mut Look) -> Result<(), Failure>
+where
+    P::Objects: Copied,
+{
+    let key = ObjectKey::Manifest(row.id.clone());
+    if row.state != State::Live {
+        return gone(service, &key, row.state, look).await;
+    }
+    if !stands(service, &key).await? {
+        look.broken(&key, "the index has a live manifest that is not stored");
+    }
+    let hold = ObjectKey::Hold(row.id.clone(), row.generation);
+    if row.standalone && !stands(service, &hold).await? {
+        look.leftover(&hold, "the manifest stands by itself, and nothing but the index says so");
+    }
+    Ok(())
+}
+
+/// A legacy id leads somewhere for ever, also when that was deleted.
+async fn alias<P: Ports>(service: &Service<P>, row: AliasRow, look: &mut Look) -> Result<(), Failure>
+where
+    P::Objects: Copied,
+{
+    let key = RowKey::Alias(row.id.clone());
+    let proof = service.proof_row(&row.proof).await?;
+    match &proof {
+        None => look.broken(&key, format!("it names the proof {}, which the index does not have", row.proof)),
+        Some(proof) if proof.tenant != row.tenant => {
+            let (named, owner) = (&row.tenant, &proof.tenant);
+            look.broken(&key, format!("it is of the tenant {named}, and its proof {} of {owner}", row.proof));
+        }
+        Some(_) => {}
+    }
+    let object = ObjectKey::Alias(row.id.clone());
+    let is_recorded = proof.is_some_and(|proof| proof.legacy.as_ref() == Some(&row.id));
+    match verified(service, &object, &mut Look::default()).await? {
+        Some(note) if AliasNote::parse(&note.content()).is_ok_and(|note| note != AliasNote::of(&row)) => {
+            look.leftover(&object, "it does not say what its row says: a change was cut off between the two");
+        }
+        Some(_) => {}
+        None if !is_recorded || row.withdrawn.is_some() => {
+            look.leftover(&object, "nothing but the index says where the legacy id leads");
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// Where something is deleted stands its marker, so that no late copy can bring it back (guarantee 8).
+async fn gone<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    state: State,
+    look: &mut Look,
+) -> Result<(), Failure>
+where
+    P::Objects: Copied,
+{
+    if let State::Deleting(at) = state {
+        look.leftover(key, format!("a deletion begun on {at} is unfinished"));
+    } else if !stands(service, key).await? {
+        look.broken(key, "the index has it as deleted, and its marker is not there");
+    }
+    Ok(())
+}
