@@ -89,13 +89,14 @@ const fn status_of(stored: &Stored) -> StatusCode {
 /// Store a proof
 ///
 /// The same media file always has the same proof: a second store is answered with the first one's, `deduplicated`,
-/// and says whether it is `identical`. Nothing is replaced.
+/// and says whether it is `identical`. Nothing is replaced. A proof that has expired gets a next revision, and is answered with
+/// 200, not `deduplicated`. Whoever is refused leaves nothing: its manifest is not served, and its manifest id is free.
 #[utoipa::path(
     post, path = "/v1/proofs", tag = "proofs", operation_id = "storeProof",
     request_body(content = StoreBody, content_type = "application/json"),
     responses(
         (status = 201, description = "Stored", body = StoreReply),
-        (status = 200, description = "There already", body = StoreReply),
+        (status = 200, description = "There already; or the next revision of a proof that had expired", body = StoreReply),
         (status = 409, description = "The manifest id has another content", body = Document, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Document, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Document, content_type = "application/problem+json"),
@@ -132,7 +133,9 @@ fn may_take_over(caller: &Caller) -> Result<(), Problem> {
 
 /// Replace a proof's manifest
 ///
-/// `If-Match` names the record that is replaced, by its ETag. The earlier record stays readable under its revision.
+/// `If-Match` names the record that is replaced, by its ETag. The earlier record stays readable under its revision. The same
+/// request again, for whoever did not get the answer, is answered with 200 and the same ETag, as long as nobody went on from there.
+/// Whoever is refused leaves nothing: its manifest is not served, and its manifest id is free.
 #[utoipa::path(
     put, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "supersedeProof",
     params(
@@ -141,7 +144,7 @@ fn may_take_over(caller: &Caller) -> Result<(), Problem> {
     ),
     request_body(content = StoreBody, content_type = "application/json", description = "As for a store; `media_hash` may be left out"),
     responses(
-        (status = 200, description = "Replaced", body = StoreReply),
+        (status = 200, description = "Replaced, by this request or the same one before", body = StoreReply),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
         (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
         (status = 412, description = "It has changed since", body = Document, content_type = "application/problem+json"),
@@ -170,6 +173,9 @@ pub(crate) async fn supersede_proof<P: Ports>(
 }
 
 /// Delete a proof
+///
+/// It is answered with 410 from then on, and so are its earlier revisions and the manifests that no other proof holds. A deletion that
+/// fails may have begun: the same request again ends it, and cleanup does so within minutes.
 #[utoipa::path(
     delete, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "deleteProof",
     params(
