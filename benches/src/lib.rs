@@ -15,6 +15,7 @@
 //! | the service beside the bare SDK, and 1,000 reads at once | [`clouds`], [`clouded`], [`bare`] |
 //! | the edge in Rust beside the same Worker in JavaScript | [`edge`] |
 //! | a migration beside `rclone` and `s5cmd` | [`migrate`] |
+//! | cleanup where every call takes as long as in a cloud | [`mod@cleanup`] |
 //! | what stands in for S3 and DynamoDB | [`engines`], [`answerer`] |
 //! | pure functions | [`functions`] |
 //! | the load, its client, and the server under it | [`load`], [`client`], [`server`] |
@@ -33,6 +34,7 @@ pub mod answerer;
 pub mod bare;
 pub mod cache;
 pub mod ceiling;
+pub mod cleanup;
 pub mod client;
 pub mod clouded;
 pub mod clouds;

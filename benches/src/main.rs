@@ -10,8 +10,8 @@ use credlink_benches::grown::{self, Subject};
 use credlink_benches::plan::Plan;
 use credlink_benches::report::{Printer, progress};
 use credlink_benches::{
-    answerer, cache, ceiling, clouded, clouds, edge, functions, growth, lambda, latency, line, machine,
-    migrate, reads, stores,
+    answerer, cache, ceiling, cleanup, clouded, clouds, edge, functions, growth, lambda, latency, line,
+    machine, migrate, reads, stores,
 };
 
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
@@ -48,7 +48,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything below that needs the server's binary alone: all but `lambda`, `clouds`, `edge` and `migrate`.
+    /// Everything below that needs the server's binary alone: all but `lambda`, `clouds`, `edge`, `migrate` and `cleanup`.
     All,
     /// Pure functions of the core.
     Functions,
@@ -96,6 +96,12 @@ enum Command {
         /// Only the engines that have this in their names, or `memory`.
         #[arg(long, default_value = "")]
         only: String,
+    },
+    /// Cleanup where every call takes as long as in a cloud.
+    Cleanup {
+        /// Proofs that are due, and that are walked over.
+        #[arg(long, default_value_t = 5_000)]
+        items: usize,
     },
     /// What stands in for R2 and the Cache API (started by `edge`).
     #[command(hide = true)]
@@ -165,6 +171,7 @@ fn main() -> ExitCode {
         Command::Migrate { rclone, s5cmd, records, large, only } => {
             migrate::run(&plan, &migrate::Tools { rclone, s5cmd }, records, large, &only)
         }
+        Command::Cleanup { items } => cleanup::run(&plan, items),
         Command::Backing => edge::backing::serve(),
         Command::Answerer => answerer::serve(),
         Command::Line { to } => line::serve(to),

@@ -1,0 +1,202 @@
+//! Cleanup where every call takes as long as it does in a cloud: items a second, and the hours that twelve million take.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use credlink_adapters::cache::NoCache;
+use credlink_adapters::clock::ManualClock;
+use credlink_adapters::counters::Counters;
+use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+use credlink_adapters::tokens::Trusted;
+use credlink_core::bounds::EXPIRY_GRACE_SECONDS;
+use credlink_core::object::{Attributes, Head, Object, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::time::Timestamp;
+use credlink_service::cleanup::{Limits, cleanup};
+use credlink_service::migrate::jobs::NoJobs;
+use credlink_service::ports::{
+    Checksum, Clock as _, Commit, Condition, Failure, Index, Listed, Listing, Objects, Page, Parts, Put,
+    Write,
+};
+use credlink_service::{Service, Settings};
+use http::Request;
+use tokio::runtime::Builder;
+use tokio::time::sleep;
+
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::report::{Cell, Table, progress};
+use crate::spread::Spread;
+
+/// How long a call to the objects takes: S3's usual time to the first byte.
+const OBJECTS: Duration = Duration::from_millis(10);
+/// How long a call to the index takes: DynamoDB's.
+const INDEX: Duration = Duration::from_millis(5);
+/// The store that costs are told of.
+const LARGE: f64 = 12e6;
+/// A lifetime that is over soon, in seconds, and one that is not.
+const SHORT: u64 = 60;
+const LONG: u64 = 31_536_000;
+
+/// An adapter whose calls take a while.
+#[derive(Debug, Clone)]
+struct Slow<T> {
+    inner: T,
+    time: Duration,
+}
+
+type Slowed = Service<Parts<Slow<MemoryObjects>, Slow<MemoryIndex>, NoCache, ManualClock, Counters, Trusted>>;
+
+/// Measures a run over what is due, and a walk.
+///
+/// # Errors
+/// The service failed.
+pub fn run(plan: &Plan, items: usize) -> Result<(), Error> {
+    let mut table = Table::new(
+        "Cleanup with the latency of a cloud (`cleanup`)",
+        "Adapters in memory, each call to objects 10 ms late and each to the index 5 ms, 16 items at a time, JSON manifests. \
+         \"12 million\" is extrapolated from the rate.",
+        &["what", "items", "items/s", "12 million, hours"],
+    );
+    let runtime = Builder::new_current_thread().enable_time().build().map_err(Error::io("a runtime"))?;
+    for (name, lifetime) in [("expired proofs destroyed", SHORT), ("objects walked over", LONG)] {
+        let mut rates = Vec::new();
+        for round in 0..plan.rounds {
+            progress(&format!("cleanup: {name}, round {round}"));
+            rates.push(runtime.block_on(rate(items, lifetime))?);
+        }
+        let hours = Spread::of(rates.iter().map(|rate| LARGE / rate / 3_600.0));
+        table.row([name.into(), items.into(), Spread::of(rates.into_iter()).into(), Cell::from(hours)]);
+    }
+    plan.printer.table(&table);
+    Ok(())
+}
+
+/// Items a second of a run over a store of so many proofs with this lifetime, a while after it is over where it is short.
+async fn rate(items: usize, lifetime: u64) -> Result<f64, Error> {
+    let clock = ManualClock::at(Timestamp::from_milliseconds(1_800_000_000_000));
+    let objects = MemoryObjects::with_clock(clock.clone());
+    let index = MemoryIndex::new();
+    let fast = service(&objects, &index, &clock, Duration::ZERO, Duration::ZERO);
+    for number in 0..items {
+        let body = format!(
+            r#"{{"media_hash":"sha256:{number:064x}","manifest":{{"number":{number}}},"expires_in":{lifetime}}}"#
+        );
+        let request = Request::post("/v1/proofs").header("content-type", "application/json").body(());
+        let (parts, ()) = request.map_err(|error| Error::wrong("a request", error))?.into_parts();
+        let answer = fast.handle(&parts, async { Ok(Bytes::from(body)) }).await;
+        if answer.status() != 201 {
+            return Err(Error::Wrong(format!("a store was answered with {}", answer.status())));
+        }
+    }
+    clock.advance_seconds(SHORT + EXPIRY_GRACE_SECONDS);
+    let slow = service(&objects, &index, &clock, OBJECTS, INDEX);
+    let is_walk = lifetime == LONG;
+    let limits = Limits { walk: is_walk, ..Limits::until(clock.now().plus_seconds(1_000_000)) };
+    let started = Instant::now();
+    let report = cleanup(&slow, limits, None).await.map_err(|error| Error::wrong("a cleanup", error))?;
+    let seconds = started.elapsed().as_secs_f64();
+    let wanted = items as u64;
+    if (report.examined, report.deleted, report.failed) != (wanted, if is_walk { 0 } else { wanted }, 0) {
+        return Err(Error::Wrong(format!("a cleanup came to {report:?}")));
+    }
+    Ok(items as f64 / seconds)
+}
+
+fn service(
+    objects: &MemoryObjects,
+    index: &MemoryIndex,
+    clock: &ManualClock,
+    objects_time: Duration,
+    index_time: Duration,
+) -> Slowed {
+    let parts = Parts {
+        objects: Slow { inner: objects.clone(), time: objects_time },
+        index: Slow { inner: index.clone(), time: index_time },
+        cache: NoCache,
+        clock: clock.clone(),
+        events: Counters::default(),
+        authenticator: Trusted,
+        jobs: NoJobs,
+    };
+    let public_url = "http://127.0.0.1".to_owned();
+    let settings = Settings { public_url, link_keys: None, count_reads: false, notice_on_read: false };
+    Service::new(parts, settings).unguarded()
+}
+
+impl<T> Slow<T> {
+    async fn after(&self) -> &T {
+        if !self.time.is_zero() {
+            sleep(self.time).await;
+        }
+        &self.inner
+    }
+}
+
+impl Objects for Slow<MemoryObjects> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        self.after().await.get(key).await
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        self.after().await.head(key).await
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        self.after().await.head_with_checksum(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        self.after().await.put(key, body, attributes, condition).await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        self.after().await.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        self.after().await.list(prefix, after, limit).await
+    }
+}
+
+impl Index for Slow<MemoryIndex> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
+        self.after().await.get(key).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
+        self.after().await.commit(writes).await
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<Row>>, Failure> {
+        self.after().await.list(listing, after, limit).await
+    }
+
+    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
+        self.after().await.count_reads(reads).await
+    }
+
+    async fn totals(&self) -> Result<Totals, Failure> {
+        self.after().await.totals().await
+    }
+}
