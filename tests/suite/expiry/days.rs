@@ -78,7 +78,7 @@ async fn a_store_over_what_expired_keeps_the_earlier_revision() {
         let body = json!({"media_hash": media("short").to_string(), "manifest": {"n": 2}});
         let stored = world.answer(json(Method::POST, "/v1/proofs", &body)).await;
         let told: Value = serde_json::from_slice(stored.body()).unwrap();
-        assert_eq!((stored.status().as_u16(), &told["revision"]), (200, &json!(2)), "{ground:?}: {told}");
+        assert_eq!((stored.status().as_u16(), &told["revision"]), (201, &json!(2)), "{ground:?}: {told}");
         assert_eq!(told["deduplicated"], false, "{ground:?}");
         // It is kept, and its own time is over.
         let earlier = format!("{path}/1");
