@@ -89,14 +89,14 @@ const fn status_of(stored: &Stored) -> StatusCode {
 /// Store a proof
 ///
 /// The same media file always has the same proof: a second store is answered with the first one's, `deduplicated`,
-/// and says whether it is `identical`. Nothing is replaced. A proof that has expired gets a next revision, and is answered with
-/// 200, not `deduplicated`. Whoever is refused leaves nothing: its manifest is not served, and its manifest id is free.
+/// and says whether it is `identical`. Nothing is replaced. A proof that has expired gets a next
+/// revision (201). Whoever is refused leaves nothing: its manifest is not served, and its manifest id is free.
 #[utoipa::path(
     post, path = "/v1/proofs", tag = "proofs", operation_id = "storeProof",
     request_body(content = StoreBody, content_type = "application/json"),
     responses(
-        (status = 201, description = "Stored", body = StoreReply),
-        (status = 200, description = "There already; or the next revision of a proof that had expired", body = StoreReply),
+        (status = 201, description = "Stored, or stored as the next revision of a proof that had expired", body = StoreReply),
+        (status = 200, description = "There already", body = StoreReply),
         (status = 409, description = "The manifest id has another content", body = Document, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Document, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Document, content_type = "application/problem+json"),
