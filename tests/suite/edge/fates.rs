@@ -55,6 +55,24 @@ async fn what_is_deleted_or_expired_is_gone() {
     check(&ground, &format!("/proofs/by-hash/{hex}"), 410).await;
 }
 
+/// The marker of what nobody was told of: a request that was refused took it back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_back_was_never_there() {
+    let void = |key| Seed::marker(key).but(|facts| facts.void = true);
+    let seeds = [
+        void(record("refused")),
+        void(manifest(1)),
+        // What is left beside such a record.
+        Seed::plain(revision("refused", 1)),
+    ];
+    let ground = Ground::holding(&seeds).await;
+    for seed in &seeds {
+        check(&ground, &seed.path(), 404).await;
+    }
+    let hex = media("refused").to_string().replace("sha256:", "");
+    check(&ground, &format!("/proofs/by-hash/{hex}"), 404).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_is_not_there() {
     let seeds = [
