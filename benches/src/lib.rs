@@ -54,6 +54,7 @@ pub mod material;
 pub mod migrate;
 pub mod plan;
 pub mod reads;
+pub mod rebuild;
 pub mod report;
 pub mod runtime_api;
 pub mod server;

@@ -11,7 +11,7 @@ use credlink_benches::plan::Plan;
 use credlink_benches::report::{Printer, progress};
 use credlink_benches::{
     answerer, cache, ceiling, cleanup, clouded, clouds, edge, functions, growth, lambda, latency, line,
-    machine, migrate, reads, stores,
+    machine, migrate, reads, rebuild, stores,
 };
 
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
@@ -48,7 +48,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything below that needs the server's binary alone: all but `lambda`, `clouds`, `edge`, `migrate` and `cleanup`.
+    /// Everything below that needs the server's binary alone: all but `rebuild`, `lambda`, `clouds`, `edge`, `migrate` and
+    /// `cleanup`.
     All,
     /// Pure functions of the core.
     Functions,
@@ -62,6 +63,8 @@ enum Command {
     Latency,
     /// Memory, size and cost of index and folder as they grow.
     Growth,
+    /// An index made anew from a folder of so many proofs: rate and memory.
+    Rebuild,
     /// Cold starts of the functions beside a function that does nothing.
     Lambda {
         /// The folder of the functions' binaries, and of `examples/hello`. `lambda` in the target folder by default.
@@ -165,6 +168,7 @@ fn main() -> ExitCode {
         Command::Reads => reads::run(&plan),
         Command::Latency => latency::run(&plan),
         Command::Growth => growth::run(&plan),
+        Command::Rebuild => rebuild::run(&plan),
         Command::Lambda { functions } => lambda::run(&plan, &functions.unwrap_or_else(built_functions)),
         Command::Clouds => clouds::run(&plan),
         Command::Edge { worker, only } => edge::run(&plan, &worker, &only),

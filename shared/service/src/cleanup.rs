@@ -5,10 +5,10 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | rows that are due: they come first in every run | [`due`] |
-//! | the walk over all objects | [`walk`] |
-//! | where the walk goes on, and how much it may remove | [`position`] |
-//! | where orphans are kept for some days, and how they are brought back | [`removed`] |
+//! | rows that are due: they come first in every run | `due` |
+//! | the walk over all objects | `walk` |
+//! | where the walk goes on, and how much it may remove | `position` |
+//! | where orphans are kept for some days, and how they are brought back | `removed` |
 //!
 //! Objects are the truth (guarantee 10): a record without a row is taken up, and an orphan is only what no record, no
 //! earlier record and no hold names. So the walk mends an index that lost rows before it looks at manifests, and looks at

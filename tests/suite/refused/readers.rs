@@ -88,9 +88,9 @@ fn every_request(memory: &dyn Fn() -> Memory) {
     let cases: [(&[Step], Act); 6] = [
         (&[], Act::Store("a", C2pa("one"))),
         (&[stored.clone(), Do(Act::Delete("a"))], Act::Store("a", C2pa("two"))),
-        (&[stored.clone()], Act::Supersede("a", C2pa("two"))),
+        (std::slice::from_ref(&stored), Act::Supersede("a", C2pa("two"))),
         (&[stored.clone(), replaced.clone()], Act::Supersede("a", C2pa("three"))),
-        (&[stored.clone()], Act::Delete("a")),
+        (std::slice::from_ref(&stored), Act::Delete("a")),
         (&[stored.clone(), replaced], Act::Delete("a")),
     ];
     for (steps, act) in cases {

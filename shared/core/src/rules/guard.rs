@@ -316,6 +316,7 @@ mod tests {
         let forbidden = |doubt: &Doubt| Act::ALL.map(|act| doubt.forbids(act));
         for doubt in doubts() {
             let wanted = match doubt.label() {
+                "clock" if matches!(doubt, Doubt::ClockBehind { .. }) => [true, true, true, false],
                 "foreign" | "index_new" => [true, true, true, true],
                 "store_unmarked" => [true, true, true, false],
                 "index_older" => [false, true, true, true],
