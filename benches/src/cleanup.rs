@@ -67,7 +67,7 @@ pub fn run(plan: &Plan, items: usize) -> Result<(), Error> {
             rates.push(runtime.block_on(rate(items, lifetime))?);
         }
         let hours = Spread::of(rates.iter().map(|rate| LARGE / rate / 3_600.0));
-        table.row([name.into(), items.into(), Spread::of(rates.into_iter()).into(), Cell::from(hours)]);
+        table.row([name.into(), items.into(), Spread::of(rates).into(), Cell::from(hours)]);
     }
     plan.printer.table(&table);
     Ok(())

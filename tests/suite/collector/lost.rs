@@ -13,8 +13,8 @@ use crate::faults::act::{What, c2pa_bytes, c2pa_id, proof_id};
 use crate::guard::ground::{Ground, Process, answer, done};
 use crate::http::ask::{ask, c2pa, get, text, with};
 
-/// The legacy id that no object but its proof's record names.
-const RECORDED: &str = "p-1";
+/// The legacy ids that no object but their proofs' records and markers name.
+const RECORDED: [&str; 2] = ["p-1", "p-3"];
 
 fn store(file: &'static str, what: What) -> Request<bytes::Bytes> {
     text(Method::POST, "/v1/proofs", std::str::from_utf8(&what.body(file, 31_536_000)).unwrap())
@@ -80,8 +80,8 @@ async fn rows(ground: &Ground) -> Vec<Row> {
         Row::Manifest(ManifestRow { state: State::Deleted(_), .. }) | Row::Store(_) => None,
         // A replacement that was done leaves it at its claim; an object tells of no claims.
         Row::Manifest(row) => Some(Row::Manifest(ManifestRow { version: 0, void: false, ..row })),
-        // The record of its proof names it; `credlink rebuild` binds such ids anew.
-        Row::Alias(row) if row.id.as_str() == RECORDED => None,
+        // `credlink rebuild` binds such ids anew.
+        Row::Alias(row) if RECORDED.contains(&row.id.as_str()) => None,
         Row::Alias(row) => Some(Row::Alias(credlink_core::row::AliasRow { version: 0, ..row })),
         other => Some(other),
     });
@@ -107,7 +107,7 @@ async fn served(process: &Process) -> Vec<(String, u16, bytes::Bytes)> {
     let mut served = Vec::new();
     for path in paths {
         let answer = answer(process, get(&path)).await;
-        if path.ends_with(RECORDED) || path == "/v1/aliases" {
+        if RECORDED.iter().any(|id| path.ends_with(id)) || path == "/v1/aliases" {
             continue;
         }
         // A problem names its own request.

@@ -111,11 +111,16 @@ async fn a_hold_without_its_manifest() {
         let key = ObjectKey::Hold(manifest_id(), 0);
         put(world.service().ports().objects(), &key, body.into(), &attributes).await;
         assert_removed(&world, ORPHAN_AGE_SECONDS, &[key.to_string()]).await;
-        // Without the manifest it is of no use, and it stays where it is kept.
+        // Without the manifest it is of no use: it is kept where it is, and what was brought back is removed once more.
         let brought = bring_back(world.service(), None).await.unwrap();
         assert_eq!((brought.restored, brought.taken, brought.failed), (0, 0, 1));
-        assert_eq!(removed(&world).await, [key.to_string()]);
-        assert_purged(&world).await;
+        world.clock().advance_seconds(ORPHAN_AGE_SECONDS);
+        assert_eq!(world.clean_up_on_schedule().await.deleted, 1);
+        assert_eq!(removed(&world).await, [key.to_string(), key.to_string()]);
+        world.clock().advance_seconds(REMOVED_GRACE_SECONDS);
+        world.clean_up_on_schedule().await;
+        assert_eq!(removed(&world).await, [""; 0]);
+        world.assert_tidy().await;
     }
 }
 
