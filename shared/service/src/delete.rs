@@ -337,6 +337,7 @@ async fn replace<P: Ports>(
 ) -> Result<(), Failure> {
     let Some((marker, tenant)) = Tombstone::of(deleted) else { return Ok(()) };
     for _ in 0..MAX_ATTEMPTS {
+        let mut is_later = false;
         let head = service.ports.objects().head(key).await?;
         let condition = match head {
             None => Condition::Absent,
@@ -345,14 +346,17 @@ async fn replace<P: Ports>(
                 service.ports.objects().confirm(key).await?;
                 return Ok(());
             }
-            Some(head) if is_of_a_later_life(&head, deleted) => {
-                return Err(service.damaged(key, &"it was stored after the deletion that its row tells of"));
+            Some(head) => {
+                is_later = is_of_a_later_life(&head, deleted);
+                Condition::Matches(head.tag)
             }
-            Some(head) => Condition::Matches(head.tag),
         };
         if service.ports.index().get(&deleted.key()).await?.map(|row| row.version()) != Some(version) {
             service.changed(key).await;
             return Ok(());
+        }
+        if is_later {
+            return Err(service.damaged(key, &"it was stored after the deletion that its row tells of"));
         }
         let (body, attributes) = marker.object(key, &tenant);
         let put = service.ports.objects().put(key, body.into(), &attributes, condition).await;
