@@ -46,6 +46,12 @@ pub fn rebuild(args: &args::Rebuild, printer: &Printer) -> Result<Exit, Trouble>
 
 async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -> Result<Exit, Trouble> {
     let (service, rows) = (deployment.service(), deployment.rows());
+    if service.index_is_of_another_store().await.map_err(failed)? {
+        let detail = "the index belongs to another store, and nothing is made of its rows. Move it away (`index.redb` of \
+                      the folder; on AWS, name another table in CREDLINK_TABLE) and run this again: every row is made \
+                      anew from the objects";
+        return Err(Trouble::new(Kind::Usage, detail));
+    }
     let kept = match args.anew {
         true => None,
         false => rows.bookmark(BOOKMARK).await.map_err(failed)?,
@@ -69,7 +75,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
     let walked = walk(deployment, &mut rebuild, &mut progress, printer).await;
     progress.end();
     walked?;
-    rebuild.finish(service).await.map_err(failed)?;
+    rebuild.finish(service, args.confirm).await.map_err(failed)?;
     rows.keep_bookmark(BOOKMARK, None).await.map_err(failed)?;
     if rebuild.report().joined {
         recount(deployment).await?;
@@ -77,6 +83,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
     let report = rebuild.report();
     printer.say(|| words(report), &Line::Rebuilt(report))?;
     Ok(match report {
+        Report { joined: false, lost: 1.., .. } => Exit::Broken,
         Report { joined: false, .. } if report.is_whole() => Exit::Usage,
         Report { joined: false, .. } => Exit::Failed,
         Report { lost: 1.., .. } => Exit::Broken,

@@ -56,7 +56,10 @@ pub enum EmbeddedError {
         found: String,
     },
     /// The file system refused, or the file is damaged.
-    #[error("the index {} cannot be opened: {source}", path.display())]
+    #[error(
+        "the index {} cannot be opened: {source}. If the file is damaged, move it away and run `credlink rebuild`: the index is made \
+         anew from the objects", path.display()
+    )]
     Failed {
         /// The file.
         path: PathBuf,

@@ -18,6 +18,7 @@ use credlink_core::row::{ManifestRow, ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 
+use crate::cleanup::keep;
 use crate::delete::{finish_manifest, undo_manifest};
 use crate::error::{Error, contended};
 use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
@@ -227,8 +228,20 @@ impl<P: Ports> Service<P> {
             }
             wanted.check_reader(&facts.tenant, facts.visibility)?;
             self.ports.objects().confirm(&key).await?;
+            let row = self.manifest_row(id).await?;
+            if let Some(deleted) = &row
+                && matches!(deleted.state, State::Deleted(_))
+                && !deleted.void
+                && facts.generation <= deleted.generation
+            {
+                // It was deleted, and put back from elsewhere: it goes, and is then stored again.
+                self.may_collect().await?;
+                keep(self, &key).await?;
+                undo_manifest(self, id).await?;
+                return Ok(None);
+            }
             // An attempt whose answer was lost may have put it there.
-            let is_held = self.manifest_row(id).await?.is_some_and(|row| row.state == State::Live);
+            let is_held = row.is_some_and(|row| row.state == State::Live);
             return Ok(Some(Placed { generation: facts.generation, is_new: !is_held }));
         }
         // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).

@@ -227,16 +227,18 @@ impl Rebuild {
         Ok((page.next, followed))
     }
 
-    /// Says in index and store that they belong together, if everything was read and written; why not, otherwise.
+    /// Says in index and store that they belong together, if everything was read and written. Where rows know more than the
+    /// objects, what is missing may still be brought back: an operator says with `takes_as_lost` that it will not.
     ///
     /// # Errors
     /// A provider or the index failed; the same again does it.
-    pub async fn finish<P: Ports>(&mut self, service: &Service<P>) -> Result<(), Failure>
+    pub async fn finish<P: Ports>(&mut self, service: &Service<P>, takes_as_lost: bool) -> Result<(), Failure>
     where
         P::Objects: Copied,
     {
         let is_done = self.manner == Manner::Writing || self.report.is_unchanged();
-        if !self.report.is_whole() || !is_done {
+        let is_lost = self.report.lost > 0 && !self.over_nothing && !takes_as_lost;
+        if !self.report.is_whole() || !is_done || is_lost {
             return Ok(());
         }
         // Where providers differ, the mark that counts is the newest, as it is for who repairs them.

@@ -247,7 +247,14 @@ async fn follow_record<P: Ports>(
             None if record.manifest.id.as_ref() != Some(&id) => {
                 tracing::error!(proof = %record.id, manifest = %id, "an earlier record names a manifest that is not stored");
             }
-            None if live.is_none() => return Ok(Some(Reconciled::Orphan)),
+            // A store writes the manifest first. Where its place was taken by a marker, it was deleted before a row held it; where
+            // nothing stands, it was lost.
+            None if live.is_none()
+                && record.revision == record.first_revision
+                && service.ports.objects().head(&ObjectKey::Manifest(id.clone())).await?.is_some() =>
+            {
+                return Ok(Some(Reconciled::Orphan));
+            }
             None => {
                 let why = format!("the record names the manifest {id}, which is not stored");
                 return Ok(Some(Reconciled::Broken(why)));

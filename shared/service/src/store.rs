@@ -84,8 +84,16 @@ async fn try_to_store<P: Ports>(
         let row = service.proof_row(&id).await?;
         match (next(row.as_ref(), service.now()), row) {
             (Next::Answer, Some(row)) => {
-                if row.replacing.is_some() && settle(service, &row).await? == Reconciled::Changed {
-                    continue;
+                // Where the index may be older, its word alone does not do.
+                let is_doubted = row.replacing.is_some() || service.may_destroy().await.is_err();
+                if is_doubted {
+                    match settle(service, &row).await? {
+                        Reconciled::Changed => continue,
+                        Reconciled::Broken(why) => {
+                            return Err(service.damaged(&ObjectKey::Record(id), &why).into());
+                        }
+                        Reconciled::Right | Reconciled::Orphan | Reconciled::Risen => {}
+                    }
                 }
                 return Ok(answer(service, draft, row, written));
             }

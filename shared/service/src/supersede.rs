@@ -120,8 +120,10 @@ async fn current_record<P: Ports>(
     row: &ProofRow,
 ) -> Result<Option<(Current, Record)>, Error> {
     let key = ObjectKey::Record(row.id);
-    let Some(current) = service.current(&key).await? else { return Ok(None) };
-    if !current.verified.facts().tombstone && current.verified.facts().sha256 == row.record_sha256 {
+    if let Some(current) = service.current(&key).await?
+        && !current.verified.facts().tombstone
+        && current.verified.facts().sha256 == row.record_sha256
+    {
         let record = service.record(&key, &current.verified)?;
         return Ok(Some((current, record)));
     }

@@ -40,7 +40,7 @@ async fn a_rebuild_that_is_killed_goes_on() {
                         break;
                     }
                 }
-                rebuild.finish(&service).await.unwrap();
+                rebuild.finish(&service, false).await.unwrap();
                 assert!(rebuild.report().joined);
             };
             if gate.run(pin!(life)).is_some() {

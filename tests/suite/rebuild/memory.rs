@@ -48,7 +48,7 @@ where
     let mut found = Vec::new();
     let mut rebuild = Rebuild::begin(service, manner).await.unwrap();
     while rebuild.step(service, |finding| found.push(finding)).await.unwrap() {}
-    rebuild.finish(service).await.unwrap();
+    rebuild.finish(service, true).await.unwrap();
     (found, rebuild.report().clone())
 }
 

@@ -212,7 +212,8 @@ impl fmt::Display for Doubt {
             Self::Foreign { index, store } => write!(
                 f,
                 "The index belongs to another store ({index}; this one is {store}). Nothing is stored, replaced or \
-                 deleted until an operator sets the right index beside the store, or runs `credlink rebuild`."
+                 deleted until an operator sets the right index beside the store, or takes this one away and runs \
+                 `credlink rebuild`."
             ),
             Self::IndexNew => f.write_str(
                 "The index is a new one, and the store has objects: the index was lost, or another one is configured. \

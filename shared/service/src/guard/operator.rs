@@ -86,6 +86,16 @@ impl<P: Ports> Service<P> {
         Err(self.others_kept_changing())
     }
 
+    /// Whether the index holds rows of another store: they say nothing of this one, and nothing may be made of them.
+    ///
+    /// # Errors
+    /// A provider or the index failed.
+    pub async fn index_is_of_another_store(&self) -> Result<bool, Failure> {
+        let marked = self.marked().await?.map(|marked| marked.mark);
+        let belonging = judge(marked.as_ref(), self.store_row().await?.as_ref());
+        Ok(matches!(belonging, Belonging::Foreign { .. }) && self.has_rows().await?)
+    }
+
     /// Whether the index is as new as the store, or newer: where the two differ, its rows count.
     pub(crate) async fn index_is_as_new(&self) -> Result<bool, Failure> {
         let marked = self.marked().await?.map(|marked| marked.mark);
