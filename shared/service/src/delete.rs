@@ -9,7 +9,7 @@
 use credlink_core::http::conditional::check_removal;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest_id::ManifestId;
-use credlink_core::object::{Facts, Head, ObjectKey};
+use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
@@ -343,9 +343,6 @@ async fn replace<P: Ports>(
                 service.ports.objects().confirm(key).await?;
                 return Ok(());
             }
-            Some(head) if is_of_a_later_life(&head, deleted) => {
-                return Err(service.damaged(key, &"it was stored after the deletion that its row tells of"));
-            }
             Some(head) => Condition::Matches(head.tag),
         };
         if service.ports.index().get(&deleted.key()).await?.map(|row| row.version()) != Some(version) {
@@ -362,16 +359,6 @@ async fn replace<P: Ports>(
     // The row must not say that it is done.
     let message = format!("{key}: it was replaced by others all the while");
     Err(Failure { provider: service.ports.objects().name(), kind: FailureKind::Unavailable, message })
-}
-
-/// Whether an object was stored after the deletion that a row tells of: the index is older than the store.
-fn is_of_a_later_life(head: &Head, deleted: &Row) -> bool {
-    let Ok(facts) = Facts::read(&head.attributes) else { return false };
-    match deleted {
-        Row::Proof(row) => facts.generation >= row.revision,
-        Row::Manifest(row) => facts.generation > row.generation,
-        Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => false,
-    }
 }
 
 /// Removes the earlier records of a deleted proof, and of its lives before. A removal may arrive late, when another

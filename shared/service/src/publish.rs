@@ -122,6 +122,8 @@ impl Reference<'_> {
                 holders: row.holders.saturating_add(u32::from(!self.standalone)),
                 ..fresh(row.version + 1)
             })),
+            // The hold that was written is of an earlier life: it has to be written anew.
+            State::Live if self.standalone && row.generation > self.generation => Ok(Refer::Gone),
             State::Live => {
                 self.check_reader(&row.tenant, row.visibility)?;
                 if self.standalone && row.standalone {
