@@ -183,6 +183,10 @@ async fn write<P: Ports>(
     written: &mut Option<Digest>,
     brought: &mut Brought,
 ) -> Result<Option<Stored>, Error> {
+    // The marker names the legacy id of the life before, and is about to go.
+    if let Some(legacy) = row.and_then(|row| row.legacy.as_ref()) {
+        keep_alias(service, legacy).await?;
+    }
     let generation = match draft.manifest.id() {
         None => None,
         Some(id) => {
@@ -209,10 +213,12 @@ async fn write<P: Ports>(
         if !marker.void {
             stays_deleted(draft, marker.deleted)?;
         }
-        // The marker names the legacy id of the life before, and is about to go.
-        let buried = marker.row.as_ref().and_then(|row| row.as_ref().clone().proof());
-        if let Some(legacy) = buried.and_then(|row| row.legacy) {
-            keep_alias(service, &legacy).await?;
+        // Only over the marker of a deletion whose row says that it is done: who finishes one that is not may hold the tag
+        // of what is written here, and take it away after it was acknowledged.
+        if marker.last > row.map_or(0, |row| row.revision)
+            && reconcile(service, &draft.id()).await? != Reconciled::Right
+        {
+            return Ok(None);
         }
         record = draft.record(revision.max(marker.last.saturating_add(1)), service.now());
         bytes = record.to_bytes();

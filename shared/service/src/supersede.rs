@@ -202,7 +202,7 @@ async fn replace<P: Ports>(
     }
     let Some(begun) = begin(service, draft, row, brought).await? else { return Ok(None) };
     let claims = begun.claims.clone();
-    let stored = swap(service, draft, current, record, begun).await?;
+    let stored = swap(service, draft, current, record, begun, brought).await?;
     if stored.is_none() {
         if !claims.is_empty() {
             let ours = |row: &ProofRow| (!row.pending.is_disjoint(&claims)).then(|| claims.clone());
@@ -229,6 +229,7 @@ async fn swap<P: Ports>(
     current: &Current,
     record: &Record,
     begun: Begun,
+    brought: &mut Brought,
 ) -> Result<Option<Stored>, Error> {
     let (mut row, mut generation, key) = (begun.row, begun.generation, ObjectKey::Record(record.id));
     let mut next = draft.record(record.revision + 1, service.now());
@@ -270,9 +271,8 @@ async fn swap<P: Ports>(
                 None => return Ok(None),
                 Some(id) => {
                     let (tenant, visibility) = (&draft.tenant, draft.visibility);
-                    let mut again = Brought::default();
                     generation = service
-                        .ensure_manifest(&draft.manifest, id, tenant, visibility, &mut again)
+                        .ensure_manifest(&draft.manifest, id, tenant, visibility, brought)
                         .await?
                         .or(generation);
                 }
