@@ -6,6 +6,7 @@ use credlink_core::note::HoldNote;
 use credlink_core::object::ObjectKey;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
+use credlink_core::tombstone::Tombstone;
 use credlink_service::cleanup::bring_back;
 use credlink_service::fsck::Severity;
 use credlink_service::ports::{Clock as _, Objects as _, Ports as _};
@@ -157,8 +158,22 @@ async fn a_record_without_its_manifest() {
             let key = ObjectKey::Record(proof_id("a"));
             let bytes = record.to_bytes();
             let (body, attributes) = record.stored(&bytes, credlink_core::hash::Digest::of(&bytes), &key);
-            put(world.service().ports().objects(), &key, body, &attributes).await;
-            assert_removed(&world, ORPHAN_AGE_SECONDS, &[key.to_string()]).await;
+            let objects = world.service().ports().objects();
+            put(objects, &key, body, &attributes).await;
+            // Nothing tells a manifest that was lost from one that was never there: the record is kept.
+            world.clock().advance_seconds(ORPHAN_AGE_SECONDS);
+            let report = world.clean_up_on_schedule().await;
+            assert_eq!((report.deleted, report.failed), (0, 1), "{report:?}");
+            // The manifest was deleted before anyone was told of the record.
+            let manifest = ObjectKey::Manifest(manifest_id());
+            let at = world.clock().now();
+            let (marker, marked) = Tombstone::new(at, 0).object(&manifest, &Tenant::default());
+            put(objects, &manifest, marker.into(), &marked).await;
+            world.clock().advance_seconds(86_400);
+            let report = world.clean_up_on_schedule().await;
+            assert_eq!((report.deleted, report.failed), (1, 0), "{report:?}");
+            assert_eq!(removed(&world).await, [key.to_string()]);
+            objects.delete(&manifest).await.unwrap();
             let path = format!("/v1/proofs/{}", proof_id("a"));
             assert_eq!(status(&world, &path).await, 404, "nobody was told of it");
             if brought_back {

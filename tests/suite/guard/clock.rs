@@ -44,7 +44,13 @@ async fn a_jump_stops_deletions_until_the_clock_is_right_again() {
             }
             let report = ground.clean_up(&process).await;
             assert!(report.stopped.is_some() && report.deleted == 0, "{name}: {report:?}");
-            done(&process, store("d")).await;
+            // Behind, a new revision would be dated before the one that it replaces.
+            let stored = answer(&process, store("d")).await;
+            if ahead {
+                assert!(stored.status().is_success(), "{stored:?}");
+            } else {
+                assert_eq!(stored.status(), StatusCode::SERVICE_UNAVAILABLE, "{stored:?}");
+            }
             // A tick does not take the instant for true.
             process.tick().await.unwrap();
             process.tick_for_all().await.unwrap();
