@@ -210,7 +210,7 @@ fn on_disk(disk: &Path) {
     filling.empty();
     filling.recovers();
 
-    // It is the index that meets the full disk first. It may use the reserve once, and deletions go on after that.
+    // A legacy id meets the full disk, which is a few bytes: deletions go on after that.
     filling.fill();
     while filling.bind() == 201 {}
     filling.is_full();
@@ -235,7 +235,7 @@ fn on_disk(disk: &Path) {
     }
     filling.recovers();
 
-    // The reserve was taken away, so a commit fails, and the index has to be opened anew.
+    // Somebody took the reserve away: it is made again with the rest.
     fs::remove_file(disk.join("data/reserve")).unwrap();
     filling.fill();
     let begun = Instant::now();

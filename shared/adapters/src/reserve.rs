@@ -143,7 +143,14 @@ impl Reserve {
     pub fn noted<T>(&self, written: io::Result<T>) -> io::Result<T> {
         match &written {
             Ok(_) => self.state().is_full = false,
-            Err(error) if is_full(error) => self.state().is_full = true,
+            Err(error) if is_full(error) => {
+                let mut state = self.state();
+                state.is_full = true;
+                // An operator took the file: it is as good as given up, and is made again once there is room.
+                if state.room == Room::Held && !fs::exists(&self.0.path).unwrap_or(true) {
+                    (state.room, state.looked) = (Room::Spent, Some(Instant::now()));
+                }
+            }
             Err(_) => {}
         }
         written

@@ -154,7 +154,7 @@ fn what_operations_cost() {
     repair of an object                S3: 1 GET · R2: 1 GET, 1 HEAD, 1 PUT · DynamoDB: 1 GetItem
     deletion, C2PA                     S3: 2 HEAD, 1 LIST, 2 PUT · R2: 2 HEAD, 1 LIST, 2 PUT · DynamoDB: 5 GetItem, 3 write
     deletion after two replacements    S3: 2 DELETE, 2 HEAD, 1 LIST, 2 PUT · R2: 2 DELETE, 2 HEAD, 1 LIST, 2 PUT · DynamoDB: 5 GetItem, 3 write
-    deletion again                     S3: 1 GET · DynamoDB: 1 GetItem
+    deletion again                     S3: 2 GET · DynamoDB: 2 GetItem
     ");
     });
 }

@@ -2,6 +2,7 @@
 
 mod clouds;
 mod faults;
+mod files;
 mod full;
 mod kills;
 mod memory;

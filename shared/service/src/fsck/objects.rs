@@ -11,7 +11,7 @@ use credlink_core::rules::life::{Found, Verdict, judge_manifest, judge_record, j
 use credlink_core::tombstone::Tombstone;
 
 use super::{Look, verified};
-use crate::ports::{Copied, Failure, Lag, Lagging, Listed, Ports};
+use crate::ports::{Copied, Failure, FailureKind, Lag, Lagging, Listed, Ports};
 use crate::service::Service;
 
 /// Looks at one object.
@@ -129,7 +129,11 @@ where
         return Ok(());
     }
     let manifest = ObjectKey::Manifest(id.clone());
-    let head = service.ports.objects().copies_by_head(&manifest).await?.newest;
+    let head = match service.ports.objects().copies_by_head(&manifest).await {
+        // The look at the manifest itself says in what it is damaged.
+        Err(failure) if failure.kind == FailureKind::Damaged => return Ok(()),
+        copies => copies?.newest,
+    };
     let stands = head.and_then(|head| credlink_core::object::Facts::read(&head.attributes).ok());
     if stands.is_none_or(|facts| facts.tombstone) {
         look.broken(key, format!("it names the manifest {id}, which is not stored"));

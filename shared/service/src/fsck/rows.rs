@@ -7,7 +7,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, RowKey, State};
 
 use super::{Look, verified};
-use crate::ports::{Copied, Failure, Ports};
+use crate::ports::{Copied, Failure, FailureKind, Ports};
 use crate::service::Service;
 
 /// Looks at what a row speaks of.
@@ -30,7 +30,11 @@ async fn stands<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<bool,
 where
     P::Objects: Copied,
 {
-    Ok(service.ports.objects().copies_by_head(key).await?.newest.is_some())
+    match service.ports.objects().copies_by_head(key).await {
+        // It is there: the look at the object itself says in what it is damaged.
+        Err(failure) if failure.kind == FailureKind::Damaged => Ok(true),
+        copies => Ok(copies?.newest.is_some()),
+    }
 }
 
 async fn proof<P: Ports>(service: &Service<P>, row: &ProofRow, look: &mut Look) -> Result<(), Failure>
