@@ -288,7 +288,10 @@ pub struct LegacyItemRow {
 /// A row of the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "row")]
-#[expect(clippy::large_enum_variant, reason = "most rows are those of proofs, and few are held at a time")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "most rows are those of proofs, and few are held at a time")
+)]
 pub enum Row {
     /// Of a proof.
     Proof(ProofRow),
