@@ -102,11 +102,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Copied for Replicated<P, F, Q, 
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Listed>, Failure> {
-        let (primary, fallback) = (&self.primary, &self.fallback);
-        let pages = join(
-            primary.call("list", primary.objects.list(prefix, after, limit)),
-            fallback.call("list", fallback.objects.list(prefix, after, limit)),
-        );
+        let pages = self.pages(prefix, after, limit);
         match pages.await {
             (Ok(one), Ok(other)) => Ok(merge(one, other, limit)),
             (Err(missed), _) | (_, Err(missed)) => Err(missed.failure),

@@ -11,19 +11,31 @@ use credlink_service::ports::{Failure, Index, Listed, Objects, Page, Queue};
 use futures_util::future::join;
 
 use super::Replicated;
+use super::side::Missed;
 
 impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
+    /// The page of each provider.
+    pub(super) async fn pages(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> (Result<Page<Listed>, Missed>, Result<Page<Listed>, Missed>) {
+        let (primary, fallback) = (&self.primary, &self.fallback);
+        join(
+            primary.call("list", primary.objects.list(prefix, after, limit)),
+            fallback.call("list", fallback.objects.list(prefix, after, limit)),
+        )
+        .await
+    }
+
     pub(super) async fn list_both(
         &self,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Listed>, Failure> {
-        let (primary, fallback) = (&self.primary, &self.fallback);
-        let pages = join(
-            primary.call("list", primary.objects.list(prefix, after, limit)),
-            fallback.call("list", fallback.objects.list(prefix, after, limit)),
-        );
+        let pages = self.pages(prefix, after, limit);
         match pages.await {
             (Ok(one), Ok(other)) => Ok(merge(one, other, limit)),
             (Ok(page), Err(_)) | (Err(_), Ok(page)) => Ok(behind_its_last(page)),
