@@ -123,11 +123,9 @@ impl Mark {
     }
 }
 
-/// How an index and a store stand to each other.
+/// A reason why an index and a store do not belong together as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Belonging {
-    /// They belong together, and the index is as new as the store.
-    Together,
+pub enum Mismatch {
     /// The index is older than the store: it was restored from an earlier instant.
     IndexOlder {
         /// The epoch of the index.
@@ -157,25 +155,25 @@ pub enum Belonging {
     Unmarked,
 }
 
-/// Judges what the store's mark and the index's row say of each other. The mark is to be read before the row: then a change
+/// Compares the store's mark with the index's row; `None` if they belong together. The mark is to be read before the row: then a change
 /// between the two reads never makes the index look older than it is.
 #[must_use]
-pub fn judge(mark: Option<&Mark>, row: Option<&StoreRow>) -> Belonging {
+pub fn judge(mark: Option<&Mark>, row: Option<&StoreRow>) -> Option<Mismatch> {
     match (mark, row) {
-        (None, None) => Belonging::Unmarked,
-        (Some(_), None) => Belonging::IndexNew,
-        (None, Some(_)) => Belonging::StoreUnmarked,
+        (None, None) => Some(Mismatch::Unmarked),
+        (Some(_), None) => Some(Mismatch::IndexNew),
+        (None, Some(_)) => Some(Mismatch::StoreUnmarked),
         (Some(mark), Some(row)) if mark.identity != row.identity => {
-            Belonging::Foreign { index: row.identity, store: mark.identity }
+            Some(Mismatch::Foreign { index: row.identity, store: mark.identity })
         }
         (Some(mark), Some(row)) => {
             let (index, store) = (row.epoch, mark.epoch);
             if store > index {
-                Belonging::IndexOlder { index, store }
+                Some(Mismatch::IndexOlder { index, store })
             } else if store + 1 < index {
-                Belonging::StoreOlder { index, store }
+                Some(Mismatch::StoreOlder { index, store })
             } else {
-                Belonging::Together
+                None
             }
         }
     }
@@ -235,14 +233,14 @@ mod tests {
         let (one, two) = (StoreId::of("one"), StoreId::of("two"));
         let mark = |epoch| Mark::new(one, epoch, at(0));
         for (mark, row, verdict) in [
-            (None, None, Belonging::Unmarked),
-            (Some(mark(1)), None, Belonging::IndexNew),
-            (None, Some(row(one, 1)), Belonging::StoreUnmarked),
-            (Some(mark(1)), Some(row(two, 1)), Belonging::Foreign { index: two, store: one }),
-            (Some(mark(3)), Some(row(one, 3)), Belonging::Together),
-            (Some(mark(3)), Some(row(one, 4)), Belonging::Together),
-            (Some(mark(3)), Some(row(one, 2)), Belonging::IndexOlder { index: 2, store: 3 }),
-            (Some(mark(3)), Some(row(one, 5)), Belonging::StoreOlder { index: 5, store: 3 }),
+            (None, None, Some(Mismatch::Unmarked)),
+            (Some(mark(1)), None, Some(Mismatch::IndexNew)),
+            (None, Some(row(one, 1)), Some(Mismatch::StoreUnmarked)),
+            (Some(mark(1)), Some(row(two, 1)), Some(Mismatch::Foreign { index: two, store: one })),
+            (Some(mark(3)), Some(row(one, 3)), None),
+            (Some(mark(3)), Some(row(one, 4)), None),
+            (Some(mark(3)), Some(row(one, 2)), Some(Mismatch::IndexOlder { index: 2, store: 3 })),
+            (Some(mark(3)), Some(row(one, 5)), Some(Mismatch::StoreOlder { index: 5, store: 3 })),
         ] {
             assert_eq!(judge(mark.as_ref(), row.as_ref()), verdict);
         }

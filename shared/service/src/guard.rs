@@ -18,6 +18,7 @@ mod tick;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use credlink_core::identity::Mismatch;
 use credlink_core::row::StoreRow;
 use credlink_core::rules::guard::{Act, Doubt, Standing, Stopped};
 use credlink_core::time::Timestamp;
@@ -65,8 +66,8 @@ struct Memory {
 struct Known {
     /// When, by the monotonic clock.
     at: u64,
-    /// The doubt about index and store.
-    doubt: Option<Doubt>,
+    /// Why index and store do not belong together, if they do not.
+    mismatch: Option<Mismatch>,
     /// The store's row.
     row: Option<StoreRow>,
     /// When the mark was written.
@@ -91,7 +92,7 @@ impl Memory {
     fn standing(&mut self, now: Timestamp, ticks: u64) -> Standing {
         let mut doubts = Vec::new();
         let Some(known) = &self.known else { return self.unknown(doubts) };
-        doubts.extend(known.doubt.clone());
+        doubts.extend(known.mismatch.map(Doubt::Mismatch));
         if let Some(row) = known.row.clone() {
             doubts.extend(self.clock_doubt(&row, now, ticks));
             doubts.extend(Stopped::of(&row).map(Doubt::CollectorStopped));

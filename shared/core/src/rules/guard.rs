@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::bounds::{MAX_CLOCK_JUMP_SECONDS, MAX_CLOCK_LAG_SECONDS};
 use crate::http::problem::Problem;
-use crate::identity::{Belonging, StoreId};
+use crate::identity::Mismatch;
 use crate::row::StoreRow;
 use crate::time::Timestamp;
 
@@ -35,33 +35,8 @@ impl Act {
 /// A reason to refuse some acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
-    /// The index is older than the store.
-    IndexOlder {
-        /// The epoch of the index.
-        index: u64,
-        /// The epoch of the store.
-        store: u64,
-    },
-    /// The store is older than the index.
-    StoreOlder {
-        /// The epoch of the index.
-        index: u64,
-        /// The epoch of the store.
-        store: u64,
-    },
-    /// The index is of another store.
-    Foreign {
-        /// The store that the index belongs to.
-        index: StoreId,
-        /// The store that is there.
-        store: StoreId,
-    },
-    /// The index has no row of a store, and there are objects.
-    IndexNew,
-    /// The store bears no mark, and the index has rows.
-    StoreUnmarked,
-    /// Neither is marked, and both hold something.
-    Unmarked,
+    /// Index and store do not belong together as they are.
+    Mismatch(Mismatch),
     /// The one or the other could not be read.
     Unknown {
         /// The provider.
@@ -125,20 +100,6 @@ impl Doubt {
         "collector",
     ];
 
-    /// The doubt about an index and a store that stand so to each other. `None`: they belong together.
-    #[must_use]
-    pub const fn about(belonging: Belonging) -> Option<Self> {
-        Some(match belonging {
-            Belonging::Together => return None,
-            Belonging::IndexOlder { index, store } => Self::IndexOlder { index, store },
-            Belonging::StoreOlder { index, store } => Self::StoreOlder { index, store },
-            Belonging::Foreign { index, store } => Self::Foreign { index, store },
-            Belonging::IndexNew => Self::IndexNew,
-            Belonging::StoreUnmarked => Self::StoreUnmarked,
-            Belonging::Unmarked => Self::Unmarked,
-        })
-    }
-
     /// The doubt about a clock that shows `now`, `elapsed` seconds after it was first doubted.
     #[must_use]
     pub fn about_clock(row: &StoreRow, now: Timestamp, elapsed: u64) -> Option<Self> {
@@ -156,12 +117,12 @@ impl Doubt {
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::IndexOlder { .. } => "index_older",
-            Self::StoreOlder { .. } => "store_older",
-            Self::Foreign { .. } => "foreign",
-            Self::IndexNew => "index_new",
-            Self::StoreUnmarked => "store_unmarked",
-            Self::Unmarked => "unmarked",
+            Self::Mismatch(Mismatch::IndexOlder { .. }) => "index_older",
+            Self::Mismatch(Mismatch::StoreOlder { .. }) => "store_older",
+            Self::Mismatch(Mismatch::Foreign { .. }) => "foreign",
+            Self::Mismatch(Mismatch::IndexNew) => "index_new",
+            Self::Mismatch(Mismatch::StoreUnmarked) => "store_unmarked",
+            Self::Mismatch(Mismatch::Unmarked) => "unmarked",
             Self::Unknown { .. } => "unknown",
             Self::ClockAhead { .. } | Self::ClockBehind { .. } => "clock",
             Self::CollectorStopped(_) => "collector",
@@ -173,11 +134,14 @@ impl Doubt {
     pub const fn forbids(&self, act: Act) -> bool {
         match self {
             // Of two stores, nothing may be mixed.
-            Self::Foreign { .. } | Self::IndexNew => true,
+            Self::Mismatch(Mismatch::Foreign { .. }) | Self::Mismatch(Mismatch::IndexNew) => true,
             // What was lost of objects comes back by repairs.
-            Self::StoreUnmarked => !matches!(act, Act::Repair),
-            Self::IndexOlder { .. } => !matches!(act, Act::Change),
-            Self::StoreOlder { .. } | Self::Unmarked | Self::Unknown { .. } | Self::ClockAhead { .. } => {
+            Self::Mismatch(Mismatch::StoreUnmarked) => !matches!(act, Act::Repair),
+            Self::Mismatch(Mismatch::IndexOlder { .. }) => !matches!(act, Act::Change),
+            Self::Mismatch(Mismatch::StoreOlder { .. })
+            | Self::Mismatch(Mismatch::Unmarked)
+            | Self::Unknown { .. }
+            | Self::ClockAhead { .. } => {
                 matches!(act, Act::Destroy | Act::Collect)
             }
             // What is stored by a clock that is behind has expired when the clock is right.
@@ -198,34 +162,34 @@ impl fmt::Display for Doubt {
         const DAYS: u64 = MAX_CLOCK_JUMP_SECONDS / 86_400;
         const MINUTES: u64 = MAX_CLOCK_LAG_SECONDS / 60;
         match self {
-            Self::IndexOlder { index, store } => write!(
+            Self::Mismatch(Mismatch::IndexOlder { index, store }) => write!(
                 f,
                 "The index is older than the store (epoch {index}, the store has {store}): it was probably restored from \
                  a backup. Nothing is deleted until an operator runs `credlink rebuild`."
             ),
-            Self::StoreOlder { index, store } => write!(
+            Self::Mismatch(Mismatch::StoreOlder { index, store }) => write!(
                 f,
                 "The store is older than the index (epoch {store}, the index has {index}): its objects were probably \
                  restored from a backup. Nothing is deleted until an operator runs `credlink fsck`, and then `credlink \
                  rebuild`."
             ),
-            Self::Foreign { index, store } => write!(
+            Self::Mismatch(Mismatch::Foreign { index, store }) => write!(
                 f,
                 "The index belongs to another store ({index}; this one is {store}). Nothing is stored, replaced or \
                  deleted until an operator sets the right index beside the store, or takes this one away and runs \
                  `credlink rebuild`."
             ),
-            Self::IndexNew => f.write_str(
+            Self::Mismatch(Mismatch::IndexNew) => f.write_str(
                 "The index is a new one, and the store has objects: the index was lost, or another one is configured. \
                  Nothing is stored, replaced or deleted until an operator brings the index back, or runs `credlink \
                  rebuild`.",
             ),
-            Self::StoreUnmarked => f.write_str(
+            Self::Mismatch(Mismatch::StoreUnmarked) => f.write_str(
                 "The index belongs to a store, and this one bears no mark of it: another store is configured, or its \
                  objects were lost. Nothing is stored, replaced or deleted until an operator brings the store back, or \
                  runs `credlink rebuild`.",
             ),
-            Self::Unmarked => f.write_str(
+            Self::Mismatch(Mismatch::Unmarked) => f.write_str(
                 "Neither the index nor the store says that they belong together. Nothing is deleted until an operator \
                  runs `credlink rebuild`.",
             ),
@@ -281,6 +245,7 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::http::problem::Kind;
+    use crate::identity::StoreId;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -290,12 +255,12 @@ mod tests {
         let (seen, now) = (at("2026-01-01T00:00:00Z"), at("2027-02-05T00:00:00Z"));
         let (index, store) = (StoreId::of("one"), StoreId::of("two"));
         vec![
-            Doubt::IndexOlder { index: 3, store: 7 },
-            Doubt::StoreOlder { index: 7, store: 3 },
-            Doubt::Foreign { index, store },
-            Doubt::IndexNew,
-            Doubt::StoreUnmarked,
-            Doubt::Unmarked,
+            Doubt::Mismatch(Mismatch::IndexOlder { index: 3, store: 7 }),
+            Doubt::Mismatch(Mismatch::StoreOlder { index: 7, store: 3 }),
+            Doubt::Mismatch(Mismatch::Foreign { index, store }),
+            Doubt::Mismatch(Mismatch::IndexNew),
+            Doubt::Mismatch(Mismatch::StoreUnmarked),
+            Doubt::Mismatch(Mismatch::Unmarked),
             Doubt::Unknown { provider: "s3", why: "unavailable" },
             Doubt::ClockAhead { seen, now },
             Doubt::ClockBehind { seen: now, now: seen },
@@ -335,7 +300,7 @@ mod tests {
 
     #[test]
     fn who_is_refused_is_told_when_to_come_again() {
-        let problem = Doubt::IndexNew.problem();
+        let problem = Doubt::Mismatch(Mismatch::IndexNew).problem();
         assert_eq!((problem.kind, problem.kind.status().as_u16()), (Kind::Stopped, 503));
         assert_eq!(problem.headers.len(), 1);
     }

@@ -3,10 +3,9 @@
 //! The row is made first and the mark second. Until both stand there nothing else is written, so that whoever finds one of
 //! them over an empty store and an empty index makes the other.
 
-use credlink_core::identity::{Belonging, Mark, StoreId, judge};
+use credlink_core::identity::{Mark, Mismatch, StoreId, judge};
 use credlink_core::object::{ObjectKey, StoredTag};
 use credlink_core::row::{Row, RowKey, StoreRow};
-use credlink_core::rules::guard::Doubt;
 
 use super::Known;
 use crate::ports::{
@@ -87,32 +86,31 @@ impl<P: Ports> Service<P> {
             // In this order: a tick between the two reads makes the index look newer, which it may be by one.
             let marked = self.marked().await?.map(|marked| marked.mark);
             let row = self.store_row().await?;
-            let belonging = judge(marked.as_ref(), row.as_ref());
-            let (doubt, is_settled) = match (belonging, manner) {
-                (Belonging::IndexNew | Belonging::StoreUnmarked | Belonging::Unmarked, Manner::Making) => {
+            let mismatch = judge(marked.as_ref(), row.as_ref());
+            let (mismatch, is_settled) = match (mismatch, manner) {
+                (Some(Mismatch::IndexNew | Mismatch::StoreUnmarked | Mismatch::Unmarked), Manner::Making) => {
                     match self.make(marked, row.clone()).await? {
                         None => continue,
-                        doubt => (doubt, true),
+                        mismatch => (mismatch, true),
                     }
                 }
-                (Belonging::IndexNew | Belonging::Unmarked, Manner::Reading) => {
-                    let doubt = if self.has_objects().await? { Doubt::about(belonging) } else { None };
-                    (doubt, false)
+                (Some(Mismatch::IndexNew | Mismatch::Unmarked), Manner::Reading) => {
+                    (if self.has_objects().await? { mismatch } else { None }, false)
                 }
-                (belonging, _) => (Doubt::about(belonging), true),
+                _ => (mismatch, true),
             };
             // Others may have made or moved something between these reads, and stored by it since: what they made before
             // that is seen by now.
-            if doubt.is_some() && !self.still_stand(marked, row.as_ref()).await? {
+            if mismatch.is_some() && !self.still_stand(marked, row.as_ref()).await? {
                 continue;
             }
             // The row of another store is left alone.
             let row = match (row, manner) {
-                (Some(row), Manner::Making) if doubt.is_none() => Some(self.note_clock(row).await?),
+                (Some(row), Manner::Making) if mismatch.is_none() => Some(self.note_clock(row).await?),
                 (row, _) => row,
             };
             let at = self.ports.clock().monotonic_microseconds();
-            return Ok(Known { at, doubt, row, marked: marked.map(|mark| mark.at), is_settled });
+            return Ok(Known { at, mismatch, row, marked: marked.map(|mark| mark.at), is_settled });
         }
         Err(self.others_kept_changing())
     }
@@ -133,27 +131,27 @@ impl<P: Ports> Service<P> {
     }
 
     /// Makes what is missing of mark and row, or says why that may not be. `None`: look again.
-    async fn make(&self, mark: Option<Mark>, row: Option<StoreRow>) -> Result<Option<Doubt>, Failure> {
+    async fn make(&self, mark: Option<Mark>, row: Option<StoreRow>) -> Result<Option<Mismatch>, Failure> {
         let now = self.now();
         match (mark, row) {
             (Some(_), Some(_)) => Ok(None),
             (Some(mark), None) => {
                 if self.has_objects().await? {
-                    return Ok(Some(Doubt::IndexNew));
+                    return Ok(Some(Mismatch::IndexNew));
                 }
                 self.make_row(mark.identity, mark.epoch).await.map(|()| None)
             }
             (None, Some(row)) => {
                 if self.has_objects().await? || self.has_rows().await? {
-                    return Ok(Some(Doubt::StoreUnmarked));
+                    return Ok(Some(Mismatch::StoreUnmarked));
                 }
                 let mark = Mark::new(row.identity, row.epoch, now);
                 self.put_mark(&mark, Condition::Absent).await.map(|_| None)
             }
             (None, None) => match (self.has_objects().await?, self.has_rows().await?) {
-                (true, true) => Ok(Some(Doubt::Unmarked)),
-                (true, false) => Ok(Some(Doubt::IndexNew)),
-                (false, true) => Ok(Some(Doubt::StoreUnmarked)),
+                (true, true) => Ok(Some(Mismatch::Unmarked)),
+                (true, false) => Ok(Some(Mismatch::IndexNew)),
+                (false, true) => Ok(Some(Mismatch::StoreUnmarked)),
                 (false, false) => self.make_row(self.new_identity(), FIRST_EPOCH).await.map(|()| None),
             },
         }

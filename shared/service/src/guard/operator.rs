@@ -1,6 +1,6 @@
 //! What an operator decides, and the collector's breaker, both in the store's row.
 
-use credlink_core::identity::{Belonging, Mark, judge};
+use credlink_core::identity::{Mark, Mismatch, judge};
 use credlink_core::row::{Row, StoreRow};
 use credlink_core::rules::guard::Stopped;
 
@@ -92,15 +92,15 @@ impl<P: Ports> Service<P> {
     /// A provider or the index failed.
     pub async fn index_is_of_another_store(&self) -> Result<bool, Failure> {
         let marked = self.marked().await?.map(|marked| marked.mark);
-        let belonging = judge(marked.as_ref(), self.store_row().await?.as_ref());
-        Ok(matches!(belonging, Belonging::Foreign { .. }) && self.has_rows().await?)
+        let mismatch = judge(marked.as_ref(), self.store_row().await?.as_ref());
+        Ok(matches!(mismatch, Some(Mismatch::Foreign { .. })) && self.has_rows().await?)
     }
 
     /// Whether the index is as new as the store, or newer: where the two differ, its rows count.
     pub(crate) async fn index_is_as_new(&self) -> Result<bool, Failure> {
         let marked = self.marked().await?.map(|marked| marked.mark);
-        let belonging = judge(marked.as_ref(), self.store_row().await?.as_ref());
-        Ok(matches!(belonging, Belonging::Together | Belonging::StoreOlder { .. }))
+        let mismatch = judge(marked.as_ref(), self.store_row().await?.as_ref());
+        Ok(matches!(mismatch, None | Some(Mismatch::StoreOlder { .. })))
     }
 
     /// Makes sure that the index is as new as `mark`, of whichever store it was: for

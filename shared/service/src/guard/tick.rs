@@ -8,7 +8,7 @@
 
 use std::sync::atomic::Ordering;
 
-use credlink_core::identity::{Belonging, Mark, judge};
+use credlink_core::identity::{Mark, judge};
 use credlink_core::row::{Row, StoreRow};
 use credlink_core::time::Timestamp;
 
@@ -116,7 +116,7 @@ impl<P: Ports> Service<P> {
             let row = self.store_row().await?;
             let (Some(marked), Some(row)) = (marked, row) else { return Ok(()) };
             // An older index must not catch up with its store by ticks.
-            if judge(Some(&marked.mark), Some(&row)) != Belonging::Together {
+            if judge(Some(&marked.mark), Some(&row)).is_some() {
                 return Ok(());
             }
             if marked.mark.epoch < row.epoch {
@@ -165,6 +165,6 @@ impl<P: Ports> Service<P> {
         self.guard.covered.fetch_max(noted, Ordering::SeqCst);
         let at = self.ports.clock().monotonic_microseconds();
         self.guard.memory().known =
-            Some(Known { at, doubt: None, row: Some(row), marked: Some(marked), is_settled: true });
+            Some(Known { at, mismatch: None, row: Some(row), marked: Some(marked), is_settled: true });
     }
 }
