@@ -105,18 +105,7 @@ async fn store(objects: &Folder, number: u64) -> Result<(), Error> {
 async fn put_manifest(objects: &Folder, manifest: &Manifest, now: Timestamp) -> Result<(), Error> {
     let id = manifest.id().ok_or_else(|| Error::wrong("a manifest", "it has no id"))?;
     let key = ObjectKey::Manifest(id.clone());
-    let facts = Facts {
-        sha256: *manifest.sha256(),
-        length: manifest.bytes().len() as u64,
-        coding: None,
-        tenant: Tenant::default(),
-        visibility: Visibility::Public,
-        created: now,
-        expires: None,
-        generation: 0,
-        tombstone: false,
-        void: false,
-    };
+    let facts = Facts::of(manifest.bytes(), Tenant::default(), Visibility::Public, now);
     let attributes = facts.attributes(&key, BTreeMap::new());
     put(objects, &key, manifest.bytes().clone(), &attributes).await
 }

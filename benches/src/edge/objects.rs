@@ -64,18 +64,9 @@ fn manifest(number: u64, length: usize) -> Result<Stored, Error> {
     let id = manifest_id(number).parse().map_err(|error| Error::wrong("a manifest id", error))?;
     let (key, content) = (ObjectKey::Manifest(id), c2pa_manifest(number, length));
     let at_rest = at_rest(&content);
-    let facts = Facts {
-        sha256: Digest::of(&content),
-        length: content.len() as u64,
-        coding: at_rest.coding,
-        tenant: Tenant::default(),
-        visibility: credlink_core::access::Visibility::Public,
-        created: Timestamp::from_milliseconds(CREATED),
-        expires: None,
-        generation: 0,
-        tombstone: false,
-        void: false,
-    };
+    let created = Timestamp::from_milliseconds(CREATED);
+    let public = credlink_core::access::Visibility::Public;
+    let facts = Facts { coding: at_rest.coding, ..Facts::of(&content, Tenant::default(), public, created) };
     let attributes = facts.attributes(&key, Default::default());
     let body = Bytes::from(at_rest.bytes.into_owned());
     Ok(Stored { key: key.to_string(), attributes, body, content: content.into() })

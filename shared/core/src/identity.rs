@@ -94,16 +94,8 @@ impl Mark {
         // Only a map with keys that are no strings fails to serialise, and a mark has none.
         let body = serde_json::to_vec(self).unwrap_or_default();
         let facts = Facts {
-            sha256: Digest::of(&body),
-            length: body.len() as u64,
-            coding: None,
-            tenant: Tenant::default(),
-            visibility: Visibility::Private,
-            created: self.at,
-            expires: None,
             generation: u32::try_from(self.epoch).unwrap_or(u32::MAX),
-            tombstone: false,
-            void: false,
+            ..Facts::of(&body, Tenant::default(), Visibility::Private, self.at)
         };
         let attributes = facts.attributes(&ObjectKey::Identity, BTreeMap::new());
         (body, attributes)
@@ -188,16 +180,7 @@ mod tests {
     }
 
     fn row(identity: StoreId, epoch: u64) -> StoreRow {
-        StoreRow {
-            version: 1,
-            identity,
-            epoch,
-            seen: at(0),
-            jumped: None,
-            stopped: None,
-            stopped_at: None,
-            stopped_of: None,
-        }
+        StoreRow::new(identity, epoch, at(0))
     }
 
     #[test]

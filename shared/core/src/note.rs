@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Visibility;
 use crate::bounds::MAX_NOTE_BYTES;
-use crate::hash::Digest;
 use crate::legacy::LegacyId;
 use crate::manifest_id::ManifestId;
 use crate::object::{Attributes, Facts, ObjectKey};
@@ -124,18 +123,7 @@ fn object(
 ) -> (Vec<u8>, Attributes) {
     // Only a map with keys that are no strings fails to serialise, and a note has none.
     let body = serde_json::to_vec(note).unwrap_or_default();
-    let facts = Facts {
-        sha256: Digest::of(&body),
-        length: body.len() as u64,
-        coding: None,
-        tenant: tenant.clone(),
-        visibility: Visibility::Private,
-        created: now,
-        expires: None,
-        generation,
-        tombstone: false,
-        void: false,
-    };
+    let facts = Facts { generation, ..Facts::of(&body, tenant.clone(), Visibility::Private, now) };
     (body, facts.attributes(key, BTreeMap::new()))
 }
 

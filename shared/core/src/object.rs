@@ -216,6 +216,23 @@ impl Verified {
 pub struct AttributesError(&'static str, String);
 
 impl Facts {
+    /// The facts of `content` that is stored with no content coding, is no marker and does not expire.
+    #[must_use]
+    pub fn of(content: &[u8], tenant: Tenant, visibility: Visibility, created: Timestamp) -> Self {
+        Self {
+            sha256: Digest::of(content),
+            length: content.len() as u64,
+            coding: None,
+            tenant,
+            visibility,
+            created,
+            expires: None,
+            generation: 0,
+            tombstone: false,
+            void: false,
+        }
+    }
+
     /// The attributes to store, for an object under `key`.
     #[must_use]
     pub fn attributes(&self, key: &ObjectKey, tags: BTreeMap<String, String>) -> Attributes {
@@ -316,17 +333,10 @@ mod tests {
         let key = ObjectKey::Record(id());
         for content in [b"short".to_vec(), b"a text that is packed ".repeat(50)] {
             let at_rest = crate::encoding::at_rest(&content);
+            let created = Timestamp::from_milliseconds(0);
             let facts = Facts {
-                sha256: Digest::of(&content),
-                length: content.len() as u64,
                 coding: at_rest.coding,
-                tenant: Tenant::default(),
-                visibility: Visibility::Public,
-                created: Timestamp::from_milliseconds(0),
-                expires: None,
-                generation: 0,
-                tombstone: false,
-                void: false,
+                ..Facts::of(&content, Tenant::default(), Visibility::Public, created)
             };
             let object = |body: Vec<u8>| Object {
                 head: Head {

@@ -115,18 +115,13 @@ pub struct ProofRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacyId>,
     /// Of a deletion: whether nobody was ever told of what was deleted. To readers the proof was never there.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
     /// How often it was read, and when last. Kept by [`Index::count_reads`] alone: a commit leaves it as it is.
     ///
     /// [`Index::count_reads`]: ../../credlink_service/ports/trait.Index.html
     #[serde(default)]
     pub reads: Reads,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 /// The claim of a replacement that is under way to its manifest, written as `{version} {manifest id}`.
@@ -205,7 +200,7 @@ pub struct ManifestRow {
     pub visibility: Visibility,
     /// Of a deletion: whether nobody was ever told of what was deleted. The id is as free as if it had never been used. Of a
     /// live manifest: whether only replacements that may still be refused have brought it, so that its deletion would be such.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
 }
 
@@ -229,10 +224,27 @@ pub struct StoreRow {
     pub stopped: Option<Timestamp>,
     /// So many objects it would have removed by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped_at: Option<u64>,
+    pub stopped_removed: Option<u64>,
     /// Of so many that it had looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped_of: Option<u64>,
+    pub stopped_examined: Option<u64>,
+}
+
+impl StoreRow {
+    /// The first row of a store.
+    #[must_use]
+    pub const fn new(identity: StoreId, epoch: u64, seen: Timestamp) -> Self {
+        Self {
+            version: 1,
+            identity,
+            epoch,
+            seen,
+            jumped: None,
+            stopped: None,
+            stopped_removed: None,
+            stopped_examined: None,
+        }
+    }
 }
 
 /// The row of a provider that missed writes: what is read there may be stale, and is checked against the index. Its rules

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Visibility;
 use crate::bounds::MAX_TOMBSTONE_BYTES;
-use crate::hash::Digest;
 use crate::object::{Attributes, Facts, ObjectKey};
 use crate::row::{ManifestRow, ProofRow, Reads, Row, State};
 use crate::tenant::Tenant;
@@ -29,16 +28,11 @@ pub struct Tombstone {
     /// The last revision of the proof, or the last generation of the manifest, that was deleted.
     pub last: u32,
     /// Whether it stands for something that nobody was ever told of. To readers nothing is there.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
     /// The row of what was deleted, without its reads: so that it is not lost with the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<Box<Row>>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 impl Tombstone {
@@ -81,16 +75,9 @@ impl Tombstone {
         // Only a map with keys that are no strings fails to serialise, and a marker has none.
         let body = serde_json::to_vec(self).unwrap_or_default();
         let facts = Facts {
-            sha256: Digest::of(&body),
-            length: body.len() as u64,
-            coding: None,
-            tenant: tenant.clone(),
-            visibility: Visibility::Public,
-            created: self.deleted,
-            expires: None,
-            generation: 0,
             tombstone: true,
             void: self.void,
+            ..Facts::of(&body, tenant.clone(), Visibility::Public, self.deleted)
         };
         let attributes = facts.attributes(key, BTreeMap::new());
         (body, attributes)

@@ -277,16 +277,7 @@ mod tests {
     #[test]
     fn time_that_passes_while_the_clock_is_doubted_is_no_jump() {
         let seen: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let row = StoreRow {
-            version: 1,
-            identity: StoreId::of("one"),
-            epoch: 1,
-            seen,
-            jumped: None,
-            stopped: None,
-            stopped_at: None,
-            stopped_of: None,
-        };
+        let row = StoreRow::new(StoreId::of("one"), 1, seen);
         let mut memory = Memory::default();
         let ticks = |days: u64| days * DAY * 1_000_000;
         let mut is_doubted = |days_by_clock: u64, days: u64| {

@@ -12,7 +12,6 @@ mod unread;
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
-use credlink_core::hash::Digest;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Attributes, Facts, ObjectKey};
 use credlink_core::tenant::Tenant;
@@ -31,18 +30,7 @@ async fn put(objects: &impl Objects, key: &ObjectKey, body: Bytes, attributes: &
 /// The manifest that a short name stands for, as an object.
 fn manifest(name: &str, created: Timestamp) -> (ManifestId, Bytes, Attributes) {
     let (id, body): (ManifestId, Bytes) = (c2pa_id(name).parse().unwrap(), c2pa_bytes(name));
-    let facts = Facts {
-        sha256: Digest::of(&body),
-        length: body.len() as u64,
-        coding: None,
-        tenant: Tenant::default(),
-        visibility: Visibility::Public,
-        created,
-        expires: None,
-        generation: 0,
-        tombstone: false,
-        void: false,
-    };
+    let facts = Facts::of(&body, Tenant::default(), Visibility::Public, created);
     let attributes = facts.attributes(&ObjectKey::Manifest(id.clone()), BTreeMap::new());
     (id, body, attributes)
 }

@@ -1,7 +1,7 @@
 //! A record that cannot be read in a walk may be the one that names a manifest: then no manifest is removed in that walk.
 
 use credlink_adapters::faults::FaultPlan;
-use credlink_core::object::ObjectKey;
+use credlink_core::object::{Object, ObjectKey};
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::ports::{Clock as _, Index as _, Listing, Objects as _};
 
@@ -74,9 +74,8 @@ fn a_read_that_fails_in_a_walk_costs_no_manifest() {
     assert!(kept > 3, "{kept} walks with a failure kept the orphan");
 }
 
-#[tokio::test]
-async fn a_damaged_record_keeps_every_manifest() {
-    let ground = without_rows().await;
+/// Flips a bit of a record, and waits until orphans are due. Gives the record as it was.
+async fn damage_a_record(ground: &Ground) -> (ObjectKey, Object) {
     let key = ObjectKey::Record(proof_id("a"));
     let record = ground.objects.get(&key).await.unwrap().unwrap();
     let mut bytes = record.body.to_vec();
@@ -84,6 +83,13 @@ async fn a_damaged_record_keeps_every_manifest() {
     ground.objects.delete(&key).await.unwrap();
     super::put(&ground.objects, &key, bytes.into(), &record.head.attributes).await;
     ground.clock.advance_seconds(3_600);
+    (key, record)
+}
+
+#[tokio::test]
+async fn a_damaged_record_keeps_every_manifest() {
+    let ground = without_rows().await;
+    let (key, record) = damage_a_record(&ground).await;
     let process = ground.process().unguarded();
     for _ in 0..2 {
         let limits = Limits::until(ground.clock.now().plus_seconds(1_000));
@@ -106,13 +112,7 @@ async fn a_damaged_record_keeps_every_manifest() {
 #[tokio::test]
 async fn a_walk_in_steps_remembers_what_it_could_not_read() {
     let ground = without_rows().await;
-    let key = ObjectKey::Record(proof_id("a"));
-    let record = ground.objects.get(&key).await.unwrap().unwrap();
-    let mut bytes = record.body.to_vec();
-    bytes[20] ^= 1;
-    ground.objects.delete(&key).await.unwrap();
-    super::put(&ground.objects, &key, bytes.into(), &record.head.attributes).await;
-    ground.clock.advance_seconds(3_600);
+    damage_a_record(&ground).await;
     let process = ground.process().unguarded();
     let (mut position, mut steps) = (None, 0);
     loop {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_adapters::cache::{MokaCache, NoCache};
 use credlink_core::access::Visibility;
-use credlink_core::hash::Digest;
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::tenant::Tenant;
 use credlink_service::ports::{Cache, CacheStats, Failure, FailureKind};
@@ -43,18 +42,7 @@ pub fn key(name: &str) -> ObjectKey {
 
 pub fn object(body: impl Into<Bytes>) -> Verified {
     let body = body.into();
-    let facts = Facts {
-        sha256: Digest::of(&body),
-        length: body.len() as u64,
-        coding: None,
-        tenant: Tenant::default(),
-        visibility: Visibility::Public,
-        created: at(1),
-        expires: None,
-        generation: 0,
-        tombstone: false,
-        void: false,
-    };
+    let facts = Facts::of(&body, Tenant::default(), Visibility::Public, at(1));
     let attributes = facts.attributes(&key("x"), BTreeMap::new());
     let tag = StoredTag(facts.sha256.to_string());
     let head = Head { attributes, size: facts.length, tag, modified: at(1) };

@@ -39,17 +39,10 @@ impl Seed {
     /// A public object with this content.
     pub fn new(key: ObjectKey, content: impl Into<Bytes>) -> Self {
         let content = content.into();
+        let created = "2026-01-01T12:00:00.250Z".parse().unwrap();
         let facts = Facts {
-            sha256: Digest::of(&content),
-            length: content.len() as u64,
             coding: at_rest(&content).coding,
-            tenant: Tenant::default(),
-            visibility: Visibility::Public,
-            created: "2026-01-01T12:00:00.250Z".parse().unwrap(),
-            expires: None,
-            generation: 0,
-            tombstone: false,
-            void: false,
+            ..Facts::of(&content, Tenant::default(), Visibility::Public, created)
         };
         Self { key, facts, content }
     }

@@ -80,7 +80,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use credlink_core::access::Visibility;
-    use credlink_core::hash::{Digest, MediaHash};
+    use credlink_core::hash::MediaHash;
     use credlink_core::object::{Facts, Head, Object, StoredTag};
     use credlink_core::proof_id::ProofId;
     use credlink_core::tenant::Tenant;
@@ -92,18 +92,7 @@ mod tests {
     }
 
     fn object(key: &ObjectKey, tombstone: bool) -> Verified {
-        let facts = Facts {
-            sha256: Digest::of(b"{}"),
-            length: 2,
-            coding: None,
-            tenant: Tenant::default(),
-            visibility: Visibility::Public,
-            created: at(0),
-            expires: None,
-            generation: 0,
-            tombstone,
-            void: false,
-        };
+        let facts = Facts { tombstone, ..Facts::of(b"{}", Tenant::default(), Visibility::Public, at(0)) };
         let attributes = facts.attributes(key, BTreeMap::new());
         let head = Head { attributes, size: 2, tag: StoredTag(String::new()), modified: at(0) };
         Verified::check(Object { head, body: "{}".into() }).unwrap()

@@ -37,7 +37,7 @@ const fn optional(row: &Row) -> &'static [&'static str] {
         Row::Alias(_) => &["withdrawn"],
         Row::LegacyItem(_) => &[],
         Row::Replica(_) => &["repairs"],
-        Row::Store(_) => &["jumped", "stopped", "stopped_at", "stopped_of"],
+        Row::Store(_) => &["jumped", "stopped", "stopped_removed", "stopped_examined"],
     }
 }
 
@@ -317,8 +317,8 @@ mod tests {
             seen: Timestamp::from_milliseconds(7_000),
             jumped: Some(Timestamp::from_milliseconds(9_000)),
             stopped: Some(Timestamp::from_milliseconds(6_000)),
-            stopped_at: Some(101),
-            stopped_of: Some(500),
+            stopped_removed: Some(101),
+            stopped_examined: Some(500),
         }
     }
 
@@ -412,17 +412,8 @@ mod tests {
         let names = |row: &Row| members(row).unwrap().into_keys().collect::<BTreeSet<_>>();
         let full = ProofRow { void: true, ..proof(State::Deleted(at)) };
         let void = ManifestRow { void: true, ..manifest().in_state(State::Deleted(at)) };
-        let StoreRow { version, identity, epoch, seen, .. } = store();
-        let calm = StoreRow {
-            version,
-            identity,
-            epoch,
-            seen,
-            jumped: None,
-            stopped: None,
-            stopped_at: None,
-            stopped_of: None,
-        };
+        let StoreRow { identity, epoch, seen, .. } = store();
+        let calm = StoreRow::new(identity, epoch, seen);
         for (full, bare) in [
             (Row::Proof(full), Row::Proof(bare(State::Live))),
             (Row::Manifest(void), Row::Manifest(manifest())),

@@ -228,18 +228,9 @@ async fn write(
     condition: Condition,
     tombstone: bool,
 ) -> Put {
-    let facts = Facts {
-        sha256: credlink_core::hash::Digest::of(content),
-        length: content.len() as u64,
-        coding: None,
-        tenant: credlink_core::tenant::Tenant::default(),
-        visibility: credlink_core::access::Visibility::Public,
-        created: credlink_core::time::Timestamp::from_milliseconds(0),
-        expires: None,
-        generation: 0,
-        tombstone,
-        void: false,
-    };
+    let (tenant, created) = (Default::default(), credlink_core::time::Timestamp::from_milliseconds(0));
+    let facts =
+        Facts { tombstone, ..Facts::of(content, tenant, credlink_core::access::Visibility::Public, created) };
     let attributes = facts.attributes(&key(name), std::collections::BTreeMap::new());
     world.both.put(&key(name), Bytes::from_static(content), &attributes, condition).await.unwrap()
 }

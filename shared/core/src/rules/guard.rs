@@ -80,8 +80,8 @@ impl Stopped {
         let since = row.stopped?;
         Some(Self {
             since,
-            removed: row.stopped_at.unwrap_or_default(),
-            of: row.stopped_of.unwrap_or_default(),
+            removed: row.stopped_removed.unwrap_or_default(),
+            of: row.stopped_examined.unwrap_or_default(),
         })
     }
 }
@@ -307,16 +307,7 @@ mod tests {
 
     #[test]
     fn a_clock_is_doubted_beyond_its_bounds() {
-        let row = StoreRow {
-            version: 1,
-            identity: StoreId::of("one"),
-            epoch: 1,
-            seen: at("2026-01-10T00:00:00Z"),
-            jumped: None,
-            stopped: None,
-            stopped_at: None,
-            stopped_of: None,
-        };
+        let row = StoreRow::new(StoreId::of("one"), 1, at("2026-01-10T00:00:00Z"));
         let label = |now: &str, elapsed| match Doubt::about_clock(&row, at(now), elapsed) {
             None => "fine",
             Some(Doubt::ClockAhead { .. }) => "ahead",

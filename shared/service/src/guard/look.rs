@@ -164,16 +164,7 @@ impl<P: Ports> Service<P> {
     /// Makes the row, if there is none: who lost that race looks again, and adopts what the winner made.
     pub(super) async fn make_row(&self, identity: StoreId, epoch: u64) -> Result<(), Failure> {
         let seen = self.now();
-        let row = StoreRow {
-            version: 1,
-            identity,
-            epoch,
-            seen,
-            jumped: None,
-            stopped: None,
-            stopped_at: None,
-            stopped_of: None,
-        };
+        let row = StoreRow::new(identity, epoch, seen);
         self.ports.index().commit(&[Write { row: Row::Store(row), expected: None }]).await.map(drop)
     }
 

@@ -24,8 +24,8 @@ impl<P: Ports> Service<P> {
     /// The index failed.
     pub async fn stop_collector(&self, removed: u64, of: u64) -> Result<bool, Failure> {
         self.change_store_row(|row| {
-            let (stopped, stopped_at, stopped_of) = (Some(self.now()), Some(removed), Some(of));
-            row.stopped.is_none().then_some(StoreRow { stopped, stopped_at, stopped_of, ..row })
+            let (stopped, stopped_removed, stopped_examined) = (Some(self.now()), Some(removed), Some(of));
+            row.stopped.is_none().then_some(StoreRow { stopped, stopped_removed, stopped_examined, ..row })
         })
         .await
     }
@@ -38,8 +38,8 @@ impl<P: Ports> Service<P> {
         self.change_store_row(|row| {
             row.stopped.is_some().then_some(StoreRow {
                 stopped: None,
-                stopped_at: None,
-                stopped_of: None,
+                stopped_removed: None,
+                stopped_examined: None,
                 ..row
             })
         })
