@@ -29,11 +29,11 @@ use crate::plan::Plan;
 use crate::report::{Cell, Table, progress};
 use crate::spread::Spread;
 
-/// How long a call to the objects takes: S3's usual time to the first byte.
+/// Latency of a call to the objects: S3's usual time to the first byte.
 const OBJECTS: Duration = Duration::from_millis(10);
-/// How long a call to the index takes: DynamoDB's.
+/// Latency of a call to the index, as DynamoDB has it.
 const INDEX: Duration = Duration::from_millis(5);
-/// The store that costs are told of.
+/// Number of items in the store that the hours are computed for.
 const LARGE: f64 = 12e6;
 /// A lifetime that is over soon, in seconds, and one that is not.
 const SHORT: u64 = 60;

@@ -29,11 +29,11 @@ use crate::report::{Cell, Table, progress};
 
 /// Writers that fill the folder.
 const AT_ONCE: usize = 64;
-/// One proof of so many has a C2PA manifest, and with it a second row.
+/// One proof in this many has a C2PA manifest, and with it a second row.
 const ONE_OF: u64 = 4;
-/// How often the program's memory is looked at.
+/// Interval at which the program's memory is sampled.
 const LOOK: Duration = Duration::from_millis(50);
-/// When the proofs were stored: 1 January 2026.
+/// Time at which the proofs were stored: 1 January 2026.
 const CREATED: i64 = 1_767_225_600_000;
 
 /// Fills a folder without an index, and has the program make one; then once more, with every row right.

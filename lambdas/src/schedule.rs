@@ -1,7 +1,7 @@
 //! A run of the schedule: what is due, and once a week a walk over all objects, uploads that never ended, and the sums.
 //!
-//! What is due comes in every run, within minutes. A function has minutes, a store may have millions of objects: where a walk or
-//! a recount is cut off, the next run goes on, and bookmarks in the index say where.
+//! Due work is done in every run, within minutes. A function has minutes, a store may have millions of objects: where
+//! a walk or a recount is cut off, the next run goes on, and bookmarks in the index say where.
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::deployment::Deployment;
@@ -17,21 +17,22 @@ const WALKED: &str = "walked";
 /// The bookmark of the recount.
 const RECOUNT: &str = "recount";
 
-/// How long after the end of a walk the next one begins, in seconds: a week. A walk over twelve million objects costs about $7.
+/// Time from the end of a walk to the start of the next one, in seconds: a week. A walk over twelve million objects
+/// costs about $7.
 const WALK_AGAIN: u64 = 604_800;
 
 /// An upload that was begun longer ago, in milliseconds, will never end: a day.
 const STALE: i64 = 86_400_000;
 
-/// What a run did.
+/// The results of a run.
 #[derive(Debug, Serialize)]
 pub struct Done {
-    /// Proofs, manifests and orphans.
+    /// Results of the cleanup of proofs, manifests and orphans.
     #[serde(flatten)]
     pub cleanup: Report,
-    /// Uploads that were aborted, where it was looked for them.
+    /// Number of uploads that were aborted; `None` if none were looked for.
     pub aborted_uploads: Option<u64>,
-    /// Whether the sums over all rows were set right in this run; `None`: they were not counted in it.
+    /// `Some(true)` if the sums over all rows were set right in this run; `None` if they were not counted in it.
     pub recounted: Option<bool>,
 }
 
@@ -92,13 +93,14 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     Ok(Done { cleanup: report, aborted_uploads, recounted })
 }
 
-/// Whether a walk is due, by the instant at which the last one got to its end.
+/// Returns `true` if a walk is due, given the instant at which the last one got to its end.
 fn is_due(walked: Option<&str>) -> bool {
     let walked = walked.and_then(|text| text.parse::<Timestamp>().ok());
     walked.is_none_or(|walked| walked.plus_seconds(WALK_AGAIN) <= SystemClock.now())
 }
 
-/// Counts all rows behind a walk, or from where the last run ended. Whether it got to the end; `None`: it was not begun.
+/// Counts all rows after a walk, or from where the last run ended. Returns `Some(true)` if it got to the end, and
+/// `None` if it was not begun.
 async fn recount(
     deployment: &Deployment,
     deadline: Timestamp,

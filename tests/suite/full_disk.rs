@@ -22,7 +22,7 @@ const DISK: &str = "CREDLINK_TESTS_FULL_DISK";
 const NAME: &str = "full_disk::a_server_outlives_a_full_disk";
 /// Size of the disk: three times the room that is kept for deletions, and 8 MB to fill.
 const SIZE: &str = "size=32m";
-/// How long the server may take to notice that there is room.
+/// Longest time that the server may take to notice that there is room.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]

@@ -41,7 +41,8 @@ pub fn fsck(args: &Fsck, printer: &Printer) -> Result<Exit, Trouble> {
     })
 }
 
-/// Whether nobody else can write meanwhile: an index in the folder has one user.
+/// Returns [`Surrounding::Alone`] if no other process can write meanwhile, as with an index in the folder,
+/// which only one process can open.
 fn surrounding(folder: &Path) -> Result<Surrounding, Trouble> {
     let configuration = Configuration::from_environment();
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
@@ -134,7 +135,7 @@ async fn repair(deployment: &Deployment, surrounding: Surrounding, printer: &Pri
     printer.say(|| cleaned("repaired", &report), &Line::Repaired(&report))
 }
 
-/// What a cleanup did, in words.
+/// Describes in words what a cleanup did.
 pub(super) fn cleaned(what: &str, report: &Report) -> String {
     let Report { deleted, completed, failed, bytes, .. } = report;
     format!("{what}: {deleted} removed ({bytes} bytes), {completed} completed, {failed} failed")

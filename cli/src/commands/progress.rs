@@ -1,19 +1,19 @@
-//! What a person sees while a command walks over a store: one line in a terminal, a plain line every few seconds elsewhere.
-//! Both on stderr.
+//! The progress of a command that walks over a store: one line in a terminal, a plain line every few seconds
+//! elsewhere. Both go to stderr.
 
 use std::io::{IsTerminal as _, Write as _, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often a plain line is printed.
+/// Interval between two plain lines.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Shows how far a walk is. How many objects a store has is not known before its end.
+/// Shows how far a walk is. The number of objects in a store is not known before its end.
 pub(super) struct Progress {
     shows: Shows,
     began: Instant,
-    /// What was done by an earlier run.
+    /// Number of items that an earlier run has looked at.
     before: u64,
 }
 
@@ -24,7 +24,8 @@ enum Shows {
 }
 
 impl Progress {
-    /// What fits stderr, and whether JSON was asked for; `before` were looked at by an earlier run.
+    /// Chooses a display that fits stderr, or none if JSON was asked for. An earlier run has looked at `before`
+    /// items.
     pub(super) fn new(is_json: bool, before: u64) -> Self {
         let shows = match (is_json, stderr().is_terminal()) {
             (true, _) => Shows::Nothing,

@@ -20,10 +20,10 @@ use crate::trouble::{Kind, Trouble};
 /// The bookmark of a rebuild that goes on.
 const BOOKMARK: &str = "rebuild";
 
-/// How often a page that failed is tried again, after 1, 2, 4, 8 and 16 seconds.
+/// Number of times that a page that failed is tried again, after pauses of 1, 2, 4, 8 and 16 seconds.
 const TRIES: u32 = 5;
 
-/// So long one part of a recount of the sums takes, in milliseconds.
+/// Time that one part of a recount of the sums takes, in milliseconds.
 const RECOUNT_MS: u64 = 10_000;
 
 /// A line of what is printed.

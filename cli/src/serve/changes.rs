@@ -49,7 +49,7 @@ impl Changes {
         self.room.close();
     }
 
-    /// How many are under way.
+    /// Returns the number of changes that are under way.
     pub fn under_way(&self) -> usize {
         *self.under_way.borrow()
     }

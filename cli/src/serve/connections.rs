@@ -16,15 +16,15 @@ use tokio::time::{sleep, timeout};
 use super::request::{self, Served};
 
 /// Most connections at once: with a body each that is under way, and room for files, below the usual 4,096 open files
-/// of a service. Who comes later waits in the system's queue.
+/// of a service. Later connections wait in the system's queue.
 const MAX_CONNECTIONS: usize = 2_048;
-/// How long a head may take to arrive, and how long a connection may be silent between requests.
+/// Longest time for a head to arrive, and longest time that a connection may be silent between requests.
 const HEAD: Duration = Duration::from_secs(30);
 /// Longest head: a target of 8 KiB and as much again for every header that we know, with room for proxies' own.
 const MAX_HEAD_BYTES: usize = 64 * 1_024;
-/// How long requests in flight may take after the signal to stop, and changes whose connection is gone.
+/// Longest time, after the signal to stop, for requests in flight and for changes whose connection is gone.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long to wait when the system has no more sockets or files for us.
+/// Pause when the system has no more sockets or files for us.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
 /// Accepts connections until `stop`, then finishes what is in flight.

@@ -27,21 +27,21 @@ use tokio::time::{Instant, timeout_at};
 use super::changes::Changes;
 use super::metrics;
 
-/// How long the next piece of a body may take.
+/// Longest time for the next piece of a body to arrive.
 const PIECE: Duration = Duration::from_secs(20);
-/// How long a whole body may take: 13 MB over a line of 0.5 Mbit/s.
+/// Longest time for a whole body: 13 MB over a line of 0.5 Mbit/s.
 const WHOLE: Duration = Duration::from_secs(240);
-/// How long the rest of a body may take that nobody wants.
+/// Longest time for the rest of a body that nobody wants.
 const UNWANTED: Duration = Duration::from_secs(5);
 
-/// What answers requests. Clones are the same.
+/// The state that answers requests. Clones share it.
 #[derive(Clone)]
 pub struct Served {
     /// The API.
     pub deployment: Arc<Deployment>,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Prometheus,
-    /// What is being changed.
+    /// The changes that are under way.
     pub changes: Changes,
 }
 
@@ -119,7 +119,7 @@ async fn guarded(parts: &Parts, work: impl Future<Output = Response<Bytes>>) -> 
 /// A body on its way in.
 struct Upload {
     frames: Limited<Incoming>,
-    /// Whether it was too long, too slow, or cut off: nothing more is read of it.
+    /// `true` if it was too long, too slow, or cut off: nothing more is read of it.
     has_failed: bool,
 }
 

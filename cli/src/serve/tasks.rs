@@ -1,4 +1,4 @@
-//! What happens beside requests: counting, cleaning up, telling the edge, and waiting for the signal to stop.
+//! Tasks that run beside requests: counting, cleaning up, telling the edge, and waiting for the signal to stop.
 
 use std::future::Future;
 use std::io;
@@ -14,33 +14,34 @@ use credlink_service::ports::Clock as _;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// How often read counts are written, and measurements taken in.
+/// Interval at which read counts are written and measurements are taken in.
 const FLUSH: Duration = Duration::from_secs(5);
-/// How often the store's mark goes up, and index, store and clock are looked at: what was committed within that time before a
-/// crash is not known to be missing from an index that is put back.
+/// Interval at which the store's mark goes up, and index, store and clock are looked at. What was committed within
+/// that time before a crash is not known to be missing from an index that is put back.
 const GUARD: Duration = Duration::from_secs(5);
-/// How often the edge is told what it could not be told at once.
+/// Interval at which the edge is told what it could not be told at once.
 const ANNOUNCE: Duration = Duration::from_secs(5);
-/// How often it is looked for what a provider missed.
+/// Interval at which the queue is asked for writes that a provider missed.
 const REPAIR: Duration = Duration::from_secs(5);
-/// How often the legacy source is looked through for what came since.
+/// Interval at which the legacy source is searched for what came since.
 const WALK: Duration = Duration::from_secs(600);
-/// How soon after a failure.
+/// Pause after a failure.
 const WALK_AGAIN: Duration = Duration::from_secs(5);
-/// How often it is looked for legacy records that were asked for.
+/// Interval at which legacy records that were asked for are taken over.
 const TAKE_OVER: Duration = Duration::from_millis(200);
-/// How often what is due is dealt with: changes that were cut off, and proofs whose days are over. At the start at once.
+/// Interval at which due work is done: changes that were cut off are finished, and proofs whose days are over are
+/// removed. The first time is at the start.
 const DUE: Duration = Duration::from_secs(60);
-/// How often all objects are walked over.
+/// Pause between two walks over all objects.
 const OBJECTS: Duration = Duration::from_secs(86_400);
-/// When they are walked over first: after those who waited for the start were served.
+/// Pause before the first walk over all objects, so that requests that waited for the start are answered first.
 const FIRST_OBJECTS: Duration = Duration::from_secs(60);
-/// How often repairs that failed too often are tried again.
+/// Interval at which repairs that failed too often are tried again.
 const PUT_BACK: Duration = Duration::from_secs(3_600);
-/// How long one step of a cleanup may take, in seconds. The next begins where it ended, at once.
+/// Longest time that one step of a cleanup may take, in seconds. The next step begins at once, where this one ended.
 const CLEANUP_STEP_SECONDS: u64 = 60;
 
-/// Starts what runs as long as the server. It may be cut off at any moment.
+/// Starts the tasks that run as long as the server. They may be cut off at any moment.
 pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(flush(Arc::clone(deployment)));
@@ -174,7 +175,7 @@ async fn walk_over_objects(deployment: Arc<Deployment>) {
     }
 }
 
-/// One step of a cleanup. Where the walk goes on.
+/// Does one step of a cleanup. Returns the position at which the walk goes on.
 async fn clean_up(deployment: &Deployment, walk: bool, position: Option<Position>) -> Option<Position> {
     let limits = Limits { walk, ..Limits::until(SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS)) };
     let (report, interrupted) = match cleanup(deployment.service(), limits, position).await {

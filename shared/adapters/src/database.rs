@@ -27,7 +27,7 @@ use crate::failure::from_redb;
 use crate::reserve::Reserve;
 use backend::Backend;
 
-/// How often it is tried to open the file.
+/// Shortest interval between two attempts to open the file.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Opens the file. The flag is set as soon as a call to it has failed.
@@ -40,7 +40,7 @@ pub(crate) struct Database {
     opener: Opener,
     open: RwLock<Option<Open>>,
     broken: Mutex<Option<Broken>>,
-    /// Whether `broken` holds something, to be asked without waiting.
+    /// `true` while `broken` holds something. It can be asked without waiting for the lock.
     is_broken: AtomicBool,
     reserve: Reserve,
 }
@@ -50,7 +50,7 @@ struct Open {
     has_failed: Arc<AtomicBool>,
 }
 
-/// What failed, and when it was tried to open the file since.
+/// A failure, and the time of the latest attempt to open the file since.
 struct Broken {
     failure: Failure,
     tried: Option<Instant>,
@@ -144,7 +144,7 @@ impl Database {
         written
     }
 
-    /// What went wrong, unless a commit succeeded since. It is tried to mend it first.
+    /// Returns what went wrong, unless a commit has succeeded since. Tries to mend it first.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.mend();
         self.broken().as_ref().map(|broken| broken.failure.clone())

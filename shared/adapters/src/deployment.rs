@@ -53,7 +53,7 @@ pub use waiting::Waiting;
 /// The ports of a deployment.
 pub type Deployed = Parts<Store, Arc<Rows>, Layered, SystemClock, Metered, Gate, QueuedJobs>;
 
-/// How long links to objects work that are too large for an answer, in seconds.
+/// Time that links work to objects that are too large for an answer, in seconds.
 const LINK_SECONDS: u64 = 300;
 
 /// Deliveries after which a message in the embedded queue is loudly left alone.
@@ -62,47 +62,47 @@ const ATTEMPTS: u32 = 10;
 /// Messages that are put back in one go.
 const PUT_BACK_PAGE: usize = 100;
 
-/// What a deployment is opened with.
+/// The parameters with which a deployment is opened.
 #[derive(Debug)]
 pub struct Opening<'a> {
     /// The operator's variables.
     pub configuration: &'a Configuration,
     /// The folder for everything that is kept on this machine; a Lambda has none.
     pub data_folder: Option<&'a Path>,
-    /// Who stands at the door.
+    /// The gate that decides who is let in.
     pub gate: Gate,
-    /// What stands before the paths in links, without a slash at the end.
+    /// The part of a link before its path, without a slash at the end.
     pub public_url: String,
     /// The keys of signed links.
     pub link_keys: Option<LinkKeys>,
-    /// Whether reads of proofs are counted in their rows.
+    /// `true` if reads of proofs are counted in their rows.
     pub count_reads: bool,
     /// Memory for pages of an index in the folder, in bytes: [`SERVING_CACHE_BYTES`](crate::embedded::SERVING_CACHE_BYTES) or
     /// [`PASSING_CACHE_BYTES`](crate::embedded::PASSING_CACHE_BYTES).
     pub index_cache_bytes: usize,
-    /// Whether an index may be made in the folder over objects that are there.
+    /// States if an index may be made in the folder over objects that are there already.
     pub new_index: NewIndex,
 }
 
-/// What a check of everything on the network found.
+/// The results of a check of everything on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// What is wrong, in words, each with what would mend it.
+    /// Descriptions of what is wrong, each with what would mend it.
     pub wrong: Vec<String>,
-    /// Whether the service can work all the same: with the index, and one provider.
+    /// `true` if the service can work all the same: with the index, and one provider.
     pub is_usable: bool,
 }
 
-/// What stands around a deployment: as production has it ([`Surroundings::of`]), or engines on this machine.
+/// The surroundings of a deployment: as production has it ([`Surroundings::of`]), or engines on this machine.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
-    /// What the clients of AWS share: connections, credentials and the region.
+    /// The configuration that the clients of AWS share: connections, credentials and the region.
     pub aws: SdkConfig,
-    /// Where DynamoDB is, if not where `aws` says: `http://127.0.0.1:8000`.
+    /// The endpoint of DynamoDB, if it is not where `aws` says: `http://127.0.0.1:8000`.
     pub dynamodb: Option<String>,
-    /// Where SQS is, if not where `aws` says.
+    /// The endpoint of SQS, if it is not where `aws` says.
     pub sqs: Option<String>,
-    /// How two providers work together.
+    /// Settings for how two providers work together.
     pub replicated: replicated::Settings,
 }
 
@@ -123,7 +123,7 @@ impl Surroundings {
     }
 }
 
-/// Why a deployment could not be opened.
+/// The reasons why a deployment could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Something is to be kept on this machine, where nothing is kept.
@@ -263,13 +263,13 @@ impl Deployment {
         self.service
     }
 
-    /// Where bytes are.
+    /// Returns the store of the objects.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.service.ports().objects
     }
 
-    /// Where rows are.
+    /// Returns the rows of the index.
     #[must_use]
     pub fn rows(&self) -> &Rows {
         &self.rows
@@ -281,7 +281,7 @@ impl Deployment {
         self.legacy.as_ref()
     }
 
-    /// Where work waits.
+    /// Returns the queue in which work waits.
     #[must_use]
     pub fn waiting(&self) -> &Waiting {
         &self.waiting
@@ -300,7 +300,7 @@ impl Deployment {
     /// Does the work of a message, which was handed out `attempts` times, this time included.
     ///
     /// # Errors
-    /// What could not be done, in words. The same message again does the rest.
+    /// An error that says in words what could not be done. The same message again does the rest.
     pub async fn work(&self, message: &Message, attempts: u32) -> Result<(), String> {
         match &message.work {
             Work::Replicate { to, keys, mark } => self.replicate(*to, keys, *mark).await,
@@ -365,8 +365,9 @@ impl Deployment {
         self.service.ports().cache.note_for_edge(key);
     }
 
-    /// Puts back what the queue of this machine has put aside after too many attempts: an outage may have outlasted them.
-    /// Repairs are idempotent, so one that can never be done costs a look and a line in the log. How many there were.
+    /// Puts back what the queue of this machine has put aside after too many attempts: an outage may have outlasted
+    /// them. Repairs are idempotent, so one that can never be done costs a look and a line in the log. Returns the
+    /// number of messages that were put back.
     ///
     /// # Errors
     /// The queue failed. What was put back is back.
@@ -384,7 +385,7 @@ impl Deployment {
         }
     }
 
-    /// How many messages wait; the metric of the queue's depth says so from then on.
+    /// Returns the number of messages that wait; the metric of the queue's depth says so from then on.
     ///
     /// # Errors
     /// The queue failed.
@@ -434,8 +435,8 @@ fn reserve(data_folder: Option<&Path>, primary: &Provider, fallback: Option<&Pro
     })
 }
 
-/// What the clients of AWS share. The chain of credentials and regions, which may ask the network, is left alone where
-/// nothing of AWS is used.
+/// Makes the configuration that the clients of AWS share. The chain of credentials and regions, which may ask the
+/// network, is left alone where nothing of AWS is used.
 async fn shared_config(configuration: &Configuration) -> SdkConfig {
     let is_s3 = |settings: &ProviderSettings| settings.name() == "s3";
     let is_used = is_s3(&configuration.primary)

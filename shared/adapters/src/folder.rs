@@ -46,7 +46,7 @@ const KEY_STRIPES: usize = 1_024;
 /// Locks between renames and listings, held for microseconds and for one directory's reading.
 const SHARD_STRIPES: usize = 64;
 
-/// Why a folder could not be opened.
+/// The reasons why a folder could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Another process holds it.
@@ -57,7 +57,7 @@ pub enum FolderError {
     Io {
         /// The folder.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         source: io::Error,
     },
 }
@@ -108,7 +108,7 @@ impl Folder {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Whether `path` is the folder.
+    /// Returns `true` if `path` is the folder.
     #[must_use]
     pub fn is_at(&self, path: &Path) -> bool {
         self.0.objects == path.join(OBJECTS)

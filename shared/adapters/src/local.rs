@@ -23,7 +23,7 @@ use crate::metered::Metered;
 /// The ports of the service on one machine.
 pub type Local = Parts<Folder, EmbeddedIndex, MokaCache, SystemClock, Metered, Gate>;
 
-/// Why a folder could not be opened.
+/// The reasons why a folder could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder itself.
@@ -44,21 +44,21 @@ pub enum OpenError {
      `credlink rebuild --data-dir {}`, which makes it anew from the objects", .index.display(), .objects.display(), .folder.display()
 )]
 pub struct IndexLost {
-    /// Where the index would be.
+    /// The path at which the index would be.
     index: PathBuf,
-    /// Where the objects are.
+    /// The path of the objects.
     objects: PathBuf,
     /// The data folder.
     folder: PathBuf,
 }
 
-/// Whether an index may be made in a data folder that has none.
+/// States when an index may be made in a data folder that has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewIndex {
-    /// Where there are no objects yet.
+    /// Only if there are no objects yet.
     #[default]
     OverNothing,
-    /// Also over objects: for a rebuild, which fills it from them.
+    /// Also if there are objects: for a rebuild, which fills the index from them.
     OverObjects,
 }
 
@@ -122,7 +122,7 @@ pub fn open_within(
     Ok(Service::new(parts, settings))
 }
 
-/// Where the index of a folder is.
+/// Returns the path of the index in a folder.
 #[must_use]
 pub fn index_path(folder: &Path) -> PathBuf {
     folder.join("index.redb")

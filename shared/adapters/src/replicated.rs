@@ -50,27 +50,29 @@ use read::Budget;
 use side::Side;
 use tag::Tag;
 
-/// How long an object that only the fallback had is not queued again.
+/// Time for which an object that only the fallback had is not queued again.
 const NOTED: Duration = Duration::from_secs(60);
 /// Most objects that are remembered as queued: 10,000 × about 100 bytes.
 const MAX_NOTED: usize = 10_000;
 
-/// What an operator decides about two providers.
+/// The settings for two providers, as an operator decides them.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// How long one call of a provider may take. Less than half of a request's time, so that the other one can still
-    /// be asked.
+    /// Longest time that one call of a provider may take. It is less than half of a request's time, so that the other
+    /// provider can still be asked.
     pub timeout: Duration,
-    /// How long a write waits for the fallback when the primary is done. The primary decides, and has its time-out.
+    /// Longest time that a write waits for the fallback after the primary is done. The primary decides, and has its
+    /// time-out.
     pub grace: Duration,
-    /// When a provider is not asked any more.
+    /// Settings of the circuit breaker, which decides when a provider is not asked any more.
     pub breaker: BreakerSettings,
-    /// How often a process asks the index which provider is behind. The first replacement or deletion that a provider
-    /// misses takes as long, in each process that meets one.
+    /// Interval at which a process asks the index which provider is behind. The first replacement or deletion that a
+    /// provider misses takes that long, in each process that meets one.
     pub look_every: Duration,
-    /// How long a repair waits, in seconds: a write that timed out may arrive until then, and a request end.
+    /// Time that a repair waits, in seconds: until then, a write that timed out may still arrive, and a request may
+    /// still end.
     pub repair_delay: u32,
-    /// Whether a slow read asks the fallback too.
+    /// `true` if a slow read asks the fallback too.
     pub hedge: bool,
 }
 
@@ -144,7 +146,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         &self.fallback.objects
     }
 
-    /// What waits for repair.
+    /// Returns the queue of the repairs.
     pub const fn queue(&self) -> &Q {
         &self.queue
     }
@@ -199,14 +201,14 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     }
 }
 
-/// What a missed write leaves behind.
+/// The leftover of a missed write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stale {
     /// Nothing that is stale: it lacks an object, or holds one that has to go.
     No,
     /// Perhaps the object of a store that was not told of it.
     Perhaps,
-    /// What was replaced or deleted: nobody may be told before every process knows.
+    /// An object that was replaced or deleted: nobody may be told before every process knows.
     Readable,
 }
 

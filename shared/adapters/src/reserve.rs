@@ -29,11 +29,11 @@ pub const RESERVE_BYTES: u64 = 8 * 1_024 * 1_024;
 /// Bytes that are written at once. They are random, so that no file system packs them into less.
 const BLOCK_BYTES: usize = 1_024 * 1_024;
 
-/// How often it is looked for room.
+/// Shortest interval between two looks for free room.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How long after the reserve was given up those may write who did not know of it: they met the full disk at the same time, or
-/// have written a part of what they write. A store takes some milliseconds.
+/// Time, after the reserve was given up, for which writers that did not know of it may still write: they met the full
+/// disk at the same time, or have written a part of what they write. A store takes some milliseconds.
 const UNAWARE: Duration = Duration::from_secs(1);
 
 /// The room kept in one folder. Clones are the same.
@@ -52,10 +52,10 @@ struct Inner {
 #[derive(Debug)]
 struct State {
     room: Room,
-    /// Whether the last write met a full disk.
+    /// `true` if the last write met a full disk.
     is_full: bool,
     looked: Option<Instant>,
-    /// When the reserve was given up last.
+    /// Time at which the reserve was last given up.
     given_up: Option<Instant>,
 }
 
@@ -74,7 +74,7 @@ impl Reserve {
         Self::with(folder, Box::new(free))
     }
 
-    /// The same, of a disk with so many bytes free.
+    /// The same, with `free` to tell how many bytes are free.
     pub(crate) fn with(folder: &Path, free: Free) -> Self {
         let path = folder.join(FILE);
         let is_there = fs::metadata(&path).is_ok_and(|file| file.len() >= RESERVE_BYTES);
@@ -91,8 +91,8 @@ impl Reserve {
         }
     }
 
-    /// Gives the room up to a write that met a full disk. Whether there was any, also if another write was a moment faster:
-    /// then the write may be tried again.
+    /// Gives the room up to a write that met a full disk. Returns `true` if there was any, also if another write was
+    /// a moment faster: then the write may be tried again.
     pub fn give_up(&self) -> bool {
         let mut state = self.state();
         state.is_full = true;
@@ -167,7 +167,8 @@ impl Reserve {
         }
     }
 
-    /// Whether the disk is full, as far as is known from the last write and a look at the room that there is.
+    /// Returns `true` if the disk is full, as far as is known from the last write and a look at the room that there
+    /// is.
     #[must_use]
     pub fn is_full(&self) -> bool {
         let mut state = self.state();
@@ -243,7 +244,7 @@ impl std::fmt::Debug for Reserve {
     }
 }
 
-/// Whether a write failed for want of room that the reserve can give.
+/// Returns `true` if a write failed for want of room that the reserve can give.
 #[must_use]
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

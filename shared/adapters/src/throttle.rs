@@ -21,7 +21,7 @@ const SPREAD_MILLISECONDS: u64 = 500;
 /// The time that the next attempt needs at least: one that is cut off by its limit may have taken effect.
 const ATTEMPT: Duration = Duration::from_millis(500);
 
-/// Whether a call was throttled. Clones are one note.
+/// A note of whether a call was throttled. Clones share one note.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Noted(Arc<AtomicBool>);
 
@@ -31,7 +31,7 @@ impl Noted {
         NOTED.scope(self.clone(), call).await
     }
 
-    /// Whether the call was throttled so far.
+    /// Returns `true` if the call was throttled so far.
     pub(crate) fn is_throttled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -81,12 +81,12 @@ pub const MAX_TAG_VALUE_CHARS: usize = 256;
 /// one transaction: 65 stays under DynamoDB's 100.
 pub const MAX_REVISIONS: u32 = 64;
 
-/// How long a proof is kept when its writer does not say: one year, in seconds.
+/// Time that a proof is kept when its writer does not say: one year, in seconds.
 pub const DEFAULT_LIFETIME_SECONDS: u64 = 31_536_000;
 /// The longest lifetime that can be asked for: ten years, in seconds.
 pub const MAX_LIFETIME_SECONDS: u64 = 315_360_000;
 
-/// How long a signed link is good for when its caller does not say: one hour, in seconds.
+/// Time that a signed link is good for when its caller does not say: one hour, in seconds.
 pub const DEFAULT_LINK_SECONDS: u64 = 3_600;
 /// The longest life of a signed link: seven days, in seconds, as for S3's presigned URLs.
 pub const MAX_LINK_SECONDS: u64 = 604_800;
@@ -108,22 +108,22 @@ pub const MAX_ENTITY_TAGS: usize = 100;
 /// Content shorter than this is stored as it is: gzip's 18 bytes of framing outweigh what it saves.
 pub const MIN_GZIP_BYTES: usize = 256;
 
-/// How old an object without an index row must be before cleanup deals with it: 15 minutes, in seconds. A store that
+/// Minimum age of an object without an index row before cleanup deals with it: 15 minutes, in seconds. A store that
 /// is still running is younger: its body arrives within 4 minutes, and its calls end within one.
 pub const ORPHAN_AGE_SECONDS: u64 = 900;
 
-/// How long an expired proof is kept before it is destroyed: 7 days, in seconds. Until then it is answered with 410, and a clock
-/// that was wrong can be set right.
+/// Time that an expired proof is kept before it is destroyed: 7 days, in seconds. Until then it is answered with 410,
+/// and a clock that was wrong can be set right.
 pub const EXPIRY_GRACE_SECONDS: u64 = 604_800;
 
-/// How long what a collector removed can be brought back: 7 days, in seconds.
+/// Time for which an object that a collector removed can be brought back: 7 days, in seconds.
 pub const REMOVED_GRACE_SECONDS: u64 = 604_800;
 
-/// How far the clock may be ahead of the last instant that was seen before deletions stop: 7 days, in seconds, so that
-/// a jump that is not noticed uses up no more than [`EXPIRY_GRACE_SECONDS`].
+/// Most that the clock may be ahead of the last instant that was seen before deletions stop: 7 days, in seconds, so
+/// that a jump that is not noticed uses up no more than [`EXPIRY_GRACE_SECONDS`].
 pub const MAX_CLOCK_JUMP_SECONDS: u64 = 604_800;
 
-/// How far the clock may be behind the last instant that was seen before deletions stop: 5 minutes, in seconds.
+/// Most that the clock may be behind the last instant that was seen before deletions stop: 5 minutes, in seconds.
 pub const MAX_CLOCK_LAG_SECONDS: u64 = 300;
 
 /// Longest message of a queue, in bytes: what SQS counts as one request. The longest object keys, escaped, in the largest

@@ -66,7 +66,7 @@ pub struct Mark {
     pub identity: StoreId,
     /// The epoch of the index when this was written.
     pub epoch: u64,
-    /// When this was written.
+    /// Time at which this was written.
     pub at: Timestamp,
 }
 

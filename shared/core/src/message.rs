@@ -49,7 +49,7 @@ impl fmt::Display for Replica {
     }
 }
 
-/// What is to be done.
+/// The work that is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     /// Bring the objects under these keys on `to` to what the index and the other provider say: copy what is missing
@@ -59,7 +59,8 @@ pub enum Work {
         to: Replica,
         /// The objects, 1 to [`MAX_MESSAGE_KEYS`].
         keys: Vec<ObjectKey>,
-        /// What this repair takes out of the provider's row when it is done: it holds up the flag there until then.
+        /// The mark that this repair takes out of the provider's row when it is done. Until then the mark keeps the
+        /// flag there raised.
         mark: Option<RepairMark>,
     },
     /// Copy these items of a migration.
@@ -73,9 +74,10 @@ pub enum Work {
     Enumerate {
         /// The job.
         job: JobName,
-        /// Where its source's listing goes on, at most [`MAX_SOURCE_CURSOR_BYTES`]; `None`: at its beginning.
+        /// The place where its source's listing goes on, at most [`MAX_SOURCE_CURSOR_BYTES`]; `None` for its
+        /// beginning.
         after: Option<String>,
-        /// How many items one message names, 1 to [`MAX_MESSAGE_ITEMS`].
+        /// Number of items that one message names, 1 to [`MAX_MESSAGE_ITEMS`].
         batch_size: u32,
     },
 }
@@ -85,7 +87,7 @@ pub enum Work {
 pub struct Message {
     /// The id of the request that left it, for the logs.
     pub request_id: String,
-    /// What is to be done.
+    /// The work that is to be done.
     pub work: Work,
 }
 

@@ -1,7 +1,7 @@
 //! Marks of repairs: what binds a repair that waits in a queue to the flag of the provider that needs it.
 //!
-//! Who leaves a provider behind puts a mark into that provider's row, and the same mark into the message that it queues.
-//! The message that is done takes its mark out again: see [`rules::behind`](crate::rules::behind).
+//! Whoever leaves a provider behind puts a mark into that provider's row, and the same mark into the message that it
+//! queues. The message that is done takes its mark out again: see [`rules::behind`](crate::rules::behind).
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +22,7 @@ pub struct RepairMark {
 /// The length of a mark's text.
 const LENGTH: usize = 15 + 1 + 16;
 
-/// Why a mark was refused.
+/// The error for text that is not the mark of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the mark of a repair is 15 digits, a hyphen and 16 lower-case hexadecimal digits")]
 pub struct RepairMarkError;
@@ -34,7 +34,7 @@ impl RepairMark {
         Self { made, chance }
     }
 
-    /// When it was made, by the clock of whoever made it.
+    /// Returns the time at which it was made, by the clock of whoever made it.
     #[must_use]
     pub const fn made(self) -> Timestamp {
         self.made

@@ -50,8 +50,8 @@ impl fmt::Display for RowKey {
     }
 }
 
-/// Where the thing that a row stands for is in its life. A deletion goes through both last states, so that a
-/// crash between them is seen and finished by whoever comes next.
+/// The state of the thing that a row stands for. A deletion goes through both last states, so that a crash between
+/// them is seen and finished by whoever comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "at")]
 pub enum State {
@@ -70,7 +70,7 @@ pub struct ProofRow {
     pub id: ProofId,
     /// 1 for the first row, and one more with every commit.
     pub version: u64,
-    /// Where it is in its life.
+    /// The state of its life.
     #[serde(flatten)]
     pub state: State,
     /// The owner.
@@ -95,9 +95,9 @@ pub struct ProofRow {
     pub revision: u32,
     /// The revision that the proof's present life began with: 1, or more if it was deleted and stored again.
     pub first_revision: u32,
-    /// When the current revision was stored.
+    /// Time at which the current revision was stored.
     pub created: Timestamp,
-    /// When the proof expires.
+    /// Time at which the proof expires.
     pub expires: Timestamp,
     /// Who may read it.
     #[serde(default)]
@@ -105,19 +105,21 @@ pub struct ProofRow {
     /// The C2PA manifests of all its revisions, and of replacements that are under way: each counts this proof as one holder.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub held: BTreeSet<ManifestId>,
-    /// Which of `held` no revision names yet, each by the replacement that is under way, or was cut off.
+    /// Manifests in `held` that no revision names yet, each with the replacement that is under way, or was cut off.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub pending: BTreeSet<Pending>,
-    /// When the latest replacement was begun, if its end was not seen yet: the record may be ahead of this row.
+    /// Time at which the latest replacement was begun, if its end was not seen yet: the record may be ahead of this
+    /// row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacing: Option<Timestamp>,
     /// The legacy id that the first record of its present life names, or of its last one where it is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacyId>,
-    /// Of a deletion: whether nobody was ever told of what was deleted. To readers the proof was never there.
+    /// Set for a deletion if nobody was ever told of what was deleted. To readers the proof was never there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
-    /// How often it was read, and when last. Kept by [`Index::count_reads`] alone: a commit leaves it as it is.
+    /// The number of its reads, and the time of the last one. They are kept by [`Index::count_reads`] alone: a commit
+    /// leaves them as they are.
     ///
     /// [`Index::count_reads`]: ../../credlink_service/ports/trait.Index.html
     #[serde(default)]
@@ -156,7 +158,7 @@ impl FromStr for Pending {
 
 serde_as_text!(Pending);
 
-/// How often a proof was read.
+/// The reads of a proof.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reads {
     /// Reads counted so far.
@@ -180,7 +182,7 @@ pub struct ManifestRow {
     pub id: ManifestId,
     /// 1 for the first row, and one more with every commit.
     pub version: u64,
-    /// Where it is in its life.
+    /// The state of its life.
     #[serde(flatten)]
     pub state: State,
     /// The tenant that stored it first.
@@ -189,17 +191,18 @@ pub struct ManifestRow {
     pub sha256: Digest,
     /// Its length in bytes.
     pub length: u64,
-    /// How many proofs hold it, in any revision.
+    /// Number of proofs that hold it, in any revision.
     pub holders: u32,
-    /// Whether it was stored for itself, and stays without a holder.
+    /// `true` if it was stored for itself, and stays even without a holder.
     pub standalone: bool,
-    /// How often it was deleted before.
+    /// Number of times that it was deleted before.
     pub generation: u32,
     /// Who may read it.
     #[serde(default)]
     pub visibility: Visibility,
-    /// Of a deletion: whether nobody was ever told of what was deleted. The id is as free as if it had never been used. Of a
-    /// live manifest: whether only replacements that may still be refused have brought it, so that its deletion would be such.
+    /// For a deletion, `true` if nobody was ever told of what was deleted: the id is as free as if it had never been
+    /// used. For a live manifest, `true` if only replacements that may still be refused have brought it, so that its
+    /// deletion would be such.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
 }
@@ -218,14 +221,14 @@ pub struct StoreRow {
     /// The instant that the clock showed when it jumped away from `seen`, until an operator confirms it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jumped: Option<Timestamp>,
-    /// When the collector of orphans stopped because it would have removed more than its share, until an operator lets it
-    /// go on.
+    /// Time at which the collector of orphans stopped because it would have removed more than its share, until an
+    /// operator lets it go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Timestamp>,
-    /// So many objects it would have removed by then.
+    /// Number of objects that it would have removed by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_removed: Option<u64>,
-    /// Of so many that it had looked at.
+    /// Number of objects that it had looked at by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_examined: Option<u64>,
 }
@@ -255,10 +258,10 @@ pub struct ReplicaRow {
     pub replica: Replica,
     /// 1 for the first row, and one more with every commit.
     pub version: u64,
-    /// Since when it may be behind.
+    /// Time since which it may be behind.
     pub since: Timestamp,
-    /// Until when: by then every repair is done, or in the hands of an operator. The same as `since` once all that
-    /// `repairs` held are done.
+    /// Time until which it may be behind: by then every repair is done, or in the hands of an operator. The same as
+    /// `since` once all that `repairs` held are done.
     pub until: Timestamp,
     /// The version of this row that `since` began with. It tells one raising of the flag from the next.
     #[serde(default)]
@@ -279,8 +282,8 @@ pub struct AliasRow {
     pub proof: ProofId,
     /// The tenant that it was taken over for.
     pub tenant: Tenant,
-    /// Since when it names nothing any more: the migration that made it was rolled back. Whoever takes it over makes it
-    /// name a proof again.
+    /// Time since which it names nothing any more: the migration that made it was rolled back. Whoever takes it over
+    /// makes it name a proof again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<Timestamp>,
 }
@@ -426,7 +429,7 @@ impl Row {
         }
     }
 
-    /// What this row adds to the totals.
+    /// Returns what this row adds to the totals.
     #[must_use]
     pub fn totals(&self) -> Totals {
         match self {
@@ -443,8 +446,8 @@ impl Row {
         }
     }
 
-    /// When cleanup has to look at the row: some days after a live proof expires; at once while a replacement or a deletion
-    /// is unfinished.
+    /// Returns the time at which cleanup has to look at the row: some days after a live proof expires, or at once
+    /// while a replacement or a deletion is unfinished. `None` if cleanup never has to.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         match self {
@@ -564,7 +567,7 @@ impl ProofRow {
         (row, released)
     }
 
-    /// Whether a revision names this manifest, and not just a replacement that is under way.
+    /// Returns `true` if a revision names this manifest, and not just a replacement that is under way.
     #[must_use]
     pub fn names(&self, manifest: &ManifestId) -> bool {
         self.held.contains(manifest) && !self.pending.iter().any(|pending| pending.manifest == *manifest)
@@ -587,7 +590,7 @@ impl ProofRow {
         Self { state, version: self.version + 1, ..self.clone() }
     }
 
-    /// Whether the proof is live and has expired by `now`.
+    /// Returns `true` if the proof is live and has expired by `now`.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.state == State::Live && self.expires <= now

@@ -23,11 +23,11 @@ const VERSION: u32 = 1;
 pub struct Tombstone {
     /// The version of this format: 1.
     pub version: u32,
-    /// When the object was deleted.
+    /// Time at which the object was deleted.
     pub deleted: Timestamp,
     /// The last revision of the proof, or the last generation of the manifest, that was deleted.
     pub last: u32,
-    /// Whether it stands for something that nobody was ever told of. To readers nothing is there.
+    /// `true` if it stands for something that nobody was ever told of. To readers nothing is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
     /// The row of what was deleted, without its reads: so that it is not lost with the index.

@@ -10,7 +10,7 @@ use credlink_core::rules::behind::done;
 
 use crate::ports::{Commit, Failure, FailureKind, Index, Write};
 
-/// How often a commit that lost is made again: each time somebody else went on.
+/// Most attempts to commit a row: each one that is lost means that somebody else has changed the row.
 const ATTEMPTS: usize = 32;
 
 /// Takes the mark of a repair that is done out of the row of `replica`; with the last one, its flag goes down. To be

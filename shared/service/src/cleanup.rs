@@ -33,18 +33,19 @@ pub use removed::{Restored, bring_back};
 /// allow some 800 items a second.
 const CONCURRENCY: usize = 16;
 
-/// What a run is allowed to do.
+/// The limits of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// When to stop, at the latest after the page that is being worked on.
+    /// Time at which the run stops, at the latest after the page that it is working on.
     pub deadline: Timestamp,
-    /// Whether the objects are walked over too, and not just what is due dealt with. A walk reads every record once: it is for
-    /// once in some days.
+    /// `true` if the objects are walked over too, and not just due work is done. A walk reads every record once, and
+    /// is meant to be done once every few days.
     pub walk: bool,
-    /// Whether objects of any age are dealt with, and not just those that no store can be writing any more. Only for a store
-    /// that nobody writes to meanwhile.
+    /// `true` if objects of any age are dealt with, and not just those that no store can be writing any more. Only
+    /// for a store that nobody writes to meanwhile.
     pub any_age: bool,
-    /// Whether more may be removed as orphans than [`Position::allows`]: an operator has looked at what it is.
+    /// `true` if more may be removed as orphans than [`Position::allows`]: an operator has looked at what would be
+    /// removed.
     pub any_share: bool,
 }
 
@@ -56,7 +57,7 @@ impl Limits {
     }
 }
 
-/// What a run did.
+/// The results of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Rows and objects that were looked at.
@@ -69,18 +70,19 @@ pub struct Report {
     pub failed: u64,
     /// Bytes of the objects that were removed, as stored.
     pub bytes: u64,
-    /// Why nothing is destroyed any more, in words: index, store or clock are in doubt, or the collector stopped.
+    /// The reason why nothing is destroyed any more, in words: index, store or clock are in doubt, or the collector
+    /// stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
-    /// Where the walk continues; `None` when it got to its end, or was not asked for.
+    /// The position at which the walk continues; `None` if it got to its end, or was not asked for.
     pub resume: Option<Position>,
 }
 
-/// What became of one item.
+/// The outcome for one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
     Nothing,
-    /// So many bytes were removed.
+    /// It was removed, with so many bytes.
     Removed(u64),
     Completed,
 }
@@ -93,7 +95,7 @@ impl Report {
         }
     }
 
-    /// Whether things may be destroyed, as of the last question.
+    /// Returns `true` if things may be destroyed, by the last answer of the guard.
     const fn may_destroy(&self) -> bool {
         self.stopped.is_none()
     }
@@ -123,9 +125,9 @@ impl Report {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{failure}")]
 pub struct Interrupted {
-    /// What was done by then, and where the walk continues.
+    /// A report of what was done by then, with the position at which the walk continues.
     pub report: Report,
-    /// Why it ended.
+    /// The failure that ended it.
     pub failure: Failure,
 }
 

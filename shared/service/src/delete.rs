@@ -3,8 +3,8 @@
 //! A deletion has three steps: the row says *deleting* (from here on no store can build on the objects), the objects
 //! are replaced by markers, the row says *deleted*. Whoever meets the row in between finishes the deletion.
 //!
-//! What a store left behind that nobody was told of is *undone* in the same steps; its marker is void, and to readers nothing
-//! was ever there (guarantee 11).
+//! Objects that a store left behind and that nobody was told of are *undone* in the same steps; the marker of such an
+//! object is void, and to readers nothing was ever there (guarantee 11).
 
 use credlink_core::http::conditional::check_removal;
 use credlink_core::http::problem::{Kind, Problem};
@@ -148,7 +148,7 @@ pub async fn delete_manifest<P: Ports>(
     Err(contended())
 }
 
-/// How an object that no row stands for comes to its end.
+/// The way in which an object that no row stands for comes to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Its owner deletes it at this instant.
@@ -222,8 +222,8 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
     }))
 }
 
-/// Undoes the record under a proof's key that no row stands for, if there is one. Whether that was done here. The row
-/// is claimed first: from then on nobody can adopt the record.
+/// Undoes the record under a proof's key that no row stands for, if there is one. Returns `true` if that was done
+/// here. The row is claimed first: from then on nobody can adopt the record.
 pub(crate) async fn undo_record<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -238,7 +238,7 @@ pub(crate) async fn undo_record<P: Ports>(
     Ok(claimed)
 }
 
-/// Undoes a manifest that no row holds, if there is one. Whether that was done here.
+/// Undoes a manifest that no row holds, if there is one. Returns `true` if that was done here.
 pub(crate) async fn undo_manifest<P: Ports>(service: &Service<P>, id: &ManifestId) -> Result<bool, Failure> {
     let before = service.manifest_row(id).await?;
     match before.as_ref().map(|row| row.state) {
@@ -256,7 +256,7 @@ pub(crate) async fn undo_manifest<P: Ports>(service: &Service<P>, id: &ManifestI
     Ok(claimed)
 }
 
-/// Commits one row. Whether the expectation held.
+/// Commits one row. Returns `true` if the expectation held.
 pub(crate) async fn claim<P: Ports>(
     service: &Service<P>,
     row: Row,

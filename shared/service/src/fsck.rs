@@ -36,10 +36,10 @@ const CONCURRENCY: usize = 16;
 /// Rows or objects of one page.
 const PAGE: usize = 1_000;
 
-/// So many that something was found about wait for their second look: 1,000 × about 100 bytes.
+/// Number of items with findings that wait for their second look: 1,000 × about 100 bytes.
 const MAX_WAITING: usize = 1_000;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -54,15 +54,15 @@ pub enum Severity {
 /// Something that is not as it has to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The object or row.
     pub key: String,
-    /// What is wrong, in words.
+    /// A description of what is wrong.
     pub what: String,
 }
 
-/// What a check came to.
+/// The results of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Index rows that were checked.
@@ -81,7 +81,7 @@ pub struct Summary {
     pub mended: u64,
 }
 
-/// Who else uses the store meanwhile.
+/// The other users of the store during a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surrounding {
     /// Nobody.
@@ -90,17 +90,17 @@ pub enum Surrounding {
     Shared,
 }
 
-/// What is done about a finding.
+/// Tells a check what to do about its findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// It is told.
+    /// Findings are told.
     Telling,
-    /// What can be set right here, is: markers, notes and holds that are missing; repairs of copies are queued; where nobody else
-    /// writes, counts of holders.
+    /// Findings are told, and set right where that is possible here: markers, notes and holds that are missing are
+    /// written, repairs of copies are queued, and where nobody else writes, counts of holders are corrected.
     Mending,
 }
 
-/// What was found about a row or an object, and how many bytes were read.
+/// The findings about a row or an object, and the number of bytes that were read.
 #[derive(Debug, Default)]
 struct Look {
     findings: Vec<Finding>,
@@ -121,7 +121,7 @@ impl Look {
     }
 }
 
-/// What a finding is about, so that it can be looked at again.
+/// The subject of a finding, kept so that it can be looked at again.
 enum Subject {
     Row(RowKey),
     Object(Listed),
@@ -182,7 +182,7 @@ where
         (self.report)(finding);
     }
 
-    /// Whether index, store and clock fit together.
+    /// Checks that index, store and clock fit together.
     async fn standing(&mut self) {
         for doubt in self.service.standing_for_readers().await.doubts {
             let severity = match &doubt {

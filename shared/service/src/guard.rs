@@ -29,50 +29,51 @@ use crate::ports::{Clock as _, Commit, Event, Events as _, Failure, Index as _, 
 use crate::service::Service;
 use look::Manner;
 
-/// How old what a look found may be, in seconds, before the next request that changes something looks again.
+/// Maximum age of the result of a look, in seconds, before the next request that changes something looks again.
 const MAX_AGE_SECONDS: u64 = 60;
 
-/// How soon after a look that has not ended another request looks, in seconds: a look takes two reads.
+/// Time, in seconds, after which another request looks although a look has not ended: a look takes two reads.
 const LOOK_AGAIN_SECONDS: u64 = 2;
 
 /// The state of the guard in this process.
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
-    /// Whether nobody asks.
+    /// `true` if the guard is off, so that it allows everything.
     is_off: bool,
     /// Commits of this process so far.
     commits: AtomicU64,
-    /// So many of them the mark covers.
+    /// The number of them that the mark covers.
     covered: AtomicU64,
     memory: Mutex<Memory>,
 }
 
-/// What the guard remembers between its looks.
+/// The memory of the guard between its looks.
 #[derive(Debug, Default)]
 struct Memory {
     known: Option<Known>,
-    /// When the latest look began, by the monotonic clock.
+    /// Time at which the latest look began, by the monotonic clock, if it has not ended.
     began: Option<u64>,
-    /// When the clock was first doubted, by the monotonic clock, if it is doubted.
+    /// Time at which the clock was first doubted, by the monotonic clock, if it is doubted.
     doubted: Option<u64>,
-    /// Why the last look failed, if it did.
+    /// The failure of the last look, if it failed.
     failed: Option<Failure>,
     /// The labels of the doubts that the log knows of.
     told: Vec<&'static str>,
 }
 
-/// What a look found.
+/// The result of a look.
 #[derive(Debug, Clone)]
 struct Known {
-    /// When, by the monotonic clock.
+    /// Time of the look, by the monotonic clock.
     at: u64,
-    /// Why index and store do not belong together, if they do not.
+    /// The mismatch of index and store, if they do not belong together.
     mismatch: Option<Mismatch>,
     /// The store's row.
     row: Option<StoreRow>,
-    /// When the mark was written.
+    /// Time at which the mark was written.
     marked: Option<Timestamp>,
-    /// Whether mark and row stood there, or had their reason not to: what only a reader saw may have to be made yet.
+    /// `true` if mark and row both stood there, or were missing for a reason; `false` if a look that only reads left
+    /// them to be made.
     is_settled: bool,
 }
 
@@ -88,7 +89,7 @@ impl Guard {
 }
 
 impl Memory {
-    /// What stands in the way at `now`, which is `ticks` microseconds of the monotonic clock.
+    /// Returns what stands in the way at `now`, which is `ticks` microseconds of the monotonic clock.
     fn standing(&mut self, now: Timestamp, ticks: u64) -> Standing {
         let mut doubts = Vec::new();
         let Some(known) = &self.known else { return self.unknown(doubts) };
@@ -118,7 +119,8 @@ impl Memory {
     }
 }
 
-/// Whether `seconds` have passed since `at`, both by the monotonic clock; also where that was set back, as in tests.
+/// Returns `true` if `seconds` have passed from `at` to `ticks`, both by the monotonic clock, or if that clock was
+/// set back, as in tests.
 const fn is_older(at: u64, ticks: u64, seconds: u64) -> bool {
     ticks < at || ticks - at >= seconds * 1_000_000
 }
@@ -152,7 +154,8 @@ impl<P: Ports> Service<P> {
         self.remembered()
     }
 
-    /// What is known without a look, or by one that changes nothing where that is too old: for who only reads.
+    /// Returns what is known without a look, or by a look that changes nothing if that is too old. It is for callers
+    /// that only read.
     pub(crate) async fn standing_for_readers(&self) -> Standing {
         if self.guard.is_off {
             return Standing::default();
@@ -163,36 +166,37 @@ impl<P: Ports> Service<P> {
         self.remembered()
     }
 
-    /// Whether something may be stored, replaced or bound.
+    /// Checks that something may be stored, replaced or bound.
     ///
     /// # Errors
-    /// It may not, in words; or whether it may could not be found out, and never was.
+    /// A problem that says why it may not; or a failure if that could not be found out, now or before.
     pub async fn may_change(&self) -> Result<(), Error> {
         self.may(Act::Change).await
     }
 
-    /// Whether something may be deleted. It costs a comparison most of the time, and may be asked for each item of a long
-    /// run: a clock that jumps meanwhile is noticed.
+    /// Checks that something may be deleted. This costs a comparison most of the time, and may be asked for each item
+    /// of a long run: a clock that jumps meanwhile is noticed.
     ///
     /// # Errors
-    /// It may not, in words; or whether it may could not be found out.
+    /// A problem that says why it may not; or a failure if that could not be found out.
     pub async fn may_destroy(&self) -> Result<(), Error> {
         self.may(Act::Destroy).await
     }
 
-    /// Whether objects may be removed because no row speaks for them: as [`Service::may_destroy`], and the collector's
-    /// breaker does not stand.
+    /// Checks that objects may be removed because no row speaks for them: as [`Service::may_destroy`], and also that
+    /// the collector's breaker has not stopped it.
     ///
     /// # Errors
-    /// They may not, in words; or whether they may could not be found out.
+    /// A problem that says why they may not; or a failure if that could not be found out.
     pub async fn may_collect(&self) -> Result<(), Error> {
         self.may(Act::Collect).await
     }
 
-    /// Whether a provider may be brought what it missed: not by an index that is older than the store, or not the store's.
+    /// Checks that a provider may be brought what it missed. An index that is older than the store, or not the
+    /// store's, must not do that.
     ///
     /// # Errors
-    /// It may not, in words; or whether it may could not be found out, and never was.
+    /// A problem that says why it may not; or a failure if that could not be found out, now or before.
     pub async fn may_repair(&self) -> Result<(), Error> {
         self.may(Act::Repair).await
     }
@@ -216,7 +220,7 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// What stands in the way by what is remembered, and by the clock.
+    /// Returns what stands in the way, by what is remembered and by the clock.
     fn remembered(&self) -> Standing {
         let clock = self.ports.clock();
         self.guard.memory().standing(clock.now(), clock.monotonic_microseconds())
@@ -252,7 +256,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Whether there has to be a look: what is known does not do, or is too old and nobody else looks just now.
+    /// Returns `true` if a new look is needed: what is known does not suffice, or is too old and nobody else looks
+    /// just now.
     fn is_stale(&self, does: impl Fn(&Known) -> bool) -> bool {
         let ticks = self.ports.clock().monotonic_microseconds();
         let memory = self.guard.memory();

@@ -1,4 +1,4 @@
-//! What operators ask for: health and statistics.
+//! Health and statistics, as operators ask for them.
 
 use credlink_core::hash::Digest;
 use credlink_core::message::Replica;
@@ -24,21 +24,21 @@ pub struct Health {
     pub status: Status,
     /// Each provider.
     pub providers: Vec<ProviderHealth>,
-    /// What is stopped until an operator has looked, and why: index, store and clock do not fit together, or cleanup would
-    /// remove more than its share. Reading goes on.
+    /// The reasons for which something is stopped until an operator has looked: index, store and clock do not fit
+    /// together, or cleanup would remove more than its share. Reading goes on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
 }
 
-/// Whether something answers.
+/// The state of the service, or of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It does.
+    /// It works.
     Ok,
     /// Something else stands in for it, or it does a part of what it is for.
     Degraded,
-    /// It does not.
+    /// It does not answer.
     Down,
 }
 
@@ -47,13 +47,13 @@ pub enum Status {
 pub struct ProviderHealth {
     /// Its name.
     pub name: &'static str,
-    /// What it is for: `objects` or `index`; of two providers of objects, `primary` or `fallback`.
+    /// Its role: `objects` or `index`; of two providers of objects, `primary` or `fallback`.
     pub role: &'static str,
-    /// Whether it answers.
+    /// The state of the provider.
     pub status: Status,
-    /// How long the answer took, in milliseconds; of two providers of objects, the median of the latest reads.
+    /// Time that the answer took, in milliseconds; of two providers of objects, the median of the latest reads.
     pub latency_ms: u64,
-    /// What is wrong with it.
+    /// The problem that it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -68,7 +68,7 @@ pub struct Stats {
     pub cache: CacheReport,
 }
 
-/// What the cache of this process has seen since it started.
+/// Counts of what the cache of this process has seen since it started.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CacheReport {
     /// Reads answered by one of its layers.
@@ -85,7 +85,7 @@ pub struct CacheReport {
     pub layers: Vec<LayerReport>,
 }
 
-/// What one layer of the cache has seen since this process started.
+/// Counts of what one layer of the cache has seen since this process started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LayerReport {
     /// `l1`: memory; `l2`: Redis; `l3`: a folder.
@@ -178,7 +178,7 @@ fn one_of_two(state: &ProviderState) -> ProviderHealth {
     }
 }
 
-/// What cannot be done where writes fail and reads do not.
+/// Describes in words a provider whose writes fail and whose reads do not.
 fn unwritable_in_words(kind: FailureKind) -> String {
     format!("{}: nothing can be stored, while reading and deleting go on", in_words(kind))
 }

@@ -33,7 +33,7 @@ pub use parts::{Parts, Ports};
 pub struct Failure {
     /// The provider, by the name that the operator knows it by.
     pub provider: &'static str,
-    /// What kind of failure.
+    /// The kind of failure.
     pub kind: FailureKind,
     /// For the operator's log, never for a client.
     pub message: String,
@@ -57,7 +57,7 @@ pub enum FailureKind {
     /// No room left: an operator has to act.
     #[error("out of space")]
     OutOfSpace,
-    /// What it holds is not what was written: an operator has to act.
+    /// Its content is not what was written: an operator has to act.
     #[error("damaged")]
     Damaged,
 }
@@ -71,7 +71,7 @@ pub enum Condition {
     Matches(StoredTag),
 }
 
-/// What became of a conditional write.
+/// The outcome of a conditional write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     /// It is stored, with this tag.
@@ -85,7 +85,7 @@ pub enum Put {
 pub struct Page<T> {
     /// The items, in the listing's order.
     pub items: Vec<T>,
-    /// Where the next page begins: pass it as `after`. `None` on the last page.
+    /// The place where the next page begins: pass it as `after`. `None` on the last page.
     pub next: Option<String>,
 }
 
@@ -102,7 +102,7 @@ pub struct Listed {
     pub key: String,
     /// Its size in bytes, as stored (with whatever the provider keeps in the same place).
     pub size: u64,
-    /// When it was written.
+    /// Time at which it was written.
     pub modified: Timestamp,
 }
 
@@ -124,7 +124,7 @@ pub trait Objects {
     /// The object under `key`, or `None` if there is none.
     fn get(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Object>, Failure>>;
 
-    /// What is said of the object under `key`, without its bytes.
+    /// Returns what is said of the object under `key`, without its bytes.
     fn head(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Head>, Failure>>;
 
     /// The same, with a checksum of all stored bytes, where the provider holds one: what it was told of them, or computed
@@ -189,16 +189,16 @@ pub trait Objects {
     }
 }
 
-/// What is known of one of several providers, without asking it.
+/// The state of one of several providers, as it is known without asking it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderState {
     /// Its name.
     pub name: &'static str,
-    /// Which one it is.
+    /// The role of the provider.
     pub replica: Replica,
-    /// Whether it is called.
+    /// The state of its circuit breaker.
     pub breaker: BreakerState,
-    /// For how long the breaker is as it is, in milliseconds.
+    /// Time for which the breaker has been in that state, in milliseconds.
     pub for_ms: u64,
     /// The kind of its last failure, if it failed since it last answered.
     pub failure: Option<FailureKind>,
@@ -206,7 +206,7 @@ pub struct ProviderState {
     pub p50_ms: u64,
     /// The time within which 95 of 100 of its latest answers came, in milliseconds.
     pub p95_ms: u64,
-    /// Whether it missed writes lately, so that what it holds is checked against the index.
+    /// `true` if it missed writes lately, so that what it holds is checked against the index.
     pub behind: bool,
 }
 
@@ -230,7 +230,7 @@ pub struct Write {
     pub expected: Option<u64>,
 }
 
-/// What became of a commit.
+/// The outcome of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one answer a commit, looked at once and never kept")]
 pub enum Commit {
@@ -238,14 +238,14 @@ pub enum Commit {
     Done,
     /// An expectation did not hold; nothing changed.
     Lost {
-        /// Which write, counted from 0: the first that did not hold.
+        /// The number of the write, counted from 0: the first that did not hold.
         write: usize,
         /// The row that stands there instead.
         current: Option<Row>,
     },
 }
 
-/// Which rows to list, and in which order.
+/// The rows to list, and their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
     /// A tenant's live proofs, by the time since when each is live: a replacement does not move it.
@@ -312,7 +312,7 @@ pub struct Delivery {
     pub receipt: String,
     /// The message's text: what is no message of CredLink has to be dealt with too.
     pub text: String,
-    /// How often it was handed out, this time included.
+    /// Number of times that it was handed out, this time included.
     pub attempts: u32,
 }
 
@@ -340,11 +340,11 @@ pub trait Queue {
     /// Takes a delivered message out for good. That it is gone already is no failure.
     fn settle(&self, receipt: &str) -> impl Future<Output = Result<(), Failure>>;
 
-    /// How many messages wait or are handed out, roughly.
+    /// Returns the number of messages that wait or are handed out, roughly.
     fn depth(&self) -> impl Future<Output = Result<u64, Failure>>;
 }
 
-/// What a cache has seen so far.
+/// Counts of what a cache has seen so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CacheStats {
     /// Reads that were answered without a load, by whichever layer.
@@ -359,7 +359,7 @@ pub struct CacheStats {
     pub layers: Vec<LayerStats>,
 }
 
-/// What one layer of a cache has seen so far.
+/// Counts of what one layer of a cache has seen so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerStats {
     /// `l1`: memory; `l2`: Redis; `l3`: a folder.
@@ -411,11 +411,11 @@ pub trait Cache {
         std::future::ready(())
     }
 
-    /// What it has seen.
+    /// Returns the counts of what it has seen.
     fn stats(&self) -> CacheStats;
 }
 
-/// What the service cannot decide: the time, and the identity of a request.
+/// The things that the service cannot decide: the time, and the identity of a request.
 pub trait Clock {
     /// The time.
     fn now(&self) -> Timestamp;
@@ -449,12 +449,12 @@ pub enum Event {
     LegacyHit,
     /// A request ended with a failure of ours (status 500 and above).
     Failed,
-    /// Whether a doubt about index, store or clock stands
-    /// ([`Doubt`](credlink_core::rules::guard::Doubt)), which stops deletions or more.
+    /// Tells if a doubt about index, store or clock stands ([`Doubt`](credlink_core::rules::guard::Doubt)). A doubt
+    /// stops deletions or more.
     Doubted {
         /// The label of the doubt.
         label: &'static str,
-        /// Whether it stands.
+        /// `true` if it stands.
         stands: bool,
     },
     /// A request was answered.
@@ -466,25 +466,27 @@ pub enum Event {
     },
 }
 
-/// Where events go: counters, a metrics exporter. Recording never fails and never waits.
+/// A place for events: counters, a metrics exporter. Recording never fails and never waits.
 pub trait Events {
     /// Takes note of `event`.
     fn record(&self, event: Event);
 }
 
-/// Why nobody was let in.
+/// The reasons why nobody was let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The credential is unknown, malformed or expired: why, in words for the caller.
+    /// The credential is unknown, malformed or expired; the reason is in words for the caller.
     #[error("{0}")]
     Invalid(String),
-    /// Whether the credential is good could not be found out: a failure of ours, and not the caller's (guarantee 7).
+    /// The service could not find out if the credential is good: a failure of ours, and not the caller's (guarantee
+    /// 7).
     #[error(transparent)]
     Undecided(#[from] Failure),
 }
 
-/// What checks credentials.
+/// A check of credentials.
 pub trait Authenticator {
-    /// Who shows `bearer`, the token of an `Authorization: Bearer` header (RFC 6750, section 2.1), or nothing.
+    /// Finds out who shows `bearer`, the token of an `Authorization: Bearer` header (RFC 6750, section 2.1), or
+    /// nothing.
     fn authenticate(&self, bearer: Option<&str>) -> impl Future<Output = Result<Caller, Refused>>;
 }

@@ -24,10 +24,10 @@ use crate::error::{Error, contended};
 use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// What became of rows that were to be committed.
+/// The outcome of a commit of rows.
 #[expect(clippy::large_enum_variant, reason = "one answer a store, looked at once and never kept")]
 pub(crate) enum Published {
-    /// They are there.
+    /// The rows are there.
     Done,
     /// Another writer was first: this is the proof's row now.
     Lost(Option<ProofRow>),
@@ -45,9 +45,9 @@ pub(crate) struct Reference<'a> {
     pub(crate) visibility: Visibility,
     /// The generation of the object that is there.
     pub(crate) generation: u32,
-    /// Whether the manifest is stored for itself, and not for a proof.
+    /// `true` if the manifest is stored for itself, and not for a proof.
     pub(crate) standalone: bool,
-    /// Whether it is a claim: a replacement that may still be refused.
+    /// `true` if it is a claim: that of a replacement that may still be refused.
     pub(crate) is_claim: bool,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Reference<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Released {
     pub(crate) id: ManifestId,
-    /// Whether a revision of the proof names it, and not just a replacement that was refused.
+    /// `true` if a revision of the proof names it, and not just a replacement that was refused.
     pub(crate) is_told: bool,
 }
 
@@ -66,7 +66,7 @@ impl Released {
     }
 }
 
-/// What a manifest's row makes of one more reference.
+/// The outcome of adding one more reference to a manifest's row.
 enum Refer {
     Write(ManifestRow),
     Held,
@@ -152,7 +152,7 @@ impl Reference<'_> {
 pub(crate) struct Placed {
     /// The generation in which they are there.
     pub(crate) generation: u32,
-    /// Whether no row holds them yet: this request has put them there, or one before it whose answer was lost.
+    /// `true` if no row holds them yet: this request has put them there, or one before it whose answer was lost.
     pub(crate) is_new: bool,
 }
 
@@ -274,7 +274,7 @@ impl<P: Ports> Service<P> {
         Ok(stored.then_some(Placed { generation, is_new: true }))
     }
 
-    /// What is said of a manifest whose bytes are there; `None` if they are not.
+    /// Returns the facts of a manifest whose bytes are there; `None` if they are not.
     pub(crate) async fn manifest_facts(&self, id: &ManifestId) -> Result<Option<Facts>, Failure> {
         let key = ObjectKey::Manifest(id.clone());
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };

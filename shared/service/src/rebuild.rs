@@ -81,7 +81,7 @@ impl Part {
     }
 }
 
-/// How a rebuild deals with what it finds.
+/// Tells a rebuild what to do with what it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Manner {
@@ -97,9 +97,9 @@ pub struct Rebuild {
     version: u32,
     began: Timestamp,
     manner: Manner,
-    /// Whether the index was empty when it began.
+    /// `true` if the index was empty when the rebuild began.
     over_nothing: bool,
-    /// Whether the index is as new as the store or newer, so that its row of a legacy id counts.
+    /// `true` if the index is as new as the store or newer, so that its row of a legacy id counts.
     trusts_rows: bool,
     part: Part,
     after: Option<String>,
@@ -125,38 +125,38 @@ impl Rebuild {
         serde_json::from_str(text).ok().filter(|rebuild: &Self| rebuild.version == VERSION)
     }
 
-    /// What to keep of it.
+    /// Returns the text to keep of it.
     #[must_use]
     pub fn text(&self) -> String {
         // Only a map with keys that are no strings fails to serialise, and this has none.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// When it began.
+    /// Returns the time at which it began.
     #[must_use]
     pub const fn began(&self) -> Timestamp {
         self.began
     }
 
-    /// Whether rows are written, and not only counted.
+    /// Returns `true` if rows are written, and not only counted.
     #[must_use]
     pub fn is_writing(&self) -> bool {
         self.manner == Manner::Writing
     }
 
-    /// Whether the index was empty when it began.
+    /// Returns `true` if the index was empty when the rebuild began.
     #[must_use]
     pub const fn is_over_nothing(&self) -> bool {
         self.over_nothing
     }
 
-    /// What it came to so far.
+    /// Returns the report so far.
     #[must_use]
     pub const fn report(&self) -> &Report {
         &self.report
     }
 
-    /// Works on one page. Whether there are more. Each finding is told as it is found.
+    /// Works on one page. Returns `true` if there are more. Each finding is told as it is found.
     ///
     /// # Errors
     /// A provider or the index failed, or was asked too much. Nothing is lost: the same page again does the rest.
@@ -255,7 +255,7 @@ impl Rebuild {
     }
 }
 
-/// What became of an object; a failure that the same again may mend ends the page.
+/// Returns what became of an object. A failure that another try may mend ends the page.
 fn settled(outcome: Result<Followed, Error>) -> Result<Followed, Failure> {
     match outcome {
         Ok(followed) => Ok(followed),

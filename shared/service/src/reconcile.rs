@@ -26,7 +26,7 @@ use crate::ports::{Objects as _, Ports};
 use crate::publish::{Published, Reference, Released};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// What became of a row.
+/// The outcome for a row that follows its objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reconciled {
     /// It is as the objects have it.
@@ -91,9 +91,9 @@ pub(crate) async fn settle<P: Ports>(service: &Service<P>, row: &ProofRow) -> Re
     }
 }
 
-/// Takes claims of replacements that will not happen out of a live proof's row, and lets their manifests go: those that
-/// `claims` finds in the row, if any are to be given back. Where no claim is left, no replacement is under way. Whether that was
-/// done here.
+/// Takes claims of replacements that will not happen out of a live proof's row, and lets their manifests go: those
+/// that `claims` finds in the row, if any are to be given back. Where no claim is left, no replacement is under way.
+/// Returns `true` if that was done here.
 pub(crate) async fn give_back<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -160,7 +160,7 @@ async fn attempt<P: Ports>(
 /// Refuses to let rows follow while the index may be another store's.
 ///
 /// # Errors
-/// Why not (503).
+/// An error that says why they may not (503).
 pub(crate) async fn may_follow<P: Ports>(service: &Service<P>) -> Result<(), Error> {
     // A rebuild is how an operator joins the two.
     if service.spares { Ok(()) } else { service.may_change().await }
@@ -203,11 +203,11 @@ async fn follow_marker<P: Ports>(
     }
 }
 
-/// What the records of a proof's life say together.
+/// The records of a proof's life, taken together.
 struct Life {
     /// The manifests that they name.
     manifests: BTreeSet<ManifestId>,
-    /// The first of them, where it was read.
+    /// The first of the records, where it was read.
     first: Option<Record>,
 }
 
@@ -295,7 +295,7 @@ async fn follow_record<P: Ports>(
     }
 }
 
-/// Whether a reference is refused for good, and not just for now.
+/// Returns `true` if a reference is refused for good, and not just for now.
 const fn is_conflict(problem: &Problem) -> bool {
     matches!(problem.kind, Kind::ManifestConflict | Kind::VisibilityConflict)
 }

@@ -19,7 +19,8 @@ use crate::service::Service;
 /// Answers a lookup: the reply, and the object that its body describes.
 ///
 /// # Errors
-/// What [`Lookup::respond`] decides against, or a failure; content that does not have its recorded digest is one.
+/// A problem that [`Lookup::respond`] decides on, or a failure; content that does not have its recorded digest is
+/// one.
 pub async fn retrieve<P: Ports>(
     service: &Service<P>,
     lookup: &Lookup<'_>,
@@ -85,8 +86,8 @@ async fn load<P: Ports>(
     }
 }
 
-/// Whether the row of a proof has to follow what stands under its key: a request left that behind that was cut off. So a
-/// reader and a listing agree. No read depends on it.
+/// Returns `true` if the row of a proof has to follow what stands under its key, which a request that was cut off
+/// left behind. With that, a reader and a listing agree. No read depends on it.
 async fn lags_behind<P: Ports>(service: &Service<P>, id: &ProofId, facts: &Facts) -> bool {
     match service.proof_row(id).await {
         Ok(None) => !facts.tombstone,

@@ -17,22 +17,22 @@ use crate::legacy::Legacy;
 use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
 use crate::reads::ReadLog;
 
-/// How often a use case starts again after it lost a race. Every lost race means that another writer got through.
+/// Most attempts of a use case that loses races. Every lost race means that another writer got through.
 pub(crate) const MAX_ATTEMPTS: usize = 32;
 
-/// What an operator decides.
+/// The settings that an operator decides.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What stands before the paths in the links that clients are given, without a slash at the end:
+    /// The part before the path in the links that clients are given, without a slash at the end:
     /// `https://cdn.example.com`.
     pub public_url: String,
     /// The keys of signed links; without them no links are signed, and private proofs open to credentials only.
     pub link_keys: Option<LinkKeys>,
-    /// Whether reads are counted in the index: for a process that lives long enough to call
+    /// `true` if reads are counted in the index: for a process that lives long enough to call
     /// [`Service::flush_reads`] every few seconds, and whose readers do not pass it by on a CDN.
     pub count_reads: bool,
-    /// Whether a read of a record that the cache does not have looks at its row too, and has it follow: for an index on this
-    /// machine, which costs microseconds and nothing else.
+    /// `true` if a read of a record that is not in the cache also looks at the record's row, and lets the row follow.
+    /// It is for an index on this machine, where that costs microseconds and nothing else.
     pub notice_on_read: bool,
 }
 
@@ -44,7 +44,7 @@ pub struct Service<P> {
     pub(crate) reads: ReadLog,
     pub(crate) legacy: Option<Arc<dyn Legacy>>,
     pub(crate) guard: Arc<Guard>,
-    /// Whether nothing is destroyed: for a rebuild, which follows what is stored and removes none of it.
+    /// `true` if nothing is destroyed: for a rebuild, which follows what is stored and removes none of it.
     pub(crate) spares: bool,
 }
 

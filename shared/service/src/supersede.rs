@@ -29,8 +29,8 @@ use crate::reconcile::{Reconciled, give_back, reconcile};
 use crate::service::{Current, MAX_ATTEMPTS, Service, owned};
 use crate::store::{Stored, put_record};
 
-/// How long a replacement may take from its claim to the swap of the record, in seconds. After three times as long cleanup
-/// gives the claim back ([`ORPHAN_AGE_SECONDS`](credlink_core::bounds::ORPHAN_AGE_SECONDS)).
+/// Longest time that a replacement may take from its claim to the swap of the record, in seconds. After three times
+/// as long cleanup gives the claim back ([`ORPHAN_AGE_SECONDS`](credlink_core::bounds::ORPHAN_AGE_SECONDS)).
 const MAX_CLAIM_SECONDS: u64 = 300;
 
 /// Most replacements of one proof that bring manifests and are under way, or were cut off in the last 15 minutes. With 64 revisions
@@ -134,8 +134,8 @@ async fn current_record<P: Ports>(
     }
 }
 
-/// Whether this very replacement is done: the record that `If-Match` names is the one before the current one, which is what
-/// `draft` makes. Its answer was lost, or the client has asked twice.
+/// Returns `true` if this very replacement is done: the record that `If-Match` names is the one before the current
+/// one, which is what `draft` makes. Its answer was lost, or the client has asked twice.
 async fn is_done<P: Ports>(
     service: &Service<P>,
     headers: &HeaderMap,
@@ -282,7 +282,7 @@ async fn swap<P: Ports>(
     Err(contended())
 }
 
-/// Whether the copy of the record's revision, which the replacement after it left, is of this record.
+/// Returns `true` if the copy of the record's revision, which the replacement after it left, is of this record.
 async fn kept<P: Ports>(service: &Service<P>, record: &Record, sha256: &Digest) -> Result<bool, Error> {
     let copy = ObjectKey::Revision(record.id, record.revision);
     let found = service.current(&copy).await?;

@@ -12,7 +12,7 @@ use crate::http::ask::{ask, get, json as request, media, proof_path};
 
 const PROOFS: usize = 180;
 const ORPHANS: usize = 120;
-/// So many a walk removes whatever it has looked at.
+/// Number of orphans that a walk removes whatever it has looked at.
 const ALWAYS: usize = 100;
 
 /// 300 objects, of which nothing names 120, for longer than any store takes.
@@ -30,7 +30,7 @@ async fn with_orphans() -> Ground {
     ground
 }
 
-/// How many of the orphans stand in their places, and how many are kept to be brought back.
+/// Counts the orphans that stand in their places, and those that are kept to be brought back.
 async fn count(ground: &Ground) -> (usize, usize) {
     let process = ground.process();
     let mut there = 0;
@@ -112,7 +112,7 @@ async fn an_operator_brings_back_what_should_not_have_gone() {
     assert_eq!(count(&ground).await, (ALWAYS, ORPHANS - ALWAYS));
 }
 
-/// What is due is no matter of shares: an expired proof goes, however many do.
+/// Expired proofs do not count towards the share: each of them goes, however many there are.
 #[tokio::test]
 async fn what_expired_does_not_count() {
     let ground = Ground::new();

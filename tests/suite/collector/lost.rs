@@ -71,8 +71,8 @@ async fn with_everything() -> Ground {
     ground
 }
 
-/// What the rows say, without what only counts commits. A deleted manifest has its row in its marker, and gets it back when
-/// it is asked for.
+/// Returns all rows without the fields that only count commits. A deleted manifest has its row in its marker, and
+/// gets it back when it is asked for.
 async fn rows(ground: &Ground) -> Vec<Row> {
     let page = ground.index.list(&Listing::All, None, 1_000).await.unwrap().unwrap();
     let rows = page.items.into_iter().filter_map(|row| match row {

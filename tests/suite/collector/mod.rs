@@ -1,5 +1,5 @@
-//! What cleanup takes for orphans, and what it does with them (guarantee 10): nothing that something names, some days of grace,
-//! and never much at once.
+//! Orphans, and the way in which cleanup removes them (guarantee 10): never something that is named, with some days
+//! in which they can be brought back, and never many at once.
 //!
 //! `orphans` has every kind of orphan and its way through `removed/`, `breaker` too many at once, `unread` records that cannot be
 //! read, `restored` what was put back from a backup, and `lost` an index that lost its rows.

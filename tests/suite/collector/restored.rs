@@ -1,5 +1,5 @@
-//! What is deleted stays deleted (guarantee 8), also when its objects are put back from a backup: fsck finds them, and a
-//! cleanup puts them away again.
+//! A deleted proof or manifest stays deleted (guarantee 8), also when its objects are put back from a backup: fsck
+//! finds them, and a cleanup puts them away again.
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::object::{Object, ObjectKey};

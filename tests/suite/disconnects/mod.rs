@@ -52,7 +52,7 @@ impl Try {
         Self { subject: Subject { number, change }, point: POINTS[turn % POINTS.len()], end }
     }
 
-    /// Makes ready, and cuts off. Whether that was before an answer.
+    /// Makes ready, and cuts off. Returns `true` if that was before an answer.
     async fn make(&self, address: &str) -> bool {
         for ask in self.subject.before() {
             assert_eq!(ask.whole(address).await.status, 201, "{self:?}");
@@ -60,7 +60,7 @@ impl Try {
         self.subject.change().cut(address, self.point, self.end).await
     }
 
-    /// What stands there afterwards, on which every operation has to agree.
+    /// Returns the state afterwards, on which every operation has to agree.
     async fn check(&self, address: &str, listed: &Listed) -> State {
         let subject = &self.subject;
         let got = Ask::of("GET", &subject.path()).whole(address).await;
@@ -110,7 +110,7 @@ impl Try {
     }
 }
 
-/// What is in the lists.
+/// The ids in the lists.
 struct Listed {
     proofs: BTreeSet<String>,
     manifests: BTreeSet<String>,
@@ -138,7 +138,7 @@ impl Listed {
     }
 }
 
-/// What `credlink fsck` says of a folder, and with which code it ends.
+/// Runs `credlink fsck` over a folder. Returns its exit code and its output.
 fn fsck(folder: &std::path::Path) -> (Option<i32>, String) {
     let checked = Command::new(binary()).args(["fsck", "--data-dir"]).arg(folder).output().unwrap();
     (checked.status.code(), String::from_utf8(checked.stdout).unwrap())

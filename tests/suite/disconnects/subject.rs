@@ -1,4 +1,5 @@
-//! What a try changes: a file, a manifest or a legacy id of its own, so that the outcome can be told from what stands there.
+//! The subject of a try: a file, a manifest or a legacy id of its own, so that the outcome can be told from what
+//! stands there.
 
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::testing::manifest_store;
@@ -34,7 +35,7 @@ pub const CHANGES: [Change; 9] = [
     Change::Withdraw,
 ];
 
-/// What stands under an address.
+/// The state of an address, by the status of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// 404, or 410.
@@ -124,7 +125,7 @@ impl Subject {
         Ask::of("PUT", &format!("/v1/aliases/{}", self.legacy_id())).body("application/json", body)
     }
 
-    /// What is asked, and answered to its end, before the try.
+    /// Returns the requests that are made, and answered to their end, before the try.
     pub fn before(&self) -> Vec<Ask> {
         match self.change {
             Change::Store | Change::StoreManifest => Vec::new(),
@@ -136,7 +137,7 @@ impl Subject {
         }
     }
 
-    /// What is cut off.
+    /// Returns the request that is cut off.
     pub fn change(&self) -> Ask {
         match self.change {
             Change::Store | Change::StoreAgain => self.store(1),
@@ -160,7 +161,7 @@ impl Subject {
         format!("/v1/manifests/{}", self.manifest_id(1))
     }
 
-    /// What stands there if the change is not done, and if it is.
+    /// Returns the state if the change is not done, and the state if it is.
     pub fn states(&self) -> [State; 2] {
         let first = || State::Manifest(self.sha256(1));
         match self.change {
@@ -173,7 +174,7 @@ impl Subject {
         }
     }
 
-    /// Where it stands.
+    /// Returns the path under which it stands.
     pub fn path(&self) -> String {
         if self.is_about_a_manifest() {
             self.manifest_path()

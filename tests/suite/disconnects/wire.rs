@@ -14,7 +14,7 @@ pub struct Ask {
     body: Vec<u8>,
 }
 
-/// Where a request is cut off.
+/// The point at which a request is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     /// In the middle of its head.
@@ -25,7 +25,7 @@ pub enum Point {
     After(u64),
 }
 
-/// How a connection ends.
+/// The way in which a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// `RST`: what is under way is thrown away, in both directions.
@@ -78,7 +78,8 @@ impl Ask {
         Answer::parse(&bytes)
     }
 
-    /// Sends it as far as `point`, and breaks off. Whether that was before anything of an answer had come.
+    /// Sends it as far as `point`, and breaks off. Returns `true` if that was before anything of an answer
+    /// had come.
     pub async fn cut(&self, address: &str, point: Point, end: End) -> bool {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();

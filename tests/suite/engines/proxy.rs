@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often a thread that waits looks whether the proxy is still there.
+/// Interval at which a thread that waits looks whether the proxy is still there.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What the proxy does to connections and requests.
+/// The fault that the proxy injects into connections and requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing: everything passes.
@@ -75,7 +75,7 @@ struct Shared {
     engine: SocketAddr,
     fault: Mutex<Fault>,
     seen: Mutex<Vec<Seen>>,
-    /// When each path was written to last, as far as [`Fault::OneWriteASecond`] let it pass.
+    /// Time of the last write to each path that [`Fault::OneWriteASecond`] let pass.
     written: Mutex<HashMap<String, Instant>>,
     connections: Mutex<Vec<TcpStream>>,
 }
@@ -96,7 +96,7 @@ impl Proxy {
         Self { shared, port, listening }
     }
 
-    /// Where it listens.
+    /// The URL at which it listens.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -183,7 +183,7 @@ impl Shared {
         *self.fault.lock().expect("no thread panicked")
     }
 
-    /// Whether a write to this path comes too soon after the last one.
+    /// Returns `true` if a write to this path comes too soon after the last one.
     fn is_too_soon(&self, path: &str) -> bool {
         let path = path.split('?').next().unwrap_or_default().to_owned();
         let mut written = self.written.lock().expect("no thread panicked");

@@ -19,7 +19,7 @@ use crate::faults::world::{Memory, World, ready};
 const TEXT: What = Json(r#"{ "title" : 1.0 }"#);
 const EIGHT_DAYS: u64 = 8 * 86_400;
 
-/// What is done after the old time of the proof is over.
+/// The steps after the old time of the proof is over.
 #[derive(Debug, Clone, Copy)]
 enum Then {
     /// Somebody stores the file again, just then.
@@ -48,7 +48,8 @@ fn done(world: &World, act: &Act) {
     assert!(matches!(outcome, Outcome::Done(_)), "{act:?}: {outcome:?}");
 }
 
-/// Cuts the extension off at its write `k`, and goes on. Whether there is such a write, and whether the extension was shown.
+/// Cuts the extension off at its write `k`, and goes on. Returns whether there is such a write, and whether the
+/// extension was shown.
 fn cut_off(first: What, extension: What, k: u64, then: Then) -> (bool, bool) {
     let when = format!("{first:?} to {extension:?}, cut off at {k}, then {then:?}");
     let world = World::after(&[Do(Act::StoreShortly("a", first))], Memory::None);

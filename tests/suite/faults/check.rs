@@ -1,4 +1,4 @@
-//! Whether a world is as it has to be: what is served, what fsck says, and what cleanup leaves.
+//! Checks that a world is as it has to be: what is served, what fsck says, and what cleanup leaves.
 
 use std::collections::BTreeSet;
 
@@ -19,10 +19,10 @@ pub const IDS: [&str; 2] = ["p-1", "p-2"];
 /// No proof of a world has a revision of this number.
 const REVISIONS: u32 = 6;
 
-/// What is served of a file: the manifest of its current record, and of each earlier one.
+/// The answers for a file: the manifest of its current record, and of each earlier one.
 pub type Served = Option<(Digest, Vec<Digest>)>;
 
-/// What acts that were not acknowledged may leave behind.
+/// Leftovers of acts that were not acknowledged.
 #[derive(Debug, Default)]
 pub struct Left {
     /// C2PA manifests: until cleanup.
@@ -32,7 +32,7 @@ pub struct Left {
 }
 
 impl Left {
-    /// What the crashes of `steps` may leave behind, and `acts`, which may fail.
+    /// Returns what the crashes of `steps` may leave behind, and `acts`, which may fail.
     pub fn by(steps: &[Step], acts: &[&Act]) -> Self {
         let mut left = Self::default();
         let crashed = steps.iter().filter_map(|step| match step {
@@ -124,7 +124,7 @@ impl World {
         self.known.0 = kept;
     }
 
-    /// What is served of `file`, by every path to it; exact, or the test fails.
+    /// Returns what is served of `file`, by every path to it; exact, or the test fails.
     pub fn served(&self, file: File, when: &str) -> Served {
         let path = format!("/v1/proofs/{}", proof_id(file));
         let current = self.record(&path, file, when);
@@ -165,7 +165,7 @@ impl World {
         }
     }
 
-    /// Where a legacy id leads.
+    /// Returns the file whose proof a legacy id leads to.
     fn named(&self, id: &str, when: &str) -> Option<File> {
         let response = self.get(&format!("/v1/proofs/{id}"));
         match response.status().as_u16() {
@@ -184,7 +184,7 @@ impl World {
         self.get(&format!("/v1/proofs/{}", proof_id(file))).status() == 410
     }
 
-    /// Whether a manifest is there; exact, or the test fails.
+    /// Returns `true` if a manifest is there; exact, or the test fails.
     fn manifest(&self, name: &'static str, when: &str) -> bool {
         let response = self.get(&format!("/v1/manifests/{}", c2pa_id(name)));
         match response.status().as_u16() {
@@ -231,7 +231,7 @@ impl World {
     }
 }
 
-/// What a model serves of `file`.
+/// Returns what a model serves of `file`.
 pub fn expected(model: &Model, file: File) -> Served {
     let (current, earlier) = model.proofs.get(file)?.served()?;
     Some((current.digest(), earlier.iter().map(|what| what.digest()).collect()))

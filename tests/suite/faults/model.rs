@@ -10,15 +10,16 @@ use super::act::{Act, File, Outcome, What};
 /// One proof's history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// How often it began to live.
+    /// Number of times that it began to live.
     pub lives: u32,
     /// The revisions of its present life; none, if it is deleted.
     pub revisions: Vec<What>,
-    /// So many of them, from the first one on, were stored over after they had expired: they are kept, and not served.
+    /// Number of them, from the first one on, that were stored over after they had expired: they are kept, and not
+    /// served.
     hidden: usize,
-    /// Whether its time is over.
+    /// `true` if its time is over.
     pub expired: bool,
-    /// Whether it has been for days.
+    /// `true` if its time has been over for days.
     pub over: bool,
     short: bool,
 }
@@ -31,7 +32,7 @@ pub type Place = (u32, usize);
 pub struct Model {
     pub proofs: BTreeMap<File, Proof>,
     pub standalone: BTreeSet<&'static str>,
-    /// Which file's proof a legacy id leads to.
+    /// The file to whose proof each legacy id leads.
     pub aliases: BTreeMap<&'static str, File>,
     /// Stores that failed, and may have left a record that whoever meets it takes up.
     half: Vec<Half>,
@@ -61,7 +62,7 @@ impl Proof {
         !self.revisions.is_empty() && !self.expired
     }
 
-    /// What is served: the current manifest, and those before it.
+    /// Returns what is served: the current manifest, and those before it.
     pub fn served(&self) -> Option<(What, &[What])> {
         let (current, earlier) = self.revisions.split_last()?;
         self.is_served().then(|| (*current, &earlier[self.hidden.min(earlier.len())..]))
@@ -74,12 +75,12 @@ impl Model {
         self.proofs.get(file).map(|proof| (proof.lives, proof.revisions.len()))
     }
 
-    /// Whether anything was ever done to a file.
+    /// Returns `true` if anything was ever done to a file.
     pub fn has_heard_of(&self, file: File) -> bool {
         self.proofs.contains_key(file) || self.half.iter().any(|half| half.file == file)
     }
 
-    /// Whether a manifest is there.
+    /// Returns `true` if a manifest is there.
     pub fn has_manifest(&self, name: &'static str) -> bool {
         self.standalone.contains(name) || self.holds(name)
     }
@@ -209,7 +210,7 @@ impl Model {
         (done && matches!(outcome, Outcome::Refused(409 | 410))).then_some(model)
     }
 
-    /// What a failed act may have come to: nothing, all (`done`), or of a batch any part.
+    /// Returns what a failed act may have come to: nothing, all (`done`), or of a batch any part.
     fn with_any_part_of(&self, act: &Act, done: Self) -> Vec<Self> {
         let mut nothing = self.clone();
         if let Act::Store(file, what)
@@ -247,7 +248,7 @@ fn act_place(act: &Act) -> Option<File> {
     if let Act::Supersede(file, _) = act { Some(file) } else { None }
 }
 
-/// What is known of a world: it is as one of these.
+/// The knowledge of a world: it is as one of these.
 #[derive(Debug, Clone)]
 pub struct Known(pub Vec<Model>);
 

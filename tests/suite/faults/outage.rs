@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use super::gate::{Gate, Gated};
 
-/// When which provider is out of reach. Clones are one outage; the calls of both providers are counted together.
+/// The calls for which a provider is out of reach. Clones are one outage; the calls of both providers are counted
+/// together.
 #[derive(Debug, Clone, Default)]
 pub struct Outage(Arc<Mutex<Plan>>);
 
@@ -31,7 +32,7 @@ struct Plan {
     failed: u64,
 }
 
-/// How the calls of a provider fail.
+/// The way in which the calls of a provider fail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum How {
     /// None takes effect.
@@ -54,13 +55,13 @@ impl Outage {
         self.plan(replica, 0..u64::MAX, How::Lost);
     }
 
-    /// It is over: how many calls there were, and how many of them failed.
+    /// Ends it. Returns the number of calls, and the number of those that failed.
     pub fn end(&self) -> (u64, u64) {
         let plan = std::mem::take(&mut *self.0.lock().unwrap());
         (plan.calls, plan.failed)
     }
 
-    /// How this call fails, if it does, and then whether it takes effect.
+    /// Returns the kind of failure if this call fails, and whether the call takes effect all the same.
     fn fails(&self, replica: Replica) -> Option<(FailureKind, bool)> {
         let mut plan = self.0.lock().unwrap();
         let number = plan.calls;

@@ -1,8 +1,8 @@
 //! Two providers: one is out of reach from each call of each use case on, for a while or to its end.
 //!
 //! Afterwards nothing that was acknowledged is lost, and nothing that was deleted or replaced is served: not when the
-//! provider is back and no repair is done, and not when the other one is out of reach then; nor after any of the repairs.
-//! When the repairs are done, both hold the same, byte for byte, and neither counts as behind.
+//! provider is back and no repair is done, and not when the other one is out of reach then; nor after any of the
+//! repairs. After the repairs, both hold the same, byte for byte, and neither counts as behind.
 
 use std::pin::pin;
 
@@ -68,7 +68,7 @@ impl World {
         second.outage.end();
     }
 
-    /// Whether a provider counts as behind.
+    /// Returns `true` if a provider counts as behind.
     fn is_behind(&self, replica: Replica) -> bool {
         let row = ready(self.index.get(&RowKey::Replica(replica))).unwrap().and_then(Row::replica);
         row.is_some_and(|row| stands(&row, self.clock.now()))
@@ -148,7 +148,8 @@ impl World {
     }
 }
 
-/// One provider is out of reach for the calls `from..to` of `act`. Whether there were so many, and the outage mattered.
+/// One provider is out of reach for the calls `from..to` of `act`. Returns `true` if there were so many, and the
+/// outage mattered.
 fn outage(steps: &[Step], act: &Act, replica: Replica, how: How, calls: (u64, u64), when: &str) -> bool {
     let mut left = Left::by(steps, &[act]);
     let mut world = World::over_two(steps);
@@ -253,8 +254,8 @@ fn what_is_acknowledged_survives_a_crash_between_the_providers() {
     });
 }
 
-/// Runs `first` to its call `k`, then all of `second` while `dead` is out of reach, then the rest of `first`. Whether
-/// `first` stopped where it should.
+/// Runs `first` to its call `k`, then all of `second` while `dead` is out of reach, then the rest of `first`. Returns
+/// `true` if `first` stopped where it should.
 fn overtaken(steps: &[Step], first: &Act, second: &Act, k: u64, dead: Option<Replica>) -> bool {
     let when = format!("{first:?} to {k}, {second:?} without {dead:?}");
     let mut left = Left::by(steps, &[first, second]);

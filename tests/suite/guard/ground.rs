@@ -33,7 +33,7 @@ pub type Process = Service<
 /// Grounds that were made so far.
 static GROUNDS: AtomicU64 = AtomicU64::new(0);
 
-/// What processes share.
+/// The objects, the index and the clock that processes share.
 #[derive(Clone)]
 pub struct Ground {
     pub objects: MemoryObjects,

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::http::ask::{media, proof_path};
 use crate::server::Server;
 
-/// What is committed after the index was copied.
+/// Commits something after the index was copied.
 type Commit = fn(&Server);
 
 /// Every file of the objects, but for the store's mark.
@@ -61,7 +61,7 @@ fn replace(server: &Server, name: &str, number: u32) {
     assert_eq!(status, 200, "{answer}");
 }
 
-/// What is read of each file: its record, and the manifest that the record names.
+/// Reads each file's record, and the manifest that the record names.
 fn read(server: &Server, names: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let one = |name: &&str| {
         let record = server.get_bytes(&proof_path(name));
@@ -72,7 +72,7 @@ fn read(server: &Server, names: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
     names.iter().map(one).collect()
 }
 
-/// Cleans up as a server would, and removes even young orphans: why it was stopped.
+/// Cleans up as a server would, and removes even young orphans. Returns the reason why it was stopped.
 fn clean_up(folder: &Path) -> Option<String> {
     let settings =
         Settings { public_url: String::new(), link_keys: None, count_reads: false, notice_on_read: false };
@@ -88,8 +88,8 @@ fn clean_up(folder: &Path) -> Option<String> {
     })
 }
 
-/// Starts over `folder`, and asserts that everything is served, nothing is deleted, and health says why. Whether stores
-/// are taken.
+/// Starts over `folder`, and asserts that everything is served, nothing is deleted, and health says why. Returns
+/// `true` if stores are taken.
 fn doubted(folder: &Path, names: &[&str], served: &[(Vec<u8>, Vec<u8>)], words: &str) -> bool {
     let before = tree(folder);
     let mut server = Server::over(folder, &[]);

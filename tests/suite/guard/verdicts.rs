@@ -19,7 +19,8 @@ async fn two_proofs() -> (Ground, Ground) {
     (ground, before)
 }
 
-/// What became of index and store, by the label of the doubt that it has to lead to, and whether `b` can still be read.
+/// Returns every state of index and store: its name, the label of the doubt that it has to lead to, and `true` if `b`
+/// can still be read.
 async fn states() -> Vec<(&'static str, &'static str, Ground, bool)> {
     let (whole, _) = two_proofs().await;
     let (_, older) = two_proofs().await;

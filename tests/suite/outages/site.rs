@@ -30,7 +30,7 @@ use crate::buckets;
 use crate::engines::proxy::{Fault, Proxy};
 use crate::engines::{dynoxide, ministack, r2, sqs, unique};
 
-/// How often a queue is asked before it counts as never worked off.
+/// Number of times that a queue is asked before it counts as never worked off.
 const ROUNDS: usize = 100;
 
 /// Runs a test on a thread with more stack than tests have: futures of a whole deployment are large where nothing is
@@ -46,7 +46,7 @@ pub fn with_stack(test: impl AsyncFnOnce() + Send + 'static) {
     }
 }
 
-/// What stays where it is while processes come and go.
+/// The part of a world that stays where it is while processes come and go.
 pub struct Site {
     pub bucket: String,
     pub r2_bucket: String,
@@ -54,7 +54,7 @@ pub struct Site {
     pub queue_url: String,
     /// Milliseconds of a call with its retries (`STORAGE_TIMEOUT`).
     pub timeout: &'static str,
-    /// How often a process asks which provider is behind.
+    /// Interval at which a process asks which provider is behind.
     pub look_every: Duration,
     pub redis: Option<String>,
     /// The address of the edge, and its token.
@@ -191,7 +191,7 @@ impl Site {
         process.0.rows().get(&RowKey::Replica(replica)).await.unwrap().and_then(Row::replica)
     }
 
-    /// Whether a provider counts as behind.
+    /// Returns `true` if a provider counts as behind.
     pub async fn is_behind(&self, replica: Replica) -> bool {
         self.replica_row(replica).await.is_some_and(|row| stands(&row, SystemClock.now()))
     }
@@ -272,7 +272,7 @@ impl Process {
         self.ask(Method::GET, path).await
     }
 
-    /// How many messages wait.
+    /// Returns the number of messages that wait.
     pub async fn depth(&self) -> u64 {
         self.0.depth().await.unwrap()
     }

@@ -1,4 +1,4 @@
-//! What fsck names over S3, R2 and DynamoDB when it is broken on purpose, and what it sets right.
+//! Findings and repairs of fsck over S3, R2 and DynamoDB when something is broken on purpose.
 
 use bytes::Bytes;
 use credlink_core::manifest_id::ManifestId;

@@ -96,7 +96,7 @@ fn merge(body: &mut Value, more: Value) {
     }
 }
 
-/// Where a proof was taken over from.
+/// The origin of a proof that was taken over.
 pub fn origin(legacy: &str) -> Value {
     json!({"origin": {"created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z", "legacy_id": legacy}})
 }

@@ -1,4 +1,5 @@
-//! What refused requests leave: nothing that is served, nothing that is claimed, nothing for cleanup (guarantee 11).
+//! Refused requests leave nothing behind: nothing that is served, nothing that is claimed, nothing for cleanup
+//! (guarantee 11).
 //!
 //! `races` and `replacements` have many clients at once, `refusals` one request after the other, and `readers` what somebody
 //! sees who reads after a request that was cut off.

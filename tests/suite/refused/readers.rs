@@ -19,7 +19,7 @@ fn path() -> String {
     format!("/v1/proofs/{}", proof_id("a"))
 }
 
-/// What a listing has of the proof: its revision.
+/// Returns the revision that a listing has of the proof.
 fn listed(world: &World) -> Option<u64> {
     let page: Value = serde_json::from_slice(world.get("/v1/proofs").body()).unwrap();
     let proofs = page["proofs"].as_array().unwrap().clone();
@@ -37,7 +37,7 @@ fn ask(world: &World, method: &str, path: &str, tag: Option<&HeaderValue>) -> (u
     (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
 }
 
-/// Cuts `act` off at each of its writes. How many there are.
+/// Cuts `act` off at each of its writes. Returns the number of writes.
 fn cut_off(steps: &[Step], act: &Act, memory: &dyn Fn() -> Memory) -> u64 {
     for k in 1.. {
         for by_put in [false, true] {

@@ -14,7 +14,7 @@ use data_encoding::BASE64;
 
 const SIGNERS: usize = 4;
 
-/// What became of a signer's manifests.
+/// The numbers of a signer's manifests that were accepted, and of those that were refused.
 #[derive(Default)]
 struct Signed {
     accepted: Vec<usize>,

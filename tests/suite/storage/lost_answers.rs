@@ -129,7 +129,7 @@ async fn a_write_that_was_kept_and_is_throttled_then_is_stored() {
     assert_eq!(puts, 3, "one was lost, one was throttled, and one found its own object");
 }
 
-/// What is throttled to the end was not written, or is not said to be throttled.
+/// A write that is throttled to the end was not kept, or is not said to be throttled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_is_throttled_to_the_end_says_so_if_nothing_was_kept() {
     let (forgetful, objects, direct) = world().await;

@@ -23,10 +23,10 @@ pub enum Rows {
 }
 
 impl Rows {
-    /// Whether it can be used.
+    /// Checks that it can be used.
     ///
     /// # Errors
-    /// What is wrong, and what would mend it.
+    /// An error that says what is wrong, and what would mend it.
     pub async fn check(&self) -> Result<(), Error> {
         match self {
             Self::DynamoDb(index) => index.check().await,
@@ -36,7 +36,7 @@ impl Rows {
 }
 
 impl Rows {
-    /// Where work that is done in several runs goes on.
+    /// Returns the bookmark of this name: the place where work that is done in several runs goes on.
     ///
     /// # Errors
     /// The index failed.
@@ -47,7 +47,7 @@ impl Rows {
         }
     }
 
-    /// Keeps where work goes on; `None`: it is done.
+    /// Keeps a bookmark: the place where work goes on, or `None` if the work is done.
     ///
     /// # Errors
     /// The index failed.
@@ -58,8 +58,8 @@ impl Rows {
         }
     }
 
-    /// Sets the sums right where they may have drifted, for so many milliseconds; where to go on, `None` at the end.
-    /// What is no place to go on from starts over.
+    /// Sets the sums right where they may have drifted, for so many milliseconds. Returns the place to go on from,
+    /// or `None` at the end. If `resume` is no such place, the work starts over.
     ///
     /// # Errors
     /// The index failed.

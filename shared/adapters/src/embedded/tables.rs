@@ -13,14 +13,15 @@ use crate::memory::index::{milliseconds, place};
 pub(super) const ROWS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("rows");
 /// Tenant, since when it is live in milliseconds, proof id → nothing. Live proofs only.
 pub(super) const BY_TENANT: TableDefinition<'_, (&str, u64, &str), ()> = TableDefinition::new("by_tenant");
-/// When it is due in milliseconds, row key → nothing.
+/// The time in milliseconds at which a row is due, and the row's key → nothing.
 pub(super) const DUE: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("due");
 /// Proof id → how often it was read, and when last in milliseconds (0: never). Apart from the rows, so that neither
 /// a commit nor a count can undo the other.
 pub(super) const READS: TableDefinition<'_, &[u8; 20], (u64, u64)> = TableDefinition::new("reads");
-/// Name → JSON. `totals`: the sums over all rows. `version`: of these tables. `bookmark` and a name: where that work goes on, as text.
+/// Name → JSON. `totals`: the sums over all rows. `version`: of these tables. `bookmark` and a name: the place where
+/// that work goes on, as text.
 pub(super) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
-/// What stands before the name of a bookmark in [`ABOUT`].
+/// Prefix of the name of a bookmark in [`ABOUT`].
 const BOOKMARK: &str = "bookmark ";
 /// The entry of [`ABOUT`] that holds the sums.
 pub(super) const TOTALS: &str = "totals";

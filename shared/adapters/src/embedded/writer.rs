@@ -25,11 +25,11 @@ use crate::failure::from_io;
 /// Most jobs of one group. With 50,000 requests waiting, a group of this size still answers in tens of milliseconds.
 const MAX_GROUP: usize = 1_000;
 
-/// So many groups in a row that hold nothing but read counts are not synced. redb cannot reuse freed pages before a
-/// synced commit, so the file would grow without one.
+/// Number of groups in a row that are not synced if they hold nothing but read counts. redb cannot reuse freed pages
+/// before a synced commit, so the file would grow without one.
 const MAX_RELAXED: u32 = 100;
 
-/// What waits for the writer.
+/// Work that waits for the writer.
 enum Job {
     Commit(Vec<Prepared>, oneshot::Sender<Result<Commit, Failure>>),
     Reads(Vec<(ProofId, Reads)>, oneshot::Sender<Result<(), Failure>>),
@@ -37,7 +37,7 @@ enum Job {
 }
 
 impl Job {
-    /// Whether it makes room, or keeps what did: it may use the disk's reserve.
+    /// Returns `true` if the job makes room, or keeps a record of what did, so that it may use the disk's reserve.
     fn makes_room(&self) -> bool {
         match self {
             Self::Commit(writes, _) => writes.iter().any(|write| is_removal(&write.row)),
@@ -45,7 +45,7 @@ impl Job {
         }
     }
 
-    /// Answers with a failure. Who went away does not want it.
+    /// Answers with a failure. A caller that went away does not get it.
     fn refuse(self, failure: &Failure) {
         match self {
             Self::Commit(_, answer) => drop(answer.send(Err(failure.clone()))),
@@ -56,7 +56,8 @@ impl Job {
     }
 }
 
-/// Whether a row belongs to a deletion: its first step, its last one, or the note that a provider missed it.
+/// Returns `true` if a row belongs to a deletion: its first step, its last one, or the note that a provider missed
+/// it.
 const fn is_removal(row: &Row) -> bool {
     matches!(
         row,

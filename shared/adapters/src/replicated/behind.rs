@@ -1,4 +1,4 @@
-//! Which provider missed writes lately, so that what it holds may be stale.
+//! Keeps track of which provider missed writes lately, so that what it holds may be stale.
 //!
 //! The index says it to every process. A process looks every few seconds at most, so who raises a flag waits as long
 //! before the write is acknowledged: from then on no process trusts the provider without asking the index. The wait is
@@ -19,9 +19,9 @@ use tokio::time::Instant;
 
 use super::flags::Flags;
 
-/// How long one read waits for an index that did not answer the last time.
+/// Time that one read waits for an index that did not answer the last time.
 const SILENT: Duration = Duration::from_secs(1);
-/// How often a commit is tried again that another process was faster than.
+/// Most attempts to commit a row: a commit is lost if another process was faster.
 const ATTEMPTS: u32 = 16;
 /// Attempts after which the flag is left to time: then one commit serves all who raise it at once.
 const COUNTED_ATTEMPTS: u32 = 8;
@@ -42,13 +42,13 @@ pub(super) struct Behind<I> {
 
 #[derive(Debug, Default, Clone)]
 struct Known {
-    /// When it was asked last.
+    /// Time at which the index was asked last.
     asked: Option<Asked>,
-    /// What the index said last.
+    /// The flags as the index last gave them.
     flags: Flags,
-    /// Whether it ever said anything.
+    /// `true` once the index has answered.
     is_known: bool,
-    /// Whether the index did not answer since then.
+    /// `true` if the index did not answer the last time.
     silent: bool,
 }
 
@@ -82,7 +82,7 @@ impl<I: Index> Behind<I> {
         Asked { instant: Instant::now(), time: self.clock.now() }
     }
 
-    /// What this process knows, without asking.
+    /// Returns `true` if `replica` counts as behind, by what this process knows without asking the index.
     pub(super) fn last_known(&self, replica: Replica) -> bool {
         let now = self.clock.now();
         self.known().flags.stands(replica, now)
@@ -93,8 +93,8 @@ impl<I: Index> Behind<I> {
         self.known().asked = None;
     }
 
-    /// Whether `replica` may be behind. Where the index does not answer, what was known last holds, as nothing can be
-    /// replaced or deleted meanwhile; `None`: nothing was ever known.
+    /// Returns `true` if `replica` may be behind. If the index does not answer, the last answer holds, as nothing can
+    /// be replaced or deleted meanwhile. `None` if nothing was ever known.
     pub(super) async fn is(&self, replica: Replica) -> Option<bool> {
         let known = match self.fresh() {
             Some(known) => known,
@@ -150,8 +150,8 @@ impl<I: Index> Behind<I> {
         }
     }
 
-    /// Says in the index that `replica` may be behind. The mark for the repair that has to be queued next; `None` where
-    /// the flag stands by time.
+    /// Says in the index that `replica` may be behind. Returns the mark for the repair that has to be queued next, or
+    /// `None` if the flag stands by time.
     ///
     /// # Errors
     /// The index failed: nobody may be told of the write.

@@ -15,11 +15,11 @@ use super::side::Missed;
 use super::tag::same;
 use super::{Replicated, Stale};
 
-/// What one provider holds.
+/// The copy of an object at one provider.
 enum Held {
     Nothing,
     Whole(Object, Verified),
-    /// With the provider's own word, where it told so itself.
+    /// A damaged copy, or the provider's own failure where it reported the damage itself.
     Damaged(Result<Object, Failure>),
 }
 

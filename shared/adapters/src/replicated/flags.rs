@@ -23,14 +23,14 @@ pub(super) struct Flags {
 #[derive(Debug)]
 struct Seen {
     row: ReplicaRow,
-    /// When this raising of the flag was seen first.
+    /// Time at which this raising of the flag was seen first.
     first: Instant,
-    /// When this row was seen.
+    /// Time at which this row was last seen.
     last: Instant,
 }
 
 impl Seen {
-    /// Whether `row` is of the same raising of the flag.
+    /// Returns `true` if `row` is of the same raising of the flag.
     fn is_of(&self, row: &ReplicaRow) -> bool {
         (self.row.raised, self.row.since) == (row.raised, row.since)
     }
@@ -49,12 +49,13 @@ impl Flags {
         self.seen(replica).map(|seen| &seen.row)
     }
 
-    /// Whether `replica` counts as behind.
+    /// Returns `true` if `replica` counts as behind at `now`.
     pub(super) fn stands(&self, replica: Replica, now: Timestamp) -> bool {
         self.row(replica).is_some_and(|row| stands(row, now))
     }
 
-    /// How long the flag of `replica` has been known to stand. A process that saw it first just now knows of no time.
+    /// Returns the time for which the flag of `replica` has been known to stand: zero in a process that has only just
+    /// seen it.
     pub(super) fn age(&self, replica: Replica) -> Duration {
         self.seen(replica).map_or(Duration::ZERO, |seen| seen.first.elapsed())
     }

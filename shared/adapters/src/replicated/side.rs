@@ -31,7 +31,7 @@ struct Health {
 #[derive(Debug, Clone)]
 pub(super) struct Missed {
     pub(super) failure: Failure,
-    /// Whether it may have taken effect: it was made, and not refused.
+    /// `true` if the call may have taken effect: it was made, and not refused.
     pub(super) attempted: bool,
 }
 
@@ -49,7 +49,7 @@ impl<O: Objects> Side<O> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the next call tries whether the provider is back.
+    /// Returns `true` if the next call is a trial that finds out if the provider is back.
     pub(super) fn is_on_trial(&self) -> bool {
         self.health().breaker.is_due(Instant::now())
     }
@@ -147,14 +147,14 @@ impl<O: Objects> Side<O> {
         metrics::gauge!("credlink_breaker_state", "provider" => self.replica.to_string()).set(state);
     }
 
-    /// When a read is slow enough to ask the other provider: after its 95th percentile, at least `least`. `None`: too
-    /// little is known.
+    /// Returns the time after which a read is slow enough to ask the other provider: the 95th percentile, and at
+    /// least `least`. `None` if too little is known.
     pub(super) fn patience(&self, samples: usize, least: Duration) -> Option<Duration> {
         let health = self.health();
         (health.latency.count() >= samples).then(|| health.latency.percentile(95).max(least))
     }
 
-    /// What is known of it.
+    /// Returns what is known of the provider.
     pub(super) fn state(&self, behind: bool) -> ProviderState {
         let health = self.health();
         let (breaker, since) = health.breaker.state();

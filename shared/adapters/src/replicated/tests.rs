@@ -258,7 +258,8 @@ async fn a_write_that_the_fallback_throttles_is_waited_for() {
     assert_eq!(repairs(&world, Replica::Fallback).await, None);
 }
 
-/// What is stale there is not served, and the provider is not taken for one that is out of reach.
+/// Stale content at the fallback is not served, and the fallback is not taken for a provider that is out of
+/// reach.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_the_fallback_throttles_to_the_end_is_left_to_its_repair() {
     let world = world(Settings { look_every: Duration::ZERO, ..Settings::default() });

@@ -97,14 +97,15 @@ impl ObjectKey {
         }
     }
 
-    /// Whether the content under this key can be replaced.
+    /// Returns `true` if the content under this key can be replaced.
     #[must_use]
     pub const fn is_mutable(&self) -> bool {
         matches!(self, Self::Record(_)) || self.counts_its_writes()
     }
 
-    /// Whether the generation of the object under this key ([`Facts::generation`](super::Facts::generation)) says how often
-    /// it was written, so that of two copies the later one is known.
+    /// Returns `true` if the generation of the object under this key
+    /// ([`Facts::generation`](super::Facts::generation)) counts how often it was written, so that of two copies the
+    /// later one is known.
     #[must_use]
     pub const fn counts_its_writes(&self) -> bool {
         matches!(self, Self::Alias(_) | Self::Identity)

@@ -1,4 +1,4 @@
-//! When a provider counts as behind: the flag in its row, and the repairs that hold it up.
+//! The rules for when a provider counts as behind: the flag in its row, and the repairs that keep it raised.
 //!
 //! Whoever leaves something stale readable at a provider raises the flag before anybody is told of the write, and puts
 //! the mark of the repair that it queues into the row. The repair that is done takes its mark out, and with the last
@@ -19,7 +19,7 @@ use crate::repair_mark::RepairMark;
 use crate::row::ReplicaRow;
 use crate::time::Timestamp;
 
-/// How long a flag stands at most, in seconds: 14 days, the longest that a message waits in a queue.
+/// Longest time that a flag stands, in seconds: 14 days, the longest that a message waits in a queue.
 pub const STANDS_SECONDS: u64 = 14 * 86_400;
 /// Marks of one row: 500 of 32 bytes make it 18 KB, which is 18 write units of DynamoDB.
 pub const MAX_REPAIRS: usize = 500;
@@ -29,7 +29,7 @@ const RENEWED_SECONDS: u64 = 86_400;
 /// ahead drops none too early.
 const DROPPED_SECONDS: u64 = 2 * STANDS_SECONDS;
 
-/// Whether the provider of this row counts as behind. A flag that was lowered is down by every clock.
+/// Returns `true` if the provider of this row counts as behind. A flag that was lowered is down by every clock.
 #[must_use]
 pub fn stands(row: &ReplicaRow, now: Timestamp) -> bool {
     row.until > row.since && row.until > now

@@ -65,11 +65,11 @@ pub enum Doubt {
 /// The collector's breaker, while it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
-    /// Since when.
+    /// Time at which the collector stopped.
     pub since: Timestamp,
-    /// So many objects it would have removed by then.
+    /// Number of objects that it would have removed by then.
     pub removed: u64,
-    /// Of so many that it had looked at.
+    /// Number of objects that it had looked at by then.
     pub of: u64,
 }
 
@@ -129,7 +129,7 @@ impl Doubt {
         }
     }
 
-    /// Whether it forbids an act.
+    /// Returns `true` if it forbids `act`.
     #[must_use]
     pub const fn forbids(&self, act: Act) -> bool {
         match self {
@@ -234,7 +234,7 @@ impl Standing {
         self.doubts.iter().find(|doubt| doubt.forbids(act))
     }
 
-    /// Whether a doubt of this label stands.
+    /// Returns `true` if a doubt of this label stands.
     #[must_use]
     pub fn has(&self, label: &str) -> bool {
         self.doubts.iter().any(|doubt| doubt.label() == label)

@@ -1,4 +1,4 @@
-//! What an object and its index row say of each other: the rules of cleanup and fsck.
+//! Judges what an object and its index row say of each other: the rules of cleanup and fsck.
 //!
 //! Every writer changes objects first and the row last, and every deletion the row first. What a crash leaves
 //! behind is therefore one of few things, and each has a rule here.
@@ -7,7 +7,7 @@ use crate::bounds::ORPHAN_AGE_SECONDS;
 use crate::row::{ManifestRow, ProofRow, State};
 use crate::time::Timestamp;
 
-/// What stands under `proofs/{id}`.
+/// The object that stands under `proofs/{id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// A record of this revision.
@@ -16,7 +16,7 @@ pub enum Found {
     Tombstone,
 }
 
-/// What to make of an object.
+/// The verdict about an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is as it has to be.
@@ -99,7 +99,8 @@ pub const fn judge_manifest(generation: Option<u32>, row: Option<&ManifestRow>) 
     }
 }
 
-/// Whether an orphan written at `modified` is old enough to be dealt with at `now`: no store takes as long.
+/// Returns `true` if an orphan written at `modified` is old enough to be dealt with at `now`: no store takes as
+/// long.
 #[must_use]
 pub fn orphan_is_due(modified: Timestamp, now: Timestamp) -> bool {
     modified.plus_seconds(ORPHAN_AGE_SECONDS) <= now

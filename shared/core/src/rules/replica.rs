@@ -1,4 +1,4 @@
-//! What an index row says of an object in one of two providers: the rules of repair, and of reads that cannot trust a
+//! Judges an object in one of two providers by its index row: the rules of repair, and of reads that cannot trust a
 //! provider.
 //!
 //! A provider that missed writes holds what stood there before. The row knows better: it names the content of what is
@@ -11,7 +11,7 @@ use crate::record::Record;
 use crate::row::{ProofRow, Row, State};
 use crate::tombstone::Tombstone;
 
-/// What shall stand under a key.
+/// The object that shall stand under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// No row decides: a store is under way, or ended before its row.
@@ -30,18 +30,18 @@ pub enum Wanted {
     Nothing,
 }
 
-/// What an object is, against what is wanted.
+/// The relation of an object to the one that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// What is wanted.
+    /// The object is the one that is wanted.
     Right,
-    /// Newer than the row, which may be about to follow.
+    /// The object is newer than the row, which may be about to follow.
     Ahead,
-    /// What stood there before.
+    /// The object is one that stood there before.
     Stale,
 }
 
-/// What shall stand under `key`, whose row is `row`.
+/// Returns what shall stand under `key`, whose row is `row`.
 #[must_use]
 pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> Wanted {
     match key {
@@ -108,8 +108,9 @@ pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> Standing {
     }
 }
 
-/// Which of two whole copies of one object was written later, where no row says so: a later revision, generation or write, or a
-/// marker that tells of its deletion. Equal: they are the same, or nothing tells them apart.
+/// Compares two whole copies of one object by which was written later, for an object whose row does not say so: the
+/// later one has a later revision, generation or write, or is a marker that tells of its deletion. `Equal` if they
+/// are the same, or nothing tells them apart.
 #[must_use]
 pub fn later(key: &ObjectKey, one: &Verified, other: &Verified) -> Ordering {
     let (first, second) = (one.facts(), other.facts());

@@ -56,7 +56,7 @@ pub struct StoreBody<'a> {
     /// A detached signature over the manifest's bytes, in any text form.
     #[serde(borrow)]
     signature: Option<Cow<'a, str>>,
-    /// How long to keep the proof, in seconds. One year by default.
+    /// Time to keep the proof, in seconds. One year by default.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, minimum = 1, maximum = 315_360_000))]
     expires_in: Option<serde_json::Number>,
     /// Up to ten tags.
@@ -72,23 +72,23 @@ pub struct StoreBody<'a> {
     origin: Option<OriginBody<'a>>,
 }
 
-/// What a proof that is taken over from another store brings along.
+/// The data that a proof brings along when it is taken over from another store.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OriginBody<'a> {
-    /// When it was stored there.
+    /// Time at which it was stored there.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     created: Cow<'a, str>,
-    /// When it expires.
+    /// Time at which it expires.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     expires: Cow<'a, str>,
     /// The id that it had there: it leads to the proof from now on.
     #[serde(borrow)]
     legacy_id: Option<Cow<'a, str>>,
-    /// What else stood in its legacy record: an object, kept as exactly this text.
+    /// Anything else that stood in its legacy record: an object, kept as exactly this text.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     legacy_fields: Option<&'a RawValue>,
@@ -142,24 +142,24 @@ pub struct Draft {
     pub manifest: Manifest,
     /// The detached signature.
     pub signature: Option<String>,
-    /// How long to keep it, in seconds.
+    /// Time to keep it, in seconds.
     pub lifetime: u64,
     /// Tags.
     pub tags: BTreeMap<String, String>,
     /// Who may read it.
     pub visibility: Visibility,
-    /// Where it was before, of a proof that is taken over.
+    /// The origin of a proof that is taken over.
     pub origin: Option<Origin>,
 }
 
-/// What a proof that is taken over from another store brings along.
+/// The data that a proof brings along when it is taken over from another store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// When it was stored there.
+    /// Time at which it was stored there.
     pub created: Timestamp,
-    /// When it expires.
+    /// Time at which it expires.
     pub expires: Timestamp,
-    /// What is kept of a legacy record.
+    /// The part of a legacy record that is kept.
     pub legacy: Option<Legacy>,
     /// A proof that was deleted is not taken over (guarantee 8), unless it was at this very instant: a migration that was
     /// rolled back is done again.
@@ -229,7 +229,7 @@ impl Draft {
         }
     }
 
-    /// Whether this draft makes this record, apart from its instants and its revision.
+    /// Returns `true` if this draft makes this record, apart from its instants and its revision.
     #[must_use]
     pub fn makes(&self, record: &Record) -> bool {
         let made = self.record(record.revision, record.created);
@@ -249,7 +249,7 @@ impl Draft {
             && comparable(&made) == comparable(record)
     }
 
-    /// Whether a row stands for the same manifest and signature (guarantee 3).
+    /// Returns `true` if a row stands for the same manifest and signature (guarantee 3).
     #[must_use]
     pub fn is_identical_to(&self, row: &ProofRow) -> bool {
         let signature = self.signature.as_ref().map(|text| Digest::of(text.as_bytes()));
@@ -257,7 +257,7 @@ impl Draft {
     }
 }
 
-/// What a store does next, by what the index says of its id.
+/// The next step of a store, by what the index says of its id.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// Answer with the proof that is there (guarantee 2).

@@ -1,4 +1,4 @@
-//! What is due: replacements and deletions that were cut off, and proofs that expired some days ago.
+//! Due work: replacements and deletions that were cut off, and proofs that expired some days ago.
 
 use credlink_core::row::{ProofRow, Row, State};
 use credlink_core::time::Timestamp;

@@ -1,19 +1,19 @@
-//! Where a walk goes on, and how much it may remove.
+//! The position of a walk, and the limit on how much it may remove.
 
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// So many orphans a walk may remove whatever it has looked at.
+/// Number of orphans that a walk may remove however few objects it has looked at.
 const ALWAYS: u64 = 100;
-/// More than these it may remove one of so many objects that it has looked at. Crashes leave a few in a million; a twentieth
-/// means that something else is wrong.
+/// Above [`ALWAYS`], a walk may remove one in this many of the objects that it has looked at. Crashes leave a few in
+/// a million; a twentieth means that something else is wrong.
 const ONE_OF: u64 = 20;
 
-/// Where a walk continues.
+/// The position at which a walk continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// When the walk began.
+    /// Time at which the walk began.
     pub(super) began: Timestamp,
     /// The part of the work.
     pub(super) part: Part,
@@ -23,7 +23,8 @@ pub struct Position {
     pub(super) examined: u64,
     /// Orphans that were removed so far.
     pub(super) removed: u64,
-    /// Whether every record so far could be read and has its row: only then is it known which manifests are orphans.
+    /// `true` if every record so far could be read and has its row: only then is it known which manifests are
+    /// orphans.
     pub(super) is_sound: bool,
 }
 
@@ -78,7 +79,7 @@ impl Position {
         Some(self)
     }
 
-    /// Whether one more orphan may be removed without asking an operator.
+    /// Returns `true` if one more orphan may be removed without asking an operator.
     #[must_use]
     pub const fn allows(&self) -> bool {
         self.removed < ALWAYS || self.removed < self.examined / ONE_OF

@@ -1,4 +1,4 @@
-//! Where orphans are kept for some days after they were removed, and how they are brought back (guarantee 10).
+//! Keeps orphans for some days after they were removed, and brings them back (guarantee 10).
 
 use credlink_core::bounds::REMOVED_GRACE_SECONDS;
 use credlink_core::encoding::at_rest_again;
@@ -15,7 +15,7 @@ use crate::ports::{Condition, Failure, Objects as _, Ports, Put};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 
-/// What was brought back.
+/// The results of bringing removed objects back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Restored {
     /// Objects that stand in their places again.
@@ -26,7 +26,7 @@ pub struct Restored {
     pub failed: u64,
 }
 
-/// Whether a removed object's days are over.
+/// Returns `true` if the days for which a removed object is kept are over.
 pub(super) fn is_over(key: &ObjectKey, now: Timestamp) -> bool {
     matches!(key, ObjectKey::Removed(at, _) if at.plus_seconds(REMOVED_GRACE_SECONDS) <= now)
 }
@@ -124,7 +124,7 @@ async fn hold_alone<P: Ports>(service: &Service<P>, id: &ManifestId) -> Result<(
     Ok(())
 }
 
-/// Puts one object back, if its place is free. Whether it is there.
+/// Puts one object back, if its place is free. Returns `true` if it is there.
 async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectKey) -> Result<bool, Error> {
     let Some(object) = service.ports.objects().get(kept).await? else { return Ok(true) };
     let verified = Verified::check(object.clone()).map_err(|damage| service.damaged(kept, &damage))?;

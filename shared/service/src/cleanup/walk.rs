@@ -48,7 +48,7 @@ pub(super) async fn run<P: Ports>(
     Ok(())
 }
 
-/// One page of a walk. Whether the rest of the part need not be looked at.
+/// Works on one page of a walk. Returns `true` if the rest of the part need not be looked at.
 async fn examine_page<P: Ports>(
     service: &Service<P>,
     limits: Limits,
@@ -88,7 +88,7 @@ async fn examine_page<P: Ports>(
     is_over
 }
 
-/// What an object is found to be.
+/// The outcome of a look at one object.
 enum Found {
     Done(Done),
     /// Nothing names it.
@@ -168,8 +168,8 @@ impl<P: Ports> Walk<'_, P> {
         }
     }
 
-    /// Whether an earlier record belongs to no life of its proof that is there, once the proof's row has followed. Of a
-    /// present life nothing is removed: a replacement may be about to use it.
+    /// Returns `true` if an earlier record belongs to no life of its proof that is there, once the proof's row has
+    /// followed. Nothing is removed of a present life: a replacement may be about to use it.
     async fn is_orphan(&self, id: &ProofId, revision: u32) -> Result<bool, Error> {
         let is_out = |row: Option<&ProofRow>| {
             judge_revision(revision, row) == Verdict::Orphan

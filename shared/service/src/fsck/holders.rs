@@ -1,4 +1,4 @@
-//! Who holds which manifest, counted without a map of all manifests.
+//! Counts the holders of each manifest without a map of all manifests.
 //!
 //! Each holder that a live proof's row names adds the fingerprint of its manifest to one of 65,536 sums, and each manifest's row
 //! takes the fingerprints away that its count stands for. Where every sum comes to nothing, every count is right, up to a chance
@@ -60,7 +60,7 @@ impl Holders {
         }
     }
 
-    /// Whether every count is right.
+    /// Returns `true` if every count is right.
     pub(super) fn agree(&self) -> bool {
         self.0.iter().all(|sum| *sum == 0)
     }

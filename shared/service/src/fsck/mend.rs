@@ -1,4 +1,4 @@
-//! What a check sets right by itself. Rows that lag behind their objects are left to [`crate::cleanup`] and
+//! The repairs that a check makes by itself. Rows that lag behind their objects are left to [`crate::cleanup`] and
 //! [`crate::rebuild`].
 
 use credlink_core::manifest_id::ManifestId;
@@ -13,7 +13,8 @@ use crate::holds::write_hold;
 use crate::ports::{Condition, Copied, Failure, Index as _, Lag, Objects as _, Ports, Put};
 use crate::service::Service;
 
-/// Sets right what a row has found wrong: a marker, a hold or a note that is not there. Whether something was done.
+/// Sets right what was found wrong with a row: a marker, a hold or a note that is not there. Returns `true` if
+/// something was done.
 pub(super) async fn row<P: Ports>(service: &Service<P>, key: &RowKey) -> Result<bool, Error>
 where
     P::Objects: Copied,
@@ -54,7 +55,7 @@ async fn marker<P: Ports>(service: &Service<P>, row: &Row) -> Result<bool, Error
     Ok(matches!(put?, Put::Stored(_)))
 }
 
-/// Queues the repair of each copy of an object that falls short. Whether there was one.
+/// Queues the repair of each copy of an object that falls short. Returns `true` if there was one.
 pub(super) async fn object<P: Ports>(service: &Service<P>, key: &str) -> Result<bool, Error>
 where
     P::Objects: Copied,
@@ -67,7 +68,7 @@ where
     Ok(!lagging.is_empty())
 }
 
-/// Has a live manifest's row count the proofs that hold it. Whether that was done.
+/// Has a live manifest's row count the proofs that hold it. Returns `true` if that was done.
 pub(super) async fn holders<P: Ports>(
     service: &Service<P>,
     id: &ManifestId,

@@ -1,4 +1,4 @@
-//! What an object says of rows, and of other objects.
+//! Checks an object against the rows, and against other objects.
 
 use credlink_core::identity::Mark;
 use credlink_core::manifest_id::ManifestId;
@@ -111,7 +111,7 @@ where
     Ok(())
 }
 
-/// Whether the manifest that a readable record names is there.
+/// Checks that the manifest that a readable record names is there.
 async fn named<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
@@ -199,7 +199,7 @@ fn judged(look: &mut Look, key: &ObjectKey, verdict: Verdict) {
     }
 }
 
-/// In what a provider's copy falls short, in words.
+/// Describes in words how a provider's copy falls short.
 pub(super) fn behind(Lagging { replica, name, lag }: Lagging) -> String {
     let what = match lag {
         Lag::Missing => "is missing",

@@ -1,4 +1,4 @@
-//! What a row says of objects.
+//! Checks a row against its objects.
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::note::AliasNote;
@@ -109,7 +109,8 @@ where
     Ok(())
 }
 
-/// Where something is deleted stands its marker, so that no late copy can bring it back (guarantee 8).
+/// Checks that the marker of what is deleted stands in its place, so that no late copy can bring it back
+/// (guarantee 8).
 async fn gone<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,

@@ -13,10 +13,10 @@ use crate::ports::{
 };
 use crate::service::Service;
 
-/// How often a look begins anew because others made something meanwhile.
+/// Most attempts of a look, which begins anew if others made something meanwhile.
 const MAX_LOOKS: usize = 8;
 
-/// Rows of one page, where it is looked whether the index holds anything.
+/// Rows of one page, in the search for anything that the index holds.
 const PAGE: usize = 100;
 
 /// The epoch that a new store begins with.
@@ -25,7 +25,7 @@ pub(super) const FIRST_EPOCH: u64 = 1;
 /// The prefixes of what rows speak for.
 const PREFIXES: [&str; 4] = [ObjectKey::PROOFS, ObjectKey::MANIFESTS, ObjectKey::ALIASES, ObjectKey::HOLDS];
 
-/// What a look may do.
+/// Limits what a look may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
     /// Read.
@@ -115,7 +115,7 @@ impl<P: Ports> Service<P> {
         Err(self.others_kept_changing())
     }
 
-    /// Whether mark and row are still as they were read.
+    /// Returns `true` if mark and row are still as they were read.
     async fn still_stand(&self, mark: Option<Mark>, row: Option<&StoreRow>) -> Result<bool, Failure> {
         let of = |row: &StoreRow| (row.identity, row.epoch);
         let (mark_now, row_now) = (self.marked().await?.map(|marked| marked.mark), self.store_row().await?);
@@ -168,14 +168,14 @@ impl<P: Ports> Service<P> {
         self.ports.index().commit(&[Write { row: Row::Store(row), expected: None }]).await.map(drop)
     }
 
-    /// Writes the mark. Whether the condition held.
+    /// Writes the mark. Returns `true` if the condition held.
     pub(super) async fn put_mark(&self, mark: &Mark, condition: Condition) -> Result<bool, Failure> {
         let (body, attributes) = mark.object();
         let put = self.ports.objects().put(&ObjectKey::Identity, body.into(), &attributes, condition).await?;
         Ok(matches!(put, Put::Stored(_)))
     }
 
-    /// Notes in the row that the clock jumped, or came back. The row as it stands then.
+    /// Notes in the row that the clock jumped, or came back. Returns the row as it stands then.
     async fn note_clock(&self, row: StoreRow) -> Result<StoreRow, Failure> {
         let now = self.now();
         let (seen, jumped) = match (self.clock_doubt(&row), row.jumped) {
@@ -193,7 +193,7 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Whether the store holds anything that rows speak for.
+    /// Returns `true` if the store holds anything that rows speak for.
     async fn has_objects(&self) -> Result<bool, Failure> {
         for prefix in PREFIXES {
             if !self.ports.objects().list(prefix, None, 1).await?.items.is_empty() {
@@ -203,8 +203,8 @@ impl<P: Ports> Service<P> {
         Ok(false)
     }
 
-    /// Whether the index holds anything that speaks for objects. Rows of what a legacy source has may be there before the
-    /// first of these, and many.
+    /// Returns `true` if the index holds anything that speaks for objects. Many rows of what a legacy source has may
+    /// come before the first of these.
     pub(crate) async fn has_rows(&self) -> Result<bool, Failure> {
         let mut after = None;
         loop {

@@ -1,4 +1,4 @@
-//! What an operator decides, and the collector's breaker, both in the store's row.
+//! The decisions of an operator, and the collector's breaker, both in the store's row.
 
 use credlink_core::identity::{Mark, Mismatch, judge};
 use credlink_core::row::{Row, StoreRow};
@@ -9,7 +9,7 @@ use crate::ports::{Commit, Condition, Failure, Index as _, Ports, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 impl<P: Ports> Service<P> {
-    /// Takes the clock as right: deletions go on. Whether there is a row to say it in.
+    /// Takes the clock as right, so that deletions go on. Returns `true` if the store has a row to note that in.
     ///
     /// # Errors
     /// The index failed.
@@ -17,8 +17,8 @@ impl<P: Ports> Service<P> {
         self.change_store_row(|row| Some(StoreRow { seen: self.now(), jumped: None, ..row })).await
     }
 
-    /// Stops the collector of orphans: it would have removed `removed` of `of` objects. Where it stands already, it stays as it
-    /// is. Whether there is a row to say it in.
+    /// Stops the collector of orphans: it would have removed `removed` of `of` objects. If it is stopped already,
+    /// nothing changes. Returns `true` if the store has a row to note that in.
     ///
     /// # Errors
     /// The index failed.
@@ -30,7 +30,7 @@ impl<P: Ports> Service<P> {
         .await
     }
 
-    /// Lets the collector of orphans go on. Whether there is a row to say it in.
+    /// Lets the collector of orphans go on. Returns `true` if the store has a row to note that in.
     ///
     /// # Errors
     /// The index failed.
@@ -86,7 +86,8 @@ impl<P: Ports> Service<P> {
         Err(self.others_kept_changing())
     }
 
-    /// Whether the index holds rows of another store: they say nothing of this one, and nothing may be made of them.
+    /// Returns `true` if the index holds rows of another store: they say nothing of this one, and nothing may be made
+    /// of them.
     ///
     /// # Errors
     /// A provider or the index failed.
@@ -96,7 +97,7 @@ impl<P: Ports> Service<P> {
         Ok(matches!(mismatch, Some(Mismatch::Foreign { .. })) && self.has_rows().await?)
     }
 
-    /// Whether the index is as new as the store, or newer: where the two differ, its rows count.
+    /// Returns `true` if the index is as new as the store, or newer: where the two differ, its rows count.
     pub(crate) async fn index_is_as_new(&self) -> Result<bool, Failure> {
         let marked = self.marked().await?.map(|marked| marked.mark);
         let mismatch = judge(marked.as_ref(), self.store_row().await?.as_ref());

@@ -16,20 +16,21 @@ use super::Known;
 use crate::ports::{Clock as _, Commit, Condition, Failure, Index as _, Ports, Write};
 use crate::service::Service;
 
-/// How often the last instant that was seen moves on where nothing is committed, in seconds: a quiet store must not look
-/// like one whose clock jumped.
+/// Interval, in seconds, at which the last instant that was seen moves on where nothing is committed: a quiet store
+/// must not look like one whose clock jumped.
 const SEEN_SECONDS: u64 = 3_600;
 
-/// How often functions tick, all of them together, in seconds; each adds up to [`JITTER_SECONDS`] of its own.
+/// Interval, in seconds, at which functions tick, all of them together; each adds up to [`JITTER_SECONDS`] of its
+/// own.
 const TURN_SECONDS: u64 = 60;
 
-/// The most that a function waits longer than others.
+/// Most that a function waits longer than others, in seconds.
 const JITTER_SECONDS: u64 = 16;
 
-/// How often a tick begins anew because others ticked meanwhile.
+/// Most attempts of a tick, which begins anew if others ticked meanwhile.
 const MAX_TRIES: usize = 8;
 
-/// What a tick is for.
+/// The reason for a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     /// Something was committed: the epoch goes up.
@@ -98,7 +99,8 @@ impl<P: Ports> Service<P> {
         self.guard.commits.load(Ordering::SeqCst) != self.guard.covered.load(Ordering::SeqCst)
     }
 
-    /// Whether `seconds` lie between `then` and the clock, in whichever direction: a clock that jumped stops no tick.
+    /// Returns `true` if more than `seconds` lie between `then` and the clock, in whichever direction: a clock that
+    /// jumped stops no tick.
     fn is_past(&self, then: Timestamp, seconds: u64) -> bool {
         let between = self.now().milliseconds().abs_diff(then.milliseconds());
         between > seconds.saturating_mul(1_000)

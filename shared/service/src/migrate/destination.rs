@@ -38,7 +38,7 @@ use history::History;
 #[derive(Debug)]
 pub struct ServiceDestination<P> {
     service: Arc<Service<P>>,
-    /// Whose proofs [`Destination::list`] names; everybody's without it.
+    /// The tenant whose proofs [`Destination::list`] names; everybody's without it.
     tenant: Option<Tenant>,
 }
 
@@ -53,7 +53,7 @@ impl<P: Ports> ServiceDestination<P> {
         &self.service
     }
 
-    /// What the guard refuses, as a failure that an operator has to act on.
+    /// Turns a refusal of the guard into a failure that an operator has to act on.
     fn allowed(&self, asked: Result<(), Error>) -> Result<(), Failure> {
         asked.map_err(|error| match error {
             Error::Failure(failure) => failure,
@@ -73,7 +73,7 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
-    /// When it was deleted, of a proof that [`take_over`] refused to restore.
+    /// Returns the time at which a proof was deleted that [`take_over`] refused to restore.
     async fn deleted(&self, id: &ProofId) -> Result<Option<Timestamp>, Failure> {
         if let Some(ProofRow { state: State::Deleting(at) | State::Deleted(at), .. }) =
             self.service.proof_row(id).await?
@@ -88,7 +88,7 @@ impl<P: Ports> ServiceDestination<P> {
         Ok(marker.and_then(Result::ok).map(|marker| marker.deleted))
     }
 
-    /// What an error of a use case means. `None`: look at the world again.
+    /// Returns what an error of a use case means; `None` if the caller has to look at the world again.
     async fn refused(&self, id: &ProofId, error: Error) -> Result<Option<TakenOver>, Failure> {
         let problem = match error {
             Error::Failure(failure) => return Err(failure),

@@ -1,4 +1,4 @@
-//! All copies of an object, for who may trust no index to say which provider is behind: a rebuild, and fsck.
+//! All copies of an object, for callers that may trust no index to say which provider is behind: a rebuild, and fsck.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use credlink_core::object::{Head, Object, ObjectKey};
 
 use super::{Failure, Listed, Objects, Page};
 
-/// In what a provider's copy of an object falls short.
+/// The respect in which a provider's copy of an object falls short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lag {
     /// It has none.
@@ -26,13 +26,13 @@ pub enum Lag {
 pub struct Lagging {
     /// The provider.
     pub replica: Replica,
-    /// Its name.
+    /// The provider's name.
     pub name: &'static str,
-    /// In what.
+    /// The respect in which the copy falls short.
     pub lag: Lag,
 }
 
-/// What all providers hold under one key.
+/// The copies of one object at all providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copies<T> {
     /// The newest copy that is whole, or a damaged one where there is no other.

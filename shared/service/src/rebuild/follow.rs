@@ -1,4 +1,4 @@
-//! What one object says of rows.
+//! Lets the rows of one object follow it.
 
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
@@ -16,7 +16,7 @@ use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};
 use crate::take_over::is_another_name;
 
-/// What became of the row of an object.
+/// The outcome for the row of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Followed {
     /// It is as the object has it, by now or before.
@@ -31,14 +31,14 @@ pub(super) enum Followed {
     Unread(String),
 }
 
-/// What is known when an object is looked at.
+/// The state of the rebuild when an object is looked at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
-    /// Whether the index is as new as the store or newer, so that its row of a legacy id counts.
+    /// `true` if the index is as new as the store or newer, so that its row of a legacy id counts.
     pub(super) trusts_rows: bool,
-    /// Whether everything could be read so far.
+    /// `true` if everything could be read so far.
     pub(super) is_whole: bool,
-    /// Whether rows are counted and not written: a manifest's row does then not say who holds it.
+    /// `true` if rows are counted and not written: a manifest's row does then not say who holds it.
     pub(super) counts: bool,
 }
 

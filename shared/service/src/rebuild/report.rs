@@ -1,4 +1,4 @@
-//! What a rebuild came to.
+//! The report of a rebuild.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +10,11 @@ use super::ports::Tally;
 pub struct Finding {
     /// The object or row.
     pub key: String,
-    /// What is wrong, in words.
+    /// A description of what is wrong.
     pub what: String,
 }
 
-/// What a rebuild came to.
+/// The results of a rebuild.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Objects and rows that were looked at.
@@ -31,18 +31,18 @@ pub struct Report {
     pub lost: u64,
     /// Objects that could not be read.
     pub unread: u64,
-    /// Whether index and store say that they belong together.
+    /// `true` if index and store say that they belong together.
     pub joined: bool,
 }
 
 impl Report {
-    /// Whether everything could be read.
+    /// Returns `true` if everything could be read.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.unread == 0
     }
 
-    /// Whether every row was right.
+    /// Returns `true` if every row was right.
     #[must_use]
     pub const fn is_unchanged(&self) -> bool {
         self.made == 0 && self.changed == 0
