@@ -9,11 +9,12 @@ use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::identity::{Mark, StoreId};
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::repair_mark::RepairMark;
-use credlink_core::row::{ManifestRow, Row, RowKey, State};
+use credlink_core::row::{ManifestRow, Row, RowKey, State, StoreRow};
 use credlink_core::rules::behind;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
@@ -173,6 +174,33 @@ async fn an_earlier_record_without_a_row_is_copied() {
     let done = replicate(&from, &to, &MemoryIndex::new(), &key, at()).await.unwrap();
     assert_eq!(done, Outcome::Copied);
     assert_eq!(to.get(&key).await.unwrap().unwrap().body, "content");
+}
+
+/// Two processes made the mark at once: one was first at one provider, and the other at the other.
+#[tokio::test]
+async fn of_two_copies_of_the_same_write_the_one_that_was_decided_on_stays() {
+    let side = async |identity: &str, epoch: u64| {
+        let objects = MemoryObjects::new();
+        let (body, attributes) = Mark::of(&StoreRow::new(StoreId::of(identity), epoch, at())).object();
+        objects.put(&ObjectKey::Identity, body.into(), &attributes, Condition::Absent).await.unwrap();
+        objects
+    };
+    let read = async |objects: &MemoryObjects| {
+        let object = objects.get(&ObjectKey::Identity).await.unwrap().unwrap();
+        (object.body, object.head.attributes)
+    };
+    for (there, outcome) in [
+        (side("other", 2).await, Outcome::Copied),
+        (side("other", 1).await, Outcome::Copied),
+        (side("one", 2).await, Outcome::AlreadyThere),
+        (side("other", 3).await, Outcome::AlreadyThere),
+    ] {
+        let (from, before) = (side("one", 2).await, read(&there).await);
+        let done = replicate(&from, &there, &MemoryIndex::new(), &ObjectKey::Identity, at()).await.unwrap();
+        assert_eq!(done, outcome);
+        let expected = if outcome == Outcome::Copied { read(&from).await } else { before };
+        assert_eq!(read(&there).await, expected);
+    }
 }
 
 #[tokio::test]

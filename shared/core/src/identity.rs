@@ -66,7 +66,7 @@ pub struct Mark {
     pub identity: StoreId,
     /// The epoch of the index when this was written.
     pub epoch: u64,
-    /// Time at which this was written.
+    /// Time at which the index's epoch went up to this.
     pub at: Timestamp,
 }
 
@@ -82,10 +82,10 @@ pub enum MarkError {
 }
 
 impl Mark {
-    /// A mark of this format's version.
+    /// The mark that follows `row`.
     #[must_use]
-    pub const fn new(identity: StoreId, epoch: u64, at: Timestamp) -> Self {
-        Self { version: VERSION, identity, epoch, at }
+    pub const fn of(row: &StoreRow) -> Self {
+        Self { version: VERSION, identity: row.identity, epoch: row.epoch, at: row.advanced }
     }
 
     /// The bytes and the attributes to store under [`ObjectKey::Identity`].
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_format_is_fixed() {
-        let mark = Mark::new(StoreId::of("one"), 7, at(1_798_761_600_000));
+        let mark = Mark::of(&StoreRow::new(StoreId::of("one"), 7, at(1_798_761_600_000)));
         let (body, attributes) = mark.object();
         insta::assert_snapshot!("mark_v1", String::from_utf8_lossy(&body));
         assert_eq!(Mark::parse(&body), Ok(mark));
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn every_pair_has_its_verdict() {
         let (one, two) = (StoreId::of("one"), StoreId::of("two"));
-        let mark = |epoch| Mark::new(one, epoch, at(0));
+        let mark = |epoch| Mark::of(&row(one, epoch));
         for (mark, row, verdict) in [
             (None, None, Some(Mismatch::Unmarked)),
             (Some(mark(1)), None, Some(Mismatch::IndexNew)),

@@ -105,6 +105,9 @@ pub struct StoreRow {
     pub identity: StoreId,
     /// The high-water mark: one more with every span of time in which something was committed.
     pub epoch: u64,
+    /// Time at which the epoch went up to what it is. The mark repeats it, so that all who write the mark of one epoch write
+    /// the same bytes.
+    pub advanced: Timestamp,
     /// The last instant that was seen and trusted.
     pub seen: Timestamp,
     /// The instant that the clock showed when it jumped away from `seen`, until an operator confirms it.
@@ -123,14 +126,15 @@ pub struct StoreRow {
 }
 
 impl StoreRow {
-    /// The first row of a store.
+    /// The first row of a store, made at `now`.
     #[must_use]
-    pub const fn new(identity: StoreId, epoch: u64, seen: Timestamp) -> Self {
+    pub const fn new(identity: StoreId, epoch: u64, now: Timestamp) -> Self {
         Self {
             version: 1,
             identity,
             epoch,
-            seen,
+            advanced: now,
+            seen: now,
             jumped: None,
             stopped: None,
             stopped_removed: None,

@@ -6,6 +6,7 @@
 //! a replacement may still be under way, the repair has to come again.
 
 use credlink_core::bounds::MAX_MESSAGE_KEYS;
+use credlink_core::hash::Digest;
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::row::Row;
@@ -112,6 +113,11 @@ impl Side {
         Ok(Some(Self { tag, modified, object, verified }))
     }
 
+    /// The number of the write that made the object, and its content: `None` if it is damaged.
+    fn written(&self) -> Option<(u32, Digest)> {
+        self.verified.as_ref().map(|verified| (verified.facts().generation, verified.facts().sha256))
+    }
+
     fn is_marker(&self) -> bool {
         self.verified.as_ref().is_some_and(|verified| verified.facts().tombstone)
     }
@@ -205,14 +211,21 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         }
     }
 
-    /// Copies what was written later than what is there.
+    /// Copies what was written later than what is there. Of two that raced, and count the same number of writes, `from`
+    /// holds the one that was decided on: the repair was queued because the other lost.
     async fn bring_latest(&self) -> Result<Option<Outcome>, Unrepaired> {
-        let written = |side: &Side| side.verified.as_ref().map(|verified| verified.facts().generation);
         match (self.there, self.here) {
             (None, None) => Ok(Some(Outcome::Nothing)),
-            (there, Some(here)) if there.and_then(written) < written(here) => self.copy(here).await,
-            (Some(_), _) => Ok(Some(Outcome::AlreadyThere)),
             (None, Some(here)) => self.copy(here).await,
+            (Some(there), Some(here)) => {
+                let number = |written: Option<(u32, Digest)>| written.map(|(number, _)| number);
+                let (there, written) = (there.written(), here.written());
+                if there != written && number(there) <= number(written) {
+                    return self.copy(here).await;
+                }
+                Ok(Some(Outcome::AlreadyThere))
+            }
+            (Some(_), None) => Ok(Some(Outcome::AlreadyThere)),
         }
     }
 

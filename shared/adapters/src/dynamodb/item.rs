@@ -314,6 +314,7 @@ mod tests {
             version: 2,
             identity: StoreId::of("one"),
             epoch: 7,
+            advanced: Timestamp::from_milliseconds(6_500),
             seen: Timestamp::from_milliseconds(7_000),
             jumped: Some(Timestamp::from_milliseconds(9_000)),
             stopped: Some(Timestamp::from_milliseconds(6_000)),

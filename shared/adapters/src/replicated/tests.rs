@@ -220,6 +220,13 @@ async fn a_slow_read_is_hedged() {
     assert_eq!(world.fallback.calls(), 1);
 }
 
+fn attributes(name: &str, content: &[u8], tombstone: bool) -> Attributes {
+    let (tenant, created) = (Default::default(), credlink_core::time::Timestamp::from_milliseconds(0));
+    let facts =
+        Facts { tombstone, ..Facts::of(content, tenant, credlink_core::access::Visibility::Public, created) };
+    facts.attributes(&key(name), std::collections::BTreeMap::new())
+}
+
 /// Writes `content`, or a marker, and is not refused.
 async fn write(
     world: &World,
@@ -228,16 +235,32 @@ async fn write(
     condition: Condition,
     tombstone: bool,
 ) -> Put {
-    let (tenant, created) = (Default::default(), credlink_core::time::Timestamp::from_milliseconds(0));
-    let facts =
-        Facts { tombstone, ..Facts::of(content, tenant, credlink_core::access::Visibility::Public, created) };
-    let attributes = facts.attributes(&key(name), std::collections::BTreeMap::new());
+    let attributes = attributes(name, content, tombstone);
     world.both.put(&key(name), Bytes::from_static(content), &attributes, condition).await.unwrap()
 }
 
 async fn repairs(world: &World, replica: Replica) -> Option<usize> {
     let row = world.index.get(&RowKey::Replica(replica)).await.unwrap().and_then(Row::replica);
     row.map(|row| row.repairs.len())
+}
+
+/// Another process creates an object at the same time, and is first at one of the two.
+#[tokio::test(start_paused = true)]
+async fn who_creates_the_same_object_as_another_needs_no_repair() {
+    for first_at in [Replica::Primary, Replica::Fallback] {
+        for (content, is_same) in [(b"first", true), (b"other", false)] {
+            let world = world(Settings::default());
+            let provider = if first_at == Replica::Primary { &world.primary } else { &world.fallback };
+            let attributes = attributes("x", content, false);
+            let body = Bytes::from_static(content);
+            provider.inner.put(&key("x"), body, &attributes, Condition::Absent).await.unwrap();
+            let put = write(&world, "x", b"first", Condition::Absent, false).await;
+            assert_eq!(matches!(put, Put::Lost), first_at == Replica::Primary);
+            let (queued, flag) = if is_same { (0, None) } else { (1, Some(1)) };
+            assert_eq!(world.queue.depth().await.unwrap(), queued, "{first_at} {is_same}");
+            assert_eq!(repairs(&world, Replica::Fallback).await, flag, "{first_at} {is_same}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

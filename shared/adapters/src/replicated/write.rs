@@ -56,10 +56,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         match (by_primary, by_fallback) {
             (Ok(Put::Stored(own)), Ok(Put::Stored(_))) => Ok(Put::Stored(tag(Replica::Primary, own))),
             (Ok(Put::Stored(own)), Ok(Put::Lost)) => {
-                let head = fallback.call("head", fallback.objects.head(key)).await;
-                if !matches!(head, Ok(Some(head)) if is(&head, attributes)) {
-                    self.missed(Replica::Fallback, key, Stale::Perhaps).await?;
-                }
+                self.lost_on_one(fallback, key, attributes).await?;
                 Ok(Put::Stored(tag(Replica::Primary, own)))
             }
             (Ok(Put::Stored(own)), Err(_)) => {
@@ -68,7 +65,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             }
             (Ok(Put::Lost), Ok(Put::Lost)) => Ok(Put::Lost),
             (Ok(Put::Lost), Ok(Put::Stored(_))) => {
-                self.missed(Replica::Fallback, key, Stale::Perhaps).await?;
+                self.lost_on_one(primary, key, attributes).await?;
                 Ok(Put::Lost)
             }
             (Ok(Put::Lost), Err(missed)) => {
@@ -93,6 +90,21 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
                 Err(by_primary.failure)
             }
         }
+    }
+
+    /// A creation was done on one provider and came too late on `side`. The fallback is repaired, unless `side` holds the
+    /// same: two processes created it at once.
+    async fn lost_on_one<O: Objects>(
+        &self,
+        side: &Side<O>,
+        key: &ObjectKey,
+        attributes: &Attributes,
+    ) -> Result<(), Failure> {
+        let head = side.call("head", side.objects.head(key)).await;
+        if matches!(head, Ok(Some(head)) if is(&head, attributes)) {
+            return Ok(());
+        }
+        self.missed(Replica::Fallback, key, Stale::Perhaps).await
     }
 
     /// Replaces the object that `tag` names on both.

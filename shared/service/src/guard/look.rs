@@ -6,6 +6,7 @@
 use credlink_core::identity::{Mark, Mismatch, StoreId, judge};
 use credlink_core::object::{ObjectKey, StoredTag};
 use credlink_core::row::{Row, RowKey, StoreRow};
+use credlink_core::time::Timestamp;
 
 use super::Known;
 use crate::ports::{
@@ -132,27 +133,27 @@ impl<P: Ports> Service<P> {
 
     /// Makes what is missing of mark and row, or says why that may not be. `None`: look again.
     async fn make(&self, mark: Option<Mark>, row: Option<StoreRow>) -> Result<Option<Mismatch>, Failure> {
-        let now = self.now();
         match (mark, row) {
             (Some(_), Some(_)) => Ok(None),
             (Some(mark), None) => {
                 if self.has_objects().await? {
                     return Ok(Some(Mismatch::IndexNew));
                 }
-                self.make_row(mark.identity, mark.epoch).await.map(|()| None)
+                self.make_row(mark.identity, mark.epoch, mark.at).await.map(|()| None)
             }
             (None, Some(row)) => {
                 if self.has_objects().await? || self.has_rows().await? {
                     return Ok(Some(Mismatch::StoreUnmarked));
                 }
-                let mark = Mark::new(row.identity, row.epoch, now);
-                self.put_mark(&mark, Condition::Absent).await.map(|_| None)
+                self.put_mark(&Mark::of(&row), Condition::Absent).await.map(|_| None)
             }
             (None, None) => match (self.has_objects().await?, self.has_rows().await?) {
                 (true, true) => Ok(Some(Mismatch::Unmarked)),
                 (true, false) => Ok(Some(Mismatch::IndexNew)),
                 (false, true) => Ok(Some(Mismatch::StoreUnmarked)),
-                (false, false) => self.make_row(self.new_identity(), FIRST_EPOCH).await.map(|()| None),
+                (false, false) => {
+                    self.make_row(self.new_identity(), FIRST_EPOCH, self.now()).await.map(|()| None)
+                }
             },
         }
     }
@@ -161,10 +162,15 @@ impl<P: Ports> Service<P> {
         StoreId::of(&self.ports.clock().request_id())
     }
 
-    /// Makes the row, if there is none: who lost that race looks again, and adopts what the winner made.
-    pub(super) async fn make_row(&self, identity: StoreId, epoch: u64) -> Result<(), Failure> {
-        let seen = self.now();
-        let row = StoreRow::new(identity, epoch, seen);
+    /// Makes the row, if there is none, with an epoch that began at `advanced`: who lost that race looks again, and adopts
+    /// what the winner made.
+    pub(super) async fn make_row(
+        &self,
+        identity: StoreId,
+        epoch: u64,
+        advanced: Timestamp,
+    ) -> Result<(), Failure> {
+        let row = StoreRow { advanced, ..StoreRow::new(identity, epoch, self.now()) };
         self.ports.index().commit(&[Write { row: Row::Store(row), expected: None }]).await.map(drop)
     }
 

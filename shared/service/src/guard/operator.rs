@@ -63,21 +63,24 @@ impl<P: Ports> Service<P> {
         for _ in 0..MAX_ATTEMPTS {
             let (marked, row) = (self.marked().await?, self.store_row().await?);
             let mark = marked.as_ref().map(|marked| marked.mark);
-            let (identity, epoch) = match (mark, row.as_ref()) {
-                (Some(mark), row) => (mark.identity, row.map_or(0, |row| row.epoch).max(mark.epoch)),
-                (None, Some(row)) => (row.identity, row.epoch),
-                (None, None) => (self.new_identity(), FIRST_EPOCH),
+            let (identity, (epoch, advanced)) = match (mark, row.as_ref()) {
+                (Some(mark), Some(row)) if row.epoch > mark.epoch => {
+                    (mark.identity, (row.epoch, row.advanced))
+                }
+                (Some(mark), _) => (mark.identity, (mark.epoch, mark.at)),
+                (None, Some(row)) => (row.identity, (row.epoch, row.advanced)),
+                (None, None) => (self.new_identity(), (FIRST_EPOCH, self.now())),
             };
             match row {
-                None => self.make_row(identity, epoch).await?,
+                None => self.make_row(identity, epoch, advanced).await?,
                 Some(row) if (row.identity, row.epoch) != (identity, epoch) => {
                     let version = row.version;
-                    let row = Row::Store(StoreRow { version: version + 1, identity, epoch, ..row });
+                    let row = Row::Store(StoreRow { version: version + 1, identity, epoch, advanced, ..row });
                     self.ports.index().commit(&[Write { row, expected: Some(version) }]).await?;
                 }
-                Some(_) if mark.is_none_or(|mark| mark.epoch < epoch) => {
+                Some(row) if mark.is_none_or(|mark| mark.epoch < epoch) => {
                     let condition = marked.map_or(Condition::Absent, |marked| Condition::Matches(marked.tag));
-                    self.put_mark(&Mark::new(identity, epoch, self.now()), condition).await?;
+                    self.put_mark(&Mark::of(&row), condition).await?;
                 }
                 // One more, so that no copy of the index from before is as new as the store.
                 Some(_) => return self.tick_for_all().await,
@@ -109,10 +112,11 @@ impl<P: Ports> Service<P> {
     pub(crate) async fn reach(&self, mark: &Mark) -> Result<(), Failure> {
         for _ in 0..MAX_ATTEMPTS {
             match self.store_row().await? {
-                None => self.make_row(mark.identity, mark.epoch).await?,
+                None => self.make_row(mark.identity, mark.epoch, mark.at).await?,
                 Some(row) if row.epoch < mark.epoch => {
                     let version = row.version;
-                    let row = StoreRow { version: version + 1, epoch: mark.epoch, ..row };
+                    let (epoch, advanced) = (mark.epoch, mark.at);
+                    let row = StoreRow { version: version + 1, epoch, advanced, ..row };
                     let write = Write { row: Row::Store(row), expected: Some(version) };
                     self.ports.index().commit(&[write]).await?;
                 }

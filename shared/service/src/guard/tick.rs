@@ -123,8 +123,7 @@ impl<P: Ports> Service<P> {
             }
             if marked.mark.epoch < row.epoch {
                 // A tick that was cut off: the mark follows before the index goes on.
-                let mark = Mark::new(row.identity, row.epoch, self.now());
-                self.put_mark(&mark, Condition::Matches(marked.tag)).await?;
+                self.put_mark(&Mark::of(&row), Condition::Matches(marked.tag)).await?;
                 continue;
             }
             let next = self.next_row(&row, step);
@@ -138,13 +137,12 @@ impl<P: Ports> Service<P> {
                 }
                 Commit::Lost { .. } => continue,
             };
-            let mark = Mark::new(after.identity, after.epoch, self.now());
+            let mark = Mark::of(&after);
             if step == Step::Epoch && !self.put_mark(&mark, Condition::Matches(marked.tag)).await? {
                 // Whoever came first wrote an epoch that is as high, or the next tick's look finds the mark one behind.
                 tracing::debug!("another process wrote the store's mark first");
             }
-            let at = if step == Step::Epoch { mark.at } else { marked.mark.at };
-            self.covered(noted, after, at);
+            self.covered(noted, after, mark.at);
             return Ok(());
         }
         Err(self.others_kept_changing())
@@ -154,9 +152,14 @@ impl<P: Ports> Service<P> {
     fn next_row(&self, row: &StoreRow, step: Step) -> StoreRow {
         let now = self.now();
         let is_sane = self.clock_doubt(row).is_none();
+        let (epoch, advanced) = match step {
+            Step::Epoch => (row.epoch + 1, now),
+            Step::Seen => (row.epoch, row.advanced),
+        };
         StoreRow {
             version: row.version + 1,
-            epoch: row.epoch + u64::from(step == Step::Epoch),
+            epoch,
+            advanced,
             seen: if is_sane { now.max(row.seen) } else { row.seen },
             jumped: if is_sane { None } else { row.jumped.or(Some(now)) },
             ..row.clone()
