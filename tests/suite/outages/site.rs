@@ -101,32 +101,42 @@ impl Site {
         }
     }
 
+    /// The variables of a process here.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let r2_path = r2::endpoint().parse::<Uri>().unwrap().path().to_owned();
+        let mut variables = vec![
+            ("AWS_ACCESS_KEY_ID", ministack::ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", ministack::SECRET.to_owned()),
+            ("AWS_REGION", ministack::REGION.to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url()),
+            ("AWS_ENDPOINT_URL_SQS", self.sqs.url()),
+            ("STORAGE_PROVIDER", "s3".to_owned()),
+            ("STORAGE_BUCKET", self.bucket.clone()),
+            ("STORAGE_REGION", ministack::REGION.to_owned()),
+            ("STORAGE_ENDPOINT", self.s3.url()),
+            ("STORAGE_FALLBACK_PROVIDER", "r2".to_owned()),
+            ("STORAGE_TIMEOUT", self.timeout.to_owned()),
+            ("R2_BUCKET", self.r2_bucket.clone()),
+            ("R2_ENDPOINT", format!("{}{}", self.r2.url(), r2_path.trim_end_matches('/'))),
+            ("R2_ACCESS_KEY_ID", r2::ACCESS_KEY.to_owned()),
+            ("R2_SECRET_ACCESS_KEY", r2::SECRET.to_owned()),
+            ("CREDLINK_TABLE", self.table.clone()),
+            ("CREDLINK_QUEUE_URL", self.queue_url.clone()),
+        ];
+        variables.extend(self.redis.clone().map(|url| ("REDIS_URL", url)));
+        if let Some((url, token)) = &self.edge {
+            variables
+                .extend([("CREDLINK_EDGE_URL", url.clone()), ("CREDLINK_EDGE_TOKEN", (*token).to_owned())]);
+        }
+        variables
+    }
+
     /// A process that has just started: its caches are empty, and it knows of no outage.
     pub async fn process(&self) -> Process {
-        let find = |name: &str| {
-            let value = match name {
-                "STORAGE_PROVIDER" => "s3",
-                "STORAGE_BUCKET" => &self.bucket,
-                "STORAGE_REGION" => ministack::REGION,
-                "STORAGE_ENDPOINT" => return Some(self.s3.url()),
-                "STORAGE_FALLBACK_PROVIDER" => "r2",
-                "STORAGE_TIMEOUT" => self.timeout,
-                "R2_BUCKET" => &self.r2_bucket,
-                "R2_ENDPOINT" => {
-                    let path = r2::endpoint().parse::<Uri>().unwrap().path().to_owned();
-                    return Some(format!("{}{}", self.r2.url(), path.trim_end_matches('/')));
-                }
-                "R2_ACCESS_KEY_ID" => r2::ACCESS_KEY,
-                "R2_SECRET_ACCESS_KEY" => r2::SECRET,
-                "CREDLINK_TABLE" => &self.table,
-                "CREDLINK_QUEUE_URL" => &self.queue_url,
-                "REDIS_URL" => return self.redis.clone(),
-                "CREDLINK_EDGE_URL" => return self.edge.as_ref().map(|(url, _)| url.clone()),
-                "CREDLINK_EDGE_TOKEN" => return self.edge.as_ref().map(|(_, token)| (*token).to_owned()),
-                _ => return None,
-            };
-            Some(value.to_owned())
-        };
+        let variables = self.variables();
+        let find =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let configuration = Configuration::read(&Source::new(find)).unwrap();
         let credentials = buckets::credentials(ministack::ACCESS_KEY, ministack::SECRET);
         let aws = sdk_config(http_client(), Some(ministack::REGION), &configuration.limits).await;

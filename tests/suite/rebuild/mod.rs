@@ -4,6 +4,7 @@ mod clouds;
 mod faults;
 mod files;
 mod full;
+mod killed;
 mod kills;
 mod memory;
 mod older;

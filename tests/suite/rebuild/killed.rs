@@ -1,0 +1,109 @@
+//! `kill -9` of `credlink rebuild`, twenty times in one rebuild: over a folder, and over S3, R2 and DynamoDB. The same command
+//! goes on each time, and in the end every row is there.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use credlink_adapters::embedded::EmbeddedIndex;
+use credlink_adapters::folder::Folder;
+use credlink_service::Service;
+use credlink_service::ports::{Index as _, Ports};
+use futures_util::{StreamExt as _, stream};
+use serde_json::json;
+
+use super::full::{Client, fill, fill_for_one, rows};
+use super::memory::{clock, over, similar};
+use crate::engines::dynoxide;
+use crate::outages::site::{Site, with_stack};
+use crate::server::binary;
+
+const KILLS: u64 = 20;
+/// Stores that are under way at once.
+const AT_ONCE: usize = 32;
+
+/// Stores so many proofs that twenty short runs do not come to the end.
+async fn fill_up<P: Ports>(service: &Service<P>, proofs: usize) {
+    let client = Client(service);
+    stream::iter(0..proofs)
+        .for_each_concurrent(AT_ONCE, |number| {
+            let client = &client;
+            async move { client.store(&format!("one of many: {number}"), json!({}), 201).await }
+        })
+        .await;
+}
+
+/// Kills a rebuild twenty times, and lets it come to its end then, where it goes on. fsck finds nothing afterwards.
+fn kill_and_end(folder: &Path, variables: &[(&str, String)], wait: impl Fn(u64) -> Duration) {
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(binary());
+        let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
+        command.args(arguments).arg("--data-dir").arg(folder).envs(variables);
+        command
+    };
+    let rebuild = || command(&["rebuild", "--confirm"]);
+    for kill in 0..KILLS {
+        let mut child = rebuild().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(wait(kill));
+        let ended = child.try_wait().unwrap();
+        // SIGKILL, by its own id.
+        let _ = child.kill();
+        child.wait().unwrap();
+        assert_eq!(ended, None, "run {kill} ended before it was killed");
+    }
+    let ended = rebuild().output().unwrap();
+    let said = String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap();
+    assert!(ended.status.success(), "{said}");
+    for line in ["this goes on with the rebuild that was begun", "index and store belong together"] {
+        assert!(said.contains(line), "{said}");
+    }
+    let checked = command(&["fsck"]).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+}
+
+/// Waits that differ, from 50 ms to `most`.
+fn spread(most: u64) -> impl Fn(u64) -> Duration {
+    move |kill| Duration::from_millis(50 + (most - 50) * (kill * 7 % KILLS) / (KILLS - 1))
+}
+
+#[tokio::test]
+async fn a_folders_index_comes_back_in_spite_of_twenty_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("index.redb");
+    let open = |folder: &Path| {
+        over(Folder::open(folder).unwrap(), EmbeddedIndex::open(folder.join("index.redb")).unwrap(), clock())
+    };
+    let (before, totals) = {
+        let service = open(folder.path());
+        fill(&service).await;
+        fill_up(&service, 6_000).await;
+        service.tick().await.unwrap();
+        (rows(service.ports().index()).await, service.ports().index().totals().await.unwrap())
+    };
+    std::fs::remove_file(&index).unwrap();
+    kill_and_end(folder.path(), &[], spread(400));
+    let service = open(folder.path());
+    similar(&before, &rows(service.ports().index()).await);
+    assert_eq!(service.ports().index().totals().await.unwrap(), totals);
+}
+
+#[test]
+fn a_table_comes_back_in_spite_of_twenty_kills() {
+    with_stack(async || {
+        let mut site = Site::new().await;
+        let before = {
+            let process = site.process().await;
+            process.service().standing().await;
+            fill_for_one(process.service()).await;
+            fill_up(process.service(), 1_000).await;
+            process.service().tick().await.unwrap();
+            rows(process.0.rows()).await
+        };
+        site.table = dynoxide::index().await.table().to_owned();
+        let folder = tempfile::tempdir().unwrap();
+        kill_and_end(folder.path(), &site.variables(), spread(1_000));
+        let process = site.process().await;
+        similar(&before, &rows(process.0.rows()).await);
+        assert_eq!(process.service().standing().await.doubts, []);
+    });
+}
