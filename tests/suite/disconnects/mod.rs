@@ -1,5 +1,5 @@
-//! Clients that go away, from a real `credlink serve`: 2,000 requests for changes of every kind are cut off, in their
-//! head, in their body, and up to 6 ms after their last byte. What is cut off before its body is read does nothing. All
+//! Clients that go away, from a real `credlink serve` over a folder, and over S3 and DynamoDB: 2,000 requests for changes of
+//! every kind are cut off, in their head, in their body, and up to 6 ms after their last byte. What is cut off before its body is read does nothing. All
 //! else is done or not done, and whoever asks afterwards is told the same by every operation, at once and without a
 //! cleanup; the folder has no leftover.
 
@@ -7,10 +7,12 @@ mod subject;
 mod wire;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use futures_util::{StreamExt as _, stream};
 
+use crate::clouds::ground::Ground;
 use crate::server::{Server, binary};
 use subject::{CHANGES, Change, State, Subject};
 use wire::{Answer, Ask, End, Point};
@@ -138,17 +140,53 @@ impl Listed {
     }
 }
 
-/// Runs `credlink fsck` over a folder. Returns its exit code and its output.
-fn fsck(folder: &std::path::Path) -> (Option<i32>, String) {
-    let checked = Command::new(binary()).args(["fsck", "--data-dir"]).arg(folder).output().unwrap();
-    (checked.status.code(), String::from_utf8(checked.stdout).unwrap())
+/// A server, and what it stands on.
+struct Subjected<'a> {
+    folder: &'a Path,
+    variables: &'a [(&'a str, &'a str)],
+    server: Server,
+}
+
+impl<'a> Subjected<'a> {
+    fn start(folder: &'a Path, variables: &'a [(&'a str, &'a str)]) -> Self {
+        Self { folder, variables, server: Server::with(folder, &[], variables) }
+    }
+
+    fn address(&self) -> String {
+        self.server.url().trim_start_matches("http://").to_owned()
+    }
+
+    /// Stops the server, and runs `credlink fsck` over what it stood on. Returns its exit code and its output.
+    fn stop(mut self) -> (Option<i32>, String) {
+        self.server.stop();
+        let mut command = Command::new(binary());
+        command.args(["fsck", "--data-dir"]).arg(self.folder).envs(self.variables.iter().copied());
+        let checked = command.output().unwrap();
+        (checked.status.code(), String::from_utf8(checked.stdout).unwrap())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_is_done_or_not_done_whenever_its_client_goes() {
+async fn a_change_in_a_folder_is_done_or_not_done_whenever_its_client_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::over(folder.path(), &[]);
-    let address = server.url().trim_start_matches("http://").to_owned();
+    cut_off(Subjected::start(folder.path(), &[])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_over_s3_and_dynamodb_is_done_or_not_done_whenever_its_client_goes() {
+    let (ground, folder) = (Ground::plain().await, tempfile::tempdir().unwrap());
+    let variables = ground.variables("serve");
+    // Without tokens, as the other one.
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| !matches!(*name, "CREDLINK_TOKENS" | "CREDLINK_PUBLIC_URL"))
+        .collect();
+    cut_off(Subjected::start(folder.path(), &variables)).await;
+}
+
+async fn cut_off(subjected: Subjected<'_>) {
+    let address = subjected.address();
     let tries: Vec<Try> = (0..TRIES).map(Try::number).collect();
     let early: Vec<bool> =
         stream::iter(&tries).map(|one| one.make(&address)).buffered(AT_ONCE).collect().await;
@@ -169,24 +207,22 @@ async fn a_change_is_done_or_not_done_whenever_its_client_goes() {
     let counted =
         format!("{whole} whole requests, {unanswered} cut off before their answer, {done} of them done");
     assert!(whole > 1_400 && unanswered * 2 > whole && done * 10 > unanswered, "{counted}");
-    server.stop();
-    let (code, said) = fsck(folder.path());
+    let (code, said) = subjected.stop();
     assert_eq!(code, Some(0), "{counted}; {said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_stops_ends_the_changes_of_clients_that_went() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::over(folder.path(), &[]);
-    let address = server.url().trim_start_matches("http://").to_owned();
+    let subjected = Subjected::start(folder.path(), &[]);
+    let address = subjected.address();
     let store = |number| Subject { number, change: Change::Store }.store(1);
     let sent = stream::iter((0..200).map(store)).map(|ask| {
         let address = &address;
         async move { ask.cut(address, Point::After(0), End::Close).await }
     });
     let early = sent.buffered(AT_ONCE).filter(|early| std::future::ready(*early)).count().await;
-    server.stop();
+    let (code, said) = subjected.stop();
     assert!(early > 100, "{early} of 200 were cut off before their answer");
-    let (code, said) = fsck(folder.path());
     assert_eq!(code, Some(0), "{said}");
 }
