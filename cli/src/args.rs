@@ -237,7 +237,8 @@ pub struct Cleanup {
     /// Let the collector go on that has stopped itself: somebody has looked at what it would remove
     #[arg(long)]
     pub go_on: bool,
-    /// Take the clock as right that jumped
+    /// Take the clock as right that jumped: proofs that expired more than 7 days ago by it are destroyed at once, and nothing
+    /// brings them back
     #[arg(long)]
     pub confirm_clock: bool,
 }
@@ -249,7 +250,8 @@ pub struct Rebuild {
     // The same id as the option of every command, whose place it takes here.
     #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// Change rows of an index that has some; without it, they are counted
+    /// Change rows of an index that has some, take as lost what only they know, and make a damaged mark of the store anew;
+    /// without it, what would be changed is counted
     #[arg(long)]
     pub confirm: bool,
     /// Begin at the beginning, also where a rebuild was cut off

@@ -20,7 +20,7 @@ exits! {
     Usage = 2, "the command was not understood, or must not be run like this";
     Absent = 3, "there is no such proof or object (any more); put: another manifest is there";
     DoesNotHold = 4, "verify: something does not hold";
-    Leftovers = 5, "fsck: something is left over or behind, and nothing is broken";
+    Leftovers = 5, "fsck: something is left over, behind or stopped, and nothing is broken; rebuild: rows differ, and --confirm was not given";
     Broken = 6, "fsck: a guarantee is broken; rebuild: something is lost or in contradiction";
     NotWell = 7, "migrate: items failed, or something is not at the store as it was copied";
     Interrupted = 8, "migrate: told to stop; the same command goes on";

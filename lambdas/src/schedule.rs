@@ -21,6 +21,9 @@ const RECOUNT: &str = "recount";
 /// costs about $7.
 const WALK_AGAIN: u64 = 604_800;
 
+/// Most that the clock of the machine that ended a walk may be ahead, in seconds: a minute.
+const AHEAD: u64 = 60;
+
 /// An upload that was begun longer ago, in milliseconds, will never end: a day.
 const STALE: i64 = 86_400_000;
 
@@ -93,10 +96,12 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     Ok(Done { cleanup: report, aborted_uploads, recounted })
 }
 
-/// Returns `true` if a walk is due, given the instant at which the last one got to its end.
+/// Returns `true` if a walk is due, given the instant at which the last one got to its end. An instant that is still to
+/// come is of a clock that was ahead, and says nothing.
 fn is_due(walked: Option<&str>) -> bool {
+    let now = SystemClock.now();
     let walked = walked.and_then(|text| text.parse::<Timestamp>().ok());
-    walked.is_none_or(|walked| walked.plus_seconds(WALK_AGAIN) <= SystemClock.now())
+    walked.is_none_or(|walked| walked.plus_seconds(WALK_AGAIN) <= now || walked > now.plus_seconds(AHEAD))
 }
 
 /// Counts all rows after a walk, or from where the last run ended. Returns `Some(true)` if it got to the end, and
@@ -129,5 +134,7 @@ mod tests {
         assert!(is_due(None) && is_due(Some("no instant")));
         assert!(is_due(Some(&now.minus_seconds(WALK_AGAIN).to_string())));
         assert!(!is_due(Some(&now.minus_seconds(WALK_AGAIN - 60).to_string())));
+        assert!(!is_due(Some(&now.plus_seconds(10).to_string())));
+        assert!(is_due(Some(&now.plus_seconds(86_400).to_string())), "a clock was ahead");
     }
 }

@@ -50,16 +50,13 @@ async fn all(deployment: &Deployment, args: &Cleanup, printer: &Printer) -> Resu
         sum.stopped = report.stopped.or(sum.stopped);
         position = report.resume;
         progress.show(sum.examined, &format!("{} removed, {} failed", sum.deleted, sum.failed));
-        if position.is_none() {
+        // A step that was not allowed to look at anything would be the same again.
+        if position.is_none() || (sum.stopped.is_some() && report.examined == 0) {
             break;
         }
     }
     progress.end();
-    let words = || match &sum.stopped {
-        None => cleaned("cleaned up", &sum),
-        Some(reason) => format!("{}\nSTOPPED   {reason}", cleaned("cleaned up", &sum)),
-    };
-    printer.say(words, &sum)?;
+    printer.say(|| cleaned("cleaned up", &sum), &sum)?;
     Ok(if sum.stopped.is_some() || sum.failed > 0 { Exit::Failed } else { Exit::Done })
 }
 

@@ -27,7 +27,7 @@ enum Line<'a> {
     Summary(&'a Summary),
 }
 
-/// Seconds in a day: a repair that takes longer goes on at the next call.
+/// Seconds in a day: a repair that takes longer is begun anew by the next call, and finds less to do.
 const DAY: u64 = 86_400;
 
 /// Checks, and repairs or brings back where that is asked for.
@@ -69,7 +69,9 @@ async fn all(
     }
     Ok(match summary {
         Summary { broken: 1.., .. } => Exit::Broken,
-        Summary { leftovers: 1.., .. } | Summary { behind: 1.., .. } => Exit::Leftovers,
+        Summary { leftovers: 1.., .. } | Summary { behind: 1.., .. } | Summary { stopped: 1.., .. } => {
+            Exit::Leftovers
+        }
         Summary { .. } => Exit::Done,
     })
 }
@@ -84,6 +86,8 @@ async fn examine(
     let mut printed = Ok(());
     let report = |finding: Finding| {
         let severity = match finding.severity {
+            Severity::Foreign => "foreign",
+            Severity::Stopped => "STOPPED",
             Severity::Leftover => "leftover",
             Severity::Behind => "behind",
             Severity::Broken => "BROKEN",
@@ -101,7 +105,7 @@ async fn examine(
 }
 
 fn words(summary: &Summary) -> String {
-    let Summary { rows, objects, bytes, leftovers, behind, broken, mended } = summary;
+    let Summary { rows, objects, bytes, foreign, stopped, leftovers, behind, broken, mended } = summary;
     let mut found = Vec::new();
     if *broken > 0 {
         found.push(format!("{broken} BROKEN"));
@@ -110,7 +114,13 @@ fn words(summary: &Summary) -> String {
         found.push(format!("{behind} behind at one provider"));
     }
     if *leftovers > 0 {
-        found.push(format!("{leftovers} left over by a crash"));
+        found.push(format!("{leftovers} left over"));
+    }
+    if *stopped > 0 {
+        found.push(format!("{stopped} STOPPED"));
+    }
+    if *foreign > 0 {
+        found.push(format!("{foreign} not CredLink's"));
     }
     let mut verdict = match found.is_empty() {
         true => "everything is as it has to be".to_owned(),
@@ -119,7 +129,7 @@ fn words(summary: &Summary) -> String {
     if *mended > 0 {
         verdict += &format!("; {mended} set right, or its repair is queued");
     } else if *broken == 0 && leftovers + behind > 0 {
-        verdict += "; --repair removes them";
+        verdict += "; --repair sets right what is left over or behind";
     }
     format!("{rows} rows, {objects} objects and {bytes} bytes checked: {verdict}")
 }
@@ -129,16 +139,21 @@ async fn repair(deployment: &Deployment, surrounding: Surrounding, printer: &Pri
     let any_age = surrounding == Surrounding::Alone;
     let limits = Limits { any_age, ..Limits::until(SystemClock.now().plus_seconds(DAY)) };
     let report = cleanup(deployment.service(), limits, None).await.map_err(|error| failed(&error))?;
-    if let Some(reason) = &report.stopped {
-        return Err(Trouble::new(Kind::Folder, reason));
-    }
     printer.say(|| cleaned("repaired", &report), &Line::Repaired(&report))
 }
 
 /// Describes in words what a cleanup did.
 pub(super) fn cleaned(what: &str, report: &Report) -> String {
-    let Report { deleted, completed, failed, bytes, .. } = report;
-    format!("{what}: {deleted} removed ({bytes} bytes), {completed} completed, {failed} failed")
+    let Report { deleted, completed, failed, bytes, stopped, .. } = report;
+    let mut words =
+        format!("{what}: {deleted} removed ({bytes} bytes), {completed} completed, {failed} failed");
+    if *failed > 0 {
+        words += "; with CREDLINK_LOG=warn, the log says why";
+    }
+    if let Some(reason) = stopped {
+        words += &format!("\nSTOPPED   {reason}");
+    }
+    words
 }
 
 /// Brings back what was removed as orphans.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use credlink_adapters::deployment::Deployment;
 use credlink_adapters::local::NewIndex;
 use credlink_service::ports::Failure;
-use credlink_service::rebuild::report::{Finding, Report};
+use credlink_service::rebuild::report::{Finding, FindingKind, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
 use serde::Serialize;
 use tokio::time::sleep;
@@ -46,6 +46,16 @@ pub fn rebuild(args: &args::Rebuild, printer: &Printer) -> Result<Exit, Trouble>
 
 async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -> Result<Exit, Trouble> {
     let (service, rows) = (deployment.service(), deployment.rows());
+    if let Some(why) = service.damage_of_mark().await.map_err(failed)? {
+        if !args.confirm {
+            let detail = format!(
+                "the mark of the store, which says which index belongs to it, cannot be read: {why}. If the index is this \
+                 store's, or was lost, --confirm makes the mark anew"
+            );
+            return Err(Trouble::new(Kind::Usage, detail));
+        }
+        service.remove_damaged_mark().await.map_err(failed)?;
+    }
     if service.index_is_of_another_store().await.map_err(failed)? {
         let detail = "the index belongs to another store, and nothing is made of its rows. Move it away (`index.redb` of \
                       the folder; on AWS, name another table in CREDLINK_TABLE) and run this again: every row is made \
@@ -56,12 +66,13 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
         true => None,
         false => rows.bookmark(BOOKMARK).await.map_err(failed)?,
     };
-    let mut rebuild = match kept.as_deref().and_then(Rebuild::read) {
-        Some(kept) => {
+    let kept = kept.as_deref().and_then(Rebuild::read);
+    let mut rebuild = match kept {
+        Some(kept) if kept.can_go_on(service).await.map_err(failed)? => {
             printer.remark(&format!("this goes on with the rebuild that was begun on {}", kept.began()));
             kept
         }
-        None => {
+        Some(_) | None => {
             let begun = Rebuild::begin(service, Manner::Writing).await.map_err(failed)?;
             // Over an index that has rows, it is counted first what would be changed.
             if begun.is_over_nothing() || args.confirm {
@@ -81,10 +92,10 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
         recount(deployment).await?;
     }
     let report = rebuild.report();
-    printer.say(|| words(report), &Line::Rebuilt(report))?;
+    printer.say(|| words(report, rebuild.is_writing()), &Line::Rebuilt(report))?;
     Ok(match report {
         Report { joined: false, lost: 1.., .. } => Exit::Broken,
-        Report { joined: false, .. } if report.is_whole() => Exit::Usage,
+        Report { joined: false, .. } if report.is_whole() => Exit::Leftovers,
         Report { joined: false, .. } => Exit::Failed,
         Report { lost: 1.., .. } => Exit::Broken,
         Report { .. } => Exit::Done,
@@ -103,7 +114,11 @@ async fn walk(
     loop {
         let mut printed = Ok(());
         let found = |finding: Finding| {
-            let words = || format!("LOST      {}: {}", finding.key, finding.what);
+            let kind = match finding.kind {
+                FindingKind::Lost => "LOST",
+                FindingKind::Unread => "UNREAD",
+            };
+            let words = || format!("{kind:8}  {}: {}", finding.key, finding.what);
             if printed.is_ok() {
                 progress.aside(|| printed = printer.say(words, &Line::Finding(&finding)));
             }
@@ -152,28 +167,34 @@ async fn recount(deployment: &Deployment) -> Result<(), Trouble> {
     }
 }
 
-fn words(report: &Report) -> String {
+fn words(report: &Report, is_writing: bool) -> String {
     let Report { examined, made, changed, leftovers, behind, lost, unread, joined } = report;
-    let is_done = *joined || !report.is_whole();
-    let mut lines = vec![if is_done {
+    let mut lines = vec![if is_writing {
         format!("{examined} looked at: {made} rows made, {changed} brought up to date")
     } else {
         format!("{examined} looked at: {made} rows would be made, and {changed} brought up to date")
     }];
     if *leftovers > 0 {
-        lines.push(format!("{leftovers} left over by a crash; cleanup removes them"));
+        lines.push(format!("{leftovers} left over; cleanup removes them"));
     }
     if *behind > 0 {
         lines.push(format!("{behind} copies at one provider are missing or behind; their repair is queued"));
     }
     if *lost > 0 {
-        lines.push(format!("{lost} LOST or in contradiction, as told above; their rows stay as they are"));
+        lines.push(format!(
+            "{lost} LOST, as told above; their rows stay as they are: bring the objects back, or delete the proofs and store \
+             them again"
+        ));
     }
     lines.push(match (joined, report.is_whole()) {
         (true, _) => "index and store belong together".to_owned(),
+        (false, true) if *lost > 0 && is_writing => {
+            "index and store are not said to belong together: --confirm takes what is lost as lost".to_owned()
+        }
         (false, true) => "the index has rows: --confirm brings them up to date".to_owned(),
         (false, false) => format!(
-            "{unread} could not be read: nothing is deleted until they are mended or deleted, and this ran again"
+            "{unread} UNREAD, as told above: index and store are not said to belong together until they are mended or \
+             removed (`credlink storage rm`), and this ran again"
         ),
     });
     lines.join("\n")

@@ -27,6 +27,8 @@ const REPAIR: Duration = Duration::from_secs(5);
 const WALK: Duration = Duration::from_secs(600);
 /// Pause after a failure.
 const WALK_AGAIN: Duration = Duration::from_secs(5);
+/// Pause while the guard lets a walk do nothing at all.
+const STOPPED: Duration = Duration::from_secs(60);
 /// Interval at which legacy records that were asked for are taken over.
 const TAKE_OVER: Duration = Duration::from_millis(200);
 /// Interval at which due work is done: changes that were cut off are finished, and proofs whose days are over are
@@ -185,6 +187,10 @@ async fn clean_up(deployment: &Deployment, walk: bool, position: Option<Position
     if let Some(failure) = interrupted {
         tracing::warn!(reason = %failure, "the cleanup ended early; the next goes on");
         sleep(WALK_AGAIN).await;
+    }
+    if walk && report.stopped.is_some() && report.examined == 0 {
+        // Nothing may be written: the next step would be the same.
+        sleep(STOPPED).await;
     }
     let (examined, deleted) = (report.examined, report.deleted);
     let (completed, failed, bytes) = (report.completed, report.failed, report.bytes);

@@ -35,7 +35,7 @@ use crate::dynamodb::{self, DynamoIndex};
 use crate::embedded::{EmbeddedError, EmbeddedIndex};
 use crate::gate::Gate;
 use crate::legacy::{self, LegacySource};
-use crate::local::{IndexLost, NewIndex, index_path};
+use crate::local::{IndexLost, NewIndex, ObjectsLost, index_path};
 use crate::metered::Metered;
 use crate::metered::catalogue::QUEUE_DEPTH;
 use crate::provider::{self, Provider, ProviderSettings};
@@ -138,6 +138,9 @@ pub enum OpenError {
     /// The index is not in the folder, and objects are.
     #[error(transparent)]
     Lost(#[from] IndexLost),
+    /// The objects are not in the folder, and their index is.
+    #[error(transparent)]
+    ObjectsLost(#[from] ObjectsLost),
     /// The queue in the folder.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -175,6 +178,11 @@ impl Deployment {
         let configuration = opening.configuration;
         let folder = opening.data_folder;
         let Surroundings { aws, dynamodb, sqs, replicated } = surroundings;
+        if let (IndexChoice::Embedded, "folder", Some(folder)) =
+            (&configuration.index, configuration.primary.name(), folder)
+        {
+            ObjectsLost::check(folder, configuration.primary.own_folder().unwrap_or(folder))?;
+        }
         // The folder's lock comes first: who holds it may open the index.
         let primary = configuration.primary.open(&aws, folder)?;
         let fallback = match &configuration.fallback {

@@ -35,6 +35,34 @@ pub enum OpenError {
     /// The index is not there, and objects are.
     #[error(transparent)]
     Lost(#[from] IndexLost),
+    /// The objects are not there, and an index is.
+    #[error(transparent)]
+    ObjectsLost(#[from] ObjectsLost),
+}
+
+/// An index without its objects. Whoever read from there would be told that nothing was ever stored.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} is there, and {} is not: the objects were lost, or their disk is not mounted. Nothing is changed. Bring them back; \
+     if they are lost for good, move the index away, and a new store begins", .index.display(), .objects.display()
+)]
+pub struct ObjectsLost {
+    /// The path of the index.
+    index: PathBuf,
+    /// The path at which the objects would be.
+    objects: PathBuf,
+}
+
+impl ObjectsLost {
+    /// Refuses to open the index in `folder` where `place`, which is to hold its objects, has no folder for them.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn check(folder: &Path, place: &Path) -> Result<(), Self> {
+        let (index, objects) = (index_path(folder), place.join("objects"));
+        // The folder of the objects is made first.
+        if index.exists() && !objects.exists() { Err(Self { index, objects }) } else { Ok(()) }
+    }
 }
 
 /// Objects without their index. A new one would know of none of them, and take each for the remains of a crash.
@@ -105,6 +133,7 @@ pub fn open_within(
     index_cache_bytes: usize,
     new_index: NewIndex,
 ) -> Result<Service<Local>, OpenError> {
+    ObjectsLost::check(folder, folder)?;
     // The folder's lock comes first: who holds it may open the index.
     let objects = Folder::open(folder)?;
     new_index.check(folder, [])?;

@@ -201,7 +201,8 @@ impl From<Failure> for Error {
 fn object_key(key: &str) -> Result<ObjectKey, Error> {
     key.parse().map_err(|_| {
         let what =
-            format!("a folder holds CredLink's own objects only (proofs/… and manifests/…), not `{key}`");
+            format!("a folder holds CredLink's own objects only (proofs/…, manifests/…, aliases/…, holds/…, removed/…, store/…), not \
+             `{key}`");
         Error::new("folder", ErrorKind::Refused, what)
     })
 }

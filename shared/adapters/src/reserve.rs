@@ -216,7 +216,8 @@ impl Reserve {
                     if state.room == Room::Untended {
                         tracing::warn!(
                             bytes = 2 * RESERVE_BYTES,
-                            "fewer bytes are free: nothing is stored until there is room to keep some for deletions"
+                            "the disk is full, or nearly: nothing is stored until so many bytes are free, some of which are kept for \
+                             deletions"
                         );
                     }
                     state.room = Room::Spent;

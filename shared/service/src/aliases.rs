@@ -141,8 +141,7 @@ pub(crate) async fn follow_alias<P: Ports>(
     for _ in 0..MAX_ATTEMPTS {
         let before = service.alias_row(id).await?;
         let Some(found) = service.current(&key).await? else { return Ok(false) };
-        let note = AliasNote::parse(&found.verified.content());
-        let note = note.map_err(|error| service.damaged(&key, &error))?;
+        let note = service.alias_note(id, &found.verified)?;
         if before.as_ref().is_some_and(|row| AliasNote::of(row) == note) {
             return Ok(false);
         }

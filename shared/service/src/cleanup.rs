@@ -152,7 +152,8 @@ pub async fn cleanup<P: Ports>(
     // Into an index that may be another store's nothing is written, and so nothing can be finished either.
     if let Err(error) = service.may_change().await {
         report.stopped = Some(error.to_string());
-        report.resume = position;
+        // A walk that could not begin is not one that came to its end.
+        report.resume = position.or_else(|| limits.walk.then(|| Position::at(service.now())));
         return Ok(report);
     }
     report.ask(service).await;

@@ -223,12 +223,16 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
 }
 
 /// Undoes the record under a proof's key that no row stands for, if there is one. Returns `true` if that was done
-/// here. The row is claimed first: from then on nobody can adopt the record.
+/// here. The row is claimed first: from then on nobody can adopt the record. A row that stands for it by now keeps it.
 pub(crate) async fn undo_record<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
     before: Option<&ProofRow>,
 ) -> Result<bool, Failure> {
+    match before.map(|row| row.state) {
+        Some(State::Live | State::Deleting(_)) => return Ok(false),
+        Some(State::Deleted(_)) | None => {}
+    }
     let ending = Ending::Undone(service.now());
     let Some(orphan) = orphan_row(service, id, before, ending).await? else { return Ok(false) };
     let claimed = claim(service, Row::Proof(orphan.clone()), before.map(|row| row.version)).await?;

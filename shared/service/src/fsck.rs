@@ -43,6 +43,10 @@ const MAX_WAITING: usize = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// No object of CredLink: it is left alone.
+    Foreign,
+    /// Something has stopped until an operator has looked.
+    Stopped,
     /// Left over by a crash: nobody was told of it, and cleanup deals with it.
     Leftover,
     /// One provider's copy is missing, stale or damaged, and the other one has it: a repair mends it.
@@ -71,6 +75,10 @@ pub struct Summary {
     pub objects: u64,
     /// Bytes of content whose SHA-256 was checked.
     pub bytes: u64,
+    /// Objects that are not CredLink's.
+    pub foreign: u64,
+    /// Findings that stop something until an operator has looked.
+    pub stopped: u64,
     /// Findings that a crash explains.
     pub leftovers: u64,
     /// Copies at one provider that are missing, stale or damaged.
@@ -175,6 +183,8 @@ where
 {
     fn tell(&mut self, finding: Finding) {
         match finding.severity {
+            Severity::Foreign => self.summary.foreign += 1,
+            Severity::Stopped => self.summary.stopped += 1,
             Severity::Leftover => self.summary.leftovers += 1,
             Severity::Behind => self.summary.behind += 1,
             Severity::Broken => self.summary.broken += 1,
@@ -187,10 +197,10 @@ where
         for doubt in self.service.standing_for_readers().await.doubts {
             let severity = match &doubt {
                 Doubt::CollectorStopped(_) | Doubt::ClockAhead { .. } | Doubt::ClockBehind { .. } => {
-                    Severity::Leftover
+                    Severity::Stopped
                 }
                 _ if doubt.forbids(Act::Destroy) => Severity::Broken,
-                _ => Severity::Leftover,
+                _ => Severity::Stopped,
             };
             self.tell(Finding { severity, key: ObjectKey::Identity.to_string(), what: doubt.to_string() });
         }
@@ -255,7 +265,8 @@ where
             };
             self.tell(Finding { severity: Severity::Broken, key: key.to_string(), what });
             let is_ours = self.manner == Manner::Mending && self.surrounding == Surrounding::Alone;
-            if is_ours && mend::holders(self.service, &id, counted).await? {
+            let may_mend = is_ours && self.service.may_change().await.is_ok();
+            if may_mend && mend::holders(self.service, &id, counted).await? {
                 self.summary.mended += 1;
             }
         }

@@ -9,7 +9,8 @@
 //!
 //! A look costs a read of the mark and a read of the row, and what it found is kept: for as long as [`MAX_AGE_SECONDS`]
 //! where nothing happens beside requests, and for seconds where a task looks again and again. Only the clock is compared each
-//! time, which costs nothing. Reading never asks the guard.
+//! time, which costs nothing. Reading asks the guard only whether the index may be heard, where that is on this machine, and
+//! goes on whatever the answer is.
 
 mod look;
 mod operator;
@@ -25,7 +26,7 @@ use credlink_core::time::Timestamp;
 
 use crate::error::Error;
 use crate::overview::in_words;
-use crate::ports::{Clock as _, Commit, Event, Events as _, Failure, Index as _, Ports, Write};
+use crate::ports::{Clock as _, Commit, Event, Events as _, Failure, FailureKind, Index as _, Ports, Write};
 use crate::service::Service;
 use look::Manner;
 
@@ -211,7 +212,10 @@ impl<P: Ports> Service<P> {
             // What adds goes on by what was known before: an outage stops what it has to, and no more.
             let is_known = self.guard.memory().known.as_ref().is_some_and(|known| known.is_settled);
             if !(matches!(act, Act::Change | Act::Repair) && is_known) {
-                return Err(failure.into());
+                // That the mark is damaged is not what the caller asked about.
+                let is_damaged = failure.kind == FailureKind::Damaged;
+                let unknown = Doubt::Unknown { provider: failure.provider, why: in_words(failure.kind) };
+                return Err(if is_damaged { unknown.problem().into() } else { failure.into() });
             }
         }
         match self.remembered().forbids(act) {

@@ -69,7 +69,12 @@ pub(crate) async fn follow_hold<P: Ports>(
             None => {}
         }
         let Some(current) = service.current(&key).await? else { return Ok(Reconciled::Right) };
-        HoldNote::parse(&current.verified.content()).map_err(|error| service.damaged(&key, &error))?;
+        let note = HoldNote::parse(&current.verified.content());
+        let note = note.map_err(|error| service.damaged(&key, &error))?;
+        if note.manifest != *id {
+            let why = format!("what stands there is the hold of the manifest {}", note.manifest);
+            return Err(service.damaged(&key, &why).into());
+        }
         let Some(facts) = service.manifest_facts(id).await? else { return Ok(Reconciled::Orphan) };
         if facts.generation != generation {
             return Ok(Reconciled::Orphan);

@@ -152,29 +152,45 @@ impl Reference<'_> {
 pub(crate) struct Placed {
     /// The generation in which they are there.
     pub(crate) generation: u32,
-    /// `true` if no row holds them yet: this request has put them there, or one before it whose answer was lost.
-    pub(crate) is_new: bool,
+    /// How they came there.
+    pub(crate) by: By,
+}
+
+/// How a manifest came to be in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// This request has put it there.
+    This,
+    /// It stood there, and no row holds it: a request before this one put it there whose answer was lost, or the index is
+    /// older than the store.
+    Unknown,
+    /// It stood there, and a row holds it.
+    Holder,
 }
 
 /// The manifest that a request has brought and that no row held: to be taken back where the request is refused.
 #[derive(Debug, Default)]
-pub(crate) struct Brought(Option<ManifestId>);
+pub(crate) struct Brought(Option<(ManifestId, By)>);
 
 impl Brought {
     fn note(&mut self, id: &ManifestId, placed: Placed) {
-        if placed.is_new {
-            self.0 = Some(id.clone());
+        let is_ours = matches!(&self.0, Some((known, By::This)) if known == id);
+        if placed.by != By::Holder && !is_ours {
+            self.0 = Some((id.clone(), placed.by));
         }
     }
 
-    /// Takes the manifest back, unless a row holds it by now.
+    /// Takes the manifest back, unless a row holds it by now. What stood there before stays while the index may be older: its
+    /// row may be lost.
     ///
     /// # Errors
     /// A failure of a provider or the index: nobody may be told that the request was refused. Cleanup takes it back later.
     pub(crate) async fn take_back<P: Ports>(self, service: &Service<P>) -> Result<(), Failure> {
-        if let Some(id) = self.0 {
-            undo_manifest(service, &id).await?;
+        let Some((id, by)) = self.0 else { return Ok(()) };
+        if by == By::Unknown && service.may_destroy().await.is_err() {
+            return Ok(());
         }
+        undo_manifest(service, &id).await?;
         Ok(())
     }
 }
@@ -208,7 +224,7 @@ impl<P: Ports> Service<P> {
     ) -> Result<Option<Placed>, Error> {
         let key = ObjectKey::Manifest(id.clone());
         if self.put_manifest(&key, manifest, tenant, visibility, 0, Condition::Absent).await? {
-            return Ok(Some(Placed { generation: 0, is_new: true }));
+            return Ok(Some(Placed { generation: 0, by: By::This }));
         }
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
         let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
@@ -242,7 +258,8 @@ impl<P: Ports> Service<P> {
             }
             // An attempt whose answer was lost may have put it there.
             let is_held = row.is_some_and(|row| row.state == State::Live);
-            return Ok(Some(Placed { generation: facts.generation, is_new: !is_held }));
+            let by = if is_held { By::Holder } else { By::Unknown };
+            return Ok(Some(Placed { generation: facts.generation, by }));
         }
         // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
         let row = self.manifest_row(id).await?;
@@ -271,7 +288,7 @@ impl<P: Ports> Service<P> {
         let generation = marker.last.max(deleted).saturating_add(1);
         let condition = Condition::Matches(head.tag);
         let stored = self.put_manifest(&key, manifest, tenant, visibility, generation, condition).await?;
-        Ok(stored.then_some(Placed { generation, is_new: true }))
+        Ok(stored.then_some(Placed { generation, by: By::This }))
     }
 
     /// Returns the facts of a manifest whose bytes are there; `None` if they are not.
@@ -388,7 +405,7 @@ impl<P: Ports> Service<P> {
                 match reference.apply(before)? {
                     Refer::Gone => {
                         // A deletion that is under way, or was cut off: with its end the manifest can be stored anew.
-                        if let Some(row) = before {
+                        if let Some(row) = before.filter(|_| !self.spares) {
                             self.may_destroy().await?;
                             finish_manifest(self, row).await?;
                         }

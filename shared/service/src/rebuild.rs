@@ -96,6 +96,8 @@ pub enum Manner {
 pub struct Rebuild {
     version: u32,
     began: Timestamp,
+    /// The mark of the store when the rebuild began.
+    mark: Option<Mark>,
     manner: Manner,
     /// `true` if the index was empty when the rebuild began.
     over_nothing: bool,
@@ -114,9 +116,29 @@ impl Rebuild {
     pub async fn begin<P: Ports>(service: &Service<P>, manner: Manner) -> Result<Self, Failure> {
         let over_nothing = !service.has_rows().await?;
         let trusts_rows = service.index_is_as_new().await?;
-        let (began, part) = (service.now(), Part::Proofs);
-        let report = Report::default();
-        Ok(Self { version: VERSION, began, manner, over_nothing, trusts_rows, part, after: None, report })
+        let mark = service.marked().await?.map(|marked| marked.mark);
+        let (began, part, report) = (service.now(), Part::Proofs, Report::default());
+        Ok(Self {
+            version: VERSION,
+            began,
+            mark,
+            manner,
+            over_nothing,
+            trusts_rows,
+            part,
+            after: None,
+            report,
+        })
+    }
+
+    /// Returns `true` if the store is as the rebuild found it when it began, so that it can go on. Otherwise index and store
+    /// belonged together since, and the index was restored to an instant within the rebuild: what was changed in the part that
+    /// is done would be missed.
+    ///
+    /// # Errors
+    /// A provider failed.
+    pub async fn can_go_on<P: Ports>(&self, service: &Service<P>) -> Result<bool, Failure> {
+        Ok(service.marked().await?.map(|marked| marked.mark) == self.mark)
     }
 
     /// The rebuild that this text was kept of, if it is one.

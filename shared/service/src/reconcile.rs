@@ -264,6 +264,13 @@ async fn follow_record<P: Ports>(
     let released: Vec<Released> = live
         .map(|row| row.held.difference(&next.held).map(|id| Released::by(row, id)).collect())
         .unwrap_or_default();
+    if let Some(row) = live.filter(|_| continued.is_none() && !released.is_empty()) {
+        // Both lives may have as many manifests as a proof can have: one commit would be too large.
+        let held = row.holding_only(&next.held);
+        return match service.commit(Some((held, Some(row.version))), &[], &released).await? {
+            Published::Done | Published::Lost(_) | Published::ManifestGone => Ok(None),
+        };
+    }
     let references: Vec<Reference<'_>> = found
         .iter()
         .map(|(id, facts)| Reference {

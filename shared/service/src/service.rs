@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::legacy::LegacyId;
 use credlink_core::link::LinkKeys;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::note::AliasNote;
 use credlink_core::object::{ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -123,7 +125,27 @@ impl<P: Ports> Service<P> {
 
     /// Reads a record out of its object.
     pub(crate) fn record(&self, key: &ObjectKey, verified: &Verified) -> Result<Record, Failure> {
-        Record::parse(&verified.content()).map_err(|error| self.damaged(key, &error))
+        let record = Record::parse(&verified.content()).map_err(|error| self.damaged(key, &error))?;
+        let is_its_own = match key {
+            ObjectKey::Record(id) => record.id == *id,
+            ObjectKey::Revision(id, revision) => record.id == *id && record.revision == *revision,
+            _ => true,
+        };
+        if is_its_own {
+            return Ok(record);
+        }
+        let why = format!("what stands there is revision {} of the proof {}", record.revision, record.id);
+        Err(self.damaged(key, &why))
+    }
+
+    /// Reads the note of a legacy id out of its object.
+    pub(crate) fn alias_note(&self, id: &LegacyId, verified: &Verified) -> Result<AliasNote, Failure> {
+        let key = ObjectKey::Alias(id.clone());
+        let note = AliasNote::parse(&verified.content()).map_err(|error| self.damaged(&key, &error))?;
+        if note.id == *id {
+            return Ok(note);
+        }
+        Err(self.damaged(&key, &format!("what stands there is the note of the legacy id `{}`", note.id)))
     }
 
     pub(crate) fn damaged(&self, key: &ObjectKey, why: &dyn std::fmt::Display) -> Failure {

@@ -13,6 +13,7 @@ use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
 use credlink_core::object::{Coding, ObjectKey};
+use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::store::{Draft, Next, next};
@@ -85,7 +86,9 @@ async fn try_to_store<P: Ports>(
         match (next(row.as_ref(), service.now()), row) {
             (Next::Answer, Some(row)) => {
                 // Where the index may be older, its word alone does not do.
-                let is_doubted = row.replacing.is_some() || service.may_destroy().await.is_err();
+                let is_doubted = row.replacing.is_some()
+                    || service.may_destroy().await.is_err()
+                    || is_lost(service, &id).await?;
                 if is_doubted {
                     match settle(service, &row).await? {
                         Reconciled::Changed => continue,
@@ -120,6 +123,12 @@ async fn try_to_store<P: Ports>(
         }
     }
     Err(contended())
+}
+
+/// Returns `true` if the record of a live proof is not there, as far as a look costs nothing.
+async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<bool, Failure> {
+    let is_cheap = service.settings.notice_on_read;
+    Ok(is_cheap && service.ports.objects().head(&ObjectKey::Record(*id)).await?.is_none())
 }
 
 /// Refuses to take over what was deleted here (guarantee 8).

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use credlink_core::bounds::MAX_REVISIONS;
+use credlink_core::bounds::{MAX_REVISIONS, ORPHAN_AGE_SECONDS};
 use credlink_core::hash::Digest;
 use credlink_core::http::conditional::check_write;
 use credlink_core::http::problem::{Kind, Problem};
@@ -312,7 +312,9 @@ async fn begin<P: Ports>(
         }
     };
     let (next, claim) = row.replaced_by(id, at);
-    if claim.is_none() && row.replacing.is_some() {
+    // One that began long ago may be taken for over at any moment.
+    let is_young = |begun: Timestamp| at < begun.plus_seconds(ORPHAN_AGE_SECONDS / 2);
+    if claim.is_none() && row.replacing.is_some_and(is_young) {
         return Ok(Some(Begun { row: row.clone(), claims: BTreeSet::new(), at, generation }));
     }
     // A manifest that another replacement under way has brought is held already.

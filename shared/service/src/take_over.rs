@@ -5,6 +5,7 @@
 
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ProofRow, Row, RowKey, State};
 use credlink_core::rules::store::Draft;
@@ -13,6 +14,7 @@ use credlink_core::time::Timestamp;
 use crate::aliases::{follow_alias, keep_alias};
 use crate::error::{Error, contended};
 use crate::ports::{Commit, Failure, Index as _, Ports, Write};
+use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};
 use crate::store::{Stored, store};
 
@@ -113,10 +115,14 @@ pub(crate) async fn bind<P: Ports>(
     Err(contended())
 }
 
-/// Refuses a legacy id that names another proof, unless that one is gone.
+/// Refuses a legacy id that names another proof, unless that one is gone, by its objects and not just by an index that may
+/// be older.
 async fn free_for<P: Ports>(service: &Service<P>, row: &AliasRow, id: &ProofId) -> Result<(), Error> {
     if row.proof == *id {
         return Ok(());
+    }
+    if let Reconciled::Broken(why) = reconcile(service, &row.proof).await? {
+        return Err(service.damaged(&ObjectKey::Record(row.proof), &why).into());
     }
     match service.proof_row(&row.proof).await? {
         Some(named) if named.state == State::Live => Err(Problem::new(

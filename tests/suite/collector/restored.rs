@@ -113,3 +113,22 @@ async fn a_store_does_not_take_up_what_was_put_back() {
         world.assert_tidy().await;
     }
 }
+
+/// A record that cannot be read may name any manifest that nothing else names, and none whose owner deleted it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manifest_that_was_put_back_goes_beside_a_record_that_cannot_be_read() {
+    for ground in [Ground::Memory, Ground::Dynamo] {
+        let (world, path) = with_restored_objects(ground, C2pa("one")).await;
+        let other = Json(r#"{"n":2}"#).body("b", 31_536_000);
+        let request = text(Method::POST, "/v1/proofs", std::str::from_utf8(&other).unwrap());
+        assert_eq!(world.answer(request).await.status(), 201);
+        let key = ObjectKey::Record(proof_id("b"));
+        let mut damaged = world.service().ports().objects().get(&key).await.unwrap().unwrap();
+        damaged.body = bytes::Bytes::from_static(b"nonsense");
+        put_back(&world, &key, damaged).await;
+        let report = world.clean_up().await;
+        assert_eq!(report.failed, 1, "{ground:?}: {report:?}");
+        assert_eq!(status(&world, &path).await, 410, "{ground:?}");
+        assert_eq!(status(&world, &format!("/v1/manifests/{}", c2pa_id("one"))).await, 410, "{ground:?}");
+    }
+}

@@ -67,6 +67,12 @@ fn overtake(steps: &[Step], slow: &Act, others: &[Act]) {
     panic!("{slow:?} never ends");
 }
 
+/// These steps, and then eight days.
+fn with_days(mut steps: Vec<Step>) -> Vec<Step> {
+    steps.push(WaitDays);
+    steps
+}
+
 macro_rules! overtaken {
     ($($name:ident: $steps:expr, $slow:expr, $others:expr;)+) => {
         $(
@@ -109,6 +115,11 @@ overtaken! {
         [Store("a", OTHER), Delete("a")];
     cleanup_by_a_deletion_and_a_new_life:
         [Crash(Store("a", C2pa("one")), 3), WaitDays], Cleanup, [Delete("a"), Store("a", C2pa("one"))];
+    cleanup_of_an_orphan_by_who_saves_the_orphan:
+        with_days(orphans_orphan()), Cleanup, [Store("a", C2pa("one"))];
+    cleanup_of_an_orphan_by_who_saves_its_manifest:
+        with_days(orphans_orphan()), Cleanup, [StoreManifest("one"), Store("a", C2pa("one"))];
+    cleanup_of_an_orphan_by_a_store: with_days(orphans_orphan()), Cleanup, [Store("a", C2pa("two"))];
     cleanup_by_a_store_and_a_replacement:
         [Crash(Store("a", C2pa("one")), 3), WaitDays], Cleanup, [Store("a", C2pa("one"))];
 }

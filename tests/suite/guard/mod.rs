@@ -7,6 +7,7 @@
 mod clock;
 mod creation;
 pub mod ground;
+mod older;
 mod served;
 mod ticks;
 mod verdicts;

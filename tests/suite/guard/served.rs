@@ -194,3 +194,89 @@ fn an_index_of_another_folder_and_an_empty_one_take_nothing() {
     assert_eq!(read(&server, &["a", "b"]), served);
     assert_eq!(server.delete(&proof_path("a")), 204);
 }
+
+#[test]
+fn a_server_does_not_start_without_the_objects_of_its_index() {
+    let (folder, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut server = Server::over(folder.path(), &[]);
+    store(&server, "a");
+    let served = read(&server, &["a"]);
+    server.stop();
+    let (objects, kept) = (folder.path().join("objects"), away.path().join("objects"));
+    fs::rename(&objects, &kept).unwrap();
+    let said = Server::refuses(folder.path(), &[]);
+    assert!(said.contains("the objects were lost, or their disk is not mounted"), "{said}");
+    assert!(!objects.exists(), "nothing is made");
+    let elsewhere = away.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let said = Server::refuses(
+        folder.path(),
+        &[("STORAGE_PROVIDER", "folder"), ("STORAGE_FOLDER", elsewhere.to_str().unwrap())],
+    );
+    assert!(said.contains(elsewhere.join("objects").to_str().unwrap()), "{said}");
+    fs::rename(&kept, &objects).unwrap();
+    let server = Server::over(folder.path(), &[]);
+    assert_eq!(read(&server, &["a"]), served);
+}
+
+/// The file of an object in a folder's shards.
+fn file(folder: &Path, top: &str, name: &str) -> PathBuf {
+    let shards = fs::read_dir(folder.join("objects").join(top)).unwrap();
+    let found = shards.map(|shard| shard.unwrap().path().join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{top}/{name}"))
+}
+
+#[test]
+fn a_store_is_not_acknowledged_by_a_row_whose_record_was_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::over(folder.path(), &[]);
+    store(&server, "a");
+    let path = proof_path("a");
+    fs::remove_file(file(folder.path(), "proofs", path.rsplit('/').next().unwrap())).unwrap();
+    let (status, problem) = server.post("/v1/proofs", &manifest("a", 0));
+    assert_eq!(status, 502, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("was lost"), "{problem}");
+    // Whoever has the proof deletes what is left of it, and stores it again.
+    assert_eq!(server.delete(&path), 204);
+    let (status, answer) = server.post("/v1/proofs", &manifest("a", 0));
+    assert_eq!(status, 201, "{answer}");
+    read(&server, &["a"]);
+}
+
+#[test]
+fn a_damaged_mark_stops_what_it_has_to_and_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::over(folder.path(), &[]);
+    store(&server, "a");
+    let served = read(&server, &["a"]);
+    server.stop();
+    let mark = file(folder.path(), "store", "identity");
+    for damaged in [&b""[..], b"nonsense"] {
+        fs::write(&mark, damaged).unwrap();
+        let mut server = Server::over(folder.path(), &[]);
+        assert_eq!(read(&server, &["a"]), served, "reading goes on");
+        for (status, problem) in
+            [server.post("/v1/proofs", &manifest("b", 0)), server.delete_in_words(&proof_path("a"))]
+        {
+            assert_eq!(status, 503, "{problem}");
+            assert!(problem["detail"].as_str().unwrap().contains("could not be found out"), "{problem}");
+        }
+        server.stop();
+        let rebuild = |confirm: &[&str]| {
+            let mut command = std::process::Command::new(crate::server::binary());
+            let ended = command.arg("rebuild").args(confirm).arg("--data-dir").arg(folder.path()).output();
+            let ended = ended.unwrap();
+            (ended.status.code(), String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap())
+        };
+        let (code, said) = rebuild(&[]);
+        assert!(code == Some(2) && said.contains("--confirm makes the mark anew"), "{code:?} {said}");
+        let (code, said) = rebuild(&["--confirm"]);
+        assert!(code == Some(0) && said.contains("belong together"), "{code:?} {said}");
+        let mut server = Server::over(folder.path(), &[]);
+        assert_eq!(read(&server, &["a"]), served);
+        server.stop();
+    }
+    let server = Server::over(folder.path(), &[]);
+    store(&server, "b");
+    assert_eq!(server.delete(&proof_path("a")), 204);
+}

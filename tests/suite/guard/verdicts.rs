@@ -100,6 +100,8 @@ async fn every_act_is_allowed_or_refused() {
         let report = ground.clean_up(&process).await;
         assert_eq!(report.stopped.is_some(), forbids(Act::Destroy), "{name}: {report:?}");
         assert_eq!((report.deleted, report.failed), (0, 0), "{name}: {report:?}");
+        // A walk that could not begin has not come to its end.
+        assert_eq!(report.resume.is_some(), forbids(Act::Change), "{name}: {report:?}");
         assert_eq!(ground.tree().await, before, "{name}: nothing is destroyed, and nothing changed");
 
         let repairs = process.may_repair().await.is_ok();

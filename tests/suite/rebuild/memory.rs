@@ -5,13 +5,15 @@ use credlink_adapters::clock::ManualClock;
 use credlink_adapters::counters::Counters;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+use credlink_core::object::ObjectKey;
 use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{Copied, Index, Objects, Parts, Ports};
+use credlink_service::ports::{Condition, Copied, Index, Objects, Parts, Ports, Put};
 use credlink_service::rebuild::report::{Finding, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
 use credlink_service::{Service, Settings};
 
-use super::full::{Client, fill, rows};
+use super::full::{Client, fill, rows, urn};
+use crate::http::ask::proof;
 use crate::world::tokens;
 use crate::world::tokens::OWNER;
 
@@ -95,4 +97,53 @@ pub fn similar<K: PartialEq + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
     }
     let keys = |rows: &[(K, V)]| rows.iter().map(|(key, _)| format!("{key:?}")).collect::<Vec<_>>();
     assert_eq!(keys(wanted), keys(found));
+}
+
+/// An object that was copied to the place of another one is named, and stands in nobody's way.
+#[tokio::test]
+async fn an_object_in_the_place_of_another_is_not_read() {
+    let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());
+    let service = over(objects.clone(), index.clone(), clock.clone());
+    fill(&service).await;
+    service.tick().await.unwrap();
+    let before = rows(&index).await;
+    let alias = |name: &str| ObjectKey::Alias(name.parse().unwrap());
+    let hold = |name: &str| ObjectKey::Hold(urn(name).parse().unwrap(), 0);
+    let misplaced = [
+        (ObjectKey::Record(proof("plain")), ObjectKey::Record(proof("elsewhere"))),
+        (alias("old-2"), alias("elsewhere")),
+        (hold("alone"), hold("signed")),
+    ];
+    for (from, to) in &misplaced {
+        let object = objects.get(from).await.unwrap().unwrap();
+        let put = objects.put(to, object.body, &object.head.attributes, Condition::Absent).await.unwrap();
+        assert!(matches!(put, Put::Stored(_)), "{to}");
+    }
+    let service = over(objects, MemoryIndex::new(), clock);
+    let (found, report) = rebuild(&service, Manner::Writing).await;
+    let mut named: Vec<_> = found.iter().map(|finding| finding.key.clone()).collect();
+    named.sort();
+    let mut wanted: Vec<_> = misplaced.iter().map(|(_, to)| to.to_string()).collect();
+    wanted.sort();
+    assert_eq!(named, wanted, "{found:?}");
+    assert!(found.iter().all(|finding| finding.what.contains("what stands there is")), "{found:?}");
+    assert!(!report.joined && report.unread == 3, "{report:?}");
+    similar(&before, &rows(service.ports().index()).await);
+}
+
+/// An index that was restored to an instant within a rebuild knows where that was. What the store got since is not passed over.
+#[tokio::test]
+async fn a_rebuild_is_begun_anew_where_the_store_went_on_without_it() {
+    let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());
+    let service = over(objects.clone(), index.clone(), clock.clone());
+    fill(&service).await;
+    service.tick().await.unwrap();
+    let anew = MemoryIndex::new();
+    let service = over(objects, anew.clone(), clock);
+    let mut begun = Rebuild::begin(&service, Manner::Writing).await.unwrap();
+    begun.step(&service, |finding| panic!("{finding:?}")).await.unwrap();
+    let kept = Rebuild::read(&begun.text()).unwrap();
+    assert!(kept.can_go_on(&service).await.unwrap());
+    rebuild(&service, Manner::Writing).await;
+    assert!(!kept.can_go_on(&service).await.unwrap(), "index and store belonged together since");
 }

@@ -241,8 +241,8 @@ impl Problem {
     #[must_use]
     pub fn out_of_space(seconds: u32) -> Self {
         let detail = format!(
-            "the storage is out of space: nothing can be stored until there is room, while reading and deleting go on; \
-             nothing is lost; try again in {seconds} s"
+            "the storage is out of space: nothing can be stored until there is room; reading goes on, and deleting for \
+             as long as the room that is kept for it lasts; nothing is lost; try again in {seconds} s"
         );
         Self::new(Kind::Unavailable, detail).header(RETRY_AFTER, &seconds.to_string())
     }
@@ -252,8 +252,8 @@ impl Problem {
     pub fn damaged() -> Self {
         Self::new(
             Kind::Damaged,
-            "what is stored does not have the recorded digest, and is not served; the operator finds it in the log \
-             under the request id",
+            "what is stored here is damaged or was lost, and is not served; the operator finds it in the log under the \
+             request id",
         )
     }
 

@@ -200,6 +200,15 @@ impl ProofRow {
         (row, released)
     }
 
+    /// The row without any manifest but these, one version on.
+    #[must_use]
+    pub fn holding_only(&self, manifests: &BTreeSet<ManifestId>) -> Self {
+        let mut row = self.in_state(self.state);
+        row.held.retain(|id| manifests.contains(id));
+        row.pending.retain(|pending| manifests.contains(&pending.manifest));
+        row
+    }
+
     /// Returns `true` if a revision names this manifest, and not just a replacement that is under way.
     #[must_use]
     pub fn names(&self, manifest: &ManifestId) -> bool {

@@ -165,13 +165,13 @@ impl fmt::Display for Doubt {
             Self::Mismatch(Mismatch::IndexOlder { index, store }) => write!(
                 f,
                 "The index is older than the store (epoch {index}, the store has {store}): it was probably restored from \
-                 a backup. Nothing is deleted until an operator runs `credlink rebuild`."
+                 a backup. Nothing is deleted until an operator runs `credlink rebuild --confirm`."
             ),
             Self::Mismatch(Mismatch::StoreOlder { index, store }) => write!(
                 f,
                 "The store is older than the index (epoch {store}, the index has {index}): its objects were probably \
                  restored from a backup. Nothing is deleted until an operator runs `credlink fsck`, and then `credlink \
-                 rebuild`."
+                 rebuild --confirm`."
             ),
             Self::Mismatch(Mismatch::Foreign { index, store }) => write!(
                 f,
@@ -196,17 +196,17 @@ impl fmt::Display for Doubt {
             Self::Unknown { provider, why } => write!(
                 f,
                 "Whether index and store belong together could not be found out ({provider}: {why}). Nothing is deleted \
-                 meanwhile."
+                 meanwhile. If it stays so, an operator runs `credlink fsck`."
             ),
             Self::ClockAhead { seen, now } => write!(
                 f,
-                "The clock shows {now}, and the last instant seen before was {seen}: more than {DAYS} days earlier. \
+                "The clock shows {now}, which is more than {DAYS} days after the last instant seen, {seen}. \
                  Nothing is deleted until the clock is right again; if it is right, an operator runs `credlink cleanup \
                  --confirm-clock`."
             ),
             Self::ClockBehind { seen, now } => write!(
                 f,
-                "The clock shows {now}, and the last instant seen before was {seen}: more than {MINUTES} minutes later. \
+                "The clock shows {now}, which is more than {MINUTES} minutes before the last instant seen, {seen}. \
                  Nothing is stored, replaced or deleted until the clock is right again; if it is right, an operator runs `credlink cleanup \
                  --confirm-clock`."
             ),

@@ -1,5 +1,6 @@
 //! The walk over all objects: rows follow the objects, and what nothing names is removed.
 
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, State};
@@ -129,30 +130,7 @@ impl<P: Ports> Walk<'_, P> {
                 true => Found::Orphan,
                 false => Found::Done(Done::Nothing),
             }),
-            ObjectKey::Manifest(_) if !is_sound => Ok(Found::Done(Done::Nothing)),
-            ObjectKey::Manifest(id) => {
-                // A record that names it was written at most 15 minutes later, and records are looked at from an age of
-                // 15 minutes on: where the manifest was 30 minutes old when the walk began, its record was looked at.
-                let is_due = orphan_is_due(
-                    listed.modified.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS),
-                    self.began,
-                );
-                if !self.limits.any_age && !is_due {
-                    return Ok(Found::Done(Done::Nothing));
-                }
-                let Some(head) = service.ports.objects().head(key).await? else {
-                    return Ok(Found::Done(Done::Nothing));
-                };
-                let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(key, &error))?;
-                let generation = (!facts.tombstone).then_some(facts.generation);
-                let row = service.manifest_row(id).await?;
-                Ok(match judge_manifest(generation, row.as_ref()) {
-                    Verdict::Orphan => Found::Orphan,
-                    // It was put back from elsewhere.
-                    Verdict::Broken(_) if generation.is_some() => Found::Orphan,
-                    _ => Found::Done(Done::Nothing),
-                })
-            }
+            ObjectKey::Manifest(id) => self.examine_manifest(key, id, listed, is_sound).await,
             // Which of the two is right, row or object, is known only where index and store belong together.
             ObjectKey::Alias(_) if !self.may_destroy => Ok(Found::Done(Done::Nothing)),
             ObjectKey::Alias(id) => Ok(match follow_alias(service, id, true).await? {
@@ -166,6 +144,36 @@ impl<P: Ports> Walk<'_, P> {
             }),
             ObjectKey::Removed(..) | ObjectKey::Identity => Ok(Found::Done(Done::Nothing)),
         }
+    }
+
+    async fn examine_manifest(
+        &self,
+        key: &ObjectKey,
+        id: &ManifestId,
+        listed: &Listed,
+        is_sound: bool,
+    ) -> Result<Found, Error> {
+        let service = self.service;
+        let Some(head) = service.ports.objects().head(key).await? else {
+            return Ok(Found::Done(Done::Nothing));
+        };
+        let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(key, &error))?;
+        let generation = (!facts.tombstone).then_some(facts.generation);
+        let row = service.manifest_row(id).await?;
+        // A record that names it was written at most 15 minutes later, and records are looked at from an age of
+        // 15 minutes on: where the manifest was 30 minutes old when the walk began, its record was looked at.
+        let is_due = self.limits.any_age
+            || orphan_is_due(
+                listed.modified.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS),
+                self.began,
+            );
+        Ok(match judge_manifest(generation, row.as_ref()) {
+            // Its row says that it was deleted: it was put back from elsewhere.
+            Verdict::Broken(_) if generation.is_some() => Found::Orphan,
+            // No row holds it. A record that could not be read may name it.
+            Verdict::Orphan if is_sound && is_due => Found::Orphan,
+            _ => Found::Done(Done::Nothing),
+        })
     }
 
     /// Returns `true` if an earlier record belongs to no life of its proof that is there, once the proof's row has

@@ -10,7 +10,7 @@ use credlink_core::row::State;
 use credlink_core::rules::life::{Found, Verdict, judge_manifest, judge_record, judge_revision};
 use credlink_core::tombstone::Tombstone;
 
-use super::{Look, verified};
+use super::{Look, Severity, verified};
 use crate::ports::{Copied, Failure, FailureKind, Lag, Lagging, Listed, Ports};
 use crate::service::Service;
 
@@ -21,7 +21,7 @@ where
 {
     let mut look = Look::default();
     let Ok(key) = listed.key.parse::<ObjectKey>() else {
-        look.leftover(&listed.key, "this is no object of CredLink; it is left alone");
+        look.add(Severity::Foreign, &listed.key, "this is no object of CredLink; it is left alone");
         return Ok(look);
     };
     let Some(found) = verified(service, &key, &mut look).await? else { return Ok(look) };
@@ -189,9 +189,8 @@ async fn hold<P: Ports>(
 fn judged(look: &mut Look, key: &ObjectKey, verdict: Verdict) {
     match verdict {
         Verdict::Right => {}
-        Verdict::Orphan => {
-            look.leftover(key, "no row stands for it: a store ended before it could tell anybody")
-        }
+        Verdict::Orphan => look
+            .leftover(key, "no row stands for it: a store was cut off before its row, or the index is older"),
         Verdict::Ahead => look.leftover(key, "its row is behind: a replacement ended before its row"),
         // The row's own finding says it.
         Verdict::Unfinished => {}

@@ -36,9 +36,9 @@ pub(super) enum Manner {
 }
 
 /// The mark together with the tag that its replacement needs.
-pub(super) struct Marked {
+pub(crate) struct Marked {
     pub(super) tag: StoredTag,
-    pub(super) mark: Mark,
+    pub(crate) mark: Mark,
 }
 
 impl<P: Ports> Service<P> {
@@ -70,7 +70,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// The mark of the store, past the cache.
-    pub(super) async fn marked(&self) -> Result<Option<Marked>, Failure> {
+    pub(crate) async fn marked(&self) -> Result<Option<Marked>, Failure> {
         let Some(current) = self.current(&ObjectKey::Identity).await? else { return Ok(None) };
         let mark = Mark::parse(&current.verified.content())
             .map_err(|error| self.damaged(&ObjectKey::Identity, &error))?;
@@ -95,9 +95,10 @@ impl<P: Ports> Service<P> {
                         mismatch => (mismatch, true),
                     }
                 }
-                (Some(Mismatch::IndexNew | Mismatch::Unmarked), Manner::Reading) => {
-                    (if self.has_objects().await? { mismatch } else { None }, false)
-                }
+                (
+                    Some(Mismatch::IndexNew | Mismatch::StoreUnmarked | Mismatch::Unmarked),
+                    Manner::Reading,
+                ) => (if self.has_objects().await? { mismatch } else { None }, false),
                 _ => (mismatch, true),
             };
             // Others may have made or moved something between these reads, and stored by it since: what they made before

@@ -1,11 +1,12 @@
 //! The decisions of an operator, and the collector's breaker, both in the store's row.
 
-use credlink_core::identity::{Mark, Mismatch, judge};
+use credlink_core::identity::{Mark, MarkError, Mismatch, judge};
+use credlink_core::object::ObjectKey;
 use credlink_core::row::{Row, StoreRow};
 use credlink_core::rules::guard::Stopped;
 
 use super::look::{FIRST_EPOCH, Manner};
-use crate::ports::{Commit, Condition, Failure, Index as _, Ports, Write};
+use crate::ports::{Commit, Condition, Failure, FailureKind, Index as _, Objects as _, Ports, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 impl<P: Ports> Service<P> {
@@ -87,6 +88,37 @@ impl<P: Ports> Service<P> {
             }
         }
         Err(self.others_kept_changing())
+    }
+
+    /// Returns what is wrong with the store's mark, if it is damaged: then nobody can tell whether the index belongs to the
+    /// store.
+    ///
+    /// # Errors
+    /// A provider failed, or the mark is one of a later version.
+    pub async fn damage_of_mark(&self) -> Result<Option<String>, Failure> {
+        let current = match self.current(&ObjectKey::Identity).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(current)) => current,
+            Err(failure) if failure.kind == FailureKind::Damaged => return Ok(Some(failure.message)),
+            Err(failure) => return Err(failure),
+        };
+        match Mark::parse(&current.verified.content()) {
+            Ok(_) => Ok(None),
+            Err(error @ MarkError::Damaged(_)) => Ok(Some(error.to_string())),
+            Err(error @ MarkError::Version(_)) => Err(self.damaged(&ObjectKey::Identity, &error)),
+        }
+    }
+
+    /// Removes a damaged mark, so that [`Service::join_index_and_store`] makes it anew. An operator says that the index is
+    /// this store's.
+    ///
+    /// # Errors
+    /// A provider failed, or the mark is one of a later version.
+    pub async fn remove_damaged_mark(&self) -> Result<(), Failure> {
+        if self.damage_of_mark().await?.is_some() {
+            self.ports.objects().delete(&ObjectKey::Identity).await?;
+        }
+        Ok(())
     }
 
     /// Returns `true` if the index holds rows of another store: they say nothing of this one, and nothing may be made

@@ -169,7 +169,9 @@ impl<P: Ports> Service<P> {
     fn covered(&self, noted: u64, row: StoreRow, marked: Timestamp) {
         self.guard.covered.fetch_max(noted, Ordering::SeqCst);
         let at = self.ports.clock().monotonic_microseconds();
-        self.guard.memory().known =
+        let mut memory = self.guard.memory();
+        memory.failed = None;
+        memory.known =
             Some(Known { at, mismatch: None, row: Some(row), marked: Some(marked), is_settled: true });
     }
 }

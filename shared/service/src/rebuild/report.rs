@@ -8,10 +8,22 @@ use super::ports::Tally;
 /// Something that no rebuild can set right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// The kind of the finding.
+    pub kind: FindingKind,
     /// The object or row.
     pub key: String,
     /// A description of what is wrong.
     pub what: String,
+}
+
+/// The kind of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A row knows more than the objects, or objects contradict each other.
+    Lost,
+    /// An object could not be read.
+    Unread,
 }
 
 /// The results of a rebuild.
@@ -50,7 +62,7 @@ impl Report {
 
     pub(super) fn note(&mut self, key: &str, followed: Followed) -> Option<Finding> {
         self.examined += 1;
-        let finding = |what| Some(Finding { key: key.to_owned(), what });
+        let finding = |kind, what| Some(Finding { kind, key: key.to_owned(), what });
         match followed {
             Followed::Right | Followed::Foreign => None,
             Followed::Leftover => {
@@ -59,11 +71,11 @@ impl Report {
             }
             Followed::Lost(what) => {
                 self.lost += 1;
-                finding(what)
+                finding(FindingKind::Lost, what)
             }
             Followed::Unread(what) => {
                 self.unread += 1;
-                finding(what)
+                finding(FindingKind::Unread, what)
             }
         }
     }

@@ -1,0 +1,130 @@
+//! Requests under an index that was restored from an earlier instant: stores go on, and none of them takes anything away of
+//! which that index does not know.
+
+use bytes::Bytes;
+use credlink_adapters::memory::MemoryIndex;
+use credlink_core::bounds::MAX_REVISIONS;
+use credlink_core::testing::manifest_store;
+use credlink_service::fsck::fsck;
+use data_encoding::BASE64;
+use http::header::IF_MATCH;
+use http::{Method, Request};
+use serde_json::json;
+
+use super::ground::{Ground, Process, answer, body, done, labels};
+use crate::faults::act::{c2pa_bytes, c2pa_id};
+use crate::http::ask::{ask, get, json as with_json, media, proof, proof_path, with};
+
+/// A manifest that any file may have.
+fn manifest_id(number: u32) -> String {
+    format!("urn:c2pa:00000000-0000-4000-8000-{number:012x}")
+}
+
+fn manifest(name: &str, number: u32) -> String {
+    BASE64.encode(&manifest_store(&manifest_id(number), media(name).digest()))
+}
+
+fn store(name: &str, bytes: &str) -> Request<Bytes> {
+    let body = json!({"media_hash": media(name).to_string(), "manifest_base64": bytes});
+    with_json(Method::POST, "/v1/proofs", &body)
+}
+
+fn replace(name: &str, bytes: &str) -> Request<Bytes> {
+    with(with_json(Method::PUT, &proof_path(name), &json!({"manifest_base64": bytes})), IF_MATCH, "*")
+}
+
+/// A process beside an index from before `commits`, of which the mark covers each.
+async fn restored(ground: &Ground, commits: impl AsyncFnOnce(&Process)) -> Ground {
+    let process = ground.process();
+    process.tick().await.unwrap();
+    let before: MemoryIndex = ground.index.snapshot();
+    for _ in 0..2 {
+        done(&process, super::ground::store("one more")).await;
+        process.tick().await.unwrap();
+    }
+    commits(&process).await;
+    process.tick().await.unwrap();
+    let older = ground.beside(before);
+    assert_eq!(labels(&older.process().standing().await), ["index_older"]);
+    older
+}
+
+#[tokio::test]
+async fn a_store_that_is_refused_leaves_what_others_stored() {
+    let ground = Ground::new();
+    done(&ground.process(), super::ground::store("before")).await;
+    // It binds no file, and so any file may have it.
+    let shared = BASE64.encode(&c2pa_bytes("shared"));
+    let older = restored(&ground, async |process| {
+        done(process, store("a", &shared)).await;
+        done(process, store("b", &manifest("b", 2))).await;
+    })
+    .await;
+    let process = older.process();
+    for bytes in [shared, manifest("b", 3)] {
+        let answered = answer(&process, store("b", &bytes)).await;
+        assert_eq!((answered.status().as_u16(), &body(&answered)["identical"]), (200, &json!(false)));
+    }
+    for (id, wanted) in [(c2pa_id("shared"), 200), (manifest_id(2), 200), (manifest_id(3), 404)] {
+        let read = answer(&process, get(&format!("/v1/manifests/{id}"))).await;
+        assert_eq!(
+            read.status(),
+            wanted,
+            "{id}: what a refused store brought itself is taken back, and nothing else"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_id_that_leads_to_a_proof_is_not_given_away() {
+    let ground = Ground::new();
+    done(&ground.process(), super::ground::store("before")).await;
+    let bind =
+        |name: &str| with_json(Method::PUT, "/v1/aliases/old", &json!({"proof": proof(name).to_string()}));
+    let older = restored(&ground, async |process| {
+        done(process, super::ground::store("after")).await;
+        done(process, bind("after")).await;
+    })
+    .await;
+    let process = older.process();
+    let answered = answer(&process, bind("before")).await;
+    assert_eq!(answered.status(), 409, "{answered:?}");
+    assert_eq!(body(&answered)["proof"], proof("after").to_string());
+}
+
+/// Two lives of one proof, each with as many manifests as a proof can have: more rows than one commit takes.
+#[tokio::test]
+async fn a_row_follows_into_another_life_of_many_manifests() {
+    let ground = Ground::new();
+    let live = async |process: &Process, first: u32| {
+        done(process, store("a", &manifest("a", first))).await;
+        for number in 1..MAX_REVISIONS {
+            done(process, replace("a", &manifest("a", first + number))).await;
+        }
+    };
+    live(&ground.process(), 0).await;
+    let older = restored(&ground, async |process| {
+        done(process, ask(Method::DELETE, &proof_path("a"))).await;
+        live(process, 1_000).await;
+    })
+    .await;
+    let process = older.process();
+    let again = answer(&process, store("a", &manifest("a", 1_000 + MAX_REVISIONS - 1))).await;
+    assert_eq!(
+        again.status(),
+        503,
+        "the manifests of the first life cannot be let go while deletions are stopped"
+    );
+    let mut rebuild =
+        credlink_service::rebuild::Rebuild::begin(&process, credlink_service::rebuild::Manner::Writing)
+            .await
+            .unwrap();
+    while rebuild.step(&process, |finding| panic!("{finding:?}")).await.unwrap() {}
+    rebuild.finish(&process, false).await.unwrap();
+    assert!(rebuild.report().joined, "{:?}", rebuild.report());
+    let mut found = Vec::new();
+    fsck(&process, |finding| found.push(finding)).await.unwrap();
+    assert_eq!(found, []);
+    let again = answer(&process, store("a", &manifest("a", 1_000 + MAX_REVISIONS - 1))).await;
+    assert_eq!((again.status().as_u16(), &body(&again)["identical"]), (200, &json!(true)));
+}
