@@ -165,6 +165,22 @@ async fn each_case_comes_to_what_the_row_says() {
     }
 }
 
+/// A store got no further than one provider, and its client was told of nothing: what it left there goes, a while later.
+#[tokio::test]
+async fn what_one_provider_has_alone_of_a_next_life_is_marked() {
+    let (from, to) = (side(Manifest(1)).await, side(Marker(0)).await);
+    let index = index(Some((State::Deleted(at()), 0))).await;
+    let stored = from.head(&key()).await.unwrap().unwrap().modified;
+    let early = replicate(&from, &to, &index, &key(), stored).await;
+    assert!(early.is_err_and(|error| error.to_string().contains("has to come again")));
+    let later = stored.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS);
+    replicate(&from, &to, &index, &key(), later).await.unwrap();
+    for side in [&from, &to] {
+        let object = side.get(&key()).await.unwrap().unwrap();
+        assert_eq!(Some((object.body, object.head.attributes)), self::object(Marker(0)));
+    }
+}
+
 #[tokio::test]
 async fn an_earlier_record_without_a_row_is_copied() {
     let key = ObjectKey::Revision(ProofId::derive(&Tenant::default(), &MediaHash::of(b"x")), 1);

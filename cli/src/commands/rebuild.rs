@@ -169,7 +169,7 @@ async fn recount(deployment: &Deployment) -> Result<(), Trouble> {
 
 fn words(report: &Report, is_writing: bool) -> String {
     let Report { examined, made, changed, leftovers, behind, lost, unread, joined } = report;
-    let mut lines = vec![if is_writing {
+    let mut lines = vec![if *joined || is_writing {
         format!("{examined} looked at: {made} rows made, {changed} brought up to date")
     } else {
         format!("{examined} looked at: {made} rows would be made, and {changed} brought up to date")

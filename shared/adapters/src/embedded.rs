@@ -12,6 +12,7 @@ mod writer;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
@@ -22,6 +23,7 @@ use redb::{DatabaseError, ReadTransaction, ReadableTable as _};
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::failure::{from_io, from_redb, off_the_executor};
+use crate::folder::sync_directory;
 use crate::memory::index::{breach, milliseconds};
 use crate::reserve::Reserve;
 use tables::{ABOUT, BY_TENANT, DUE, Prepared, READS, ROWS, VERSION};
@@ -106,6 +108,9 @@ impl EmbeddedIndex {
     ) -> Result<Self, EmbeddedError> {
         let path = path.as_ref();
         let failed = |source| EmbeddedError::Failed { path: path.to_owned(), source };
+        if !path.exists() {
+            Self::make(path, cache_bytes, &reserve).map_err(failed)?;
+        }
         let database = Database::open(NAME, path, cache_bytes, reserve).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => EmbeddedError::InUse(path.to_owned()),
             error => failed(failure(error)),
@@ -116,6 +121,25 @@ impl EmbeddedIndex {
             return Err(EmbeddedError::Version { path: path.to_owned(), found });
         }
         Self::over(database).map_err(failed)
+    }
+
+    /// Makes the file under another name, and gives it its own when it is whole: a process that ends in the middle leaves
+    /// nothing that could not be opened.
+    fn make(path: &Path, cache_bytes: usize, reserve: &Reserve) -> Result<(), Failure> {
+        let new = path.with_extension("redb.new");
+        let io = |error: io::Error| from_io(NAME, "making the file", &error);
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let database = Database::open(NAME, &new, cache_bytes, reserve.clone()).map_err(failure)?;
+        database.write(Self::prepare)?;
+        drop(database);
+        fs::rename(&new, path).map_err(io)?;
+        match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => sync_directory(folder).map_err(io),
+            _ => Ok(()),
+        }
     }
 
     fn over(database: Database) -> Result<Self, Failure> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_service::ports::{
@@ -174,8 +174,8 @@ impl<T: Objects> Objects for Faulty<T> {
         self.plan.read(self.inner.list(prefix, after, limit)).await
     }
 
-    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
-        self.inner.confirm(key).await
+    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
+        self.inner.confirm(key, expected).await
     }
 
     async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {

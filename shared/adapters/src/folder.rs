@@ -136,7 +136,7 @@ impl Inner {
         let mut durable = HashSet::new();
         for top in fs::read_dir(&objects)? {
             let top = top?;
-            if top.file_type()?.is_dir() {
+            if top.path().is_dir() {
                 let names = listing::names(&top.path())?.into_iter();
                 durable.extend(names.map(|shard| (top.file_name().to_string_lossy().into_owned(), shard)));
                 sync_directory(&top.path())?;

@@ -36,8 +36,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::message::{Message, Replica, Work};
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::repair_mark::RepairMark;
+use credlink_service::behind::lower;
 use credlink_service::ports::{
     Checksum, Clock, Condition, Failure, Index, Listed, Objects, Page, ProviderState, Put, Queue,
 };
@@ -159,7 +160,15 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             Stale::Perhaps | Stale::Readable => Box::pin(self.behind.raise(replica)).await?,
         };
         // Before the wait: a process that ends in it leaves the flag to its repair.
-        self.queue_repair(replica, key, mark).await?;
+        if let Err(failure) = self.queue_repair(replica, key, mark).await {
+            // No message will lower the flag. Nobody is told of the write.
+            if let Some(mark) = mark
+                && let Err(failure) = lower(&self.index, replica, mark).await
+            {
+                tracing::warn!(%replica, %failure, "a provider counts as behind, and no repair was queued");
+            }
+            return Err(failure);
+        }
         if stale == Stale::Readable {
             self.behind.wait(replica).await;
         }
@@ -253,8 +262,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Objects for Replicated<P, F, Q,
         self.list_both(prefix, after, limit).await
     }
 
-    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
-        self.confirm_both(key).await
+    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
+        self.confirm_both(key, expected).await
     }
 
     async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {

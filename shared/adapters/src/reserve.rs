@@ -270,10 +270,15 @@ fn write(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Bytes that are free for this process on the file system of `folder`. Where that cannot be asked, a write finds out.
+/// Bytes that are free for this process on the file system of `folder`: none where it has no room for another file. Where that
+/// cannot be asked, a write finds out.
 #[cfg(unix)]
 fn free(folder: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(folder)?;
+    // Some file systems have no limit of files, and say so with a zero.
+    if found.f_files > 0 && found.f_favail == 0 {
+        return Ok(0);
+    }
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 

@@ -132,7 +132,7 @@ pub enum Mismatch {
         /// The epoch of the store.
         store: u64,
     },
-    /// The index is of another store.
+    /// The index is of another store, or of a copy of this one that was used by itself.
     Foreign {
         /// The store that the index belongs to.
         index: StoreId,
@@ -160,10 +160,14 @@ pub fn judge(mark: Option<&Mark>, row: Option<&StoreRow>) -> Option<Mismatch> {
         }
         (Some(mark), Some(row)) => {
             let (index, store) = (row.epoch, mark.epoch);
+            let at = if store == index { Some(row.advanced) } else { row.advanced_before };
             if store > index {
                 Some(Mismatch::IndexOlder { index, store })
             } else if store + 1 < index {
                 Some(Mismatch::StoreOlder { index, store })
+            } else if at.is_some_and(|at| at != mark.at) {
+                // The epochs are the same, and came at other times: one of the two was copied, and the copy was used.
+                Some(Mismatch::Foreign { index: row.identity, store: mark.identity })
             } else {
                 None
             }

@@ -108,6 +108,9 @@ pub struct StoreRow {
     /// Time at which the epoch went up to what it is. The mark repeats it, so that all who write the mark of one epoch write
     /// the same bytes.
     pub advanced: Timestamp,
+    /// Time at which it went up before that, if it did: where the mark has not followed yet, it repeats this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advanced_before: Option<Timestamp>,
     /// The last instant that was seen and trusted.
     pub seen: Timestamp,
     /// The instant that the clock showed when it jumped away from `seen`, until an operator confirms it.
@@ -134,6 +137,7 @@ impl StoreRow {
             identity,
             epoch,
             advanced: now,
+            advanced_before: None,
             seen: now,
             jumped: None,
             stopped: None,

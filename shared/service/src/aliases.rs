@@ -77,6 +77,7 @@ pub async fn withdraw<P: Ports>(
     tenant: &Tenant,
 ) -> Result<Option<Timestamp>, Error> {
     for _ in 0..MAX_ATTEMPTS {
+        agree(service, id).await?;
         let Some(row) = service.alias_row(id).await? else { return Ok(None) };
         owned(&row.tenant, tenant)?;
         if row.proof != *proof {
@@ -98,7 +99,24 @@ pub async fn withdraw<P: Ports>(
     Err(contended())
 }
 
-/// Makes the object of a legacy id agree with its row; where there is no row, nothing is done.
+/// Lets the row of a legacy id follow its object, if the index may be older than the store: before the row is changed, and
+/// the object after it. Otherwise the row counts, and nothing is read.
+pub(crate) async fn agree<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Error> {
+    if !service.trusts_index().await? {
+        follow_alias(service, id, false).await?;
+    }
+    Ok(())
+}
+
+/// Makes sure that the object of a legacy id is there and agrees with its row: the object follows the row, or the row the
+/// object where the index may be older than the store.
+pub(crate) async fn secure_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Error> {
+    agree(service, id).await?;
+    Ok(keep_alias(service, id).await?)
+}
+
+/// Makes the object of a legacy id agree with its row; where there is no row, nothing is done. The row has to be as new as the
+/// object: see [`agree`].
 pub(crate) async fn keep_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Failure> {
     let key = ObjectKey::Alias(id.clone());
     for _ in 0..MAX_ATTEMPTS {
@@ -111,7 +129,7 @@ pub(crate) async fn keep_alias<P: Ports>(service: &Service<P>, id: &LegacyId) ->
             Some(found) => {
                 let facts: &Facts = found.verified.facts();
                 if AliasNote::parse(&found.verified.content()).is_ok_and(|found| found == note) {
-                    return service.ports.objects().confirm(&key).await;
+                    return service.ports.objects().confirm(&key, facts).await;
                 }
                 (Condition::Matches(found.tag.clone()), facts.generation)
             }

@@ -91,7 +91,7 @@ impl Report {
     /// Asks whether things may be destroyed.
     async fn ask<P: Ports>(&mut self, service: &Service<P>) {
         if let Err(error) = service.may_destroy().await {
-            self.stopped.get_or_insert(error.to_string());
+            self.stopped.get_or_insert(error.problem().detail);
         }
     }
 
@@ -151,7 +151,7 @@ pub async fn cleanup<P: Ports>(
     service.standing().await;
     // Into an index that may be another store's nothing is written, and so nothing can be finished either.
     if let Err(error) = service.may_change().await {
-        report.stopped = Some(error.to_string());
+        report.stopped = Some(error.problem().detail);
         // A walk that could not begin is not one that came to its end.
         report.resume = position.or_else(|| limits.walk.then(|| Position::at(service.now())));
         return Ok(report);

@@ -342,12 +342,14 @@ async fn replace<P: Ports>(
         let head = service.ports.objects().head(key).await?;
         let condition = match head {
             None => Condition::Absent,
-            Some(head) if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) => {
-                service.changed(key).await;
-                service.ports.objects().confirm(key).await?;
-                return Ok(());
-            }
-            Some(head) => Condition::Matches(head.tag),
+            Some(head) => match Facts::read(&head.attributes) {
+                Ok(facts) if facts.tombstone => {
+                    service.changed(key).await;
+                    service.ports.objects().confirm(key, &facts).await?;
+                    return Ok(());
+                }
+                Ok(_) | Err(_) => Condition::Matches(head.tag),
+            },
         };
         if service.ports.index().get(&deleted.key()).await?.map(|row| row.version()) != Some(version) {
             service.changed(key).await;

@@ -79,17 +79,8 @@ pub(crate) async fn follow_hold<P: Ports>(
         if facts.generation != generation {
             return Ok(Reconciled::Orphan);
         }
-        let reference = Reference {
-            id,
-            sha256: facts.sha256,
-            length: facts.length,
-            // Who stored the bytes first, as where a proof names them.
-            tenant: &facts.tenant,
-            visibility: facts.visibility,
-            generation,
-            standalone: true,
-            is_claim: false,
-        };
+        // Its owner is who stored the bytes first, as where a proof names them.
+        let reference = Reference { standalone: true, ..Reference::found(id, &facts) };
         match service.commit(None, &[reference], &[]).await {
             Ok(Published::Done) => return Ok(Reconciled::Changed),
             Ok(Published::ManifestGone) if service.spares => return Ok(Reconciled::Orphan),

@@ -165,8 +165,9 @@ pub async fn list<P: Ports>(
 async fn settled<P: Ports>(service: &Service<P>, row: ProofRow) -> Option<ProofRow> {
     let settled = async {
         match settle(service, &row).await? {
-            Reconciled::Changed => Ok(service.proof_row(&row.id).await?),
-            Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => {
+            // Or another one let it follow.
+            Reconciled::Changed | Reconciled::Right => Ok(service.proof_row(&row.id).await?),
+            Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => {
                 Ok::<_, Error>(Some(row.clone()))
             }
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use credlink_core::access::Caller;
 use credlink_core::message::{Message, Replica};
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::tenant::Tenant;
@@ -157,11 +157,11 @@ pub trait Objects {
         limit: usize,
     ) -> impl Future<Output = Result<Page<Listed>, Failure>>;
 
-    /// Makes sure that what stands under `key` is as durable as a write that was answered: with a repair queued for a
-    /// provider that does not have it. To be called before anybody is told of an object that another request wrote,
+    /// Makes sure that what stands under `key`, and was read as `expected`, is as durable as a write that was answered: with
+    /// a repair queued for a provider that does not have it, or has another one. To be called before anybody is told of an object that another request wrote,
     /// which may have ended before its write was answered. Where there is one provider, there is nothing to do.
-    fn confirm(&self, key: &ObjectKey) -> impl Future<Output = Result<(), Failure>> {
-        let _ = key;
+    fn confirm(&self, key: &ObjectKey, expected: &Facts) -> impl Future<Output = Result<(), Failure>> {
+        let _ = (key, expected);
         async { Ok(()) }
     }
 

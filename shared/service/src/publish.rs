@@ -73,7 +73,21 @@ enum Refer {
     Gone,
 }
 
-impl Reference<'_> {
+impl<'a> Reference<'a> {
+    /// That of a proof to a manifest that is there.
+    pub(crate) const fn found(id: &'a ManifestId, facts: &'a Facts) -> Self {
+        Self {
+            id,
+            sha256: facts.sha256,
+            length: facts.length,
+            tenant: &facts.tenant,
+            visibility: facts.visibility,
+            generation: facts.generation,
+            standalone: false,
+            is_claim: false,
+        }
+    }
+
     fn conflict(&self, found: &Digest) -> Problem {
         Problem::new(
             Kind::ManifestConflict,
@@ -243,7 +257,7 @@ impl<P: Ports> Service<P> {
                 return Err(wanted.conflict(&facts.sha256).into());
             }
             wanted.check_reader(&facts.tenant, facts.visibility)?;
-            self.ports.objects().confirm(&key).await?;
+            self.ports.objects().confirm(&key, &facts).await?;
             let row = self.manifest_row(id).await?;
             if let Some(deleted) = &row
                 && matches!(deleted.state, State::Deleted(_))
@@ -251,7 +265,7 @@ impl<P: Ports> Service<P> {
                 && facts.generation <= deleted.generation
             {
                 // It was deleted, and put back from elsewhere: it goes, and is then stored again.
-                self.may_collect().await?;
+                self.may_destroy().await?;
                 keep(self, &key).await?;
                 undo_manifest(self, id).await?;
                 return Ok(None);
@@ -299,7 +313,7 @@ impl<P: Ports> Service<P> {
         if facts.tombstone {
             return Ok(None);
         }
-        self.ports.objects().confirm(&key).await?;
+        self.ports.objects().confirm(&key, &facts).await?;
         Ok(Some(facts))
     }
 

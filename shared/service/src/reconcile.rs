@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
-use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Facts, ObjectKey};
@@ -19,7 +18,7 @@ use credlink_core::rules::life::{Found, Verdict, judge_record};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
-use crate::aliases::keep_alias;
+use crate::aliases::secure_alias;
 use crate::delete::{claim, finish_proof};
 use crate::error::{Error, contended};
 use crate::ports::{Objects as _, Ports};
@@ -148,12 +147,12 @@ async fn attempt<P: Ports>(
         (Verdict::Right, _) => Ok(Some(Reconciled::Right)),
         // It was stored again since the deletion that the row tells of: the index is older.
         (Verdict::Unfinished, Some(row)) if record.revision > row.revision => {
-            follow_record(service, &record, &facts.sha256, Some(row)).await
+            follow_record(service, &record, facts, Some(row)).await
         }
         (Verdict::Unfinished, _) => Ok(service.spares.then_some(Reconciled::Right)),
         (Verdict::Broken(_), Some(ProofRow { state: State::Deleted(_), .. })) => Ok(Some(Reconciled::Risen)),
         (Verdict::Broken(why), _) => Ok(Some(Reconciled::Broken(why.to_owned()))),
-        (Verdict::Orphan | Verdict::Ahead, _) => follow_record(service, &record, &facts.sha256, row).await,
+        (Verdict::Orphan | Verdict::Ahead, _) => follow_record(service, &record, facts, row).await,
     }
 }
 
@@ -215,7 +214,7 @@ struct Life {
 async fn follow_record<P: Ports>(
     service: &Service<P>,
     record: &Record,
-    sha256: &Digest,
+    facts: &Facts,
     row: Option<&ProofRow>,
 ) -> Result<Option<Reconciled>, Error> {
     may_follow(service).await?;
@@ -224,11 +223,11 @@ async fn follow_record<P: Ports>(
     if let Some(legacy) = row.filter(|row| row.state != State::Live).and_then(|row| row.legacy.as_ref())
         && !service.spares
     {
-        keep_alias(service, legacy).await?;
+        secure_alias(service, legacy).await?;
     }
     let continued = live.filter(|row| row.first_revision == record.first_revision);
     let life = read_life(service, record, continued).await?;
-    let mut next = ProofRow::publish(record, *sha256, row);
+    let mut next = ProofRow::publish(record, facts.sha256, row);
     if continued.is_none() {
         let first = life.first.as_ref().unwrap_or(record);
         next.legacy = first.legacy.as_ref().map(|legacy| legacy.id.clone());
@@ -271,20 +270,9 @@ async fn follow_record<P: Ports>(
             Published::Done | Published::Lost(_) | Published::ManifestGone => Ok(None),
         };
     }
-    let references: Vec<Reference<'_>> = found
-        .iter()
-        .map(|(id, facts)| Reference {
-            id,
-            sha256: facts.sha256,
-            length: facts.length,
-            tenant: &facts.tenant,
-            visibility: facts.visibility,
-            generation: facts.generation,
-            standalone: false,
-            is_claim: false,
-        })
-        .collect();
-    service.ports.objects().confirm(&ObjectKey::Record(record.id)).await?;
+    let references: Vec<Reference<'_>> =
+        found.iter().map(|(id, facts)| Reference::found(id, facts)).collect();
+    service.ports.objects().confirm(&ObjectKey::Record(record.id), facts).await?;
     let expected = row.map(|row| row.version);
     match service.commit(Some((next, expected)), &references, &released).await {
         Ok(Published::Done) => Ok(Some(Reconciled::Changed)),
@@ -300,6 +288,47 @@ async fn follow_record<P: Ports>(
         Err(Error::Problem(problem)) => Ok(Some(Reconciled::Broken(problem.detail))),
         Err(failure) => Err(failure),
     }
+}
+
+/// Has the row of a live proof hold the manifest that an earlier record of its life names: that may have been missing when the
+/// row was made.
+///
+/// # Errors
+/// As [`reconcile`].
+pub(crate) async fn hold_earlier<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    revision: u32,
+) -> Result<Reconciled, Error> {
+    let key = ObjectKey::Revision(*id, revision);
+    for _ in 0..MAX_ATTEMPTS {
+        let row = service.proof_row(id).await?.filter(|row| row.state == State::Live);
+        let Some(row) = row.filter(|row| (row.first_revision..row.revision).contains(&revision)) else {
+            return Ok(Reconciled::Right);
+        };
+        let Some(current) = service.current(&key).await? else { return Ok(Reconciled::Right) };
+        let record = service.record(&key, &current.verified)?;
+        let Some(manifest) = record.manifest.id.filter(|manifest| !row.held.contains(manifest)) else {
+            return Ok(Reconciled::Right);
+        };
+        let Some(facts) = service.manifest_facts(&manifest).await? else {
+            let why = format!("the earlier record names the manifest {manifest}, which is not stored");
+            return Ok(Reconciled::Broken(why));
+        };
+        may_follow(service).await?;
+        let mut next = row.in_state(State::Live);
+        next.held.insert(manifest.clone());
+        let reference = Reference::found(&manifest, &facts);
+        match service.commit(Some((next, Some(row.version))), &[reference], &[]).await {
+            Ok(Published::Done) => return Ok(Reconciled::Changed),
+            Ok(Published::Lost(_) | Published::ManifestGone) => {}
+            Err(Error::Problem(problem)) if is_conflict(&problem) => {
+                return Ok(Reconciled::Broken(problem.detail));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(contended())
 }
 
 /// Returns `true` if a reference is refused for good, and not just for now.

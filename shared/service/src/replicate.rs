@@ -268,9 +268,11 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         let Some((tombstone, tenant)) = self.row.and_then(Tombstone::of) else { return Ok(None) };
         if let Some(there) = self.there {
             if there.is_marker() {
-                return match self.here.filter(|here| later(here, there)) {
-                    Some(here) => Ok(self.copy(here).await?.map(|_| Outcome::Marked)),
-                    None => Ok(Some(Outcome::AlreadyThere)),
+                return match self.here {
+                    Some(here) if later(here, there) => Ok(self.copy(here).await?.map(|_| Outcome::Marked)),
+                    // A store that got no further than this provider. Nobody was told of it.
+                    Some(here) if !here.is_marker() => self.mark_from(there, here).await,
+                    Some(_) | None => Ok(Some(Outcome::AlreadyThere)),
                 };
             }
             if there.standing(self.key, self.row) == Standing::Ahead && !self.is_old(self.there) {
@@ -283,6 +285,17 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         let (body, attributes) = tombstone.object(self.key, &tenant);
         let put = self.to.put(self.key, body.into(), &attributes, self.condition()).await?;
         Ok(matches!(put, Put::Stored(_)).then_some(Outcome::Marked))
+    }
+
+    /// Puts the marker over what the other provider holds by itself, when no store can be about to tell of it any more.
+    async fn mark_from(&self, marker: &Side, here: &Side) -> Result<Option<Outcome>, Unrepaired> {
+        if here.standing(self.key, self.row) == Standing::Ahead && !self.is_old(self.here) {
+            return Err(self.under_way("it may be being stored again"));
+        }
+        let (body, attributes) = (marker.object.body.clone(), &marker.object.head.attributes);
+        let condition = Condition::Matches(here.tag.clone());
+        let put = self.from.put(self.key, body, attributes, condition).await?;
+        Ok(matches!(put, Put::Stored(_)).then_some(Outcome::AlreadyThere))
     }
 
     async fn remove(&self) -> Result<Option<Outcome>, Unrepaired> {

@@ -71,6 +71,8 @@ async fn load<P: Ports>(
             match reconcile(service, id).await {
                 // It was deleted, and put back from elsewhere (guarantee 8).
                 Ok(Reconciled::Risen) => return service.buried_record(id).await,
+                // Its manifest was deleted before anybody was told of it: cleanup removes it.
+                Ok(Reconciled::Orphan) => return Ok(None),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::debug!(proof = %id, error = error.to_string(), "a row lags behind its record");

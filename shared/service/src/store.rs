@@ -21,7 +21,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
-use crate::aliases::keep_alias;
+use crate::aliases::secure_alias;
 use crate::cleanup::keep;
 use crate::delete::{bury, finish_proof, undo_record};
 use crate::error::{Error, contended};
@@ -96,6 +96,10 @@ async fn try_to_store<P: Ports>(
                             return Err(service.damaged(&ObjectKey::Record(id), &why).into());
                         }
                         Reconciled::Right | Reconciled::Orphan | Reconciled::Risen => {}
+                    }
+                    // Another one may have let it follow.
+                    if service.proof_row(&id).await?.map(|now| now.version) != Some(row.version) {
+                        continue;
                     }
                 }
                 return Ok(answer(service, draft, row, written));
@@ -194,7 +198,7 @@ async fn write<P: Ports>(
 ) -> Result<Option<Stored>, Error> {
     // The marker names the legacy id of the life before, and is about to go.
     if let Some(legacy) = row.and_then(|row| row.legacy.as_ref()) {
-        keep_alias(service, legacy).await?;
+        secure_alias(service, legacy).await?;
     }
     let generation = match draft.manifest.id() {
         None => None,
@@ -259,7 +263,7 @@ async fn take_up<P: Ports>(service: &Service<P>, draft: &Draft, row: Option<&Pro
         // Its manifest is gone; or a deletion missed it, or it was put back from elsewhere. It has to go as a deletion goes,
         // by its row first: whoever takes it up at this moment may see the manifest stored again.
         Reconciled::Orphan | Reconciled::Risen => {
-            service.may_collect().await?;
+            service.may_destroy().await?;
             keep(service, &ObjectKey::Record(id)).await?;
             undo_record(service, &id, row).await?;
         }

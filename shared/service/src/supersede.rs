@@ -198,7 +198,7 @@ async fn replace<P: Ports>(
         if kept.verified.facts().sha256 != current.verified.facts().sha256 {
             return Err(service.damaged(&copy, &"the copy of the current record differs from it").into());
         }
-        service.ports.objects().confirm(&copy).await?;
+        service.ports.objects().confirm(&copy, kept.verified.facts()).await?;
     }
     let Some(begun) = begin(service, draft, row, brought).await? else { return Ok(None) };
     let claims = begun.claims.clone();

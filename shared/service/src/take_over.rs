@@ -11,7 +11,7 @@ use credlink_core::row::{AliasRow, ProofRow, Row, RowKey, State};
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
-use crate::aliases::{follow_alias, keep_alias};
+use crate::aliases::{follow_alias, keep_alias, secure_alias};
 use crate::error::{Error, contended};
 use crate::ports::{Commit, Failure, Index as _, Ports, Write};
 use crate::reconcile::{Reconciled, reconcile};
@@ -37,7 +37,7 @@ pub async fn take_over<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<
         let bound = bind(service, legacy, &stored.row).await;
         if let Err(Error::Problem(_)) = &bound {
             // The record names an id that leads elsewhere: where to must not hang on the index alone.
-            keep_alias(service, legacy).await?;
+            secure_alias(service, legacy).await?;
         }
         bound?;
     }
@@ -81,7 +81,8 @@ pub(crate) async fn bind<P: Ports>(
     let is_recorded = proof.legacy.as_ref() == Some(legacy);
     // An index that lost its row must not forget where the id led.
     if !is_recorded || service.may_destroy().await.is_err() {
-        follow_alias(service, legacy, true).await?;
+        let is_index_new = service.trusts_index().await?;
+        follow_alias(service, legacy, is_index_new).await?;
     }
     let mut before: Option<AliasRow> = None;
     for _ in 0..MAX_ATTEMPTS {

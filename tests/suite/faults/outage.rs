@@ -10,7 +10,7 @@ use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_adapters::replicated::breaker::BreakerSettings;
 use credlink_adapters::replicated::{Replicated, Settings};
 use credlink_core::message::Replica;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{
     Condition, Copied, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,
@@ -234,10 +234,10 @@ impl Objects for Store {
         }
     }
 
-    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
+    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
         match self {
-            Self::One(objects) => objects.confirm(key).await,
-            Self::Two(objects) => objects.confirm(key).await,
+            Self::One(objects) => objects.confirm(key, expected).await,
+            Self::Two(objects) => objects.confirm(key, expected).await,
         }
     }
 

@@ -92,6 +92,56 @@ async fn a_legacy_id_that_leads_to_a_proof_is_not_given_away() {
     assert_eq!(body(&answered)["proof"], proof("after").to_string());
 }
 
+/// What the older index says of a legacy id is not written over what was acknowledged since: by no request, and not by fsck.
+#[tokio::test]
+async fn legacy_ids_lead_where_they_led() {
+    let ground = Ground::new();
+    let bind = |id: &str, name: &str| {
+        let body = json!({"proof": proof(name).to_string()});
+        with_json(Method::PUT, &format!("/v1/aliases/{id}"), &body)
+    };
+    let withdraw =
+        |id: &str, name: &str| ask(Method::DELETE, &format!("/v1/aliases/{id}?proof={}", proof(name)));
+    let process = ground.process();
+    for name in ["a", "b"] {
+        done(&process, super::ground::store(name)).await;
+    }
+    for id in ["moved", "moved-too", "withdrawn"] {
+        done(&process, bind(id, "a")).await;
+    }
+    let older = restored(&ground, async |process| {
+        for id in ["moved", "moved-too"] {
+            done(process, withdraw(id, "a")).await;
+            done(process, bind(id, "b")).await;
+        }
+        done(process, withdraw("withdrawn", "a")).await;
+    })
+    .await;
+    let notes = async || {
+        let tree = older.tree().await;
+        tree.into_iter().filter(|(key, _)| key.starts_with("aliases/")).collect::<Vec<_>>()
+    };
+    let before = notes().await;
+    let process = older.process();
+    assert_eq!(answer(&process, withdraw("moved", "a")).await.status(), 412, "it leads to b");
+    assert_eq!(answer(&process, bind("moved-too", "a")).await.status(), 409, "it leads to b");
+    credlink_service::fsck::check(
+        &process,
+        credlink_service::fsck::Surrounding::Alone,
+        credlink_service::fsck::Manner::Mending,
+        |_| (),
+    )
+    .await
+    .unwrap();
+    assert_eq!(notes().await, before);
+    let leads = async |id: &str| answer(&process, get(&format!("/v1/proofs/{id}"))).await;
+    for id in ["moved", "moved-too"] {
+        let led = leads(id).await;
+        assert_eq!(led.headers()["location"], proof("b").to_string(), "{id}: {led:?}");
+    }
+    assert_eq!(leads("withdrawn").await.status(), 404);
+}
+
 /// Two lives of one proof, each with as many manifests as a proof can have: more rows than one commit takes.
 #[tokio::test]
 async fn a_row_follows_into_another_life_of_many_manifests() {

@@ -49,6 +49,16 @@ async fn states() -> Vec<(&'static str, &'static str, Ground, bool)> {
     let old_objects = Ground { objects, ..old_objects };
     let (foreign, _) = two_proofs().await;
     let foreign = foreign.beside(two_proofs().await.0.index);
+    // Both go on by themselves from the same instant.
+    let (forked, _) = two_proofs().await;
+    let fork = Ground { objects: forked.objects.snapshot(), ..forked.beside(forked.index.snapshot()) };
+    for (ground, name) in [(&forked, "c"), (&fork, "d")] {
+        ground.clock.advance_seconds(60);
+        let process = ground.process();
+        done(&process, store(name)).await;
+        process.tick().await.unwrap();
+    }
+    let forked = forked.beside(fork.index);
     let (lost, _) = two_proofs().await;
     let lost = lost.beside(Ground::new().index);
     let (objects_lost, _) = two_proofs().await;
@@ -64,6 +74,7 @@ async fn states() -> Vec<(&'static str, &'static str, Ground, bool)> {
         ("an index of yesterday", "index_older", yesterday, true),
         ("objects of earlier", "store_older", old_objects, true),
         ("the index of another store", "foreign", foreign, true),
+        ("the index of a copy that was used by itself", "foreign", forked, true),
         ("no index", "index_new", lost, true),
         ("no objects", "store_unmarked", objects_lost, false),
         ("no marks", "unmarked", unmarked, true),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::message::{Message, Replica, Work};
-use credlink_core::object::ObjectKey;
+use credlink_core::object::{Facts, ObjectKey};
 use credlink_service::ports::{Condition, Objects, Put, Queue as _};
 use http::{Method, Request};
 use serde_json::{Value, json};
@@ -75,14 +75,16 @@ fn what_is_confirmed_is_at_both_or_in_the_queue() {
             let (process, file) = (site.process().await, unique("a"));
             expect(&process.send(store(&file, &Manifest::Json("a".to_owned()))).await, &[201], to);
             let key = key(&proof(&file));
-            process.0.store().confirm(&key).await.unwrap();
+            let head = process.0.store().head(&key).await.unwrap().unwrap();
+            let facts = Facts::read(&head.attributes).unwrap();
+            process.0.store().confirm(&key, &facts).await.unwrap();
             assert_eq!(process.depth().await, 0, "{to}: it is at both");
             let pair = process.pair();
             match missing {
                 Replica::Primary => pair.primary().delete(&key).await.unwrap(),
                 Replica::Fallback => pair.fallback().delete(&key).await.unwrap(),
             }
-            process.0.store().confirm(&key).await.unwrap();
+            process.0.store().confirm(&key, &facts).await.unwrap();
             // The fallback may lack an object. Whoever reads the primary first might find a rival's there next.
             match message(&process).await.work {
                 Work::Replicate { to, keys, mark } => {

@@ -6,8 +6,9 @@ use credlink_adapters::counters::Counters;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
 use credlink_core::object::ObjectKey;
+use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{Condition, Copied, Index, Objects, Parts, Ports, Put};
+use credlink_service::ports::{Clock as _, Condition, Copied, Index, Objects, Parts, Ports, Put};
 use credlink_service::rebuild::report::{Finding, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
 use credlink_service::{Service, Settings};
@@ -146,4 +147,50 @@ async fn a_rebuild_is_begun_anew_where_the_store_went_on_without_it() {
     assert!(kept.can_go_on(&service).await.unwrap());
     rebuild(&service, Manner::Writing).await;
     assert!(!kept.can_go_on(&service).await.unwrap(), "index and store belonged together since");
+}
+
+/// The last instant seen survives the index.
+#[tokio::test]
+async fn an_index_that_is_made_anew_by_a_clock_that_is_ahead_destroys_nothing() {
+    let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());
+    let service = over(objects.clone(), index, clock.clone());
+    fill(&service).await;
+    service.tick().await.unwrap();
+    clock.advance_seconds(400 * 86_400);
+    let service = over(objects.clone(), MemoryIndex::new(), clock.clone());
+    let (found, report) = rebuild(&service, Manner::Writing).await;
+    assert!(found.is_empty() && report.joined, "{found:?} {report:?}");
+    assert!(service.standing().await.has("clock"));
+    let before = objects.list("", None, 1_000).await.unwrap().items;
+    let limits = Limits { any_age: true, ..Limits::until(clock.now().plus_seconds(1_000)) };
+    let report = cleanup(&service, limits, None).await.unwrap();
+    assert!(report.stopped.is_some() && report.deleted == 0, "{report:?}");
+    assert_eq!(objects.list("", None, 1_000).await.unwrap().items, before);
+}
+
+/// A manifest of an earlier record that was missing when the index was made is held when it is back.
+#[tokio::test]
+async fn the_manifest_of_an_earlier_record_is_held_again() {
+    let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());
+    let service = over(objects.clone(), index, clock.clone());
+    fill(&service).await;
+    service.tick().await.unwrap();
+    let key = ObjectKey::Manifest(urn("resigned-1").parse().unwrap());
+    let kept = objects.get(&key).await.unwrap().unwrap();
+    objects.delete(&key).await.unwrap();
+    let anew = MemoryIndex::new();
+    let service = over(objects.clone(), anew.clone(), clock.clone());
+    let (found, report) = rebuild(&service, Manner::Writing).await;
+    assert_eq!(report.lost, 1, "{found:?}");
+    assert!(found[0].what.contains("which is not stored"), "{found:?}");
+    let put = objects.put(&key, kept.body, &kept.head.attributes, Condition::Absent).await.unwrap();
+    assert!(matches!(put, Put::Stored(_)));
+    let (found, report) = rebuild(&service, Manner::Writing).await;
+    assert_eq!((found, report.leftovers), (vec![], 0));
+    let limits = Limits { any_age: true, ..Limits::until(clock.now().plus_seconds(1_000)) };
+    cleanup(&service, limits, None).await.unwrap();
+    assert!(objects.get(&key).await.unwrap().is_some());
+    let mut found = Vec::new();
+    credlink_service::fsck::fsck(&service, |finding| found.push(finding)).await.unwrap();
+    assert_eq!(found, []);
 }

@@ -24,7 +24,10 @@ impl Providers {
     }
 
     fn settings(&self, name: &str) -> Result<ProviderSettings, Trouble> {
-        let settings = ProviderSettings::named(&Source::environment(), name);
+        let source = Source::environment();
+        // As `serve` has it: without the variable, objects are in a folder.
+        let is_folder = name == "primary" && source.text("STORAGE_PROVIDER").is_none();
+        let settings = ProviderSettings::named(&source, if is_folder { "folder" } else { name });
         match settings.map_err(|error| Trouble::new(Kind::Usage, error))? {
             ProviderSettings::Folder(_) if self.folder.is_some() => {
                 Ok(ProviderSettings::Folder(self.folder.clone()))

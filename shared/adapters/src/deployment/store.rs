@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::message::Replica;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{
     Checksum, Condition, Copied, Copies, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,
@@ -129,10 +129,10 @@ impl Objects for Store {
         }
     }
 
-    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
+    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
         match self {
-            Self::One(objects) => objects.confirm(key).await,
-            Self::Two(objects) => objects.confirm(key).await,
+            Self::One(objects) => objects.confirm(key, expected).await,
+            Self::Two(objects) => objects.confirm(key, expected).await,
         }
     }
 

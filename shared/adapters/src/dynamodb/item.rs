@@ -37,7 +37,7 @@ const fn optional(row: &Row) -> &'static [&'static str] {
         Row::Alias(_) => &["withdrawn"],
         Row::LegacyItem(_) => &[],
         Row::Replica(_) => &["repairs"],
-        Row::Store(_) => &["jumped", "stopped", "stopped_removed", "stopped_examined"],
+        Row::Store(_) => &["advanced_before", "jumped", "stopped", "stopped_removed", "stopped_examined"],
     }
 }
 
@@ -315,6 +315,7 @@ mod tests {
             identity: StoreId::of("one"),
             epoch: 7,
             advanced: Timestamp::from_milliseconds(6_500),
+            advanced_before: Some(Timestamp::from_milliseconds(6_400)),
             seen: Timestamp::from_milliseconds(7_000),
             jumped: Some(Timestamp::from_milliseconds(9_000)),
             stopped: Some(Timestamp::from_milliseconds(6_000)),

@@ -95,7 +95,7 @@ fn shards(
     for entry in fs::read_dir(objects)? {
         let entry = entry?;
         let top = name_of(&entry);
-        if !entry.file_type()?.is_dir() {
+        if !entry.path().is_dir() {
             aside(misplaced(&top), entry.path());
             continue;
         }
@@ -106,7 +106,7 @@ fn shards(
             let entry = entry?;
             let name = name_of(&entry);
             let start = shard_start(&top, &name);
-            if !entry.file_type()?.is_dir() {
+            if !entry.path().is_dir() {
                 aside(misplaced(&start), entry.path());
             } else if wanted.reaches(&start) {
                 found.push(Shard { start, top: top.clone(), name, path: entry.path() });

@@ -60,7 +60,11 @@ const fn letter(replica: Replica) -> &'static str {
 
 /// What an object is, without a colon.
 pub(super) fn identity(attributes: &Attributes) -> String {
-    let Ok(facts) = Facts::read(attributes) else { return String::new() };
+    Facts::read(attributes).map_or_else(|_| String::new(), |facts| identity_of(&facts))
+}
+
+/// The same of an object that was read.
+pub(super) fn identity_of(facts: &Facts) -> String {
     let kind = if facts.tombstone { "marker" } else { "object" };
     format!("{}.{}.{kind}", facts.sha256.to_string().replace(':', "-"), facts.generation)
 }

@@ -263,6 +263,27 @@ async fn who_creates_the_same_object_as_another_needs_no_repair() {
     }
 }
 
+/// One provider has what was read, the other an earlier one; and one of the two does not answer. The one that is stale is
+/// repaired, whichever answers.
+#[tokio::test(start_paused = true)]
+async fn who_confirms_has_the_stale_provider_repaired_whichever_answers() {
+    for stale in [Replica::Primary, Replica::Fallback] {
+        for silent in [None, Some(Replica::Primary), Some(Replica::Fallback)] {
+            let world = world(Settings::default());
+            let expected = attributes("x", b"later", false);
+            for replica in [Replica::Primary, Replica::Fallback] {
+                let content: &[u8] = if replica == stale { b"earlier" } else { b"later" };
+                let side = if replica == Replica::Primary { &world.primary } else { &world.fallback };
+                let (body, attributes) = (Bytes::from_static(content), attributes("x", content, false));
+                side.inner.put(&key("x"), body, &attributes, Condition::Absent).await.unwrap();
+                side.takes(if silent == Some(replica) { 60_000 } else { 0 });
+            }
+            world.both.confirm(&key("x"), &Facts::read(&expected).unwrap()).await.unwrap();
+            assert_eq!(repairs(&world, stale).await, Some(1), "{stale} is stale, {silent:?} is silent");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_write_that_the_fallback_throttles_is_waited_for() {
     let world = world(Settings::default());
@@ -347,7 +368,8 @@ async fn calls_can_move_between_threads() {
     moves(both.put(&key, Bytes::new(), &Attributes::default(), matches)).await.unwrap();
     assert!(moves(both.get(&key)).await.unwrap().is_some());
     assert!(moves(both.head(&key)).await.unwrap().is_some());
-    moves(both.confirm(&key)).await.unwrap();
+    let facts = Facts::read(&attributes("x", b"first", false)).unwrap();
+    moves(both.confirm(&key, &facts)).await.unwrap();
     assert_eq!(moves(both.list("", None, 1)).await.unwrap().items.len(), 1);
     moves(both.delete(&key)).await.unwrap();
 }

@@ -17,7 +17,7 @@ use credlink_service::replicate::replicate;
 use futures_util::future::{Either, join, select};
 
 use super::side::{Missed, Side};
-use super::tag::{Tag, identity, same};
+use super::tag::{Tag, identity, identity_of, same};
 use super::{Replicated, Stale};
 use crate::deadline;
 use crate::throttle::Noted;
@@ -295,24 +295,43 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// Looks whether both have the same under `key`, and queues a repair of the one that does not.
-    pub(super) async fn confirm_both(&self, key: &ObjectKey) -> Result<(), Failure> {
+    /// Looks whether both have what was read as `expected`, and queues a repair of the one that does not.
+    pub(super) async fn confirm_both(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
         let (primary, fallback) = (&self.primary, &self.fallback);
         let heads = join(
             primary.call("head", primary.objects.head(key)),
             fallback.call("head", fallback.objects.head(key)),
         );
+        let expected = identity_of(expected);
+        let is_expected = |head: &Head| identity(&head.attributes) == expected;
         match heads.await {
             (Ok(None), Ok(None)) => Ok(()),
             (Ok(Some(one)), Ok(Some(other))) if same(&one, &other) => Ok(()),
             (Ok(Some(_)), Ok(None)) => self.missed(Replica::Fallback, key, Stale::No).await,
+            (Ok(None), Ok(Some(_))) => self.missed(Replica::Primary, key, Stale::Perhaps).await,
+            (Ok(Some(one)), Ok(Some(_))) if is_expected(&one) => {
+                self.missed(Replica::Fallback, key, Stale::Readable).await
+            }
+            (Ok(Some(_)), Ok(Some(other))) if is_expected(&other) => {
+                self.missed(Replica::Primary, key, Stale::Readable).await
+            }
             (Ok(Some(_)), Ok(Some(_))) => {
                 self.missed(Replica::Primary, key, Stale::Perhaps).await?;
                 self.missed(Replica::Fallback, key, Stale::Readable).await
             }
-            (Ok(Some(_)), Err(_)) => self.missed(Replica::Fallback, key, Stale::Readable).await,
-            (Ok(None), Ok(Some(_))) => self.missed(Replica::Primary, key, Stale::Perhaps).await,
-            (Err(_), Ok(Some(_))) => self.missed(Replica::Primary, key, Stale::Readable).await,
+            // What answers may be the one that missed it: what was read came from the other one then.
+            (Ok(Some(one)), Err(_)) => {
+                if !is_expected(&one) {
+                    self.missed(Replica::Primary, key, Stale::Readable).await?;
+                }
+                self.missed(Replica::Fallback, key, Stale::Readable).await
+            }
+            (Err(_), Ok(Some(other))) => {
+                if !is_expected(&other) {
+                    self.missed(Replica::Fallback, key, Stale::Readable).await?;
+                }
+                self.missed(Replica::Primary, key, Stale::Readable).await
+            }
             (Ok(None), Err(missed)) | (Err(missed), Ok(None) | Err(_)) => Err(missed.failure),
         }
     }

@@ -173,6 +173,10 @@ impl fmt::Display for Doubt {
                  restored from a backup. Nothing is deleted until an operator runs `credlink fsck`, and then `credlink \
                  rebuild --confirm`."
             ),
+            Self::Mismatch(Mismatch::Foreign { index, store }) if index == store => f.write_str(
+                "The index belongs to a copy of this store that was used by itself. Nothing is stored, replaced or deleted until \
+                 an operator sets the right index beside the store, or takes this one away and runs `credlink rebuild`.",
+            ),
             Self::Mismatch(Mismatch::Foreign { index, store }) => write!(
                 f,
                 "The index belongs to another store ({index}; this one is {store}). Nothing is stored, replaced or \

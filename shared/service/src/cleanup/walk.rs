@@ -227,7 +227,7 @@ impl<P: Ports> Walk<'_, P> {
             && let Err(error) = service.may_collect().await
         {
             // Once for the whole run: there may be millions.
-            report.stopped = Some(error.to_string());
+            report.stopped = Some(error.problem().detail);
             return Ok(Done::Nothing);
         }
         removed::keep(service, key).await?;

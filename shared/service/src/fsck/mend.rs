@@ -6,7 +6,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, RowKey, State};
 use credlink_core::tombstone::Tombstone;
 
-use crate::aliases::keep_alias;
+use crate::aliases::secure_alias;
 use crate::delete::claim;
 use crate::error::Error;
 use crate::holds::write_hold;
@@ -23,7 +23,7 @@ where
     match &row {
         Row::Alias(row) => {
             service.may_change().await?;
-            keep_alias(service, &row.id).await?;
+            secure_alias(service, &row.id).await?;
             Ok(true)
         }
         Row::Manifest(row) if row.state == State::Live && row.standalone => {
@@ -61,6 +61,7 @@ where
     P::Objects: Copied,
 {
     let Ok(key) = key.parse::<ObjectKey>() else { return Ok(false) };
+    service.may_repair().await?;
     let lagging = service.ports.objects().copies(&key).await?.lagging;
     for lagging in &lagging {
         service.ports.objects().mend(lagging.replica, &key, lagging.lag != Lag::Missing).await?;

@@ -171,7 +171,8 @@ impl<P: Ports> Service<P> {
         epoch: u64,
         advanced: Timestamp,
     ) -> Result<(), Failure> {
-        let row = StoreRow { advanced, ..StoreRow::new(identity, epoch, self.now()) };
+        // The last instant seen is that of the mark: by a clock that is wrong, an index made anew must not trust it.
+        let row = StoreRow::new(identity, epoch, advanced);
         self.ports.index().commit(&[Write { row: Row::Store(row), expected: None }]).await.map(drop)
     }
 

@@ -74,9 +74,12 @@ impl<P: Ports> Service<P> {
             };
             match row {
                 None => self.make_row(identity, epoch, advanced).await?,
-                Some(row) if (row.identity, row.epoch) != (identity, epoch) => {
+                Some(row) if (row.identity, row.epoch, row.advanced) != (identity, epoch, advanced) => {
                     let version = row.version;
-                    let row = Row::Store(StoreRow { version: version + 1, identity, epoch, advanced, ..row });
+                    let advanced_before = None;
+                    let row =
+                        StoreRow { version: version + 1, identity, epoch, advanced, advanced_before, ..row };
+                    let row = Row::Store(row);
                     self.ports.index().commit(&[Write { row, expected: Some(version) }]).await?;
                 }
                 Some(row) if mark.is_none_or(|mark| mark.epoch < epoch) => {
@@ -132,6 +135,11 @@ impl<P: Ports> Service<P> {
         Ok(matches!(mismatch, Some(Mismatch::Foreign { .. })) && self.has_rows().await?)
     }
 
+    /// Returns `true` if rows count where they differ from objects, as far as is known; if nothing is known, it is looked at.
+    pub(crate) async fn trusts_index(&self) -> Result<bool, Failure> {
+        if self.may_destroy().await.is_ok() { Ok(true) } else { self.index_is_as_new().await }
+    }
+
     /// Returns `true` if the index is as new as the store, or newer: where the two differ, its rows count.
     pub(crate) async fn index_is_as_new(&self) -> Result<bool, Failure> {
         let marked = self.marked().await?.map(|marked| marked.mark);
@@ -148,7 +156,8 @@ impl<P: Ports> Service<P> {
                 Some(row) if row.epoch < mark.epoch => {
                     let version = row.version;
                     let (epoch, advanced) = (mark.epoch, mark.at);
-                    let row = StoreRow { version: version + 1, epoch, advanced, ..row };
+                    let row =
+                        StoreRow { version: version + 1, epoch, advanced, advanced_before: None, ..row };
                     let write = Write { row: Row::Store(row), expected: Some(version) };
                     self.ports.index().commit(&[write]).await?;
                 }

@@ -152,14 +152,15 @@ impl<P: Ports> Service<P> {
     fn next_row(&self, row: &StoreRow, step: Step) -> StoreRow {
         let now = self.now();
         let is_sane = self.clock_doubt(row).is_none();
-        let (epoch, advanced) = match step {
-            Step::Epoch => (row.epoch + 1, now),
-            Step::Seen => (row.epoch, row.advanced),
+        let (epoch, advanced, advanced_before) = match step {
+            Step::Epoch => (row.epoch + 1, now, Some(row.advanced)),
+            Step::Seen => (row.epoch, row.advanced, row.advanced_before),
         };
         StoreRow {
             version: row.version + 1,
             epoch,
             advanced,
+            advanced_before,
             seen: if is_sane { now.max(row.seen) } else { row.seen },
             jumped: if is_sane { None } else { row.jumped.or(Some(now)) },
             ..row.clone()

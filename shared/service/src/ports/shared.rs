@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::message::Message;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 
@@ -48,8 +48,8 @@ impl<T: Objects + ?Sized> Objects for Arc<T> {
         (**self).list(prefix, after, limit).await
     }
 
-    async fn confirm(&self, key: &ObjectKey) -> Result<(), Failure> {
-        (**self).confirm(key).await
+    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
+        (**self).confirm(key, expected).await
     }
 
     async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {

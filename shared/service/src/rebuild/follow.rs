@@ -12,7 +12,7 @@ use crate::delete::claim;
 use crate::error::{Error, contended};
 use crate::holds::follow_hold;
 use crate::ports::{Objects as _, Ports};
-use crate::reconcile::{Reconciled, reconcile};
+use crate::reconcile::{Reconciled, hold_earlier, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};
 use crate::take_over::is_another_name;
 
@@ -54,13 +54,7 @@ pub(super) async fn follow<P: Ports>(
             name(service, id).await?;
             Ok(followed)
         }
-        // It is read with its record, where that says more than the row. Of two providers, both are looked at here.
-        ObjectKey::Revision(..) => {
-            if service.ports.objects().providers().len() > 1 {
-                service.ports.objects().head(key).await?;
-            }
-            Ok(Followed::Right)
-        }
+        ObjectKey::Revision(id, revision) => Ok(of(hold_earlier(service, id, *revision).await?)),
         ObjectKey::Hold(id, generation) => Ok(of(follow_hold(service, id, *generation).await?)),
         ObjectKey::Manifest(id) => manifest(service, id, known).await,
         ObjectKey::Alias(id) => {
