@@ -85,6 +85,7 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let public_url = address::public_url(args.public_url.as_deref(), &url)?;
     let asks = gate.asks();
     let deployment = Arc::new(open(&args.data_dir, gate, public_url).await?);
+    tasks::begin(&deployment).await;
     // Before the first request, so that none has to look.
     deployment.service().standing().await;
     // What a process before this one committed in its last seconds is covered by the store's mark from now on.
@@ -97,8 +98,12 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
     let mut background = tasks::start(&deployment, &metrics);
     let served = Served { deployment: Arc::clone(&deployment), metrics, changes: Changes::new() };
-    connections::serve(listener, served, stop).await;
+    let is_ended = connections::serve(listener, served, stop).await;
     background.abort_all();
+    // What takes proofs over from a legacy source may be cut off in the middle of one.
+    if is_ended && deployment.legacy().is_none() {
+        tasks::keep_settled(&deployment).await;
+    }
     // What it could not be told before, once more.
     deployment.service().announce().await;
     if let Err(failure) = deployment.service().flush_reads().await {

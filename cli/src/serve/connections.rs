@@ -27,8 +27,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Pause when the system has no more sockets or files for us.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// Accepts connections until `stop`, then finishes what is in flight.
-pub async fn serve(listener: TcpListener, served: Served, stop: impl Future<Output = &'static str>) {
+/// Accepts connections until `stop`, then finishes what is in flight. Returns `true` if all of it came to its end.
+pub async fn serve(listener: TcpListener, served: Served, stop: impl Future<Output = &'static str>) -> bool {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     tokio::select! {
@@ -48,6 +48,7 @@ pub async fn serve(listener: TcpListener, served: Served, stop: impl Future<Outp
         let grace_seconds = GRACE.as_secs();
         tracing::warn!(open, changes, grace_seconds, "connections and changes were cut off");
     }
+    ended.is_ok()
 }
 
 async fn accept(listener: &TcpListener, served: &Served, graceful: &GracefulShutdown, room: &Arc<Semaphore>) {

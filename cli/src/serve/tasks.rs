@@ -38,6 +38,10 @@ const DUE: Duration = Duration::from_secs(60);
 const OBJECTS: Duration = Duration::from_secs(86_400);
 /// Pause before the first walk over all objects, so that requests that waited for the start are answered first.
 const FIRST_OBJECTS: Duration = Duration::from_secs(60);
+/// Pause between the first walk and the next, which finds what was too young for the first.
+const FIRST_AGAIN: Duration = Duration::from_secs(1_200);
+/// The bookmark of the instant until which every record has its row.
+const SETTLED: &str = "settled";
 /// Interval at which repairs that failed too often are tried again.
 const PUT_BACK: Duration = Duration::from_secs(3_600);
 /// Longest time that one step of a cleanup may take, in seconds. The next step begins at once, where this one ended.
@@ -168,22 +172,50 @@ async fn deal_with_what_is_due(deployment: Arc<Deployment>) {
 /// Walks over all objects, once a day.
 async fn walk_over_objects(deployment: Arc<Deployment>) {
     sleep(FIRST_OBJECTS).await;
+    let mut pause = FIRST_AGAIN;
     loop {
-        let mut position = clean_up(&deployment, true, None).await;
+        let began = SystemClock.now();
+        let (mut position, mut is_sound) = clean_up(&deployment, true, None).await;
         while position.is_some() {
-            position = clean_up(&deployment, true, position).await;
+            let step = clean_up(&deployment, true, position).await;
+            (position, is_sound) = (step.0, is_sound && step.1);
         }
-        sleep(OBJECTS).await;
+        if is_sound {
+            deployment.service().note_walk(began);
+            keep_settled(&deployment).await;
+        }
+        sleep(pause).await;
+        pause = OBJECTS;
     }
 }
 
-/// Does one step of a cleanup. Returns the position at which the walk goes on.
-async fn clean_up(deployment: &Deployment, walk: bool, position: Option<Position>) -> Option<Position> {
+/// Keeps for the next server until when every record has the row that goes with it. A failure costs it some looks at the
+/// index, and no more.
+pub(super) async fn keep_settled(deployment: &Deployment) {
+    let Some(settled) = deployment.service().settled_until() else { return };
+    if let Err(failure) = deployment.rows().keep_bookmark(SETTLED, Some(&settled.to_string())).await {
+        tracing::debug!(reason = %failure, "what is settled was not kept");
+    }
+}
+
+/// Says to the service what [`keep_settled`] kept.
+pub(super) async fn begin(deployment: &Deployment) {
+    let kept = deployment.rows().bookmark(SETTLED).await.ok().flatten();
+    deployment.service().begin_after(kept.and_then(|text| text.parse().ok()));
+}
+
+/// Does one step of a cleanup. Returns the position at which the walk goes on, and whether everything could be looked at.
+async fn clean_up(
+    deployment: &Deployment,
+    walk: bool,
+    position: Option<Position>,
+) -> (Option<Position>, bool) {
     let limits = Limits { walk, ..Limits::until(SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS)) };
     let (report, interrupted) = match cleanup(deployment.service(), limits, position).await {
         Ok(report) => (report, None),
         Err(interrupted) => (interrupted.report, Some(interrupted.failure)),
     };
+    let is_interrupted = interrupted.is_some();
     if let Some(failure) = interrupted {
         tracing::warn!(reason = %failure, "the cleanup ended early; the next goes on");
         sleep(WALK_AGAIN).await;
@@ -203,7 +235,7 @@ async fn clean_up(deployment: &Deployment, walk: bool, position: Option<Position
         }
         None => {}
     }
-    report.resume
+    (report.resume, report.failed == 0 && report.stopped.is_none() && !is_interrupted)
 }
 
 /// Tries repairs again that failed too often.

@@ -34,6 +34,7 @@ pub mod error;
 pub mod fsck;
 mod guard;
 mod holds;
+mod leftovers;
 pub mod legacy;
 pub mod list;
 pub mod migrate;

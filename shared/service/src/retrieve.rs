@@ -64,6 +64,7 @@ async fn load<P: Ports>(
         let found = service.current(key).await?;
         if let (ObjectKey::Record(id), Some(current)) = (key, &found)
             && service.settings.notice_on_read
+            && service.leftovers.may_have(current.verified.facts().created)
             // An index in doubt has no say in what is read.
             && service.may_destroy().await.is_ok()
             && lags_behind(service, id, current.verified.facts()).await

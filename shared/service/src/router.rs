@@ -65,6 +65,9 @@ impl<P: Ports> Service<P> {
             Err(error) => {
                 let problem = error.problem();
                 if let Error::Failure(failure) = error {
+                    if !request.method.is_safe() {
+                        self.note_failed_change();
+                    }
                     entry.failure = Some(failure);
                 }
                 (problem.reply(Some(&entry.request_id)), None)

@@ -15,6 +15,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
 use crate::guard::Guard;
+use crate::leftovers::Leftovers;
 use crate::legacy::Legacy;
 use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
 use crate::reads::ReadLog;
@@ -33,8 +34,9 @@ pub struct Settings {
     /// `true` if reads are counted in the index: for a process that lives long enough to call
     /// [`Service::flush_reads`] every few seconds, and whose readers do not pass it by on a CDN.
     pub count_reads: bool,
-    /// `true` if a read of a record that is not in the cache also looks at the record's row, and lets the row follow.
-    /// It is for an index on this machine, where that costs microseconds and nothing else.
+    /// `true` if a read of a record that is not in the cache, and that a request which was cut off may have left behind, also
+    /// looks at the record's row, and lets the row follow ([`Service::begin_after`]). It is for an index on this machine, where
+    /// that costs microseconds and nothing else.
     pub notice_on_read: bool,
 }
 
@@ -46,6 +48,7 @@ pub struct Service<P> {
     pub(crate) reads: ReadLog,
     pub(crate) legacy: Option<Arc<dyn Legacy>>,
     pub(crate) guard: Arc<Guard>,
+    pub(crate) leftovers: Arc<Leftovers>,
     /// `true` if nothing is destroyed: for a rebuild, which follows what is stored and removes none of it.
     pub(crate) spares: bool,
 }
@@ -60,21 +63,23 @@ impl<P: Ports> Service<P> {
     /// A service over these ports, with a guard of its own.
     pub fn new(ports: P, settings: Settings) -> Self {
         let reads = ReadLog::new(settings.count_reads);
-        Self { ports, settings, reads, legacy: None, guard: Arc::default(), spares: false }
+        let (guard, leftovers) = Default::default();
+        Self { ports, settings, reads, legacy: None, guard, leftovers, spares: false }
     }
 
     /// Another service over the same ports, with the same guard and no legacy source.
     pub fn alone_over_its_ports(&self) -> Service<&P> {
         let settings = self.settings.clone();
         let reads = ReadLog::new(settings.count_reads);
-        let guard = Arc::clone(&self.guard);
-        Service { ports: &self.ports, settings, reads, legacy: None, guard, spares: self.spares }
+        let (guard, leftovers) = (Arc::clone(&self.guard), Arc::clone(&self.leftovers));
+        Service { ports: &self.ports, settings, reads, legacy: None, guard, leftovers, spares: self.spares }
     }
 
     /// A service over `ports` that destroys nothing, with the same guard.
     pub(crate) fn sparing<Q: Ports>(&self, ports: Q) -> Service<Q> {
         let (settings, reads) = (self.settings.clone(), ReadLog::new(false));
-        Service { ports, settings, reads, legacy: None, guard: Arc::clone(&self.guard), spares: true }
+        let (guard, leftovers) = (Arc::clone(&self.guard), Arc::clone(&self.leftovers));
+        Service { ports, settings, reads, legacy: None, guard, leftovers, spares: true }
     }
 
     /// The same service beside a legacy source.

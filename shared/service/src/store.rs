@@ -66,7 +66,10 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
         Ok(stored) => draft.manifest.id().is_some_and(|id| !stored.row.held.contains(id)),
         Err(Error::Problem(_)) => true,
         // Nobody knows what was done: the next store, or cleanup, finishes it or takes it back.
-        Err(Error::Failure(_)) => false,
+        Err(Error::Failure(_)) => {
+            service.note_failed_change();
+            false
+        }
     };
     if is_refused {
         brought.take_back(service).await?;

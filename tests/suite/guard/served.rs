@@ -280,3 +280,30 @@ fn a_damaged_mark_stops_what_it_has_to_and_is_made_anew() {
     store(&server, "b");
     assert_eq!(server.delete(&proof_path("a")), 204);
 }
+
+/// A record without a row, as a store leaves it that is cut off: listed, replaced and read alike once it is met, by the
+/// server that starts after it. Under a server that has its changes run to their ends, reads need not look for one.
+#[test]
+fn a_record_that_a_crash_left_is_taken_up_by_who_reads_it() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut server = Server::over(folder.path(), &[]);
+    store(&server, "a");
+    server.stop();
+    let mut elsewhere = Server::over(other.path(), &[]);
+    store(&elsewhere, "b");
+    elsewhere.stop();
+    let id = proof_path("b").rsplit('/').next().unwrap().to_owned();
+    for from in tree(other.path()).into_keys() {
+        let to = folder.path().join(from.strip_prefix(other.path()).unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    }
+    let server = Server::over(folder.path(), &[]);
+    let listed = |server: &Server| {
+        let list: Value = serde_json::from_slice(&server.get_bytes("/v1/proofs")).unwrap();
+        list["proofs"].as_array().unwrap().iter().any(|proof| proof["id"] == id.as_str())
+    };
+    assert!(!listed(&server));
+    read(&server, &["b"]);
+    assert!(listed(&server), "the read took it up");
+}
