@@ -4,16 +4,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use credlink_adapters::dynamodb::DynamoIndex;
 use credlink_core::object::ObjectKey;
 use credlink_service::ports::Objects as _;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, IF_MATCH};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::functions::{RUN, event, response};
 use super::ground::Ground;
-use crate::engines::dynoxide;
+use crate::engines::dynoxide::{self, copied};
 use crate::engines::runtime::Function;
 use crate::http::ask::{ask, get, json as request, media, proof_path, with};
 use crate::world::tokens;
@@ -21,6 +20,11 @@ use crate::world::tokens;
 fn store(name: &str) -> Request<Bytes> {
     let body = json!({"media_hash": media(name).to_string(), "manifest": {"name": name}});
     by(request(Method::POST, "/v1/proofs", &body), tokens::SIGNER)
+}
+
+fn replace(name: &str, number: u32) -> Request<Bytes> {
+    let body = json!({"manifest": {"name": name, "number": number}});
+    with(by(request(Method::PUT, &proof_path(name), &body), tokens::SIGNER), IF_MATCH, "*")
 }
 
 fn by(request: Request<Bytes>, token: &str) -> Request<Bytes> {
@@ -51,35 +55,30 @@ async fn tree(ground: &Ground) -> BTreeMap<String, Bytes> {
     tree
 }
 
-/// A new table with everything that is in `index` now: what a restore makes.
-async fn restored(index: &DynamoIndex) -> DynamoIndex {
-    let copy = dynoxide::index().await;
-    let items = index.client().scan().table_name(index.table()).send().await.unwrap();
-    assert!(items.last_evaluated_key().is_none());
-    for item in items.items() {
-        let put = copy.client().put_item().table_name(copy.table()).set_item(Some(item.clone()));
-        put.send().await.unwrap();
-    }
-    copy
-}
-
 #[tokio::test]
 async fn a_table_that_is_not_the_buckets_own_destroys_nothing() {
     let ground = Ground::plain().await;
     assert_eq!(asked(&ground, "store", &store("a")).await.0, 201);
     assert_eq!(scheduled(&ground).await["stopped"], Value::Null);
-    let earlier = restored(&ground.index).await;
+    let mut earlier = vec![copied(&ground.index).await];
     assert_eq!(asked(&ground, "store", &store("b")).await.0, 201);
     assert_eq!(scheduled(&ground).await["stopped"], Value::Null);
+    for number in [1, 2] {
+        earlier.push(copied(&ground.index).await);
+        assert_eq!(asked(&ground, "store", &replace("a", number)).await.0, 200);
+        assert_eq!(scheduled(&ground).await["stopped"], Value::Null);
+    }
     let other = Ground::plain().await;
     assert_eq!(asked(&other, "store", &store("c")).await.0, 201);
 
     let before = tree(&ground).await;
-    for (words, table, takes_stores) in [
-        ("The index is older than the store", earlier, true),
+    // From before a store and two replacements, from before both, and from before the last.
+    let older = earlier.into_iter().map(|table| ("The index is older than the store", table, true));
+    let others = [
         ("The index belongs to another store", other.index, false),
         ("The index is a new one", dynoxide::index().await, false),
-    ] {
+    ];
+    for (words, table, takes_stores) in older.chain(others) {
         let doubted = ground.beside(table).await;
         for name in ["a", "b"] {
             assert_eq!(asked(&doubted, "retrieve", &get(&proof_path(name))).await.0, 200, "{words}");

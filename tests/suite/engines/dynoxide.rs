@@ -69,3 +69,15 @@ pub fn index_of_a_world() -> DynamoIndex {
     });
     made.join().unwrap()
 }
+
+/// A new table with everything that is in `index` now: what a restore makes.
+pub async fn copied(index: &DynamoIndex) -> DynamoIndex {
+    let copy = self::index().await;
+    let items = index.client().scan().table_name(index.table()).send().await.unwrap();
+    assert!(items.last_evaluated_key().is_none());
+    for item in items.items() {
+        let put = copy.client().put_item().table_name(copy.table()).set_item(Some(item.clone()));
+        put.send().await.unwrap();
+    }
+    copy
+}

@@ -2,16 +2,19 @@
 //! left to say which of them is behind.
 
 use bytes::Bytes;
+use credlink_adapters::aws::http_client;
 use credlink_core::object::ObjectKey;
 use credlink_service::fsck::{Finding, Manner, Severity, Surrounding, check};
 use credlink_service::ports::{Condition, Objects, Put};
 use credlink_service::rebuild::Manner as Rebuilding;
+use serde_json::json;
 
-use super::full::{fill_for_one, rows, urn};
+use super::full::{Client, fill_for_one, rows, urn};
 use super::memory::{rebuild, similar};
-use crate::engines::dynoxide;
+use crate::engines::dynoxide::{self, copied, index_at, patient};
 use crate::http::ask::{get, proof, proof_path};
 use crate::outages::site::{Site, with_stack};
+use crate::world::tokens::OWNER;
 
 /// Puts another content under a key, whatever stands there.
 async fn overwrite(provider: &impl Objects, key: &ObjectKey, of: impl FnOnce(Vec<u8>) -> Vec<u8>) {
@@ -79,5 +82,45 @@ fn a_table_that_is_lost_comes_back_from_two_providers_that_differ() {
         );
         site.repair("rebuilt").await;
         site.check_whole("rebuilt").await;
+    });
+}
+
+#[test]
+fn a_table_that_was_restored_to_an_earlier_instant_is_brought_up_to_date() {
+    with_stack(async || {
+        let mut site = Site::new().await;
+        let (earlier, after) = {
+            let process = site.process().await;
+            process.service().standing().await;
+            fill_for_one(process.service()).await;
+            process.service().tick().await.unwrap();
+            let index = index_at(dynoxide::endpoint(), &site.table, http_client(), patient()).await;
+            let earlier = copied(&index).await;
+            let client = Client(process.service());
+            client.replace("plain", json!({"manifest": {"revision": 2}})).await;
+            client.replace("plain", json!({"manifest": {"revision": 3}})).await;
+            client.replace("revised", json!({"manifest": {"revision": 5}})).await;
+            client.store("new", json!({}), 201).await;
+            client.delete("signed").await;
+            client.delete("private").await;
+            client.store("private", json!({}), 201).await;
+            client.delete_manifest("alone", OWNER).await;
+            client.withdraw("old-2", "old").await;
+            client.bind("old-2", "new", 201).await;
+            for _ in 0..2 {
+                process.service().tick_for_all().await.unwrap();
+            }
+            (earlier, rows(process.0.rows()).await)
+        };
+        site.table = earlier.table().to_owned();
+        let process = site.process().await;
+        assert!(process.service().standing().await.has("index_older"));
+        let (found, report) = Box::pin(rebuild(process.service(), Rebuilding::Writing)).await;
+        assert_eq!(found, []);
+        assert!(report.joined && report.changed > 5, "{report:?}");
+        similar(&after, &rows(process.0.rows()).await);
+        assert_eq!(process.service().standing().await.doubts, []);
+        site.repair("restored").await;
+        site.check_whole("restored").await;
     });
 }
