@@ -8,6 +8,7 @@ use credlink_core::http::route::Form;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::State;
+use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
 use http::Method;
 
@@ -66,7 +67,7 @@ async fn load<P: Ports>(
             && service.settings.notice_on_read
             && service.leftovers.may_have(current.verified.facts().created)
             // An index in doubt has no say in what is read.
-            && service.may_destroy().await.is_ok()
+            && service.standing_for_readers().await.forbids(Act::Destroy).is_none()
             && lags_behind(service, id, current.verified.facts()).await
         {
             match reconcile(service, id).await {

@@ -19,6 +19,7 @@ use credlink_core::http::route::{Form, Route};
 use credlink_core::legacy::LegacyId;
 use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, ObjectKey, Verified};
 use credlink_core::rules::alias::alias_reply;
+use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::request::Parts;
@@ -132,7 +133,8 @@ impl<P: Ports> Service<P> {
             }
             Route::SignLink { id, expires_in } => {
                 // It reads: where nothing may be stored, it signs what is there.
-                if self.legacy.is_some() && self.may_change().await.is_ok() {
+                let may = async || self.standing_for_readers().await.forbids(Act::Change).is_none();
+                if self.legacy.is_some() && may().await {
                     self.bring(&id).await?;
                 }
                 proofs::sign_link(self, &caller, &id, expires_in).await?

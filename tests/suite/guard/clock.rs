@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use credlink_adapters::faults::FaultPlan;
 use credlink_core::bounds::{MAX_CLOCK_JUMP_SECONDS, MAX_CLOCK_LAG_SECONDS};
+use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::ports::Clock as _;
 use http::{Method, StatusCode};
@@ -118,6 +119,16 @@ async fn a_quiet_store_is_no_jump() {
 
 #[test]
 fn a_clock_that_jumps_during_a_run_costs_no_proof() {
+    jumps_during_a_run(|right| right.plus_seconds(400 * DAY));
+}
+
+#[test]
+fn a_clock_that_is_set_back_during_a_run_costs_no_proof() {
+    jumps_during_a_run(|right| right.minus_seconds(400 * DAY));
+}
+
+/// The clock jumps before each call of a run.
+fn jumps_during_a_run(jump: impl Fn(Timestamp) -> Timestamp) {
     let mut steps = 0;
     for limit in 0.. {
         let ground = ready(three_proofs());
@@ -129,7 +140,7 @@ fn a_clock_that_jumps_during_a_run_costs_no_proof() {
         let ended = {
             let mut cleaning = pin!(cleanup(&process, limits, None));
             let ended = run(&gate, cleaning.as_mut()).is_some();
-            ground.clock.set(right.plus_seconds(400 * DAY));
+            ground.clock.set(jump(right));
             gate.lift();
             if !ended {
                 let report = run(&gate, cleaning).unwrap().unwrap();
