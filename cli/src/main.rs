@@ -14,6 +14,9 @@
 //! | files: hashes, types, manifests | [`media`], [`manifest`] |
 //! | what is printed, and how it ends | [`printer`], [`trouble`], [`exit`] |
 
+// The future of a connection has those of a whole request in it, one within the other.
+#![recursion_limit = "256"]
+
 mod args;
 mod checks;
 mod client;

@@ -201,7 +201,9 @@ pub(super) async fn keep_settled(deployment: &Deployment) {
 /// Says to the service what [`keep_settled`] kept.
 pub(super) async fn begin(deployment: &Deployment) {
     let kept = deployment.rows().bookmark(SETTLED).await.ok().flatten();
-    deployment.service().begin_after(kept.and_then(|text| text.parse().ok()));
+    if let Err(failure) = deployment.service().begin_after(kept.and_then(|text| text.parse().ok())).await {
+        tracing::warn!(reason = %failure, "reads look at the index too, as any record may be left over");
+    }
 }
 
 /// Does one step of a cleanup. Returns the position at which the walk goes on, and whether everything could be looked at.

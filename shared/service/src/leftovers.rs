@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::time::Timestamp;
 
-use crate::ports::{Clock as _, Ports};
+use crate::ports::{Clock as _, Failure, Ports};
 use crate::service::Service;
 
 /// The span of time within which a record was written that may be left over, in milliseconds: after `from`, until `to`.
@@ -51,9 +51,16 @@ impl Leftovers {
 }
 
 impl<P: Ports> Service<P> {
-    /// Says that this process begins now, and that every record written until `settled` had the row that goes with it.
-    pub fn begin_after(&self, settled: Option<Timestamp>) {
-        self.leftovers.begin(settled, self.now());
+    /// Says that this process begins now, and that every record written until `settled` had the row that goes with it. A store
+    /// that holds nothing yet has nothing left over.
+    ///
+    /// # Errors
+    /// A provider or the index failed: then any record may be left over.
+    pub async fn begin_after(&self, settled: Option<Timestamp>) -> Result<(), Failure> {
+        let now = self.now();
+        let is_empty = settled.is_none() && !self.has_objects().await? && !self.has_rows().await?;
+        self.leftovers.begin(if is_empty { Some(now) } else { settled }, now);
+        Ok(())
     }
 
     /// Returns the instant until which every record that was written has the row that goes with it, as far as is known: to be

@@ -15,7 +15,7 @@ use http::Method;
 use crate::error::Error;
 use crate::ports::{Cache as _, Event, Events as _, Failure, Ports};
 use crate::reconcile::{Reconciled, reconcile};
-use crate::service::Service;
+use crate::service::{Current, Service};
 
 /// Answers a lookup: the reply, and the object that its body describes.
 ///
@@ -63,31 +63,45 @@ async fn load<P: Ports>(
 ) -> Result<Option<Arc<Verified>>, Failure> {
     let from_provider = async {
         let found = service.current(key).await?;
-        if let (ObjectKey::Record(id), Some(current)) = (key, &found)
-            && service.settings.notice_on_read
-            && service.leftovers.may_have(current.verified.facts().created)
-            // An index in doubt has no say in what is read.
-            && service.standing_for_readers().await.forbids(Act::Destroy).is_none()
-            && lags_behind(service, id, current.verified.facts()).await
-        {
-            match reconcile(service, id).await {
-                // It was deleted, and put back from elsewhere (guarantee 8).
-                Ok(Reconciled::Risen) => return service.buried_record(id).await,
-                // Its manifest was deleted before anybody was told of it: cleanup removes it.
-                Ok(Reconciled::Orphan) => return Ok(None),
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::debug!(proof = %id, error = error.to_string(), "a row lags behind its record");
-                }
+        match (key, found) {
+            (ObjectKey::Record(id), Some(found))
+                if service.settings.notice_on_read
+                    && service.leftovers.may_have(found.verified.facts().created) =>
+            {
+                // In a box: it is rare, and would be a part of the future of every read.
+                Box::pin(settled(service, id, found)).await
             }
-            return Ok(service.current(key).await?.map(|current| current.verified));
+            (_, found) => Ok(found.map(|found| found.verified)),
         }
-        Ok(found.map(|current| current.verified))
     };
     match form {
         Form::Content => service.ports.cache().get_or_load(key, from_provider).await,
         Form::Stored => Ok(from_provider.await?.map(Arc::new)),
     }
+}
+
+/// The record of a proof that was found, once its row has followed it, if it has to.
+async fn settled<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    found: Current,
+) -> Result<Option<Verified>, Failure> {
+    // An index in doubt has no say in what is read.
+    let has_a_say = service.standing_for_readers().await.forbids(Act::Destroy).is_none();
+    if !has_a_say || !lags_behind(service, id, found.verified.facts()).await {
+        return Ok(Some(found.verified));
+    }
+    match reconcile(service, id).await {
+        // It was deleted, and put back from elsewhere (guarantee 8).
+        Ok(Reconciled::Risen) => return service.buried_record(id).await,
+        // Its manifest was deleted before anybody was told of it: cleanup removes it.
+        Ok(Reconciled::Orphan) => return Ok(None),
+        Ok(_) => {}
+        Err(error) => {
+            tracing::debug!(proof = %id, error = error.to_string(), "a row lags behind its record");
+        }
+    }
+    Ok(service.current(&ObjectKey::Record(*id)).await?.map(|current| current.verified))
 }
 
 /// Returns `true` if the row of a proof has to follow what stands under its key, which a request that was cut off

@@ -202,7 +202,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// Returns `true` if the store holds anything that rows speak for.
-    async fn has_objects(&self) -> Result<bool, Failure> {
+    pub(crate) async fn has_objects(&self) -> Result<bool, Failure> {
         for prefix in PREFIXES {
             if !self.ports.objects().list(prefix, None, 1).await?.items.is_empty() {
                 return Ok(true);
