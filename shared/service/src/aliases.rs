@@ -92,8 +92,10 @@ pub async fn withdraw<P: Ports>(
         let expected = Some(row.version);
         let withdrawn = AliasRow { version: row.version + 1, withdrawn: Some(at), ..row };
         if claim(service, Row::Alias(withdrawn), expected).await? {
-            keep_alias(service, id).await?;
-            return Ok(Some(at));
+            let kept = keep_alias(service, id).await?;
+            if kept.is_some_and(|kept| kept.withdrawn.is_some()) {
+                return Ok(Some(at));
+            }
         }
     }
     Err(contended())
@@ -112,24 +114,29 @@ pub(crate) async fn agree<P: Ports>(service: &Service<P>, id: &LegacyId) -> Resu
 /// object where the index may be older than the store.
 pub(crate) async fn secure_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Error> {
     agree(service, id).await?;
-    Ok(keep_alias(service, id).await?)
+    keep_alias(service, id).await?;
+    Ok(())
 }
 
-/// Makes the object of a legacy id agree with its row; where there is no row, nothing is done. The row has to be as new as the
-/// object: see [`agree`].
-pub(crate) async fn keep_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Failure> {
+/// Makes the object of a legacy id agree with its row, and returns that row; where there is none, nothing is done. The row has
+/// to be as new as the object: see [`agree`]. It may not be the one that the caller has written, if others write too.
+pub(crate) async fn keep_alias<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+) -> Result<Option<AliasRow>, Failure> {
     let key = ObjectKey::Alias(id.clone());
     for _ in 0..MAX_ATTEMPTS {
         // The tag is read before the row: what it names is then no newer than the row.
         let found = service.current(&key).await?;
-        let Some(row) = service.alias_row(id).await? else { return Ok(()) };
+        let Some(row) = service.alias_row(id).await? else { return Ok(None) };
         let note = AliasNote::of(&row);
         let (condition, written) = match &found {
             None => (Condition::Absent, 0),
             Some(found) => {
                 let facts: &Facts = found.verified.facts();
                 if AliasNote::parse(&found.verified.content()).is_ok_and(|found| found == note) {
-                    return service.ports.objects().confirm(&key, facts).await;
+                    service.ports.objects().confirm(&key, facts).await?;
+                    return Ok(Some(row));
                 }
                 (Condition::Matches(found.tag.clone()), facts.generation)
             }
@@ -137,7 +144,7 @@ pub(crate) async fn keep_alias<P: Ports>(service: &Service<P>, id: &LegacyId) ->
         let (body, attributes) = note.object(written.saturating_add(1), service.now());
         if let Put::Stored(_) = service.ports.objects().put(&key, body.into(), &attributes, condition).await?
         {
-            return Ok(());
+            return Ok(Some(row));
         }
     }
     let message = format!("{key}: it was replaced by others all the while");
@@ -152,7 +159,7 @@ pub(crate) async fn keep_alias<P: Ports>(service: &Service<P>, id: &LegacyId) ->
 pub(crate) async fn follow_alias<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
-    is_index_new: bool,
+    is_index_trusted: bool,
 ) -> Result<bool, Error> {
     may_follow(service).await?;
     let key = ObjectKey::Alias(id.clone());
@@ -163,7 +170,7 @@ pub(crate) async fn follow_alias<P: Ports>(
         if before.as_ref().is_some_and(|row| AliasNote::of(row) == note) {
             return Ok(false);
         }
-        if before.is_some() && is_index_new {
+        if before.is_some() && is_index_trusted {
             keep_alias(service, id).await?;
             return Ok(true);
         }

@@ -22,6 +22,7 @@ mod ports;
 pub mod report;
 mod rows;
 
+use credlink_core::http::problem::Kind;
 use credlink_core::identity::Mark;
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::time::Timestamp;
@@ -29,7 +30,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, contended};
+use crate::error::Error;
 use crate::ports::{Copied, Failure, FailureKind, Ports};
 use crate::service::Service;
 use follow::{Followed, Known, follow};
@@ -285,12 +286,9 @@ fn settled(outcome: Result<Followed, Error>) -> Result<Followed, Failure> {
             Ok(Followed::Unread(failure.message))
         }
         Err(Error::Failure(failure)) => Err(failure),
-        Err(Error::Problem(problem)) => {
-            if Error::from(problem.clone()).problem() == contended().problem() {
-                let (provider, kind) = ("index", FailureKind::Unavailable);
-                return Err(Failure { provider, kind, message: problem.detail });
-            }
-            Ok(Followed::Unread(problem.detail))
+        Err(Error::Problem(problem)) if problem.kind == Kind::Contended => {
+            Err(Failure { provider: "index", kind: FailureKind::Unavailable, message: problem.detail })
         }
+        Err(Error::Problem(problem)) => Ok(Followed::Unread(problem.detail)),
     }
 }

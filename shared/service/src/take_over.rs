@@ -81,8 +81,8 @@ pub(crate) async fn bind<P: Ports>(
     let is_recorded = proof.legacy.as_ref() == Some(legacy);
     // An index that lost its row must not forget where the id led.
     if !is_recorded || service.may_destroy().await.is_err() {
-        let is_index_new = service.trusts_index().await?;
-        follow_alias(service, legacy, is_index_new).await?;
+        let is_index_trusted = service.trusts_index().await?;
+        follow_alias(service, legacy, is_index_trusted).await?;
     }
     let mut before: Option<AliasRow> = None;
     for _ in 0..MAX_ATTEMPTS {
@@ -105,10 +105,14 @@ pub(crate) async fn bind<P: Ports>(
         };
         match service.write_rows(&[Write { row: Row::Alias(row), expected }]).await? {
             Commit::Done => {
-                if !is_recorded || expected.is_some() {
-                    keep_alias(service, legacy).await?;
+                if is_recorded && expected.is_none() {
+                    return Ok(true);
                 }
-                return Ok(true);
+                let kept = keep_alias(service, legacy).await?;
+                if kept.as_ref().is_some_and(|kept| kept.proof == proof.id && kept.withdrawn.is_none()) {
+                    return Ok(true);
+                }
+                before = kept;
             }
             Commit::Lost { current, .. } => before = current.and_then(Row::alias),
         }
