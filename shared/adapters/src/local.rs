@@ -160,6 +160,8 @@ pub fn index_path(folder: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use credlink_core::object::{Attributes, ObjectKey};
+    use credlink_service::ports::{Condition, Objects as _, Put};
     use http::Request;
 
     use super::*;
@@ -196,6 +198,28 @@ mod tests {
         assert_eq!(ask("DELETE", path, "").await.status(), 204);
         assert_eq!(ask("GET", path, "").await.status(), 410);
         assert_eq!(ask("GET", "/v1/openapi.json", "").await.status(), 200);
+    }
+
+    /// Objects may be moved to another disk, with a link in their place.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn objects_behind_a_link_are_listed() {
+        let (folder, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let key: ObjectKey = "manifests/urn%3Ac2pa%3Ax".parse().unwrap();
+        {
+            let objects = Folder::open(folder.path()).unwrap();
+            let stored = objects.put(&key, Bytes::new(), &Attributes::default(), Condition::Absent).await;
+            assert!(matches!(stored, Ok(Put::Stored(_))));
+        }
+        let (place, moved) = (folder.path().join("objects/manifests"), disk.path().join("manifests"));
+        let copied = std::process::Command::new("cp").arg("-a").arg(&place).arg(&moved).status().unwrap();
+        assert!(copied.success());
+        fs::remove_dir_all(&place).unwrap();
+        std::os::unix::fs::symlink(&moved, &place).unwrap();
+        let objects = Folder::open(folder.path()).unwrap();
+        assert!(objects.get(&key).await.unwrap().is_some());
+        let listed = objects.list("", None, 10).await.unwrap().items;
+        assert_eq!(listed.iter().map(|listed| listed.key.clone()).collect::<Vec<_>>(), [key.to_string()]);
     }
 
     #[test]

@@ -126,3 +126,16 @@ async fn a_commit_that_meets_a_full_disk_is_done_with_the_reserve() {
     commit_in_the_end(&index, "urn:stored").await;
     well_in_the_end(&index).await;
 }
+
+/// A process that was killed while it made the file left it under another name.
+#[tokio::test]
+async fn a_file_that_was_made_by_half_stands_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, half) = (folder.path().join("index.redb"), folder.path().join("index.redb.new"));
+    fs::write(&half, b"half a file").unwrap();
+    let index = EmbeddedIndex::open(&path).unwrap();
+    assert_eq!(index.commit(&[write("urn:c2pa:x", "live")]).await.unwrap(), Commit::Done);
+    assert!(!half.exists());
+    drop(index);
+    assert!(has(&EmbeddedIndex::open(&path).unwrap(), "urn:c2pa:x").await);
+}
