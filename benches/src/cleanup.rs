@@ -87,7 +87,7 @@ pub fn run(plan: &Plan, items: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// What one item costs, in seconds.
+/// The cost of one item, in seconds.
 struct Cost {
     /// Waiting for calls.
     calls: f64,

@@ -166,11 +166,11 @@ impl<'a> Reference<'a> {
 pub(crate) struct Placed {
     /// The generation in which they are there.
     pub(crate) generation: u32,
-    /// How they came there.
+    /// The request that put them there, as far as is known.
     pub(crate) by: By,
 }
 
-/// How a manifest came to be in its place.
+/// The request that put a manifest in its place, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// This request has put it there.

@@ -92,7 +92,7 @@ async fn a_legacy_id_that_leads_to_a_proof_is_not_given_away() {
     assert_eq!(body(&answered)["proof"], proof("after").to_string());
 }
 
-/// What the older index says of a legacy id is not written over what was acknowledged since: by no request, and not by fsck.
+/// Neither a request nor fsck writes what the older index says of a legacy id over what was acknowledged since.
 #[tokio::test]
 async fn legacy_ids_lead_where_they_led() {
     let ground = Ground::new();

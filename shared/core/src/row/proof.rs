@@ -53,7 +53,7 @@ pub struct ProofRow {
     pub created: Timestamp,
     /// Time at which the proof expires.
     pub expires: Timestamp,
-    /// Who may read it.
+    /// Its visibility: everybody may read it, or its tenant alone.
     #[serde(default)]
     pub visibility: Visibility,
     /// The C2PA manifests of all its revisions, and of replacements that are under way: each counts this proof as one holder.

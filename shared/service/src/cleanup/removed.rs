@@ -62,7 +62,7 @@ async fn keep_one<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(),
 /// Brings back what was removed as orphans since then, or all of it. What a client has stored in its place since stays.
 ///
 /// # Errors
-/// Why nothing may be stored now; or a listing failed. What was brought back is back; the same again goes on.
+/// Nothing may be stored now, and the error says why; or a listing failed. What was brought back is back; the same again goes on.
 pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>) -> Result<Restored, Error> {
     service.may_change().await?;
     let mut done = Restored::default();
