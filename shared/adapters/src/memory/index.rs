@@ -1,6 +1,7 @@
 //! Rows in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use credlink_core::proof_id::ProofId;
@@ -25,7 +26,21 @@ pub struct MemoryIndex(Arc<Mutex<Rows>>);
 struct Rows {
     /// By the text of their keys, with the place of live proofs in their tenant's listing.
     rows: BTreeMap<String, (u64, Row)>,
+    /// The rows of each listing but the one of all, in its order.
+    listed: BTreeSet<Entry>,
     reads: HashMap<ProofId, Reads>,
+}
+
+/// A row of a listing: the listing, the instant in milliseconds that orders it, and the row's key.
+type Entry = (Kind, u64, String);
+
+/// A listing, as far as rows know to which they belong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Proofs(String),
+    Aliases(String),
+    Manifests(String),
+    Due,
 }
 
 /// What is wrong with `writes`, whatever stands in the index.
@@ -89,34 +104,83 @@ impl Rows {
         row
     }
 
-    /// The listing's rows in its order, each with its cursor.
-    fn listed(&self, listing: &Listing) -> Vec<((u64, String), Cursor, &Row)> {
-        let mut rows: Vec<_> = self
-            .rows
-            .iter()
-            .filter_map(|(key, (place, row))| match (listing, row) {
-                (Listing::Tenant(tenant), Row::Proof(proof))
-                    if proof.state == State::Live && proof.tenant == *tenant =>
-                {
-                    let order = (*place, proof.id.to_string());
-                    Some((order, Cursor::Tenant(tenant.clone(), *place, proof.id), row))
-                }
-                (Listing::Aliases(tenant), Row::Alias(_))
-                | (Listing::Manifests(tenant), Row::Manifest(_))
-                    if row.stands_alone_for() == Some(tenant) =>
-                {
-                    Cursor::alone(row).map(|cursor| ((0, key.clone()), cursor, row))
-                }
-                (Listing::Tenant(_) | Listing::Aliases(_) | Listing::Manifests(_), _) => None,
-                (Listing::Due(by), row) => row.due().filter(|due| due <= by).map(|due| {
-                    let due = milliseconds(due);
-                    ((due, key.clone()), Cursor::Due(due, key.clone()), row)
-                }),
-                (Listing::All, row) => Some(((0, key.clone()), Cursor::All(key.clone()), row)),
-            })
-            .collect();
-        rows.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-        rows
+    /// The entries of the row of `key`, if there is one.
+    fn entries(&self, key: &str) -> Vec<Entry> {
+        let Some((place, row)) = self.rows.get(key) else {
+            return Vec::new();
+        };
+        let alone = row.stands_alone_for().map(ToString::to_string);
+        let of_tenant = match row {
+            Row::Proof(proof) if proof.state == State::Live => {
+                Some((Kind::Proofs(proof.tenant.to_string()), *place))
+            }
+            Row::Alias(_) => alone.map(|tenant| (Kind::Aliases(tenant), 0)),
+            Row::Manifest(_) => alone.map(|tenant| (Kind::Manifests(tenant), 0)),
+            Row::Proof(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => None,
+        };
+        let due = row.due().map(|due| (Kind::Due, milliseconds(due)));
+        of_tenant.into_iter().chain(due).map(|(kind, order)| (kind, order, key.to_owned())).collect()
+    }
+
+    fn put(&mut self, row: Row) {
+        let key = row.key().to_string();
+        for entry in self.entries(&key) {
+            self.listed.remove(&entry);
+        }
+        let place = place(&row, self.rows.get(&key).map(|(place, row)| (*place, row)));
+        self.rows.insert(key.clone(), (place, row));
+        let entries = self.entries(&key);
+        self.listed.extend(entries);
+    }
+
+    /// The rows of `listing` behind the one at `after`, in its order, each with its cursor.
+    fn behind<'rows>(
+        &'rows self,
+        listing: &Listing,
+        after: Option<Cursor>,
+    ) -> Box<dyn Iterator<Item = (Cursor, &'rows Row)> + 'rows> {
+        let (kind, until) = match listing {
+            Listing::All => {
+                let start = match after {
+                    Some(Cursor::All(key)) => Bound::Excluded(key),
+                    _ => Bound::Unbounded,
+                };
+                let rows = self.rows.range::<String, _>((start, Bound::Unbounded));
+                return Box::new(rows.map(|(key, (_, row))| (Cursor::All(key.clone()), row)));
+            }
+            Listing::Tenant(tenant) => (Kind::Proofs(tenant.to_string()), u64::MAX),
+            Listing::Aliases(tenant) => (Kind::Aliases(tenant.to_string()), u64::MAX),
+            Listing::Manifests(tenant) => (Kind::Manifests(tenant.to_string()), u64::MAX),
+            Listing::Due(by) => (Kind::Due, milliseconds(*by)),
+        };
+        let after = after.map(|cursor| match cursor {
+            Cursor::Tenant(_, place, id) => (place, RowKey::Proof(id).to_string()),
+            Cursor::Aliases(_, id) => (0, RowKey::Alias(id).to_string()),
+            Cursor::Manifests(_, id) => (0, RowKey::Manifest(id).to_string()),
+            Cursor::Due(due, key) => (due, key),
+            Cursor::All(key) => (0, key),
+        });
+        let start = match after {
+            Some((order, key)) => Bound::Excluded((kind.clone(), order, key)),
+            None => Bound::Included((kind.clone(), 0, String::new())),
+        };
+        let entries = self
+            .listed
+            .range((start, Bound::Unbounded))
+            .take_while(move |(of, order, _)| *of == kind && *order <= until);
+        Box::new(entries.filter_map(|entry| {
+            let (_, row) = self.rows.get(&entry.2)?;
+            Some((cursor(entry, row)?, row))
+        }))
+    }
+}
+
+/// Where a listing goes on behind `row`, whose entry in it is `entry`.
+fn cursor((kind, order, key): &Entry, row: &Row) -> Option<Cursor> {
+    match (kind, row) {
+        (Kind::Due, _) => Some(Cursor::Due(*order, key.clone())),
+        (Kind::Proofs(_), Row::Proof(proof)) => Some(Cursor::Tenant(proof.tenant.clone(), *order, proof.id)),
+        _ => Cursor::alone(row),
     }
 }
 
@@ -141,9 +205,7 @@ impl Index for MemoryIndex {
             }
         }
         for write in writes {
-            let key = write.row.key().to_string();
-            let place = place(&write.row, rows.rows.get(&key).map(|(place, row)| (*place, row)));
-            rows.rows.insert(key, (place, write.row.clone()));
+            rows.put(write.row.clone());
         }
         Ok(Commit::Done)
     }
@@ -158,20 +220,15 @@ impl Index for MemoryIndex {
         let after = match after.map(|text| Cursor::read(text, listing)) {
             None => None,
             Some(None) => return Ok(None),
-            Some(Some(Cursor::Tenant(_, place, id))) => Some((place, id.to_string())),
-            Some(Some(Cursor::Aliases(_, id))) => Some((0, RowKey::Alias(id).to_string())),
-            Some(Some(Cursor::Manifests(_, id))) => Some((0, RowKey::Manifest(id).to_string())),
-            Some(Some(Cursor::Due(due, key))) => Some((due, key)),
-            Some(Some(Cursor::All(key))) => Some((0, key)),
+            Some(cursor) => cursor,
         };
         let rows = self.rows();
-        let listed = rows.listed(listing);
-        let start = after.map_or(0, |after| listed.partition_point(|(order, ..)| *order <= after));
-        let page = &listed[start..(start + limit).min(listed.len())];
-        let more = start + limit < listed.len();
+        let mut behind = rows.behind(listing, after);
+        let page: Vec<_> = behind.by_ref().take(limit).collect();
+        let more = behind.next().is_some();
         Ok(Some(Page {
-            items: page.iter().map(|(_, _, row)| rows.joined(row)).collect(),
-            next: page.last().filter(|_| more).map(|(_, cursor, _)| cursor.text()),
+            items: page.iter().map(|(_, row)| rows.joined(row)).collect(),
+            next: page.last().filter(|_| more).map(|(cursor, _)| cursor.text()),
         }))
     }
 
