@@ -19,8 +19,8 @@ use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::{
-    Checksum, Clock as _, Commit, Condition, Failure, Index, Listed, Listing, Objects, Page, Parts, Put,
-    Write,
+    Checksum, Clock as _, Commit, Condition, Failure, Index, Intent, Listed, Listing, Objects, Page, Parts,
+    Put, Write,
 };
 use credlink_service::{Service, Settings};
 use http::Request;
@@ -212,6 +212,19 @@ impl Index for Slow<MemoryIndex> {
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
         self.after().await.list(listing, after, limit).await
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        self.after().await.intend(key, at).await
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        self.after().await.intents(from, after, limit).await
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

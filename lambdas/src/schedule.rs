@@ -6,7 +6,7 @@
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::deployment::Deployment;
 use credlink_core::time::Timestamp;
-use credlink_service::cleanup::{Limits, Position, Report, cleanup};
+use credlink_service::cleanup::{Limits, Position, Report};
 use credlink_service::ports::{Clock as _, Failure};
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
         rows.bookmark(CLEANUP).await?.and_then(|text| serde_json::from_str(&text).ok());
     let walk = position.is_some() || is_due(rows.bookmark(WALKED).await?.as_deref());
     let limits = Limits { walk, ..Limits::until(deadline) };
-    let (report, interrupted) = match cleanup(deployment.service(), limits, position).await {
+    let (report, interrupted) = match deployment.clean_up(limits, position).await {
         Ok(report) => (report, None),
         Err(interrupted) => (interrupted.report, Some(interrupted.failure)),
     };

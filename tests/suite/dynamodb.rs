@@ -3,6 +3,7 @@
 
 mod billing;
 mod faults;
+mod intents;
 mod ledger;
 mod load;
 mod start;

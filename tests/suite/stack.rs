@@ -130,7 +130,7 @@ fn requests_and_rights_of_a_deployed_stack() {
     RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant send
     DeleteRole: put get get-absent=NoSuchKey list delete row update transaction scan send
     MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction scan send receive
-    CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due send
+    CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due query-table send
     ");
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::deployment::Deployment;
 use credlink_adapters::prometheus::Prometheus;
-use credlink_service::cleanup::{Limits, Position, cleanup};
+use credlink_service::cleanup::{Limits, Position};
 use credlink_service::legacy::hybrid::Report;
 use credlink_service::ports::Clock as _;
 use tokio::task::JoinSet;
@@ -213,7 +213,7 @@ async fn clean_up(
     position: Option<Position>,
 ) -> (Option<Position>, bool) {
     let limits = Limits { walk, ..Limits::until(SystemClock.now().plus_seconds(CLEANUP_STEP_SECONDS)) };
-    let (report, interrupted) = match cleanup(deployment.service(), limits, position).await {
+    let (report, interrupted) = match deployment.clean_up(limits, position).await {
         Ok(report) => (report, None),
         Err(interrupted) => (interrupted.report, Some(interrupted.failure)),
     };

@@ -3,6 +3,7 @@
 //! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`Store`], [`Rows`]
 //! and [`Waiting`] are the choices that are made at run time.
 
+mod cleaning;
 mod jobs;
 mod rows;
 mod store;

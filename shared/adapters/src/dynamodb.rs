@@ -23,6 +23,7 @@ pub(crate) mod attempts;
 pub(crate) mod batch;
 mod bookmark;
 mod commit;
+mod intents;
 pub(crate) mod item;
 mod listing;
 mod reads;
@@ -36,9 +37,11 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, Config};
 use aws_smithy_types::retry::RetryConfig;
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
-use credlink_service::ports::{Commit, Failure, FailureKind, Index, Listing, Page, Write};
+use credlink_core::time::Timestamp;
+use credlink_service::ports::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
 
 use crate::aws::{Error, Limits};
 use crate::cursor::Cursor;
@@ -171,6 +174,19 @@ impl Index for DynamoIndex {
             after => after.flatten(),
         };
         self.page(listing, after, limit).await
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        self.note_intent(key, at).await
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        self.noted_intents(from, after, limit).await
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Commit, Failure, FailureKind, Index, Listing, Page, Write};
+use credlink_service::ports::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
 use redb::{DatabaseError, ReadTransaction, ReadableTable as _};
 
 use crate::cursor::Cursor;
@@ -247,6 +248,20 @@ impl Index for EmbeddedIndex {
             database.read(|snapshot| page(snapshot, &listing, after.as_ref(), limit)).map(Some)
         })
         .await
+    }
+
+    // Who has it at hand looks at rows itself.
+    async fn intend(&self, _key: &ObjectKey, _at: Timestamp) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn intents(
+        &self,
+        _from: Timestamp,
+        _after: Option<&Intent>,
+        _limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        Ok(Vec::new())
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

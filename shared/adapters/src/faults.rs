@@ -11,8 +11,9 @@ use bytes::Bytes;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::time::Timestamp;
 use credlink_service::ports::{
-    Checksum, Commit, Condition, Copied, Failure, FailureKind, Index, Listed, Listing, Objects, Page,
+    Checksum, Commit, Condition, Copied, Failure, FailureKind, Index, Intent, Listed, Listing, Objects, Page,
     ProviderState, Put, Write,
 };
 
@@ -214,6 +215,19 @@ impl<T: Index> Index for Faulty<T> {
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
         self.plan.read(self.inner.list(listing, after, limit)).await
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        self.plan.write(self.inner.intend(key, at)).await
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        self.plan.read(self.inner.intents(from, after, limit)).await
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -6,6 +6,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | rows that are due: they come first in every run | `due` |
+//! | stores that were cut off between a record and its row | `intents` |
 //! | the walk over all objects | `walk` |
 //! | where the walk goes on, and how much it may remove | `position` |
 //! | where orphans are kept for some days, and how they are brought back | `removed` |
@@ -15,6 +16,7 @@
 //! none where it could not read every record.
 
 mod due;
+mod intents;
 mod position;
 mod removed;
 mod walk;
@@ -47,13 +49,16 @@ pub struct Limits {
     /// `true` if more may be removed as orphans than [`Position::allows`]: an operator has looked at what would be
     /// removed.
     pub any_share: bool,
+    /// Time from which on stores that were cut off are looked for: [`Report::intents_until`] of an earlier run. All that is
+    /// kept of them, where it is `None`.
+    pub intents_since: Option<Timestamp>,
 }
 
 impl Limits {
     /// A run of everything until `deadline`, beside whoever else uses the store.
     #[must_use]
     pub const fn until(deadline: Timestamp) -> Self {
-        Self { deadline, walk: true, any_age: false, any_share: false }
+        Self { deadline, walk: true, any_age: false, any_share: false, intents_since: None }
     }
 }
 
@@ -76,6 +81,10 @@ pub struct Report {
     pub stopped: Option<String>,
     /// The position at which the walk continues; `None` if it got to its end, or was not asked for.
     pub resume: Option<Position>,
+    /// Time until which every store that was begun was looked at, to be kept for the next run; `None` if it has to begin where
+    /// this one did.
+    #[serde(skip)]
+    pub intents_until: Option<Timestamp>,
 }
 
 /// The outcome for one item.
@@ -137,7 +146,7 @@ impl From<Interrupted> for Failure {
     }
 }
 
-/// Cleans up: what is due, and then the walk from `position` on, until everything is done or the deadline is over.
+/// Cleans up: what is due, stores that were cut off, and then the walk from `position` on, until everything is done or the deadline is over.
 ///
 /// # Errors
 /// A listing failed. What was done is done; the next run goes on from where this one got to.
@@ -159,13 +168,14 @@ pub async fn cleanup<P: Ports>(
     report.ask(service).await;
     // An outage of one listing must not keep what is due waiting for ever behind a walk, nor the other way round.
     let due = due::run(service, limits, &mut report).await;
+    let intents = intents::run(service, limits, &mut report).await;
     let mut position = match limits.walk {
         true => Some(position.unwrap_or_else(|| Position::at(service.now()))),
         false => None,
     };
     let walked = walk::run(service, limits, &mut position, &mut report).await;
     report.resume = position;
-    match due.and(walked) {
+    match due.and(intents).and(walked) {
         Ok(()) => Ok(report),
         Err(failure) => Err(Interrupted { report, failure }),
     }

@@ -291,6 +291,22 @@ pub trait Index {
         limit: usize,
     ) -> impl Future<Output = Result<Option<Page<Row>>, Failure>>;
 
+    /// Notes at `at` that an object is about to be written under `key`, and its row after it: so that
+    /// [`intents`](Self::intents) shows it, should the writer end between the two. It is kept for a day at least, and is no
+    /// row.
+    ///
+    /// An index whose readers look at rows themselves ([`Settings::notice_on_read`](crate::service::Settings)) need not keep any.
+    fn intend(&self, key: &ObjectKey, at: Timestamp) -> impl Future<Output = Result<(), Failure>>;
+
+    /// The intents that were noted at `from` or later, or those of them behind `after`: the first `limit` (1 to 1,000) in
+    /// their order. Where there are fewer, there are no more.
+    fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Intent>, Failure>>;
+
     /// Adds to the read counts of proofs, and leaves version and everything else alone. Rows that are not there are
     /// passed over. Counts are statistics: they may be lost in a crash.
     fn count_reads(&self, reads: &[(ProofId, Reads)]) -> impl Future<Output = Result<(), Failure>>;
@@ -303,6 +319,15 @@ pub trait Index {
     fn write_failure(&self) -> impl Future<Output = Option<FailureKind>> {
         std::future::ready(None)
     }
+}
+
+/// A note that an object is about to be written ([`Index::intend`]). Intents are in the order of their instants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Time at which it was noted.
+    pub at: Timestamp,
+    /// The key of the object, as text.
+    pub key: String,
 }
 
 /// A message as a queue hands it out.

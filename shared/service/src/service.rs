@@ -36,7 +36,8 @@ pub struct Settings {
     pub count_reads: bool,
     /// `true` if a read of a record that is not in the cache, and that a request which was cut off may have left behind, also
     /// looks at the record's row, and lets the row follow ([`Service::begin_after`]). It is for an index on this machine, where
-    /// that costs microseconds and nothing else.
+    /// that costs microseconds and nothing else. Where it is `false`, a store notes in the index what it is about to write
+    /// ([`Index::intend`](crate::ports::Index::intend)), and cleanup looks at that.
     pub notice_on_read: bool,
 }
 
@@ -104,6 +105,14 @@ impl<P: Ports> Service<P> {
 
     pub(crate) async fn proof_row(&self, id: &ProofId) -> Result<Option<ProofRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Proof(*id)).await?.and_then(Row::proof))
+    }
+
+    /// Notes in the index that `key` is about to be written, and its row after it, unless readers look at rows themselves.
+    pub(crate) async fn intend(&self, key: &ObjectKey) -> Result<(), Failure> {
+        match self.settings.notice_on_read {
+            true => Ok(()),
+            false => self.ports.index().intend(key, self.now()).await,
+        }
     }
 
     pub(crate) async fn manifest_row(&self, id: &ManifestId) -> Result<Option<ManifestRow>, Failure> {

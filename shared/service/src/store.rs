@@ -20,6 +20,7 @@ use credlink_core::rules::store::{Draft, Next, next};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
+use futures_util::future::join;
 
 use crate::aliases::secure_alias;
 use crate::cleanup::keep;
@@ -203,17 +204,16 @@ async fn write<P: Ports>(
     if let Some(legacy) = row.and_then(|row| row.legacy.as_ref()) {
         secure_alias(service, legacy).await?;
     }
-    let generation = match draft.manifest.id() {
-        None => None,
-        Some(id) => {
-            let (tenant, visibility) = (&draft.tenant, draft.visibility);
-            match service.ensure_manifest(&draft.manifest, id, tenant, visibility, brought).await? {
-                None => return Ok(None),
-                generation => generation,
-            }
-        }
-    };
     let key = ObjectKey::Record(draft.id());
+    let place = async {
+        let Some(id) = draft.manifest.id() else { return Ok(Some(None)) };
+        let (tenant, visibility) = (&draft.tenant, draft.visibility);
+        let placed = service.ensure_manifest(&draft.manifest, id, tenant, visibility, brought).await?;
+        Ok::<_, Error>(placed.map(Some))
+    };
+    let (placed, noted) = join(place, service.intend(&key)).await;
+    noted?;
+    let Some(generation) = placed? else { return Ok(None) };
     let mut record = draft.record(revision, service.now());
     let mut bytes = record.to_bytes();
     let mut sha256 = Digest::of(&bytes);
@@ -221,7 +221,7 @@ async fn write<P: Ports>(
     if body.is_none() {
         let Some(current) = service.current(&key).await? else { return Ok(None) };
         if !current.verified.facts().tombstone {
-            take_up(service, draft, row).await?;
+            take_up(service, &draft.id(), row).await?;
             return Ok(None);
         }
         let marker = Tombstone::parse(&current.verified.content());
@@ -259,18 +259,21 @@ async fn write<P: Ports>(
 
 /// Commits the row of a record that another store wrote, or an earlier attempt of this one; or undoes it, where that cannot
 /// be.
-async fn take_up<P: Ports>(service: &Service<P>, draft: &Draft, row: Option<&ProofRow>) -> Result<(), Error> {
-    let id = draft.id();
-    match reconcile(service, &id).await? {
+pub(crate) async fn take_up<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    row: Option<&ProofRow>,
+) -> Result<(), Error> {
+    match reconcile(service, id).await? {
         Reconciled::Right | Reconciled::Changed => {}
         // Its manifest is gone; or a deletion missed it, or it was put back from elsewhere. It has to go as a deletion goes,
         // by its row first: whoever takes it up at this moment may see the manifest stored again.
         Reconciled::Orphan | Reconciled::Risen => {
             service.may_destroy().await?;
-            keep(service, &ObjectKey::Record(id)).await?;
-            undo_record(service, &id, row).await?;
+            keep(service, &ObjectKey::Record(*id)).await?;
+            undo_record(service, id, row).await?;
         }
-        Reconciled::Broken(why) => return Err(service.damaged(&ObjectKey::Record(id), &why).into()),
+        Reconciled::Broken(why) => return Err(service.damaged(&ObjectKey::Record(*id), &why).into()),
     }
     Ok(())
 }
@@ -322,6 +325,7 @@ async fn try_to_store_manifest<P: Ports>(
         let known =
             service.manifest_row(id).await?.is_some_and(|row| row.state == State::Live && row.standalone);
         if !known {
+            service.intend(&ObjectKey::Hold(id.clone(), generation)).await?;
             write_hold(service, id, tenant, generation).await?;
         }
         let reference = Reference {

@@ -25,7 +25,7 @@ use crate::world::tokens;
 const SHORT: Duration = Duration::from_secs(20);
 
 /// The event of a schedule.
-fn scheduled() -> Value {
+pub fn scheduled() -> Value {
     json!({
         "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
         "source": "aws.scheduler", "account": "000000000000", "time": "2026-11-21T12:00:00Z",

@@ -5,7 +5,7 @@
 //! functions that nobody calls, `migrations` runs whole migrations over the queue, `hybrid` serves beside a legacy source, `races` has many processes at once, and `start` what a function says that cannot work.
 //! `stack` has them deployed by `template.yaml`.
 
-mod cleanup;
+pub mod cleanup;
 pub mod functions;
 pub mod ground;
 mod guard;

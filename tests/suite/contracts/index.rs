@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use credlink_adapters::embedded::{EmbeddedError, EmbeddedIndex};
 use credlink_adapters::memory::MemoryIndex;
+use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, ProofRow, Reads, Row, RowKey, State, Totals};
-use credlink_service::ports::{Commit, Index, Listing, Write};
+use credlink_service::ports::{Commit, Index, Intent, Listing, Write};
 use futures_util::future::{join, join_all};
 
 use super::{at, due, manifest, next, over_every_adapter, proof};
@@ -50,6 +51,12 @@ over_every_adapter! {
     // The engine's indexes follow at once, so that these tests see what they wrote. Those of AWS lag behind, as the
     // port allows; what a listing shows is read from the table either way.
     dynamodb => ((), dynoxide::index().await),
+}
+
+over_every_adapter! {
+    { intents_are_shown_in_their_order_from_an_instant_on }
+    memory_shared => ((), MemoryIndex::new()),
+    dynamodb_shared => ((), dynoxide::index().await),
 }
 
 /// A tenant of the tests, and another one whose name it begins.
@@ -393,4 +400,36 @@ fn breaches() -> [(Vec<Write>, &'static str); 4] {
         (vec![Write { row: second, expected: Some(2) }], "of version 2 does not follow on Some(2)"),
         ((0..101).map(|n| first(proof(&n.to_string(), TENANT, 1, 2))).collect(), "101 writes in one commit"),
     ]
+}
+
+async fn intents_are_shown_in_their_order_from_an_instant_on(index: &impl Index) {
+    // More than a page, several at one instant, and one that is noted twice.
+    let intent = |number: i64| Intent {
+        at: at(1_000_000 + number / 3),
+        key: ObjectKey::Record(super::proof_id(&number.to_string())).to_string(),
+    };
+    let mut intents: Vec<Intent> = (0..100).map(intent).collect();
+    let hold = ObjectKey::Hold("urn:c2pa:held".parse().unwrap(), 2).to_string();
+    intents.push(Intent { at: at(1_000_100), key: hold });
+    for intent in intents.iter().rev().chain(&intents[..1]) {
+        index.intend(&intent.key.parse().unwrap(), intent.at).await.unwrap();
+    }
+    intents.sort_by_key(|intent| (intent.at, intent.key.clone()));
+    let from = async |from, after: Option<&Intent>, limit| index.intents(from, after, limit).await.unwrap();
+    assert_eq!(from(at(0), None, 1_000).await, intents);
+    assert_eq!(from(at(1_000_010), None, 1_000).await, intents[30..]);
+    assert_eq!(from(at(1_000_101), None, 1_000).await, []);
+    let (mut shown, mut after) = (Vec::new(), None);
+    loop {
+        let page = from(at(0), after.as_ref(), 7).await;
+        after = page.last().cloned();
+        shown.extend(page.iter().cloned());
+        if page.len() < 7 {
+            break;
+        }
+    }
+    assert_eq!(shown, intents);
+    // They are no rows.
+    assert_eq!(index.list(&Listing::All, None, 10).await.unwrap().unwrap().items, []);
+    assert_eq!(index.totals().await.unwrap(), Totals::default());
 }

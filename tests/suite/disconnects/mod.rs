@@ -1,7 +1,8 @@
 //! Clients that go away, from a real `credlink serve` over a folder, and over S3 and DynamoDB: 2,000 requests for changes of
 //! every kind are cut off, in their head, in their body, and up to 6 ms after their last byte. What is cut off before its body is read does nothing. All
 //! else is done or not done, and whoever asks afterwards is told the same by every operation, at once and without a
-//! cleanup; the folder has no leftover.
+//! cleanup; the folder has no leftover. Where the process is killed instead, the next run of the schedule finishes what it
+//! was in the middle of.
 
 mod subject;
 mod wire;
@@ -9,10 +10,13 @@ mod wire;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 
+use crate::clouds::cleanup::scheduled;
 use crate::clouds::ground::Ground;
+use crate::engines::runtime::Function;
 use crate::server::{Server, binary};
 use subject::{CHANGES, Change, State, Subject};
 use wire::{Answer, Ask, End, Point};
@@ -176,13 +180,61 @@ async fn a_change_in_a_folder_is_done_or_not_done_whenever_its_client_goes() {
 async fn a_change_over_s3_and_dynamodb_is_done_or_not_done_whenever_its_client_goes() {
     let (ground, folder) = (Ground::plain().await, tempfile::tempdir().unwrap());
     let variables = ground.variables("serve");
-    // Without tokens, as the other one.
-    let variables: Vec<_> = variables
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(|(name, _)| !matches!(*name, "CREDLINK_TOKENS" | "CREDLINK_PUBLIC_URL"))
-        .collect();
-    cut_off(Subjected::start(folder.path(), &variables)).await;
+    cut_off(Subjected::start(folder.path(), &without_tokens(&variables))).await;
+}
+
+/// Without tokens, as a server over a folder.
+fn without_tokens(variables: &[(String, String)]) -> Vec<(&str, &str)> {
+    let pairs = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    pairs.filter(|(name, _)| !matches!(*name, "CREDLINK_TOKENS" | "CREDLINK_PUBLIC_URL")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_kill_cut_off_over_s3_and_dynamodb_is_finished_by_the_next_run_of_the_schedule() {
+    const KILLS: usize = 6;
+    let (ground, folder) = (Ground::plain().await, tempfile::tempdir().unwrap());
+    let serve = ground.variables("serve");
+    let variables = without_tokens(&serve);
+    let changes = [Change::Store, Change::Replace, Change::Store, Change::Delete];
+    let subject = |number: usize| Subject { number, change: changes[number % changes.len()] };
+    let cleanup = Function::start("cleanup", &ground.variables("cleanup"));
+    let mut completed = 0;
+    for kill in 0..KILLS {
+        let mut subjected = Subjected::start(folder.path(), &variables);
+        let (address, subjects) = (subjected.address(), (kill * AT_ONCE..(kill + 1) * AT_ONCE).map(subject));
+        let subjects: Vec<Subject> = subjects.collect();
+        for ask in subjects.iter().flat_map(Subject::before) {
+            assert_eq!(ask.whole(&address).await.status, 201);
+        }
+        let sent = stream::iter(subjects).map(|subject| {
+            let address = &address;
+            async move { subject.change().cut(address, Point::After(500), End::Close).await }
+        });
+        let sent = sent.buffer_unordered(AT_ONCE).count();
+        let killed = tokio::task::spawn_blocking(move || {
+            std::thread::sleep(Duration::from_millis(20 + 40 * kill as u64));
+            subjected.server.kill();
+        });
+        assert_eq!(sent.await, AT_ONCE);
+        killed.await.unwrap();
+        // Before the next server does the same at its start.
+        let run = cleanup.invoke(scheduled()).await.unwrap();
+        assert_eq!(run["failed"], 0, "{run}");
+        completed += run["completed"].as_u64().unwrap();
+    }
+    // Stores and replacements that had their record and not their row; a walk finds nothing that is as young.
+    assert!(completed > 0, "{KILLS} kills left nothing");
+    assert!(ground.index.bookmark("intents").await.unwrap().is_some());
+    let again = cleanup.invoke(scheduled()).await.unwrap();
+    assert_eq!((&again["completed"], &again["failed"]), (&0.into(), &0.into()), "{again}");
+
+    let subjected = Subjected::start(folder.path(), &variables);
+    let address = subjected.address();
+    let listed = Listed::of(&address).await;
+    for number in 0..KILLS * AT_ONCE {
+        let tried = Try { subject: subject(number), point: Point::After(0), end: End::Close };
+        tried.check(&address, &listed).await;
+    }
 }
 
 async fn cut_off(subjected: Subjected<'_>) {

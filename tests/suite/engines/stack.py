@@ -128,6 +128,8 @@ def rights(endpoint, stack):
         ("scan", "dynamodb", "scan", {"TableName": table}),
         ("query-tenant", "dynamodb", "query", query("gsi1")),
         ("query-due", "dynamodb", "query", query("gsi2")),
+        ("query-table", "dynamodb", "query", {"TableName": table, "KeyConditionExpression": "pk = :a",
+                                              "ExpressionAttributeValues": {":a": {"S": "a"}}}),
         ("send", "sqs", "send_message", {"QueueUrl": queue, "MessageBody": "x"}),
         ("receive", "sqs", "receive_message", {"QueueUrl": queue}),
     ]

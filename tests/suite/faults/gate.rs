@@ -12,8 +12,9 @@ use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::time::Timestamp;
 use credlink_service::ports::{
-    Checksum, Commit, Condition, Copied, Failure, Index, Listed, Listing, Objects, Page, Put, Write,
+    Checksum, Commit, Condition, Copied, Failure, Index, Intent, Listed, Listing, Objects, Page, Put, Write,
 };
 
 /// Lets so many calls through. Clones are one gate.
@@ -174,6 +175,19 @@ impl<T: Index> Index for Gated<T> {
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
         self.gate.call(self.inner.list(listing, after, limit)).await
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        self.gate.call(self.inner.intend(key, at)).await
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        self.gate.call(self.inner.intents(from, after, limit)).await
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -39,6 +39,8 @@ pub struct Ground {
     pub objects: MemoryObjects,
     pub index: MemoryIndex,
     pub clock: ManualClock,
+    /// Whether the index is one of several machines, which no read looks at.
+    pub is_shared: bool,
 }
 
 impl Ground {
@@ -47,7 +49,22 @@ impl Ground {
         let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
         // The identity of a store is made of the next request id: each ground begins with another one.
         (0..GROUNDS.fetch_add(1, Ordering::Relaxed)).for_each(|_| drop(clock.request_id()));
-        Self { objects: MemoryObjects::with_clock(clock.clone()), index: MemoryIndex::new(), clock }
+        Self {
+            objects: MemoryObjects::with_clock(clock.clone()),
+            index: MemoryIndex::new(),
+            clock,
+            is_shared: false,
+        }
+    }
+
+    /// The same with an index that several machines share, and that no read looks at.
+    pub fn shared() -> Self {
+        Self { is_shared: true, ..Self::new() }
+    }
+
+    /// A copy as it is now, which shares nothing with this but the clock.
+    pub fn snapshot(&self) -> Self {
+        Self { objects: self.objects.snapshot(), index: self.index.snapshot(), ..self.clone() }
     }
 
     /// A process to which nothing happens.
@@ -67,7 +84,8 @@ impl Ground {
             jobs: NoJobs,
         };
         let public_url = "http://127.0.0.1".to_owned();
-        Service::new(parts, Settings { public_url, link_keys: None, count_reads: true, notice_on_read: true })
+        let notice_on_read = !self.is_shared;
+        Service::new(parts, Settings { public_url, link_keys: None, count_reads: true, notice_on_read })
     }
 
     /// The same objects and clock beside another index.

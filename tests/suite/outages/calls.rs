@@ -133,8 +133,8 @@ fn what_operations_cost() {
         expect(&other.ask(Method::DELETE, &proof(&a)).await, &[204], "delete");
         bill.line("deletion again");
         insta::assert_snapshot!(bill.text, @"
-    store, JSON                        S3: 1 PUT · R2: 1 PUT · DynamoDB: 1 GetItem, 1 write
-    store, C2PA                        S3: 2 PUT · R2: 2 PUT · DynamoDB: 1 GetItem, 1 write
+    store, JSON                        S3: 1 PUT · R2: 1 PUT · DynamoDB: 1 GetItem, 2 write
+    store, C2PA                        S3: 2 PUT · R2: 2 PUT · DynamoDB: 1 GetItem, 2 write
     store, duplicate                   DynamoDB: 1 GetItem
     store, duplicate, other process    DynamoDB: 1 GetItem
     store, another manifest            DynamoDB: 1 GetItem

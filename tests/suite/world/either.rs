@@ -12,8 +12,9 @@ use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::time::Timestamp;
 use credlink_service::ports::{
-    Commit, Condition, Copied, Failure, Index, Listed, Listing, Objects, Page, Put, Write,
+    Commit, Condition, Copied, Failure, Index, Intent, Listed, Listing, Objects, Page, Put, Write,
 };
 
 /// Objects in memory or in a folder.
@@ -109,6 +110,19 @@ impl Index for EitherIndex {
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
         either!(self, Memory | Embedded | Dynamo, index => index.list(listing, after, limit))
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        either!(self, Memory | Embedded | Dynamo, index => index.intend(key, at))
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        either!(self, Memory | Embedded | Dynamo, index => index.intents(from, after, limit))
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
-use credlink_service::ports::{Commit, Failure, FailureKind, Index, Listing, Page, Write};
+use credlink_core::time::Timestamp;
+use credlink_service::ports::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
 
 use tokio::time::Instant;
 
@@ -116,6 +118,19 @@ impl Index for Rows {
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
         chosen!(self, index => Box::pin(index.list(listing, after, limit)).await)
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        chosen!(self, index => Box::pin(index.intend(key, at)).await)
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        chosen!(self, index => Box::pin(index.intents(from, after, limit)).await)
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -14,8 +14,8 @@ use futures_util::future::try_join_all;
 
 use super::item::{self, Item, instant, text};
 use super::table::{
-    DUE_INDEX, DUE_KEY, DUE_SHARDS, DUE_SORT, PARTITION_KEY, ROW, SORT_KEY, TENANT_INDEX, TENANT_KEY,
-    TENANT_SORT, due_partition,
+    DUE_INDEX, DUE_KEY, DUE_SHARDS, DUE_SORT, INTENT_KEYS, PARTITION_KEY, ROW, SORT_KEY, TENANT_INDEX,
+    TENANT_KEY, TENANT_SORT, due_partition,
 };
 use super::{DynamoIndex, NAME, damaged};
 use crate::aws::Error;
@@ -28,8 +28,8 @@ const BEHIND: char = '$';
 const BEHIND_ALL: &str = "9999999999999999";
 /// What the keys of rows begin with; other items are none.
 const ROW_KEYS: [&str; 5] = ["PROOF#", "MANIFEST#", "ALIAS#", "LEGACY#", "REPLICA#"];
-/// What the keys of a migration's items begin with, of which there may be as many as rows.
-const JOB_KEYS: &str = "JOB#";
+/// What the keys of items begin with of which there may be as many as rows: those of a migration, and intents.
+const MANY_KEYS: [&str; 2] = ["JOB#", INTENT_KEYS];
 /// Sorts behind every sort key that is text of people.
 const BEHIND_TEXT: &str = "\u{10ffff}";
 
@@ -252,7 +252,7 @@ impl DynamoIndex {
                     rows.push(self.read(&item)?);
                 }
             }
-            start = answer.last_evaluated_key.filter(|key| !key.is_empty()).map(past_a_job);
+            start = answer.last_evaluated_key.filter(|key| !key.is_empty()).map(past_many);
             if rows.len() > limit {
                 rows.truncate(limit);
                 let next = rows.last().map(|row| row.key().to_string());
@@ -265,11 +265,11 @@ impl DynamoIndex {
     }
 }
 
-/// Goes on behind the partition, if it is one of a migration: its items are not read one by one.
-fn past_a_job(start: Item) -> Item {
+/// Goes on behind the partition, if it is one that may have as many items as there are rows: they are not read one by one.
+fn past_many(start: Item) -> Item {
     let partition = start.get(PARTITION_KEY).and_then(|value| value.as_s().ok());
-    match partition.filter(|key| key.starts_with(JOB_KEYS)) {
-        Some(job) => item::key(job, BEHIND_TEXT),
+    match partition.filter(|key| MANY_KEYS.iter().any(|prefix| key.starts_with(prefix))) {
+        Some(many) => item::key(many, BEHIND_TEXT),
         None => start,
     }
 }

@@ -14,9 +14,9 @@ use super::NAME;
 use crate::aws::{Error, ErrorKind};
 
 /// The partition key, text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `LEGACY#proof id`, `REPLICA#primary`, `STATS#shard`,
-/// `JOB#name`.
+/// `JOB#name`, `INTENT#shard`.
 pub const PARTITION_KEY: &str = "pk";
-/// The sort key, text: `ROW` or `SUM`; of a migration, what its [ledger](crate::migrate::ledger::TableLedger) says.
+/// The sort key, text: `ROW` or `SUM`; of an intent, its instant and the key of its object; of a migration, what its [ledger](crate::migrate::ledger::TableLedger) says.
 pub const SORT_KEY: &str = "sk";
 /// The index that lists a tenant's live proofs, its legacy ids, and its manifests that were stored for themselves.
 pub const TENANT_INDEX: &str = "gsi1";
@@ -33,8 +33,11 @@ pub const DUE_KEY: &str = "gsi2pk";
 /// Its sort key, text: when the row is due in milliseconds (15 digits), `#`, the row's key.
 pub const DUE_SORT: &str = "gsi2sk";
 /// The attribute that DynamoDB's time to live goes by, in seconds since 1970. **No row has it**: a deleted proof's row
-/// is what keeps it deleted. It is for items of passing worth, of which there are none yet.
+/// is what keeps it deleted. Intents have it.
 pub const TIME_TO_LIVE: &str = "ttl";
+
+/// What the partition keys of intents begin with.
+pub(super) const INTENT_KEYS: &str = "INTENT#";
 
 /// The sort key of rows.
 pub(super) const ROW: &str = "ROW";

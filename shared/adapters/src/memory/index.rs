@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Reads, Row, RowKey, State, Totals};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Commit, Failure, Index, Listing, Page, Write};
+use credlink_service::ports::{Commit, Failure, Index, Intent, Listing, Page, Write};
 
 use crate::cursor::Cursor;
 
 /// Most writes of one commit, as the port says (and DynamoDB allows).
 pub(crate) const MAX_WRITES: usize = 100;
+
+/// Time for which intents are kept, in milliseconds: a day, as the port says.
+const INTENT_MILLISECONDS: u64 = 86_400_000;
 
 /// An index in memory. Clones share their rows.
 ///
@@ -29,6 +33,8 @@ struct Rows {
     /// The rows of each listing but the one of all, in its order.
     listed: BTreeSet<Entry>,
     reads: HashMap<ProofId, Reads>,
+    /// Intents, by their instants in milliseconds and the keys of their objects.
+    intents: BTreeSet<(u64, String)>,
 }
 
 /// A row of a listing: the listing, the instant in milliseconds that orders it, and the row's key.
@@ -230,6 +236,35 @@ impl Index for MemoryIndex {
             items: page.iter().map(|(_, row)| rows.joined(row)).collect(),
             next: page.last().filter(|_| more).map(|(cursor, _)| cursor.text()),
         }))
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        let mut rows = self.rows();
+        let at = milliseconds(at);
+        let kept = at.saturating_sub(INTENT_MILLISECONDS);
+        rows.intents = rows.intents.split_off(&(kept, String::new()));
+        rows.intents.insert((at, key.to_string()));
+        Ok(())
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        let start = match after {
+            Some(intent) => Bound::Excluded((milliseconds(intent.at), intent.key.clone())),
+            None => Bound::Included((milliseconds(from), String::new())),
+        };
+        let rows = self.rows();
+        let intents = rows.intents.range((start, Bound::Unbounded)).take(limit);
+        Ok(intents
+            .filter_map(|(at, key)| {
+                let at = Timestamp::from_milliseconds(i64::try_from(*at).ok()?);
+                Some(Intent { at, key: key.clone() })
+            })
+            .collect())
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -7,10 +7,11 @@ use credlink_core::message::Message;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::time::Timestamp;
 
 use super::{
-    Checksum, Commit, Condition, Delivery, Failure, FailureKind, Index, Listed, Listing, Objects, Page,
-    ProviderState, Put, Queue, Write,
+    Checksum, Commit, Condition, Delivery, Failure, FailureKind, Index, Intent, Listed, Listing, Objects,
+    Page, ProviderState, Put, Queue, Write,
 };
 
 impl<T: Objects + ?Sized> Objects for Arc<T> {
@@ -85,6 +86,19 @@ impl<T: Index + ?Sized> Index for Arc<T> {
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
         (**self).list(listing, after, limit).await
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        (**self).intend(key, at).await
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        (**self).intents(from, after, limit).await
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

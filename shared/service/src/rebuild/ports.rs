@@ -10,11 +10,12 @@ use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::time::Timestamp;
 
 use super::Manner;
 use crate::ports::{
-    Cache, CacheStats, Commit, Condition, Copied, Copies, Failure, FailureKind, Index, Lag, Lagging, Listed,
-    Listing, Objects, Page, Ports, ProviderState, Put, Write,
+    Cache, CacheStats, Commit, Condition, Copied, Copies, Failure, FailureKind, Index, Intent, Lag, Lagging,
+    Listed, Listing, Objects, Page, Ports, ProviderState, Put, Write,
 };
 use crate::service::Service;
 
@@ -214,6 +215,19 @@ impl<I: Index> Index for Counted<'_, I> {
         limit: usize,
     ) -> Result<Option<Page<Row>>, Failure> {
         self.index.list(listing, after, limit).await
+    }
+
+    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
+        self.index.intend(key, at).await
+    }
+
+    async fn intents(
+        &self,
+        from: Timestamp,
+        after: Option<&Intent>,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Failure> {
+        self.index.intents(from, after, limit).await
     }
 
     async fn count_reads(&self, _reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

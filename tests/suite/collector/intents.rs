@@ -1,0 +1,126 @@
+//! Stores that ended between an object and its row, over an index that no read looks at: the next run of cleanup finds them
+//! by what they noted before, without a walk.
+
+use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_core::object::ObjectKey;
+use credlink_core::time::Timestamp;
+use credlink_service::cleanup::{Limits, Report, cleanup};
+use credlink_service::ports::{Clock as _, Index as _, Objects as _};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::faults::act::{c2pa_bytes, c2pa_id};
+use crate::faults::gate::Gate;
+use crate::guard::ground::{Ground, Process, answer, store};
+use crate::http::ask::{self, proof, proof_path};
+
+/// A run of the schedule that does not walk.
+async fn run(ground: &Ground, process: &Process, intents_since: Option<Timestamp>) -> Report {
+    let deadline = ground.clock.now().plus_seconds(1_000);
+    let limits = Limits { walk: false, intents_since, ..Limits::until(deadline) };
+    cleanup(process, limits, None).await.unwrap()
+}
+
+async fn listed(process: &Process, path: &str, member: &str) -> Vec<Value> {
+    let page = answer(process, ask::get(path)).await;
+    let page: Value = serde_json::from_slice(page.body()).unwrap();
+    page[member].as_array().unwrap().iter().map(|item| item["id"].clone()).collect()
+}
+
+/// Counts the writes of a flow, in a world of its own.
+async fn writes(flow: impl AsyncFn(&Process)) -> u64 {
+    let (ground, plan) = (Ground::shared(), FaultPlan::none());
+    ground.process().standing().await;
+    flow(&ground.process_with(&plan, &Gate::open())).await;
+    plan.writes()
+}
+
+#[tokio::test]
+async fn a_store_that_ended_between_its_record_and_its_row_is_listed_after_the_next_run() {
+    let (id, get) = (json!(proof("a").to_string()), || ask::get(&proof_path("a")));
+    let writes = writes(async |process| drop(answer(process, store("a")).await)).await;
+    let (mut found, mut ended) = (0, 0);
+    for end in 1..=writes {
+        for flavour in [Flavour::Lost, Flavour::Kept] {
+            let ground = Ground::shared();
+            let calm = ground.process();
+            calm.standing().await;
+            let process = ground.process_with(&FaultPlan::from(end, flavour), &Gate::open());
+            let stored = answer(&process, store("a")).await.status();
+            ended += u32::from(!stored.is_success());
+            let is_read = answer(&calm, get()).await.status() == StatusCode::OK;
+            let is_listed = listed(&calm, "/v1/proofs", "proofs").await == [id.clone()];
+            let report = run(&ground, &calm, None).await;
+            let completed = u64::from(is_read && !is_listed);
+            found += completed;
+            assert_eq!((report.completed, report.failed), (completed, 0), "write {end}, {flavour:?}");
+            assert_eq!(report.intents_until, Some(ground.clock.now()));
+            assert_eq!(listed(&calm, "/v1/proofs", "proofs").await == [id.clone()], is_read);
+            assert_eq!(answer(&calm, get()).await.status() == StatusCode::OK, is_read);
+        }
+    }
+    assert!(found >= 2 && ended >= 4, "{found} were found in {ended}");
+}
+
+#[tokio::test]
+async fn what_is_stored_again_after_a_deletion_is_found_as_well() {
+    let ground = Ground::shared();
+    let calm = ground.process();
+    calm.standing().await;
+    assert_eq!(answer(&calm, store("a")).await.status(), StatusCode::CREATED);
+    let delete = ask::ask(Method::DELETE, &proof_path("a"));
+    assert_eq!(answer(&calm, delete).await.status(), StatusCode::NO_CONTENT);
+    let again = async |process: &Process| answer(process, store("a")).await.status();
+    // Its last write is its row.
+    let plan = FaultPlan::none();
+    assert_eq!(again(&ground.snapshot().process_with(&plan, &Gate::open())).await, StatusCode::CREATED);
+    let plan = FaultPlan::from(plan.writes(), Flavour::Lost);
+    assert!(again(&ground.process_with(&plan, &Gate::open())).await.is_server_error());
+    assert_eq!(answer(&calm, ask::get(&proof_path("a"))).await.status(), StatusCode::OK);
+    assert!(listed(&calm, "/v1/proofs", "proofs").await.is_empty());
+    assert_eq!(run(&ground, &calm, None).await.completed, 1);
+    assert_eq!(listed(&calm, "/v1/proofs", "proofs").await, [json!(proof("a").to_string())]);
+}
+
+#[tokio::test]
+async fn a_manifest_by_itself_is_listed_once_it_has_its_hold() {
+    let post = || ask::c2pa(Method::POST, "/v1/manifests", c2pa_bytes("m").to_vec());
+    let writes = writes(async |process| drop(answer(process, post()).await)).await;
+    let ground = Ground::shared();
+    let calm = ground.process();
+    calm.standing().await;
+    let plan = FaultPlan::from(writes, Flavour::Lost);
+    let process = ground.process_with(&plan, &Gate::open());
+    assert!(answer(&process, post()).await.status().is_server_error());
+    assert!(listed(&calm, "/v1/manifests", "manifests").await.is_empty());
+    assert_eq!(run(&ground, &calm, None).await.completed, 1);
+    assert_eq!(listed(&calm, "/v1/manifests", "manifests").await, [json!(c2pa_id("m"))]);
+}
+
+#[tokio::test]
+async fn a_run_goes_on_where_the_last_one_ended_and_only_if_all_could_be_looked_at() {
+    let ground = Ground::shared();
+    let calm = ground.process();
+    calm.standing().await;
+    assert_eq!(answer(&calm, store("warm")).await.status(), StatusCode::CREATED);
+    let first = run(&ground, &calm, None).await.intents_until;
+    assert_eq!(first, Some(ground.clock.now()));
+    ground.clock.advance_seconds(3_600);
+    // The mark goes up with the first store of an hour: the row is the last write.
+    let plan = FaultPlan::none();
+    drop(answer(&ground.snapshot().process_with(&plan, &Gate::open()), store("a")).await);
+    let plan = FaultPlan::from(plan.writes(), Flavour::Lost);
+    assert!(answer(&ground.process_with(&plan, &Gate::open()), store("a")).await.status().is_server_error());
+    assert!(ground.objects.head(&ObjectKey::Record(proof("a"))).await.unwrap().is_some());
+    // Nothing can be written: the next run begins where this one did.
+    let failing = ground.process_with(&FaultPlan::from(1, Flavour::Lost), &Gate::open());
+    let report = run(&ground, &failing, first).await;
+    assert_eq!((report.completed, report.intents_until), (0, None));
+    assert!(report.failed > 0, "{report:?}");
+    // From an instant that is past the intent, nothing is found; from where the last run ended it is.
+    let late = ground.clock.now().plus_seconds(3_600);
+    ground.clock.advance_seconds(7_200);
+    assert_eq!(run(&ground, &calm, Some(late)).await.completed, 0);
+    assert_eq!(ground.index.intents(first.unwrap(), None, 10).await.unwrap().len(), 2);
+    assert_eq!(run(&ground, &calm, first).await.completed, 1);
+}
