@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::config::Credentials;
 use bytes::Bytes;
 use credlink_adapters::aws::{http_client, plain_config};
+use credlink_adapters::clock::SystemClock;
 use credlink_adapters::dynamodb::table::create_table;
 use credlink_adapters::s3::{S3Objects, Settings};
 use credlink_core::hash::Digest;
@@ -13,6 +14,7 @@ use credlink_core::object::{Attributes, ObjectKey};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
+use credlink_service::ports::Clock as _;
 
 use crate::engines::{ACCESS_KEY, BUCKET, REGION, SECRET, TABLE};
 use crate::error::Error;
@@ -92,7 +94,8 @@ impl Bare {
         Ok(body.into_bytes().len())
     }
 
-    /// `GetItem` of a row that is not there, `PutObject` of an object that is not there, `UpdateItem` of the row.
+    /// `GetItem` of a row that is not there, `UpdateItem` of an intent, `PutObject` of an object that is not there,
+    /// `UpdateItem` of the row.
     ///
     /// # Errors
     /// One of them fails.
@@ -103,6 +106,12 @@ impl Bare {
         if got.map_err(|error| failed("GetItem", &error))?.item.is_some_and(|item| !item.is_empty()) {
             return Err(Error::wrong("GetItem", "the row was there already"));
         }
+        let now = SystemClock.now().milliseconds();
+        let note = self.dynamodb.update_item().table_name(TABLE).key("pk", text("INTENT#0"));
+        let note = note.key("sk", text(&format!("{now:015}#{key}"))).update_expression("SET #ttl = :ttl");
+        let note = note.expression_attribute_names("#ttl", "ttl");
+        let note = note.expression_attribute_values(":ttl", AttributeValue::N((now / 1_000).to_string()));
+        note.send().await.map_err(|error| failed("UpdateItem", &error))?;
         let put = self.s3.put_object().bucket(BUCKET).key(key).if_none_match("*");
         let put = put.content_type(attributes.content_type).set_content_encoding(attributes.content_encoding);
         let put = put.set_cache_control(attributes.cache_control);

@@ -24,8 +24,8 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut calls = Table::new(
         "The service above the SDK (`clouds`)",
         "One call after the other, in turn: by the SDK alone, and by a deployment's service. A read is a `GetObject`, and \
-         never a hit; a store is `GetItem`, `PutObject`, `UpdateItem`. Medians of a round; overhead and difference are of \
-         each round.",
+         never a hit; a store is `GetItem`, `UpdateItem`, `PutObject`, `UpdateItem`. Medians of a round; overhead and \
+         difference are of each round.",
         &["what", "engines", "SDK, µs", "service, µs", "overhead, %", "difference, µs"],
     );
     let mut crowds = Table::new(
