@@ -51,7 +51,33 @@ struct Slow<T> {
 
 type Slowed = Service<Parts<Slow<MemoryObjects>, Slow<MemoryIndex>, NoCache, ManualClock, Counters, Trusted>>;
 
-/// Measures a run over what is due, and a walk.
+/// A part of a cleanup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Due,
+    Intents,
+    Walk,
+}
+
+impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Due => "expired proofs destroyed",
+            Self::Intents => "intents of finished stores looked at",
+            Self::Walk => "objects walked over",
+        }
+    }
+
+    /// The lifetime of the proofs, in seconds: for what is due, one that is soon over.
+    const fn lifetime(self) -> u64 {
+        match self {
+            Self::Due => SHORT,
+            Self::Intents | Self::Walk => LONG,
+        }
+    }
+}
+
+/// Measures a run over what is due, one over intents, and a walk.
 ///
 /// # Errors
 /// The service failed.
@@ -68,15 +94,15 @@ pub fn run(plan: &Plan, items: usize) -> Result<(), Error> {
         .start_paused(true)
         .build()
         .map_err(Error::io("a runtime"))?;
-    for (name, lifetime) in [("expired proofs destroyed", SHORT), ("objects walked over", LONG)] {
+    for part in [Part::Due, Part::Intents, Part::Walk] {
         let mut costs = Vec::new();
         for round in 0..plan.rounds {
-            progress(&format!("cleanup: {name}, round {round}"));
-            costs.push(runtime.block_on(cost(items, lifetime))?);
+            progress(&format!("cleanup: {}, round {round}", part.name()));
+            costs.push(runtime.block_on(cost(items, part))?);
         }
         let of = |value: fn(&Cost) -> f64| Spread::of(costs.iter().map(value));
         table.row([
-            name.into(),
+            part.name().into(),
             items.into(),
             of(|cost| 1.0 / cost.calls).into(),
             of(|cost| cost.processor * 1e6).into(),
@@ -95,8 +121,10 @@ struct Cost {
     processor: f64,
 }
 
-/// The cost of an item in a run over a store of so many proofs with this lifetime, a while after it is over where it is short.
-async fn cost(items: usize, lifetime: u64) -> Result<Cost, Error> {
+/// The cost of an item in this part of a run over a store of so many proofs, a while after the lifetime is over where it is
+/// short.
+async fn cost(items: usize, part: Part) -> Result<Cost, Error> {
+    let lifetime = part.lifetime();
     let clock = ManualClock::at(Timestamp::from_milliseconds(1_800_000_000_000));
     let objects = MemoryObjects::with_clock(clock.clone());
     let index = MemoryIndex::new();
@@ -114,13 +142,21 @@ async fn cost(items: usize, lifetime: u64) -> Result<Cost, Error> {
     }
     clock.advance_seconds(SHORT + EXPIRY_GRACE_SECONDS);
     let slow = service(&objects, &index, &clock, OBJECTS, INDEX);
-    let is_walk = lifetime == LONG;
-    let limits = Limits { walk: is_walk, ..Limits::until(clock.now().plus_seconds(1_000_000)) };
+    // Of the other parts the intents were looked at long ago.
+    let intents_from = (part != Part::Intents).then(|| clock.now().minus_seconds(3_600));
+    let walk = part == Part::Walk;
+    let limits = Limits { walk, intents_from, ..Limits::until(clock.now().plus_seconds(1_000_000)) };
     let (started, began) = (Instant::now(), ProcessorInstant::now());
     let report = cleanup(&slow, limits, None).await.map_err(|error| Error::wrong("a cleanup", error))?;
     let (calls, processor) = (started.elapsed().as_secs_f64(), began.elapsed().as_secs_f64());
     let wanted = items as u64;
-    if (report.examined, report.deleted, report.failed) != (wanted, if is_walk { 0 } else { wanted }, 0) {
+    let wanted = match part {
+        Part::Due => (wanted, wanted, 0),
+        // Nothing was left to do.
+        Part::Intents => (0, 0, 0),
+        Part::Walk => (wanted, 0, 0),
+    };
+    if (report.examined, report.deleted, report.failed) != wanted || report.intents_from.is_none() {
         return Err(Error::Wrong(format!("a cleanup came to {report:?}")));
     }
     Ok(Cost { calls: calls / items as f64, processor: processor / items as f64 })
@@ -221,9 +257,9 @@ impl Index for Slow<MemoryIndex> {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
+    ) -> Result<Page<Intent>, Failure> {
         self.after().await.intents(from, after, limit).await
     }
 

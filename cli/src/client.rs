@@ -124,11 +124,12 @@ impl Client {
         self.ask(Question { method: Method::GET, target: url.to_owned(), body: None })
     }
 
-    /// Whether there is a proof of this id that can be read.
-    pub fn has(&self, id: &ProofId) -> Result<bool, Trouble> {
+    /// Whether there is a proof of this id that can be read; `None` if what is there is damaged.
+    pub fn has(&self, id: &ProofId) -> Result<Option<bool>, Trouble> {
         match self.object(Method::HEAD, &ObjectKey::Record(*id)) {
-            Ok(_) => Ok(true),
-            Err(trouble) if trouble.is_absence() => Ok(false),
+            Ok(_) => Ok(Some(true)),
+            Err(trouble) if trouble.is_absence() => Ok(Some(false)),
+            Err(trouble) if trouble.is_damage() => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }

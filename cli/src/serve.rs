@@ -34,6 +34,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
+pub(crate) use tasks::CLEAN;
+
 use crate::args::Serve;
 use crate::exit::Exit;
 use crate::logs;
@@ -102,7 +104,7 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     background.abort_all();
     // What takes proofs over from a legacy source may be cut off in the middle of one.
     if is_ended && deployment.legacy().is_none() {
-        tasks::keep_settled(&deployment).await;
+        tasks::keep_clean(&deployment, deployment.service().clean_at_its_end()).await;
     }
     // What it could not be told before, once more.
     deployment.service().announce().await;

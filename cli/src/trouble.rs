@@ -112,6 +112,11 @@ impl Trouble {
         matches!(self.0.status, Some(404 | 410)) || self.0.kind == kind_of(Kind::NoObject.about().0)
     }
 
+    /// Whether it says that what is there is damaged, or of a row without an object.
+    pub fn is_damage(&self) -> bool {
+        self.0.status == Some(502)
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         if self.is_absence() {

@@ -18,22 +18,32 @@ use crate::server::{Server, binary};
 
 /// Tells the test in the namespace where its disk is.
 const DISK: &str = "CREDLINK_TESTS_FULL_DISK";
-/// The name of the test, to start it again.
-const NAME: &str = "full_disk::a_server_outlives_a_full_disk";
 /// Size of the disk: three times the room that is kept for deletions, and 8 MB to fill.
 const SIZE: &str = "size=32m";
+/// A disk with as much room, and few inodes: a file has one, also where it is empty.
+const INODES: &str = "size=32m,nr_inodes=400";
 /// Longest time that the server may take to notice that there is room.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_server_outlives_a_full_disk() {
+    with_a_disk("full_disk::a_server_outlives_a_full_disk", SIZE, on_disk);
+}
+
+#[test]
+fn a_server_outlives_a_disk_whose_inodes_are_used_up() {
+    with_a_disk("full_disk::a_server_outlives_a_disk_whose_inodes_are_used_up", INODES, without_inodes);
+}
+
+/// Starts this test again, by its `name`, where it has a disk of its own, and there does `work` on it.
+fn with_a_disk(name: &str, options: &str, work: impl Fn(&Path)) {
     if let Some(disk) = std::env::var_os(DISK) {
-        return on_disk(Path::new(&disk));
+        return work(Path::new(&disk));
     }
     let disk = tempfile::tempdir().unwrap();
     let mut refusals = String::new();
     for namespace in [&["--user", "--map-root-user", "--mount"][..], &["--mount"]] {
-        match with_disk(namespace, disk.path(), "true").output() {
+        match mounted(namespace, disk.path(), options, "true").output() {
             Ok(ended) if ended.status.success() => {}
             Ok(ended) => {
                 refusals += &String::from_utf8_lossy(&ended.stderr);
@@ -44,8 +54,8 @@ fn a_server_outlives_a_full_disk() {
                 continue;
             }
         }
-        let again = format!("exec \"$0\" {NAME} --exact --nocapture");
-        let inner = with_disk(namespace, disk.path(), &again).output().unwrap();
+        let again = format!("exec \"$0\" {name} --exact --nocapture");
+        let inner = mounted(namespace, disk.path(), options, &again).output().unwrap();
         let said =
             [inner.stdout, inner.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
         assert!(inner.status.success() && said.contains("1 passed"), "on the full disk:\n{said}");
@@ -60,9 +70,9 @@ fn a_server_outlives_a_full_disk() {
 }
 
 /// A shell that mounts the disk where nobody else sees it, and goes on with `script`, in which `$0` is this test.
-fn with_disk(namespace: &[&str], disk: &Path, script: &str) -> Command {
+fn mounted(namespace: &[&str], disk: &Path, options: &str, script: &str) -> Command {
     let mut command = Command::new("unshare");
-    let script = format!("mount -t tmpfs -o {SIZE} tmpfs \"${DISK}\" && {script}");
+    let script = format!("mount -t tmpfs -o {options} tmpfs \"${DISK}\" && {script}");
     command.args(namespace).args(["sh", "-c", &script]).arg(std::env::current_exe().unwrap()).env(DISK, disk);
     command
 }
@@ -77,6 +87,17 @@ struct Filling {
 }
 
 impl Filling {
+    /// A server over `data` with forty proofs.
+    fn start(disk: &Path, data: &Path) -> Self {
+        let server = Server::over(data, &[]);
+        let mut filling = Self { server, disk: disk.to_owned(), stored: Vec::new(), number: 0 };
+        for _ in 0..40 {
+            assert_eq!(filling.store().0, 201);
+        }
+        assert_eq!(filling.health()["status"], "ok");
+        filling
+    }
+
     /// Stores one proof more, of about 10 KB that no packing makes smaller.
     fn store(&mut self) -> (u16, Value) {
         self.number += 1;
@@ -186,12 +207,7 @@ fn fsck(data: &Path) {
 
 fn on_disk(disk: &Path) {
     let data = disk.join("data");
-    let server = Server::over(&data, &[]);
-    let mut filling = Filling { server, disk: disk.to_owned(), stored: Vec::new(), number: 0 };
-    for _ in 0..40 {
-        assert_eq!(filling.store().0, 201);
-    }
-    assert_eq!(filling.health()["status"], "ok");
+    let mut filling = Filling::start(disk, &data);
 
     // Somebody else takes all the room: a store has no place for its object, and a deletion has the reserve.
     filling.fill();
@@ -263,6 +279,28 @@ fn on_disk(disk: &Path) {
     assert_eq!(filling.delete(), 204, "after {stores} stores");
     filling.empty();
     filling.recovers();
+    filling.server.stop();
+    fsck(&data);
+}
+
+fn without_inodes(disk: &Path) {
+    let (data, hogs) = (disk.join("data"), disk.join("hogs"));
+    let mut filling = Filling::start(disk, &data);
+    let fill = || {
+        fs::create_dir_all(&hogs).unwrap();
+        let names = (0..).map(|number: u32| hogs.join(number.to_string()));
+        assert!(names.map(File::create).take_while(Result::is_ok).count() > 100);
+    };
+    for _ in 0..2 {
+        fill();
+        filling.is_full();
+        for _ in 0..5 {
+            assert_eq!(filling.delete(), 204);
+            filling.is_full();
+        }
+        fs::remove_dir_all(&hogs).unwrap();
+        filling.recovers();
+    }
     filling.server.stop();
     fsck(&data);
 }

@@ -165,19 +165,37 @@ async fn each_case_comes_to_what_the_row_says() {
     }
 }
 
-/// A store got no further than one provider, and its client was told of nothing: what it left there goes, a while later.
+/// A store got no further than one provider, and its row may still follow: it is taken up a while later, and never taken away.
 #[tokio::test]
-async fn what_one_provider_has_alone_of_a_next_life_is_marked() {
-    let (from, to) = (side(Manifest(1)).await, side(Marker(0)).await);
-    let index = index(Some((State::Deleted(at()), 0))).await;
-    let stored = from.head(&key()).await.unwrap().unwrap().modified;
-    let early = replicate(&from, &to, &index, &key(), stored).await;
-    assert!(early.is_err_and(|error| error.to_string().contains("has to come again")));
-    let later = stored.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS);
-    replicate(&from, &to, &index, &key(), later).await.unwrap();
-    for side in [&from, &to] {
-        let object = side.get(&key()).await.unwrap().unwrap();
-        assert_eq!(Some((object.body, object.head.attributes)), self::object(Marker(0)));
+async fn what_one_provider_has_alone_of_a_next_life_is_copied() {
+    for (here, there) in [(Manifest(1), Marker(0)), (Marker(0), Manifest(1))] {
+        let (from, to) = (side(here).await, side(there).await);
+        let index = index(Some((State::Deleted(at()), 0))).await;
+        let stored = from.head(&key()).await.unwrap().unwrap().modified;
+        let early = replicate(&from, &to, &index, &key(), stored).await;
+        assert!(early.is_err_and(|error| error.to_string().contains("has to come again")));
+        let later = stored.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS);
+        assert_eq!(replicate(&from, &to, &index, &key(), later).await.unwrap(), Outcome::Copied);
+        for side in [&from, &to] {
+            let object = side.get(&key()).await.unwrap().unwrap();
+            assert_eq!(Some((object.body, object.head.attributes)), self::object(Manifest(1)));
+        }
+        assert_eq!(replicate(&from, &to, &index, &key(), later).await.unwrap(), Outcome::AlreadyThere);
+    }
+}
+
+/// The row is of before a second life and its deletion, which one provider missed.
+#[tokio::test]
+async fn what_was_deleted_since_the_row_is_marked() {
+    for (here, there) in [(Manifest(1), Marker(1)), (Marker(1), Manifest(1))] {
+        let (from, to) = (side(here).await, side(there).await);
+        let index = index(Some((State::Deleted(at()), 0))).await;
+        let now = from.head(&key()).await.unwrap().unwrap().modified;
+        assert_eq!(replicate(&from, &to, &index, &key(), now).await.unwrap(), Outcome::Marked);
+        for side in [&from, &to] {
+            let object = side.get(&key()).await.unwrap().unwrap();
+            assert_eq!(Some((object.body, object.head.attributes)), self::object(Marker(1)));
+        }
     }
 }
 

@@ -127,7 +127,7 @@ fn requests_and_rights_of_a_deployed_stack() {
     // is told as absence (`NoSuchKey`), because whoever reads may list.
     insta::assert_snapshot!(stack.rights(), @r"
     StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan send
-    RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant send
+    RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant query-table send
     DeleteRole: put get get-absent=NoSuchKey list delete row update transaction scan send
     MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction scan send receive
     CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due query-table send

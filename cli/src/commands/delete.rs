@@ -20,8 +20,11 @@ pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Resu
     client.delete(&id)?;
     let result = serde_json::json!({ "id": id, "deleted": true, "was_there": was_there });
     let words = || match was_there {
-        true => format!("{id}: deleted"),
-        false => format!("{id}: there was no such proof (any more); nothing to delete"),
+        Some(true) => format!("{id}: deleted"),
+        Some(false) => {
+            format!("{id}: there was no proof to be read; it is deleted, with whatever was left of it")
+        }
+        None => format!("{id}: deleted; what was there was damaged, and could not be read"),
     };
     printer.say(words, &result)?;
     Ok(Exit::Done)

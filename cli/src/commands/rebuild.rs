@@ -15,6 +15,7 @@ use super::progress::Progress;
 use crate::args;
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::serve::CLEAN;
 use crate::trouble::{Kind, Trouble};
 
 /// The bookmark of a rebuild that goes on.
@@ -88,6 +89,8 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
     walked?;
     rebuild.finish(service, args.confirm).await.map_err(failed)?;
     rows.keep_bookmark(BOOKMARK, None).await.map_err(failed)?;
+    // What stands there may be deleted since, or have no row yet.
+    rows.keep_bookmark(CLEAN, None).await.map_err(failed)?;
     if rebuild.report().joined {
         recount(deployment).await?;
     }
@@ -182,14 +185,19 @@ fn words(report: &Report, is_writing: bool) -> String {
     }
     if *lost > 0 {
         lines.push(format!(
-            "{lost} LOST, as told above; their rows stay as they are: bring the objects back, or delete the proofs and store \
-             them again"
+            "{lost} LOST, as told above; their rows stay as they are. What was deleted and is there again is put away by \
+             `credlink fsck --repair`, once index and store belong together; of all else bring the objects back, or delete \
+             the proofs and store them again"
         ));
     }
     lines.push(match (joined, report.is_whole()) {
         (true, _) => "index and store belong together".to_owned(),
         (false, true) if *lost > 0 && is_writing => {
             "index and store are not said to belong together: --confirm takes what is lost as lost".to_owned()
+        }
+        (false, true) if *made == 0 && *changed == 0 => {
+            let rest = if *lost > 0 { "takes what is lost as lost, and " } else { "" };
+            format!("every row is as its objects are: --confirm {rest}says that index and store belong together")
         }
         (false, true) => "the index has rows: --confirm brings them up to date".to_owned(),
         (false, false) => format!(

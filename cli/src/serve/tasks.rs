@@ -8,6 +8,7 @@ use std::time::Duration;
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::deployment::Deployment;
 use credlink_adapters::prometheus::Prometheus;
+use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, Position};
 use credlink_service::legacy::hybrid::Report;
 use credlink_service::ports::Clock as _;
@@ -41,7 +42,7 @@ const FIRST_OBJECTS: Duration = Duration::from_secs(60);
 /// Pause between the first walk and the next, which finds what was too young for the first.
 const FIRST_AGAIN: Duration = Duration::from_secs(1_200);
 /// The bookmark of the instant until which every record has its row.
-const SETTLED: &str = "settled";
+pub const CLEAN: &str = "clean";
 /// Interval at which repairs that failed too often are tried again.
 const PUT_BACK: Duration = Duration::from_secs(3_600);
 /// Longest time that one step of a cleanup may take, in seconds. The next step begins at once, where this one ended.
@@ -182,7 +183,7 @@ async fn walk_over_objects(deployment: Arc<Deployment>) {
         }
         if is_sound {
             deployment.service().note_walk(began);
-            keep_settled(&deployment).await;
+            keep_clean(&deployment, deployment.service().clean_until()).await;
         }
         sleep(pause).await;
         pause = OBJECTS;
@@ -190,17 +191,20 @@ async fn walk_over_objects(deployment: Arc<Deployment>) {
 }
 
 /// Keeps for the next server until when every record has the row that goes with it. A failure costs it some looks at the
-/// index, and no more.
-pub(super) async fn keep_settled(deployment: &Deployment) {
-    let Some(settled) = deployment.service().settled_until() else { return };
-    if let Err(failure) = deployment.rows().keep_bookmark(SETTLED, Some(&settled.to_string())).await {
-        tracing::debug!(reason = %failure, "what is settled was not kept");
+/// index, and no more. Of an index that other machines share, nobody asks.
+pub(super) async fn keep_clean(deployment: &Deployment, clean: Option<Timestamp>) {
+    let Some(clean) = clean.filter(|_| deployment.service().settings().notice_on_read) else { return };
+    if let Err(failure) = deployment.rows().keep_bookmark(CLEAN, Some(&clean.to_string())).await {
+        tracing::debug!(reason = %failure, "until when all is clean was not kept");
     }
 }
 
-/// Says to the service what [`keep_settled`] kept.
+/// Says to the service what [`keep_clean`] kept.
 pub(super) async fn begin(deployment: &Deployment) {
-    let kept = deployment.rows().bookmark(SETTLED).await.ok().flatten();
+    if !deployment.service().settings().notice_on_read {
+        return;
+    }
+    let kept = deployment.rows().bookmark(CLEAN).await.ok().flatten();
     if let Err(failure) = deployment.service().begin_after(kept.and_then(|text| text.parse().ok())).await {
         tracing::warn!(reason = %failure, "reads look at the index too, as any record may be left over");
     }

@@ -47,7 +47,7 @@ fn a_life(world: &World, place: &str) {
     assert_eq!(run("stats --json").ends(0).json()["proofs"], 1);
 
     run("delete photo.jpg").ends(0).says(&["deleted"]);
-    run(&format!("delete {id}")).ends(0).says(&["nothing to delete"]);
+    run(&format!("delete {id}")).ends(0).says(&["there was no proof to be read"]);
     run("get photo.jpg").ends(3).says(&["This was deleted"]);
     run("verify photo.jpg").ends(3).says(&["This was deleted"]);
     run("list").ends(0).says(&["there are no proofs"]);

@@ -183,9 +183,9 @@ impl Index for DynamoIndex {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
+    ) -> Result<Page<Intent>, Failure> {
         self.noted_intents(from, after, limit).await
     }
 

@@ -258,10 +258,10 @@ impl Index for EmbeddedIndex {
     async fn intents(
         &self,
         _from: Timestamp,
-        _after: Option<&Intent>,
+        _after: Option<&str>,
         _limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
-        Ok(Vec::new())
+    ) -> Result<Page<Intent>, Failure> {
+        Ok(Page::default())
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

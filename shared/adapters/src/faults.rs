@@ -145,6 +145,10 @@ impl<T: Objects> Objects for Faulty<T> {
         self.inner.name()
     }
 
+    fn is_at_hand(&self) -> bool {
+        self.inner.is_at_hand()
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         self.plan.read(self.inner.get(key)).await
     }
@@ -224,9 +228,9 @@ impl<T: Index> Index for Faulty<T> {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
+    ) -> Result<Page<Intent>, Failure> {
         self.plan.read(self.inner.intents(from, after, limit)).await
     }
 

@@ -297,6 +297,10 @@ impl Objects for Folder {
         NAME
     }
 
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let key = key.to_string();
         off_the_executor_with(NAME, &self.0, move |folder| folder.get(&key)).await

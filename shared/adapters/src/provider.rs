@@ -257,6 +257,13 @@ impl Objects for Provider {
         }
     }
 
+    fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Bucket(bucket) => bucket.is_at_hand(),
+            Self::Folder(folder) => folder.is_at_hand(),
+        }
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         match self {
             Self::Bucket(bucket) => bucket.get(key).await,

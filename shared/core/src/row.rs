@@ -120,7 +120,7 @@ pub struct StoreRow {
     /// operator lets it go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Timestamp>,
-    /// Number of objects that it would have removed by then.
+    /// Number of objects that it had removed by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_removed: Option<u64>,
     /// Number of objects that it had looked at by then.

@@ -11,6 +11,7 @@ use credlink_core::note::AliasNote;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, Row};
+use credlink_core::rules::guard::RETRY_AFTER_SECONDS;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::Serialize;
@@ -78,6 +79,7 @@ pub async fn withdraw<P: Ports>(
 ) -> Result<Option<Timestamp>, Error> {
     for _ in 0..MAX_ATTEMPTS {
         agree(service, id).await?;
+        refuse_unknown(service, id).await?;
         let Some(row) = service.alias_row(id).await? else { return Ok(None) };
         owned(&row.tenant, tenant)?;
         if row.proof != *proof {
@@ -108,6 +110,21 @@ pub(crate) async fn agree<P: Ports>(service: &Service<P>, id: &LegacyId) -> Resu
         follow_alias(service, id, false).await?;
     }
     Ok(())
+}
+
+/// Refuses to deal with a legacy id of which an index that may be older than the store knows nothing, when it agrees with the
+/// note: a record that it does not know may name the id.
+///
+/// # Errors
+/// An error that says what is in doubt (503), or a failure.
+pub(crate) async fn refuse_unknown<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Error> {
+    if service.trusts_index().await? || service.alias_row(id).await?.is_some() {
+        return Ok(());
+    }
+    let Err(error) = service.may_destroy().await else { return Ok(()) };
+    let why = error.problem().detail;
+    let detail = format!("{why} Whether the legacy id `{id}` leads somewhere is not known until then.");
+    Err(Problem::stopped(detail, RETRY_AFTER_SECONDS).into())
 }
 
 /// Makes sure that the object of a legacy id is there and agrees with its row: the object follows the row, or the row the

@@ -49,16 +49,16 @@ pub struct Limits {
     /// `true` if more may be removed as orphans than [`Position::allows`]: an operator has looked at what would be
     /// removed.
     pub any_share: bool,
-    /// Time from which on stores that were cut off are looked for: [`Report::intents_until`] of an earlier run. All that is
-    /// kept of them, where it is `None`.
-    pub intents_since: Option<Timestamp>,
+    /// Time from which on intents are looked at: [`Report::intents_from`] of an earlier run. All that are kept, where it is
+    /// `None`.
+    pub intents_from: Option<Timestamp>,
 }
 
 impl Limits {
     /// A run of everything until `deadline`, beside whoever else uses the store.
     #[must_use]
     pub const fn until(deadline: Timestamp) -> Self {
-        Self { deadline, walk: true, any_age: false, any_share: false, intents_since: None }
+        Self { deadline, walk: true, any_age: false, any_share: false, intents_from: None }
     }
 }
 
@@ -81,10 +81,9 @@ pub struct Report {
     pub stopped: Option<String>,
     /// The position at which the walk continues; `None` if it got to its end, or was not asked for.
     pub resume: Option<Position>,
-    /// Time until which every store that was begun was looked at, to be kept for the next run; `None` if it has to begin where
-    /// this one did.
+    /// Time from which on the next run has to look at intents; `None` if it has to begin where this one did.
     #[serde(skip)]
-    pub intents_until: Option<Timestamp>,
+    pub intents_from: Option<Timestamp>,
 }
 
 /// The outcome for one item.
@@ -175,8 +174,10 @@ pub async fn cleanup<P: Ports>(
     };
     let walked = walk::run(service, limits, &mut position, &mut report).await;
     report.resume = position;
-    match due.and(intents).and(walked) {
-        Ok(()) => Ok(report),
-        Err(failure) => Err(Interrupted { report, failure }),
+    let mut failures = [due, intents, walked].into_iter().filter_map(Result::err);
+    let Some(failure) = failures.next() else { return Ok(report) };
+    for failure in failures {
+        tracing::warn!(reason = %failure, "another part of the cleanup ended early");
     }
+    Err(Interrupted { report, failure })
 }

@@ -42,6 +42,20 @@ pub async fn delete_proof<P: Ports>(
     headers: &HeaderMap,
     at: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Error> {
+    let deleted = try_to_delete(service, id, tenant, headers, at).await;
+    if let Err(Error::Failure(_)) = &deleted {
+        service.note_failed_deletion(id);
+    }
+    deleted
+}
+
+async fn try_to_delete<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    at: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Error> {
     let instant = at.unwrap_or_else(|| service.now());
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(id).await?;
@@ -206,13 +220,16 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
         return Ok(None);
     }
     let (state, void) = ending.after(before.map(|row| (row.state, row.void)));
+    // The id keeps the content that it had (guarantee 6).
+    let (sha256, length) =
+        before.filter(|row| !row.void).map_or((facts.sha256, facts.length), |row| (row.sha256, row.length));
     Ok(Some(ManifestRow {
         id: id.clone(),
         version: before.map_or(0, |before| before.version) + 1,
         state,
         tenant: facts.tenant,
-        sha256: facts.sha256,
-        length: facts.length,
+        sha256,
+        length,
         holders: 0,
         // A hold may have been written before the row.
         standalone: true,
@@ -258,6 +275,29 @@ pub(crate) async fn undo_manifest<P: Ports>(service: &Service<P>, id: &ManifestI
         finish_manifest(service, &orphan).await?;
     }
     Ok(claimed)
+}
+
+/// Puts a marker back over a manifest that this request has stored in `generation`, over the marker of a deletion that its row,
+/// of an older index, does not know of.
+pub(crate) async fn undo_later_life<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+    generation: u32,
+) -> Result<(), Failure> {
+    let row = service.manifest_row(id).await?;
+    let Some(row) = row.filter(|row| row.state == State::Live && row.generation < generation) else {
+        return Ok(());
+    };
+    let key = ObjectKey::Manifest(id.clone());
+    let Some(head) = service.ports.objects().head(&key).await? else { return Ok(()) };
+    let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
+    if facts.tombstone || facts.generation != generation {
+        return Ok(());
+    }
+    let (body, attributes) = Tombstone::new(service.now(), generation).object(&key, &row.tenant);
+    let put = service.ports.objects().put(&key, body.into(), &attributes, Condition::Matches(head.tag)).await;
+    service.changed(&key).await;
+    put.map(drop)
 }
 
 /// Commits one row. Returns `true` if the expectation held.

@@ -2,87 +2,127 @@
 //! readers and listings agree. It need not for all others, and a read of a record costs no look at the index.
 //!
 //! A process lets its changes run to their ends, so what is left over was written before it started, or by a change that
-//! failed. A walk over all objects, and a process that stopped in order, leave nothing behind them.
+//! failed. A process that stopped in order leaves nothing behind, and a walk over all objects leaves nothing that was 15 minutes
+//! old when it began.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
+use credlink_core::proof_id::ProofId;
 use credlink_core::time::Timestamp;
 
 use crate::ports::{Clock as _, Failure, Ports};
 use crate::service::Service;
+
+/// Most deletions that failed which are remembered one by one: with more, any record may be left over.
+const MAX_DELETIONS: usize = 1_000;
 
 /// The span of time within which a record was written that may be left over, in milliseconds: after `from`, until `to`.
 #[derive(Debug)]
 pub(crate) struct Leftovers {
     from: AtomicI64,
     to: AtomicI64,
+    /// The proofs whose deletion failed, and when: their records are of any age.
+    deletions: Mutex<BTreeMap<ProofId, Timestamp>>,
 }
 
 impl Default for Leftovers {
     /// Any record may be.
     fn default() -> Self {
-        Self { from: AtomicI64::new(i64::MIN), to: AtomicI64::new(i64::MAX) }
+        let (from, to) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MAX));
+        Self { from, to, deletions: Mutex::default() }
     }
 }
 
 impl Leftovers {
-    /// Returns `true` if a record that was written at `created` may be one.
-    pub(crate) fn may_have(&self, created: Timestamp) -> bool {
-        let at = created.milliseconds();
-        self.from.load(Ordering::Relaxed) < at && at <= self.to.load(Ordering::Relaxed)
+    /// Returns `true` if the record of a proof that was written at `at` may be one.
+    pub(crate) fn may_have(&self, id: &ProofId, at: Timestamp) -> bool {
+        let is_within = |at| self.from.load(Ordering::Relaxed) < at && at <= self.to.load(Ordering::Relaxed);
+        is_within(at.milliseconds()) || self.deletions().contains_key(id)
     }
 
-    fn begin(&self, settled: Option<Timestamp>, now: Timestamp) {
+    /// Takes note that objects were put back to an earlier instant: what stands there may be deleted since.
+    pub(crate) fn note_restored(&self) {
+        self.from.store(i64::MIN, Ordering::Relaxed);
+        self.to.store(i64::MAX, Ordering::Relaxed);
+    }
+
+    fn deletions(&self) -> MutexGuard<'_, BTreeMap<ProofId, Timestamp>> {
+        self.deletions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, clean: Option<Timestamp>, now: Timestamp) {
         // An instant that is still to come is of a clock that was ahead, and says nothing.
-        let settled = settled.filter(|settled| *settled <= now);
-        self.from.store(settled.map_or(i64::MIN, Timestamp::milliseconds), Ordering::Relaxed);
+        let clean = clean.filter(|clean| *clean <= now);
+        self.from.store(clean.map_or(i64::MIN, Timestamp::milliseconds), Ordering::Relaxed);
         self.to.store(now.milliseconds(), Ordering::Relaxed);
     }
 
-    fn settled_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let (from, to) = (self.from.load(Ordering::Relaxed), self.to.load(Ordering::Relaxed));
-        match from {
-            _ if to <= from => Some(now),
-            i64::MIN => None,
-            from => Some(Timestamp::from_milliseconds(from)),
-        }
+    fn walked(&self) -> Option<Timestamp> {
+        let from = self.from.load(Ordering::Relaxed);
+        (from != i64::MIN).then(|| Timestamp::from_milliseconds(from))
+    }
+
+    fn stopped(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_clean = self.to.load(Ordering::Relaxed) <= self.from.load(Ordering::Relaxed);
+        if is_clean && self.deletions().is_empty() { Some(now) } else { self.walked() }
     }
 }
 
 impl<P: Ports> Service<P> {
-    /// Says that this process begins now, and that every record written until `settled` had the row that goes with it. A store
+    /// Says that this process begins now, and that every record written until `clean` had the row that goes with it. A store
     /// that holds nothing yet has nothing left over.
     ///
     /// # Errors
     /// A provider or the index failed: then any record may be left over.
-    pub async fn begin_after(&self, settled: Option<Timestamp>) -> Result<(), Failure> {
+    pub async fn begin_after(&self, clean: Option<Timestamp>) -> Result<(), Failure> {
         let now = self.now();
-        let is_empty = settled.is_none() && !self.has_objects().await? && !self.has_rows().await?;
-        self.leftovers.begin(if is_empty { Some(now) } else { settled }, now);
+        let is_empty = clean.is_none() && !self.has_objects().await? && !self.has_rows().await?;
+        self.leftovers.begin(if is_empty { Some(now) } else { clean }, now);
         Ok(())
     }
 
     /// Returns the instant until which every record that was written has the row that goes with it, as far as is known: to be
-    /// kept for the next process when no change is under way.
-    pub fn settled_until(&self) -> Option<Timestamp> {
-        self.leftovers.settled_until(self.now())
+    /// kept for the next process when this one stops, and no change is under way.
+    pub fn clean_at_its_end(&self) -> Option<Timestamp> {
+        self.leftovers.stopped(self.now())
+    }
+
+    /// The same at any moment.
+    pub fn clean_until(&self) -> Option<Timestamp> {
+        self.leftovers.walked()
     }
 
     /// Takes note that a walk over all objects that began at `began` came to its end, and could look at each.
     pub fn note_walk(&self, began: Timestamp) {
-        let looked_at = began.minus_seconds(ORPHAN_AGE_SECONDS).milliseconds();
-        self.leftovers.from.fetch_max(looked_at, Ordering::Relaxed);
+        let looked_at = began.minus_seconds(ORPHAN_AGE_SECONDS);
+        self.leftovers.from.fetch_max(looked_at.milliseconds(), Ordering::Relaxed);
+        self.leftovers.deletions().retain(|_, failed| *failed >= looked_at);
     }
 
     /// Takes note that a change failed, and may have left a record behind.
     pub(crate) fn note_failed_change(&self) {
         self.leftovers.to.fetch_max(self.ports.clock().now().milliseconds(), Ordering::Relaxed);
     }
+
+    /// Takes note that the deletion of a proof failed, and may have left its record behind.
+    pub(crate) fn note_failed_deletion(&self, id: &ProofId) {
+        let mut deletions = self.leftovers.deletions();
+        if deletions.len() < MAX_DELETIONS {
+            deletions.insert(*id, self.ports.clock().now());
+        } else {
+            self.leftovers.note_restored();
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use credlink_core::hash::MediaHash;
+    use credlink_core::tenant::Tenant;
+
     use super::*;
 
     fn at(milliseconds: i64) -> Timestamp {
@@ -92,20 +132,22 @@ mod tests {
     #[test]
     fn what_was_written_between_two_instants_may_be_left_over() {
         let leftovers = Leftovers::default();
-        assert!(leftovers.may_have(at(0)) && leftovers.settled_until(at(9)).is_none());
+        let id = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
+        let may_have = |milliseconds| leftovers.may_have(&id, at(milliseconds));
+        assert!(may_have(0) && leftovers.stopped(at(9)).is_none());
         leftovers.begin(None, at(100));
-        assert!(leftovers.may_have(at(-5)) && leftovers.may_have(at(100)) && !leftovers.may_have(at(101)));
-        assert_eq!(leftovers.settled_until(at(200)), None);
+        assert!(may_have(-5) && may_have(100) && !may_have(101));
+        assert_eq!((leftovers.stopped(at(200)), leftovers.walked()), (None, None));
         leftovers.begin(Some(at(50)), at(100));
-        assert!(!leftovers.may_have(at(50)) && leftovers.may_have(at(51)));
-        assert_eq!(
-            leftovers.settled_until(at(200)),
-            Some(at(50)),
-            "who stops in order leaves the rest to a walk"
-        );
+        assert!(!may_have(50) && may_have(51));
+        assert_eq!(leftovers.stopped(at(200)), Some(at(50)), "who stops in order leaves the rest to a walk");
         leftovers.begin(Some(at(100)), at(100));
-        assert_eq!(leftovers.settled_until(at(200)), Some(at(200)));
+        assert_eq!(leftovers.stopped(at(200)), Some(at(200)));
+        assert_eq!(leftovers.walked(), Some(at(100)), "changes are under way");
+        leftovers.deletions().insert(id, at(150));
+        assert!(may_have(7) && leftovers.stopped(at(200)) == Some(at(100)));
+        leftovers.deletions().clear();
         leftovers.begin(Some(at(101)), at(100));
-        assert!(leftovers.may_have(at(7)), "a clock was ahead");
+        assert!(may_have(7), "a clock was ahead");
     }
 }

@@ -121,6 +121,11 @@ pub trait Objects {
     /// The name that operators know the provider by.
     fn name(&self) -> &'static str;
 
+    /// Returns `true` if a look costs microseconds and nothing else: what is here may be looked at more often.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+
     /// The object under `key`, or `None` if there is none.
     fn get(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Object>, Failure>>;
 
@@ -298,14 +303,14 @@ pub trait Index {
     /// An index whose readers look at rows themselves ([`Settings::notice_on_read`](crate::service::Settings)) need not keep any.
     fn intend(&self, key: &ObjectKey, at: Timestamp) -> impl Future<Output = Result<(), Failure>>;
 
-    /// The intents that were noted at `from` or later, or those of them behind `after`: the first `limit` (1 to 1,000) in
-    /// their order. Where there are fewer, there are no more.
+    /// A page of the intents that were noted at `from` or later, at most `limit` (1 to 1,000), in the order of their
+    /// instants. `after` is the `next` of the page before.
     fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Intent>, Failure>>;
+    ) -> impl Future<Output = Result<Page<Intent>, Failure>>;
 
     /// Adds to the read counts of proofs, and leaves version and everything else alone. Rows that are not there are
     /// passed over. Counts are statistics: they may be lost in a crash.
@@ -321,13 +326,13 @@ pub trait Index {
     }
 }
 
-/// A note that an object is about to be written ([`Index::intend`]). Intents are in the order of their instants.
+/// A note that an object is about to be written ([`Index::intend`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// Time at which it was noted.
     pub at: Timestamp,
-    /// The key of the object, as text.
-    pub key: String,
+    /// The object.
+    pub key: ObjectKey,
 }
 
 /// A message as a queue hands it out.

@@ -13,14 +13,16 @@ use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{ManifestRow, ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 
 use crate::cleanup::keep;
-use crate::delete::{finish_manifest, undo_manifest};
+use crate::delete::{finish_manifest, undo_later_life, undo_manifest, undo_record};
 use crate::error::{Error, contended};
+use crate::holds::drop_hold;
 use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
 
@@ -182,29 +184,53 @@ pub(crate) enum By {
     Holder,
 }
 
-/// The manifest that a request has brought and that no row held: to be taken back where the request is refused.
+/// The objects that a request has brought and that no row held: to be taken back where the request is refused.
 #[derive(Debug, Default)]
-pub(crate) struct Brought(Option<(ManifestId, By)>);
+pub(crate) struct Brought {
+    manifest: Option<(ManifestId, Placed)>,
+    /// The record that was written under a proof's key, by its SHA-256.
+    pub(crate) record: Option<(ProofId, Digest)>,
+    /// The hold of a manifest in a generation.
+    pub(crate) hold: Option<(ManifestId, u32)>,
+}
 
 impl Brought {
     fn note(&mut self, id: &ManifestId, placed: Placed) {
-        let is_ours = matches!(&self.0, Some((known, By::This)) if known == id);
+        let is_ours = matches!(&self.manifest, Some((known, Placed { by: By::This, .. })) if known == id);
         if placed.by != By::Holder && !is_ours {
-            self.0 = Some((id.clone(), placed.by));
+            self.manifest = Some((id.clone(), placed));
         }
     }
 
-    /// Takes the manifest back, unless a row holds it by now. What stood there before stays while the index may be older: its
-    /// row may be lost.
+    /// Takes all of it back, unless a row holds it by now. A manifest that stood there before stays while the index may be older:
+    /// its row may be lost.
     ///
     /// # Errors
     /// A failure of a provider or the index: nobody may be told that the request was refused. Cleanup takes it back later.
     pub(crate) async fn take_back<P: Ports>(self, service: &Service<P>) -> Result<(), Failure> {
-        let Some((id, by)) = self.0 else { return Ok(()) };
-        if by == By::Unknown && service.may_destroy().await.is_err() {
+        if let Some((id, sha256)) = self.record {
+            let row = service.proof_row(&id).await?;
+            let current = service.current(&ObjectKey::Record(id)).await?;
+            if current.is_some_and(|current| current.verified.facts().sha256 == sha256) {
+                undo_record(service, &id, row.as_ref()).await?;
+            }
+        }
+        if let Some((id, generation)) = self.hold {
+            let row = service.manifest_row(&id).await?;
+            let is_held = row.is_some_and(|row| {
+                row.state == State::Live && row.standalone && row.generation == generation
+            });
+            if !is_held {
+                drop_hold(service, &id, generation).await?;
+            }
+        }
+        let Some((id, placed)) = self.manifest else { return Ok(()) };
+        if placed.by == By::Unknown && service.may_destroy().await.is_err() {
             return Ok(());
         }
-        undo_manifest(service, &id).await?;
+        if !undo_manifest(service, &id).await? && placed.by == By::This {
+            undo_later_life(service, &id, placed.generation).await?;
+        }
         Ok(())
     }
 }
@@ -237,11 +263,11 @@ impl<P: Ports> Service<P> {
         visibility: Visibility,
     ) -> Result<Option<Placed>, Error> {
         let key = ObjectKey::Manifest(id.clone());
-        if self.put_manifest(&key, manifest, tenant, visibility, 0, Condition::Absent).await? {
-            return Ok(Some(Placed { generation: 0, by: By::This }));
-        }
-        let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
-        let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
+        // Where objects were lost, an empty place says nothing: the id may have had a content before.
+        let known = match self.may_destroy().await {
+            Ok(()) => None,
+            Err(_) => self.manifest_row(id).await?.filter(|row| !row.void),
+        };
         let wanted = Reference {
             id,
             sha256: *manifest.sha256(),
@@ -252,6 +278,18 @@ impl<P: Ports> Service<P> {
             standalone: false,
             is_claim: false,
         };
+        if let Some(row) = known.as_ref().filter(|row| row.sha256 != *manifest.sha256()) {
+            return Err(wanted.conflict(&row.sha256).into());
+        }
+        let generation = known.as_ref().map_or(0, |row| match row.state {
+            State::Live => row.generation,
+            State::Deleting(_) | State::Deleted(_) => row.generation.saturating_add(1),
+        });
+        if self.put_manifest(&key, manifest, tenant, visibility, generation, Condition::Absent).await? {
+            return Ok(Some(Placed { generation, by: By::This }));
+        }
+        let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
+        let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
         if !facts.tombstone {
             if facts.sha256 != *manifest.sha256() {
                 return Err(wanted.conflict(&facts.sha256).into());
@@ -317,7 +355,11 @@ impl<P: Ports> Service<P> {
         Ok(Some(facts))
     }
 
-    async fn put_manifest(
+    /// Puts a manifest in its place, in `generation`. Returns `true` if `condition` held.
+    ///
+    /// # Errors
+    /// A provider failed.
+    pub(crate) async fn put_manifest(
         &self,
         key: &ObjectKey,
         manifest: &Manifest,

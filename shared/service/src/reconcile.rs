@@ -239,6 +239,17 @@ async fn follow_record<P: Ports>(
             continue;
         }
         match service.manifest_facts(&id).await? {
+            Some(facts)
+                if record.manifest.id.as_ref() == Some(&id) && facts.sha256 != record.manifest.sha256 =>
+            {
+                // Its store was refused: the id has another content.
+                let is_new = live.is_none() && record.revision == record.first_revision;
+                return Ok(Some(if is_new {
+                    Reconciled::Orphan
+                } else {
+                    Reconciled::Broken(other_content(&id))
+                }));
+            }
             Some(facts) => {
                 next.held.insert(id.clone());
                 found.insert(id, facts);
@@ -315,6 +326,9 @@ pub(crate) async fn hold_earlier<P: Ports>(
             let why = format!("the earlier record names the manifest {manifest}, which is not stored");
             return Ok(Reconciled::Broken(why));
         };
+        if facts.sha256 != record.manifest.sha256 {
+            return Ok(Reconciled::Broken(other_content(&manifest)));
+        }
         may_follow(service).await?;
         let mut next = row.in_state(State::Live);
         next.held.insert(manifest.clone());
@@ -329,6 +343,10 @@ pub(crate) async fn hold_earlier<P: Ports>(
         }
     }
     Err(contended())
+}
+
+fn other_content(manifest: &ManifestId) -> String {
+    format!("the record names another content of the manifest {manifest} than is stored")
 }
 
 /// Returns `true` if a reference is refused for good, and not just for now.

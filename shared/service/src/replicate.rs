@@ -5,13 +5,15 @@
 //! names, or by a marker. What no row decides is copied where nothing stands, and otherwise left alone; where a store or
 //! a replacement may still be under way, the repair has to come again.
 
+use std::cmp::Ordering;
+
 use credlink_core::bounds::MAX_MESSAGE_KEYS;
 use credlink_core::hash::Digest;
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::row::Row;
 use credlink_core::rules::life::orphan_is_due;
-use credlink_core::rules::replica::{Standing, Wanted, judge, wanted};
+use credlink_core::rules::replica::{self, Standing, Wanted, judge, wanted};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use serde::Serialize;
@@ -42,7 +44,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether readers of the provider that was repaired find something else than before.
+    /// Whether readers of one of the providers find something else than before.
     #[must_use]
     pub const fn is_a_change(self) -> bool {
         match self {
@@ -266,18 +268,16 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
 
     async fn bring_marker(&self) -> Result<Option<Outcome>, Unrepaired> {
         let Some((tombstone, tenant)) = self.row.and_then(Tombstone::of) else { return Ok(None) };
-        if let Some(there) = self.there {
-            if there.is_marker() {
-                return match self.here {
-                    Some(here) if later(here, there) => Ok(self.copy(here).await?.map(|_| Outcome::Marked)),
-                    // A store that got no further than this provider. Nobody was told of it.
-                    Some(here) if !here.is_marker() => self.mark_from(there, here).await,
-                    Some(_) | None => Ok(Some(Outcome::AlreadyThere)),
-                };
-            }
-            if there.standing(self.key, self.row) == Standing::Ahead && !self.is_old(self.there) {
-                return Err(self.under_way("it may be being stored again"));
-            }
+        if self.is_next_life(self.here, self.there) || self.is_next_life(self.there, self.here) {
+            return self.bring_next_life().await;
+        }
+        if let Some(there) = self.there.filter(|there| there.is_marker()) {
+            return match self.here {
+                Some(here) if later(here, there) => Ok(self.copy(here).await?.map(|_| Outcome::Marked)),
+                // What stood there before the deletion.
+                Some(here) if !here.is_marker() => self.mark_from(there, here).await,
+                Some(_) | None => Ok(Some(Outcome::AlreadyThere)),
+            };
         }
         if let Some(here) = self.here.filter(|here| here.is_marker()) {
             return Ok(self.copy(here).await?.map(|_| Outcome::Marked));
@@ -287,15 +287,52 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         Ok(matches!(put, Put::Stored(_)).then_some(Outcome::Marked))
     }
 
-    /// Puts the marker over what the other provider holds by itself, when no store can be about to tell of it any more.
-    async fn mark_from(&self, marker: &Side, here: &Side) -> Result<Option<Outcome>, Unrepaired> {
-        if here.standing(self.key, self.row) == Standing::Ahead && !self.is_old(self.here) {
+    /// Returns `true` if this side was stored again since the deletion that the row tells of, and the other one has no marker of
+    /// a deletion that came after that.
+    fn is_next_life(&self, side: Option<&Side>, other: Option<&Side>) -> bool {
+        let Some(side) = side.filter(|side| side.standing(self.key, self.row) == Standing::Ahead) else {
+            return false;
+        };
+        let other = other.filter(|other| other.is_marker()).and_then(|other| other.verified.as_ref());
+        side.verified
+            .as_ref()
+            .zip(other)
+            .is_none_or(|(side, marker)| replica::later(self.key, marker, side) != Ordering::Greater)
+    }
+
+    /// Of what was stored again since the deletion that the row tells of: its row follows it, however late, as that of a store
+    /// that was cut off. Where only this provider lacks it, it is copied; the other way round is that one's repair.
+    async fn bring_next_life(&self) -> Result<Option<Outcome>, Unrepaired> {
+        match (self.here, self.there) {
+            (Some(here), Some(there)) if self.is_next_life(self.there, self.here) => {
+                match self.is_next_life(self.here, self.there) {
+                    true => Ok(Some(Outcome::AlreadyThere)),
+                    // It stands there alone: readers of the other one do not see it, and its row cannot follow.
+                    false => self.copy_back(there, here).await,
+                }
+            }
+            (None, Some(_)) => Ok(Some(Outcome::AlreadyThere)),
+            (Some(here), _) if self.is_old(self.here) => self.copy(here).await,
+            (_, _) => Err(self.under_way("it may be being stored again")),
+        }
+    }
+
+    /// Copies what this provider has alone to the other one, when no store can be about to do so any more.
+    async fn copy_back(&self, there: &Side, here: &Side) -> Result<Option<Outcome>, Unrepaired> {
+        if !self.is_old(self.there) {
             return Err(self.under_way("it may be being stored again"));
         }
+        let (body, attributes) = (there.object.body.clone(), &there.object.head.attributes);
+        let put = self.from.put(self.key, body, attributes, Condition::Matches(here.tag.clone())).await?;
+        Ok(matches!(put, Put::Stored(_)).then_some(Outcome::Copied))
+    }
+
+    /// Puts the marker over what the other provider holds from before the deletion.
+    async fn mark_from(&self, marker: &Side, here: &Side) -> Result<Option<Outcome>, Unrepaired> {
         let (body, attributes) = (marker.object.body.clone(), &marker.object.head.attributes);
         let condition = Condition::Matches(here.tag.clone());
         let put = self.from.put(self.key, body, attributes, condition).await?;
-        Ok(matches!(put, Put::Stored(_)).then_some(Outcome::AlreadyThere))
+        Ok(matches!(put, Put::Stored(_)).then_some(Outcome::Marked))
     }
 
     async fn remove(&self) -> Result<Option<Outcome>, Unrepaired> {

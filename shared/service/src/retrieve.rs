@@ -8,7 +8,6 @@ use credlink_core::http::route::Form;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::State;
-use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
 use http::Method;
 
@@ -65,8 +64,7 @@ async fn load<P: Ports>(
         let found = service.current(key).await?;
         match (key, found) {
             (ObjectKey::Record(id), Some(found))
-                if service.settings.notice_on_read
-                    && service.leftovers.may_have(found.verified.facts().created) =>
+                if service.settings.notice_on_read && service.leftovers.may_have(id, found.written()) =>
             {
                 // In a box: it is rare, and would be a part of the future of every read.
                 Box::pin(settled(service, id, found)).await
@@ -87,7 +85,7 @@ async fn settled<P: Ports>(
     found: Current,
 ) -> Result<Option<Verified>, Failure> {
     // An index in doubt has no say in what is read.
-    let has_a_say = service.standing_for_readers().await.forbids(Act::Destroy).is_none();
+    let has_a_say = service.standing_for_readers().await.trusts_index();
     if !has_a_say || !lags_behind(service, id, found.verified.facts()).await {
         return Ok(Some(found.verified));
     }

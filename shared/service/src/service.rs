@@ -57,7 +57,16 @@ pub struct Service<P> {
 /// A stored object together with the tag that a compare-and-swap needs.
 pub(crate) struct Current {
     pub(crate) tag: StoredTag,
+    /// Time at which it was written, as the provider has it.
+    pub(crate) modified: Timestamp,
     pub(crate) verified: Verified,
+}
+
+impl Current {
+    /// Time at which it was written, by whichever clock is ahead. What is taken over was made long before.
+    pub(crate) fn written(&self) -> Timestamp {
+        self.modified.max(self.verified.facts().created)
+    }
 }
 
 impl<P: Ports> Service<P> {
@@ -122,19 +131,19 @@ impl<P: Ports> Service<P> {
     /// The object as the provider holds it now, checked, past the cache.
     pub(crate) async fn current(&self, key: &ObjectKey) -> Result<Option<Current>, Failure> {
         let Some(object) = self.ports.objects().get(key).await? else { return Ok(None) };
-        let tag = object.head.tag.clone();
+        let (tag, modified) = (object.head.tag.clone(), object.head.modified);
         // Checked on its way in (guarantee 4).
         let damage = match Verified::check(object) {
-            Ok(verified) => return Ok(Some(Current { tag, verified })),
+            Ok(verified) => return Ok(Some(Current { tag, modified, verified })),
             Err(damage) => self.damaged(key, &damage),
         };
         let Some(copy) = Box::pin(self.ports.objects().get_instead(key, &tag)).await? else {
             return Err(damage);
         };
-        let tag = copy.head.tag.clone();
+        let (tag, modified) = (copy.head.tag.clone(), copy.head.modified);
         let verified = Verified::check(copy).map_err(|damage| self.damaged(key, &damage))?;
         tracing::error!(failure = %damage, "a copy is damaged; the other one is read");
-        Ok(Some(Current { tag, verified }))
+        Ok(Some(Current { tag, modified, verified }))
     }
 
     /// Reads a record out of its object.

@@ -4,7 +4,7 @@
 //! that stands first under the proof's key is the candidate of all: whoever finds it there commits its row instead
 //! of its own. So every crash leaves either nothing that is findable, or a candidate that the next request, or
 //! cleanup, takes up; and the commit of the row decides (guarantees 1, 2 and 5). A store that is refused takes back the
-//! manifest that it brought (guarantee 11).
+//! what it brought (guarantee 11).
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -84,7 +84,6 @@ async fn try_to_store<P: Ports>(
     brought: &mut Brought,
 ) -> Result<Stored, Error> {
     let id = draft.id();
-    let mut written = None;
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(&id).await?;
         match (next(row.as_ref(), service.now()), row) {
@@ -106,6 +105,8 @@ async fn try_to_store<P: Ports>(
                         continue;
                     }
                 }
+                bring_back_manifest(service, draft, &row).await?;
+                let written = brought.record.map(|(_, sha256)| sha256);
                 return Ok(answer(service, draft, row, written));
             }
             (Next::Revive, Some(row)) => {
@@ -121,7 +122,7 @@ async fn try_to_store<P: Ports>(
                 if let Some(ProofRow { state: State::Deleted(at), void: false, .. }) = &row {
                     stays_deleted(draft, *at)?;
                 }
-                let stored = write(service, draft, row.as_ref(), revision, &mut written, brought).await?;
+                let stored = write(service, draft, row.as_ref(), revision, brought).await?;
                 if let Some(stored) = stored {
                     return Ok(stored);
                 }
@@ -134,9 +135,38 @@ async fn try_to_store<P: Ports>(
 }
 
 /// Returns `true` if the record of a live proof is not there, as far as a look costs nothing.
+///
+/// # Errors
+/// The record is damaged, or a provider failed.
 async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<bool, Failure> {
-    let is_cheap = service.settings.notice_on_read;
-    Ok(is_cheap && service.ports.objects().head(&ObjectKey::Record(*id)).await?.is_none())
+    let is_cheap = service.ports.objects().is_at_hand();
+    Ok(is_cheap && service.current(&ObjectKey::Record(*id)).await?.is_none())
+}
+
+/// Puts the manifest of a live proof back where it was lost, if the draft brings it, as far as a look costs nothing.
+async fn bring_back_manifest<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    row: &ProofRow,
+) -> Result<(), Failure> {
+    let Some(id) = draft.manifest.id().filter(|id| row.manifest_id.as_ref() == Some(*id)) else {
+        return Ok(());
+    };
+    let is_cheap = service.ports.objects().is_at_hand();
+    if !is_cheap || !draft.is_identical_to(row) || service.manifest_facts(id).await?.is_some() {
+        return Ok(());
+    }
+    let Some(held) = service.manifest_row(id).await?.filter(|held| held.state == State::Live) else {
+        return Ok(());
+    };
+    let key = ObjectKey::Manifest(id.clone());
+    let (tenant, visibility, generation) = (&held.tenant, held.visibility, held.generation);
+    // Where something else stands there by now, that is looked at by others.
+    let put = service.put_manifest(&key, &draft.manifest, tenant, visibility, generation, Condition::Absent);
+    if put.await? {
+        tracing::warn!(%key, "a manifest that was lost came back with a store of it");
+    }
+    Ok(())
 }
 
 /// Refuses to take over what was deleted here (guarantee 8).
@@ -190,14 +220,13 @@ async fn revive<P: Ports>(
     Ok(stored)
 }
 
-/// Writes the objects and commits the rows. `None`: the world changed; look again. `written` remembers the record of
+/// Writes the objects and commits the rows. `None`: the world changed; look again. `brought` remembers the record of
 /// ours that stood under its key.
 async fn write<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
     row: Option<&ProofRow>,
     revision: u32,
-    written: &mut Option<Digest>,
     brought: &mut Brought,
 ) -> Result<Option<Stored>, Error> {
     // The marker names the legacy id of the life before, and is about to go.
@@ -245,7 +274,7 @@ async fn write<P: Ports>(
             return Ok(None);
         }
     }
-    *written = Some(sha256);
+    brought.record = Some((draft.id(), sha256));
     let row = match service.publish(&record, sha256, row, generation).await? {
         Published::Done => Some(ProofRow::publish(&record, sha256, row)),
         // Another store found our record and committed its row.
@@ -259,11 +288,7 @@ async fn write<P: Ports>(
 
 /// Commits the row of a record that another store wrote, or an earlier attempt of this one; or undoes it, where that cannot
 /// be.
-pub(crate) async fn take_up<P: Ports>(
-    service: &Service<P>,
-    id: &ProofId,
-    row: Option<&ProofRow>,
-) -> Result<(), Error> {
+async fn take_up<P: Ports>(service: &Service<P>, id: &ProofId, row: Option<&ProofRow>) -> Result<(), Error> {
     match reconcile(service, id).await? {
         Reconciled::Right | Reconciled::Changed => {}
         // Its manifest is gone; or a deletion missed it, or it was put back from elsewhere. It has to go as a deletion goes,
@@ -327,6 +352,7 @@ async fn try_to_store_manifest<P: Ports>(
         if !known {
             service.intend(&ObjectKey::Hold(id.clone(), generation)).await?;
             write_hold(service, id, tenant, generation).await?;
+            brought.hold = Some((id.clone(), generation));
         }
         let reference = Reference {
             id,

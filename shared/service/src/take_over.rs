@@ -11,7 +11,7 @@ use credlink_core::row::{AliasRow, ProofRow, Row, RowKey, State};
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
-use crate::aliases::{follow_alias, keep_alias, secure_alias};
+use crate::aliases::{agree, follow_alias, keep_alias, refuse_unknown, secure_alias};
 use crate::error::{Error, contended};
 use crate::ports::{Commit, Failure, Index as _, Ports, Write};
 use crate::reconcile::{Reconciled, reconcile};
@@ -31,6 +31,10 @@ pub async fn take_over<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<
         && let Some(row) = service.alias(legacy).await?
     {
         free_for(service, &row, &draft.id()).await?;
+    }
+    if let Some(legacy) = legacy {
+        agree(service, legacy).await?;
+        refuse_unknown(service, legacy).await?;
     }
     let stored = store(service, draft).await?;
     if let Some(legacy) = legacy.filter(|_| stored.identical) {
@@ -84,6 +88,7 @@ pub(crate) async fn bind<P: Ports>(
         let is_index_trusted = service.trusts_index().await?;
         follow_alias(service, legacy, is_index_trusted).await?;
     }
+    refuse_unknown(service, legacy).await?;
     let mut before: Option<AliasRow> = None;
     for _ in 0..MAX_ATTEMPTS {
         if let Some(row) = before.as_ref().filter(|row| row.withdrawn.is_none()) {

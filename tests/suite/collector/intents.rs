@@ -15,9 +15,9 @@ use crate::guard::ground::{Ground, Process, answer, store};
 use crate::http::ask::{self, proof, proof_path};
 
 /// A run of the schedule that does not walk.
-async fn run(ground: &Ground, process: &Process, intents_since: Option<Timestamp>) -> Report {
+async fn run(ground: &Ground, process: &Process, intents_from: Option<Timestamp>) -> Report {
     let deadline = ground.clock.now().plus_seconds(1_000);
-    let limits = Limits { walk: false, intents_since, ..Limits::until(deadline) };
+    let limits = Limits { walk: false, intents_from, ..Limits::until(deadline) };
     cleanup(process, limits, None).await.unwrap()
 }
 
@@ -54,7 +54,7 @@ async fn a_store_that_ended_between_its_record_and_its_row_is_listed_after_the_n
             let completed = u64::from(is_read && !is_listed);
             found += completed;
             assert_eq!((report.completed, report.failed), (completed, 0), "write {end}, {flavour:?}");
-            assert_eq!(report.intents_until, Some(ground.clock.now()));
+            assert_eq!(report.intents_from, Some(ground.clock.now().minus_seconds(600)));
             assert_eq!(listed(&calm, "/v1/proofs", "proofs").await == [id.clone()], is_read);
             assert_eq!(answer(&calm, get()).await.status() == StatusCode::OK, is_read);
         }
@@ -103,8 +103,8 @@ async fn a_run_goes_on_where_the_last_one_ended_and_only_if_all_could_be_looked_
     let calm = ground.process();
     calm.standing().await;
     assert_eq!(answer(&calm, store("warm")).await.status(), StatusCode::CREATED);
-    let first = run(&ground, &calm, None).await.intents_until;
-    assert_eq!(first, Some(ground.clock.now()));
+    let first = run(&ground, &calm, None).await.intents_from;
+    assert_eq!(first, Some(ground.clock.now().minus_seconds(600)));
     ground.clock.advance_seconds(3_600);
     // The mark goes up with the first store of an hour: the row is the last write.
     let plan = FaultPlan::none();
@@ -115,12 +115,37 @@ async fn a_run_goes_on_where_the_last_one_ended_and_only_if_all_could_be_looked_
     // Nothing can be written: the next run begins where this one did.
     let failing = ground.process_with(&FaultPlan::from(1, Flavour::Lost), &Gate::open());
     let report = run(&ground, &failing, first).await;
-    assert_eq!((report.completed, report.intents_until), (0, None));
+    assert_eq!((report.completed, report.intents_from), (0, None));
     assert!(report.failed > 0, "{report:?}");
     // From an instant that is past the intent, nothing is found; from where the last run ended it is.
     let late = ground.clock.now().plus_seconds(3_600);
     ground.clock.advance_seconds(7_200);
     assert_eq!(run(&ground, &calm, Some(late)).await.completed, 0);
-    assert_eq!(ground.index.intents(first.unwrap(), None, 10).await.unwrap().len(), 2);
+    assert_eq!(ground.index.intents(first.unwrap(), None, 10).await.unwrap().items.len(), 2);
     assert_eq!(run(&ground, &calm, first).await.completed, 1);
+}
+
+#[tokio::test]
+async fn a_run_that_has_no_more_time_says_how_far_it_got() {
+    let ground = Ground::shared();
+    let calm = ground.process();
+    calm.standing().await;
+    let began = ground.clock.now();
+    for number in 0..900 {
+        ground.clock.set(began.plus_seconds(number));
+        let key = ObjectKey::Record(proof(&number.to_string()));
+        ground.index.intend(&key, ground.clock.now()).await.unwrap();
+    }
+    ground.clock.advance_seconds(3_600);
+    let short = async |intents_from| {
+        let limits = Limits { walk: false, intents_from, ..Limits::until(ground.clock.now()) };
+        cleanup(&calm, limits, None).await.unwrap().intents_from
+    };
+    let first = short(None).await;
+    assert_eq!(first, Some(began.plus_seconds(399)), "one page");
+    let second = short(first).await;
+    assert_eq!(second, Some(began.plus_seconds(798)));
+    assert_eq!(short(second).await, Some(ground.clock.now().minus_seconds(600)), "the end");
+    // A bookmark of a clock that was ahead says nothing.
+    assert_eq!(short(Some(ground.clock.now())).await, first);
 }

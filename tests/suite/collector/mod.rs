@@ -2,10 +2,12 @@
 //! in which they can be brought back, and never many at once.
 //!
 //! `orphans` has every kind of orphan and its way through `removed/`, `breaker` too many at once, `unread` records that cannot be
-//! read, `intents` stores that were cut off, `restored` what was put back from a backup, and `lost` an index that lost its rows.
+//! read, `intents` and `leftovers` stores that were cut off, `beside` cleanup beside requests for those, `restored` what was put back from a backup, and `lost` an index that lost its rows.
 
+mod beside;
 mod breaker;
 mod intents;
+mod leftovers;
 mod lost;
 mod orphans;
 mod restored;

@@ -8,7 +8,7 @@ use credlink_adapters::embedded::{EmbeddedError, EmbeddedIndex};
 use credlink_adapters::memory::MemoryIndex;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, ProofRow, Reads, Row, RowKey, State, Totals};
-use credlink_service::ports::{Commit, Index, Intent, Listing, Write};
+use credlink_service::ports::{Commit, Index, Intent, Listing, Page, Write};
 use futures_util::future::{join, join_all};
 
 use super::{at, due, manifest, next, over_every_adapter, proof};
@@ -406,25 +406,26 @@ async fn intents_are_shown_in_their_order_from_an_instant_on(index: &impl Index)
     // More than a page, several at one instant, and one that is noted twice.
     let intent = |number: i64| Intent {
         at: at(1_000_000 + number / 3),
-        key: ObjectKey::Record(super::proof_id(&number.to_string())).to_string(),
+        key: ObjectKey::Record(super::proof_id(&number.to_string())),
     };
     let mut intents: Vec<Intent> = (0..100).map(intent).collect();
-    let hold = ObjectKey::Hold("urn:c2pa:held".parse().unwrap(), 2).to_string();
+    let hold = ObjectKey::Hold("urn:c2pa:held".parse().unwrap(), 2);
     intents.push(Intent { at: at(1_000_100), key: hold });
     for intent in intents.iter().rev().chain(&intents[..1]) {
-        index.intend(&intent.key.parse().unwrap(), intent.at).await.unwrap();
+        index.intend(&intent.key, intent.at).await.unwrap();
     }
-    intents.sort_by_key(|intent| (intent.at, intent.key.clone()));
-    let from = async |from, after: Option<&Intent>, limit| index.intents(from, after, limit).await.unwrap();
-    assert_eq!(from(at(0), None, 1_000).await, intents);
-    assert_eq!(from(at(1_000_010), None, 1_000).await, intents[30..]);
-    assert_eq!(from(at(1_000_101), None, 1_000).await, []);
+    intents.sort_by_key(|intent| (intent.at, intent.key.to_string()));
+    let page = async |from, after: Option<&str>, limit| index.intents(from, after, limit).await.unwrap();
+    for (from, shown) in [(0, &intents[..]), (1_000_010, &intents[30..]), (1_000_101, &[])] {
+        assert_eq!(page(at(from), None, 1_000).await, Page { items: shown.to_vec(), next: None });
+    }
     let (mut shown, mut after) = (Vec::new(), None);
     loop {
-        let page = from(at(0), after.as_ref(), 7).await;
-        after = page.last().cloned();
-        shown.extend(page.iter().cloned());
-        if page.len() < 7 {
+        let page = page(at(0), after.as_deref(), 7).await;
+        assert!(page.items.len() <= 7);
+        shown.extend(page.items);
+        after = page.next;
+        if after.is_none() {
             break;
         }
     }

@@ -122,6 +122,10 @@ impl<T: Objects> Objects for Gated<T> {
         self.inner.name()
     }
 
+    fn is_at_hand(&self) -> bool {
+        self.inner.is_at_hand()
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         self.gate.call(self.inner.get(key)).await
     }
@@ -184,9 +188,9 @@ impl<T: Index> Index for Gated<T> {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
+    ) -> Result<Page<Intent>, Failure> {
         self.gate.call(self.inner.intents(from, after, limit)).await
     }
 

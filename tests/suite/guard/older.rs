@@ -1,11 +1,15 @@
 //! Requests under an index that was restored from an earlier instant: stores go on, and none of them takes anything away of
-//! which that index does not know.
+//! which that index does not know. And under objects that were: what was deleted since stays deleted.
 
 use bytes::Bytes;
 use credlink_adapters::memory::MemoryIndex;
 use credlink_core::bounds::MAX_REVISIONS;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::ObjectKey;
 use credlink_core::testing::manifest_store;
 use credlink_service::fsck::fsck;
+use credlink_service::ports::{Clock as _, Condition, Objects as _, Put};
+use credlink_service::rebuild::{Manner, Rebuild};
 use data_encoding::BASE64;
 use http::header::IF_MATCH;
 use http::{Method, Request};
@@ -165,10 +169,7 @@ async fn a_row_follows_into_another_life_of_many_manifests() {
         503,
         "the manifests of the first life cannot be let go while deletions are stopped"
     );
-    let mut rebuild =
-        credlink_service::rebuild::Rebuild::begin(&process, credlink_service::rebuild::Manner::Writing)
-            .await
-            .unwrap();
+    let mut rebuild = Rebuild::begin(&process, Manner::Writing).await.unwrap();
     while rebuild.step(&process, |finding| panic!("{finding:?}")).await.unwrap() {}
     rebuild.finish(&process, false).await.unwrap();
     assert!(rebuild.report().joined, "{:?}", rebuild.report());
@@ -177,4 +178,111 @@ async fn a_row_follows_into_another_life_of_many_manifests() {
     assert_eq!(found, []);
     let again = answer(&process, store("a", &manifest("a", 1_000 + MAX_REVISIONS - 1))).await;
     assert_eq!((again.status().as_u16(), &body(&again)["identical"]), (200, &json!(true)));
+}
+
+/// Where it leads is said by a record that the index does not know, and by nothing else.
+#[tokio::test]
+async fn a_legacy_id_that_only_a_record_names_is_neither_given_away_nor_taken_back() {
+    let take_over = |name: &str| {
+        let origin =
+            json!({"created": "2020-01-01T00:00:00Z", "expires": "2090-01-01T00:00:00Z", "legacy_id": "old"});
+        let body = json!({"media_hash": media(name).to_string(), "manifest": {}, "origin": origin});
+        with_json(Method::POST, "/v1/proofs", &body)
+    };
+    let ground = Ground::new();
+    done(&ground.process(), super::ground::store("before")).await;
+    let older = restored(&ground, async |process| done(process, take_over("a")).await).await;
+    let process = older.process();
+    let target = format!("/v1/aliases/old?proof={}", proof("a"));
+    for request in [
+        with_json(Method::PUT, "/v1/aliases/old", &json!({"proof": proof("before").to_string()})),
+        take_over("b"),
+        ask(Method::DELETE, &target),
+    ] {
+        let answered = answer(&process, request).await;
+        assert_eq!(answered.status(), 503);
+        let why = body(&answered)["detail"].to_string();
+        assert!(why.contains("older than the store") && why.contains("legacy id `old`"), "{why}");
+    }
+    assert_eq!(answer(&process, get(&proof_path("b"))).await.status(), 404, "nothing was stored");
+    let mut rebuild = Rebuild::begin(&process, Manner::Writing).await.unwrap();
+    while rebuild.step(&process, |finding| panic!("{finding:?}")).await.unwrap() {}
+    rebuild.finish(&process, false).await.unwrap();
+    let led = answer(&process, get("/v1/proofs/old")).await;
+    assert_eq!(led.status(), 308);
+    assert!(led.headers()["location"].to_str().unwrap().contains(&proof("a").to_string()));
+    done(&process, ask(Method::DELETE, &target)).await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_stays_deleted_over_objects_that_were_put_back() {
+    let ground = Ground::new();
+    let process = ground.process();
+    for name in ["gone", "kept"] {
+        done(&process, super::ground::store(name)).await;
+    }
+    process.tick().await.unwrap();
+    let objects = ground.objects.snapshot();
+    done(&process, ask(Method::DELETE, &proof_path("gone"))).await;
+    for number in 0..2 {
+        process.tick().await.unwrap();
+        done(&process, super::ground::store(&format!("later {number}"))).await;
+    }
+    process.tick().await.unwrap();
+    let restored = Ground { objects, ..ground };
+    let process = restored.process();
+    // As a server that stopped in order, and so looks at no row.
+    process.begin_after(Some(restored.clock.now())).await.unwrap();
+    assert_eq!(labels(&process.standing().await), ["store_older"]);
+    let statuses = async |process: &Process| {
+        let [gone, kept] = ["gone", "kept"].map(|name| answer(process, get(&proof_path(name))));
+        (gone.await.status().as_u16(), kept.await.status().as_u16())
+    };
+    assert_eq!(statuses(&process).await, (410, 200));
+
+    // The operator takes the losses: readers see the same, and a walk puts the proof away again.
+    let mut rebuild = Rebuild::begin(&process, Manner::Writing).await.unwrap();
+    while rebuild.step(&process, |_| ()).await.unwrap() {}
+    rebuild.finish(&process, true).await.unwrap();
+    let process = restored.process();
+    process.begin_after(None).await.unwrap();
+    assert_eq!(labels(&process.standing().await), [""; 0]);
+    assert_eq!(statuses(&process).await, (410, 200));
+    assert_eq!(restored.clean_up(&process).await.deleted, 1);
+    process.begin_after(Some(restored.clock.now())).await.unwrap();
+    assert_eq!(statuses(&process).await, (410, 200));
+}
+
+#[tokio::test]
+async fn a_store_brings_a_manifest_back_that_was_lost_and_answers_for_no_damaged_record() {
+    let ground = Ground::new();
+    let process = ground.process();
+    let (first, second) = (manifest("a", 1), BASE64.encode(&c2pa_bytes("other")));
+    done(&process, store("a", &first)).await;
+    // Of a second life, whose stored form is another one.
+    done(&process, ask(Method::DELETE, &proof_path("a"))).await;
+    done(&process, store("a", &first)).await;
+    let id: ManifestId = manifest_id(1).parse().unwrap();
+    let key = ObjectKey::Manifest(id);
+    let before = ground.objects.get(&key).await.unwrap().unwrap();
+    ground.objects.delete(&key).await.unwrap();
+    // Another one has not what is missing.
+    assert_eq!(body(&answer(&process, store("a", &second)).await)["identical"], false);
+    assert!(ground.objects.get(&key).await.unwrap().is_none());
+    let again = answer(&process, store("a", &first)).await;
+    assert_eq!((again.status().as_u16(), &body(&again)["identical"]), (200, &json!(true)));
+    let after = ground.objects.get(&key).await.unwrap().unwrap();
+    assert_eq!((after.body, after.head.attributes), (before.body, before.head.attributes));
+    let mut found = Vec::new();
+    fsck(&process, |finding| found.push(finding)).await.unwrap();
+    assert_eq!(found, []);
+
+    let record = ObjectKey::Record(proof("a"));
+    let head = ground.objects.head(&record).await.unwrap().unwrap();
+    let damaged = Bytes::from_static(b"{}");
+    let put = ground.objects.put(&record, damaged, &head.attributes, Condition::Matches(head.tag)).await;
+    assert!(matches!(put, Ok(Put::Stored(_))));
+    for request in [store("a", &first), store("a", &second), get(&proof_path("a"))] {
+        assert_eq!(answer(&process, request).await.status(), 502);
+    }
 }

@@ -137,7 +137,9 @@ async fn every_act_is_allowed_or_refused() {
             assert_eq!(ground.tree().await, before, "{name}");
         } else {
             assert_eq!(stored, StatusCode::CREATED, "{name}");
-            assert_ne!(bound, StatusCode::SERVICE_UNAVAILABLE, "{name}");
+            // A legacy id that the index does not know may be in a record that it does not know either.
+            let is_known = !["index_older", "unmarked"].contains(&label);
+            assert_eq!(bound != StatusCode::SERVICE_UNAVAILABLE, is_known, "{name}");
         }
         let deleted = answer(&process, ask(Method::DELETE, &proof_path("a"))).await.status();
         let may = deleted == StatusCode::NO_CONTENT;

@@ -1,11 +1,12 @@
 //! Refused requests leave nothing behind: nothing that is served, nothing that is claimed, nothing for cleanup
 //! (guarantee 11).
 //!
-//! `races` and `replacements` have many clients at once, `refusals` one request after the other, and `readers` what somebody
+//! `races` and `replacements` have many clients at once, `refusals` one request after the other, `records` what a store wrote that is refused late, and `readers` what somebody
 //! sees who reads after a request that was cut off.
 
 mod races;
 mod readers;
+mod records;
 mod refusals;
 mod replacements;
 

@@ -59,6 +59,10 @@ impl Objects for EitherObjects {
         }
     }
 
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         either!(self, Memory | Folder, objects => objects.get(key))
     }
@@ -119,9 +123,9 @@ impl Index for EitherIndex {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
+    ) -> Result<Page<Intent>, Failure> {
         either!(self, Memory | Embedded | Dynamo, index => index.intents(from, after, limit))
     }
 

@@ -127,9 +127,9 @@ impl Index for Rows {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
+    ) -> Result<Page<Intent>, Failure> {
         chosen!(self, index => Box::pin(index.intents(from, after, limit)).await)
     }
 

@@ -81,6 +81,13 @@ impl Objects for Store {
         }
     }
 
+    fn is_at_hand(&self) -> bool {
+        match self {
+            Self::One(objects) => objects.is_at_hand(),
+            Self::Two(objects) => objects.is_at_hand(),
+        }
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         match self {
             Self::One(objects) => Box::pin(objects.get(key)).await,

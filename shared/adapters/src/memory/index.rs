@@ -250,21 +250,22 @@ impl Index for MemoryIndex {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
-        let start = match after {
-            Some(intent) => Bound::Excluded((milliseconds(intent.at), intent.key.clone())),
+    ) -> Result<Page<Intent>, Failure> {
+        // Of one instant, keys are in their order.
+        let start = match after.and_then(|after| after.split_once('#')) {
+            Some((at, key)) => Bound::Excluded((at.parse().unwrap_or_default(), key.to_owned())),
             None => Bound::Included((milliseconds(from), String::new())),
         };
         let rows = self.rows();
-        let intents = rows.intents.range((start, Bound::Unbounded)).take(limit);
-        Ok(intents
-            .filter_map(|(at, key)| {
-                let at = Timestamp::from_milliseconds(i64::try_from(*at).ok()?);
-                Some(Intent { at, key: key.clone() })
-            })
-            .collect())
+        let found: Vec<_> = rows.intents.range((start, Bound::Unbounded)).take(limit).collect();
+        let next = found.last().filter(|_| found.len() == limit).map(|(at, key)| format!("{at}#{key}"));
+        let intents = found.into_iter().filter_map(|(at, key)| {
+            let at = Timestamp::from_milliseconds(i64::try_from(*at).ok()?);
+            Some(Intent { at, key: key.parse().ok()? })
+        });
+        Ok(Page { items: intents.collect(), next })
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

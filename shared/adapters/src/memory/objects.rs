@@ -104,6 +104,10 @@ impl Objects for MemoryObjects {
         "memory"
     }
 
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         Ok(self.state().objects.get(&key.to_string()).cloned())
     }

@@ -12,7 +12,7 @@ use crate::row::StoreRow;
 use crate::time::Timestamp;
 
 /// Seconds after which a client that was refused shall try again: an operator needs some minutes.
-const RETRY_AFTER_SECONDS: u32 = 300;
+pub const RETRY_AFTER_SECONDS: u32 = 300;
 
 /// An act that can be refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub enum Doubt {
 pub struct Stopped {
     /// Time at which the collector stopped.
     pub since: Timestamp,
-    /// Number of objects that it would have removed by then.
+    /// Number of objects that it had removed by then.
     pub removed: u64,
     /// Number of objects that it had looked at by then.
     pub of: u64,
@@ -200,7 +200,8 @@ impl fmt::Display for Doubt {
             Self::Unknown { provider, why } => write!(
                 f,
                 "Whether index and store belong together could not be found out ({provider}: {why}). Nothing is deleted \
-                 meanwhile. If it stays so, an operator runs `credlink fsck`."
+                 meanwhile, and nothing is stored by a process that has not found it out before. If it stays so, an operator runs \
+                 `credlink fsck`; a mark of the store that is damaged is made anew by `credlink rebuild --confirm`."
             ),
             Self::ClockAhead { seen, now } => write!(
                 f,
@@ -216,9 +217,9 @@ impl fmt::Display for Doubt {
             ),
             Self::CollectorStopped(Stopped { since, removed, of }) => write!(
                 f,
-                "Cleanup stopped on {since}: it would have removed {removed} of {of} objects it looked at as orphans, \
-                 more than its share. No orphan is removed until an operator has looked, and runs `credlink cleanup \
-                 --go-on`."
+                "Cleanup stopped on {since}: it had removed {removed} of {of} objects it looked at as orphans, and one more is \
+                 more than its share. No orphan is removed until an operator has looked at what it removed (`credlink fsck \
+                 --undo` brings that back), and runs `credlink cleanup --go-on`."
             ),
         }
     }
@@ -236,6 +237,25 @@ impl Standing {
     #[must_use]
     pub fn forbids(&self, act: Act) -> Option<&Doubt> {
         self.doubts.iter().find(|doubt| doubt.forbids(act))
+    }
+
+    /// Returns `true` if the index is known to be this store's, and as new as the store: in doubt are at most objects or the
+    /// clock.
+    #[must_use]
+    pub fn trusts_index(&self) -> bool {
+        self.doubts.iter().all(|doubt| match doubt {
+            Doubt::Mismatch(Mismatch::StoreOlder { .. } | Mismatch::StoreUnmarked)
+            | Doubt::ClockAhead { .. }
+            | Doubt::ClockBehind { .. }
+            | Doubt::CollectorStopped(_) => true,
+            Doubt::Mismatch(
+                Mismatch::IndexOlder { .. }
+                | Mismatch::Foreign { .. }
+                | Mismatch::IndexNew
+                | Mismatch::Unmarked,
+            )
+            | Doubt::Unknown { .. } => false,
+        })
     }
 
     /// Returns `true` if a doubt of this label stands.

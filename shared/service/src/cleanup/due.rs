@@ -15,7 +15,7 @@ use crate::service::Service;
 /// Rows of one page: the time between two looks at the clock.
 const PAGE: usize = 200;
 
-/// Deals with what is due, page by page, for three quarters of the time at most: the walk has to get on too.
+/// Deals with what is due, page by page, for three quarters of the time at most: the rest of the run has to get on too.
 pub(super) async fn run<P: Ports>(
     service: &Service<P>,
     limits: Limits,
@@ -43,7 +43,7 @@ pub(super) async fn run<P: Ports>(
         // Page by page, also after a failure: what was done is done.
         service.announce().await;
         after = page.next;
-        if after.is_none() || limits.walk && service.now() >= until || service.now() >= limits.deadline {
+        if after.is_none() || service.now() >= until {
             return Ok(());
         }
     }

@@ -1,29 +1,31 @@
 //! Stores that were cut off between an object and its row, found by what they noted before ([`Index::intend`]).
 
+use credlink_core::bounds::MAX_CLOCK_LAG_SECONDS;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{ProofRow, State};
+use credlink_core::row::{ManifestRow, ProofRow, State};
 use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 
+use super::position::Position;
+use super::walk::{Found, Walk};
 use super::{CONCURRENCY, Done, Limits, Report};
 use crate::error::Error;
 use crate::holds::follow_hold;
-use crate::ports::{Failure, FailureKind, Index as _, Intent, Ports};
+use crate::ports::{Failure, FailureKind, Index as _, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
-use crate::store::take_up;
 
 /// Intents of one page: the time between two looks at the clock.
 const PAGE: usize = 400;
 
-/// Longest time from an intent to its object, in seconds: the calls of a store end within a minute. Intents that were younger
-/// when they were looked at are looked at once more.
-const UNDER_WAY_SECONDS: u64 = 300;
+/// Intents that are younger, in seconds, are looked at once more: what they announce may not be written yet, and the clock that
+/// they are by may be behind. The calls of a store end within a minute; a clock that is 5 minutes behind may change nothing.
+const UNDER_WAY_SECONDS: u64 = 300 + MAX_CLOCK_LAG_SECONDS;
 
-/// Looks at what was intended since the last time, and lets rows follow what was written and has none. In the report it says
-/// until when everything was looked at.
+/// Looks at what was intended since the last time, lets rows follow what was written and has none, and removes, within the share of
+/// a walk, what cannot be followed. In the report it says where the next run begins. Where a walk comes behind it, it leaves that half of the time that is left.
 ///
 /// # Errors
 /// A listing failed.
@@ -32,35 +34,52 @@ pub(super) async fn run<P: Ports>(
     limits: Limits,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    // Where readers look at rows themselves, nothing is noted.
+    // Then the index is on this machine, and keeps none: reads find such records.
     if service.settings.notice_on_read {
         return Ok(());
     }
     let began = service.now();
+    let left = limits.deadline.milliseconds().saturating_sub(began.milliseconds()).max(0);
+    let until = match limits.walk {
+        true => Timestamp::from_milliseconds(began.milliseconds().saturating_add(left / 2)),
+        false => limits.deadline,
+    };
+    let old = began.minus_seconds(UNDER_WAY_SECONDS);
     // An instant that is still to come is of a clock that was ahead, and says nothing.
-    let since = limits.intents_since.filter(|since| *since <= began);
-    let from = since.map_or(Timestamp::from_milliseconds(0), |since| since.minus_seconds(UNDER_WAY_SECONDS));
-    let mut last: Option<Intent> = None;
-    let mut is_open = false;
+    let from = limits.intents_from.filter(|from| *from <= old).unwrap_or(Timestamp::from_milliseconds(0));
+    let (mut after, mut last): (Option<String>, Option<Timestamp>) = (None, None);
+    let (mut position, mut are_all_kept) = (Position::at(began), true);
     loop {
-        let page = service.ports.index().intents(from, last.as_ref(), PAGE).await?;
-        let is_end = page.len() < PAGE;
-        last = page.last().cloned().or(last);
+        let page = service.ports.index().intents(from, after.as_deref(), PAGE).await?;
+        last = page.items.last().map(|intent| intent.at).or(last);
         report.ask(service).await;
-        let may_destroy = report.may_destroy();
-        let keys = page.into_iter().filter_map(|intent| {
-            // What is none of ours is none of our business.
-            intent.key.parse::<ObjectKey>().ok()
-        });
-        let mut items = iter(keys)
-            .map(|key| async move {
-                let done = follow(service, &key, may_destroy).await;
-                (key, done)
+        let walk = Walk { service, limits, began, may_destroy: report.may_destroy() };
+        position.examined += page.items.len() as u64;
+        let mut items = iter(page.items)
+            .map(|intent| async move {
+                let done = follow(service, &intent.key).await;
+                (intent.key, done)
             })
             .buffer_unordered(CONCURRENCY);
-        while let Some((key, done)) = items.next().await {
-            // What is damaged stays so: it does not keep the next runs from going on behind it.
-            is_open |= matches!(&done, Err(Error::Failure(failure)) if failure.kind != FailureKind::Damaged);
+        while let Some((key, found)) = items.next().await {
+            let (done, is_open) = match found {
+                Ok(Found::Done(done)) => (Ok(done), false),
+                // One after the other: how many may go is counted. It may not go now, or it was overtaken.
+                Ok(Found::Orphan) => {
+                    let done = walk.collect(&key, 0, &mut position, report).await;
+                    let is_open = !matches!(done, Ok(Done::Removed(_)));
+                    (done, is_open)
+                }
+                Err(error) => {
+                    let is_open = is_open(&error);
+                    (Err(error), is_open)
+                }
+            };
+            if is_open {
+                // It is noted once more, so that the next runs come by it, and go on behind it.
+                let noted = service.ports.index().intend(&key, began).await;
+                are_all_kept &= noted.is_ok();
+            }
             // Of nearly all nothing is left to do: they are not counted.
             if !matches!(done, Ok(Done::Nothing)) {
                 report.note(&key, done);
@@ -68,51 +87,53 @@ pub(super) async fn run<P: Ports>(
         }
         drop(items);
         service.announce().await;
-        let is_late = service.now() >= limits.deadline;
-        if is_end || is_late {
-            let until = if is_end { Some(began) } else { last.map(|intent| intent.at) };
-            report.intents_until = until.filter(|_| !is_open);
+        after = page.next;
+        if after.is_none() || service.now() >= until {
+            let next = match after {
+                None => Some(old),
+                Some(_) => last.map(|last| last.min(old)),
+            };
+            report.intents_from = next.filter(|_| are_all_kept);
             return Ok(());
         }
     }
 }
 
+/// Returns `true` if another run may come to another end. What is damaged stays so.
+fn is_open(error: &Error) -> bool {
+    match error {
+        Error::Failure(failure) => failure.kind != FailureKind::Damaged,
+        Error::Problem(_) => true,
+    }
+}
+
 /// Lets the row of an object follow that was to be written.
-async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey, may_destroy: bool) -> Result<Done, Error> {
-    match key {
-        ObjectKey::Record(id) => follow_record(service, id, may_destroy).await,
-        ObjectKey::Hold(id, generation) => Ok(match follow_hold(service, id, *generation).await? {
-            Reconciled::Changed => Done::Completed,
-            // A walk collects what nothing names.
-            Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => {
-                Done::Nothing
-            }
-        }),
+async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found, Error> {
+    let followed = match key {
+        ObjectKey::Record(id) => follow_record(service, id).await?,
+        ObjectKey::Hold(id, generation) => match service.manifest_row(id).await? {
+            // It is due by itself.
+            Some(ManifestRow { state: State::Deleting(_), .. }) => Reconciled::Right,
+            _ => follow_hold(service, id, *generation).await?,
+        },
         ObjectKey::Revision(..)
         | ObjectKey::Manifest(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Removed(..)
-        | ObjectKey::Identity => Ok(Done::Nothing),
+        | ObjectKey::Identity => Reconciled::Right,
+    };
+    match followed {
+        Reconciled::Changed => Ok(Found::Done(Done::Completed)),
+        Reconciled::Right => Ok(Found::Done(Done::Nothing)),
+        Reconciled::Orphan | Reconciled::Risen => Ok(Found::Orphan),
+        Reconciled::Broken(why) => Err(service.damaged(key, &why).into()),
     }
 }
 
-async fn follow_record<P: Ports>(
-    service: &Service<P>,
-    id: &ProofId,
-    may_destroy: bool,
-) -> Result<Done, Error> {
-    let row = service.proof_row(id).await?;
-    // Of nearly all stores: a row that is live has followed, and one that is not is due by itself.
-    if let Some(ProofRow { state: State::Live | State::Deleting(_), .. }) = row {
-        return Ok(Done::Nothing);
-    }
-    match reconcile(service, id).await? {
-        Reconciled::Changed => Ok(Done::Completed),
-        Reconciled::Orphan | Reconciled::Risen if may_destroy => {
-            take_up(service, id, row.as_ref()).await?;
-            Ok(Done::Removed(0))
-        }
-        Reconciled::Right | Reconciled::Orphan | Reconciled::Risen => Ok(Done::Nothing),
-        Reconciled::Broken(why) => Err(service.damaged(&ObjectKey::Record(*id), &why).into()),
+async fn follow_record<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Reconciled, Error> {
+    match service.proof_row(id).await? {
+        // Of nearly all stores: a row that is live has followed, and one that is not is due by itself.
+        Some(ProofRow { state: State::Live | State::Deleting(_), .. }) => Ok(Reconciled::Right),
+        Some(_) | None => reconcile(service, id).await,
     }
 }

@@ -4,6 +4,7 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, State};
+use credlink_core::rules::guard::{Doubt, Stopped};
 use credlink_core::rules::life::{Verdict, judge_manifest, judge_revision, orphan_is_due};
 use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;
@@ -78,7 +79,7 @@ async fn examine_page<P: Ports>(
         let done = match found {
             Ok(Found::Done(done)) => Ok(done),
             // One after the other: how many may go is counted.
-            Ok(Found::Orphan) => walk.collect(&key, &listed, position, report).await,
+            Ok(Found::Orphan) => walk.collect(&key, listed.size, position, report).await,
             Err(error) => {
                 position.is_sound = false;
                 Err(error)
@@ -90,17 +91,17 @@ async fn examine_page<P: Ports>(
 }
 
 /// The outcome of a look at one object.
-enum Found {
+pub(super) enum Found {
     Done(Done),
     /// Nothing names it.
     Orphan,
 }
 
-struct Walk<'a, P> {
-    service: &'a Service<P>,
-    limits: Limits,
-    began: Timestamp,
-    may_destroy: bool,
+pub(super) struct Walk<'a, P> {
+    pub(super) service: &'a Service<P>,
+    pub(super) limits: Limits,
+    pub(super) began: Timestamp,
+    pub(super) may_destroy: bool,
 }
 
 impl<P: Ports> Walk<'_, P> {
@@ -203,11 +204,11 @@ impl<P: Ports> Walk<'_, P> {
         Ok(Found::Done(Done::Removed(listed.size)))
     }
 
-    /// Removes an orphan, so that it can be brought back for some days.
-    async fn collect(
+    /// Removes an orphan of this size in bytes, so that it can be brought back for some days.
+    pub(super) async fn collect(
         &self,
         key: &ObjectKey,
-        listed: &Listed,
+        size: u64,
         position: &mut Position,
         report: &mut Report,
     ) -> Result<Done, Error> {
@@ -216,11 +217,10 @@ impl<P: Ports> Walk<'_, P> {
             return Ok(Done::Nothing);
         }
         if !self.limits.any_share && !position.allows() {
-            let (removed, examined) = (position.removed + 1, position.examined);
+            let (removed, examined) = (position.removed, position.examined);
             service.stop_collector(removed, examined).await?;
-            report.stopped = Some(format!(
-                "it would remove {removed} of {examined} objects as orphans, which is more than its share"
-            ));
+            let stopped = Stopped { since: service.now(), removed, of: examined };
+            report.stopped = Some(Doubt::CollectorStopped(stopped).to_string());
             return Ok(Done::Nothing);
         }
         if !self.limits.any_share
@@ -252,6 +252,6 @@ impl<P: Ports> Walk<'_, P> {
             return Ok(Done::Nothing);
         }
         position.removed += 1;
-        Ok(Done::Removed(listed.size))
+        Ok(Done::Removed(size))
     }
 }

@@ -135,8 +135,12 @@ where
         copies => copies?.newest,
     };
     let stands = head.and_then(|head| credlink_core::object::Facts::read(&head.attributes).ok());
-    if stands.is_none_or(|facts| facts.tombstone) {
-        look.broken(key, format!("it names the manifest {id}, which is not stored"));
+    match stands.filter(|facts| !facts.tombstone) {
+        None => look.broken(key, format!("it names the manifest {id}, which is not stored")),
+        Some(facts) if facts.sha256 != record.manifest.sha256 => {
+            look.broken(key, format!("it names another content of the manifest {id} than is stored"));
+        }
+        Some(_) => {}
     }
     Ok(())
 }

@@ -52,6 +52,9 @@ impl<P: Ports> Service<P> {
             memory.began = None;
             match looked {
                 Ok(known) => {
+                    if matches!(known.mismatch, Some(Mismatch::StoreOlder { .. })) {
+                        self.leftovers.note_restored();
+                    }
                     memory.failed = None;
                     memory.known = Some(known);
                     Ok(())
@@ -98,7 +101,10 @@ impl<P: Ports> Service<P> {
                 (
                     Some(Mismatch::IndexNew | Mismatch::StoreUnmarked | Mismatch::Unmarked),
                     Manner::Reading,
-                ) => (if self.has_objects().await? { mismatch } else { None }, false),
+                ) => (
+                    if self.has_objects().await? || self.speaks(mismatch).await { mismatch } else { None },
+                    false,
+                ),
                 _ => (mismatch, true),
             };
             // Others may have made or moved something between these reads, and stored by it since: what they made before
@@ -199,6 +205,12 @@ impl<P: Ports> Service<P> {
             // Somebody else noted something: the next look sees it.
             Commit::Lost { .. } => Ok(row),
         }
+    }
+
+    /// Returns `true` if the index of a store without a mark is known to hold something: its objects were lost. A function that
+    /// only reads may not scan for that; whoever changes something looks anew.
+    async fn speaks(&self, mismatch: Option<Mismatch>) -> bool {
+        mismatch == Some(Mismatch::StoreUnmarked) && self.has_rows().await.unwrap_or(false)
     }
 
     /// Returns `true` if the store holds anything that rows speak for.

@@ -18,7 +18,7 @@ impl<P: Ports> Service<P> {
         self.change_store_row(|row| Some(StoreRow { seen: self.now(), jumped: None, ..row })).await
     }
 
-    /// Stops the collector of orphans: it would have removed `removed` of `of` objects. If it is stopped already,
+    /// Stops the collector of orphans, which has removed `removed` of `of` objects. If it is stopped already,
     /// nothing changes. Returns `true` if the store has a row to note that in.
     ///
     /// # Errors

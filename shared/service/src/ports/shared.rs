@@ -19,6 +19,10 @@ impl<T: Objects + ?Sized> Objects for Arc<T> {
         (**self).name()
     }
 
+    fn is_at_hand(&self) -> bool {
+        (**self).is_at_hand()
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         (**self).get(key).await
     }
@@ -95,9 +99,9 @@ impl<T: Index + ?Sized> Index for Arc<T> {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
+    ) -> Result<Page<Intent>, Failure> {
         (**self).intents(from, after, limit).await
     }
 

@@ -224,9 +224,9 @@ impl<I: Index> Index for Counted<'_, I> {
     async fn intents(
         &self,
         from: Timestamp,
-        after: Option<&Intent>,
+        after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Intent>, Failure> {
+    ) -> Result<Page<Intent>, Failure> {
         self.index.intents(from, after, limit).await
     }
 

@@ -1,0 +1,160 @@
+//! The record of a store that is refused after it wrote that, and manifests that a refused store put where the index knows of
+//! another content, or of a deletion.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use credlink_adapters::faults::FaultPlan;
+use credlink_core::hash::Digest;
+use credlink_core::testing::{store_of, superbox};
+use credlink_service::fsck::fsck;
+use data_encoding::BASE64;
+use http::{Method, Request};
+use serde_json::json;
+
+use crate::faults::gate::Gate;
+use crate::guard::ground::{Ground, Process, answer, done, labels};
+use crate::http::ask::{ask, get, json as request, media, proof_path};
+
+const ID: &str = "urn:c2pa:shared";
+
+/// A manifest that binds no file, so that any may have it.
+fn content(note: &str) -> Vec<u8> {
+    let kind = *b"c2ma\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71";
+    store_of(&[superbox(kind, ID, &[superbox(kind, &note.repeat(50), &[])])])
+}
+
+fn store(name: &str, note: &str) -> Request<Bytes> {
+    let body =
+        json!({"media_hash": media(name).to_string(), "manifest_base64": BASE64.encode(&content(note))});
+    request(Method::POST, "/v1/proofs", &body)
+}
+
+async fn status(process: &Process, name: &str) -> u16 {
+    answer(process, get(&proof_path(name))).await.status().as_u16()
+}
+
+/// The manifest that is served: its status, and which of two contents it has.
+async fn served(process: &Process) -> (u16, Option<&'static str>) {
+    let read = answer(process, get(&format!("/v1/manifests/{ID}"))).await;
+    let is = |note: &&str| Digest::of(read.body()) == Digest::of(&content(note));
+    (read.status().as_u16(), ["x", "y"].into_iter().find(is))
+}
+
+async fn assert_sound(process: &Process, case: &str) {
+    let mut found = Vec::new();
+    fsck(process, |finding| found.push(finding)).await.unwrap();
+    assert_eq!(found, [], "{case}");
+}
+
+/// Two stores put the same manifest. One loses its race and takes it back while the other is between its manifest and its
+/// row; a third one then gives the id another content. The record of who is refused must not stay.
+#[tokio::test]
+async fn a_store_whose_manifest_got_another_content_leaves_no_record() {
+    let (mut refused, mut done_all) = (0, 0);
+    for ground in [Ground::new, Ground::shared] {
+        for (first_stop, second_stop) in (1..14).flat_map(|first| (1..14).map(move |second| (first, second)))
+        {
+            let ground = ground();
+            let calm = ground.process();
+            done(&calm, crate::guard::ground::store("warm")).await;
+            let (one, other) = (Gate::open(), Gate::open());
+            let first = ground.process_with(&FaultPlan::none(), &one);
+            let second = ground.process_with(&FaultPlan::none(), &other);
+            first.standing().await;
+            second.standing().await;
+            one.stop_after(first_stop);
+            other.stop_after(second_stop);
+            let mut stored = pin!(answer(&first, store("b", "y")));
+            let mut beaten = pin!(answer(&second, store("c", "y")));
+            if one.run(stored.as_mut()).is_some() || other.run(beaten.as_mut()).is_some() {
+                continue;
+            }
+            done(&calm, crate::guard::ground::store("c")).await;
+            other.lift();
+            other.run(beaten).unwrap();
+            let third = answer(&calm, store("a", "x")).await.status().as_u16();
+            one.lift();
+            let stored = one.run(stored).unwrap().status().as_u16();
+            let case = format!("stopped at {first_stop} and {second_stop}: {third}, {stored}");
+            match (third, stored) {
+                (201, 409) => {
+                    refused += 1;
+                    assert_eq!(
+                        (status(&calm, "b").await, served(&calm).await),
+                        (404, (200, Some("x"))),
+                        "{case}"
+                    );
+                }
+                _ => {
+                    done_all += 1;
+                    assert_eq!(status(&calm, "b").await == 200, stored == 201, "{case}");
+                }
+            }
+            ground.clean_up(&calm).await;
+            assert_eq!(status(&calm, "b").await == 200, stored == 201, "{case}, after a cleanup");
+            assert_sound(&calm, &case).await;
+        }
+    }
+    assert!(refused > 5 && done_all > 2, "{refused} refused, {done_all} others");
+}
+
+/// Objects from before `commits`, of which the mark covers each, beside the index of after them.
+async fn restored(commits: impl AsyncFnOnce(&Process)) -> Ground {
+    let ground = Ground::new();
+    let process = ground.process();
+    done(&process, crate::guard::ground::store("warm")).await;
+    process.tick().await.unwrap();
+    let objects = ground.objects.snapshot();
+    for number in 0..2 {
+        done(&process, crate::guard::ground::store(&number.to_string())).await;
+        process.tick().await.unwrap();
+    }
+    commits(&process).await;
+    process.tick().await.unwrap();
+    let restored = Ground { objects, ..ground };
+    assert_eq!(labels(&restored.process().standing().await), ["store_older"]);
+    restored
+}
+
+#[tokio::test]
+async fn an_id_keeps_its_content_where_objects_were_lost() {
+    let deleted = restored(async |process| {
+        done(process, store("a", "x")).await;
+        done(process, ask(Method::DELETE, &proof_path("a"))).await;
+    });
+    let live = restored(async |process| done(process, store("a", "x")).await);
+    for ground in [deleted.await, live.await] {
+        let process = ground.process();
+        for _ in 0..3 {
+            assert_eq!(answer(&process, store("b", "y")).await.status(), 409);
+            assert_eq!((status(&process, "b").await, served(&process).await), (404, (404, None)));
+        }
+        // Its own content comes back with a store of it.
+        done(&process, store("c", "x")).await;
+        assert_eq!((status(&process, "c").await, served(&process).await), (200, (200, Some("x"))));
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_manifest_stays_deleted_under_an_older_index() {
+    let ground = Ground::new();
+    let process = ground.process();
+    done(&process, store("a", "x")).await;
+    process.tick().await.unwrap();
+    let before = ground.index.snapshot();
+    for number in 0..2 {
+        done(&process, crate::guard::ground::store(&number.to_string())).await;
+        process.tick().await.unwrap();
+    }
+    done(&process, ask(Method::DELETE, &proof_path("a"))).await;
+    done(&process, crate::guard::ground::store("b")).await;
+    process.tick().await.unwrap();
+    let older = ground.beside(before);
+    let process = older.process();
+    assert_eq!(labels(&process.standing().await), ["index_older"]);
+    assert_eq!(served(&process).await, (410, None));
+    // It is refused: there is another proof. What it brought is taken back.
+    assert_eq!(answer(&process, store("b", "x")).await.status(), 200);
+    assert_eq!(served(&process).await, (410, None));
+}
