@@ -31,6 +31,9 @@ async fn all(deployment: &Deployment, args: &Cleanup, printer: &Printer) -> Resu
     let service = deployment.service();
     if args.confirm_clock {
         service.confirm_clock().await.map_err(failed)?;
+        printer.remark(
+            "the clock is taken as right: what expired more than 7 days ago by it is destroyed for good",
+        );
     }
     if args.go_on {
         service.let_collector_go_on().await.map_err(failed)?;

@@ -59,7 +59,12 @@ fn words(file: &Path, manifest: &Found, stored: &Stored) -> String {
     let mut lines = vec![
         format!("{}: {outcome}", file.display()),
         format!("  id        {}", stored.id),
-        format!("  manifest  {} ({})", manifest.source, manifest.kind.as_str()),
+        format!(
+            "  {}  {} ({})",
+            if stored.identical { "manifest" } else { "offered " },
+            manifest.source,
+            manifest.kind.as_str()
+        ),
         format!("  expires   {}", stored.expires),
         format!("  record    {}", stored.url),
     ];

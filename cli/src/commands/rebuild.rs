@@ -58,7 +58,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
         service.remove_damaged_mark().await.map_err(failed)?;
     }
     if service.index_is_of_another_store().await.map_err(failed)? {
-        let detail = "the index belongs to another store, and nothing is made of its rows. Move it away (`index.redb` of \
+        let detail = "the index belongs to another store, or to a copy of this one, and nothing is made of its rows. Move it away (`index.redb` of \
                       the folder; on AWS, name another table in CREDLINK_TABLE) and run this again: every row is made \
                       anew from the objects";
         return Err(Trouble::new(Kind::Usage, detail));

@@ -6,6 +6,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, Report, cleanup};
 use credlink_service::ports::{Clock as _, Index as _, Objects as _};
+use data_encoding::BASE64;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -148,4 +149,93 @@ async fn a_run_that_has_no_more_time_says_how_far_it_got() {
     assert_eq!(short(second).await, Some(ground.clock.now().minus_seconds(600)), "the end");
     // A bookmark of a clock that was ahead says nothing.
     assert_eq!(short(Some(ground.clock.now())).await, first);
+}
+
+/// Two stores that were cut off between record and row.
+async fn two_cut_off() -> Ground {
+    let ground = Ground::shared();
+    ground.process().standing().await;
+    assert_eq!(answer(&ground.process(), store("warm")).await.status(), StatusCode::CREATED);
+    for name in ["a", "b"] {
+        let plan = FaultPlan::none();
+        let counted = ground.snapshot().process_with(&plan, &Gate::open());
+        counted.standing().await;
+        let before = plan.writes();
+        drop(answer(&counted, store(name)).await);
+        let plan = FaultPlan::from(plan.writes() - before, Flavour::Lost);
+        let process = ground.process_with(&plan, &Gate::open());
+        process.standing().await;
+        assert!(answer(&process, store(name)).await.status().is_server_error());
+    }
+    ground
+}
+
+#[tokio::test]
+async fn whatever_fails_the_next_run_finishes_the_rest() {
+    let ground = two_cut_off().await;
+    // The next run begins behind what was noted by now.
+    ground.clock.advance_seconds(1_200);
+    let plan = FaultPlan::none();
+    let copy = ground.snapshot();
+    assert_eq!(run(&copy, &copy.process_with(&plan, &Gate::open()), None).await.completed, 2);
+    let (mut failed, mut kept) = (0, 0);
+    for plan in (1..=plan.reads()).map(FaultPlan::read_at).chain(
+        (1..=plan.writes())
+            .flat_map(|write| [FaultPlan::at(write, Flavour::Lost), FaultPlan::at(write, Flavour::Kept)]),
+    ) {
+        let ground = ground.snapshot();
+        let process = ground.process_with(&plan, &Gate::open());
+        let limits = Limits { walk: false, ..Limits::until(ground.clock.now().plus_seconds(1_000)) };
+        let report = match cleanup(&process, limits, None).await {
+            Ok(report) => report,
+            Err(interrupted) => interrupted.report,
+        };
+        failed += report.failed;
+        kept += u64::from(report.failed > 0 && report.intents_from.is_some());
+        let calm = ground.process();
+        ground.clock.advance_seconds(300);
+        run(&ground, &calm, report.intents_from).await;
+        assert_eq!(listed(&calm, "/v1/proofs", "proofs").await.len(), 3, "{plan:?} {report:?}");
+    }
+    assert!(failed > 5 && kept > 5, "{failed} failed, {kept} were noted once more");
+}
+
+#[tokio::test]
+async fn orphans_are_removed_within_the_share_of_a_walk() {
+    let ground = Ground::shared();
+    let calm = ground.process();
+    assert_eq!(answer(&calm, store("warm")).await.status(), StatusCode::CREATED);
+    for number in 0..120 {
+        let name = format!("orphan {number}");
+        let id = c2pa_id(&format!("m{number}"));
+        let body = json!({
+            "media_hash": ask::media(&name).to_string(),
+            "manifest_base64": BASE64.encode(&c2pa_bytes(&format!("m{number}"))),
+        });
+        let request = || ask::json(Method::POST, "/v1/proofs", &body);
+        // The last write is the commit of the rows.
+        let plan = FaultPlan::none();
+        let counted = ground.snapshot().process_with(&plan, &Gate::open());
+        counted.standing().await;
+        let before = plan.writes();
+        drop(answer(&counted, request()).await);
+        let process =
+            ground.process_with(&FaultPlan::from(plan.writes() - before, Flavour::Lost), &Gate::open());
+        process.standing().await;
+        assert!(answer(&process, request()).await.status().is_server_error());
+        // Its manifest is deleted by its owner.
+        let gone = answer(&calm, ask::ask(Method::DELETE, &format!("/v1/manifests/{id}"))).await;
+        assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+    }
+    calm.stop_collector(1, 1).await.unwrap();
+    let report = run(&ground, &ground.process(), None).await;
+    assert_eq!((report.deleted, report.stopped.is_some()), (0, true), "{report:?}");
+    calm.let_collector_go_on().await.unwrap();
+    let report = run(&ground, &ground.process(), report.intents_from).await;
+    assert_eq!((report.deleted, report.stopped.is_some()), (100, true), "{report:?}");
+    calm.let_collector_go_on().await.unwrap();
+    let report = run(&ground, &ground.process(), report.intents_from).await;
+    assert_eq!((report.deleted, report.stopped), (20, None));
+    let kept = ground.objects.list(ObjectKey::REMOVED, None, 1_000).await.unwrap().items.len();
+    assert_eq!(kept, 120);
 }

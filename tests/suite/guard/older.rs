@@ -286,3 +286,15 @@ async fn a_store_brings_a_manifest_back_that_was_lost_and_answers_for_no_damaged
         assert_eq!(answer(&process, request).await.status(), 502);
     }
 }
+
+#[tokio::test]
+async fn a_check_says_first_that_objects_were_lost() {
+    let ground = Ground::new();
+    let process = ground.process();
+    done(&process, super::ground::store("a")).await;
+    let lost = Ground { objects: Ground::new().objects, ..ground };
+    let mut found = Vec::new();
+    fsck(&lost.process(), |finding| found.push(finding)).await.unwrap();
+    assert_eq!(found[0].key, ObjectKey::Identity.to_string(), "{found:?}");
+    assert!(found[0].what.contains("its objects were lost"), "{found:?}");
+}

@@ -18,7 +18,12 @@ pub(super) async fn page<P: Ports>(
 ) -> Result<(Option<String>, Vec<(String, Followed)>), Failure> {
     let page = service.ports.index().list(&Listing::All, after, limit).await?.unwrap_or_default();
     let one = async |row: Row| {
-        let key = row.key().to_string();
+        // Named as the walk over objects names it.
+        let key = match &row {
+            Row::Proof(row) => ObjectKey::Record(row.id).to_string(),
+            Row::Manifest(row) => ObjectKey::Manifest(row.id.clone()).to_string(),
+            Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => row.key().to_string(),
+        };
         (key, look(service, row).await)
     };
     let looked: Vec<_> = iter(page.items).map(one).buffer_unordered(concurrency).collect().await;
