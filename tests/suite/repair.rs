@@ -174,7 +174,7 @@ async fn what_one_provider_has_alone_of_a_next_life_is_copied() {
         let stored = from.head(&key()).await.unwrap().unwrap().modified;
         let early = replicate(&from, &to, &index, &key(), stored).await;
         assert!(early.is_err_and(|error| error.to_string().contains("has to come again")));
-        let later = stored.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS);
+        let later = stored.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS + 1);
         assert_eq!(replicate(&from, &to, &index, &key(), later).await.unwrap(), Outcome::Copied);
         for side in [&from, &to] {
             let object = side.get(&key()).await.unwrap().unwrap();

@@ -277,21 +277,27 @@ pub(crate) async fn undo_manifest<P: Ports>(service: &Service<P>, id: &ManifestI
     Ok(claimed)
 }
 
-/// Puts a marker back over a manifest that this request has stored in `generation`, over the marker of a deletion that its row,
-/// of an older index, does not know of.
-pub(crate) async fn undo_later_life<P: Ports>(
+/// Takes back a manifest that this request has stored in `generation`, and that is not the one of which its live row speaks. That
+/// one is lost, and its place was empty; or the row is of an older index, and does not know of the deletion over whose marker
+/// it was stored.
+pub(crate) async fn undo_stray_manifest<P: Ports>(
     service: &Service<P>,
     id: &ManifestId,
     generation: u32,
 ) -> Result<(), Failure> {
     let row = service.manifest_row(id).await?;
-    let Some(row) = row.filter(|row| row.state == State::Live && row.generation < generation) else {
-        return Ok(());
-    };
+    let Some(row) = row.filter(|row| row.state == State::Live) else { return Ok(()) };
     let key = ObjectKey::Manifest(id.clone());
     let Some(head) = service.ports.objects().head(&key).await? else { return Ok(()) };
     let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
     if facts.tombstone || facts.generation != generation {
+        return Ok(());
+    }
+    if row.generation >= generation {
+        if row.sha256 != facts.sha256 {
+            service.ports.objects().delete(&key).await?;
+            service.changed(&key).await;
+        }
         return Ok(());
     }
     let (body, attributes) = Tombstone::new(service.now(), generation).object(&key, &row.tenant);

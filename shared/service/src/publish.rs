@@ -20,7 +20,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 
 use crate::cleanup::keep;
-use crate::delete::{finish_manifest, undo_later_life, undo_manifest, undo_record};
+use crate::delete::{finish_manifest, undo_manifest, undo_record, undo_stray_manifest};
 use crate::error::{Error, contended};
 use crate::holds::drop_hold;
 use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
@@ -229,7 +229,7 @@ impl Brought {
             return Ok(());
         }
         if !undo_manifest(service, &id).await? && placed.by == By::This {
-            undo_later_life(service, &id, placed.generation).await?;
+            undo_stray_manifest(service, &id, placed.generation).await?;
         }
         Ok(())
     }

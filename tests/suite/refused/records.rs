@@ -6,8 +6,10 @@ use std::pin::pin;
 use bytes::Bytes;
 use credlink_adapters::faults::FaultPlan;
 use credlink_core::hash::Digest;
+use credlink_core::object::ObjectKey;
 use credlink_core::testing::{store_of, superbox};
 use credlink_service::fsck::fsck;
+use credlink_service::ports::Objects as _;
 use data_encoding::BASE64;
 use http::{Method, Request};
 use serde_json::json;
@@ -157,4 +159,22 @@ async fn a_deleted_manifest_stays_deleted_under_an_older_index() {
     // It is refused: there is another proof. What it brought is taken back.
     assert_eq!(answer(&process, store("b", "x")).await.status(), 200);
     assert_eq!(served(&process).await, (410, None));
+}
+
+/// A manifest was removed past the product, which nothing tells of.
+#[tokio::test]
+async fn an_id_whose_manifest_is_lost_serves_no_other_content() {
+    let ground = Ground::new();
+    let process = ground.process();
+    done(&process, store("a", "x")).await;
+    ground.objects.delete(&ObjectKey::Manifest(ID.parse().unwrap())).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(answer(&process, store("b", "y")).await.status(), 409);
+        let (read, content) = served(&process).await;
+        assert_eq!((status(&process, "b").await, content), (404, None), "{read}");
+    }
+    // Its own content comes back with a store of it.
+    assert_eq!(answer(&process, store("a", "x")).await.status(), 200);
+    done(&process, store("c", "x")).await;
+    assert_eq!(served(&process).await, (200, Some("x")));
 }
