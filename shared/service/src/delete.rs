@@ -277,35 +277,6 @@ pub(crate) async fn undo_manifest<P: Ports>(service: &Service<P>, id: &ManifestI
     Ok(claimed)
 }
 
-/// Takes back a manifest that this request has stored in `generation`, and that is not the one of which its live row speaks. That
-/// one is lost, and its place was empty; or the row is of an older index, and does not know of the deletion over whose marker
-/// it was stored.
-pub(crate) async fn undo_stray_manifest<P: Ports>(
-    service: &Service<P>,
-    id: &ManifestId,
-    generation: u32,
-) -> Result<(), Failure> {
-    let row = service.manifest_row(id).await?;
-    let Some(row) = row.filter(|row| row.state == State::Live) else { return Ok(()) };
-    let key = ObjectKey::Manifest(id.clone());
-    let Some(head) = service.ports.objects().head(&key).await? else { return Ok(()) };
-    let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
-    if facts.tombstone || facts.generation != generation {
-        return Ok(());
-    }
-    if row.generation >= generation {
-        if row.sha256 != facts.sha256 {
-            service.ports.objects().delete(&key).await?;
-            service.changed(&key).await;
-        }
-        return Ok(());
-    }
-    let (body, attributes) = Tombstone::new(service.now(), generation).object(&key, &row.tenant);
-    let put = service.ports.objects().put(&key, body.into(), &attributes, Condition::Matches(head.tag)).await;
-    service.changed(&key).await;
-    put.map(drop)
-}
-
 /// Commits one row. Returns `true` if the expectation held.
 pub(crate) async fn claim<P: Ports>(
     service: &Service<P>,

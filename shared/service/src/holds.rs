@@ -8,22 +8,22 @@ use credlink_core::tenant::Tenant;
 
 use crate::delete::finish_manifest;
 use crate::error::{Error, contended};
-use crate::ports::{Condition, Failure, Objects as _, Ports};
+use crate::ports::{Condition, Failure, Objects as _, Ports, Put};
 use crate::publish::{Published, Reference};
 use crate::reconcile::{Reconciled, may_follow};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// Writes the hold of a manifest in `generation`, unless it is there already.
+/// Writes the hold of a manifest in `generation`, unless it is there already. Returns `true` if it was written.
 pub(crate) async fn write_hold<P: Ports>(
     service: &Service<P>,
     id: &ManifestId,
     tenant: &Tenant,
     generation: u32,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let key = ObjectKey::Hold(id.clone(), generation);
     let (body, attributes) = HoldNote::new(id.clone(), tenant.clone()).object(generation, service.now());
-    service.ports.objects().put(&key, body.into(), &attributes, Condition::Absent).await?;
-    Ok(())
+    let put = service.ports.objects().put(&key, body.into(), &attributes, Condition::Absent).await?;
+    Ok(matches!(put, Put::Stored(_)))
 }
 
 /// Removes the hold of a manifest in `generation`. No later life of the manifest has that generation, so a removal that

@@ -20,7 +20,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 
 use crate::cleanup::keep;
-use crate::delete::{finish_manifest, undo_manifest, undo_record, undo_stray_manifest};
+use crate::delete::{finish_manifest, undo_manifest, undo_record};
 use crate::error::{Error, contended};
 use crate::holds::drop_hold;
 use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
@@ -228,9 +228,7 @@ impl Brought {
         if placed.by == By::Unknown && service.may_destroy().await.is_err() {
             return Ok(());
         }
-        if !undo_manifest(service, &id).await? && placed.by == By::This {
-            undo_stray_manifest(service, &id, placed.generation).await?;
-        }
+        undo_manifest(service, &id).await?;
         Ok(())
     }
 }
@@ -263,11 +261,6 @@ impl<P: Ports> Service<P> {
         visibility: Visibility,
     ) -> Result<Option<Placed>, Error> {
         let key = ObjectKey::Manifest(id.clone());
-        // Where objects were lost, an empty place says nothing: the id may have had a content before.
-        let known = match self.may_destroy().await {
-            Ok(()) => None,
-            Err(_) => self.manifest_row(id).await?.filter(|row| !row.void),
-        };
         let wanted = Reference {
             id,
             sha256: *manifest.sha256(),
@@ -278,13 +271,25 @@ impl<P: Ports> Service<P> {
             standalone: false,
             is_claim: false,
         };
-        if let Some(row) = known.as_ref().filter(|row| row.sha256 != *manifest.sha256()) {
-            return Err(wanted.conflict(&row.sha256).into());
-        }
-        let generation = known.as_ref().map_or(0, |row| match row.state {
-            State::Live => row.generation,
-            State::Deleting(_) | State::Deleted(_) => row.generation.saturating_add(1),
-        });
+        // An empty place says nothing: objects may have been lost, and the id keeps the content and the readers that it had.
+        let generation = match self.manifest_row(id).await? {
+            Some(row) if !row.void && row.sha256 != *manifest.sha256() => {
+                return Err(wanted.conflict(&row.sha256).into());
+            }
+            None => 0,
+            Some(row) => match row.state {
+                State::Live => {
+                    wanted.check_reader(&row.tenant, row.visibility)?;
+                    row.generation
+                }
+                State::Deleting(_) => {
+                    self.may_destroy().await?;
+                    finish_manifest(self, &row).await?;
+                    return Ok(None);
+                }
+                State::Deleted(_) => row.generation.saturating_add(1),
+            },
+        };
         if self.put_manifest(&key, manifest, tenant, visibility, generation, Condition::Absent).await? {
             return Ok(Some(Placed { generation, by: By::This }));
         }
@@ -321,6 +326,10 @@ impl<P: Ports> Service<P> {
             self.may_destroy().await?;
             finish_manifest(self, row).await?;
             return Ok(None);
+        }
+        // The index does not know of this deletion.
+        if row.as_ref().is_some_and(|row| row.state == State::Live) {
+            self.may_destroy().await?;
         }
         let Some(current) = self.current(&key).await? else { return Ok(None) };
         if current.tag != head.tag {

@@ -306,7 +306,10 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         match (self.here, self.there) {
             (Some(here), Some(there)) if self.is_next_life(self.there, self.here) => {
                 match self.is_next_life(self.here, self.there) {
-                    true => Ok(Some(Outcome::AlreadyThere)),
+                    true if here.object.body == there.object.body || self.is_old(self.there) => {
+                        Ok(Some(Outcome::AlreadyThere))
+                    }
+                    true => Err(self.under_way("it may be being stored again")),
                     // It stands there alone: readers of the other one do not see it, and its row cannot follow.
                     false => self.copy_back(there, here).await,
                 }

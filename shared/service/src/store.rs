@@ -351,8 +351,9 @@ async fn try_to_store_manifest<P: Ports>(
             service.manifest_row(id).await?.is_some_and(|row| row.state == State::Live && row.standalone);
         if !known {
             service.intend(&ObjectKey::Hold(id.clone(), generation)).await?;
-            write_hold(service, id, tenant, generation).await?;
-            brought.hold = Some((id.clone(), generation));
+            if write_hold(service, id, tenant, generation).await? {
+                brought.hold = Some((id.clone(), generation));
+            }
         }
         let reference = Reference {
             id,

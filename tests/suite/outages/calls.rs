@@ -134,7 +134,7 @@ fn what_operations_cost() {
         bill.line("deletion again");
         insta::assert_snapshot!(bill.text, @"
     store, JSON                        S3: 1 PUT · R2: 1 PUT · DynamoDB: 1 GetItem, 2 write
-    store, C2PA                        S3: 2 PUT · R2: 2 PUT · DynamoDB: 1 GetItem, 2 write
+    store, C2PA                        S3: 2 PUT · R2: 2 PUT · DynamoDB: 2 GetItem, 2 write
     store, duplicate                   DynamoDB: 1 GetItem
     store, duplicate, other process    DynamoDB: 1 GetItem
     store, another manifest            DynamoDB: 1 GetItem
@@ -146,7 +146,7 @@ fn what_operations_cost() {
     the same again                     nothing
     replacement, JSON                  S3: 1 GET, 2 PUT · R2: 1 HEAD, 2 PUT · DynamoDB: 1 GetItem, 2 write
     read of it                         S3: 1 GET
-    replacement by C2PA                S3: 1 GET, 3 PUT · R2: 1 HEAD, 3 PUT · DynamoDB: 1 GetItem, 2 write
+    replacement by C2PA                S3: 1 GET, 3 PUT · R2: 1 HEAD, 3 PUT · DynamoDB: 2 GetItem, 2 write
     list of a page                     DynamoDB: 1 BatchGetItem, 1 Query
     statistics                         DynamoDB: 1 BatchGetItem
     health                             S3: 1 GET, 1 HEAD · R2: 1 GET, 1 HEAD · DynamoDB: 1 GetItem

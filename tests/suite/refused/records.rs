@@ -10,6 +10,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::testing::{store_of, superbox};
 use credlink_service::fsck::fsck;
 use credlink_service::ports::Objects as _;
+use credlink_service::rebuild::{Manner, Rebuild};
 use data_encoding::BASE64;
 use http::{Method, Request};
 use serde_json::json;
@@ -156,12 +157,20 @@ async fn a_deleted_manifest_stays_deleted_under_an_older_index() {
     let process = older.process();
     assert_eq!(labels(&process.standing().await), ["index_older"]);
     assert_eq!(served(&process).await, (410, None));
-    // It is refused: there is another proof. What it brought is taken back.
-    assert_eq!(answer(&process, store("b", "x")).await.status(), 200);
-    assert_eq!(served(&process).await, (410, None));
+    // Whether there is another proof already, or none: nobody knows yet that it was deleted.
+    for name in ["b", "c"] {
+        assert_eq!(answer(&process, store(name, "x")).await.status(), 503);
+        assert_eq!(served(&process).await, (410, None));
+    }
+    let mut rebuild = Rebuild::begin(&process, Manner::Writing).await.unwrap();
+    while rebuild.step(&process, |finding| panic!("{finding:?}")).await.unwrap() {}
+    rebuild.finish(&process, false).await.unwrap();
+    assert_eq!(answer(&process, store("c", "y")).await.status(), 409, "the id keeps its content");
+    done(&process, store("c", "x")).await;
+    assert_eq!(served(&process).await, (200, Some("x")));
 }
 
-/// A manifest was removed past the product, which nothing tells of.
+/// A manifest was removed past the product, which nothing tells of: at one of two providers, or at the only one.
 #[tokio::test]
 async fn an_id_whose_manifest_is_lost_serves_no_other_content() {
     let ground = Ground::new();
@@ -170,11 +179,19 @@ async fn an_id_whose_manifest_is_lost_serves_no_other_content() {
     ground.objects.delete(&ObjectKey::Manifest(ID.parse().unwrap())).await.unwrap();
     for _ in 0..3 {
         assert_eq!(answer(&process, store("b", "y")).await.status(), 409);
-        let (read, content) = served(&process).await;
-        assert_eq!((status(&process, "b").await, content), (404, None), "{read}");
+        assert_eq!((status(&process, "b").await, served(&process).await), (404, (404, None)));
     }
+    // Another reader's, of the same content.
+    let body = json!({
+        "media_hash": media("c").to_string(),
+        "manifest_base64": BASE64.encode(&content("x")),
+        "visibility": "private",
+    });
+    assert_eq!(answer(&process, request(Method::POST, "/v1/proofs", &body)).await.status(), 409);
+    assert_eq!(served(&process).await, (404, None));
     // Its own content comes back with a store of it.
     assert_eq!(answer(&process, store("a", "x")).await.status(), 200);
-    done(&process, store("c", "x")).await;
     assert_eq!(served(&process).await, (200, Some("x")));
+    done(&process, store("c", "x")).await;
+    assert_sound(&process, "the end").await;
 }

@@ -13,7 +13,7 @@ use super::walk::{Found, Walk};
 use super::{CONCURRENCY, Done, Limits, Report};
 use crate::error::Error;
 use crate::holds::follow_hold;
-use crate::ports::{Failure, FailureKind, Index as _, Ports};
+use crate::ports::{Failure, FailureKind, Index as _, Objects as _, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 
@@ -24,8 +24,14 @@ const PAGE: usize = 400;
 /// they are by may be behind. The calls of a store end within a minute; a clock that is 5 minutes behind may change nothing.
 const UNDER_WAY_SECONDS: u64 = 300 + MAX_CLOCK_LAG_SECONDS;
 
-/// Looks at what was intended since the last time, lets rows follow what was written and has none, and removes, within the share of
-/// a walk, what cannot be followed. In the report it says where the next run begins. Where a walk comes behind it, it leaves that half of the time that is left.
+/// Most orphans that a run removes, of stores that were just begun. Of others the next ones come by, and a walk.
+const MAX_ORPHANS: u64 = 10;
+
+/// Time within which what is left to do is noted once, in milliseconds: 5 minutes.
+const NOTED_AGAIN_MILLISECONDS: i64 = 300_000;
+
+/// Looks at what was intended since the last time, lets rows follow what was written and has none, and removes what cannot be
+/// followed. In the report it says where the next run begins. Where a walk comes behind it, it leaves that half of the time that is left.
 ///
 /// # Errors
 /// A listing failed.
@@ -45,10 +51,15 @@ pub(super) async fn run<P: Ports>(
         false => limits.deadline,
     };
     let old = began.minus_seconds(UNDER_WAY_SECONDS);
-    // An instant that is still to come is of a clock that was ahead, and says nothing.
-    let from = limits.intents_from.filter(|from| *from <= old).unwrap_or(Timestamp::from_milliseconds(0));
+    // An instant that is still to come is of a clock that was wrong, and says nothing.
+    let is_known = |from: &Timestamp| *from <= began.plus_seconds(MAX_CLOCK_LAG_SECONDS);
+    let from = limits.intents_from.filter(is_known);
+    let from = from.map_or(Timestamp::from_milliseconds(0), |from| from.min(old));
     let (mut after, mut last): (Option<String>, Option<Timestamp>) = (None, None);
     let (mut position, mut are_all_kept) = (Position::at(began), true);
+    // What is noted once more in these minutes is one intent.
+    let since = began.milliseconds().rem_euclid(NOTED_AGAIN_MILLISECONDS);
+    let again = Timestamp::from_milliseconds(began.milliseconds() - since);
     loop {
         let page = service.ports.index().intents(from, after.as_deref(), PAGE).await?;
         last = page.items.last().map(|intent| intent.at).or(last);
@@ -65,6 +76,7 @@ pub(super) async fn run<P: Ports>(
             let (done, is_open) = match found {
                 Ok(Found::Done(done)) => (Ok(done), false),
                 // One after the other: how many may go is counted. It may not go now, or it was overtaken.
+                Ok(Found::Orphan) if position.removed >= MAX_ORPHANS => (Ok(Done::Nothing), true),
                 Ok(Found::Orphan) => {
                     let done = walk.collect(&key, 0, &mut position, report).await;
                     let is_open = !matches!(done, Ok(Done::Removed(_)));
@@ -77,7 +89,7 @@ pub(super) async fn run<P: Ports>(
             };
             if is_open {
                 // It is noted once more, so that the next runs come by it, and go on behind it.
-                let noted = service.ports.index().intend(&key, began).await;
+                let noted = service.ports.index().intend(&key, again).await;
                 are_all_kept &= noted.is_ok();
             }
             // Of nearly all nothing is left to do: they are not counted.
@@ -114,6 +126,8 @@ async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found
         ObjectKey::Hold(id, generation) => match service.manifest_row(id).await? {
             // It is due by itself.
             Some(ManifestRow { state: State::Deleting(_), .. }) => Reconciled::Right,
+            // It was not written, or dropped since.
+            _ if service.ports.objects().head(key).await?.is_none() => Reconciled::Right,
             _ => follow_hold(service, id, *generation).await?,
         },
         ObjectKey::Revision(..)
