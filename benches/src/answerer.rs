@@ -1,5 +1,5 @@
 //! The ceiling of clients of S3 and DynamoDB: a server that keeps objects in a map and lists them, and answers every call of
-//! DynamoDB with `{}`.
+//! DynamoDB with `{}`, but for the row of the store, without which nothing is stored.
 //!
 //! It is no engine: it checks no signature, evaluates no condition of a table, and syncs nothing. It answers in some tens
 //! of microseconds, beside which the work of a client can be seen; beside a real engine's milliseconds it cannot.
@@ -20,6 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use md5::{Digest as _, Md5};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::error::Error;
@@ -35,6 +36,9 @@ const NO_SUCH_KEY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Cod
 const PRECONDITION_FAILED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>PreconditionFailed</Code>\
                                    <Message>There is an object.</Message></Error>";
 
+/// The key of the store's row, as it stands in a call.
+const ROW: &str = "\"STORE\"";
+
 /// Headers of a PUT that a GET answers with, beside `x-amz-meta-`.
 const KEPT: [&str; 6] = [
     "content-type",
@@ -49,6 +53,8 @@ const KEPT: [&str; 6] = [
 struct Objects {
     objects: Mutex<BTreeMap<String, (HeaderMap, Bytes)>>,
     gets: AtomicU64,
+    /// The row of the store, as an item of DynamoDB.
+    row: Mutex<Option<Value>>,
 }
 
 /// Serves until the process is killed.
@@ -91,7 +97,7 @@ impl Objects {
         match head.method {
             // Only DynamoDB is asked by POST here.
             Method::POST => {
-                let mut answer = plain(StatusCode::OK, "{}");
+                let mut answer = plain(StatusCode::OK, &self.row(&body).unwrap_or_else(|| "{}".to_owned()));
                 let json = HeaderValue::from_static("application/x-amz-json-1.0");
                 answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
                 answer
@@ -123,6 +129,38 @@ impl Objects {
                 answer
             }
         }
+    }
+}
+
+impl Objects {
+    /// The answer to a call about the row of the store: it is kept when it is written, and told when it is asked for.
+    fn row(&self, body: &[u8]) -> Option<String> {
+        if !body.windows(ROW.len()).any(|part| part == ROW.as_bytes()) {
+            return None;
+        }
+        let call: Value = serde_json::from_slice(body).ok()?;
+        let is_about_it = |call: &&Value| call["Key"]["pk"]["S"] == "STORE";
+        let written = call["TransactItems"].as_array().into_iter().flatten().map(|item| &item["Update"]);
+        let call = std::iter::once(&call).chain(written).find(is_about_it)?;
+        let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(names) = call["ExpressionAttributeNames"].as_object() else {
+            return row.as_ref().map(|row| json!({ "Item": row }).to_string());
+        };
+        // The first one stays: whoever made another looks again, and sees it.
+        let is_first =
+            call["ConditionExpression"].as_str().is_some_and(|condition| condition.contains("not_exists"));
+        if is_first && row.is_some() {
+            return None;
+        }
+        let mut item = call["Key"].clone();
+        for (placeholder, name) in names {
+            let value = &call["ExpressionAttributeValues"][placeholder.replace('#', ":")];
+            if let (Some(name), false) = (name.as_str(), value.is_null()) {
+                item[name] = value.clone();
+            }
+        }
+        *row = Some(item);
+        None
     }
 }
 
