@@ -16,6 +16,9 @@ use credlink_core::time::Timestamp;
 use crate::ports::{Clock as _, Failure, Ports};
 use crate::service::Service;
 
+/// Longest time, in seconds, for which what is stored is ahead of the last instant that the index says was seen.
+const UNSEEN_SECONDS: u64 = 60;
+
 /// Most deletions that failed which are remembered one by one: with more, any record may be left over.
 const MAX_DELETIONS: usize = 1_000;
 
@@ -53,11 +56,13 @@ impl Leftovers {
         self.deletions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, clean: Option<Timestamp>, now: Timestamp) {
+    fn begin(&self, clean: Option<Timestamp>, seen: Option<Timestamp>, now: Timestamp) {
         // An instant that is still to come is of a clock that was ahead, and says nothing.
         let clean = clean.filter(|clean| *clean <= now);
         self.from.store(clean.map_or(i64::MIN, Timestamp::milliseconds), Ordering::Relaxed);
-        self.to.store(now.milliseconds(), Ordering::Relaxed);
+        // The clock was set back: what was written last seems to be still to come.
+        let seen = seen.filter(|seen| *seen > now).map(|seen| seen.plus_seconds(UNSEEN_SECONDS));
+        self.to.store(seen.unwrap_or(now).milliseconds(), Ordering::Relaxed);
     }
 
     fn walked(&self) -> Option<Timestamp> {
@@ -80,7 +85,8 @@ impl<P: Ports> Service<P> {
     pub async fn begin_after(&self, clean: Option<Timestamp>) -> Result<(), Failure> {
         let now = self.now();
         let is_empty = clean.is_none() && !self.has_objects().await? && !self.has_rows().await?;
-        self.leftovers.begin(if is_empty { Some(now) } else { clean }, now);
+        let seen = self.store_row().await?.map(|row| row.seen);
+        self.leftovers.begin(if is_empty { Some(now) } else { clean }, seen, now);
         Ok(())
     }
 
@@ -135,19 +141,21 @@ mod tests {
         let id = ProofId::derive(&Tenant::default(), &MediaHash::of(b"x"));
         let may_have = |milliseconds| leftovers.may_have(&id, at(milliseconds));
         assert!(may_have(0) && leftovers.stopped(at(9)).is_none());
-        leftovers.begin(None, at(100));
+        leftovers.begin(None, None, at(100));
         assert!(may_have(-5) && may_have(100) && !may_have(101));
         assert_eq!((leftovers.stopped(at(200)), leftovers.walked()), (None, None));
-        leftovers.begin(Some(at(50)), at(100));
+        leftovers.begin(Some(at(50)), Some(at(90)), at(100));
         assert!(!may_have(50) && may_have(51));
         assert_eq!(leftovers.stopped(at(200)), Some(at(50)), "who stops in order leaves the rest to a walk");
-        leftovers.begin(Some(at(100)), at(100));
+        leftovers.begin(Some(at(100)), None, at(100));
         assert_eq!(leftovers.stopped(at(200)), Some(at(200)));
         assert_eq!(leftovers.walked(), Some(at(100)), "changes are under way");
         leftovers.deletions().insert(id, at(150));
         assert!(may_have(7) && leftovers.stopped(at(200)) == Some(at(100)));
         leftovers.deletions().clear();
-        leftovers.begin(Some(at(101)), at(100));
+        leftovers.begin(Some(at(101)), None, at(100));
         assert!(may_have(7), "a clock was ahead");
+        leftovers.begin(Some(at(50)), Some(at(5_000)), at(100));
+        assert!(may_have(60_000) && !may_have(70_000), "the clock was set back");
     }
 }

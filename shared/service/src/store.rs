@@ -26,7 +26,7 @@ use crate::aliases::secure_alias;
 use crate::cleanup::keep;
 use crate::delete::{bury, finish_proof, undo_record};
 use crate::error::{Error, contended};
-use crate::holds::write_hold;
+use crate::holds::{drop_hold, write_hold};
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 use crate::publish::{Brought, Published, Reference};
 use crate::reconcile::{Reconciled, reconcile, settle};
@@ -347,6 +347,10 @@ async fn try_to_store_manifest<P: Ports>(
     for _ in 0..MAX_ATTEMPTS {
         let placed = service.ensure_manifest(manifest, id, tenant, Visibility::Public, brought).await?;
         let Some(generation) = placed else { continue };
+        // The hold of an earlier attempt, whose manifest was deleted meanwhile.
+        if let Some((id, earlier)) = brought.hold.take_if(|(_, earlier)| *earlier != generation) {
+            drop_hold(service, &id, earlier).await?;
+        }
         let known =
             service.manifest_row(id).await?.is_some_and(|row| row.state == State::Live && row.standalone);
         if !known {

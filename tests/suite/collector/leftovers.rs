@@ -94,3 +94,26 @@ async fn a_deletion_that_failed_is_finished_by_the_next_read() {
     }
     assert!(failed >= 2, "{failed}");
 }
+
+/// By less than what is doubted, between two servers.
+#[tokio::test]
+async fn a_clock_that_was_set_back_hides_nothing_that_was_cut_off() {
+    use credlink_service::ports::Clock as _;
+    let (ground, writes) = stopped(&[], || store("a")).await;
+    let mut there = 0;
+    for (write, flavour) in (1..=writes).flat_map(|write| [(write, Flavour::Lost), (write, Flavour::Kept)]) {
+        let copy = ground.snapshot();
+        let stored = copy.clock.now();
+        // Something was committed before, and so the index knows the time.
+        let calm = begin(&copy, copy.process()).await;
+        done(&calm, store("another")).await;
+        calm.tick().await.unwrap();
+        let failing = copy.process_with(&FaultPlan::from(write, flavour), &Gate::open());
+        drop(answer(&begin(&copy, failing).await, store("a")).await);
+        copy.clock.set(stored.minus_seconds(120));
+        let process = begin(&copy, copy.process()).await;
+        there += u32::from(is_there(&process, &format!("{write} {flavour:?}")).await);
+        copy.clock.set(stored);
+    }
+    assert!(there > 0, "{there}");
+}

@@ -81,7 +81,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// The row of the store.
-    pub(super) async fn store_row(&self) -> Result<Option<StoreRow>, Failure> {
+    pub(crate) async fn store_row(&self) -> Result<Option<StoreRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Store).await?.and_then(Row::store))
     }
 
