@@ -124,7 +124,7 @@ impl Client {
         self.ask(Question { method: Method::GET, target: url.to_owned(), body: None })
     }
 
-    /// Whether there is a proof of this id that can be read; `None` if what is there is damaged.
+    /// Returns `true` if there is a proof of this id that can be read; `None` if the record is damaged.
     pub fn has(&self, id: &ProofId) -> Result<Option<bool>, Trouble> {
         match self.object(Method::HEAD, &ObjectKey::Record(*id)) {
             Ok(_) => Ok(Some(true)),

@@ -112,7 +112,7 @@ impl Trouble {
         matches!(self.0.status, Some(404 | 410)) || self.0.kind == kind_of(Kind::NoObject.about().0)
     }
 
-    /// Whether it says that what is there is damaged, or of a row without an object.
+    /// Returns `true` if the answer says that stored content is damaged (502).
     pub fn is_damage(&self) -> bool {
         self.0.status == Some(502)
     }

@@ -44,7 +44,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether readers of one of the providers find something else than before.
+    /// Returns `true` if readers of one of the providers find something else than before.
     #[must_use]
     pub const fn is_a_change(self) -> bool {
         match self {

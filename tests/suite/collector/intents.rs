@@ -242,7 +242,7 @@ async fn a_run_removes_few_orphans_and_none_while_the_collector_is_stopped() {
     assert_eq!(kept, 15);
 }
 
-/// What was stored and deleted within a few minutes is nobody's orphan.
+/// A manifest that is stored and deleted within a few minutes leaves no orphan.
 #[tokio::test]
 async fn holds_that_were_dropped_are_not_counted() {
     let ground = Ground::shared();

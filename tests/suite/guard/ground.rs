@@ -39,7 +39,7 @@ pub struct Ground {
     pub objects: MemoryObjects,
     pub index: MemoryIndex,
     pub clock: ManualClock,
-    /// Whether the index is one of several machines, which no read looks at.
+    /// `true` if several machines share the index, so that reads do not look at it.
     pub is_shared: bool,
 }
 

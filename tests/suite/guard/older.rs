@@ -180,7 +180,7 @@ async fn a_row_follows_into_another_life_of_many_manifests() {
     assert_eq!((again.status().as_u16(), &body(&again)["identical"]), (200, &json!(true)));
 }
 
-/// Where it leads is said by a record that the index does not know, and by nothing else.
+/// Only a record that the index does not know says where the id leads.
 #[tokio::test]
 async fn a_legacy_id_that_only_a_record_names_is_neither_given_away_nor_taken_back() {
     let take_over = |name: &str| {

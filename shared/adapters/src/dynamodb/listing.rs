@@ -28,7 +28,7 @@ const BEHIND: char = '$';
 const BEHIND_ALL: &str = "9999999999999999";
 /// What the keys of rows begin with; other items are none.
 const ROW_KEYS: [&str; 5] = ["PROOF#", "MANIFEST#", "ALIAS#", "LEGACY#", "REPLICA#"];
-/// What the keys of items begin with of which there may be as many as rows: those of a migration, and intents.
+/// Prefixes of the partition keys that may hold as many items as there are rows: those of migrations and of intents.
 const MANY_KEYS: [&str; 2] = ["JOB#", INTENT_KEYS];
 /// Sorts behind every sort key that is text of people.
 const BEHIND_TEXT: &str = "\u{10ffff}";

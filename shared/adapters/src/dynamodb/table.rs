@@ -36,7 +36,7 @@ pub const DUE_SORT: &str = "gsi2sk";
 /// is what keeps it deleted. Intents have it.
 pub const TIME_TO_LIVE: &str = "ttl";
 
-/// What the partition keys of intents begin with.
+/// The prefix of the partition keys of intents.
 pub(super) const INTENT_KEYS: &str = "INTENT#";
 
 /// The sort key of rows.

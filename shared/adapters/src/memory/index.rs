@@ -181,7 +181,7 @@ impl Rows {
     }
 }
 
-/// Where a listing goes on behind `row`, whose entry in it is `entry`.
+/// The cursor that continues a listing after `row`, whose entry in it is the first argument.
 fn cursor((kind, order, key): &Entry, row: &Row) -> Option<Cursor> {
     match (kind, row) {
         (Kind::Due, _) => Some(Cursor::Due(*order, key.clone())),
