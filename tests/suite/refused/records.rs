@@ -195,3 +195,29 @@ async fn an_id_whose_manifest_is_lost_serves_no_other_content() {
     done(&process, store("c", "x")).await;
     assert_sound(&process, "the end").await;
 }
+
+/// The row is of a life before, with other readers; the object says what is true.
+#[tokio::test]
+async fn what_was_stored_again_for_other_readers_is_stored_with_under_an_older_index() {
+    let private = json!({
+        "media_hash": media("a").to_string(),
+        "manifest_base64": BASE64.encode(&content("x")),
+        "visibility": "private",
+    });
+    let ground = Ground::new();
+    let process = ground.process();
+    done(&process, request(Method::POST, "/v1/proofs", &private)).await;
+    process.tick().await.unwrap();
+    let before = ground.index.snapshot();
+    for number in 0..2 {
+        done(&process, crate::guard::ground::store(&number.to_string())).await;
+        process.tick().await.unwrap();
+    }
+    done(&process, ask(Method::DELETE, &proof_path("a"))).await;
+    done(&process, store("b", "x")).await;
+    process.tick().await.unwrap();
+    let process = ground.beside(before).process();
+    assert_eq!(labels(&process.standing().await), ["index_older"]);
+    done(&process, store("c", "x")).await;
+    assert_eq!((status(&process, "c").await, served(&process).await), (200, (200, Some("x"))));
+}
