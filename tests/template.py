@@ -194,7 +194,7 @@ def routes_are_guarded(template):
             yield f"{name}: {key} is {'guarded' if guarded else 'open'}"
         elif guarded:
             scopes = set(route["AuthorizationScopes"]["Fn::If"][1])
-            if scopes != {GUARDED[key], "admin"}:
+            if scopes != {GUARDED[key], "operator"} | ({"admin"} if GUARDED[key] != "operator" else set()):
                 yield f"{name}: {key} takes {sorted(scopes)}"
         target = {"POST": "Store", "PUT": "Store", "DELETE": "Delete"}.get(method, "Retrieve")
         target = "Delete" if key.endswith("/batch-delete") else target
@@ -327,7 +327,7 @@ BROKEN = (
     (what_is_kept_is_protected, ("Table", "DeletionProtectionEnabled"), None),
     (what_is_kept_is_protected, ("Table", "PointInTimeRecoverySpecification"), None),
     (routes_are_guarded, ("DeleteProofRoute", "AuthorizationType"), None),
-    (routes_are_guarded, ("StatsRoute", "AuthorizationScopes", "Fn::If", 1), ["store:manifests", "admin"]),
+    (routes_are_guarded, ("StatsRoute", "AuthorizationScopes", "Fn::If", 1), ["store:manifests", "admin", "operator"]),
     (routes_are_guarded, ("ReadProofRoute", "AuthorizationType"), {"Fn::If": ["GatewayChecks", "JWT", "NONE"]}),
     (routes_are_guarded, ("BatchDeleteRoute", "Target"), {"Fn::Sub": "integrations/${StoreIntegration}"}),
     (logs_hold_no_secrets, ("ApiStage", "AccessLogSettings", "Format"), "$context.identity.sourceIp"),

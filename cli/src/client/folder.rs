@@ -40,7 +40,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder at `path` as `tenant`, who may do everything to what is its own.
+    /// Opens the folder at `path` as its owner, in the name space of `tenant`.
     pub fn open(path: &Path, tenant: &Tenant, making: Making) -> Result<Self, Trouble> {
         logs::for_a_command();
         let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
@@ -53,7 +53,7 @@ impl Folder {
             return Err(Trouble::new(Kind::Folder, detail));
         }
         let entry = serde_json::json!([{
-            "name": "owner", "sha256": Digest::of(OWNER.as_bytes()), "tenant": tenant, "scopes": ["admin"],
+            "name": "owner", "sha256": Digest::of(OWNER.as_bytes()), "tenant": tenant, "scopes": ["operator"],
         }]);
         let owner = StaticTokens::parse(entry.to_string().as_bytes()).map_err(|error| cannot(&error))?;
         let settings = Settings {

@@ -42,7 +42,7 @@ pub enum TokensError {
     #[error(
         "the token file is not valid at `{place}`: {message}. It is a JSON array of {{\"name\": …, \"sha256\": the 64 \
          hexadecimal digits of the token's SHA-256, \"tenant\": …, \"scopes\": [store:manifests, delete:manifests, \
-         admin]}}"
+         admin, operator]}}"
     )]
     Entry {
         /// The entry and the field, such as `[2].sha256`.
@@ -158,18 +158,22 @@ mod tests {
     #[tokio::test]
     async fn tokens_name_their_callers() {
         let file = format!(
-            "[{},{}]",
+            "[{},{},{}]",
             entry("signer", "one", "default", "store:manifests"),
-            entry("operator", "two", "acme", "admin")
+            entry("owner", "two", "acme", "admin"),
+            entry("operator", "three", "default", "operator")
         );
         let tokens = StaticTokens::parse(file.as_bytes()).unwrap();
-        let operator = tokens.authenticate(Some("two")).await.unwrap();
-        assert_eq!((operator.tenant.as_str(), operator.authenticated), ("acme", true));
-        assert!(operator.may(Scope::Delete));
+        let owner = tokens.authenticate(Some("two")).await.unwrap();
+        assert_eq!((owner.tenant.as_str(), owner.authenticated), ("acme", true));
+        assert!(owner.may(Scope::Delete) && !owner.may(Scope::Operator));
+        let operator = tokens.authenticate(Some("three")).await.unwrap();
+        assert_eq!(operator.tenant, Tenant::default());
+        assert!(operator.may(Scope::Delete) && operator.may(Scope::Operator));
         let signer = tokens.authenticate(Some("one")).await.unwrap();
         assert!(signer.may(Scope::Store) && !signer.may(Scope::Delete));
         assert_eq!(tokens.authenticate(None).await, Ok(Caller::anonymous()));
-        for unknown in ["", "three", "one ", &Digest::of(b"one").to_string()] {
+        for unknown in ["", "four", "one ", &Digest::of(b"one").to_string()] {
             let refused = tokens.authenticate(Some(unknown)).await;
             assert_eq!(refused, Err(Refused::Invalid("the access token is not known here".into())));
         }

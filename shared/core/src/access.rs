@@ -50,13 +50,16 @@ pub enum Scope {
     Store,
     /// `delete:manifests`: delete proofs and manifests.
     Delete,
-    /// `admin`: list, read statistics, and everything the other scopes allow, within the tenant.
+    /// `admin`: list, read statistics, and everything that the scopes above allow, within the tenant.
     Admin,
+    /// `operator`: what concerns the deployment and not one tenant, and everything that the scopes above allow. Who has it
+    /// runs the deployment; proofs are stored, listed and deleted in the tenant that the credential names all the same.
+    Operator,
 }
 
 /// A scope that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scope `{0}`; there are store:manifests, delete:manifests and admin")]
+#[error("there is no scope `{0}`; there are store:manifests, delete:manifests, admin and operator")]
 pub struct ScopeError(String);
 
 impl fmt::Display for Scope {
@@ -65,6 +68,7 @@ impl fmt::Display for Scope {
             Self::Store => "store:manifests",
             Self::Delete => "delete:manifests",
             Self::Admin => "admin",
+            Self::Operator => "operator",
         })
     }
 }
@@ -77,6 +81,7 @@ impl FromStr for Scope {
             "store:manifests" => Ok(Self::Store),
             "delete:manifests" => Ok(Self::Delete),
             "admin" => Ok(Self::Admin),
+            "operator" => Ok(Self::Operator),
             _ => Err(ScopeError(text.to_owned())),
         }
     }
@@ -102,16 +107,21 @@ impl Caller {
         Self { tenant: Tenant::default(), scopes: BTreeSet::new(), authenticated: false }
     }
 
-    /// The only user of a service that asks for no credentials.
+    /// The only user of a service that asks for no credentials: who owns the machine that it runs on.
     #[must_use]
     pub fn trusted() -> Self {
-        Self { tenant: Tenant::default(), scopes: BTreeSet::from([Scope::Admin]), authenticated: true }
+        Self { tenant: Tenant::default(), scopes: BTreeSet::from([Scope::Operator]), authenticated: true }
     }
 
-    /// Whether the caller holds `scope`, or the one that includes it.
+    /// Whether the caller holds `scope`, or one that includes it: `admin` includes what is done in a tenant, and `operator`
+    /// includes everything.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+        let by_admin = match scope {
+            Scope::Store | Scope::Delete | Scope::Admin => self.scopes.contains(&Scope::Admin),
+            Scope::Operator => false,
+        };
+        by_admin || self.scopes.contains(&scope) || self.scopes.contains(&Scope::Operator)
     }
 
     /// Whether the caller may read what `tenant` keeps private.
@@ -141,13 +151,28 @@ mod tests {
     }
 
     #[test]
-    fn admin_includes_the_other_scopes_and_nobody_else_does() {
-        assert!(
-            [Scope::Store, Scope::Delete, Scope::Admin].iter().all(|scope| Caller::trusted().may(*scope))
-        );
-        let mut caller = Caller::anonymous();
-        assert!(!caller.may(Scope::Store) && !caller.reads_private(&Tenant::default()));
-        caller.scopes.insert(Scope::Store);
-        assert!(caller.may(Scope::Store) && !caller.may(Scope::Delete) && !caller.may(Scope::Admin));
+    fn a_scope_includes_those_below_it_and_none_above() {
+        use Scope::{Admin, Delete, Operator, Store};
+        for (held, included) in [
+            (Store, vec![Store]),
+            (Delete, vec![Delete]),
+            (Admin, vec![Store, Delete, Admin]),
+            (Operator, vec![Store, Delete, Admin, Operator]),
+        ] {
+            let caller = Caller { scopes: BTreeSet::from([held]), ..Caller::anonymous() };
+            let may: Vec<Scope> =
+                [Store, Delete, Admin, Operator].into_iter().filter(|scope| caller.may(*scope)).collect();
+            assert_eq!(may, included, "{held}");
+            assert_eq!(held.to_string().parse(), Ok(held));
+        }
+        assert!(Caller::trusted().may(Operator) && !Caller::anonymous().may(Store));
+    }
+
+    #[test]
+    fn what_is_private_is_for_its_own_tenant_whatever_the_scope() {
+        let other: Tenant = "other".parse().unwrap();
+        assert!(Caller::trusted().reads_private(&Tenant::default()));
+        assert!(!Caller::trusted().reads_private(&other));
+        assert!(!Caller::anonymous().reads_private(&Tenant::default()));
     }
 }

@@ -163,6 +163,7 @@ const fn scopes(needed: Option<Scope>) -> (&'static str, &'static str) {
         Some(Scope::Store) => ("store:manifests", "delete:manifests openid"),
         Some(Scope::Delete) => ("delete:manifests", "store:manifests openid"),
         Some(Scope::Admin) => ("admin", "store:manifests delete:manifests openid"),
+        Some(Scope::Operator) => ("operator", "admin store:manifests delete:manifests openid"),
     }
 }
 
@@ -190,6 +191,7 @@ async fn every_operation_with_every_kind_of_jwt() {
             jwt("HS256 by public key", &under_the_public_key(&good)),
             jwt("too little scope", &signed(&claims(too_little))),
             jwt("another tenant", &signed(&claiming(good.clone(), "tenant", "other"))),
+            jwt("an operator", &signed(&claims("operator"))),
             jwt("right", &signed(&good)),
         ]
     };
@@ -206,6 +208,7 @@ async fn every_operation_with_every_kind_of_static_token() {
             Some(Scope::Store) => (tokens::SIGNER, tokens::DELETER),
             Some(Scope::Delete) => (tokens::DELETER, tokens::SIGNER),
             Some(Scope::Admin) => (tokens::OWNER, tokens::SIGNER),
+            Some(Scope::Operator) => (tokens::OPERATOR, tokens::OWNER),
         };
         vec![
             ("none", None),
@@ -213,6 +216,7 @@ async fn every_operation_with_every_kind_of_static_token() {
             ("an unknown token", Some(bearer("unknown"))),
             ("too little scope", Some(bearer(too_little))),
             ("another tenant", Some(bearer(tokens::STRANGER))),
+            ("an operator", Some(bearer(tokens::OPERATOR))),
             ("right", Some(bearer(enough))),
         ]
     };

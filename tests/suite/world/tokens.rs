@@ -9,6 +9,8 @@ pub const OWNER: &str = "token-of-the-owner";
 pub const SIGNER: &str = "token-of-a-signer";
 /// May delete in the tenant `default`.
 pub const DELETER: &str = "token-of-a-deleter";
+/// Runs the deployment, and acts in the tenant `default`.
+pub const OPERATOR: &str = "token-of-the-operator";
 /// May do everything in the tenant `other`.
 pub const STRANGER: &str = "token-of-a-stranger";
 
@@ -22,6 +24,7 @@ pub fn file() -> String {
         entry("owner", OWNER, "default", "admin"),
         entry("signer", SIGNER, "default", "store:manifests"),
         entry("deleter", DELETER, "default", "delete:manifests"),
+        entry("operator", OPERATOR, "default", "operator"),
         entry("stranger", STRANGER, "other", "admin"),
     ];
     format!("[{}]", entries.join(","))

@@ -84,6 +84,7 @@ mod tests {
             (json!({"scope": "openid store:manifests  delete:manifests"}), vec![Scope::Store, Scope::Delete]),
             (json!({"scp": ["admin", "profile"]}), vec![Scope::Admin]),
             (json!({"scp": "admin"}), vec![Scope::Admin]),
+            (json!({"scope": "operator"}), vec![Scope::Operator]),
             (json!({"scope": "store:manifests", "scp": ["admin"]}), vec![Scope::Store, Scope::Admin]),
             (json!({"scope": "store:manifests,admin"}), vec![]),
             (json!({"scope": "ADMIN", "scopes": ["admin"]}), vec![]),
