@@ -37,9 +37,9 @@ pub const MAX_JUMBF_BOXES: usize = 20_000;
 /// Deepest nesting of a CBOR item in a claim or an assertion.
 pub const MAX_CBOR_DEPTH: usize = 64;
 
-/// Longest manifest id, in bytes. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90, and one whose object was removed has 24
-/// more in the name of its file (`removed/…`), which has at most 255.
-pub const MAX_MANIFEST_ID_BYTES: usize = 200;
+/// Longest manifest id, in bytes. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90. The name of a file has at most 255: the
+/// longest id and the longest tenant need 252 where a hold was removed (`removed/{13 digits}/holds/{id}/{tenant}/{10 digits}`).
+pub const MAX_MANIFEST_ID_BYTES: usize = 160;
 
 /// Longest id of a legacy record, in bytes: as long as a path segment of most stores.
 pub const MAX_LEGACY_ID_BYTES: usize = 128;
@@ -61,8 +61,8 @@ pub const MAX_SOURCE_CURSOR_BYTES: usize = 4_096;
 /// Longest name of an item of a migration within its source, in bytes: that of an S3 key, and of a sort key of DynamoDB.
 pub const MAX_ITEM_KEY_BYTES: usize = 1_024;
 
-/// Longest tenant name, in bytes.
-pub const MAX_TENANT_BYTES: usize = 64;
+/// Longest tenant name, in bytes: see [`MAX_MANIFEST_ID_BYTES`].
+pub const MAX_TENANT_BYTES: usize = 60;
 
 /// Longest detached signature, in bytes of its text form.
 pub const MAX_SIGNATURE_BYTES: usize = 16_384;

@@ -11,8 +11,8 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`time`] |
-//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds), [`identity`] (the store as a whole), [`object`] (keys and attributes), [`message`], [`repair_mark`] |
+//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`manifest_key`] (whose manifest), [`time`] |
+//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds), [`front`] (plain addresses of manifests), [`identity`] (the store as a whole), [`object`] (keys and attributes), [`message`], [`repair_mark`] |
 //! | records of the service before | [`legacy`] |
 //! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF) |
 //! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip) |
@@ -45,6 +45,7 @@ pub mod access;
 pub mod bounds;
 pub mod c2pa;
 pub mod encoding;
+pub mod front;
 pub mod hash;
 pub mod http;
 pub mod identity;
@@ -54,6 +55,7 @@ pub mod legacy;
 pub mod link;
 pub mod manifest;
 pub mod manifest_id;
+pub mod manifest_key;
 pub mod message;
 pub mod note;
 pub mod object;

@@ -16,6 +16,8 @@ use sha2::Sha256;
 
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
+use crate::manifest_id::ManifestId;
+use crate::manifest_key::ManifestKey;
 use crate::object::ObjectKey;
 use crate::time::Timestamp;
 
@@ -40,11 +42,14 @@ pub struct Signature {
 /// What may stand unescaped in a path segment (RFC 3986, section 3.3), of what an id has.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
 
-/// The path of an object on the CDN domain; the API's is the same behind `/v1`.
+/// The path of an object on the CDN domain, which its signed links are bound to; the API's is the same behind `/v1`. That of a
+/// manifest is its tenant's own address, which for the tenant `default` is the plain one.
 #[must_use]
 pub fn path(key: &ObjectKey) -> String {
     match key {
-        ObjectKey::Manifest(id) => format!("/manifests/{}", utf8_percent_encode(id.as_str(), SEGMENT)),
+        ObjectKey::Manifest(key) if key.tenant.is_default() => plain_path(&key.id),
+        ObjectKey::Manifest(key) => own_path(key),
+        ObjectKey::Front(id) => format!("/manifests/{}/front", segment(id)),
         // No link is signed for the others.
         ObjectKey::Record(_)
         | ObjectKey::Revision(..)
@@ -53,6 +58,31 @@ pub fn path(key: &ObjectKey) -> String {
         | ObjectKey::Removed(..)
         | ObjectKey::Identity => format!("/{key}"),
     }
+}
+
+/// The plain path of a manifest id, on the CDN domain; the API's is the same behind `/v1`.
+#[must_use]
+pub fn plain_path(id: &ManifestId) -> String {
+    format!("/manifests/{}", segment(id))
+}
+
+/// The path of a manifest at its tenant's own address, on the CDN domain; the API's is the same behind `/v1`.
+#[must_use]
+pub fn own_path(key: &ManifestKey) -> String {
+    format!("/tenants/{}/manifests/{}", key.tenant, segment(&key.id))
+}
+
+/// The path that serves this very object, whatever other tenants store: of a manifest its tenant's own address.
+#[must_use]
+pub fn exact_path(key: &ObjectKey) -> String {
+    match key {
+        ObjectKey::Manifest(key) => own_path(key),
+        _ => path(key),
+    }
+}
+
+fn segment(id: &ManifestId) -> impl std::fmt::Display {
+    utf8_percent_encode(id.as_str(), SEGMENT)
 }
 
 impl Signature {

@@ -15,6 +15,7 @@ use crate::access::Visibility;
 use crate::bounds::MAX_NOTE_BYTES;
 use crate::legacy::LegacyId;
 use crate::manifest_id::ManifestId;
+use crate::manifest_key::ManifestKey;
 use crate::object::{Attributes, Facts, ObjectKey};
 use crate::proof_id::ProofId;
 use crate::row::AliasRow;
@@ -102,7 +103,13 @@ impl HoldNote {
     /// The bytes and the attributes to store for the manifest of this generation.
     #[must_use]
     pub fn object(&self, generation: u32, now: Timestamp) -> (Vec<u8>, Attributes) {
-        object(self, &ObjectKey::Hold(self.manifest.clone(), generation), &self.tenant, generation, now)
+        object(
+            self,
+            &ObjectKey::Hold(ManifestKey::new(&self.tenant, &self.manifest), generation),
+            &self.tenant,
+            generation,
+            now,
+        )
     }
 
     /// Reads a note.

@@ -118,7 +118,8 @@ pub struct Facts {
     pub generation: u32,
     /// Whether this is the marker of a deleted object.
     pub tombstone: bool,
-    /// Of a marker: whether it stands for something that nobody was ever told of. To readers nothing is there.
+    /// Of a marker: whether it stands for something that nobody was ever told of. Of a front: whether it names nobody. To readers
+    /// nothing is there.
     pub void: bool,
 }
 

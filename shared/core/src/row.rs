@@ -13,6 +13,7 @@ use crate::hash::Digest;
 use crate::identity::StoreId;
 use crate::legacy::LegacyId;
 use crate::manifest_id::ManifestId;
+use crate::manifest_key::ManifestKey;
 use crate::message::Replica;
 use crate::proof_id::ProofId;
 use crate::repair_mark::RepairMark;
@@ -21,13 +22,13 @@ use crate::time::Timestamp;
 
 pub use proof::{Pending, PendingError, ProofRow, Reads};
 
-/// The key of a row, written as `PROOF#id`, `MANIFEST#id`, `ALIAS#legacy id`, `LEGACY#proof id`, `REPLICA#primary` or `STORE`.
+/// The key of a row, written as `PROOF#id`, `MANIFEST#id` (and `MANIFEST#id/tenant` for another tenant than `default`), `ALIAS#legacy id`, `LEGACY#proof id`, `REPLICA#primary` or `STORE`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
     /// The row of a proof.
     Proof(ProofId),
-    /// The row of a C2PA manifest.
-    Manifest(ManifestId),
+    /// The row of a tenant's C2PA manifest.
+    Manifest(ManifestKey),
     /// The row of a legacy id.
     Alias(LegacyId),
     /// The row of a proof that a legacy source has.
@@ -42,7 +43,7 @@ impl fmt::Display for RowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Proof(id) => write!(f, "PROOF#{id}"),
-            Self::Manifest(id) => write!(f, "MANIFEST#{id}"),
+            Self::Manifest(key) => write!(f, "MANIFEST#{key}"),
             Self::Alias(id) => write!(f, "ALIAS#{id}"),
             Self::LegacyItem(id) => write!(f, "LEGACY#{id}"),
             Self::Replica(replica) => write!(f, "REPLICA#{replica}"),
@@ -74,9 +75,9 @@ pub struct ManifestRow {
     /// The state of its life.
     #[serde(flatten)]
     pub state: State,
-    /// The tenant that stored it first.
+    /// The tenant that stores it.
     pub tenant: Tenant,
-    /// SHA-256 of its bytes: the one content that this id has (guarantee 6).
+    /// SHA-256 of its bytes: the one content that this id has within the tenant (guarantee 6).
     pub sha256: Digest,
     /// Its length in bytes.
     pub length: u64,
@@ -225,7 +226,7 @@ impl Row {
     pub fn key(&self) -> RowKey {
         match self {
             Self::Proof(row) => RowKey::Proof(row.id),
-            Self::Manifest(row) => RowKey::Manifest(row.id.clone()),
+            Self::Manifest(row) => RowKey::Manifest(row.manifest_key()),
             Self::Alias(row) => RowKey::Alias(row.id.clone()),
             Self::LegacyItem(row) => RowKey::LegacyItem(row.proof),
             Self::Replica(row) => RowKey::Replica(row.replica),
@@ -368,6 +369,12 @@ impl Totals {
 }
 
 impl ManifestRow {
+    /// The manifest that it stands for.
+    #[must_use]
+    pub fn manifest_key(&self) -> ManifestKey {
+        ManifestKey { id: self.id.clone(), tenant: self.tenant.clone() }
+    }
+
     /// The same row in another state, one version on.
     #[must_use]
     pub fn in_state(&self, state: State) -> Self {

@@ -69,6 +69,17 @@ impl Tombstone {
         }
     }
 
+    /// Who may be told that something was deleted: who was allowed to read it.
+    fn visibility(&self) -> Visibility {
+        match self.row.as_deref() {
+            Some(Row::Proof(row)) => row.visibility,
+            Some(Row::Manifest(row)) => row.visibility,
+            Some(Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_)) | None => {
+                Visibility::Public
+            }
+        }
+    }
+
     /// The bytes and the attributes to store under `key`.
     #[must_use]
     pub fn object(&self, key: &ObjectKey, tenant: &Tenant) -> (Vec<u8>, Attributes) {
@@ -77,7 +88,7 @@ impl Tombstone {
         let facts = Facts {
             tombstone: true,
             void: self.void,
-            ..Facts::of(&body, tenant.clone(), Visibility::Public, self.deleted)
+            ..Facts::of(&body, tenant.clone(), self.visibility(), self.deleted)
         };
         let attributes = facts.attributes(key, BTreeMap::new());
         (body, attributes)

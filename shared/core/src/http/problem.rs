@@ -57,8 +57,6 @@ kinds! {
     InsufficientScope, FORBIDDEN, "insufficient-scope", "The credential does not allow this";
     /// It belongs to another tenant.
     OtherTenant, FORBIDDEN, "other-tenant", "This belongs to another tenant";
-    /// A private proof and no right to read it.
-    Private, FORBIDDEN, "private", "This is private";
     /// A signed link that is tampered with, or whose time is over.
     InvalidLink, FORBIDDEN, "invalid-link", "The signed link is not valid";
     /// Nothing is there, and nothing is known to have been.

@@ -13,6 +13,7 @@ use crate::job::JobName;
 use crate::legacy::LegacyId;
 use crate::link::Signature;
 use crate::manifest_id::ManifestId;
+use crate::manifest_key::ManifestKey;
 use crate::object::ObjectKey;
 use crate::proof_id::ProofId;
 use crate::tenant::Tenant;
@@ -30,10 +31,19 @@ pub enum Form {
 /// An operation of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// `GET, HEAD` of a record, an earlier record or a manifest.
+    /// `GET, HEAD` of a record, an earlier record, a tenant's manifest or a front.
     Read {
         /// Which object.
         key: ObjectKey,
+        /// The signature of a signed link, if the request carries one.
+        signature: Option<Signature>,
+        /// In which form.
+        form: Form,
+    },
+    /// `GET, HEAD` of a manifest at its plain address: which tenant's that is, the front says ([`crate::front`]).
+    ReadPlainManifest {
+        /// The manifest's id.
+        id: ManifestId,
         /// The signature of a signed link, if the request carries one.
         signature: Option<Signature>,
         /// In which form.
@@ -88,8 +98,17 @@ pub enum Route {
     },
     /// `POST /v1/manifests`.
     StoreManifest,
-    /// `DELETE /v1/manifests/{id}`.
-    DeleteManifest(ManifestId),
+    /// `DELETE /v1/manifests/{id}`, `DELETE /v1/tenants/{tenant}/manifests/{id}`.
+    DeleteManifest {
+        /// The manifest's id.
+        id: ManifestId,
+        /// The tenant that the path names: the caller's where it names none.
+        tenant: Option<Tenant>,
+    },
+    /// `PUT /v1/manifests/{id}/front`.
+    DecideFront(ManifestId),
+    /// `PUT /v1/manifests/{id}/visibility`.
+    ChangeVisibility(ManifestId),
     /// `POST /v1/migrations`.
     BeginMigration,
     /// `GET /v1/migrations/{job}`.
@@ -115,11 +134,18 @@ impl Route {
     #[must_use]
     pub const fn scope(&self) -> Option<Scope> {
         match self {
-            Self::Read { .. } | Self::ReadAlias(_) | Self::Health | Self::OpenApi | Self::Options(_) => None,
-            Self::StoreProof | Self::SupersedeProof(_) | Self::SignLink { .. } | Self::StoreManifest => {
-                Some(Scope::Store)
-            }
-            Self::DeleteProof(_) | Self::BatchDelete | Self::DeleteManifest(_) => Some(Scope::Delete),
+            Self::Read { .. }
+            | Self::ReadPlainManifest { .. }
+            | Self::ReadAlias(_)
+            | Self::Health
+            | Self::OpenApi
+            | Self::Options(_) => None,
+            Self::StoreProof
+            | Self::SupersedeProof(_)
+            | Self::SignLink { .. }
+            | Self::StoreManifest
+            | Self::ChangeVisibility(_) => Some(Scope::Store),
+            Self::DeleteProof(_) | Self::BatchDelete | Self::DeleteManifest { .. } => Some(Scope::Delete),
             Self::ListProofs { .. }
             | Self::ListAliases { .. }
             | Self::BindAlias(_)
@@ -128,11 +154,12 @@ impl Route {
             | Self::BeginMigration
             | Self::ReadMigration { .. }
             | Self::Stats => Some(Scope::Admin),
+            Self::DecideFront(_) => Some(Scope::Operator),
         }
     }
 
     /// Every [`name`](Self::name) that there is.
-    pub const NAMES: [&'static str; 22] = [
+    pub const NAMES: [&'static str; 25] = [
         "read_proof",
         "read_alias",
         "read_revision",
@@ -149,6 +176,9 @@ impl Route {
         "list_manifests",
         "store_manifest",
         "delete_manifest",
+        "show_front",
+        "decide_front",
+        "change_visibility",
         "begin_migration",
         "show_migration",
         "health",
@@ -163,7 +193,11 @@ impl Route {
         match self {
             Self::Read { key: ObjectKey::Record(_), .. } => "read_proof",
             Self::Read { key: ObjectKey::Revision(..), .. } => "read_revision",
-            Self::Read { key: ObjectKey::Manifest(_), .. } => "read_manifest",
+            Self::Read { key: ObjectKey::Manifest(_), .. } | Self::ReadPlainManifest { .. } => {
+                "read_manifest"
+            }
+            // Not `read_`: what it answers with is no proof.
+            Self::Read { key: ObjectKey::Front(_), .. } => "show_front",
             // No path names one of the others.
             Self::Read {
                 key: ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
@@ -181,7 +215,9 @@ impl Route {
             Self::WithdrawAlias { .. } => "withdraw_alias",
             Self::ListManifests { .. } => "list_manifests",
             Self::StoreManifest => "store_manifest",
-            Self::DeleteManifest(_) => "delete_manifest",
+            Self::DeleteManifest { .. } => "delete_manifest",
+            Self::DecideFront(_) => "decide_front",
+            Self::ChangeVisibility(_) => "change_visibility",
             Self::BeginMigration => "begin_migration",
             // Not `read_`: what it answers with is no proof.
             Self::ReadMigration { .. } => "show_migration",
@@ -263,12 +299,29 @@ impl Route {
                 _ => other(method, "GET, HEAD, POST, OPTIONS"),
             },
             (true, ["manifests", id]) => match *method {
-                Method::GET | Method::HEAD => read(ObjectKey::Manifest(manifest_id(id)?), query),
-                Method::DELETE => Ok(Self::DeleteManifest(manifest_id(id)?)),
+                Method::GET | Method::HEAD => plain(id, query),
+                Method::DELETE => Ok(Self::DeleteManifest { id: manifest_id(id)?, tenant: None }),
                 _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
             },
-            (false, ["manifests", id]) => {
-                read_only(method, || read(ObjectKey::Manifest(manifest_id(id)?), query))
+            (false, ["manifests", id]) => read_only(method, || plain(id, query)),
+            (true, ["manifests", id, "front"]) => match *method {
+                Method::GET | Method::HEAD => read(ObjectKey::Front(manifest_id(id)?), query),
+                Method::PUT => Ok(Self::DecideFront(manifest_id(id)?)),
+                _ => other(method, "GET, HEAD, PUT, OPTIONS"),
+            },
+            (true, ["manifests", id, "visibility"]) => {
+                one(method, Method::PUT, "PUT, OPTIONS", || Ok(Self::ChangeVisibility(manifest_id(id)?)))
+            }
+            (true, ["tenants", tenant, "manifests", id]) => match *method {
+                Method::GET | Method::HEAD => read(ObjectKey::Manifest(manifest_key(tenant, id)?), query),
+                Method::DELETE => {
+                    let ManifestKey { id, tenant } = manifest_key(tenant, id)?;
+                    Ok(Self::DeleteManifest { id, tenant: Some(tenant) })
+                }
+                _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
+            },
+            (false, ["tenants", tenant, "manifests", id]) => {
+                read_only(method, || read(ObjectKey::Manifest(manifest_key(tenant, id)?), query))
             }
             (true, ["migrations"]) => one(method, Method::POST, "POST, OPTIONS", || Ok(Self::BeginMigration)),
             (true, ["migrations", job]) => read_only(method, || {
@@ -304,6 +357,13 @@ impl Route {
             _ => other(method, "GET, HEAD, POST, OPTIONS"),
         }
     }
+}
+
+/// A manifest at its plain address.
+fn plain(id: &str, query: &str) -> Result<Route, Problem> {
+    let id = manifest_id(id)?;
+    let query = Query::parse(query)?;
+    Ok(Route::ReadPlainManifest { id, signature: Signature::read(&query)?, form: form(&query)? })
 }
 
 fn read(key: ObjectKey, query: &str) -> Result<Route, Problem> {
@@ -398,6 +458,11 @@ fn manifest_id(segment: &str) -> Result<ManifestId, Problem> {
     decode("manifest_id", segment)?.parse().map_err(|error| Problem::field("manifest_id", error))
 }
 
+fn manifest_key(tenant: &str, id: &str) -> Result<ManifestKey, Problem> {
+    let tenant = decode("tenant", tenant)?.parse().map_err(|error| Problem::field("tenant", error))?;
+    Ok(ManifestKey { id: manifest_id(id)?, tenant })
+}
+
 fn revision_number(segment: &str) -> Result<u32, Problem> {
     let number = segment.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == segment);
     number.ok_or_else(|| {
@@ -425,11 +490,10 @@ mod tests {
         assert_eq!(id, ProofId::derive(&Tenant::default(), &MediaHash::of(b"")));
         let record = Route::Read { key: ObjectKey::Record(id), signature: None, form: Form::Content };
         let urn = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
-        let manifest = Route::Read {
-            key: ObjectKey::Manifest(urn.parse().unwrap()),
-            signature: None,
-            form: Form::Content,
-        };
+        let manifest =
+            Route::ReadPlainManifest { id: urn.parse().unwrap(), signature: None, form: Form::Content };
+        let of_acme = ManifestKey { id: urn.parse().unwrap(), tenant: "acme".parse().unwrap() };
+        let read = |key| Route::Read { key, signature: None, form: Form::Content };
         let hash = MediaHash::of(b"").to_string();
         let hex = hash.strip_prefix("sha256:").unwrap();
         for (method, target, route) in [
@@ -478,7 +542,34 @@ mod tests {
                 &format!("/v1/proofs/{ID}?form=stored"),
                 Route::Read { key: ObjectKey::Record(id), signature: None, form: Form::Stored },
             ),
-            ("DELETE", &format!("/v1/manifests/{urn}"), Route::DeleteManifest(urn.parse().unwrap())),
+            (
+                "DELETE",
+                &format!("/v1/manifests/{urn}"),
+                Route::DeleteManifest { id: urn.parse().unwrap(), tenant: None },
+            ),
+            ("GET", &format!("/tenants/acme/manifests/{urn}"), read(ObjectKey::Manifest(of_acme.clone()))),
+            (
+                "HEAD",
+                &format!("/v1/tenants/acme/manifests/{urn}"),
+                read(ObjectKey::Manifest(of_acme.clone())),
+            ),
+            (
+                "GET",
+                &format!("/v1/tenants/default/manifests/{urn}"),
+                read(ObjectKey::Manifest(urn.parse().unwrap())),
+            ),
+            (
+                "DELETE",
+                &format!("/v1/tenants/acme/manifests/{urn}"),
+                Route::DeleteManifest { id: of_acme.id, tenant: Some(of_acme.tenant) },
+            ),
+            ("GET", &format!("/v1/manifests/{urn}/front"), read(ObjectKey::Front(urn.parse().unwrap()))),
+            ("PUT", &format!("/v1/manifests/{urn}/front"), Route::DecideFront(urn.parse().unwrap())),
+            (
+                "PUT",
+                &format!("/v1/manifests/{urn}/visibility"),
+                Route::ChangeVisibility(urn.parse().unwrap()),
+            ),
             ("POST", "/v1/migrations", Route::BeginMigration),
             (
                 "HEAD",
@@ -517,6 +608,14 @@ mod tests {
             ("GET", "/v1/manifests/..", 400),
             ("GET", "/v1/manifests/urn:a%2Fb", 400),
             ("GET", "/v1/manifests/a/b", 404),
+            ("GET", "/manifests/urn:x/front", 404),
+            ("DELETE", "/v1/manifests/urn:x/front", 405),
+            ("GET", "/v1/manifests/urn:x/visibility", 405),
+            ("GET", "/v1/tenants", 404),
+            ("GET", "/v1/tenants/A/manifests/urn:x", 400),
+            ("GET", "/v1/tenants/acme/manifests/x", 400),
+            ("DELETE", "/tenants/acme/manifests/urn:x", 405),
+            ("PUT", "/v1/tenants/acme/manifests/urn:x", 405),
             ("GET", "/v1/proofs?limit=1001", 400),
             ("GET", "/v1/proofs?offset=1", 400),
             ("GET", &format!("/proofs/by-hash/{}?tennant=a", "0".repeat(64)), 400),

@@ -7,6 +7,7 @@ use super::{LinkKeys, path};
 use crate::access::{Caller, Visibility};
 use crate::hash::{Digest, MediaHash};
 use crate::http::route::Route;
+use crate::manifest_key::ManifestKey;
 use crate::object::{Facts, ObjectKey};
 use crate::proof_id::ProofId;
 use crate::rules::retrieve::Lookup;
@@ -83,14 +84,20 @@ fn what_is_refused_is_what_another_implementation_did_not_sign() {
         let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
         let answer = |path: &str, now| {
             let method = asked.method.parse().unwrap();
-            let Route::Read { key: read, signature, form } = Route::parse(&method, path, query)? else {
-                panic!("{}: {path} reads nothing", asked.what);
+            let (read, signature, form) = match Route::parse(&method, path, query)? {
+                Route::Read { key, signature, form } => (key, signature, form),
+                Route::ReadPlainManifest { id, signature, form } => {
+                    (ObjectKey::Manifest(ManifestKey { id, tenant: Tenant::default() }), signature, form)
+                }
+                other => panic!("{}: {path} reads nothing: {other:?}", asked.what),
             };
             assert_eq!(read, key, "{}", asked.what);
             let headers = &http::HeaderMap::new();
             let (method, signature, link_keys) = (&method, signature.as_ref(), Some(&keys));
             let key = &key;
-            let lookup = Lookup { key, form, method, headers, signature, link_keys, caller: &caller, now };
+            let caller = &caller;
+            let lookup =
+                Lookup { key, form, method, headers, signature, link_keys, caller, now, is_plain: false };
             lookup.respond(&private()).map(|_| ())
         };
         let times = asked.now.map_or(vec![1_780_000_000, 3_999_999_999], |now| vec![now]);

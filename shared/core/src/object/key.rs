@@ -8,8 +8,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::{C2PA_TYPE, JSON_TYPE};
 use crate::legacy::LegacyId;
 use crate::manifest_id::ManifestId;
+use crate::manifest_key::ManifestKey;
 use crate::proof_id::ProofId;
 use crate::row::RowKey;
+use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
 /// The key of an object. It owns the content type and the cache policy.
@@ -19,12 +21,17 @@ pub enum ObjectKey {
     Record(ProofId),
     /// `proofs/{proof id}/{revision}`: an earlier record. Immutable.
     Revision(ProofId, u32),
-    /// `manifests/{manifest id, escaped}`: a C2PA manifest store. Immutable.
-    Manifest(ManifestId),
+    /// `manifests/{manifest id, escaped}`, and `manifests/{manifest id, escaped}/{tenant}` for another tenant than `default`: a
+    /// C2PA manifest store. Immutable.
+    Manifest(ManifestKey),
+    /// `fronts/{manifest id, escaped}`: whose manifest the plain address of an id serves ([`crate::front`]). Replaced only by
+    /// compare-and-swap.
+    Front(ManifestId),
     /// `aliases/{legacy id, escaped}`: a legacy id that no record names. Replaced only by compare-and-swap.
     Alias(LegacyId),
-    /// `holds/{manifest id, escaped}/{generation}`: says that a manifest of this generation was stored by itself. Immutable.
-    Hold(ManifestId, u32),
+    /// `holds/{manifest id, escaped}/{generation}`, and `holds/{manifest id, escaped}/{tenant}/{generation}` for another tenant
+    /// than `default`: says that a manifest of this generation was stored by itself. Immutable.
+    Hold(ManifestKey, u32),
     /// `removed/{milliseconds since 1970, 13 digits}/{key}`: an object that was collected as an orphan, as it was.
     Removed(Timestamp, Box<ObjectKey>),
     /// `store/identity`: the index that belongs to this store ([`crate::identity`]). Replaced only by compare-and-swap.
@@ -48,6 +55,8 @@ impl ObjectKey {
     pub const PROOFS: &'static str = "proofs/";
     /// The prefix of every manifest.
     pub const MANIFESTS: &'static str = "manifests/";
+    /// The prefix of every front.
+    pub const FRONTS: &'static str = "fronts/";
     /// The prefix of every legacy id that no record names.
     pub const ALIASES: &'static str = "aliases/";
     /// The prefix of every hold.
@@ -65,35 +74,38 @@ impl ObjectKey {
     #[must_use]
     pub const fn content_type(&self) -> &'static str {
         match self {
-            Self::Record(_) | Self::Revision(..) | Self::Alias(_) | Self::Hold(..) | Self::Identity => {
-                JSON_TYPE
-            }
+            Self::Record(_)
+            | Self::Revision(..)
+            | Self::Front(_)
+            | Self::Alias(_)
+            | Self::Hold(..)
+            | Self::Identity => JSON_TYPE,
             Self::Manifest(_) => C2PA_TYPE,
             Self::Removed(_, key) => key.content_type(),
         }
     }
 
-    /// `Cache-Control` (RFC 9111, section 5.2) of a public object under this key. A current record is fresh for a
-    /// minute and then revalidated by its `ETag`; an earlier one and a manifest are immutable (RFC 8246) for a year. The
-    /// other objects are served to nobody.
+    /// `Cache-Control` (RFC 9111, section 5.2) of a public object under this key. What can be replaced is fresh for a minute
+    /// and then revalidated by its `ETag`; an earlier record and a manifest are immutable (RFC 8246) for a year. The other
+    /// objects are served to nobody.
     #[must_use]
     pub const fn cache_control(&self) -> &'static str {
         match self {
-            Self::Record(_) => "public, max-age=60, must-revalidate",
+            Self::Record(_) | Self::Front(_) => "public, max-age=60, must-revalidate",
             Self::Revision(..) | Self::Manifest(_) => "public, max-age=31536000, immutable",
             Self::Alias(_) | Self::Hold(..) | Self::Removed(..) | Self::Identity => "private, no-store",
         }
     }
 
-    /// The row that decides what stands under this key.
+    /// The row that decides what stands under this key, or that of the store where no row does.
     #[must_use]
     pub fn row(&self) -> RowKey {
         match self {
             Self::Record(id) | Self::Revision(id, _) => RowKey::Proof(*id),
-            Self::Manifest(id) | Self::Hold(id, _) => RowKey::Manifest(id.clone()),
+            Self::Manifest(key) | Self::Hold(key, _) => RowKey::Manifest(key.clone()),
             Self::Alias(id) => RowKey::Alias(id.clone()),
             Self::Removed(_, key) => key.row(),
-            Self::Identity => RowKey::Store,
+            Self::Front(_) | Self::Identity => RowKey::Store,
         }
     }
 
@@ -108,7 +120,7 @@ impl ObjectKey {
     /// later one is known.
     #[must_use]
     pub const fn counts_its_writes(&self) -> bool {
-        matches!(self, Self::Alias(_) | Self::Identity)
+        matches!(self, Self::Alias(_) | Self::Front(_) | Self::Identity)
     }
 }
 
@@ -120,16 +132,34 @@ fn unescaped<T: FromStr>(text: &str) -> Option<T> {
     percent_decode_str(text).decode_utf8().ok()?.parse().ok()
 }
 
+/// A tenant's manifest in a key: `{id, escaped}`, or `{id, escaped}/{tenant}` where that is not `default`.
+struct Owned<'a>(&'a ManifestKey);
+
+impl fmt::Display for Owned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(key) = self;
+        write!(f, "{}", escaped(key.id.as_str()))?;
+        key.written_tenant().map_or(Ok(()), |tenant| write!(f, "/{tenant}"))
+    }
+}
+
+fn owned(text: &str) -> Option<ManifestKey> {
+    let (id, tenant) = match text.split_once('/') {
+        None => (text, Tenant::default()),
+        Some((id, tenant)) => (id, tenant.parse().ok()?),
+    };
+    Some(ManifestKey { id: unescaped(id)?, tenant })
+}
+
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Record(id) => write!(f, "{}{id}", Self::PROOFS),
             Self::Revision(id, revision) => write!(f, "{}{id}/{revision}", Self::PROOFS),
-            Self::Manifest(id) => write!(f, "{}{}", Self::MANIFESTS, escaped(id.as_str())),
+            Self::Manifest(key) => write!(f, "{}{}", Self::MANIFESTS, Owned(key)),
+            Self::Front(id) => write!(f, "{}{}", Self::FRONTS, escaped(id.as_str())),
             Self::Alias(id) => write!(f, "{}{}", Self::ALIASES, escaped(id.as_str())),
-            Self::Hold(id, generation) => {
-                write!(f, "{}{}/{generation}", Self::HOLDS, escaped(id.as_str()))
-            }
+            Self::Hold(key, generation) => write!(f, "{}{}/{generation}", Self::HOLDS, Owned(key)),
             Self::Removed(at, key) => write!(f, "{}{:013}/{key}", Self::REMOVED, at.milliseconds()),
             Self::Identity => f.write_str(IDENTITY),
         }
@@ -148,13 +178,15 @@ impl FromStr for ObjectKey {
                 }
             }
         } else if let Some(rest) = text.strip_prefix(Self::MANIFESTS) {
-            unescaped(rest).map(Self::Manifest)
+            owned(rest).map(Self::Manifest)
+        } else if let Some(rest) = text.strip_prefix(Self::FRONTS) {
+            unescaped(rest).map(Self::Front)
         } else if let Some(rest) = text.strip_prefix(Self::ALIASES) {
             unescaped(rest).map(Self::Alias)
-        } else if let Some((id, generation)) =
-            text.strip_prefix(Self::HOLDS).and_then(|rest| rest.split_once('/'))
+        } else if let Some((key, generation)) =
+            text.strip_prefix(Self::HOLDS).and_then(|rest| rest.rsplit_once('/'))
         {
-            unescaped(id).zip(generation.parse().ok()).map(|(id, n)| Self::Hold(id, n))
+            owned(key).zip(generation.parse().ok()).map(|(key, n)| Self::Hold(key, n))
         } else if let Some((at, key)) = text.strip_prefix(Self::REMOVED).and_then(|rest| rest.split_once('/'))
         {
             // One level: what was removed is never removed into another place.
@@ -172,24 +204,36 @@ impl FromStr for ObjectKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::Tenant;
 
     #[test]
     fn keys_have_one_spelling() {
         let id = ProofId::derive(&Tenant::default(), &crate::hash::MediaHash::of(b"x"));
         let manifest: ManifestId = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".parse().unwrap();
+        let of = |tenant: &str| ManifestKey { id: manifest.clone(), tenant: tenant.parse().unwrap() };
         let at = Timestamp::from_milliseconds(1_798_761_600_000);
         for (key, text) in [
             (ObjectKey::Record(id), format!("proofs/{id}")),
             (ObjectKey::Revision(id, 7), format!("proofs/{id}/7")),
             (
-                ObjectKey::Manifest(manifest.clone()),
+                ObjectKey::Manifest(of("default")),
                 "manifests/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".to_owned(),
+            ),
+            (
+                ObjectKey::Manifest(of("acme")),
+                "manifests/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4/acme".to_owned(),
+            ),
+            (
+                ObjectKey::Front(manifest.clone()),
+                "fronts/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".to_owned(),
             ),
             (ObjectKey::Alias("p:1~a".parse().unwrap()), "aliases/p%3A1~a".to_owned()),
             (
-                ObjectKey::Hold(manifest, 2),
+                ObjectKey::Hold(of("default"), 2),
                 "holds/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4/2".to_owned(),
+            ),
+            (
+                ObjectKey::Hold(of("acme"), 2),
+                "holds/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4/acme/2".to_owned(),
             ),
             (
                 ObjectKey::Removed(at, Box::new(ObjectKey::Record(id))),
@@ -207,10 +251,16 @@ mod tests {
             "manifests/a:b",
             "manifests/a%3ab",
             "manifests/%2e%2e",
+            "manifests/urn%3Ax/",
+            "manifests/urn%3Ax/default",
+            "manifests/urn%3Ax/acme/acme",
+            "fronts/",
+            "fronts/urn%3Ax/acme",
             "aliases/",
             "aliases/a:b",
             "holds/urn%3Ax",
             "holds/urn%3Ax/01",
+            "holds/urn%3Ax/default/1",
             "removed/1/proofs/x",
             "removed/1798761600000/media/x",
             "store/",

@@ -12,6 +12,7 @@ use crate::hash::{Digest, MediaHash, serde_as_text};
 use crate::legacy::LegacyId;
 use crate::manifest::ManifestType;
 use crate::manifest_id::ManifestId;
+use crate::manifest_key::ManifestKey;
 use crate::proof_id::ProofId;
 use crate::record::Record;
 use crate::tenant::Tenant;
@@ -130,6 +131,12 @@ impl Reads {
 }
 
 impl ProofRow {
+    /// The C2PA manifest of its current revision.
+    #[must_use]
+    pub fn manifest_key(&self) -> Option<ManifestKey> {
+        self.manifest_id.as_ref().map(|id| ManifestKey::new(&self.tenant, id))
+    }
+
     /// The live row of a record that is stored, after `before`.
     #[must_use]
     pub fn publish(record: &Record, record_sha256: Digest, before: Option<&Self>) -> Self {

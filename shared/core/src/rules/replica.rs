@@ -45,7 +45,7 @@ pub enum Standing {
 #[must_use]
 pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> Wanted {
     match key {
-        ObjectKey::Alias(_) | ObjectKey::Identity => return Wanted::Latest,
+        ObjectKey::Alias(_) | ObjectKey::Front(_) | ObjectKey::Identity => return Wanted::Latest,
         ObjectKey::Removed(..) => return Wanted::Undecided,
         ObjectKey::Record(_) | ObjectKey::Revision(..) | ObjectKey::Manifest(_) | ObjectKey::Hold(..) => {}
     }

@@ -40,12 +40,23 @@ pub struct Lookup<'a> {
     pub caller: &'a Caller,
     /// The time.
     pub now: Timestamp,
+    /// Whether a manifest is asked for at a plain address that can come to serve another tenant's.
+    pub is_plain: bool,
 }
 
+/// `Cache-Control` of a manifest at a plain address that can come to serve another tenant's.
+const PLAIN_CACHE_CONTROL: &str = "public, max-age=60, must-revalidate";
+
 impl Lookup<'_> {
-    /// The answer, when nothing is there.
+    /// The answer, when nothing is there; and when something is that the caller may not read, so that nobody can tell one from
+    /// the other (guarantee 13). A signed link that does not hold is refused in both cases.
     #[must_use]
     pub fn absent(&self) -> Problem {
+        if let (Some(signature), Some(keys)) = (self.signature, self.link_keys)
+            && let Err(refused) = signature.verify(keys, self.key, self.now)
+        {
+            return refused;
+        }
         let what = match self.key {
             ObjectKey::Record(id) => format!("no proof has the id {id}"),
             ObjectKey::Revision(id, revision) => {
@@ -53,7 +64,12 @@ impl Lookup<'_> {
                     "the proof {id} has no earlier record of revision {revision}; the current one is at /v1/proofs/{id}"
                 )
             }
-            ObjectKey::Manifest(id) => format!("no manifest has the id {id}"),
+            ObjectKey::Manifest(key) => format!("no manifest has the id {}", key.id),
+            ObjectKey::Front(id) => {
+                format!(
+                    "nothing is decided of the address /v1/manifests/{id}: it serves the tenant `default`"
+                )
+            }
             ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {
                 "nothing is served here".to_owned()
             }
@@ -64,7 +80,7 @@ impl Lookup<'_> {
     /// The answer, when an object with these facts is there.
     ///
     /// # Errors
-    /// 403 where it is private, 410 where it was deleted or has expired, 412 and 416 as RFC 9110 has them.
+    /// 404 where the caller may not read it, 410 where it was deleted or has expired, 412 and 416 as RFC 9110 has them.
     pub fn respond(&self, facts: &Facts) -> Result<Reply, Problem> {
         self.authorize(facts)?;
         if facts.void {
@@ -113,7 +129,7 @@ impl Lookup<'_> {
         }
         match (self.signature, self.link_keys) {
             (Some(signature), Some(keys)) => signature.verify(keys, self.key, self.now),
-            _ => Err(Problem::new(Kind::Private, "this needs a credential of its owner, or a signed link")),
+            _ => Err(self.absent()),
         }
     }
 
@@ -136,6 +152,8 @@ impl Lookup<'_> {
     fn metadata(&self, facts: &Facts, validators: &Validators) -> Reply {
         let cache_control = if facts.visibility == Visibility::Private {
             "private, no-store"
+        } else if self.is_plain {
+            PLAIN_CACHE_CONTROL
         } else {
             self.key.cache_control()
         };
@@ -213,6 +231,7 @@ mod tests {
             link_keys: None,
             caller: &Caller::anonymous(),
             now: Timestamp::from_milliseconds(2_000_000_000_000),
+            is_plain: false,
         }
         .respond(facts)
     }
@@ -237,6 +256,7 @@ mod tests {
                 link_keys: None,
                 caller: &Caller::anonymous(),
                 now: Timestamp::from_milliseconds(2_000_000_000_000),
+                is_plain: false,
             }
             .admit(current)
             .map_err(|problem| problem.kind)
@@ -271,7 +291,14 @@ mod tests {
         assert_eq!(kind(&Facts { tombstone: true, ..facts() }), Kind::Deleted);
         assert_eq!(kind(&Facts { tombstone: true, void: true, ..facts() }), Kind::NotFound);
         assert_eq!(kind(&Facts { expires: Some(Timestamp::from_milliseconds(0)), ..facts() }), Kind::Expired);
-        assert_eq!(kind(&Facts { visibility: Visibility::Private, ..facts() }), Kind::Private);
+        // Nobody can tell what is private from what is not there, before and after its deletion.
+        let private = Facts { visibility: Visibility::Private, ..facts() };
+        assert_eq!(kind(&private), Kind::NotFound);
+        assert_eq!(kind(&Facts { tombstone: true, ..private.clone() }), Kind::NotFound);
+        assert_eq!(
+            kind(&Facts { expires: Some(Timestamp::from_milliseconds(0)), ..private }),
+            Kind::NotFound
+        );
         let range = ask(&Method::GET, &[(RANGE, "bytes=10-")], &facts()).unwrap_err();
         assert_eq!(range.kind, Kind::RangeNotSatisfiable);
     }

@@ -19,6 +19,7 @@ use crate::hash::{Digest, MediaHash};
 use crate::http::problem::{Kind, Problem};
 use crate::legacy::Legacy;
 use crate::manifest::Manifest;
+use crate::manifest_key::ManifestKey;
 use crate::proof_id::ProofId;
 use crate::record::{RECORD_VERSION, Record, RecordManifest};
 use crate::row::{ProofRow, State};
@@ -202,6 +203,12 @@ impl Draft {
     #[must_use]
     pub fn id(&self) -> ProofId {
         ProofId::derive(&self.tenant, &self.media_hash)
+    }
+
+    /// The C2PA manifest that it stores; a JSON manifest has no id.
+    #[must_use]
+    pub fn manifest_key(&self) -> Option<ManifestKey> {
+        self.manifest.id().map(|id| ManifestKey::new(&self.tenant, id))
     }
 
     /// The record of this draft, stored at `now` as `revision`, with which the proof's life begins.
