@@ -20,7 +20,7 @@ use crate::delete::claim;
 use crate::error::{Error, contended};
 use crate::ports::{Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put};
 use crate::reconcile::may_follow;
-use crate::service::{MAX_ATTEMPTS, Service, owned};
+use crate::service::{MAX_ATTEMPTS, Service, other_tenant};
 use crate::supersede::live_row;
 use crate::take_over::bind;
 
@@ -62,8 +62,7 @@ pub async fn name<P: Ports>(
             Problem::field("id", format!("`{id}` is the id of a proof, and no other name of one")).into()
         );
     }
-    let row = live_row(service, proof).await?;
-    owned(&row.tenant, tenant)?;
+    let row = live_row(service, proof, tenant).await?;
     bind(service, id, &row).await
 }
 
@@ -81,7 +80,9 @@ pub async fn withdraw<P: Ports>(
         agree(service, id).await?;
         refuse_unknown(service, id).await?;
         let Some(row) = service.alias_row(id).await? else { return Ok(None) };
-        owned(&row.tenant, tenant)?;
+        if row.tenant != *tenant {
+            return Err(other_tenant().into());
+        }
         if row.proof != *proof {
             let detail = format!("the legacy id `{id}` leads to {}, not to {proof}", row.proof);
             return Err(Problem::new(Kind::PreconditionFailed, detail).at("proof").into());

@@ -8,7 +8,7 @@
 
 use credlink_core::http::conditional::check_removal;
 use credlink_core::http::problem::{Kind, Problem};
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, ProofRow, Row, State};
@@ -23,7 +23,7 @@ use crate::ports::{
     Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put, Write,
 };
 use crate::reconcile::{Reconciled, reconcile, settle};
-use crate::service::{MAX_ATTEMPTS, Service, owned};
+use crate::service::{MAX_ATTEMPTS, Service, is_visible, other_tenant};
 
 /// Deletes a proof. That there is none is no error: the outcome is the instant of the deletion that this call began, and
 /// `None` where there was nothing (any more) to delete. An instant that is another's would let a migration that is rolled
@@ -59,8 +59,10 @@ async fn try_to_delete<P: Ports>(
     let instant = at.unwrap_or_else(|| service.now());
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(id).await?;
-        if let Some(row) = &row {
-            owned(&row.tenant, tenant)?;
+        if let Some(row) = &row
+            && row.tenant != *tenant
+        {
+            return if is_visible(row, tenant) { Err(other_tenant().into()) } else { Ok(None) };
         }
         match row {
             // A store may have written a record and ended before its row: readers see it.
@@ -72,7 +74,9 @@ async fn try_to_delete<P: Ports>(
                 let Some(orphan) = orphan else {
                     return Ok(row.and_then(|row| own(row.state, at)));
                 };
-                owned(&orphan.tenant, tenant)?;
+                if orphan.tenant != *tenant {
+                    return if is_visible(&orphan, tenant) { Err(other_tenant().into()) } else { Ok(None) };
+                }
                 check_removal(headers, &orphan.record_sha256)?;
                 if claim(service, Row::Proof(orphan.clone()), row.map(|row| row.version)).await? {
                     finish_proof(service, &orphan).await?;
@@ -110,25 +114,20 @@ fn own(state: State, at: Option<Timestamp>) -> Option<Timestamp> {
 /// Deletes a manifest that no proof holds. Outcome and `at` are as those of [`delete_proof`].
 ///
 /// # Errors
-/// A manifest of another tenant (403) or one that proofs hold (409), or a failure.
+/// A manifest that proofs hold (409), or a failure.
 pub async fn delete_manifest<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
-    tenant: &Tenant,
+    key: &ManifestKey,
     at: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Error> {
     let instant = at.unwrap_or_else(|| service.now());
     for _ in 0..MAX_ATTEMPTS {
-        let row = service.manifest_row(id).await?;
-        if let Some(row) = &row {
-            owned(&row.tenant, tenant)?;
-        }
+        let row = service.manifest_row(key).await?;
         match row {
             None | Some(ManifestRow { state: State::Deleted(_), .. }) => {
                 let ending = Ending::Deleted(instant);
-                let orphan = orphan_manifest_row(service, id, row.as_ref(), ending).await?;
+                let orphan = orphan_manifest_row(service, key, row.as_ref(), ending).await?;
                 let Some(orphan) = orphan else { return Ok(row.and_then(|row| own(row.state, at))) };
-                owned(&orphan.tenant, tenant)?;
                 if claim(service, Row::Manifest(orphan.clone()), row.map(|row| row.version)).await? {
                     finish_manifest(service, &orphan).await?;
                     return Ok(Some(instant));
@@ -142,8 +141,9 @@ pub async fn delete_manifest<P: Ports>(
                 return Err(Problem::new(
                     Kind::ManifestHeld,
                     format!(
-                        "{} proofs hold this manifest; it goes when the last of them is deleted",
-                        row.holders
+                        "{} proofs hold this manifest; it goes when the last of them is deleted. PUT \
+                         /v1/manifests/{}/visibility hides it from everybody else until then",
+                        row.holders, row.id
                     ),
                 )
                 .with("holders", row.holders)
@@ -209,11 +209,11 @@ pub(crate) async fn orphan_row<P: Ports>(
 /// The deleting row, after `before`, of a manifest that no row stands for. `before` is none, or deleted.
 pub(crate) async fn orphan_manifest_row<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
+    owned: &ManifestKey,
     before: Option<&ManifestRow>,
     ending: Ending,
 ) -> Result<Option<ManifestRow>, Failure> {
-    let key = ObjectKey::Manifest(id.clone());
+    let key = ObjectKey::Manifest(owned.clone());
     let Some(head) = service.ports.objects().head(&key).await? else { return Ok(None) };
     let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
     if facts.tombstone {
@@ -224,10 +224,10 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
     let (sha256, length) =
         before.filter(|row| !row.void).map_or((facts.sha256, facts.length), |row| (row.sha256, row.length));
     Ok(Some(ManifestRow {
-        id: id.clone(),
+        id: owned.id.clone(),
         version: before.map_or(0, |before| before.version) + 1,
         state,
-        tenant: facts.tenant,
+        tenant: owned.tenant.clone(),
         sha256,
         length,
         holders: 0,
@@ -260,14 +260,17 @@ pub(crate) async fn undo_record<P: Ports>(
 }
 
 /// Undoes a manifest that no row holds, if there is one. Returns `true` if that was done here.
-pub(crate) async fn undo_manifest<P: Ports>(service: &Service<P>, id: &ManifestId) -> Result<bool, Failure> {
-    let before = service.manifest_row(id).await?;
+pub(crate) async fn undo_manifest<P: Ports>(
+    service: &Service<P>,
+    key: &ManifestKey,
+) -> Result<bool, Failure> {
+    let before = service.manifest_row(key).await?;
     match before.as_ref().map(|row| row.state) {
         Some(State::Live | State::Deleting(_)) => return Ok(false),
         Some(State::Deleted(_)) | None => {}
     }
     let ending = Ending::Undone(service.now());
-    let Some(orphan) = orphan_manifest_row(service, id, before.as_ref(), ending).await? else {
+    let Some(orphan) = orphan_manifest_row(service, key, before.as_ref(), ending).await? else {
         return Ok(false);
     };
     let claimed = claim(service, Row::Manifest(orphan.clone()), before.map(|row| row.version)).await?;
@@ -296,7 +299,8 @@ pub(crate) async fn bury<P: Ports>(
     let deleting = row.in_state(State::Deleting(at));
     let mut writes = vec![Write { row: Row::Proof(deleting.clone()), expected: Some(row.version) }];
     for id in &row.held {
-        if let Some(manifest) = service.manifest_row(id).await?.filter(|row| row.state == State::Live) {
+        let held = service.manifest_row(&ManifestKey::new(&row.tenant, id)).await?;
+        if let Some(manifest) = held.filter(|row| row.state == State::Live) {
             let expected = Some(manifest.version);
             writes.push(Write { row: Row::Manifest(manifest.released(at, row.names(id))), expected });
         }
@@ -316,7 +320,7 @@ pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow)
     replace(service, &key, &Row::Proof(deleted.clone()), row.version).await?;
     remove_revisions(service, row).await?;
     for id in &row.held {
-        if let Some(manifest) = service.manifest_row(id).await? {
+        if let Some(manifest) = service.manifest_row(&ManifestKey::new(&row.tenant, id)).await? {
             finish_manifest(service, &manifest).await?;
         }
     }
@@ -334,11 +338,11 @@ pub(crate) async fn finish_manifest<P: Ports>(
     if service.spares {
         return Ok(());
     }
-    let key = ObjectKey::Manifest(row.id.clone());
+    let key = ObjectKey::Manifest(row.manifest_key());
     let deleted = ManifestRow { standalone: false, ..row.in_state(State::Deleted(at)) };
     replace(service, &key, &Row::Manifest(deleted.clone()), row.version).await?;
     if row.standalone {
-        drop_hold(service, &row.id, row.generation).await?;
+        drop_hold(service, &row.manifest_key(), row.generation).await?;
     }
     claim(service, Row::Manifest(deleted), Some(row.version)).await?;
     Ok(())

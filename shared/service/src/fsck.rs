@@ -254,8 +254,8 @@ where
             again.count(self.service).await?;
             suspects.keep_those_of(&again);
         }
-        for (id, counted, recorded) in suspects.wrong() {
-            let key = ObjectKey::Manifest(id.clone());
+        for (manifest, counted, recorded) in suspects.wrong() {
+            let key = ObjectKey::Manifest(manifest.clone());
             let what = match recorded {
                 Some((recorded, true)) => {
                     format!("the index counts {recorded} proofs that hold it; there are {counted}")
@@ -266,7 +266,7 @@ where
             self.tell(Finding { severity: Severity::Broken, key: key.to_string(), what });
             let is_ours = self.manner == Manner::Mending && self.surrounding == Surrounding::Alone;
             let may_mend = is_ours && self.service.may_change().await.is_ok();
-            if may_mend && mend::holders(self.service, &id, counted).await? {
+            if may_mend && mend::holders(self.service, &manifest, counted).await? {
                 self.summary.mended += 1;
             }
         }

@@ -1,10 +1,9 @@
 //! Holds: what says in the store that a manifest was stored by itself, so that it is not lost with the index.
 
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::note::HoldNote;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::State;
-use credlink_core::tenant::Tenant;
 
 use crate::delete::finish_manifest;
 use crate::error::{Error, contended};
@@ -16,12 +15,12 @@ use crate::service::{MAX_ATTEMPTS, Service};
 /// Writes the hold of a manifest in `generation`, unless it is there already. Returns `true` if it was written.
 pub(crate) async fn write_hold<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
-    tenant: &Tenant,
+    manifest: &ManifestKey,
     generation: u32,
 ) -> Result<bool, Failure> {
-    let key = ObjectKey::Hold(id.clone(), generation);
-    let (body, attributes) = HoldNote::new(id.clone(), tenant.clone()).object(generation, service.now());
+    let key = ObjectKey::Hold(manifest.clone(), generation);
+    let (body, attributes) =
+        HoldNote::new(manifest.id.clone(), manifest.tenant.clone()).object(generation, service.now());
     let put = service.ports.objects().put(&key, body.into(), &attributes, Condition::Absent).await?;
     Ok(matches!(put, Put::Stored(_)))
 }
@@ -30,10 +29,10 @@ pub(crate) async fn write_hold<P: Ports>(
 /// arrives late takes nothing away.
 pub(crate) async fn drop_hold<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
+    manifest: &ManifestKey,
     generation: u32,
 ) -> Result<(), Failure> {
-    service.ports.objects().delete(&ObjectKey::Hold(id.clone(), generation)).await
+    service.ports.objects().delete(&ObjectKey::Hold(manifest.clone(), generation)).await
 }
 
 /// Lets the row of a manifest follow its hold: a store was cut off before its row, or the index is older.
@@ -42,13 +41,13 @@ pub(crate) async fn drop_hold<P: Ports>(
 /// A failure of a provider or the index; the same again goes on.
 pub(crate) async fn follow_hold<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
+    manifest: &ManifestKey,
     generation: u32,
 ) -> Result<Reconciled, Error> {
     may_follow(service).await?;
-    let key = ObjectKey::Hold(id.clone(), generation);
+    let key = ObjectKey::Hold(manifest.clone(), generation);
     for _ in 0..MAX_ATTEMPTS {
-        let row = service.manifest_row(id).await?;
+        let row = service.manifest_row(manifest).await?;
         match &row {
             Some(row) if row.state == State::Live && row.generation == generation && row.standalone => {
                 return Ok(Reconciled::Right);
@@ -71,16 +70,16 @@ pub(crate) async fn follow_hold<P: Ports>(
         let Some(current) = service.current(&key).await? else { return Ok(Reconciled::Right) };
         let note = HoldNote::parse(&current.verified.content());
         let note = note.map_err(|error| service.damaged(&key, &error))?;
-        if note.manifest != *id {
-            let why = format!("what stands there is the hold of the manifest {}", note.manifest);
+        let noted = ManifestKey::new(&note.tenant, &note.manifest);
+        if noted != *manifest {
+            let why = format!("what stands there is the hold of the manifest {noted}");
             return Err(service.damaged(&key, &why).into());
         }
-        let Some(facts) = service.manifest_facts(id).await? else { return Ok(Reconciled::Orphan) };
+        let Some(facts) = service.manifest_facts(manifest).await? else { return Ok(Reconciled::Orphan) };
         if facts.generation != generation {
             return Ok(Reconciled::Orphan);
         }
-        // Its owner is who stored the bytes first, as where a proof names them.
-        let reference = Reference { standalone: true, ..Reference::found(id, &facts) };
+        let reference = Reference { standalone: true, ..Reference::found(manifest, &facts) };
         match service.commit(None, &[reference], &[]).await {
             Ok(Published::Done) => return Ok(Reconciled::Changed),
             Ok(Published::ManifestGone) if service.spares => return Ok(Reconciled::Orphan),

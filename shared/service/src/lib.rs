@@ -13,6 +13,7 @@
 //! | taking over from another store | [`take_over`](mod@take_over) |
 //! | replacing, and what a crash in it leaves | [`supersede`](mod@supersede) |
 //! | deleting, and why it stays deleted | [`delete`] |
+//! | manifests of several tenants under one id; withdrawing one | `front`, `visibility` |
 //! | retrieving | [`retrieve`](mod@retrieve) |
 //! | listing, health, statistics | [`list`](mod@list), [`overview`] |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
@@ -31,6 +32,7 @@ pub mod behind;
 pub mod cleanup;
 pub mod delete;
 pub mod error;
+mod front;
 pub mod fsck;
 mod guard;
 mod holds;
@@ -53,6 +55,7 @@ mod service;
 pub mod store;
 pub mod supersede;
 pub mod take_over;
+mod visibility;
 pub mod worker;
 
 pub use service::{Service, Settings};

@@ -91,6 +91,9 @@ pub struct ListedManifest {
     /// Its id.
     #[schema(value_type = String)]
     pub id: ManifestId,
+    /// The tenant that stored it.
+    #[schema(value_type = String)]
+    pub tenant: Tenant,
     /// SHA-256 of its bytes.
     #[schema(value_type = String)]
     pub sha256: Digest,
@@ -194,7 +197,11 @@ pub async fn list_manifests<P: Ports>(
     let page = service.ports.index().list(&Listing::Manifests(tenant), after, limit).await?;
     let page = page.ok_or_else(|| Problem::field("after", "it has to be the `next` of an earlier page"))?;
     let manifests = page.items.into_iter().filter_map(Row::manifest);
-    let manifests =
-        manifests.map(|row| ListedManifest { id: row.id, sha256: row.sha256, length: row.length });
+    let manifests = manifests.map(|row| ListedManifest {
+        id: row.id,
+        tenant: row.tenant,
+        sha256: row.sha256,
+        length: row.length,
+    });
     Ok(ManifestPage { manifests: manifests.collect(), next: page.next })
 }

@@ -50,7 +50,15 @@ fn requested_instant<P: Ports>(
 
 impl<P: Ports> Service<P> {
     fn url(&self, key: &ObjectKey) -> String {
-        format!("{}/v1{}", self.settings.public_url, link::path(key))
+        format!("{}/v1{}", self.settings.public_url, self.path(key))
+    }
+
+    /// The path of an object: for a manifest its tenant's own address, where there are several tenants.
+    fn path(&self, key: &ObjectKey) -> String {
+        match key {
+            ObjectKey::Manifest(key) if self.settings.has_tenants => link::own_path(key),
+            _ => link::path(key),
+        }
     }
 }
 
@@ -122,7 +130,9 @@ be good, also where none is needed.";
         proofs::store_proof, proofs::list_proofs, reads::read_proof, proofs::supersede_proof, proofs::delete_proof,
         reads::read_revision, reads::read_by_hash, proofs::sign_link, batches::batch_delete, aliases::list_aliases,
         aliases::bind_alias, aliases::withdraw_alias, aliases::list_manifests, manifests::store_manifest,
-        reads::read_manifest, manifests::delete_manifest, migrations::begin_migration, migrations::show_migration,
+        reads::read_manifest, manifests::delete_manifest, reads::read_tenant_manifest,
+        manifests::delete_tenant_manifest, reads::show_front, manifests::decide_front, manifests::change_visibility,
+        migrations::begin_migration, migrations::show_migration,
         health, stats, document,
     ),
     modifiers(&Token),

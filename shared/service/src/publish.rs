@@ -12,11 +12,11 @@ use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{ManifestRow, ProofRow, Row, State};
-use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 
 use crate::cleanup::keep;
@@ -40,10 +40,9 @@ pub(crate) enum Published {
 /// A manifest that a row is to refer to.
 #[derive(Clone, Debug)]
 pub(crate) struct Reference<'a> {
-    pub(crate) id: &'a ManifestId,
+    pub(crate) key: &'a ManifestKey,
     pub(crate) sha256: Digest,
     pub(crate) length: u64,
-    pub(crate) tenant: &'a Tenant,
     pub(crate) visibility: Visibility,
     /// The generation of the object that is there.
     pub(crate) generation: u32,
@@ -56,7 +55,7 @@ pub(crate) struct Reference<'a> {
 /// A manifest that a proof lets go.
 #[derive(Clone, Debug)]
 pub(crate) struct Released {
-    pub(crate) id: ManifestId,
+    pub(crate) key: ManifestKey,
     /// `true` if a revision of the proof names it, and not just a replacement that was refused.
     pub(crate) is_told: bool,
 }
@@ -64,7 +63,7 @@ pub(crate) struct Released {
 impl Released {
     /// One of those that the row of a proof holds.
     pub(crate) fn by(row: &ProofRow, id: &ManifestId) -> Self {
-        Self { id: id.clone(), is_told: row.names(id) }
+        Self { key: ManifestKey::new(&row.tenant, id), is_told: row.names(id) }
     }
 }
 
@@ -77,12 +76,11 @@ enum Refer {
 
 impl<'a> Reference<'a> {
     /// That of a proof to a manifest that is there.
-    pub(crate) const fn found(id: &'a ManifestId, facts: &'a Facts) -> Self {
+    pub(crate) const fn found(key: &'a ManifestKey, facts: &Facts) -> Self {
         Self {
-            id,
+            key,
             sha256: facts.sha256,
             length: facts.length,
-            tenant: &facts.tenant,
             visibility: facts.visibility,
             generation: facts.generation,
             standalone: false,
@@ -96,20 +94,24 @@ impl<'a> Reference<'a> {
             format!(
                 "the manifest id {} has a content with the SHA-256 {found}; this one has {}. An id has one content for \
                  ever: sign again under a new id",
-                self.id, self.sha256
+                self.key.id, self.sha256
             ),
         )
-        .with("manifest_id", self.id.as_str())
+        .with("manifest_id", self.key.id.as_str())
         .with("stored_sha256", found.to_string())
     }
 
-    fn check_reader(&self, tenant: &Tenant, visibility: Visibility) -> Result<(), Problem> {
-        if visibility == self.visibility && (visibility == Visibility::Public || tenant == self.tenant) {
+    fn check_visibility(&self, stored: Visibility) -> Result<(), Problem> {
+        if stored == self.visibility {
             return Ok(());
         }
+        let id = &self.key.id;
         Err(Problem::new(
             Kind::VisibilityConflict,
-            format!("the manifest {} is stored as {visibility}; a manifest has one visibility", self.id),
+            format!(
+                "the manifest {id} is stored as {stored}, and a manifest has one visibility; PUT \
+                 /v1/manifests/{id}/visibility changes it"
+            ),
         )
         .at("visibility"))
     }
@@ -117,10 +119,10 @@ impl<'a> Reference<'a> {
     /// The manifest's row with this reference added.
     fn apply(&self, row: Option<&ManifestRow>) -> Result<Refer, Problem> {
         let fresh = |version| ManifestRow {
-            id: self.id.clone(),
+            id: self.key.id.clone(),
             version,
             state: State::Live,
-            tenant: self.tenant.clone(),
+            tenant: self.key.tenant.clone(),
             sha256: self.sha256,
             length: self.length,
             holders: u32::from(!self.standalone),
@@ -142,7 +144,7 @@ impl<'a> Reference<'a> {
             // The hold that was written is of an earlier life: it has to be written anew.
             State::Live if self.standalone && row.generation > self.generation => Ok(Refer::Gone),
             State::Live => {
-                self.check_reader(&row.tenant, row.visibility)?;
+                self.check_visibility(row.visibility)?;
                 if self.standalone && row.standalone {
                     return Ok(Refer::Held);
                 }
@@ -187,18 +189,18 @@ pub(crate) enum By {
 /// The objects that a request has brought and that no row held: to be taken back where the request is refused.
 #[derive(Debug, Default)]
 pub(crate) struct Brought {
-    manifest: Option<(ManifestId, Placed)>,
+    manifest: Option<(ManifestKey, Placed)>,
     /// The record that was written under a proof's key, by its SHA-256.
     pub(crate) record: Option<(ProofId, Digest)>,
     /// The hold of a manifest in a generation.
-    pub(crate) hold: Option<(ManifestId, u32)>,
+    pub(crate) hold: Option<(ManifestKey, u32)>,
 }
 
 impl Brought {
-    fn note(&mut self, id: &ManifestId, placed: Placed) {
-        let is_ours = matches!(&self.manifest, Some((known, Placed { by: By::This, .. })) if known == id);
+    fn note(&mut self, key: &ManifestKey, placed: Placed) {
+        let is_ours = matches!(&self.manifest, Some((known, Placed { by: By::This, .. })) if known == key);
         if placed.by != By::Holder && !is_ours {
-            self.manifest = Some((id.clone(), placed));
+            self.manifest = Some((key.clone(), placed));
         }
     }
 
@@ -215,20 +217,20 @@ impl Brought {
                 undo_record(service, &id, row.as_ref()).await?;
             }
         }
-        if let Some((id, generation)) = self.hold {
-            let row = service.manifest_row(&id).await?;
+        if let Some((key, generation)) = self.hold {
+            let row = service.manifest_row(&key).await?;
             let is_held = row.is_some_and(|row| {
                 row.state == State::Live && row.standalone && row.generation == generation
             });
             if !is_held {
-                drop_hold(service, &id, generation).await?;
+                drop_hold(service, &key, generation).await?;
             }
         }
-        let Some((id, placed)) = self.manifest else { return Ok(()) };
+        let Some((key, placed)) = self.manifest else { return Ok(()) };
         if placed.by == By::Unknown && service.may_destroy().await.is_err() {
             return Ok(());
         }
-        undo_manifest(service, &id).await?;
+        undo_manifest(service, &key).await?;
         Ok(())
     }
 }
@@ -241,14 +243,13 @@ impl<P: Ports> Service<P> {
     pub(crate) async fn ensure_manifest(
         &self,
         manifest: &Manifest,
-        id: &ManifestId,
-        tenant: &Tenant,
+        key: &ManifestKey,
         visibility: Visibility,
         brought: &mut Brought,
     ) -> Result<Option<u32>, Error> {
-        let placed = self.place_manifest(manifest, id, tenant, visibility).await?;
+        let placed = self.place_manifest(manifest, key, visibility).await?;
         Ok(placed.map(|placed| {
-            brought.note(id, placed);
+            brought.note(key, placed);
             placed.generation
         }))
     }
@@ -256,23 +257,21 @@ impl<P: Ports> Service<P> {
     async fn place_manifest(
         &self,
         manifest: &Manifest,
-        id: &ManifestId,
-        tenant: &Tenant,
+        owned: &ManifestKey,
         visibility: Visibility,
     ) -> Result<Option<Placed>, Error> {
-        let key = ObjectKey::Manifest(id.clone());
+        let key = ObjectKey::Manifest(owned.clone());
         let wanted = Reference {
-            id,
+            key: owned,
             sha256: *manifest.sha256(),
             length: 0,
-            tenant,
             visibility,
             generation: 0,
             standalone: false,
             is_claim: false,
         };
         // An empty place says nothing: objects may have been lost, and the id keeps the content and the readers that it had.
-        let generation = match self.manifest_row(id).await? {
+        let generation = match self.manifest_row(owned).await? {
             Some(row) if !row.void && row.sha256 != *manifest.sha256() => {
                 return Err(wanted.conflict(&row.sha256).into());
             }
@@ -281,7 +280,7 @@ impl<P: Ports> Service<P> {
                 State::Live => {
                     // An older index may not know that it was deleted, and stored again for other readers.
                     if self.trusts_index().await? {
-                        wanted.check_reader(&row.tenant, row.visibility)?;
+                        wanted.check_visibility(row.visibility)?;
                     }
                     row.generation
                 }
@@ -293,7 +292,7 @@ impl<P: Ports> Service<P> {
                 State::Deleted(_) => row.generation.saturating_add(1),
             },
         };
-        if self.put_manifest(&key, manifest, tenant, visibility, generation, Condition::Absent).await? {
+        if self.put_manifest(owned, manifest, visibility, generation, Condition::Absent).await? {
             return Ok(Some(Placed { generation, by: By::This }));
         }
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
@@ -302,9 +301,9 @@ impl<P: Ports> Service<P> {
             if facts.sha256 != *manifest.sha256() {
                 return Err(wanted.conflict(&facts.sha256).into());
             }
-            wanted.check_reader(&facts.tenant, facts.visibility)?;
+            wanted.check_visibility(facts.visibility)?;
             self.ports.objects().confirm(&key, &facts).await?;
-            let row = self.manifest_row(id).await?;
+            let row = self.manifest_row(owned).await?;
             if let Some(deleted) = &row
                 && matches!(deleted.state, State::Deleted(_))
                 && !deleted.void
@@ -313,7 +312,7 @@ impl<P: Ports> Service<P> {
                 // It was deleted, and put back from elsewhere: it goes, and is then stored again.
                 self.may_destroy().await?;
                 keep(self, &key).await?;
-                undo_manifest(self, id).await?;
+                undo_manifest(self, owned).await?;
                 return Ok(None);
             }
             // An attempt whose answer was lost may have put it there.
@@ -322,7 +321,7 @@ impl<P: Ports> Service<P> {
             return Ok(Some(Placed { generation: facts.generation, by }));
         }
         // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
-        let row = self.manifest_row(id).await?;
+        let row = self.manifest_row(owned).await?;
         if let Some(row) = &row
             && let State::Deleting(_) = row.state
         {
@@ -351,15 +350,19 @@ impl<P: Ports> Service<P> {
         let deleted = row.map_or(0, |row| row.generation);
         let generation = marker.last.max(deleted).saturating_add(1);
         let condition = Condition::Matches(head.tag);
-        let stored = self.put_manifest(&key, manifest, tenant, visibility, generation, condition).await?;
+        let stored = self.put_manifest(owned, manifest, visibility, generation, condition).await?;
         Ok(stored.then_some(Placed { generation, by: By::This }))
     }
 
     /// Returns the facts of a manifest whose bytes are there; `None` if they are not.
-    pub(crate) async fn manifest_facts(&self, id: &ManifestId) -> Result<Option<Facts>, Failure> {
-        let key = ObjectKey::Manifest(id.clone());
+    pub(crate) async fn manifest_facts(&self, owned: &ManifestKey) -> Result<Option<Facts>, Failure> {
+        let key = ObjectKey::Manifest(owned.clone());
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
         let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
+        if facts.tenant != owned.tenant {
+            let why = format!("what stands there is a manifest of the tenant `{}`", facts.tenant);
+            return Err(self.damaged(&key, &why));
+        }
         if facts.tombstone {
             return Ok(None);
         }
@@ -373,19 +376,19 @@ impl<P: Ports> Service<P> {
     /// A provider failed.
     pub(crate) async fn put_manifest(
         &self,
-        key: &ObjectKey,
+        owned: &ManifestKey,
         manifest: &Manifest,
-        tenant: &Tenant,
         visibility: Visibility,
         generation: u32,
         condition: Condition,
     ) -> Result<bool, Failure> {
+        let key = &ObjectKey::Manifest(owned.clone());
         let at_rest = at_rest_again(manifest.bytes(), generation);
         let facts = Facts {
             sha256: *manifest.sha256(),
             length: manifest.bytes().len() as u64,
             coding: at_rest.coding,
-            tenant: tenant.clone(),
+            tenant: owned.tenant.clone(),
             visibility,
             created: self.now(),
             expires: None,
@@ -414,11 +417,12 @@ impl<P: Ports> Service<P> {
     ) -> Result<Published, Error> {
         let row = ProofRow::publish(record, record_sha256, before);
         let held_already = |id| before.is_some_and(|row| row.state == State::Live && row.held.contains(id));
-        let reference = record.manifest.id.as_ref().filter(|id| !held_already(id)).map(|id| Reference {
-            id,
+        let key = record.manifest.id.as_ref().filter(|id| !held_already(id));
+        let key = key.map(|id| ManifestKey::new(&record.tenant, id));
+        let reference = key.as_ref().map(|key| Reference {
+            key,
             sha256: record.manifest.sha256,
             length: record.manifest.length,
-            tenant: &record.tenant,
             visibility: record.visibility,
             generation: generation.unwrap_or(0),
             standalone: false,
@@ -454,22 +458,22 @@ impl<P: Ports> Service<P> {
             self.recorded(&ObjectKey::Record(row.id), row.revision, row.first_revision).await;
         }
         for reference in references {
-            self.appeared(&ObjectKey::Manifest(reference.id.clone())).await;
+            self.appeared(&ObjectKey::Manifest(reference.key.clone())).await;
         }
         // Most manifests are new: the first try needs no read, where there is one.
-        let mut rows: BTreeMap<&ManifestId, ManifestRow> = BTreeMap::new();
-        let several = references.iter().map(|reference| reference.id).filter(|_| references.len() > 1);
-        for id in several.chain(released.iter().map(|released| &released.id)) {
-            rows.extend(self.manifest_row(id).await?.map(|row| (id, row)));
+        let mut rows: BTreeMap<&ManifestKey, ManifestRow> = BTreeMap::new();
+        let several = references.iter().map(|reference| reference.key).filter(|_| references.len() > 1);
+        for key in several.chain(released.iter().map(|released| &released.key)) {
+            rows.extend(self.manifest_row(key).await?.map(|row| (key, row)));
         }
         for _ in 0..MAX_ATTEMPTS {
             let mut writes: Vec<Write> = Vec::with_capacity(2);
-            let mut ids = Vec::with_capacity(1);
+            let mut keys = Vec::with_capacity(1);
             if let Some((row, expected)) = &proof {
                 writes.push(Write { row: Row::Proof(row.clone()), expected: *expected });
             }
             for reference in references {
-                let before = rows.get(reference.id);
+                let before = rows.get(reference.key);
                 match reference.apply(before)? {
                     Refer::Gone => {
                         // A deletion that is under way, or was cut off: with its end the manifest can be stored anew.
@@ -481,16 +485,16 @@ impl<P: Ports> Service<P> {
                     }
                     Refer::Held => {}
                     Refer::Write(row) => {
-                        ids.push(reference.id);
+                        keys.push(reference.key);
                         writes
                             .push(Write { row: Row::Manifest(row), expected: before.map(|row| row.version) });
                     }
                 }
             }
-            for Released { id, is_told } in released {
-                if let Some(before) = rows.get(id).filter(|row| row.state == State::Live) {
+            for Released { key, is_told } in released {
+                if let Some(before) = rows.get(key).filter(|row| row.state == State::Live) {
                     let row = self.released(before, *is_told).await?;
-                    ids.push(id);
+                    keys.push(key);
                     writes.push(Write { row: Row::Manifest(row), expected: Some(before.version) });
                 }
             }
@@ -511,10 +515,10 @@ impl<P: Ports> Service<P> {
                     return Ok(Published::Lost(current.and_then(Row::proof)));
                 }
                 Commit::Lost { current, write } => {
-                    if let Some(id) = ids.get(write - proofs) {
+                    if let Some(key) = keys.get(write - proofs) {
                         match current.and_then(Row::manifest) {
-                            Some(row) => rows.insert(id, row),
-                            None => rows.remove(id),
+                            Some(row) => rows.insert(key, row),
+                            None => rows.remove(key),
                         };
                     }
                 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -104,8 +105,10 @@ pub(crate) async fn give_back<P: Ports>(
             return Ok(false);
         };
         let (mut next, released) = row.without(&claims);
-        let released: Vec<Released> =
-            released.into_iter().map(|id| Released { id, is_told: false }).collect();
+        let released: Vec<Released> = released
+            .iter()
+            .map(|id| Released { key: ManifestKey::new(&row.tenant, id), is_told: false })
+            .collect();
         if next.pending.is_empty() {
             next.replacing = None;
         }
@@ -232,13 +235,14 @@ async fn follow_record<P: Ports>(
         let first = life.first.as_ref().unwrap_or(record);
         next.legacy = first.legacy.as_ref().map(|legacy| legacy.id.clone());
     }
-    let mut found: BTreeMap<ManifestId, Facts> = BTreeMap::new();
+    let mut found: BTreeMap<ManifestKey, Facts> = BTreeMap::new();
     for id in life.manifests {
         if live.is_some_and(|row| row.held.contains(&id)) {
             next.held.insert(id);
             continue;
         }
-        match service.manifest_facts(&id).await? {
+        let key = ManifestKey::new(&record.tenant, &id);
+        match service.manifest_facts(&key).await? {
             Some(facts)
                 if record.manifest.id.as_ref() == Some(&id) && facts.sha256 != record.manifest.sha256 =>
             {
@@ -251,8 +255,8 @@ async fn follow_record<P: Ports>(
                 }));
             }
             Some(facts) => {
-                next.held.insert(id.clone());
-                found.insert(id, facts);
+                next.held.insert(id);
+                found.insert(key, facts);
             }
             None if record.manifest.id.as_ref() != Some(&id) => {
                 tracing::error!(proof = %record.id, manifest = %id, "an earlier record names a manifest that is not stored");
@@ -261,7 +265,7 @@ async fn follow_record<P: Ports>(
             // nothing stands, it was lost.
             None if live.is_none()
                 && record.revision == record.first_revision
-                && service.ports.objects().head(&ObjectKey::Manifest(id.clone())).await?.is_some() =>
+                && service.ports.objects().head(&ObjectKey::Manifest(key)).await?.is_some() =>
             {
                 return Ok(Some(Reconciled::Orphan));
             }
@@ -282,7 +286,7 @@ async fn follow_record<P: Ports>(
         };
     }
     let references: Vec<Reference<'_>> =
-        found.iter().map(|(id, facts)| Reference::found(id, facts)).collect();
+        found.iter().map(|(key, facts)| Reference::found(key, facts)).collect();
     service.ports.objects().confirm(&ObjectKey::Record(record.id), facts).await?;
     let expected = row.map(|row| row.version);
     match service.commit(Some((next, expected)), &references, &released).await {
@@ -322,7 +326,8 @@ pub(crate) async fn hold_earlier<P: Ports>(
         let Some(manifest) = record.manifest.id.filter(|manifest| !row.held.contains(manifest)) else {
             return Ok(Reconciled::Right);
         };
-        let Some(facts) = service.manifest_facts(&manifest).await? else {
+        let key = ManifestKey::new(&record.tenant, &manifest);
+        let Some(facts) = service.manifest_facts(&key).await? else {
             let why = format!("the earlier record names the manifest {manifest}, which is not stored");
             return Ok(Reconciled::Broken(why));
         };
@@ -332,7 +337,7 @@ pub(crate) async fn hold_earlier<P: Ports>(
         may_follow(service).await?;
         let mut next = row.in_state(State::Live);
         next.held.insert(manifest.clone());
-        let reference = Reference::found(&manifest, &facts);
+        let reference = Reference::found(&key, &facts);
         match service.commit(Some((next, Some(row.version))), &[reference], &[]).await {
             Ok(Published::Done) => return Ok(Reconciled::Changed),
             Ok(Published::Lost(_) | Published::ManifestGone) => {}

@@ -17,10 +17,14 @@ use credlink_core::http::reply::{Body, Reply};
 use credlink_core::http::request_id::{self, REQUEST_ID};
 use credlink_core::http::route::{Form, Route};
 use credlink_core::legacy::LegacyId;
+use credlink_core::link::Signature;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, ObjectKey, Verified};
 use credlink_core::rules::alias::alias_reply;
 use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
+use credlink_core::tenant::Tenant;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
@@ -97,17 +101,11 @@ impl<P: Ports> Service<P> {
         }
         let caller = self.authorize(&request.headers, route.scope()).await?;
         if let Route::Read { key, signature, form } = &route {
-            let lookup = Lookup {
-                key,
-                form: *form,
-                method: &request.method,
-                headers: &request.headers,
-                signature: signature.as_ref(),
-                link_keys: self.settings.link_keys.as_ref(),
-                caller: &caller,
-                now: self.now(),
-            };
+            let lookup = self.lookup(key, *form, signature.as_ref(), request, &caller);
             return retrieve(self, &lookup).await;
+        }
+        if let Route::ReadPlainManifest { id, signature, form } = &route {
+            return self.read_plain(id, *form, signature.as_ref(), request, &caller).await;
         }
         if let Route::ReadAlias(id) = &route {
             return self.read_alias(id, &caller, request).await;
@@ -153,8 +151,14 @@ impl<P: Ports> Service<P> {
                 let body = read_body(request, body, C2PA_TYPE).await?;
                 manifests::store_manifest(self, &caller, body).await?
             }
-            Route::DeleteManifest(id) => {
-                manifests::delete_manifest(self, &caller, &id, &request.headers).await?
+            Route::DeleteManifest { id, tenant } => {
+                manifests::delete_manifest(self, &caller, &id, tenant, &request.headers).await?
+            }
+            Route::DecideFront(id) => {
+                manifests::decide_front(self, &id, json_body(request, body).await?).await?
+            }
+            Route::ChangeVisibility(id) => {
+                manifests::change_visibility(self, &caller, &id, json_body(request, body).await?).await?
             }
             Route::BeginMigration => {
                 let body = json_body(request, body).await?;
@@ -166,11 +170,72 @@ impl<P: Ports> Service<P> {
             Route::Health => openapi::health(self).await,
             Route::Stats => openapi::stats(self).await?,
             Route::OpenApi => openapi::document(),
-            Route::Read { .. } | Route::ReadAlias(_) | Route::Options(_) => {
-                Reply::empty(http::StatusCode::NOT_FOUND)
-            }
+            Route::Read { .. }
+            | Route::ReadPlainManifest { .. }
+            | Route::ReadAlias(_)
+            | Route::Options(_) => Reply::empty(http::StatusCode::NOT_FOUND),
         };
         Ok((reply, None))
+    }
+
+    fn lookup<'a>(
+        &'a self,
+        key: &'a ObjectKey,
+        form: Form,
+        signature: Option<&'a Signature>,
+        request: &'a Parts,
+        caller: &'a Caller,
+    ) -> Lookup<'a> {
+        Lookup {
+            key,
+            form,
+            method: &request.method,
+            headers: &request.headers,
+            signature,
+            link_keys: self.settings.link_keys.as_ref(),
+            caller,
+            now: self.now(),
+            is_plain: false,
+        }
+    }
+
+    /// A manifest at its plain address: the one that its front names, or the caller's own where the caller may not read that. As
+    /// it is stored, it is that of the tenant `default`, whose key has no tenant in it.
+    async fn read_plain(
+        &self,
+        id: &ManifestId,
+        form: Form,
+        signature: Option<&Signature>,
+        request: &Parts,
+        caller: &Caller,
+    ) -> Result<(Reply, Option<Arc<Verified>>), Error> {
+        let default = ManifestKey::new(&Tenant::default(), id);
+        let fronted = match form {
+            Form::Content if self.alone().is_none() => self.fronted(id).await?,
+            Form::Content | Form::Stored => Some(default.clone()),
+        };
+        let own = ManifestKey::new(&caller.tenant, id);
+        let is_nobodys = fronted.is_none();
+        let key = ObjectKey::Manifest(fronted.unwrap_or(default));
+        let lookup = Lookup {
+            is_plain: self.settings.has_tenants,
+            ..self.lookup(&key, form, signature, request, caller)
+        };
+        let found = match is_nobodys {
+            true => Err(lookup.absent().into()),
+            false => retrieve(self, &lookup).await,
+        };
+        match found {
+            Err(Error::Problem(problem))
+                if problem.kind == Kind::NotFound
+                    && caller.authenticated
+                    && key != ObjectKey::Manifest(own.clone()) =>
+            {
+                let own = ObjectKey::Manifest(own);
+                retrieve(self, &Lookup { key: &own, ..lookup }).await
+            }
+            found => found,
+        }
     }
 
     /// A proof by its earlier id: where that leads. It is documented as a part of `readProof`, whose path it has.
@@ -188,16 +253,8 @@ impl<P: Ports> Service<P> {
             Unnamed::Leads(proof) => return Ok((alias_reply(&proof), None)),
             Unnamed::Is(proof, verified) => (proof, verified),
         };
-        let lookup = Lookup {
-            key: &ObjectKey::Record(proof),
-            form: Form::Content,
-            method: &request.method,
-            headers: &request.headers,
-            signature: None,
-            link_keys: None,
-            caller,
-            now: self.now(),
-        };
+        let key = ObjectKey::Record(proof);
+        let lookup = self.lookup(&key, Form::Content, None, request, caller);
         Ok((lookup.respond(verified.facts())?, Some(verified)))
     }
 
@@ -211,13 +268,16 @@ impl<P: Ports> Service<P> {
             | Route::Health
             | Route::OpenApi
             | Route::Read { .. }
+            | Route::ReadPlainManifest { .. }
             | Route::ReadAlias(_)
             | Route::Options(_) => Ok(()),
             Route::SupersedeProof(_) => Err(off("no proof is replaced")),
             Route::DeleteProof(_)
             | Route::BatchDelete
             | Route::WithdrawAlias { .. }
-            | Route::DeleteManifest(_) => Err(off("nothing is deleted")),
+            | Route::DeleteManifest { .. } => Err(off("nothing is deleted")),
+            Route::DecideFront(_) => Err(off("no plain address is decided")),
+            Route::ChangeVisibility(_) => Err(off("no manifest is hidden or shown")),
             Route::BindAlias(_) => Err(off("no legacy id is bound")),
             Route::StoreManifest => Err(off("no manifest is stored by itself")),
             Route::BeginMigration => Err(off("no migration is begun")),
@@ -236,14 +296,19 @@ impl<P: Ports> Service<P> {
             return Ok(());
         }
         match route {
-            Route::DeleteProof(_) | Route::BatchDelete | Route::DeleteManifest(_) => self.may_destroy().await,
+            Route::DeleteProof(_) | Route::BatchDelete | Route::DeleteManifest { .. } => {
+                self.may_destroy().await
+            }
             Route::StoreProof
             | Route::SupersedeProof(_)
             | Route::BindAlias(_)
             | Route::WithdrawAlias { .. }
             | Route::StoreManifest
+            | Route::DecideFront(_)
+            | Route::ChangeVisibility(_)
             | Route::BeginMigration => self.may_change().await,
             Route::Read { .. }
+            | Route::ReadPlainManifest { .. }
             | Route::ReadAlias(_)
             | Route::Options(_)
             | Route::ListProofs { .. }
@@ -269,6 +334,13 @@ impl<P: Ports> Service<P> {
             Err(Refused::Invalid(why)) => return Err(Problem::unauthenticated(Some(&why)).into()),
             Err(Refused::Undecided(failure)) => return Err(failure.into()),
         };
+        if !self.settings.has_tenants && !caller.tenant.is_default() {
+            let detail = format!(
+                "this deployment has one tenant, `default`, and the credential is of `{}`; CREDLINK_TENANTS=several lets it have more",
+                caller.tenant
+            );
+            return Err(Problem::new(Kind::OtherTenant, detail).into());
+        }
         match scope {
             None => Ok(caller),
             Some(_) if !caller.authenticated => Err(Problem::unauthenticated(None).into()),

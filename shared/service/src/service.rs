@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use credlink_core::access::Visibility;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::LinkKeys;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::note::AliasNote;
 use credlink_core::object::{ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
@@ -39,6 +40,10 @@ pub struct Settings {
     /// that costs microseconds and nothing else. Where it is `false`, a store notes in the index what it is about to write
     /// ([`Index::intend`](crate::ports::Index::intend)), and cleanup looks at that.
     pub notice_on_read: bool,
+    /// `true` if the deployment has several tenants: each one's manifests have addresses of their own, and a front says which
+    /// one's the plain address of an id serves ([`credlink_core::front`]). Where it is `false`, a credential that names another
+    /// tenant than `default` is refused.
+    pub has_tenants: bool,
 }
 
 /// CredLink over some ports.
@@ -124,8 +129,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    pub(crate) async fn manifest_row(&self, id: &ManifestId) -> Result<Option<ManifestRow>, Failure> {
-        Ok(self.ports.index().get(&RowKey::Manifest(id.clone())).await?.and_then(Row::manifest))
+    pub(crate) async fn manifest_row(&self, key: &ManifestKey) -> Result<Option<ManifestRow>, Failure> {
+        Ok(self.ports.index().get(&RowKey::Manifest(key.clone())).await?.and_then(Row::manifest))
     }
 
     /// The object as the provider holds it now, checked, past the cache.
@@ -206,11 +211,12 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// Refuses what belongs to another tenant.
-pub(crate) fn owned(owner: &Tenant, caller: &Tenant) -> Result<(), Problem> {
-    if owner == caller {
-        Ok(())
-    } else {
-        Err(Problem::new(Kind::OtherTenant, "only the tenant that stored it may change, delete or share it"))
-    }
+/// Returns `true` if a caller of `tenant` may know of a proof. Of another tenant's private one it learns nothing (guarantee 13).
+pub(crate) fn is_visible(row: &ProofRow, tenant: &Tenant) -> bool {
+    row.visibility == Visibility::Public || row.tenant == *tenant
+}
+
+/// The refusal to change what everybody may read, and another tenant owns.
+pub(crate) fn other_tenant() -> Problem {
+    Problem::new(Kind::OtherTenant, "only the tenant that stored it may change, delete or share it")
 }

@@ -12,6 +12,7 @@ use credlink_core::bounds::MAX_REVISIONS;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Coding, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -74,6 +75,9 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
     };
     if is_refused {
         brought.take_back(service).await?;
+    }
+    if let (Ok(Stored { deduplicated: false, .. }), Some(manifest)) = (&stored, draft.manifest_key()) {
+        service.claim_front(&manifest, draft.visibility).await;
     }
     stored
 }
@@ -149,22 +153,21 @@ async fn bring_back_manifest<P: Ports>(
     draft: &Draft,
     row: &ProofRow,
 ) -> Result<(), Failure> {
-    let Some(id) = draft.manifest.id().filter(|id| row.manifest_id.as_ref() == Some(*id)) else {
+    let Some(manifest) = draft.manifest_key().filter(|key| row.manifest_id.as_ref() == Some(&key.id)) else {
         return Ok(());
     };
     let is_cheap = service.ports.objects().is_at_hand();
-    if !is_cheap || !draft.is_identical_to(row) || service.manifest_facts(id).await?.is_some() {
+    if !is_cheap || !draft.is_identical_to(row) || service.manifest_facts(&manifest).await?.is_some() {
         return Ok(());
     }
-    let Some(held) = service.manifest_row(id).await?.filter(|held| held.state == State::Live) else {
+    let Some(held) = service.manifest_row(&manifest).await?.filter(|held| held.state == State::Live) else {
         return Ok(());
     };
-    let key = ObjectKey::Manifest(id.clone());
-    let (tenant, visibility, generation) = (&held.tenant, held.visibility, held.generation);
+    let (visibility, generation) = (held.visibility, held.generation);
     // Where something else stands there by now, that is looked at by others.
-    let put = service.put_manifest(&key, &draft.manifest, tenant, visibility, generation, Condition::Absent);
+    let put = service.put_manifest(&manifest, &draft.manifest, visibility, generation, Condition::Absent);
     if put.await? {
-        tracing::warn!(%key, "a manifest that was lost came back with a store of it");
+        tracing::warn!(%manifest, "a manifest that was lost came back with a store of it");
     }
     Ok(())
 }
@@ -235,9 +238,8 @@ async fn write<P: Ports>(
     }
     let key = ObjectKey::Record(draft.id());
     let place = async {
-        let Some(id) = draft.manifest.id() else { return Ok(Some(None)) };
-        let (tenant, visibility) = (&draft.tenant, draft.visibility);
-        let placed = service.ensure_manifest(&draft.manifest, id, tenant, visibility, brought).await?;
+        let Some(manifest) = draft.manifest_key() else { return Ok(Some(None)) };
+        let placed = service.ensure_manifest(&draft.manifest, &manifest, draft.visibility, brought).await?;
         Ok::<_, Error>(placed.map(Some))
     };
     let (placed, noted) = join(place, service.intend(&key)).await;
@@ -330,8 +332,12 @@ pub async fn store_manifest<P: Ports>(
 ) -> Result<bool, Error> {
     let mut brought = Brought::default();
     let stored = try_to_store_manifest(service, manifest, tenant, &mut brought).await;
-    if let Err(Error::Problem(_)) = &stored {
-        brought.take_back(service).await?;
+    match (&stored, manifest.id()) {
+        (Err(Error::Problem(_)), _) => brought.take_back(service).await?,
+        (Ok(true), Some(id)) => {
+            service.claim_front(&ManifestKey::new(tenant, id), Visibility::Public).await;
+        }
+        (Ok(_) | Err(Error::Failure(_)), _) => {}
     }
     stored
 }
@@ -344,26 +350,26 @@ async fn try_to_store_manifest<P: Ports>(
 ) -> Result<bool, Error> {
     let id =
         manifest.id().ok_or_else(|| Problem::new(Kind::InvalidManifest, "only a C2PA manifest has an id"))?;
+    let key = &ManifestKey::new(tenant, id);
     for _ in 0..MAX_ATTEMPTS {
-        let placed = service.ensure_manifest(manifest, id, tenant, Visibility::Public, brought).await?;
+        let placed = service.ensure_manifest(manifest, key, Visibility::Public, brought).await?;
         let Some(generation) = placed else { continue };
         // The hold of an earlier attempt, whose manifest was deleted meanwhile.
-        if let Some((id, earlier)) = brought.hold.take_if(|(_, earlier)| *earlier != generation) {
-            drop_hold(service, &id, earlier).await?;
+        if let Some((key, earlier)) = brought.hold.take_if(|(_, earlier)| *earlier != generation) {
+            drop_hold(service, &key, earlier).await?;
         }
         let known =
-            service.manifest_row(id).await?.is_some_and(|row| row.state == State::Live && row.standalone);
+            service.manifest_row(key).await?.is_some_and(|row| row.state == State::Live && row.standalone);
         if !known {
-            service.intend(&ObjectKey::Hold(id.clone(), generation)).await?;
-            if write_hold(service, id, tenant, generation).await? {
-                brought.hold = Some((id.clone(), generation));
+            service.intend(&ObjectKey::Hold(key.clone(), generation)).await?;
+            if write_hold(service, key, generation).await? {
+                brought.hold = Some((key.clone(), generation));
             }
         }
         let reference = Reference {
-            id,
+            key,
             sha256: *manifest.sha256(),
             length: manifest.bytes().len() as u64,
-            tenant,
             visibility: Visibility::Public,
             generation,
             standalone: true,

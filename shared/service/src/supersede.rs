@@ -26,7 +26,7 @@ use crate::error::{Error, contended};
 use crate::ports::{Condition, Event, Events as _, Objects as _, Ports};
 use crate::publish::{Brought, Published, Reference};
 use crate::reconcile::{Reconciled, give_back, reconcile};
-use crate::service::{Current, MAX_ATTEMPTS, Service, owned};
+use crate::service::{Current, MAX_ATTEMPTS, Service, is_visible, other_tenant};
 use crate::store::{Stored, put_record};
 
 /// Longest time that a replacement may take from its claim to the swap of the record, in seconds. After three times
@@ -68,8 +68,7 @@ async fn try_to_supersede<P: Ports>(
     brought: &mut Brought,
 ) -> Result<Stored, Error> {
     for _ in 0..MAX_ATTEMPTS {
-        let row = known_row(service, id).await?;
-        owned(&row.tenant, tenant)?;
+        let row = known_row(service, id, tenant).await?;
         let Some((current, record)) = current_record(service, &row).await? else { continue };
         if let Err(refused) = check_write(headers, &current.verified.facts().sha256) {
             let draft = draft(&row)?;
@@ -80,6 +79,9 @@ async fn try_to_supersede<P: Ports>(
         }
         let draft = draft(&row)?;
         if let Some(stored) = replace(service, &draft, &row, &current, &record, brought).await? {
+            if let Some(manifest) = draft.manifest_key() {
+                service.claim_front(&manifest, draft.visibility).await;
+            }
             service.ports.events().record(Event::Superseded);
             return Ok(stored);
         }
@@ -102,10 +104,10 @@ pub(crate) async fn replace_any<P: Ports>(
 }
 
 /// The row of a proof that is there to be replaced. What another request wrote, and had no time to say so, is taken up first.
-async fn known_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<ProofRow, Error> {
-    match live_row(service, id).await {
+async fn known_row<P: Ports>(service: &Service<P>, id: &ProofId, tenant: &Tenant) -> Result<ProofRow, Error> {
+    match live_row(service, id, tenant).await {
         Err(Error::Problem(problem)) => match reconcile(service, id).await? {
-            Reconciled::Changed => live_row(service, id).await,
+            Reconciled::Changed => live_row(service, id, tenant).await,
             Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => {
                 Err(problem.into())
             }
@@ -151,8 +153,12 @@ async fn is_done<P: Ports>(
 }
 
 /// The row of a proof that is there to be replaced, read or shared.
-pub(crate) async fn live_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<ProofRow, Error> {
-    let row = service.proof_row(id).await?;
+pub(crate) async fn live_row<P: Ports>(
+    service: &Service<P>,
+    id: &ProofId,
+    tenant: &Tenant,
+) -> Result<ProofRow, Error> {
+    let row = service.proof_row(id).await?.filter(|row| is_visible(row, tenant));
     let row = row.ok_or_else(|| Problem::new(Kind::NotFound, format!("no proof has the id {id}")))?;
     match row.state {
         State::Deleting(_) | State::Deleted(_) if row.void => {
@@ -161,6 +167,7 @@ pub(crate) async fn live_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Re
         State::Deleting(at) | State::Deleted(at) => {
             Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into())
         }
+        State::Live if row.tenant != *tenant => Err(other_tenant().into()),
         State::Live if row.has_expired(service.now()) => {
             Err(Problem::new(Kind::Expired, format!("this expired on {}", row.expires)).into())
         }
@@ -267,12 +274,11 @@ async fn swap<P: Ports>(
             }
             Published::Lost(_) => return Ok(None),
             // Its claim was given back meanwhile, and the record names it by now: it is stored again.
-            Published::ManifestGone => match draft.manifest.id() {
+            Published::ManifestGone => match draft.manifest_key() {
                 None => return Ok(None),
-                Some(id) => {
-                    let (tenant, visibility) = (&draft.tenant, draft.visibility);
+                Some(key) => {
                     generation = service
-                        .ensure_manifest(&draft.manifest, id, tenant, visibility, brought)
+                        .ensure_manifest(&draft.manifest, &key, draft.visibility, brought)
                         .await?
                         .or(generation);
                 }
@@ -301,34 +307,32 @@ async fn begin<P: Ports>(
     if row.pending.len() >= MAX_PENDING {
         return Err(contended());
     }
-    let id = draft.manifest.id();
-    let generation = match id {
+    let manifest = draft.manifest_key();
+    let generation = match &manifest {
         None => None,
-        Some(id) => {
-            let (tenant, visibility) = (&draft.tenant, draft.visibility);
-            let placed = service.ensure_manifest(&draft.manifest, id, tenant, visibility, brought).await?;
+        Some(key) => {
+            let placed = service.ensure_manifest(&draft.manifest, key, draft.visibility, brought).await?;
             let Some(generation) = placed else { return Ok(None) };
             Some(generation)
         }
     };
-    let (next, claim) = row.replaced_by(id, at);
+    let (next, claim) = row.replaced_by(draft.manifest.id(), at);
     // One that began long ago may be taken for over at any moment.
     let is_young = |begun: Timestamp| at < begun.plus_seconds(ORPHAN_AGE_SECONDS / 2);
     if claim.is_none() && row.replacing.is_some_and(is_young) {
         return Ok(Some(Begun { row: row.clone(), claims: BTreeSet::new(), at, generation }));
     }
     // A manifest that another replacement under way has brought is held already.
-    let reference =
-        claim.as_ref().filter(|claim| !row.held.contains(&claim.manifest)).map(|claim| Reference {
-            id: &claim.manifest,
-            sha256: *draft.manifest.sha256(),
-            length: draft.manifest.bytes().len() as u64,
-            tenant: &draft.tenant,
-            visibility: draft.visibility,
-            generation: generation.unwrap_or(0),
-            standalone: false,
-            is_claim: true,
-        });
+    let is_new = claim.as_ref().is_some_and(|claim| !row.held.contains(&claim.manifest));
+    let reference = manifest.as_ref().filter(|_| is_new).map(|key| Reference {
+        key,
+        sha256: *draft.manifest.sha256(),
+        length: draft.manifest.bytes().len() as u64,
+        visibility: draft.visibility,
+        generation: generation.unwrap_or(0),
+        standalone: false,
+        is_claim: true,
+    });
     match service.commit(Some((next.clone(), Some(row.version))), reference.as_slice(), &[]).await? {
         Published::Done => Ok(Some(Begun { row: next, claims: claim.into_iter().collect(), at, generation })),
         Published::Lost(_) | Published::ManifestGone => Ok(None),

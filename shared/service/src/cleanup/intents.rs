@@ -123,15 +123,16 @@ fn is_open(error: &Error) -> bool {
 async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found, Error> {
     let followed = match key {
         ObjectKey::Record(id) => follow_record(service, id).await?,
-        ObjectKey::Hold(id, generation) => match service.manifest_row(id).await? {
+        ObjectKey::Hold(manifest, generation) => match service.manifest_row(manifest).await? {
             // It is due by itself.
             Some(ManifestRow { state: State::Deleting(_), .. }) => Reconciled::Right,
             // It was not written, or dropped since.
             _ if service.ports.objects().head(key).await?.is_none() => Reconciled::Right,
-            _ => follow_hold(service, id, *generation).await?,
+            _ => follow_hold(service, manifest, *generation).await?,
         },
         ObjectKey::Revision(..)
         | ObjectKey::Manifest(_)
+        | ObjectKey::Front(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Removed(..)
         | ObjectKey::Identity => Reconciled::Right,

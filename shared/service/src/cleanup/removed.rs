@@ -2,7 +2,7 @@
 
 use credlink_core::bounds::REMOVED_GRACE_SECONDS;
 use credlink_core::encoding::at_rest_again;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, Object, ObjectKey, Verified};
 use credlink_core::row::State;
 use credlink_core::time::Timestamp;
@@ -82,8 +82,8 @@ pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>
                 match restore(service, &kept, key).await {
                     Ok(true) => {
                         done.restored += 1;
-                        if let ObjectKey::Manifest(id) = &**key {
-                            manifests.push(id.clone());
+                        if let ObjectKey::Manifest(manifest) = &**key {
+                            manifests.push(manifest.clone());
                         }
                     }
                     Ok(false) => done.taken += 1,
@@ -100,10 +100,10 @@ pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>
             }
         }
     }
-    for id in manifests {
-        if let Err(error) = hold_alone(service, &id).await {
+    for manifest in manifests {
+        if let Err(error) = hold_alone(service, &manifest).await {
             let error = error.problem().detail;
-            tracing::warn!(manifest = %id, error, "a manifest that was brought back is held by nothing");
+            tracing::warn!(%manifest, error, "a manifest that was brought back is held by nothing");
             done.failed += 1;
         }
     }
@@ -112,13 +112,13 @@ pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>
 }
 
 /// Has a manifest that was brought back, and that no proof holds, stand by itself: it would be collected again.
-async fn hold_alone<P: Ports>(service: &Service<P>, id: &ManifestId) -> Result<(), Error> {
-    if service.manifest_row(id).await?.is_some_and(|row| row.state == State::Live) {
+async fn hold_alone<P: Ports>(service: &Service<P>, manifest: &ManifestKey) -> Result<(), Error> {
+    if service.manifest_row(manifest).await?.is_some_and(|row| row.state == State::Live) {
         return Ok(());
     }
-    let Some(facts) = service.manifest_facts(id).await? else { return Ok(()) };
-    write_hold(service, id, &facts.tenant, facts.generation).await?;
-    follow_hold(service, id, facts.generation).await?;
+    let Some(facts) = service.manifest_facts(manifest).await? else { return Ok(()) };
+    write_hold(service, manifest, facts.generation).await?;
+    follow_hold(service, manifest, facts.generation).await?;
     Ok(())
 }
 
@@ -175,9 +175,10 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
 async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Error> {
     let followed = match key {
         ObjectKey::Record(id) => reconcile(service, id).await?,
-        ObjectKey::Hold(id, generation) => follow_hold(service, id, *generation).await?,
+        ObjectKey::Hold(manifest, generation) => follow_hold(service, manifest, *generation).await?,
         ObjectKey::Revision(..)
         | ObjectKey::Manifest(_)
+        | ObjectKey::Front(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Removed(..)
         | ObjectKey::Identity => return Ok(()),

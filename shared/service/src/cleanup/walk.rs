@@ -1,6 +1,6 @@
 //! The walk over all objects: rows follow the objects, and what nothing names is removed.
 
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, State};
@@ -19,6 +19,7 @@ use crate::holds::follow_hold;
 use crate::ports::{Failure, Listed, Objects as _, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
+use crate::visibility::follow;
 
 /// Objects of one page: the time between two looks at the clock.
 const PAGE: usize = 400;
@@ -131,26 +132,32 @@ impl<P: Ports> Walk<'_, P> {
                 true => Found::Orphan,
                 false => Found::Done(Done::Nothing),
             }),
-            ObjectKey::Manifest(id) => self.examine_manifest(key, id, listed, is_sound).await,
+            ObjectKey::Manifest(manifest) => self.examine_manifest(key, manifest, listed, is_sound).await,
             // Which of the two is right, row or object, is known only where index and store belong together.
             ObjectKey::Alias(_) if !self.may_destroy => Ok(Found::Done(Done::Nothing)),
             ObjectKey::Alias(id) => Ok(match follow_alias(service, id, true).await? {
                 true => Found::Done(Done::Completed),
                 false => Found::Done(Done::Nothing),
             }),
-            ObjectKey::Hold(id, generation) => Ok(match follow_hold(service, id, *generation).await? {
-                Reconciled::Changed => Found::Done(Done::Completed),
-                Reconciled::Orphan => Found::Orphan,
-                Reconciled::Right | Reconciled::Risen | Reconciled::Broken(_) => Found::Done(Done::Nothing),
-            }),
-            ObjectKey::Removed(..) | ObjectKey::Identity => Ok(Found::Done(Done::Nothing)),
+            ObjectKey::Hold(manifest, generation) => {
+                Ok(match follow_hold(service, manifest, *generation).await? {
+                    Reconciled::Changed => Found::Done(Done::Completed),
+                    Reconciled::Orphan => Found::Orphan,
+                    Reconciled::Right | Reconciled::Risen | Reconciled::Broken(_) => {
+                        Found::Done(Done::Nothing)
+                    }
+                })
+            }
+            ObjectKey::Front(_) | ObjectKey::Removed(..) | ObjectKey::Identity => {
+                Ok(Found::Done(Done::Nothing))
+            }
         }
     }
 
     async fn examine_manifest(
         &self,
         key: &ObjectKey,
-        id: &ManifestId,
+        manifest: &ManifestKey,
         listed: &Listed,
         is_sound: bool,
     ) -> Result<Found, Error> {
@@ -160,7 +167,7 @@ impl<P: Ports> Walk<'_, P> {
         };
         let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(key, &error))?;
         let generation = (!facts.tombstone).then_some(facts.generation);
-        let row = service.manifest_row(id).await?;
+        let row = service.manifest_row(manifest).await?;
         // A record that names it was written at most 15 minutes later, and records are looked at from an age of
         // 15 minutes on: where the manifest was 30 minutes old when the walk began, its record was looked at.
         let is_due = self.limits.any_age
@@ -168,6 +175,14 @@ impl<P: Ports> Walk<'_, P> {
                 listed.modified.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS),
                 self.began,
             );
+        if let Some(row) = row.as_ref().filter(|row| row.state == State::Live && !facts.tombstone) {
+            // A change of its visibility was cut off, or a store before it claimed the plain address.
+            if row.generation < facts.generation && follow(service, row, &facts).await? {
+                return Ok(Found::Done(Done::Completed));
+            }
+            let was_claimed = service.try_to_claim_front(manifest, facts.visibility).await?;
+            return Ok(Found::Done(if was_claimed { Done::Completed } else { Done::Nothing }));
+        }
         Ok(match judge_manifest(generation, row.as_ref()) {
             // Its row says that it was deleted: it was put back from elsewhere.
             Verdict::Broken(_) if generation.is_some() => Found::Orphan,
@@ -236,7 +251,7 @@ impl<P: Ports> Walk<'_, P> {
                 let row = service.proof_row(id).await?;
                 undo_record(service, id, row.as_ref()).await?
             }
-            ObjectKey::Manifest(id) => undo_manifest(service, id).await?,
+            ObjectKey::Manifest(manifest) => undo_manifest(service, manifest).await?,
             // Its row may have followed since it was looked at.
             ObjectKey::Revision(id, revision) if !self.is_orphan(id, *revision).await? => {
                 return Ok(Done::Nothing);
@@ -246,7 +261,7 @@ impl<P: Ports> Walk<'_, P> {
                 service.changed(key).await;
                 true
             }
-            ObjectKey::Alias(_) | ObjectKey::Removed(..) | ObjectKey::Identity => false,
+            ObjectKey::Front(_) | ObjectKey::Alias(_) | ObjectKey::Removed(..) | ObjectKey::Identity => false,
         };
         if !is_removed {
             return Ok(Done::Nothing);

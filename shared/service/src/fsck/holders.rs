@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::hash::Digest;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::row::{ProofRow, Row, State};
 
 use super::PAGE;
@@ -32,8 +32,8 @@ impl Default for Holders {
 }
 
 /// The place of a manifest among the sums, and its fingerprint.
-fn fingerprint(id: &ManifestId) -> (usize, u64) {
-    let digest = Digest::of(id.as_str().as_bytes());
+fn fingerprint(manifest: &ManifestKey) -> (usize, u64) {
+    let digest = Digest::of(manifest.to_string().as_bytes());
     let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     let (place, rest) = digest.as_bytes().split_at(2);
     (usize::try_from(number(place)).unwrap_or(0) % SUMS, number(rest.get(..8).unwrap_or(rest)))
@@ -42,16 +42,16 @@ fn fingerprint(id: &ManifestId) -> (usize, u64) {
 impl Holders {
     pub(super) fn note(&mut self, row: &Row) {
         match row {
-            Row::Proof(ProofRow { state: State::Live, held, .. }) => {
+            Row::Proof(ProofRow { state: State::Live, held, tenant, .. }) => {
                 for id in held {
-                    let (place, print) = fingerprint(id);
+                    let (place, print) = fingerprint(&ManifestKey::new(tenant, id));
                     if let Some(sum) = self.0.get_mut(place) {
                         *sum = sum.wrapping_add(print);
                     }
                 }
             }
             Row::Manifest(row) if row.state == State::Live => {
-                let (place, print) = fingerprint(&row.id);
+                let (place, print) = fingerprint(&row.manifest_key());
                 if let Some(sum) = self.0.get_mut(place) {
                     *sum = sum.wrapping_sub(print.wrapping_mul(u64::from(row.holders)));
                 }
@@ -85,7 +85,7 @@ impl Counted {
 /// The manifests of sums that are wrong, counted one by one.
 pub(super) struct Suspects {
     places: BTreeSet<usize>,
-    counted: BTreeMap<ManifestId, Counted>,
+    counted: BTreeMap<ManifestKey, Counted>,
 }
 
 impl Suspects {
@@ -94,12 +94,12 @@ impl Suspects {
         Self { places: wrong.map(|(place, _)| place).collect(), counted: BTreeMap::new() }
     }
 
-    fn of_one(&mut self, id: &ManifestId) -> Option<&mut Counted> {
-        let is_room = self.counted.len() < MAX_COUNTED || self.counted.contains_key(id);
-        if !self.places.contains(&fingerprint(id).0) || !is_room {
+    fn of_one(&mut self, manifest: ManifestKey) -> Option<&mut Counted> {
+        let is_room = self.counted.len() < MAX_COUNTED || self.counted.contains_key(&manifest);
+        if !self.places.contains(&fingerprint(&manifest).0) || !is_room {
             return None;
         }
-        Some(self.counted.entry(id.clone()).or_default())
+        Some(self.counted.entry(manifest).or_default())
     }
 
     /// Counts them by a walk over the rows.
@@ -110,15 +110,15 @@ impl Suspects {
             let page = page.unwrap_or_default();
             for row in page.items {
                 match row {
-                    Row::Proof(ProofRow { state: State::Live, held, .. }) => {
+                    Row::Proof(ProofRow { state: State::Live, held, tenant, .. }) => {
                         for id in &held {
-                            if let Some(counted) = self.of_one(id) {
+                            if let Some(counted) = self.of_one(ManifestKey::new(&tenant, id)) {
                                 counted.held += 1;
                             }
                         }
                     }
                     Row::Manifest(row) => {
-                        if let Some(counted) = self.of_one(&row.id) {
+                        if let Some(counted) = self.of_one(row.manifest_key()) {
                             counted.recorded = Some((row.holders, row.state == State::Live));
                         }
                     }
@@ -134,12 +134,12 @@ impl Suspects {
 
     /// Leaves out what `other` has counted differently: it was being changed.
     pub(super) fn keep_those_of(&mut self, other: &Self) {
-        self.counted.retain(|id, counted| other.counted.get(id) == Some(counted));
+        self.counted.retain(|manifest, counted| other.counted.get(manifest) == Some(counted));
     }
 
     /// The manifests whose counts are wrong: how many proofs hold each, and what its row says.
-    pub(super) fn wrong(self) -> impl Iterator<Item = (ManifestId, u32, Option<(u32, bool)>)> {
+    pub(super) fn wrong(self) -> impl Iterator<Item = (ManifestKey, u32, Option<(u32, bool)>)> {
         let wrong = self.counted.into_iter().filter(|(_, counted)| counted.is_wrong());
-        wrong.map(|(id, Counted { held, recorded })| (id, held, recorded))
+        wrong.map(|(manifest, Counted { held, recorded })| (manifest, held, recorded))
     }
 }

@@ -1,7 +1,7 @@
 //! The repairs that a check makes by itself. Rows that lag behind their objects are left to [`crate::cleanup`] and
 //! [`crate::rebuild`].
 
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, RowKey, State};
 use credlink_core::tombstone::Tombstone;
@@ -27,12 +27,12 @@ where
             Ok(true)
         }
         Row::Manifest(row) if row.state == State::Live && row.standalone => {
-            let hold = ObjectKey::Hold(row.id.clone(), row.generation);
+            let hold = ObjectKey::Hold(row.manifest_key(), row.generation);
             if service.ports.objects().head(&hold).await?.is_some() {
                 return Ok(false);
             }
             service.may_change().await?;
-            write_hold(service, &row.id, &row.tenant, row.generation).await?;
+            write_hold(service, &row.manifest_key(), row.generation).await?;
             Ok(true)
         }
         Row::Proof(_) | Row::Manifest(_) => marker(service, &row).await,
@@ -45,7 +45,7 @@ async fn marker<P: Ports>(service: &Service<P>, row: &Row) -> Result<bool, Error
     let Some((marker, tenant)) = Tombstone::of(row) else { return Ok(false) };
     let key = match row {
         Row::Proof(row) => ObjectKey::Record(row.id),
-        Row::Manifest(row) => ObjectKey::Manifest(row.id.clone()),
+        Row::Manifest(row) => ObjectKey::Manifest(row.manifest_key()),
         _ => return Ok(false),
     };
     service.may_destroy().await?;
@@ -72,10 +72,10 @@ where
 /// Has a live manifest's row count the proofs that hold it. Returns `true` if that was done.
 pub(super) async fn holders<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
+    manifest: &ManifestKey,
     counted: u32,
 ) -> Result<bool, Failure> {
-    let Some(row) = service.manifest_row(id).await?.filter(|row| row.state == State::Live) else {
+    let Some(row) = service.manifest_row(manifest).await?.filter(|row| row.state == State::Live) else {
         return Ok(false);
     };
     let version = row.version;

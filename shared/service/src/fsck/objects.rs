@@ -1,7 +1,8 @@
 //! Checks an object against the rows, and against other objects.
 
+use credlink_core::front::Front;
 use credlink_core::identity::Mark;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::note::{AliasNote, HoldNote};
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
@@ -46,7 +47,14 @@ where
                 Err(error) => look.broken(&key, error.to_string()),
             };
         }
-        ObjectKey::Manifest(id) => manifest(service, &key, id, &found, &mut look).await?,
+        ObjectKey::Manifest(owned) => manifest(service, &key, owned, &found, &mut look).await?,
+        ObjectKey::Front(id) => match Front::parse(&found.content()) {
+            Err(error) => look.broken(&key, error.to_string()),
+            Ok(front) if front.manifest_id != *id => {
+                look.broken(&key, format!("it says that it is the front of {}", front.manifest_id));
+            }
+            Ok(_) => {}
+        },
         ObjectKey::Alias(id) => match AliasNote::parse(&found.content()) {
             Err(error) => look.broken(&key, error.to_string()),
             Ok(_) if service.alias_row(id).await?.is_none() => {
@@ -55,11 +63,11 @@ where
             // The row's own finding says in what they differ.
             Ok(_) => {}
         },
-        ObjectKey::Hold(id, generation) => {
+        ObjectKey::Hold(manifest, generation) => {
             if let Err(error) = HoldNote::parse(&found.content()) {
                 look.broken(&key, error.to_string());
             } else {
-                hold(service, &key, id, *generation, &mut look).await?;
+                hold(service, &key, manifest, *generation, &mut look).await?;
             }
         }
         ObjectKey::Identity => {
@@ -128,7 +136,7 @@ where
     if !is_live {
         return Ok(());
     }
-    let manifest = ObjectKey::Manifest(id.clone());
+    let manifest = ObjectKey::Manifest(ManifestKey::new(&record.tenant, id));
     let head = match service.ports.objects().copies_by_head(&manifest).await {
         // The look at the manifest itself says in what it is damaged.
         Err(failure) if failure.kind == FailureKind::Damaged => return Ok(()),
@@ -148,11 +156,15 @@ where
 async fn manifest<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
-    id: &ManifestId,
+    owned: &ManifestKey,
     found: &Verified,
     look: &mut Look,
 ) -> Result<(), Failure> {
-    let (row, facts) = (service.manifest_row(id).await?, found.facts());
+    let (row, facts) = (service.manifest_row(owned).await?, found.facts());
+    if facts.tenant != owned.tenant {
+        look.broken(key, format!("it is a manifest of the tenant `{}`", facts.tenant));
+        return Ok(());
+    }
     let generation = (!facts.tombstone).then_some(facts.generation);
     let verdict = judge_manifest(generation, row.as_ref());
     judged(look, key, verdict);
@@ -177,11 +189,11 @@ async fn manifest<P: Ports>(
 async fn hold<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
-    id: &ManifestId,
+    manifest: &ManifestKey,
     generation: u32,
     look: &mut Look,
 ) -> Result<(), Failure> {
-    match service.manifest_row(id).await? {
+    match service.manifest_row(manifest).await? {
         Some(row) if row.state == State::Live && row.standalone && row.generation == generation => {}
         Some(row) if matches!(row.state, State::Deleting(_)) => {}
         Some(_) => look.leftover(key, "its manifest does not stand by itself, or is of another life"),

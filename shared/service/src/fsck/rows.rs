@@ -70,14 +70,14 @@ async fn manifest<P: Ports>(service: &Service<P>, row: &ManifestRow, look: &mut 
 where
     P::Objects: Copied,
 {
-    let key = ObjectKey::Manifest(row.id.clone());
+    let key = ObjectKey::Manifest(row.manifest_key());
     if row.state != State::Live {
         return gone(service, &key, row.state, look).await;
     }
     if !stands(service, &key).await? {
         look.broken(&key, "the index has a live manifest that is not stored");
     }
-    let hold = ObjectKey::Hold(row.id.clone(), row.generation);
+    let hold = ObjectKey::Hold(row.manifest_key(), row.generation);
     if row.standalone && !stands(service, &hold).await? {
         look.leftover(&hold, "the manifest stands by itself, and nothing but the index says so");
     }

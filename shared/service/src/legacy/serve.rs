@@ -157,7 +157,9 @@ impl<P: Ports> Service<P> {
             (None, ..) | (Some(_), ObjectKey::Record(_), Form::Content) => Ok(()),
             (Some(_), ObjectKey::Record(_), Form::Stored) => Err(off("no copies are handed out")),
             (Some(_), ObjectKey::Revision(..), _) => Err(off("earlier records cannot be read")),
-            (Some(_), ObjectKey::Manifest(_), _) => Err(off("manifests cannot be read by themselves")),
+            (Some(_), ObjectKey::Manifest(_) | ObjectKey::Front(_), _) => {
+                Err(off("manifests cannot be read by themselves"))
+            }
             // No path leads to one of the others.
             (
                 Some(_),

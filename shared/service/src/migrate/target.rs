@@ -6,7 +6,7 @@ use std::str::FromStr;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest::Manifest;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
@@ -14,7 +14,7 @@ use credlink_core::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// What an item becomes. As text, which is what a ledger keeps: the id of a proof, `alias/{legacy id}/{proof id}`, or
-/// `manifest/{manifest id}`.
+/// `manifest/{manifest id}`, with `/{tenant}` behind it for another tenant than `default`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     /// A proof.
@@ -27,7 +27,7 @@ pub enum Target {
         proof: ProofId,
     },
     /// A C2PA manifest that is stored for itself.
-    Manifest(ManifestId),
+    Manifest(ManifestKey),
 }
 
 /// A text that names nothing that an item becomes.
@@ -51,7 +51,7 @@ impl fmt::Display for Target {
         match self {
             Self::Proof(id) => write!(f, "{id}"),
             Self::Alias { id, proof } => write!(f, "alias/{id}/{proof}"),
-            Self::Manifest(id) => write!(f, "manifest/{id}"),
+            Self::Manifest(key) => write!(f, "manifest/{key}"),
         }
     }
 }
@@ -64,8 +64,8 @@ impl FromStr for Target {
             let names =
                 rest.split_once('/').and_then(|(id, proof)| Some((id.parse().ok()?, proof.parse().ok()?)));
             names.map(|(id, proof)| Self::Alias { id, proof })
-        } else if let Some(id) = text.strip_prefix("manifest/") {
-            id.parse().ok().map(Self::Manifest)
+        } else if let Some(key) = text.strip_prefix("manifest/") {
+            key.parse().ok().map(Self::Manifest)
         } else {
             text.parse().ok().map(Self::Proof)
         };
@@ -130,7 +130,9 @@ impl Parcel {
         match self {
             Self::Proof(drafts) => drafts.first().map(|draft| Target::Proof(draft.id())),
             Self::Alias(naming) => Some(Target::Alias { id: naming.id.clone(), proof: naming.proof }),
-            Self::Manifest(loose) => loose.manifest.id().cloned().map(Target::Manifest),
+            Self::Manifest(loose) => {
+                loose.manifest.id().map(|id| Target::Manifest(ManifestKey::new(&loose.tenant, id)))
+            }
         }
     }
 

@@ -1,25 +1,28 @@
 //! C2PA manifests by themselves.
 
 use bytes::Bytes;
-use credlink_core::access::Caller;
-use credlink_core::http::problem::{Document, Problem};
+use credlink_core::access::{Caller, Scope, Visibility};
+use credlink_core::front::Front;
+use credlink_core::http::problem::{Document, Kind, Problem};
 use credlink_core::http::reply::Reply;
-use credlink_core::link;
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::rules::store::manifest_problem;
+use credlink_core::tenant::Tenant;
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
 use crate::ports::Ports;
 use crate::router::with_tag;
-use crate::service::Service;
+use crate::service::{Service, other_tenant};
 use crate::store::store_manifest as store_alone;
+use crate::visibility;
 
 /// The answer to a manifest that is stored by itself.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -53,14 +56,14 @@ pub(crate) async fn store_manifest<P: Ports>(
     let manifest = Manifest::c2pa(body).map_err(|error| manifest_problem("body", &error))?;
     let created = store_alone(service, &manifest, &caller.tenant).await?;
     let id = manifest.id().cloned().ok_or_else(|| Problem::field("body", "a manifest without an id"))?;
-    let key = ObjectKey::Manifest(id.clone());
+    let key = ObjectKey::Manifest(ManifestKey::new(&caller.tenant, &id));
     let body = ManifestReply { manifest_id: id.to_string(), url: service.url(&key) };
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-    let reply = Reply::json(status, &body).with(LOCATION, &format!("/v1{}", link::path(&key)));
+    let reply = Reply::json(status, &body).with(LOCATION, &format!("/v1{}", service.path(&key)));
     Ok(with_tag(reply, manifest.sha256()))
 }
 
-/// Delete a C2PA manifest that no proof holds
+/// Delete a C2PA manifest of the caller's tenant that no proof holds
 #[utoipa::path(
     delete, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "deleteManifest",
     params(
@@ -80,9 +83,114 @@ pub(crate) async fn delete_manifest<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
     id: &ManifestId,
+    tenant: Option<Tenant>,
     headers: &HeaderMap,
 ) -> Result<Reply, Error> {
+    let tenant = tenant.unwrap_or_else(|| caller.tenant.clone());
+    if tenant != caller.tenant && !caller.may(Scope::Operator) {
+        return Err(other_tenant().into());
+    }
     let at = requested_instant(service, caller, headers)?;
-    let deleted = delete::delete_manifest(service, id, &caller.tenant, at).await?;
+    let deleted = delete::delete_manifest(service, &ManifestKey::new(&tenant, id), at).await?;
     Ok(gone(deleted.filter(|_| at.is_some())))
+}
+
+/// Whose manifest a plain address is to serve.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct FrontRequest {
+    /// The tenant; `null` frees the address: the next public manifest that is stored under the id is served there.
+    #[schema(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9_-]{0,59}$", required)]
+    #[serde(deserialize_with = "Option::deserialize")]
+    tenant: Option<Tenant>,
+}
+
+/// Decide whose manifest a plain address serves
+///
+/// Where several tenants store manifests under one id, `/v1/manifests/{manifest_id}` serves the one of the tenant that was first,
+/// or of the one whose signer the operator lists. This decides otherwise. What the other tenants stored stays at their own
+/// addresses.
+#[utoipa::path(
+    put, path = "/v1/manifests/{manifest_id}/front", tag = "manifests", operation_id = "decideFront",
+    params(("manifest_id" = String, Path, description = "The manifest id")),
+    request_body = FrontRequest,
+    responses(
+        (status = 200, description = "Decided", body = Front),
+        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["operator"]))
+)]
+pub(crate) async fn decide_front<P: Ports>(
+    service: &Service<P>,
+    id: &ManifestId,
+    body: Bytes,
+) -> Result<Reply, Error> {
+    let request: FrontRequest = read(&body, "`{\"tenant\": \"NAME\"}`, or `{\"tenant\": null}`")?;
+    let front = service.decide_front(id, request.tenant).await?;
+    Ok(Reply::json(StatusCode::OK, &front))
+}
+
+/// Delete a C2PA manifest at its tenant's own address
+///
+/// For the tenant itself, and for the operator.
+#[utoipa::path(
+    delete, path = "/v1/tenants/{tenant}/manifests/{manifest_id}", tag = "manifests", operation_id = "deleteTenantManifest",
+    params(
+        ("tenant" = String, Path, description = "The tenant that stored it"),
+        ("manifest_id" = String, Path, description = "The active manifest's id"),
+        ("credlink-deleted" = Option<String>, Header, description = "As for `deleteManifest`"),
+    ),
+    responses(
+        (status = 204, description = "It is not there (any more)"),
+        (status = 403, description = "The path names another tenant, and the caller is not the operator", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "Proofs hold it", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["delete:manifests"]))
+)]
+#[expect(dead_code, reason = "describes the other path of `delete_manifest`")]
+fn delete_tenant_manifest() {}
+
+/// Who may read a manifest.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VisibilityRequest {
+    /// Everybody, or the tenant alone.
+    visibility: Visibility,
+}
+
+/// Withdraw a C2PA manifest, or publish it again
+///
+/// The manifest stays where it is and the proofs that name it keep their history; as `private` it is read with a credential of its
+/// tenant or a signed link alone, and to everybody else it is not there.
+#[utoipa::path(
+    put, path = "/v1/manifests/{manifest_id}/visibility", tag = "manifests", operation_id = "changeVisibility",
+    params(("manifest_id" = String, Path, description = "The active manifest's id")),
+    request_body = VisibilityRequest,
+    responses(
+        (status = 204, description = "Done, or so already"),
+        (status = 404, description = "The tenant has no such manifest", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "It was deleted", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["store:manifests"]))
+)]
+pub(crate) async fn change_visibility<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    id: &ManifestId,
+    body: Bytes,
+) -> Result<Reply, Error> {
+    let request: VisibilityRequest =
+        read(&body, "`{\"visibility\": \"private\"}`, or `{\"visibility\": \"public\"}`")?;
+    let manifest = ManifestKey::new(&caller.tenant, id);
+    visibility::change_visibility(service, &manifest, request.visibility).await?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// Reads a small body.
+fn read<T: serde::de::DeserializeOwned>(body: &[u8], allowed: &str) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(Kind::InvalidRequest, format!("the body has to be {allowed}: {error}")).at("body")
+    })
 }

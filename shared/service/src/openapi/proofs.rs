@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::list::{ProofPage, Summary, list};
 use crate::ports::Ports;
 use crate::router::with_tag;
-use crate::service::{Service, owned};
+use crate::service::Service;
 use crate::store::Stored;
 use crate::supersede::{live_row, supersede};
 use crate::take_over::take_over;
@@ -74,7 +74,7 @@ impl<P: Ports> Service<P> {
             identical: stored.identical,
             proof: Summary::from(row),
             url: self.url(&record),
-            manifest_url: row.manifest_id.clone().map(|id| self.url(&ObjectKey::Manifest(id))),
+            manifest_url: row.manifest_key().map(|key| self.url(&ObjectKey::Manifest(key))),
         };
         let reply = Reply::json(status, &body).with(LOCATION, &format!("/v1{}", link::path(&record)));
         with_tag(reply, &row.record_sha256)
@@ -259,8 +259,7 @@ pub(crate) async fn sign_link<P: Ports>(
     id: &ProofId,
     expires_in: u64,
 ) -> Result<Reply, Error> {
-    let row = live_row(service, id).await?;
-    owned(&row.tenant, &caller.tenant)?;
+    let row = live_row(service, id, &caller.tenant).await?;
     let Some(keys) = &service.settings.link_keys else {
         return Err(ports::Failure {
             provider: "links",
@@ -273,7 +272,7 @@ pub(crate) async fn sign_link<P: Ports>(
     let sign = |key: &ObjectKey| format!("{}?{}", service.url(key), keys.sign(key, expires));
     let reply = LinkReply {
         url: sign(&ObjectKey::Record(row.id)),
-        manifest_url: row.manifest_id.map(|id| sign(&ObjectKey::Manifest(id))),
+        manifest_url: row.manifest_key().map(|key| sign(&ObjectKey::Manifest(key))),
         expires,
     };
     Ok(Reply::json(StatusCode::OK, &reply))

@@ -1,5 +1,6 @@
 //! What the document says of reading objects, which [`retrieve`](crate::retrieve) does for every kind of them.
 
+use credlink_core::front::Front;
 use credlink_core::http::problem::Document;
 use credlink_core::record::Record;
 
@@ -94,3 +95,47 @@ fn read_by_hash() {}
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
 fn read_manifest() {}
+
+/// Read a tenant's C2PA manifest
+///
+/// Each tenant's own address serves what that tenant stored under the id, whatever others store there.
+#[utoipa::path(
+    get, path = "/v1/tenants/{tenant}/manifests/{manifest_id}", tag = "manifests", operation_id = "readTenantManifest",
+    params(
+        ("tenant" = String, Path, description = "The tenant that stored it"),
+        ("manifest_id" = String, Path, description = "The active manifest's id"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+    ),
+    responses(
+        (status = 200, description = "The manifest store", content((Vec<u8> = "application/c2pa"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
+        (status = 206, description = "The part that `Range` asks for", body = Vec<u8>, content_type = "application/c2pa"),
+        (status = 304, description = "The client has it"),
+        (status = 404, description = "No such manifest, or none that the caller may read", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "Deleted", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+#[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
+fn read_tenant_manifest() {}
+
+/// Show whose manifest a plain address serves
+#[utoipa::path(
+    get, path = "/v1/manifests/{manifest_id}/front", tag = "manifests", operation_id = "showFront",
+    params(
+        ("manifest_id" = String, Path, description = "The manifest id"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+    ),
+    responses(
+        (status = 200, description = "The tenant, and what decided it", content((Front = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
+            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
+        )),
+        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
+        (status = 304, description = "The client has it"),
+        (status = 404, description = "Nothing is decided: the address serves the tenant `default`", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+#[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
+fn show_front() {}

@@ -1,7 +1,7 @@
 //! Lets the rows of one object follow it.
 
 use credlink_core::legacy::LegacyId;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, State};
@@ -55,8 +55,8 @@ pub(super) async fn follow<P: Ports>(
             Ok(followed)
         }
         ObjectKey::Revision(id, revision) => Ok(of(hold_earlier(service, id, *revision).await?)),
-        ObjectKey::Hold(id, generation) => Ok(of(follow_hold(service, id, *generation).await?)),
-        ObjectKey::Manifest(id) => manifest(service, id, known).await,
+        ObjectKey::Hold(manifest, generation) => Ok(of(follow_hold(service, manifest, *generation).await?)),
+        ObjectKey::Manifest(key) => manifest(service, key, known).await,
         ObjectKey::Alias(id) => {
             // A request that was cut off wrote the row and not yet the note.
             if known.trusts_rows && service.alias_row(id).await?.is_some() {
@@ -66,7 +66,7 @@ pub(super) async fn follow<P: Ports>(
             follow_alias(service, id, false).await?;
             Ok(Followed::Right)
         }
-        ObjectKey::Removed(..) | ObjectKey::Identity => Ok(Followed::Right),
+        ObjectKey::Front(_) | ObjectKey::Removed(..) | ObjectKey::Identity => Ok(Followed::Right),
     }
 }
 
@@ -106,12 +106,16 @@ async fn is_known<P: Ports>(service: &Service<P>, legacy: &LegacyId) -> Result<b
 }
 
 /// A manifest's row by its object, when everything that names manifests was looked at.
-async fn manifest<P: Ports>(service: &Service<P>, id: &ManifestId, known: Known) -> Result<Followed, Error> {
-    let key = ObjectKey::Manifest(id.clone());
+async fn manifest<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+    known: Known,
+) -> Result<Followed, Error> {
+    let key = ObjectKey::Manifest(manifest.clone());
     for _ in 0..MAX_ATTEMPTS {
         let Some(head) = service.ports.objects().head(&key).await? else { return Ok(Followed::Right) };
         let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(&key, &error))?;
-        let row = service.manifest_row(id).await?;
+        let row = service.manifest_row(manifest).await?;
         let expected = row.as_ref().map(|row| row.version);
         let step = if facts.tombstone {
             let Some(current) = service.current(&key).await? else { continue };
@@ -185,7 +189,6 @@ fn by_content<P: Ports>(
             let standalone = row.standalone && !is_of_a_later_life;
             let next = ManifestRow {
                 generation: facts.generation,
-                tenant: facts.tenant.clone(),
                 visibility: facts.visibility,
                 standalone,
                 ..row.in_state(State::Live)

@@ -21,7 +21,7 @@ pub(super) async fn page<P: Ports>(
         // Named as the walk over objects names it.
         let key = match &row {
             Row::Proof(row) => ObjectKey::Record(row.id).to_string(),
-            Row::Manifest(row) => ObjectKey::Manifest(row.id.clone()).to_string(),
+            Row::Manifest(row) => ObjectKey::Manifest(row.manifest_key()).to_string(),
             Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => row.key().to_string(),
         };
         (key, look(service, row).await)
@@ -42,7 +42,7 @@ pub(super) async fn page<P: Ports>(
 async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Followed, Failure> {
     let (key, state) = match &row {
         Row::Proof(row) => (ObjectKey::Record(row.id), row.state),
-        Row::Manifest(row) => (ObjectKey::Manifest(row.id.clone()), row.state),
+        Row::Manifest(row) => (ObjectKey::Manifest(row.manifest_key()), row.state),
         Row::Alias(row) => {
             return Ok(match service.ports.index().get(&RowKey::Proof(row.proof)).await? {
                 Some(_) => Followed::Right,

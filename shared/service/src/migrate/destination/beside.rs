@@ -3,7 +3,7 @@
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, Row, State};
@@ -29,9 +29,9 @@ pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) ->
 /// A manifest is stored for itself, or not.
 pub(super) async fn find_manifest<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
+    manifest: &ManifestKey,
 ) -> Result<Standing, Failure> {
-    Ok(match service.manifest_row(id).await? {
+    Ok(match service.manifest_row(manifest).await? {
         Some(ManifestRow { state: State::Live, standalone: true, .. }) => Standing::Live(None),
         Some(ManifestRow { state: State::Deleting(at) | State::Deleted(at), .. }) => Standing::Deleted(at),
         Some(_) | None => Standing::Absent,
@@ -71,15 +71,16 @@ pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Resul
     let Some(id) = loose.manifest.id() else {
         return refused(Kind::InvalidManifest, "only a C2PA manifest has an id".to_owned());
     };
-    if let Standing::Deleted(at) = find_manifest(service, id).await?
+    let manifest = ManifestKey::new(&loose.tenant, id);
+    if let Standing::Deleted(at) = find_manifest(service, &manifest).await?
         && loose.restores != Some(at)
     {
         return Ok(TakenOver::Deleted(at));
     }
     match store_manifest(service, &loose.manifest, &loose.tenant).await {
         Ok(_) => {
-            let object = first_stored(&ObjectKey::Manifest(id.clone()), loose.manifest.bytes());
-            Ok(TakenOver::Stored(copy(Target::Manifest(id.clone()), vec![object])))
+            let object = first_stored(&ObjectKey::Manifest(manifest.clone()), loose.manifest.bytes());
+            Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
         }
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),
@@ -109,9 +110,10 @@ pub(super) async fn check_alias<P: Ports>(
 /// What is wrong with the row of a manifest that was stored for itself, if anything is.
 pub(super) async fn check_manifest<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
+    manifest: &ManifestKey,
 ) -> Result<Option<Verdict>, Failure> {
-    Ok(match service.manifest_row(id).await? {
+    let id = &manifest.id;
+    Ok(match service.manifest_row(manifest).await? {
         None => Some(Verdict::Missing(format!("the index has no manifest {id}"))),
         Some(ManifestRow { state: State::Deleting(at) | State::Deleted(at), .. }) => {
             Some(Verdict::Changed(format!("{id} was deleted on {at}")))
@@ -141,18 +143,18 @@ pub(super) async fn withdraw_alias<P: Ports>(
 /// Has a manifest no longer stored for itself: it goes, or stays for the proofs that hold it. `None`: look again.
 pub(super) async fn withdraw_manifest<P: Ports>(
     service: &Service<P>,
-    id: &ManifestId,
+    manifest: &ManifestKey,
     copied: &Copy,
     at: Timestamp,
 ) -> Result<Option<Withdrawal>, Failure> {
-    let Some(row) = service.manifest_row(id).await? else { return Ok(Some(Withdrawal::Absent)) };
+    let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
     let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
     match row.state {
         State::Live if ours && row.standalone => {
             let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };
             let next = ManifestRow { standalone: false, ..row.in_state(state) };
             // First: what says so in the store would make it stand by itself again.
-            drop_hold(service, id, row.generation).await?;
+            drop_hold(service, manifest, row.generation).await?;
             if !claim(service, Row::Manifest(next.clone()), Some(row.version)).await? {
                 return Ok(None);
             }

@@ -5,6 +5,7 @@ use crc_fast::CrcAlgorithm;
 use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Coding, ObjectKey};
 use credlink_core::row::ProofRow;
 use credlink_core::rules::store::Draft;
@@ -78,7 +79,7 @@ pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a 
         coding: None,
     };
     let mut objects = vec![known(ObjectKey::Record(row.id), row.record_sha256)];
-    let manifest = row.manifest_id.clone().map(ObjectKey::Manifest);
+    let manifest = row.manifest_id.as_ref().map(|id| ObjectKey::Manifest(ManifestKey::new(&row.tenant, id)));
     objects.extend(manifest.map(|key| known(key, row.manifest_sha256)));
     Copy {
         target: Target::Proof(row.id),
@@ -100,7 +101,7 @@ pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<
 
 /// A draft's manifest, in the form in which it is stored for the first time. `None` where it stands in the record.
 fn stored_manifest(draft: &Draft) -> Option<StoredObject> {
-    Some(first_stored(&ObjectKey::Manifest(draft.manifest.id()?.clone()), draft.manifest.bytes()))
+    Some(first_stored(&ObjectKey::Manifest(draft.manifest_key()?), draft.manifest.bytes()))
 }
 
 /// An object by its content, in the form in which it is stored for the first time.

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::rules::store::Draft;
@@ -34,7 +34,7 @@ pub(in crate::migrate) struct MemoryDestination {
     /// Names that were taken back, since when.
     withdrawn: Mutex<BTreeMap<LegacyId, Timestamp>>,
     /// By their ids; deleted ones with the instant.
-    manifests: Mutex<BTreeMap<ManifestId, Option<Timestamp>>>,
+    manifests: Mutex<BTreeMap<ManifestKey, Option<Timestamp>>>,
     /// How often each proof was made.
     made: Mutex<BTreeMap<ProofId, u32>>,
     /// The legacy ids of what was asked to be taken over.
@@ -115,7 +115,7 @@ impl MemoryDestination {
         };
     }
 
-    pub(in crate::migrate) fn manifests(&self) -> BTreeMap<ManifestId, Option<Timestamp>> {
+    pub(in crate::migrate) fn manifests(&self) -> BTreeMap<ManifestKey, Option<Timestamp>> {
         self.manifests.lock().unwrap().clone()
     }
 
@@ -146,7 +146,7 @@ impl MemoryDestination {
     }
 
     fn keep(&self, loose: &Loose) -> TakenOver {
-        let id = loose.manifest.id().unwrap();
+        let id = &ManifestKey::new(&loose.tenant, loose.manifest.id().unwrap());
         let mut manifests = self.manifests.lock().unwrap();
         if let Some(Some(at)) = manifests.get(id)
             && loose.restores != Some(*at)

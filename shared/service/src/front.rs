@@ -1,0 +1,143 @@
+//! Plain addresses of manifests, where there are several tenants: which tenant's manifest `/manifests/{id}` serves.
+//!
+//! The front of an id is claimed when a store has been decided, and never by one that is refused. A store that was cut off in
+//! between leaves the id without a front; the next walk of cleanup claims it.
+
+use std::sync::Arc;
+
+use credlink_core::access::Visibility;
+use credlink_core::front::{Claim, DecidedBy, Front};
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::{Facts, ObjectKey, StoredTag, Verified};
+use credlink_core::row::State;
+use credlink_core::tenant::Tenant;
+
+use crate::error::{Error, contended};
+use crate::ports::{Cache as _, Condition, Failure, Objects as _, Ports, Put};
+use crate::service::{MAX_ATTEMPTS, Service};
+
+impl<P: Ports> Service<P> {
+    /// The manifest that the plain address of `id` serves; `None` if the operator has freed it.
+    ///
+    /// # Errors
+    /// A failure of the provider, or a front that is damaged.
+    pub(crate) async fn fronted(&self, id: &ManifestId) -> Result<Option<ManifestKey>, Failure> {
+        if !self.settings.has_tenants {
+            return Ok(Some(ManifestKey::new(&Tenant::default(), id)));
+        }
+        let key = ObjectKey::Front(id.clone());
+        let load = async { Ok(self.current(&key).await?.map(|current| current.verified)) };
+        let found: Option<Arc<Verified>> = self.ports.cache().get_or_load(&key, load).await?;
+        Ok(Front::serves(found.as_deref().map(Verified::facts), id))
+    }
+
+    /// Reads a front out of its object.
+    fn front(&self, id: &ManifestId, verified: &Verified) -> Result<Front, Failure> {
+        let key = ObjectKey::Front(id.clone());
+        let front = Front::parse(&verified.content()).map_err(|error| self.damaged(&key, &error))?;
+        if front.manifest_id == *id {
+            return Ok(front);
+        }
+        Err(self.damaged(&key, &format!("what stands there is the front of {}", front.manifest_id)))
+    }
+
+    /// Claims the plain address for a manifest that is stored. A failure is logged: the store is done, and a walk claims it later.
+    pub(crate) async fn claim_front(&self, manifest: &ManifestKey, visibility: Visibility) {
+        if let Err(error) = self.try_to_claim_front(manifest, visibility).await {
+            let error = error.problem().detail;
+            tracing::warn!(%manifest, error, "the plain address of a manifest was not claimed");
+        }
+    }
+
+    /// Claims the plain address for a manifest that is stored. Returns `true` if the address serves it since this call.
+    ///
+    /// # Errors
+    /// A failure of a provider or the index.
+    pub(crate) async fn try_to_claim_front(
+        &self,
+        manifest: &ManifestKey,
+        visibility: Visibility,
+    ) -> Result<bool, Error> {
+        if !self.settings.has_tenants || visibility == Visibility::Private {
+            return Ok(false);
+        }
+        let key = ObjectKey::Front(manifest.id.clone());
+        let mut is_signed = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let found = self.current(&key).await?;
+            let before = match &found {
+                Some(found) => Some(self.front(&manifest.id, &found.verified)?),
+                None => self.claimed_before(manifest).await?,
+            };
+            let is_decided = before.as_ref().is_some_and(|front| {
+                front.tenant.as_ref() == Some(&manifest.tenant) || front.decided_by >= DecidedBy::Signer
+            });
+            if is_decided && before.as_ref().is_some_and(|front| front.tenant.is_some()) {
+                return Ok(false);
+            }
+            if is_signed.is_none() {
+                is_signed = Some(self.is_signed_for(manifest).await?);
+            }
+            let claim = Claim { manifest, is_signed: is_signed == Some(true) };
+            let Some(front) = Front::claimed(before.as_ref(), claim) else { return Ok(false) };
+            let tag = found.map(|found| (found.tag, found.verified.facts().generation));
+            if self.put_front(&front, tag).await? {
+                return Ok(true);
+            }
+        }
+        Err(contended())
+    }
+
+    /// The claim of the tenant `default` from a time in which it was the only one: then no front was written.
+    async fn claimed_before(&self, manifest: &ManifestKey) -> Result<Option<Front>, Failure> {
+        if manifest.tenant.is_default() {
+            return Ok(None);
+        }
+        let default = ManifestKey::new(&Tenant::default(), &manifest.id);
+        let row = self.manifest_row(&default).await?.filter(|row| row.visibility == Visibility::Public);
+        let is_claimed = row.is_some_and(|row| row.state == State::Live || !row.void);
+        let claim = Claim { manifest: &default, is_signed: false };
+        Ok(if is_claimed { Front::claimed(None, claim) } else { None })
+    }
+
+    /// Whether a manifest has the signature of a signer that the operator lists for its tenant.
+    async fn is_signed_for(&self, manifest: &ManifestKey) -> Result<bool, Failure> {
+        let _ = manifest;
+        Ok(false)
+    }
+
+    /// Decides, for the operator, whose manifest the plain address of `id` serves. `None`: whose the next store is.
+    ///
+    /// # Errors
+    /// A failure of a provider.
+    pub(crate) async fn decide_front(&self, id: &ManifestId, tenant: Option<Tenant>) -> Result<Front, Error> {
+        let key = ObjectKey::Front(id.clone());
+        let front = Front::decided(id.clone(), tenant);
+        for _ in 0..MAX_ATTEMPTS {
+            // By its head alone: one that is damaged is replaced.
+            let tag = self.ports.objects().head(&key).await?.map(|head| {
+                let facts = Facts::read(&head.attributes);
+                (head.tag, facts.map_or(0, |facts| facts.generation))
+            });
+            if self.put_front(&front, tag).await? {
+                return Ok(front);
+            }
+        }
+        Err(contended())
+    }
+
+    /// Writes a front over the one with this tag and number of writes. Returns `false` if another writer was first.
+    async fn put_front(&self, front: &Front, before: Option<(StoredTag, u32)>) -> Result<bool, Failure> {
+        let key = ObjectKey::Front(front.manifest_id.clone());
+        let (condition, written) = match before {
+            None => (Condition::Absent, 0),
+            Some((tag, written)) => (Condition::Matches(tag), written),
+        };
+        let (body, attributes) = front.object(written.saturating_add(1), self.now());
+        let put = self.ports.objects().put(&key, body.into(), &attributes, condition).await;
+        // Also after a failure: the write may have happened.
+        self.changed(&key).await;
+        Ok(matches!(put?, Put::Stored(_)))
+    }
+}
