@@ -179,7 +179,13 @@ fn service(
         jobs: NoJobs,
     };
     let public_url = "http://127.0.0.1".to_owned();
-    let settings = Settings { public_url, link_keys: None, count_reads: false, notice_on_read: false };
+    let settings = Settings {
+        public_url,
+        link_keys: None,
+        count_reads: false,
+        notice_on_read: false,
+        has_tenants: false,
+    };
     Service::new(parts, settings).unguarded()
 }
 

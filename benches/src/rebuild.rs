@@ -13,6 +13,7 @@ use credlink_adapters::folder::Folder;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::manifest::Manifest;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Attributes, Facts, ObjectKey};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
@@ -104,7 +105,7 @@ async fn store(objects: &Folder, number: u64) -> Result<(), Error> {
 
 async fn put_manifest(objects: &Folder, manifest: &Manifest, now: Timestamp) -> Result<(), Error> {
     let id = manifest.id().ok_or_else(|| Error::wrong("a manifest", "it has no id"))?;
-    let key = ObjectKey::Manifest(id.clone());
+    let key = ObjectKey::Manifest(ManifestKey::new(&Tenant::default(), id));
     let facts = Facts::of(manifest.bytes(), Tenant::default(), Visibility::Public, now);
     let attributes = facts.attributes(&key, BTreeMap::new());
     put(objects, &key, manifest.bytes().clone(), &attributes).await

@@ -9,7 +9,7 @@ use ::http::header::{CONTENT_TYPE, ETAG};
 use ::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
-use credlink_core::link::path;
+use credlink_core::link::{path, plain_path};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{C2PA_TYPE, ObjectKey};
 use credlink_core::proof_id::ProofId;
@@ -116,7 +116,7 @@ impl Client {
 
     /// A manifest.
     pub fn manifest(&self, id: &ManifestId) -> Result<Answer, Trouble> {
-        self.object(Method::GET, &ObjectKey::Manifest(id.clone()))
+        self.at(&format!("/v1{}", plain_path(id)))
     }
 
     /// Whatever stands at a URL.

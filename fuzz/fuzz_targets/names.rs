@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
@@ -27,6 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(only, text);
     }
     written::<Timestamp>(text);
+    written::<ManifestKey>(text);
     if let Some(canonical) = written::<Digest>(text) {
         assert_eq!(canonical, text.to_ascii_lowercase(), "only the case of a digest is free");
     }

@@ -254,6 +254,7 @@ mod tests {
             public_url: "https://cdn.example.com".to_owned(),
             link_keys: None,
             count_reads: false,
+            has_tenants: false,
             notice_on_read: false,
         };
         open(folder, Gate::of(None, None), settings).unwrap()

@@ -61,6 +61,7 @@ impl Folder {
             link_keys: None,
             count_reads: true,
             notice_on_read: true,
+            has_tenants: !tenant.is_default(),
         };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| cannot(&error))?;
         let service = local::open(path, Gate::Tokens(owner), settings).map_err(|error| cannot(&error))?;

@@ -66,6 +66,7 @@ fn a_rebuild_that_is_killed_goes_on() {
             link_keys: None,
             count_reads: false,
             notice_on_read: true,
+            has_tenants: false,
         };
         let service = open(&data, Gate::of(None, None), settings).unwrap();
         let store = async |number: usize| {

@@ -59,6 +59,8 @@ pub struct Configuration {
     pub tokens: Option<String>,
     /// Whether a slow read is asked of the fallback as well.
     pub hedge: bool,
+    /// `true` if there are several tenants.
+    pub has_tenants: bool,
     /// A legacy source beside it.
     pub legacy: Option<legacy::Settings>,
     /// The namespace of CloudWatch's metrics.
@@ -85,6 +87,9 @@ pub enum QueueChoice {
 
 /// How large the third cache layer is where nothing is said: half of the disk that a Lambda has for nothing.
 const CACHE_FOLDER_BYTES: u64 = 256_000_000;
+
+/// Says whether there are several tenants; the Worker has a variable of the same name.
+const TENANTS: &str = "CREDLINK_TENANTS";
 
 impl Configuration {
     /// Reads the environment.
@@ -125,6 +130,7 @@ impl Configuration {
             jwt: JwtSettings::read(|name| source.text(name))?,
             tokens: source.text("CREDLINK_TOKENS"),
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
+            has_tenants: has_tenants(source)?,
             legacy: legacy::Settings::read(source)?,
             metrics_namespace: source
                 .text("CREDLINK_METRICS_NAMESPACE")
@@ -134,6 +140,15 @@ impl Configuration {
 }
 
 /// The domain of the primary, or else that of R2.
+/// Whether there are several tenants.
+fn has_tenants(source: &Source<'_>) -> Result<bool, ConfigurationError> {
+    match source.text(TENANTS).as_deref() {
+        None | Some("one") => Ok(false),
+        Some("several") => Ok(true),
+        Some(other) => Err(ConfigurationError::invalid(TENANTS, other, "`one` or `several`")),
+    }
+}
+
 fn cdn_url(source: &Source<'_>) -> Result<Option<String>, ConfigurationError> {
     let (own, r2) = (source.url("STORAGE_CDN_URL")?, source.url("R2_CDN_URL")?);
     Ok(own.or(r2))

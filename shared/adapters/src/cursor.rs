@@ -9,7 +9,7 @@ use credlink_service::ports::Listing;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
-/// Longest cursor that is read, in bytes: the longest row key (264 bytes) or tenant (64), in JSON and base64.
+/// Longest cursor that is read, in bytes: the longest row key (230 bytes) or tenant (60), in JSON and base64.
 const MAX_CURSOR_BYTES: usize = 1_024;
 
 /// The place of the last row of a page. It names its listing, so that one tenant's cursor tells nothing of another's

@@ -245,6 +245,7 @@ impl Deployment {
             link_keys: opening.link_keys,
             count_reads: opening.count_reads,
             notice_on_read: matches!(configuration.index, IndexChoice::Embedded),
+            has_tenants: configuration.has_tenants,
         };
         let cdn_url = configuration.cdn_url.clone();
         let mut service = Service::new(parts, settings);

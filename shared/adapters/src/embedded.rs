@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
@@ -355,7 +356,9 @@ fn alone(
     };
     let behind = match after {
         Some(Cursor::Aliases(_, id)) => Some(RowKey::Alias(id.clone()).to_string()),
-        Some(Cursor::Manifests(_, id)) => Some(RowKey::Manifest(id.clone()).to_string()),
+        Some(Cursor::Manifests(tenant, id)) => {
+            Some(RowKey::Manifest(ManifestKey::new(tenant, id)).to_string())
+        }
         _ => None,
     };
     let start = behind.as_deref().map_or(Bound::Included(prefix), Bound::Excluded);

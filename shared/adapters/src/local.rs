@@ -179,6 +179,7 @@ mod tests {
             link_keys: None,
             count_reads: true,
             notice_on_read: true,
+            has_tenants: false,
         };
         let service = open(folder.path(), Gate::of(None, None), settings).unwrap();
         let ask = async |method: &str, path: &str, body: &'static str| {
@@ -229,6 +230,7 @@ mod tests {
             link_keys: None,
             count_reads: false,
             notice_on_read: false,
+            has_tenants: false,
         };
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path(), Gate::of(None, None), settings()).unwrap());

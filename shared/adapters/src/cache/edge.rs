@@ -132,7 +132,7 @@ impl Edge {
         let key = match key {
             // What the edge forgets of a proof, it forgets with its revisions.
             ObjectKey::Revision(id, _) => &ObjectKey::Record(*id),
-            ObjectKey::Record(_) | ObjectKey::Manifest(_) => key,
+            ObjectKey::Record(_) | ObjectKey::Manifest(_) | ObjectKey::Front(_) => key,
             // The edge serves none of these.
             ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {
                 return;

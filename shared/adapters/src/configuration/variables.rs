@@ -25,7 +25,7 @@ const fn variable(
 }
 
 /// Every variable that is read, in the order of the documentation. One that is set to nothing counts as not set.
-pub const VARIABLES: [Variable; 39] = [
+pub const VARIABLES: [Variable; 40] = [
     variable(
         "STORAGE_PROVIDER",
         "`s3`, `r2` or `folder`",
@@ -164,6 +164,12 @@ pub const VARIABLES: [Variable; 39] = [
         "`on` or `off`",
         "`off`",
         "whether a read that is slower than 95 % is asked of the fallback too",
+    ),
+    variable(
+        "CREDLINK_TENANTS",
+        "`one` or `several`",
+        "`one`",
+        "whether credentials may name other tenants than `default`, whose manifests have addresses of their own",
     ),
     variable(
         "CREDLINK_LEGACY_SOURCE",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Reads, Row, RowKey, State, Totals};
@@ -162,7 +163,7 @@ impl Rows {
         let after = after.map(|cursor| match cursor {
             Cursor::Tenant(_, place, id) => (place, RowKey::Proof(id).to_string()),
             Cursor::Aliases(_, id) => (0, RowKey::Alias(id).to_string()),
-            Cursor::Manifests(_, id) => (0, RowKey::Manifest(id).to_string()),
+            Cursor::Manifests(tenant, id) => (0, RowKey::Manifest(ManifestKey { tenant, id }).to_string()),
             Cursor::Due(due, key) => (due, key),
             Cursor::All(key) => (0, key),
         });

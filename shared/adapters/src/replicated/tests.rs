@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::Facts;
 use credlink_core::row::{Row, RowKey};
 use credlink_service::ports::{BreakerState, FailureKind};
@@ -139,7 +139,7 @@ fn world(settings: Settings) -> World {
 }
 
 fn key(name: &str) -> ObjectKey {
-    ObjectKey::Manifest(format!("urn:c2pa:{name}").parse::<ManifestId>().unwrap())
+    ObjectKey::Manifest(format!("urn:c2pa:{name}").parse::<ManifestKey>().unwrap())
 }
 
 /// Creates an object that takes `milliseconds` of the paused clock.

@@ -32,6 +32,7 @@ pub(super) struct Untold {
 struct Purge {
     proofs: Vec<String>,
     manifests: Vec<String>,
+    fronts: Vec<String>,
 }
 
 /// The Worker, and what it is called with.
@@ -76,7 +77,8 @@ impl Call {
         for key in keys {
             match key {
                 ObjectKey::Record(id) | ObjectKey::Revision(id, _) => purge.proofs.push(id.to_string()),
-                ObjectKey::Manifest(id) => purge.manifests.push(id.to_string()),
+                ObjectKey::Manifest(key) => purge.manifests.push(key.to_string()),
+                ObjectKey::Front(id) => purge.fronts.push(id.to_string()),
                 // The edge serves none of these.
                 ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {}
             }

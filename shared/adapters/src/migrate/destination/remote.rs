@@ -17,7 +17,7 @@ use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::http::deletion::DELETED;
 use credlink_core::http::problem::Kind;
-use credlink_core::link::path;
+use credlink_core::link::exact_path;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -76,7 +76,7 @@ impl Remote {
 
     /// The same, with the content where it was asked for.
     async fn read(&self, key: &ObjectKey, depth: Depth) -> Result<(Found, Bytes), Failure> {
-        let target = format!("/v1{}", path(key));
+        let target = format!("/v1{}", exact_path(key));
         let answer = match depth {
             Depth::Checksum => self.api.look(&target).await,
             Depth::Content => self.api.ask(Question::new(Method::GET, target.clone())).await,
@@ -137,7 +137,7 @@ impl Remote {
                 Next::Done(outcome) => return Ok(Some(outcome)),
                 Next::Ask(question) => answer = self.api.ask(question).await?,
                 Next::Compare(reply) => {
-                    let target = format!("/v1{}", path(&ObjectKey::Record(steps.id())));
+                    let target = format!("/v1{}", exact_path(&ObjectKey::Record(steps.id())));
                     let current = self.api.ask(Question::new(Method::GET, target)).await?;
                     let Ok(record) = Record::parse(&current.body) else { return Ok(None) };
                     if current.status != StatusCode::OK || current.digest() != Some(reply.tag) {
@@ -167,6 +167,7 @@ impl Remote {
                 ObjectKey::Record(id) => self.replaced(id, &object.content, &digest).await?,
                 ObjectKey::Revision(..)
                 | ObjectKey::Manifest(_)
+                | ObjectKey::Front(_)
                 | ObjectKey::Alias(_)
                 | ObjectKey::Hold(..)
                 | ObjectKey::Removed(..)
@@ -190,7 +191,7 @@ impl Remote {
 
     /// What it means that another record stands there: a replacement leaves the earlier record under its revision.
     async fn replaced(&self, id: &ProofId, copied: &Digest, found: &Digest) -> Result<Verdict, Failure> {
-        let target = format!("/v1{}", path(&ObjectKey::Record(*id)));
+        let target = format!("/v1{}", exact_path(&ObjectKey::Record(*id)));
         let answer = self.api.ask(Question::new(Method::GET, target.clone())).await?;
         if answer.status != StatusCode::OK {
             return Err(answer.unexpected(&target));
@@ -315,7 +316,7 @@ impl Destination for Remote {
             // The condition of the deletion decides.
             Found::Content(_) | Found::Expired(_) | Found::Damaged(_) => {}
         }
-        let target = format!("/v1{}", path(&key));
+        let target = format!("/v1{}", exact_path(&key));
         let mut question = Question::new(Method::DELETE, target.clone());
         question.if_match = Some(ours);
         question.deleted = Some(at);

@@ -76,7 +76,11 @@ impl Bucket {
             Some(ObjectKey::Manifest(_)) => true,
             // They say how the other store keeps its proofs.
             Some(
-                ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
+                ObjectKey::Front(_)
+                | ObjectKey::Alias(_)
+                | ObjectKey::Hold(..)
+                | ObjectKey::Removed(..)
+                | ObjectKey::Identity,
             ) => false,
             None => !(object.key.ends_with('/') && object.size == 0),
         };
@@ -158,6 +162,7 @@ impl Source for Bucket {
             Some(ObjectKey::Manifest(id)) => Box::pin(self.layout.read_manifest(&id)).await,
             Some(
                 ObjectKey::Revision(..)
+                | ObjectKey::Front(_)
                 | ObjectKey::Alias(_)
                 | ObjectKey::Hold(..)
                 | ObjectKey::Removed(..)

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Row, RowKey, State};
@@ -48,6 +48,7 @@ impl DataFolder {
             link_keys: None,
             count_reads: false,
             notice_on_read: false,
+            has_tenants: false,
         };
         let service = local::open_within(
             path,
@@ -85,7 +86,7 @@ impl DataFolder {
     }
 
     /// A manifest that was stored for itself.
-    async fn manifest(&self, id: ManifestId) -> Result<Option<Content>, Failure> {
+    async fn manifest(&self, id: ManifestKey) -> Result<Option<Content>, Failure> {
         let row = self.row(&RowKey::Manifest(id.clone())).await?;
         if row.as_ref().and_then(Row::stands_alone_for).is_none() {
             return Ok(None);
@@ -94,7 +95,7 @@ impl DataFolder {
         content.map(Some).ok_or_else(|| damaged(&ObjectKey::Manifest(id)))
     }
 
-    async fn remove_manifest(&self, id: &ManifestId, named: &Item) -> Result<Removal, Failure> {
+    async fn remove_manifest(&self, id: &ManifestKey, named: &Item) -> Result<Removal, Failure> {
         let row = self.row(&RowKey::Manifest(id.clone())).await?;
         let Some(row) = row.filter(|row| row.stands_alone_for().is_some()).and_then(Row::manifest) else {
             return Ok(Removal::Absent);
@@ -102,7 +103,7 @@ impl DataFolder {
         if row.sha256.to_string() != named.version {
             return Ok(Removal::Changed);
         }
-        match delete_manifest(&self.service, id, &row.tenant, None).await {
+        match delete_manifest(&self.service, id, None).await {
             Ok(Some(_)) => Ok(Removal::Removed),
             Ok(None) => Ok(Removal::Absent),
             // Proofs hold it: it goes with the last of them.
@@ -130,7 +131,7 @@ fn item(row: &Row, part: Part) -> Option<Item> {
             version: row.record_sha256.to_string(),
         }),
         (Row::Manifest(manifest), Part::Manifests) => row.stands_alone_for().map(|_| Item {
-            key: Named::Manifest(manifest.id.clone()).to_string(),
+            key: Named::Manifest(manifest.manifest_key()).to_string(),
             size: manifest.length,
             version: manifest.sha256.to_string(),
         }),

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use credlink_core::hash::Digest;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::record::Record;
 use credlink_service::ports::{Failure, FailureKind, Objects as _};
@@ -24,14 +24,14 @@ pub(super) struct Held(HashSet<u64>);
 
 /// 8 bytes of a digest. Of 1,000,000 manifests, one that was stored for itself is taken for another one once in 18 million
 /// migrations.
-fn short(id: &ManifestId) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *Digest::of(id.as_str().as_bytes()).as_bytes();
+fn short(manifest: &ManifestKey) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *Digest::of(manifest.to_string().as_bytes()).as_bytes();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Held {
-    pub(super) fn has(&self, id: &ManifestId) -> bool {
-        self.0.contains(&short(id))
+    pub(super) fn has(&self, manifest: &ManifestKey) -> bool {
+        self.0.contains(&short(manifest))
     }
 
     /// Reads every record.
@@ -53,7 +53,7 @@ impl Held {
 }
 
 /// The manifest that a record refers to. One that is damaged refers to nothing: its manifest is taken along all the same.
-async fn manifest(provider: &Provider, key: &ObjectKey) -> Result<Option<ManifestId>, Failure> {
+async fn manifest(provider: &Provider, key: &ObjectKey) -> Result<Option<ManifestKey>, Failure> {
     let object = match provider.get(key).await {
         Err(failure) if failure.kind == FailureKind::Damaged => return Ok(None),
         object => object?,
@@ -62,5 +62,6 @@ async fn manifest(provider: &Provider, key: &ObjectKey) -> Result<Option<Manifes
     if verified.facts().tombstone {
         return Ok(None);
     }
-    Ok(Record::parse(&verified.content()).ok().and_then(|record| record.manifest.id))
+    let record = Record::parse(&verified.content()).ok();
+    Ok(record.and_then(|record| Some(ManifestKey { id: record.manifest.id?, tenant: record.tenant })))
 }

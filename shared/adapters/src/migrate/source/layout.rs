@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_REVISIONS;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -69,8 +69,8 @@ impl Layout {
     }
 
     /// A manifest by itself; `None` where there is none, or a marker.
-    pub(super) async fn read_manifest(&self, id: &ManifestId) -> Result<Option<Content>, Failure> {
-        let found = self.verified(&ObjectKey::Manifest(id.clone())).await?;
+    pub(super) async fn read_manifest(&self, manifest: &ManifestKey) -> Result<Option<Content>, Failure> {
+        let found = self.verified(&ObjectKey::Manifest(manifest.clone())).await?;
         let found = found.filter(|found| !found.facts().tombstone);
         Ok(found.map(|found| Content::Manifest {
             tenant: Some(found.facts().tenant.clone()),
@@ -79,20 +79,20 @@ impl Layout {
     }
 
     /// Whether a record refers to a manifest.
-    pub(super) async fn is_held(&self, id: &ManifestId) -> Result<bool, Failure> {
-        Ok(self.held.get_or_try_init(|| Held::of(&self.provider)).await?.has(id))
+    pub(super) async fn is_held(&self, manifest: &ManifestKey) -> Result<bool, Failure> {
+        Ok(self.held.get_or_try_init(|| Held::of(&self.provider)).await?.has(manifest))
     }
 
     async fn revision(&self, bytes: Bytes, record: &Record) -> Result<Revision, Failure> {
         let manifest = match &record.manifest.id {
             None => None,
-            Some(id) => Some(self.manifest(id, record).await?),
+            Some(id) => Some(self.manifest(ManifestKey::new(&record.tenant, id), record).await?),
         };
         Ok(Revision { record: bytes, manifest })
     }
 
-    async fn manifest(&self, id: &ManifestId, record: &Record) -> Result<Bytes, Failure> {
-        let key = ObjectKey::Manifest(id.clone());
+    async fn manifest(&self, manifest: ManifestKey, record: &Record) -> Result<Bytes, Failure> {
+        let key = ObjectKey::Manifest(manifest);
         match self.verified(&key).await? {
             Some(found) if !found.facts().tombstone && found.facts().sha256 == record.manifest.sha256 => {
                 Ok(found.content())
@@ -127,6 +127,7 @@ impl Layout {
             ObjectKey::Record(id) => Named::Proof(*id),
             ObjectKey::Manifest(id) => Named::Manifest(id.clone()),
             ObjectKey::Revision(..)
+            | ObjectKey::Front(_)
             | ObjectKey::Alias(_)
             | ObjectKey::Hold(..)
             | ObjectKey::Removed(..)

@@ -1,12 +1,12 @@
-//! The keys of what a CredLink has: of a proof its id; `/aliases/{legacy id}` and `/manifests/{manifest id}` of what it has
-//! beside proofs. Those are before every proof id, so that a rollback, which goes backwards, deletes proofs before it deletes the
+//! The keys of what a CredLink has: of a proof its id; `/aliases/{legacy id}`, and `/manifests/{manifest id}` (with
+//! `/{tenant}` behind it for another tenant than `default`), of what it has beside proofs. Those are before every proof id, so that a rollback, which goes backwards, deletes proofs before it deletes the
 //! manifests that they hold.
 
 use std::fmt;
 use std::str::FromStr;
 
 use credlink_core::legacy::LegacyId;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
 
 const ALIASES: &str = "/aliases/";
@@ -17,7 +17,7 @@ const MANIFESTS: &str = "/manifests/";
 pub(super) enum Named {
     Proof(ProofId),
     Alias(LegacyId),
-    Manifest(ManifestId),
+    Manifest(ManifestKey),
 }
 
 impl fmt::Display for Named {
@@ -25,7 +25,7 @@ impl fmt::Display for Named {
         match self {
             Self::Proof(id) => write!(f, "{id}"),
             Self::Alias(id) => write!(f, "{ALIASES}{id}"),
-            Self::Manifest(id) => write!(f, "{MANIFESTS}{id}"),
+            Self::Manifest(key) => write!(f, "{MANIFESTS}{key}"),
         }
     }
 }
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn every_key_names_one_thing() {
         let proof = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
-        for key in [proof, "/aliases/urn:old:7", "/manifests/urn:c2pa:x"] {
+        for key in [proof, "/aliases/urn:old:7", "/manifests/urn:c2pa:x", "/manifests/urn:c2pa:x/acme"] {
             assert_eq!(key.parse::<Named>().unwrap().to_string(), key);
             assert_eq!(is_alias(key), key.starts_with("/a"));
             assert!(key == proof || key < "2", "a proof id begins with a letter, or a digit from 2");

@@ -10,11 +10,13 @@
 use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
-use credlink_core::link::path;
+use credlink_core::link::exact_path;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
+use credlink_core::tenant::Tenant;
 use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
 use credlink_service::ports::{Failure, FailureKind, Page};
 use http::header::LOCATION;
@@ -75,6 +77,7 @@ struct Manifests {
 #[derive(Debug, Deserialize)]
 struct AloneManifest {
     id: ManifestId,
+    tenant: Tenant,
     sha256: Digest,
     length: u64,
 }
@@ -96,7 +99,7 @@ impl Remote {
 
     /// The object under `key`; `None` where it is not there (any more) or has expired.
     async fn object(&self, key: &ObjectKey) -> Result<Option<(Bytes, Option<Digest>)>, Failure> {
-        let target = format!("/v1{}", path(key));
+        let target = format!("/v1{}", exact_path(key));
         let answer = self.api.ask(Question::new(Method::GET, target.clone())).await?;
         match answer.status {
             StatusCode::OK => Ok(Some((answer.body.clone(), answer.digest()))),
@@ -122,7 +125,7 @@ impl Remote {
         let Some(id) = record.manifest.id else {
             return Ok(Some(Revision { record: bytes, manifest: None }));
         };
-        let key = ObjectKey::Manifest(id);
+        let key = ObjectKey::Manifest(ManifestKey { id, tenant: record.tenant });
         let Some((manifest, _)) = self.object(&key).await? else { return Ok(None) };
         if Digest::of(&manifest) != record.manifest.sha256 {
             return Err(damaged(&key, &format!("it is not the one of the proof {}", record.id)));
@@ -157,13 +160,14 @@ impl Remote {
         leads_to(&self.api.ask(question).await?, &target)
     }
 
-    async fn manifest(&self, id: ManifestId) -> Result<Option<Content>, Failure> {
+    async fn manifest(&self, id: ManifestKey) -> Result<Option<Content>, Failure> {
         let key = ObjectKey::Manifest(id);
         let Some((bytes, tag)) = self.object(&key).await? else { return Ok(None) };
         if tag != Some(Digest::of(&bytes)) {
             return Err(damaged(&key, &"it does not have the digest that the API names"));
         }
-        Ok(Some(Content::Manifest { bytes, tenant: None }))
+        let ObjectKey::Manifest(ManifestKey { tenant, .. }) = key else { return Ok(None) };
+        Ok(Some(Content::Manifest { bytes, tenant: Some(tenant) }))
     }
 
     async fn alias(&self, id: LegacyId) -> Result<Option<Content>, Failure> {
@@ -174,13 +178,13 @@ impl Remote {
         }))
     }
 
-    async fn remove_manifest(&self, id: ManifestId, item: &Item) -> Result<Removal, Failure> {
+    async fn remove_manifest(&self, id: ManifestKey, item: &Item) -> Result<Removal, Failure> {
         let key = ObjectKey::Manifest(id);
         let Some((bytes, _)) = self.object(&key).await? else { return Ok(Removal::Absent) };
         if Digest::of(&bytes).to_string() != item.version {
             return Ok(Removal::Changed);
         }
-        let target = format!("/v1{}", path(&key));
+        let target = format!("/v1{}", exact_path(&key));
         let answer = self.api.ask(Question::new(Method::DELETE, target.clone())).await?;
         match answer.status {
             StatusCode::NO_CONTENT => Ok(Removal::Removed),
@@ -280,7 +284,7 @@ impl Source for Remote {
             Part::Manifests => {
                 let page: Manifests = part(&self.api, "manifests", after, limit).await?;
                 let item = |listed: AloneManifest| Item {
-                    key: Named::Manifest(listed.id).to_string(),
+                    key: Named::Manifest(ManifestKey { id: listed.id, tenant: listed.tenant }).to_string(),
                     size: listed.length,
                     version: listed.sha256.to_string(),
                 };
@@ -353,7 +357,7 @@ impl Source for Remote {
         if version(record.revision) != item.version {
             return Ok(Removal::Changed);
         }
-        let target = format!("/v1{}", path(&key));
+        let target = format!("/v1{}", exact_path(&key));
         let mut question = Question::new(Method::DELETE, target.clone());
         question.if_match = Some(Digest::of(&bytes));
         let answer = self.api.ask(question).await?;

@@ -3,8 +3,8 @@
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
-use credlink_core::link::path;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::link::exact_path;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{C2PA_TYPE, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -38,8 +38,8 @@ impl Remote {
     }
 
     /// Whether a manifest is there. The API does not tell whether it is for proofs alone: then it counts as not made here.
-    pub(super) async fn find_manifest(&self, id: &ManifestId) -> Result<Standing, Failure> {
-        Ok(match self.found(&ObjectKey::Manifest(id.clone()), Depth::Checksum).await? {
+    pub(super) async fn find_manifest(&self, manifest: &ManifestKey) -> Result<Standing, Failure> {
+        Ok(match self.found(&ObjectKey::Manifest(manifest.clone()), Depth::Checksum).await? {
             Found::Content(_) | Found::Expired(_) | Found::Damaged(_) | Found::Private => {
                 Standing::Live(None)
             }
@@ -51,7 +51,7 @@ impl Remote {
     pub(super) async fn bind(&self, naming: &Naming) -> Result<TakenOver, Failure> {
         let proof = &naming.proof;
         let missing = |detail| TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail };
-        let target = format!("/v1{}", path(&ObjectKey::Record(*proof)));
+        let target = format!("/v1{}", exact_path(&ObjectKey::Record(*proof)));
         let current = self.api.ask(Question::new(Method::GET, target.clone())).await?;
         match current.status {
             StatusCode::OK => {}
@@ -91,7 +91,8 @@ impl Remote {
                 (Kind::InvalidManifest.slug().to_owned(), "only a C2PA manifest has an id".to_owned());
             return Ok(TakenOver::Refused { kind, detail });
         };
-        if let Standing::Deleted(at) = self.find_manifest(id).await?
+        let manifest = ManifestKey::new(&loose.tenant, id);
+        if let Standing::Deleted(at) = self.find_manifest(&manifest).await?
             && loose.restores != Some(at)
         {
             return Ok(TakenOver::Deleted(at));
@@ -105,13 +106,13 @@ impl Remote {
             return Ok(TakenOver::Refused { kind: problem.slug().to_owned(), detail: problem.detail });
         }
         let object = StoredObject {
-            key: ObjectKey::Manifest(id.clone()).to_string(),
+            key: ObjectKey::Manifest(manifest.clone()).to_string(),
             content: *loose.manifest.sha256(),
             stored: None,
             crc64nvme: None,
             coding: None,
         };
-        Ok(TakenOver::Stored(copy(Target::Manifest(id.clone()), vec![object])))
+        Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
     }
 
     /// What is wrong with another name, if anything is.
@@ -138,11 +139,11 @@ impl Remote {
     /// Deletes a manifest that no proof holds.
     pub(super) async fn withdraw_manifest(
         &self,
-        id: &ManifestId,
+        manifest: &ManifestKey,
         copied: &Copy,
         at: Timestamp,
     ) -> Result<Withdrawal, Failure> {
-        let key = ObjectKey::Manifest(id.clone());
+        let key = ObjectKey::Manifest(manifest.clone());
         let ours = copied.objects.first().map(|object| object.content);
         match self.found(&key, Depth::Checksum).await? {
             Found::Content(digest) if Some(digest) == ours => {}
@@ -150,7 +151,7 @@ impl Remote {
             Found::Absent => return Ok(Withdrawal::Absent),
             _ => return Ok(Withdrawal::Touched),
         }
-        let target = format!("/v1{}", path(&key));
+        let target = format!("/v1{}", exact_path(&key));
         let mut question = Question::new(Method::DELETE, target.clone());
         question.deleted = Some(at);
         let answer = self.api.ask(question).await?;

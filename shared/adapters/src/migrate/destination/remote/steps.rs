@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
-use credlink_core::link::path;
+use credlink_core::link::exact_path;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -138,7 +139,7 @@ impl<'a> Steps<'a> {
         let Some(draft) = self.drafts.get(at + 1) else {
             return Ok(Next::Done(TakenOver::Stored(self.copy(first, &reply))));
         };
-        let target = format!("/v1{}", path(&ObjectKey::Record(self.id())));
+        let target = format!("/v1{}", exact_path(&ObjectKey::Record(self.id())));
         let mut question = Question::new(Method::PUT, target);
         question.if_match = Some(tag);
         question.body = Some(body(draft, None));
@@ -167,8 +168,8 @@ impl<'a> Steps<'a> {
                 ObjectKey::Revision(self.id(), revision)
             };
             objects.push(object(&key, Digest::of(&record)));
-            if let Some(id) = draft.manifest.id() {
-                let manifest = object(&ObjectKey::Manifest(id.clone()), *draft.manifest.sha256());
+            if let Some(manifest) = draft.manifest_key() {
+                let manifest = object(&ObjectKey::Manifest(manifest), *draft.manifest.sha256());
                 // Two revisions may have one manifest.
                 if objects.iter().all(|object| object.key != manifest.key) {
                     objects.push(manifest);
@@ -180,7 +181,8 @@ impl<'a> Steps<'a> {
 
     /// What stands there. Whose doing it is, and of which content, the caller knows.
     pub(super) fn standing(&self, reply: &Reply) -> Copy {
-        let manifest = reply.said.manifest.id.clone().map(ObjectKey::Manifest);
+        let manifest = reply.said.manifest.id.as_ref();
+        let manifest = manifest.map(|id| ObjectKey::Manifest(ManifestKey::new(&self.first.tenant, id)));
         let mut objects = vec![object(&ObjectKey::Record(self.id()), reply.tag)];
         objects.extend(manifest.map(|key| object(&key, reply.said.manifest.sha256)));
         Copy {
