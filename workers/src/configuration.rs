@@ -18,6 +18,8 @@ pub struct Configuration {
     pub link_keys: Option<LinkKeys>,
     /// Where the API is, without `/v1` and without a slash at the end.
     pub origin: Option<String>,
+    /// `true` if there are several tenants.
+    pub has_tenants: bool,
     /// What a purge has to show.
     pub purge_token: Option<String>,
     /// The zone whose caches a purge reaches.
@@ -134,6 +136,7 @@ impl Configuration {
             bucket,
             link_keys: variable("CREDLINK_LINK_KEYS").map(|text| link_keys(&text)).transpose()?,
             origin: url("CREDLINK_ORIGIN_URL")?,
+            has_tenants: has_tenants(variable("CREDLINK_TENANTS"))?,
             purge_token,
             zone,
             timeout: number("CREDLINK_TIMEOUT", variable("CREDLINK_TIMEOUT"), 5_000, 100, 25_000)?,
@@ -164,6 +167,19 @@ fn web_url(variable: &'static str, text: String) -> Result<String, Configuration
             variable,
             value: text,
             allowed: "a URL such as https://api.example.com, without a query".to_owned(),
+        }),
+    }
+}
+
+/// Whether there are several tenants.
+fn has_tenants(text: Option<String>) -> Result<bool, ConfigurationError> {
+    match text.as_deref() {
+        None | Some("one") => Ok(false),
+        Some("several") => Ok(true),
+        Some(other) => Err(ConfigurationError::Invalid {
+            variable: "CREDLINK_TENANTS",
+            value: other.to_owned(),
+            allowed: "`one` or `several`".to_owned(),
         }),
     }
 }
@@ -232,6 +248,7 @@ mod tests {
                 vec![("CREDLINK_TIMEOUT", "99")],
                 "CREDLINK_TIMEOUT is `99`; it has to be a whole number from 100 to 25000",
             ),
+            (vec![("CREDLINK_TENANTS", "2")], "CREDLINK_TENANTS is `2`; it has to be `one` or `several`"),
             (
                 vec![("CREDLINK_ORIGIN_URL", "api.example.com")],
                 "CREDLINK_ORIGIN_URL is `api.example.com`; it has to be a URL such as https://api.example.com, without a \

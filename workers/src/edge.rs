@@ -3,11 +3,15 @@
 use std::fmt::Write as _;
 
 use credlink_core::access::Caller;
+use credlink_core::front::Front;
 use credlink_core::http::cors;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::{Body, Reply};
 use credlink_core::http::request_id::REQUEST_ID;
-use credlink_core::http::route::Route;
+use credlink_core::http::route::{Form, Route};
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::ObjectKey;
+use credlink_core::tenant::Tenant;
 use http::{HeaderMap, Method};
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
@@ -83,24 +87,38 @@ async fn answer(
     }
     // The API is elsewhere.
     if asked.path == "/v1" || asked.path.starts_with("/v1/") {
-        let detail = "this is the CDN domain: it has /proofs/{id}, /proofs/by-hash/{media hash}, /manifests/{id} and \
-                      /health; paths under /v1 are the API's";
+        let detail = "this is the CDN domain: it has /proofs/{id}, /proofs/by-hash/{media hash}, /manifests/{id}, \
+                      /tenants/{tenant}/manifests/{id} and /health; paths under /v1 are the API's";
         return Err(Problem::new(Kind::NoSuchRoute, detail));
     }
     let route = Route::parse(&asked.method, &asked.path, &asked.query)?;
     course.route = Some(route.name());
     match &route {
         Route::Read { key, signature, form } => {
-            let caller = Caller::anonymous();
-            let read = Read {
-                asked,
-                configuration: &configuration,
-                context,
-                key,
-                signature: signature.as_ref(),
-                form: *form,
-                caller: &caller,
+            let (signature, form, is_plain) = (signature.as_ref(), *form, false);
+            let caller = &Caller::anonymous();
+            let configuration = &configuration;
+            let read = Read { asked, configuration, context, key, signature, form, caller, is_plain };
+            let (answer, cache) = read.answer().await;
+            course.cache = cache;
+            answer
+        }
+        Route::ReadPlainManifest { id, signature, form } => {
+            let caller = &Caller::anonymous();
+            let (configuration, form) = (&configuration, *form);
+            let is_plain = configuration.has_tenants && form == Form::Content;
+            let mut manifest = Some(ManifestKey::new(&Tenant::default(), id));
+            if is_plain {
+                let (key, signature) = (&ObjectKey::Front(id.clone()), None);
+                let front = Read { asked, configuration, context, key, signature, form, caller, is_plain };
+                let facts = front.facts().await?;
+                manifest = Front::serves(facts.as_ref(), id);
+            }
+            let Some(manifest) = manifest else {
+                return Err(Problem::new(Kind::NotFound, format!("no manifest has the id {id}")));
             };
+            let (key, signature) = (&ObjectKey::Manifest(manifest), signature.as_ref());
+            let read = Read { asked, configuration, context, key, signature, form, caller, is_plain };
             let (answer, cache) = read.answer().await;
             course.cache = cache;
             answer

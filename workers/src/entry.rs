@@ -114,8 +114,9 @@ impl Entry {
 pub fn tag(key: &ObjectKey) -> String {
     match key {
         ObjectKey::Record(id) | ObjectKey::Revision(id, _) => ObjectKey::Record(*id).to_string(),
-        // Of these, only manifests are served.
+        // Of these, only manifests are served, and fronts are looked at.
         ObjectKey::Manifest(_)
+        | ObjectKey::Front(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Hold(..)
         | ObjectKey::Removed(..)

@@ -1,13 +1,14 @@
 //! What is kept in the cache of this data center, and found there again.
 
 use credlink_core::access::Visibility;
+use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::path;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::time::Timestamp;
 use web_sys::Response;
 
-use crate::entry::{Content, Entry, alias_tag, tag};
+use crate::entry::{Absence, Content, Entry, alias_tag, tag};
 use crate::lifetime::Lifetimes;
 use crate::runtime::{self, Broken, Bytes};
 use crate::source::Outcome;
@@ -87,9 +88,15 @@ impl Keeper {
                 let headers = entry.headers(&tag(key), self.seconds(key, &found.facts));
                 runtime::cache(&url, &headers, Some(&Bytes::Held(found.bytes.clone()))).await
             }
-            // It is private now: what was kept while it was public has to go. The bytes may be the same.
+            // It is private now: what was kept while it was public has to go. The bytes may be the same. To who shows no link
+            // nothing is there.
+            Outcome::Found(found) if found.facts.visibility == Visibility::Private => {
+                self.keep_absence(&url, key, &Absence::of(&Problem::new(Kind::NotFound, "")), checked).await
+            }
             Outcome::Found(_) => runtime::forget_cached(&url).await,
-            Outcome::Same(same) if !self.is_kept(&same.1) => runtime::forget_cached(&url).await,
+            Outcome::Same(same) if !self.is_kept(&same.1) => {
+                self.keep_absence(&url, key, &Absence::of(&Problem::new(Kind::NotFound, "")), checked).await
+            }
             Outcome::Same(same) => {
                 let (stored, facts) = &**same;
                 // Another isolate may have put a newer object there meanwhile, which these facts are not of.
@@ -102,13 +109,23 @@ impl Keeper {
                 let headers = entry.headers(&tag(key), self.seconds(key, facts));
                 runtime::cache(&url, &headers, Some(&Bytes::Cached(response))).await
             }
-            Outcome::Nothing(absence) if self.lifetimes.absent > 0 => {
-                let entry = Entry::new(Content::Nothing(absence.clone()), checked);
-                runtime::cache(&url, &entry.headers(&tag(key), self.lifetimes.absent), None).await
-            }
-            Outcome::Nothing(_) => runtime::forget_cached(&url).await,
+            Outcome::Nothing(absence) => self.keep_absence(&url, key, absence, checked).await,
             Outcome::Refused(_) | Outcome::Damaged | Outcome::Unreachable => Ok(()),
         }
+    }
+
+    async fn keep_absence(
+        &self,
+        url: &str,
+        key: &ObjectKey,
+        absence: &Absence,
+        checked: Timestamp,
+    ) -> Result<(), Broken> {
+        if self.lifetimes.absent == 0 {
+            return runtime::forget_cached(url).await;
+        }
+        let entry = Entry::new(Content::Nothing(absence.clone()), checked);
+        runtime::cache(url, &entry.headers(&tag(key), self.lifetimes.absent), None).await
     }
 
     /// Forgets an object.

@@ -4,6 +4,7 @@
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Reply;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use http::StatusCode;
@@ -39,9 +40,12 @@ struct Purge {
     /// Proofs: their current records and all that came before.
     #[serde(default)]
     proofs: Vec<String>,
-    /// Manifests.
+    /// Manifests: the id, and `/{tenant}` behind it for another tenant than `default`.
     #[serde(default)]
     manifests: Vec<String>,
+    /// Manifest ids whose plain addresses serve another tenant's manifest.
+    #[serde(default)]
+    fronts: Vec<String>,
 }
 
 /// The answer.
@@ -98,21 +102,25 @@ fn authorize(asked: &Asked, token: &str) -> Result<(), Problem> {
 }
 
 fn keys(body: &str) -> Result<Vec<ObjectKey>, Problem> {
-    let allowed = "a purge is a JSON object with `proofs` and `manifests`, each a list of ids";
+    let allowed = "a purge is a JSON object with `proofs`, `manifests` and `fronts`, each a list of ids";
     let purge: Purge = serde_json::from_str(body)
         .map_err(|error| Problem::new(Kind::InvalidRequest, format!("{allowed}: {error}")))?;
-    let count = purge.proofs.len().saturating_add(purge.manifests.len());
+    let count: usize = [&purge.proofs, &purge.manifests, &purge.fronts].iter().map(|ids| ids.len()).sum();
     if count == 0 || count > MAX_IDS {
-        let detail = format!("`proofs` and `manifests` have 1 to {MAX_IDS} ids together, not {count}");
+        let detail =
+            format!("`proofs`, `manifests` and `fronts` have 1 to {MAX_IDS} ids together, not {count}");
         return Err(Problem::new(Kind::InvalidRequest, detail));
     }
     let proofs = purge.proofs.iter().map(|id| {
         id.parse::<ProofId>().map(ObjectKey::Record).map_err(|error| Problem::field("proofs", error))
     });
     let manifests = purge.manifests.iter().map(|id| {
-        id.parse::<ManifestId>().map(ObjectKey::Manifest).map_err(|error| Problem::field("manifests", error))
+        id.parse::<ManifestKey>().map(ObjectKey::Manifest).map_err(|error| Problem::field("manifests", error))
     });
-    proofs.chain(manifests).collect()
+    let fronts = purge.fronts.iter().map(|id| {
+        id.parse::<ManifestId>().map(ObjectKey::Front).map_err(|error| Problem::field("fronts", error))
+    });
+    proofs.chain(manifests).chain(fronts).collect()
 }
 
 /// Has all data centers forget, by the tags that entries carry.
@@ -148,9 +156,14 @@ mod tests {
     #[test]
     fn a_purge_names_ids() {
         let id = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
-        let read = keys(&format!(r#"{{"proofs":["{id}"],"manifests":["urn:c2pa:x"]}}"#)).unwrap();
+        let read = keys(&format!(
+            r#"{{"proofs":["{id}"],"manifests":["urn:c2pa:x","urn:c2pa:x/acme"],"fronts":["urn:c2pa:x"]}}"#
+        ))
+        .unwrap();
         let names: Vec<_> = read.iter().map(ToString::to_string).collect();
-        assert_eq!(names, [format!("proofs/{id}"), "manifests/urn%3Ac2pa%3Ax".to_owned()]);
+        let manifest = "manifests/urn%3Ac2pa%3Ax".to_owned();
+        let front = "fronts/urn%3Ac2pa%3Ax".to_owned();
+        assert_eq!(names, [format!("proofs/{id}"), manifest.clone(), format!("{manifest}/acme"), front]);
         let many = format!(r#"{{"proofs":[{}]}}"#, vec![format!("\"{id}\""); MAX_IDS + 1].join(","));
         for (body, says) in [
             ("", "a purge is a JSON object"),
@@ -160,6 +173,7 @@ mod tests {
             (r#"{"proof":["x"]}"#, "unknown field"),
             (r#"{"proofs":["x"]}"#, "`proofs`: "),
             (r#"{"manifests":["a/b"]}"#, "`manifests`: "),
+            (r#"{"fronts":["urn:x/acme"]}"#, "`fronts`: "),
         ] {
             let problem = keys(body).unwrap_err();
             assert!(problem.kind.status() == 400 && problem.detail.contains(says), "{body}: {problem}");

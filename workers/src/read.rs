@@ -49,6 +49,8 @@ pub struct Read<'a> {
     pub form: Form,
     /// Who asks: the edge knows no credentials but signed links.
     pub caller: &'a Caller,
+    /// Whether a manifest is asked for at a plain address, where there are several tenants.
+    pub is_plain: bool,
 }
 
 /// An answer with an object, or about it.
@@ -93,20 +95,35 @@ impl Read<'_> {
                 return (Err(self.own(problem)), state);
             }
         }
-        let (seen, state) = self.look(self.key).await;
+        let (seen, mut state) = self.look(self.key).await;
         let answer = seen.map_err(|problem| self.own(problem)).and_then(|seen| {
             let reply = self.lookup().respond(&seen.facts)?;
             let Seen { facts, size, bytes, age } = seen;
             Ok(Answer { reply, bytes: Some(bytes), size, length: facts.length, age })
         });
+        // How it came about would tell who shows a link that does not hold whether something is there.
+        if answer.is_err() && self.signature.is_some() {
+            state = CacheState::Uncached;
+        }
         (answer, state)
     }
 
-    /// Absence, in the words of what was asked for; and a refusal, in the words of the link that was shown.
+    /// What is said of the object; `None` where it is not there.
+    ///
+    /// # Errors
+    /// Nobody can say whether it is there.
+    pub async fn facts(&self) -> Result<Option<Facts>, Problem> {
+        match self.look(self.key).await.0 {
+            Ok(seen) => Ok(Some(seen.facts)),
+            Err(problem) if matches!(problem.kind, Kind::NotFound | Kind::Deleted) => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Absence, in the words of what was asked for.
     fn own(&self, problem: Problem) -> Problem {
         match problem.kind {
             Kind::NotFound => self.lookup().absent(),
-            Kind::Private => self.opens().unwrap_or(Ok(())).err().unwrap_or(problem),
             _ => problem,
         }
     }
@@ -127,6 +144,7 @@ impl Read<'_> {
             link_keys: self.configuration.link_keys.as_ref(),
             caller: self.caller,
             now: self.asked.now,
+            is_plain: self.is_plain,
         }
     }
 
@@ -144,6 +162,8 @@ impl Read<'_> {
         let age = entry.age(self.asked.now);
         let lifetimes = &self.configuration.lifetimes;
         let stored = match entry.content {
+            // Who shows a link may be shown what to others is not there.
+            Content::Nothing(_) if self.signature.is_some() => return self.load(key, None).await,
             Content::Nothing(absence) => {
                 return match lifetimes.of_absence(age) {
                     Freshness::Fresh => (Err(not_there(absence.problem())), CacheState::Absent),

@@ -99,11 +99,24 @@ pub fn problem_of(answered: &Answered) -> Option<Problem> {
     Some(Problem::new(kind, said.detail))
 }
 
+impl Outcome {
+    /// What it is to who shows no link: of what is private nobody can tell whether it is there (guarantee 13).
+    fn to_a_stranger(self) -> Self {
+        let is_private = match &self {
+            Self::Found(found) => found.facts.visibility == Visibility::Private,
+            Self::Same(same) => same.1.visibility == Visibility::Private,
+            Self::Nothing(_) | Self::Refused(_) | Self::Damaged | Self::Unreachable => false,
+        };
+        if is_private { Self::Nothing(Absence::of(&Problem::new(Kind::NotFound, ""))) } else { self }
+    }
+}
+
 impl Load {
     /// Loads. Beside what came stands what is left to do then: to keep it.
     pub async fn run(self) -> (Brought<Outcome>, impl Future<Output = ()>) {
         let checked = runtime::now();
         let (outcome, fill) = self.bucket().await;
+        let outcome = if self.signature.is_empty() { outcome.to_a_stranger() } else { outcome };
         let good_for = self.keeper.good_for(&self.key, &outcome);
         let kept = outcome.clone();
         let keeping = async move { self.keep(kept, fill, checked).await };
@@ -237,9 +250,7 @@ impl Load {
             Some(problem) if matches!(problem.kind, Kind::NotFound | Kind::Deleted | Kind::Expired) => {
                 Outcome::Nothing(Absence::of(&problem))
             }
-            Some(problem) if matches!(problem.kind, Kind::Private | Kind::InvalidLink) => {
-                Outcome::Refused(problem)
-            }
+            Some(problem) if problem.kind == Kind::InvalidLink => Outcome::Refused(problem),
             _ => {
                 let status = answered.status();
                 self.complain(
