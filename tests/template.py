@@ -23,6 +23,9 @@ GUARDED = {
     "DELETE /v1/proofs/{id}": "delete:manifests",
     "POST /v1/proofs/batch-delete": "delete:manifests",
     "DELETE /v1/manifests/{id}": "delete:manifests",
+    "DELETE /v1/tenants/{tenant}/manifests/{id}": "delete:manifests",
+    "PUT /v1/manifests/{id}/visibility": "store:manifests",
+    "PUT /v1/manifests/{id}/front": "operator",
     "GET /v1/manifests": "admin",
     "HEAD /v1/manifests": "admin",
     "GET /v1/aliases": "admin",
@@ -41,6 +44,7 @@ GUARDED = {
 ALL_OF = (
     "${Bucket.Arn}/proofs/*",
     "${Bucket.Arn}/manifests/*",
+    "${Bucket.Arn}/fronts/*",
     "${Bucket.Arn}/aliases/*",
     "${Bucket.Arn}/holds/*",
     "${Bucket.Arn}/removed/*",
