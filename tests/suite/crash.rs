@@ -175,6 +175,7 @@ async fn check_folder(folder: &Path, tidy: bool, when: &str) {
         link_keys: None,
         count_reads: true,
         notice_on_read: true,
+        has_tenants: false,
     };
     let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();
     let mut worst = Severity::Broken;

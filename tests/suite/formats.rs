@@ -10,6 +10,7 @@ use credlink_core::http::range::{Wanted, wanted};
 use credlink_core::link::{LinkKey, LinkKeys, Signature};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Coding, Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -40,7 +41,11 @@ fn tenants() -> impl Strategy<Value = Tenant> {
 }
 
 fn manifest_ids() -> impl Strategy<Value = ManifestId> {
-    "[a-zA-Z0-9][a-zA-Z0-9:._-]{0,80}:[a-zA-Z0-9:._-]{0,80}".prop_filter_map("no id", |id| id.parse().ok())
+    "[a-zA-Z0-9][a-zA-Z0-9:._-]{0,70}:[a-zA-Z0-9:._-]{0,70}".prop_filter_map("no id", |id| id.parse().ok())
+}
+
+fn manifest_keys() -> impl Strategy<Value = ManifestKey> {
+    (manifest_ids(), tenants()).prop_map(|(id, tenant)| ManifestKey { id, tenant })
 }
 
 /// JSON manifests of any text: numbers that a second serialisation would change, escapes, and white space.
@@ -117,7 +122,7 @@ proptest! {
     #[test]
     fn a_marker_reads_back(at in instants(), last in any::<u32>(), id in manifest_ids()) {
         let marker = Tombstone::new(at, last);
-        let (body, attributes) = marker.object(&ObjectKey::Manifest(id), &Tenant::default());
+        let (body, attributes) = marker.object(&ObjectKey::Manifest(ManifestKey::new(&Tenant::default(), &id)), &Tenant::default());
         prop_assert_eq!(Tombstone::parse(&body), Ok(marker));
         prop_assert!(Facts::read(&attributes).unwrap().tombstone);
     }
@@ -136,9 +141,18 @@ proptest! {
         prop_assert_eq!(media.to_string().parse(), Ok(media));
         prop_assert_eq!(digest.to_string().parse(), Ok(digest));
         prop_assert_eq!(id.to_string().parse(), Ok(id.clone()));
-        prop_assert_eq!(tenant.to_string().parse(), Ok(tenant));
+        prop_assert_eq!(tenant.to_string().parse(), Ok(tenant.clone()));
         prop_assert_eq!(now.to_string().parse(), Ok(now));
-        for key in [ObjectKey::Record(proof), ObjectKey::Revision(proof, revision), ObjectKey::Manifest(id)] {
+        let manifest = ManifestKey::new(&tenant, &id);
+        prop_assert_eq!(manifest.to_string().parse(), Ok(manifest.clone()));
+        for key in [
+            ObjectKey::Record(proof),
+            ObjectKey::Revision(proof, revision),
+            ObjectKey::Front(id.clone()),
+            ObjectKey::Manifest(ManifestKey::new(&Tenant::default(), &id)),
+            ObjectKey::Hold(manifest.clone(), revision),
+            ObjectKey::Manifest(manifest),
+        ] {
             prop_assert_eq!(key.to_string().parse(), Ok(key));
         }
     }
@@ -200,8 +214,8 @@ proptest! {
     #[test]
     fn a_link_opens_what_it_was_signed_for_until_it_expires(
         secret in vec(any::<u8>(), 32..64),
-        one in manifest_ids(),
-        other in manifest_ids(),
+        one in manifest_keys(),
+        other in manifest_keys(),
         now in instants(),
         seconds in 1..1_000_000_u64,
         flipped in 0..1_000_usize,

@@ -41,6 +41,7 @@ fn settings() -> Settings {
         link_keys: None,
         count_reads: true,
         notice_on_read: true,
+        has_tenants: false,
     }
 }
 

@@ -71,6 +71,7 @@ fn service(data: &Path, source: &LegacySource) -> Arc<Service<Local>> {
         link_keys: None,
         count_reads: false,
         notice_on_read: false,
+        has_tenants: false,
     };
     let service = open(data, Gate::of(None, None), settings).unwrap();
     Arc::new(service.beside(Arc::new(source.clone())))

@@ -6,8 +6,8 @@
 //! interrupts every use case at each of its steps, with one provider and with two, `repair` has the cases of a repair,
 //! `crash` kills a real server, `disconnects` breaks off the connections of one, `full_disk` takes the room of one, and
 //! `guard` has indexes that were lost or put back, and clocks that jump. `refused` has what requests that are refused or cut off
-//! leave, `expiry` the end of a proof's time, and `collector` what cleanup takes for orphans. `guarantees` has a test for each guarantee of the
-//! design, and `formats` properties of what is stored and sent. `caches` is what layers and processes do together. `engines`
+//! leave, `expiry` the end of a proof's time, and `collector` what cleanup takes for orphans. `tenants` has several tenants in one
+//! deployment. `guarantees` has a test for each guarantee of the design, and `formats` properties of what is stored and sent. `caches` is what layers and processes do together. `engines`
 //! starts the real S3, R2, DynamoDB,
 //! SQS and Redis that adapters are tested against; `tests/run tools` installs them. `buckets` opens buckets of S3 and R2, and
 //! `storage` tries everything that is done with them beyond the port. `dynamodb` is what its index has to do beyond the
@@ -80,5 +80,7 @@ mod server;
 mod stack;
 #[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod world;

@@ -133,7 +133,7 @@ def asked():
     yield ask("no signature", refused, f"{record}?expires={LATER}&key={CURRENT[0]}")
     yield ask("no expiry", refused, f"{record}?key={CURRENT[0]}&signature={signature}")
     yield ask("a parameter given twice", "invalid-field", f"{record}?{good}&expires={LATER}")
-    yield ask("no link at all", "private", record)
+    yield ask("no link at all", "not-found", record)
 
 
 def document() -> str:

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{Row, RowKey, State};
 use credlink_core::testing::manifest_store;
@@ -52,7 +52,7 @@ async fn a_run_deletes_what_is_due_and_the_next_goes_on_where_it_ended() {
     let write = Write { row: Row::Proof(deleting), expected: Some(row.version) };
     assert_eq!(ground.index.commit(&[write]).await.unwrap(), Commit::Done);
     // Manifests that no row names, and uploads that nobody completed; by their keys the proxy tells their age.
-    let manifest_key = |id: &str| ObjectKey::Manifest(id.parse::<ManifestId>().unwrap());
+    let manifest_key = |id: &str| ObjectKey::Manifest(id.parse::<ManifestKey>().unwrap());
     let kept = manifest_key("urn:c2pa:00000000-0000-4000-8000-000000000001");
     let model = ground.s3.get(&kept).await.unwrap().unwrap();
     for name in ["urn:c2pa:old", "urn:c2pa:young"] {

@@ -139,7 +139,13 @@ impl Ground {
         let public_url = PUBLIC_URL.to_owned();
         Service::new(
             parts,
-            Settings { public_url, link_keys: None, count_reads: false, notice_on_read: false },
+            Settings {
+                public_url,
+                link_keys: None,
+                count_reads: false,
+                notice_on_read: false,
+                has_tenants: false,
+            },
         )
     }
 

@@ -15,7 +15,7 @@ mod unread;
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Attributes, Facts, ObjectKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
@@ -31,8 +31,8 @@ async fn put(objects: &impl Objects, key: &ObjectKey, body: Bytes, attributes: &
 }
 
 /// The manifest that a short name stands for, as an object.
-fn manifest(name: &str, created: Timestamp) -> (ManifestId, Bytes, Attributes) {
-    let (id, body): (ManifestId, Bytes) = (c2pa_id(name).parse().unwrap(), c2pa_bytes(name));
+fn manifest(name: &str, created: Timestamp) -> (ManifestKey, Bytes, Attributes) {
+    let (id, body): (ManifestKey, Bytes) = (c2pa_id(name).parse().unwrap(), c2pa_bytes(name));
     let facts = Facts::of(&body, Tenant::default(), Visibility::Public, created);
     let attributes = facts.attributes(&ObjectKey::Manifest(id.clone()), BTreeMap::new());
     (id, body, attributes)

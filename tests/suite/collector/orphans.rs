@@ -1,7 +1,7 @@
 //! Every kind of orphan: left alone while it may be in use, removed so that it can be brought back, and gone after a week.
 
 use credlink_core::bounds::{ORPHAN_AGE_SECONDS, REMOVED_GRACE_SECONDS};
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::note::HoldNote;
 use credlink_core::object::ObjectKey;
 use credlink_core::rules::store::Draft;
@@ -37,7 +37,7 @@ fn manifest_path() -> String {
     format!("/v1/manifests/{}", c2pa_id("orphan"))
 }
 
-fn manifest_id() -> ManifestId {
+fn manifest_id() -> ManifestKey {
     c2pa_id("orphan").parse().unwrap()
 }
 
@@ -108,7 +108,7 @@ async fn a_hold_without_its_manifest() {
     for ground in GROUNDS {
         let world = World::on(ground);
         let (body, attributes) =
-            HoldNote::new(manifest_id(), Tenant::default()).object(0, world.clock().now());
+            HoldNote::new(manifest_id().id, Tenant::default()).object(0, world.clock().now());
         let key = ObjectKey::Hold(manifest_id(), 0);
         put(world.service().ports().objects(), &key, body.into(), &attributes).await;
         assert_removed(&world, ORPHAN_AGE_SECONDS, &[key.to_string()]).await;

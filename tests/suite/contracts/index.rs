@@ -126,7 +126,7 @@ async fn a_row_is_read_exactly(index: &impl Index) {
     manifest.generation = u32::MAX;
     done(index, &[first(proof.clone()), first(manifest.clone())]).await;
     assert_eq!(index.get(&RowKey::Proof(proof.id)).await.unwrap(), Some(Row::Proof(proof)));
-    let key = RowKey::Manifest(manifest.id.clone());
+    let key = RowKey::Manifest(manifest.manifest_key());
     assert_eq!(index.get(&key).await.unwrap(), Some(Row::Manifest(manifest)));
 }
 
@@ -208,7 +208,7 @@ async fn a_commit_is_done_wholly_or_not_at_all(index: &impl Index) {
     let lost = index.commit(&writes).await.unwrap();
     assert_eq!(lost, Commit::Lost { write: 2, current: Some(Row::Proof(a.clone())) });
     assert_eq!(index.get(&RowKey::Proof(b.id)).await.unwrap(), None);
-    assert_eq!(index.get(&RowKey::Manifest(manifest.id)).await.unwrap(), None);
+    assert_eq!(index.get(&RowKey::Manifest(manifest.manifest_key())).await.unwrap(), None);
     assert_eq!(keys(index, &tenant(TENANT), 10).await, names([&a]));
     assert_eq!(keys(index, &Listing::Due(due(1_000)), 10).await, names([&a]));
     assert_eq!(index.totals().await.unwrap(), before);

@@ -149,13 +149,13 @@ async fn a_change_of_keys_breaks_no_link() {
         (Some(both), "opens", "opens"),
         (Some(new), "invalid-link", "opens"),
         // Without keys nothing can be opened, and the answer says nothing about links.
-        (None, "private", "private"),
+        (None, "not-found", "not-found"),
     ] {
         let edge = Edge::with(set.map(|set| ("CREDLINK_LINK_KEYS", set))).await;
         seed.put(&edge).await;
         assert_eq!(answered(&read(&edge, &seed.link()).await.0), old_opens);
         assert_eq!(answered(&read(&edge, &new_link).await.0), new_opens);
-        assert_eq!(answered(&read(&edge, &seed.path()).await.0), "private");
+        assert_eq!(answered(&read(&edge, &seed.path()).await.0), "not-found");
     }
 }
 
@@ -175,10 +175,10 @@ async fn what_is_private_is_kept_for_nobody() {
             let (answer, how) = read(&edge, &seed.path()).await;
             assert_eq!(
                 (answer.status().as_u16(), &*kind(&answer), &*how),
-                (403, "private", "credlink; fwd=uri-miss")
+                (404, "not-found", "credlink; fwd=uri-miss; stored")
             );
             let head = edge.send(ask(Method::HEAD, &seed.path())).await;
-            assert_eq!(head.status(), 403);
+            assert_eq!(head.status(), 404);
         }
     }
     edge.settle().await;
@@ -206,13 +206,13 @@ async fn what_turns_private_is_forgotten_when_it_is_next_looked_at() {
         } else {
             edge.set_ahead(Duration::from_secs(2_500)).await;
             let (answer, _) = read(&edge, &public.path()).await;
-            assert_eq!((answer.status().as_u16(), &*kind(&answer)), (403, "private"));
+            assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"));
         }
         edge.settle().await;
         assert_eq!(edge.count("cache.put").await, 0, "{how} {}: {:?}", public.key, edge.calls().await);
         assert_eq!(edge.count("cache.delete").await, 1, "{how} {}", public.key);
         let (answer, _) = read(&edge, &public.path()).await;
-        assert_eq!((answer.status().as_u16(), &*kind(&answer)), (403, "private"), "{how} {}", public.key);
+        assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"), "{how} {}", public.key);
         private.assert_is(&read(&edge, &private.link()).await.0);
     }
 }

@@ -14,7 +14,7 @@ async fn an_earlier_record_shares_the_fate_of_the_current_one() {
     let edge = Edge::with(slow()).await;
     let later = now().plus_seconds(100);
     let fates: [Fate; 3] = [
-        ("private", Seed::private, 403, "private"),
+        ("private", Seed::private, 404, "not-found"),
         ("expired", |seed| seed.but(|facts| facts.expires = Some(now())), 410, "expired"),
         ("of a later life", |seed| seed.but(|facts| facts.generation = 2), 404, "not-found"),
     ];
@@ -68,7 +68,7 @@ async fn the_link_of_an_earlier_record_opens_it_and_not_the_current_one() {
     let (answer, _) = read(&edge, &format!("{}?{query}", current.path())).await;
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (403, "invalid-link"));
     let (answer, _) = read(&edge, &revision.path()).await;
-    assert_eq!((answer.status().as_u16(), &*kind(&answer)), (403, "private"));
+    assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"));
     edge.settle().await;
     assert_eq!(edge.count("cache.put").await, 0);
 }

@@ -238,6 +238,7 @@ fn process(
             link_keys: None,
             count_reads: true,
             notice_on_read: true,
+            has_tenants: false,
         },
     )
     .unguarded()

@@ -85,7 +85,10 @@ impl Ground {
         };
         let public_url = "http://127.0.0.1".to_owned();
         let notice_on_read = !self.is_shared;
-        Service::new(parts, Settings { public_url, link_keys: None, count_reads: true, notice_on_read })
+        Service::new(
+            parts,
+            Settings { public_url, link_keys: None, count_reads: true, notice_on_read, has_tenants: false },
+        )
     }
 
     /// The same objects and clock beside another index.

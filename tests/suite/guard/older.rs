@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use credlink_adapters::memory::MemoryIndex;
 use credlink_core::bounds::MAX_REVISIONS;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::testing::manifest_store;
 use credlink_service::fsck::fsck;
@@ -262,7 +262,7 @@ async fn a_store_brings_a_manifest_back_that_was_lost_and_answers_for_no_damaged
     // Of a second life, whose stored form is another one.
     done(&process, ask(Method::DELETE, &proof_path("a"))).await;
     done(&process, store("a", &first)).await;
-    let id: ManifestId = manifest_id(1).parse().unwrap();
+    let id: ManifestKey = manifest_id(1).parse().unwrap();
     let key = ObjectKey::Manifest(id);
     let before = ground.objects.get(&key).await.unwrap().unwrap();
     ground.objects.delete(&key).await.unwrap();

@@ -35,6 +35,7 @@ const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000a";
 const fn is_listed(route: &Route) -> bool {
     match route {
         Route::Read { .. }
+        | Route::ReadPlainManifest { .. }
         | Route::ReadAlias(_)
         | Route::StoreProof
         | Route::ListProofs { .. }
@@ -47,7 +48,9 @@ const fn is_listed(route: &Route) -> bool {
         | Route::WithdrawAlias { .. }
         | Route::ListManifests { .. }
         | Route::StoreManifest
-        | Route::DeleteManifest(_)
+        | Route::DeleteManifest { .. }
+        | Route::DecideFront(_)
+        | Route::ChangeVisibility(_)
         | Route::BeginMigration
         | Route::ReadMigration { .. }
         | Route::Health
@@ -82,6 +85,9 @@ fn requests() -> Vec<Request<Bytes>> {
         get("/v1/manifests"),
         c2pa(Method::POST, "/v1/manifests", manifest_store(other, media("new").digest())),
         ask(Method::DELETE, &manifest),
+        get(&format!("{manifest}/front")),
+        json(Method::PUT, &format!("{manifest}/front"), &json!({"tenant": "other"})),
+        json(Method::PUT, &format!("{manifest}/visibility"), &json!({"visibility": "private"})),
         json(Method::POST, "/v1/migrations", &json!({"name": "a", "from": "s3://old"})),
         get("/v1/migrations/a"),
         get("/v1/health"),

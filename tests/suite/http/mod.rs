@@ -14,4 +14,4 @@ mod metrics;
 mod migrations;
 mod openapi;
 pub mod script;
-mod session;
+pub mod session;

@@ -99,6 +99,7 @@ async fn an_index_out_of_reach_is_no_absence() {
             link_keys: None,
             count_reads: false,
             notice_on_read: false,
+            has_tenants: false,
         };
         let service = Service::new(parts, settings).unguarded().beside(Arc::new(source));
         let ask = async |request: Request<Bytes>| {

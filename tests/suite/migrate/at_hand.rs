@@ -76,6 +76,7 @@ impl Store {
             link_keys: None,
             count_reads: false,
             notice_on_read: false,
+            has_tenants: false,
         };
         ServiceDestination::new(Service::new(parts, settings).unguarded().into(), None)
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use credlink_adapters::cache::edge::EdgeSettings;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -55,7 +56,8 @@ pub struct Call {
 #[serde(deny_unknown_fields)]
 struct Body {
     proofs: Vec<ProofId>,
-    manifests: Vec<ManifestId>,
+    manifests: Vec<ManifestKey>,
+    fronts: Vec<ManifestId>,
 }
 
 #[derive(Debug, Default)]
@@ -240,11 +242,12 @@ async fn answer(
     }
     let mut response = Response::new(Full::default());
     match body {
-        Ok(Body { proofs, manifests }) => {
-            let purged = proofs.len() + manifests.len();
+        Ok(Body { proofs, manifests, fronts }) => {
+            let purged = proofs.len() + manifests.len() + fronts.len();
             let proofs = proofs.iter().map(|id| format!("proofs/{id}"));
             let manifests = manifests.iter().map(|id| format!("manifests/{id}"));
-            seen.lock().unwrap().told.extend(proofs.chain(manifests));
+            let fronts = fronts.iter().map(|id| format!("fronts/{id}"));
+            seen.lock().unwrap().told.extend(proofs.chain(manifests).chain(fronts));
             *response.body_mut() = format!("{{\"purged\":{purged},\"zone\":false}}").into();
         }
         Err((status, _)) => *response.status_mut() = status,

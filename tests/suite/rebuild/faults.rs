@@ -1,7 +1,7 @@
 //! Findings and repairs of fsck over S3, R2 and DynamoDB when something is broken on purpose.
 
 use bytes::Bytes;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, RowKey};
 use credlink_service::cleanup::{Limits, bring_back, cleanup};
@@ -21,7 +21,7 @@ async fn findings(process: &Process, manner: Manner) -> Vec<Finding> {
     found
 }
 
-fn manifest(name: &str) -> ManifestId {
+fn manifest(name: &str) -> ManifestKey {
     urn(name).parse().unwrap()
 }
 

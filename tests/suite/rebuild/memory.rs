@@ -34,6 +34,7 @@ pub fn over<O: Objects, I: Index>(
         link_keys: None,
         count_reads: false,
         notice_on_read: false,
+        has_tenants: false,
     };
     let authenticator = Gate::of(Some(tokens::all()), None);
     let events = Counters::default();

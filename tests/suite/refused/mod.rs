@@ -12,7 +12,7 @@ mod replacements;
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
-use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey};
 use credlink_core::tenant::Tenant;
@@ -75,6 +75,6 @@ async fn proof_row(world: &World, media: &MediaHash) -> ProofRow {
 
 /// The row of a manifest.
 async fn manifest_row(world: &World, number: usize) -> Option<ManifestRow> {
-    let key = RowKey::Manifest(id(number).parse::<ManifestId>().unwrap());
+    let key = RowKey::Manifest(id(number).parse::<ManifestKey>().unwrap());
     world.service().ports().index().get(&key).await.unwrap().and_then(Row::manifest)
 }

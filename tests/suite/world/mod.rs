@@ -65,8 +65,17 @@ impl World {
         Self::behind(ground, Gate::of(Some(tokens::all()), None))
     }
 
-    /// A world that asks for what this gate asks for.
+    /// A world of one tenant in memory, which asks for what this gate asks for.
+    pub fn single(gate: Gate) -> Self {
+        Self::with(Ground::Memory, gate, false)
+    }
+
+    /// A world of several tenants that asks for what this gate asks for.
     pub fn behind(ground: Ground, gate: Gate) -> Self {
+        Self::with(ground, gate, true)
+    }
+
+    fn with(ground: Ground, gate: Gate, has_tenants: bool) -> Self {
         let clock = ManualClock::at("2026-01-01T12:00:00.250Z".parse().unwrap());
         let (objects, index, folder) = match ground {
             Ground::Memory => {
@@ -101,6 +110,7 @@ impl World {
             link_keys,
             count_reads: true,
             notice_on_read: true,
+            has_tenants,
         };
         Self { service: Arc::new(Service::new(parts, settings).unguarded()), _folder: folder }
     }

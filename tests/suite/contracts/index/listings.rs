@@ -111,7 +111,7 @@ pub async fn due_rows_are_listed_longest_due_first(index: &impl Index) {
     done(index, &[change(Row::Manifest(live.in_state(State::Deleting(at(5)))))]).await;
     done(index, &[change(next(&expiring[4], |row| row.expires = at(90)))]).await;
     let found = keys(index, &Listing::Due(due(25)), 2).await;
-    let manifest = RowKey::Manifest(live.id.clone()).to_string();
+    let manifest = RowKey::Manifest(live.manifest_key()).to_string();
     let expected = [vec![manifest.clone()], names([&expiring[2], expected[0], expected[1]])].concat();
     assert_eq!(found, expected);
     done(index, &[change(Row::Proof(deleting.in_state(State::Deleted(at(10)))))]).await;
@@ -130,7 +130,10 @@ pub async fn all_rows_are_listed_once_in_whatever_state(index: &impl Index) {
         let deleted = proof.in_state(State::Deleted(at(1)));
         done(index, &[first(proof.clone()), first(manifest.clone())]).await;
         done(index, &[change(Row::Proof(deleted))]).await;
-        expected.extend([RowKey::Proof(proof.id).to_string(), RowKey::Manifest(manifest.id).to_string()]);
+        expected.extend([
+            RowKey::Proof(proof.id).to_string(),
+            RowKey::Manifest(manifest.manifest_key()).to_string(),
+        ]);
     }
     expected.sort();
     for limit in [1, 3, 1_000] {

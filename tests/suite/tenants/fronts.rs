@@ -1,0 +1,88 @@
+//! What the plain address of a manifest id serves.
+
+use credlink_service::ports::{Objects as _, Ports as _};
+use http::header::CACHE_CONTROL;
+
+use super::{
+    ID, body, decide, delete, own, plain, served, status, store, store_alone, store_as, told, world,
+};
+use crate::http::ask::get;
+
+#[tokio::test]
+async fn the_first_who_stores_in_public_is_served() {
+    let world = world();
+    // What is private claims nothing.
+    assert_eq!(status(&world, "default", store_as("default", "private")).await, 201);
+    assert_eq!(served(&world, "", &plain()).await, "404");
+    assert_eq!(status(&world, "acme", store("acme")).await, 201);
+    assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+    let answer = told(&world, "", get(&plain())).await;
+    assert_eq!(answer.headers()[CACHE_CONTROL], "public, max-age=60, must-revalidate");
+    for reader in ["", "acme", "bad"] {
+        assert_eq!(served(&world, reader, &plain()).await, "acme");
+    }
+    let front = body(&told(&world, "", get(&format!("{}/front", plain()))).await);
+    assert_eq!(
+        front,
+        serde_json::json!({"version": 1, "manifest_id": ID, "tenant": "acme", "decided_by": "claim"})
+    );
+    // The address stays with who had it: nobody comes to be served in its place by a deletion.
+    assert_eq!(
+        status(&world, "acme", delete(&super::proof_of("acme", &crate::http::ask::media("acme")))).await,
+        204
+    );
+    assert_eq!(served(&world, "", &plain()).await, "410");
+    assert_eq!(status(&world, "bad", store("bad")).await, 201);
+    assert_eq!(served(&world, "", &plain()).await, "410");
+    world.assert_tidy().await;
+}
+
+#[tokio::test]
+async fn a_refused_store_claims_nothing() {
+    let world = world();
+    // It does not bind this file.
+    let refused = serde_json::json!({
+        "media_hash": crate::http::ask::media("another").to_string(),
+        "manifest_base64": data_encoding::BASE64.encode(&super::content("bad")),
+    });
+    let refused = crate::http::ask::json(http::Method::POST, "/v1/proofs", &refused);
+    assert_eq!(status(&world, "bad", refused).await, 422);
+    assert_eq!(status(&world, "acme", store("acme")).await, 201);
+    assert_eq!(served(&world, "", &plain()).await, "acme");
+}
+
+#[tokio::test]
+async fn the_operator_decides() {
+    let world = world();
+    assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+    assert_eq!(status(&world, "acme", store("acme")).await, 201);
+    assert_eq!(served(&world, "", &plain()).await, "bad");
+    assert_eq!((decide(&world, "", None).await, decide(&world, "acme", Some("acme")).await), (401, 403));
+    assert_eq!(decide(&world, "operator", Some("acme")).await, 200);
+    assert_eq!(served(&world, "", &plain()).await, "acme");
+    assert_eq!(served(&world, "bad", &own("bad")).await, "bad", "nothing is taken away from bad");
+    // Freed, it is the next one's who stores.
+    assert_eq!(decide(&world, "operator", None).await, 200);
+    assert_eq!(served(&world, "", &plain()).await, "404");
+    assert_eq!(served(&world, "acme", &plain()).await, "acme", "a tenant reads its own");
+    assert_eq!(status(&world, "default", store_alone("default")).await, 201);
+    assert_eq!(served(&world, "", &plain()).await, "default");
+    world.assert_tidy().await;
+}
+
+#[tokio::test]
+async fn what_was_stored_while_there_was_one_tenant_keeps_its_address() {
+    let world = world();
+    assert_eq!(status(&world, "default", store_alone("default")).await, 201);
+    // As if no front had been written.
+    let front = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
+    world.service().ports().objects().delete(&front).await.unwrap();
+    assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+    assert_eq!(served(&world, "", &plain()).await, "default");
+    // A store that was cut off before it claimed the address is completed by a walk.
+    let acme = world;
+    acme.service().ports().objects().delete(&front).await.unwrap();
+    acme.clean_up().await;
+    assert!(acme.keys().await.contains(&front.to_string()));
+    assert_eq!(served(&acme, "", &plain()).await, "default");
+}

@@ -1,0 +1,108 @@
+//! What a stranger can tell of what another tenant keeps private: nothing (guarantee 13).
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderName, IF_MATCH};
+use http::{Method, Request, Response};
+use serde_json::json;
+
+use super::{by, delete, own, plain, proof_of, status, store_as, told, world};
+use crate::http::ask::{ask, get, json as with_json, media, with};
+use crate::world::World;
+
+/// Every request that could tell whether acme has a private proof of a file, and its manifest.
+fn requests(proof: &str) -> Vec<Request<Bytes>> {
+    let hex = media("acme").to_string().replace("sha256:", "");
+    let id = proof.rsplit('/').next().unwrap();
+    let replacement = json!({"manifest": {"a": 1}});
+    let link = "expires=4000000000&key=first&signature=AAAA";
+    let mut all = vec![
+        get(&format!("/v1/proofs/by-hash/{hex}?tenant=acme")),
+        get(&format!("/proofs/by-hash/{hex}?tenant=acme")),
+        get(&format!("/v1/proofs?media_hash=sha256:{hex}&tenant=acme")),
+        get(proof),
+        get(proof.strip_prefix("/v1").unwrap()),
+        get(&format!("{proof}?form=stored")),
+        get(&format!("{proof}?{link}")),
+        get(&format!("{proof}/1")),
+        get(&format!("{proof}/url")),
+        ask(Method::HEAD, proof),
+        with(with_json(Method::PUT, proof, &replacement), IF_MATCH, "*"),
+        with(with_json(Method::PUT, proof, &replacement), IF_MATCH, "\"x\""),
+        with_json(Method::PUT, proof, &replacement),
+        delete(proof),
+        with(delete(proof), IF_MATCH, "*"),
+        with_json(Method::POST, "/v1/proofs/batch-delete", &json!({"ids": [id]})),
+        with_json(Method::PUT, "/v1/aliases/p-1", &json!({"proof": id})),
+        get(&own("acme")),
+        get(&format!("{}?form=stored", own("acme"))),
+        get(&plain()),
+        get(&format!("{}/front", plain())),
+        delete(&own("acme")),
+        delete(&plain()),
+        with_json(Method::PUT, &format!("{}/visibility", plain()), &json!({"visibility": "public"})),
+    ];
+    all.push(ask(Method::HEAD, &own("acme")));
+    all
+}
+
+/// An answer without what differs from one request to the next.
+fn seen(response: &Response<Bytes>) -> String {
+    let request_id = HeaderName::from_static("x-request-id");
+    let headers =
+        response.headers().iter().filter(|(name, _)| **name != request_id && **name != CONTENT_LENGTH);
+    let headers: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    let body = String::from_utf8_lossy(response.body());
+    let body = body.split("\"request_id\"").next().unwrap_or_default();
+    format!("{} {} {body}", response.status(), headers.join(", "))
+}
+
+async fn answers(world: &World, caller: &str) -> Vec<String> {
+    let mut answers = Vec::new();
+    for request in requests(&proof_of("acme", &media("acme"))) {
+        let what = format!("{} {}", request.method(), request.uri());
+        let response = world.answer(by(caller, request)).await;
+        answers.push(format!("{what}: {}", seen(&response)));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn private_and_absent_are_the_same_to_a_stranger() {
+    for caller in ["", "bad"] {
+        let nothing = answers(&world(), caller).await;
+        let there = world();
+        assert_eq!(status(&there, "acme", store_as("acme", "private")).await, 201);
+        assert_eq!(answers(&there, caller).await, nothing, "{caller:?}, while it is there");
+        let proof = proof_of("acme", &media("acme"));
+        assert_eq!(status(&there, "acme", get(&proof)).await, 200, "nothing has happened to it");
+        assert_eq!(status(&there, "acme", get(&own("acme"))).await, 200);
+        assert_eq!(status(&there, "acme", delete(&proof)).await, 204);
+        assert_eq!(answers(&there, caller).await, nothing, "{caller:?}, after its deletion");
+        assert_eq!(status(&there, "acme", get(&proof)).await, 410);
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_tells_of_ones_own_alone() {
+    let world = world();
+    assert_eq!(status(&world, "acme", store_as("acme", "private")).await, 201);
+    // Another content under acme's private id is stored as if acme's were not there.
+    let stored = told(&world, "bad", super::store_alone("bad")).await;
+    assert_eq!(stored.status(), 201);
+    assert_eq!(super::served(&world, "", &plain()).await, "bad");
+    let conflict = told(&world, "bad", super::store_alone("default")).await;
+    assert_eq!(conflict.status(), 409);
+    let acme = credlink_core::hash::Digest::of(&super::content("acme")).to_string();
+    assert!(!String::from_utf8_lossy(conflict.body()).contains(&acme));
+}
+
+#[tokio::test]
+async fn one_tenant_is_all_that_there_is_where_nothing_else_is_said() {
+    let world = World::single(credlink_adapters::gate::Gate::of(Some(super::tokens()), None));
+    let refused = world.answer(by("acme", store_as("acme", "public"))).await;
+    assert_eq!(refused.status(), 403);
+    let said = String::from_utf8_lossy(refused.body()).into_owned();
+    assert!(said.contains("CREDLINK_TENANTS=several") && said.contains("`acme`"), "{said}");
+    assert_eq!(world.answer(by("default", store_as("default", "public"))).await.status(), 201);
+    assert!(world.keys().await.iter().all(|key| !key.starts_with("fronts/")), "no front is written");
+}
