@@ -44,3 +44,4 @@ mod seeds;
 mod settings;
 mod table;
 mod targets;
+mod tenants;
