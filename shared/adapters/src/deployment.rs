@@ -44,6 +44,7 @@ use crate::queue::{EmbeddedQueue, QueueError};
 use crate::replicated::{self, Replicated};
 use crate::reserve::Reserve;
 use crate::sqs::{self, SqsQueue};
+use crate::threads::Threads;
 
 use jobs::LastSource;
 pub use jobs::QueuedJobs;
@@ -248,7 +249,7 @@ impl Deployment {
             has_tenants: configuration.has_tenants,
         };
         let cdn_url = configuration.cdn_url.clone();
-        let mut service = Service::new(parts, settings);
+        let mut service = Service::new(parts, settings).computing_by(Arc::new(Threads::new()));
         // A function does not live long enough to walk over a source, or to take proofs over beside its answers.
         let legacy = configuration.legacy.as_ref().map(|settings| match folder {
             Some(_) => settings.open(&aws, true),

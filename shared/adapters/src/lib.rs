@@ -17,6 +17,7 @@
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //! | `Source`, `Destination`, `Ledger` | [`migrate`]: where proofs are taken over from and where to, and what a job has done |
 //!
+//! [`threads`] computes what takes long, beside the requests that wait.
 //! [`provider`] is a bucket or a folder, chosen at run time.
 //! [`reserve`] is the room on this machine's disk that deletions and the index may use when it is full.
 //! [`local`] puts together those that make a service on one machine.
@@ -57,5 +58,6 @@ pub mod replicated;
 pub mod reserve;
 pub mod s3;
 pub mod sqs;
+pub mod threads;
 mod throttle;
 pub mod tokens;

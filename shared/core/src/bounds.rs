@@ -11,6 +11,10 @@ pub const MAX_JSON_MANIFEST_BYTES: usize = 1_000_000;
 /// (4/3 of 10,000,000) and 64 KiB for the rest of the document.
 pub const MAX_BODY_BYTES: usize = MAX_C2PA_MANIFEST_BYTES.div_ceil(3) * 4 + 65_536;
 
+/// Most bytes that are read, checked and hashed where a request is answered: a few milliseconds of work at worst. A
+/// longer body is a matter for a thread that nobody else waits for.
+pub const QUICK_BYTES: usize = 262_144;
+
 /// Longest stored record, in bytes: a JSON manifest in base64, the members of a legacy record, a signature, ten tags and
 /// the fixed members.
 pub const MAX_RECORD_BYTES: usize =
@@ -25,6 +29,10 @@ pub const MAX_IDENTITY_BYTES: usize = 1_024;
 /// Longest object of a legacy id or of a hold, in bytes: the longest ids and the fixed members.
 pub const MAX_NOTE_BYTES: usize = 2_048;
 
+/// Longest text or member name in the JSON of a request's body, in bytes as it is written, other than a manifest in base64: a JSON
+/// manifest may consist of one text.
+pub const MAX_JSON_TEXT_BYTES: usize = MAX_JSON_MANIFEST_BYTES;
+
 /// Deepest nesting of arrays and objects in any JSON that is read, the top-level value counting as one.
 pub const MAX_JSON_DEPTH: usize = 64;
 
@@ -36,6 +44,15 @@ pub const MAX_JUMBF_BOXES: usize = 20_000;
 
 /// Deepest nesting of a CBOR item in a claim or an assertion.
 pub const MAX_CBOR_DEPTH: usize = 64;
+
+/// Most certificates that come with one signature: the signer's, and those between it and a trust anchor.
+pub const MAX_CERTIFICATES: usize = 8;
+
+/// Longest certificate, in bytes of DER. Those that sign C2PA manifests have 1,000 to 2,500.
+pub const MAX_CERTIFICATE_BYTES: usize = 65_536;
+
+/// Longest signature of a claim, in bytes: one of RSA with 8,192 bits.
+pub const MAX_COSE_SIGNATURE_BYTES: usize = 1_024;
 
 /// Longest manifest id, in bytes. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90. The name of a file has at most 255: the
 /// longest id and the longest tenant need 252 where a hold was removed (`removed/{13 digits}/holds/{id}/{tenant}/{10 digits}`).
@@ -107,6 +124,13 @@ pub const MAX_ENTITY_TAGS: usize = 100;
 
 /// Content shorter than this is stored as it is: gzip's 18 bytes of framing outweigh what it saves.
 pub const MIN_GZIP_BYTES: usize = 256;
+
+/// Most bytes that come out of one byte of gzip: DEFLATE (RFC 1951) repeats up to 258 bytes for 2 bits.
+pub const MAX_GZIP_RATIO: usize = 1_032;
+
+/// Most members of one gzip stream (RFC 1952, section 2.2). Tools that pack in blocks, so that parts can be read by themselves,
+/// make one for each 64 KB: 210 of the longest body.
+pub const MAX_GZIP_MEMBERS: usize = 1_024;
 
 /// Minimum age of an object without an index row before cleanup deals with it: 15 minutes, in seconds. A store that
 /// is still running is younger: its body arrives within 4 minutes, and its calls end within one.

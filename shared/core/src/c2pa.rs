@@ -4,12 +4,15 @@
 //! Out of scope: signatures, trust and everything else a validator does. No reference between boxes is followed
 //! except from the claim to its manifest's own assertions, so a cycle of references has nothing to turn in.
 
-use ciborium::Value;
-use jumbf::parser::{ChildBox, DataBox, SuperBox};
+mod boxes;
+pub mod signature;
 
-use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_CBOR_DEPTH, MAX_JUMBF_BOXES, MAX_JUMBF_DEPTH};
+use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_JUMBF_BOXES, MAX_JUMBF_DEPTH};
+use crate::cbor::Item;
 use crate::hash::Digest;
 use crate::manifest_id::{ManifestId, ManifestIdError};
+
+use boxes::{SUPERBOX, Superbox};
 
 /// Type UUIDs of C2PA's superboxes (C2PA 2.x, section 11.1.4): four letters and a common rest.
 const fn type_uuid(letters: [u8; 4]) -> [u8; 16] {
@@ -17,12 +20,10 @@ const fn type_uuid(letters: [u8; 4]) -> [u8; 16] {
     [a, b, c, d, 0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71]
 }
 const STORE: [u8; 16] = type_uuid(*b"c2pa");
-/// Standard, update and compressed manifests.
-const MANIFESTS: [[u8; 16]; 3] = [type_uuid(*b"c2ma"), type_uuid(*b"c2um"), type_uuid(*b"c2cm")];
-
-/// The JUMBF box types that are looked at.
-const SUPERBOX: [u8; 4] = *b"jumb";
-const CBOR: [u8; 4] = *b"cbor";
+/// Standard, update and compressed manifests, and the type that standard ones have in some stores (C2PA 2.x, section 11.2.2:
+/// consumers shall accept it).
+const MANIFESTS: [[u8; 16]; 4] =
+    [type_uuid(*b"c2ma"), type_uuid(*b"c2um"), type_uuid(*b"c2cm"), type_uuid(*b"c2md")];
 
 /// Labels inside a manifest (C2PA 2.x, sections 10 and 18).
 const CLAIM_LABELS: [&str; 2] = ["c2pa.claim.v2", "c2pa.claim"];
@@ -85,115 +86,61 @@ impl ManifestStore {
         if bytes.get(4..8) != Some(&SUPERBOX) {
             return Err(C2paError::NotAStore("it does not begin with a JUMBF superbox"));
         }
-        check_boxes(bytes, bytes, 0, &mut 0)?;
-        let (store, rest) = SuperBox::from_slice_with_depth_limit(bytes, MAX_JUMBF_DEPTH)
-            .map_err(|_| C2paError::Damaged(0))?;
-        if *store.desc.uuid != STORE {
+        boxes::check(bytes)?;
+        let (store, rest) = Superbox::read(bytes).ok_or(C2paError::Damaged(0))?;
+        if *store.uuid != STORE {
             return Err(C2paError::NotAStore("its outermost box has another type"));
         }
         if rest.iter().any(|byte| *byte != 0) {
             return Err(C2paError::NotAStore("something other than zero padding follows it"));
         }
-        let active = store
-            .child_boxes
-            .iter()
-            .rev()
-            .find_map(|child| match child {
-                ChildBox::SuperBox(manifest) if MANIFESTS.contains(manifest.desc.uuid) => Some(manifest),
-                _ => None,
-            })
-            .ok_or(C2paError::NotAStore("it holds no manifest"))?;
-        let label = active.desc.label.ok_or(C2paError::NotAStore("its active manifest has no label"))?;
-        Ok(Self { active: label.parse()?, binding: binding(active) })
+        let active = active(&store).ok_or(C2paError::NotAStore("it holds no manifest"))?;
+        let label = active.label.ok_or(C2paError::NotAStore("its active manifest has no label"))?;
+        Ok(Self { active: label.parse()?, binding: binding(&active).unwrap_or(Binding::None) })
     }
 }
 
-/// Walks all boxes without allocating, so that damage, depth and number are known before a parser builds a tree.
-fn check_boxes(all: &[u8], boxes: &[u8], depth: usize, count: &mut usize) -> Result<(), C2paError> {
-    if depth > MAX_JUMBF_DEPTH {
-        return Err(C2paError::TooDeep);
-    }
-    let mut rest = boxes;
-    while !rest.is_empty() {
-        let at = rest.as_ptr().addr() - all.as_ptr().addr();
-        // Zero padding after the outermost box is not a box.
-        if depth == 0 && at > 0 && rest.iter().all(|byte| *byte == 0) {
-            return Ok(());
-        }
-        *count += 1;
-        if *count > MAX_JUMBF_BOXES {
-            return Err(C2paError::TooManyBoxes);
-        }
-        // A 64-bit length is checked here: the parser narrows it to the platform's size first.
-        if rest.starts_with(&[0, 0, 0, 1]) {
-            let length = rest.get(8..16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-            if length.is_none_or(|length| length < 16 || length > rest.len() as u64) {
-                return Err(C2paError::Damaged(at));
-            }
-        }
-        let (current, next) = DataBox::from_slice(rest).map_err(|_| C2paError::Damaged(at))?;
-        if current.tbox.0 == SUPERBOX {
-            check_boxes(all, current.data, depth + 1, count)?;
-        }
-        rest = next;
-    }
-    Ok(())
+/// The active manifest of a store: the last (C2PA 2.x, section 11.1.4.2).
+fn active<'a>(store: &Superbox<'a>) -> Option<Superbox<'a>> {
+    store.superboxes().filter(|child| MANIFESTS.contains(child.uuid)).last()
 }
 
 /// What the manifest binds. Whatever cannot be read binds nothing here: it is for a validator to judge.
-fn binding(manifest: &SuperBox<'_>) -> Binding {
-    let Some(claim) = CLAIM_LABELS.iter().find_map(|label| child(manifest, label)).and_then(cbor) else {
-        return Binding::None;
-    };
-    let Some(assertions) = child(manifest, ASSERTION_STORE) else { return Binding::None };
-    let claimed = ["assertions", "created_assertions", "gathered_assertions"]
-        .iter()
-        .filter_map(|list| field(&claim, list)?.as_array())
-        .flatten()
-        .filter_map(|reference| field(reference, "url")?.as_text()?.rsplit('/').next());
-    for label in claimed {
+fn binding(manifest: &Superbox<'_>) -> Option<Binding> {
+    let claim = CLAIM_LABELS.iter().find_map(|label| manifest.child(label))?.cbor()?;
+    let assertions = manifest.child(ASSERTION_STORE)?;
+    let [claimed, created, gathered, algorithm] =
+        claim.members(["assertions", "created_assertions", "gathered_assertions", "alg"])?;
+    let references = [claimed, created, gathered].into_iter().flatten().filter_map(Item::elements).flatten();
+    // More references than there are boxes lead nowhere.
+    for reference in references.take(MAX_JUMBF_BOXES) {
+        let Some([Some(url)]) = reference.members(["url"]) else { continue };
+        let Some(url) = url.text() else { continue };
+        let label = url.rsplit('/').next()?;
         // Labels of further versions and instances: `c2pa.hash.bmff.v3`, `c2pa.hash.data__1`.
         let base = HARD_BINDINGS.iter().find(|base| {
             label.strip_prefix(**base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
         });
         let Some(base) = base else { continue };
-        let Some(assertion) = child(assertions, label).and_then(cbor) else { return Binding::None };
-        return match whole_file(&claim, &assertion) {
+        let assertion = assertions.child(label)?.cbor()?;
+        return Some(match whole_file(algorithm, assertion) {
             Some(digest) if *base == DATA_HASH => Binding::WholeFile(digest),
             _ => Binding::Partial(label.to_owned()),
-        };
+        });
     }
-    Binding::None
+    None
 }
 
-/// The digest of a `c2pa.hash.data` that covers every byte with SHA-256 (C2PA 2.x, section 18.5).
-fn whole_file(claim: &Value, assertion: &Value) -> Option<Digest> {
-    if field(assertion, "exclusions").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+/// The digest of a `c2pa.hash.data` that covers every byte with SHA-256 (C2PA 2.x, section 18.5). `algorithm` is the claim's.
+fn whole_file(algorithm: Option<Item<'_>>, assertion: Item<'_>) -> Option<Digest> {
+    let [exclusions, own, hash] = assertion.members(["exclusions", "alg", "hash"])?;
+    if exclusions.and_then(Item::elements).is_some_and(|mut list| list.next().is_some()) {
         return None;
     }
-    let algorithm = field(assertion, "alg").or_else(|| field(claim, "alg")).and_then(Value::as_text);
-    if algorithm.is_some_and(|name| name != "sha256") {
+    if own.or(algorithm).and_then(Item::text).is_some_and(|name| name != "sha256") {
         return None;
     }
-    let hash = field(assertion, "hash")?.as_bytes()?;
-    hash.as_slice().try_into().ok().map(Digest::from_bytes)
-}
-
-fn child<'a, 'b>(parent: &'b SuperBox<'a>, label: &str) -> Option<&'b SuperBox<'a>> {
-    parent.child_boxes.iter().find_map(|child| match child {
-        ChildBox::SuperBox(child) if child.desc.label == Some(label) => Some(child),
-        _ => None,
-    })
-}
-
-fn cbor(superbox: &SuperBox<'_>) -> Option<Value> {
-    let content =
-        superbox.child_boxes.iter().filter_map(ChildBox::as_data_box).find(|data| data.tbox.0 == CBOR)?;
-    ciborium::de::from_reader_with_recursion_limit(content.data, MAX_CBOR_DEPTH).ok()
-}
-
-fn field<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
-    map.as_map()?.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
+    hash?.bytes()?.as_ref().try_into().ok().map(Digest::from_bytes)
 }
 
 #[cfg(test)]
@@ -206,9 +153,11 @@ mod tests {
     #[test]
     fn the_last_manifest_is_the_active_one() {
         let first = superbox(MANIFESTS[0], "urn:c2pa:1", &[]);
-        let last = superbox(MANIFESTS[1], ID, &[]);
-        let store = ManifestStore::parse(&store_of(&[first, last])).unwrap();
-        assert_eq!((store.active.as_str(), store.binding), (ID, Binding::None));
+        for kind in MANIFESTS {
+            let last = superbox(kind, ID, &[]);
+            let store = ManifestStore::parse(&store_of(&[first.clone(), last])).unwrap();
+            assert_eq!((store.active.as_str(), store.binding), (ID, Binding::None));
+        }
     }
 
     #[test]

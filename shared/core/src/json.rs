@@ -1,4 +1,5 @@
-//! The bound on JSON's depth. `serde_json` bounds recursion for what it builds, but skips over raw values without one.
+//! The bounds on JSON's depth and on the length of its texts. `serde_json` bounds recursion for what it builds, but skips over raw
+//! values without one; and what it says of a text that is not allowed holds the text, more than once.
 
 /// JSON that is nested too deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -10,30 +11,102 @@ pub struct TooDeep {
     pub at: usize,
 }
 
+/// A text in JSON that is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a text or a member's name may have {limit} bytes here; the one at byte {at} has {length}")]
+pub struct TooLong {
+    /// The longest text that is allowed, in bytes as it is written.
+    pub limit: usize,
+    /// The offset of the text.
+    pub at: usize,
+    /// The length that it has.
+    pub length: usize,
+}
+
 /// Checks the depth of `text` in one pass without allocation. It need not be valid JSON: the parser decides that.
 ///
 /// # Errors
 /// The offset of the bracket that is one too many.
 pub fn check_depth(text: &[u8], limit: usize) -> Result<(), TooDeep> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (at, byte) in text.iter().enumerate() {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (true, b'"') => in_string = false,
-            (true, _) => {}
-            (false, b'"') => in_string = true,
-            (false, b'[' | b'{') => {
+    let mut depth = 0_usize;
+    for token in tokens(text) {
+        match token {
+            Token::Other(at, b'[' | b'{') => {
                 depth += 1;
                 if depth > limit {
                     return Err(TooDeep { limit, at });
                 }
             }
-            (false, b']' | b'}') => depth = depth.saturating_sub(1),
-            (false, _) => {}
+            Token::Other(_, b']' | b'}') => depth = depth.saturating_sub(1),
+            Token::Other(..) | Token::Text(..) => {}
         }
     }
     Ok(())
+}
+
+/// Checks the length of every text and every member's name in `text`, but for the text of the outermost object's member
+/// `long`, in one pass without allocation. It need not be valid JSON.
+///
+/// # Errors
+/// The first text that is longer than `limit`.
+pub fn check_texts(text: &[u8], limit: usize, long: &str) -> Result<(), TooLong> {
+    // Most bodies are shorter than any text may be.
+    if text.len() <= limit {
+        return Ok(());
+    }
+    let (mut depth, mut last, mut is_long) = (0_usize, None, false);
+    for token in tokens(text) {
+        match token {
+            Token::Text(at, content) => {
+                if content.len() > limit && !is_long {
+                    return Err(TooLong { limit, at, length: content.len() });
+                }
+                last = Some(content);
+            }
+            // Before a colon stands a name.
+            Token::Other(_, b':') => is_long = depth == 1 && last == Some(long.as_bytes()),
+            Token::Other(_, byte) => {
+                is_long &= byte.is_ascii_whitespace();
+                match byte {
+                    b'[' | b'{' => depth += 1,
+                    b']' | b'}' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A piece of JSON.
+enum Token<'a> {
+    /// A text, without its quotes: where it begins, and what stands in it. One that is cut off goes to the end.
+    Text(usize, &'a [u8]),
+    /// Any other byte, and where it stands.
+    Other(usize, u8),
+}
+
+fn tokens(text: &[u8]) -> impl Iterator<Item = Token<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at;
+        let byte = *text.get(start)?;
+        if byte != b'"' {
+            at += 1;
+            return Some(Token::Other(start, byte));
+        }
+        let content = text.get(start + 1..).unwrap_or_default();
+        let mut escaped = false;
+        let length = content.iter().position(|byte| {
+            let ends = !escaped && *byte == b'"';
+            escaped = !escaped && *byte == b'\\';
+            ends
+        });
+        let length = length.unwrap_or(content.len());
+        // Behind the closing quote.
+        at = start + length + 2;
+        Some(Token::Text(start, content.get(..length).unwrap_or_default()))
+    })
 }
 
 #[cfg(test)]
@@ -47,5 +120,25 @@ mod tests {
         assert_eq!(check_depth(nested(9).as_bytes(), 8), Err(TooDeep { limit: 8, at: 8 }));
         let string = format!(r#"["{}\"{}"]"#, "[".repeat(100), "{".repeat(100));
         assert_eq!(check_depth(string.as_bytes(), 8), Ok(()));
+    }
+
+    #[test]
+    fn texts_are_bounded_but_for_the_one_that_is_named() {
+        let long = "x".repeat(9);
+        for (text, at) in [
+            (format!(r#"{{"a":"{long}"}}"#), Some(5)),
+            (format!(r#"{{"{long}":1,"long":"1"}}"#), Some(1)),
+            (format!(r#"{{"long":"{long}"}}"#), None),
+            (format!(r#"{{"long" : "{long}" , "a":"{long}"}}"#), Some(28)),
+            (format!(r#"{{"long":1,"{long}":1}}"#), Some(10)),
+            (format!(r#"{{"long":["{long}"]}}"#), Some(9)),
+            (format!(r#"{{"a":{{"long":"{long}"}}}}"#), Some(13)),
+            (format!(r#"{{"a":"long","b":"{long}"}}"#), Some(16)),
+            (format!(r#"{{"a":"12345678"}}{}"#, " ".repeat(9)), None),
+            (format!(r#"{{"a":"\"{long}"#), Some(5)),
+        ] {
+            let found = check_texts(text.as_bytes(), 8, "long").err();
+            assert_eq!(found.map(|error| error.at), at, "{text}");
+        }
     }
 }

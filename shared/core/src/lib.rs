@@ -14,7 +14,7 @@
 //! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`manifest_key`] (whose manifest), [`time`] |
 //! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds), [`front`] (plain addresses of manifests), [`identity`] (the store as a whole), [`object`] (keys and attributes), [`message`], [`repair_mark`] |
 //! | records of the service before | [`legacy`] |
-//! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF) |
+//! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF, and who signed), [`cbor`] |
 //! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip) |
 //! | rules of the operations | [`rules`] |
 //! | HTTP | [`http`]: routes, conditional requests, ranges, content negotiation, problem documents |
@@ -44,6 +44,7 @@
 pub mod access;
 pub mod bounds;
 pub mod c2pa;
+pub mod cbor;
 pub mod encoding;
 pub mod front;
 pub mod hash;

@@ -7,6 +7,8 @@ mod checksum;
 mod copies;
 mod parts;
 mod shared;
+mod signers;
+mod work;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use credlink_core::time::Timestamp;
 pub use checksum::Checksum;
 pub use copies::{Copied, Copies, Lag, Lagging};
 pub use parts::{Parts, Ports};
+pub use signers::{NoSigners, Signers};
+pub use work::{InPlace, Job, Work};
 
 /// A service that did not answer as it should: an opaque source, with who, what and how.
 ///

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
-use credlink_core::bounds::MAX_BODY_BYTES;
+use credlink_core::bounds::{MAX_BODY_BYTES, MAX_GZIP_RATIO};
 use credlink_core::encoding::{DecodeError, decode};
 use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::cors;
@@ -113,9 +113,11 @@ impl<P: Ports> Service<P> {
         self.check_available(&route)?;
         self.check_allowed(&route).await?;
         let reply = match route {
-            Route::StoreProof => proofs::store_proof(self, &caller, json_body(request, body).await?).await?,
+            Route::StoreProof => {
+                proofs::store_proof(self, &caller, json_body(self, request, body).await?).await?
+            }
             Route::SupersedeProof(id) => {
-                let body = json_body(request, body).await?;
+                let body = json_body(self, request, body).await?;
                 self.bring(&id).await?;
                 proofs::supersede_proof(self, &caller, &id, &request.headers, body).await?
             }
@@ -124,7 +126,7 @@ impl<P: Ports> Service<P> {
                 proofs::delete_proof(self, &caller, &id, &request.headers).await?
             }
             Route::BatchDelete => {
-                batches::batch_delete(self, &caller, json_body(request, body).await?).await?
+                batches::batch_delete(self, &caller, json_body(self, request, body).await?).await?
             }
             Route::ListProofs { after, limit } => {
                 proofs::list_proofs(self, &caller, after.as_deref(), limit).await?
@@ -141,14 +143,14 @@ impl<P: Ports> Service<P> {
                 aliases::list_aliases(self, &caller, after.as_deref(), limit).await?
             }
             Route::BindAlias(id) => {
-                aliases::bind_alias(self, &caller, id, json_body(request, body).await?).await?
+                aliases::bind_alias(self, &caller, id, json_body(self, request, body).await?).await?
             }
             Route::WithdrawAlias { id, proof } => aliases::withdraw_alias(self, &caller, &id, &proof).await?,
             Route::ListManifests { after, limit } => {
                 aliases::list_manifests(self, &caller, after.as_deref(), limit).await?
             }
             Route::StoreManifest => {
-                let body = read_body(request, body, C2PA_TYPE).await?;
+                let body = read_body(self, request, body, C2PA_TYPE).await?;
                 manifests::store_manifest(self, &caller, body).await?
             }
             Route::DeleteManifest { id, tenant } => {
@@ -161,7 +163,7 @@ impl<P: Ports> Service<P> {
                 manifests::change_visibility(self, &caller, &id, json_body(request, body).await?).await?
             }
             Route::BeginMigration => {
-                let body = json_body(request, body).await?;
+                let body = json_body(self, request, body).await?;
                 migrations::begin_migration(self, &caller, body, &entry.request_id).await?
             }
             Route::ReadMigration { job, after } => {
@@ -397,16 +399,23 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
-async fn json_body<B>(request: &Parts, body: B) -> Result<Bytes, Problem>
+async fn json_body<P, B>(service: &Service<P>, request: &Parts, body: B) -> Result<Bytes, Error>
 where
+    P: Ports,
     B: Future<Output = Result<Bytes, Problem>>,
 {
-    read_body(request, body, JSON_TYPE).await
+    read_body(service, request, body, JSON_TYPE).await
 }
 
 /// Reads a body of the one type that the path takes, and removes its content coding.
-async fn read_body<B>(request: &Parts, body: B, wanted: &'static str) -> Result<Bytes, Problem>
+async fn read_body<P, B>(
+    service: &Service<P>,
+    request: &Parts,
+    body: B,
+    wanted: &'static str,
+) -> Result<Bytes, Error>
 where
+    P: Ports,
     B: Future<Output = Result<Bytes, Problem>>,
 {
     let unsupported = |field: &str, allowed: String| {
@@ -419,27 +428,33 @@ where
     if !essence.eq_ignore_ascii_case(wanted) {
         let given =
             if essence.is_empty() { "and no type is given".to_owned() } else { format!("not `{essence}`") };
-        return Err(unsupported("content-type", format!("this path takes `{wanted}`, {given}")));
+        return Err(unsupported("content-type", format!("this path takes `{wanted}`, {given}")).into());
     }
     let coding = match request.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"" | b"identity") => None,
         Some(b"gzip") => Some(Coding::Gzip),
-        Some(_) => return Err(unsupported("content-encoding", "`gzip` or none".to_owned())),
+        Some(_) => return Err(unsupported("content-encoding", "`gzip` or none".to_owned()).into()),
     };
     let stated =
         request.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if stated.is_some_and(|length| length > MAX_BODY_BYTES) {
-        return Err(Problem::too_large("a request body", MAX_BODY_BYTES));
+        return Err(Problem::too_large("a request body", MAX_BODY_BYTES).into());
     }
     let bytes = body.await?;
-    match decode(&bytes, coding, MAX_BODY_BYTES) {
-        Ok(std::borrow::Cow::Owned(content)) => Ok(content.into()),
-        Ok(std::borrow::Cow::Borrowed(_)) => Ok(bytes),
+    let Some(coding) = coding else { return Ok(bytes) };
+    // Nobody knows how much comes out before it has.
+    let most = bytes.len().saturating_mul(MAX_GZIP_RATIO);
+    let unpacked = service.compute(most, move || unpack(&bytes, coding)).await?;
+    Ok(unpacked?)
+}
+
+/// Removes the content coding of a body.
+fn unpack(bytes: &Bytes, coding: Coding) -> Result<Bytes, Problem> {
+    match decode(bytes, Some(coding), MAX_BODY_BYTES) {
+        Ok(content) => Ok(content.into_owned().into()),
         Err(DecodeError::TooLong(limit)) => Err(Problem::too_large("a request body, unpacked,", limit)),
-        Err(error @ DecodeError::Damaged(_)) => {
-            Err(Problem::new(Kind::InvalidRequest, format!("the body's content coding: {error}"))
-                .at("content-encoding"))
-        }
+        Err(error) => Err(Problem::new(Kind::InvalidRequest, format!("the body's content coding: {error}"))
+            .at("content-encoding")),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The service: ports, settings, and the few reads that every use case shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use credlink_core::access::Visibility;
+use bytes::Bytes;
+use credlink_core::bounds::QUICK_BYTES;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::LinkKeys;
@@ -15,10 +17,14 @@ use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+use crate::error::Error;
 use crate::guard::Guard;
 use crate::leftovers::Leftovers;
 use crate::legacy::Legacy;
-use crate::ports::{Cache as _, Clock as _, Failure, FailureKind, Index as _, Objects as _, Ports};
+use crate::ports::{
+    Cache as _, Clock as _, Failure, FailureKind, InPlace, Index as _, NoSigners, Objects as _, Ports,
+    Signers, Work,
+};
 use crate::reads::ReadLog;
 
 /// Most attempts of a use case that loses races. Every lost race means that another writer got through.
@@ -57,6 +63,8 @@ pub struct Service<P> {
     pub(crate) leftovers: Arc<Leftovers>,
     /// `true` if nothing is destroyed: for a rebuild, which follows what is stored and removes none of it.
     pub(crate) spares: bool,
+    pub(crate) signers: Arc<dyn Signers>,
+    pub(crate) work: Arc<dyn Work>,
 }
 
 /// A stored object together with the tag that a compare-and-swap needs.
@@ -75,32 +83,83 @@ impl Current {
 }
 
 impl<P: Ports> Service<P> {
-    /// A service over these ports, with a guard of its own.
+    /// A service over these ports, with a guard of its own. It knows no signers, and computes everything in place.
     pub fn new(ports: P, settings: Settings) -> Self {
         let reads = ReadLog::new(settings.count_reads);
         let (guard, leftovers) = Default::default();
-        Self { ports, settings, reads, legacy: None, guard, leftovers, spares: false }
+        let (signers, work) = (Arc::new(NoSigners), Arc::new(InPlace));
+        Self { ports, settings, reads, legacy: None, guard, leftovers, spares: false, signers, work }
     }
 
     /// Another service over the same ports, with the same guard and no legacy source.
     pub fn alone_over_its_ports(&self) -> Service<&P> {
-        let settings = self.settings.clone();
-        let reads = ReadLog::new(settings.count_reads);
-        let (guard, leftovers) = (Arc::clone(&self.guard), Arc::clone(&self.leftovers));
-        Service { ports: &self.ports, settings, reads, legacy: None, guard, leftovers, spares: self.spares }
+        Service { reads: ReadLog::new(self.settings.count_reads), ..self.with_ports(&self.ports) }
     }
 
     /// A service over `ports` that destroys nothing, with the same guard.
     pub(crate) fn sparing<Q: Ports>(&self, ports: Q) -> Service<Q> {
-        let (settings, reads) = (self.settings.clone(), ReadLog::new(false));
-        let (guard, leftovers) = (Arc::clone(&self.guard), Arc::clone(&self.leftovers));
-        Service { ports, settings, reads, legacy: None, guard, leftovers, spares: true }
+        Service { spares: true, ..self.with_ports(ports) }
+    }
+
+    /// A service over other ports, with the same guard; without a legacy source, and counting no reads.
+    fn with_ports<Q>(&self, ports: Q) -> Service<Q> {
+        Service {
+            ports,
+            settings: self.settings.clone(),
+            reads: ReadLog::new(false),
+            legacy: None,
+            guard: Arc::clone(&self.guard),
+            leftovers: Arc::clone(&self.leftovers),
+            spares: self.spares,
+            signers: Arc::clone(&self.signers),
+            work: Arc::clone(&self.work),
+        }
     }
 
     /// The same service beside a legacy source.
     #[must_use]
     pub fn beside(self, legacy: Arc<dyn Legacy>) -> Self {
         Self { legacy: Some(legacy), ..self }
+    }
+
+    /// The same service with the signers that the operator lists.
+    #[must_use]
+    pub fn knowing(self, signers: Arc<dyn Signers>) -> Self {
+        Self { signers, ..self }
+    }
+
+    /// The same service, which has what takes long computed by `work`.
+    #[must_use]
+    pub fn computing_by(self, work: Arc<dyn Work>) -> Self {
+        Self { work, ..self }
+    }
+
+    /// Computes `job` over so many bytes: in place where that takes no longer than a few milliseconds.
+    ///
+    /// # Errors
+    /// The process is about to end, and the job was not done.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        if bytes <= QUICK_BYTES {
+            return Ok(job());
+        }
+        let result = Arc::new(Mutex::new(None));
+        let slot = Arc::clone(&result);
+        self.work
+            .run(Box::new(move || {
+                let done = job();
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+            }))
+            .await;
+        let done = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        done.ok_or_else(|| Failure {
+            provider: "service",
+            kind: FailureKind::Unavailable,
+            message: "the process ends, and computes nothing more".to_owned(),
+        })
     }
 
     /// The ports.
@@ -111,6 +170,18 @@ impl<P: Ports> Service<P> {
     /// The settings.
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Reads a body by `parse`.
+    ///
+    /// # Errors
+    /// What is wrong with the body, or the process is about to end.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        body: Bytes,
+        parse: impl FnOnce(Bytes) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Error> {
+        Ok(self.compute(body.len(), move || parse(body)).await??)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -8,12 +8,12 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::access::Visibility;
-use crate::bounds::{DEFAULT_LIFETIME_SECONDS, MAX_JSON_DEPTH};
+use crate::bounds::{DEFAULT_LIFETIME_SECONDS, MAX_JSON_DEPTH, MAX_TAGS};
 use crate::c2pa::Binding;
 use crate::hash::{Digest, MediaHash};
 use crate::http::problem::{Kind, Problem};
@@ -30,7 +30,7 @@ pub use batch::BatchDeleteBody;
 pub(super) use members::json;
 pub use members::manifest_problem;
 pub(crate) use members::{base64, signature};
-use members::{check_origin, lifetime, manifest, media_hash, media_type, origin, short, tags};
+use members::{check_origin, lifetime, manifest, media_hash, media_type, no_media_hash, origin, short, tags};
 
 /// The body of `POST /v1/proofs` and `PUT /v1/proofs/{id}`, as it is written. Every member is checked by
 /// [`Draft::parse`], so that each error names its member.
@@ -50,7 +50,8 @@ pub struct StoreBody<'a> {
     manifest: Option<&'a RawValue>,
     /// A manifest of either type, in base64 (RFC 4648, section 4).
     #[serde(borrow)]
-    manifest_base64: Option<Cow<'a, str>>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    manifest_base64: Option<&'a RawValue>,
     /// `application/c2pa` (the default of `manifest_base64`) or `application/json` (the only one of `manifest`).
     #[serde(borrow)]
     manifest_type: Option<Cow<'a, str>>,
@@ -99,9 +100,13 @@ pub struct OriginBody<'a> {
     restores: Option<Cow<'a, str>>,
 }
 
-/// Tags as they are written. serde would let the last of two equal keys win, in silence.
+/// Tags as they are written: as many as may be, and how many there are. serde would keep them all, and let the last of two equal
+/// keys win, in silence.
 #[derive(Default)]
-struct Tags(BTreeMap<String, String>);
+struct Tags {
+    kept: BTreeMap<String, String>,
+    count: usize,
+}
 
 impl<'de> Deserialize<'de> for Tags {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -115,14 +120,20 @@ impl<'de> Deserialize<'de> for Tags {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tags, A::Error> {
-                let mut tags = BTreeMap::new();
-                while let Some((key, value)) = map.next_entry::<String, String>()? {
-                    if tags.contains_key(&key) {
+                let mut kept = BTreeMap::new();
+                while kept.len() < MAX_TAGS
+                    && let Some((key, value)) = map.next_entry::<String, String>()?
+                {
+                    if kept.contains_key(&key) {
                         return Err(serde::de::Error::custom(format!("the tag `{key}` is given twice")));
                     }
-                    tags.insert(key, value);
+                    kept.insert(key, value);
                 }
-                Ok(Tags(tags))
+                let mut count = kept.len();
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Tags { kept, count })
             }
         }
 
@@ -167,28 +178,43 @@ pub struct Origin {
     pub restores: Option<Timestamp>,
 }
 
-impl Draft {
-    /// Reads and checks a body, for `tenant`. A replacement knows the media file already: `known`.
+/// A body whose members passed every check that needs nothing but the body: all of the work.
+#[derive(Clone, Debug)]
+pub struct CheckedBody {
+    media_hash: Option<MediaHash>,
+    media_type: Option<String>,
+    manifest: Manifest,
+    signature: Option<String>,
+    lifetime: u64,
+    tags: BTreeMap<String, String>,
+    visibility: Visibility,
+    origin: Option<Origin>,
+}
+
+impl CheckedBody {
+    /// Reads and checks the body of a replacement, which may leave the media file out.
     ///
     /// # Errors
-    /// 400 with the member that is wrong; 422 where the manifest binds another file.
-    pub fn parse(body: &[u8], tenant: Tenant, known: Option<&MediaHash>) -> Result<Self, Problem> {
+    /// 400 with the member that is wrong.
+    pub fn of_replacement(body: &[u8]) -> Result<Self, Problem> {
+        Self::parse(body, true)
+    }
+
+    fn parse(body: &[u8], is_replacement: bool) -> Result<Self, Problem> {
         // `legacy_fields` of the deepest legacy record lie two levels below it.
         let body: StoreBody<'_> = json(body, MAX_JSON_DEPTH + 3)?;
-        let media_hash = media_hash(body.media_hash.as_deref(), known)?;
+        let media_hash = media_hash(body.media_hash.as_deref(), is_replacement)?;
         let manifest = manifest(&body)?;
-        check_binding(&manifest, &media_hash)?;
         if let Some(origin) = &body.origin {
-            check_origin(origin, &body, known.is_some())?;
+            check_origin(origin, &body, is_replacement)?;
         }
         Ok(Self {
-            tenant,
             media_hash,
             media_type: body.media_type.map(media_type).transpose()?,
             manifest,
             signature: body.signature.map(signature).transpose()?,
             lifetime: body.expires_in.as_ref().map_or(Ok(DEFAULT_LIFETIME_SECONDS), lifetime)?,
-            tags: tags(body.tags.unwrap_or_default().0)?,
+            tags: tags(body.tags.unwrap_or_default())?,
             visibility: match body.visibility {
                 None => Visibility::Public,
                 Some(text) => text.parse().map_err(|()| {
@@ -197,6 +223,41 @@ impl Draft {
             },
             origin: body.origin.map(origin).transpose()?,
         })
+    }
+
+    /// The draft of `tenant` for a proof of `media_hash`.
+    ///
+    /// # Errors
+    /// 400 where the body names another file; 422 where the manifest binds another.
+    pub fn draft(self, tenant: Tenant, media_hash: &MediaHash) -> Result<Draft, Problem> {
+        if self.media_hash.is_some_and(|given| given != *media_hash) {
+            let detail = format!("this proof is the one of {media_hash}; a replacement cannot change that");
+            return Err(Problem::field("media_hash", detail));
+        }
+        check_binding(&self.manifest, media_hash)?;
+        Ok(Draft {
+            tenant,
+            media_hash: *media_hash,
+            media_type: self.media_type,
+            manifest: self.manifest,
+            signature: self.signature,
+            lifetime: self.lifetime,
+            tags: self.tags,
+            visibility: self.visibility,
+            origin: self.origin,
+        })
+    }
+}
+
+impl Draft {
+    /// Reads and checks a body, for `tenant`. A replacement knows the media file already: `known`.
+    ///
+    /// # Errors
+    /// 400 with the member that is wrong; 422 where the manifest binds another file.
+    pub fn parse(body: &[u8], tenant: Tenant, known: Option<&MediaHash>) -> Result<Self, Problem> {
+        let body = CheckedBody::parse(body, known.is_some())?;
+        let media_hash = known.copied().or(body.media_hash).ok_or_else(no_media_hash)?;
+        body.draft(tenant, &media_hash)
     }
 
     /// The proof's id.

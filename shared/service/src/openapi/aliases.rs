@@ -64,7 +64,7 @@ pub(crate) async fn bind_alias<P: Ports>(
     id: LegacyId,
     body: Bytes,
 ) -> Result<Reply, Error> {
-    let proof = AliasBody::parse(&body)?.proof;
+    let proof = service.read(body, |body| AliasBody::parse(&body)).await?.proof;
     let bound = aliases::name(service, &id, &proof, &caller.tenant).await?;
     let status = if bound { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Reply::json(status, &Alias { id, proof }))

@@ -64,7 +64,7 @@ pub(crate) async fn batch_delete<P: Ports>(
     caller: &Caller,
     body: Bytes,
 ) -> Result<Reply, Error> {
-    let ids = BatchDeleteBody::parse(&body)?.ids;
+    let ids = service.read(body, |body| BatchDeleteBody::parse(&body)).await?;
     let any = HeaderMap::new();
     let results: Vec<(String, Option<Problem>)> = stream::iter(ids)
         .map(async |id: String| {

@@ -53,7 +53,8 @@ pub(crate) async fn store_manifest<P: Ports>(
     caller: &Caller,
     body: Bytes,
 ) -> Result<Reply, Error> {
-    let manifest = Manifest::c2pa(body).map_err(|error| manifest_problem("body", &error))?;
+    let read = |body| Manifest::c2pa(body).map_err(|error| manifest_problem("body", &error));
+    let manifest = service.read(body, read).await?;
     let created = store_alone(service, &manifest, &caller.tenant).await?;
     let id = manifest.id().cloned().ok_or_else(|| Problem::field("body", "a manifest without an id"))?;
     let key = ObjectKey::Manifest(ManifestKey::new(&caller.tenant, &id));

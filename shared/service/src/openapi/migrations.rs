@@ -35,7 +35,7 @@ pub(crate) async fn begin_migration<P: Ports>(
     body: Bytes,
     request_id: &str,
 ) -> Result<Reply, Error> {
-    let body = MigrationBody::parse(&body)?;
+    let body = service.read(body, |body| MigrationBody::parse(&body)).await?;
     let request = JobRequest {
         batch_size: body.batch_size(),
         name: body.name,

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
-use credlink_core::hash::MediaHash;
 use credlink_core::http::problem::{Document, Problem};
 use credlink_core::http::reply::Reply;
 use credlink_core::link;
@@ -10,7 +9,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::ProofRow;
-use credlink_core::rules::store::{Draft, StoreBody};
+use credlink_core::rules::store::{CheckedBody, Draft, StoreBody};
 use credlink_core::time::Timestamp;
 use http::header::{IF_MATCH, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -110,7 +109,8 @@ pub(crate) async fn store_proof<P: Ports>(
     caller: &Caller,
     body: Bytes,
 ) -> Result<Reply, Error> {
-    let draft = Draft::parse(&body, caller.tenant.clone(), None)?;
+    let tenant = caller.tenant.clone();
+    let draft = service.read(body, move |body| Draft::parse(&body, tenant, None)).await?;
     if let Some(legacy) = service.alone() {
         let stored = service.store_alone(legacy, caller, &draft).await?;
         return Ok(service.store_reply(&stored, status_of(&stored)));
@@ -160,9 +160,10 @@ pub(crate) async fn supersede_proof<P: Ports>(
     headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Reply, Error> {
+    // Read before anything else, and told of in its turn: a proof that is not there is not there whatever the body is.
+    let read = service.read(body, |body| Ok(CheckedBody::of_replacement(&body))).await?;
     let draft = |row: &ProofRow| -> Result<Draft, Problem> {
-        let known: &MediaHash = &row.media_hash;
-        let draft = Draft::parse(&body, caller.tenant.clone(), Some(known))?;
+        let draft = read.clone()?.draft(caller.tenant.clone(), &row.media_hash)?;
         if draft.origin.is_some() {
             may_take_over(caller)?;
         }

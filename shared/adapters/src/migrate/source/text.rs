@@ -27,7 +27,7 @@ pub(super) fn legacy(bytes: Bytes) -> Content {
     match decode(&bytes, Some(Coding::Gzip), MAX_LEGACY_RECORD_BYTES) {
         Ok(Cow::Owned(content)) => Content::Legacy(content.into()),
         Ok(Cow::Borrowed(content)) => Content::Legacy(Bytes::copy_from_slice(content)),
-        Err(error @ (DecodeError::TooLong(_) | DecodeError::Damaged(_))) => {
+        Err(error @ (DecodeError::TooLong(_) | DecodeError::TooManyMembers | DecodeError::Damaged(_))) => {
             Content::Unreadable(error.to_string())
         }
     }

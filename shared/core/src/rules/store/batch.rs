@@ -1,6 +1,7 @@
 //! Deleting many at once.
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::members::json;
 use crate::bounds::{MAX_BATCH, MAX_JSON_DEPTH};
@@ -12,18 +13,55 @@ use crate::http::problem::Problem;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchDeleteBody {
     /// 1 to 1,000 proof ids.
-    pub ids: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    ids: Ids,
+}
+
+/// Ids as they are written: as many as may be, and how many there are.
+struct Ids {
+    kept: Vec<String>,
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Ids;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of ids")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Ids, A::Error> {
+                let mut kept = Vec::new();
+                while kept.len() < MAX_BATCH
+                    && let Some(id) = list.next_element()?
+                {
+                    kept.push(id);
+                }
+                let mut count = kept.len();
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Ids { kept, count })
+            }
+        }
+
+        deserializer.deserialize_seq(Each)
+    }
 }
 
 impl BatchDeleteBody {
-    /// Reads a body.
+    /// Reads a body, and returns the ids that it names.
     ///
     /// # Errors
     /// 400 with what is wrong. A malformed id is no error here: it fails by itself.
-    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
-        let body: Self = json(body, MAX_JSON_DEPTH)?;
-        match body.ids.len() {
-            1..=MAX_BATCH => Ok(body),
+    pub fn parse(body: &[u8]) -> Result<Vec<String>, Problem> {
+        let Self { ids: Ids { kept, count } } = json(body, MAX_JSON_DEPTH)?;
+        match count {
+            1..=MAX_BATCH => Ok(kept),
             count => Err(Problem::field("ids", format!("1 to {MAX_BATCH} ids; these are {count}"))),
         }
     }

@@ -9,15 +9,15 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Origin, OriginBody, StoreBody};
+use super::{Origin, OriginBody, StoreBody, Tags};
 use crate::bounds::{
-    MAX_LIFETIME_SECONDS, MAX_MEDIA_TYPE_BYTES, MAX_SIGNATURE_BYTES, MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS,
-    MAX_TAGS,
+    MAX_JSON_TEXT_BYTES, MAX_LIFETIME_SECONDS, MAX_MEDIA_TYPE_BYTES, MAX_SIGNATURE_BYTES, MAX_TAG_KEY_CHARS,
+    MAX_TAG_VALUE_CHARS, MAX_TAGS,
 };
 use crate::c2pa::C2paError;
 use crate::hash::MediaHash;
 use crate::http::problem::{Kind, Problem};
-use crate::json::check_depth;
+use crate::json::{check_depth, check_texts};
 use crate::legacy::{Fields, Legacy};
 use crate::manifest::{Manifest, ManifestError, ManifestType};
 use crate::object::{C2PA_TYPE, JSON_TYPE};
@@ -28,6 +28,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// The member of a body that may be longer than any other text: a C2PA manifest in base64.
+const LONG_MEMBER: &str = "manifest_base64";
 
 /// Why a C2PA manifest or a JSON manifest was refused, as a problem of this member or body.
 #[must_use]
@@ -54,6 +57,8 @@ pub(crate) fn base64(text: &str) -> Result<Bytes, base64::DecodeError> {
 /// Reads JSON within the depth, with the path of what is wrong.
 pub(in crate::rules) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> Result<T, Problem> {
     check_depth(body, depth).map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
+    check_texts(body, MAX_JSON_TEXT_BYTES, LONG_MEMBER)
+        .map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
     // serde also reads a struct out of an array, member by member. No client means that.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         return Err(Problem::new(
@@ -97,21 +102,20 @@ pub(super) fn short(text: &str) -> Cow<'_, str> {
     }
 }
 
-pub(super) fn media_hash(text: Option<&str>, known: Option<&MediaHash>) -> Result<MediaHash, Problem> {
-    let given: Option<MediaHash> =
-        text.map(str::parse).transpose().map_err(|error| Problem::field("media_hash", error))?;
-    match (given, known) {
-        (None, None) => Err(Problem::field(
-            "media_hash",
-            "it is missing; it is `sha256:` and the 64 hexadecimal digits of the media file's SHA-256",
-        )),
-        (Some(given), Some(known)) if given != *known => Err(Problem::field(
-            "media_hash",
-            format!("this proof is the one of {known}; a replacement cannot change that"),
-        )),
-        (Some(hash), _) => Ok(hash),
-        (None, Some(known)) => Ok(*known),
+/// The media file that a body names; a replacement need not.
+pub(super) fn media_hash(text: Option<&str>, is_replacement: bool) -> Result<Option<MediaHash>, Problem> {
+    match text {
+        Some(text) => text.parse().map(Some).map_err(|error| Problem::field("media_hash", error)),
+        None if is_replacement => Ok(None),
+        None => Err(no_media_hash()),
     }
+}
+
+pub(super) fn no_media_hash() -> Problem {
+    Problem::field(
+        "media_hash",
+        "it is missing; it is `sha256:` and the 64 hexadecimal digits of the media file's SHA-256",
+    )
 }
 
 pub(super) fn manifest(body: &StoreBody<'_>) -> Result<Manifest, Problem> {
@@ -124,7 +128,7 @@ pub(super) fn manifest(body: &StoreBody<'_>) -> Result<Manifest, Problem> {
             return Err(Problem::field("manifest_type", allowed));
         }
     };
-    match (body.manifest, body.manifest_base64.as_deref()) {
+    match (body.manifest, body.manifest_base64) {
         (None, None) => {
             Err(Problem::field("manifest", "it is missing; give `manifest` or `manifest_base64`"))
         }
@@ -139,13 +143,44 @@ pub(super) fn manifest(body: &StoreBody<'_>) -> Result<Manifest, Problem> {
             Manifest::json(bytes).map_err(|error| manifest_problem("manifest", &error))
         }
         (None, Some(text)) => {
-            let bytes = BASE64.decode(text).map_err(|error| {
-                Problem::field("manifest_base64", format!("this is no base64 (RFC 4648, section 4): {error}"))
-            })?;
+            let no_base64 = |why: &dyn std::fmt::Display| {
+                Problem::field(LONG_MEMBER, format!("this is no base64 (RFC 4648, section 4): {why}"))
+            };
+            let text =
+                unescaped(text.get()).ok_or_else(|| no_base64(&"it is no text of those characters"))?;
+            let bytes = BASE64.decode(&*text).map_err(|error| no_base64(&error))?;
+            drop(text);
             Manifest::of_type(kind.unwrap_or(ManifestType::C2pa), bytes.into())
-                .map_err(|error| manifest_problem("manifest_base64", &error))
+                .map_err(|error| manifest_problem(LONG_MEMBER, &error))
         }
     }
+}
+
+/// The text of a JSON text, of which nothing is copied unless something in it is escaped: some writers escape each slash. `None`:
+/// it is another value, or has an escape that stands for no character of base64.
+fn unescaped(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('\\') {
+        return Some(inner.into());
+    }
+    let mut text = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        text.push_str(before);
+        rest = match escape.strip_prefix('/') {
+            Some(rest) => {
+                text.push('/');
+                rest
+            }
+            None => {
+                let (code, rest) = escape.strip_prefix('u')?.split_at_checked(4)?;
+                text.push(u32::from_str_radix(code, 16).ok().and_then(char::from_u32)?);
+                rest
+            }
+        };
+    }
+    text.push_str(rest);
+    Some(text.into())
 }
 
 pub(super) fn media_type(text: Cow<'_, str>) -> Result<String, Problem> {
@@ -237,9 +272,10 @@ pub(super) fn origin(body: OriginBody<'_>) -> Result<Origin, Problem> {
     })
 }
 
-pub(super) fn tags(tags: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
-    if tags.len() > MAX_TAGS {
-        return Err(Problem::field("tags", format!("up to {MAX_TAGS} tags; these are {}", tags.len())));
+pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
+    let Tags { kept: tags, count } = tags;
+    if count > MAX_TAGS {
+        return Err(Problem::field("tags", format!("up to {MAX_TAGS} tags; these are {count}")));
     }
     // What S3 takes: letters, digits, spaces and + - = . _ : / @ (Amazon S3 User Guide, "Categorizing objects").
     let allowed = |character: char| character.is_alphanumeric() || " +-=._:/@".contains(character);

@@ -31,6 +31,19 @@ fn a_c2pa_manifest_has_to_bind_the_file() {
 }
 
 #[test]
+fn base64_may_be_escaped_as_json_allows() {
+    let store = manifest_store("urn:c2pa:x", &Digest::of(b"the picture"));
+    let text = STANDARD.encode(&store).replace('A', r"\u0041").replace('/', r"\/");
+    assert!(text.contains(r"\u0041"));
+    let body = |text: &str| format!(r#"{{"media_hash":"{}","manifest_base64":{text}}}"#, hash());
+    assert_eq!(parse(&body(&format!(r#""{text}""#))).unwrap().manifest.bytes(), &*store);
+    assert!(parse(&body("null")).unwrap_err().detail.contains("missing"));
+    for odd in ["7", "[]", "{}", "true", r#""\n""#, r#""\"AAAA""#, r#""\ud83d\ude00""#, r#""\\""#] {
+        assert_eq!(parse(&body(odd)).unwrap_err().field.as_deref(), Some("manifest_base64"), "{odd}");
+    }
+}
+
+#[test]
 fn every_member_is_named_when_it_is_wrong() {
     let hash = hash();
     let with = |rest: &str| format!(r#"{{"media_hash":"{hash}","manifest":{{}},{rest}}}"#);
@@ -103,7 +116,7 @@ fn a_deleted_proof_continues_its_revisions() {
 #[test]
 fn batches_are_bounded() {
     let ids = |count: usize| format!(r#"{{"ids":[{}]}}"#, vec![r#""x""#; count].join(","));
-    assert_eq!(BatchDeleteBody::parse(ids(MAX_BATCH).as_bytes()).unwrap().ids.len(), MAX_BATCH);
+    assert_eq!(BatchDeleteBody::parse(ids(MAX_BATCH).as_bytes()).unwrap().len(), MAX_BATCH);
     for bad in [ids(0), ids(MAX_BATCH + 1), r#"{"ids":[1]}"#.to_owned(), "{}".to_owned()] {
         assert!(BatchDeleteBody::parse(bad.as_bytes()).is_err(), "{bad}");
     }
