@@ -9,7 +9,10 @@ use crate::bounds::MAX_MANIFEST_ID_BYTES;
 use crate::hash::serde_as_text;
 
 /// The label of the active manifest of a C2PA store: `urn:c2pa:<uuid>[:generator[:version_reason]]` (C2PA 2.x,
-/// section 8.2), or one of the older spellings such as `contentauth:urn:uuid:<uuid>`.
+/// section 8.1), or one of the older spellings such as `contentauth:urn:uuid:<uuid>`.
+///
+/// A generator's name has any visible characters there, also outside of ASCII. `/` and `%`, which mean something else in paths
+/// and keys, are no part of an id here, nor are white space and control characters.
 ///
 /// UUIDs compare without case (RFC 9562, section 4); every UUID in the id is therefore kept in lower case. The
 /// rest of the id is kept as it came.
@@ -20,12 +23,15 @@ pub struct ManifestId(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestIdError {
     /// Empty, or longer than the bound.
-    #[error("a manifest id has 1 to {MAX_MANIFEST_ID_BYTES} characters; this has {0} bytes")]
+    #[error(
+        "a manifest id has 1 to {MAX_MANIFEST_ID_BYTES} characters, of which those that are no letters, digits, `:`, `.`, `_`, `-` \
+         and `~` of ASCII count three for each byte; this has {0}"
+    )]
     Length(usize),
     /// A character that no manifest id has.
     #[error(
-        "a manifest id is made of letters, digits, `:`, `.`, `_` and `-`, and starts with a letter or a digit; \
-         character {0} is not allowed there"
+        "a manifest id starts with a letter or a digit of ASCII, and has no `/`, no `%`, no white space and no control \
+         character; character {0} is not allowed there"
     )]
     Character(usize),
     /// No colon: not a URN, nor a label with a prefix.
@@ -51,11 +57,13 @@ impl FromStr for ManifestId {
     type Err = ManifestIdError;
 
     fn from_str(text: &str) -> Result<Self, ManifestIdError> {
-        if text.is_empty() || text.len() > MAX_MANIFEST_ID_BYTES {
-            return Err(ManifestIdError::Length(text.len()));
+        let length = escaped_length(text);
+        if text.is_empty() || length > MAX_MANIFEST_ID_BYTES {
+            return Err(ManifestIdError::Length(length));
         }
-        let refused = text.char_indices().position(|(at, character)| {
-            !(character.is_ascii_alphanumeric() || (at > 0 && matches!(character, ':' | '.' | '_' | '-')))
+        let refused = text.char_indices().position(|(at, character)| match at {
+            0 => !character.is_ascii_alphanumeric(),
+            _ => matches!(character, '/' | '%') || character.is_whitespace() || character.is_control(),
         });
         if let Some(position) = refused {
             return Err(ManifestIdError::Character(position + 1));
@@ -69,6 +77,13 @@ impl FromStr for ManifestId {
             .collect();
         Ok(Self(segments.join(":")))
     }
+}
+
+/// The bytes that `text` takes in the name of a file: every byte of what is not safe there is escaped as three, but for the
+/// colon, of which an id has many.
+fn escaped_length(text: &str) -> usize {
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'_' | b'-' | b'~');
+    text.bytes().map(|byte| if safe(byte) { 1 } else { 3 }).sum()
 }
 
 /// Whether `segment` has the text form of a UUID (RFC 9562, section 4).
@@ -95,6 +110,10 @@ mod tests {
             (format!("contentauth:urn:uuid:{uuid}"), format!("contentauth:urn:uuid:{}", uuid.to_lowercase())),
             (format!("com.truepic:urn:uuid:{uuid}"), format!("com.truepic:urn:uuid:{}", uuid.to_lowercase())),
             ("adobetest:1".to_owned(), "adobetest:1".to_owned()),
+            (format!("urn:c2pa:{uuid}:acme+corp"), format!("urn:c2pa:{}:acme+corp", uuid.to_lowercase())),
+            ("urn:c2pa:x:acme@work(2)".to_owned(), "urn:c2pa:x:acme@work(2)".to_owned()),
+            ("urn:c2pa:x:acme,inc.".to_owned(), "urn:c2pa:x:acme,inc.".to_owned()),
+            ("urn:c2pa:x:größe?#[]\\\"<>|*~".to_owned(), "urn:c2pa:x:größe?#[]\\\"<>|*~".to_owned()),
         ] {
             assert_eq!(id.parse::<ManifestId>().map(|id| id.to_string()), Ok(canonical));
         }
@@ -104,10 +123,16 @@ mod tests {
     fn no_id_can_leave_its_directory() {
         assert_eq!("".parse::<ManifestId>(), Err(ManifestIdError::Length(0)));
         assert_eq!("a:".repeat(128).parse::<ManifestId>(), Err(ManifestIdError::Length(256)));
+        assert!(format!("a:{}", "+".repeat(66)).parse::<ManifestId>().is_ok());
+        assert_eq!(format!("a:{}", "+".repeat(67)).parse::<ManifestId>(), Err(ManifestIdError::Length(203)));
+        assert_eq!(format!("a:{}", "ü".repeat(34)).parse::<ManifestId>(), Err(ManifestIdError::Length(206)));
         assert_eq!("..:a".parse::<ManifestId>(), Err(ManifestIdError::Character(1)));
         assert_eq!("a:b/c".parse::<ManifestId>(), Err(ManifestIdError::Character(4)));
         assert_eq!("a:%2e".parse::<ManifestId>(), Err(ManifestIdError::Character(3)));
-        assert_eq!("urn:ä".parse::<ManifestId>(), Err(ManifestIdError::Character(5)));
+        for odd in ["urn:\0", "urn:\n", "urn:\u{85}", "urn: ", "urn:\u{a0}", "urn:\u{2028}", "urn:\u{7f}"] {
+            assert_eq!(odd.parse::<ManifestId>(), Err(ManifestIdError::Character(5)), "{odd:?}");
+        }
+        assert_eq!("ä:x".parse::<ManifestId>(), Err(ManifestIdError::Character(1)));
         assert_eq!("abc".parse::<ManifestId>(), Err(ManifestIdError::NoColon));
     }
 }

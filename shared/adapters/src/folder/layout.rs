@@ -71,7 +71,9 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use credlink_core::manifest_key::ManifestKey;
     use credlink_core::object::ObjectKey;
+    use credlink_core::time::Timestamp;
 
     use super::*;
 
@@ -92,14 +94,25 @@ mod tests {
 
     #[test]
     fn every_place_leads_back_to_its_key_and_lies_in_its_shard() {
-        let longest = format!("urn:c2pa:{}", ":".repeat(191));
-        assert_eq!(longest.len(), 200);
-        for id in ["urn:c2pa:x", "urn:c2pa:", "urn:c2pa::::", "a:b.C_d-e", "9:", longest.as_str()] {
-            let key = ObjectKey::Manifest(id.parse().unwrap()).to_string();
-            let place = Place::of(&key);
-            assert_eq!(place.key(), key);
-            assert!(key.starts_with(&shard_start(&place.top, &place.shard)), "{key}");
-            assert!(place.name.len() <= 255, "{key}");
+        let longest = format!("urn:c2pa:{}", ":".repeat(151));
+        assert_eq!(longest.len(), 160);
+        let escaped = format!("urn:c2pa:{}", "=".repeat(50));
+        let others = ["urn:c2pa:x:a+b@c=d", "urn:c2pa:=@", "urn:c2pa:größe", escaped.as_str()];
+        for id in ["urn:c2pa:x", "urn:c2pa:", "urn:c2pa::::", "a:b.C_d-e", "9:", longest.as_str()]
+            .into_iter()
+            .chain(others)
+        {
+            let manifest = ManifestKey { id: id.parse().unwrap(), tenant: "t".repeat(60).parse().unwrap() };
+            let hold = ObjectKey::Hold(manifest.clone(), u32::MAX);
+            let at = Timestamp::from_milliseconds(1_798_761_600_000);
+            let plain = ObjectKey::Manifest(id.parse().unwrap());
+            for key in [plain, ObjectKey::Manifest(manifest), ObjectKey::Removed(at, Box::new(hold))] {
+                let key = key.to_string();
+                let place = Place::of(&key);
+                assert_eq!(place.key(), key);
+                assert!(key.starts_with(&shard_start(&place.top, &place.shard)), "{key}");
+                assert!(place.name.len() <= 255, "{key}: {}", place.name.len());
+            }
         }
     }
 

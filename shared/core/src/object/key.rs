@@ -206,6 +206,47 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_manifest_id_has_a_key_of_its_own_that_every_store_takes() {
+        let visible = (0x21..0x7f_u8).map(char::from).filter(|character| !"/%".contains(*character));
+        let mut keys = std::collections::BTreeSet::new();
+        for character in visible.chain(['ä', 'Ä', '\u{202e}', '字', '😀']) {
+            let id: ManifestId = format!("urn:c2pa:x:{character}").parse().unwrap();
+            let key = ObjectKey::Manifest(ManifestKey { id, tenant: "acme".parse().unwrap() });
+            let text = key.to_string();
+            assert_eq!(text.parse(), Ok(key.clone()));
+            // Safe in a path of any file system, in a key of S3 and R2, in a header, and in a list of cache tags.
+            let escaped = text.strip_prefix(ObjectKey::MANIFESTS).unwrap().strip_suffix("/acme").unwrap();
+            assert!(
+                escaped.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte)),
+                "{text}"
+            );
+            assert!(keys.insert(text), "{key}");
+            let path = crate::link::path(&key);
+            let segment = path.strip_prefix("/tenants/acme/manifests/").unwrap();
+            assert!(
+                segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:%".contains(&byte)),
+                "{path}"
+            );
+            let route = crate::http::route::Route::parse(&http::Method::GET, &format!("/v1{path}"), "");
+            assert!(
+                matches!(route, Ok(crate::http::route::Route::Read { key: read, .. }) if read == key),
+                "{path}"
+            );
+        }
+        // The longest that is taken, in the longest key of all, stays under the 1,024 bytes of S3.
+        for longest in [
+            format!("a:{}", ":".repeat(158)),
+            format!("a:{}", "+".repeat(52)),
+            format!("a:{}", "字".repeat(17)),
+        ] {
+            let id = longest.parse().unwrap();
+            let key = ObjectKey::Hold(ManifestKey { id, tenant: "t".repeat(60).parse().unwrap() }, u32::MAX);
+            let at = Timestamp::from_milliseconds(1_798_761_600_000);
+            assert!(ObjectKey::Removed(at, Box::new(key)).to_string().len() < 700, "{longest}");
+        }
+    }
+
+    #[test]
     fn keys_have_one_spelling() {
         let id = ProofId::derive(&Tenant::default(), &crate::hash::MediaHash::of(b"x"));
         let manifest: ManifestId = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".parse().unwrap();
