@@ -32,7 +32,7 @@ GUARDED = {
     "HEAD /v1/aliases": "admin",
     "PUT /v1/aliases/{id}": "admin",
     "DELETE /v1/aliases/{id}": "admin",
-    "POST /v1/migrations": "admin",
+    "POST /v1/migrations": "operator",
     "GET /v1/migrations/{job}": "admin",
     "HEAD /v1/migrations/{job}": "admin",
     "GET /v1/stats": "admin",
@@ -239,6 +239,10 @@ def the_edge_is_told_by_who_changes(template):
 def who_serves_beside_the_legacy_source(template):
     wanted = {"CREDLINK_LEGACY_SOURCE": "LegacySource", "CREDLINK_LEGACY_JOB": "LegacyJob",
               "CREDLINK_CLOUD_STORAGE": "CloudStorage"}
+    listed = [name for name in FUNCTIONS if "CREDLINK_MIGRATION_SOURCES" in
+              of_type(template, "AWS::Serverless::Function")[f"{name}Function"].get("Environment", {}).get("Variables", {})]
+    if listed != ["Store"]:
+        yield f"{listed} have the list of sources, which Store alone begins migrations from"
     functions = of_type(template, "AWS::Serverless::Function")
     for name in FUNCTIONS:
         variables = functions[f"{name}Function"].get("Environment", {}).get("Variables", {})
@@ -339,6 +343,8 @@ BROKEN = (
     (the_edge_is_told_by_who_changes, ("CleanupFunction", "Environment"), None),
     (the_edge_is_told_by_who_changes, ("RetrieveFunction", "Environment", "Variables", "CREDLINK_EDGE_URL"), "x"),
     (who_serves_beside_the_legacy_source, ("RetrieveFunction", "Environment"), None),
+    (who_serves_beside_the_legacy_source,
+     ("StoreFunction", "Environment", "Variables", "CREDLINK_MIGRATION_SOURCES"), None),
     (who_serves_beside_the_legacy_source, ("DeleteFunction", "Environment", "Variables", "CREDLINK_LEGACY_JOB"), None),
     (who_serves_beside_the_legacy_source,
      ("MigrateFunction", "Environment", "Variables", "CREDLINK_LEGACY_SOURCE"), {"Ref": "LegacySource"}),

@@ -19,7 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
             assert!((1..=MAX_MESSAGE_ITEMS).contains(&keys.len()));
             assert!(keys.iter().all(|key| (1..=MAX_ITEM_KEY_BYTES).contains(&key.len())));
         }
-        Work::Enumerate { after, batch_size, .. } => {
+        Work::Enumerate { run, after, batch_size, .. } => {
+            assert!(run.len() <= MAX_REQUEST_ID_BYTES);
             assert!(after.as_ref().is_none_or(|after| after.len() <= MAX_SOURCE_CURSOR_BYTES));
             assert!((1..=MAX_MESSAGE_ITEMS).contains(&usize::try_from(*batch_size).unwrap_or(usize::MAX)));
         }

@@ -20,6 +20,7 @@ use crate::jwt::JwtAuthenticator;
 use crate::jwt::settings::JwtSettings;
 use crate::jwt::source::KeysError;
 use crate::legacy;
+use crate::migrate::sources::MigrationSources;
 use crate::provider::{self, ProviderSettings};
 use crate::tokens::{StaticTokens, TokensError};
 
@@ -63,6 +64,8 @@ pub struct Configuration {
     pub has_tenants: bool,
     /// A legacy source beside it.
     pub legacy: Option<legacy::Settings>,
+    /// What queued migrations may read, and for whom.
+    pub migration_sources: MigrationSources,
     /// The namespace of CloudWatch's metrics.
     pub metrics_namespace: String,
 }
@@ -132,6 +135,7 @@ impl Configuration {
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
             has_tenants: has_tenants(source)?,
             legacy: legacy::Settings::read(source)?,
+            migration_sources: MigrationSources::read(source)?,
             metrics_namespace: source
                 .text("CREDLINK_METRICS_NAMESPACE")
                 .unwrap_or_else(|| "CredLink".to_owned()),

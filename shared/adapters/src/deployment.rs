@@ -46,8 +46,8 @@ use crate::reserve::Reserve;
 use crate::sqs::{self, SqsQueue};
 use crate::threads::Threads;
 
-use jobs::LastSource;
 pub use jobs::QueuedJobs;
+use jobs::{LastSource, Listing};
 pub use rows::Rows;
 pub use store::Store;
 pub use waiting::Waiting;
@@ -238,7 +238,12 @@ impl Deployment {
             clock: SystemClock,
             events: Metered::new(),
             authenticator: opening.gate,
-            jobs: QueuedJobs::new(Arc::clone(&rows), Arc::clone(&waiting), place),
+            jobs: QueuedJobs::new(
+                Arc::clone(&rows),
+                Arc::clone(&waiting),
+                place,
+                configuration.migration_sources.clone(),
+            ),
         };
         let jobs = parts.jobs.clone();
         let settings = Settings {
@@ -316,8 +321,9 @@ impl Deployment {
         match &message.work {
             Work::Replicate { to, keys, mark } => self.replicate(*to, keys, *mark).await,
             Work::Migrate { job, keys } => Box::pin(self.migrate(message, job, keys, attempts)).await,
-            Work::Enumerate { job, after, batch_size } => {
-                Box::pin(self.enumerate(message, job, after.as_deref(), *batch_size)).await
+            Work::Enumerate { job, run, after, batch_size } => {
+                let listing = Listing { job, run, after: after.as_deref(), batch_size: *batch_size };
+                Box::pin(self.enumerate(message, listing)).await
             }
         }
     }

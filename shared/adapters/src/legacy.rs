@@ -24,6 +24,7 @@ use crate::migrate::source::bucket::Bucket;
 use crate::migrate::source::folder::LegacyFolder;
 use crate::migrate::source::lines::Lines;
 use crate::migrate::source::{AnySource, Contents};
+use crate::migrate::sources::own_bucket;
 use crate::provider::{self, Provider, ProviderSettings};
 
 use queueing::Queueing;
@@ -77,6 +78,11 @@ impl Settings {
         };
         let invalid = |allowed: &str| ConfigurationError::invalid(SOURCE, &text, allowed);
         let place: Place = text.parse().map_err(|error| invalid(&format!("a place: {error}")))?;
+        if let Some(variable) = own_bucket(source, &place) {
+            return Err(invalid(&format!(
+                "another bucket than the deployment's own, which {variable} names"
+            )));
+        }
         let bucket = match &place {
             Place::Folder(_) => None,
             Place::Lines(_) if is_alone => {

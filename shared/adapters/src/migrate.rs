@@ -6,10 +6,11 @@
 //! | `Destination` | [`destination::AnyDestination`]: a CredLink at hand, or one behind HTTP |
 //! | `Ledger` | [`ledger`] |
 //!
-//! [`place`] reads what operators write behind `--from` and `--to`.
+//! [`place`] reads what operators write behind `--from` and `--to`, [`sources`] what queued migrations may read.
 
 mod api;
 pub mod destination;
 pub mod ledger;
 pub mod place;
 pub mod source;
+pub mod sources;

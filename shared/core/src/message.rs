@@ -74,6 +74,8 @@ pub enum Work {
     Enumerate {
         /// The job.
         job: JobName,
+        /// The holder of the job while it is listed: an id of the service's own, which no client chooses.
+        run: String,
         /// The place where its source's listing goes on, at most [`MAX_SOURCE_CURSOR_BYTES`]; `None` for its
         /// beginning.
         after: Option<String>,
@@ -115,6 +117,7 @@ enum DocumentWork {
     },
     Enumerate {
         job: JobName,
+        run: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
         batch_size: u32,
@@ -161,9 +164,12 @@ impl fmt::Display for Message {
                 DocumentWork::Replicate { to: *to, keys, mark: *mark }
             }
             Work::Migrate { job, keys } => DocumentWork::Migrate { job: job.clone(), keys: keys.clone() },
-            Work::Enumerate { job, after, batch_size } => {
-                DocumentWork::Enumerate { job: job.clone(), after: after.clone(), batch_size: *batch_size }
-            }
+            Work::Enumerate { job, run, after, batch_size } => DocumentWork::Enumerate {
+                job: job.clone(),
+                run: run.clone(),
+                after: after.clone(),
+                batch_size: *batch_size,
+            },
         };
         let document = Document { version: VERSION, request_id: self.request_id.clone(), work };
         f.write_str(&serde_json::to_string(&document).map_err(|_| fmt::Error)?)
@@ -208,7 +214,7 @@ impl FromStr for Message {
                 }
                 Work::Migrate { job, keys }
             }
-            DocumentWork::Enumerate { job, after, batch_size } => {
+            DocumentWork::Enumerate { job, run, after, batch_size } => {
                 let most = u32::try_from(MAX_MESSAGE_ITEMS).unwrap_or(u32::MAX);
                 if !(1..=most).contains(&batch_size) {
                     return Err(MessageError::Items(batch_size.into()));
@@ -216,7 +222,10 @@ impl FromStr for Message {
                 if let Some(long) = after.as_ref().filter(|after| after.len() > MAX_SOURCE_CURSOR_BYTES) {
                     return Err(MessageError::Cursor(long.len()));
                 }
-                Work::Enumerate { job, after, batch_size }
+                if run.len() > MAX_REQUEST_ID_BYTES {
+                    return Err(MessageError::RequestId(run.len()));
+                }
+                Work::Enumerate { job, run, after, batch_size }
             }
         };
         Ok(Self { request_id: document.request_id, work })
@@ -264,8 +273,19 @@ mod tests {
         let keys = vec!["a/b.json".to_owned(), "\u{0}\"ü".to_owned(), "k".repeat(MAX_ITEM_KEY_BYTES)];
         for (name, work) in [
             ("migrate", Work::Migrate { job: job.clone(), keys: keys[..2].to_vec() }),
-            ("enumerate", Work::Enumerate { job: job.clone(), after: Some("x".to_owned()), batch_size: 100 }),
-            ("enumerate_all", Work::Enumerate { job: job.clone(), after: None, batch_size: 1 }),
+            (
+                "enumerate",
+                Work::Enumerate {
+                    job: job.clone(),
+                    run: "run-1".to_owned(),
+                    after: Some("x".to_owned()),
+                    batch_size: 100,
+                },
+            ),
+            (
+                "enumerate_all",
+                Work::Enumerate { job: job.clone(), run: "run-1".to_owned(), after: None, batch_size: 1 },
+            ),
             ("", Work::Migrate { job, keys }),
         ] {
             let message = Message { request_id: "r-1".to_owned(), work };
@@ -285,7 +305,12 @@ mod tests {
         for work in [
             Work::Migrate { job: job.clone(), keys: vec!["\u{1}".repeat(MAX_ITEM_KEY_BYTES)] },
             Work::Migrate { job: job.clone(), keys: vec!["k".repeat(600); MAX_MESSAGE_ITEMS] },
-            Work::Enumerate { job, after: Some("\u{1}".repeat(MAX_SOURCE_CURSOR_BYTES)), batch_size: 100 },
+            Work::Enumerate {
+                job,
+                run: "run-1".to_owned(),
+                after: Some("\u{1}".repeat(MAX_SOURCE_CURSOR_BYTES)),
+                batch_size: 100,
+            },
         ] {
             let message = Message { request_id: request_id.clone(), work };
             assert_eq!(message.to_string().parse(), Ok(message));
@@ -300,7 +325,7 @@ mod tests {
         };
         let enumerate = |size: &str, after: &str| {
             format!(
-                r#"{{"version":1,"request_id":"r","work":"enumerate","job":"a","after":"{after}","batch_size":{size}}}"#
+                r#"{{"version":1,"request_id":"r","work":"enumerate","job":"a","run":"r","after":"{after}","batch_size":{size}}}"#
             )
         };
         for (bad, words) in [
@@ -321,6 +346,11 @@ mod tests {
             (migrate("\"a\"", "[\"\"]"), "1 to 1024 bytes; one has 0"),
             (migrate("\"a\"", &format!("[\"{}\"]", "k".repeat(1_025))), "one has 1025"),
             (enumerate("0", ""), "this one names 0"),
+            (
+                enumerate("1", "")
+                    .replace(r#""run":"r""#, &format!(r#""run":"{}""#, "r".repeat(MAX_REQUEST_ID_BYTES + 1))),
+                "a request id has at most",
+            ),
             (enumerate("101", ""), "this one names 101"),
             (enumerate("-1", ""), "invalid value"),
             (enumerate("1", &"x".repeat(MAX_SOURCE_CURSOR_BYTES + 1)), "at most 4096 bytes"),

@@ -157,14 +157,14 @@ impl<P: Ports> Service<P> {
                 manifests::delete_manifest(self, &caller, &id, tenant, &request.headers).await?
             }
             Route::DecideFront(id) => {
-                manifests::decide_front(self, &id, json_body(request, body).await?).await?
+                manifests::decide_front(self, &id, json_body(self, request, body).await?).await?
             }
             Route::ChangeVisibility(id) => {
-                manifests::change_visibility(self, &caller, &id, json_body(request, body).await?).await?
+                manifests::change_visibility(self, &caller, &id, json_body(self, request, body).await?).await?
             }
             Route::BeginMigration => {
                 let body = json_body(self, request, body).await?;
-                migrations::begin_migration(self, &caller, body, &entry.request_id).await?
+                migrations::begin_migration(self, body, &entry.request_id).await?
             }
             Route::ReadMigration { job, after } => {
                 migrations::show_migration(self, &caller, &job, after.as_deref()).await?

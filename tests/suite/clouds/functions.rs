@@ -33,7 +33,16 @@ pub struct Functions {
 impl Functions {
     /// Starts the binaries.
     pub fn start(ground: &Arc<Ground>) -> Self {
-        let start = |name| Function::start(name, &ground.variables(name));
+        Self::reading(ground, "")
+    }
+
+    /// Starts the binaries of a deployment whose operator lists these sources of migrations.
+    pub fn reading(ground: &Arc<Ground>, sources: &str) -> Self {
+        let start = |name| {
+            let mut variables = ground.variables(name);
+            variables.push(("CREDLINK_MIGRATION_SOURCES".to_owned(), sources.to_owned()));
+            Function::start(name, &variables)
+        };
         Self {
             ground: Arc::clone(ground),
             store: start("store"),

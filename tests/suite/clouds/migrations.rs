@@ -11,6 +11,7 @@ use credlink_adapters::clock::SystemClock;
 use credlink_adapters::migrate::ledger::TableLedger;
 use credlink_adapters::s3::S3Objects;
 use credlink_adapters::sqs::redrive::Redriven;
+use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
 use credlink_core::message::{Message, Work};
 use credlink_core::proof_id::ProofId;
@@ -130,11 +131,15 @@ async fn work_off_twice(ground: &Ground) {
     }
 }
 
-struct Admin(Functions);
+struct Operator(Functions);
 
-impl Admin {
+impl Operator {
     async fn ask(&self, request: Request<Bytes>) -> (u16, Value, Response<Bytes>) {
-        let request = with(request, AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
+        self.ask_as(tokens::OPERATOR, request).await
+    }
+
+    async fn ask_as(&self, token: &str, request: Request<Bytes>) -> (u16, Value, Response<Bytes>) {
+        let request = with(request, AUTHORIZATION, format!("Bearer {token}"));
         let response = self.0.send(request.clone()).await;
         CONTRACT.check(&request, &response);
         let body = serde_json::from_slice(response.body()).unwrap_or_default();
@@ -209,18 +214,18 @@ async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_eve
     let old = buckets::s3().await;
     let bucket = old.settings().bucket.clone();
     old_bucket(&bucket, 2_000).await;
-    let admin = Admin(Functions::start(&ground));
+    let operator = Operator(Functions::reading(&ground, &format!("s3://{bucket}/old/=default")));
     let from = format!("s3://{bucket}/old/");
 
-    let (status, begun, response) = admin.begin(json!({"name": "all", "from": from})).await;
+    let (status, begun, response) = operator.begin(json!({"name": "all", "from": from})).await;
     assert_eq!(status, 202, "{begun}");
     assert_eq!(response.headers()[LOCATION], "/v1/migrations/all");
     let to = format!("s3://{}", ground.s3.settings().bucket);
     assert_eq!((&begun["from"], &begun["to"]), (&json!(from), &json!(to)));
-    assert_eq!(admin.progress("all").await["listed"], Value::Null);
+    assert_eq!(operator.progress("all").await["listed"], Value::Null);
     work_off_twice(&ground).await;
 
-    let progress = admin.progress("all").await;
+    let progress = operator.progress("all").await;
     assert!(progress["listed"].is_string() && progress["next"].is_null(), "{progress}");
     let bytes: usize = (0..2_000).map(|number| record(number).len()).sum();
     assert_eq!(
@@ -238,7 +243,7 @@ async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_eve
         }
     }
     assert_migrated(&ground, 2_000).await;
-    let moved = admin.0.send(get("/v1/proofs/old-1")).await;
+    let moved = operator.0.send(get("/v1/proofs/old-1")).await;
     assert_eq!(
         (moved.status(), moved.headers()[LOCATION].to_str().unwrap()),
         (StatusCode::PERMANENT_REDIRECT, id(1).to_string().as_str())
@@ -252,9 +257,9 @@ async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_eve
         entries.into_iter().map(|entry| (entry.key, entry.version)).collect::<BTreeMap<_, _>>()
     };
     let mut before = versions(entries(&ground, "all").await);
-    assert_eq!(admin.begin(json!({"name": "all", "from": from, "batch_size": 60})).await.0, 202);
+    assert_eq!(operator.begin(json!({"name": "all", "from": from, "batch_size": 60})).await.0, 202);
     work_off_twice(&ground).await;
-    let items = &admin.progress("all").await["items"];
+    let items = &operator.progress("all").await["items"];
     assert_eq!((&items["total"], &items["copied"]), (&json!(2_000), &json!(1_981)), "{items}");
     assert_eq!(items["failed"], json!({"invalid-record": 19}));
     let mut after = versions(entries(&ground, "all").await);
@@ -269,35 +274,86 @@ async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_eve
 #[tokio::test]
 async fn a_request_is_refused_where_it_cannot_be_done() {
     let ground = Arc::new(Ground::plain().await);
-    let admin = Admin(Functions::start(&ground));
-    let to = format!("s3://{}", ground.s3.settings().bucket);
+    let listed = "s3://one=default,s3://two=default,s3://three=acme,r2://four=*";
+    let operator = Operator(Functions::reading(&ground, listed));
     for (from, says) in [
         ("dir:/var/lib/proofs", "a queued job reads from s3://BUCKET/PREFIX or r2://BUCKET/PREFIX"),
         ("jsonl:dump.jsonl", "not from jsonl:dump.jsonl"),
         ("credlink:https://a.example.com", "a queued job reads from"),
         ("gs://bucket", "is no place"),
-        (to.as_str(), "is where proofs are taken over to"),
     ] {
-        let (status, problem, _) = admin.begin(json!({"name": "a", "from": from})).await;
+        let (status, problem, _) = operator.begin(json!({"name": "a", "from": from})).await;
         assert_eq!((status, &problem["field"]), (400, &json!("from")), "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
     }
-    let (status, problem, _) = admin.ask(get("/v1/migrations/a")).await;
+    // Neither the deployment's own bucket nor another one that is not on the list.
+    for from in [&format!("s3://{}", ground.s3.settings().bucket), "s3://one/below", "r2://one"] {
+        let (status, problem, _) = operator.begin(json!({"name": "a", "from": from})).await;
+        assert_eq!((status, &problem["type"]), (403, &json!("urn:credlink:problem:source-not-listed")));
+        assert!(problem["detail"].as_str().unwrap().contains("CREDLINK_MIGRATION_SOURCES"), "{problem}");
+    }
+    // A tenant's administrator begins none at all, so that nobody takes the name of a job of the operator's.
+    let legacy = json!({"name": "legacy", "from": "s3://one"});
+    for token in [tokens::OWNER, tokens::STRANGER] {
+        let asked = request(Method::POST, "/v1/migrations", &legacy);
+        let (status, problem, _) = operator.ask_as(token, asked).await;
+        assert_eq!((status, &problem["scope"]), (403, &json!("operator")), "{problem}");
+    }
+    assert_eq!(ledger(&ground, "legacy").job().await.unwrap(), None);
+    let (status, problem, _) = operator.ask(get("/v1/migrations/a")).await;
     assert_eq!((status, &problem["detail"]), (404, &json!("there is no job `a`")));
-    assert_eq!(admin.begin(json!({"name": "a", "from": "s3://one"})).await.0, 202);
-    let (status, problem, _) = admin.begin(json!({"name": "a", "from": "s3://two"})).await;
+    assert_eq!(operator.begin(json!({"name": "a", "from": "s3://one"})).await.0, 202);
+    let (status, problem, _) = operator.begin(json!({"name": "a", "from": "s3://two"})).await;
     assert_eq!(status, 409, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("is from s3://one to"), "{problem}");
     assert!(ledger(&ground, "a").claim("somebody", 60).await.unwrap());
-    let (status, problem, _) = admin.begin(json!({"name": "a", "from": "s3://one"})).await;
+    let (status, problem, _) = operator.begin(json!({"name": "a", "from": "s3://one"})).await;
     assert_eq!((status, &problem["type"]), (409, &json!("urn:credlink:problem:contended")));
-    // A job is its tenant's.
-    let other = Job { tenant: "acme".parse().unwrap(), ..job(&ground, "b", "s3://one") };
-    ledger(&ground, "b").keep_job(&other).await.unwrap();
-    assert_eq!(admin.ask(get("/v1/migrations/b")).await.0, 404);
-    let (status, problem, _) = admin.begin(json!({"name": "b", "from": "s3://one"})).await;
-    assert_eq!(status, 409);
-    assert!(problem["detail"].as_str().unwrap().contains("is another tenant's"), "{problem}");
+    // A tenant's administrator sees the jobs that make proofs of the tenant.
+    for (name, from, tenant, keep_tenants, seen) in [
+        ("b", "s3://three", "acme", false, 404),
+        ("c", "r2://four", "default", true, 404),
+        ("d", "s3://two", "default", false, 200),
+    ] {
+        let (status, begun, _) = operator.begin(json!({"name": name, "from": from})).await;
+        assert_eq!(
+            (status, &begun["tenant"], &begun["keep_tenants"]),
+            (202, &json!(tenant), &json!(keep_tenants))
+        );
+        let progress = || get(&format!("/v1/migrations/{name}"));
+        assert_eq!(operator.ask(progress()).await.0, 200);
+        assert_eq!(operator.ask_as(tokens::OWNER, progress()).await.0, seen, "{name}");
+    }
+}
+
+/// What is private in the store of another CredLink stays private, and becomes the proof of the tenant that the list names.
+#[tokio::test]
+async fn private_proofs_become_those_of_the_listed_tenant_and_stay_private() {
+    let former = Arc::new(Ground::plain().await);
+    let stored = Functions::start(&former);
+    let body =
+        json!({"media_hash": file(1).to_string(), "manifest": {"of": "a secret"}, "visibility": "private"});
+    let store =
+        with(request(Method::POST, "/v1/proofs", &body), AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
+    assert_eq!(stored.send(store).await.status(), StatusCode::CREATED);
+    let from = format!("s3://{}", former.s3.settings().bucket);
+    for (tenant, becomes) in [("acme", "acme"), ("*", "default")] {
+        let ground = Arc::new(Ground::plain().await);
+        let operator = Operator(Functions::reading(&ground, &format!("{from}={tenant}")));
+        assert_eq!(operator.begin(json!({"name": "a", "from": from})).await.0, 202);
+        work_off_twice(&ground).await;
+        assert_eq!(operator.progress("a").await["items"]["copied"], 1);
+        for owner in ["default", "acme"] {
+            let id = ProofId::derive(&owner.parse().unwrap(), &file(1));
+            let row = ground.index.get(&RowKey::Proof(id)).await.unwrap().and_then(Row::proof);
+            let found = row.map(|row| (row.tenant.to_string(), row.visibility));
+            let expected = (owner == becomes).then(|| (owner.to_owned(), Visibility::Private));
+            assert_eq!(found, expected, "{tenant}: {owner}");
+        }
+        let id = ProofId::derive(&becomes.parse().unwrap(), &file(1));
+        let anonymous = operator.0.send(get(&format!("/v1/proofs/{id}"))).await;
+        assert_eq!(anonymous.status(), StatusCode::FORBIDDEN);
+    }
 }
 
 pub(super) fn job(ground: &Ground, name: &str, from: &str) -> Job {
@@ -307,6 +363,7 @@ pub(super) fn job(ground: &Ground, name: &str, from: &str) -> Job {
         from: from.to_owned(),
         to: format!("s3://{}", ground.s3.settings().bucket),
         tenant: Tenant::default(),
+        keep_tenants: false,
         created: SystemClock.now(),
         listed: None,
         elapsed_ms: 0,
@@ -324,9 +381,9 @@ async fn a_function_that_is_killed_time_and_again_migrates_all_the_same() {
     let old = buckets::s3().await;
     let bucket = old.settings().bucket.clone();
     old_bucket(&bucket, RECORDS).await;
-    let admin = Admin(Functions::start(&ground));
+    let operator = Operator(Functions::reading(&ground, &format!("s3://{bucket}/old/=default")));
     let body = json!({"name": "killed", "from": format!("s3://{bucket}/old/"), "batch_size": 5});
-    assert_eq!(admin.begin(body).await.0, 202);
+    assert_eq!(operator.begin(body).await.0, 202);
 
     let mut confirmed: BTreeMap<String, Entry> = BTreeMap::new();
     let (mut kills, mut idle) = (0, 0);
@@ -368,7 +425,7 @@ async fn a_function_that_is_killed_time_and_again_migrates_all_the_same() {
         }
     }
     assert_eq!(kills, KILLS, "the job was done too soon");
-    let items = &admin.progress("killed").await["items"];
+    let items = &operator.progress("killed").await["items"];
     assert_eq!(
         (&items["total"], &items["copied"]),
         (&json!(RECORDS), &json!(RECORDS - RECORDS / 100)),
@@ -511,11 +568,11 @@ async fn dead_letters_are_given_back_one_by_one() {
 async fn an_empty_source_ends_the_job() {
     let ground = Arc::new(Ground::plain().await);
     let old: S3Objects = buckets::s3().await;
-    let admin = Admin(Functions::start(&ground));
     let from = format!("s3://{}", old.settings().bucket);
-    assert_eq!(admin.begin(json!({"name": "empty", "from": from})).await.0, 202);
+    let operator = Operator(Functions::reading(&ground, &format!("{from}=default")));
+    assert_eq!(operator.begin(json!({"name": "empty", "from": from})).await.0, 202);
     work_off_twice(&ground).await;
-    let progress = admin.progress("empty").await;
+    let progress = operator.progress("empty").await;
     assert!(progress["listed"].is_string(), "{progress}");
     assert_eq!(progress["items"]["total"], 0);
     assert!(ledger(&ground, "empty").claim("the next", 1).await.unwrap(), "nobody has the job any more");

@@ -60,6 +60,7 @@ fn job() -> Job {
         from: "s3://old/\"prefix\"/ü".to_owned(),
         to: "dir:/new".to_owned(),
         tenant: Tenant::default(),
+        keep_tenants: false,
         created: at(1_000),
         listed: None,
         elapsed_ms: 0,

@@ -12,7 +12,7 @@ use crate::world::{Ground, World, tokens};
 #[tokio::test]
 async fn a_service_without_a_queue_says_what_is_missing() {
     let world = World::with_tokens(Ground::Memory);
-    let by_admin = |request| with(request, AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
+    let by_operator = |request| with(request, AUTHORIZATION, format!("Bearer {}", tokens::OPERATOR));
     let begin = |body: Value| request(Method::POST, "/v1/migrations", &body);
     for (asked, status, says) in [
         (begin(json!({"name": "Not a name", "from": "s3://old"})), 400, "`name`: a job's name has 1 to 64"),
@@ -25,7 +25,7 @@ async fn a_service_without_a_queue_says_what_is_missing() {
         (get("/v1/migrations/a"), 501, "`credlink migrate run`"),
     ] {
         let uri = asked.uri().clone();
-        let answer = exchange(&world, by_admin(asked)).await;
+        let answer = exchange(&world, by_operator(asked)).await;
         let problem: Value = serde_json::from_slice(answer.body()).unwrap();
         assert_eq!(answer.status(), status, "{uri}: {problem}");
         assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");

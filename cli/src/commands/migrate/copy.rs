@@ -44,13 +44,14 @@ pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, T
         from: from.to_string(),
         to: to.to_string(),
         tenant: connection.tenant.clone(),
+        // Those of a CredLink at hand keep their owners. Behind an API, everything is the caller's.
+        keep_tenants: !matches!(to, Place::Api(_)),
     })
 }
 
-/// Whose proofs items become: those of a CredLink at hand keep their owners. Behind an API, everything is the caller's.
+/// Whose proofs items become.
 pub(super) fn owners(spec: &JobSpec) -> Owners {
-    let is_api = spec.to.starts_with("credlink:");
-    Owners { tenant: spec.tenant.clone(), keep: !is_api }
+    Owners { tenant: spec.tenant.clone(), keep: spec.keep_tenants }
 }
 
 fn options(args: &JobArgs, run: &Run, spec: &JobSpec) -> CopyOptions {

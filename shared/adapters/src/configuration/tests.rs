@@ -103,6 +103,7 @@ fn the_list_is_what_is_read() {
     let code = [
         include_str!("../configuration.rs"),
         include_str!("../legacy.rs"),
+        include_str!("../migrate/sources.rs"),
         include_str!("../provider/settings.rs"),
         include_str!("../jwt/settings.rs"),
     ];

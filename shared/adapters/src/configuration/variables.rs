@@ -190,6 +190,13 @@ pub const VARIABLES: [Variable; 40] = [
         "the queued migration that takes over what functions on Lambda were asked for",
     ),
     variable(
+        "CREDLINK_MIGRATION_SOURCES",
+        "`PLACE=TENANT[,PLACE=TENANT]`, a place being `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`",
+        "none: no queued migration is begun over the API",
+        "what queued migrations may read, and whose proofs become of it; with `*` for the tenant, proofs of a CredLink \
+         keep theirs",
+    ),
+    variable(
         "CREDLINK_CLOUD_STORAGE",
         "`on` or `off`",
         "`on`",

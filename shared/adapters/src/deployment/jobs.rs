@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use credlink_core::job::JobName;
 use credlink_core::message::{Message, Work};
-use credlink_core::tenant::Tenant;
 use credlink_service::migrate::Patience;
 use credlink_service::migrate::copy::{CopyOptions, Ended};
 use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::enqueue::{EnqueueOptions, close, enqueue};
 use credlink_service::migrate::incoming::Owners;
-use credlink_service::migrate::jobs::{Begun, JobError, JobRequest, Jobs, Progress, begin, progress};
+use credlink_service::migrate::jobs::{Asked, Begun, JobError, Jobs, Progress, begin, progress};
 use credlink_service::migrate::ledger::{Job, Reason};
 use credlink_service::migrate::parts::Migration;
 use credlink_service::migrate::ports::Ledger as _;
@@ -27,6 +26,7 @@ use crate::deadline::remaining;
 use crate::migrate::ledger::TableLedger;
 use crate::migrate::place::Place;
 use crate::migrate::source::AnySource;
+use crate::migrate::sources::MigrationSources;
 use crate::sqs::SqsQueue;
 
 /// What a worker keeps of its time: the items that it is at when it stops have to be done by then, and their entries
@@ -43,11 +43,17 @@ pub struct QueuedJobs {
     rows: Arc<Rows>,
     waiting: Arc<Waiting>,
     place: String,
+    sources: MigrationSources,
 }
 
 impl QueuedJobs {
-    pub(super) const fn new(rows: Arc<Rows>, waiting: Arc<Waiting>, place: String) -> Self {
-        Self { rows, waiting, place }
+    pub(super) const fn new(
+        rows: Arc<Rows>,
+        waiting: Arc<Waiting>,
+        place: String,
+        sources: MigrationSources,
+    ) -> Self {
+        Self { rows, waiting, place, sources }
     }
 
     /// Where jobs take proofs over to.
@@ -81,25 +87,28 @@ impl QueuedJobs {
 }
 
 impl Jobs for QueuedJobs {
-    async fn begin(&self, request: &JobRequest) -> Result<Begun, JobError> {
-        let (ledger, queue) = (self.ledger(&request.name)?, self.queue()?);
-        let place: Place = request.from.parse().map_err(|error| JobError::Source(format!("{error}")))?;
-        if !matches!(place, Place::Bucket { .. }) {
-            let allowed =
-                format!("a queued job reads from s3://BUCKET/PREFIX or r2://BUCKET/PREFIX, not from {place}");
-            return Err(JobError::Source(allowed));
-        }
-        let from = place.to_string();
-        if from == self.place {
-            return Err(JobError::Source(format!("{from} is where proofs are taken over to")));
-        }
-        let request = JobRequest { from, ..request.clone() };
+    async fn begin(&self, asked: &Asked) -> Result<Begun, JobError> {
+        let (ledger, queue) = (self.ledger(&asked.name)?, self.queue()?);
+        let request = self.sources.allow(asked)?;
         Ok(Box::pin(begin(&ledger, queue, &SystemClock, &request, &self.place)).await?)
     }
 
     async fn progress(&self, job: &JobName, after: Option<&str>) -> Result<Option<Progress>, JobError> {
         Ok(Box::pin(progress(&self.ledger(job)?, after)).await?)
     }
+}
+
+/// What a message says of the listing of a job's source.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listing<'a> {
+    /// The job.
+    pub(super) job: &'a JobName,
+    /// Who has the job meanwhile.
+    pub(super) run: &'a str,
+    /// Where the listing goes on; `None`: at the beginning.
+    pub(super) after: Option<&'a str>,
+    /// Items of one message.
+    pub(super) batch_size: u32,
 }
 
 /// The source of the job that was worked on last: a connection to it is worth keeping.
@@ -199,18 +208,13 @@ impl Deployment {
     }
 
     /// Lists the source of a job, and queues its items. What does not fit the time goes on in another message.
-    pub(super) async fn enumerate(
-        &self,
-        message: &Message,
-        job: &JobName,
-        after: Option<&str>,
-        batch_size: u32,
-    ) -> Result<(), String> {
+    pub(super) async fn enumerate(&self, message: &Message, listing: Listing<'_>) -> Result<(), String> {
+        let Listing { job, run, after, batch_size } = listing;
         let (ledger, queue, job) = self.job(job).await?;
         let source = self.last_source.open(&job.from).await?;
         let request_id = message.request_id.as_str();
         let in_words = |failure: Failure| failure.to_string();
-        if !ledger.claim(request_id, LISTING_SECONDS).await.map_err(in_words)? {
+        if !ledger.claim(run, LISTING_SECONDS).await.map_err(in_words)? {
             return Err(format!("another run has the job `{}`", job.name));
         }
         let options = EnqueueOptions {
@@ -225,12 +229,13 @@ impl Deployment {
         tracing::info!(job = %job.name, listed = enqueued.listed, sent = enqueued.sent, done = enqueued.done, "listed");
         if let Some(resume) = &enqueued.resume {
             let resume = resume.clone();
-            let work = Work::Enumerate { job: job.name, after: Some(resume), batch_size };
+            let run = run.to_owned();
+            let work = Work::Enumerate { job: job.name, run, after: Some(resume), batch_size };
             let rest = Message { request_id: request_id.to_owned(), work };
             return queue.send(&rest, 0).await.map_err(in_words);
         }
         close(&ledger, &SystemClock, &job, &enqueued).await.map_err(in_words)?;
-        ledger.release(request_id).await.map_err(in_words)
+        ledger.release(run).await.map_err(in_words)
     }
 
     /// A job of this deployment, with its ledger and its queue.
@@ -251,8 +256,7 @@ impl Deployment {
 }
 
 fn options(job: &Job) -> CopyOptions {
-    // Who migrates for a tenant makes proofs of that one; an operator's keep theirs.
-    let owners = Owners { keep: job.tenant == Tenant::default(), tenant: job.tenant.clone() };
+    let owners = Owners { keep: job.keep_tenants, tenant: job.tenant.clone() };
     let patience = Patience {
         attempts: 4,
         first_wait: Duration::from_millis(200),

@@ -37,6 +37,7 @@ impl Queueing {
             name: settings.job.clone(),
             from,
             tenant: settings.tenant.clone(),
+            keep_tenants: false,
             batch_size: u32::try_from(MAX_MESSAGE_ITEMS).unwrap_or(u32::MAX),
             request_id: String::new(),
         };

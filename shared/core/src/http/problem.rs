@@ -55,6 +55,8 @@ kinds! {
     Unauthenticated, UNAUTHORIZED, "unauthenticated", "A valid credential is needed";
     /// A credential that does not allow this.
     InsufficientScope, FORBIDDEN, "insufficient-scope", "The credential does not allow this";
+    /// A source of migrations that the operator's list does not have.
+    SourceNotListed, FORBIDDEN, "source-not-listed", "The operator has not listed this source";
     /// It belongs to another tenant.
     OtherTenant, FORBIDDEN, "other-tenant", "This belongs to another tenant";
     /// A signed link that is tampered with, or whose time is over.
@@ -75,8 +77,8 @@ kinds! {
     VisibilityConflict, CONFLICT, "visibility-conflict", "This manifest is stored with another visibility";
     /// No more revisions.
     TooManyRevisions, CONFLICT, "too-many-revisions", "The proof has as many revisions as it may have";
-    /// A job has another source.
-    JobConflict, CONFLICT, "job-conflict", "This job has another source";
+    /// A job moves something else.
+    JobConflict, CONFLICT, "job-conflict", "This job moves something else";
     /// Others keep changing the same thing.
     Contended, CONFLICT, "contended", "Others are changing the same proof";
     /// It was deleted.

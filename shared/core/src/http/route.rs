@@ -151,10 +151,9 @@ impl Route {
             | Self::BindAlias(_)
             | Self::WithdrawAlias { .. }
             | Self::ListManifests { .. }
-            | Self::BeginMigration
             | Self::ReadMigration { .. }
             | Self::Stats => Some(Scope::Admin),
-            Self::DecideFront(_) => Some(Scope::Operator),
+            Self::BeginMigration | Self::DecideFront(_) => Some(Scope::Operator),
         }
     }
 

@@ -15,7 +15,7 @@ pub struct MigrationBody {
     /// The job's name: 1 to 64 lower-case letters, digits, `-` and `_`.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub name: JobName,
-    /// Where the proofs are: `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`.
+    /// Where the proofs are: a place on the operator's list, `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`.
     pub from: String,
     /// Items of one message of the queue, 1 to 100, 100 by default.
     pub batch_size: Option<u32>,

@@ -20,15 +20,30 @@ const PAGE: usize = 1_000;
 /// Pages that one answer counts: what is read in a few seconds.
 const PAGES: usize = 20;
 
-/// What is asked for.
+/// What an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The job's name.
+    pub name: JobName,
+    /// The source, as the request names it.
+    pub from: String,
+    /// Items of one message.
+    pub batch_size: u32,
+    /// The request, for the logs.
+    pub request_id: String,
+}
+
+/// A job that may be begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRequest {
     /// The job's name.
     pub name: JobName,
-    /// The source, as it is named.
+    /// The source, as the operator's configuration names it.
     pub from: String,
-    /// Whose proofs legacy records become.
+    /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
     pub tenant: Tenant,
+    /// Whether the proofs of a CredLink keep their tenants.
+    pub keep_tenants: bool,
     /// Items of one message.
     pub batch_size: u32,
     /// The request, for the logs.
@@ -55,6 +70,9 @@ pub enum JobError {
     /// The source is none, or none that others can read: what is allowed.
     #[error("{0}")]
     Source(String),
+    /// The source is not on the operator's list: which setting has that.
+    #[error("{0}")]
+    NotListed(String),
     /// A failure of ours.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -62,8 +80,9 @@ pub enum JobError {
 
 /// Where jobs are begun and looked up.
 pub trait Jobs {
-    /// Begins a job, or another run of it: a message is queued that has its source listed.
-    fn begin(&self, request: &JobRequest) -> impl Future<Output = Result<Begun, JobError>>;
+    /// Begins a job, or another run of it: a message is queued that has its source listed. The operator's configuration
+    /// says which sources there are, and whose the proofs become.
+    fn begin(&self, asked: &Asked) -> impl Future<Output = Result<Begun, JobError>>;
 
     /// How far a job is, counted from behind the item `after`; `None` if there is no such job.
     fn progress(
@@ -88,7 +107,7 @@ impl NoJobs {
 }
 
 impl Jobs for NoJobs {
-    async fn begin(&self, _request: &JobRequest) -> Result<Begun, JobError> {
+    async fn begin(&self, _asked: &Asked) -> Result<Begun, JobError> {
         Err(Self::refused())
     }
 
@@ -97,7 +116,9 @@ impl Jobs for NoJobs {
     }
 }
 
-/// Begins a job whose destination is `to`: writes it to its ledger, and queues the listing of its source.
+/// Begins a job whose destination is `to`: writes it to its ledger, and queues the listing of its source. What the job
+/// moves is compared before anything of it is claimed, and the claim is under an id of its own: a request for another job of
+/// this name changes nothing, and shares nothing with a run.
 ///
 /// # Errors
 /// Ledger or queue failed. The same request again does the rest.
@@ -108,18 +129,31 @@ pub async fn begin<L: Ledger, Q: Queue, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    if !ledger.claim(&request.request_id, LEASE_SECONDS).await? {
+    if let Some(job) = ledger.job().await?
+        && !is_of(&job, request, to)
+    {
+        return Ok(Begun::Differs(job));
+    }
+    let holder = clock.request_id();
+    if !ledger.claim(&holder, LEASE_SECONDS).await? {
         return Ok(Begun::Held);
     }
-    let begun = begin_alone(ledger, queue, clock, request, to).await;
-    // If this fails, the claim ends by itself.
-    let _ = ledger.release(&request.request_id).await;
-    begun
+    let kept = keep_alone(ledger, clock, request, to).await;
+    // The listing claims the job for itself. If this fails, the claim ends by itself.
+    let _ = ledger.release(&holder).await;
+    let job = match kept? {
+        Begun::Queued(job) => job,
+        other => return Ok(other),
+    };
+    let (name, run, batch_size) = (request.name.clone(), clock.request_id(), request.batch_size);
+    let work = Work::Enumerate { job: name, run, after: None, batch_size };
+    queue.send(&Message { request_id: request.request_id.clone(), work }, 0).await?;
+    Ok(Begun::Queued(job))
 }
 
-async fn begin_alone<L: Ledger, Q: Queue, C: Clock>(
+/// Writes a job down, which the caller has claimed.
+async fn keep_alone<L: Ledger, C: Clock>(
     ledger: &L,
-    queue: &Q,
     clock: &C,
     request: &JobRequest,
     to: &str,
@@ -130,9 +164,6 @@ async fn begin_alone<L: Ledger, Q: Queue, C: Clock>(
         None => new_job(clock, request, to),
     };
     ledger.keep_job(&job).await?;
-    let (name, batch_size) = (request.name.clone(), request.batch_size);
-    let work = Work::Enumerate { job: name, after: None, batch_size };
-    queue.send(&Message { request_id: request.request_id.clone(), work }, 0).await?;
     Ok(Begun::Queued(job))
 }
 
@@ -170,7 +201,10 @@ pub async fn ensure<L: Ledger, C: Clock>(
 }
 
 fn is_of(job: &Job, request: &JobRequest, to: &str) -> bool {
-    job.from == request.from && job.to == to && job.tenant == request.tenant
+    job.from == request.from
+        && job.to == to
+        && job.tenant == request.tenant
+        && job.keep_tenants == request.keep_tenants
 }
 
 fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
@@ -180,6 +214,7 @@ fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
         from: request.from.clone(),
         to: to.to_owned(),
         tenant: request.tenant.clone(),
+        keep_tenants: request.keep_tenants,
         created: clock.now(),
         listed: None,
         elapsed_ms: 0,
@@ -198,9 +233,11 @@ pub struct Progress {
     pub from: String,
     /// The destination.
     pub to: String,
-    /// Whose proofs legacy records become.
+    /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
     #[schema(value_type = String)]
     pub tenant: Tenant,
+    /// Whether the proofs of a CredLink keep their tenants.
+    pub keep_tenants: bool,
     /// When it was begun.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
@@ -218,8 +255,18 @@ impl Progress {
     /// A job of which nothing is counted.
     #[must_use]
     pub fn of(job: Job) -> Self {
-        let Job { name, from, to, tenant, created, listed, .. } = job;
-        Self { job: name, from, to, tenant, created, listed, items: Tally::default(), next: None }
+        let Job { name, from, to, tenant, keep_tenants, created, listed, .. } = job;
+        Self {
+            job: name,
+            from,
+            to,
+            tenant,
+            keep_tenants,
+            created,
+            listed,
+            items: Tally::default(),
+            next: None,
+        }
     }
 }
 

@@ -28,8 +28,11 @@ pub struct Job {
     pub from: String,
     /// The destination, as it was named. A job keeps both for ever.
     pub to: String,
-    /// Whose proofs legacy records become.
+    /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
     pub tenant: Tenant,
+    /// Whether the proofs of a CredLink keep their tenants, and with them their ids.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_tenants: bool,
     /// When it was begun.
     pub created: Timestamp,
     /// When its source was listed to the end for the last time; `None` while that is still to come.

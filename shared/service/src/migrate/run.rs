@@ -35,15 +35,23 @@ pub struct JobSpec {
     pub from: String,
     /// The destination, as it is named.
     pub to: String,
-    /// Whose proofs legacy records become.
+    /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
     pub tenant: Tenant,
+    /// Whether the proofs of a CredLink keep their tenants, and with them their ids.
+    pub keep_tenants: bool,
 }
 
 impl From<&Job> for JobSpec {
     /// What a job that was begun moves.
     fn from(job: &Job) -> Self {
-        let Job { name, from, to, tenant, .. } = job;
-        Self { name: name.clone(), from: from.clone(), to: to.clone(), tenant: tenant.clone() }
+        let Job { name, from, to, tenant, keep_tenants, .. } = job;
+        Self {
+            name: name.clone(),
+            from: from.clone(),
+            to: to.clone(),
+            tenant: tenant.clone(),
+            keep_tenants: *keep_tenants,
+        }
     }
 }
 
@@ -195,6 +203,7 @@ pub async fn open<S, D, L: Ledger, C: Clock, T>(
         from: spec.from.clone(),
         to: spec.to.clone(),
         tenant: spec.tenant.clone(),
+        keep_tenants: spec.keep_tenants,
         created: parts.clock.now(),
         listed: None,
         elapsed_ms: 0,

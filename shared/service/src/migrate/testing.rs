@@ -122,6 +122,7 @@ pub(crate) fn spec() -> JobSpec {
         from: "dir:a".to_owned(),
         to: "dir:b".to_owned(),
         tenant: Tenant::default(),
+        keep_tenants: true,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Migrations by the queue.
 
 use bytes::Bytes;
-use credlink_core::access::Caller;
+use credlink_core::access::{Caller, Scope};
 use credlink_core::http::problem::{Document, Kind, Problem};
 use credlink_core::http::reply::Reply;
 use credlink_core::job::JobName;
@@ -10,58 +10,59 @@ use http::StatusCode;
 use http::header::LOCATION;
 
 use crate::error::Error;
-use crate::migrate::jobs::{Begun, JobError, JobRequest, Jobs as _, Progress};
+use crate::migrate::jobs::{Asked, Begun, JobError, Jobs as _, Progress};
 use crate::ports::Ports;
 use crate::service::Service;
 
 /// Begin a migration
 ///
 /// A message is queued that has the source listed; the items are copied from the queue. The same job again is another
-/// run of it: what is done is not done twice.
+/// run of it: what is done is not done twice. The operator's configuration lists the sources, and says whose the proofs
+/// become.
 #[utoipa::path(
     post, path = "/v1/migrations", tag = "migrations", operation_id = "beginMigration",
     request_body(content = MigrationBody, content_type = "application/json"),
     responses(
         (status = 202, description = "Queued", body = Progress, headers(("location" = String, description = "Where its progress is"))),
-        (status = 409, description = "The job has another source, or is being listed", body = Document, content_type = "application/problem+json"),
+        (status = 403, description = "The operator has not listed the source, or the scope `operator` is missing", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The job moves something else, or is being listed", body = Document, content_type = "application/problem+json"),
         (status = 501, description = "There is no queue or no table", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
-    security(("token" = ["admin"]))
+    security(("token" = ["operator"]))
 )]
 pub(crate) async fn begin_migration<P: Ports>(
     service: &Service<P>,
-    caller: &Caller,
     body: Bytes,
     request_id: &str,
 ) -> Result<Reply, Error> {
     let body = service.read(body, |body| MigrationBody::parse(&body)).await?;
-    let request = JobRequest {
+    let asked = Asked {
         batch_size: body.batch_size(),
         name: body.name,
         from: body.from,
-        tenant: caller.tenant.clone(),
         request_id: request_id.to_owned(),
     };
-    match service.ports.jobs().begin(&request).await.map_err(job_error)? {
+    match service.ports.jobs().begin(&asked).await.map_err(job_error)? {
         Begun::Queued(job) => {
             let location = format!("/v1/migrations/{}", job.name);
             Ok(Reply::json(StatusCode::ACCEPTED, &Progress::of(job)).with(LOCATION, &location))
         }
         Begun::Held => {
-            let detail = format!(
-                "the source of the job `{}` is being listed; try again when it is done",
-                request.name
-            );
+            let detail =
+                format!("the source of the job `{}` is being listed; try again when it is done", asked.name);
             Err(Problem::new(Kind::Contended, detail).into())
         }
         Begun::Differs(job) => {
-            // Whose it is, and where that one's proofs are, is nobody else's business.
-            let detail = if job.tenant == caller.tenant {
-                format!("the job `{}` is from {} to {}; take another name", job.name, job.from, job.to)
+            let whose = if job.keep_tenants {
+                "whose proofs keep their tenants".to_owned()
             } else {
-                format!("the job `{}` is another tenant's; take another name", job.name)
+                format!("for the tenant `{}`", job.tenant)
             };
+            let detail = format!(
+                "the job `{}` is from {} to {}, {whose}; take another name, or remove that job",
+                job.name, job.from, job.to
+            );
             Err(Problem::new(Kind::JobConflict, detail).at("name").into())
         }
     }
@@ -69,7 +70,8 @@ pub(crate) async fn begin_migration<P: Ports>(
 
 /// Read how far a migration is
 ///
-/// It counts the items of 20,000 entries at most. Where there are more, `next` says where the counting goes on.
+/// It counts the items of 20,000 entries at most. Where there are more, `next` says where the counting goes on. An operator
+/// sees every job, an administrator those whose proofs become the tenant's.
 #[utoipa::path(
     get, path = "/v1/migrations/{job}", tag = "migrations", operation_id = "showMigration",
     params(
@@ -91,7 +93,10 @@ pub(crate) async fn show_migration<P: Ports>(
     after: Option<&str>,
 ) -> Result<Reply, Error> {
     let progress = service.ports.jobs().progress(job, after).await.map_err(job_error)?;
-    match progress.filter(|progress| progress.tenant == caller.tenant) {
+    let is_shown = |progress: &Progress| {
+        caller.may(Scope::Operator) || !progress.keep_tenants && progress.tenant == caller.tenant
+    };
+    match progress.filter(is_shown) {
         Some(progress) => Ok(Reply::json(StatusCode::OK, &progress)),
         None => Err(Problem::new(Kind::NotFound, format!("there is no job `{job}`")).into()),
     }
@@ -100,6 +105,7 @@ pub(crate) async fn show_migration<P: Ports>(
 fn job_error(error: JobError) -> Error {
     match error {
         JobError::NotConfigured(what) => Problem::new(Kind::NotConfigured, what).into(),
+        JobError::NotListed(why) => Problem::new(Kind::SourceNotListed, why).at("from").into(),
         JobError::Source(why) => Problem::field("from", why).into(),
         JobError::Failure(failure) => failure.into(),
     }

@@ -214,6 +214,7 @@ fn request() -> JobRequest {
         name: spec().name,
         from: "s3://old".to_owned(),
         tenant: spec().tenant,
+        keep_tenants: false,
         batch_size: 7,
         request_id: "r-1".to_owned(),
     }
@@ -232,8 +233,11 @@ async fn a_job_is_begun_once_and_run_again() {
         (job.from.as_str(), job.to.as_str(), job.listed, job.queued),
         ("s3://old", "s3://new", None, true)
     );
-    let enumerate = Work::Enumerate { job: spec().name, after: None, batch_size: 7 };
-    assert_eq!(queue.messages.lock().unwrap()[0], Message { request_id: "r-1".to_owned(), work: enumerate });
+    let sent = queue.messages.lock().unwrap()[0].clone();
+    let Work::Enumerate { run, .. } = &sent.work else { panic!("{sent:?}") };
+    assert_ne!(*run, sent.request_id, "no client chooses who has the job");
+    let work = Work::Enumerate { job: spec().name, run: run.clone(), after: None, batch_size: 7 };
+    assert_eq!(sent, Message { request_id: "r-1".to_owned(), work });
     close(&world.ledger, &world.time, &job, &Enqueued::default()).await.unwrap();
     assert!(progress(&world.ledger, None).await.unwrap().unwrap().listed.is_some());
     let Begun::Queued(again) = begin(&request()).await else { panic!("it is the same") };
@@ -241,11 +245,16 @@ async fn a_job_is_begun_once_and_run_again() {
     for other in [
         JobRequest { from: "s3://older".to_owned(), ..request() },
         JobRequest { tenant: "acme".parse().unwrap(), ..request() },
+        JobRequest { keep_tenants: true, ..request() },
     ] {
         assert!(matches!(begin(&other).await, Begun::Differs(_)));
+        assert!(world.ledger.claim("a run", 60).await.unwrap(), "nothing was claimed");
+        // Nor is it, while it runs.
+        assert!(matches!(begin(&other).await, Begun::Differs(_)));
+        world.ledger.release("a run").await.unwrap();
     }
-    world.ledger.claim("a run", 60).await.unwrap();
-    assert_eq!(begin(&request()).await, Begun::Held);
+    world.ledger.claim("r-1", 60).await.unwrap();
+    assert_eq!(begin(&request()).await, Begun::Held, "who sends the id of a run shares nothing with it");
     assert_eq!(queue.messages.lock().unwrap().len(), 2);
 }
 
