@@ -35,6 +35,7 @@ GUARDED = {
     "POST /v1/migrations": "operator",
     "GET /v1/migrations/{job}": "admin",
     "HEAD /v1/migrations/{job}": "admin",
+    "DELETE /v1/migrations/{job}": "operator",
     "GET /v1/stats": "admin",
     "HEAD /v1/stats": "admin",
 }

@@ -30,6 +30,7 @@
 //! | a CredLink at hand as a destination | [`destination`] |
 //! | a job that others run: sending its items, and copying what a message names | [`enqueue`], [`queued`] |
 //! | beginning and looking up such a job | [`jobs`] |
+//! | removing one | [`removal`] |
 //! | outages | `patience` |
 //! | what several workers know of one item | `records` |
 //! | whether two proofs say the same | [`proof_content`] |
@@ -54,6 +55,7 @@ pub mod proof_content;
 pub mod queued;
 mod rate;
 mod records;
+pub mod removal;
 mod replay;
 pub mod report;
 pub mod rollback;

@@ -169,6 +169,9 @@ impl<P: Ports> Service<P> {
             Route::ReadMigration { job, after } => {
                 migrations::show_migration(self, &caller, &job, after.as_deref()).await?
             }
+            Route::RemoveMigration { job, abandon } => {
+                migrations::remove_migration(self, &job, abandon).await?
+            }
             Route::Health => openapi::health(self).await,
             Route::Stats => openapi::stats(self).await?,
             Route::OpenApi => openapi::document(),
@@ -288,7 +291,8 @@ impl<P: Ports> Service<P> {
             | Route::ListManifests { .. }
             | Route::Stats
             | Route::SignLink { .. }
-            | Route::ReadMigration { .. } => Err(off("the index is not asked")),
+            | Route::ReadMigration { .. }
+            | Route::RemoveMigration { .. } => Err(off("the index is not asked")),
         }
     }
 
@@ -318,6 +322,7 @@ impl<P: Ports> Service<P> {
             | Route::ListManifests { .. }
             | Route::SignLink { .. }
             | Route::ReadMigration { .. }
+            | Route::RemoveMigration { .. }
             | Route::Health
             | Route::Stats
             | Route::OpenApi => Ok(()),

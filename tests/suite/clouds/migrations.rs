@@ -33,7 +33,7 @@ use crate::buckets;
 use crate::engines::runtime::Function;
 use crate::engines::{ministack, sqs, unique};
 use crate::http::api::Api as _;
-use crate::http::ask::{get, json as request, with};
+use crate::http::ask::{ask, get, json as request, with};
 use crate::http::contract::CONTRACT;
 use crate::world::tokens;
 
@@ -575,5 +575,24 @@ async fn an_empty_source_ends_the_job() {
     let progress = operator.progress("empty").await;
     assert!(progress["listed"].is_string(), "{progress}");
     assert_eq!(progress["items"]["total"], 0);
+    let remove = |query: &str| ask(Method::DELETE, &format!("/v1/migrations/empty{query}"));
+    let (status, problem, _) = operator.ask_as(tokens::OWNER, remove("")).await;
+    assert_eq!((status, &problem["scope"]), (403, &json!("operator")));
+    assert_eq!(operator.ask(remove("?abandon=yes")).await.0, 400);
+    assert!(ledger(&ground, "empty").claim("a run", 60).await.unwrap());
+    let (status, problem, _) = operator.ask(remove("?abandon=true")).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("urn:credlink:problem:contended")));
+    ledger(&ground, "empty").release("a run").await.unwrap();
+    assert_eq!(operator.ask(remove("")).await.0, 204);
+    assert_eq!(operator.ask(remove("")).await.0, 404);
+    assert_eq!(operator.ask(get("/v1/migrations/empty")).await.0, 404);
+
+    // The name is free. A job that is not over is removed if that is asked for, and its messages do nothing.
+    assert_eq!(operator.begin(json!({"name": "empty", "from": from})).await.0, 202);
+    let (status, problem, _) = operator.ask(remove("")).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("urn:credlink:problem:job-conflict")), "{problem}");
+    assert_eq!(operator.ask(remove("?abandon=true")).await.0, 204);
+    work_off_twice(&ground).await;
+    assert_eq!(operator.ask(get("/v1/migrations/empty")).await.0, 404);
     assert!(ledger(&ground, "empty").claim("the next", 1).await.unwrap(), "nobody has the job any more");
 }

@@ -14,6 +14,7 @@ use credlink_service::migrate::ledger::{
     Entry, ItemState, Job, JobName, LEDGER_VERSION, Order, Reason, StoredObject,
 };
 use credlink_service::migrate::ports::Ledger;
+use credlink_service::migrate::removal::Removable as _;
 use credlink_service::migrate::target::Target;
 use credlink_service::ports::{FailureKind, Index as _, Listing, Write};
 use futures_util::future::join_all;
@@ -472,6 +473,30 @@ async fn items_have_one_form() {
     let mut items: Vec<_> = items.iter().map(text).collect();
     items.sort();
     insta::assert_snapshot!("ledger_items", items.join("\n"));
+}
+
+/// What is removed leaves no item behind, and no other job's.
+#[tokio::test]
+async fn a_job_that_is_removed_leaves_nothing_behind() {
+    let index = dynoxide::index().await;
+    let jobs = ["a", "a-b"].map(|job| TableLedger::new(&index, &job.parse().unwrap(), SystemClock));
+    for ledger in &jobs {
+        ledger.keep_job(&job()).await.unwrap();
+        ledger.claim("x", 60).await.unwrap();
+        let entries: Vec<_> = (0..30).map(|number| planned(&format!("{number}"))).collect();
+        written(ledger, &entries).await;
+    }
+    let [removed, other] = &jobs;
+    removed.remove_entries(&["0".to_owned(), "nobody's".to_owned()]).await.unwrap();
+    assert_eq!(keys(removed, Order::Forward, 1_000).await.len(), 29);
+    removed.remove_entries(&keys(removed, Order::Forward, 1_000).await).await.unwrap();
+    removed.remove_job().await.unwrap();
+    assert_eq!((removed.job().await.unwrap(), keys(removed, Order::Forward, 1_000).await), (None, vec![]));
+    assert!(removed.claim("y", 60).await.unwrap(), "nobody has it");
+    removed.remove_job().await.unwrap();
+    let items = index.client().scan().table_name(index.table()).send().await.unwrap().items.unwrap();
+    assert_eq!(items.len(), 32, "a job, its lease and its entries: those of the other");
+    assert_eq!(other.job().await.unwrap(), Some(job()));
 }
 
 /// Jobs, their leases and their entries stand in the table of the rows, and are in no listing and no sum.

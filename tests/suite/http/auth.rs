@@ -53,6 +53,7 @@ const fn is_listed(route: &Route) -> bool {
         | Route::ChangeVisibility(_)
         | Route::BeginMigration
         | Route::ReadMigration { .. }
+        | Route::RemoveMigration { .. }
         | Route::Health
         | Route::Stats
         | Route::OpenApi
@@ -90,6 +91,7 @@ fn requests() -> Vec<Request<Bytes>> {
         json(Method::PUT, &format!("{manifest}/visibility"), &json!({"visibility": "private"})),
         json(Method::POST, "/v1/migrations", &json!({"name": "a", "from": "s3://old"})),
         get("/v1/migrations/a"),
+        ask(Method::DELETE, "/v1/migrations/a"),
         get("/v1/health"),
         get("/v1/stats"),
         get("/v1/openapi.json"),

@@ -16,6 +16,7 @@ use credlink_service::migrate::parts::Migration;
 use credlink_service::migrate::ports::Ledger as _;
 use credlink_service::migrate::progress::Watch;
 use credlink_service::migrate::queued::{copy_queued, give_up};
+use credlink_service::migrate::removal::{Removed, remove};
 use credlink_service::ports::{Failure, Queue as _};
 use tokio::sync::Mutex;
 
@@ -32,6 +33,8 @@ use crate::sqs::SqsQueue;
 /// What a worker keeps of its time: the items that it is at when it stops have to be done by then, and their entries
 /// written.
 const LAST_ITEMS: Duration = Duration::from_secs(20);
+/// What a request keeps of its time for a page of entries, of which each is removed by itself.
+const LAST_PAGE: Duration = Duration::from_secs(8);
 /// Items that one worker reads or takes over at the same time, for each of its messages.
 const CONCURRENCY: usize = 8;
 /// For how long a listing that goes on in another message keeps its job, in seconds: longer than a message waits.
@@ -95,6 +98,11 @@ impl Jobs for QueuedJobs {
 
     async fn progress(&self, job: &JobName, after: Option<&str>) -> Result<Option<Progress>, JobError> {
         Ok(Box::pin(progress(&self.ledger(job)?, after)).await?)
+    }
+
+    async fn remove(&self, job: &JobName, abandon: bool) -> Result<Removed, JobError> {
+        let go_on = || remaining().is_none_or(|left| left > LAST_PAGE);
+        Ok(Box::pin(remove(&self.ledger(job)?, &SystemClock, abandon, go_on)).await?)
     }
 }
 
@@ -163,7 +171,7 @@ impl Deployment {
         keys: &[String],
         attempts: u32,
     ) -> Result<(), String> {
-        let (ledger, queue, job) = self.job(job).await?;
+        let Some((ledger, queue, job)) = self.job(job).await? else { return Ok(()) };
         let source = self.last_source.open(&job.from).await?;
         let service = self.service.alone_over_its_ports();
         let destination = ServiceDestination::new(Arc::new(service), None);
@@ -210,7 +218,7 @@ impl Deployment {
     /// Lists the source of a job, and queues its items. What does not fit the time goes on in another message.
     pub(super) async fn enumerate(&self, message: &Message, listing: Listing<'_>) -> Result<(), String> {
         let Listing { job, run, after, batch_size } = listing;
-        let (ledger, queue, job) = self.job(job).await?;
+        let Some((ledger, queue, job)) = self.job(job).await? else { return Ok(()) };
         let source = self.last_source.open(&job.from).await?;
         let request_id = message.request_id.as_str();
         let in_words = |failure: Failure| failure.to_string();
@@ -238,19 +246,26 @@ impl Deployment {
         ledger.release(run).await.map_err(in_words)
     }
 
-    /// A job of this deployment, with its ledger and its queue.
-    async fn job(&self, name: &JobName) -> Result<(TableLedger<SystemClock>, &SqsQueue, Job), String> {
+    /// A job of this deployment, with its ledger and its queue. `None`: it was removed, as each one is written down before its
+    /// messages are sent.
+    async fn job(
+        &self,
+        name: &JobName,
+    ) -> Result<Option<(TableLedger<SystemClock>, &SqsQueue, Job)>, String> {
         let jobs = &self.service.ports().jobs;
         let (ledger, queue) = (
             jobs.ledger(name).map_err(|error| error.to_string())?,
             jobs.queue().map_err(|error| error.to_string())?,
         );
         match ledger.job().await.map_err(|failure| failure.to_string())? {
-            None => Err(format!("there is no job `{name}` in the table")),
+            None => {
+                tracing::warn!(job = %name, "there is no such job in the table: its message is passed over");
+                Ok(None)
+            }
             Some(job) if job.to != jobs.place => {
                 Err(format!("the job `{name}` copies to {}, and this is {}", job.to, jobs.place))
             }
-            Some(job) => Ok((ledger, queue, job)),
+            Some(job) => Ok(Some((ledger, queue, job))),
         }
     }
 }

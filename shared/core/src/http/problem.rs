@@ -77,8 +77,8 @@ kinds! {
     VisibilityConflict, CONFLICT, "visibility-conflict", "This manifest is stored with another visibility";
     /// No more revisions.
     TooManyRevisions, CONFLICT, "too-many-revisions", "The proof has as many revisions as it may have";
-    /// A job moves something else.
-    JobConflict, CONFLICT, "job-conflict", "This job moves something else";
+    /// A job moves something else than what is asked for, or is not over.
+    JobConflict, CONFLICT, "job-conflict", "This job stands in the way";
     /// Others keep changing the same thing.
     Contended, CONFLICT, "contended", "Others are changing the same proof";
     /// It was deleted.

@@ -118,6 +118,13 @@ pub enum Route {
         /// Where the counting goes on: what an earlier answer said.
         after: Option<String>,
     },
+    /// `DELETE /v1/migrations/{job}`.
+    RemoveMigration {
+        /// Which job.
+        job: JobName,
+        /// Whether it is removed although it is not over.
+        abandon: bool,
+    },
     /// `GET /v1/health`.
     Health,
     /// `GET /v1/stats`.
@@ -153,12 +160,12 @@ impl Route {
             | Self::ListManifests { .. }
             | Self::ReadMigration { .. }
             | Self::Stats => Some(Scope::Admin),
-            Self::BeginMigration | Self::DecideFront(_) => Some(Scope::Operator),
+            Self::BeginMigration | Self::RemoveMigration { .. } | Self::DecideFront(_) => Some(Scope::Operator),
         }
     }
 
     /// Every [`name`](Self::name) that there is.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 26] = [
         "read_proof",
         "read_alias",
         "read_revision",
@@ -180,6 +187,7 @@ impl Route {
         "change_visibility",
         "begin_migration",
         "show_migration",
+        "remove_migration",
         "health",
         "stats",
         "openapi",
@@ -220,6 +228,7 @@ impl Route {
             Self::BeginMigration => "begin_migration",
             // Not `read_`: what it answers with is no proof.
             Self::ReadMigration { .. } => "show_migration",
+            Self::RemoveMigration { .. } => "remove_migration",
             Self::Health => "health",
             Self::Stats => "stats",
             Self::OpenApi => "openapi",
@@ -323,12 +332,22 @@ impl Route {
                 read_only(method, || read(ObjectKey::Manifest(manifest_key(tenant, id)?), query))
             }
             (true, ["migrations"]) => one(method, Method::POST, "POST, OPTIONS", || Ok(Self::BeginMigration)),
-            (true, ["migrations", job]) => read_only(method, || {
-                let query = Query::parse(query)?;
-                query.only(&["after"])?;
-                let job = decode("job", job)?.parse().map_err(|error| Problem::field("job", error))?;
-                Ok(Self::ReadMigration { job, after: query.get("after").map(str::to_owned) })
-            }),
+            (true, ["migrations", job]) => {
+                let name = || decode("job", job)?.parse().map_err(|error| Problem::field("job", error));
+                match *method {
+                    Method::GET | Method::HEAD => {
+                        let query = Query::parse(query)?;
+                        query.only(&["after"])?;
+                        Ok(Self::ReadMigration { job: name()?, after: query.get("after").map(str::to_owned) })
+                    }
+                    Method::DELETE => {
+                        let query = Query::parse(query)?;
+                        query.only(&["abandon"])?;
+                        Ok(Self::RemoveMigration { job: name()?, abandon: abandon(&query)? })
+                    }
+                    _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
+                }
+            }
             (_, ["health"]) => read_only(method, || Ok(Self::Health)),
             (true, ["stats"]) => read_only(method, || Ok(Self::Stats)),
             (true, ["openapi.json"]) => read_only(method, || Ok(Self::OpenApi)),
@@ -379,6 +398,14 @@ fn form(query: &Query<'_>) -> Result<Form, Problem> {
         None => Ok(Form::Content),
         Some("stored") => Ok(Form::Stored),
         Some(other) => Err(Problem::field("form", format!("`stored` or nothing, not `{other}`"))),
+    }
+}
+
+fn abandon(query: &Query<'_>) -> Result<bool, Problem> {
+    match query.get("abandon") {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Problem::field("abandon", format!("`true` or `false`, not `{other}`"))),
     }
 }
 
@@ -575,7 +602,17 @@ mod tests {
                 "/v1/migrations/archive-2019?after=a%2Fb",
                 Route::ReadMigration { job: "archive-2019".parse().unwrap(), after: Some("a/b".into()) },
             ),
-            ("OPTIONS", "/v1/migrations/a", Route::Options("GET, HEAD, OPTIONS")),
+            (
+                "DELETE",
+                "/v1/migrations/a",
+                Route::RemoveMigration { job: "a".parse().unwrap(), abandon: false },
+            ),
+            (
+                "DELETE",
+                "/v1/migrations/a?abandon=true",
+                Route::RemoveMigration { job: "a".parse().unwrap(), abandon: true },
+            ),
+            ("OPTIONS", "/v1/migrations/a", Route::Options("GET, HEAD, DELETE, OPTIONS")),
             ("GET", "/v1/health", Route::Health),
             ("GET", "/v1/stats", Route::Stats),
             ("GET", "/v1/openapi.json", Route::OpenApi),
@@ -631,7 +668,10 @@ mod tests {
             ("DELETE", &format!("/v1/aliases/p-1?proof={ID}&x=1"), 400),
             ("GET", "/v1/aliases?limit=0", 400),
             ("GET", "/v1/manifests?media_hash=x", 400),
-            ("DELETE", "/v1/migrations/a", 405),
+            ("PUT", "/v1/migrations/a", 405),
+            ("DELETE", "/v1/migrations/a?abandon=yes", 400),
+            ("DELETE", "/v1/migrations/a?after=x", 400),
+            ("DELETE", "/v1/migrations/Not-a-name", 400),
             ("POST", "/migrations", 404),
             ("GET", "/v1/migrations/Not-a-name", 400),
             ("GET", "/v1/migrations/a?limit=1", 400),

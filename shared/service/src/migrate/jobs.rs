@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::ledger::{Entry, ItemState, Job, LEDGER_VERSION, Order};
 use super::ports::Ledger;
+use super::removal::Removed;
 use super::run::LEASE_SECONDS;
 use crate::ports::{Clock, Failure, Queue};
 
@@ -90,6 +91,9 @@ pub trait Jobs {
         job: &JobName,
         after: Option<&str>,
     ) -> impl Future<Output = Result<Option<Progress>, JobError>>;
+
+    /// Removes a job and what its ledger says; one that is not over only if it is to be abandoned.
+    fn remove(&self, job: &JobName, abandon: bool) -> impl Future<Output = Result<Removed, JobError>>;
 }
 
 /// A service that runs no jobs for others.
@@ -112,6 +116,10 @@ impl Jobs for NoJobs {
     }
 
     async fn progress(&self, _job: &JobName, _after: Option<&str>) -> Result<Option<Progress>, JobError> {
+        Err(Self::refused())
+    }
+
+    async fn remove(&self, _job: &JobName, _abandon: bool) -> Result<Removed, JobError> {
         Err(Self::refused())
     }
 }

@@ -8,9 +8,11 @@ use credlink_core::job::JobName;
 use credlink_core::rules::migration::MigrationBody;
 use http::StatusCode;
 use http::header::LOCATION;
+use serde::Serialize;
 
 use crate::error::Error;
 use crate::migrate::jobs::{Asked, Begun, JobError, Jobs as _, Progress};
+use crate::migrate::removal::Removed;
 use crate::ports::Ports;
 use crate::service::Service;
 
@@ -100,6 +102,61 @@ pub(crate) async fn show_migration<P: Ports>(
         Some(progress) => Ok(Reply::json(StatusCode::OK, &progress)),
         None => Err(Problem::new(Kind::NotFound, format!("there is no job `{job}`")).into()),
     }
+}
+
+/// Remove a migration
+///
+/// What its ledger says goes, and its name is free again. Proofs stay, in the source and here; they can't be rolled back by
+/// this job any more, nor can it clean its source up. A job that is being listed is not removed, and neither is one that is not over, unless
+/// `abandon` is `true`: whose source is not listed to the end, or of which items wait to be copied. Messages of a job that is gone
+/// do nothing.
+#[utoipa::path(
+    delete, path = "/v1/migrations/{job}", tag = "migrations", operation_id = "removeMigration",
+    params(
+        ("job" = String, Path, description = "The job's name"),
+        ("abandon" = Option<bool>, Query, description = "Remove it although it is not over; `false` by default"),
+    ),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 202, description = "There was not enough time for all of its entries: the same request again goes on", body = Removal),
+        (status = 404, description = "No such job", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "It is being listed, or is not over", body = Document, content_type = "application/problem+json"),
+        (status = 501, description = "There is no table", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["operator"]))
+)]
+pub(crate) async fn remove_migration<P: Ports>(
+    service: &Service<P>,
+    job: &JobName,
+    abandon: bool,
+) -> Result<Reply, Error> {
+    match service.ports.jobs().remove(job, abandon).await.map_err(job_error)? {
+        Removed::Done => Ok(Reply::empty(StatusCode::NO_CONTENT)),
+        Removed::Partly(removed) => {
+            Ok(Reply::json(StatusCode::ACCEPTED, &Removal { job: job.clone(), removed }))
+        }
+        Removed::Absent => Err(Problem::new(Kind::NotFound, format!("there is no job `{job}`")).into()),
+        Removed::Held => {
+            let detail = format!("a run has the job `{job}`; try again when it is done");
+            Err(Problem::new(Kind::Contended, detail).into())
+        }
+        Removed::Unfinished(why) => {
+            let detail =
+                format!("the job `{job}` is not over: {why}; `abandon=true` removes it all the same");
+            Err(Problem::new(Kind::JobConflict, detail).at("abandon").into())
+        }
+    }
+}
+
+/// A job of which a part is removed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Removal {
+    /// The job's name.
+    #[schema(value_type = String)]
+    job: JobName,
+    /// Entries that this request removed. There are more.
+    removed: u64,
 }
 
 fn job_error(error: JobError) -> Error {

@@ -18,6 +18,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use aws_smithy_types::retry::RetryConfig;
 use credlink_service::migrate::ledger::{Entry, Job, JobName, Order};
 use credlink_service::migrate::ports::Ledger;
+use credlink_service::migrate::removal::Removable;
 use credlink_service::ports::{Clock, Failure, Page};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use uuid::Uuid;
@@ -150,6 +151,27 @@ impl<K: Clock> TableLedger<K> {
     }
 }
 
+impl<K: Clock> TableLedger<K> {
+    /// Removes an item, where there is one.
+    async fn delete(&self, partition: &str, sort: &str) -> Result<(), Failure> {
+        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key(partition, sort)));
+        let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
+        answer.map(drop).map_err(|error| Error::classify(NAME, &error).into())
+    }
+}
+
+impl<K: Clock> Removable for TableLedger<K> {
+    async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
+        let deletions = iter(keys.to_vec()).map(|sort| async move { self.delete(&self.items, &sort).await });
+        deletions.buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn remove_job(&self) -> Result<(), Failure> {
+        self.delete(&self.job, JOB).await?;
+        self.delete(&self.job, LEASE).await
+    }
+}
+
 /// The names of an entry's attributes.
 fn names() -> HashMap<String, String> {
     [FORMAT, TOKEN, VERSION, CONTENT].map(|name| (format!("#{name}"), name.to_owned())).into()
@@ -235,7 +257,7 @@ impl<K: Clock> Ledger for TableLedger<K> {
         }
     }
 
-    // The item stays without a holder: so whoever runs a job needs no right to delete rows.
+    // The item stays without a holder: so whoever runs a job needs no right to delete items, which removing one takes.
     async fn release(&self, holder: &str) -> Result<(), Failure> {
         let request = self
             .client

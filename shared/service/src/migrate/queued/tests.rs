@@ -6,6 +6,7 @@ use credlink_core::message::{Message, Work};
 use super::*;
 use crate::migrate::enqueue::{EnqueueOptions, Enqueued, close, enqueue};
 use crate::migrate::jobs::{Begun, JobRequest, begin, progress};
+use crate::migrate::removal::{Removed, remove};
 use crate::migrate::testing::{Fault, Sent, There, World, legacy, options, spec};
 use crate::ports::FailureKind;
 
@@ -284,4 +285,63 @@ async fn progress_counts_every_state_page_by_page() {
     insta::assert_snapshot!("progress", serde_json::to_string_pretty(&told).unwrap());
     let rest = progress(&world.ledger, Some("good-0")).await.unwrap().unwrap();
     assert_eq!((rest.items.total, rest.items.copied, rest.items.planned), (4, 1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_over_is_removed_and_its_name_is_free() {
+    let world = World::mixed();
+    let queue = Sent::default();
+    let remove = async |abandon| remove(&world.ledger, &world.time, abandon, || true).await.unwrap();
+    assert_eq!(remove(false).await, Removed::Absent);
+    let Begun::Queued(job) = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap()
+    else {
+        panic!("it is new")
+    };
+    assert!(matches!(remove(false).await, Removed::Unfinished(why) if why.contains("not listed")));
+    let listed = sent(&world, &queue, None).await.unwrap();
+    close(&world.ledger, &world.time, &job, &listed).await.unwrap();
+    assert!(matches!(remove(false).await, Removed::Unfinished(why) if why.contains("wait to be copied")));
+    let keys: Vec<String> = world.ledger.all().into_iter().map(|entry| entry.key).collect();
+    copied(&world, &keys).await;
+
+    world.ledger.claim("a run", 60).await.unwrap();
+    for abandon in [false, true] {
+        assert_eq!(remove(abandon).await, Removed::Held);
+    }
+    world.ledger.release("a run").await.unwrap();
+    assert_eq!(world.ledger.all().len(), keys.len(), "nothing is gone yet");
+    assert_eq!(remove(false).await, Removed::Done);
+    assert_eq!((world.ledger.all(), progress(&world.ledger, None).await.unwrap()), (vec![], None));
+
+    let other = JobRequest { from: "s3://other".to_owned(), ..request() };
+    let begun = begin(&world.ledger, &queue, &world.time, &other, "s3://new").await.unwrap();
+    assert!(matches!(begun, Begun::Queued(job) if job.from == "s3://other"));
+    assert_eq!(remove(true).await, Removed::Done, "it is abandoned");
+}
+
+/// A removal that runs out of time, or is cut off at any of its calls, is ended by the same request again.
+#[tokio::test(start_paused = true)]
+async fn a_removal_goes_on_where_it_was_cut_off() {
+    for call in 0..12 {
+        for fault in [Fault::Lost(FailureKind::Unavailable), Fault::Kept(FailureKind::Unavailable)] {
+            let world = World::mixed();
+            let queue = Sent::default();
+            let _ = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+            sent(&world, &queue, None).await.unwrap();
+            let before = world.ledger.all().len();
+            let mut pages = 0;
+            let short = || {
+                pages += 1;
+                pages < 2
+            };
+            assert_eq!(remove(&world.ledger, &world.time, true, short).await.unwrap(), Removed::Partly(2));
+            assert_eq!(world.ledger.all().len(), before - 2);
+            world.faults.at(call, fault);
+            let _ = remove(&world.ledger, &world.time, true, || true).await;
+            tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
+            let again = remove(&world.ledger, &world.time, true, || true).await.unwrap();
+            assert!(matches!(again, Removed::Done | Removed::Absent), "call {call}, {fault:?}: {again:?}");
+            assert_eq!((world.ledger.all(), progress(&world.ledger, None).await.unwrap()), (vec![], None));
+        }
+    }
 }

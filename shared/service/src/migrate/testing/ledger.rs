@@ -7,6 +7,7 @@ use credlink_core::time::Timestamp;
 use super::{Faults, Time};
 use crate::migrate::ledger::{Entry, ItemState, Job, Order};
 use crate::migrate::ports::Ledger;
+use crate::migrate::removal::Removable;
 use crate::ports::{Clock as _, Failure, Page};
 
 /// A ledger in memory. It panics where something that was done is forgotten.
@@ -74,6 +75,26 @@ fn police(before: &Entry, after: &Entry) {
         assert!(after.begun.is_some() != rolled_back || other, "{}: what was begun", after.key);
     }
     assert!(!matches!(before.state, ItemState::Deleted { .. }), "{}: it is gone", after.key);
+}
+
+impl Removable for MemoryLedger {
+    async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
+        let remove = || {
+            let mut state = self.state.lock().unwrap();
+            assert!(state.job.is_some(), "entries without a job would never be found again");
+            state.entries.retain(|key, _| !keys.contains(key));
+        };
+        self.faults.call("ledger remove", "", remove).await
+    }
+
+    async fn remove_job(&self) -> Result<(), Failure> {
+        let remove = || {
+            let mut state = self.state.lock().unwrap();
+            assert!(state.entries.is_empty(), "entries of a job that is gone");
+            (state.job, state.holder) = (None, None);
+        };
+        self.faults.call("ledger forget", "", remove).await
+    }
 }
 
 impl Ledger for MemoryLedger {

@@ -1,0 +1,114 @@
+//! Removing a job: what its ledger says, and then its name is free again. Proofs stay as they are.
+
+use std::future::Future;
+
+use super::ledger::{ItemState, Job, Order};
+use super::ports::Ledger;
+use super::run::LEASE_SECONDS;
+use crate::ports::{Clock, Failure};
+
+/// Entries of one page of a ledger.
+const PAGE: usize = 1_000;
+
+/// A ledger of which a job can be removed.
+pub trait Removable: Ledger {
+    /// Removes the entries of these items, where there are any.
+    fn remove_entries(&self, keys: &[String]) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Removes what is said of the job, and who has it.
+    fn remove_job(&self) -> impl Future<Output = Result<(), Failure>>;
+}
+
+/// What became of a removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// The job is gone.
+    Done,
+    /// So many entries are gone, and there are more: the same request again goes on.
+    Partly(u64),
+    /// There was no such job.
+    Absent,
+    /// A run has the job.
+    Held,
+    /// The job is not over, in words.
+    Unfinished(String),
+}
+
+/// Removes the job of `ledger`, as long as `go_on` says so: entries first, so that what was cut off is found again by the
+/// job's name. A job that a run has is not removed. Nor is one that is not over, unless it is to be abandoned: its source is
+/// not listed to the end, or items wait to be copied.
+///
+/// # Errors
+/// The ledger failed. The same again does the rest.
+pub async fn remove<L: Removable, C: Clock>(
+    ledger: &L,
+    clock: &C,
+    abandon: bool,
+    mut go_on: impl FnMut() -> bool,
+) -> Result<Removed, Failure> {
+    let Some(job) = ledger.job().await? else { return Ok(Removed::Absent) };
+    let holder = clock.request_id();
+    if !ledger.claim(&holder, LEASE_SECONDS).await? {
+        return Ok(Removed::Held);
+    }
+    let removed = remove_held(ledger, &holder, &job, abandon, &mut go_on).await;
+    if !matches!(removed, Ok(Removed::Done)) {
+        // If this fails, the claim ends by itself.
+        let _ = ledger.release(&holder).await;
+    }
+    removed
+}
+
+async fn remove_held<L: Removable>(
+    ledger: &L,
+    holder: &str,
+    job: &Job,
+    abandon: bool,
+    go_on: &mut impl FnMut() -> bool,
+) -> Result<Removed, Failure> {
+    if !abandon && let Some(why) = unfinished(ledger, holder, job, go_on).await? {
+        return Ok(Removed::Unfinished(why));
+    }
+    let mut gone = 0_u64;
+    loop {
+        let page = ledger.list(Order::Forward, None, PAGE).await?;
+        let keys: Vec<String> = page.items.into_iter().map(|entry| entry.key).collect();
+        if keys.is_empty() {
+            break;
+        }
+        if !go_on() || !ledger.claim(holder, LEASE_SECONDS).await? {
+            return Ok(Removed::Partly(gone));
+        }
+        ledger.remove_entries(&keys).await?;
+        gone += keys.len() as u64;
+    }
+    ledger.remove_job().await?;
+    Ok(Removed::Done)
+}
+
+/// Why a job is not over, in words.
+async fn unfinished<L: Ledger>(
+    ledger: &L,
+    holder: &str,
+    job: &Job,
+    go_on: &mut impl FnMut() -> bool,
+) -> Result<Option<String>, Failure> {
+    if job.listed.is_none() {
+        return Ok(Some("its source is not listed to the end".to_owned()));
+    }
+    let mut after = None::<String>;
+    loop {
+        if !go_on() || !ledger.claim(holder, LEASE_SECONDS).await? {
+            return Ok(Some("it has more items than can be looked through in one request".to_owned()));
+        }
+        let page = ledger.list(Order::Forward, after.as_deref(), PAGE).await?;
+        let is_open = |state: &ItemState| matches!(state, ItemState::Planned | ItemState::Copying { .. });
+        if let Some(entry) = page.items.iter().find(|entry| is_open(&entry.state)) {
+            return Ok(Some(format!("items wait to be copied, such as `{}`", entry.key)));
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(None);
+        }
+    }
+}
