@@ -1,15 +1,21 @@
 """Rules of ours that template.yaml keeps, beyond what cfn-lint and SAM know.
 
 Each rule is a function that yields what is wrong. Each is also shown to fail: BROKEN changes the template in one place
-and names the rule that has to notice. Run by `tests/run template`, with the Python that has PyYAML.
+and names the rule that has to notice. Run by `tests/run template`, with the Python that has PyYAML and SAM's translator.
 """
 
 import copy
+import logging
+import os
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
+import tomllib
 
 import yaml
+from samtranslator.translator.transform import transform
 
 ROOT = pathlib.Path(__file__).parent.parent
 FUNCTIONS = ("Store", "Retrieve", "Delete", "Migrate", "Cleanup")
@@ -285,6 +291,121 @@ def who_writes_may_write_every_object(template):
             yield f"{name} may not write {sorted(missing)}"
 
 
+class NoManagedPolicies:
+    """What SAM asks for the policies of AWS's that a template names; ours names none through SAM."""
+
+    def load(self):
+        return {}
+
+
+def deployed(arguments):
+    """The parameters that `lambdas/deploy` gives to SAM, by the command that it runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        sam = pathlib.Path(folder) / "sam"
+        sam.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$0.told"\n', encoding="utf-8")
+        sam.chmod(0o755)
+        path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run([ROOT / "lambdas/deploy", *arguments], check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "PATH": path})
+        told = sam.with_suffix(".told").read_text(encoding="utf-8").splitlines()
+    return dict(word.split("=", 1) for word in told[told.index("--parameter-overrides") + 1:])
+
+
+def transformed(template, given):
+    """What CloudFormation makes of the template with these parameters, before it puts their values in."""
+    document = copy.deepcopy(template)
+    for function in of_type(document, "AWS::Serverless::Function").values():
+        function["CodeUri"] = "s3://bucket/code.zip"
+        # SAM asks for the value, and wants to see the alarms.
+        function.pop("DeploymentPreference", None)
+    defaults = {name: parameter["Default"] for name, parameter in document["Parameters"].items() if "Default" in parameter}
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    # It would like to publish metrics of itself.
+    logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
+    return transform(document, {**defaults, **given}, NoManagedPolicies())["Resources"]
+
+
+def reached(template):
+    """The parameters that a function's properties depend on, by themselves or by a condition."""
+    found, left = set(), [str({"Globals": template["Globals"], "Functions": {
+        name: {key: value for key, value in function.items() if key != "DeploymentPreference"}
+        for name, function in of_type(template, "AWS::Serverless::Function").items()}})]
+    while left:
+        text = left.pop()
+        names = set(re.findall(r"'Ref': '(\w+)'|\$\{(\w+)\}|'(?:Fn::If|Condition)': \[?'(\w+)'", text))
+        for name in {name for groups in names for name in groups if name} - found:
+            found.add(name)
+            left.append(str(template["Conditions"].get(name, "")))
+    return sorted(found & set(template["Parameters"]) - {"Revision"})
+
+
+def changes_reach_the_traffic(template):
+    # A deployment that changes one parameter, and one that changes none: a secret has another version.
+    changes = [*reached(template), None]
+    if len(changes) < 25:
+        yield f"only the parameters {changes} reach a function"
+    before = transformed(template, deployed([]))
+    for name in changes:
+        parameter = template["Parameters"].get(name, {})
+        other = next((str(value) for value in parameter.get("AllowedValues", ()) if value != parameter["Default"]), "512")
+        after = transformed(template, deployed([f"{name}={other}"] if name else []))
+        for function in of_type(template, "AWS::Serverless::Function"):
+            published = [key for resources in (before, after) for key, resource in resources.items()
+                         if resource["Type"] == "AWS::Lambda::Version"
+                         and resource["Properties"]["FunctionName"] == {"Ref": function}]
+            if len(set(published)) != 2:
+                yield f"{function}: a change of {name or 'a secret'} publishes no version"
+            # Lambda publishes no version of what is as it was, and CloudFormation reads secrets where a property changes.
+            variables = after[function]["Properties"]["Environment"]["Variables"]
+            if {"Ref": "Revision"} not in variables.values():
+                yield f"{function}: a change of {name or 'a secret'} changes no property"
+        before = after
+
+
+def deployments_are_told_apart(template):
+    for document in sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")]):
+        for line in document.read_text(encoding="utf-8").splitlines():
+            if re.match(r"\s*sam deploy", line):
+                yield f"{document.name} deploys without a revision: {line.strip()}"
+    if "Default" in template["Parameters"]["Revision"]:
+        yield "a deployment without a revision goes through"
+
+
+def listings_are_no_loop(template):
+    # Migrate sends to the queue that it takes from, and ends by itself.
+    if template["Resources"]["MigrateFunction"]["Properties"].get("RecursiveLoop") != "Allow":
+        yield "Lambda ends a long listing of a migration"
+
+
+def who_reads_counts_and_changes_nothing_else(template):
+    table = (ROOT / "shared/adapters/src/dynamodb/table.rs").read_text(encoding="utf-8")
+    named = dict(re.findall(r'const (PARTITION_KEY|SORT_KEY|READS|LAST_READ): &str = "(\w+)";', table))
+    for role, statement in statements(template):
+        if role == "RetrieveRole" and "dynamodb:UpdateItem" in as_list(statement["Action"]):
+            condition = statement.get("Condition", {})
+            if statement["Action"] != "dynamodb:UpdateItem":
+                yield "Retrieve has the right to update beside others"
+            if condition.get("ForAllValues:StringLike") != {"dynamodb:LeadingKeys": ["PROOF#*"]}:
+                yield "Retrieve may update other rows than proofs'"
+            counted = condition.get("ForAllValues:StringEquals", {}).get("dynamodb:Attributes", [])
+            if sorted(counted) != sorted(named.values()) or len(named) != 4:
+                yield f"Retrieve may update {counted}, and should {sorted(named.values())}"
+
+
+def the_edge_logs_no_query(_):
+    # Workers' own log of an invocation has the URL with its query, which holds a link's signature.
+    settings = tomllib.loads((ROOT / "wrangler.toml").read_text(encoding="utf-8"))
+    yield from links_in_logs(settings)
+
+
+def links_in_logs(settings):
+    for place, part in {"": settings, **settings.get("env", {})}.items():
+        seen = part.get("observability", {})
+        logs = seen.get("logs", {})
+        if (seen.get("enabled") or logs.get("enabled")) and logs.get("invocation_logs") is not False:
+            yield f"wrangler.toml {place}: the log of invocations holds the signatures of links"
+
+
 def parameters_are_explained(template):
     setup = (ROOT / "docs/setup.md").read_text(encoding="utf-8")
     for name, parameter in template["Parameters"].items():
@@ -308,8 +429,9 @@ def alarms_have_runbooks(template):
 
 RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
          logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, who_serves_beside_the_legacy_source,
-         who_changes_keeps_the_mark, who_writes_may_write_every_object, parameters_are_explained,
-         alarms_have_runbooks)
+         who_changes_keeps_the_mark, who_writes_may_write_every_object, changes_reach_the_traffic,
+         deployments_are_told_apart, listings_are_no_loop, who_reads_counts_and_changes_nothing_else,
+         the_edge_logs_no_query, parameters_are_explained, alarms_have_runbooks)
 
 # (the rule that has to notice, where, what is put there; None: it is taken away)
 BROKEN = (
@@ -350,12 +472,19 @@ BROKEN = (
     (who_serves_beside_the_legacy_source,
      ("MigrateFunction", "Environment", "Variables", "CREDLINK_LEGACY_SOURCE"), {"Ref": "LegacySource"}),
     (who_serves_beside_the_legacy_source,
-     ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 7, "Fn::If", 1, "Action"), "s3:PutObject"),
+     ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 8, "Fn::If", 1, "Action"), "s3:PutObject"),
     (who_changes_keeps_the_mark, ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 2, "Action"),
      ["s3:GetObject", "s3:PutObject"]),
     (who_changes_keeps_the_mark, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 2), None),
     (who_writes_may_write_every_object,
      ("DeleteRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Resource", 3), None),
+    (changes_reach_the_traffic, ("RetrieveFunction", "AutoPublishCodeSha256"), None),
+    (changes_reach_the_traffic, ("RetrieveFunction", "AutoPublishCodeSha256"), {"Ref": "LogLevel"}),
+    (listings_are_no_loop, ("MigrateFunction", "RecursiveLoop"), "Terminate"),
+    (who_reads_counts_and_changes_nothing_else,
+     ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 5, "Condition"), None),
+    (who_reads_counts_and_changes_nothing_else,
+     ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 5, "Condition", "ForAllValues:StringEquals"), None),
     (alarms_have_runbooks, ("WorkOld", "AlarmActions"), None),
 )
 
@@ -381,6 +510,11 @@ def main():
     for rule, path, value in BROKEN:
         if not list(rule(broken(template, path, value))):
             wrong.append(f"tests/template.py: {rule.__name__} does not notice {value!r} at {path}")
+    # The rule about wrangler.toml, and what wrangler's settings may be instead.
+    for text in ("[observability]\nenabled = true", "[observability.logs]\nenabled = true\ninvocation_logs = true",
+                 "[env.staging.observability]\nenabled = true"):
+        if not list(links_in_logs(tomllib.loads(text))):
+            wrong.append(f"tests/template.py: the_edge_logs_no_query does not notice {text!r}")
     if wrong:
         sys.exit("\n".join(wrong))
     print(f"template.yaml keeps {len(RULES)} rules, and {len(BROKEN)} ways to break them are noticed")

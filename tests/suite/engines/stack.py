@@ -55,6 +55,8 @@ def up(endpoint, stack, template, parameters, bootstraps):
             packed[path] = package(path)
         s3.put_object(Bucket=code, Key=f"{name}.zip", Body=packed[path])
         text = replaced(text, rf"CodeUri: target/lambda/{name}/\n", f"CodeUri: s3://{code}/{name}.zip\n")
+    # Each stack is deployed once; the engine transforms with the defaults of the parameters, and this one has none.
+    text = replaced(text, r"(  Revision:\n    Type: String\n)", r"\1    Default: '0123456789'\n")
     # The engine has no CodeDeploy, and it transforms with the defaults of the parameters, whatever they are set to.
     text = replaced(text, r"(  CanaryDeployment:\n    Type: String\n    Default: )'true'", r"\1'false'")
     # Functions are processes of one machine here, and would share what each has for itself in Lambda.

@@ -62,7 +62,7 @@ pub const VARIABLES: [Variable; 40] = [
         "STORAGE_CDN_URL",
         "a URL",
         "none",
-        "the domain that objects are read from: large ones are redirected to it",
+        "the domain that objects are read from: large public ones are redirected to it. It must refuse private records itself",
     ),
     variable("STORAGE_MAX_RETRIES", "0 to 20", "2", "attempts of a call after the first"),
     variable(
