@@ -3,20 +3,27 @@
 //! | to find | look in |
 //! |---|---|
 //! | where it listens, and who may reach that | [`address`] |
-//! | connections, their limits and their end | [`connections`] |
-//! | one request: its body, a panic in it | [`request`] |
+//! | connections and their end | [`connections`] |
+//! | which of them are served, and which have to leave | [`seats`] |
+//! | how much memory they may hold | [`memory`] |
+//! | one request, a panic in it | [`request`] |
+//! | its body on the way in, and the answer's on the way out | [`upload`], [`answer`] |
 //! | a change, which outlives its connection | [`changes`] |
 //! | the keys of signed links | [`keys`] |
 //! | `/metrics` | [`metrics`] |
 //! | what happens beside requests | [`tasks`] |
 
 mod address;
+mod answer;
 mod changes;
 mod connections;
 mod keys;
+mod memory;
 mod metrics;
 mod request;
+mod seats;
 mod tasks;
+mod upload;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -78,7 +85,7 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     if !gate.asks() && !address.ip().is_loopback() {
         return Err(address::open_to_others(&args.listen));
     }
-    let listener = TcpListener::bind(address).await;
+    let listener = address::listen(address);
     let address = listener.as_ref().map_or(Ok(address), TcpListener::local_addr);
     let url = address.map(|address| format!("http://{address}"));
     let cannot_listen =

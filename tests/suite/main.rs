@@ -4,7 +4,8 @@
 //! it, with the adapter's name in the test's name. `http` is the API as a client sees it, and `races` what many
 //! clients at once may not break; both run in a `world`, a service over chosen adapters with a clock of its own. `faults`
 //! interrupts every use case at each of its steps, with one provider and with two, `repair` has the cases of a repair,
-//! `crash` kills a real server, `disconnects` breaks off the connections of one, `full_disk` takes the room of one, and
+//! `crash` kills a real server, `disconnects` breaks off the connections of one, `door` has clients that neither read nor
+//! send, and those that a server without credentials refuses, `full_disk` takes the room of one, and
 //! `guard` has indexes that were lost or put back, and clocks that jump. `refused` has what requests that are refused or cut off
 //! leave, `expiry` the end of a proof's time, and `collector` what cleanup takes for orphans. `tenants` has several tenants in one
 //! deployment. `guarantees` has a test for each guarantee of the design, and `formats` properties of what is stored and sent. `caches` is what layers and processes do together. `engines`
@@ -32,6 +33,8 @@ mod contracts;
 mod crash;
 #[cfg(test)]
 mod disconnects;
+#[cfg(test)]
+mod door;
 #[cfg(test)]
 mod dynamodb;
 #[cfg(test)]

@@ -66,6 +66,11 @@ impl Server {
         Self { child, url, agent: config.build().new_agent(), _folder: None }
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What stands before its paths.
     pub fn url(&self) -> &str {
         &self.url

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Bytes of bodies that one unit of room stands for.
-const UNIT_BYTES: usize = 131_072;
-/// Units of room: 2,048 × 128 KiB are 256 MiB of bodies. That is one change for each connection that there may be, or 19
-/// changes with a body of the largest size (13.7 MB, 105 units) at once. Who finds no room waits with the connection.
+const UNIT_BYTES: usize = 24_576;
+/// Units of room: 2,048 × 24 KiB are 48 MiB of bodies. That is one change for each connection that there may be, or three
+/// changes with a body of the largest size (13.4 MB) at once; what they make of it takes two or three times as much. Who
+/// finds no room waits with the connection.
 const UNITS: u32 = 2_048;
 
 /// The changes of a server. Clones are the same.

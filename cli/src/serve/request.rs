@@ -7,32 +7,28 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use credlink_adapters::deployment::Deployment;
 use credlink_adapters::prometheus::Prometheus;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body;
 use futures_util::FutureExt as _;
-use http::header::{EXPECT, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, EXPECT, HOST, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderValue, Method, Request, Response, Version};
+use hyper::body::Incoming;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
 
+use super::answer::{self, Answer};
 use super::changes::Changes;
 use super::metrics;
+use super::seats::Seat;
+use super::upload::{Upload, unreadable};
 
-/// Longest time for the next piece of a body to arrive.
-const PIECE: Duration = Duration::from_secs(20);
-/// Longest time for a whole body: 13 MB over a line of 0.5 Mbit/s.
-const WHOLE: Duration = Duration::from_secs(240);
-/// Longest time for the rest of a body that nobody wants.
-const UNWANTED: Duration = Duration::from_secs(5);
+/// Most that deflate saves: 1,032 bytes of content in one (zlib's technical notes).
+const MOST_UNPACKED: usize = 1_032;
 
 /// The state that answers requests. Clones share it.
 #[derive(Clone)]
@@ -45,18 +41,24 @@ pub struct Served {
     pub changes: Changes,
 }
 
-/// Answers a request.
+/// Answers a request that came in on `seat`.
 pub async fn answer(
     served: &Served,
+    seat: &Arc<Seat>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Answer>, Infallible> {
+    let _working = seat.work();
     let (parts, body) = request.into_parts();
-    let mut body = Upload { frames: Limited::new(body, MAX_BODY_BYTES), has_failed: false };
+    let mut body = Upload::new(body, seat);
     let asked_first = parts.headers.contains_key(EXPECT);
-    let response = if parts.uri.path() == metrics::PATH {
+    let response = if let Err(refused) = check_host(&parts) {
+        problem(&refused)
+    } else if parts.uri.path() == metrics::PATH {
         guarded(&parts, metrics::answer(served, &parts)).await
     } else if parts.method.is_safe() {
-        guarded(&parts, served.deployment.service().handle(&parts, body.read())).await
+        // No operation that is safe wants a body.
+        let none = std::future::ready(Ok(Bytes::new()));
+        guarded(&parts, served.deployment.service().handle(&parts, none)).await
     } else {
         change(served, parts, &mut body).await
     };
@@ -64,14 +66,25 @@ pub async fn answer(
     if !asked_first {
         body.discard().await;
     }
-    Ok(response.map(Full::new))
+    Ok(answer::send(seat, response))
+}
+
+/// Refuses a request of HTTP/1.1 without one `Host` (RFC 9112, section 3.2).
+fn check_host(parts: &Parts) -> Result<(), Problem> {
+    let hosts = parts.headers.get_all(HOST).iter().count();
+    match (parts.version, hosts) {
+        (Version::HTTP_11, 0) => Err(Problem::field("host", "a request of HTTP/1.1 has to have this header")),
+        (_, 0 | 1) => Ok(()),
+        _ => Err(Problem::field("host", "a request has this header once")),
+    }
 }
 
 /// Answers what may change something. The service decides here, with the connection, whether the body is wanted; the
 /// body is read here; and what comes after it is a task of its own.
 async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<Bytes> {
     // No operation wants the body of a DELETE.
-    let is_bare = body.frames.is_end_stream() || parts.method == Method::DELETE;
+    let is_bare = body.is_empty() || parts.method == Method::DELETE;
+    let is_packed = parts.headers.contains_key(CONTENT_ENCODING);
     let (ask, asked) = oneshot::channel();
     let (give, given) = oneshot::channel();
     let arriving = async move {
@@ -83,7 +96,7 @@ async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<By
     let mut work =
         Box::pin(async move { guarded(&parts, deployment.service().handle(&parts, arriving)).await });
     let read = if is_bare {
-        Ok(Bytes::new())
+        Ok((Bytes::new(), None))
     } else {
         tokio::select! {
             biased;
@@ -91,17 +104,32 @@ async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<By
             // Without the sender the body is not wanted, and the answer is about to come.
             wanted = asked => if wanted.is_err() { return work.await },
         }
-        body.read().await
+        body.read().await.map(|(bytes, held)| (bytes, Some(held)))
     };
     let room = match &read {
-        Ok(bytes) => served.changes.room_for(bytes.len()).await,
+        Ok((bytes, _)) if is_packed => {
+            let unpacked = bytes.len().saturating_mul(MOST_UNPACKED).min(MAX_BODY_BYTES);
+            served.changes.room_for(unpacked).await
+        }
+        Ok((bytes, _)) => served.changes.room_for(bytes.len()).await,
         Err(_) => None,
     };
-    let read = if room.is_none() && read.is_ok() { Err(stopping()) } else { read };
+    let (read, held) = match read {
+        Ok(_) if room.is_none() => (Err(stopping()), None),
+        Ok((bytes, held)) => (Ok(bytes), held),
+        Err(problem) => (Err(problem), None),
+    };
     // The work is there to take it: it is not dropped before it is awaited.
     let _ = give.send(read);
     match room {
-        Some(room) => room.run(work).await.unwrap_or_else(|| problem(&stopping())),
+        Some(room) => {
+            let work = async move {
+                let answer = work.await;
+                drop(held);
+                answer
+            };
+            room.run(work).await.unwrap_or_else(|| problem(&stopping()))
+        }
         // Nothing is done without a body, so this may end with the connection.
         None => work.await,
     }
@@ -114,62 +142,6 @@ async fn guarded(parts: &Parts, work: impl Future<Output = Response<Bytes>>) -> 
         tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
         broken()
     })
-}
-
-/// A body on its way in.
-struct Upload {
-    frames: Limited<Incoming>,
-    /// `true` if it was too long, too slow, or cut off: nothing more is read of it.
-    has_failed: bool,
-}
-
-impl Upload {
-    /// Reads the body to its end.
-    async fn read(&mut self) -> Result<Bytes, Problem> {
-        let mut whole = BytesMut::new();
-        let deadline = Instant::now() + WHOLE;
-        while let Some(piece) = self.next(deadline).await? {
-            whole.extend_from_slice(&piece);
-        }
-        Ok(whole.freeze())
-    }
-
-    /// Reads what nobody wanted and throws it away: a client that is still sending when the connection is closed may
-    /// see a broken connection instead of the answer.
-    async fn discard(&mut self) {
-        let deadline = Instant::now() + UNWANTED;
-        while !self.has_failed && matches!(self.next(deadline).await, Ok(Some(_))) {}
-    }
-
-    /// The next piece, or `None` at the end.
-    async fn next(&mut self, deadline: Instant) -> Result<Option<Bytes>, Problem> {
-        let next = self.piece(deadline).await;
-        self.has_failed |= next.is_err();
-        next
-    }
-
-    async fn piece(&mut self, deadline: Instant) -> Result<Option<Bytes>, Problem> {
-        loop {
-            let frame = timeout_at(deadline.min(Instant::now() + PIECE), self.frames.frame()).await;
-            match frame.map_err(|_| unreadable("its sender is too slow, or has stopped"))? {
-                None => return Ok(None),
-                Some(Ok(frame)) => {
-                    // What is no data is trailers, and nothing here needs any.
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
-                    }
-                }
-                Some(Err(error)) if error.is::<LengthLimitError>() => {
-                    return Err(Problem::too_large("a request body", MAX_BODY_BYTES));
-                }
-                Some(Err(_)) => return Err(unreadable("the connection broke")),
-            }
-        }
-    }
-}
-
-fn unreadable(why: &str) -> Problem {
-    Problem::new(Kind::InvalidRequest, format!("the body did not arrive: {why}"))
 }
 
 /// The answer to a change that is not begun, or not finished, because the server is about to end.

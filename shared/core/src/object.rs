@@ -5,13 +5,14 @@ mod key;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use http::HeaderName;
 
 use crate::access::Visibility;
 use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
-use crate::encoding::{DecodeError, decode};
+use crate::encoding::{DecodeError, decode, unpack};
 use crate::hash::Digest;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
@@ -135,7 +136,53 @@ pub struct Verified {
     body: Bytes,
     /// The decoded content, where it is short enough to be kept beside the stored bytes.
     content: Option<Bytes>,
+    /// The decoded content that is longer, for as long as somebody has it.
+    lent: Lent,
 }
+
+/// Decoded content that all who ask for it at the same time have in common: ten megabytes of zeros are ten kilobytes at
+/// rest, and two hundred slow readers of them would have two gigabytes if each had its own.
+#[derive(Debug, Default)]
+struct Lent(Mutex<Weak<Vec<u8>>>);
+
+/// A share of lent content.
+struct Share(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Share {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Lent {
+    /// A share of what is lent, or else of what `decode` makes.
+    fn share(&self, decode: impl FnOnce() -> Vec<u8>) -> Bytes {
+        // Held while it is decoded: who comes meanwhile waits for the share instead of decoding as well.
+        let mut lent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let content = lent.upgrade().unwrap_or_else(|| {
+            let content = Arc::new(decode());
+            *lent = Arc::downgrade(&content);
+            content
+        });
+        drop(lent);
+        Bytes::from_owner(Share(content))
+    }
+}
+
+impl Clone for Lent {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// What is lent follows from the stored bytes, and says nothing of its own.
+impl PartialEq for Lent {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Lent {}
 
 /// An object that is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -175,7 +222,7 @@ impl Verified {
             Cow::Owned(content) if length <= KEPT_CONTENT_BYTES => Some(content.into_boxed_slice().into()),
             Cow::Owned(_) | Cow::Borrowed(_) => None,
         };
-        Ok(Self { facts, body: object.body, content })
+        Ok(Self { facts, body: object.body, content, lent: Lent::default() })
     }
 
     /// What is known of it.
@@ -190,23 +237,23 @@ impl Verified {
         &self.body
     }
 
-    /// Bytes that it takes in memory, without what is said of it.
+    /// Bytes that it takes in memory, without what is said of it and without content that is lent for a while.
     #[must_use]
     pub fn size(&self) -> usize {
         self.body.len() + self.content.as_ref().map_or(0, Bytes::len)
     }
 
-    /// The content, with no content coding.
+    /// The content, with no content coding. Long content that was gzipped is decoded for it; all who have it at the same
+    /// time share one buffer.
     #[must_use]
     pub fn content(&self) -> Bytes {
-        if let Some(content) = &self.content {
-            return content.clone();
-        }
-        match decode(&self.body, self.facts.coding, usize::try_from(self.facts.length).unwrap_or(usize::MAX))
-        {
-            Ok(Cow::Owned(content)) => content.into(),
-            // It is stored as it is; or it does not decode, which `check` rules out.
-            Ok(Cow::Borrowed(_)) | Err(_) => self.body.clone(),
+        match (&self.content, self.facts.coding) {
+            (Some(content), _) => content.clone(),
+            (None, None) => self.body.clone(),
+            // It decodes to this length, as `check` has seen.
+            (None, Some(Coding::Gzip)) => {
+                self.lent.share(|| unpack(&self.body, usize::try_from(self.facts.length).unwrap_or_default()))
+            }
         }
     }
 }
@@ -361,6 +408,30 @@ mod tests {
                 assert!(Verified::check(object(flipped)).is_err(), "byte {at}");
             }
         }
+    }
+
+    #[test]
+    fn readers_at_the_same_time_share_what_was_decoded() {
+        let content = vec![0; 10 * KEPT_CONTENT_BYTES];
+        let at_rest = crate::encoding::at_rest(&content);
+        let created = Timestamp::from_milliseconds(0);
+        let facts = Facts {
+            coding: at_rest.coding,
+            ..Facts::of(&content, Tenant::default(), Visibility::Public, created)
+        };
+        let head = Head {
+            attributes: facts.attributes(&ObjectKey::Record(id()), BTreeMap::new()),
+            size: at_rest.bytes.len() as u64,
+            tag: StoredTag(String::new()),
+            modified: created,
+        };
+        let verified = Verified::check(Object { head, body: at_rest.bytes.into_owned().into() }).unwrap();
+        let (one, two) = (verified.content(), verified.content());
+        assert_eq!(one, content);
+        assert_eq!(one.as_ptr(), two.as_ptr(), "one buffer");
+        drop((one, two));
+        assert!(verified.lent.0.lock().unwrap().upgrade().is_none(), "nothing is kept that nobody reads");
+        assert_eq!(verified.content(), content);
     }
 
     #[test]

@@ -37,6 +37,14 @@ use crate::request::within_request;
 use crate::retrieve::retrieve;
 use crate::service::Service;
 
+/// The buffer that the body of an answer is a part of, as an extension of the [`Response`]: it stays in memory as long as
+/// the part does. An answer without it has a buffer of its own, or one that is its body from end to end.
+#[derive(Clone, Debug)]
+pub struct PartOf(pub Bytes);
+
+/// A range of at most so many bytes is copied, and does not keep the whole in memory.
+const COPIED_BYTES: usize = 65_536;
+
 /// What the log says of one request.
 struct Entry {
     request_id: Arc<str>,
@@ -465,6 +473,7 @@ fn unpack(bytes: &Bytes, coding: Coding) -> Result<Bytes, Problem> {
 
 /// Turns a reply into a response: the stored bytes that it describes, and the headers that every response has.
 fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut Entry) -> Response<Bytes> {
+    let mut part_of = None;
     let bytes = match (reply.body, object) {
         (Body::Bytes(bytes), _) => bytes,
         (Body::Stored { decode, range }, Some(object)) => {
@@ -474,7 +483,13 @@ fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut 
                 // The range was cut to the recorded length, which `Verified` has checked.
                 Some(range) => {
                     let position = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(whole.len());
-                    whole.slice(position(range.start)..position(range.end))
+                    let part = whole.slice(position(range.start)..position(range.end));
+                    if part.len() <= COPIED_BYTES {
+                        Bytes::copy_from_slice(&part)
+                    } else {
+                        part_of = Some(PartOf(whole));
+                        part
+                    }
                 }
             }
         }
@@ -482,6 +497,9 @@ fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut 
     };
     entry.bytes = bytes.len();
     let mut response = Response::new(bytes);
+    if let Some(whole) = part_of {
+        response.extensions_mut().insert(whole);
+    }
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     let headers = response.headers_mut();

@@ -61,6 +61,8 @@ kinds! {
     OtherTenant, FORBIDDEN, "other-tenant", "This belongs to another tenant";
     /// A signed link that is tampered with, or whose time is over.
     InvalidLink, FORBIDDEN, "invalid-link", "The signed link is not valid";
+    /// A server that asks for no credential, and a request that is not of its own machine.
+    NotThisMachine, FORBIDDEN, "not-this-machine", "Only this machine may ask for this";
     /// Nothing is there, and nothing is known to have been.
     NotFound, NOT_FOUND, "not-found", "There is nothing here";
     /// No such path.
@@ -95,6 +97,8 @@ kinds! {
     UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This content is not taken here";
     /// A range beyond the end.
     RangeNotSatisfiable, RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The range lies beyond the end";
+    /// The server does not answer for the host that the request names.
+    Misdirected, MISDIRECTED_REQUEST, "misdirected", "This server does not answer for that host";
     /// The manifest binds another file.
     BindingMismatch, UNPROCESSABLE_ENTITY, "binding-mismatch", "The manifest belongs to another file";
     /// `If-Match` is missing.
@@ -107,6 +111,8 @@ kinds! {
     Damaged, BAD_GATEWAY, "damaged", "The stored content is damaged";
     /// A provider is out of reach.
     Unavailable, SERVICE_UNAVAILABLE, "unavailable", "The store is out of reach for the moment";
+    /// As much is under way as there is room for.
+    Busy, SERVICE_UNAVAILABLE, "busy", "There is no room for this at the moment";
     /// Index, store and clock do not fit together, and an operator has to look.
     Stopped, SERVICE_UNAVAILABLE, "stopped", "This is stopped until an operator has looked";
 }
@@ -229,6 +235,13 @@ impl Problem {
     pub fn unavailable(seconds: u32) -> Self {
         Self::new(Kind::Unavailable, format!("nothing is lost; try again in {seconds} s"))
             .header(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// As much is under way as there is room for: the client shall come again.
+    #[must_use]
+    pub fn busy(what: &str, seconds: u32) -> Self {
+        let detail = format!("{what}; nothing was done; try again in {seconds} s");
+        Self::new(Kind::Busy, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
     /// Refused until an operator has looked, for the reason that `detail` gives.

@@ -1,0 +1,194 @@
+//! The body of an answer on its way out: in pieces, each of which knows what it holds in memory and when it is read.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use credlink_core::http::problem::Problem;
+use credlink_service::router::PartOf;
+use http::Response;
+use hyper::body::{Body, Frame, SizeHint};
+
+use super::memory::of_all;
+use super::request::problem;
+use super::seats::Seat;
+
+/// Longest piece that is handed over at once, in bytes: what the system takes in a call or two.
+const PIECE_BYTES: usize = 262_144;
+
+/// Longest time for a whole answer: 10 MB over a line of 0.4 Mbit/s, as for a body on its way in.
+const WHOLE: Duration = Duration::from_secs(240);
+
+/// Seconds after which a client that found no room shall come again.
+const AGAIN_SECONDS: u32 = 2;
+
+/// The body of an answer.
+pub struct Answer {
+    rest: Bytes,
+    hold: Option<Arc<Hold>>,
+    began: Instant,
+}
+
+/// A piece of a body. What it holds is given back when it was written.
+pub struct Piece {
+    bytes: Bytes,
+    hold: Option<Arc<Hold>>,
+}
+
+/// Room that an answer takes, until its last piece was written.
+struct Hold {
+    seat: Arc<Seat>,
+    content: Bytes,
+}
+
+/// A client that takes too long to read an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was not read within {} s", WHOLE.as_secs())]
+pub struct TooSlow;
+
+/// The answer to `seat`, if there is room for it, and otherwise one that says so.
+pub fn send(seat: &Arc<Seat>, mut response: Response<Bytes>) -> Response<Answer> {
+    let content = match response.extensions_mut().remove::<PartOf>() {
+        Some(PartOf(whole)) => whole,
+        None => response.body().clone(),
+    };
+    let hold = Hold::of(seat, content);
+    if hold.is_none() && !response.body().is_empty() {
+        let what = "the answers that are being read take all the room that there is for this connection, for its \
+                    address, or in all";
+        response = problem(&Problem::busy(what, AGAIN_SECONDS));
+    }
+    response.map(|rest| Answer { rest, hold, began: Instant::now() })
+}
+
+impl Hold {
+    fn of(seat: &Arc<Seat>, content: Bytes) -> Option<Arc<Self>> {
+        if content.is_empty() {
+            return None;
+        }
+        let has_room = of_all(
+            seat.answers(),
+            |account| account.take_content(&content),
+            |account| account.give_content(&content),
+        );
+        has_room.then(|| {
+            seat.answer_begins();
+            Arc::new(Self { seat: Arc::clone(seat), content })
+        })
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.seat.answers().iter().for_each(|account| account.give_content(&self.content));
+        self.seat.answer_ended();
+    }
+}
+
+impl Body for Answer {
+    type Data = Piece;
+    type Error = TooSlow;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Piece>, TooSlow>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        if self.began.elapsed() > WHOLE {
+            return Poll::Ready(Some(Err(TooSlow)));
+        }
+        let length = self.rest.len().min(PIECE_BYTES);
+        let bytes = self.rest.split_to(length);
+        let hold = if self.rest.is_empty() { self.hold.take() } else { self.hold.clone() };
+        Poll::Ready(Some(Ok(Frame::data(Piece { bytes, hold }))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        if let Some(hold) = &self.hold {
+            hold.seat.is_active();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::super::seats::Seats;
+    use super::*;
+
+    #[tokio::test]
+    async fn room_is_held_until_the_last_piece_is_written() {
+        let seats = Seats::new();
+        let sitting = seats.take([192, 0, 2, 1].into()).await.unwrap();
+        let seat = sitting.seat();
+        let content = Bytes::from(vec![7; 600_000]);
+        let mut body = send(seat, Response::new(content.clone())).into_body();
+        assert_eq!(body.size_hint().exact(), Some(600_000));
+        let mut pieces = Vec::new();
+        while let Some(piece) = body.frame().await {
+            pieces.push(piece.unwrap().into_data().ok().unwrap());
+        }
+        assert_eq!(
+            pieces.iter().map(|piece| piece.chunk().len()).collect::<Vec<_>>(),
+            [262_144, 262_144, 75_712]
+        );
+        drop(body);
+        assert!(seat.answers().iter().all(|account| account.held() == content.len()));
+        assert!(!seat.is_idle(), "three pieces are not written");
+        drop(pieces);
+        assert!(seat.answers().iter().all(|account| account.held() == 0));
+        assert!(seat.is_idle());
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_room_is_told_to_come_again() {
+        let seats = Seats::new();
+        let sitting = seats.take([192, 0, 2, 1].into()).await.unwrap();
+        let large = || Response::new(Bytes::from(vec![7; 10_000_000]));
+        let held: Vec<_> = (0..2).map(|_| send(sitting.seat(), large())).collect();
+        let refused = send(sitting.seat(), large());
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()["retry-after"]),
+            (503, &"2".parse().unwrap())
+        );
+        assert_eq!(send(sitting.seat(), Response::new(Bytes::from_static(b"small"))).status(), 200);
+        drop(held);
+        assert_eq!(send(sitting.seat(), large()).status(), 200);
+    }
+
+    #[tokio::test]
+    async fn a_part_holds_the_whole() {
+        let seats = Seats::new();
+        let sitting = seats.take([192, 0, 2, 1].into()).await.unwrap();
+        let whole = Bytes::from(vec![7; 1_000_000]);
+        let mut response = Response::new(whole.slice(..100_000));
+        response.extensions_mut().insert(PartOf(whole));
+        let sent = send(sitting.seat(), response);
+        assert!(sitting.seat().answers().iter().all(|account| account.held() == 1_000_000));
+        assert_eq!(sent.into_body().collect().await.unwrap().to_bytes().len(), 100_000);
+    }
+}

@@ -1,0 +1,151 @@
+//! How much memory requests and answers may hold, in all, for one network and on one connection.
+//!
+//! An [`Account`] counts bytes and never waits: who finds no room is told to come again. Content that several answers
+//! have in common, such as a manifest in the cache, counts once.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// Longest content that counts as small, in bytes: each account keeps room for it that nothing longer may take. It is also
+/// counted by itself, whoever else has it.
+pub const SMALL_BYTES: usize = 65_536;
+
+/// How much an account holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Most bytes.
+    pub bytes: usize,
+    /// How many of them only what is small may take.
+    pub for_small: usize,
+}
+
+/// Bytes that are held, up to a limit.
+#[derive(Debug)]
+pub struct Account {
+    limit: Limit,
+    held: AtomicUsize,
+    /// How often each long content is held, by its address. It stays in memory as long as it is here.
+    common: Mutex<HashMap<usize, usize>>,
+}
+
+impl Account {
+    /// An account that holds nothing.
+    pub fn new(limit: Limit) -> Self {
+        Self { limit, held: AtomicUsize::new(0), common: Mutex::default() }
+    }
+
+    /// Takes room for so many bytes, if there is any.
+    pub fn take(&self, bytes: usize) -> bool {
+        let reserved = if bytes > SMALL_BYTES { self.limit.for_small } else { 0 };
+        let limit = self.limit.bytes.saturating_sub(reserved);
+        let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= limit);
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Gives room back.
+    pub fn give(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes room for a content, if there is any, or if it has it already.
+    pub fn take_content(&self, content: &Bytes) -> bool {
+        if content.len() <= SMALL_BYTES {
+            return self.take(content.len());
+        }
+        let mut common = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        match common.entry(content.as_ptr().addr()) {
+            Entry::Occupied(mut times) => *times.get_mut() += 1,
+            Entry::Vacant(place) if self.take(content.len()) => {
+                place.insert(1);
+            }
+            Entry::Vacant(_) => return false,
+        }
+        true
+    }
+
+    /// Gives the room of a content back, of which [`Self::take_content`] took some.
+    pub fn give_content(&self, content: &Bytes) {
+        if content.len() <= SMALL_BYTES {
+            return self.give(content.len());
+        }
+        let mut common = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut times) = common.entry(content.as_ptr().addr()) {
+            *times.get_mut() -= 1;
+            if *times.get() == 0 {
+                times.remove();
+                self.give(content.len());
+            }
+        }
+    }
+
+    /// Bytes that are held.
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+/// Takes something of all accounts, or of none.
+pub fn of_all<const N: usize>(
+    accounts: [&Account; N],
+    take: impl Fn(&Account) -> bool,
+    give: impl Fn(&Account),
+) -> bool {
+    let taken = accounts.iter().take_while(|account| take(account)).count();
+    if taken < N {
+        accounts.iter().take(taken).for_each(|account| give(account));
+    }
+    taken == N
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Account {
+        Account::new(Limit { bytes: 4 * SMALL_BYTES, for_small: SMALL_BYTES })
+    }
+
+    #[test]
+    fn room_is_limited_and_some_is_for_what_is_small() {
+        let account = account();
+        assert!(!account.take(4 * SMALL_BYTES), "the last part is for what is small");
+        assert!(account.take(3 * SMALL_BYTES));
+        assert!(!account.take(SMALL_BYTES + 1));
+        assert!(account.take(SMALL_BYTES));
+        assert!(!account.take(1));
+        assert!(!account.take(usize::MAX));
+        account.give(3 * SMALL_BYTES);
+        assert!(account.take(2 * SMALL_BYTES));
+    }
+
+    #[test]
+    fn what_many_have_in_common_counts_once() {
+        let account = account();
+        let content = Bytes::from(vec![0; 2 * SMALL_BYTES]);
+        let other = Bytes::from(vec![0; 2 * SMALL_BYTES]);
+        for _ in 0..200 {
+            assert!(account.take_content(&content.clone()));
+        }
+        assert_eq!(account.held(), content.len());
+        assert!(!account.take_content(&other), "it is another one");
+        for _ in 0..200 {
+            account.give_content(&content);
+        }
+        assert_eq!(account.held(), 0);
+        assert!(account.take_content(&other));
+    }
+
+    #[test]
+    fn of_several_accounts_all_or_none_is_taken() {
+        let (roomy, narrow) = (account(), Account::new(Limit { bytes: 10, for_small: 0 }));
+        let take = |bytes| of_all([&roomy, &narrow], |a| a.take(bytes), |a| a.give(bytes));
+        assert!(take(10));
+        assert!(!take(1));
+        assert_eq!((roomy.held(), narrow.held()), (10, 10));
+    }
+}

@@ -1,0 +1,99 @@
+//! A server with a manifest that is small at rest and large when it is sent, and what others get from it.
+
+use std::time::{Duration, Instant};
+
+use credlink_core::bounds::MAX_C2PA_MANIFEST_BYTES;
+use credlink_core::testing::{data_box, store_of, superbox};
+use tempfile::TempDir;
+
+use crate::server::Server;
+
+/// Most memory that the server may ever have, in kilobytes.
+const MAX_KILOBYTES: u64 = 512_000;
+/// What others may wait at the 99th percentile on a machine that does other things as well.
+const FLOOR: Duration = Duration::from_millis(400);
+/// Requests of others in one measurement.
+const OTHERS: usize = 200;
+/// The type of a JUMBF superbox that is a C2PA manifest: `c2ma`.
+const MANIFEST_BOX: [u8; 16] =
+    [b'c', b'2', b'm', b'a', 0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71];
+
+/// A server, and what it has.
+pub struct Ground {
+    pub server: Server,
+    /// The path of a manifest of ten megabytes, of which nearly all are zeros.
+    pub manifest: String,
+    quiet: Duration,
+    _folder: TempDir,
+}
+
+impl Ground {
+    pub fn new() -> Self {
+        allow_files();
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::over(folder.path(), &[]);
+        let id = "urn:c2pa:1f2d3c4b-0000-4000-8000-00000000d00e";
+        let padding = data_box(*b"free", &vec![0; MAX_C2PA_MANIFEST_BYTES - 1_000]);
+        let store = store_of(&[superbox(MANIFEST_BOX, id, &[padding])]);
+        let (status, answer) = server.post_bytes("/v1/manifests", "application/c2pa", &store);
+        assert_eq!(status, 201, "{answer}");
+        let mut ground =
+            Self { server, manifest: format!("/v1/manifests/{id}"), quiet: Duration::ZERO, _folder: folder };
+        assert!(ground.server.get_bytes(&ground.manifest).len() > MAX_C2PA_MANIFEST_BYTES - 2_000);
+        ground.quiet = ground.others();
+        ground
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.url().trim_start_matches("http://").parse().unwrap()
+    }
+
+    /// The 99th percentile of what others wait for a small answer, each on a connection of its own. All of them get it.
+    pub fn others(&self) -> Duration {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .timeout_global(Some(Duration::from_secs(20)));
+        let agent: ureq::Agent = config.build().new_agent();
+        let mut waited: Vec<Duration> = (0..OTHERS)
+            .map(|_| {
+                let began = Instant::now();
+                let answer = agent.get(format!("{}/v1/health", self.server.url())).call();
+                let status = answer.map(|answer| answer.status().as_u16());
+                assert_eq!(status.ok(), Some(200), "others are answered, after {:?}", began.elapsed());
+                began.elapsed()
+            })
+            .collect();
+        waited.sort_unstable();
+        waited[OTHERS * 99 / 100 - 1]
+    }
+
+    /// Asserts that others are served as usual, and that the process has not taken too much memory.
+    #[track_caller]
+    pub fn holds(&self, case: &str) {
+        let (waited, quiet) = (self.others(), self.quiet);
+        let (now, most) = (self.kilobytes("VmRSS:"), self.kilobytes("VmHWM:"));
+        println!("{case}: p99 {waited:?}, quiet {quiet:?}, memory {now} kB, at most {most} kB");
+        assert!(
+            waited <= (3 * quiet).max(FLOOR),
+            "{case}: others wait {waited:?}, and {quiet:?} when it is quiet"
+        );
+        assert!(most < MAX_KILOBYTES, "{case}: it took {most} kB");
+    }
+
+    /// A line of what the system says of the process.
+    fn kilobytes(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.id())).unwrap();
+        let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
+        value.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+/// Lets this process, and those that it starts, have as many open files as the system lets them.
+fn allow_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+}

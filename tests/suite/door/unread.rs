@@ -1,0 +1,81 @@
+//! Answers that nobody reads.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{sleep, timeout};
+
+use super::clients::{connect, connect_and_send, get, http2_get, http2_preface};
+use super::ground::Ground;
+
+/// More than a connection is left in peace for that waits for its client while others wait for its place.
+const A_WHILE: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_that_do_not_read_hold_little_memory_and_nobody_up() {
+    let ground = Ground::new();
+    let address = ground.address();
+    for connections in [1, 200, 2_048] {
+        let open = connect_and_send(address, connections, &get(&ground.manifest)).await;
+        sleep(A_WHILE).await;
+        ground.holds(&format!("{connections} connections that read no manifest"));
+        drop(open);
+    }
+    let pipelined = get("/v1/openapi.json").repeat(100);
+    let open = connect_and_send(address, 2_048, &pipelined).await;
+    sleep(A_WHILE).await;
+    ground.holds("2048 connections that read none of a hundred answers");
+    drop(open);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_without_a_window_hold_little_memory_and_nobody_up() {
+    let ground = Ground::new();
+    let address = ground.address();
+    for connections in [1, 64, 2_048] {
+        let mut sent = http2_preface();
+        for stream in 0..200 {
+            sent.extend(http2_get(2 * stream + 1, &ground.manifest));
+        }
+        let open = connect_and_send(address, connections, &sent).await;
+        sleep(A_WHILE).await;
+        ground.holds(&format!("{connections} connections of HTTP/2 whose windows are empty"));
+        drop(open);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_connections_do_not_take_all_places() {
+    let ground = Ground::new();
+    let open = connect_and_send(ground.address(), 2_048, b"").await;
+    sleep(Duration::from_secs(1)).await;
+    ground.holds("2048 connections that ask nothing");
+    drop(open);
+    let open = connect_and_send(ground.address(), 2_048, b"GET /v1/health HTTP/1.1\r\nhost: loc").await;
+    sleep(Duration::from_secs(1)).await;
+    ground.holds("2048 heads without an end");
+    drop(open);
+}
+
+/// The time-out is 30 s: whoever reads nothing for as long is cut off, in either version.
+#[tokio::test]
+async fn an_answer_that_makes_no_progress_ends_its_connection() {
+    let ground = Ground::new();
+    let http1 = get(&ground.manifest);
+    let http2 = [http2_preface(), http2_get(1, &ground.manifest)].concat();
+    let began = Instant::now();
+    for sent in [http1, http2] {
+        let mut open = connect_and_send(ground.address(), 1, &sent).await;
+        let stalled = tokio::spawn(async move {
+            sleep(Duration::from_secs(33)).await;
+            let mut rest = Vec::new();
+            // It ends, in whatever way, and long before the answer does.
+            let read = timeout(Duration::from_secs(5), open[0].read_to_end(&mut rest)).await;
+            assert!(read.is_ok(), "the connection is still open");
+            rest.len()
+        });
+        let reading = connect(ground.address()).await;
+        drop(reading);
+        assert!(stalled.await.unwrap() < 2_000_000, "after {:?}", began.elapsed());
+    }
+}
