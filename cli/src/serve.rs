@@ -3,6 +3,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | where it listens, and who may reach that | [`address`] |
+//! | whom it answers that asks for no credential | [`trust`] |
 //! | connections and their end | [`connections`] |
 //! | which of them are served, and which have to leave | [`seats`] |
 //! | how much memory they may hold | [`memory`] |
@@ -23,6 +24,7 @@ mod metrics;
 mod request;
 mod seats;
 mod tasks;
+mod trust;
 mod upload;
 
 use std::path::Path;
@@ -85,6 +87,11 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     if !gate.asks() && !address.ip().is_loopback() {
         return Err(address::open_to_others(&args.listen));
     }
+    if !gate.asks()
+        && let Some(url) = args.public_url.as_deref().filter(|url| address::is_elsewhere(url))
+    {
+        return Err(address::public_without_tokens(url));
+    }
     let listener = address::listen(address);
     let address = listener.as_ref().map_or(Ok(address), TcpListener::local_addr);
     let url = address.map(|address| format!("http://{address}"));
@@ -106,7 +113,8 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
     let mut background = tasks::start(&deployment, &metrics);
-    let served = Served { deployment: Arc::clone(&deployment), metrics, changes: Changes::new() };
+    let served =
+        Served { deployment: Arc::clone(&deployment), trusts: !asks, metrics, changes: Changes::new() };
     let is_ended = connections::serve(listener, served, stop).await;
     background.abort_all();
     // What takes proofs over from a legacy source may be cut off in the middle of one.
@@ -173,7 +181,7 @@ fn words(url: &str, args: &Serve) -> String {
     let jwt = args.jwt.settings().map(|jwt| format!("JSON Web Tokens of {}", jwt.issuer));
     let asked: Vec<String> = tokens.into_iter().chain(jwt).collect();
     let (access, token) = if asked.is_empty() {
-        ("no credential is asked for: only this machine can reach the address".to_owned(), "")
+        ("no credential is asked for: only programs of this machine are answered".to_owned(), "")
     } else {
         (format!("{}; reading what is public needs none", asked.join(" and ")), " --token TOKEN")
     };

@@ -81,7 +81,7 @@ async fn answer(
         course.route = Some("purge");
         return match asked.method {
             Method::POST => purge(request, asked, &configuration).await.map(Answer::of),
-            Method::OPTIONS => Ok(Answer::of(cors::preflight(purge::ALLOW))),
+            Method::OPTIONS => Ok(Answer::of(cors::preflight(purge::ALLOW, false))),
             _ => Err(Problem::method_not_allowed(asked.method.as_str(), purge::ALLOW)),
         };
     }
@@ -129,7 +129,7 @@ async fn answer(
             course.cache = cache;
             answer
         }
-        Route::Options(allow) => Ok(Answer::of(cors::preflight(allow))),
+        Route::Options(allow) => Ok(Answer::of(cors::preflight(allow, true))),
         // Every other operation has a path under /v1.
         _ => Ok(Answer::of(health(asked, &configuration).await)),
     }
@@ -138,6 +138,7 @@ async fn answer(
 /// An answer before anything is known of the request.
 fn plain(reply: &Reply) -> Result<Response, Broken> {
     let mut headers = reply.headers.clone();
+    cors::without_guessing(&mut headers);
     cors::open(&mut headers);
     runtime::respond(reply.status.as_u16(), &lines(&headers), text(&reply.body))
 }
@@ -147,7 +148,11 @@ async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Re
     let Answer { reply, bytes, size, length, age } = answer;
     let (status, is_head) = (reply.status.as_u16(), asked.method == Method::HEAD);
     let mut headers = reply.headers;
-    cors::open(&mut headers);
+    cors::without_guessing(&mut headers);
+    // Everything else here is read by anybody, or by a link that is its own credential.
+    if asked.path != purge::PATH {
+        cors::open(&mut headers);
+    }
     let mut head = lines(&headers);
     // Writing to a text does not fail.
     let _ = write!(head, "\n{REQUEST_ID}:{}", asked.id);

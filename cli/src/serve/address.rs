@@ -49,6 +49,22 @@ pub fn open_to_others(listen: &str) -> Trouble {
     Trouble::new(Kind::Usage, detail)
 }
 
+/// Why a server that asks for no credential is not started with a URL at which others reach it.
+pub fn public_without_tokens(url: &str) -> Trouble {
+    let detail = format!(
+        "--public-url {url} says that others reach this server, and without tokens everybody who does could store and \
+         delete. Give --tokens FILE or --jwks FILE|URL, or leave --public-url out"
+    );
+    Trouble::new(Kind::Usage, detail)
+}
+
+/// Whether a URL leads to another machine than this.
+pub fn is_elsewhere(url: &str) -> bool {
+    let is_elsewhere =
+        |url: Uri| url.scheme().is_some() && url.host().is_some_and(|host| !is_this_machine(host));
+    url.parse().is_ok_and(is_elsewhere)
+}
+
 /// What stands before the paths in links: what was given, or where the server listens.
 pub fn public_url(given: Option<&str>, listening: &str) -> Result<String, Trouble> {
     let Some(given) = given else {
@@ -95,6 +111,16 @@ mod tests {
         }
         for host in ["example.com", "localhost.example.com", "10.0.0.1", "0.0.0.0"] {
             assert!(!is_this_machine(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_url_of_others_is_known() {
+        for url in ["https://cdn.example.com", "http://10.0.0.1:8787", "http://localhost.example.com"] {
+            assert!(is_elsewhere(url), "{url}");
+        }
+        for url in ["http://localhost:1", "http://127.0.0.1", "http://[::1]:8787/x"] {
+            assert!(!is_elsewhere(url), "{url}");
         }
     }
 

@@ -25,6 +25,7 @@ use super::answer::{self, Answer};
 use super::changes::Changes;
 use super::metrics;
 use super::seats::Seat;
+use super::trust;
 use super::upload::{Upload, unreadable};
 
 /// Most that deflate saves: 1,032 bytes of content in one (zlib's technical notes).
@@ -35,6 +36,8 @@ const MOST_UNPACKED: usize = 1_032;
 pub struct Served {
     /// The API.
     pub deployment: Arc<Deployment>,
+    /// Whether every caller is the owner, as no credential is asked for.
+    pub trusts: bool,
     /// The metrics.
     pub metrics: Prometheus,
     /// The changes that are under way.
@@ -51,7 +54,9 @@ pub async fn answer(
     let (parts, body) = request.into_parts();
     let mut body = Upload::new(body, seat);
     let asked_first = parts.headers.contains_key(EXPECT);
-    let response = if let Err(refused) = check_host(&parts) {
+    let is_wanted =
+        check_host(&parts).and_then(|()| if served.trusts { trust::check(&parts) } else { Ok(()) });
+    let response = if let Err(refused) = is_wanted {
         problem(&refused)
     } else if parts.uri.path() == metrics::PATH {
         guarded(&parts, metrics::answer(served, &parts)).await

@@ -36,6 +36,11 @@ fn a_server_is_not_started_where_everybody_could_write() {
     world.run("serve --listen nowhere").ends(2).says(&["--listen is an address and a port"]);
     world.write("tokens.json", b"[{}]");
     world.run("serve --tokens tokens.json").ends(2).says(&["missing field"]);
+    world
+        .run("serve --listen 127.0.0.1:0 --data-dir data --public-url https://cdn.example.com")
+        .ends(2)
+        .says(&["--public-url https://cdn.example.com says that others reach this server", "--tokens FILE"]);
+    assert!(!world.path("data").exists());
     world.run("serve --listen 127.0.0.1:0 --public-url here").ends(2).says(&["--public-url is an address"]);
 }
 
@@ -59,7 +64,8 @@ fn http_is_kept_to_the_letter() {
     let ask = |head: &str| {
         let mut stream = server.connect();
         // One write: a server that has seen enough hangs up before a second one.
-        let _ = stream.write_all(format!("{head}\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes());
+        let _ =
+            stream.write_all(format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes());
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer);
         answer.to_ascii_lowercase()
@@ -82,6 +88,57 @@ fn http_is_kept_to_the_letter() {
     assert!(ask("nonsense").starts_with("http/1.1 400"));
 }
 
+/// A page of another site, a name that leads here, a proxy: none of them has the trust of this machine. With tokens
+/// none of that is looked at.
+#[test]
+fn without_tokens_only_this_machine_is_answered() {
+    let world = World::new();
+    let server = Server::start(&world, "");
+    let put = world.run(&format!("put photo.jpg --json {}", server.address())).ends(0).json();
+    let public = format!("/v1/proofs/{}", put["id"].as_str().unwrap());
+    world.write("other.jpg", b"another picture");
+    let typed = format!("put other.jpg --manifest photo.jpg.json --private --json {}", server.address());
+    let put = world.run(&typed).ends(0).json();
+    let private = format!("/v1/proofs/{}", put["id"].as_str().unwrap());
+    let ask = |server: &Server, head: &str| {
+        let mut stream = server.connect();
+        stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.to_ascii_lowercase()
+    };
+    let evil = "Host: localhost\r\nOrigin: https://evil.example\r\nSec-Fetch-Site: cross-site";
+    let read = ask(&server, &format!("GET {public} HTTP/1.1\r\n{evil}"));
+    assert!(read.starts_with("http/1.1 200") && read.contains("access-control-allow-origin: *"), "{read}");
+    let read = ask(&server, &format!("GET {private} HTTP/1.1\r\n{evil}"));
+    assert!(!read.contains("access-control-allow"), "{read}");
+    for (method, path) in
+        [("DELETE", &*public), ("OPTIONS", "/v1/proofs"), ("GET", "/v1/proofs"), ("GET", "/metrics")]
+    {
+        let refused = ask(&server, &format!("{method} {path} HTTP/1.1\r\n{evil}"));
+        assert!(refused.starts_with("http/1.1 403"), "{refused}");
+        assert!(
+            refused.contains("not-this-machine") && !refused.contains("access-control-allow"),
+            "{refused}"
+        );
+    }
+    let preflight = ask(&server, &format!("OPTIONS {public} HTTP/1.1\r\n{evil}"));
+    assert!(preflight.contains("access-control-allow-methods: get, head, options\r\n"), "{preflight}");
+    let rebound = ask(&server, &format!("GET {public} HTTP/1.1\r\nHost: evil.example"));
+    assert!(rebound.starts_with("http/1.1 421"), "{rebound}");
+    let proxied =
+        ask(&server, &format!("GET {public} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.9"));
+    assert!(proxied.starts_with("http/1.1 403"), "{proxied}");
+    let nameless = ask(&server, &format!("GET {public} HTTP/1.1"));
+    assert!(nameless.starts_with("http/1.1 400") && nameless.contains("\"field\":\"host\""), "{nameless}");
+    drop(server);
+    world.write("tokens.json", b"[]");
+    let server = Server::start(&world, " --tokens tokens.json --public-url https://cdn.example.com");
+    let head =
+        format!("GET {public} HTTP/1.1\r\nHost: cdn.example.com\r\nVia: 1.1 a\r\nOrigin: https://a.example");
+    assert!(ask(&server, &head).starts_with("http/1.1 200"));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_request_in_flight_is_finished_and_a_silent_connection_does_not_hold_up_the_end() {
@@ -92,7 +149,7 @@ fn a_request_in_flight_is_finished_and_a_silent_connection_does_not_hold_up_the_
     let body =
         r#"{"media_hash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","manifest":{}}"#;
     let head = format!(
-        "POST /v1/proofs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST /v1/proofs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
@@ -134,7 +191,7 @@ fn every_line_of_a_request_has_its_id() {
     // Its header is {"alg":"EdDSA","kid":"a"}.
     let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.e30.e30";
     let head = format!(
-        "GET /v1/stats HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-Id: r-1\r\nAuthorization: Bearer {token}\r\n\r\n"
+        "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Request-Id: r-1\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();

@@ -102,9 +102,14 @@ impl<P: Ports> Service<P> {
     }
 
     /// Whether a manifest has the signature of a signer that the operator lists for its tenant.
-    async fn is_signed_for(&self, manifest: &ManifestKey) -> Result<bool, Failure> {
-        let _ = manifest;
-        Ok(false)
+    async fn is_signed_for(&self, manifest: &ManifestKey) -> Result<bool, Error> {
+        if !self.signers.lists(&manifest.tenant) {
+            return Ok(false);
+        }
+        let Some(current) = self.current(&ObjectKey::Manifest(manifest.clone())).await? else { return Ok(false) };
+        let (signers, tenant, now) = (Arc::clone(&self.signers), manifest.tenant.clone(), self.now());
+        let read = move |content| Ok(signers.signed_by(&tenant, &content, now));
+        self.read(current.verified.content(), read).await
     }
 
     /// Decides, for the operator, whose manifest the plain address of `id` serves. `None`: whose the next store is.

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use credlink_core::access::{Caller, Scope};
+use credlink_core::access::{Caller, Scope, Visibility};
 use credlink_core::bounds::{MAX_BODY_BYTES, MAX_GZIP_RATIO};
 use credlink_core::encoding::{DecodeError, decode};
 use credlink_core::http::conditional::entity_tag;
@@ -50,6 +50,8 @@ struct Entry {
     request_id: Arc<str>,
     route: &'static str,
     bytes: usize,
+    /// Whether scripts of other sites may read the answer.
+    is_open: bool,
     failure: Option<Failure>,
 }
 
@@ -63,7 +65,7 @@ impl<P: Ports> Service<P> {
         let started = self.ports.clock().monotonic_microseconds();
         let request_id = request_id::given(&request.headers)
             .map_or_else(|| self.ports.clock().request_id().into(), Arc::from);
-        let mut entry = Entry { request_id, route: "none", bytes: 0, failure: None };
+        let mut entry = Entry { request_id, route: "none", bytes: 0, is_open: false, failure: None };
         let answer = within_request(Arc::clone(&entry.request_id), async {
             // In a box: what every operation needs is large, and would be copied into each frame above this one.
             let answer = Box::pin(self.answer(request, body, &mut entry)).await;
@@ -105,15 +107,24 @@ impl<P: Ports> Service<P> {
         let route = Route::parse(&request.method, path, request.uri.query().unwrap_or_default())?;
         entry.route = route.name();
         if let Route::Options(allow) = route {
-            return Ok((cors::preflight(allow), None));
+            // What a browser asks before it sends a GET is about that.
+            let read = Route::parse(&Method::GET, path, request.uri.query().unwrap_or_default());
+            entry.is_open = read.is_ok_and(|read| read.is_public_read());
+            return Ok((cors::preflight(allow, entry.is_open), None));
         }
         let caller = self.authorize(&request.headers, route.scope()).await?;
+        // What nobody's credential was needed for: an error to somebody who is trusted may be about what is private.
+        entry.is_open = route.is_public_read() && !caller.authenticated;
         if let Route::Read { key, signature, form } = &route {
             let lookup = self.lookup(key, *form, signature.as_ref(), request, &caller);
-            return retrieve(self, &lookup).await;
+            let answer = retrieve(self, &lookup).await;
+            entry.is_open |= is_for_everybody(&answer);
+            return answer;
         }
         if let Route::ReadPlainManifest { id, signature, form } = &route {
-            return self.read_plain(id, *form, signature.as_ref(), request, &caller).await;
+            let answer = self.read_plain(id, *form, signature.as_ref(), request, &caller).await;
+            entry.is_open |= is_for_everybody(&answer);
+            return answer;
         }
         if let Route::ReadAlias(id) = &route {
             return self.read_alias(id, &caller, request).await;
@@ -395,6 +406,15 @@ impl<P: Ports> Service<P> {
     }
 }
 
+/// Returns `true` if an answer to a read says what everybody may know.
+fn is_for_everybody(answer: &Result<(Reply, Option<Arc<Verified>>), Error>) -> bool {
+    match answer {
+        Ok((_, Some(found))) => found.facts().visibility == Visibility::Public,
+        Ok((_, None)) => false,
+        Err(error) => error.problem().kind == Kind::NotFound,
+    }
+}
+
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -503,7 +523,10 @@ fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut 
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     let headers = response.headers_mut();
-    cors::open(headers);
+    cors::without_guessing(headers);
+    if entry.is_open {
+        cors::open(headers);
+    }
     if let Ok(id) = HeaderValue::from_str(&entry.request_id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -164,6 +164,16 @@ impl Route {
         }
     }
 
+    /// Whether it reads what may be public, which the object decides, or what is public by itself. Only such an answer may be
+    /// read by scripts of other sites ([`super::cors`]).
+    #[must_use]
+    pub const fn is_public_read(&self) -> bool {
+        matches!(
+            self,
+            Self::Read { .. } | Self::ReadPlainManifest { .. } | Self::ReadAlias(_) | Self::OpenApi
+        )
+    }
+
     /// Every [`name`](Self::name) that there is.
     pub const NAMES: [&'static str; 26] = [
         "read_proof",

@@ -1,0 +1,182 @@
+//! Whom a server answers that asks for no credential: programs of this machine, and nobody through them.
+//!
+//! A browser on this machine runs scripts of any site, a name that somebody else owns may be made to lead here (DNS
+//! rebinding), and a proxy passes on what comes from anywhere. The address of a connection tells none of them apart.
+
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::route::Route;
+use http::header::{FORWARDED, HOST, HeaderName, ORIGIN, VIA};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, Method};
+
+use super::address::is_this_machine;
+
+/// What sites of a browser's page and of the request have to do with each other (W3C Fetch Metadata, section 2.4).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What a proxy adds, beside `Via`, `Forwarded` and everything that begins like this.
+const X_FORWARDED: &str = "x-forwarded-";
+/// The address of a proxy's client.
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// What the operator does so that others are answered.
+const REMEDY: &str = "a server that others reach is started with --tokens or --jwks";
+
+/// Refuses a request that comes from elsewhere.
+///
+/// # Errors
+/// It names another host, comes through a proxy, or was made by another site's page and is no public read.
+pub fn check(request: &Parts) -> Result<(), Problem> {
+    let host = host(request)?;
+    if let Some(name) = proxied(&request.headers) {
+        let detail = format!(
+            "this server asks for no credential and answers this machine alone; `{name}` says that the request came \
+             through a proxy; {REMEDY}"
+        );
+        return Err(Problem::new(Kind::NotThisMachine, detail).at(name));
+    }
+    match foreign(&request.headers, host.as_ref()) {
+        Some(name) if !is_public_read(request) => {
+            let detail = format!(
+                "this server asks for no credential, and the page of another site may not do this; `{name}` says that \
+                 it is one; {REMEDY}"
+            );
+            Err(Problem::new(Kind::NotThisMachine, detail).at(name))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The host that the request names, if it names one.
+fn host(request: &Parts) -> Result<Option<Authority>, Problem> {
+    let given = match (request.headers.get(HOST), request.uri.authority()) {
+        (Some(value), _) => value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()),
+        (None, Some(authority)) => Some(authority.clone()),
+        // HTTP/1.0, in which no browser speaks.
+        (None, None) => return Ok(None),
+    };
+    match given {
+        Some(authority) if is_this_machine(authority.host()) => Ok(Some(authority)),
+        _ => {
+            let detail = format!(
+                "this server asks for no credential, and answers for localhost, 127.0.0.0/8 and [::1] alone; {REMEDY}"
+            );
+            Err(Problem::new(Kind::Misdirected, detail).at("host"))
+        }
+    }
+}
+
+/// The header that says that a request came through a proxy.
+fn proxied(headers: &HeaderMap) -> Option<&str> {
+    let is_of_a_proxy = |name: &&HeaderName| {
+        [&FORWARDED, &VIA, &X_REAL_IP].contains(name) || name.as_str().starts_with(X_FORWARDED)
+    };
+    headers.keys().find(is_of_a_proxy).map(HeaderName::as_str)
+}
+
+/// The header that says that a request was made by a page of another site, or of another port of this machine.
+fn foreign(headers: &HeaderMap, host: Option<&Authority>) -> Option<&'static str> {
+    let site = headers.get_all(SEC_FETCH_SITE).iter();
+    if site.into_iter().any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none")) {
+        return Some("sec-fetch-site");
+    }
+    let own = host.map(|host| format!("http://{host}"));
+    let is_own =
+        |origin: &http::HeaderValue| own.as_deref().is_some_and(|own| own.as_bytes() == origin.as_bytes());
+    (!headers.get_all(ORIGIN).iter().all(is_own)).then_some("origin")
+}
+
+/// Whether it reads what may be public, or asks for what may be read.
+fn is_public_read(request: &Parts) -> bool {
+    let query = request.uri.query().unwrap_or_default();
+    let read = Route::parse(&Method::GET, request.uri.path(), query);
+    request.method.is_safe() && read.is_ok_and(|read| read.is_public_read())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = "/v1/manifests/urn:c2pa:x";
+
+    fn asked(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        check(&parts).map_err(|problem| problem.kind)
+    }
+
+    #[test]
+    fn only_this_machine_is_a_host() {
+        for host in ["localhost", "localhost:8787", "127.0.0.1:1", "127.8.9.10", "[::1]:8787", "LOCALHOST:80"]
+        {
+            assert_eq!(asked("DELETE", RECORD, &[("host", host)]), Ok(()), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:8787",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "0.0.0.0:8787",
+            "",
+            "a b",
+        ] {
+            for method in ["GET", "DELETE"] {
+                assert_eq!(asked(method, RECORD, &[("host", host)]), Err(Kind::Misdirected), "{host}");
+            }
+        }
+        assert_eq!(asked("GET", "http://evil.example/v1/health", &[]), Err(Kind::Misdirected), "of HTTP/2");
+        assert_eq!(asked("GET", "http://localhost:8787/v1/health", &[]), Ok(()));
+    }
+
+    #[test]
+    fn nobody_comes_through_a_proxy() {
+        for name in
+            ["forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "X-Forwarded-Host"]
+        {
+            let headers = [("host", "localhost"), (name, "203.0.113.9")];
+            for method in ["GET", "POST"] {
+                assert_eq!(asked(method, RECORD, &headers), Err(Kind::NotThisMachine), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_read_what_is_public() {
+        let own = [
+            ("host", "localhost:8787"),
+            ("origin", "http://localhost:8787"),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        assert_eq!(asked("POST", "/v1/proofs", &own), Ok(()));
+        for (name, value) in [
+            ("origin", "https://evil.example"),
+            ("origin", "http://localhost:3000"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+            ("sec-fetch-site", "something-new"),
+        ] {
+            let headers = [("host", "localhost:8787"), (name, value)];
+            for (method, path) in [
+                ("POST", "/v1/proofs"),
+                ("GET", "/v1/proofs"),
+                ("OPTIONS", "/v1/proofs"),
+                ("DELETE", RECORD),
+                ("GET", "/v1/stats"),
+                ("GET", "/metrics"),
+            ] {
+                assert_eq!(
+                    asked(method, path, &headers),
+                    Err(Kind::NotThisMachine),
+                    "{method} {path} {value}"
+                );
+            }
+            for method in ["GET", "HEAD", "OPTIONS"] {
+                assert_eq!(asked(method, RECORD, &headers), Ok(()), "{method} {value}");
+            }
+        }
+    }
+}
