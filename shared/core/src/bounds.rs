@@ -54,16 +54,10 @@ pub const MAX_CERTIFICATE_BYTES: usize = 65_536;
 /// Longest signature of a claim, in bytes: one of RSA with 8,192 bits.
 pub const MAX_COSE_SIGNATURE_BYTES: usize = 1_024;
 
-<<<<<<< HEAD
-/// Longest manifest id, in bytes. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90. The name of a file has at most 255: the
-/// longest id and the longest tenant need 252 where a hold was removed (`removed/{13 digits}/holds/{id}/{tenant}/{10 digits}`).
-pub const MAX_MANIFEST_ID_BYTES: usize = 160;
-=======
 /// Longest manifest id, in bytes as it is escaped in the name of a file. `urn:c2pa:<uuid>:<generator>:<version>` needs about 90, 150
-/// where nothing in the generator's name is safe there; one whose object was removed has 24 more (`removed/…`), and the name of a file
-/// has at most 255.
-pub const MAX_MANIFEST_ID_BYTES: usize = 200;
->>>>>>> 1d1f784 (manifest ids: every visible character that C2PA allows in a generator's name)
+/// where nothing in the generator's name is safe there. The name of a file has at most 255: the longest id and the longest tenant
+/// need 252 where a hold was removed (`removed/{13 digits}/holds/{id}/{tenant}/{10 digits}`).
+pub const MAX_MANIFEST_ID_BYTES: usize = 160;
 
 /// Longest id of a legacy record, in bytes: as long as a path segment of most stores.
 pub const MAX_LEGACY_ID_BYTES: usize = 128;

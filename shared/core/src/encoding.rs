@@ -139,10 +139,17 @@ fn unpack(from: &mut impl Read, content: &mut Vec<u8>, most: usize) -> io::Resul
 
 /// The content of a gzip that is known to decode to `length` bytes, in a buffer of that size. What does not decode is cut
 /// short.
-pub(crate) fn unpack(bytes: &[u8], length: usize) -> Vec<u8> {
+pub(crate) fn unpacked(bytes: &[u8], length: usize) -> Vec<u8> {
     let mut content = Vec::with_capacity(length);
-    // What was decoded before an error is there.
-    let _ = MultiGzDecoder::new(bytes).take(length as u64).read_to_end(&mut content);
+    let mut rest = bytes;
+    while !rest.is_empty() && content.len() < length {
+        let mut member = GzDecoder::new(rest);
+        // What was decoded before an error is there.
+        if unpack(&mut member, &mut content, length).is_err() {
+            break;
+        }
+        rest = member.into_inner();
+    }
     content
 }
 

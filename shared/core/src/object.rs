@@ -12,7 +12,7 @@ use http::HeaderName;
 
 use crate::access::Visibility;
 use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
-use crate::encoding::{DecodeError, decode, unpack};
+use crate::encoding::{DecodeError, decode, unpacked};
 use crate::hash::Digest;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
@@ -251,9 +251,9 @@ impl Verified {
             (Some(content), _) => content.clone(),
             (None, None) => self.body.clone(),
             // It decodes to this length, as `check` has seen.
-            (None, Some(Coding::Gzip)) => {
-                self.lent.share(|| unpack(&self.body, usize::try_from(self.facts.length).unwrap_or_default()))
-            }
+            (None, Some(Coding::Gzip)) => self
+                .lent
+                .share(|| unpacked(&self.body, usize::try_from(self.facts.length).unwrap_or_default())),
         }
     }
 }

@@ -106,10 +106,12 @@ impl<P: Ports> Service<P> {
         if !self.signers.lists(&manifest.tenant) {
             return Ok(false);
         }
-        let Some(current) = self.current(&ObjectKey::Manifest(manifest.clone())).await? else { return Ok(false) };
+        let Some(current) = self.current(&ObjectKey::Manifest(manifest.clone())).await? else {
+            return Ok(false);
+        };
         let (signers, tenant, now) = (Arc::clone(&self.signers), manifest.tenant.clone(), self.now());
-        let read = move |content| Ok(signers.signed_by(&tenant, &content, now));
-        self.read(current.verified.content(), read).await
+        let content = current.verified.content();
+        Ok(self.compute(content.len(), move || signers.signed_by(&tenant, &content, now)).await?)
     }
 
     /// Decides, for the operator, whose manifest the plain address of `id` serves. `None`: whose the next store is.

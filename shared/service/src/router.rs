@@ -179,7 +179,8 @@ impl<P: Ports> Service<P> {
                 manifests::decide_front(self, &id, json_body(self, request, body).await?).await?
             }
             Route::ChangeVisibility(id) => {
-                manifests::change_visibility(self, &caller, &id, json_body(self, request, body).await?).await?
+                manifests::change_visibility(self, &caller, &id, json_body(self, request, body).await?)
+                    .await?
             }
             Route::BeginMigration => {
                 let body = json_body(self, request, body).await?;

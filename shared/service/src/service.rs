@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use credlink_core::access::Visibility;
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::bounds::QUICK_BYTES;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;

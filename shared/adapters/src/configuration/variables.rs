@@ -25,7 +25,7 @@ const fn variable(
 }
 
 /// Every variable that is read, in the order of the documentation. One that is set to nothing counts as not set.
-pub const VARIABLES: [Variable; 40] = [
+pub const VARIABLES: [Variable; 41] = [
     variable(
         "STORAGE_PROVIDER",
         "`s3`, `r2` or `folder`",

@@ -160,7 +160,9 @@ impl Route {
             | Self::ListManifests { .. }
             | Self::ReadMigration { .. }
             | Self::Stats => Some(Scope::Admin),
-            Self::BeginMigration | Self::RemoveMigration { .. } | Self::DecideFront(_) => Some(Scope::Operator),
+            Self::BeginMigration | Self::RemoveMigration { .. } | Self::DecideFront(_) => {
+                Some(Scope::Operator)
+            }
         }
     }
 

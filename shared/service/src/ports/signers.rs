@@ -17,6 +17,9 @@ pub trait Signers: Debug + Send + Sync {
     ///
     /// It takes about a millisecond, and more for a claim of megabytes, which is hashed.
     fn signed_by(&self, tenant: &Tenant, manifest: &[u8], at: Timestamp) -> bool;
+
+    /// Returns `true` if the operator lists a signer for `tenant`: otherwise nothing is signed for it.
+    fn lists(&self, tenant: &Tenant) -> bool;
 }
 
 /// No signer is listed for anybody.
@@ -25,6 +28,10 @@ pub struct NoSigners;
 
 impl Signers for NoSigners {
     fn signed_by(&self, _: &Tenant, _: &[u8], _: Timestamp) -> bool {
+        false
+    }
+
+    fn lists(&self, _: &Tenant) -> bool {
         false
     }
 }
