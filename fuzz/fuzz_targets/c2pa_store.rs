@@ -3,9 +3,11 @@
 #![no_main]
 
 use credlink_core::c2pa::ManifestStore;
+use credlink_core::c2pa::signature::Signature;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
+    let signature = Signature::read(bytes);
     let Ok(store) = ManifestStore::parse(bytes) else { return };
 
     let id = store.active.as_str();
@@ -20,6 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(length <= bytes.len(), "a store does not end after its bytes");
     let alone = &bytes[..length];
     assert_eq!(ManifestStore::parse(alone).as_ref(), Ok(&store), "padding changes nothing");
+    assert_eq!(Signature::read(alone), signature, "padding is not signed");
     assert_eq!(ManifestStore::parse(&[alone, &[0; 9]].concat()), Ok(store), "padding changes nothing");
     assert!(ManifestStore::parse(&[alone, b"\0x"].concat()).is_err(), "only zeros may follow a store");
     assert!(ManifestStore::parse(&bytes[..length - 1]).is_err(), "a store that is cut short is refused");

@@ -70,6 +70,21 @@ fn a_reader_validates_pictures_whose_manifest_credlink_keeps() {
 }
 
 #[test]
+fn a_generators_name_may_have_any_visible_character() {
+    let server = Server::start();
+    for generator in ["acme+corp", "acme@work(2)", "acme,inc."] {
+        let id = format!("{}:{generator}", new_id());
+        let url = format!("{}/v1/manifests/{id}", server.url());
+        let signed = sign(JPEG.1, JPEG.0, &id, &url).unwrap();
+        let (status, stored) = server.post("/v1/proofs", &body(&signed.picture, &signed.manifest));
+        assert_eq!((status, stored["manifest"]["id"].as_str()), (201, Some(id.as_str())), "{stored}");
+        assert_eq!(read(JPEG.0, &signed.picture).unwrap().0, ValidationState::Valid, "{generator}");
+        let url = stored["manifest_url"].as_str().unwrap();
+        assert_eq!(server.get_bytes(url.strip_prefix(server.url()).unwrap()), signed.manifest, "{url}");
+    }
+}
+
+#[test]
 fn a_manifest_that_is_stored_by_itself_is_read_too() {
     let server = Server::start();
     let (signed, id) = signed(&server, JPEG);

@@ -22,6 +22,7 @@ use crate::jwt::source::KeysError;
 use crate::legacy;
 use crate::migrate::sources::MigrationSources;
 use crate::provider::{self, ProviderSettings};
+use crate::signers::ListedSigners;
 use crate::tokens::{StaticTokens, TokensError};
 
 pub use value::{ConfigurationError, Source};
@@ -58,6 +59,8 @@ pub struct Configuration {
     pub jwt: Option<JwtSettings>,
     /// Static tokens that are accepted: the path of a file, or its content.
     pub tokens: Option<String>,
+    /// Whose signatures make a manifest a tenant's own.
+    pub signers: Option<ListedSigners>,
     /// Whether a slow read is asked of the fallback as well.
     pub hedge: bool,
     /// `true` if there are several tenants.
@@ -132,6 +135,7 @@ impl Configuration {
             edge: edge(source)?,
             jwt: JwtSettings::read(|name| source.text(name))?,
             tokens: source.text("CREDLINK_TOKENS"),
+            signers: source.text("CREDLINK_SIGNERS").map(|text| ListedSigners::read(&text)).transpose()?,
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
             has_tenants: has_tenants(source)?,
             legacy: legacy::Settings::read(source)?,

@@ -255,6 +255,9 @@ impl Deployment {
         };
         let cdn_url = configuration.cdn_url.clone();
         let mut service = Service::new(parts, settings).computing_by(Arc::new(Threads::new()));
+        if let Some(signers) = &configuration.signers {
+            service = service.knowing(Arc::new(signers.clone()));
+        }
         // A function does not live long enough to walk over a source, or to take proofs over beside its answers.
         let legacy = configuration.legacy.as_ref().map(|settings| match folder {
             Some(_) => settings.open(&aws, true),

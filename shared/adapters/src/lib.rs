@@ -17,7 +17,7 @@
 //! | `Objects`, `Index` | [`faults`]: a wrapper that fails the calls that a test names |
 //! | `Source`, `Destination`, `Ledger` | [`migrate`]: where proofs are taken over from and where to, and what a job has done |
 //!
-//! [`threads`] computes what takes long, beside the requests that wait.
+//! [`signers`] are those that an operator lists for tenants, and [`threads`] computes what takes long, beside the requests that wait.
 //! [`provider`] is a bucket or a folder, chosen at run time.
 //! [`reserve`] is the room on this machine's disk that deletions and the index may use when it is full.
 //! [`local`] puts together those that make a service on one machine.
@@ -57,6 +57,7 @@ pub mod queue;
 pub mod replicated;
 pub mod reserve;
 pub mod s3;
+pub mod signers;
 pub mod sqs;
 pub mod threads;
 mod throttle;

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::cache::redis::AddressError;
 use crate::jwt::settings::SettingsError;
+use crate::signers::SignersError;
 
 /// A variable that cannot be used. No secret is shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum ConfigurationError {
     /// One of those about JSON Web Tokens.
     #[error(transparent)]
     Jwt(#[from] SettingsError),
+    /// The one that lists signers.
+    #[error(transparent)]
+    Signers(#[from] SignersError),
     /// The one of Redis.
     #[error(transparent)]
     Redis(#[from] AddressError),

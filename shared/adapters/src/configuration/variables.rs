@@ -25,7 +25,7 @@ const fn variable(
 }
 
 /// Every variable that is read, in the order of the documentation. One that is set to nothing counts as not set.
-pub const VARIABLES: [Variable; 41] = [
+pub const VARIABLES: [Variable; 42] = [
     variable(
         "STORAGE_PROVIDER",
         "`s3`, `r2` or `folder`",
@@ -156,6 +156,12 @@ pub const VARIABLES: [Variable; 41] = [
         "a tenant's name",
         "none: such tokens are refused",
         "the tenant of JWTs without that claim",
+    ),
+    variable(
+        "CREDLINK_SIGNERS",
+        "a path, or the JSON itself",
+        "none: nobody's signature is known",
+        "whose signatures make a C2PA manifest a tenant's own: certificates and trust anchors",
     ),
     variable("CREDLINK_CACHE_FOLDER", "a path", "none", "the third cache layer, on a disk of this machine"),
     variable("CREDLINK_CACHE_BYTES", "1000000 or more", "256000000", "how large that folder may get"),
