@@ -2,7 +2,6 @@
 //! and one test at a time may run.
 
 use std::io::Write as _;
-use std::time::Instant;
 
 use bytes::Bytes;
 use credlink_core::bounds::{
@@ -145,10 +144,8 @@ fn costs(what: &str, body: Vec<u8>, most: f64, read: impl FnOnce(Bytes)) {
     let body = Bytes::from(body.into_boxed_slice());
     let (length, before) = (body.len(), ALLOCATOR.current_usage() - body.len());
     ALLOCATOR.reset_peak_usage();
-    let begun = Instant::now();
     read(body);
     let cost = (ALLOCATOR.peak_usage() - before) as f64 / length as f64;
-    println!("{what}: {length} bytes, {cost:.2}, {:?}", begun.elapsed());
     assert!(cost < most, "{what}: {cost:.2} times its {length} bytes");
 }
 
@@ -177,7 +174,7 @@ fn claim_of(length: usize, item: &[u8]) -> Vec<u8> {
 
 /// An array of as many of `item` as fit `length`.
 fn list(length: usize, item: &[u8]) -> Vec<u8> {
-    let count = u32::try_from((length - 5) / item.len()).unwrap();
+    let count = ((length - 5) / item.len()) as u32;
     [&b"\x9a"[..], &count.to_be_bytes(), &item.repeat(count as usize)].concat()
 }
 
@@ -190,6 +187,7 @@ fn pairs(length: usize, pair: &[u8]) -> Vec<u8> {
 
 fn packed(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
+    // Writing to a vector does not fail.
+    let _ = encoder.write_all(content);
+    encoder.finish().unwrap_or_default()
 }
