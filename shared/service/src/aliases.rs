@@ -21,8 +21,8 @@ use crate::error::{Error, contended};
 use crate::ports::{Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put};
 use crate::reconcile::may_follow;
 use crate::service::{MAX_ATTEMPTS, Service, other_tenant};
-use crate::supersede::live_row;
-use crate::take_over::bind;
+use crate::supersede::{any_live_row, live_row};
+use crate::take_over::{Claimant, bind};
 
 /// A legacy id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -49,21 +49,35 @@ pub struct AliasPage {
 ///
 /// # Errors
 /// An id that is a proof id (400); a proof that is another tenant's (403), not there (404), or deleted or expired (410); an
-/// id that names another live proof (409); or a failure.
+/// id that names another live proof or is another tenant's (409); or a failure.
 pub async fn name<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
     proof: &ProofId,
     tenant: &Tenant,
 ) -> Result<bool, Error> {
-    if id.as_str().parse::<ProofId>().is_ok() {
-        // It would never lead anywhere: a path with a proof id is that proof's.
-        return Err(
-            Problem::field("id", format!("`{id}` is the id of a proof, and no other name of one")).into()
-        );
-    }
+    refuse_proof_id(id)?;
     let row = live_row(service, proof, tenant).await?;
-    bind(service, id, &row).await
+    bind(service, id, &row, Claimant::Tenant).await
+}
+
+/// Lets a legacy id lead to a live proof of whichever tenant, wherever it leads or led before: the word of an operator. Whether
+/// that was done here: it may have led there before.
+///
+/// # Errors
+/// An id that is a proof id (400); a proof that is not there (404), or deleted or expired (410); or a failure.
+pub async fn reassign<P: Ports>(service: &Service<P>, id: &LegacyId, proof: &ProofId) -> Result<bool, Error> {
+    refuse_proof_id(id)?;
+    let row = any_live_row(service, proof).await?;
+    bind(service, id, &row, Claimant::Operator).await
+}
+
+/// Refuses an id that would never lead anywhere: a path with a proof id is that proof's.
+fn refuse_proof_id(id: &LegacyId) -> Result<(), Problem> {
+    if id.as_str().parse::<ProofId>().is_ok() {
+        return Err(Problem::field("id", format!("`{id}` is the id of a proof, and no other name of one")));
+    }
+    Ok(())
 }
 
 /// Takes back that a legacy id leads to `proof`: since when, also where that was done before. `None`: it never led anywhere.

@@ -152,22 +152,32 @@ async fn is_done<P: Ports>(
     Ok(before.is_some_and(|before| check_write(headers, &before.verified.facts().sha256).is_ok()))
 }
 
-/// The row of a proof that is there to be replaced, read or shared.
+/// The row of a proof of `tenant` that is there to be replaced, read or shared.
 pub(crate) async fn live_row<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
     tenant: &Tenant,
 ) -> Result<ProofRow, Error> {
     let row = service.proof_row(id).await?.filter(|row| is_visible(row, tenant));
-    let row = row.ok_or_else(|| Problem::new(Kind::NotFound, format!("no proof has the id {id}")))?;
+    if row.as_ref().is_some_and(|row| row.state == State::Live && row.tenant != *tenant) {
+        return Err(other_tenant().into());
+    }
+    live(service, id, row)
+}
+
+/// The row of a proof that is there, of whichever tenant: for the operator.
+pub(crate) async fn any_live_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<ProofRow, Error> {
+    live(service, id, service.proof_row(id).await?)
+}
+
+fn live<P: Ports>(service: &Service<P>, id: &ProofId, row: Option<ProofRow>) -> Result<ProofRow, Error> {
+    let absent = || Problem::new(Kind::NotFound, format!("no proof has the id {id}"));
+    let row = row.ok_or_else(absent)?;
     match row.state {
-        State::Deleting(_) | State::Deleted(_) if row.void => {
-            Err(Problem::new(Kind::NotFound, format!("no proof has the id {id}")).into())
-        }
+        State::Deleting(_) | State::Deleted(_) if row.void => Err(absent().into()),
         State::Deleting(at) | State::Deleted(at) => {
             Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into())
         }
-        State::Live if row.tenant != *tenant => Err(other_tenant().into()),
         State::Live if row.has_expired(service.now()) => {
             Err(Problem::new(Kind::Expired, format!("this expired on {}", row.expires)).into())
         }

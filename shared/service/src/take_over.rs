@@ -2,6 +2,9 @@
 //!
 //! The proof comes first, and the alias of its legacy id last: an alias never names a proof that is not there. A crash
 //! between them leaves a proof without its alias; taking it over once more binds it.
+//!
+//! An id that led to a tenant's proof stays that tenant's, also when the proof or the alias is gone. An operator alone gives it
+//! to another one.
 
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
@@ -9,6 +12,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ProofRow, Row, RowKey, State};
 use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
 use crate::aliases::{agree, follow_alias, keep_alias, refuse_unknown, secure_alias};
@@ -28,9 +32,9 @@ use crate::store::{Stored, store};
 pub async fn take_over<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
     let legacy = legacy_id(draft, service.now())?;
     if let Some(legacy) = legacy
-        && let Some(row) = service.alias(legacy).await?
+        && let Some(row) = service.alias_row(legacy).await?
     {
-        free_for(service, &row, &draft.id()).await?;
+        free_for(service, &row, &draft.id(), &draft.tenant).await?;
     }
     if let Some(legacy) = legacy {
         agree(service, legacy).await?;
@@ -38,7 +42,7 @@ pub async fn take_over<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<
     }
     let stored = store(service, draft).await?;
     if let Some(legacy) = legacy.filter(|_| stored.identical) {
-        let bound = bind(service, legacy, &stored.row).await;
+        let bound = bind(service, legacy, &stored.row, Claimant::Tenant).await;
         if let Err(Error::Problem(_)) = &bound {
             // The record names an id that leads elsewhere: where to must not hang on the index alone.
             secure_alias(service, legacy).await?;
@@ -72,14 +76,24 @@ pub(crate) fn is_another_name(legacy: &LegacyId, id: &ProofId) -> bool {
     legacy.as_str().parse() != Ok(*id)
 }
 
+/// Who binds a legacy id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claimant {
+    /// The tenant of the proof: an id that is nobody's, or its own and leads to no other live proof.
+    Tenant,
+    /// The operator: any id.
+    Operator,
+}
+
 /// Lets `legacy` lead to a live proof. Whether that was done here: it may have led there before.
 ///
 /// # Errors
-/// It names another proof (409), or a failure.
+/// It names another proof or is another tenant's (409), or a failure.
 pub(crate) async fn bind<P: Ports>(
     service: &Service<P>,
     legacy: &LegacyId,
     proof: &ProofRow,
+    claimant: Claimant,
 ) -> Result<bool, Error> {
     // An id that the proof's own record names is not lost with the index, unless it led elsewhere before.
     let is_recorded = proof.legacy.as_ref() == Some(legacy);
@@ -91,14 +105,20 @@ pub(crate) async fn bind<P: Ports>(
     refuse_unknown(service, legacy).await?;
     let mut before: Option<AliasRow> = None;
     for _ in 0..MAX_ATTEMPTS {
-        if let Some(row) = before.as_ref().filter(|row| row.withdrawn.is_none()) {
-            if row.proof == proof.id {
+        if let Some(row) = &before {
+            if row.withdrawn.is_none() && row.proof == proof.id {
                 if !is_recorded || row.version > 1 {
                     keep_alias(service, legacy).await?;
                 }
                 return Ok(false);
             }
-            free_for(service, row, &proof.id).await?;
+            match claimant {
+                Claimant::Tenant => free_for(service, row, &proof.id, &proof.tenant).await?,
+                Claimant::Operator => tracing::warn!(
+                    legacy_id = %legacy, from_tenant = %row.tenant, from_proof = %row.proof,
+                    to_tenant = %proof.tenant, to_proof = %proof.id, "an operator gives a legacy id to another proof"
+                ),
+            }
         }
         let expected = before.as_ref().map(|row| row.version);
         let row = AliasRow {
@@ -125,10 +145,21 @@ pub(crate) async fn bind<P: Ports>(
     Err(contended())
 }
 
-/// Refuses a legacy id that names another proof, unless that one is gone, by its objects and not just by an index that may
-/// be older.
-async fn free_for<P: Ports>(service: &Service<P>, row: &AliasRow, id: &ProofId) -> Result<(), Error> {
-    if row.proof == *id {
+/// Refuses a legacy id that is another tenant's, whatever became of the proof that it led to: pictures and pages that are out
+/// there still name it. And one that names another proof, unless that is gone, by its objects and not just by an index that
+/// may be older.
+async fn free_for<P: Ports>(
+    service: &Service<P>,
+    row: &AliasRow,
+    id: &ProofId,
+    tenant: &Tenant,
+) -> Result<(), Error> {
+    if row.tenant != *tenant {
+        // Where it leads is nobody else's business.
+        let detail = format!("the legacy id `{}` is another tenant's", row.id);
+        return Err(Problem::new(Kind::AliasConflict, detail).at("origin.legacy_id").into());
+    }
+    if row.withdrawn.is_some() || row.proof == *id {
         return Ok(());
     }
     if let Reconciled::Broken(why) = reconcile(service, &row.proof).await? {

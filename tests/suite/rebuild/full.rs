@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
+use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, State};
 use credlink_core::testing::manifest_store;
 use credlink_service::Service;
@@ -12,7 +13,7 @@ use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
 use crate::http::ask::{self, ask, c2pa, media, proof, proof_path, with};
-use crate::world::tokens::{OWNER, STRANGER};
+use crate::world::tokens::{OPERATOR, OWNER, STRANGER};
 
 /// The id of a manifest.
 pub fn urn(name: &str) -> String {
@@ -72,14 +73,22 @@ impl<P: Ports> Client<'_, P> {
     }
 
     pub async fn bind(&self, legacy: &str, name: &str, status: u16) {
-        let body = json!({"proof": proof(name).to_string()});
-        self.done(ask::json(Method::PUT, &format!("/v1/aliases/{legacy}"), &body), OWNER, status).await;
+        self.bind_as(OWNER, legacy, json!({"proof": proof(name).to_string()}), status).await;
+    }
+
+    pub async fn bind_as(&self, token: &str, legacy: &str, body: Value, status: u16) {
+        self.done(ask::json(Method::PUT, &format!("/v1/aliases/{legacy}"), &body), token, status).await;
     }
 
     pub async fn withdraw(&self, legacy: &str, name: &str) {
         let path = format!("/v1/aliases/{legacy}?proof={}", proof(name));
         self.done(ask(Method::DELETE, &path), OWNER, 204).await;
     }
+}
+
+/// The proof of the other tenant of a file.
+pub fn others(name: &str) -> ProofId {
+    ProofId::derive(&"other".parse().unwrap(), &media(name))
 }
 
 /// The manifest store of a file of the same name.
@@ -108,6 +117,11 @@ pub async fn fill<P: Ports>(service: &Service<P>) {
     client.signed("shared", "shared", json!({}), STRANGER, 201).await;
     client.signed("shared", "shared", json!({}), OWNER, 201).await;
     client.put_manifest("shared", OWNER, 201).await;
+    // A legacy id that an operator gave to the other tenant's proof.
+    client.store("given", origin("given-1"), 201).await;
+    client
+        .bind_as(OPERATOR, "given-1", json!({"proof": others("shared").to_string(), "reassign": true}), 201)
+        .await;
 }
 
 /// Fills a store whose callers are all of one tenant.

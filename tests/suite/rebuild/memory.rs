@@ -13,10 +13,10 @@ use credlink_service::rebuild::report::{Finding, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
 use credlink_service::{Service, Settings};
 
-use super::full::{Client, fill, rows, urn};
+use super::full::{Client, fill, others, rows, urn};
 use crate::http::ask::proof;
 use crate::world::tokens;
-use crate::world::tokens::OWNER;
+use crate::world::tokens::{OWNER, STRANGER};
 
 /// The instant at which everything happens.
 pub fn clock() -> ManualClock {
@@ -87,6 +87,12 @@ async fn an_index_that_is_lost_comes_back_row_by_row() {
     client.delete("plain").await;
     let legacy = crate::http::ask::get("/v1/proofs/old-2");
     assert_eq!(client.send(legacy, OWNER).await.status(), 308, "it leads to its proof");
+    // Whose a legacy id is has come back as well: where its proof is deleted, where it was withdrawn, and where it was given
+    // to the other tenant.
+    for id in ["old-1", "lapsed-1", "taken-1"] {
+        client.bind_as(STRANGER, id, serde_json::json!({"proof": others("shared").to_string()}), 409).await;
+    }
+    client.bind("given-1", "given", 409).await;
 }
 
 /// Compares rows one by one, so that a failure names the first that differs.

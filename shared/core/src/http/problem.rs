@@ -71,8 +71,8 @@ kinds! {
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not take this method";
     /// Another content is stored under the manifest id (guarantee 6).
     ManifestConflict, CONFLICT, "manifest-conflict", "This manifest id has another content already";
-    /// A legacy id names another proof.
-    AliasConflict, CONFLICT, "alias-conflict", "This legacy id names another proof already";
+    /// A legacy id names another proof, or is another tenant's.
+    AliasConflict, CONFLICT, "alias-conflict", "This legacy id is taken";
     /// A manifest that proofs hold cannot be deleted by itself.
     ManifestHeld, CONFLICT, "manifest-held", "Proofs hold this manifest";
     /// The manifest is stored with another visibility.

@@ -11,8 +11,8 @@ use crate::http::reply::Reply;
 use crate::legacy::LegacyId;
 use crate::proof_id::ProofId;
 
-/// How long a redirect may be kept, in seconds: an hour. An id changes its proof only where a migration was rolled back and
-/// done again for another tenant.
+/// How long a redirect may be kept, in seconds: an hour. An id changes its proof only where that one is gone, or an operator
+/// gives it to another.
 pub const FRESH_SECONDS: u64 = 3_600;
 
 /// The body of `PUT /v1/aliases/{legacy id}`.
@@ -23,6 +23,10 @@ pub struct AliasBody {
     /// The proof that the id shall lead to.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub proof: ProofId,
+    /// Whether it shall lead there wherever it leads or led before, whichever tenants these are. This needs the scope
+    /// `operator`.
+    #[serde(default)]
+    pub reassign: bool,
 }
 
 impl AliasBody {

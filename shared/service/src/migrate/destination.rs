@@ -31,7 +31,7 @@ use crate::ports::{
 use crate::service::{MAX_ATTEMPTS, Service};
 use crate::store::Stored;
 use crate::supersede::supersede;
-use crate::take_over::{bind, take_over};
+use crate::take_over::{Claimant, bind, take_over};
 use history::History;
 
 /// A [`Service`] as a destination.
@@ -132,7 +132,7 @@ impl<P: Ports> ServiceDestination<P> {
         let Some((legacy, _)) = history::legacy(drafts) else { return Ok(()) };
         match self.service.alias(legacy).await? {
             Some(row) if row.proof == proof.id => Ok(()),
-            _ => bind(&self.service, legacy, proof).await.map(drop),
+            _ => bind(&self.service, legacy, proof, Claimant::Tenant).await.map(drop),
         }
     }
 

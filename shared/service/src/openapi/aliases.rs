@@ -1,8 +1,8 @@
 //! Legacy ids by themselves, and the manifests that were stored for themselves: what a migration lists beside proofs.
 
 use bytes::Bytes;
-use credlink_core::access::Caller;
-use credlink_core::http::problem::Document;
+use credlink_core::access::{Caller, Scope};
+use credlink_core::http::problem::{Document, Problem};
 use credlink_core::http::reply::Reply;
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
@@ -43,7 +43,8 @@ pub(crate) async fn list_aliases<P: Ports>(
 
 /// Let a legacy id lead to a proof
 ///
-/// For who takes a store over: it leads there for ever, at `/proofs/{id}`.
+/// For who takes a store over: it leads there for ever, at `/proofs/{id}`. An id that led to a proof of a tenant stays the
+/// tenant's, whatever becomes of the proof; an operator can give it to another one, with `reassign`.
 #[utoipa::path(
     put, path = "/v1/aliases/{id}", tag = "aliases", operation_id = "bindAlias",
     params(("id" = String, Path, description = "The id that the proof had in the store that was taken over")),
@@ -52,11 +53,12 @@ pub(crate) async fn list_aliases<P: Ports>(
         (status = 201, description = "It leads there now", body = Alias),
         (status = 200, description = "It led there already", body = Alias),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "It names another proof", body = Document, content_type = "application/problem+json"),
+        (status = 403, description = "The proof is another tenant's, or a scope is missing", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "It names another proof, or is another tenant's", body = Document, content_type = "application/problem+json"),
         (status = 410, description = "The proof is deleted or expired", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
-    security(("token" = ["admin"]))
+    security(("token" = ["admin"]), ("token" = ["operator"]))
 )]
 pub(crate) async fn bind_alias<P: Ports>(
     service: &Service<P>,
@@ -64,8 +66,15 @@ pub(crate) async fn bind_alias<P: Ports>(
     id: LegacyId,
     body: Bytes,
 ) -> Result<Reply, Error> {
-    let proof = service.read(body, |body| AliasBody::parse(&body)).await?.proof;
-    let bound = aliases::name(service, &id, &proof, &caller.tenant).await?;
+    let AliasBody { proof, reassign } = service.read(body, |body| AliasBody::parse(&body)).await?;
+    let bound = if reassign {
+        if !caller.may(Scope::Operator) {
+            return Err(Problem::insufficient_scope(Scope::Operator).at("reassign").into());
+        }
+        aliases::reassign(service, &id, &proof).await?
+    } else {
+        aliases::name(service, &id, &proof, &caller.tenant).await?
+    };
     let status = if bound { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Reply::json(status, &Alias { id, proof }))
 }
