@@ -25,9 +25,11 @@ use credlink_core::rules::alias::alias_reply;
 use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
 use credlink_core::tenant::Tenant;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
+};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
 use crate::error::Error;
 use crate::legacy::serve::{Unnamed, off};
@@ -104,7 +106,17 @@ impl<P: Ports> Service<P> {
         B: Future<Output = Result<Bytes, Problem>>,
     {
         let path = request.uri.path();
-        let route = Route::parse(&request.method, path, request.uri.query().unwrap_or_default())?;
+        let query = request.uri.query().unwrap_or_default();
+        let route = match Route::parse(&request.method, path, query) {
+            Ok(route) => route,
+            // Whoever may not ask is not told how to ask.
+            Err(problem) => {
+                if problem.kind == Kind::InvalidField {
+                    self.authorize(&request.headers, Route::scope_of(&request.method, path, query)).await?;
+                }
+                return Err(problem.into());
+            }
+        };
         entry.route = route.name();
         if let Route::Options(allow) = route {
             // What a browser asks before it sends a GET is about that.
@@ -452,9 +464,9 @@ where
     P: Ports,
     B: Future<Output = Result<Bytes, Problem>>,
 {
-    let unsupported = |field: &str, allowed: String| {
+    let unsupported = |field: &str, allowed: String, header: (HeaderName, &'static str)| {
         let mut problem = Problem::new(Kind::UnsupportedMediaType, format!("`{field}`: {allowed}")).at(field);
-        problem.headers.push((ACCEPT, HeaderValue::from_static(wanted)));
+        problem.headers.push((header.0, HeaderValue::from_static(header.1)));
         problem
     };
     let given = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -462,13 +474,17 @@ where
     if !essence.eq_ignore_ascii_case(wanted) {
         let given =
             if essence.is_empty() { "and no type is given".to_owned() } else { format!("not `{essence}`") };
-        return Err(unsupported("content-type", format!("this path takes `{wanted}`, {given}")).into());
+        return Err(unsupported(
+            "content-type",
+            format!("this path takes `{wanted}`, {given}"),
+            (ACCEPT, wanted),
+        )
+        .into());
     }
-    let coding = match request.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"" | b"identity") => None,
-        Some(b"gzip") => Some(Coding::Gzip),
-        Some(_) => return Err(unsupported("content-encoding", "`gzip` or none".to_owned()).into()),
-    };
+    // RFC 9110, section 12.5.3: a 415 for a coding says which codings are taken.
+    let coding = content_coding(&request.headers).ok_or_else(|| {
+        unsupported("content-encoding", "`gzip` or none".to_owned(), (ACCEPT_ENCODING, "gzip, identity"))
+    })?;
     let stated =
         request.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if stated.is_some_and(|length| length > MAX_BODY_BYTES) {
@@ -490,6 +506,22 @@ fn unpack(bytes: &Bytes, coding: Coding) -> Result<Bytes, Problem> {
         Err(error) => Err(Problem::new(Kind::InvalidRequest, format!("the body's content coding: {error}"))
             .at("content-encoding")),
     }
+}
+
+/// The coding of a request's content; `None` where it is one that is not taken here, or several. Names of codings have no case, and
+/// `x-gzip` is gzip (RFC 9110, sections 8.4.1 and 8.4.1.3).
+fn content_coding(headers: &HeaderMap) -> Option<Option<Coding>> {
+    let mut coding = None;
+    for value in headers.get_all(CONTENT_ENCODING) {
+        for name in value.to_str().ok()?.split(',').map(str::trim) {
+            match name.to_ascii_lowercase().as_str() {
+                "" | "identity" => {}
+                "gzip" | "x-gzip" if coding.is_none() => coding = Some(Coding::Gzip),
+                _ => return None,
+            }
+        }
+    }
+    Some(coding)
 }
 
 /// Turns a reply into a response: the stored bytes that it describes, and the headers that every response has.

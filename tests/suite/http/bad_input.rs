@@ -107,8 +107,14 @@ fn check(bad: &Bad, response: &Response<Bytes>) -> (Value, Vec<String>) {
     }
     match bad.status {
         401 => expect(header("www-authenticate").starts_with("Bearer "), "no challenge"),
+        // RFC 9110, sections 12.5.1 and 12.5.3: which types, or which codings, are taken.
+        415 => {
+            let header_of = [("content-type", "accept"), ("content-encoding", "accept-encoding")];
+            let told =
+                header_of.iter().find(|(field, _)| document["field"] == *field).map(|(_, name)| header(name));
+            expect(told.is_some_and(|told| !told.is_empty()), "nothing of what is taken");
+        }
         405 => expect(!header("allow").is_empty() && detail.contains(header("allow")), "no methods"),
-        415 => expect(!header("accept").is_empty(), "no types"),
         _ => {}
     }
     (document, wrong)

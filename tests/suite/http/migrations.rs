@@ -16,7 +16,11 @@ async fn a_service_without_a_queue_says_what_is_missing() {
     let begin = |body: Value| request(Method::POST, "/v1/migrations", &body);
     for (asked, status, says) in [
         (begin(json!({"name": "Not a name", "from": "s3://old"})), 400, "`name`: a job's name has 1 to 64"),
-        (begin(json!({"name": "a", "from": "s3://old", "batch_size": 101})), 400, "1 to 100 items"),
+        (
+            begin(json!({"name": "a", "from": "s3://old", "batch_size": 101})),
+            400,
+            "a whole number of items from 1 to 100",
+        ),
         (begin(json!({"name": "a"})), 400, "missing field `from`"),
         (begin(json!({"name": "a", "from": "s3://old", "to": "s3://new"})), 400, "unknown field `to`"),
         (begin(json!({"name": "a", "from": "s3://old"})), 501, "set CREDLINK_TABLE and CREDLINK_QUEUE_URL"),

@@ -141,8 +141,11 @@ fn parse_list<'a>(text: &'a str, into: &mut Vec<Tag<'a>>) -> Option<()> {
 
 /// Evaluates the conditions of a GET or HEAD in the order of section 13.2.2.
 ///
+/// An `If-None-Match` that is no list of entity tags names nothing that the client has: it is answered with the content,
+/// as a cache that has nothing is.
+///
 /// # Errors
-/// An `If-Match` or `If-None-Match` that is no list of entity tags.
+/// An `If-Match` that is no list of entity tags.
 pub fn evaluate_read(headers: &HeaderMap, validators: &Validators) -> Result<Outcome, Problem> {
     let modified = validators.modified.seconds();
     let date = |name| single(headers, &name).and_then(parse_date);
@@ -153,8 +156,9 @@ pub fn evaluate_read(headers: &HeaderMap, validators: &Validators) -> Result<Out
     } else if date(IF_UNMODIFIED_SINCE).is_some_and(|since| modified > since) {
         return Ok(Outcome::Failed);
     }
-    if let Some(tags) = Tags::read(headers, &IF_NONE_MATCH)? {
-        if tags.include(&validators.sha256, false) {
+    if headers.contains_key(IF_NONE_MATCH) {
+        let tags = Tags::read(headers, &IF_NONE_MATCH).ok().flatten();
+        if tags.is_some_and(|tags| tags.include(&validators.sha256, false)) {
             return Ok(Outcome::NotModified);
         }
     } else if date(IF_MODIFIED_SINCE).is_some_and(|since| modified <= since) {
@@ -178,14 +182,14 @@ pub fn range_applies(headers: &HeaderMap, validators: &Validators) -> bool {
     }
 }
 
-/// Checks the `If-Match` that a replacement needs against the current content.
+/// Checks that there is the `If-Match` that a replacement needs, and its form, before anything is looked up.
 ///
 /// # Errors
-/// 428 where it is missing (RFC 6585, section 3), 400 where it is malformed, 412 where it does not hold.
-pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem> {
+/// 428 where it is missing (RFC 6585, section 3), 400 where it is malformed.
+pub fn check_replacement_form(headers: &HeaderMap) -> Result<(), Problem> {
     use super::problem::Kind;
     if headers.contains_key(IF_MATCH) {
-        return check_removal(headers, current);
+        return check_removal_form(headers);
     }
     Err(Problem::new(
         Kind::PreconditionRequired,
@@ -193,6 +197,26 @@ pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem>
          whichever is current",
     )
     .at("if-match"))
+}
+
+/// Checks the form of the `If-Match` that a deletion may have, before anything is looked up.
+///
+/// # Errors
+/// 400 where it is malformed, or names nothing.
+pub fn check_removal_form(headers: &HeaderMap) -> Result<(), Problem> {
+    match Tags::read(headers, &IF_MATCH)? {
+        Some(Tags::List(list)) if list.is_empty() => Err(malformed(&IF_MATCH)),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the `If-Match` that a replacement needs against the current content.
+///
+/// # Errors
+/// As [`check_replacement_form`], and 412 where it does not hold.
+pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem> {
+    check_replacement_form(headers)?;
+    check_removal(headers, current)
 }
 
 /// Checks the `If-Match` that a deletion may have against the current content.
@@ -205,12 +229,17 @@ pub fn check_removal(headers: &HeaderMap, current: &Digest) -> Result<(), Proble
     match Tags::read(headers, &IF_MATCH)? {
         None => Ok(()),
         Some(tags) if tags.include(current, true) => Ok(()),
-        Some(_) => Err(Problem::new(
-            Kind::PreconditionFailed,
-            format!("`if-match`: the current record has the ETag {tag}; read it and decide again"),
-        )
-        .at("if-match")
-        .etag(&tag)),
+        Some(tags) => {
+            let detail = if tags.include(current, false) {
+                format!(
+                    "`if-match`: this is the current ETag, {tag}, marked as weak with `W/`, and a weak tag never matches here \
+                     (RFC 9110, section 13.1.1); a proxy that compresses answers may have weakened it; send it without `W/`"
+                )
+            } else {
+                format!("`if-match`: the current record has the ETag {tag}; read it and decide again")
+            };
+            Err(Problem::new(Kind::PreconditionFailed, detail).at("if-match").etag(&tag))
+        }
     }
 }
 
@@ -248,6 +277,10 @@ mod tests {
             (vec![(IF_NONE_MATCH, "\"other\"".into())], Outcome::Proceed),
             (vec![(IF_NONE_MATCH, format!(",, \"a\" ,\t, {tag} ,"))], Outcome::NotModified),
             (vec![(IF_NONE_MATCH, " , ".into())], Outcome::Proceed),
+            // No list of tags: nothing that the client has.
+            (vec![(IF_NONE_MATCH, tag.trim_matches('"').into())], Outcome::Proceed),
+            (vec![(IF_NONE_MATCH, format!("{tag} x"))], Outcome::Proceed),
+            (vec![(IF_NONE_MATCH, "x".into()), (IF_MODIFIED_SINCE, same.into())], Outcome::Proceed),
             // 13.1.3: ignored where If-None-Match is there.
             (vec![(IF_NONE_MATCH, "\"other\"".into()), (IF_MODIFIED_SINCE, same.into())], Outcome::Proceed),
             (vec![(IF_MODIFIED_SINCE, same.into())], Outcome::NotModified),
@@ -307,11 +340,28 @@ mod tests {
         };
         assert_eq!(check(None), Err(428));
         assert_eq!(check(Some("\"other\"")), Err(412));
-        for malformed in ["abc", "\"abc", "\"a\" \"b\"", "\"a\";", "W\"a\""] {
+        for malformed in ["", " , ", "abc", "\"abc", "\"a\" \"b\"", "\"a\";", "W\"a\""] {
             assert_eq!(check(Some(malformed)), Err(400), "{malformed}");
         }
         assert_eq!(check(Some(&vec!["\"a\""; MAX_ENTITY_TAGS + 1].join(","))), Err(400));
         assert_eq!(check(Some(&entity_tag(&validators().sha256, None))), Ok(()));
         assert_eq!(check(Some("*")), Ok(()));
+    }
+
+    #[test]
+    fn a_weakened_tag_is_told_apart_from_an_earlier_one() {
+        let refused = |value: &str| {
+            let headers = HeaderMap::from_iter([(IF_MATCH, value.parse().unwrap())]);
+            check_removal(&headers, &validators().sha256).unwrap_err()
+        };
+        let tag = entity_tag(&validators().sha256, None);
+        for weak in [format!("W/{tag}"), format!("\"other\", W/{tag}")] {
+            let problem = refused(&weak);
+            assert_eq!(problem.kind.status().as_u16(), 412);
+            assert!(problem.detail.contains("without `W/`"), "{weak}: {}", problem.detail);
+        }
+        for other in ["\"other\"", "W/\"other\""] {
+            assert!(refused(other).detail.contains("read it and decide again"), "{other}");
+        }
     }
 }

@@ -176,6 +176,32 @@ impl Route {
         )
     }
 
+    /// The scope that a path needs whatever its ids and parameters are: that of its routes. Where one of them is malformed there
+    /// is no route, and the credential is looked at all the same.
+    #[must_use]
+    pub fn scope_of(method: &Method, path: &str, query: &str) -> Option<Scope> {
+        let segments: Vec<&str> = path.strip_prefix("/v1/")?.split('/').collect();
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        match segments.as_slice() {
+            ["proofs"] if is_read => {
+                let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+                let by_hash = names.into_iter().any(|name| name == "media_hash");
+                (!by_hash).then_some(Scope::Admin)
+            }
+            ["proofs", _, "url"] if is_read => Some(Scope::Store),
+            ["aliases" | "manifests"] | ["migrations", _] if is_read => Some(Scope::Admin),
+            ["aliases", _] if !is_read => Some(Scope::Admin),
+            ["proofs", _] if *method == Method::PUT => Some(Scope::Store),
+            ["manifests", _, "visibility"] if *method == Method::PUT => Some(Scope::Store),
+            ["manifests", _, "front"] if *method == Method::PUT => Some(Scope::Operator),
+            ["proofs" | "manifests", _] | ["tenants", _, "manifests", _] if *method == Method::DELETE => {
+                Some(Scope::Delete)
+            }
+            ["migrations", _] if *method == Method::DELETE => Some(Scope::Operator),
+            _ => None,
+        }
+    }
+
     /// Every [`name`](Self::name) that there is.
     pub const NAMES: [&'static str; 26] = [
         "read_proof",
@@ -426,7 +452,15 @@ fn proof(segment: &str, query: &str) -> Result<Route, Problem> {
     let text = decode("id", segment)?;
     match (text.parse(), text.parse()) {
         (Ok(id), _) => read(ObjectKey::Record(id), query),
-        (Err(_), Ok(legacy)) => Ok(Route::ReadAlias(legacy)),
+        (Err(_), Ok(legacy)) => {
+            // The redirect is the same whatever the parameters are, if they are well formed.
+            if !query.is_empty() {
+                let query = Query::parse(query)?;
+                Signature::read(&query)?;
+                form(&query)?;
+            }
+            Ok(Route::ReadAlias(legacy))
+        }
         (Err(error), Err(legacy)) => Err(Problem::field("id", format!("{error}; {legacy}"))),
     }
 }
@@ -631,6 +665,19 @@ mod tests {
             ("OPTIONS", "/v1/manifests", Route::Options("GET, HEAD, POST, OPTIONS")),
         ] {
             assert!(Route::NAMES.contains(&route.name()), "{}", route.name());
+            // What has no id and no parameter is never malformed.
+            let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            if !matches!(
+                route,
+                Route::StoreProof
+                    | Route::BatchDelete
+                    | Route::StoreManifest
+                    | Route::BeginMigration
+                    | Route::Stats
+            ) {
+                let scope = Route::scope_of(&method.parse().unwrap(), path, query);
+                assert_eq!(scope, route.scope(), "{method} {target}");
+            }
             assert_eq!(parse(method, target), Ok(route), "{method} {target}");
         }
     }
@@ -669,6 +716,8 @@ mod tests {
             ("GET", &format!("/proofs/by-hash/{}?tennant=a", "0".repeat(64)), 400),
             ("GET", &format!("/v1/proofs?media_hash={}&limit=1", MediaHash::of(b"")), 400),
             ("GET", &format!("/v1/proofs/{ID}?form=gzip"), 400),
+            ("GET", "/v1/proofs/p-1?form=gzip", 400),
+            ("GET", "/v1/proofs/p-1?expires=1", 403),
             ("GET", &format!("/v1/proofs/{ID}/url?expires_in=604801"), 400),
             ("GET", "/v1/migrations", 405),
             ("GET", "/aliases", 404),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::store::json;
+use super::store::{json, whole};
 use crate::bounds::{MAX_JSON_DEPTH, MAX_MESSAGE_ITEMS};
 use crate::http::problem::Problem;
 use crate::job::JobName;
@@ -13,12 +13,13 @@ use crate::job::JobName;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MigrationBody {
     /// The job's name: 1 to 64 lower-case letters, digits, `-` and `_`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub name: JobName,
     /// Where the proofs are: a place on the operator's list, `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(s3|r2)://"))]
     pub from: String,
     /// Items of one message of the queue, 1 to 100, 100 by default.
-    pub batch_size: Option<u32>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, minimum = 1, maximum = 100))]
+    pub batch_size: Option<serde_json::Number>,
 }
 
 impl MigrationBody {
@@ -28,16 +29,25 @@ impl MigrationBody {
     /// 400 with what is wrong.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         let body: Self = json(body, MAX_JSON_DEPTH)?;
-        match body.batch_size() {
-            1..=MOST => Ok(body),
-            size => Err(Problem::field("batch_size", format!("1 to {MOST} items; these are {size}"))),
+        match &body.batch_size {
+            Some(size) if body.size().is_none() => Err(Problem::field(
+                "batch_size",
+                format!("a whole number of items from 1 to {MOST}, not {size}"),
+            )),
+            _ => Ok(body),
         }
+    }
+
+    /// Items of one message; `None` where what was asked for is out of bounds.
+    fn size(&self) -> Option<u32> {
+        let Some(size) = &self.batch_size else { return Some(MOST) };
+        whole(size).and_then(|size| u32::try_from(size).ok()).filter(|size| (1..=MOST).contains(size))
     }
 
     /// Items of one message.
     #[must_use]
     pub fn batch_size(&self) -> u32 {
-        self.batch_size.unwrap_or(MOST)
+        self.size().unwrap_or(MOST)
     }
 }
 
@@ -52,7 +62,13 @@ mod tests {
     fn a_body_is_checked_member_by_member() {
         let body = MigrationBody::parse(br#"{"name":"a-1","from":"s3://old/x"}"#).unwrap();
         assert_eq!((body.name.as_str(), body.from.as_str(), body.batch_size()), ("a-1", "s3://old/x", 100));
+        assert_eq!(
+            MigrationBody::parse(br#"{"name":"a","from":"x","batch_size":7.0}"#).unwrap().batch_size(),
+            7
+        );
         for (body, field) in [
+            (r#"{"name":"a","from":"x","batch_size":7.5}"#, "batch_size"),
+            (r#"{"name":"a","from":"x","batch_size":"7"}"#, "batch_size"),
             (r#"{"name":"A","from":"x"}"#, "name"),
             (r#"{"name":"a"}"#, "from"),
             (r#"{"name":"a","from":7}"#, "from"),

@@ -25,24 +25,35 @@ use crate::record::{RECORD_VERSION, Record, RecordManifest};
 use crate::row::{ProofRow, State};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
+#[cfg(feature = "openapi")]
+use crate::{legacy::LegacyId, manifest::ManifestType};
 
 pub use batch::BatchDeleteBody;
-pub(super) use members::json;
 pub use members::manifest_problem;
 pub(crate) use members::{base64, signature};
 use members::{check_origin, lifetime, manifest, media_hash, media_type, no_media_hash, origin, short, tags};
+pub(super) use members::{json, whole};
 
 /// The body of `POST /v1/proofs` and `PUT /v1/proofs/{id}`, as it is written. Every member is checked by
 /// [`Draft::parse`], so that each error names its member.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(description = "A proof. Its manifest is `manifest` or `manifest_base64`, one of them.")
+)]
 pub struct StoreBody<'a> {
     /// The media file: `sha256:` and 64 hexadecimal digits. A replacement may leave it out.
     #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<MediaHash>))]
     media_hash: Option<Cow<'a, str>>,
     /// The media file's type, such as `image/jpeg`.
     #[serde(borrow)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(max_length = 255, pattern = "^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+ *(;[ -~]*)?$")
+    )]
     media_type: Option<Cow<'a, str>>,
     /// A JSON manifest: an object, kept as exactly this text.
     #[serde(borrow)]
@@ -54,14 +65,23 @@ pub struct StoreBody<'a> {
     manifest_base64: Option<&'a RawValue>,
     /// `application/c2pa` (the default of `manifest_base64`) or `application/json` (the only one of `manifest`).
     #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ManifestType>))]
     manifest_type: Option<Cow<'a, str>>,
-    /// A detached signature over the manifest's bytes, in any text form.
+    /// A detached signature over the manifest's bytes, in any text form of at most 16,384 bytes in UTF-8.
     #[serde(borrow)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 16384,
+            pattern = r"^[^\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f]+$"
+        )
+    )]
     signature: Option<Cow<'a, str>>,
     /// Time to keep the proof, in seconds. One year by default.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, minimum = 1, maximum = 315_360_000))]
     expires_in: Option<serde_json::Number>,
-    /// Up to ten tags.
+    /// Up to ten tags, of the characters that S3 takes: letters, digits, spaces and + - = . _ : / @.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, String>>))]
     tags: Option<Tags>,
@@ -89,6 +109,7 @@ pub struct OriginBody<'a> {
     expires: Cow<'a, str>,
     /// The id that it had there: it leads to the proof from now on.
     #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<LegacyId>))]
     legacy_id: Option<Cow<'a, str>>,
     /// Anything else that stood in its legacy record: an object, kept as exactly this text.
     #[serde(borrow)]

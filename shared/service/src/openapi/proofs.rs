@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
+use credlink_core::http::conditional::{check_removal_form, check_replacement_form};
 use credlink_core::http::problem::{Document, Problem};
 use credlink_core::http::reply::Reply;
 use credlink_core::link;
@@ -10,6 +11,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::ProofRow;
 use credlink_core::rules::store::{CheckedBody, Draft, StoreBody};
+use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use http::header::{IF_MATCH, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -97,6 +99,7 @@ const fn status_of(stored: &Stored) -> StatusCode {
         (status = 201, description = "Stored, or stored as the next revision of a proof that had expired", body = StoreReply),
         (status = 200, description = "There already", body = StoreReply),
         (status = 409, description = "The manifest id has another content", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "With `origin`: it was deleted since, and is not taken over", body = Document, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Document, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "The manifest binds another file", body = Document, content_type = "application/problem+json"),
@@ -139,8 +142,8 @@ fn may_take_over(caller: &Caller) -> Result<(), Problem> {
 #[utoipa::path(
     put, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "supersedeProof",
     params(
-        ("id" = String, Path, description = "The proof"),
-        ("If-Match" = String, Header, description = "The ETag of the current record, or `*`"),
+        ("id" = ProofId, Path, description = "The proof"),
+        ("If-Match" = String, Header, description = "The ETag of the current record, or `*`. A weak one (`W/`) never matches", pattern = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*"){0,99})$"#),
     ),
     request_body(content = StoreBody, content_type = "application/json", description = "As for a store; `media_hash` may be left out"),
     responses(
@@ -148,6 +151,7 @@ fn may_take_over(caller: &Caller) -> Result<(), Problem> {
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
         (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
         (status = 412, description = "It has changed since", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The manifest binds another file", body = Document, content_type = "application/problem+json"),
         (status = 428, description = "`If-Match` is missing", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
@@ -160,6 +164,7 @@ pub(crate) async fn supersede_proof<P: Ports>(
     headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Reply, Error> {
+    check_replacement_form(headers)?;
     // Read before anything else, and told of in its turn: a proof that is not there is not there whatever the body is.
     let read = service.read(body, |body| Ok(CheckedBody::of_replacement(&body))).await?;
     let draft = |row: &ProofRow| -> Result<Draft, Problem> {
@@ -180,9 +185,9 @@ pub(crate) async fn supersede_proof<P: Ports>(
 #[utoipa::path(
     delete, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "deleteProof",
     params(
-        ("id" = String, Path, description = "The proof"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the record that shall go, where no other shall"),
-        ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`"),
+        ("id" = ProofId, Path, description = "The proof"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the record that shall go, where no other shall", pattern = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*"){0,99})$"#),
+        ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`", format = DateTime),
     ),
     responses(
         (status = 204, description = "It is not there (any more)", headers(
@@ -199,6 +204,7 @@ pub(crate) async fn delete_proof<P: Ports>(
     id: &ProofId,
     headers: &HeaderMap,
 ) -> Result<Reply, Error> {
+    check_removal_form(headers)?;
     let at = requested_instant(service, caller, headers)?;
     let deleted = delete::delete_proof(service, id, &caller.tenant, headers, at).await?;
     let tells = headers.contains_key(IF_MATCH) || at.is_some();
@@ -211,11 +217,11 @@ pub(crate) async fn delete_proof<P: Ports>(
 #[utoipa::path(
     get, path = "/v1/proofs", tag = "proofs", operation_id = "listProofs",
     params(
-        ("media_hash" = Option<String>, Query, description = "`sha256:` and 64 hexadecimal digits"),
-        ("tenant" = Option<String>, Query, description = "With `media_hash`: the owner, `default` by default"),
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default"),
-        ("form" = Option<String>, Query, description = "With `media_hash`, `stored`: as it is stored, for who keeps a copy"),
+        ("media_hash" = Option<MediaHash>, Query, description = "`sha256:` and 64 hexadecimal digits"),
+        ("tenant" = Option<Tenant>, Query, description = "With `media_hash`: the owner, `default` by default"),
+        ("after" = Option<String>, Query, description = "`next` of the page before", max_length = 1024, pattern = "^[A-Za-z0-9_-]+$"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default", minimum = 1, maximum = 1000),
+        ("form" = Option<String>, Query, description = "With `media_hash`, `stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
     ),
     responses(
         (status = 200, description = "A page; or, with `media_hash`, the record", content((ListReply = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
@@ -244,12 +250,13 @@ pub(crate) async fn list_proofs<P: Ports>(
 #[utoipa::path(
     get, path = "/v1/proofs/{id}/url", tag = "proofs", operation_id = "signLink",
     params(
-        ("id" = String, Path, description = "The proof"),
-        ("expires_in" = Option<u64>, Query, description = "Seconds, 1 to 604,800, 3,600 by default"),
+        ("id" = ProofId, Path, description = "The proof"),
+        ("expires_in" = Option<u64>, Query, description = "Seconds, 1 to 604,800, 3,600 by default", minimum = 1, maximum = 604800),
     ),
     responses(
         (status = 200, description = "The link", body = LinkReply),
         (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
     security(("token" = ["store:manifests"]))

@@ -53,6 +53,8 @@ pub fn rows() -> Vec<Bad> {
         bad("gzip that is cut short", packed(whole.slice(..whole.len() - 5)), 400, "gzip"),
         bad("gzip that says nothing", packed(Bytes::new()), 400, "gzip"),
         bad("an unknown coding", coding("br"), 415, "`gzip` or none"),
+        bad("gzip in capitals that is none", coding("GZIP"), 400, "gzip"),
+        bad("gzip by its old name that is none", coding("x-gzip, identity"), 400, "gzip"),
         bad("two codings", coding("gzip, gzip"), 415, "`gzip` or none"),
         bad("no type", untyped, 415, "application/json"),
         bad("another type", kind("/v1/proofs", "text/plain"), 415, "application/json"),

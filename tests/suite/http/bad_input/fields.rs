@@ -159,7 +159,7 @@ pub fn rows() -> Vec<Bad> {
             "the current record has the ETag",
         ),
         bad("an If-Match without quotes", put("there", Some(b"abc")), 400, "entity tags in double quotes"),
-        bad("an If-Match that is empty", put("there", Some(b"")), 412, "the current record has the ETag"),
+        bad("an If-Match that is empty", put("there", Some(b"")), 400, "entity tags in double quotes"),
         bad(
             "an If-Match that is not ASCII",
             put("there", Some(b"\"\xff\"")),

@@ -214,8 +214,24 @@ pub(crate) fn signature(text: Cow<'_, str>) -> Result<String, Problem> {
     }
 }
 
+/// A number without a fraction: `86400.0` and `8.64e4` are as whole as `86400` (JSON Schema, section 6.1.1 of its
+/// validation vocabulary).
+pub(in crate::rules) fn whole(number: &serde_json::Number) -> Option<u64> {
+    /// The largest number up to which a double holds every whole one: 2^53 − 1.
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    number.as_u64().or_else(|| {
+        let number = number.as_f64()?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is whole, and within the bounds"
+        )]
+        (number.fract() == 0.0 && (0.0..=EXACT).contains(&number)).then_some(number as u64)
+    })
+}
+
 pub(super) fn lifetime(number: &serde_json::Number) -> Result<u64, Problem> {
-    number.as_u64().filter(|seconds| (1..=MAX_LIFETIME_SECONDS).contains(seconds)).ok_or_else(|| {
+    whole(number).filter(|seconds| (1..=MAX_LIFETIME_SECONDS).contains(seconds)).ok_or_else(|| {
         Problem::field(
             "expires_in",
             format!("a whole number of seconds from 1 to {MAX_LIFETIME_SECONDS}, not {number}"),
@@ -277,10 +293,14 @@ pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
     if count > MAX_TAGS {
         return Err(Problem::field("tags", format!("up to {MAX_TAGS} tags; these are {count}")));
     }
-    // What S3 takes: letters, digits, spaces and + - = . _ : / @ (Amazon S3 User Guide, "Categorizing objects").
-    let allowed = |character: char| character.is_alphanumeric() || " +-=._:/@".contains(character);
     for (key, value) in &tags {
+        let allowed = is_allowed_in_a_tag;
         let key_fits = (1..=MAX_TAG_KEY_CHARS).contains(&key.chars().count());
+        // "System tags begin with aws:": S3 refuses those of anybody else, whatever their case.
+        if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
+            let detail = "a key that begins with `aws:` is kept for AWS's own tags; begin it otherwise";
+            return Err(Problem::field(&format!("tags.{}", short(key)), detail));
+        }
         if !key_fits
             || value.chars().count() > MAX_TAG_VALUE_CHARS
             || !key.chars().chain(value.chars()).all(allowed)
@@ -289,10 +309,28 @@ pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
                 &format!("tags.{}", short(key)),
                 format!(
                     "a tag has a key of 1 to {MAX_TAG_KEY_CHARS} and a value of up to {MAX_TAG_VALUE_CHARS} letters, \
-                     digits, spaces and + - = . _ : / @"
+                     digits, spaces and + - = . _ : / @; combining marks, as some scripts have, are no letters"
                 ),
             ));
         }
     }
     Ok(tags)
+}
+
+/// What S3 takes in a tag: `[\p{L}\p{Z}\p{N}_.:/=+\-@]` (Amazon S3 API Reference, "Tag"), and of separators the space alone.
+/// [`char::is_alphanumeric`] has more: the marks that some scripts write vowels with.
+fn is_allowed_in_a_tag(character: char) -> bool {
+    use unicode_general_category::GeneralCategory as C;
+    " +-=._:/@".contains(character)
+        || matches!(
+            unicode_general_category::get_general_category(character),
+            C::UppercaseLetter
+                | C::LowercaseLetter
+                | C::TitlecaseLetter
+                | C::ModifierLetter
+                | C::OtherLetter
+                | C::DecimalNumber
+                | C::LetterNumber
+                | C::OtherNumber
+        )
 }

@@ -22,6 +22,24 @@ fn a_json_manifest_keeps_its_text() {
 }
 
 #[test]
+fn a_number_without_a_fraction_is_whole() {
+    for (text, seconds) in
+        [("86400", 86_400), ("86400.0", 86_400), ("8.64e4", 86_400), ("315360000.0", 315_360_000)]
+    {
+        let body = format!(r#"{{"media_hash":"{}","manifest":{{}},"expires_in":{text}}}"#, hash());
+        assert_eq!(parse(&body).unwrap().lifetime, seconds, "{text}");
+    }
+}
+
+#[test]
+fn tags_may_have_what_s3_takes() {
+    for tag in ["Größe+1 -=._:/@", "日本語", "Ⅷ½", "an aws: key", "aws"] {
+        let body = format!(r#"{{"media_hash":"{}","manifest":{{}},"tags":{{"{tag}":"{tag}"}}}}"#, hash());
+        assert_eq!(parse(&body).unwrap().tags.len(), 1, "{tag}");
+    }
+}
+
+#[test]
 fn a_c2pa_manifest_has_to_bind_the_file() {
     let store = |digest| STANDARD.encode(manifest_store("urn:c2pa:x", &digest));
     let body = |text| format!(r#"{{"media_hash":"{}","manifest_base64":"{text}"}}"#, hash());
@@ -65,12 +83,20 @@ fn every_member_is_named_when_it_is_wrong() {
         (with(r#""expires_in":0"#), "expires_in"),
         (with(r#""expires_in":-1"#), "expires_in"),
         (with(r#""expires_in":1.5"#), "expires_in"),
+        (with(r#""expires_in":-1.0"#), "expires_in"),
+        (with(r#""expires_in":1e300"#), "expires_in"),
         (with(r#""expires_in":"1""#), "expires_in"),
         (with(r#""expires_in":315360001"#), "expires_in"),
         (with(&format!(r#""tags":{{{tags}}}"#)), "tags"),
         (with(r#""tags":{"a":1}"#), "tags.a"),
         (with(r#""tags":{"a":"1","a":"2"}"#), "tags"),
         (with(r#""tags":{"a;":"b"}"#), "tags.a;"),
+        (with(r#""tags":{"aws:a":"b"}"#), "tags.aws:a"),
+        (with(r#""tags":{"AWS:":"b"}"#), "tags.AWS:"),
+        // Letters with vowel signs: S3 takes neither of them as a letter.
+        (with(r#""tags":{"a":"हिन्दी"}"#), "tags.a"),
+        (with(r#""tags":{"e\u0301":"b"}"#), "tags.e\u{301}"),
+        (with(r#""tags":{"a":"\u00a0"}"#), "tags.a"),
         (with(r#""visibility":"secret""#), "visibility"),
         (with(r#""surprise":1"#), "surprise"),
     ];
