@@ -9,6 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 digest (FIPS 180-4), written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, description = "A SHA-256 digest. Answers have it in lower case.", pattern = "^[0-9A-Fa-f]{64}$"))]
 pub struct Digest([u8; 32]);
 
 /// Why a digest or a media hash could not be read.
@@ -76,6 +78,8 @@ impl FromStr for Digest {
 ///
 /// Bare hexadecimal is accepted when it is read, because people paste the output of `sha256sum`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, description = "The SHA-256 of a media file's bytes. Answers write it with `sha256:` and in lower case.", pattern = "^(sha256:)?[0-9A-Fa-f]{64}$"))]
 pub struct MediaHash(Digest);
 
 impl MediaHash {

@@ -10,6 +10,8 @@ use crate::bounds::MAX_JOB_NAME_BYTES;
 /// The name of a job: it names a file and a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, description = "The name of a migration's job.", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$"))]
 pub struct JobName(String);
 
 /// Why a name was refused.

@@ -29,7 +29,6 @@ pub use record::{LegacyError, LegacyRecord};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Legacy {
     /// The id that the proof had.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: LegacyId,
     /// The members that have no place of their own in a record, as they stood.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,6 +19,8 @@ const DOMAIN: &[u8] = b"credlink/proof/v1\0";
 /// The same tenant and media file always give the same id, so that one image has one proof (guarantee 2) and a
 /// reader who holds the hash needs no index.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, description = "A proof's id. The same tenant and media file always have the same one.", pattern = "^[a-z2-7]{32}$"))]
 pub struct ProofId([u8; 20]);
 
 /// Why a proof id was refused.

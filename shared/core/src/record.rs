@@ -31,13 +31,10 @@ pub struct Record {
     /// The version of this format: 1.
     pub version: u32,
     /// The proof's id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: ProofId,
     /// The owner.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub tenant: Tenant,
     /// The media file.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub media_hash: MediaHash,
     /// The media file's type, where its writer said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,13 +75,11 @@ pub struct RecordManifest {
     #[serde(rename = "type")]
     pub kind: ManifestType,
     /// SHA-256 of its bytes.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub sha256: Digest,
     /// Its length in bytes.
     pub length: u64,
     /// Of a C2PA store: the active manifest's id, under which the store is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub id: Option<ManifestId>,
     /// Of a JSON manifest: its exact text.
     #[serde(default, skip_serializing_if = "Option::is_none")]

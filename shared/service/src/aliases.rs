@@ -28,10 +28,8 @@ use crate::take_over::{Claimant, bind};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Alias {
     /// The id.
-    #[schema(value_type = String)]
     pub id: LegacyId,
     /// The proof that it names.
-    #[schema(value_type = String)]
     pub proof: ProofId,
 }
 

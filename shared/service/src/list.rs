@@ -25,10 +25,8 @@ const SETTLED_AT_ONCE: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Summary {
     /// The proof.
-    #[schema(value_type = String)]
     pub id: ProofId,
     /// The media file.
-    #[schema(value_type = String)]
     pub media_hash: MediaHash,
     /// The manifest.
     pub manifest: ManifestSummary,
@@ -51,13 +49,11 @@ pub struct ManifestSummary {
     #[serde(rename = "type")]
     pub kind: ManifestType,
     /// SHA-256 of its bytes.
-    #[schema(value_type = String)]
     pub sha256: Digest,
     /// Its length in bytes.
     pub length: u64,
     /// Of a C2PA manifest: its id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub id: Option<ManifestId>,
 }
 
@@ -89,13 +85,11 @@ pub struct ProofPage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ListedManifest {
     /// Its id.
-    #[schema(value_type = String)]
     pub id: ManifestId,
     /// The tenant that stored it.
     #[schema(value_type = String)]
     pub tenant: Tenant,
     /// SHA-256 of its bytes.
-    #[schema(value_type = String)]
     pub sha256: Digest,
     /// Its length in bytes.
     pub length: u64,

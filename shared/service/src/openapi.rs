@@ -2,6 +2,7 @@
 
 pub(crate) mod aliases;
 pub(crate) mod batches;
+mod complete;
 pub(crate) mod manifests;
 pub(crate) mod migrations;
 pub(crate) mod proofs;
@@ -149,5 +150,8 @@ impl utoipa::Modify for Token {
     }
 }
 
-static DOCUMENT: LazyLock<Bytes> =
-    LazyLock::new(|| Api::openapi().to_json().map(Bytes::from).unwrap_or_default());
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+    let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    complete::complete(&mut document);
+    serde_json::to_vec(&document).map(Bytes::from).unwrap_or_default()
+});

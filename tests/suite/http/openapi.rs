@@ -59,8 +59,21 @@ fn every_operation_says_what_it_needs_and_how_it_fails() {
         let place = format!("{method} {path}");
         assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{place}: an operationId twice");
         assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{place}: no summary");
-        let problem = &operation["responses"]["default"]["content"]["application/problem+json"]["schema"];
-        assert_eq!(problem["$ref"], "#/components/schemas/Document", "{place}: no default problem");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(!responses.contains_key("default"), "{place}: any status at all");
+        for status in ["401", "414", "500"] {
+            assert!(responses.contains_key(status), "{place}: {status} is not there");
+        }
+        for (status, response) in responses.iter().filter(|(status, _)| status.starts_with(['4', '5'])) {
+            // What stands before the service says 429 in its own words; health is told in the same form whatever it is.
+            let told = status == "429" || (path == "/v1/health" && status == "503");
+            let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
+            assert!(told || problem == "#/components/schemas/Document", "{place}: {status} is no problem");
+        }
+        let guarded = Route::scope_of(&method, path, "").is_some();
+        let says =
+            operation["security"].as_array().is_some_and(|all| all.iter().any(|one| one["token"].is_array()));
+        assert!(says || !guarded, "{place}: it does not say that it needs a credential");
         let no_parameters = Vec::new();
         let parameters = operation["parameters"].as_array().unwrap_or(&no_parameters);
         let declared: BTreeSet<&str> = parameters

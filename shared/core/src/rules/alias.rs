@@ -21,7 +21,6 @@ pub const FRESH_SECONDS: u64 = 3_600;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AliasBody {
     /// The proof that the id shall lead to.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub proof: ProofId,
     /// Whether it shall lead there wherever it leads or led before, whichever tenants these are. This needs the scope
     /// `operator`.

@@ -235,14 +235,12 @@ fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Progress {
     /// The job's name.
-    #[schema(value_type = String)]
     pub job: JobName,
     /// The source.
     pub from: String,
     /// The destination.
     pub to: String,
     /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
-    #[schema(value_type = String)]
     pub tenant: Tenant,
     /// Whether the proofs of a CredLink keep their tenants.
     pub keep_tenants: bool,

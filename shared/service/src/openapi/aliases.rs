@@ -22,8 +22,8 @@ use crate::service::Service;
 #[utoipa::path(
     get, path = "/v1/aliases", tag = "aliases", operation_id = "listAliases",
     params(
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default"),
+        ("after" = Option<String>, Query, description = "`next` of the page before", max_length = 1024, pattern = "^[A-Za-z0-9_-]+$"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default", minimum = 1, maximum = 1000),
     ),
     responses(
         (status = 200, description = "A page", body = AliasPage),
@@ -47,7 +47,7 @@ pub(crate) async fn list_aliases<P: Ports>(
 /// tenant's, whatever becomes of the proof; an operator can give it to another one, with `reassign`.
 #[utoipa::path(
     put, path = "/v1/aliases/{id}", tag = "aliases", operation_id = "bindAlias",
-    params(("id" = String, Path, description = "The id that the proof had in the store that was taken over")),
+    params(("id" = LegacyId, Path, description = "The id that the proof had in the store that was taken over; what is a proof id leads to that proof already, and is refused")),
     request_body(content = AliasBody, content_type = "application/json"),
     responses(
         (status = 201, description = "It leads there now", body = Alias),
@@ -85,8 +85,8 @@ pub(crate) async fn bind_alias<P: Ports>(
 #[utoipa::path(
     delete, path = "/v1/aliases/{id}", tag = "aliases", operation_id = "withdrawAlias",
     params(
-        ("id" = String, Path, description = "The id that the proof had in the store that was taken over"),
-        ("proof" = String, Query, description = "The proof that it leads to"),
+        ("id" = LegacyId, Path, description = "The id that the proof had in the store that was taken over"),
+        ("proof" = ProofId, Query, description = "The proof that it leads to"),
     ),
     responses(
         (status = 204, description = "It leads nowhere (any more)", headers(
@@ -112,8 +112,8 @@ pub(crate) async fn withdraw_alias<P: Ports>(
 #[utoipa::path(
     get, path = "/v1/manifests", tag = "manifests", operation_id = "listManifests",
     params(
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default"),
+        ("after" = Option<String>, Query, description = "`next` of the page before", max_length = 1024, pattern = "^[A-Za-z0-9_-]+$"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default", minimum = 1, maximum = 1000),
     ),
     responses(
         (status = 200, description = "A page", body = ManifestPage),

@@ -68,8 +68,8 @@ pub(crate) async fn store_manifest<P: Ports>(
 #[utoipa::path(
     delete, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "deleteManifest",
     params(
-        ("manifest_id" = String, Path, description = "The active manifest's id"),
-        ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`"),
+        ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
+        ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`", format = DateTime),
     ),
     responses(
         (status = 204, description = "It is not there (any more)", headers(

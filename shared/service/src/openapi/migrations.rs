@@ -77,7 +77,7 @@ pub(crate) async fn begin_migration<P: Ports>(
 #[utoipa::path(
     get, path = "/v1/migrations/{job}", tag = "migrations", operation_id = "showMigration",
     params(
-        ("job" = String, Path, description = "The job's name"),
+        ("job" = JobName, Path, description = "The job's name"),
         ("after" = Option<String>, Query, description = "`next` of the answer before"),
     ),
     responses(

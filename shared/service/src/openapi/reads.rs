@@ -1,8 +1,13 @@
 //! What the document says of reading objects, which [`retrieve`](crate::retrieve) does for every kind of them.
 
 use credlink_core::front::Front;
+use credlink_core::hash::MediaHash;
 use credlink_core::http::problem::Document;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
+use credlink_core::tenant::Tenant;
 
 /// Read a record
 ///
@@ -10,9 +15,9 @@ use credlink_core::record::Record;
 #[utoipa::path(
     get, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "readProof",
     params(
-        ("id" = String, Path, description = "The proof; or the id that it had in a store that was taken over, which leads to it"),
+        ("id" = LegacyId, Path, description = "The proof; or the id that it had in a store that was taken over, which leads to it"),
         ("If-None-Match" = Option<String>, Header, description = "ETags of what the client has"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
     ),
     responses(
         (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
@@ -35,9 +40,9 @@ fn read_proof() {}
 #[utoipa::path(
     get, path = "/v1/proofs/{id}/{revision}", tag = "proofs", operation_id = "readRevision",
     params(
-        ("id" = String, Path, description = "The proof"),
-        ("revision" = u32, Path, description = "From 1"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+        ("id" = ProofId, Path, description = "The proof"),
+        ("revision" = u32, Path, description = "From 1", format = Int64, minimum = 1, maximum = 4294967295_i64),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
     ),
     responses(
         (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
@@ -56,9 +61,9 @@ fn read_revision() {}
 #[utoipa::path(
     get, path = "/v1/proofs/by-hash/{media_hash}", tag = "proofs", operation_id = "readByHash",
     params(
-        ("media_hash" = String, Path, description = "64 hexadecimal digits"),
-        ("tenant" = Option<String>, Query, description = "The owner, `default` by default"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+        ("media_hash" = MediaHash, Path, description = "64 hexadecimal digits, with `sha256:` before them or without"),
+        ("tenant" = Option<Tenant>, Query, description = "The owner, `default` by default"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
     ),
     responses(
         (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
@@ -79,8 +84,8 @@ fn read_by_hash() {}
 #[utoipa::path(
     get, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "readManifest",
     params(
-        ("manifest_id" = String, Path, description = "The active manifest's id; colons plain or as `%3A`"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+        ("manifest_id" = ManifestId, Path, description = "The active manifest's id; colons plain or as `%3A`"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
     ),
     responses(
         (status = 200, description = "The manifest store", content((Vec<u8> = "application/c2pa"), (Vec<u8> = "application/vnd.credlink.object")), headers(

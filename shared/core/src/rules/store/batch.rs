@@ -12,8 +12,8 @@ use crate::http::problem::Problem;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchDeleteBody {
-    /// 1 to 1,000 proof ids.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    /// 1 to 1,000 proof ids. One that is malformed fails by itself.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, min_items = 1, max_items = 1000))]
     ids: Ids,
 }
 
