@@ -3,11 +3,26 @@
 //! That answers and request bodies are as it says is checked with every exchange (see `contract`).
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
+use credlink_core::bounds::{
+    MAX_BATCH, MAX_JOB_NAME_BYTES, MAX_LEGACY_ID_BYTES, MAX_LIFETIME_SECONDS, MAX_LINK_SECONDS,
+    MAX_MANIFEST_ID_BYTES, MAX_MEDIA_TYPE_BYTES, MAX_MESSAGE_ITEMS, MAX_PAGE, MAX_SIGNATURE_BYTES,
+    MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS, MAX_TAGS, MAX_TENANT_BYTES,
+};
+use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::problem::Kind;
 use credlink_core::http::route::Route;
+use credlink_core::job::JobName;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::proof_id::ProofId;
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_core::testing::manifest_store;
+use data_encoding::BASE64;
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::{media, proof};
 use super::contract::{CDN_PATHS, CONTRACT, fits};
@@ -84,6 +99,134 @@ fn every_operation_says_what_it_needs_and_how_it_fails() {
         let used: BTreeSet<&str> =
             path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')).collect();
         assert_eq!(declared, used, "{place}: its path parameters");
+    }
+}
+
+#[test]
+fn ids_are_what_their_schemas_say() {
+    fn agree<T: FromStr>(name: &str, samples: &[&str]) {
+        let validator = CONTRACT.validator(&json!({"$ref": format!("#/components/schemas/{name}")}));
+        let mut taken = 0;
+        for sample in samples {
+            let is_taken = sample.parse::<T>().is_ok();
+            assert_eq!(validator.is_valid(&json!(sample)), is_taken, "{name} {sample:?}");
+            taken += usize::from(is_taken);
+        }
+        assert!(0 < taken && taken < samples.len(), "{name}: {taken} of the samples are taken");
+    }
+    let hex = "0123456789abcdef".repeat(4);
+    let (upper, prefixed, id) = (hex.to_uppercase(), format!("sha256:{hex}"), proof("x").to_string());
+    let long = |bytes: usize| format!("a:{}", "x".repeat(bytes - 2));
+    let (longest, longer) = (long(MAX_MANIFEST_ID_BYTES), long(MAX_MANIFEST_ID_BYTES + 1));
+    let of = |bytes: usize| "a".repeat(bytes);
+    let (legacy, more) = (of(MAX_LEGACY_ID_BYTES), of(MAX_LEGACY_ID_BYTES + 1));
+    let (name, longer_name) = (of(MAX_JOB_NAME_BYTES), of(MAX_JOB_NAME_BYTES + 1));
+    let (tenant, longer_tenant) = (of(MAX_TENANT_BYTES), of(MAX_TENANT_BYTES + 1));
+    let odd = [
+        "", " ", "a b", "ä", "a/b", "..", "a\n", "-a", "a-", "A", "a1", "0", "_a", "a_b", "a.b", "a~b",
+        "a:b", ":a", "%3A",
+    ];
+    agree::<ProofId>("ProofId", &[&odd[..], &[&id, &id.to_uppercase(), &id[1..], &hex]].concat());
+    agree::<Digest>("Digest", &[&odd[..], &[&hex, &upper, &prefixed, &hex[1..]]].concat());
+    agree::<MediaHash>(
+        "MediaHash",
+        &[&odd[..], &[&hex, &upper, &prefixed, &prefixed[..70], "md5:00"]].concat(),
+    );
+    let urn = "urn:c2pa:F9168C5E-ceb2-4faa-b6bf-329bf39fa1e4:acme:2_1";
+    agree::<ManifestId>(
+        "ManifestId",
+        &[&odd[..], &[urn, "contentauth:urn:uuid:x", &longest, &longer]].concat(),
+    );
+    agree::<LegacyId>("LegacyId", &[&odd[..], &[&legacy, &more, "urn:old:7"]].concat());
+    agree::<JobName>("JobName", &[&odd[..], &[&name, &longer_name, "archive-2019"]].concat());
+    agree::<Tenant>("Tenant", &[&odd[..], &[&tenant, &longer_tenant]].concat());
+}
+
+#[test]
+fn bounds_are_those_of_the_service() {
+    let schema = |path: &str, method: &str, name: &str| {
+        let parameters = CONTRACT.document()["paths"][path][method]["parameters"].as_array().unwrap();
+        parameters.iter().find(|parameter| parameter["name"] == name).unwrap()["schema"].clone()
+    };
+    for path in ["/v1/proofs", "/v1/aliases", "/v1/manifests"] {
+        let limit = schema(path, "get", "limit");
+        assert_eq!((&limit["minimum"], &limit["maximum"]), (&json!(1), &json!(MAX_PAGE)), "{path}");
+    }
+    let expires_in = schema("/v1/proofs/{id}/url", "get", "expires_in");
+    assert_eq!((&expires_in["minimum"], &expires_in["maximum"]), (&json!(1), &json!(MAX_LINK_SECONDS)));
+    let schemas = &CONTRACT.document()["components"]["schemas"];
+    for body in ["StoreBody", "ReplacementBody"] {
+        let member = |name: &str| schemas[body]["properties"][name].clone();
+        assert_eq!(member("expires_in")["maximum"], json!(MAX_LIFETIME_SECONDS), "{body}");
+        assert_eq!(member("signature")["maxLength"], json!(MAX_SIGNATURE_BYTES), "{body}");
+        assert_eq!(member("media_type")["maxLength"], json!(MAX_MEDIA_TYPE_BYTES), "{body}");
+        let tags = member("tags");
+        assert_eq!(tags["maxProperties"], json!(MAX_TAGS), "{body}");
+        assert_eq!(tags["propertyNames"]["maxLength"], json!(MAX_TAG_KEY_CHARS), "{body}");
+        assert_eq!(tags["additionalProperties"]["maxLength"], json!(MAX_TAG_VALUE_CHARS), "{body}");
+    }
+    assert_eq!(schemas["BatchDeleteBody"]["properties"]["ids"]["maxItems"], json!(MAX_BATCH));
+    assert_eq!(schemas["MigrationBody"]["properties"]["batch_size"]["maximum"], json!(MAX_MESSAGE_ITEMS));
+}
+
+#[test]
+fn bodies_are_what_their_schemas_say() {
+    let store = CONTRACT.validator(&json!({"$ref": "#/components/schemas/StoreBody"}));
+    let replacement = CONTRACT.validator(&json!({"$ref": "#/components/schemas/ReplacementBody"}));
+    let (hash, tenant) = (media("x"), Tenant::default());
+    let c2pa = BASE64.encode(&manifest_store("urn:c2pa:x", hash.digest()));
+    let origin = json!({"created": "2020-01-01T00:00:00Z", "expires": "2030-01-01T00:00:00Z"});
+    let with = |name: &str, value: Value| {
+        let mut body = json!({"media_hash": hash.to_string(), "manifest": {}});
+        body[name] = value;
+        body
+    };
+    let of_origin = |name: &str, value: Value| {
+        let mut origin = origin.clone();
+        origin[name] = value;
+        with("origin", origin)
+    };
+    let mut both_instants = with("origin", origin.clone());
+    both_instants["expires_in"] = json!(60);
+    for body in [
+        with("media_type", json!("image/jpeg; q=1")),
+        with("media_type", json!("image")),
+        with("media_hash", json!(null)),
+        with("media_hash", json!("md5:00")),
+        with("manifest", json!(null)),
+        with("manifest", json!([])),
+        with("manifest_base64", json!(null)),
+        with("manifest_base64", json!(c2pa)),
+        with("manifest_type", json!("application/json")),
+        with("manifest_type", json!("application/c2pa")),
+        json!({"media_hash": hash.to_string(), "manifest_base64": c2pa}),
+        json!({"media_hash": hash.to_string(), "manifest_base64": c2pa, "manifest_type": "application/c2pa"}),
+        json!({"media_hash": hash.to_string(), "manifest_base64": "e30", "manifest_type": "application/json"}),
+        json!({"manifest": {}}),
+        with("signature", json!("")),
+        with("signature", json!("a\nb")),
+        with("signature", json!("a\u{1}")),
+        with("expires_in", json!(0)),
+        with("expires_in", json!(86_400.0)),
+        with("expires_in", json!(1.5)),
+        with("tags", json!({"Größe": "日本語 +-=._:/@"})),
+        with("tags", json!({"aws:a": "b"})),
+        with("tags", json!({"a": "हिन्दी"})),
+        with("tags", json!({"": "b"})),
+        with("visibility", json!("private")),
+        with("visibility", json!("secret")),
+        with("unknown", json!(1)),
+        with("origin", origin.clone()),
+        both_instants,
+        of_origin("legacy_id", json!("p-1")),
+        of_origin("legacy_id", json!("..")),
+        of_origin("legacy_fields", json!({})),
+        of_origin("restores", json!("2020-01-01T00:00:00Z")),
+    ] {
+        for (schema, known) in [(&store, None), (&replacement, Some(&hash))] {
+            let parsed = Draft::parse(body.to_string().as_bytes(), tenant.clone(), known);
+            assert_eq!(schema.is_valid(&body), parsed.is_ok(), "{known:?} {body}: {parsed:?}");
+        }
     }
 }
 
