@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
+use credlink_core::hash::MediaHash;
 use credlink_core::http::conditional::{check_removal_form, check_replacement_form};
 use credlink_core::http::problem::{Document, Problem};
 use credlink_core::http::reply::Reply;
