@@ -83,6 +83,9 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Read one media file, for another process of this program
+    #[command(hide = true)]
+    ReadMedia(ReadMedia),
 }
 
 /// Run the service over a folder of this machine.
@@ -150,15 +153,16 @@ impl Jwt {
 /// Store the proof of a file.
 #[derive(Debug, Args)]
 pub struct Put {
-    /// The picture or video
+    /// The picture or video; - is standard input
     pub file: PathBuf,
-    /// The manifest, C2PA or JSON; by default the one in the file, or beside it as FILE.c2pa, its stem .c2pa or FILE.json
+    /// The manifest, C2PA or JSON; by default the one in the file, or beside it as FILE.c2pa, its stem .c2pa or FILE.json; - is standard
+    /// input
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
     /// A file that holds a detached signature of the manifest; one that is not text is sent in base64
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
-    /// The file's media type; by default found from its content or name
+    /// The file's media type, which it is also read as; by default found from its content or name
     #[arg(long, value_name = "TYPE")]
     pub media_type: Option<String>,
     /// How long to keep the proof; a year by default
@@ -189,8 +193,24 @@ pub struct Get {
 /// Find the proof of a file, and check everything that can be checked.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// The picture or video
+    /// The picture or video; - is standard input
     pub file: PathBuf,
+}
+
+/// Read one media file, for another process of this program.
+#[derive(Debug, Args)]
+pub struct ReadMedia {
+    /// The file
+    pub file: PathBuf,
+    /// What it is read as
+    #[arg(long)]
+    pub format: String,
+    /// Bytes of memory that this may take
+    #[arg(long)]
+    pub memory: u64,
+    /// Validate the manifest on standard input with it
+    #[arg(long)]
+    pub validate: bool,
 }
 
 /// List proofs, oldest first.

@@ -1,17 +1,22 @@
 //! What can be checked of a proof by whoever holds the file, each check with its outcome in words.
 
+mod fragments;
+mod hole;
 mod validation;
-
-use std::path::Path;
 
 use credlink_core::access::Visibility;
 use credlink_core::c2pa::Binding;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::conditional::entity_tag;
 use credlink_core::manifest::{Manifest, ManifestType};
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::record::{Record, RecordManifest};
 use credlink_core::time::Timestamp;
 use serde::Serialize;
+
+use crate::media::Media;
+use crate::reading::ReadingError;
+pub use validation::{Place, Validated, validate};
 
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,7 +57,8 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(about: &'static str, outcome: Outcome, detail: impl Into<String>) -> Self {
+    /// A check with its outcome, in words.
+    pub fn new(about: &'static str, outcome: Outcome, detail: impl Into<String>) -> Self {
         Self { about, outcome, detail: detail.into() }
     }
 
@@ -115,7 +121,15 @@ pub fn claims(record: &Record, hash: &MediaHash, now: Timestamp) -> Vec<Check> {
 }
 
 /// The manifest's bytes, against the record and the file.
-pub fn manifest(recorded: &RecordManifest, bytes: &[u8], file: &Path, hash: &MediaHash) -> Vec<Check> {
+///
+/// # Errors
+/// The file takes too long, or too much memory.
+pub fn manifest(
+    recorded: &RecordManifest,
+    bytes: &[u8],
+    media: &Media,
+    media_type: Option<&str>,
+) -> Result<Vec<Check>, ReadingError> {
     let digest = Digest::of(bytes);
     let same = digest == recorded.sha256 && bytes.len() as u64 == recorded.length;
     let detail = if same {
@@ -133,23 +147,41 @@ pub fn manifest(recorded: &RecordManifest, bytes: &[u8], file: &Path, hash: &Med
         Ok(manifest) => manifest,
         Err(error) => {
             checks.push(Check::failed("manifest", &error));
-            return checks;
+            return Ok(checks);
         }
     };
+    let validated = match manifest.kind() {
+        ManifestType::C2pa => Some(validate(bytes, media, media_type)?),
+        ManifestType::Json => None,
+    };
     checks.extend(manifest.id().map(|id| {
-        let recorded = recorded.id.as_ref().map(ToString::to_string).unwrap_or_default();
-        let same = id.as_str() == recorded;
-        let said = if same { String::new() } else { format!("; recorded is {recorded}") };
-        Check::new("manifest_id", Outcome::of(same), format!("the active manifest is {id}{said}"))
+        let active = validated.as_ref().and_then(|validated| validated.active.as_deref());
+        manifest_id(id, recorded.id.as_ref(), active)
     }));
-    checks.push(binding(&manifest, hash));
-    if manifest.kind() == ManifestType::C2pa {
-        checks.push(validation::validate(bytes, file));
-    }
-    checks
+    checks.push(binding(&manifest, &media.hash, validated.as_ref()));
+    checks.extend(validated.into_iter().flat_map(|validated| validated.checks));
+    Ok(checks)
 }
 
-fn binding(manifest: &Manifest, hash: &MediaHash) -> Check {
+/// The active manifest, as its boxes say, as the record says and as the validator says.
+fn manifest_id(id: &ManifestId, recorded: Option<&ManifestId>, active: Option<&str>) -> Check {
+    let mut said = format!("the active manifest is {id}");
+    let mut same = true;
+    if recorded != Some(id) {
+        let recorded = recorded.map_or("none", ManifestId::as_str);
+        said.push_str(&format!("; recorded is {recorded}"));
+        same = false;
+    }
+    // The validator writes UUIDs in lower case.
+    if let Some(active) = active.filter(|active| !active.eq_ignore_ascii_case(id.as_str())) {
+        said.push_str(&format!("; the validator takes {active} for it"));
+        same = false;
+    }
+    Check::new("manifest_id", Outcome::of(same), said)
+}
+
+fn binding(manifest: &Manifest, hash: &MediaHash, validated: Option<&Validated>) -> Check {
+    let place = validated.map_or(Place::Unknown, |validated| validated.place);
     let (outcome, detail) = match (manifest.kind(), manifest.binding()) {
         (ManifestType::Json, _) => {
             (Outcome::Open, "a JSON manifest says nothing of which file it belongs to".into())
@@ -160,10 +192,18 @@ fn binding(manifest: &Manifest, hash: &MediaHash) -> Check {
         (_, Binding::WholeFile(digest)) => {
             (Outcome::Fails, format!("the manifest binds another file: sha256:{digest}"))
         }
+        // It leaves out where a manifest stands in a file; what stands there is another one.
+        _ if place == Place::Other => (
+            Outcome::Fails,
+            "the file has another manifest in it than the one that is stored, which does not cover its place"
+                .into(),
+        ),
+        (_, Binding::Partial(label)) if place == Place::Same => (
+            Outcome::Open,
+            format!("the manifest is in the file, and binds the rest of it ({label}), as validated below"),
+        ),
         (_, Binding::Partial(label)) => {
-            let detail =
-                format!("the manifest's binding ({label}) leaves parts of the file out; see its validation");
-            (Outcome::Open, detail)
+            (Outcome::Open, format!("the manifest binds a file by {label}, as validated below"))
         }
         (_, Binding::None) => (Outcome::Open, "the manifest has no binding of its own to a file".into()),
     };
@@ -187,8 +227,12 @@ mod tests {
         let hash = MediaHash::of(b"the picture");
         let store = manifest_store(ID, hash.digest());
         let recorded = RecordManifest::of(&Manifest::c2pa(store.clone().into()).unwrap());
-        let file = Path::new("picture.unknown");
-        let checks = manifest(&recorded, &store, file, &hash);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("picture.unknown");
+        std::fs::write(&path, b"the picture").unwrap();
+        let media = Media::open(&path).unwrap();
+        let manifest = |bytes: &[u8]| manifest(&recorded, bytes, &media, None).unwrap();
+        let checks = manifest(&store);
         assert_eq!(
             outcomes(&checks),
             [
@@ -199,13 +243,27 @@ mod tests {
             ]
         );
         let other = manifest_store(&ID.replace('f', "e"), MediaHash::of(b"another").digest());
-        let checks = manifest(&recorded, &other, file, &hash);
+        let checks = manifest(&other);
         assert_eq!(
             outcomes(&checks)[..3].iter().filter(|(_, outcome)| *outcome == Outcome::Fails).count(),
             3
         );
-        let checks = manifest(&recorded, b"{}", file, &hash);
+        let checks = manifest(b"{}");
         assert_eq!(outcomes(&checks), [("manifest_digest", Outcome::Fails), ("manifest", Outcome::Fails)]);
+    }
+
+    #[test]
+    fn three_have_to_agree_on_the_active_manifest() {
+        let id: ManifestId = ID.parse().unwrap();
+        let other: ManifestId = "urn:c2pa:other".parse().unwrap();
+        let check = |recorded, active| manifest_id(&id, recorded, active);
+        assert_eq!(check(Some(&id), None).outcome, Outcome::Holds);
+        let loud = ID.to_uppercase();
+        assert_eq!(check(Some(&id), Some(&loud)).outcome, Outcome::Holds);
+        assert!(check(Some(&other), None).detail.ends_with("recorded is urn:c2pa:other"));
+        let check = check(Some(&id), Some("urn:c2pa:other"));
+        assert_eq!(check.outcome, Outcome::Fails);
+        assert!(check.detail.ends_with("the validator takes urn:c2pa:other for it"));
     }
 
     #[test]

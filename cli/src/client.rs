@@ -98,6 +98,11 @@ impl Client {
         Ok(Self { transport, tenant: connection.tenant.clone() })
     }
 
+    /// Whose proofs are meant.
+    pub const fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
     /// The id of the proof of a file.
     pub fn id_of(&self, hash: &MediaHash) -> ProofId {
         ProofId::derive(&self.tenant, hash)
@@ -124,9 +129,10 @@ impl Client {
         self.ask(Question { method: Method::GET, target: url.to_owned(), body: None })
     }
 
-    /// Returns `true` if there is a proof of this id that can be read; `None` if the record is damaged.
+    /// Returns `true` if there is a proof of this id that can be read; `None` if the record is damaged. The answer to a `HEAD`
+    /// would not say why there is none.
     pub fn has(&self, id: &ProofId) -> Result<Option<bool>, Trouble> {
-        match self.object(Method::HEAD, &ObjectKey::Record(*id)) {
+        match self.record(id) {
             Ok(_) => Ok(Some(true)),
             Err(trouble) if trouble.is_absence() => Ok(Some(false)),
             Err(trouble) if trouble.is_damage() => Ok(None),

@@ -24,6 +24,7 @@ exits! {
     Broken = 6, "fsck: a guarantee is broken; rebuild: something is lost or in contradiction";
     NotWell = 7, "migrate: items failed, or something is not at the store as it was copied";
     Interrupted = 8, "migrate: told to stop; the same command goes on";
+    Changed = 9, "verify: the file was changed after it was signed";
 }
 
 impl Exit {

@@ -11,7 +11,7 @@
 //! | how the API is asked | [`client`]: over HTTP, or a folder directly |
 //! | what `verify` checks | [`checks`] |
 //! | the server | [`serve`] |
-//! | files: hashes, types, manifests | [`media`], [`manifest`] |
+//! | files: hashes, types, manifests | [`input`], [`media`], [`manifest`]; read by c2pa-rs in a process of its own: [`reading`] |
 //! | what is printed, and how it ends | [`printer`], [`trouble`], [`exit`] |
 
 // The future of a connection has those of a whole request in it, one within the other.
@@ -22,10 +22,12 @@ mod checks;
 mod client;
 mod commands;
 mod exit;
+mod input;
 mod logs;
 mod manifest;
 mod media;
 mod printer;
+mod reading;
 mod serve;
 mod subject;
 mod trouble;
@@ -39,7 +41,7 @@ use trouble::Trouble;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
-    let printer = Printer::new(cli.json);
+    let printer = Printer::new(cli.json || matches!(cli.command, Command::ReadMedia(_)));
     let exit = match run(cli, &printer) {
         Ok(exit) => exit,
         Err(trouble) => printer.trouble(&trouble),
@@ -62,6 +64,7 @@ fn run(cli: Cli, printer: &Printer) -> Result<Exit, Trouble> {
         Command::Stats => commands::stats(&connection, printer),
         Command::Migrate(args) => commands::migrate(&connection, args, printer),
         Command::Storage(args) => commands::storage(&connection, args, printer),
+        Command::ReadMedia(args) => reading::read(&args, printer),
         Command::Completions { shell } => commands::completions(shell, printer),
     }
 }

@@ -1,15 +1,18 @@
 //! Finding the manifest that belongs to a file: named, in the file, or beside it.
 
-use std::fs::File;
-use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use c2pa::jumbf_io::load_jumbf_from_stream;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use credlink_core::bounds::MAX_C2PA_MANIFEST_BYTES;
-use credlink_core::manifest::ManifestType;
+use credlink_core::c2pa::C2paError;
+use credlink_core::manifest::{Manifest, ManifestError, ManifestType};
 
-use crate::media;
-use crate::trouble::{Kind, Trouble};
+use crate::input::Input;
+use crate::media::Media;
+use crate::media::kind::{self, Kind};
+use crate::reading::{self, Embedded};
+use crate::trouble::{self, Trouble};
 
 /// A manifest, and where it was.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,74 +26,130 @@ pub struct Found {
 }
 
 impl Found {
-    fn new(bytes: Vec<u8>, source: String) -> Self {
-        // A JUMBF superbox: a length, then its type (ISO/IEC 19566-5). What is none is JSON, or refused as JSON.
-        let is_c2pa = bytes.get(4..8) == Some(b"jumb");
-        Self { bytes, kind: if is_c2pa { ManifestType::C2pa } else { ManifestType::Json }, source }
+    /// The manifest that a file of its own holds: C2PA or JSON, by its content.
+    fn in_file(bytes: Vec<u8>, source: String) -> Result<Self, Trouble> {
+        let is_c2pa = Kind::of(Path::new(""), &bytes).media_type() == Some(ManifestType::C2pa.as_str());
+        Self::of(if is_c2pa { ManifestType::C2pa } else { ManifestType::Json }, bytes, source)
+    }
+
+    fn of(kind: ManifestType, bytes: Vec<u8>, source: String) -> Result<Self, Trouble> {
+        match why_not(&bytes, kind) {
+            None => Ok(Self { bytes, kind, source }),
+            Some(why) => Err(Trouble::new(trouble::Kind::BadManifest, format!("{source}: {why}"))),
+        }
     }
 }
 
-/// The manifest of `file`: `named` where one is, else the one in the file, else the first that stands beside it.
-pub fn find(file: &Path, named: Option<&Path>) -> Result<Found, Trouble> {
+/// Why bytes are no manifest, for who chose the wrong file or an editor that changed it.
+fn why_not(bytes: &[u8], kind: ManifestType) -> Option<String> {
+    let error = match Manifest::of_type(kind, bytes.to_vec().into()) {
+        // What a manifest's id may be, the server decides.
+        Ok(_) | Err(ManifestError::C2pa(C2paError::Label(_))) => return None,
+        Err(error) => error,
+    };
+    let json = "a JSON manifest is UTF-8 without one";
+    Some(match (bytes, Kind::of(Path::new(""), bytes)) {
+        _ if kind == ManifestType::C2pa => error.to_string(),
+        ([], _) => "it is empty".to_owned(),
+        ([0xef, 0xbb, 0xbf, ..], _) => format!("it begins with a byte order mark; {json}"),
+        ([0xff, 0xfe, ..] | [0xfe, 0xff, ..], _) => {
+            format!("it begins with the byte order mark of UTF-16; {json}")
+        }
+        (_, Kind::Of(name)) => format!("this is a file of type {name}, and no manifest"),
+        _ => format!("this is neither a C2PA manifest (JUMBF) nor a JSON one: {error}"),
+    })
+}
+
+/// The manifest of `media`: `named` where one is, else the one in the file, else the first that stands beside it.
+pub fn find(media: &Media, media_type: Option<&str>, named: Option<&Path>) -> Result<Found, Trouble> {
     if let Some(path) = named {
         return read(path);
     }
-    let mut tried = match embedded(file) {
-        Ok(bytes) => return Ok(Found::new(bytes, format!("embedded in {}", file.display()))),
-        Err(why) => vec![format!("{} ({why})", file.display())],
+    let name = media.name().display();
+    let mut tried = match embedded(media, media_type)? {
+        Ok(bytes) => return Found::of(ManifestType::C2pa, bytes, format!("embedded in {name}")),
+        Err(why) => vec![format!("{name} ({why})")],
     };
-    for path in beside(file) {
+    for path in beside(media) {
         if path.exists() {
             return read(&path);
         }
         tried.push(path.display().to_string());
     }
-    let detail = format!(
-        "no manifest found for {}: tried {}; name one with --manifest",
-        file.display(),
-        tried.join(", ")
-    );
-    Err(Trouble::new(Kind::NoManifest, detail))
+    let detail = format!("tried {}; name one with --manifest", tried.join(", "));
+    Err(Trouble::new(trouble::Kind::NoManifest, detail))
 }
 
-/// Where a manifest may stand beside `file`.
-fn beside(file: &Path) -> impl Iterator<Item = PathBuf> {
+/// Where a manifest may stand beside a file.
+fn beside(media: &Media) -> impl Iterator<Item = PathBuf> {
+    let file = media.path().to_owned();
     let behind = |extension: &str| {
         let mut name = file.as_os_str().to_owned();
         name.push(extension);
         PathBuf::from(name)
     };
     let candidates = [behind(".c2pa"), file.with_extension("c2pa"), behind(".json")];
-    // A manifest that is stored as if it were a picture is not its own sidecar.
-    candidates.into_iter().filter(move |path| path != file)
+    candidates.into_iter().filter(|_| media.has_a_place())
 }
 
-/// Reads a manifest file. What is longer than any manifest is not read to its end.
+/// Reads a manifest file; `-` is standard input. What is longer than any manifest is not read to its end.
 fn read(path: &Path) -> Result<Found, Trouble> {
-    let mut bytes = Vec::new();
-    let limit = MAX_C2PA_MANIFEST_BYTES as u64;
-    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
-    read.map_err(|error| Trouble::file(path, "read", &error))?;
-    if bytes.len() as u64 > limit {
-        let detail = format!("{} is no manifest: it has more than {limit} bytes", path.display());
-        return Err(Trouble::new(Kind::File, detail));
-    }
-    Ok(Found::new(bytes, path.display().to_string()))
+    let mut input = Input::open(path)?;
+    let bytes = input.read_up_to(MAX_C2PA_MANIFEST_BYTES)?;
+    let name = input.name().display().to_string();
+    let bytes = bytes.ok_or_else(|| {
+        let detail = format!("{name} is no manifest: it has more than {MAX_C2PA_MANIFEST_BYTES} bytes");
+        Trouble::new(trouble::Kind::File, detail)
+    })?;
+    Found::in_file(bytes, name)
 }
 
-/// The manifest store in a file; otherwise why there is none, in words.
-fn embedded(file: &Path) -> Result<Vec<u8>, String> {
-    let format = media::media_type(file).ok_or("its type is not known")?;
-    let mut stream = BufReader::new(File::open(file).map_err(|error| error.to_string())?);
-    load_jumbf_from_stream(&format, &mut stream).map_err(|error| match error {
-        c2pa::Error::JumbfNotFound => "it has none in it".to_owned(),
-        c2pa::Error::UnsupportedType => format!("nothing can be in a file of type {format}"),
-        error => format!("it does not read as {format}: {error}"),
+/// The manifest store in a file, read as the type that was named, if one was that can be read; otherwise why there is none,
+/// in words. A file that is a manifest is trouble.
+fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, String>, Trouble> {
+    // Without its parameters, and in any case (RFC 9110, section 8.3.1).
+    let essence = media_type.and_then(|name| name.split(';').next()).map(|name| name.trim().to_lowercase());
+    let kind = match essence.filter(|name| kind::format(name).is_some()) {
+        Some(media_type) => Kind::Of(media_type),
+        None => media.kind(),
+    };
+    let media_type = match kind {
+        Kind::Unknown if media.length == 0 => return Ok(Err("it is empty".to_owned())),
+        Kind::Unknown => return Ok(Err("its type is not known; name it with --media-type".to_owned())),
+        Kind::Misnamed(name) if media.length == 0 => return Ok(Err(format!("it is empty, and no {name}"))),
+        Kind::Misnamed(name) => {
+            return Ok(Err(format!("by its name it is a file of type {name}, and it is none")));
+        }
+        Kind::Of(media_type) => media_type,
+    };
+    if media_type == ManifestType::C2pa.as_str() {
+        let name = media.name().display();
+        let detail = format!("{name} is a manifest: name its picture or video, with --manifest {name}");
+        return Err(Trouble::new(trouble::Kind::Usage, detail));
+    }
+    let Some(format) = kind::format(&media_type) else {
+        return Ok(Err(format!("CredLink reads no manifest in a file of type {media_type}")));
+    };
+    let report = match reading::of(media, format, None) {
+        Ok(report) => report,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    Ok(match (report.embedded, report.remote) {
+        (Embedded::Found(text), _) => STANDARD.decode(text).map_err(|error| error.to_string()),
+        (Embedded::TooLong(length), _) => {
+            Err(format!("its manifest has {length} bytes, and may have {MAX_C2PA_MANIFEST_BYTES}"))
+        }
+        (Embedded::None, Some(url)) => Err(format!("it has none in it; its XMP says that it is at {url}")),
+        (Embedded::None, None) => Err("it has none in it".to_owned()),
+        (Embedded::Unreadable(why), _) => Err(format!("it does not read as {media_type}: {why}")),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use credlink_core::hash::Digest;
+    use credlink_core::testing::manifest_store;
+
     use super::*;
 
     fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
@@ -99,38 +158,71 @@ mod tests {
         path
     }
 
+    fn store() -> Vec<u8> {
+        manifest_store("urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4", &Digest::of(b"no picture"))
+    }
+
     #[test]
     fn the_nearest_manifest_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let file = write(folder.path(), "a.txt", b"no picture");
-        let error = find(&file, None).unwrap_err();
+        let media = Media::open(&file).unwrap();
+        let find = |named| find(&media, None, named);
+        let error = find(None).unwrap_err();
         for tried in ["its type is not known", "a.txt.c2pa", "a.c2pa", "a.txt.json"] {
             assert!(error.to_string().contains(tried), "{error} lacks {tried}");
         }
         let json = write(folder.path(), "a.txt.json", b" {}");
-        let found = find(&file, None).unwrap();
+        let found = find(None).unwrap();
         assert_eq!((found.kind, found.source), (ManifestType::Json, json.display().to_string()));
         assert_eq!(found.bytes, b" {}");
-        let stem = write(folder.path(), "a.c2pa", b"\0\0\0\x08jumb");
-        let found = find(&file, None).unwrap();
+        let stem = write(folder.path(), "a.c2pa", &store());
+        let found = find(None).unwrap();
         assert_eq!((found.kind, found.source), (ManifestType::C2pa, stem.display().to_string()));
-        let whole = write(folder.path(), "a.txt.c2pa", b"\0\0\0\x08jumb");
-        assert_eq!(find(&file, None).unwrap().source, whole.display().to_string());
-        assert_eq!(find(&file, Some(&json)).unwrap().source, json.display().to_string());
+        let whole = write(folder.path(), "a.txt.c2pa", &store());
+        assert_eq!(find(None).unwrap().source, whole.display().to_string());
+        assert_eq!(find(Some(&json)).unwrap().source, json.display().to_string());
     }
 
     #[test]
-    fn a_picture_that_does_not_parse_says_so() {
+    fn what_is_no_manifest_is_called_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let file = write(folder.path(), "a.png", b"\x89PNG\r\n\x1a\n");
-        assert!(find(&file, None).unwrap_err().to_string().contains("image/png"));
+        let cut = &store()[..100];
+        for (name, content, says) in [
+            ("bom.json", b"\xef\xbb\xbf{}".as_slice(), "bom.json: it begins with a byte order mark"),
+            ("wide.json", b"\xff\xfe{\0}\0", "wide.json: it begins with the byte order mark of UTF-16"),
+            ("photo.json", b"\xff\xd8\xff\xe0", "this is a file of type image/jpeg"),
+            ("empty.json", b"", "empty.json: it is empty"),
+            ("text.json", b"text", "neither a C2PA manifest (JUMBF) nor a JSON one"),
+            ("list.json", b"[]", "a JSON manifest is an object"),
+            ("cut.c2pa", cut, "cut.c2pa: the JUMBF boxes are damaged at byte 0"),
+        ] {
+            let error = read(&write(folder.path(), name, content)).unwrap_err().to_string();
+            assert!(error.contains(says), "{error} lacks {says}");
+            assert!(!error.contains("manifest_base64"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_holds_no_manifest_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content, says) in [
+            ("a.jpg", b"".as_slice(), "a.jpg (it is empty, and no image/jpeg)"),
+            ("b.jpg", b"text", "by its name it is a file of type image/jpeg, and it is none"),
+            ("c.bmp", b"BM", "CredLink reads no manifest in a file of type image/bmp"),
+            ("d.c2pa", &store(), "d.c2pa is a manifest: name its picture or video, with --manifest"),
+        ] {
+            let media = Media::open(&write(folder.path(), name, content)).unwrap();
+            let error = find(&media, None, None).unwrap_err().to_string();
+            assert!(error.contains(says), "{error} lacks {says}");
+        }
     }
 
     #[test]
     fn what_is_too_long_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("long.json");
-        File::create(&path).unwrap().set_len(MAX_C2PA_MANIFEST_BYTES as u64 + 1).unwrap();
+        std::fs::File::create(&path).unwrap().set_len(MAX_C2PA_MANIFEST_BYTES as u64 + 1).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("more than 10000000 bytes"));
         assert!(read(folder.path()).is_err());
     }

@@ -1,66 +1,95 @@
-//! Media files: their hash and their type.
+//! Media files: where they are, their hash and their type.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+pub mod kind;
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use credlink_core::hash::{Digest, MediaHash};
 use sha2::{Digest as _, Sha256};
+use tempfile::{NamedTempFile, TempPath};
 
+use crate::input::{Input, STANDARD_INPUT};
 use crate::trouble::Trouble;
+use kind::Kind;
 
 /// Bytes that are hashed at once: videos have gigabytes, and are never held in memory.
 const BLOCK: usize = 64 * 1_024;
 
-/// How much of a file's beginning tells its type.
-const BEGINNING: u64 = 16;
-
-/// The hash of the file at `path`.
-pub fn hash(path: &Path) -> Result<MediaHash, Trouble> {
-    let digest = File::open(path).and_then(digest).map_err(|error| Trouble::file(path, "read", &error))?;
-    Ok(MediaHash::from(digest))
+/// A media file, hashed.
+#[derive(Debug)]
+pub struct Media {
+    name: PathBuf,
+    path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub hash: MediaHash,
+    /// Bytes that it has.
+    pub length: u64,
+    beginning: Vec<u8>,
+    /// What came through a pipe, removed at the end.
+    spooled: Option<TempPath>,
 }
 
-fn digest(mut from: impl Read) -> io::Result<Digest> {
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; BLOCK];
-    loop {
-        match from.read(&mut block) {
-            Ok(0) => return Ok(Digest::from_bytes(hasher.finalize().into())),
-            Ok(count) => hasher.update(&block[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+impl Media {
+    /// Reads the file at `typed` once, to its end; `-` is standard input. What comes through a pipe is kept in a temporary
+    /// file, because its manifest is looked for after it was hashed.
+    pub fn open(typed: &Path) -> Result<Self, Trouble> {
+        let input = Input::open(typed)?;
+        let name = input.name().to_owned();
+        let failed = |error: io::Error| Trouble::file(&name, "read", &error);
+        let is_pipe = typed == Path::new(STANDARD_INPUT) || !typed.metadata().map_err(failed)?.is_file();
+        let mut spool = is_pipe.then(NamedTempFile::new).transpose().map_err(failed)?;
+        let read = match &mut spool {
+            Some(spool) => digest(input, spool),
+            None => digest(input, io::sink()),
+        };
+        let (digest, length, beginning) = read.map_err(failed)?;
+        let spooled = spool.map(NamedTempFile::into_temp_path);
+        let path = spooled.as_ref().map_or_else(|| typed.to_owned(), |path| path.to_path_buf());
+        Ok(Self { name, path, hash: MediaHash::from(digest), length, beginning, spooled })
+    }
+
+    /// What it is called: as it was typed, or `standard input`.
+    pub fn name(&self) -> &Path {
+        &self.name
+    }
+
+    /// Where its bytes are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether other files can stand beside it: not beside what came through a pipe.
+    pub const fn has_a_place(&self) -> bool {
+        self.spooled.is_none()
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.name, &self.beginning)
     }
 }
 
-/// The media type of the file at `path`, as its content says it, or else its name.
-pub fn media_type(path: &Path) -> Option<String> {
-    let mut beginning = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
-    let by_content = read.ok().and_then(|_| by_content(&beginning));
-    // An extension that is not known comes back as it is, and is no media type.
-    let by_name = || c2pa::format_from_path(path).filter(|found| found.contains('/'));
-    by_content.map(str::to_owned).or_else(by_name)
-}
-
-/// Types whose content is unmistakable. Of families that share a beginning (TIFF, MP4) only members are named whose
-/// mark is their own; the name of the file tells the others apart.
-fn by_content(beginning: &[u8]) -> Option<&'static str> {
-    let at = |from: usize, mark: &[u8]| beginning.get(from..).is_some_and(|rest| rest.starts_with(mark));
-    Some(match () {
-        () if at(0, b"\xff\xd8\xff") => "image/jpeg",
-        () if at(0, b"\x89PNG\r\n\x1a\n") => "image/png",
-        () if at(0, b"GIF8") => "image/gif",
-        () if at(0, b"RIFF") && at(8, b"WEBP") => "image/webp",
-        () if at(0, b"RIFF") && at(8, b"WAVE") => "audio/wav",
-        () if at(0, b"RIFF") && at(8, b"AVI ") => "video/avi",
-        () if at(4, b"ftypavif") => "image/avif",
-        () if at(4, b"ftypheic") => "image/heic",
-        () if at(4, b"ftypqt  ") => "video/quicktime",
-        () if at(0, b"%PDF-") => "application/pdf",
-        () => return None,
-    })
+/// Hashes what `from` has and copies it: its digest, its length and its beginning.
+fn digest(mut from: impl Read, mut to: impl Write) -> io::Result<(Digest, u64, Vec<u8>)> {
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; BLOCK];
+    let (mut length, mut beginning) = (0, Vec::new());
+    loop {
+        let count = match from.read(&mut block) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(&block[..count]);
+        to.write_all(&block[..count])?;
+        let wanted = kind::BEGINNING.saturating_sub(beginning.len()).min(count);
+        beginning.extend_from_slice(&block[..wanted]);
+        length += count as u64;
+    }
+    to.flush()?;
+    Ok((Digest::from_bytes(hasher.finalize().into()), length, beginning))
 }
 
 #[cfg(test)]
@@ -70,23 +99,17 @@ mod tests {
     #[test]
     fn a_long_file_is_hashed_in_blocks() {
         let bytes = vec![7; 3 * BLOCK + 1];
-        assert_eq!(digest(bytes.as_slice()).unwrap(), Digest::of(&bytes));
-        assert_eq!(digest(io::empty()).unwrap(), Digest::of(b""));
+        let mut copy = Vec::new();
+        let read = digest(bytes.as_slice(), &mut copy).unwrap();
+        assert_eq!(read, (Digest::of(&bytes), bytes.len() as u64, vec![7; 1_024]));
+        assert_eq!(copy, bytes);
+        assert_eq!(digest(io::empty(), io::sink()).unwrap(), (Digest::of(b""), 0, Vec::new()));
     }
 
     #[test]
-    fn content_comes_before_the_name() {
+    fn a_folder_is_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, content, expected) in [
-            ("a.png", &b"\xff\xd8\xff\xe0"[..], Some("image/jpeg")),
-            ("b.mp4", b"\0\0\0\x18ftypisom", Some("video/mp4")),
-            ("c", b"RIFF\0\0\0\0WEBPVP8 ", Some("image/webp")),
-            ("d.unknown", b"text", None),
-            ("e", b"", None),
-        ] {
-            let path = folder.path().join(name);
-            std::fs::write(&path, content).unwrap();
-            assert_eq!(media_type(&path).as_deref(), expected, "{name}");
-        }
+        let error = Media::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("cannot be read"), "{error}");
     }
 }

@@ -7,13 +7,13 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
 
 use crate::client::Client;
-use crate::media;
+use crate::media::Media;
 use crate::trouble::{Kind, Trouble};
 
 /// What was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A file on this machine.
+    /// A file on this machine, or `-`: standard input.
     File(PathBuf),
     /// A file that is elsewhere.
     Hash(MediaHash),
@@ -51,7 +51,7 @@ impl Subject {
     /// The proof that it stands for; `None` for a manifest or a link.
     pub fn proof(&self, client: &Client) -> Result<Option<ProofId>, Trouble> {
         Ok(match self {
-            Self::File(path) => Some(client.id_of(&media::hash(path)?)),
+            Self::File(path) => Some(client.id_of(&Media::open(path)?.hash)),
             Self::Hash(hash) => Some(client.id_of(hash)),
             Self::Proof(id) => Some(*id),
             Self::Manifest(_) | Self::Url(_) => None,

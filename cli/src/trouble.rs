@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use credlink_core::http::problem::{Kind as Problem, TYPE_PREFIX};
+use credlink_core::tenant::Tenant;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -22,6 +24,8 @@ pub enum Kind {
     Folder,
     /// No manifest was found.
     NoManifest,
+    /// What was found is no manifest.
+    BadManifest,
     /// The input is not what it has to be.
     Usage,
     /// The server cannot start.
@@ -44,6 +48,7 @@ impl Kind {
             Self::File => ("file", "A file cannot be used"),
             Self::Folder => ("folder", "The folder cannot be used"),
             Self::NoManifest => ("no-manifest", "No manifest was found"),
+            Self::BadManifest => ("bad-manifest", "The manifest cannot be read"),
             Self::Usage => ("usage", "This cannot be done like this"),
             Self::Server => ("server", "The server cannot run"),
             Self::Provider => ("provider", "A provider failed"),
@@ -97,24 +102,69 @@ impl Trouble {
         Self::new(Kind::File, format!("{} cannot be {doing}: {error}", path.display()))
     }
 
-    /// What an answer with a status of failure says.
+    /// What an answer with a status of failure says. Only a problem document of CredLink's own says anything of what was
+    /// asked for: a gateway, a proxy or a wrong address answers with statuses of its own (guarantee 7).
     pub fn answered(status: StatusCode, body: &[u8]) -> Self {
-        // The answer to HEAD has no body; a proxy in between may send one of its own.
-        let without = || Self::new(Kind::NotCredLink, format!("{status}, without a problem document"));
-        let mut trouble =
-            serde_json::from_slice(body).map_or_else(|_| without(), |document| Self(Box::new(document)));
-        trouble.0.status = Some(status.as_u16());
-        trouble
+        let document = serde_json::from_slice::<Document>(body).ok();
+        let Some(mut document) = document.filter(|document| document.kind.starts_with(TYPE_PREFIX)) else {
+            let detail = format!("{status}, without a problem document of CredLink: is --url its address?");
+            let mut trouble = Self::new(Kind::NotCredLink, detail);
+            trouble.0.status = Some(status.as_u16());
+            return trouble;
+        };
+        document.status = Some(status.as_u16());
+        let more = match () {
+            () if document.is(Problem::Unauthenticated) => "; give one with --token or CREDLINK_TOKEN",
+            () if document.is(Problem::NoSuchRoute) => "; --url is the address without /v1",
+            () => "",
+        };
+        document.detail.push_str(more);
+        Self(Box::new(document))
     }
 
-    /// Whether it says that nothing is there (any more).
+    /// The same, of a manifest that was sent from `source`: who sent it knows no field of the API.
+    pub fn of_manifest(mut self, source: &str) -> Self {
+        let field = "manifest_base64";
+        if self.0.field.as_deref() == Some(field) {
+            self.0.field = None;
+            let detail = &self.0.detail;
+            let detail = detail.strip_prefix(&format!("`{field}`: ")).unwrap_or(detail);
+            self.0.detail = format!("{source}: {detail}");
+        }
+        self
+    }
+
+    /// The same, of a proof that was looked for by its file: its id depends on the tenant, so absence is that tenant's.
+    pub fn asked_as(mut self, tenant: &Tenant) -> Self {
+        if self.is_unknown() {
+            self.0
+                .detail
+                .push_str(&format!("; the proofs of the tenant `{tenant}` were asked for (--tenant)"));
+        }
+        self
+    }
+
+    /// Returns `true` if it says that nothing is there (any more): CredLink itself says so.
     pub fn is_absence(&self) -> bool {
-        matches!(self.0.status, Some(404 | 410)) || self.0.kind == kind_of(Kind::NoObject.about().0)
+        [Problem::NotFound, Problem::Deleted, Problem::Expired].iter().any(|kind| self.0.is(*kind))
+            || self.0.kind == kind_of(Kind::NoObject.about().0)
     }
 
-    /// Returns `true` if the answer says that stored content is damaged (502).
+    /// Returns `true` if it says that the credential, or none, is no right to it.
+    pub fn is_refusal(&self) -> bool {
+        [Problem::Unauthenticated, Problem::InsufficientScope, Problem::OtherTenant, Problem::Private]
+            .iter()
+            .any(|kind| self.0.is(*kind))
+    }
+
+    /// Returns `true` if it says that nothing is known to have been there.
+    pub fn is_unknown(&self) -> bool {
+        self.0.is(Problem::NotFound)
+    }
+
+    /// Returns `true` if it says that stored content is damaged.
     pub fn is_damage(&self) -> bool {
-        self.0.status == Some(502)
+        self.0.is(Problem::Damaged)
     }
 
     /// The exit code.
@@ -127,6 +177,13 @@ impl Trouble {
     }
 }
 
+impl Document {
+    /// Whether it is a problem of this kind.
+    fn is(&self, kind: Problem) -> bool {
+        self.kind.strip_prefix(TYPE_PREFIX) == Some(kind.slug())
+    }
+}
+
 /// The `type` of a problem of this side.
 fn kind_of(slug: &str) -> String {
     format!("urn:credlink:problem:cli:{slug}")
@@ -135,7 +192,13 @@ fn kind_of(slug: &str) -> String {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Document { title, detail, field, request_id, .. } = &*self.0;
-        write!(f, "{title}: {detail}")?;
+        // Some details begin with what the title says.
+        let again = detail.get(..title.len()).filter(|start| start.eq_ignore_ascii_case(title));
+        match again.and_then(|start| detail.strip_prefix(start)) {
+            Some(more) => write!(f, "{title}{more}")?,
+            None if detail.is_empty() => write!(f, "{title}")?,
+            None => write!(f, "{title}: {detail}")?,
+        }
         match field {
             Some(field) if !detail.contains(&format!("`{field}`")) => write!(f, " (`{field}`)")?,
             _ => {}
@@ -164,12 +227,51 @@ mod tests {
         assert!(serde_json::to_string(&trouble).unwrap().contains(r#""bound":"x""#));
     }
 
+    /// An answer with this status and this problem of CredLink's.
+    fn said(status: u16, slug: &str) -> Trouble {
+        let body = format!(r#"{{"type":"urn:credlink:problem:{slug}","title":"There is no such path"}}"#);
+        Trouble::answered(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+    }
+
     #[test]
     fn absence_and_usage_have_codes_of_their_own() {
-        let gone = Trouble::answered(StatusCode::GONE, br#"{"type":"x","title":"This was deleted"}"#);
-        assert_eq!(gone.exit(), Exit::Absent);
-        assert_eq!(Trouble::answered(StatusCode::BAD_GATEWAY, b"<html>").exit(), Exit::Failed);
+        for slug in ["deleted", "expired", "not-found"] {
+            assert_eq!(said(404, slug).exit(), Exit::Absent, "{slug}");
+        }
         assert_eq!(Trouble::new(Kind::Usage, "no").exit(), Exit::Usage);
         assert_eq!(Trouble::new(Kind::Unreachable, "no").exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn who_is_not_asked_says_nothing_of_what_is_there() {
+        let gateway = br#"{"message":"Not Found"}"#.as_slice();
+        let foreign = br#"{"type":"about:blank","title":"Not Found","status":404}"#.as_slice();
+        let similar = br#"{"type":"not-found","title":"Not Found"}"#.as_slice();
+        for body in [gateway, foreign, similar, b"<html>", b""] {
+            for status in [StatusCode::NOT_FOUND, StatusCode::GONE, StatusCode::BAD_GATEWAY] {
+                let trouble = Trouble::answered(status, body);
+                assert_eq!(trouble.exit(), Exit::Failed, "{trouble}");
+                assert!(!trouble.is_damage() && trouble.to_string().contains("is --url its address?"));
+            }
+        }
+        let route = said(404, "no-such-route");
+        assert_eq!(route.exit(), Exit::Failed);
+        assert!(route.to_string().ends_with("--url is the address without /v1"), "{route}");
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let trouble = Trouble::new(Kind::NoManifest, "no manifest was found");
+        assert_eq!(trouble.to_string(), "No manifest was found");
+        let trouble = Trouble::new(Kind::NoManifest, "no manifest was found; look again");
+        assert_eq!(trouble.to_string(), "No manifest was found; look again");
+    }
+
+    #[test]
+    fn a_manifest_is_named_by_where_it_was() {
+        let body = br#"{"type":"urn:credlink:problem:invalid-manifest","title":"The manifest cannot be read",
+            "detail":"`manifest_base64`: it is too deep","field":"manifest_base64"}"#;
+        let trouble = Trouble::answered(StatusCode::BAD_REQUEST, body).of_manifest("photo.json");
+        assert_eq!(trouble.to_string(), "The manifest cannot be read: photo.json: it is too deep");
     }
 }

@@ -1,58 +1,220 @@
 //! Full validation of a C2PA manifest with its file, by c2pa-rs: hashes, assertions and the claim's signature.
 //!
-//! Who signed is not judged: there is no list of whom to trust, and none is fetched. Nothing here uses the network.
+//! Who signed is not judged: there is no list of whom to trust, and none is fetched. Identity assertions concern themselves
+//! alone and are not judged either. Nothing here uses the network.
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
 
-use c2pa::{Context, Reader, ValidationState};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use c2pa::validation_status::{
+    ASSERTION_BMFFHASH_MISMATCH, ASSERTION_BOXHASH_MISMATCH, ASSERTION_COLLECTIONHASH_MISMATCH,
+    ASSERTION_DATAHASH_MISMATCH,
+};
 
-use super::{Check, Outcome};
-use crate::media;
-
-/// The settings of the validation.
-const SETTINGS: &str = r#"{"verify":{"verify_trust":false,"verify_timestamp_trust":false,"remote_manifest_fetch":false,"ocsp_fetch":false}}"#;
+use super::{Check, Outcome, fragments, hole};
+use crate::media::Media;
+use crate::media::kind::{self, Kind};
+use crate::reading::{self, Embedded, ReadingError, Report, Validation, Verdict, same_store};
 
 const ABOUT: &str = "validation";
 
-/// Validates `manifest` with `file`.
-pub fn validate(manifest: &[u8], file: &Path) -> Check {
-    let Some(format) = media::media_type(file) else {
-        return Check::new(
-            ABOUT,
-            Outcome::Open,
-            "the file's type is not known, so the manifest is not validated",
-        );
-    };
-    if !Reader::supported_mime_types().contains(&format) {
-        let detail = format!("the manifest is not validated: that cannot be done with {format}");
-        return Check::new(ABOUT, Outcome::Open, detail);
+/// What the validator says where the file ends before what the manifest leaves out.
+const TOO_SHORT: &str = "exclusion range exceed";
+
+/// What came of a validation.
+#[derive(Debug)]
+pub struct Validated {
+    /// The verdict, and what else there is to say.
+    pub checks: Vec<Check>,
+    /// The manifest in the file, against the one that was validated.
+    pub place: Place,
+    /// The label of the active manifest, as the validator sees it.
+    pub active: Option<String>,
+    /// Whether the file does not have the hash that the manifest names.
+    pub is_other_file: bool,
+}
+
+/// The manifest in a file, against the one that is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is the same.
+    Same,
+    /// It is another one.
+    Other,
+    /// There is none.
+    Empty,
+    /// It is not known.
+    Unknown,
+}
+
+impl Validated {
+    fn undecided(why: String) -> Self {
+        let checks = vec![Check::new(ABOUT, Outcome::Open, format!("the manifest is not validated: {why}"))];
+        Self { checks, place: Place::Unknown, active: None, is_other_file: false }
     }
-    let stream = match File::open(file) {
-        Ok(file) => BufReader::new(file),
-        Err(error) => return Check::failed(ABOUT, &error),
-    };
-    let read = Context::new().with_settings(SETTINGS).and_then(|context| {
-        Reader::from_context(context).with_manifest_data_and_stream(manifest, &format, stream)
-    });
-    match read {
-        Ok(reader) => judge(&reader),
-        Err(error) => Check::failed(ABOUT, &format!("the C2PA manifest does not validate: {error}")),
+
+    /// The outcome of the validation itself.
+    pub fn outcome(&self) -> Outcome {
+        self.checks.first().map_or(Outcome::Open, |check| check.outcome)
     }
 }
 
-fn judge(reader: &Reader) -> Check {
-    let state = reader.validation_state();
-    if state != ValidationState::Invalid {
-        let detail = "the C2PA manifest is valid for this file; who signed it is not judged";
-        return Check::new(ABOUT, Outcome::Holds, detail);
+/// Validates `manifest` with `media`, which was recorded as a file of the type `recorded`.
+///
+/// # Errors
+/// The file takes too long, or too much memory.
+pub fn validate(manifest: &[u8], media: &Media, recorded: Option<&str>) -> Result<Validated, ReadingError> {
+    let media_type = match media.kind() {
+        Kind::Of(name) => name,
+        Kind::Misnamed(name) => {
+            return Ok(Validated::undecided(format!(
+                "the file has the name of a file of type {name}, and is none"
+            )));
+        }
+        Kind::Unknown => match recorded {
+            Some(recorded) => recorded.to_owned(),
+            None => return Ok(Validated::undecided("the file's type is not known".to_owned())),
+        },
+    };
+    let Some(format) = kind::format(&media_type) else {
+        return Ok(Validated::undecided(format!("that cannot be done with {media_type}")));
+    };
+    Ok(judge(manifest, media, reading::of(media, format, Some(manifest))?))
+}
+
+fn judge(manifest: &[u8], media: &Media, report: Report) -> Validated {
+    let place = match &report.embedded {
+        Embedded::Found(bytes) => match STANDARD.decode(bytes) {
+            Ok(bytes) if same_store(&bytes, manifest) => Place::Same,
+            _ => Place::Other,
+        },
+        Embedded::TooLong(_) => Place::Other,
+        Embedded::None => Place::Empty,
+        Embedded::Unreadable(_) => Place::Unknown,
+    };
+    let check = |outcome, detail: String| vec![Check::new(ABOUT, outcome, detail)];
+    match report.validation {
+        Some(Validation::Verdict(verdict)) => of_verdict(verdict, place, media),
+        Some(Validation::Impossible(why)) => Validated {
+            is_other_file: why.contains(TOO_SHORT),
+            checks: check(
+                Outcome::Fails,
+                format!("the C2PA manifest does not validate: {}", explained(&why, media)),
+            ),
+            place,
+            active: None,
+        },
+        None => Validated::undecided("the reader says nothing of it".to_owned()),
     }
-    let failures =
-        reader.validation_status().unwrap_or_default().iter().map(|status| match status.explanation() {
-            Some(explanation) => format!("{} ({explanation})", status.code()),
-            None => status.code().to_owned(),
-        });
-    let failures: Vec<String> = failures.collect();
-    Check::new(ABOUT, Outcome::Fails, format!("the C2PA manifest is not valid: {}", failures.join("; ")))
+}
+
+fn of_verdict(verdict: Verdict, place: Place, media: &Media) -> Validated {
+    let valid = "the C2PA manifest is valid for this file";
+    let not_judged = "who signed it is not judged";
+    let mut is_other_file = false;
+    let check = if verdict.is_valid {
+        Check::new(ABOUT, Outcome::Holds, format!("{valid}; {not_judged}"))
+    } else if let Some(before) = metadata_left_out(&verdict, place, media) {
+        let detail = format!(
+            "{valid}, which has the hash that it names, but it leaves out more than its own place: bytes 0 to {} are \
+             metadata before the manifest, and may have been changed; {not_judged}",
+            before - 1
+        );
+        Check::new(ABOUT, Outcome::Open, detail)
+    } else if is_head(&verdict, media) {
+        let detail = "the manifest is the one of a video in fragments, and this file is its head: the fragments are \
+                      needed to check its hash";
+        Check::new(ABOUT, Outcome::Open, detail)
+    } else {
+        is_other_file =
+            verdict.failures.iter().any(|status| !status.of_ingredient && is_mismatch(&status.code));
+        Check::new(
+            ABOUT,
+            Outcome::Fails,
+            format!("the C2PA manifest is not valid: {}", failures(&verdict, media)),
+        )
+    };
+    let mut checks = vec![check];
+    if !verdict.identities.is_empty() {
+        let detail = format!(
+            "it says who is behind it ({}), which is not judged: that would ask hosts which the file names",
+            verdict.identities.join(", ")
+        );
+        checks.push(Check::new("identity", Outcome::Open, detail));
+    }
+    Validated { checks, place, active: verdict.active, is_other_file }
+}
+
+fn failures(verdict: &Verdict, media: &Media) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for status in &verdict.failures {
+        let words = match &status.explanation {
+            Some(why) if why.contains("exclusion does not match") => {
+                format!("{} ({})", status.code, not_in_its_place(verdict))
+            }
+            Some(why) => format!("{} ({})", status.code, explained(why, media)),
+            None => status.code.clone(),
+        };
+        if !said.contains(&words) {
+            said.push(words);
+        }
+    }
+    said.join("; ")
+}
+
+/// What it means that the exclusions are not where the file's manifest is.
+fn not_in_its_place(verdict: &Verdict) -> String {
+    let ranges = verdict.exclusions.iter().filter(|range| range.length > 0);
+    let ranges: Vec<String> =
+        ranges.map(|range| format!("{} to {}", range.start, range.end().saturating_sub(1))).collect();
+    format!(
+        "it leaves out bytes {} of the file, which are not just the place of its own manifest: nothing says what stands \
+         there",
+        ranges.join(", ")
+    )
+}
+
+/// The validator's words, where they need others.
+fn explained(why: &str, media: &Media) -> String {
+    if why.contains(TOO_SHORT) {
+        return format!(
+            "the file has {} bytes, and the manifest leaves out some behind its end: the manifest, or more, was taken out of it",
+            media.length
+        );
+    }
+    why.to_owned()
+}
+
+fn is_mismatch(code: &str) -> bool {
+    [
+        ASSERTION_DATAHASH_MISMATCH,
+        ASSERTION_BMFFHASH_MISMATCH,
+        ASSERTION_BOXHASH_MISMATCH,
+        ASSERTION_COLLECTIONHASH_MISMATCH,
+    ]
+    .contains(&code)
+}
+
+/// Whether nothing fails but this.
+fn only(verdict: &Verdict, code: &str) -> bool {
+    !verdict.failures.is_empty()
+        && verdict.failures.iter().all(|status| !status.of_ingredient && status.code == code)
+}
+
+/// Bytes of metadata that the exclusion takes in, where it does not matter but for them.
+fn metadata_left_out(verdict: &Verdict, place: Place, media: &Media) -> Option<u64> {
+    let [exclusion] = verdict.exclusions.as_slice() else { return None };
+    let rests_on_it =
+        place == Place::Same && verdict.hash_matches && only(verdict, ASSERTION_DATAHASH_MISMATCH);
+    let file = File::open(media.path()).ok().filter(|_| rests_on_it)?;
+    // A file that cannot be read again stays what the validator calls it.
+    hole::metadata_before(BufReader::new(file), *exclusion).ok().flatten()
+}
+
+fn is_head(verdict: &Verdict, media: &Media) -> bool {
+    let rests_on_it = verdict.is_fragmented && only(verdict, ASSERTION_BMFFHASH_MISMATCH);
+    let file = File::open(media.path()).ok().filter(|_| rests_on_it);
+    file.is_some_and(|file| fragments::is_head(BufReader::new(file)).unwrap_or(false))
 }

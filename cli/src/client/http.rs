@@ -87,6 +87,12 @@ fn origin(url: &str) -> Option<(Scheme, Authority)> {
 fn unreachable(url: &str, error: &ureq::Error) -> Trouble {
     let server = origin(url).map_or_else(|| url.to_owned(), |(scheme, host)| format!("{scheme}://{host}"));
     let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+    // What TLS makes of an answer that is none of its own.
+    if error.to_string().contains("InvalidContentType") {
+        let plain = server.replacen("https://", "http://", 1);
+        let detail = format!("{server} speaks HTTP without TLS: name it as {plain}");
+        return Trouble::new(Kind::Unreachable, detail);
+    }
     match error {
         ureq::Error::Io(error) if !refused(error) => {
             Trouble::new(Kind::Unreachable, format!("the connection to {server} broke: {error}"))

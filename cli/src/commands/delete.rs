@@ -10,11 +10,15 @@ use crate::trouble::{Kind, Trouble};
 /// Deletes a proof, and says whether there was one.
 pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
-    let client = Client::open(connection, Making::Refused)?;
-    let Some(id) = subject.proof(&client)? else {
+    let no_proof = || {
         let detail = "what is deleted is a proof: name it by its file, its hash or its id";
-        return Err(Trouble::new(Kind::Usage, detail));
+        Trouble::new(Kind::Usage, detail)
     };
+    if matches!(subject, Subject::Manifest(_) | Subject::Url(_)) {
+        return Err(no_proof());
+    }
+    let client = Client::open(connection, Making::Refused)?;
+    let id = subject.proof(&client)?.ok_or_else(no_proof)?;
     let was_there = client.has(&id)?;
     // Also where none can be read: an expired one goes now, and a deletion that was cut off is finished.
     client.delete(&id)?;

@@ -24,6 +24,9 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
     let subject = Subject::read(&args.subject)?;
     let client = Client::open(connection, Making::Refused)?;
     let answer = match (subject.proof(&client)?, &subject) {
+        (Some(id), Subject::File(_) | Subject::Hash(_)) => {
+            client.record(&id).map_err(|trouble| trouble.asked_as(client.tenant()))?
+        }
         (Some(id), _) => client.record(&id)?,
         (None, Subject::Manifest(id)) => client.manifest(id)?,
         (None, _) => client.at(&args.subject)?,

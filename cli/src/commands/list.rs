@@ -1,6 +1,9 @@
 //! `credlink list`: proofs, oldest first, page by page.
 
 use credlink_core::bounds::MAX_PAGE;
+use credlink_core::hash::MediaHash;
+use credlink_core::proof_id::ProofId;
+use credlink_core::tenant::Tenant;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -36,6 +39,9 @@ pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<E
     let (mut after, mut printed) = (None, 0_usize);
     while left > 0 {
         let page = client.list(after.as_deref(), left.min(MAX_PAGE))?;
+        if printed == 0 {
+            check_tenant(&client, &page.proofs, printer)?;
+        }
         for proof in &page.proofs {
             if printed == 0 && !printer.is_json() {
                 printer.bytes(HEADING.as_bytes())?;
@@ -54,6 +60,36 @@ pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<E
         printer.remark("there are no proofs");
     }
     Ok(Exit::Done)
+}
+
+/// The token decides whose proofs are listed. That it is another tenant than the one that was named is refused; who named
+/// none is told.
+fn check_tenant(client: &Client, proofs: &[Value], printer: &Printer) -> Result<(), Trouble> {
+    let tenant = client.tenant();
+    let is_ours = |proof: &Value| Some(Identity::deserialize(proof).ok()?.is_of(tenant));
+    if proofs.first().and_then(is_ours) != Some(false) {
+        return Ok(());
+    }
+    let detail = format!("these are the proofs of the token's tenant, which is not `{tenant}`");
+    if *tenant != Tenant::default() {
+        let detail = format!("{detail}: list with its tenant as --tenant, or with a token of `{tenant}`");
+        return Err(Trouble::new(Kind::Usage, detail));
+    }
+    printer.remark(&format!("{detail}; to find one by its file, name the tenant with --tenant"));
+    Ok(())
+}
+
+/// What a proof's id is derived from.
+#[derive(Deserialize)]
+struct Identity {
+    id: ProofId,
+    media_hash: MediaHash,
+}
+
+impl Identity {
+    fn is_of(&self, tenant: &Tenant) -> bool {
+        ProofId::derive(tenant, &self.media_hash) == self.id
+    }
 }
 
 const HEADING: &str = "ID                                CREATED           EXPIRES     MANIFEST          BYTES      READS  SHA-256\n";

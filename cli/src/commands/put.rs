@@ -5,21 +5,25 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use credlink_core::bounds::MAX_SIGNATURE_BYTES;
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_core::tenant::Tenant;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::args::{Connection, Put};
 use crate::client::{Client, Making, Store};
 use crate::exit::Exit;
+use crate::input::{Input, STANDARD_INPUT};
 use crate::manifest::{self, Found};
-use crate::media;
+use crate::media::Media;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
 
 /// What the server says of a store.
 #[derive(Deserialize)]
 struct Stored {
-    id: String,
+    id: ProofId,
     deduplicated: bool,
     identical: bool,
     expires: String,
@@ -29,11 +33,15 @@ struct Stored {
 
 /// Hashes the file, finds its manifest and stores both.
 pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit, Trouble> {
-    let media_hash = media::hash(&args.file)?;
-    let manifest = manifest::find(&args.file, args.manifest.as_deref())?;
+    let inputs = [Some(args.file.as_path()), args.manifest.as_deref(), args.signature.as_deref()];
+    if inputs.into_iter().flatten().filter(|path| *path == Path::new(STANDARD_INPUT)).count() > 1 {
+        return Err(Trouble::new(Kind::Usage, "only one of the files can be `-`, standard input"));
+    }
+    let media = Media::open(&args.file)?;
+    let manifest = manifest::find(&media, args.media_type.as_deref(), args.manifest.as_deref())?;
     let store = Store {
-        media_hash,
-        media_type: args.media_type.or_else(|| media::media_type(&args.file)),
+        media_hash: media.hash,
+        media_type: args.media_type.or_else(|| media.kind().media_type().map(str::to_owned)),
         manifest_base64: STANDARD.encode(&manifest.bytes),
         manifest_type: manifest.kind.as_str(),
         signature: args.signature.as_deref().map(signature).transpose()?,
@@ -41,16 +49,41 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
         tags: args.tags.into_iter().collect(),
         visibility: args.private.then_some("private"),
     };
-    let answer = Client::open(connection, Making::Allowed)?.store(&store)?;
+    let client = Client::open(connection, Making::Allowed)?;
+    let answer = client.store(&store).map_err(|trouble| trouble.of_manifest(&manifest.source))?;
     let stored: Stored = answer.read()?;
+    let tenant = tenant(&client, &stored, &media)?;
     let mut object: Map<String, Value> = answer.read()?;
-    object.insert("file".to_owned(), args.file.display().to_string().into());
+    object.insert("file".to_owned(), media.name().display().to_string().into());
     object.insert("manifest_source".to_owned(), manifest.source.clone().into());
-    printer.say(|| words(&args.file, &manifest, &stored), &object)?;
+    object.insert("tenant".to_owned(), tenant.as_ref().map(ToString::to_string).into());
+    let is_folder = connection.data_dir.is_some();
+    printer.say(|| words(media.name(), &manifest, &stored, tenant.as_ref(), is_folder), &object)?;
+    if tenant.as_ref() != Some(client.tenant()) {
+        let name =
+            tenant.map_or_else(|| "another tenant".to_owned(), |tenant| format!("the tenant `{tenant}`"));
+        printer.remark(&format!(
+            "the token is of {name}, and not of `{}`: name its tenant with --tenant to find this proof by its file",
+            client.tenant()
+        ));
+    }
     Ok(if stored.identical { Exit::Done } else { Exit::Absent })
 }
 
-fn words(file: &Path, manifest: &Found, stored: &Stored) -> String {
+/// Whose proof it is: the token decides, and the id is derived from it. `None`: another tenant's, which does not show it.
+fn tenant(client: &Client, stored: &Stored, media: &Media) -> Result<Option<Tenant>, Trouble> {
+    if stored.id == client.id_of(&media.hash) {
+        return Ok(Some(client.tenant().clone()));
+    }
+    match client.record(&stored.id) {
+        Ok(answer) => Ok(Record::parse(&answer.body).ok().map(|record| record.tenant)),
+        // It may be gone by now, or be readable with another token only.
+        Err(trouble) if trouble.is_absence() || trouble.is_refusal() => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn words(file: &Path, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>, is_folder: bool) -> String {
     let outcome = match (stored.deduplicated, stored.identical) {
         (false, _) => "stored",
         (true, true) => "there already, with the same manifest and signature",
@@ -59,6 +92,7 @@ fn words(file: &Path, manifest: &Found, stored: &Stored) -> String {
     let mut lines = vec![
         format!("{}: {outcome}", file.display()),
         format!("  id        {}", stored.id),
+        format!("  tenant    {}", tenant.map_or("another one", Tenant::as_str)),
         format!(
             "  {}  {} ({})",
             if stored.identical { "manifest" } else { "offered " },
@@ -69,18 +103,20 @@ fn words(file: &Path, manifest: &Found, stored: &Stored) -> String {
         format!("  record    {}", stored.url),
     ];
     lines.extend(stored.manifest_url.as_ref().map(|url| format!("  C2PA      {url}")));
+    if is_folder {
+        lines.push("  served    as soon as `credlink serve` runs on this folder".to_owned());
+    }
     lines.join("\n")
 }
 
 /// The signature in a file: its text, without the line's end, or else its bytes in base64.
 fn signature(path: &Path) -> Result<String, Trouble> {
-    let length = std::fs::metadata(path).map_err(|error| Trouble::file(path, "read", &error))?.len();
-    if length > MAX_SIGNATURE_BYTES as u64 {
-        let detail =
-            format!("{} is no signature: it has more than {MAX_SIGNATURE_BYTES} bytes", path.display());
-        return Err(Trouble::new(Kind::File, detail));
-    }
-    let bytes = std::fs::read(path).map_err(|error| Trouble::file(path, "read", &error))?;
+    let mut input = Input::open(path)?;
+    let bytes = input.read_up_to(MAX_SIGNATURE_BYTES)?.ok_or_else(|| {
+        let name = input.name().display();
+        let detail = format!("{name} is no signature: it has more than {MAX_SIGNATURE_BYTES} bytes");
+        Trouble::new(Kind::File, detail)
+    })?;
     Ok(as_text(bytes))
 }
 

@@ -1,5 +1,9 @@
 //! `credlink verify`: find the proof of a file, and check everything that can be checked.
 
+mod changed;
+
+use std::path::Path;
+
 use bytes::Bytes;
 use credlink_adapters::clock::SystemClock;
 use credlink_core::hash::MediaHash;
@@ -12,39 +16,83 @@ use crate::args::{Connection, Verify};
 use crate::checks::{self, Check, Outcome};
 use crate::client::{Client, Making};
 use crate::exit::Exit;
-use crate::media;
+use crate::media::Media;
 use crate::printer::Printer;
-use crate::trouble::Trouble;
+use crate::reading::ReadingError;
+use crate::trouble::{Kind, Trouble};
 
 /// The result.
 #[derive(Serialize)]
 struct Verification<'a> {
-    file: &'a std::path::Path,
+    file: &'a Path,
     media_hash: MediaHash,
-    id: ProofId,
+    /// The proof; `None` where the file has none, and its manifest is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<ProofId>,
     /// Whether nothing fails.
     holds: bool,
+    /// Whether the file is another one than was signed.
+    changed: bool,
     checks: Vec<Check>,
 }
 
-/// Checks the file's proof. That there is none is trouble, with a code of its own.
+/// Checks the file's proof. Where there is none, what the file itself names is checked. That there is nothing at all is
+/// trouble, with a code of its own.
 pub fn verify(connection: &Connection, args: &Verify, printer: &Printer) -> Result<Exit, Trouble> {
-    let media_hash = media::hash(&args.file)?;
+    let media = Media::open(&args.file)?;
     let client = Client::open(connection, Making::Refused)?;
-    let id = client.id_of(&media_hash);
-    let answer = client.record(&id)?;
-    let (mut checks, record) = checks::record(&answer.body, answer.etag());
+    let id = client.id_of(&media.hash);
+    let verification = match client.record(&id) {
+        Ok(answer) => proof(&client, &media, id, &answer.body, answer.etag())?,
+        Err(trouble) if trouble.is_unknown() => {
+            changed::look(&client, &media)?.ok_or_else(|| trouble.asked_as(client.tenant()))?
+        }
+        Err(trouble) => return Err(trouble),
+    };
+    printer.say(|| words(&verification), &verification)?;
+    Ok(match (verification.holds, verification.id) {
+        _ if verification.changed => Exit::Changed,
+        (true, Some(_)) => Exit::Done,
+        // What the file names is here; a proof of it is not.
+        (true, None) => Exit::Absent,
+        (false, _) => Exit::DoesNotHold,
+    })
+}
+
+/// Checks the proof that was found under the file's hash.
+fn proof<'a>(
+    client: &Client,
+    media: &'a Media,
+    id: ProofId,
+    body: &[u8],
+    etag: Option<&str>,
+) -> Result<Verification<'a>, Trouble> {
+    let (mut checks, record) = checks::record(body, etag);
     if let Some(record) = record {
-        checks.extend(checks::claims(&record, &media_hash, SystemClock.now()));
-        match manifest(&client, &record)? {
-            Ok(bytes) => checks.extend(checks::manifest(&record.manifest, &bytes, &args.file, &media_hash)),
+        checks.extend(checks::claims(&record, &media.hash, SystemClock.now()));
+        match manifest(client, &record)? {
+            Ok(bytes) => {
+                let manifest =
+                    checks::manifest(&record.manifest, &bytes, media, record.media_type.as_deref());
+                checks.extend(manifest.map_err(|error| unread(media, &error))?);
+            }
             Err(check) => checks.push(check),
         }
     }
     let holds = checks.iter().all(|check| check.outcome != Outcome::Fails);
-    let verification = Verification { file: &args.file, media_hash, id, holds, checks };
-    printer.say(|| words(&verification), &verification)?;
-    Ok(if holds { Exit::Done } else { Exit::DoesNotHold })
+    Ok(Verification {
+        file: media.name(),
+        media_hash: media.hash,
+        id: Some(id),
+        holds,
+        changed: false,
+        checks,
+    })
+}
+
+/// A file that could not be read within its bounds: nothing is known of it.
+fn unread(media: &Media, error: &ReadingError) -> Trouble {
+    Trouble::new(Kind::File, format!("{}: {error}", media.name().display()))
 }
 
 /// The manifest's bytes, from the record or from where it points to. That it is not there does not hold; that nothing
@@ -66,8 +114,12 @@ fn manifest(client: &Client, record: &Record) -> Result<Result<Bytes, Check>, Tr
 }
 
 fn words(verification: &Verification<'_>) -> String {
-    let verdict =
-        if verification.holds { "everything that can be checked holds" } else { "NOT everything holds" };
+    let verdict = match (verification.holds, verification.changed) {
+        (_, true) => "CHANGED after it was signed",
+        (true, false) if verification.id.is_none() => "there is no proof of it; its manifest is stored here",
+        (true, false) => "everything that can be checked holds",
+        (false, false) => "NOT everything holds",
+    };
     let mut lines = vec![format!("{}: {verdict}", verification.file.display())];
     lines.extend(
         verification.checks.iter().map(|check| format!("  {} {}", check.outcome.mark(), check.detail)),

@@ -87,7 +87,10 @@ fn tokens_are_asked_for_where_they_are_given() {
     world.write("tokens.json", entry("store:manifests").as_bytes());
     let server = Server::start(&world, " --tokens tokens.json");
     let place = format!("{} --tenant acme", server.address());
-    world.run(&format!("put photo.jpg --private {place}")).ends(1).says(&["A valid credential is needed"]);
+    world
+        .run(&format!("put photo.jpg --private {place}"))
+        .ends(1)
+        .says(&["A valid credential is needed", "give one with --token or CREDLINK_TOKEN"]);
     let with_token = format!("{place} --token secret");
     world.run(&format!("put photo.jpg --private {with_token}")).ends(0).says(&["stored"]);
     world.run(&format!("get photo.jpg {place}")).ends(1).says(&["This is private", "request "]);

@@ -1,9 +1,11 @@
 //! The program as it is run: one process a command, over a folder and over a server on a free port.
 //!
 //! What a command prints for people is compared as a whole where it is short, and by its telling part where paths and
-//! times are in it. Exit codes are part of every check.
+//! times are in it. Exit codes are part of every check. `samples` are files of every format, and `signed` signs them.
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
+#[cfg(test)]
+mod formats;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
@@ -11,9 +13,15 @@ mod life;
 #[cfg(test)]
 mod rebuild;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod signed;
+#[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! What a command says when it cannot do its work.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{Server, World};
 
 #[test]
 fn trouble_says_what_to_do() {
@@ -18,10 +21,14 @@ fn trouble_says_what_to_do() {
     assert!(!world.path("nothing").exists());
     world.write("notes.txt", b"no picture");
     let put = world.run("put notes.txt --data-dir data").ends(1);
-    put.says(&["no manifest found", "notes.txt (its type is not known)", "notes.c2pa", "notes.txt.json"]);
+    put.says(&[
+        "No manifest was found: tried notes.txt (its type is not known; name it with --media-type)",
+        "notes.c2pa",
+        "notes.txt.json",
+    ]);
     world.write("broken.json", b"{");
     let put = world.run("put notes.txt --manifest broken.json --data-dir data").ends(1);
-    put.says(&["The manifest cannot be read", "`manifest_base64`", "request "]);
+    put.says(&["The manifest cannot be read: broken.json: ", "nor a JSON one: this is no JSON: EOF"]);
     world.run("put nothing.jpg --data-dir data").ends(1).says(&["nothing.jpg cannot be read"]);
     world.run("delete urn:c2pa:x --data-dir data").ends(2).says(&["what is deleted is a proof"]);
     world.run("get sha256:abc --data-dir data").ends(2).says(&["64 hexadecimal digits"]);
@@ -60,4 +67,77 @@ fn trouble_is_json_where_json_was_asked_for() {
         (&problem["type"], &problem["status"]),
         (&"urn:credlink:problem:not-found".into(), &404.into())
     );
+}
+
+/// Answers every request with 404 and a document that is not CredLink's. Gives what stands before its paths.
+fn gateway() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut request = [0; 4_096];
+            let read = connection.read(&mut request).unwrap_or_default();
+            let body = if request[..read].starts_with(b"HEAD") { "" } else { r#"{"message":"Not Found"}"# };
+            let head = "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\nconnection: close";
+            // A client that goes away is not answered.
+            let _ = write!(connection, "{head}\r\ncontent-length: 23\r\n\r\n{body}");
+        }
+    });
+    url
+}
+
+#[test]
+fn a_404_that_is_not_credlinks_is_no_absence() {
+    let world = World::new();
+    let server = Server::start(&world, "");
+    let commands = [
+        "get photo.jpg",
+        "verify photo.jpg",
+        "delete photo.jpg",
+        "list",
+        "stats",
+        "put photo.jpg",
+        "get urn:c2pa:x",
+    ];
+    for command in commands {
+        let ran = world.run(&format!("{command} --url {}", gateway())).ends(1);
+        ran.says(&["The answer is not CredLink's: 404 Not Found", "is --url its address?"]);
+        let ran = world.run(&format!("{command} {}/v1", server.address())).ends(1);
+        ran.says(&["credlink: There is no such path; GET ", "--url is the address without /v1"]);
+    }
+}
+
+#[test]
+fn what_was_reached_is_told() {
+    let world = World::new();
+    let server = Server::start(&world, "");
+    let tls = server.address().replace("http://", "https://");
+    world
+        .run(&format!("get photo.jpg {tls}"))
+        .ends(1)
+        .says(&["speaks HTTP without TLS: name it as http://127.0.0.1:"]);
+}
+
+#[test]
+fn a_wrong_manifest_is_named_by_its_file() {
+    let world = World::new();
+    world.write("bom.json", b"\xef\xbb\xbf{}");
+    world.write("photo.jpg.c2pa", b"\0\0\0\x08jumb");
+    for (typed, code, says) in [
+        ("photo.jpg --manifest bom.json", 1, "bom.json: it begins with a byte order mark"),
+        (
+            "photo.jpg --manifest photo.jpg",
+            1,
+            "photo.jpg: this is a file of type image/jpeg, and no manifest",
+        ),
+        ("photo.jpg", 1, "photo.jpg.c2pa: the JUMBF boxes are damaged at byte 0"),
+        (
+            "photo.jpg.c2pa",
+            2,
+            "photo.jpg.c2pa is a manifest: name its picture or video, with --manifest photo.jpg.c2pa",
+        ),
+    ] {
+        let put = world.run(&format!("put {typed} --data-dir data")).ends(code).says(&[says]);
+        assert!(!put.report().contains("manifest_base64"), "{}", put.report());
+    }
 }

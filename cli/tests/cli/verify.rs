@@ -1,10 +1,12 @@
 //! `verify` and embedded manifests, with pictures that c2pa-rs signed.
 
-use std::io::Cursor;
+use std::time::{Duration, Instant};
 
-use c2pa::{Builder, Context, EphemeralSigner};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::formats::outcome;
+use crate::samples;
+use crate::signed::{self, Way};
 use crate::world::World;
 
 #[path = "../../examples/sign.rs"]
@@ -15,19 +17,7 @@ const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
 /// A picture with its manifest inside.
 fn with_manifest_inside() -> Vec<u8> {
-    let definition = serde_json::json!({
-        "title": "A signed picture",
-        "claim_generator_info": [{ "name": "credlink-test", "version": "1" }],
-        "assertions": [{ "label": "c2pa.actions", "data": { "actions": [{
-            "action": "c2pa.created",
-            "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCreation"
-        }] } }]
-    });
-    let mut builder = Builder::from_context(Context::new()).with_definition(definition).unwrap();
-    let mut signed = Cursor::new(Vec::new());
-    let signer = EphemeralSigner::new("credlink-test").unwrap();
-    builder.sign(&signer, "image/jpeg", &mut Cursor::new(PICTURE), &mut signed).unwrap();
-    signed.into_inner()
+    signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file
 }
 
 /// What came of each check.
@@ -90,4 +80,224 @@ fn a_detached_signature_is_kept_and_left_open() {
     world.run("put photo.jpg --signature photo.sig --data-dir data").ends(0);
     assert_eq!(world.run("get photo.jpg --data-dir data").ends(0).json()["signature"], "MEX/");
     world.run("verify photo.jpg --data-dir data").ends(0).says(&["– it has a detached signature"]);
+}
+
+/// The segments of a JPEG up to its first table: where each begins.
+fn metadata(jpeg: &[u8]) -> Vec<usize> {
+    let mut starts = vec![2];
+    while let [.., at] = starts[..]
+        && (0xe0..=0xef).contains(&jpeg[at + 1])
+    {
+        starts.push(at + 2 + usize::from(u16::from_be_bytes([jpeg[at + 2], jpeg[at + 3]])));
+    }
+    starts
+}
+
+#[test]
+fn what_stands_in_the_place_that_is_left_out_is_the_manifest_or_it_fails() {
+    let world = World::new();
+    let inside = with_manifest_inside();
+    let manifest = c2pa::jumbf_io::load_jumbf_from_memory("image/jpeg", &inside).unwrap();
+    // The manifest's segments, of which each names the box that it continues, become comments of the same length.
+    let mut forged = inside.clone();
+    let segments = metadata(&inside);
+    for at in segments.iter().filter(|at| inside[**at + 1] == 0xeb) {
+        forged[at + 1] = 0xfe;
+    }
+    world.write("forged.jpg", &forged);
+    world.write("inside.c2pa", &manifest);
+    world.run("put forged.jpg --manifest inside.c2pa --data-dir data").ends(0);
+    let verify = world.offline("verify forged.jpg --data-dir data").ends(4);
+    verify.says(&[
+        "✗ the C2PA manifest is not valid: assertion.dataHash.mismatch (it leaves out bytes",
+        "nothing says what",
+    ]);
+}
+
+#[test]
+fn metadata_that_is_left_out_is_told_with_its_bytes() {
+    let world = World::new();
+    let before = *metadata(PICTURE).last().unwrap();
+    assert!(before > 2, "the picture has metadata");
+    let signed = signed::leaving_out(PICTURE, 0, before);
+    world.write("camera.jpg", &signed.file);
+    world.run("put camera.jpg --data-dir data").ends(0);
+    let verify = world.offline("verify camera.jpg --data-dir data").ends(0);
+    let bytes = format!(
+        "– the C2PA manifest is valid for this file, which has the hash that it names, but it leaves out more \
+        than its own place: bytes 0 to {} are metadata",
+        before - 1
+    );
+    verify.says(&[&bytes]);
+    // A table is no metadata: the picture depends on it.
+    let tables = before + 2 + usize::from(u16::from_be_bytes([PICTURE[before + 2], PICTURE[before + 3]]));
+    let signed = signed::leaving_out(PICTURE, 0, tables);
+    world.write("tables.jpg", &signed.file);
+    world.run("put tables.jpg --data-dir data").ends(0);
+    world.offline("verify tables.jpg --data-dir data").ends(4).says(&["it leaves out bytes 0 to"]);
+    // The same hole, and other pixels: the hash tells.
+    let mut pixels = signed::leaving_out(PICTURE, 0, before).file;
+    let last = pixels.len() - 9;
+    pixels[last] ^= 1;
+    world.write("pixels.jpg", &pixels);
+    world.run("put pixels.jpg --data-dir other").ends(0);
+    world.offline("verify pixels.jpg --data-dir other").ends(4);
+}
+
+#[test]
+fn an_identity_is_shown_and_not_judged() {
+    let world = World::new();
+    // No identity that anybody could decode: whoever judges it calls the whole file invalid.
+    let identity = json!({ "signer_payload": {}, "signature": "", "pad1": "" });
+    let signed = signed::with_assertion("image/jpeg", PICTURE, "cawg.identity", &identity);
+    world.write("who.jpg", &signed.file);
+    world.run("put who.jpg --data-dir data").ends(0);
+    let verification = world.offline("verify who.jpg --json --data-dir data").ends(0).json();
+    assert_eq!(outcome(&verification, "validation"), "holds");
+    assert_eq!(outcome(&verification, "identity"), "open");
+}
+
+#[test]
+fn a_file_that_was_changed_is_called_changed() {
+    let world = World::new();
+    let url = format!("http://127.0.0.1:8787/v1/manifests/{ID}");
+    let beside = example::sign(PICTURE, "image/jpeg", ID, &url).unwrap();
+    for (name, file, manifest, says) in [
+        ("inside.jpg", with_manifest_inside(), None, "the file holds the manifest"),
+        ("beside.jpg", beside.picture, Some(beside.manifest), "the file's XMP names the manifest"),
+    ] {
+        let store = format!("data-{name}");
+        world.write(name, &file);
+        if let Some(manifest) = manifest {
+            world.write("beside.c2pa", &manifest);
+        }
+        world.offline(&format!("verify {name} --data-dir {store}")).ends(1);
+        world.run(&format!("put {name} --data-dir {store}")).ends(0);
+        let mut changed = file.clone();
+        let last = changed.len() - 9;
+        changed[last] ^= 1;
+        world.write("changed.jpg", &changed);
+        let verify = world.offline(&format!("verify changed.jpg --data-dir {store}")).ends(9);
+        verify.says(&[
+            "changed.jpg: CHANGED after it was signed",
+            says,
+            "this manifest is stored here, and it does not match this file: the file was changed after it was signed",
+            "assertion.dataHash.mismatch",
+        ]);
+        // What knows nothing of it says so, and of whom it was asked.
+        world.run(&format!("put photo.jpg --data-dir other-{name}")).ends(0);
+        let verify = world.offline(&format!("verify {name} --data-dir other-{name} --tenant acme")).ends(3);
+        verify.says(&["There is nothing here", "the tenant `acme`"]);
+    }
+    // A stripped file names nothing.
+    world.write("stripped.jpg", PICTURE);
+    world.offline("verify stripped.jpg --data-dir data-inside.jpg").ends(3);
+}
+
+#[test]
+fn a_file_that_lost_its_manifest_says_so_in_words() {
+    let world = World::new();
+    let inside = with_manifest_inside();
+    world.write("inside.c2pa", &c2pa::jumbf_io::load_jumbf_from_memory("image/jpeg", &inside).unwrap());
+    world.write("stripped.jpg", &PICTURE[..400]);
+    world.run("put stripped.jpg --manifest inside.c2pa --data-dir data").ends(0);
+    let verify = world.offline("verify stripped.jpg --data-dir data").ends(4);
+    verify.says(&["the file has 400 bytes, and the manifest leaves out some behind its end"]);
+}
+
+#[test]
+fn a_type_is_known_by_content_and_by_what_is_said() {
+    let world = World::new();
+    let formats = samples::all();
+    let signed = |name: &str| {
+        let sample = formats.iter().find(|sample| sample.name == name).unwrap();
+        signed::sign(
+            sample.media_type,
+            &sample.bytes,
+            Way::Embedded,
+            &format!("urn:c2pa:{}", uuid::Uuid::new_v4()),
+        )
+        .unwrap()
+        .file
+    };
+    for (name, called) in [
+        ("a.m4v", "clip.m4v"),
+        ("a.mp4", "clip"),
+        ("a.mp4", "clip.3gp"),
+        ("a.mp4", "clip.jpg"),
+        ("a.heif", "picture.hif"),
+        ("a.tif", "scan"),
+        ("a.flac", "song"),
+        ("a.mp3", "tune"),
+        ("a.jxl", "photo"),
+        ("a.svg", "drawing"),
+    ] {
+        world.write(called, &signed(name));
+        world.run(&format!("put {called} --data-dir data")).ends(0).says(&["embedded in"]);
+        world
+            .offline(&format!("verify {called} --data-dir data"))
+            .ends(0)
+            .says(&["✓ the C2PA manifest is valid"]);
+    }
+    // What the content does not say, and the name neither.
+    let mut drawing = format!("<!--{}-->", " ".repeat(2_000)).into_bytes();
+    drawing.extend(signed("a.svg"));
+    world.write("hidden", &drawing);
+    world
+        .run("put hidden --data-dir data")
+        .ends(1)
+        .says(&["its type is not known; name it with --media-type"]);
+    world.run("put hidden --media-type image/SVG+xml;charset=utf-8 --data-dir other").ends(0);
+}
+
+#[test]
+fn standard_input_is_read_where_a_dash_is_typed() {
+    let world = World::new();
+    let inside = with_manifest_inside();
+    let put = world.fed("put - --data-dir data", &inside).ends(0);
+    put.says(&["standard input: stored", "embedded in standard input"]);
+    world.fed("verify - --data-dir data", &inside).ends(0).says(&["✓ the C2PA manifest is valid"]);
+    world.fed("get - --data-dir data", &inside).ends(0).says(&["image/jpeg"]);
+    world
+        .fed("put photo.jpg --manifest - --data-dir data", b"{}")
+        .ends(0)
+        .says(&["standard input (application/json)"]);
+    world
+        .fed("put - --manifest - --data-dir data", b"{}")
+        .ends(2)
+        .says(&["only one of the files can be `-`"]);
+    world.fed("put - --data-dir data", b"").ends(1).says(&["standard input (it is empty)"]);
+    world.fed("delete - --data-dir data", &inside).ends(0).says(&["deleted"]);
+}
+
+#[test]
+fn the_head_of_a_video_in_fragments_is_left_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = samples::fragmented_head();
+    let fragment =
+        [samples::boxed(b"moof", &samples::boxed(b"mfhd", &[0; 8])), samples::boxed(b"mdat", b"frames")]
+            .concat();
+    std::fs::write(folder.path().join("init.mp4"), head).unwrap();
+    std::fs::write(folder.path().join("1.m4s"), fragment).unwrap();
+    let world = World::new();
+    world.write("init.mp4", &signed::fragmented(folder.path()));
+    world.run("put init.mp4 --data-dir data").ends(0);
+    world
+        .offline("verify init.mp4 --data-dir data")
+        .ends(0)
+        .says(&["– the manifest is the one of a video in fragments"]);
+}
+
+#[test]
+fn a_file_that_is_made_to_take_long_takes_no_longer_than_others() {
+    let world = World::new();
+    world.write("long.tif", &samples::tiff_of_directories());
+    let began = Instant::now();
+    world.run("put long.tif --data-dir data").ends(1).says(&["it does not read as image/tiff"]);
+    let inside = with_manifest_inside();
+    world.write("inside.c2pa", &c2pa::jumbf_io::load_jumbf_from_memory("image/jpeg", &inside).unwrap());
+    world.run("put long.tif --manifest inside.c2pa --data-dir data").ends(0);
+    world.offline("verify long.tif --data-dir data").ends(4);
+    // A process that reads is ended after 30 s.
+    assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
 }

@@ -1,6 +1,6 @@
 //! What commands run in: a folder, and a server over it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -41,6 +41,31 @@ impl World {
         command
     }
 
+    /// Runs `credlink` where there is no network at all, not even the loopback interface.
+    pub fn offline(&self, typed: &str) -> Ran {
+        let inner = self.command(typed);
+        let mut command = Command::new("unshare");
+        // Root needs no namespace of users; others may have one on most systems.
+        if !Command::new("unshare").args(["--net", "true"]).status().unwrap().success() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--net", "--"]).arg(inner.get_program()).args(inner.get_args());
+        command.current_dir(self.folder.path()).env_clear();
+        Ran {
+            typed: typed.to_owned(),
+            output: command.env("PATH", std::env::var_os("PATH").unwrap()).output().unwrap(),
+        }
+    }
+
+    /// Runs `credlink` with this on standard input.
+    pub fn fed(&self, typed: &str, input: &[u8]) -> Ran {
+        let mut command = self.command(typed);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        Ran { typed: typed.to_owned(), output: child.wait_with_output().unwrap() }
+    }
+
     pub fn run(&self, typed: &str) -> Ran {
         Ran { typed: typed.to_owned(), output: self.command(typed).output().unwrap() }
     }
@@ -59,6 +84,10 @@ impl Ran {
 
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    pub fn code(&self) -> i32 {
+        self.output.status.code().unwrap_or(-1)
     }
 
     pub fn json(&self) -> Value {

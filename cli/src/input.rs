@@ -1,0 +1,46 @@
+//! What is read: a file, or standard input where `-` was typed.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::trouble::Trouble;
+
+/// What is typed for standard input.
+pub const STANDARD_INPUT: &str = "-";
+
+/// Something to read, once.
+pub struct Input {
+    name: PathBuf,
+    source: Box<dyn Read>,
+}
+
+impl Input {
+    /// The file at `typed`, or standard input.
+    pub fn open(typed: &Path) -> Result<Self, Trouble> {
+        if typed == Path::new(STANDARD_INPUT) {
+            return Ok(Self { name: "standard input".into(), source: Box::new(io::stdin()) });
+        }
+        let file = File::open(typed).map_err(|error| Trouble::file(typed, "read", &error))?;
+        Ok(Self { name: typed.to_owned(), source: Box::new(file) })
+    }
+
+    /// What it is called: as it was typed, or `standard input`.
+    pub fn name(&self) -> &Path {
+        &self.name
+    }
+
+    /// All that there is to read; `None` if that is more than `limit` bytes, of which no more are read.
+    pub fn read_up_to(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Trouble> {
+        let mut bytes = Vec::new();
+        let read = self.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Trouble::file(&self.name, "read", &error))?;
+        Ok((bytes.len() <= limit).then_some(bytes))
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.source.read(buffer)
+    }
+}

@@ -1,0 +1,82 @@
+//! What one process tells the other of a media file.
+
+use serde::{Deserialize, Serialize};
+
+/// What is in a media file, and how a manifest goes with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// The C2PA manifest store in the file.
+    pub embedded: Embedded,
+    /// Where its XMP says that its manifest is, if it is not in the file.
+    pub remote: Option<String>,
+    /// How the manifest that was given goes with the file.
+    pub validation: Option<Validation>,
+}
+
+/// A manifest store in a file.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Embedded {
+    /// Its bytes, in base64.
+    Found(String),
+    /// There is none.
+    None,
+    /// It has so many bytes, which are more than any manifest may have.
+    TooLong(usize),
+    /// The file does not read as one of its type: in words.
+    Unreadable(String),
+}
+
+/// What the validator says.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Validation {
+    /// It cannot validate: in words.
+    Impossible(String),
+    /// Its verdict.
+    Verdict(Verdict),
+}
+
+/// A verdict of the validator, and what it rests on.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether the manifest is valid for the file.
+    pub is_valid: bool,
+    /// The label of the active manifest.
+    pub active: Option<String>,
+    /// What fails.
+    pub failures: Vec<Status>,
+    /// Whether the file has the hash of `c2pa.hash.data`, whatever that leaves out.
+    pub hash_matches: bool,
+    /// What the `c2pa.hash.data` of the active manifest leaves out.
+    pub exclusions: Vec<Exclusion>,
+    /// Whether the hard binding is one of a video in fragments, each in a file of its own.
+    pub is_fragmented: bool,
+    /// The labels of identity assertions (CAWG), which are not judged.
+    pub identities: Vec<String>,
+}
+
+/// What a validator says of one point.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The code, such as `assertion.dataHash.mismatch`.
+    pub code: String,
+    /// The same in words.
+    pub explanation: Option<String>,
+    /// Whether it is said of something that the file was made of, and not of the file.
+    pub of_ingredient: bool,
+}
+
+/// Bytes that a hash leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// The first.
+    pub start: u64,
+    /// How many.
+    pub length: u64,
+}
+
+impl Exclusion {
+    /// The first byte behind it.
+    pub const fn end(self) -> u64 {
+        self.start.saturating_add(self.length)
+    }
+}

@@ -1,0 +1,122 @@
+//! Files that c2pa-rs signed, each in a way that is found in the world.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use c2pa::{Builder, BuilderIntent, Context, EphemeralSigner, HashRange, Reader, Settings, ValidationState};
+use serde_json::{Value, json};
+
+/// The settings of the control: as `verify` promises, it asks no network and judges neither signers nor identities.
+const SETTINGS: &str = r#"{"core":{"decode_identity_assertions":false},
+    "verify":{"verify_trust":false,"verify_timestamp_trust":false,"remote_manifest_fetch":false}}"#;
+
+/// Where a manifest is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// In the file.
+    Embedded,
+    /// At a URL that the file's XMP names.
+    Remote,
+    /// In a file of its own.
+    Sidecar,
+}
+
+/// A signed file, and its manifest.
+#[derive(Clone)]
+pub struct Signed {
+    pub file: Vec<u8>,
+    pub manifest: Vec<u8>,
+}
+
+pub fn definition(id: Option<&str>) -> Value {
+    json!({
+        "label": id,
+        "title": "A signed file",
+        "claim_generator_info": [{ "name": "credlink-test", "version": "1" }],
+        "assertions": [{ "label": "c2pa.actions", "data": { "actions": [{
+            "action": "c2pa.created",
+            "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCreation"
+        }] } }]
+    })
+}
+
+fn builder(definition: Value) -> Builder {
+    Builder::from_context(Context::new()).with_definition(definition).unwrap()
+}
+
+fn finish(mut builder: Builder, media_type: &str, file: &[u8]) -> c2pa::Result<Signed> {
+    let mut signed = Cursor::new(Vec::new());
+    let signer = EphemeralSigner::new("credlink-test")?;
+    let manifest = builder.sign(&signer, media_type, &mut Cursor::new(file), &mut signed)?;
+    Ok(Signed { file: signed.into_inner(), manifest })
+}
+
+/// Signs a file in one of the ways.
+pub fn sign(media_type: &str, file: &[u8], way: Way, id: &str) -> c2pa::Result<Signed> {
+    let mut builder = builder(definition(Some(id)));
+    if way == Way::Remote {
+        builder.set_remote_url(format!("http://127.0.0.1:1/v1/manifests/{id}"));
+    }
+    builder.set_no_embed(way != Way::Embedded);
+    finish(builder, media_type, file)
+}
+
+/// Signs with further assertions.
+pub fn with_assertion(media_type: &str, file: &[u8], label: &str, data: &Value) -> Signed {
+    let mut builder = builder(definition(None));
+    builder.add_assertion(label, data).unwrap();
+    finish(builder, media_type, file).unwrap()
+}
+
+/// Signs once more, as an edit or an update of a file that is signed already: its store has several manifests.
+pub fn again(media_type: &str, file: &[u8], intent: BuilderIntent) -> c2pa::Result<Signed> {
+    let mut builder =
+        builder(json!({ "claim_generator_info": [{ "name": "credlink-test", "version": "2" }] }));
+    builder.set_intent(intent);
+    finish(builder, media_type, file)
+}
+
+/// Signs with a compressed manifest.
+pub fn compressed(media_type: &str, file: &[u8]) -> Signed {
+    let settings = Settings::new().with_value("core.prefer_compress_manifests", true).unwrap();
+    let context = Context::new().with_settings(settings).unwrap();
+    finish(Builder::from_context(context).with_definition(definition(None)).unwrap(), media_type, file)
+        .unwrap()
+}
+
+/// Signs a JPEG whose manifest stands at `offset`, and whose hash leaves out `from` up to the manifest's end.
+pub fn leaving_out(jpeg: &[u8], from: usize, offset: usize) -> Signed {
+    let context = Context::new().with_signer(EphemeralSigner::new("credlink-test").unwrap());
+    let mut builder = Builder::from_context(context).with_definition(definition(None)).unwrap();
+    let place = builder.placeholder("image/jpeg").unwrap();
+    let compose = |manifest: &[u8]| [&jpeg[..offset], manifest, &jpeg[offset..]].concat();
+    let hole = HashRange::new(from as u64, (offset + place.len() - from) as u64);
+    builder.set_data_hash_exclusions(vec![hole]).unwrap();
+    builder.update_hash_from_stream("image/jpeg", &mut Cursor::new(compose(&place))).unwrap();
+    let composed = builder.sign_embeddable("image/jpeg").unwrap();
+    assert_eq!(composed.len(), place.len());
+    let file = compose(&composed);
+    let manifest = c2pa::jumbf_io::load_jumbf_from_memory("image/jpeg", &file).unwrap();
+    Signed { file, manifest }
+}
+
+/// Signs a video in fragments: `init.mp4` and `1.m4s` in a folder. Gives the signed head.
+pub fn fragmented(folder: &Path) -> Vec<u8> {
+    let signer = EphemeralSigner::new("credlink-test").unwrap();
+    let out = folder.join("signed");
+    builder(definition(None))
+        .sign_fragmented_files(&signer, folder.join("init.mp4").as_path(), Path::new("*.m4s"), out.as_path())
+        .unwrap();
+    std::fs::read(out.join(folder.file_name().unwrap()).join("init.mp4")).unwrap()
+}
+
+/// What the reader itself says of a file and a manifest; `None` where it cannot read them.
+pub fn verdict(media_type: &str, file: &[u8], manifest: Option<&[u8]>) -> Option<ValidationState> {
+    let reader = Reader::from_context(Context::new().with_settings(SETTINGS).unwrap());
+    let stream = Cursor::new(file.to_vec());
+    let read = match manifest {
+        None => reader.with_stream(media_type, stream),
+        Some(manifest) => reader.with_manifest_data_and_stream(manifest, media_type, stream),
+    };
+    read.ok().map(|reader| reader.validation_state())
+}
