@@ -6,8 +6,9 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, ErrorKind, Write as _, stderr};
 use std::path::Path;
+use std::process::ExitCode;
 
 use c2pa::{Builder, Context, EphemeralSigner};
 use uuid::Uuid;
@@ -55,22 +56,43 @@ fn format(path: &Path) -> Result<&'static str, Box<dyn Error>> {
         Some("jpg" | "jpeg") => Ok("image/jpeg"),
         Some("png") => Ok("image/png"),
         Some("webp") => Ok("image/webp"),
-        _ => Err("this example signs .jpg, .png and .webp files".into()),
+        _ => Err(format!("{}: this example signs .jpg, .png and .webp files", path.display()).into()),
     }
 }
 
-#[cfg_attr(test, expect(dead_code, reason = "the test suite uses `sign` alone"))]
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (source, dest, url) = match arguments.as_slice() {
-        [source, dest] => (Path::new(source), dest, "http://127.0.0.1:8787"),
-        [source, dest, url] => (Path::new(source), dest, url.as_str()),
-        _ => return Err("usage: sign SOURCE DEST [URL]".into()),
-    };
+/// Signs the picture at `source` into a new file.
+fn run(source: &Path, dest: &str, url: &str) -> Result<(), Box<dyn Error>> {
+    let kind = format(source)?;
+    if format(Path::new(dest))? != kind {
+        return Err(format!("{dest} becomes a file of type {kind}: name it like {}", source.display()).into());
+    }
+    let picture = fs::read(source).map_err(|error| format!("{}: {error}", source.display()))?;
     let manifest_id = format!("urn:c2pa:{}", Uuid::new_v4());
     let manifest_url = format!("{}/v1/manifests/{manifest_id}", url.trim_end_matches('/'));
-    let signed = sign(&fs::read(source)?, format(source)?, &manifest_id, &manifest_url)?;
-    File::create_new(dest)?.write_all(&signed.picture)?;
+    let signed = sign(&picture, kind, &manifest_id, &manifest_url)?;
+    let mut file = File::create_new(dest).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => format!("{dest} is there already: remove it, or name another file"),
+        _ => format!("{dest}: {error}"),
+    })?;
+    file.write_all(&signed.picture)?;
     fs::write(format!("{dest}.c2pa"), signed.manifest)?;
     Ok(())
+}
+
+#[cfg_attr(test, expect(dead_code, reason = "the test suite uses `sign` alone"))]
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let signed = match arguments.as_slice() {
+        [source, dest] => run(Path::new(source), dest, "http://127.0.0.1:8787"),
+        [source, dest, url] => run(Path::new(source), dest, url),
+        _ => Err("usage: sign SOURCE DEST [URL]".into()),
+    };
+    match signed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where stderr is closed, the exit code has to do.
+            let _ = writeln!(stderr(), "sign: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
