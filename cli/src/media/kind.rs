@@ -116,17 +116,20 @@ fn family(beginning: &[u8]) -> Option<Family> {
         () if at(4, b"jumb") => Family::One("application/c2pa"),
         () if at(0, b"ID3") => Family::Id3,
         () if ["II*\0", "MM\0*", "II+\0", "MM\0+"].iter().any(|mark| at(0, mark.as_bytes())) => Family::Tiff,
-        // Boxes that open an ISO base media file, a QuickTime file from before `ftyp`, and a fragment.
-        () if [b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"sidx"]
-            .iter()
-            .any(|mark| at(4, *mark)) =>
-        {
-            Family::BaseMedia
-        }
+        () if is_base_media(beginning) => Family::BaseMedia,
         () if is_mpeg_audio(beginning) => Family::One("audio/mpeg"),
         () if is_svg(beginning) => Family::One("image/svg+xml"),
         () => return None,
     })
+}
+
+/// A box that opens an ISO base media file, a QuickTime file from before `ftyp`, or a fragment. Its length comes first, which
+/// tells it from a text that has the word there.
+fn is_base_media(beginning: &[u8]) -> bool {
+    let opening: [&[u8; 4]; 9] =
+        [b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"sidx"];
+    let name = beginning.get(4..8).filter(|_| beginning.first().is_some_and(u8::is_ascii_control));
+    opening.iter().any(|known| name == Some(known.as_slice()))
 }
 
 /// A frame of MPEG audio, layer III: eleven bits of synchronisation, a version, and the layer (ISO/IEC 11172-3, 2.4.1.3).
@@ -226,7 +229,7 @@ mod tests {
             assert!(matches!(found, Kind::Misnamed(_)), "{name}: {found:?}");
             assert_eq!(found.media_type(), None);
         }
-        for content in [&b""[..], b"text", b"\xff\xfe{\0", b"\xff\xf1\x50\x80"] {
+        for content in [&b""[..], b"text", b"The wide world", b"\xff\xfe{\0", b"\xff\xf1\x50\x80"] {
             assert_eq!(kind("a", content), Kind::Unknown, "{content:?}");
         }
     }

@@ -40,7 +40,7 @@ pub fn read(args: &ReadMedia, printer: &Printer) -> Result<Exit, Trouble> {
         io::stdin().take(limit).read_to_end(&mut manifest).map_err(failed)?;
     }
     let remote = if matches!(embedded, Err(Error::JumbfNotFound)) { remote(args, open()?) } else { None };
-    let validation = args.validate.then(|| open()).transpose()?.map(|stream| {
+    let validation = args.validate.then(open).transpose()?.map(|stream| {
         let is_in_the_file = embedded.as_ref().is_ok_and(|bytes| same_store(bytes, &manifest));
         validate(args, &manifest, is_in_the_file, stream)
     });

@@ -139,3 +139,22 @@ fn stores_of_several_manifests_are_verified() {
         agrees(&world, sample, &signed.file, None, "compressed");
     }
 }
+
+/// C2PA 2.x has a second type of standard manifests, which readers have to take (section 11.2.2).
+#[test]
+fn either_type_of_standard_manifest_is_read() {
+    let world = World::new();
+    let sample = &samples::all()[0];
+    let first = signed::sign(sample.media_type, &sample.bytes, Way::Embedded, &id()).unwrap().file;
+    let several = signed::again(sample.media_type, &first, BuilderIntent::Edit).unwrap().file;
+    for (what, file) in [("one", first), ("the last of two", several)] {
+        let mut file = file;
+        let mark = b"jumdc2ma";
+        let at = file.windows(mark.len()).rposition(|window| window == mark).unwrap();
+        file[at + 4..at + 8].copy_from_slice(b"c2md");
+        assert_eq!(signed::verdict(sample.media_type, &file, None), Some(ValidationState::Valid), "{what}");
+        let verify = put_and_verify(&world, sample.name, &file, None).unwrap_or_else(|put| put);
+        assert_eq!(verify.code(), 0, "{what}: {}", verify.report());
+        assert_eq!(outcome(&verify.json(), "manifest_id"), "holds", "{what}: {}", verify.report());
+    }
+}

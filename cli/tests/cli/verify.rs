@@ -270,6 +270,31 @@ fn standard_input_is_read_where_a_dash_is_typed() {
     world.fed("delete - --data-dir data", &inside).ends(0).says(&["deleted"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_once() {
+    let world = World::new();
+    let inside = with_manifest_inside();
+    assert!(std::process::Command::new("mkfifo").arg(world.path("pipe")).status().unwrap().success());
+    for (command, says) in [("put", "embedded in pipe"), ("verify", "✓ the C2PA manifest is valid")] {
+        std::thread::scope(|scope| {
+            scope.spawn(|| world.write("pipe", &inside));
+            world.run(&format!("{command} pipe --data-dir data")).ends(0).says(&[says]);
+        });
+    }
+}
+
+#[test]
+fn where_a_manifest_is_kept_is_told() {
+    let world = World::new();
+    let signed = signed::sign("image/jpeg", PICTURE, Way::Remote, ID).unwrap();
+    world.write("cloud.jpg", &signed.file);
+    let url = format!(
+        "cloud.jpg (it has none in it; its XMP says that it is at http://127.0.0.1:1/v1/manifests/{ID})"
+    );
+    world.run("put cloud.jpg --data-dir data").ends(1).says(&[&url]);
+}
+
 #[test]
 fn the_head_of_a_video_in_fragments_is_left_open() {
     let folder = tempfile::tempdir().unwrap();
@@ -300,4 +325,15 @@ fn a_file_that_is_made_to_take_long_takes_no_longer_than_others() {
     world.offline("verify long.tif --data-dir data").ends(4);
     // A process that reads is ended after 30 s.
     assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_reads_a_file_keeps_within_its_memory() {
+    let world = World::new();
+    world.write("inside.jpg", &with_manifest_inside());
+    let read =
+        |bytes: u64| world.run(&format!("read-media --format image/jpeg --memory {bytes} -- inside.jpg"));
+    assert_eq!(read(2 << 30).ends(0).json()["validation"], Value::Null);
+    assert_ne!(read(1 << 20).code(), 0, "it has used more before it began");
 }
