@@ -14,7 +14,8 @@
 //! `storage` tries everything that is done with them beyond the port. `dynamodb` is what its index has to do beyond the
 //! contract: calls, faults, load. `replica` is a server with a bucket as its second provider, and
 //! `outages` runs whole deployments over the engines while one of them is out of reach, and counts what operations cost.
-//! `purges` is what the edge is told. `signers` is whose signature a manifest has, and `busy` what the worst bodies do to everybody else. `migrate` is where proofs are taken over from, and where to, and `jobs` runs the
+//! `purges` is what the edge is told. `signers` is whose signature a manifest has, `busy` what the worst bodies do to everybody
+//! else, and `gateway` something that answers 404 and is no CredLink. `migrate` is where proofs are taken over from, and where to, and `jobs` runs the
 //! binary through whole jobs, and kills it; `hybrid` serves beside a legacy source. `stack` deploys `template.yaml` to a
 //! local AWS, and `clouds` runs the functions themselves over the engines.
 
@@ -51,6 +52,8 @@ mod faults;
 mod formats;
 #[cfg(test)]
 mod full_disk;
+#[cfg(test)]
+mod gateway;
 #[cfg(test)]
 mod guarantees;
 #[cfg(test)]

@@ -148,6 +148,10 @@ impl Signers for ListedSigners {
         // Whoever has no signers costs nothing.
         self.tenants.get(tenant).and_then(|listed| listed.signed(manifest, at)).unwrap_or(false)
     }
+
+    fn lists(&self, tenant: &Tenant) -> bool {
+        self.tenants.contains_key(tenant)
+    }
 }
 
 impl Listed {

@@ -3,6 +3,7 @@
 
 mod beside;
 mod changes;
+mod foreign;
 mod kills;
 mod matrix;
 mod paths;

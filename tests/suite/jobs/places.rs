@@ -128,6 +128,11 @@ impl Place {
         Self::of(format!("r2://{}", bucket.settings().bucket), bucket)
     }
 
+    /// The API at an address.
+    pub fn api(url: &str) -> Self {
+        Self { name: format!("credlink:{url}"), bucket: None, path: None, _held: None }
+    }
+
     /// A running CredLink.
     pub fn served() -> Self {
         let server = Server::start();

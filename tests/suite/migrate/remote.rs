@@ -21,6 +21,7 @@ use credlink_service::migrate::target::Target;
 use credlink_service::ports::FailureKind;
 use serde_json::json;
 
+use crate::gateway;
 use crate::migrate::ground::{id, legacy, parcel};
 use crate::server::Server;
 
@@ -301,6 +302,30 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     let signer = open(Some("a signer")).withdraw(&copy, Timestamp::from_milliseconds(7)).await.unwrap_err();
     assert_eq!(signer.kind, FailureKind::AccessDenied);
     assert_eq!(admin.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Live(Some(content)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_404_is_a_failure_of_every_call() {
+    let server = Server::start();
+    let copy = stored(&remote(&server), &[draft("a")]).await;
+    for address in [gateway::start(), format!("{}/v1", server.url())] {
+        let remote = Remote::new(&address, None).unwrap();
+        let at = Timestamp::from_milliseconds(7);
+        let calls = [
+            remote.find(&Target::Proof(id("a"))).await.map(drop),
+            remote.find(&Target::Manifest("urn:c2pa:x".parse().unwrap())).await.map(drop),
+            remote.find(&Target::Alias { id: "old-a".parse().unwrap(), proof: id("a") }).await.map(drop),
+            remote.take_over(&parcel(&[draft("a")])).await.map(drop),
+            remote.verify(&copy, Depth::Checksum).await.map(drop),
+            remote.verify(&copy, Depth::Content).await.map(drop),
+            remote.withdraw(&copy, at).await.map(drop),
+            remote.list(None, 10).await.map(drop),
+        ];
+        for call in calls {
+            assert_eq!(call.unwrap_err().kind, FailureKind::AccessDenied, "{address}");
+        }
+    }
+    assert_verified(&remote(&server), &copy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

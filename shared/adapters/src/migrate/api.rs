@@ -2,6 +2,9 @@
 //!
 //! What an answer says about the thing that was asked for is an [`Answer`]; what it says about the service or the credential
 //! is a [`Failure`]. 429, and 503 with `Retry-After`, ask to slow down ([`FailureKind::Throttled`]).
+//!
+//! That something is not there, is gone, stands in conflict or has changed, only a problem document of CredLink's own says: a
+//! gateway, a proxy or a wrong address has statuses of its own, and its 404 is no absence (guarantee 7).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -122,6 +125,18 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
+    /// Returns `true` if CredLink says that nothing is there, and that nothing is known to have been.
+    pub(super) fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND && self.problem().slug() == Kind::NotFound.slug()
+    }
+
+    /// Returns `true` if CredLink says that what was there was deleted or has expired.
+    pub(super) fn is_gone(&self) -> bool {
+        let problem = self.problem();
+        let kinds = [Kind::Deleted, Kind::Expired];
+        self.status == StatusCode::GONE && kinds.iter().any(|kind| kind.slug() == problem.slug())
+    }
+
     /// The digest in its `ETag`.
     pub(super) fn digest(&self) -> Option<Digest> {
         self.headers.get(ETAG)?.to_str().ok()?.trim_matches('"').parse().ok()
@@ -129,8 +144,16 @@ impl Answer {
 
     /// What it means that there is no other reading of it.
     pub(super) fn unexpected(&self, question: &str) -> Failure {
-        let Problem { detail, .. } = self.problem();
-        failure(FailureKind::Unavailable, format!("{question}: it answers {}: {detail}", self.status))
+        self.failure(FailureKind::Unavailable, question)
+    }
+
+    fn failure(&self, kind: FailureKind, question: &str) -> Failure {
+        let problem = self.problem();
+        let said = match problem.slug() {
+            "" => "the answer is not CredLink's; is this its address?",
+            _ => &problem.detail,
+        };
+        failure(kind, format!("{question}: it answers {}: {said}", self.status))
     }
 }
 
@@ -169,10 +192,7 @@ impl Api {
         let answer = self.call(question).await?;
         match failing(&answer) {
             None => Ok(answer),
-            Some(kind) => {
-                let detail = answer.problem().detail;
-                Err(failure(kind, format!("{target}: it answers {}: {detail}", answer.status)))
-            }
+            Some(kind) => Err(answer.failure(kind, &target)),
         }
     }
 
@@ -180,7 +200,7 @@ impl Api {
     pub(super) async fn look(&self, target: &str) -> Result<Answer, Failure> {
         let answer = self.call(Question::new(Method::HEAD, target)).await?;
         match answer.status {
-            StatusCode::OK | StatusCode::NOT_FOUND => Ok(answer),
+            StatusCode::OK => Ok(answer),
             _ => self.ask(Question::new(Method::GET, target)).await,
         }
     }
@@ -261,6 +281,17 @@ fn failing(answer: &Answer) -> Option<FailureKind> {
         StatusCode::BAD_GATEWAY if slug() == Kind::Damaged.slug() => Some(FailureKind::Damaged),
         status if status.is_server_error() => Some(FailureKind::Unavailable),
         StatusCode::CONFLICT if slug() == Kind::Contended.slug() => Some(FailureKind::Unavailable),
+        StatusCode::NOT_FOUND
+        | StatusCode::GONE
+        | StatusCode::CONFLICT
+        | StatusCode::PRECONDITION_FAILED
+        | StatusCode::METHOD_NOT_ALLOWED => {
+            let slug = slug();
+            let is_about_the_path =
+                [Kind::NoSuchRoute, Kind::MethodNotAllowed].iter().any(|kind| kind.slug() == slug);
+            // A wrong address does not pass by itself: an operator has to act.
+            (slug.is_empty() || is_about_the_path).then_some(FailureKind::AccessDenied)
+        }
         _ => None,
     }
 }
@@ -299,7 +330,15 @@ mod tests {
             (410, "deleted", None),
             (409, "manifest-conflict", None),
             (409, "contended", Some(FailureKind::Unavailable)),
-            (412, "", None),
+            (412, "precondition-failed", None),
+            (400, "invalid-manifest", None),
+            (413, "", None),
+            (404, "", Some(FailureKind::AccessDenied)),
+            (404, "no-such-route", Some(FailureKind::AccessDenied)),
+            (405, "method-not-allowed", Some(FailureKind::AccessDenied)),
+            (409, "", Some(FailureKind::AccessDenied)),
+            (410, "", Some(FailureKind::AccessDenied)),
+            (412, "", Some(FailureKind::AccessDenied)),
             (401, "unauthenticated", Some(FailureKind::AccessDenied)),
             (403, "private", None),
             (403, "insufficient-scope", Some(FailureKind::AccessDenied)),
@@ -325,6 +364,22 @@ mod tests {
         assert_eq!(answer(410, &[], "deleted").problem().deleted(), Some(at));
         assert_eq!(answer(410, &[], "expired").problem().deleted(), None);
         assert_eq!(answer(410, &[], "").problem().deleted(), None);
+    }
+
+    #[test]
+    fn only_credlink_says_that_nothing_is_there() {
+        assert!(answer(404, &[], "not-found").is_not_found());
+        assert!(answer(410, &[], "expired").is_gone() && answer(410, &[], "deleted").is_gone());
+        for slug in ["", "no-such-route"] {
+            assert!(!answer(404, &[], slug).is_not_found() && !answer(410, &[], slug).is_gone(), "{slug}");
+        }
+        let gateway =
+            Answer { body: Bytes::from_static(br#"{"message":"Not Found"}"#), ..answer(404, &[], "") };
+        let said = gateway.unexpected("/v1/proofs/x").message;
+        assert_eq!(
+            said,
+            "/v1/proofs/x: it answers 404 Not Found: the answer is not CredLink's; is this its address?"
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ use credlink_core::testing::manifest_store;
 use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
 use credlink_service::ports::{Condition, FailureKind, Objects as _};
 
+use crate::gateway;
 use crate::migrate::ground::{c2pa, fill, id, items};
 use crate::server::Server;
 use crate::storage;
@@ -290,6 +291,22 @@ async fn proofs_are_removed_as_a_deletion_removes_them() {
         let (status, _) = server.post("/v1/proofs", &c2pa("c2pa", "urn:c2pa:first"));
         assert_eq!(status, 201, "and can be stored again");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_404_hides_nothing_that_a_source_has() {
+    let source = open(&format!("credlink:{}", gateway::start())).await;
+    for key in [id("a").to_string().as_str(), "/manifests/urn:c2pa:x", "/aliases/old-a"] {
+        let item = Item { key: key.to_owned(), size: 0, version: "revision 1".to_owned() };
+        for call in [
+            source.read(key).await.map(drop),
+            source.look(key).await.map(drop),
+            source.remove(&item).await.map(drop),
+        ] {
+            assert_eq!(call.unwrap_err().kind, FailureKind::AccessDenied, "{key}");
+        }
+    }
+    assert_eq!(source.list(None, 10).await.unwrap_err().kind, FailureKind::AccessDenied);
 }
 
 #[tokio::test]

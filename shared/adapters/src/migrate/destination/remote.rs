@@ -92,7 +92,7 @@ impl Remote {
             StatusCode::OK => {
                 answer.digest().map(Found::Content).ok_or_else(|| answer.unexpected(&target))?
             }
-            StatusCode::NOT_FOUND => Found::Absent,
+            _ if answer.is_not_found() => Found::Absent,
             StatusCode::FORBIDDEN => Found::Private,
             StatusCode::GONE => {
                 let problem = answer.problem();

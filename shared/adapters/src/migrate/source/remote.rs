@@ -103,7 +103,7 @@ impl Remote {
         let answer = self.api.ask(Question::new(Method::GET, target.clone())).await?;
         match answer.status {
             StatusCode::OK => Ok(Some((answer.body.clone(), answer.digest()))),
-            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+            _ if answer.is_not_found() || answer.is_gone() => Ok(None),
             StatusCode::FORBIDDEN => {
                 Err(failure(FailureKind::AccessDenied, format!("{target}: it is private")))
             }
@@ -239,7 +239,7 @@ pub(in crate::migrate) fn leads_to(answer: &Answer, target: &str) -> Result<Opti
     let proof = location.and_then(|location| location.rsplit('/').next()).and_then(|id| id.parse().ok());
     match (answer.status, proof) {
         (StatusCode::PERMANENT_REDIRECT, Some(proof)) => Ok(Some(proof)),
-        (StatusCode::NOT_FOUND, _) => Ok(None),
+        _ if answer.is_not_found() => Ok(None),
         _ => Err(answer.unexpected(target)),
     }
 }

@@ -17,6 +17,9 @@ pub(super) const MAX_STORED_BYTES: usize = MAX_LEGACY_RECORD_BYTES + MAX_LEGACY_
 
 /// The record in these bytes, gzipped or not, whatever is said of them elsewhere.
 pub(super) fn legacy(bytes: Bytes) -> Content {
+    if let Some(why) = other_encoding(&bytes) {
+        return Content::Unreadable(why);
+    }
     if !bytes.starts_with(&GZIP) {
         return if bytes.len() > MAX_LEGACY_RECORD_BYTES {
             too_long(bytes.len() as u64)
@@ -31,6 +34,17 @@ pub(super) fn legacy(bytes: Bytes) -> Content {
             Content::Unreadable(error.to_string())
         }
     }
+}
+
+/// What is said of a text that an editor has saved in another encoding: JSON is UTF-8 without a byte order mark (RFC 8259,
+/// section 8.1).
+fn other_encoding(bytes: &[u8]) -> Option<String> {
+    let found = match bytes {
+        [0xef, 0xbb, 0xbf, ..] => "a byte order mark",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the byte order mark of UTF-16",
+        _ => return None,
+    };
+    Some(format!("it begins with {found}; a legacy record is UTF-8 without one"))
 }
 
 /// What is said of more bytes than any record has.
@@ -53,6 +67,16 @@ mod tests {
         assert_eq!(legacy(Bytes::from_static(b"{}")), Content::Legacy(Bytes::from_static(b"{}")));
         let cut = Bytes::copy_from_slice(&packed[..packed.len() - 4]);
         assert!(matches!(legacy(cut), Content::Unreadable(why) if why.contains("the gzip data is damaged")));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_called_one() {
+        for (bytes, says) in
+            [(&b"\xef\xbb\xbf{}"[..], "with a byte order mark"), (b"\xff\xfe{\0}\0", "of UTF-16")]
+        {
+            let found = legacy(Bytes::from_static(bytes));
+            assert!(matches!(&found, Content::Unreadable(why) if why.contains(says)), "{found:?}");
+        }
     }
 
     #[test]

@@ -55,8 +55,10 @@ impl Remote {
         let current = self.api.ask(Question::new(Method::GET, target.clone())).await?;
         match current.status {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(missing(format!("it names {proof}, which is not there"))),
-            StatusCode::GONE => {
+            _ if current.is_not_found() => {
+                return Ok(missing(format!("it names {proof}, which is not there")));
+            }
+            _ if current.is_gone() => {
                 let problem = current.problem();
                 return Ok(match problem.deleted() {
                     Some(at) => TakenOver::Deleted(at),
