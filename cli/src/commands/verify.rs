@@ -36,6 +36,13 @@ struct Verification<'a> {
     checks: Vec<Check>,
 }
 
+impl Verification<'_> {
+    /// Whether a check could not be decided.
+    fn is_open(&self, about: &str) -> bool {
+        self.checks.iter().any(|check| check.about == about && check.outcome == Outcome::Open)
+    }
+}
+
 /// Checks the file's proof. Where there is none, what the file itself names is checked. That there is nothing at all is
 /// trouble, with a code of its own.
 pub fn verify(connection: &Connection, args: &Verify, printer: &Printer) -> Result<Exit, Trouble> {
@@ -117,6 +124,9 @@ fn words(verification: &Verification<'_>) -> String {
     let verdict = match (verification.holds, verification.changed) {
         (_, true) => "CHANGED after it was signed",
         (true, false) if verification.id.is_none() => "there is no proof of it; its manifest is stored here",
+        (true, false) if verification.is_open("validation") => {
+            "nothing fails, and the manifest could not be validated as a whole"
+        }
         (true, false) => "everything that can be checked holds",
         (false, false) => "NOT everything holds",
     };

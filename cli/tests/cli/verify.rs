@@ -123,6 +123,8 @@ fn metadata_that_is_left_out_is_told_with_its_bytes() {
     world.write("camera.jpg", &signed.file);
     world.run("put camera.jpg --data-dir data").ends(0);
     let verify = world.offline("verify camera.jpg --data-dir data").ends(0);
+    let verify =
+        verify.says(&["camera.jpg: nothing fails, and the manifest could not be validated as a whole"]);
     let bytes = format!(
         "– the C2PA manifest is valid for this file, which has the hash that it names, but it leaves out more \
         than its own place: bytes 0 to {} are metadata",
@@ -184,6 +186,16 @@ fn a_file_that_was_changed_is_called_changed() {
             "this manifest is stored here, and it does not match this file: the file was changed after it was signed",
             "assertion.dataHash.mismatch",
         ]);
+        // The manifest in it was changed, which its own hash leaves out.
+        if name == "inside.jpg" {
+            let mark = b"c2pa.signature";
+            let at = file.windows(mark.len()).rposition(|window| window == mark).unwrap() + 60;
+            let mut changed = file.clone();
+            changed[at] ^= 1;
+            world.write("changed.jpg", &changed);
+            let verify = world.offline(&format!("verify changed.jpg --data-dir {store}")).ends(9);
+            verify.says(&["this manifest is stored here with other bytes than the file has"]);
+        }
         // What knows nothing of it says so, and of whom it was asked.
         world.run(&format!("put photo.jpg --data-dir other-{name}")).ends(0);
         let verify = world.offline(&format!("verify {name} --data-dir other-{name} --tenant acme")).ends(3);

@@ -7,7 +7,7 @@ use credlink_core::manifest_id::ManifestId;
 use percent_encoding::percent_decode_str;
 
 use super::{Verification, unread};
-use crate::checks::{self, Check, Outcome};
+use crate::checks::{self, Check, Outcome, Place};
 use crate::client::Client;
 use crate::media::{Media, kind};
 use crate::reading::{self, Embedded};
@@ -22,18 +22,25 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Option<Verification
         Err(trouble) => return Err(trouble),
     };
     let validated = checks::validate(&manifest, media, None).map_err(|error| unread(media, &error))?;
-    let changed = validated.is_other_file;
-    let (outcome, said) = match (changed, validated.outcome()) {
-        (true, _) => (
+    let is_other_manifest = validated.place == Place::Other;
+    let changed = validated.is_other_file || is_other_manifest;
+    let (outcome, said) = match validated.outcome() {
+        _ if validated.is_other_file => (
             Outcome::Fails,
             "this manifest is stored here, and it does not match this file: the file was changed after it was signed",
         ),
-        (false, Outcome::Fails) => (Outcome::Fails, "this manifest is stored here, and it is not valid"),
-        // A manifest that stands in the file leaves out its own place, so that two files may have it.
-        (false, Outcome::Holds) => {
-            (Outcome::Open, "this manifest is stored here, and not as the proof of this file")
+        _ if is_other_manifest => (
+            Outcome::Fails,
+            "this manifest is stored here with other bytes than the file has: the file was changed after it was signed",
+        ),
+        Outcome::Fails => {
+            (Outcome::Fails, "this manifest is stored here, and it does not hold for this file")
         }
-        (false, Outcome::Open) => {
+        // A manifest that stands in the file leaves out its own place, so that two files may have it.
+        Outcome::Holds => {
+            (Outcome::Open, "this manifest is stored here, and not as the proof of this very file")
+        }
+        Outcome::Open => {
             (Outcome::Open, "this manifest is stored here; whether it is this file's is not known")
         }
     };
