@@ -152,7 +152,7 @@ impl Trouble {
 
     /// Returns `true` if it says that the credential, or none, is no right to it.
     pub fn is_refusal(&self) -> bool {
-        [Problem::Unauthenticated, Problem::InsufficientScope, Problem::OtherTenant, Problem::Private]
+        [Problem::Unauthenticated, Problem::InsufficientScope, Problem::OtherTenant]
             .iter()
             .any(|kind| self.0.is(*kind))
     }
