@@ -101,7 +101,7 @@ pub fn problem_of(answered: &Answered) -> Option<Problem> {
 
 impl Outcome {
     /// What it is to who shows no link: of what is private nobody can tell whether it is there (guarantee 13).
-    fn to_a_stranger(self) -> Self {
+    fn without_a_link(self) -> Self {
         let is_private = match &self {
             Self::Found(found) => found.facts.visibility == Visibility::Private,
             Self::Same(same) => same.1.visibility == Visibility::Private,
@@ -116,7 +116,7 @@ impl Load {
     pub async fn run(self) -> (Brought<Outcome>, impl Future<Output = ()>) {
         let checked = runtime::now();
         let (outcome, fill) = self.bucket().await;
-        let outcome = if self.signature.is_empty() { outcome.to_a_stranger() } else { outcome };
+        let outcome = if self.signature.is_empty() { outcome.without_a_link() } else { outcome };
         let good_for = self.keeper.good_for(&self.key, &outcome);
         let kept = outcome.clone();
         let keeping = async move { self.keep(kept, fill, checked).await };

@@ -94,6 +94,7 @@ impl Ground {
             ("CREDLINK_PUBLIC_URL", PUBLIC_URL.to_owned()),
             ("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned()),
             ("CREDLINK_TOKENS", tokens::file()),
+            ("CREDLINK_TENANTS", "several".to_owned()),
             ("RUST_LOG", "info".to_owned()),
         ];
         if let Some(r2) = &self.r2 {

@@ -103,7 +103,7 @@ async fn what_is_private_is_for_who_has_a_link_and_in_no_cache() {
     ];
     let ground = Ground::holding(&seeds).await;
     for seed in &seeds {
-        check(&ground, &seed.path(), 403).await;
+        check(&ground, &seed.path(), 404).await;
         let link = seed.link();
         check(&ground, &link.replace("signature=", "signature=AAAA"), 403).await;
         check(&ground, &link.replace("key=first", "key=other"), 403).await;
@@ -132,7 +132,7 @@ async fn what_is_private_is_for_who_has_a_link_and_in_no_cache() {
 async fn what_is_private_and_expired_says_so_to_who_has_a_link_only() {
     let seed = Seed::plain(record("both")).private().but(expired);
     let ground = Ground::holding(std::slice::from_ref(&seed)).await;
-    check(&ground, &seed.path(), 403).await;
+    check(&ground, &seed.path(), 404).await;
     check(&ground, &seed.link(), 410).await;
 }
 

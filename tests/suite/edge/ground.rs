@@ -61,7 +61,7 @@ impl Ground {
             link_keys: Some(LINK_KEYS.parse().unwrap()),
             count_reads: false,
             notice_on_read: false,
-            has_tenants: false,
+            has_tenants: true,
         };
         Self { edge, service: Service::new(parts, settings).unguarded() }
     }

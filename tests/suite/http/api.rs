@@ -100,7 +100,8 @@ impl Serve {
         let folder = tempfile::tempdir().unwrap();
         let tokens_file = folder.path().join("tokens.json");
         std::fs::write(&tokens_file, tokens::file()).unwrap();
-        let server = Server::over(&folder.path().join("data"), &["--tokens", tokens_file.to_str().unwrap()]);
+        let (data, several) = (folder.path().join("data"), [("CREDLINK_TENANTS", "several")]);
+        let server = Server::with(&data, &["--tokens", tokens_file.to_str().unwrap()], &several);
         Self { api: BaseUrl::new(server.url()), _server: server, _folder: folder }
     }
 }

@@ -9,7 +9,7 @@ use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
 use credlink_core::object::{C2PA_TYPE, Coding};
 use http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 
 use super::api::Api;
 use super::ask::with;
@@ -24,10 +24,15 @@ const OF_THE_CONNECTION: [&str; 5] =
     ["apigw-requestid", "connection", "date", "keep-alive", "transfer-encoding"];
 
 /// What every answer has.
-const OF_EVERY_ANSWER: [(&str, &str); 3] = [
+const OF_EVERY_ANSWER: [(&str, &str); 1] = [("x-content-type-options", "nosniff")];
+
+/// What an answer has that scripts of other sites may read: those to reads of what is public.
+const OF_OPEN_ANSWERS: [(&str, &str); 2] = [
     ("access-control-allow-origin", "*"),
-    ("access-control-expose-headers", "etag, location, content-range, retry-after, x-request-id"),
-    ("x-content-type-options", "nosniff"),
+    (
+        "access-control-expose-headers",
+        "accept-ranges, content-encoding, content-range, etag, location, retry-after, x-request-id",
+    ),
 ];
 
 /// What differs from run to run, and the name that stands for it.
@@ -50,6 +55,15 @@ pub async fn exchange(api: &impl Api, request: Request<Bytes>) -> Response<Bytes
     CONTRACT.check(&request, &response);
     for (name, value) in OF_EVERY_ANSWER {
         assert_eq!(response.headers()[name], value, "{} {}", request.method(), request.uri());
+    }
+    let is_open = OF_OPEN_ANSWERS.iter().any(|(name, _)| response.headers().contains_key(*name));
+    for (name, value) in OF_OPEN_ANSWERS.iter().filter(|_| is_open) {
+        assert_eq!(response.headers()[*name], value, "{} {}", request.method(), request.uri());
+        assert!(
+            matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
+            "{}",
+            request.uri()
+        );
     }
     assert!(response.headers().contains_key("x-request-id"), "{} {}", request.method(), request.uri());
     response
@@ -133,7 +147,8 @@ impl<'a, A: Api> Session<'a, A> {
 fn headers(headers: &HeaderMap, left_out: &[&str]) -> String {
     let ranges = headers.get(ACCEPT_RANGES).is_some_and(|unit| unit == "bytes");
     let shown = headers.iter().filter(|(name, _)| {
-        let constant = OF_EVERY_ANSWER.iter().any(|(constant, _)| name.as_str() == *constant);
+        let constant =
+            OF_EVERY_ANSWER.iter().chain(&OF_OPEN_ANSWERS).any(|(constant, _)| name.as_str() == *constant);
         // A length is said of every body on a connection, and is of interest where parts can be asked for.
         let length = *name == CONTENT_LENGTH && !ranges;
         let connection = OF_THE_CONNECTION.contains(&name.as_str());

@@ -34,7 +34,7 @@ pub fn over<O: Objects, I: Index>(
         link_keys: None,
         count_reads: false,
         notice_on_read: false,
-        has_tenants: false,
+        has_tenants: true,
     };
     let authenticator = Gate::of(Some(tokens::all()), None);
     let events = Counters::default();

@@ -253,11 +253,11 @@ pub async fn manifests_stored_for_themselves_are_listed_by_tenant_in_their_order
     let other = ManifestRow { tenant: OTHER.parse().unwrap(), ..standalone("urn:c2pa:other") };
     done(index, &[first(held.clone()), first(deleted), first(other)]).await;
     done(index, &[Write { row: Row::Alias(alias("urn:c2pa:alias", TENANT)), expected: None }]).await;
-    let mut expected = ids.map(|id| format!("MANIFEST#{id}")).to_vec();
+    let mut expected = ids.map(|id| format!("MANIFEST#{id}/{TENANT}")).to_vec();
     for limit in [1, 3, 4, 1_000] {
         assert_eq!(keys(index, &of(TENANT), limit).await, expected, "{limit} a page");
     }
-    assert_eq!(keys(index, &of(OTHER), 1).await, ["MANIFEST#urn:c2pa:other"]);
+    assert_eq!(keys(index, &of(OTHER), 1).await, [format!("MANIFEST#urn:c2pa:other/{OTHER}")]);
     // Stored for itself as well, it joins them; deleted, it leaves.
     let joined = ManifestRow { standalone: true, ..held.in_state(State::Live) };
     done(index, &[change(Row::Manifest(joined))]).await;
