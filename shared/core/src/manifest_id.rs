@@ -18,7 +18,7 @@ use crate::hash::serde_as_text;
 /// rest of the id is kept as it came.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, description = "The id of a C2PA manifest: the label of the active manifest of its store, such as `urn:c2pa:` and a UUID.", max_length = 200, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*:[A-Za-z0-9:._-]*$"))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, description = "The id of a C2PA manifest: the label of the active manifest of its store, such as `urn:c2pa:` and a UUID.", max_length = 160, pattern = r"^[A-Za-z0-9][^/%\s\u0000-\u001f\u007f-\u009f]*:[^/%\s\u0000-\u001f\u007f-\u009f]*$"))]
 pub struct ManifestId(String);
 
 /// Why a manifest id was refused.

@@ -139,7 +139,10 @@ impl<P: Ports> Service<P> {
             return answer;
         }
         if let Route::ReadAlias(id) = &route {
-            return self.read_alias(id, &caller, request).await;
+            let answer = self.read_alias(id, &caller, request).await;
+            entry.is_open |= matches!(&answer, Ok((reply, None)) if reply.status.is_redirection())
+                || is_for_everybody(&answer);
+            return answer;
         }
         self.check_available(&route)?;
         self.check_allowed(&route).await?;

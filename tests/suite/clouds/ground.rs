@@ -145,7 +145,7 @@ impl Ground {
                 link_keys: None,
                 count_reads: false,
                 notice_on_read: false,
-                has_tenants: false,
+                has_tenants: true,
             },
         )
     }

@@ -125,7 +125,7 @@ async fn what_is_private_is_for_who_has_a_link_and_in_no_cache() {
             assert_eq!(answer.headers()[CACHE_STATUS], "credlink; fwd=uri-miss");
         }
     }
-    assert_eq!(ground.edge.count("cache.put").await, 0);
+    assert_eq!(ground.edge.kept().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -68,7 +68,7 @@ async fn a_request_leaves_one_line() {
     for (request, method, route, status, cache) in [
         (get(&absent), "GET", "read_proof", 404, "miss"),
         (get(&absent), "GET", "read_proof", 404, "absent"),
-        (get(&private.path()), "GET", "read_proof", 404, "miss"),
+        (get(&private.path()), "GET", "read_proof", 404, "absent"),
         (get("/proofs/no%20id"), "GET", "none", 400, "none"),
         (get("/proofs/no-id"), "GET", "read_alias", 404, "none"),
         (get("/v1/proofs?after=secret"), "GET", "none", 404, "none"),

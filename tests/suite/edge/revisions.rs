@@ -70,5 +70,5 @@ async fn the_link_of_an_earlier_record_opens_it_and_not_the_current_one() {
     let (answer, _) = read(&edge, &revision.path()).await;
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"));
     edge.settle().await;
-    assert_eq!(edge.count("cache.put").await, 0);
+    assert_eq!(edge.kept().await, 0);
 }

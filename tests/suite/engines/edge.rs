@@ -169,6 +169,12 @@ impl Edge {
         self.calls().await.iter().filter(|call| call.starts_with(name)).count()
     }
 
+    /// How many objects it has put into its cache: what is there, and not that something is not there.
+    pub async fn kept(&self) -> usize {
+        let calls = self.calls().await;
+        calls.iter().filter(|call| call.starts_with("cache.put") && !call.ends_with("(nothing)")).count()
+    }
+
     /// What the Worker has logged since it was last asked to [`Self::forget`]: each line's JSON, or its text where it
     /// is none.
     pub async fn logs(&self) -> Vec<Value> {

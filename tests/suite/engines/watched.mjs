@@ -29,6 +29,12 @@ async function pass(name, subject) {
   }
 }
 
+/** What is said of an entry of the cache in which nothing is. */
+function absence(response) {
+  const said = response instanceof Response ? response.headers.get("credlink-entry") : null;
+  return said && "nothing" in (JSON.parse(said).content ?? {}) ? " (nothing)" : "";
+}
+
 /** The same object, whose methods are watched, and are those of what stands behind it. */
 function watched(part, object, methods, behind = () => object) {
   return new Proxy(object, {
@@ -41,7 +47,7 @@ function watched(part, object, methods, behind = () => object) {
         return value.bind(target);
       }
       return async (subject, ...rest) => {
-        await pass(`${part}.${property}`, subject.url ?? subject);
+        await pass(`${part}.${property}`, `${subject.url ?? subject}${absence(rest[0])}`);
         const result = await (await behind())[property](subject, ...rest);
         if (part === "bucket" && property === "get" && result?.body) {
           seen.calls.push(`body ${subject}`);

@@ -22,11 +22,12 @@ pub struct Contract {
 }
 
 /// The paths that the CDN domain has as well, for reading: the API's without `/v1`.
-pub const CDN_PATHS: [&str; 5] = [
+pub const CDN_PATHS: [&str; 6] = [
     "/proofs/{id}",
     "/proofs/{id}/{revision}",
     "/proofs/by-hash/{media_hash}",
     "/manifests/{manifest_id}",
+    "/tenants/{tenant}/manifests/{manifest_id}",
     "/health",
 ];
 

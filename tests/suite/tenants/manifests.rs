@@ -15,7 +15,7 @@ async fn nobody_takes_an_id_from_another() {
     assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
     let stored = told(&world, "acme", store("acme")).await;
     assert_eq!(stored.status(), 201);
-    assert_eq!(body(&stored)["manifest_url"], format!("https://credlink.example{}", own("acme")));
+    assert_eq!(body(&stored)["manifest_url"], format!("https://credlink.test{}", own("acme")));
     assert_eq!(status(&world, "acme", store_alone("acme")).await, 201);
     assert_eq!(served(&world, "", &own("acme")).await, "acme");
     assert_eq!(served(&world, "", &own("bad")).await, "bad");

@@ -264,7 +264,7 @@ pub async fn manifests_stored_for_themselves_are_listed_by_tenant_in_their_order
     let gone = standalone("a:1").in_state(State::Deleting(at(4)));
     done(index, &[change(Row::Manifest(gone))]).await;
     expected.remove(0);
-    expected.push("MANIFEST#urn:c2pa:held".to_owned());
+    expected.push("MANIFEST#urn:c2pa:held/acme".to_owned());
     assert_eq!(keys(index, &of(TENANT), 2).await, expected);
 }
 

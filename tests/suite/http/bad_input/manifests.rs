@@ -7,7 +7,7 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::{Bad, TAKEN, bad};
-use crate::http::ask::{c2pa, get, json, media};
+use crate::http::ask::{c2pa, get, json, media, proof_path};
 
 const ID: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000b";
 
@@ -47,13 +47,9 @@ fn of_length(length: u32) -> Vec<u8> {
 pub fn rows() -> Vec<Bad> {
     let good = manifest_store(ID, media("bad").digest());
     let private: Value = json!({
-        "media_hash": media("there").to_string().replace("sha256:", ""), "visibility": "private",
-        "manifest_base64": BASE64.encode(&manifest_store(TAKEN, media("there").digest())),
+        "visibility": "private", "manifest_base64": BASE64.encode(&manifest_store(TAKEN, media("there").digest())),
     });
-    // The same manifest for the same file is a duplicate; by another tenant it is a proof of its own.
-    let private = json(Method::POST, "/v1/proofs", &private);
-    let as_stranger =
-        super::with(private, http::header::AUTHORIZATION, format!("Bearer {}", super::tokens::STRANGER));
+    let private = super::with(json(Method::PUT, &proof_path("there"), &private), http::header::IF_MATCH, "*");
     let flood = store_of(&[vec![data_box(*b"free", b""); 20_001].concat()]);
     let long = json!({"a": "x".repeat(1_000_000)}).to_string();
     let deep = format!("{}{}", r#"{"a":"#.repeat(65), "0");
@@ -96,7 +92,7 @@ pub fn rows() -> Vec<Bad> {
         bad("too many boxes", store(&flood), 400, "20000 JUMBF boxes"),
         bad("a store without a manifest", store(&store_of(&[])), 400, "holds no manifest"),
         bad("a box of another type", store(&nested(1)), 400, "another type"),
-        bad("a manifest without a name", store(&labelled("")), 400, "1 to 200 characters"),
+        bad("a manifest without a name", store(&labelled("")), 400, "1 to 160 characters"),
         bad(
             "a manifest named like a path",
             store(&labelled("../../etc:passwd")),
@@ -108,7 +104,7 @@ pub fn rows() -> Vec<Bad> {
             "a manifest whose name is too long",
             store(&labelled(&format!("urn:{}", "x".repeat(252)))),
             400,
-            "1 to 200 characters",
+            "1 to 160 characters",
         ),
         bad(
             "a manifest of another file",
@@ -129,7 +125,7 @@ pub fn rows() -> Vec<Bad> {
     ];
     rows.push(Bad {
         name: "a public manifest as a private one",
-        request: as_stranger,
+        request: private,
         status: 409,
         says: "one visibility",
     });
