@@ -24,7 +24,8 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::Signers;
 use rustls::pki_types::TrustAnchor;
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
@@ -69,7 +70,34 @@ pub enum SignersError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    #[serde(deserialize_with = "each_once")]
     tenants: BTreeMap<Tenant, Listed>,
+}
+
+/// A map in which no tenant stands twice: serde would drop the first one's signers in silence.
+fn each_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Tenant, Listed>, D::Error> {
+    struct Each;
+
+    impl<'de> Visitor<'de> for Each {
+        type Value = BTreeMap<Tenant, Listed>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object whose members are tenants")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut tenants = BTreeMap::new();
+            while let Some((tenant, listed)) = map.next_entry::<Tenant, Listed>()? {
+                if tenants.contains_key(&tenant) {
+                    return Err(de::Error::custom(format!("the tenant `{tenant}` is given twice")));
+                }
+                tenants.insert(tenant, listed);
+            }
+            Ok(tenants)
+        }
+    }
+
+    deserializer.deserialize_map(Each)
 }
 
 /// The signers of a tenant.

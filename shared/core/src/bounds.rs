@@ -126,9 +126,6 @@ pub const MAX_ENTITY_TAGS: usize = 100;
 /// Content shorter than this is stored as it is: gzip's 18 bytes of framing outweigh what it saves.
 pub const MIN_GZIP_BYTES: usize = 256;
 
-/// Most bytes that come out of one byte of gzip: DEFLATE (RFC 1951) repeats up to 258 bytes for 2 bits.
-pub const MAX_GZIP_RATIO: usize = 1_032;
-
 /// Most members of one gzip stream (RFC 1952, section 2.2). Tools that pack in blocks, so that parts can be read by themselves,
 /// make one for each 64 KB: 210 of the longest body.
 pub const MAX_GZIP_MEMBERS: usize = 1_024;

@@ -14,7 +14,7 @@ const DEFAULT: &str = "default";
 /// A tenant: the namespace that owns a proof. It comes from the caller's credential, and is `default` without one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, description = "The owner of proofs, as the credential names it; `default` without one.", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$"))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, description = "The owner of proofs, as the credential names it; `default` without one.", pattern = "^[a-z0-9][a-z0-9_-]{0,59}$"))]
 pub struct Tenant(String);
 
 /// Why a tenant's name was refused.

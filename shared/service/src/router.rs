@@ -3,12 +3,13 @@
 //! The order of checks is: the path and method, the credential, its scope, the body, the operation. A body is not
 //! read before its sender may send it.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope, Visibility};
-use credlink_core::bounds::{MAX_BODY_BYTES, MAX_GZIP_RATIO};
+use credlink_core::bounds::{MAX_BODY_BYTES, QUICK_BYTES};
 use credlink_core::encoding::{DecodeError, decode};
 use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::cors;
@@ -495,15 +496,20 @@ where
     }
     let bytes = body.await?;
     let Some(coding) = coding else { return Ok(bytes) };
-    // Nobody knows how much comes out before it has.
-    let most = bytes.len().saturating_mul(MAX_GZIP_RATIO);
-    let unpacked = service.compute(most, move || unpack(&bytes, coding)).await?;
-    Ok(unpacked?)
+    // Nobody knows how much comes out before it has: what is short is not made to wait for what is long.
+    if bytes.len() <= QUICK_BYTES {
+        match decode(&bytes, Some(coding), QUICK_BYTES) {
+            Err(DecodeError::TooLong(_)) => {}
+            quick => return Ok(unpacked(quick)?),
+        }
+    }
+    let unpack = move || unpacked(decode(&bytes, Some(coding), MAX_BODY_BYTES));
+    Ok(service.compute(MAX_BODY_BYTES, unpack).await??)
 }
 
-/// Removes the content coding of a body.
-fn unpack(bytes: &Bytes, coding: Coding) -> Result<Bytes, Problem> {
-    match decode(bytes, Some(coding), MAX_BODY_BYTES) {
+/// A body without its content coding.
+fn unpacked(content: Result<Cow<'_, [u8]>, DecodeError>) -> Result<Bytes, Problem> {
+    match content {
         Ok(content) => Ok(content.into_owned().into()),
         Err(DecodeError::TooLong(limit)) => Err(Problem::too_large("a request body, unpacked,", limit)),
         Err(error) => Err(Problem::new(Kind::InvalidRequest, format!("the body's content coding: {error}"))

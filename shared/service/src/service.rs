@@ -172,6 +172,16 @@ impl<P: Ports> Service<P> {
         &self.settings
     }
 
+    /// Returns `true` if the C2PA store `manifest` was signed for `tenant`, by what the operator lists and as of this moment.
+    ///
+    /// # Errors
+    /// The process is about to end.
+    pub async fn is_signed_for(&self, tenant: &Tenant, manifest: &Bytes) -> Result<bool, Failure> {
+        let (signers, tenant, now) = (Arc::clone(&self.signers), tenant.clone(), self.now());
+        let manifest = manifest.clone();
+        self.compute(manifest.len(), move || signers.signed_by(&tenant, &manifest, now)).await
+    }
+
     /// Reads a body by `parse`.
     ///
     /// # Errors

@@ -83,6 +83,7 @@ fn what_cannot_be_used_is_refused_in_words() {
         vec![("CREDLINK_SIGNERS", r#"{"tenants":{"ACME!":{}}}"#)],
         vec![("CREDLINK_SIGNERS", r#"{"tenants":{"acme":{"anchors":["none"]}}}"#)],
         vec![("CREDLINK_SIGNERS", r#"{"acme":{}}"#)],
+        vec![("CREDLINK_SIGNERS", r#"{"tenants":{"acme":{},"acme":{}}}"#)],
         vec![("CREDLINK_HEDGE", "yes")],
         vec![("CREDLINK_CACHE_FOLDER", "/tmp/c"), ("CREDLINK_CACHE_BYTES", "7")],
         vec![("REDIS_URL", "http://:hush@cache.example.com")],
