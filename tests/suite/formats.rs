@@ -222,7 +222,7 @@ proptest! {
     ) {
         let keys = LinkKeys { current: LinkKey::new("k", secret).unwrap(), previous: None };
         let (key, expires) = (ObjectKey::Manifest(one.clone()), now.plus_seconds(seconds));
-        let query = keys.sign(&key, expires);
+        let query = keys.sign(&key, 7, expires);
         let read = |query: &str| Signature::read(&Query::parse(query).unwrap()).map(Option::unwrap);
         let signature = read(&query).unwrap();
         prop_assert!(signature.verify(&keys, &key, now).is_ok());

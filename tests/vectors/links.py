@@ -51,21 +51,21 @@ OBJECTS = {
 }
 
 
-def mac(path: str, expires: object, key: tuple[str, bytes] = CURRENT, method: str = "GET") -> bytes:
-    return hmac.digest(key[1], f"{method} {path} {expires}".encode(), "sha256")
+def mac(path: str, expires: object, key: tuple[str, bytes] = CURRENT, method: str = "GET", life: int = 0) -> bytes:
+    return hmac.digest(key[1], f"{method} {path} {expires} {life}".encode(), "sha256")
 
 
 def text(signature: bytes) -> str:
     return base64.urlsafe_b64encode(signature).decode().rstrip("=")
 
 
-def query(path: str, expires: int, key: tuple[str, bytes] = CURRENT, method: str = "GET") -> str:
-    return f"expires={expires}&key={key[0]}&signature={text(mac(path, expires, key, method))}"
+def query(path: str, expires: int, key: tuple[str, bytes] = CURRENT, method: str = "GET", life: int = 0) -> str:
+    return f"expires={expires}&key={key[0]}&life={life}&signature={text(mac(path, expires, key, method, life))}"
 
 
 def asked():
     """What is asked for, of which object, and what comes of it: it opens, or the problem's type. With `now` at that
-    second since 1970; else at any time from 2026 to 2096."""
+    second since 1970; else at any time from 2026 to 2096. Every object there is of its first life."""
 
     def ask(what, answer, target, of="record", method="GET", now=None):
         case = {"what": what, "method": method, "target": target, "object": of, "answer": answer}
@@ -78,7 +78,7 @@ def asked():
     flipped = bytes([mac(record, LATER)[0] ^ 1]) + mac(record, LATER)[1:]
 
     def with_signature(other):
-        return f"{record}?expires={LATER}&key={CURRENT[0]}&signature={other}"
+        return f"{record}?expires={LATER}&key={CURRENT[0]}&life=0&signature={other}"
 
     yield ask("a record", opens, f"{record}?{good}")
     yield ask("HEAD, by a link that allows GET", opens, f"{record}?{good}", method="HEAD")
@@ -111,6 +111,15 @@ def asked():
     yield ask("replayed at its expiry", refused, f"{record}?{query(record, BEFORE)}", now=BEFORE)
     yield ask("replayed a second later", refused, f"{record}?{query(record, BEFORE)}", now=BEFORE + 1)
 
+    yield ask("a link of the life after this one", refused, f"{record}?{query(record, LATER, life=1)}")
+    yield ask("a link to a manifest of an earlier life", refused,
+              f"{manifest}?{query(manifest, LATER, life=2)}", "manifest")
+    yield ask("another life under its signature", refused, f"{record}?{good.replace('life=0', 'life=1')}")
+    yield ask("this life under the signature of another", refused,
+              f"{record}?{query(record, LATER, life=1).replace('life=1', 'life=0')}")
+    yield ask("a life that is no number", refused, f"{record}?{good.replace('life=0', 'life=first')}")
+    yield ask("no life", refused, f"{record}?{good.replace('life=0&', '')}")
+
     yield ask("the other key's name", refused, f"{record}?{good.replace(CURRENT[0], PREVIOUS[0])}")
     yield ask("a key that is not in use", refused, f"{record}?{query(record, LATER, UNKNOWN)}")
     yield ask("another key under the name of one in use", refused,
@@ -130,8 +139,8 @@ def asked():
     other_spelling = signature[:-1] + letters[letters.index(signature[-1]) + 1]
     yield ask("a signature in another spelling", refused, with_signature(other_spelling))
 
-    yield ask("no signature", refused, f"{record}?expires={LATER}&key={CURRENT[0]}")
-    yield ask("no expiry", refused, f"{record}?key={CURRENT[0]}&signature={signature}")
+    yield ask("no signature", refused, f"{record}?expires={LATER}&key={CURRENT[0]}&life=0")
+    yield ask("no expiry", refused, f"{record}?key={CURRENT[0]}&life=0&signature={signature}")
     yield ask("a parameter given twice", "invalid-field", f"{record}?{good}&expires={LATER}")
     yield ask("no link at all", "not-found", record)
 
@@ -143,9 +152,9 @@ def document() -> str:
             "link_keys": ",".join(f"{name}:{secret.hex()}" for name, secret in (CURRENT, PREVIOUS)),
             "objects": OBJECTS,
             "signed": [
-                {"object": name, "expires": expires, "query": query(place["path"], expires)}
+                {"object": name, "expires": expires, "life": life, "query": query(place["path"], expires, life=life)}
                 for name, place in OBJECTS.items()
-                for expires in (BEFORE, LATER)
+                for expires, life in ((BEFORE, 0), (LATER, 4_294_967_295))
             ],
             "asked": list(asked()),
         },

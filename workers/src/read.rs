@@ -197,15 +197,17 @@ impl Read<'_> {
     /// current one, which the origin has to show nonetheless: where it holds, the edge signs a link of its own.
     fn link(&self, key: &ObjectKey) -> String {
         let is_of_link =
-            |part: &&str| ["expires=", "key=", "signature="].iter().any(|name| part.starts_with(name));
+            |part: &&str| part.split_once('=').is_some_and(|(name, _)| Signature::PARAMETERS.contains(&name));
         if self.signature.is_none() {
             return String::new();
         }
         if key == self.key {
             return self.asked.query.split('&').filter(is_of_link).collect::<Vec<_>>().join("&");
         }
-        match (self.opens(), &self.configuration.link_keys) {
-            (Some(Ok(())), Some(keys)) => keys.sign(key, self.asked.now.plus_seconds(OWN_LINK_SECONDS)),
+        match (self.signature, self.opens(), &self.configuration.link_keys) {
+            (Some(signature), Some(Ok(())), Some(keys)) => {
+                keys.sign(key, signature.life(), self.asked.now.plus_seconds(OWN_LINK_SECONDS))
+            }
             _ => String::new(),
         }
     }

@@ -1,8 +1,9 @@
 //! Signed links: who holds one may read one private object until it expires.
 //!
 //! The service signs and the edge checks with the same code. The signature is HMAC-SHA-256 (RFC 2104) over
-//! `GET <path> <expiry>`, where the path is the one of the CDN domain (without `/v1`), so that one link opens
-//! both. A link that allows GET allows HEAD.
+//! `GET <path> <expiry> <life>`, where the path is the one of the CDN domain (without `/v1`), so that one link opens
+//! both. The life is the object's [generation](crate::object::Facts::generation): a link to what was deleted does not open what is
+//! stored in its place later. A link that allows GET allows HEAD.
 
 mod keys;
 #[cfg(test)]
@@ -24,10 +25,10 @@ use crate::time::Timestamp;
 pub use keys::{LinkKey, LinkKeyError, LinkKeys, LinkKeysError, MIN_KEY_BYTES};
 
 impl LinkKey {
-    fn mac(&self, key: &ObjectKey, expires: u64) -> Option<Hmac<Sha256>> {
+    fn mac(&self, key: &ObjectKey, expires: u64, life: u32) -> Option<Hmac<Sha256>> {
         // An HMAC takes a key of any length.
         let mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
-        Some(mac.chain_update(format!("GET {} {expires}", path(key))))
+        Some(mac.chain_update(format!("GET {} {expires} {life}", path(key))))
     }
 }
 
@@ -36,6 +37,7 @@ impl LinkKey {
 pub struct Signature {
     expires: u64,
     key_id: String,
+    life: u32,
     mac: Vec<u8>,
 }
 
@@ -86,29 +88,62 @@ fn segment(id: &ManifestId) -> impl std::fmt::Display {
 }
 
 impl Signature {
-    /// Reads the parameters `expires`, `key` and `signature` of a link.
+    /// The parameters of a link.
+    pub const PARAMETERS: [&'static str; 4] = ["expires", "key", "life", "signature"];
+
+    /// Reads the [parameters](Self::PARAMETERS) of a link.
     ///
     /// # Errors
     /// Some of them are there and others are not, or they are malformed.
     pub fn read(query: &Query<'_>) -> Result<Option<Self>, Problem> {
-        let (expires, key_id, mac) = match (query.get("expires"), query.get("key"), query.get("signature")) {
-            (None, None, None) => return Ok(None),
-            (Some(expires), Some(key_id), Some(mac)) => (expires, key_id, mac),
-            _ => return Err(refused("a signed link has the parameters `expires`, `key` and `signature`")),
+        let (expires, key_id, life, mac) = match Self::PARAMETERS.map(|name| query.get(name)) {
+            [None, None, None, None] => return Ok(None),
+            [Some(expires), Some(key_id), Some(life), Some(mac)] => (expires, key_id, life, mac),
+            _ => {
+                return Err(refused(
+                    "a signed link has the parameters `expires`, `key`, `life` and `signature`",
+                ));
+            }
         };
         let expires = expires.parse().map_err(|_| refused("`expires` is no number of seconds since 1970"))?;
+        let life = life.parse().map_err(|_| refused("`life` is no number"))?;
         let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| refused("`signature` is not base64url"))?;
-        Ok(Some(Self { expires, key_id: key_id.to_owned(), mac }))
+        Ok(Some(Self { expires, key_id: key_id.to_owned(), life, mac }))
     }
 
-    /// Checks that this link opens `key` at `now`. The comparison takes the same time wherever it fails.
+    /// The generation of the object that this link is for, if it is good at all.
+    #[must_use]
+    pub const fn life(&self) -> u32 {
+        self.life
+    }
+
+    /// Checks that this link opens the object of `generation` under `key` at `now`.
+    ///
+    /// # Errors
+    /// As [`Self::verify`], and 403 where it was signed for another generation.
+    pub fn opens(
+        &self,
+        keys: &LinkKeys,
+        key: &ObjectKey,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        self.verify(keys, key, now)?;
+        if self.life != generation {
+            return Err(refused("what it was signed for was deleted; ask for a new one"));
+        }
+        Ok(())
+    }
+
+    /// Checks that this is a link to `key` that is good at `now`, of whichever generation. The comparison takes the same time
+    /// wherever it fails.
     ///
     /// # Errors
     /// 403: signed by an unknown key, for something else, or expired.
     pub fn verify(&self, keys: &LinkKeys, key: &ObjectKey, now: Timestamp) -> Result<(), Problem> {
         let known = [Some(&keys.current), keys.previous.as_ref()];
         let signer = known.into_iter().flatten().find(|known| known.id == self.key_id);
-        let mac = signer.and_then(|signer| signer.mac(key, self.expires));
+        let mac = signer.and_then(|signer| signer.mac(key, self.expires, self.life));
         if mac.is_none_or(|mac| mac.verify_slice(&self.mac).is_err()) {
             return Err(refused("it was not signed for this path and time by a key that is in use"));
         }
@@ -120,12 +155,17 @@ impl Signature {
 }
 
 impl LinkKeys {
-    /// The query of a link that opens `key` until `expires`.
+    /// The query of a link that opens the object of the generation `life` under `key` until `expires`.
     #[must_use]
-    pub fn sign(&self, key: &ObjectKey, expires: Timestamp) -> String {
+    pub fn sign(&self, key: &ObjectKey, life: u32, expires: Timestamp) -> String {
         let expires = expires.seconds();
-        let mac = self.current.mac(key, expires).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
-        format!("expires={expires}&key={}&signature={}", self.current.id, URL_SAFE_NO_PAD.encode(mac))
+        let mac = self.current.mac(key, expires, life);
+        let mac = mac.map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+        format!(
+            "expires={expires}&key={}&life={life}&signature={}",
+            self.current.id,
+            URL_SAFE_NO_PAD.encode(mac)
+        )
     }
 }
 
@@ -155,7 +195,7 @@ mod tests {
     #[test]
     fn a_link_opens_one_thing_for_a_time() {
         let (keys, now) = (keys("a", 1), Timestamp::from_milliseconds(1_000_000));
-        let query = keys.sign(&record(), now.plus_seconds(10));
+        let query = keys.sign(&record(), 3, now.plus_seconds(10));
         let signature = read(&query).unwrap();
         assert_eq!(signature.verify(&keys, &record(), now), Ok(()));
         let manifest = ObjectKey::Manifest("urn:c2pa:x".parse().unwrap());
@@ -163,6 +203,12 @@ mod tests {
         assert!(signature.verify(&keys, &record(), now.plus_seconds(10)).is_err());
         let later = query.replace("expires=1010", "expires=9999");
         assert!(read(&later).unwrap().verify(&keys, &record(), now).is_err());
+        assert_eq!(signature.opens(&keys, &record(), 3, now), Ok(()));
+        for another_life in [0, 2, 4] {
+            assert!(signature.opens(&keys, &record(), another_life, now).is_err());
+        }
+        let life = query.replace("life=3", "life=4");
+        assert!(read(&life).unwrap().verify(&keys, &record(), now).is_err());
         let other = query.replace("key=a", "key=b");
         assert!(read(&other).unwrap().verify(&keys, &record(), now).is_err());
     }
@@ -170,7 +216,7 @@ mod tests {
     #[test]
     fn keys_change_without_breaking_links() {
         let (old, now) = (keys("a", 1), Timestamp::from_milliseconds(1_000_000));
-        let signature = read(&old.sign(&record(), now.plus_seconds(10))).unwrap();
+        let signature = read(&old.sign(&record(), 0, now.plus_seconds(10))).unwrap();
         let rotated = LinkKeys { previous: Some(old.current), ..keys("b", 2) };
         assert_eq!(signature.verify(&rotated, &record(), now), Ok(()));
         assert!(signature.verify(&keys("b", 2), &record(), now).is_err());
@@ -178,8 +224,16 @@ mod tests {
 
     #[test]
     fn half_a_link_is_refused() {
-        assert!(read("expires=1&key=a").is_err());
-        assert!(read("expires=x&key=a&signature=AA").is_err());
-        assert!(read("expires=1&key=a&signature=%2B").is_err());
+        assert!(read("expires=1&key=a&life=0&signature=AA").is_ok());
+        for half in [
+            "expires=1&key=a",
+            "life=0",
+            "expires=1&key=a&signature=AA",
+            "expires=x&key=a&life=0&signature=AA",
+            "expires=1&key=a&life=-1&signature=AA",
+            "expires=1&key=a&life=0&signature=%2B",
+        ] {
+            assert!(read(half).is_err(), "{half}");
+        }
     }
 }

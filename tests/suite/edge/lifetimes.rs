@@ -179,7 +179,7 @@ async fn an_object_has_one_entry_however_it_is_asked_for() {
     assert_eq!(kept, expected);
     edge.forget().await;
     let keys: LinkKeys = LINK_KEYS.parse().unwrap();
-    let signed = keys.sign(&record.key, now().plus_seconds(60));
+    let signed = keys.sign(&record.key, 0, now().plus_seconds(60));
     let hash = media("entry").to_string();
     let by_hash = format!("/proofs/by-hash/{}", hash.trim_start_matches("sha256:"));
     let (path, manifest_path) = (record.path(), manifest.path());
@@ -189,7 +189,7 @@ async fn an_object_has_one_entry_however_it_is_asked_for() {
         (&record, path.clone()),
         (&record, format!("{path}?x=1&y=2")),
         (&record, format!("{path}?{signed}")),
-        (&record, format!("{path}?expires=1&key=no&signature=AAAA")),
+        (&record, format!("{path}?expires=1&key=no&life=0&signature=AAAA")),
         (&record, escaped.clone()),
         (&record, by_hash.clone()),
         (&record, format!("{by_hash}?tenant=default&{signed}")),

@@ -143,7 +143,7 @@ async fn a_change_of_keys_breaks_no_link() {
     let (new, seed) = (format!("second:{}", "08".repeat(32)), Seed::record("rotated").private());
     let both = format!("{new},{LINK_KEYS}");
     let new_keys: LinkKeys = new.parse().unwrap();
-    let new_link = format!("{}?{}", seed.path(), new_keys.sign(&seed.key, now().plus_seconds(60)));
+    let new_link = format!("{}?{}", seed.path(), new_keys.sign(&seed.key, 0, now().plus_seconds(60)));
     for (set, old_opens, new_opens) in [
         (Some(LINK_KEYS.to_owned()), "opens", "invalid-link"),
         (Some(both), "opens", "opens"),

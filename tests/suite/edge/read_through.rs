@@ -114,7 +114,7 @@ async fn what_is_private_is_read_through_by_its_link_and_left_nowhere() {
     // An earlier record has a link of its own, which does not open the current one.
     let keys: LinkKeys = LINK_KEYS.parse().unwrap();
     let revision = ObjectKey::Revision(id, 1);
-    let query = keys.sign(&revision, now().plus_seconds(60));
+    let query = keys.sign(&revision, 0, now().plus_seconds(60));
     let (answer, _) = read(&edge, &format!("/{revision}?{query}")).await;
     assert_eq!(answer.status(), 200, "{:?}", answer.body());
     let another = query.replacen("expires=", "expires=1", 1);

@@ -98,7 +98,7 @@ impl Seed {
     /// Where the edge has it for an hour, for whoever holds this link.
     pub fn link(&self) -> String {
         let keys: LinkKeys = LINK_KEYS.parse().unwrap();
-        format!("{}?{}", self.path(), keys.sign(&self.key, now().plus_seconds(3_600)))
+        format!("{}?{}", self.path(), keys.sign(&self.key, self.facts.generation, now().plus_seconds(3_600)))
     }
 
     /// Its bytes as stored.

@@ -61,7 +61,7 @@ fn bad_targets() -> Vec<(String, u16)> {
         ),
         of(400, &[&format!("/proofs/by-hash/{hex}0"), &format!("/proofs/{id}?form=packed")]),
         of(403, &[&format!("/proofs/{id}?expires=1&key=a"), &format!("/proofs/{id}?signature=AA")]),
-        of(403, &[&format!("/proofs/{id}?expires=x&key=a&signature=AA")]),
+        of(403, &[&format!("/proofs/{id}?expires=x&key=a&life=0&signature=AA")]),
         of(
             404,
             &["/", "/proofs", "/manifests", "/stats", "/openapi.json", "/health/", "/purges", "/v2/proofs"],

@@ -1,7 +1,7 @@
 //! The HTTP API as a client sees it.
 //!
 //! `script` walks through the whole API and is written to run anywhere: against the service in this process, or any
-//! base URL. `bad_input` is a table of what clients do wrong, and what they are told; `auth` is one of who may do what, `legacy_ids` is whose they are, and
+//! base URL. `bad_input` is a table of what clients do wrong, and what they are told; `auth` is one of who may do what, `legacy_ids` is whose they are, `links` is what they open, and
 //! `metrics` is what is counted. `openapi` and `contract` keep
 //! the OpenAPI document true: every exchange of a [`session::Session`] is checked against it.
 
@@ -11,6 +11,7 @@ mod auth;
 mod bad_input;
 pub mod contract;
 mod legacy_ids;
+mod links;
 mod metrics;
 mod migrations;
 mod openapi;

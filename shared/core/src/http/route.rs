@@ -306,7 +306,7 @@ impl Route {
             (_, ["proofs", "by-hash", hash]) => read_only(method, || {
                 let query = Query::parse(query)?;
                 // A mistyped `tenant` would find another tenant's proof.
-                query.only(&["tenant", "expires", "key", "signature", "form"])?;
+                query.only(&["tenant", "expires", "key", "life", "signature", "form"])?;
                 by_hash(hash, &query)
             }),
             (true, ["proofs", id]) => match *method {
@@ -403,7 +403,7 @@ impl Route {
                 let query = Query::parse(query)?;
                 if let Some(hash) = query.get("media_hash") {
                     // Not those of a list: a client that asks for both misunderstands one of them.
-                    query.only(&["media_hash", "tenant", "expires", "key", "signature", "form"])?;
+                    query.only(&["media_hash", "tenant", "expires", "key", "life", "signature", "form"])?;
                     return by_hash(hash, &query);
                 }
                 query.only(&["media_hash", "after", "limit"])?;

@@ -34,6 +34,7 @@ struct Named {
 struct Signed {
     object: String,
     expires: i64,
+    life: u32,
     query: String,
 }
 
@@ -67,9 +68,9 @@ fn what_is_signed_is_what_another_implementation_signs() {
             assert_eq!(key, ObjectKey::Record(ProofId::derive(&Tenant::default(), hash)), "{name}");
         }
     }
-    for Signed { object, expires, query } in &vectors.signed {
+    for Signed { object, expires, life, query } in &vectors.signed {
         let key: ObjectKey = vectors.objects[object].key.parse().unwrap();
-        assert_eq!(keys.sign(&key, second(*expires)), *query, "{object} until {expires}");
+        assert_eq!(keys.sign(&key, *life, second(*expires)), *query, "{object} until {expires}");
     }
 }
 

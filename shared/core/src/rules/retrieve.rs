@@ -128,7 +128,7 @@ impl Lookup<'_> {
             return Ok(());
         }
         match (self.signature, self.link_keys) {
-            (Some(signature), Some(keys)) => signature.verify(keys, self.key, self.now),
+            (Some(signature), Some(keys)) => signature.opens(keys, self.key, facts.generation, self.now),
             _ => Err(self.absent()),
         }
     }

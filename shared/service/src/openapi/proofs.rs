@@ -278,10 +278,17 @@ pub(crate) async fn sign_link<P: Ports>(
         .into());
     };
     let expires = service.now().plus_seconds(expires_in);
-    let sign = |key: &ObjectKey| format!("{}?{}", service.url(key), keys.sign(key, expires));
+    let sign = |key: &ObjectKey, life| format!("{}?{}", service.url(key), keys.sign(key, life, expires));
+    let manifest_url = match row.manifest_key() {
+        None => None,
+        Some(manifest) => {
+            let life = service.manifest_row(&manifest).await?.map_or(0, |row| row.generation);
+            Some(sign(&ObjectKey::Manifest(manifest), life))
+        }
+    };
     let reply = LinkReply {
-        url: sign(&ObjectKey::Record(row.id)),
-        manifest_url: row.manifest_key().map(|key| sign(&ObjectKey::Manifest(key))),
+        url: sign(&ObjectKey::Record(row.id), row.first_revision.saturating_sub(1)),
+        manifest_url,
         expires,
     };
     Ok(Reply::json(StatusCode::OK, &reply))

@@ -98,7 +98,7 @@ pub fn rows() -> Vec<Bad> {
             "half a signed link",
             get(&format!("{there}?expires=1&key=a")),
             403,
-            "`expires`, `key` and `signature`",
+            "`expires`, `key`, `life` and `signature`",
         ),
         bad("the root", get("/"), 404, "openapi.json"),
         bad("no path", ask(Method::GET, "/v1"), 404, "openapi.json"),
