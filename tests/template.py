@@ -42,8 +42,8 @@ GUARDED = {
     "GET /v1/migrations/{job}": "admin",
     "HEAD /v1/migrations/{job}": "admin",
     "DELETE /v1/migrations/{job}": "operator",
-    "GET /v1/stats": "admin",
-    "HEAD /v1/stats": "admin",
+    "GET /v1/stats": "operator",
+    "HEAD /v1/stats": "operator",
 }
 
 
@@ -458,7 +458,7 @@ BROKEN = (
     (what_is_kept_is_protected, ("Table", "DeletionProtectionEnabled"), None),
     (what_is_kept_is_protected, ("Table", "PointInTimeRecoverySpecification"), None),
     (routes_are_guarded, ("DeleteProofRoute", "AuthorizationType"), None),
-    (routes_are_guarded, ("StatsRoute", "AuthorizationScopes", "Fn::If", 1), ["store:manifests", "admin", "operator"]),
+    (routes_are_guarded, ("StatsRoute", "AuthorizationScopes", "Fn::If", 1), ["admin", "operator"]),
     (routes_are_guarded, ("ReadProofRoute", "AuthorizationType"), {"Fn::If": ["GatewayChecks", "JWT", "NONE"]}),
     (routes_are_guarded, ("BatchDeleteRoute", "Target"), {"Fn::Sub": "integrations/${StoreIntegration}"}),
     (logs_hold_no_secrets, ("ApiStage", "AccessLogSettings", "Format"), "$context.identity.sourceIp"),

@@ -17,12 +17,12 @@ pub const PATH: &str = "/metrics";
 /// The methods that it takes.
 const METHODS: &str = "GET, HEAD";
 
-/// Answers with the metrics, to who may see statistics.
+/// Answers with the metrics, which are sums over all tenants, to who may see those.
 pub async fn answer(served: &Served, request: &Parts) -> Response<Bytes> {
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return problem(&Problem::method_not_allowed(request.method.as_str(), METHODS));
     }
-    if let Err(error) = served.deployment.service().authorize(&request.headers, Some(Scope::Admin)).await {
+    if let Err(error) = served.deployment.service().authorize(&request.headers, Some(Scope::Operator)).await {
         if let Error::Failure(failure) = &error {
             tracing::error!(route = "metrics", reason = %failure);
         }

@@ -50,7 +50,7 @@ pub enum Scope {
     Store,
     /// `delete:manifests`: delete proofs and manifests.
     Delete,
-    /// `admin`: list, read statistics, and everything that the scopes above allow, within the tenant.
+    /// `admin`: list, bind legacy ids, and everything that the scopes above allow, within the tenant.
     Admin,
     /// `operator`: what concerns the deployment and not one tenant, and everything that the scopes above allow. Who has it
     /// runs the deployment; proofs are stored, listed and deleted in the tenant that the credential names all the same.

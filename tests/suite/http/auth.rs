@@ -234,7 +234,7 @@ async fn every_operation_with_every_kind_of_static_token() {
 
 /// What a token is told, and the status.
 async fn told(world: &World, token: &str) -> (u16, String) {
-    let response = exchange(world, by(&bearer(token), get("/v1/stats"))).await;
+    let response = exchange(world, by(&bearer(token), get("/v1/aliases"))).await;
     let document: Value = serde_json::from_slice(response.body()).unwrap();
     (response.status().as_u16(), document["detail"].as_str().unwrap_or_default().to_owned())
 }
@@ -315,11 +315,11 @@ async fn one_gate_takes_both_kinds_and_tells_them_apart_by_their_form() {
 async fn an_issuer_out_of_reach_is_a_failure_and_no_refusal() {
     let jwks = Jwks::Url(format!("http://127.0.0.1:{}/jwks", free_port()));
     let world = World::behind(Ground::Memory, Gate::of(None, Some(authenticator(jwks))));
-    let response = exchange(&world, by(&bearer(&signed(&claims("admin"))), get("/v1/stats"))).await;
+    let response = exchange(&world, by(&bearer(&signed(&claims("admin"))), get("/v1/aliases"))).await;
     assert_eq!((response.status().as_u16(), challenge(&response)), (503, ""));
     assert!(response.headers().contains_key(RETRY_AFTER));
     assert_eq!(exchange(&world, get("/v1/health")).await.status(), 200);
-    assert_eq!(exchange(&world, get("/v1/stats")).await.status(), 401);
+    assert_eq!(exchange(&world, get("/v1/aliases")).await.status(), 401);
 }
 
 #[test]

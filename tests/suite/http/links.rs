@@ -72,7 +72,11 @@ async fn a_link_goes_on_opening_a_proof_that_is_replaced() {
     assert_eq!(stored.status(), 201);
     let [link, _] = links(&world).await;
     let replace = with(
-        request(Method::PUT, &proof_path("x"), &json!({"expires_in": 86_400})),
+        request(
+            Method::PUT,
+            &proof_path("x"),
+            &json!({"manifest": {"revision": 2}, "visibility": "private"}),
+        ),
         http::header::IF_MATCH,
         "*",
     );

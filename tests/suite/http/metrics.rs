@@ -98,14 +98,15 @@ fn a_session_is_counted_exactly() {
 }
 
 #[test]
-fn where_credentials_are_asked_for_metrics_need_admin() {
+fn where_credentials_are_asked_for_metrics_are_the_operators() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tokens.json");
     std::fs::write(&file, tokens::file()).unwrap();
     let server = Server::over(&folder.path().join("data"), &["--tokens", file.to_str().unwrap()]);
     let status = |token| get(&server, "/metrics", token).0;
     assert_eq!([status(None), status(Some("unknown")), status(Some(tokens::SIGNER))], [401, 401, 403]);
-    assert_eq!(status(Some(tokens::OWNER)), 200);
+    assert_eq!(status(Some(tokens::OWNER)), 403, "the sums are those of all tenants");
+    assert_eq!(status(Some(tokens::OPERATOR)), 200);
     let (_, kind, text) = get(&server, "/metrics", None);
     assert_eq!(kind, "application/problem+json");
     assert!(!text.contains("credlink_"), "{text}");

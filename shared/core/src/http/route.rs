@@ -158,9 +158,9 @@ impl Route {
             | Self::BindAlias(_)
             | Self::WithdrawAlias { .. }
             | Self::ListManifests { .. }
-            | Self::ReadMigration { .. }
-            | Self::Stats => Some(Scope::Admin),
-            Self::BeginMigration | Self::RemoveMigration { .. } | Self::DecideFront(_) => {
+            | Self::ReadMigration { .. } => Some(Scope::Admin),
+            // Sums over all tenants.
+            Self::Stats | Self::BeginMigration | Self::RemoveMigration { .. } | Self::DecideFront(_) => {
                 Some(Scope::Operator)
             }
         }

@@ -1,12 +1,13 @@
 //! Operating: lists, health, statistics, and what browsers and logs need.
 
 use http::Method;
-use http::header::{HeaderName, ORIGIN};
+use http::header::{AUTHORIZATION, HeaderName, ORIGIN};
 use serde_json::Value;
 
 use crate::http::api::Api;
 use crate::http::ask::{ask, get, proof_path, with};
 use crate::http::session::Session;
+use crate::world::tokens;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -30,7 +31,11 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
 
     session.send_as_it_is("Health is public", get("/v1/health")).await;
     session.send_as_it_is("Also where load balancers look", get("/health")).await;
-    session.send("Statistics are not", get("/v1/stats")).await;
+    let by_operator = with(get("/v1/stats"), AUTHORIZATION, format!("Bearer {}", tokens::OPERATOR));
+    let stats = session.send_as_it_is("Statistics are the operator's", by_operator).await;
+    assert_eq!(stats.status(), 200);
+    let refused = session.send("They are sums of all tenants", get("/v1/stats")).await;
+    assert_eq!(refused.status(), 403);
     let refused = session.send_as_it_is("Without a credential", get("/v1/stats")).await;
     assert_eq!(refused.status(), 401);
 
