@@ -5,25 +5,29 @@ Each function changes requests that are meant to be right, and leaves those alon
 
 import base64
 import pathlib
+import random
+import uuid
 
 import schemathesis
 from hypothesis import strategies
 from schemathesis import GenerationMode
 
 SEEDS = pathlib.Path(__file__).parent.parent.parent / "fuzz/seeds"
-# A manifest store, its id, and the file that it belongs to.
+# A manifest store, its id, and the digest of the file that it belongs to.
 STORE = (SEEDS / "c2pa_store/whole_file").read_bytes()
 ID = b"f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4"
-FILE = "01064c082a57b792544bbb6d2cb9cef502a54cfd915642ad70fcbd562758afdd"
+FILE = bytes.fromhex("01064c082a57b792544bbb6d2cb9cef502a54cfd915642ad70fcbd562758afdd")
 JSON = b'{"title": "A manifest"}'
+# Ids of manifests, the same in every run.
+CHANCE = random.Random(7)
 
 
-def store(uuid):
-    """The manifest store under another id. Whoever deletes one does not meet it again in a proof."""
-    return STORE.replace(ID, str(uuid).encode())
+def store(number, digest=FILE):
+    """The manifest store of another id, so that whoever deletes it does not meet it again, and of another file."""
+    return STORE.replace(ID, str(uuid.UUID(int=number)).encode()).replace(FILE, digest)
 
 
-schemathesis.openapi.media_type("application/c2pa", strategies.uuids().map(store))
+schemathesis.openapi.media_type("application/c2pa", strategies.integers(0, 2**128 - 1).map(store))
 
 
 @schemathesis.deserializer("application/c2pa", "application/vnd.credlink.object")
@@ -65,9 +69,9 @@ def members_fit(body, is_replacement):
     """Bytes in base64 that are a manifest, and instants in their order."""
     if isinstance(body.get("manifest_base64"), str):
         is_json = body.get("manifest_type") == "application/json"
-        body["manifest_base64"] = base64.b64encode(JSON if is_json else STORE).decode()
-        if not is_json:
-            body["media_hash"] = FILE
+        digest = bytes.fromhex(str(body.get("media_hash") or FILE.hex()).removeprefix("sha256:"))
+        content = JSON if is_json else store(CHANCE.getrandbits(128), digest)
+        body["manifest_base64"] = base64.b64encode(content).decode()
     if is_replacement:
         # The proof's own, or none.
         body.pop("media_hash", None)

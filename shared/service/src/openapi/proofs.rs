@@ -214,7 +214,8 @@ pub(crate) async fn delete_proof<P: Ports>(
 
 /// List proofs, or find one by its media hash
 ///
-/// With `media_hash` the answer is that proof's record, as at `/v1/proofs/{id}`, and public like it.
+/// With `media_hash` the answer is that proof's record, as at `/v1/proofs/{id}`, and public like it; `after` and `limit` are
+/// refused beside it. Without it, `tenant`, `form` and the parameters of a signed link are.
 #[utoipa::path(
     get, path = "/v1/proofs", tag = "proofs", operation_id = "listProofs",
     params(
