@@ -97,7 +97,7 @@ fn requests_and_rights_of_a_deployed_stack() {
         ("DELETE", "/v1/manifests/a", "DeleteFunction"),
         ("POST", "/v1/proofs/batch-delete", "DeleteFunction"),
         ("GET", "/v1/proofs", "RetrieveFunction"),
-        ("GET", "/v1/proofs/a/url", "RetrieveFunction"),
+        ("GET", "/v1/proofs/a/url", "StoreFunction"),
         ("GET", "/v1/proofs/a/2", "RetrieveFunction"),
         ("GET", "/proofs/by-hash/00", "RetrieveFunction"),
         ("POST", "/v1/migrations", "StoreFunction"),

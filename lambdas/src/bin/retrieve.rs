@@ -1,4 +1,4 @@
-//! The function `retrieve`: GET and HEAD.
+//! The function `retrieve`: GET and HEAD, but for links.
 
 use std::process::ExitCode;
 

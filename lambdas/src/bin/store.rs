@@ -1,4 +1,4 @@
-//! The function `store`: POST and PUT.
+//! The function `store`: POST and PUT, and links.
 
 use std::process::ExitCode;
 
