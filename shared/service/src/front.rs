@@ -77,7 +77,7 @@ impl<P: Ports> Service<P> {
                 return Ok(false);
             }
             if is_signed.is_none() {
-                is_signed = Some(self.is_signed_for(manifest).await?);
+                is_signed = Some(self.is_claim_signed(manifest).await?);
             }
             let claim = Claim { manifest, is_signed: is_signed == Some(true) };
             let Some(front) = Front::claimed(before.as_ref(), claim) else { return Ok(false) };
@@ -101,17 +101,14 @@ impl<P: Ports> Service<P> {
         Ok(if is_claimed { Front::claimed(None, claim) } else { None })
     }
 
-    /// Whether a manifest has the signature of a signer that the operator lists for its tenant.
-    async fn is_signed_for(&self, manifest: &ManifestKey) -> Result<bool, Error> {
+    /// Whether a stored manifest has the signature of a signer that the operator lists for its tenant.
+    async fn is_claim_signed(&self, manifest: &ManifestKey) -> Result<bool, Error> {
         if !self.signers.lists(&manifest.tenant) {
             return Ok(false);
         }
-        let Some(current) = self.current(&ObjectKey::Manifest(manifest.clone())).await? else {
-            return Ok(false);
-        };
-        let (signers, tenant, now) = (Arc::clone(&self.signers), manifest.tenant.clone(), self.now());
-        let content = current.verified.content();
-        Ok(self.compute(content.len(), move || signers.signed_by(&tenant, &content, now)).await?)
+        let key = ObjectKey::Manifest(manifest.clone());
+        let Some(current) = self.current(&key).await? else { return Ok(false) };
+        Ok(self.is_signed_for(&manifest.tenant, &current.verified.content()).await?)
     }
 
     /// Decides, for the operator, whose manifest the plain address of `id` serves. `None`: whose the next store is.
