@@ -47,6 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     seed("cbor", "claim", &claim)?;
     seed("cbor", "without_an_end", b"\xbf\x61a\x9f\x01\xff\x61b\x7f\x61c\x61d\xff\xff")?;
+    seed("cbor", "undefined", b"\xf7\x24\x01\x74\x3a")?;
     seed("cbor", "cose", b"\xd2\x84\x47\xa2\x01\x26\x18\x21\x41c\xa0\xf6\x41s")?;
 
     let json = br#"{ "title" : "a picture", "claims" : [1.10, true, null, "\u00e9"] }"#;
