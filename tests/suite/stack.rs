@@ -102,6 +102,7 @@ fn requests_and_rights_of_a_deployed_stack() {
         ("GET", "/proofs/by-hash/00", "RetrieveFunction"),
         ("POST", "/v1/migrations", "StoreFunction"),
         ("GET", "/v1/migrations/a", "RetrieveFunction"),
+        ("DELETE", "/v1/migrations/a", "DeleteFunction"),
         ("GET", "/v1/stats", "RetrieveFunction"),
         ("GET", "/health", "RetrieveFunction"),
         // What there is not: the service says so, in its own form.
