@@ -107,10 +107,8 @@ fn read(path: &Path) -> Result<Found, Trouble> {
 /// The manifest store in a file, read as the type that was named, if one was that can be read; otherwise why there is none,
 /// in words. A file that is a manifest is trouble.
 fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, String>, Trouble> {
-    // Without its parameters, and in any case (RFC 9110, section 8.3.1).
-    let essence = media_type.and_then(|name| name.split(';').next()).map(|name| name.trim().to_lowercase());
-    let kind = match essence.filter(|name| kind::format(name).is_some()) {
-        Some(media_type) => Kind::Of(media_type),
+    let kind = match media_type.filter(|name| kind::format(name).is_some()) {
+        Some(media_type) => Kind::Of(media_type.to_owned()),
         None => media.kind(),
     };
     let media_type = match kind {
@@ -130,7 +128,7 @@ fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, S
     let Some(format) = kind::format(&media_type) else {
         return Ok(Err(format!("CredLink reads no manifest in a file of type {media_type}")));
     };
-    let report = match reading::of(media, format, None) {
+    let report = match reading::of(media, &format, None) {
         Ok(report) => report,
         Err(error) => return Ok(Err(error.to_string())),
     };

@@ -107,7 +107,13 @@ impl Trouble {
     pub fn answered(status: StatusCode, body: &[u8]) -> Self {
         let document = serde_json::from_slice::<Document>(body).ok();
         let Some(mut document) = document.filter(|document| document.kind.starts_with(TYPE_PREFIX)) else {
-            let detail = format!("{status}, without a problem document of CredLink: is --url its address?");
+            let hint = match status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                    "does it want a token (--token), or is --url another address?"
+                }
+                _ => "is --url its address?",
+            };
+            let detail = format!("{status}, without a problem document of CredLink: {hint}");
             let mut trouble = Self::new(Kind::NotCredLink, detail);
             trouble.0.status = Some(status.as_u16());
             return trouble;
@@ -254,6 +260,8 @@ mod tests {
                 assert!(!trouble.is_damage() && trouble.to_string().contains("is --url its address?"));
             }
         }
+        let gate = Trouble::answered(StatusCode::UNAUTHORIZED, gateway).to_string();
+        assert!(gate.contains("does it want a token (--token)"), "{gate}");
         let route = said(404, "no-such-route");
         assert_eq!(route.exit(), Exit::Failed);
         assert!(route.to_string().ends_with("--url is the address without /v1"), "{route}");

@@ -81,7 +81,7 @@ pub fn validate(manifest: &[u8], media: &Media, recorded: Option<&str>) -> Resul
     let Some(format) = kind::format(&media_type) else {
         return Ok(Validated::undecided(format!("that cannot be done with {media_type}")));
     };
-    Ok(judge(manifest, media, reading::of(media, format, Some(manifest))?))
+    Ok(judge(manifest, media, reading::of(media, &format, Some(manifest))?))
 }
 
 fn judge(manifest: &[u8], media: &Media, report: Report) -> Validated {

@@ -40,11 +40,13 @@ impl Kind {
     }
 }
 
-/// The type under which c2pa-rs reads files of a media type; `None` where it reads none of them.
-pub fn format(media_type: &str) -> Option<&str> {
+/// The type under which c2pa-rs reads files of a media type, which is taken without its parameters and in any case (RFC 9110,
+/// section 8.3.1); `None` where it reads none of them.
+pub fn format(media_type: &str) -> Option<String> {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_lowercase();
     // One reader takes every ISO base media file (ISO/IEC 14496-12), and knows the names of a few of them.
-    let format = if BASE_MEDIA.contains(&media_type) { "video/mp4" } else { media_type };
-    Reader::supported_mime_types().iter().any(|known| known == format).then_some(format)
+    let format = if BASE_MEDIA.contains(&essence.as_str()) { "video/mp4".to_owned() } else { essence };
+    Reader::supported_mime_types().contains(&format).then_some(format)
 }
 
 /// What a beginning stands for.
@@ -240,7 +242,8 @@ mod tests {
         for name in read {
             assert!(format(name).is_some(), "{name}");
         }
-        assert_eq!(format("application/pdf"), Some("application/pdf"));
+        assert_eq!(format("video/3gpp").as_deref(), Some("video/mp4"));
+        assert_eq!(format("Application/PDF; version=1.7").as_deref(), Some("application/pdf"));
         assert_eq!(format("image/bmp"), None);
     }
 }

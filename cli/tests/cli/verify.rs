@@ -252,14 +252,18 @@ fn a_type_is_known_by_content_and_by_what_is_said() {
             .says(&["✓ the C2PA manifest is valid"]);
     }
     // What the content does not say, and the name neither.
-    let mut drawing = format!("<!--{}-->", " ".repeat(2_000)).into_bytes();
-    drawing.extend(signed("a.svg"));
+    let drawing = format!(
+        "<!--{}--><svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0h1\"/></svg>",
+        " ".repeat(2_000)
+    );
+    let drawing = signed::sign("image/svg+xml", drawing.as_bytes(), Way::Embedded, ID).unwrap().file;
     world.write("hidden", &drawing);
     world
         .run("put hidden --data-dir data")
         .ends(1)
         .says(&["its type is not known; name it with --media-type"]);
     world.run("put hidden --media-type image/SVG+xml;charset=utf-8 --data-dir other").ends(0);
+    world.offline("verify hidden --data-dir other").ends(0).says(&["✓ the C2PA manifest is valid"]);
 }
 
 #[test]

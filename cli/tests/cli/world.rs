@@ -46,8 +46,14 @@ impl World {
         let inner = self.command(typed);
         let mut command = Command::new("unshare");
         // Root needs no namespace of users; others may have one on most systems.
-        if !Command::new("unshare").args(["--net", "true"]).status().unwrap().success() {
-            command.args(["--user", "--map-root-user"]);
+        let may = |options: &[&str]| Command::new("unshare").args(options).status().unwrap().success();
+        if !may(&["--net", "true"]) {
+            let options = ["--user", "--map-root-user"];
+            assert!(
+                may(&[&options[..], &["--net", "true"]].concat()),
+                "no namespace without a network can be made"
+            );
+            command.args(options);
         }
         command.args(["--net", "--"]).arg(inner.get_program()).args(inner.get_args());
         command.current_dir(self.folder.path()).env_clear();

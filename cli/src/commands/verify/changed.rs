@@ -54,7 +54,7 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Option<Verification
 fn named(media: &Media) -> Result<Option<(ManifestId, &'static str)>, Trouble> {
     let kind = media.kind();
     let Some(format) = kind.media_type().and_then(kind::format) else { return Ok(None) };
-    let report = reading::of(media, format, None).map_err(|error| unread(media, &error))?;
+    let report = reading::of(media, &format, None).map_err(|error| unread(media, &error))?;
     let embedded = match report.embedded {
         Embedded::Found(bytes) => STANDARD.decode(bytes).ok(),
         _ => None,
