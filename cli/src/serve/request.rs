@@ -64,6 +64,8 @@ pub async fn answer(
         // No operation that is safe wants a body.
         let none = std::future::ready(Ok(Bytes::new()));
         guarded(&parts, served.deployment.service().handle(&parts, none)).await
+    } else if let Err(refused) = body.admit() {
+        problem(&refused)
     } else {
         change(served, parts, &mut body).await
     };

@@ -19,8 +19,9 @@ const WHOLE: Duration = Duration::from_secs(240);
 /// Longest time for the rest of a body that nobody wants.
 const UNWANTED: Duration = Duration::from_secs(5);
 
-/// What a request takes beside its body, in bytes: its head, and what the server notes of it.
-const HEAD_BYTES: usize = 16_384;
+/// What a request takes beside its body, in bytes: its head, and what the server does for it. 16 requests on each of 2,048
+/// connections would take a gigabyte: those that find no room are refused before anything of them is read.
+const HEAD_BYTES: usize = 32_768;
 /// Room for the first bytes of a body that does not say how long it is. More is taken as it grows.
 const FIRST_BYTES: usize = 16_384;
 
@@ -35,6 +36,8 @@ const AGAIN_SECONDS: u32 = 2;
 pub struct Upload {
     frames: Limited<Incoming>,
     seat: Arc<Seat>,
+    /// Room for the head, from [`Self::admit`] until the body is read.
+    head: Option<BodyRoom>,
     /// `true` if it was too long, too slow, or cut off: nothing more is read of it.
     has_failed: bool,
 }
@@ -48,7 +51,12 @@ pub struct BodyRoom {
 impl Upload {
     /// The body of a request on `seat`.
     pub fn new(body: Incoming, seat: &Arc<Seat>) -> Self {
-        Self { frames: Limited::new(body, MAX_BODY_BYTES), seat: Arc::clone(seat), has_failed: false }
+        Self {
+            frames: Limited::new(body, MAX_BODY_BYTES),
+            seat: Arc::clone(seat),
+            head: None,
+            has_failed: false,
+        }
     }
 
     /// Returns `true` if there is nothing to read.
@@ -56,11 +64,22 @@ impl Upload {
         self.frames.is_end_stream()
     }
 
+    /// Takes room for a request that may wait for its body.
+    pub fn admit(&mut self) -> Result<(), Problem> {
+        let mut room = BodyRoom { seat: Arc::clone(&self.seat), bytes: 0 };
+        room.grow(HEAD_BYTES).inspect_err(|_| self.has_failed = true)?;
+        self.head = Some(room);
+        Ok(())
+    }
+
     /// Reads the body to its end, once there is room for it: for all of it where its length is known.
     pub async fn read(&mut self) -> Result<(Bytes, BodyRoom), Problem> {
         let announced = self.frames.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let announced = announced.map(|length| length.min(MAX_BODY_BYTES));
-        let mut room = BodyRoom::take(&self.seat, HEAD_BYTES + announced.unwrap_or(FIRST_BYTES)).await?;
+        let mut room =
+            self.head.take().unwrap_or_else(|| BodyRoom { seat: Arc::clone(&self.seat), bytes: 0 });
+        let waited = room.wait_for(HEAD_BYTES + announced.unwrap_or(FIRST_BYTES)).await;
+        waited.inspect_err(|_| self.has_failed = true)?;
         let mut whole = Vec::new();
         let deadline = Instant::now() + WHOLE;
         while let Some(piece) = self.next(deadline).await? {
@@ -113,16 +132,15 @@ impl Upload {
 }
 
 impl BodyRoom {
-    /// Waits for room for so many bytes.
-    async fn take(seat: &Arc<Seat>, bytes: usize) -> Result<Self, Problem> {
+    /// Waits for room for so many bytes in all.
+    async fn wait_for(&mut self, bytes: usize) -> Result<(), Problem> {
         let deadline = Instant::now() + FOR_ROOM;
-        while !seat.take_body(bytes) {
-            if Instant::now() >= deadline {
-                return Err(no_room());
+        loop {
+            match self.grow(bytes) {
+                Err(_) if Instant::now() < deadline => sleep(LOOK).await,
+                grown => return grown,
             }
-            sleep(LOOK).await;
         }
-        Ok(Self { seat: Arc::clone(seat), bytes })
     }
 
     /// Takes room for so many bytes in all. It does not wait: others that have a part of theirs would wait as well.

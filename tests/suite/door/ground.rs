@@ -73,8 +73,7 @@ impl Ground {
     #[track_caller]
     pub fn holds(&self, case: &str) {
         let (waited, quiet) = (self.others(), self.quiet);
-        let (now, most) = (self.kilobytes("VmRSS:"), self.kilobytes("VmHWM:"));
-        println!("{case}: p99 {waited:?}, quiet {quiet:?}, memory {now} kB, at most {most} kB");
+        let most = self.kilobytes("VmHWM:");
         assert!(
             waited <= (3 * quiet).max(FLOOR),
             "{case}: others wait {waited:?}, and {quiet:?} when it is quiet"
