@@ -108,6 +108,8 @@ impl<P: Ports> Service<P> {
     {
         let path = request.uri.path();
         let query = request.uri.query().unwrap_or_default();
+        // What is no path of the API is told to everybody who tries to read it.
+        entry.is_open = request.method.is_safe();
         let route = match Route::parse(&request.method, path, query) {
             Ok(route) => route,
             // Whoever may not ask is not told how to ask.
@@ -118,6 +120,7 @@ impl<P: Ports> Service<P> {
                 return Err(problem.into());
             }
         };
+        entry.is_open = false;
         entry.route = route.name();
         if let Route::Options(allow) = route {
             // What a browser asks before it sends a GET is about that.
