@@ -82,12 +82,39 @@ export async function answerUnpacked(status, headers, from, length) {
   return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
 }
 
-/** An answer with the bytes from `first` up to `end` of an object's content of `length` bytes. */
+/**
+ * An answer with the bytes from `first` up to `end` of an object's content of `length` bytes. A long content goes past in
+ * pieces, of which no more than one is held: a range of one byte costs no more memory than that.
+ */
 export async function answerPart(status, headers, from, gzip, length, first, end) {
-  const stored = from instanceof ArrayBuffer ? from : await from.arrayBuffer();
-  const content = gzip ? await unpacked(stored, length) : stored;
-  if (content === null) throw new Error("the gzip is damaged");
-  return new Response(content.slice(first, end), { status, headers: named(headers), encodeBody: "manual" });
+  const isHeld = from instanceof ArrayBuffer;
+  let body;
+  if (isHeld && !gzip) {
+    body = new Uint8Array(from, first, end - first);
+  } else if (gzip && length <= UNPACKED_BYTES) {
+    const content = await unpacked(isHeld ? from : await from.arrayBuffer(), length);
+    if (content === null) throw new Error("the gzip is damaged");
+    body = content.slice(first, end);
+  } else {
+    const stored = isHeld ? new Response(from).body : from.body;
+    const content = gzip ? stored.pipeThrough(new DecompressionStream("gzip")) : stored;
+    body = content.pipeThrough(part(first, end)).pipeThrough(new FixedLengthStream(end - first));
+  }
+  return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
+}
+
+/** Lets the bytes from `first` up to `end` pass, and ends there: what comes behind them is not read. */
+function part(first, end) {
+  let at = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      const from = Math.max(first - at, 0);
+      const to = Math.min(end - at, chunk.length);
+      at += chunk.length;
+      if (from < to) controller.enqueue(chunk.subarray(from, to));
+      if (at >= end) controller.terminate();
+    },
+  });
 }
 
 /** zlib's first buffer, in bytes. */
@@ -134,10 +161,54 @@ async function streamed(stored, length) {
 
 /** SHA-256 of an object's content in hexadecimal digits; `undefined` where it has another length than `length`. */
 export async function digest(stored, gzip, length) {
-  const content = gzip ? await unpacked(stored, length) : stored;
-  if (content === null || content.byteLength !== length) return undefined;
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  return bytes.toHex?.() ?? Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  try {
+    const content = gzip ? await unpacked(stored, length) : stored;
+    if (content === null || content.byteLength !== length) return undefined;
+    const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+    return bytes.toHex?.() ?? Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  } finally {
+    leave(stored);
+  }
+}
+
+/** An object of more bytes than this is long: it is loaded when there is room for it. */
+const LONG_BYTES = 1_048_576;
+
+/**
+ * Most long objects that an isolate loads and checks at a time. Each takes its bytes as stored, which are ten megabytes at
+ * most, and up to twice its content while it is unpacked, of the 128 MB that an isolate has.
+ */
+const LOADS = 3;
+
+/** Longest time that a load which was given up keeps its place, in milliseconds. */
+const ABANDONED = 30_000;
+
+/** The loads that have a place, by the time at which they give it up by themselves; and the place of what was loaded. */
+const places = new Set();
+const taken = new WeakMap();
+
+/**
+ * Waits for a place for a long object, so many milliseconds at most. It is looked for again and again: a request may not wait for what happens in another
+ * one's context.
+ */
+async function enter(milliseconds) {
+  const end = Date.now() + milliseconds;
+  for (;;) {
+    const now = Date.now();
+    if (now > end) throw new Error("too many long objects are loaded at the same time");
+    for (const place of places) if (place.until <= now) places.delete(place);
+    if (places.size < LOADS) {
+      const place = { until: now + ABANDONED };
+      places.add(place);
+      return place;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Gives the place of what was loaded to others. */
+function leave(stored) {
+  places.delete(taken.get(stored));
 }
 
 /** The cached response under a URL. */
@@ -192,7 +263,16 @@ export const load = (bucket, key, known, limit, milliseconds) =>
       await found.body.cancel();
       return { etag, size, attributes };
     }
-    return { etag, size, attributes, stored: isThere ? await found.arrayBuffer() : undefined };
+    if (!isThere) return { etag, size, attributes, stored: undefined };
+    const place = size > LONG_BYTES ? await enter(milliseconds) : undefined;
+    try {
+      const stored = await found.arrayBuffer();
+      if (place) taken.set(stored, place);
+      return { etag, size, attributes, stored };
+    } catch (error) {
+      places.delete(place);
+      throw error;
+    }
   })());
 
 /** Puts an object into R2 where nothing stands; whether it did. */

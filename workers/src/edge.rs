@@ -129,11 +129,17 @@ async fn answer(
             course.cache = cache;
             answer
         }
-        Route::Options(allow) => Ok(Answer::of(cors::preflight(allow, true))),
+        Route::Options(allow) => {
+            let read = Route::parse(&Method::GET, &asked.path, &asked.query);
+            Ok(Answer::of(cors::preflight(allow, read.is_ok_and(|read| read.is_public_read()))))
+        }
         // Every other operation has a path under /v1.
         _ => Ok(Answer::of(health(asked, &configuration).await)),
     }
 }
+
+/// The path of the edge's own state, which is no public read.
+const HEALTH: &str = "/health";
 
 /// An answer before anything is known of the request.
 fn plain(reply: &Reply) -> Result<Response, Broken> {
@@ -150,7 +156,7 @@ async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Re
     let mut headers = reply.headers;
     cors::without_guessing(&mut headers);
     // Everything else here is read by anybody, or by a link that is its own credential.
-    if asked.path != purge::PATH {
+    if asked.method.is_safe() && ![purge::PATH, HEALTH].contains(&&*asked.path) {
         cors::open(&mut headers);
     }
     let mut head = lines(&headers);

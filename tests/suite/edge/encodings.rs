@@ -116,6 +116,38 @@ async fn every_coding_reaches_who_accepts_it_byte_for_byte() {
     check(&Ground::holding(&seeds).await, &seeds).await;
 }
 
+/// A long content goes past in pieces: every part of it is the same from R2 and from the cache, also where many are asked for
+/// at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_long_content_are_exact() {
+    let seeds: Vec<Seed> = seeds().into_iter().filter(|seed| seed.content.len() > 1_048_576).collect();
+    assert_eq!(seeds.len(), 2, "one in gzip and one as it is");
+    let ground = Ground::holding(&seeds).await;
+    for seed in &seeds {
+        let length = seed.content.len();
+        let ranges = [0..1, length - 1..length, 65_535..65_537, 1_000..1_048_577, 0..length];
+        for (at, range) in ranges.into_iter().enumerate() {
+            let asked = format!("bytes={}-{}", range.start, range.end - 1);
+            for cached in ["credlink; fwd=uri-miss; stored", "credlink; hit"] {
+                let request = with(seed.asked(Method::GET), RANGE, &asked);
+                let answer = ground.ask(&format!("part-{at}.test"), request).await;
+                ground.edge.settle().await;
+                assert_eq!(answer.status(), 206, "{asked}, {cached}");
+                assert_eq!(answer.body(), &seed.content.slice(range.clone()), "{asked}, {cached}");
+                assert_eq!(answer.headers()[CACHE_STATUS], cached, "{asked}");
+            }
+        }
+        let first = with(seed.asked(Method::GET), RANGE, "bytes=0-0");
+        let together = (0..12).map(|at| {
+            let (ground, first) = (&ground, first.clone());
+            async move { ground.ask(&format!("together-{at}.test"), first).await }
+        });
+        for answer in futures_util::future::join_all(together).await {
+            assert_eq!((answer.status().as_u16(), answer.body()), (206, &seed.content.slice(0..1)));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_it_does_where_the_header_is_all_that_is_known() {
     let seeds: Vec<Seed> =
