@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use credlink_core::access::{Caller, Scope};
 use credlink_core::hash::Digest;
@@ -10,6 +12,8 @@ use credlink_core::tenant::Tenant;
 use credlink_service::ports::{Authenticator, Refused};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// Longest file of tokens, in bytes: about 5,000 entries.
 const MAX_FILE_BYTES: usize = 1_000_000;
@@ -19,10 +23,33 @@ const MAX_FILE_BYTES: usize = 1_000_000;
 /// ```json
 /// [{"name": "signer", "sha256": "<64 hex>", "tenant": "default", "scopes": ["store:manifests"]}]
 /// ```
+///
+/// A file is looked at again with the first token that is shown [half a minute](FILE_AGE) after the last look, which waits for
+/// it: a token that was taken out is good for as long at most. A file that cannot be used changes nothing, and the log says
+/// why. Clones are the same tokens.
 #[derive(Debug, Clone)]
-pub struct StaticTokens {
-    tokens: Vec<(Digest, Caller)>,
+pub struct StaticTokens(Arc<Source>);
+
+#[derive(Debug)]
+struct Source {
+    file: Option<PathBuf>,
+    state: RwLock<State>,
+    /// Held by the one who looks.
+    looking: Mutex<()>,
 }
+
+#[derive(Debug)]
+struct State {
+    tokens: Arc<Vec<(Digest, Caller)>>,
+    /// The digest of the file that they were read from.
+    file: Option<Digest>,
+    looked: Instant,
+    /// Why the file cannot be used, if it cannot.
+    failure: Option<String>,
+}
+
+/// How long a file is taken to be unchanged.
+const FILE_AGE: Duration = Duration::from_secs(30);
 
 /// Why tokens could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +101,8 @@ impl StaticTokens {
     /// The file cannot be read, or is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, TokensError> {
         let path = path.as_ref();
-        let json = std::fs::read(path).map_err(|source| TokensError::Io { path: path.to_owned(), source })?;
-        Self::parse(&json)
+        let json = read(path)?;
+        Ok(Self::of(parse(&json)?, Some((path.to_owned(), Digest::of(&json)))))
     }
 
     /// Reads the content of such a file.
@@ -83,39 +110,107 @@ impl StaticTokens {
     /// # Errors
     /// It is not valid: which entry, which field, and what is allowed there.
     pub fn parse(json: &[u8]) -> Result<Self, TokensError> {
-        if json.len() > MAX_FILE_BYTES {
-            return Err(TokensError::TooLong(json.len()));
-        }
-        let invalid =
-            |place: String, error: &dyn ToString| TokensError::Entry { place, message: error.to_string() };
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let entries: Vec<Entry> = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| invalid(error.path().to_string(), error.inner()))?;
-        deserializer.end().map_err(|error| invalid(".".to_owned(), &error))?;
-        for (at, entry) in entries.iter().enumerate() {
-            if let Some(other) = entries[..at].iter().find(|other| other.name == entry.name) {
-                return Err(TokensError::Name(other.name.clone()));
+        Ok(Self::of(parse(json)?, None))
+    }
+
+    fn of(tokens: Vec<(Digest, Caller)>, file: Option<(PathBuf, Digest)>) -> Self {
+        let (file, digest) = file.unzip();
+        let state = State { tokens: Arc::new(tokens), file: digest, looked: Instant::now(), failure: None };
+        Self(Arc::new(Source { file, state: RwLock::new(state), looking: Mutex::new(()) }))
+    }
+
+    /// The tokens that are good, as the file has them if there is one.
+    async fn current(&self) -> Arc<Vec<(Digest, Caller)>> {
+        if let Some(path) = &self.0.file
+            && self.0.is_old()
+        {
+            let _one = self.0.looking.lock().await;
+            // Somebody else may have looked meanwhile.
+            if self.0.is_old() {
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || read(&path)).await;
+                if let Ok(read) = read {
+                    self.0.take(read);
+                }
             }
-            if let Some(other) = entries[..at].iter().find(|other| other.sha256 == entry.sha256) {
-                return Err(TokensError::Same(other.name.clone(), entry.name.clone()));
-            }
         }
-        let caller =
-            |entry: Entry| Caller { tenant: entry.tenant, scopes: entry.scopes, authenticated: true };
-        Ok(Self { tokens: entries.into_iter().map(|entry| (entry.sha256, caller(entry))).collect() })
+        Arc::clone(&self.0.state.read().unwrap_or_else(PoisonError::into_inner).tokens)
     }
 
     /// How many tokens there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tokens.len()
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner).tokens.len()
     }
 
     /// Whether there are none, so that nobody can write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.tokens.is_empty()
+        self.len() == 0
     }
+
+    /// Why the file cannot be used, if it cannot; the tokens of an earlier look are in use then.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner).failure.clone()
+    }
+}
+
+impl Source {
+    fn is_old(&self) -> bool {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).looked.elapsed() >= FILE_AGE
+    }
+
+    /// Takes what a look found.
+    fn take(&self, read: Result<Vec<u8>, TokensError>) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.looked = Instant::now();
+        let found = read.and_then(|json| {
+            let digest = Digest::of(&json);
+            let is_new = state.file != Some(digest);
+            is_new.then(|| parse(&json).map(|tokens| (tokens, digest))).transpose()
+        });
+        match found {
+            Ok(None) => state.failure = None,
+            Ok(Some((tokens, digest))) => {
+                tracing::info!(tokens = tokens.len(), "the token file was read again");
+                (state.tokens, state.file, state.failure) = (Arc::new(tokens), Some(digest), None);
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                if state.failure.as_ref() != Some(&reason) {
+                    tracing::error!(%reason, "the token file cannot be used; the tokens that it had stay good");
+                }
+                state.failure = Some(reason);
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TokensError> {
+    std::fs::read(path).map_err(|source| TokensError::Io { path: path.to_owned(), source })
+}
+
+fn parse(json: &[u8]) -> Result<Vec<(Digest, Caller)>, TokensError> {
+    if json.len() > MAX_FILE_BYTES {
+        return Err(TokensError::TooLong(json.len()));
+    }
+    let invalid =
+        |place: String, error: &dyn ToString| TokensError::Entry { place, message: error.to_string() };
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let entries: Vec<Entry> = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| invalid(error.path().to_string(), error.inner()))?;
+    deserializer.end().map_err(|error| invalid(".".to_owned(), &error))?;
+    for (at, entry) in entries.iter().enumerate() {
+        if let Some(other) = entries[..at].iter().find(|other| other.name == entry.name) {
+            return Err(TokensError::Name(other.name.clone()));
+        }
+        if let Some(other) = entries[..at].iter().find(|other| other.sha256 == entry.sha256) {
+            return Err(TokensError::Same(other.name.clone(), entry.name.clone()));
+        }
+    }
+    let caller = |entry: Entry| Caller { tenant: entry.tenant, scopes: entry.scopes, authenticated: true };
+    Ok(entries.into_iter().map(|entry| (entry.sha256, caller(entry))).collect())
 }
 
 impl Authenticator for StaticTokens {
@@ -125,11 +220,12 @@ impl Authenticator for StaticTokens {
         let Some(bearer) = bearer else { return Ok(Caller::anonymous()) };
         let presented = Digest::of(bearer.as_bytes());
         let mut found = u64::MAX;
-        for (number, (digest, _)) in self.tokens.iter().enumerate() {
+        let tokens = self.current().await;
+        for (number, (digest, _)) in tokens.iter().enumerate() {
             let same: Choice = digest.as_bytes().ct_eq(presented.as_bytes());
             found.conditional_assign(&(number as u64), same);
         }
-        let caller = usize::try_from(found).ok().and_then(|number| self.tokens.get(number));
+        let caller = usize::try_from(found).ok().and_then(|number| tokens.get(number));
         caller
             .map(|(_, caller)| caller.clone())
             .ok_or_else(|| Refused::Invalid("the access token is not known here".into()))
@@ -179,6 +275,34 @@ mod tests {
         }
         assert!(StaticTokens::parse(b"[]").unwrap().authenticate(Some("one")).await.is_err());
         assert_eq!(Trusted.authenticate(None).await, Ok(Caller::trusted()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_read_again_and_a_broken_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.json");
+        let write = |text: String| std::fs::write(&path, text).unwrap();
+        write(format!("[{}]", entry("a", "one", "default", "admin")));
+        let tokens = StaticTokens::open(&path).unwrap();
+        let knows = async |token: &str| {
+            tokio::time::advance(FILE_AGE).await;
+            tokens.authenticate(Some(token)).await.is_ok()
+        };
+        assert!(knows("one").await);
+        // The same length, and within the resolution of some file systems' times.
+        write(format!("[{}]", entry("a", "two", "default", "admin")));
+        assert!(!knows("one").await, "it was taken out");
+        assert!(knows("two").await);
+        for broken in ["nonsense", "", "[{}]"] {
+            write(broken.to_owned());
+            assert!(knows("two").await, "{broken}");
+            assert!(tokens.failure().is_some(), "{broken}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(knows("two").await);
+        write("[]".to_owned());
+        assert!(!knows("two").await, "none is a content too");
+        assert_eq!(tokens.failure(), None);
     }
 
     #[test]

@@ -1,16 +1,57 @@
 //! What the claims of a token that was checked allow.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use credlink_core::access::{Caller, Scope};
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::settings::JwtSettings;
 
+/// The claims of a token. One that stands twice is refused (RFC 7519, section 4 lets us): who reads the first and who reads the
+/// last would see another tenant.
+#[derive(Deserialize)]
+#[serde(try_from = "Once")]
+pub(super) struct Claims(Deciding);
+
+/// An object whose members have names of their own.
+struct Once(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Once;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of claims")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Once, A::Error> {
+                let mut claims = Map::new();
+                while let Some((name, value)) = members.next_entry::<String, Value>()? {
+                    if claims.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a claim stands twice"));
+                    }
+                }
+                Ok(Once(claims))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl TryFrom<Once> for Claims {
+    type Error = serde_json::Error;
+
+    fn try_from(Once(claims): Once) -> Result<Self, serde_json::Error> {
+        serde_json::from_value(Value::Object(claims)).map(Self)
+    }
+}
+
 /// The claims that decide. The others are kept, because the tenant's has a name of the operator's choice.
 #[derive(Deserialize)]
-pub(super) struct Claims {
+struct Deciding {
     /// A list of issuers is no issuer (RFC 7519, section 4.1.1).
     #[serde(rename = "iss")]
     _issuer: String,
@@ -52,7 +93,7 @@ impl Claims {
     /// Who bears the token, or why it is not good enough to say.
     pub(super) fn caller(&self, settings: &JwtSettings) -> Result<Caller, String> {
         let claim = &settings.tenant_claim;
-        let tenant = match self.others.get(claim) {
+        let tenant = match self.0.others.get(claim) {
             None => settings
                 .default_tenant
                 .clone()
@@ -62,7 +103,7 @@ impl Claims {
             }
             Some(_) => return Err(format!("the access token's claim `{claim}` has to be a string")),
         };
-        let scopes = self.scope.known().union(&self.scope_list.known()).copied().collect();
+        let scopes = self.0.scope.known().union(&self.0.scope_list.known()).copied().collect();
         Ok(Caller { tenant, scopes, authenticated: true })
     }
 }
@@ -95,6 +136,19 @@ mod tests {
             let found = caller(claims.clone(), &settings()).unwrap();
             assert_eq!(found.scopes, expected.into_iter().collect(), "{claims}");
             assert_eq!((found.tenant.as_str(), found.authenticated), ("acme", true));
+        }
+    }
+
+    #[test]
+    fn a_claim_that_stands_twice_is_refused() {
+        for claims in [
+            r#"{"iss":"i","tenant":"a","tenant":"b"}"#,
+            r#"{"iss":"i","tenant":"a","tenant":"a"}"#,
+            r#"{"iss":"i","tenant":"a","scope":"admin","scope":""}"#,
+            r#"{"iss":"i","tenant":"a","other":1,"other":2}"#,
+        ] {
+            let error = serde_json::from_str::<Claims>(claims).err().unwrap().to_string();
+            assert!(error.contains("a claim stands twice"), "{error}");
         }
     }
 

@@ -91,6 +91,16 @@ impl KeySet {
     /// # Errors
     /// It is no key set, too long, or has no key that can be used.
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
+        let (set, written) = Self::parse_any(json)?;
+        if set.0.is_empty() { Err(KeySetError::Empty(written)) } else { Ok(set) }
+    }
+
+    /// The same, also of a set that has no key which can be used: its issuer has withdrawn those that there were. Gives the
+    /// number of keys of any kind as well.
+    ///
+    /// # Errors
+    /// It is no key set, or too long.
+    pub(super) fn parse_any(json: &[u8]) -> Result<(Self, usize), KeySetError> {
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<Value>,
@@ -106,16 +116,13 @@ impl KeySet {
             .filter_map(|key| read(serde_json::from_value(key).ok()?))
             .map(Arc::new)
             .collect();
-        if keys.is_empty() {
-            return Err(KeySetError::Empty(written));
-        }
         let is_twice = |(at, key): (usize, &Arc<Key>)| {
             key.id.is_some() && keys[..at].iter().any(|other| other.id == key.id)
         };
         if keys.iter().enumerate().any(is_twice) {
             return Err(KeySetError::Twice);
         }
-        Ok(Self(keys))
+        Ok((Self(keys), written))
     }
 
     /// The key with this name, if it is for `algorithm`; for a token that names none, the only one that is.

@@ -1,10 +1,13 @@
 //! Where an issuer's keys come from: a file that may change, or an address.
 //!
 //! * A file is looked at again when it was not for a second, and at once for a key that is not known.
-//! * An address is asked with the first token, again in the background when its keys are an hour old, and for a key
-//!   that is not known, but not more often than every 30 seconds; by one request at a time, whoever waits for it.
-//! * What cannot be read changes nothing: the keys that are there stay in use, and the log says why. Only where there
-//!   are none yet, that is a failure.
+//! * An address is asked with the first token, again in the background when its keys are half a minute old, and for a key
+//!   that is not known, but not more often than every 30 seconds; by one request at a time, whoever waits for it. A token
+//!   that finds them older than a minute waits for it.
+//! * So a key that its issuer withdraws is good for a minute at most. A set without keys is an answer too: all are withdrawn.
+//! * What cannot be read changes nothing at first: the keys that are there stay in use, and the log says why. 15 minutes
+//!   after they were last read they are dropped, as nobody knows what their issuer has withdrawn meanwhile; without keys,
+//!   that nothing can be read is a failure.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,8 +26,12 @@ use crate::deadline::remaining;
 
 /// How long a file is taken to be unchanged.
 const FILE_AGE: Duration = Duration::from_secs(1);
-/// How long an address is taken to have the same keys.
-const URL_AGE: Duration = Duration::from_secs(3_600);
+/// How long an address is taken to have the same keys. Then they are read again, and are in use meanwhile.
+const URL_AGE: Duration = Duration::from_secs(30);
+/// How old the keys of an address may be without a token waiting for them to be read again.
+const URL_AGE_WAITED_FOR: Duration = Duration::from_secs(60);
+/// How long keys are in use that cannot be read again.
+const MAX_AGE: Duration = Duration::from_secs(900);
 /// How long an address is left alone after it was asked, whatever came of it.
 const URL_PAUSE: Duration = Duration::from_secs(30);
 /// The same, while there are no keys at all: nobody can do anything until there are.
@@ -73,6 +80,13 @@ struct State {
     failure: Option<String>,
 }
 
+impl State {
+    /// The keys, unless they were last read too long ago.
+    fn in_use(&self) -> Option<&Arc<KeySet>> {
+        self.keys.as_ref().filter(|_| !was_before(self.read, MAX_AGE))
+    }
+}
+
 impl KeySource {
     /// The keys of this place. A file is read now.
     ///
@@ -113,13 +127,14 @@ impl KeySource {
             };
             match (&self.0.place, is_known) {
                 (Place::File(_), true) if !self.is_older(FILE_AGE) => return Ok(keys.find(id, algorithm)),
-                (Place::Url { .. }, true) => {
+                // The last try failed, or was good a moment ago: who waits gains nothing.
+                (Place::Url { .. }, true) if !self.is_to_be_waited_for() => {
                     if self.is_older(URL_AGE) && was_before(tried, URL_PAUSE) {
-                        // Nobody waits for it: the keys that are there are good.
                         drop(tokio::spawn(self.clone().read_again(tried).in_current_span()));
                     }
                     return Ok(keys.find(id, algorithm));
                 }
+                (Place::Url { .. }, true) => {}
                 (Place::Url { .. }, false) if !was_before(tried, URL_PAUSE) => return Ok(None),
                 _ => {}
             }
@@ -140,7 +155,7 @@ impl KeySource {
             read.map_err(|error| failure(&error.to_string()))?;
         }
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
-        match &state.keys {
+        match state.in_use() {
             Some(keys) => Ok(keys.find(id, algorithm)),
             None => Err(failure(state.failure.as_deref().unwrap_or("they were not asked for yet"))),
         }
@@ -148,7 +163,13 @@ impl KeySource {
 
     fn known(&self) -> (Option<Arc<KeySet>>, Option<Instant>) {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
-        (state.keys.clone(), state.tried)
+        (state.in_use().cloned(), state.tried)
+    }
+
+    /// Whether keys of an address are so old that a token waits for them to be read again.
+    fn is_to_be_waited_for(&self) -> bool {
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.failure.is_none() && was_before(state.read, URL_AGE_WAITED_FOR)
     }
 
     fn is_older(&self, age: Duration) -> bool {
@@ -182,12 +203,12 @@ impl KeySource {
                 *state = State { keys: Some(Arc::new(keys)), read: now, tried: now, file, failure: None };
                 tracing::info!("the keys of access tokens were read");
             }
-            Ok(None) => state.failure = None,
+            Ok(None) => (state.read, state.failure) = (now, None),
             Err(reason) => {
-                let in_use = state.keys.is_some();
+                let in_use = state.in_use().is_some();
                 // A file that stays broken is looked at every second; that is said once.
                 if state.failure.as_ref() != Some(&reason) {
-                    tracing::warn!(%reason, in_use, "the keys of access tokens cannot be read; those in use stay");
+                    tracing::warn!(%reason, in_use, "the keys of access tokens cannot be read; those in use stay for 15 minutes");
                 }
                 state.failure = Some(reason);
             }
@@ -220,7 +241,12 @@ fn read_file(
         return Err(super::keys::KeySetError::TooLong.to_string());
     }
     let json = std::fs::read(path).map_err(|error| error.to_string())?;
-    KeySet::parse(&json).map(|keys| Some((keys, file))).map_err(|error| error.to_string())
+    // A file without keys that is there at the start is a mistake; later on it withdraws those that there were.
+    let keys = match known {
+        None => KeySet::parse(&json),
+        Some(_) => KeySet::parse_any(&json).map(|(keys, _)| keys),
+    };
+    keys.map(|keys| Some((keys, file))).map_err(|error| error.to_string())
 }
 
 /// The keys at an address.
@@ -239,7 +265,7 @@ fn read_url(url: &str, timeout: Duration) -> Result<KeySet, String> {
     }
     let body = response.body_mut().with_config().limit(MAX_JWKS_BYTES as u64 + 1);
     let json = body.read_to_vec().map_err(|error| error.to_string())?;
-    KeySet::parse(&json).map_err(|error| error.to_string())
+    KeySet::parse_any(&json).map(|(keys, _)| keys).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -138,14 +138,45 @@ async fn old_keys_are_refreshed_in_the_background_and_stay_in_use_through_an_out
     drop(source.0.reading.lock().await);
     assert_eq!(finds(&source, "a").await, Ok(true));
     assert_eq!(source.0.state.read().unwrap().failure.as_deref(), Some("it answers with status 500"));
-    for (status, body) in
-        [(200, "nonsense".to_owned()), (404, set("b")), (302, set("b")), (200, "{\"keys\":[]}".into())]
-    {
+    for (status, body) in [(200, "nonsense".to_owned()), (404, set("b")), (302, set("b"))] {
         issuer.answers(Answer::With(status, body));
         tokio::time::advance(URL_PAUSE).await;
         assert_eq!(finds(&source, "b").await, Ok(false), "{status}");
         assert_eq!(finds(&source, "a").await, Ok(true), "{status}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_withdrawn_key_is_good_for_a_minute_at_most() {
+    let issuer = Issuer::with(set("a"));
+    let source = issuer.source();
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    issuer.answers(Answer::With(200, set("b")));
+    tokio::time::advance(URL_AGE_WAITED_FOR).await;
+    assert_eq!(finds(&source, "a").await, Ok(false), "nobody asked for a minute, and this waits");
+    assert_eq!(finds(&source, "b").await, Ok(true));
+    issuer.answers(Answer::With(200, "{\"keys\":[]}".into()));
+    tokio::time::advance(URL_AGE_WAITED_FOR).await;
+    assert_eq!(finds(&source, "b").await, Ok(false), "a set without keys is an answer");
+    issuer.answers(Answer::With(200, set("c")));
+    tokio::time::advance(URL_PAUSE).await;
+    assert_eq!(finds(&source, "c").await, Ok(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_cannot_be_read_again_are_dropped_after_a_quarter_of_an_hour() {
+    let issuer = Issuer::with(set("a"));
+    let source = issuer.source();
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    issuer.answers(Answer::With(500, String::new()));
+    tokio::time::advance(MAX_AGE.saturating_sub(Duration::from_secs(1))).await;
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let error = finds(&source, "a").await.unwrap_err();
+    assert!(error.contains("it answers with status 500"), "{error}");
+    issuer.answers(Answer::With(200, set("a")));
+    tokio::time::advance(URL_PAUSE).await;
+    assert_eq!(finds(&source, "a").await, Ok(true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,4 +231,12 @@ async fn a_file_is_read_again_when_it_changes() {
     std::fs::remove_file(&path).unwrap();
     tokio::time::advance(FILE_AGE).await;
     assert_eq!(finds(&source, "ccc").await, Ok(true));
+    std::fs::write(&path, "{\"keys\": []}").unwrap();
+    tokio::time::advance(FILE_AGE).await;
+    assert_eq!(finds(&source, "ccc").await, Ok(false), "all are withdrawn");
+    std::fs::write(&path, set("dddd")).unwrap();
+    assert_eq!(finds(&source, "dddd").await, Ok(true));
+    std::fs::remove_file(&path).unwrap();
+    tokio::time::advance(MAX_AGE).await;
+    assert!(finds(&source, "dddd").await.is_err(), "nobody knows what is withdrawn");
 }
