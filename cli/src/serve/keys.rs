@@ -1,9 +1,10 @@
 //! The keys of signed links: made at the first start, and kept beside the data, so that links outlive a restart.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
+use credlink_adapters::private;
 use credlink_core::hash::Digest;
 use credlink_core::link::{LinkKey, LinkKeys, MIN_KEY_BYTES};
 use data_encoding::HEXLOWER;
@@ -19,7 +20,7 @@ const MAX_BYTES: u64 = 1_024;
 /// The keys of `folder`.
 pub fn open(folder: &Path) -> Result<LinkKeys, Trouble> {
     let path = folder.join(FILE);
-    let text = std::fs::create_dir_all(folder)
+    let text = private::make_folder(folder)
         .and_then(|()| read_or_make(&path))
         .map_err(|error| Trouble::new(Kind::Folder, format!("{}: {error}", path.display())))?;
     let secret = HEXLOWER.decode(text.trim().as_bytes()).map_err(|_| damaged(&path))?;
@@ -29,29 +30,34 @@ pub fn open(folder: &Path) -> Result<LinkKeys, Trouble> {
     Ok(LinkKeys { current, previous: None })
 }
 
-/// The content of the file. Two processes that start at once agree on it: the file is locked meanwhile.
+/// The content of the file, which is made whole or not at all. Two processes that start at once agree on it: the one that is
+/// later reads what the other one made.
 fn read_or_make(path: &Path) -> io::Result<String> {
-    let mut file = private(path)?;
-    file.lock()?;
-    let mut text = String::new();
-    (&file).take(MAX_BYTES).read_to_string(&mut text)?;
-    if text.is_empty() {
-        let mut secret = [0; MIN_KEY_BYTES];
-        getrandom::fill(&mut secret).map_err(io::Error::other)?;
-        text = HEXLOWER.encode(&secret);
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+    if let Some(text) = read(path)? {
+        return Ok(text);
     }
-    Ok(text)
+    let mut secret = [0; MIN_KEY_BYTES];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    let text = HEXLOWER.encode(&secret);
+    if private::write_new(path, text.as_bytes())? {
+        return Ok(text);
+    }
+    match read(path)? {
+        Some(text) => Ok(text),
+        // A file without content, which a power cut may leave of one that was written in place.
+        None => private::write(path, text.as_bytes()).map(|()| text),
+    }
 }
 
-/// Opens the file, or makes it for its owner's eyes only.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// The content, if there is any.
+fn read(path: &Path) -> io::Result<Option<String>> {
+    let mut text = String::new();
+    match File::open(path) {
+        Ok(file) => file.take(MAX_BYTES).read_to_string(&mut text)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 fn damaged(path: &Path) -> Trouble {
@@ -80,6 +86,9 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
+        std::fs::write(&path, "").unwrap();
+        open(folder.path()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap().len(), 64, "an empty file is none");
         std::fs::write(&path, "x").unwrap();
         assert!(open(folder.path()).unwrap_err().to_string().contains("64 hexadecimal digits"));
     }

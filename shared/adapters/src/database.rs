@@ -24,6 +24,7 @@ use redb::backends::FileBackend;
 use redb::{DatabaseError, ReadTransaction, ReadableDatabase as _, StorageBackend};
 
 use crate::failure::from_redb;
+use crate::private;
 use crate::reserve::Reserve;
 use backend::Backend;
 
@@ -70,8 +71,9 @@ impl Database {
     ) -> Result<Self, DatabaseError> {
         let path = path.to_owned();
         let file = move || {
-            let mut options = std::fs::OpenOptions::new();
-            FileBackend::new(options.read(true).write(true).create(true).truncate(false).open(&path)?)
+            let file = private::open(&path)?;
+            private::keep_private(&path);
+            FileBackend::new(file)
         };
         Self::over(name, file, cache_bytes, reserve)
     }

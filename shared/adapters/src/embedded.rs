@@ -25,8 +25,8 @@ use redb::{DatabaseError, ReadTransaction, ReadableTable as _};
 use crate::cursor::Cursor;
 use crate::database::Database;
 use crate::failure::{from_io, from_redb, off_the_executor};
-use crate::folder::sync_directory;
 use crate::memory::index::{breach, milliseconds};
+use crate::private::{self, sync_directory};
 use crate::reserve::Reserve;
 use tables::{ABOUT, BY_TENANT, DUE, Prepared, READS, ROWS, VERSION};
 use writer::Writer;
@@ -137,7 +137,7 @@ impl EmbeddedIndex {
         let database = Database::open(NAME, &new, cache_bytes, reserve.clone()).map_err(failure)?;
         database.write(Self::prepare)?;
         drop(database);
-        fs::rename(&new, path).map_err(io)?;
+        private::rename(&new, path).map_err(io)?;
         match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => sync_directory(folder).map_err(io),
             _ => Ok(()),

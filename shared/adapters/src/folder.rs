@@ -17,7 +17,7 @@ mod layout;
 mod listing;
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -29,6 +29,7 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMB
 use credlink_service::ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
 
 use crate::failure::{from_io, off_the_executor_with};
+use crate::private::{self, make_folder, make_one, sync_directory};
 use crate::reserve::Reserve;
 use file::{Header, ReadError};
 use layout::Place;
@@ -89,23 +90,13 @@ impl Folder {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FolderError> {
         let path = path.as_ref();
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
-        let fresh = !path.exists();
-        fs::create_dir_all(path).map_err(failed)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join("lock"))
-            .map_err(failed)?;
+        make_folder(path).map_err(failed)?;
+        let lock = private::options().open(path.join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => FolderError::InUse(path.to_owned()),
             TryLockError::Error(source) => failed(source),
         })?;
-        let inner = Inner::open(path, lock).map_err(failed)?;
-        if fresh && let Some(parent) = path.canonicalize().map_err(failed)?.parent() {
-            sync_directory(parent).map_err(failed)?;
-        }
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Inner::open(path, lock).map_err(failed)?)))
     }
 
     /// Returns `true` if `path` is the folder.
@@ -124,8 +115,10 @@ impl Folder {
 impl Inner {
     fn open(path: &Path, lock: File) -> io::Result<Self> {
         let (objects, temporary) = (path.join(OBJECTS), path.join("temporary"));
-        fs::create_dir_all(&objects)?;
-        fs::create_dir_all(&temporary)?;
+        for folder in [&objects, &temporary] {
+            make_one(folder)?;
+            private::keep_private(folder);
+        }
         // What stands here was never renamed, and so never acknowledged.
         for entry in fs::read_dir(&temporary)? {
             fs::remove_file(entry?.path())?;
@@ -279,10 +272,7 @@ impl Inner {
         if !known().contains(&name) {
             // Not create_dir_all on `objects`: a folder that was unmounted is not made anew below its mount point.
             for directory in [&parent, &directory] {
-                match fs::create_dir(directory) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                    _ => {}
-                }
+                make_one(directory)?;
             }
             sync_directory(&parent)?;
             sync_directory(&self.objects)?;
@@ -346,7 +336,7 @@ struct Temporary(Option<PathBuf>);
 
 impl Temporary {
     fn write(path: PathBuf, parts: &[&[u8]]) -> io::Result<Self> {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let mut file = private::options().create_new(true).open(&path)?;
         let temporary = Self(Some(path));
         for part in parts {
             file.write_all(part)?;
@@ -357,7 +347,7 @@ impl Temporary {
 
     fn rename(mut self, to: &Path) -> io::Result<()> {
         let Some(path) = &self.0 else { return Ok(()) };
-        fs::rename(path, to)?;
+        private::rename(path, to)?;
         self.0 = None;
         Ok(())
     }
@@ -397,11 +387,6 @@ fn unreadable(key: &str, error: ReadError) -> Failure {
 fn stripe(of: impl std::hash::Hash, stripes: usize) -> usize {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(of);
     usize::try_from(hash % stripes as u64).unwrap_or(0)
-}
-
-/// Makes the names in a directory survive a crash. Windows has no such call, and journals names by itself.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 /// There is one copy.

@@ -20,6 +20,7 @@
 //! [`signers`] are those that an operator lists for tenants, and [`threads`] computes what takes long, beside the requests that wait.
 //! [`provider`] is a bucket or a folder, chosen at run time.
 //! [`reserve`] is the room on this machine's disk that deletions and the index may use when it is full.
+//! [`private`] makes files and folders of which others see nothing, durably.
 //! [`local`] puts together those that make a service on one machine.
 //!
 //! What holds for every adapter here:
@@ -51,6 +52,7 @@ pub mod local;
 pub mod memory;
 pub mod metered;
 pub mod migrate;
+pub mod private;
 pub mod prometheus;
 pub mod provider;
 pub mod queue;

@@ -9,11 +9,13 @@
 //!   proofs do not take what deletions need. What was under way when it was given up may end
 //!   ([`Reserve::admit_the_end`]). It is looked for room at most once a second, and only when somebody asks.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::private;
 
 #[cfg(test)]
 mod tests;
@@ -260,7 +262,7 @@ fn spent() -> io::Error {
 fn write(path: &Path) -> io::Result<()> {
     let mut block = vec![0; BLOCK_BYTES];
     fastrand::fill(&mut block);
-    let mut file = File::create(path)?;
+    let mut file = private::options().truncate(true).open(path)?;
     let mut left = usize::try_from(RESERVE_BYTES).unwrap_or(usize::MAX);
     while left > 0 {
         let length = left.min(block.len());

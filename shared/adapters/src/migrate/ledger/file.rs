@@ -23,7 +23,7 @@ use redb::{
 
 use super::form;
 use crate::failure::{from_io, from_redb, off_the_executor};
-use crate::folder::sync_directory;
+use crate::private::sync_directory;
 
 /// The name that operators know this ledger by.
 const NAME: &str = "ledger";

@@ -1,0 +1,249 @@
+//! Files and folders that their owner alone may read, and whose names outlive a power cut.
+//!
+//! Private proofs stand in the data folder, so nothing there is left to the umask: a folder has mode 0700 and a file 0600.
+//! A name is durable when the folder that it stands in was synced after it was made (POSIX says no less); every name that is
+//! made here is synced before the call returns, or by the caller where that is said.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Makes the folder at `path`, and those above it that are missing. Each is durable.
+///
+/// # Errors
+/// The file system refuses, or something stands there that is no folder.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = parent(path);
+    make_folder(&parent)?;
+    make_one(path)?;
+    sync_directory(&parent)
+}
+
+/// Makes one folder, in one that is there. The caller syncs that. One that is there already is left as it is.
+pub(crate) fn make_one(path: &Path) -> io::Result<()> {
+    match folder_builder().create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made.inspect(|()| record(Step::Made(path))),
+    }
+}
+
+/// The way to open a file that is made if there is none.
+#[must_use]
+pub fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Opens a file for reading and writing, and makes it if there is none. Its name is durable.
+///
+/// # Errors
+/// The file system refuses.
+pub fn open(path: &Path) -> io::Result<File> {
+    let is_there = path.exists();
+    let file = options().read(true).open(path)?;
+    if !is_there {
+        record(Step::Made(path));
+        sync_directory(&parent(path))?;
+    }
+    Ok(file)
+}
+
+/// Writes a file whole: under another name, synced, and then under its own, durably. Who reads it finds what stood there
+/// before or all of `content`, also after a crash in between.
+///
+/// # Errors
+/// The file system refuses.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = options().truncate(true).open(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    rename(&new, path)?;
+    sync_directory(&parent(path))
+}
+
+/// Writes a file whole, as [`write`] does, where none stands. `false`: one stands there, also if another process was a moment
+/// faster.
+///
+/// # Errors
+/// The file system refuses.
+pub fn write_new(path: &Path, content: &[u8]) -> io::Result<bool> {
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = options().truncate(true).open(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    // Unlike a rename, this takes nobody's place.
+    let made = fs::hard_link(&new, path).inspect(|()| record(Step::Made(path)));
+    fs::remove_file(&new)?;
+    match made {
+        Ok(()) => sync_directory(&parent(path)).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        // A file system without links has one process at a time, as far as anybody knows.
+        Err(_) if !path.exists() => write(path, content).map(|()| true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives a file another name. The caller syncs the folder.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).inspect(|()| record(Step::Made(to)))
+}
+
+/// Takes the rights of others at what was made by an earlier version, or under another program's hands. Where they cannot be
+/// taken, the log says so.
+pub(crate) fn keep_private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let Ok(metadata) = fs::metadata(path) else { return };
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 == 0 {
+            return;
+        }
+        let (path_shown, was) = (path.display(), format!("{mode:o}"));
+        match fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) {
+            Ok(()) => {
+                tracing::warn!(path = %path_shown, was, "others had rights here, and have none any longer")
+            }
+            Err(error) => {
+                tracing::warn!(path = %path_shown, was, %error, "others have rights here: take them, as private proofs are kept here");
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Makes the names in a directory survive a crash. Windows has no such call, and journals names by itself.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(path)?.sync_all()?;
+    }
+    record(Step::Synced(path));
+    Ok(())
+}
+
+fn folder_builder() -> fs::DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// The folder that a path stands in.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_owned(),
+        None => path.to_owned(),
+    }
+}
+
+/// What was done to names, for tests.
+#[cfg_attr(not(test), expect(dead_code, reason = "only tests look"))]
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    /// A name was made.
+    Made(&'a Path),
+    /// A folder was synced.
+    Synced(&'a Path),
+}
+
+#[cfg(not(test))]
+const fn record(_: Step<'_>) {}
+
+#[cfg(test)]
+use recorder::record;
+
+/// Which names were made and not synced since, on any thread.
+#[cfg(test)]
+pub(crate) mod recorder {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Mutex, PoisonError};
+
+    use super::{Step, parent};
+
+    static NAMES: Mutex<(BTreeSet<PathBuf>, BTreeSet<PathBuf>)> =
+        Mutex::new((BTreeSet::new(), BTreeSet::new()));
+
+    pub(super) fn record(step: Step<'_>) {
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let (made, unsynced) = &mut *names;
+        match step {
+            Step::Made(path) => {
+                made.insert(path.to_owned());
+                unsynced.insert(path.to_owned());
+            }
+            Step::Synced(folder) => unsynced.retain(|path| parent(path) != folder),
+        }
+    }
+
+    /// The names that were made below `folder`, that one included, and those of them that a power cut may take.
+    pub(crate) fn names(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let below =
+            |set: &BTreeSet<PathBuf>| set.iter().filter(|path| path.starts_with(folder)).cloned().collect();
+        (below(&names.0), below(&names.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    fn mode(path: &Path) -> u32 {
+        use std::os::unix::fs::PermissionsExt as _;
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_folders_are_made_durably() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b/c");
+        make_folder(&folder).unwrap();
+        let file = folder.join("key");
+        write(&file, b"one").unwrap();
+        write(&file, b"two").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left over");
+        let (made, unsynced) = recorder::names(root.path());
+        assert_eq!((made.len(), unsynced), (4, Vec::new()));
+        #[cfg(unix)]
+        for (path, expected) in [(root.path().join("a"), 0o700), (folder, 0o700), (file, 0o600)] {
+            assert_eq!(mode(&path), expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_new_file_takes_nobodys_place() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("key");
+        assert!(write_new(&file, b"one").unwrap());
+        assert!(!write_new(&file, b"two").unwrap());
+        assert_eq!(fs::read(&file).unwrap(), b"one");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left over");
+        assert_eq!(recorder::names(root.path()), (vec![file], Vec::new()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn rights_of_others_are_taken() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("x");
+        fs::write(&file, b"x").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        keep_private(&file);
+        assert_eq!(mode(&file), 0o600);
+        keep_private(&root.path().join("none"));
+    }
+}
