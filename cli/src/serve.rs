@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credlink_adapters::configuration::Configuration;
-use credlink_adapters::deployment::{Deployment, Opening};
+use credlink_adapters::deployment::{Deployment, Note, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::jwt::JwtAuthenticator;
@@ -166,6 +166,12 @@ async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deploymen
     };
     let opened = Deployment::open(opening).await;
     let deployment = opened.map_err(|error| Trouble::new(Kind::Folder, error))?;
+    // For commands that work on the folder when the server does not run.
+    let note = Note::of(folder, &configuration);
+    if let Err(differs) = note.check(folder) {
+        tracing::warn!(%differs, "the deployment is another one than before");
+    }
+    note.leave(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
     let checked = deployment.check().await;
     if !checked.is_usable {
         return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));

@@ -3,13 +3,16 @@
 use std::future::Future;
 use std::path::Path;
 
+use credlink_adapters::configuration::{Configuration, IndexChoice};
+use credlink_adapters::deployment::{Deployment, Note, Opening};
+use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
-use credlink_adapters::local::{self, Local, NewIndex};
+use credlink_adapters::local::{self, NewIndex};
+use credlink_adapters::provider::ProviderSettings;
 use credlink_adapters::tokens::StaticTokens;
 use credlink_core::hash::Digest;
 use credlink_core::object::JSON_TYPE;
 use credlink_core::tenant::Tenant;
-use credlink_service::{Service, Settings};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, Uri};
 use tokio::runtime::{Builder, Runtime};
@@ -20,6 +23,9 @@ use crate::trouble::{Kind, Trouble};
 
 /// Where a server on this folder is, if it is started without further options: what stands in links.
 const PUBLIC_URL: &str = "http://127.0.0.1:8787";
+
+/// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
+const STACK_BYTES: usize = 16_777_216;
 
 /// The credential of who may open the folder: it never leaves this process.
 const OWNER: &str = "the owner of the folder";
@@ -33,39 +39,59 @@ pub enum Making {
     Refused,
 }
 
-/// The service over a folder, and what runs it.
+/// The deployment over a folder, and what runs it.
 pub struct Folder {
     runtime: Runtime,
-    service: Service<Local>,
+    deployment: Deployment,
 }
 
 impl Folder {
-    /// Opens the folder at `path` as its owner, in the name space of `tenant`.
+    /// Opens the deployment that a server over the folder at `path` opens with the same variables, as `tenant`, who may do
+    /// everything to what is its own.
     pub fn open(path: &Path, tenant: &Tenant, making: Making) -> Result<Self, Trouble> {
         logs::for_a_command();
         let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
-        NewIndex::OverNothing.check(path, []).map_err(|error| cannot(&error))?;
-        if making == Making::Refused && !local::index_path(path).exists() {
-            let detail = format!(
-                "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
-                path.display()
-            );
-            return Err(Trouble::new(Kind::Folder, detail));
+        let configuration = Configuration::from_environment();
+        let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+        Note::of(path, &configuration).check(path).map_err(|error| cannot(&error))?;
+        if configuration.legacy.is_some() {
+            let detail = "CREDLINK_LEGACY_SOURCE names a store that answers for what is not here yet, which only a server can \
+                          look in: ask one, with --url";
+            return Err(Trouble::new(Kind::Usage, detail));
+        }
+        if configuration.index == IndexChoice::Embedded {
+            holds_an_index(path, &configuration, making)?;
         }
         let entry = serde_json::json!([{
             "name": "owner", "sha256": Digest::of(OWNER.as_bytes()), "tenant": tenant, "scopes": ["operator"],
         }]);
         let owner = StaticTokens::parse(entry.to_string().as_bytes()).map_err(|error| cannot(&error))?;
-        let settings = Settings {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(|error| cannot(&error))?;
+        let opening = Opening {
+            configuration: &configuration,
+            data_folder: Some(path),
+            gate: Gate::Tokens(owner),
             public_url: PUBLIC_URL.to_owned(),
             link_keys: None,
             count_reads: true,
-            notice_on_read: true,
-            has_tenants: !tenant.is_default(),
+            index_cache_bytes: SERVING_CACHE_BYTES,
+            new_index: NewIndex::OverNothing,
         };
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| cannot(&error))?;
-        let service = local::open(path, Gate::Tokens(owner), settings).map_err(|error| cannot(&error))?;
-        Ok(Self { runtime, service })
+        let deployment = runtime.block_on(Deployment::open(opening)).map_err(|error| cannot(&error))?;
+        let checked = runtime.block_on(deployment.check());
+        // With one provider alone it would go on, and so would a server, which repairs the other one later.
+        if !checked.is_usable {
+            return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
+        }
+        for wrong in checked.wrong {
+            tracing::warn!(wrong, "not everything can be used");
+        }
+        Ok(Self { runtime, deployment })
     }
 
     /// Runs `work` to its end.
@@ -87,17 +113,39 @@ impl Folder {
         let request = request.body(()).map_err(|error| Trouble::new(Kind::Usage, error))?;
         let (parts, ()) = request.into_parts();
         let body = async { Ok(question.body.unwrap_or_default()) };
-        let (parts, body) = self.run(self.service.handle(&parts, body)).into_parts();
+        let (parts, body) = self.run(self.deployment.service().handle(&parts, body)).into_parts();
         Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 }
 
+/// Refuses a folder whose index is lost, and one that holds no CredLink where none may be made.
+fn holds_an_index(path: &Path, configuration: &Configuration, making: Making) -> Result<(), Trouble> {
+    let own = [Some(&configuration.primary), configuration.fallback.as_ref()];
+    let folders = own.into_iter().flatten().filter_map(ProviderSettings::own_folder);
+    NewIndex::OverNothing.check(path, folders).map_err(|error| Trouble::new(Kind::Folder, error))?;
+    if making == Making::Refused && !local::index_path(path).exists() {
+        let detail = format!(
+            "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
+            path.display()
+        );
+        return Err(Trouble::new(Kind::Folder, detail));
+    }
+    Ok(())
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Counts are statistics: what cannot be written is lost.
-        let _ = self.runtime.block_on(self.service.flush_reads());
-        if let Err(failure) = self.runtime.block_on(self.service.tick()) {
-            tracing::warn!(reason = %failure, "the store's mark does not cover the last commits");
-        }
+        let deployment = &self.deployment;
+        self.runtime.block_on(async {
+            // Counts are statistics: what cannot be written is lost.
+            let _ = deployment.service().flush_reads().await;
+            deployment.service().announce().await;
+            if let Err(failure) = deployment.service().tick().await {
+                tracing::warn!(reason = %failure, "the store's mark does not cover the last commits");
+            }
+            if let Err(failure) = deployment.rows().flush().await {
+                tracing::warn!(reason = %failure, "the last sums were not written; a recount sets them right");
+            }
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 
 use credlink_adapters::configuration::Configuration;
-use credlink_adapters::deployment::{Deployment, Opening};
+use credlink_adapters::deployment::{Deployment, Note, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::local::{NewIndex, index_path};
@@ -20,6 +20,8 @@ const STACK_BYTES: usize = 16_777_216;
 pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deployment, Trouble> {
     let configuration = Configuration::from_environment();
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let note = Note::of(folder, &configuration);
+    note.check(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
     let primary = &configuration.primary;
     let objects = match primary.name() {
         "folder" => Some(primary.own_folder().unwrap_or(folder)),

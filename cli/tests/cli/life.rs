@@ -61,6 +61,45 @@ fn a_life_in_a_folder() {
     world.run("fsck --data-dir data").ends(0).says(&["everything is as it has to be"]);
 }
 
+/// With the server's variables a command works on what the server worked on; without them it changes nothing.
+#[cfg(unix)]
+#[test]
+fn a_command_opens_the_deployment_that_the_server_had() {
+    let world = World::new();
+    let with = |typed: &str| {
+        let output = world.command(typed).env("STORAGE_FOLDER", world.path("disk")).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (code, said) = with("put photo.jpg --data-dir data");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(world.path("disk/objects").is_dir() && !world.path("data/objects").exists());
+    let mut server = Server::of(&world, "", &[("STORAGE_FOLDER", world.path("disk"))]);
+    world.run(&format!("get photo.jpg {}", server.address())).ends(0);
+    server.signal();
+    assert_eq!(server.wait().code(), Some(0));
+    for typed in [
+        "put photo.jpg",
+        "get photo.jpg",
+        "list",
+        "stats",
+        "delete photo.jpg",
+        "verify photo.jpg",
+        "fsck",
+        "cleanup",
+        "rebuild",
+    ] {
+        world
+            .run(&format!("{typed} --data-dir data"))
+            .ends(1)
+            .says(&["STORAGE_FOLDER", "Nothing is changed"]);
+    }
+    world.run("migrate run --job a --from dir:data --to dir:other").ends(1).says(&["STORAGE_FOLDER"]);
+    let (code, said) = with("delete photo.jpg --data-dir data");
+    assert_eq!(code, Some(0), "{said}");
+    let server = Server::of(&world, "", &[("STORAGE_FOLDER", world.path("disk"))]);
+    world.run(&format!("get photo.jpg {}", server.address())).ends(3).says(&["This was deleted"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_life_over_a_server_that_stops_when_it_is_told() {

@@ -131,10 +131,16 @@ pub struct Server {
 
 impl Server {
     pub fn start(world: &World, options: &str) -> Self {
+        Self::of(world, options, &[])
+    }
+
+    /// The same, with further variables.
+    pub fn of(world: &World, options: &str, variables: &[(&str, PathBuf)]) -> Self {
         let typed = format!("serve --json --listen 127.0.0.1:0 --data-dir data{options}");
         let mut child = world
             .command(&typed)
             .env("CREDLINK_LOG", "warn")
+            .envs(variables.iter().cloned())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -5,6 +5,7 @@
 
 mod cleaning;
 mod jobs;
+mod note;
 mod rows;
 mod store;
 #[cfg(test)]
@@ -34,11 +35,13 @@ use crate::clock::SystemClock;
 use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::dynamodb::{self, DynamoIndex};
 use crate::embedded::{EmbeddedError, EmbeddedIndex};
+use crate::folder::FolderError;
 use crate::gate::Gate;
 use crate::legacy::{self, LegacySource};
 use crate::local::{IndexLost, NewIndex, ObjectsLost, index_path};
 use crate::metered::Metered;
 use crate::metered::catalogue::QUEUE_DEPTH;
+use crate::private::make_folder;
 use crate::provider::{self, Provider, ProviderSettings};
 use crate::queue::{EmbeddedQueue, QueueError};
 use crate::replicated::{self, Replicated};
@@ -48,6 +51,7 @@ use crate::threads::Threads;
 
 pub use jobs::QueuedJobs;
 use jobs::{LastSource, Listing};
+pub use note::{Note, NoteError};
 pub use rows::Rows;
 pub use store::Store;
 pub use waiting::Waiting;
@@ -191,6 +195,11 @@ impl Deployment {
             Some(settings) => Some(settings.open(&aws, folder)?),
             None => None,
         };
+        if let (IndexChoice::Embedded, Some(folder)) = (&configuration.index, folder) {
+            // It may be another one than that of the objects.
+            let failed = |source| FolderError::Io { path: folder.to_owned(), source };
+            make_folder(folder).map_err(|error| provider::OpenError::from(failed(error)))?;
+        }
         let reserve = reserve(folder, &primary, fallback.as_ref());
         let place = configuration.primary.place(folder);
         let limits = configuration.limits;

@@ -15,6 +15,7 @@ use credlink_service::{Service, Settings};
 
 use crate::cache::MokaCache;
 use crate::clock::SystemClock;
+use crate::deployment::{Note, NoteError};
 use crate::embedded::{EmbeddedError, EmbeddedIndex, SERVING_CACHE_BYTES};
 use crate::folder::{Folder, FolderError};
 use crate::gate::Gate;
@@ -38,6 +39,9 @@ pub enum OpenError {
     /// The objects are not there, and an index is.
     #[error(transparent)]
     ObjectsLost(#[from] ObjectsLost),
+    /// The folder is a part of a deployment that has more.
+    #[error(transparent)]
+    Part(#[from] NoteError),
 }
 
 /// An index without its objects. Whoever read from there would be told that nothing was ever stored.
@@ -117,7 +121,7 @@ impl NewIndex {
 /// Opens the service over `folder`, and makes the folder if there is none.
 ///
 /// # Errors
-/// Another process uses the folder, it has objects and no index, it is damaged, or the file system refuses.
+/// Another process uses the folder, it is a part of a deployment that has more, it has objects and no index, it is damaged, or the file system refuses.
 pub fn open(folder: &Path, gate: Gate, settings: Settings) -> Result<Service<Local>, OpenError> {
     open_within(folder, gate, settings, SERVING_CACHE_BYTES, NewIndex::OverNothing)
 }
@@ -133,6 +137,7 @@ pub fn open_within(
     index_cache_bytes: usize,
     new_index: NewIndex,
 ) -> Result<Service<Local>, OpenError> {
+    Note::of_the_folder_alone().check(folder)?;
     ObjectsLost::check(folder, folder)?;
     // The folder's lock comes first: who holds it may open the index.
     let objects = Folder::open(folder)?;
@@ -199,6 +204,51 @@ mod tests {
         assert_eq!(ask("DELETE", path, "").await.status(), 204);
         assert_eq!(ask("GET", path, "").await.status(), 410);
         assert_eq!(ask("GET", "/v1/openapi.json", "").await.status(), 200);
+    }
+
+    /// Every name of a first start and a first store is synced into its folder, and nothing is readable by others.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_a_first_start_makes_is_durable_and_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        use crate::private::recorder;
+
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("srv/data");
+        let settings = Settings {
+            public_url: String::new(),
+            link_keys: None,
+            count_reads: false,
+            notice_on_read: false,
+        };
+        let service = open(&folder, Gate::of(None, None), settings).unwrap();
+        service.ports().objects.reserve().keep();
+        let key: ObjectKey = "manifests/urn%3Ac2pa%3Ax".parse().unwrap();
+        let objects = &service.ports().objects;
+        let stored = objects.put(&key, Bytes::new(), &Attributes::default(), Condition::Absent).await;
+        assert!(matches!(stored, Ok(Put::Stored(_))));
+        Note::of_the_folder_alone().leave(&folder).unwrap();
+        let (made, unsynced) = recorder::names(root.path());
+        for name in ["srv", "srv/data", "srv/data/objects", "srv/data/index.redb", "srv/data/deployment.json"]
+        {
+            assert!(made.contains(&root.path().join(name)), "{name}: {made:?}");
+        }
+        assert!(made.iter().any(|path| path.starts_with(folder.join("objects/manifests"))), "{made:?}");
+        assert_eq!(unsynced, [""; 0].map(PathBuf::from));
+        let mut folders = vec![root.path().join("srv")];
+        while let Some(path) = folders.pop() {
+            let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&path), 0o700, "{}", path.display());
+            for entry in fs::read_dir(&path).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    assert_eq!(mode(&path), 0o600, "{}", path.display());
+                }
+            }
+        }
     }
 
     /// Objects may be moved to another disk, with a link in their place.

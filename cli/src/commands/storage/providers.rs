@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use credlink_adapters::configuration::Source;
+use credlink_adapters::deployment::Note;
 use credlink_adapters::provider::{OpenError, Provider, ProviderSettings};
 use tokio::sync::Mutex;
 
@@ -50,10 +51,12 @@ impl Providers {
         if let Some(provider) = open.get(&id) {
             return Ok(provider.clone());
         }
-        if let ProviderSettings::Folder(Some(path)) = &settings
-            && !path.is_dir()
-        {
-            return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
+        if let ProviderSettings::Folder(Some(path)) = &settings {
+            if !path.is_dir() {
+                return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
+            }
+            // A data folder whose server keeps its objects elsewhere has none that count.
+            Note::has_objects(path).map_err(|error| Trouble::new(Kind::Folder, error))?;
         }
         let shared = settings.shared().await;
         let kind = |error: &OpenError| match error {

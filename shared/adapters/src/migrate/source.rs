@@ -26,6 +26,7 @@ use credlink_service::ports::{Failure, Page};
 use super::api::TokenError;
 use super::place::{Place, bucket_settings};
 use crate::configuration::{self, ConfigurationError};
+use crate::deployment::Note;
 use crate::folder::{Folder, FolderError};
 use crate::local::{self, index_path};
 use crate::provider::{self, Provider};
@@ -98,11 +99,15 @@ impl AnySource {
             move |error| OpenError::Io { path, error }
         };
         Ok(match place {
-            Place::Folder(path) => match Contents::of(path) {
-                Contents::DataFolder => Self::DataFolder(DataFolder::open(path)?),
-                Contents::Objects => Self::Layout(Layout::new(Provider::Folder(Folder::open(path)?))),
-                Contents::Anything => Self::Folder(LegacyFolder::open(path).map_err(failed(path))?),
-            },
+            Place::Folder(path) => {
+                // The data folder of a server that keeps its objects elsewhere looks like any folder.
+                Note::has_objects(path).map_err(local::OpenError::from)?;
+                match Contents::of(path) {
+                    Contents::DataFolder => Self::DataFolder(DataFolder::open(path)?),
+                    Contents::Objects => Self::Layout(Layout::new(Provider::Folder(Folder::open(path)?))),
+                    Contents::Anything => Self::Folder(LegacyFolder::open(path).map_err(failed(path))?),
+                }
+            }
             Place::Lines(path) => Self::Lines(Lines::open(path).map_err(failed(path))?),
             Place::Bucket { kind, bucket, prefix } => {
                 let settings = bucket_settings(variables, *kind, bucket)?;

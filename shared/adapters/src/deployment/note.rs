@@ -1,0 +1,292 @@
+//! What a data folder is a part of: a note of the deployment that the last server over it opened.
+//!
+//! A command that works on the folder directly, and does not have the server's variables, would change one half of the
+//! deployment: a deletion would stay readable in the second provider and at the edge. So a server leaves a note, and a
+//! command refuses where its own variables say less, or something else. The note holds names and no secret.
+//!
+//! ```json
+//! {"version":1,"objects":"data folder","fallback":"r2://credlink","index":"data folder","queue":"data folder","edge":"https://…"}
+//! ```
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::configuration::{Configuration, IndexChoice, QueueChoice};
+use crate::private;
+use crate::provider::ProviderSettings;
+
+/// The file in the data folder.
+const FILE: &str = "deployment.json";
+/// The version of the format.
+const VERSION: u32 = 1;
+/// The place of what stands in the data folder itself.
+const HERE: &str = "data folder";
+
+/// The parts of a deployment, each by its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    version: u32,
+    objects: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<String>,
+    index: String,
+    queue: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edge: Option<String>,
+}
+
+/// The reasons why a data folder is not worked on.
+#[derive(Debug, thiserror::Error)]
+pub enum NoteError {
+    /// There is more to the deployment, or it is another one.
+    #[error(
+        "the last server over {} worked with {}; {}. Nothing is changed: a part of the deployment would not hear of it. Set \
+         the variables that the server has, or ask a server, with --url", folder.display(), Parts(server), Other(here)
+    )]
+    Differs {
+        /// The data folder.
+        folder: PathBuf,
+        /// What the server had, by the variable that says so.
+        server: Vec<(&'static str, String)>,
+        /// What is set here in its place.
+        here: Vec<(&'static str, Option<String>)>,
+    },
+    /// It is no note of this version.
+    #[error(
+        "{} is no note of a deployment that this program knows: {why}. The next `credlink serve` writes it anew", path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Parts in words.
+struct Parts<'a>(&'a [(&'static str, String)]);
+
+/// What is set instead, in words.
+struct Other<'a>(&'a [(&'static str, Option<String>)]);
+
+impl fmt::Display for Parts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (variable, place)) in self.0.iter().enumerate() {
+            write!(f, "{}{} ({variable})", if at == 0 { "" } else { ", " }, place)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Other<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (variable, place)) in self.0.iter().enumerate() {
+            let place = place.as_deref().unwrap_or("nothing");
+            write!(f, "{}{variable} says {place} here", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl Note {
+    /// The parts of the deployment that `configuration` describes over the data folder `folder`.
+    #[must_use]
+    pub fn of(folder: &Path, configuration: &Configuration) -> Self {
+        let place = |settings: &ProviderSettings| place(folder, settings);
+        Self {
+            version: VERSION,
+            objects: place(&configuration.primary),
+            fallback: configuration.fallback.as_ref().map(place),
+            index: match &configuration.index {
+                IndexChoice::DynamoDb(table) => format!("the table {table}"),
+                IndexChoice::Embedded => HERE.to_owned(),
+            },
+            queue: match &configuration.queue {
+                QueueChoice::Sqs(url) => url.clone(),
+                QueueChoice::Embedded => HERE.to_owned(),
+            },
+            edge: configuration.edge.as_ref().map(|edge| edge.url.clone()),
+        }
+    }
+
+    /// The parts of a deployment that is the data folder and nothing else.
+    #[must_use]
+    pub fn of_the_folder_alone() -> Self {
+        let here = || HERE.to_owned();
+        Self { version: VERSION, objects: here(), fallback: None, index: here(), queue: here(), edge: None }
+    }
+
+    /// The note in `folder`, if a server left one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(folder: &Path) -> Result<Option<Self>, NoteError> {
+        let path = folder.join(FILE);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(NoteError::Io { path, source }),
+        };
+        match serde_json::from_slice::<Self>(&text) {
+            Ok(note) if note.version == VERSION => Ok(Some(note)),
+            Ok(note) => {
+                Err(NoteError::Unreadable { path, why: format!("it has the version {}", note.version) })
+            }
+            Err(error) => Err(NoteError::Unreadable { path, why: error.to_string() }),
+        }
+    }
+
+    /// Leaves the note in `folder`, for commands that come later.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn leave(&self, folder: &Path) -> Result<(), NoteError> {
+        let path = folder.join(FILE);
+        if matches!(Self::read(folder), Ok(Some(there)) if there == *self) {
+            return Ok(());
+        }
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        private::write(&path, &text).map_err(|source| NoteError::Io { path, source })
+    }
+
+    /// Refuses to work on `folder` with these parts, where the last server over it had others. Parts that the server did not
+    /// have may be there: the next server has them too.
+    ///
+    /// # Errors
+    /// It had.
+    pub fn check(&self, folder: &Path) -> Result<(), NoteError> {
+        let Some(there) = Self::read(folder)? else { return Ok(()) };
+        let (server, here): (Vec<_>, Vec<_>) = there
+            .parts()
+            .into_iter()
+            .zip(self.parts())
+            .filter(|((_, server), (_, here))| server.is_some() && server != here)
+            .map(|((variable, server), (_, here))| ((variable, server.unwrap_or_default()), (variable, here)))
+            .unzip();
+        if server.is_empty() {
+            return Ok(());
+        }
+        Err(NoteError::Differs { folder: folder.to_owned(), server, here })
+    }
+
+    /// Refuses a data folder whose objects stand elsewhere, as the last server over it had them.
+    ///
+    /// # Errors
+    /// They do.
+    pub fn has_objects(folder: &Path) -> Result<(), NoteError> {
+        let alone = Self::of_the_folder_alone();
+        match Self::read(folder)? {
+            Some(there) if there.objects != alone.objects => alone.check(folder),
+            _ => Ok(()),
+        }
+    }
+
+    /// Each part with the variable that says it.
+    fn parts(&self) -> [(&'static str, Option<String>); 5] {
+        let said = |place: &str, what: &str| Some(format!("{what} {place}"));
+        // Where objects are in one place, nothing waits in a queue.
+        let queue = self.fallback.as_ref().and_then(|_| said(&self.queue, "the queue in"));
+        let objects_variable =
+            if self.objects.starts_with("dir:") { "STORAGE_FOLDER" } else { "STORAGE_PROVIDER" };
+        [
+            (objects_variable, said(&self.objects, "objects in")),
+            (
+                "STORAGE_FALLBACK_PROVIDER",
+                self.fallback.as_deref().and_then(|place| said(place, "the second provider")),
+            ),
+            ("CREDLINK_TABLE", said(&self.index, "the index in")),
+            ("CREDLINK_QUEUE_URL", queue),
+            ("CREDLINK_EDGE_URL", self.edge.as_deref().and_then(|url| said(url, "the edge at"))),
+        ]
+    }
+}
+
+/// Where a provider is, whatever the folder is called from where the process runs.
+fn place(folder: &Path, settings: &ProviderSettings) -> String {
+    let absolute = |path: &Path| {
+        path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.into())
+    };
+    match settings {
+        ProviderSettings::Folder(None) => HERE.to_owned(),
+        ProviderSettings::Folder(Some(own)) if absolute(own) == absolute(folder) => HERE.to_owned(),
+        ProviderSettings::Folder(Some(own)) => format!("dir:{}", absolute(own).display()),
+        ProviderSettings::Bucket(_) => settings.place(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Source;
+
+    fn configuration(variables: &[(&str, &str)]) -> Configuration {
+        let get =
+            |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        Configuration::read(&Source::new(get)).unwrap()
+    }
+
+    const WITH_R2: [(&str, &str); 7] = [
+        ("STORAGE_FALLBACK_PROVIDER", "r2"),
+        ("R2_BUCKET", "credlink"),
+        ("R2_ACCOUNT_ID", "0123456789abcdef0123456789abcdef"),
+        ("R2_ACCESS_KEY_ID", "id"),
+        ("R2_SECRET_ACCESS_KEY", "a secret"),
+        ("CREDLINK_EDGE_URL", "https://cdn.example.com"),
+        ("CREDLINK_EDGE_TOKEN", "0123456789abcdef0123456789abcdef"),
+    ];
+
+    #[test]
+    fn who_has_less_than_the_server_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let (alone, more) = (Note::of(path, &configuration(&[])), Note::of(path, &configuration(&WITH_R2)));
+        assert_eq!(alone, Note::of_the_folder_alone());
+        alone.check(path).unwrap();
+        more.leave(path).unwrap();
+        let text = std::fs::read_to_string(path.join(FILE)).unwrap();
+        assert!(!text.contains("secret") && !text.contains("0123"), "{text}");
+        more.check(path).unwrap();
+        let refused = alone.check(path).unwrap_err().to_string();
+        for part in [
+            "the second provider r2://credlink (STORAGE_FALLBACK_PROVIDER)",
+            "the edge at https://cdn.example.com (CREDLINK_EDGE_URL)",
+            "STORAGE_FALLBACK_PROVIDER says nothing here",
+        ] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        alone.leave(path).unwrap();
+        more.check(path).unwrap();
+    }
+
+    #[test]
+    fn objects_that_stand_elsewhere_are_known() {
+        let (folder, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = folder.path();
+        let elsewhere = configuration(&[("STORAGE_FOLDER", disk.path().to_str().unwrap())]);
+        Note::of(path, &elsewhere).leave(path).unwrap();
+        let refused = Note::of_the_folder_alone().check(path).unwrap_err().to_string();
+        assert!(refused.contains("(STORAGE_FOLDER)"), "{refused}");
+        let here = configuration(&[("STORAGE_FOLDER", path.to_str().unwrap())]);
+        assert_eq!(Note::of(path, &here), Note::of_the_folder_alone());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_permission() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["", "{}", r#"{"version":2,"objects":"x","index":"x","queue":"x"}"#] {
+            std::fs::write(folder.path().join(FILE), text).unwrap();
+            assert!(Note::of_the_folder_alone().check(folder.path()).is_err(), "{text}");
+        }
+    }
+}
