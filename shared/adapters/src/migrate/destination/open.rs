@@ -11,7 +11,7 @@ use credlink_service::migrate::destination::ServiceDestination;
 use super::AnyDestination;
 use super::remote::Remote;
 use crate::configuration::{Configuration, ConfigurationError, IndexChoice, Source};
-use crate::deployment::{self, Deployment, Surroundings};
+use crate::deployment::{self, Deployment, Note, NoteError, Surroundings};
 use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
 use crate::local::{NewIndex, index_path};
@@ -73,6 +73,9 @@ pub enum OpenError {
     /// The deployment.
     #[error(transparent)]
     Deployment(#[from] deployment::OpenError),
+    /// The folder is a part of a deployment that has more.
+    #[error(transparent)]
+    Part(#[from] NoteError),
     /// The token of an API.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -86,6 +89,7 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
             if is_foreign(path)? {
                 return Err(OpenError::Foreign(path.clone()));
             }
+            Note::of_the_folder_alone().check(path)?;
             if opening.making == Making::Refused && !index_path(path).exists() {
                 return Ok(AnyDestination::Unmade("folder"));
             }
