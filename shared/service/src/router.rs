@@ -134,18 +134,17 @@ impl<P: Ports> Service<P> {
         if let Route::Read { key, signature, form } = &route {
             let lookup = self.lookup(key, *form, signature.as_ref(), request, &caller);
             let answer = retrieve(self, &lookup).await;
-            entry.is_open |= is_for_everybody(&answer);
+            entry.is_open |= is_public(&answer);
             return answer;
         }
         if let Route::ReadPlainManifest { id, signature, form } = &route {
             let answer = self.read_plain(id, *form, signature.as_ref(), request, &caller).await;
-            entry.is_open |= is_for_everybody(&answer);
+            entry.is_open |= is_public(&answer);
             return answer;
         }
         if let Route::ReadAlias(id) = &route {
             let answer = self.read_alias(id, &caller, request).await;
-            entry.is_open |= matches!(&answer, Ok((reply, None)) if reply.status.is_redirection())
-                || is_for_everybody(&answer);
+            entry.is_open |= is_public(&answer);
             return answer;
         }
         self.check_available(&route)?;
@@ -426,11 +425,11 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// Returns `true` if an answer to a read says what everybody may know.
-fn is_for_everybody(answer: &Result<(Reply, Option<Arc<Verified>>), Error>) -> bool {
+/// Whether anybody would be answered this: with what is public, with where a legacy id leads, or that nothing is there.
+fn is_public(answer: &Result<(Reply, Option<Arc<Verified>>), Error>) -> bool {
     match answer {
         Ok((_, Some(found))) => found.facts().visibility == Visibility::Public,
-        Ok((_, None)) => false,
+        Ok((_, None)) => true,
         Err(error) => error.problem().kind == Kind::NotFound,
     }
 }
