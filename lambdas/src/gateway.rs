@@ -19,9 +19,12 @@ use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body as ReplyBody;
 use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::http::route::{Form, Route};
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
+use credlink_core::tenant::Tenant;
 use credlink_service::Service;
 use credlink_service::ports::Ports;
+use credlink_service::router::Fronted;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use lambda_http::Context;
@@ -160,6 +163,11 @@ async fn too_large(
     let link = match Route::parse(&request.method, request.uri.path(), query) {
         // Who keeps a copy does not want it from the CDN domain, which is a copy.
         Ok(Route::Read { key, form, .. }) => elsewhere.link(&key, is_private || form == Form::Stored).await,
+        Ok(Route::ReadPlainManifest { id, form, .. }) => {
+            let fronted = answer.extensions().get::<Fronted>().map(|Fronted(manifest)| manifest.clone());
+            let key = fronted.unwrap_or_else(|| ManifestKey::new(&Tenant::default(), &id));
+            elsewhere.link(&ObjectKey::Manifest(key), is_private || form == Form::Stored).await
+        }
         _ => None,
     };
     let id = answer.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
@@ -384,6 +392,13 @@ mod tests {
         let link = "https://cdn.example.com/manifests/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
         assert_eq!(redirected.headers()[LOCATION], link);
         assert!(redirected.body().is_empty());
+        // Whose manifest a plain address serves is not in its path.
+        let mut fronted = large("public, max-age=60");
+        let tenant = "acme".parse().unwrap();
+        let id = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".parse().unwrap();
+        fronted.extensions_mut().insert(Fronted(ManifestKey { id, tenant }));
+        let redirected = too_large(&parts, fronted, &Cdn).await;
+        assert_eq!(redirected.headers()[LOCATION], format!("{link}/acme"));
         // The CDN shows nobody what is private.
         let private = too_large(&parts, large("private, no-store"), &Cdn).await;
         assert_eq!(private.headers()[LOCATION], "https://signed.example.com");

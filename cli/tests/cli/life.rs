@@ -124,7 +124,7 @@ fn tokens_are_asked_for_where_they_are_given() {
     let entry =
         |scope: &str| format!(r#"[{{"name":"a","sha256":"{sha256}","tenant":"acme","scopes":["{scope}"]}}]"#);
     world.write("tokens.json", entry("store:manifests").as_bytes());
-    let server = Server::start(&world, " --tokens tokens.json");
+    let server = Server::of(&world, " --tokens tokens.json", &[("CREDLINK_TENANTS", "several".into())]);
     let place = format!("{} --tenant acme", server.address());
     world
         .run(&format!("put photo.jpg --private {place}"))

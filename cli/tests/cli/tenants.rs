@@ -9,7 +9,7 @@ fn server(world: &World) -> Server {
     let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest("secret"));
     let tokens = format!(r#"[{{"name":"a","sha256":"{sha256}","tenant":"team","scopes":["admin"]}}]"#);
     world.write("tokens.json", tokens.as_bytes());
-    Server::start(world, " --tokens tokens.json")
+    Server::of(world, " --tokens tokens.json", &[("CREDLINK_TENANTS", "several".into())])
 }
 
 #[test]

@@ -221,6 +221,7 @@ mod tests {
             link_keys: None,
             count_reads: false,
             notice_on_read: false,
+            has_tenants: false,
         };
         let service = open(&folder, Gate::of(None, None), settings).unwrap();
         service.ports().objects.reserve().keep();

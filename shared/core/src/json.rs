@@ -1,4 +1,4 @@
-//! The bounds on JSON's depth and on the length of its texts. `serde_json` bounds recursion for what it builds, but skips over raw
+//! The bounds on JSON's depth and on the length of its texts and numbers. `serde_json` bounds recursion for what it builds, but skips over raw
 //! values without one; and what it says of a text that is not allowed holds the text, more than once.
 
 /// JSON that is nested too deep.
@@ -11,13 +11,13 @@ pub struct TooDeep {
     pub at: usize,
 }
 
-/// A text in JSON that is too long.
+/// A text or a number in JSON that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a text or a member's name may have {limit} bytes here; the one at byte {at} has {length}")]
+#[error("a text, a number or a member's name may have {limit} bytes here; the one at byte {at} has {length}")]
 pub struct TooLong {
-    /// The longest text that is allowed, in bytes as it is written.
+    /// The longest that is allowed, in bytes as it is written.
     pub limit: usize,
-    /// The offset of the text.
+    /// Its offset.
     pub at: usize,
     /// The length that it has.
     pub length: usize,
@@ -44,18 +44,31 @@ pub fn check_depth(text: &[u8], limit: usize) -> Result<(), TooDeep> {
     Ok(())
 }
 
-/// Checks the length of every text and every member's name in `text`, but for the text of the outermost object's member
+/// Checks the length of every text, number and member's name in `text`, but for the text of the outermost object's member
 /// `long`, in one pass without allocation. It need not be valid JSON.
 ///
 /// # Errors
-/// The first text that is longer than `limit`.
+/// The first one that is longer than `limit`.
 pub fn check_texts(text: &[u8], limit: usize, long: &str) -> Result<(), TooLong> {
     // Most bodies are shorter than any text may be.
     if text.len() <= limit {
         return Ok(());
     }
     let (mut depth, mut last, mut is_long) = (0_usize, None, false);
+    let mut digits = 0_usize;
     for token in tokens(text) {
+        digits = match token {
+            Token::Other(_, byte) if is_of_number(byte) => digits + 1,
+            Token::Text(..) | Token::Other(..) => 0,
+        };
+        if let Token::Other(end, _) = token
+            && digits > limit
+        {
+            let at = end + 1 - digits;
+            let rest = text.get(at..).unwrap_or_default();
+            let length = rest.iter().take_while(|byte| is_of_number(**byte)).count();
+            return Err(TooLong { limit, at, length });
+        }
         match token {
             Token::Text(at, content) => {
                 if content.len() > limit && !is_long {
@@ -76,6 +89,11 @@ pub fn check_texts(text: &[u8], limit: usize, long: &str) -> Result<(), TooLong>
         }
     }
     Ok(())
+}
+
+/// A byte that a number is written with (RFC 8259, section 6).
+const fn is_of_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')
 }
 
 /// A piece of JSON.
@@ -136,6 +154,8 @@ mod tests {
             (format!(r#"{{"a":"long","b":"{long}"}}"#), Some(16)),
             (format!(r#"{{"a":"12345678"}}{}"#, " ".repeat(9)), None),
             (format!(r#"{{"a":"\"{long}"#), Some(5)),
+            (r#"{"long":-12345678.5e+1}"#.to_owned(), Some(8)),
+            (r#"{"a":12345678,"b":87654321}"#.to_owned(), None),
         ] {
             let found = check_texts(text.as_bytes(), 8, "long").err();
             assert_eq!(found.map(|error| error.at), at, "{text}");

@@ -45,6 +45,11 @@ use crate::service::Service;
 #[derive(Clone, Debug)]
 pub struct PartOf(pub Bytes);
 
+/// The manifest that a plain address has answered with, as an extension of the [`Response`], where there are several tenants: the
+/// path does not say whose it is.
+#[derive(Clone, Debug)]
+pub struct Fronted(pub ManifestKey);
+
 /// A range of at most so many bytes is copied, and does not keep the whole in memory.
 const COPIED_BYTES: usize = 65_536;
 
@@ -55,6 +60,8 @@ struct Entry {
     bytes: usize,
     /// Whether scripts of other sites may read the answer.
     is_open: bool,
+    /// The manifest that a plain address has answered with.
+    fronted: Option<ManifestKey>,
     failure: Option<Failure>,
 }
 
@@ -68,7 +75,8 @@ impl<P: Ports> Service<P> {
         let started = self.ports.clock().monotonic_microseconds();
         let request_id = request_id::given(&request.headers)
             .map_or_else(|| self.ports.clock().request_id().into(), Arc::from);
-        let mut entry = Entry { request_id, route: "none", bytes: 0, is_open: false, failure: None };
+        let mut entry =
+            Entry { request_id, route: "none", bytes: 0, is_open: false, fronted: None, failure: None };
         let answer = within_request(Arc::clone(&entry.request_id), async {
             // In a box: what every operation needs is large, and would be copied into each frame above this one.
             let answer = Box::pin(self.answer(request, body, &mut entry)).await;
@@ -140,6 +148,9 @@ impl<P: Ports> Service<P> {
         if let Route::ReadPlainManifest { id, signature, form } = &route {
             let answer = self.read_plain(id, *form, signature.as_ref(), request, &caller).await;
             entry.is_open |= is_public(&answer);
+            if let (Ok((_, Some(found))), true) = (&answer, self.settings.has_tenants) {
+                entry.fronted = Some(ManifestKey::new(&found.facts().tenant, id));
+            }
             return answer;
         }
         if let Route::ReadAlias(id) = &route {
@@ -563,6 +574,9 @@ fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut 
     let mut response = Response::new(bytes);
     if let Some(whole) = part_of {
         response.extensions_mut().insert(whole);
+    }
+    if let Some(manifest) = entry.fronted.take() {
+        response.extensions_mut().insert(Fronted(manifest));
     }
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

@@ -451,7 +451,7 @@ mod tests {
             (with("version", None), "missing field `version`"),
             (with("state", Some(text("odd"))), "unknown variant `odd`"),
             (with("tenant", Some(text(&"t".repeat(65)))), "tenant"),
-            (with("manifest_id", Some(text(&"m".repeat(300)))), "200"),
+            (with("manifest_id", Some(text(&"m".repeat(300)))), "160"),
             (with("held", Some(AttributeValue::Null(true))), "held has a type"),
             (with(READS, Some(text("many"))), "a number was expected"),
         ] {
@@ -469,7 +469,7 @@ mod tests {
         assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 20_000);
         let item = stored(&Row::Replica(replica(MAX_REPAIRS as u64)));
         assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 18_000);
-        row.held = (0..2_500).map(id).collect();
+        row.held = (0..3_000).map(id).collect();
         let refused = Update::of(&Row::Proof(row), None, "token").unwrap_err();
         assert!(refused.ends_with("an item has 409600"), "{refused}");
     }
