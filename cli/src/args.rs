@@ -49,6 +49,9 @@ pub struct Connection {
     /// Whose proofs: proof ids are derived from the file and its owner
     #[arg(long, global = true, env = "CREDLINK_TENANT", default_value = "default", value_name = "NAME")]
     pub tenant: Tenant,
+    /// Whether that was said, with the option or its variable.
+    #[arg(skip)]
+    pub tenant_is_named: bool,
 }
 
 /// The commands.
@@ -291,9 +294,17 @@ impl Cli {
         let mut command = Self::command();
         let mut matches = command.try_get_matches_from_mut(typed)?;
         // An address in the environment is a default; one that was typed is meant.
-        let address_was_typed = was_typed(&matches, "url");
-        let cli = Self::from_arg_matches_mut(&mut matches)?;
+        let was_typed = |id| source(&matches, id) == Some(ValueSource::CommandLine);
+        let [address_was_typed, token_was_typed, tenant_was_typed] =
+            ["url", "token", "tenant"].map(was_typed);
+        let tenant_is_named = source(&matches, "tenant") > Some(ValueSource::DefaultValue);
+        let mut cli = Self::from_arg_matches_mut(&mut matches)?;
+        cli.connection.tenant_is_named = tenant_is_named;
         let conflict = match (&cli.command, &cli.connection.data_dir) {
+            (Command::Serve(_), _) if token_was_typed => Some("serve takes --tokens FILE, and no --token"),
+            (Command::Serve(_), _) if tenant_was_typed => {
+                Some("serve takes --tokens FILE, in which each token has its tenant, and no --tenant")
+            }
             _ if !address_was_typed => None,
             (Command::Serve(_), _) => Some("serve has no --url; did you mean --listen or --public-url?"),
             (Command::Fsck(_) | Command::Cleanup(_) | Command::Rebuild(_), _) => {
@@ -315,11 +326,11 @@ impl Cli {
     }
 }
 
-fn was_typed(matches: &ArgMatches, id: &str) -> bool {
-    let here = matches.value_source(id) == Some(ValueSource::CommandLine);
-    here || matches.subcommand().is_some_and(|(_, matches)| {
-        matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::CommandLine)
-    })
+/// Where the value of an option is from, before the command's name or behind it: what was typed comes before a variable, and
+/// that before what holds without either.
+fn source(matches: &ArgMatches, id: &str) -> Option<ValueSource> {
+    let behind = matches.subcommand().filter(|(_, matches)| matches.try_contains_id(id).is_ok());
+    matches.value_source(id).max(behind.and_then(|(_, matches)| matches.value_source(id)))
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {
@@ -351,6 +362,18 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_that_was_named_is_told_from_one_that_was_not() {
+        for (typed, is_named) in [
+            ("stats", false),
+            ("--tenant default stats", true),
+            ("stats --tenant default", true),
+            ("stats --tenant acme", true),
+        ] {
+            assert_eq!(read(typed).unwrap().connection.tenant_is_named, is_named, "{typed}");
+        }
+    }
+
+    #[test]
     fn serve_and_fsck_have_a_folder_by_default() {
         for typed in ["serve --data-dir a", "--data-dir a serve"] {
             let Command::Serve(serve) = read(typed).unwrap().command else { panic!("{typed}") };
@@ -367,6 +390,9 @@ mod tests {
             ("--url http://a put x --data-dir b", "not both"),
             ("fsck --url http://a", "deployment itself"),
             ("serve --url http://a", "--public-url"),
+            ("serve --token a", "serve takes --tokens FILE"),
+            ("--token a serve --tokens t.json", "serve takes --tokens FILE"),
+            ("serve --tenant a", "serve takes --tokens FILE"),
             ("put x --tag nothing", "KEY=VALUE"),
             ("serve --jwks k.json", "--jwt-issuer <NAME>"),
             ("serve --jwks k.json --jwt-issuer i", "--jwt-audience <NAME>"),

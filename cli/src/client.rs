@@ -9,8 +9,9 @@ use ::http::header::{CONTENT_TYPE, ETAG};
 use ::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
-use credlink_core::link::{path, plain_path};
+use credlink_core::link::{exact_path, path, plain_path};
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{C2PA_TYPE, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
@@ -27,6 +28,7 @@ use http::Http;
 pub struct Client {
     transport: Transport,
     tenant: Tenant,
+    tenant_is_named: bool,
 }
 
 enum Transport {
@@ -95,7 +97,7 @@ impl Client {
             Some(folder) => Transport::Folder(Box::new(Folder::open(folder, &connection.tenant, making)?)),
             None => Transport::Http(Http::open(&connection.url, connection.token.as_deref())?),
         };
-        Ok(Self { transport, tenant: connection.tenant.clone() })
+        Ok(Self { transport, tenant: connection.tenant.clone(), tenant_is_named: connection.tenant_is_named })
     }
 
     /// Whose proofs are meant.
@@ -119,25 +121,32 @@ impl Client {
         self.object(Method::GET, &ObjectKey::Record(*id))
     }
 
-    /// A manifest.
+    /// The manifest that `tenant` stores, at that tenant's own address: another tenant may store other bytes under the same id.
+    pub fn manifest_of(&self, tenant: &Tenant, id: &ManifestId) -> Result<Answer, Trouble> {
+        let key = ObjectKey::Manifest(ManifestKey::new(tenant, id));
+        self.at(&format!("/v1{}", exact_path(&key)))
+    }
+
+    /// The manifest of the tenant that was named. Where none was, the one that the plain address serves.
     pub fn manifest(&self, id: &ManifestId) -> Result<Answer, Trouble> {
+        if self.tenant_is_named { self.manifest_of(&self.tenant, id) } else { self.plain_manifest(id) }
+    }
+
+    /// The manifest of the tenant that was named, or else the one that the plain address serves, whosever that is.
+    pub fn any_manifest(&self, id: &ManifestId) -> Result<Answer, Trouble> {
+        match self.manifest(id) {
+            Err(trouble) if self.tenant_is_named && trouble.is_absence() => self.plain_manifest(id),
+            answer => answer,
+        }
+    }
+
+    fn plain_manifest(&self, id: &ManifestId) -> Result<Answer, Trouble> {
         self.at(&format!("/v1{}", plain_path(id)))
     }
 
     /// Whatever stands at a URL.
     pub fn at(&self, url: &str) -> Result<Answer, Trouble> {
         self.ask(Question { method: Method::GET, target: url.to_owned(), body: None })
-    }
-
-    /// Returns `true` if there is a proof of this id that can be read; `None` if the record is damaged. The answer to a `HEAD`
-    /// would not say why there is none.
-    pub fn has(&self, id: &ProofId) -> Result<Option<bool>, Trouble> {
-        match self.record(id) {
-            Ok(_) => Ok(Some(true)),
-            Err(trouble) if trouble.is_absence() => Ok(Some(false)),
-            Err(trouble) if trouble.is_damage() => Ok(None),
-            Err(trouble) => Err(trouble),
-        }
     }
 
     /// Deletes a proof. That there is none is no trouble.

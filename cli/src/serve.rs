@@ -27,6 +27,8 @@ mod tasks;
 mod trust;
 mod upload;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +40,7 @@ use credlink_adapters::gate::Gate;
 use credlink_adapters::jwt::JwtAuthenticator;
 use credlink_adapters::local::NewIndex;
 use credlink_adapters::prometheus::Prometheus;
-use credlink_adapters::tokens::StaticTokens;
+use credlink_adapters::tokens::{StaticTokens, TokensError};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -95,8 +97,10 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let listener = address::listen(address);
     let address = listener.as_ref().map_or(Ok(address), TcpListener::local_addr);
     let url = address.map(|address| format!("http://{address}"));
-    let cannot_listen =
-        |error| Trouble::new(Kind::Server, format!("cannot listen on {}: {error}", args.listen));
+    let cannot_listen = |error| {
+        let detail = format!("cannot listen on {}: {error}; --listen names another address", args.listen);
+        Trouble::new(Kind::Server, detail)
+    };
     let (listener, url) = (listener.map_err(cannot_listen)?, url.map_err(cannot_listen)?);
     let public_url = address::public_url(args.public_url.as_deref(), &url)?;
     let asks = gate.asks();
@@ -139,12 +143,34 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
 
 fn gate(args: &Serve) -> Result<Gate, Trouble> {
     let usage = |error: &dyn std::fmt::Display| Trouble::new(Kind::Usage, error);
-    let tokens = args.tokens.as_ref().map(StaticTokens::open).transpose().map_err(|error| usage(&error))?;
+    let tokens = args.tokens.as_deref().map(tokens).transpose()?;
     let jwt = args.jwt.settings().map(JwtAuthenticator::new).transpose().map_err(|error| usage(&error))?;
     if jwt.is_none() && tokens.as_ref().is_some_and(StaticTokens::is_empty) {
         tracing::warn!("the token file has no entry: nobody can store anything");
     }
     Ok(Gate::of(tokens, jwt))
+}
+
+/// The tokens of a file. Why it cannot be used is said with its name.
+fn tokens(path: &Path) -> Result<StaticTokens, Trouble> {
+    StaticTokens::open(path).map_err(|error| {
+        let name = path.display();
+        let detail = match error {
+            TokensError::Io { .. } => error.to_string(),
+            _ if begins_with_a_mark(path) => {
+                format!("{name} begins with a byte order mark; a file of tokens is UTF-8 without one")
+            }
+            error => format!("{name}: {error}"),
+        };
+        Trouble::new(Kind::Usage, detail)
+    })
+}
+
+/// Whether a file begins with the byte order mark of UTF-8, which editors put there.
+fn begins_with_a_mark(path: &Path) -> bool {
+    let mut beginning = [0; 3];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+    read.is_ok() && beginning == [0xef, 0xbb, 0xbf]
 }
 
 async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deployment, Trouble> {
@@ -166,12 +192,6 @@ async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deploymen
     };
     let opened = Deployment::open(opening).await;
     let deployment = opened.map_err(|error| Trouble::new(Kind::Folder, error))?;
-    // For commands that work on the folder when the server does not run.
-    let note = Note::of(folder, &configuration);
-    if let Err(differs) = note.check(folder) {
-        tracing::warn!(%differs, "the deployment is another one than before");
-    }
-    note.leave(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
     let checked = deployment.check().await;
     if !checked.is_usable {
         return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
@@ -179,6 +199,12 @@ async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deploymen
     for wrong in checked.wrong {
         tracing::warn!(wrong, "not everything can be used");
     }
+    // For commands that work on the folder when the server does not run. One that cannot open its deployment leaves none.
+    let note = Note::of(folder, &configuration);
+    if let Err(differs) = note.check(folder) {
+        tracing::warn!(%differs, "the deployment is another one than before");
+    }
+    note.leave(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
     Ok(deployment)
 }
 

@@ -150,6 +150,14 @@ impl Trouble {
         self
     }
 
+    /// The same, with more to say of it.
+    pub fn with(mut self, more: &str) -> Self {
+        let joint = if self.0.detail.is_empty() { "" } else { "; " };
+        self.0.detail.push_str(joint);
+        self.0.detail.push_str(more);
+        self
+    }
+
     /// Returns `true` if it says that nothing is there (any more): CredLink itself says so.
     pub fn is_absence(&self) -> bool {
         [Problem::NotFound, Problem::Deleted, Problem::Expired].iter().any(|kind| self.0.is(*kind))
@@ -166,6 +174,11 @@ impl Trouble {
     /// Returns `true` if it says that nothing is known to have been there.
     pub fn is_unknown(&self) -> bool {
         self.0.is(Problem::NotFound)
+    }
+
+    /// Returns `true` if it says that what is stored already stands in the way of a manifest.
+    pub fn is_conflict(&self) -> bool {
+        self.0.is(Problem::ManifestConflict) || self.0.is(Problem::VisibilityConflict)
     }
 
     /// Returns `true` if it says that stored content is damaged.

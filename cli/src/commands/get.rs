@@ -50,10 +50,10 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
 /// The manifest that a record is about.
 fn manifest_of(client: &Client, answer: &Answer) -> Result<Content, Trouble> {
     let damaged = |error| Trouble::new(Kind::NotCredLink, error);
-    let manifest = Record::parse(&answer.body).map_err(damaged)?.manifest;
+    let Record { tenant, manifest, .. } = Record::parse(&answer.body).map_err(damaged)?;
     let bytes = match (manifest.inline_bytes().map_err(damaged)?, &manifest.id) {
         (Some(bytes), _) => bytes,
-        (None, Some(id)) => client.manifest(id)?.body,
+        (None, Some(id)) => client.manifest_of(&tenant, id)?.body,
         (None, None) => Bytes::new(),
     };
     Ok(Content { bytes, is_text: manifest.kind == ManifestType::Json })

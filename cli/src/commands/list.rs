@@ -56,7 +56,8 @@ pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<E
             break;
         }
     }
-    if printed == 0 {
+    // Who wants none is told nothing of how many there are.
+    if printed == 0 && args.limit != Some(0) {
         printer.remark("there are no proofs");
     }
     Ok(Exit::Done)

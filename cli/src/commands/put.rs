@@ -50,7 +50,14 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
         visibility: args.private.then_some("private"),
     };
     let client = Client::open(connection, Making::Allowed)?;
-    let answer = client.store(&store).map_err(|trouble| trouble.of_manifest(&manifest.source))?;
+    let answer = client.store(&store).map_err(|trouble| {
+        let trouble = trouble.of_manifest(&manifest.source);
+        if trouble.is_conflict() {
+            trouble.with(&format!("it was offered for {}", media.name().display()))
+        } else {
+            trouble
+        }
+    })?;
     let stored: Stored = answer.read()?;
     let tenant = tenant(&client, &stored, &media)?;
     let mut object: Map<String, Value> = answer.read()?;

@@ -33,6 +33,9 @@ struct Verification<'a> {
     holds: bool,
     /// Whether the file is another one than was signed.
     changed: bool,
+    /// Whether another manifest than the file's is stored under its id.
+    #[serde(skip)]
+    other_is_stored: bool,
     checks: Vec<Check>,
 }
 
@@ -51,9 +54,10 @@ pub fn verify(connection: &Connection, args: &Verify, printer: &Printer) -> Resu
     let id = client.id_of(&media.hash);
     let verification = match client.record(&id) {
         Ok(answer) => proof(&client, &media, id, &answer.body, answer.etag())?,
-        Err(trouble) if trouble.is_unknown() => {
-            changed::look(&client, &media)?.ok_or_else(|| trouble.asked_as(client.tenant()))?
-        }
+        Err(trouble) if trouble.is_unknown() => match changed::look(&client, &media)? {
+            Ok(verification) => verification,
+            Err(named) => return Err(trouble.asked_as(client.tenant()).with(&named)),
+        },
         Err(trouble) => return Err(trouble),
     };
     printer.say(|| words(&verification), &verification)?;
@@ -93,6 +97,7 @@ fn proof<'a>(
         id: Some(id),
         holds,
         changed: false,
+        other_is_stored: false,
         checks,
     })
 }
@@ -102,8 +107,8 @@ fn unread(media: &Media, error: &ReadingError) -> Trouble {
     Trouble::new(Kind::File, format!("{}: {error}", media.name().display()))
 }
 
-/// The manifest's bytes, from the record or from where it points to. That it is not there does not hold; that nothing
-/// answers is another matter.
+/// The manifest's bytes, from the record or from where its tenant has them. Whether one that this reader does not find was
+/// withdrawn or lost cannot be decided; that it was deleted does not hold; that nothing answers is another matter.
 fn manifest(client: &Client, record: &Record) -> Result<Result<Bytes, Check>, Trouble> {
     let failed = |why: &dyn std::fmt::Display| {
         Check::failed("manifest", &format!("the manifest cannot be had: {why}"))
@@ -112,8 +117,14 @@ fn manifest(client: &Client, record: &Record) -> Result<Result<Bytes, Check>, Tr
         (Err(error), _) => Ok(Err(failed(&error))),
         (Ok(Some(bytes)), _) => Ok(Ok(bytes)),
         (Ok(None), None) => Ok(Err(failed(&"the record does not say where it is"))),
-        (Ok(None), Some(id)) => match client.manifest(id) {
+        (Ok(None), Some(id)) => match client.manifest_of(&record.tenant, id) {
             Ok(answer) => Ok(Ok(answer.body)),
+            Err(trouble) if trouble.is_unknown() => {
+                let detail = format!(
+                    "the manifest {id}: its owner has withdrawn it, or it was lost: it is not there for this reader"
+                );
+                Ok(Err(Check::new("manifest", Outcome::Open, detail)))
+            }
             Err(trouble) if trouble.is_absence() => Ok(Err(failed(&trouble))),
             Err(trouble) => Err(trouble),
         },
@@ -123,7 +134,9 @@ fn manifest(client: &Client, record: &Record) -> Result<Result<Bytes, Check>, Tr
 fn words(verification: &Verification<'_>) -> String {
     let verdict = match (verification.holds, verification.changed) {
         (_, true) => "CHANGED after it was signed",
+        (true, false) if verification.other_is_stored => "there is no proof of it",
         (true, false) if verification.id.is_none() => "there is no proof of it; its manifest is stored here",
+        (true, false) if verification.is_open("manifest") => "nothing fails, and its manifest is not there",
         (true, false) if verification.is_open("validation") => {
             "nothing fails, and the manifest could not be validated as a whole"
         }

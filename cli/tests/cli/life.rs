@@ -132,7 +132,7 @@ fn tokens_are_asked_for_where_they_are_given() {
         .says(&["A valid credential is needed", "give one with --token or CREDLINK_TOKEN"]);
     let with_token = format!("{place} --token secret");
     world.run(&format!("put photo.jpg --private {with_token}")).ends(0).says(&["stored"]);
-    world.run(&format!("get photo.jpg {place}")).ends(1).says(&["This is private", "request "]);
+    world.run(&format!("get photo.jpg {place}")).ends(3).says(&["There is nothing here", "request "]);
     world.run(&format!("verify photo.jpg {with_token}")).ends(0).says(&["it is private"]);
     world.run(&format!("get photo.jpg {with_token}")).ends(0).says(&[r#""visibility":"private""#]);
     world.run(&format!("list {with_token}")).ends(1).says(&["this needs the scope `admin`"]);
@@ -179,6 +179,17 @@ fn damage_is_found_and_leftovers_are_repaired() {
         .says(&["STOPPED   The index is a new one", "credlink rebuild"]);
     world.run("rebuild --data-dir data").ends(0).says(&["belong together"]);
     world.run("fsck --data-dir data").ends(0);
+}
+
+#[test]
+fn a_proof_that_has_lost_its_record_is_deleted() {
+    let world = World::new();
+    world.run("put photo.jpg --data-dir data").ends(0);
+    std::fs::remove_file(find_file(&world.path("data/objects/proofs"))).unwrap();
+    world.run("get photo.jpg --data-dir data").ends(3).says(&["There is nothing here"]);
+    let deleted = world.run("delete photo.jpg --json --data-dir data").ends(0).json();
+    assert_eq!((&deleted["deleted"], &deleted["was_there"]), (&true.into(), &false.into()));
+    world.run("get photo.jpg --data-dir data").ends(3).says(&["This was deleted"]);
 }
 
 fn find_file(folder: &Path) -> PathBuf {

@@ -35,7 +35,12 @@ fn a_server_is_not_started_where_everybody_could_write() {
     assert!(!world.path("data").exists());
     world.run("serve --listen nowhere").ends(2).says(&["--listen is an address and a port"]);
     world.write("tokens.json", b"[{}]");
-    world.run("serve --tokens tokens.json").ends(2).says(&["missing field"]);
+    world.run("serve --tokens tokens.json").ends(2).says(&["tokens.json: ", "missing field"]);
+    world.write("marked.json", b"\xef\xbb\xbf[]");
+    world.run("serve --tokens marked.json").ends(2).says(&["marked.json begins with a byte order mark"]);
+    for client in ["--token secret", "--tenant acme"] {
+        world.run(&format!("serve {client} --data-dir data")).ends(2).says(&["serve takes --tokens FILE"]);
+    }
     world
         .run("serve --listen 127.0.0.1:0 --data-dir data --public-url https://cdn.example.com")
         .ends(2)

@@ -30,6 +30,9 @@ fn trouble_says_what_to_do() {
     let put = world.run("put notes.txt --manifest broken.json --data-dir data").ends(1);
     put.says(&["The manifest cannot be read: broken.json: ", "nor a JSON one: this is no JSON: EOF"]);
     world.run("put nothing.jpg --data-dir data").ends(1).says(&["nothing.jpg cannot be read"]);
+    world.run("put photo.jpg --data-dir data").ends(0);
+    let missing = world.run("delete notes.txt --data-dir data").ends(3);
+    missing.says(&["there is no such proof", "the one of the tenant `default` was looked for (--tenant)"]);
     world.run("delete urn:c2pa:x --data-dir data").ends(2).says(&["what is deleted is a proof"]);
     world.run("get sha256:abc --data-dir data").ends(2).says(&["64 hexadecimal digits"]);
     world.run("get photo.jpg --url nonsense").ends(2).says(&["--url is an address"]);

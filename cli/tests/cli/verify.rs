@@ -207,6 +207,45 @@ fn a_file_that_was_changed_is_called_changed() {
 }
 
 #[test]
+fn another_manifest_under_the_id_of_a_valid_one_changes_nothing() {
+    let world = World::new();
+    world.write("first.jpg", &with_manifest_inside());
+    world.run("put first.jpg --data-dir data").ends(0);
+    world.write("second.jpg", &with_manifest_inside());
+    let verify = world.offline("verify second.jpg --data-dir data").ends(3);
+    let said =
+        format!("another manifest is stored here under the id {ID}; the one in the file is valid for it");
+    let verify = verify.says(&["second.jpg: there is no proof of it", &said]);
+    assert!(!verify.report().contains("CHANGED"), "{}", verify.report());
+    let verification = world.offline("verify second.jpg --json --data-dir data").ends(3).json();
+    assert_eq!(verification["changed"], Value::Bool(false));
+    assert_eq!(outcome(&verification, "validation"), "holds");
+}
+
+#[test]
+fn what_a_file_without_a_proof_names_is_told() {
+    let world = World::new();
+    world.run("put photo.jpg --data-dir data").ends(0);
+    world.write("inside.jpg", &with_manifest_inside());
+    let cloud = signed::sign("image/jpeg", PICTURE, Way::Remote, ID).unwrap();
+    world.write("cloud.jpg", &cloud.file);
+    world.write("cloud.c2pa", &cloud.manifest);
+    world.write("bare.jpg", PICTURE);
+    let inside = format!("the manifest in inside.jpg, {ID}, is not stored here for this reader");
+    let url = format!(
+        "no manifest is in cloud.jpg; its XMP says that one is at http://127.0.0.1:1/v1/manifests/{ID}"
+    );
+    for (file, code, says) in [
+        ("inside.jpg", 3, inside.as_str()),
+        ("cloud.jpg", 3, &url),
+        ("bare.jpg", 3, "no manifest is in bare.jpg"),
+        ("cloud.c2pa", 2, "cloud.c2pa is a manifest: name its picture or video"),
+    ] {
+        world.offline(&format!("verify {file} --data-dir data")).ends(code).says(&[says]);
+    }
+}
+
+#[test]
 fn a_file_that_lost_its_manifest_says_so_in_words() {
     let world = World::new();
     let inside = with_manifest_inside();

@@ -3,29 +3,69 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use credlink_core::c2pa::ManifestStore;
+use credlink_core::manifest::ManifestType;
 use credlink_core::manifest_id::ManifestId;
 use percent_encoding::percent_decode_str;
 
 use super::{Verification, unread};
-use crate::checks::{self, Check, Outcome, Place};
+use crate::checks::{self, Check, Outcome, Place, Validated};
 use crate::client::Client;
 use crate::media::{Media, kind};
 use crate::reading::{self, Embedded};
-use crate::trouble::Trouble;
+use crate::trouble::{Kind, Trouble};
 
-/// Looks for the manifest that the file names. `None`: it names none, or none that is here.
-pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Option<Verification<'a>>, Trouble> {
-    let Some((id, place)) = named(media)? else { return Ok(None) };
-    let manifest = match client.manifest(&id) {
+/// What a file names.
+struct Named {
+    /// The manifest in it, or the one that the URL in its XMP ends with.
+    id: Option<ManifestId>,
+    /// Which of the two.
+    place: &'static str,
+    /// The bytes of the manifest in it.
+    embedded: Option<Vec<u8>>,
+    /// The same in words, for where nothing of it is stored here.
+    words: String,
+}
+
+/// Looks for the manifest that the file names. Where it names none, or none that is here: what it names, in words.
+pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Result<Verification<'a>, String>, Trouble> {
+    let Named { id, place, embedded, words } = named(media)?;
+    let Some(id) = id else { return Ok(Err(words)) };
+    let manifest = match client.any_manifest(&id) {
         Ok(answer) => answer.body,
-        Err(trouble) if trouble.is_absence() || trouble.is_refusal() => return Ok(None),
+        Err(trouble) if trouble.is_absence() || trouble.is_refusal() => return Ok(Err(words)),
         Err(trouble) => return Err(trouble),
     };
-    let validated = checks::validate(&manifest, media, None).map_err(|error| unread(media, &error))?;
-    let is_other_manifest = validated.place == Place::Other;
-    let changed = validated.is_other_file || is_other_manifest;
-    let (outcome, said) = match validated.outcome() {
-        _ if validated.is_other_file => (
+    let validate =
+        |manifest: &[u8]| checks::validate(manifest, media, None).map_err(|error| unread(media, &error));
+    let stored = validate(&manifest)?;
+    // Anybody may store another manifest under an id: it says nothing of a file that its own is valid for.
+    let own = match embedded.filter(|_| stored.place == Place::Other) {
+        Some(own) => Some(validate(&own)?).filter(|own| own.outcome() != Outcome::Fails),
+        None => None,
+    };
+    Ok(Ok(match own {
+        Some(own) => beside_another(media, &id, own),
+        None => against(media, &format!("{place} {id}"), stored),
+    }))
+}
+
+/// A file whose own manifest does not fail, and under whose id another one is stored.
+fn beside_another<'a>(media: &'a Media, id: &ManifestId, own: Validated) -> Verification<'a> {
+    let of_own = match own.outcome() {
+        Outcome::Holds => "the one in the file is valid for it",
+        _ => "of the one in the file is told below what is known",
+    };
+    let said = format!("another manifest is stored here under the id {id}; {of_own}");
+    let check = Check::new("manifest", Outcome::Open, said);
+    Verification { other_is_stored: true, ..verification(media, false, check, own) }
+}
+
+/// A file against the manifest that is stored under the id that it names.
+fn against<'a>(media: &'a Media, named: &str, stored: Validated) -> Verification<'a> {
+    let is_other_manifest = stored.place == Place::Other;
+    let changed = stored.is_other_file || is_other_manifest;
+    let (outcome, said) = match stored.outcome() {
+        _ if stored.is_other_file => (
             Outcome::Fails,
             "this manifest is stored here, and it does not match this file: the file was changed after it was signed",
         ),
@@ -44,27 +84,64 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Option<Verification
             (Outcome::Open, "this manifest is stored here; whether it is this file's is not known")
         }
     };
-    let mut checks = vec![Check::new("manifest", outcome, format!("{place} {id}: {said}"))];
-    checks.extend(validated.checks);
-    let holds = checks.iter().all(|check| check.outcome != Outcome::Fails);
-    Ok(Some(Verification { file: media.name(), media_hash: media.hash, id: None, holds, changed, checks }))
+    verification(media, changed, Check::new("manifest", outcome, format!("{named}: {said}")), stored)
 }
 
-/// The manifest that the file names, and how: in it, or by the last segment of the URL in its XMP.
-fn named(media: &Media) -> Result<Option<(ManifestId, &'static str)>, Trouble> {
+fn verification(media: &Media, changed: bool, first: Check, validated: Validated) -> Verification<'_> {
+    let mut checks = vec![first];
+    checks.extend(validated.checks);
+    let holds = checks.iter().all(|check| check.outcome != Outcome::Fails);
+    Verification {
+        file: media.name(),
+        media_hash: media.hash,
+        id: None,
+        holds,
+        changed,
+        other_is_stored: false,
+        checks,
+    }
+}
+
+/// The manifest that the file names, in it or by the last segment of the URL in its XMP. A file that is a manifest is
+/// trouble.
+fn named(media: &Media) -> Result<Named, Trouble> {
+    let name = media.name().display();
     let kind = media.kind();
-    let Some(format) = kind.media_type().and_then(kind::format) else { return Ok(None) };
-    let report = reading::of(media, &format, None).map_err(|error| unread(media, &error))?;
-    let embedded = match report.embedded {
-        Embedded::Found(bytes) => STANDARD.decode(bytes).ok(),
-        _ => None,
+    if kind.media_type() == Some(ManifestType::C2pa.as_str()) {
+        let detail = format!("{name} is a manifest: name its picture or video");
+        return Err(Trouble::new(Kind::Usage, detail));
+    }
+    let Some(format) = kind.media_type().and_then(kind::format) else {
+        let words = format!("no manifest is looked for in {name}, whose type is not one that holds any");
+        return Ok(Named { id: None, place: "", embedded: None, words });
     };
-    let embedded = embedded.and_then(|bytes| ManifestStore::parse(&bytes).ok());
-    let remote = report.remote.as_deref().and_then(last_segment);
-    Ok(match (embedded, remote) {
-        (Some(store), _) => Some((store.active, "the file holds the manifest")),
-        (None, Some(id)) => Some((id, "the file's XMP names the manifest")),
-        (None, None) => None,
+    let report = reading::of(media, &format, None).map_err(|error| unread(media, &error))?;
+    let (embedded, unusable) = match report.embedded {
+        Embedded::Found(text) => (STANDARD.decode(text).ok(), "a manifest that cannot be read is in"),
+        Embedded::TooLong(_) => (None, "a manifest that is longer than any may be is in"),
+        Embedded::Unreadable(_) => (None, "no manifest can be read in"),
+        Embedded::None => (None, "no manifest is in"),
+    };
+    let store = embedded.as_deref().and_then(|bytes| ManifestStore::parse(bytes).ok());
+    let remote = report.remote;
+    let at = remote.as_deref().map_or_else(String::new, |url| format!("; its XMP says that one is at {url}"));
+    let remote = remote.as_deref().and_then(last_segment);
+    Ok(match store {
+        Some(store) => Named {
+            words: format!(
+                "the manifest in {name}, {}, is not stored here for this reader{at}",
+                store.active
+            ),
+            id: Some(store.active),
+            place: "the file holds the manifest",
+            embedded,
+        },
+        None => Named {
+            words: format!("{unusable} {name}{at}"),
+            id: remote,
+            place: "the file's XMP names the manifest",
+            embedded: None,
+        },
     })
 }
 
