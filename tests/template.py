@@ -225,7 +225,8 @@ def logs_hold_no_secrets(template):
 
 def secrets_are_references(template):
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
-    for name in ("R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "CREDLINK_LINK_KEYS", "CREDLINK_TOKENS"):
+    for name in ("R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "CREDLINK_LINK_KEYS", "CREDLINK_TOKENS",
+                 "CREDLINK_SIGNERS"):
         value = variables.get(name, {})
         if "{{resolve:secretsmanager:" not in str(value):
             yield f"{name} is no reference to a secret"
@@ -435,7 +436,7 @@ RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_i
          deployments_are_told_apart, listings_are_no_loop, who_reads_counts_and_changes_nothing_else,
          the_edge_logs_no_query, parameters_are_explained, alarms_have_runbooks)
 
-# (the rule that has to notice, where, what is put there; None: it is taken away)
+# (the rule that has to notice, where: in a resource, or in a part of the template, what is put there; None: it is taken away)
 BROKEN = (
     (rights_are_narrow, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Action"), "s3:*"),
     (rights_are_narrow, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Resource"), "*"),
@@ -465,6 +466,9 @@ BROKEN = (
     (routes_are_guarded, ("SignLinkRoute", "Target"), {"Fn::Sub": "integrations/${RetrieveIntegration}"}),
     (routes_are_guarded, ("BatchDeleteRoute", "Target"), {"Fn::Sub": "integrations/${StoreIntegration}"}),
     (logs_hold_no_secrets, ("ApiStage", "AccessLogSettings", "Format"), "$context.identity.sourceIp"),
+    (secrets_are_references, ("Globals", "Function", "Environment", "Variables", "CREDLINK_SIGNERS"), "{}"),
+    (secrets_are_references, ("Globals", "Function", "Environment", "Variables", "CREDLINK_TOKENS"), None),
+    (secrets_are_references, ("Parameters", "RedisUrl", "NoEcho"), None),
     (the_edge_is_told_by_who_changes, ("DeleteFunction", "Environment", "Variables", "CREDLINK_EDGE_TOKEN"), "hush"),
     (the_edge_is_told_by_who_changes, ("CleanupFunction", "Environment"), None),
     (the_edge_is_told_by_who_changes, ("RetrieveFunction", "Environment", "Variables", "CREDLINK_EDGE_URL"), "x"),
@@ -488,6 +492,9 @@ BROKEN = (
      ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 5, "Condition"), None),
     (who_reads_counts_and_changes_nothing_else,
      ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 5, "Condition", "ForAllValues:StringEquals"), None),
+    (deployments_are_told_apart, ("Parameters", "Revision", "Default"), "0123456789"),
+    (parameters_are_explained, ("Parameters", "SignersSecret", "Description"), None),
+    (parameters_are_explained, ("Parameters", "SignersSecret", "AllowedPattern"), None),
     (alarms_have_runbooks, ("WorkOld", "AlarmActions"), None),
 )
 
@@ -495,7 +502,7 @@ BROKEN = (
 def broken(template, path, value):
     template = copy.deepcopy(template)
     name, *path, last = path
-    place = template["Resources"][name]
+    place = template["Resources"].get(name) or template[name]
     if (path or [last])[0] not in place:
         place = place["Properties"]
     for step in path:

@@ -56,7 +56,7 @@ def parameters_fit(case):
     query = case.query or {}
     # What an earlier page gave, and nothing else.
     query.pop("after", None)
-    link = ("expires", "key", "signature")
+    link = ("expires", "key", "life", "signature")
     if case.operation.label == "GET /v1/proofs":
         for name in ("limit",) if "media_hash" in query else ("tenant", "form", *link):
             query.pop(name, None)

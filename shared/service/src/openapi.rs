@@ -118,7 +118,8 @@ const DESCRIPTION: &str = "\
 Keeps the proof of a picture or a video outside the file, and finds it again.
 
 HEAD is taken wherever GET is, and OPTIONS everywhere. The CDN domain has the paths that read without `/v1`: \
-`/proofs/{id}`, `/proofs/{id}/{revision}`, `/proofs/by-hash/{media_hash}`, `/manifests/{manifest_id}` and `/health`.
+`/proofs/{id}`, `/proofs/{id}/{revision}`, `/proofs/by-hash/{media_hash}`, `/manifests/{manifest_id}`, \
+`/tenants/{tenant}/manifests/{manifest_id}` and `/health`.
 
 With `form=stored` in the query, a record or a manifest is answered as it is stored, as `application/vnd.credlink.object`, \
 with its attributes as JSON in the header `credlink-attributes`: for who keeps a copy.

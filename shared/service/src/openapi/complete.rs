@@ -18,6 +18,7 @@ pub(super) fn complete(document: &mut Value) {
         }
     }
     store_bodies(document);
+    problems(document);
 }
 
 /// What decides which statuses an operation can have.
@@ -71,6 +72,7 @@ impl Traits {
                 None,
             ),
             (self.reads, "403", "It is private, or the link is not valid", None),
+            (true, "403", "A server without tokens was asked from elsewhere than its own machine", None),
             (self.id || self.reads, "404", "There is nothing here", None),
             (self.changes, "409", "Others are changing the same thing", None),
             (self.reads, "410", "Deleted or expired", None),
@@ -79,6 +81,7 @@ impl Traits {
             (true, "414", "The path and query are too long", None),
             (self.body, "415", "Another type or coding than those that are taken", None),
             (self.reads, "416", "The range lies beyond the end", Some("content-range")),
+            (true, "421", "A server without tokens was asked for another host than its own machine", None),
             (true, "500", "Something went wrong here", None),
             (self.asks && (self.id || self.body || self.reads), "502", "What is stored is damaged", None),
             (
@@ -128,14 +131,19 @@ fn complete_operation(traits: &Traits, operation: &mut Value) {
 }
 
 /// The parameters of a signed link, which go together.
-fn signed_link() -> [Value; 3] {
+fn signed_link() -> [Value; 4] {
     let parameter = |name: &str, says: &str, schema: Value| {
-        let description = format!("Of a signed link, with the two others: {says}");
+        let description = format!("Of a signed link, with the three others: {says}");
         json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema})
     };
     [
         parameter("expires", "when it ends, in seconds since 1970", json!({"type": "integer", "minimum": 0})),
         parameter("key", "the name of the key that signed it", json!({"type": "string"})),
+        parameter(
+            "life",
+            "which life of the object it opens: what is stored in its place after a deletion has another one",
+            json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),
+        ),
         parameter(
             "signature",
             "the signature, in base64url",
@@ -188,6 +196,30 @@ fn store_bodies(document: &mut Value) {
     });
     let put = &mut document["paths"]["/v1/proofs/{id}"]["put"]["requestBody"]["content"]["application/json"];
     put["schema"]["$ref"] = json!("#/components/schemas/ReplacementBody");
+}
+
+/// The members that a problem has by its kind, beside those that every problem has.
+fn problems(document: &mut Value) {
+    let schema = &mut document["components"]["schemas"]["Document"];
+    schema["description"] = json!(
+        "A problem (RFC 9457). Some kinds have members of their own, such as `limit`; a client ignores those that it does not know."
+    );
+    schema["additionalProperties"] = json!(true);
+    for (name, kind, says) in [
+        ("scope", "string", "`insufficient-scope`: the scope that the credential lacks"),
+        ("limit", "integer", "`too-large`: how many bytes are taken"),
+        ("bound_media_hash", "string", "`binding-mismatch`: the media file that the manifest belongs to"),
+        ("manifest_id", "string", "`manifest-conflict`: the manifest id"),
+        (
+            "stored_sha256",
+            "string",
+            "`manifest-conflict`: the SHA-256 of the manifest that is stored under the id",
+        ),
+        ("holders", "integer", "`manifest-held`: how many proofs hold the manifest"),
+        ("proof", "string", "`alias-conflict`: the proof that the legacy id leads to"),
+    ] {
+        schema["properties"][name] = json!({"type": kind, "description": says});
+    }
 }
 
 /// The characters of S3's tags, of which AWS keeps those for itself that begin with `aws:`.

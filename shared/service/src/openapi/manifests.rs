@@ -111,6 +111,9 @@ struct FrontRequest {
 /// Where several tenants store manifests under one id, `/v1/manifests/{manifest_id}` serves the one of the tenant that was first,
 /// or of the one whose signer the operator lists. This decides otherwise. What the other tenants stored stays at their own
 /// addresses.
+///
+/// The tenant need not have a manifest under the id yet: until it stores one, nothing is served at the plain address. With one
+/// tenant alone the decision is kept, and plain addresses serve the tenant `default` all the same.
 #[utoipa::path(
     put, path = "/v1/manifests/{manifest_id}/front", tag = "manifests", operation_id = "decideFront",
     params(("manifest_id" = String, Path, description = "The manifest id")),

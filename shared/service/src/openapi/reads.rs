@@ -138,7 +138,7 @@ fn read_tenant_manifest() {}
         )),
         (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
         (status = 304, description = "The client has it"),
-        (status = 404, description = "Nothing is decided: the address serves the tenant `default`", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "Nothing is decided: the plain address serves what the tenant `default` has under the id, if it has anything", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     )
 )]
