@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::Digest;
@@ -383,11 +384,19 @@ impl<P: Ports> Service<P> {
         condition: Condition,
     ) -> Result<bool, Failure> {
         let key = &ObjectKey::Manifest(owned.clone());
-        let at_rest = at_rest_again(manifest.bytes(), generation);
+        let content = manifest.bytes().clone();
+        let pack = move || {
+            let at_rest = at_rest_again(&content, generation);
+            match at_rest.coding {
+                None => (content.clone(), None),
+                coding => (Bytes::from(at_rest.bytes.into_owned()), coding),
+            }
+        };
+        let (body, coding) = self.compute(manifest.bytes().len(), pack).await?;
         let facts = Facts {
             sha256: *manifest.sha256(),
             length: manifest.bytes().len() as u64,
-            coding: at_rest.coding,
+            coding,
             tenant: owned.tenant.clone(),
             visibility,
             created: self.now(),
@@ -396,13 +405,9 @@ impl<P: Ports> Service<P> {
             tombstone: false,
             void: false,
         };
-        let body = match at_rest.coding {
-            None => manifest.bytes().clone(),
-            Some(_) => at_rest.bytes.into_owned().into(),
-        };
         let attributes = facts.attributes(key, BTreeMap::new());
         let put = self.ports.objects().put(key, body, &attributes, condition).await;
-        // Also after a failure: the write may have happened. A manifest only ever takes an empty place, or that of a marker.
+        // Also after a failure: the write may have happened. Who replaces what others may have read tells them of it.
         self.appeared(key).await;
         Ok(matches!(put?, Put::Stored(_)))
     }

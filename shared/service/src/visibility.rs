@@ -1,21 +1,23 @@
 //! Changing who may read a manifest: its owner can withdraw one that was published by mistake, without the history of the proofs
 //! that hold it.
 //!
-//! The manifest takes its own place in its next generation, as if it had been deleted and stored again at once: so every
-//! copy that is older is known as such (guarantee 8). A request that is cut off leaves the object ahead of its row, which
-//! the same request again, or a walk of cleanup, lets follow.
+//! The manifest is stored again over itself, in its next generation, as if it had been deleted and stored again at once: so every
+//! copy that is older is known as such (guarantee 8). The row goes first. It is what a deletion goes by, so that no generation is
+//! used twice, whatever is under way; and a request that is cut off leaves a row that says what the object is to become, which the
+//! same request again, or cleanup, brings about.
 
 use credlink_core::access::Visibility;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, State};
 
 use crate::delete::claim;
 use crate::error::{Error, contended};
+use crate::front::Freed;
 use crate::holds::{drop_hold, write_hold};
-use crate::ports::{Condition, Failure, Ports};
+use crate::ports::{Condition, Objects as _, Ports};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// Lets everybody read a manifest, or its tenant alone.
@@ -27,7 +29,6 @@ pub(crate) async fn change_visibility<P: Ports>(
     manifest: &ManifestKey,
     visibility: Visibility,
 ) -> Result<(), Error> {
-    let key = ObjectKey::Manifest(manifest.clone());
     for _ in 0..MAX_ATTEMPTS {
         let absent = || {
             Problem::new(Kind::NotFound, format!("this tenant has no manifest with the id {}", manifest.id))
@@ -40,56 +41,72 @@ pub(crate) async fn change_visibility<P: Ports>(
                 return Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into());
             }
         }
-        let Some(current) = service.current(&key).await? else {
-            return Err(service.damaged(&key, &"the index has a live manifest that is not stored").into());
-        };
-        let facts = current.verified.facts();
-        if facts.tombstone {
-            return Err(service.damaged(&key, &"the index has a live manifest that is deleted").into());
-        }
-        if facts.visibility == visibility {
-            if follow(service, &row, facts).await? {
-                service.claim_front(manifest, visibility).await;
+        if row.visibility == visibility {
+            if bring_up(service, &row).await? {
+                service.claim_front(manifest, visibility, Freed::Kept).await;
                 return Ok(());
             }
             continue;
         }
-        let generation = facts.generation.saturating_add(1);
-        if row.standalone {
-            write_hold(service, manifest, generation).await?;
+        // What stands there has to be what the row says before the row says something else.
+        if !bring_up(service, &row).await? {
+            continue;
         }
-        let content =
-            Manifest::c2pa(current.verified.content()).map_err(|error| service.damaged(&key, &error))?;
-        let condition = Condition::Matches(current.tag);
-        service.put_manifest(manifest, &content, visibility, generation, condition).await?;
-        service.changed(&key).await;
+        // Who withdraws a manifest keeps its plain address, also if nobody has claimed it yet.
+        let front = ObjectKey::Front(manifest.id.clone());
+        if !row.void && service.ports.objects().head(&front).await?.is_none() {
+            service.try_to_claim_front(manifest, row.visibility, Freed::Kept).await?;
+        }
+        service.intend(&ObjectKey::Manifest(manifest.clone())).await?;
+        let generation = row.generation.saturating_add(1);
+        let next = ManifestRow { generation, visibility, ..row.in_state(State::Live) };
+        claim(service, Row::Manifest(next), Some(row.version)).await?;
     }
     Err(contended())
 }
 
-/// Lets the row of a live manifest follow what stands in its place: the same content, of a later generation. Returns `true` if
-/// the row says by now what the object does.
+/// Has a live manifest stand in its place in the generation and for the readers that its row says. Returns `true` if it does by
+/// now; otherwise the row has to be looked at again.
 ///
 /// # Errors
-/// A failure of a provider or the index.
-pub(crate) async fn follow<P: Ports>(
-    service: &Service<P>,
-    row: &ManifestRow,
-    facts: &Facts,
-) -> Result<bool, Failure> {
-    if row.generation == facts.generation && row.visibility == facts.visibility {
-        return Ok(true);
-    }
-    if row.sha256 != facts.sha256 || row.generation > facts.generation {
+/// The manifest is not stored, or is another one; or a failure of a provider.
+pub(crate) async fn bring_up<P: Ports>(service: &Service<P>, row: &ManifestRow) -> Result<bool, Error> {
+    let manifest = row.manifest_key();
+    let key = ObjectKey::Manifest(manifest.clone());
+    let current = service.current(&key).await?;
+    let is_as_before = service.manifest_row(&manifest).await?.is_some_and(|now| now.version == row.version);
+    if !is_as_before {
         return Ok(false);
     }
-    let (generation, visibility) = (facts.generation, facts.visibility);
-    let next = ManifestRow { generation, visibility, ..row.in_state(State::Live) };
-    if !claim(service, Row::Manifest(next), Some(row.version)).await? {
-        return Ok(false);
+    let Some(current) = current.filter(|current| !current.verified.facts().tombstone) else {
+        return Err(service.damaged(&key, &"the index has a live manifest that is not stored").into());
+    };
+    let facts = current.verified.facts();
+    if facts.sha256 != row.sha256 || facts.generation > row.generation {
+        return Err(service.damaged(&key, &"the manifest is not the one that the index was told of").into());
     }
-    if row.standalone {
-        drop_hold(service, &row.manifest_key(), row.generation).await?;
+    if facts.generation < row.generation || facts.visibility != row.visibility {
+        let content = service
+            .read(current.verified.content(), |content| {
+                Manifest::c2pa(content)
+                    .map_err(|error| Problem::new(Kind::InvalidManifest, error.to_string()))
+            })
+            .await?;
+        if row.standalone {
+            write_hold(service, &manifest, row.generation).await?;
+        }
+        let condition = Condition::Matches(current.tag);
+        let put = service.put_manifest(&manifest, &content, row.visibility, row.generation, condition).await;
+        // Also after a failure: the write may have happened.
+        service.changed(&key).await;
+        if !put? {
+            return Ok(false);
+        }
+    }
+    // Again, for a request that was cut off before it could say so.
+    service.changed(&key).await;
+    if let Some(before) = row.generation.checked_sub(1).filter(|_| row.standalone) {
+        drop_hold(service, &manifest, before).await?;
     }
     Ok(true)
 }

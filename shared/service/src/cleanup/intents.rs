@@ -1,6 +1,7 @@
 //! Stores that were cut off between an object and its row, found by what they noted before ([`Index::intend`]).
 
 use credlink_core::bounds::MAX_CLOCK_LAG_SECONDS;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, ProofRow, State};
@@ -16,6 +17,7 @@ use crate::holds::follow_hold;
 use crate::ports::{Failure, FailureKind, Index as _, Objects as _, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
+use crate::visibility::bring_up;
 
 /// Intents of one page: the time between two looks at the clock.
 const PAGE: usize = 400;
@@ -130,8 +132,8 @@ async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found
             _ if service.ports.objects().head(key).await?.is_none() => Reconciled::Right,
             _ => follow_hold(service, manifest, *generation).await?,
         },
+        ObjectKey::Manifest(manifest) => finish_visibility(service, manifest).await?,
         ObjectKey::Revision(..)
-        | ObjectKey::Manifest(_)
         | ObjectKey::Front(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Removed(..)
@@ -143,6 +145,20 @@ async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found
         Reconciled::Orphan | Reconciled::Risen => Ok(Found::Orphan),
         Reconciled::Broken(why) => Err(service.damaged(key, &why).into()),
     }
+}
+
+/// Brings about a change of a manifest's visibility that was cut off.
+async fn finish_visibility<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+) -> Result<Reconciled, Error> {
+    let row = service.manifest_row(manifest).await?.filter(|row| row.state == State::Live);
+    let Some(row) = row else { return Ok(Reconciled::Right) };
+    let Some(facts) = service.manifest_facts(manifest).await? else { return Ok(Reconciled::Right) };
+    if facts.generation >= row.generation || !service.trusts_index().await? {
+        return Ok(Reconciled::Right);
+    }
+    Ok(if bring_up(service, &row).await? { Reconciled::Changed } else { Reconciled::Right })
 }
 
 async fn follow_record<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Reconciled, Error> {

@@ -15,11 +15,12 @@ use super::{CONCURRENCY, Done, Limits, Report, removed};
 use crate::aliases::follow_alias;
 use crate::delete::{undo_manifest, undo_record};
 use crate::error::Error;
+use crate::front::Freed;
 use crate::holds::follow_hold;
 use crate::ports::{Failure, Listed, Objects as _, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
-use crate::visibility::follow;
+use crate::visibility::bring_up;
 
 /// Objects of one page: the time between two looks at the clock.
 const PAGE: usize = 400;
@@ -177,10 +178,13 @@ impl<P: Ports> Walk<'_, P> {
             );
         if let Some(row) = row.as_ref().filter(|row| row.state == State::Live && !facts.tombstone) {
             // A change of its visibility was cut off, or a store before it claimed the plain address.
-            if row.generation < facts.generation && follow(service, row, &facts).await? {
+            let is_behind = facts.generation < row.generation && facts.sha256 == row.sha256;
+            if is_behind && service.trusts_index().await? && bring_up(service, row).await? {
                 return Ok(Found::Done(Done::Completed));
             }
-            let was_claimed = service.try_to_claim_front(manifest, facts.visibility).await?;
+            // Of a replacement that may still be refused nobody has been told.
+            let was_claimed =
+                !row.void && service.try_to_claim_front(manifest, facts.visibility, Freed::Kept).await?;
             return Ok(Found::Done(if was_claimed { Done::Completed } else { Done::Nothing }));
         }
         Ok(match judge_manifest(generation, row.as_ref()) {

@@ -173,6 +173,8 @@ async fn manifest<P: Ports>(
     {
         if row.sha256 != facts.sha256 || row.length != facts.length {
             look.broken(key, "the manifest is not the one that the index was told of");
+        } else if generation < row.generation && row.visibility != facts.visibility {
+            look.leftover(key, "a change of its visibility was cut off; cleanup ends it");
         } else if row.generation != generation {
             let known = row.generation;
             look.broken(

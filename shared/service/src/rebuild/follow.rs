@@ -179,6 +179,10 @@ fn by_content<P: Ports>(
         State::Live if row.sha256 != facts.sha256 => {
             lost("the manifest is not the one that the index was told of")
         }
+        // A change of its visibility was cut off: cleanup ends it.
+        State::Live if facts.generation < row.generation && facts.visibility != row.visibility => {
+            Step::Done(Followed::Right)
+        }
         State::Live if facts.generation < row.generation => {
             lost("the manifest is of an earlier life than the index says")
         }
