@@ -17,6 +17,15 @@ use crate::error::{Error, contended};
 use crate::ports::{Cache as _, Condition, Failure, Objects as _, Ports, Put};
 use crate::service::{MAX_ATTEMPTS, Service};
 
+/// What a claim finds at an address that the operator has freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freed {
+    /// The address is free: the manifest is stored by this request.
+    Free,
+    /// The address stays free: the manifest was there when the operator freed it, for all that is known.
+    Kept,
+}
+
 impl<P: Ports> Service<P> {
     /// The manifest that the plain address of `id` serves; `None` if the operator has freed it.
     ///
@@ -43,10 +52,26 @@ impl<P: Ports> Service<P> {
     }
 
     /// Claims the plain address for a manifest that is stored. A failure is logged: the store is done, and a walk claims it later.
-    pub(crate) async fn claim_front(&self, manifest: &ManifestKey, visibility: Visibility) {
-        if let Err(error) = self.try_to_claim_front(manifest, visibility).await {
+    pub(crate) async fn claim_front(&self, manifest: &ManifestKey, visibility: Visibility, freed: Freed) {
+        if let Err(error) = self.try_to_claim_front(manifest, visibility, freed).await {
             let error = error.problem().detail;
             tracing::warn!(%manifest, error, "the plain address of a manifest was not claimed");
+        }
+    }
+
+    /// Claims the plain address for a manifest that is stored again: the store before may have been cut off before it did.
+    pub(crate) async fn claim_front_again(&self, manifest: &ManifestKey) {
+        if !self.settings.has_tenants {
+            return;
+        }
+        match self.manifest_row(manifest).await {
+            Ok(Some(row)) if row.state == State::Live => {
+                self.claim_front(manifest, row.visibility, Freed::Free).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%manifest, %error, "the plain address of a manifest was not claimed")
+            }
         }
     }
 
@@ -58,6 +83,7 @@ impl<P: Ports> Service<P> {
         &self,
         manifest: &ManifestKey,
         visibility: Visibility,
+        freed: Freed,
     ) -> Result<bool, Error> {
         if !self.settings.has_tenants || visibility == Visibility::Private {
             return Ok(false);
@@ -70,10 +96,12 @@ impl<P: Ports> Service<P> {
                 Some(found) => Some(self.front(&manifest.id, &found.verified)?),
                 None => self.claimed_before(manifest).await?,
             };
-            let is_decided = before.as_ref().is_some_and(|front| {
-                front.tenant.as_ref() == Some(&manifest.tenant) || front.decided_by >= DecidedBy::Signer
-            });
-            if is_decided && before.as_ref().is_some_and(|front| front.tenant.is_some()) {
+            if freed == Freed::Kept && before.as_ref().is_some_and(|front| front.tenant.is_none()) {
+                return Ok(false);
+            }
+            // No signature overrules another one, or the operator.
+            let is_settled = |front: &Front| front.tenant.is_some() && front.decided_by >= DecidedBy::Signer;
+            if before.as_ref().is_some_and(is_settled) {
                 return Ok(false);
             }
             if is_signed.is_none() {
@@ -96,7 +124,7 @@ impl<P: Ports> Service<P> {
         }
         let default = ManifestKey::new(&Tenant::default(), &manifest.id);
         let row = self.manifest_row(&default).await?.filter(|row| row.visibility == Visibility::Public);
-        let is_claimed = row.is_some_and(|row| row.state == State::Live || !row.void);
+        let is_claimed = row.is_some_and(|row| !row.void);
         let claim = Claim { manifest: &default, is_signed: false };
         Ok(if is_claimed { Front::claimed(None, claim) } else { None })
     }

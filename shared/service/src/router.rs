@@ -27,7 +27,8 @@ use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
 use credlink_core::tenant::Tenant;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    ETAG,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
@@ -268,25 +269,26 @@ impl<P: Ports> Service<P> {
             Form::Content if self.alone().is_none() => self.fronted(id).await?,
             Form::Content | Form::Stored => Some(default.clone()),
         };
-        let own = ManifestKey::new(&caller.tenant, id);
-        let is_nobodys = fronted.is_none();
-        let key = ObjectKey::Manifest(fronted.unwrap_or(default));
-        let lookup = Lookup {
-            is_plain: self.settings.has_tenants,
-            ..self.lookup(&key, form, signature, request, caller)
-        };
-        let found = match is_nobodys {
-            true => Err(lookup.absent().into()),
-            false => retrieve(self, &lookup).await,
+        let own = ObjectKey::Manifest(ManifestKey::new(&caller.tenant, id));
+        let found = match fronted {
+            None => Err(self
+                .lookup(&ObjectKey::Manifest(default), form, signature, request, caller)
+                .absent()
+                .into()),
+            Some(manifest) => {
+                let key = ObjectKey::Manifest(manifest);
+                let lookup = self.lookup(&key, form, signature, request, caller);
+                let found = retrieve(self, &Lookup { is_plain: self.settings.has_tenants, ..lookup }).await;
+                if key == own { return found } else { found }
+            }
         };
         match found {
-            Err(Error::Problem(problem))
-                if problem.kind == Kind::NotFound
-                    && caller.authenticated
-                    && key != ObjectKey::Manifest(own.clone()) =>
-            {
-                let own = ObjectKey::Manifest(own);
-                retrieve(self, &Lookup { key: &own, ..lookup }).await
+            Err(Error::Problem(problem)) if problem.kind == Kind::NotFound && caller.authenticated => {
+                let lookup = self.lookup(&own, form, signature, request, caller);
+                let (mut reply, found) = retrieve(self, &lookup).await?;
+                // It is what this caller is served here, and nobody else.
+                reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+                Ok((reply, found))
             }
             found => found,
         }

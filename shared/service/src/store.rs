@@ -3,7 +3,7 @@
 //! A store writes the manifest, the record and then the rows. Of concurrent stores of one media hash, the record
 //! that stands first under the proof's key is the candidate of all: whoever finds it there commits its row instead
 //! of its own. So every crash leaves either nothing that is findable, or a candidate that the next request, or
-//! cleanup, takes up; and the commit of the row decides (guarantees 1, 2 and 5). A store that is refused takes back the
+//! cleanup, takes up; and the commit of the row decides (guarantees 1, 2 and 5). A store that is refused takes back
 //! what it brought (guarantee 11).
 
 use bytes::Bytes;
@@ -27,6 +27,7 @@ use crate::aliases::secure_alias;
 use crate::cleanup::keep;
 use crate::delete::{bury, finish_proof, undo_record};
 use crate::error::{Error, contended};
+use crate::front::Freed;
 use crate::holds::{drop_hold, write_hold};
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 use crate::publish::{Brought, Published, Reference};
@@ -76,8 +77,12 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
     if is_refused {
         brought.take_back(service).await?;
     }
-    if let (Ok(Stored { deduplicated: false, .. }), Some(manifest)) = (&stored, draft.manifest_key()) {
-        service.claim_front(&manifest, draft.visibility).await;
+    if let (Ok(stored), Some(manifest)) = (&stored, draft.manifest_key()) {
+        if !stored.deduplicated {
+            service.claim_front(&manifest, draft.visibility, Freed::Free).await;
+        } else if stored.row.held.contains(&manifest.id) {
+            service.claim_front_again(&manifest).await;
+        }
     }
     stored
 }
@@ -335,8 +340,9 @@ pub async fn store_manifest<P: Ports>(
     match (&stored, manifest.id()) {
         (Err(Error::Problem(_)), _) => brought.take_back(service).await?,
         (Ok(true), Some(id)) => {
-            service.claim_front(&ManifestKey::new(tenant, id), Visibility::Public).await;
+            service.claim_front(&ManifestKey::new(tenant, id), Visibility::Public, Freed::Free).await;
         }
+        (Ok(false), Some(id)) => service.claim_front_again(&ManifestKey::new(tenant, id)).await,
         (Ok(_) | Err(Error::Failure(_)), _) => {}
     }
     stored

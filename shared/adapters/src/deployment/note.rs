@@ -135,7 +135,10 @@ impl Note {
         let path = folder.join(FILE);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // What is no folder holds no deployment; whoever opens it says so.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(source) => return Err(NoteError::Io { path, source }),
         };
         match serde_json::from_slice::<Self>(&text) {

@@ -83,7 +83,8 @@ impl Lookup<'_> {
     /// 404 where the caller may not read it, 410 where it was deleted or has expired, 412 and 416 as RFC 9110 has them.
     pub fn respond(&self, facts: &Facts) -> Result<Reply, Problem> {
         self.authorize(facts)?;
-        if facts.void {
+        // Of a front it says that the id was freed, which is for everybody to know.
+        if facts.void && facts.tombstone {
             return Err(self.absent());
         }
         if facts.tombstone {
@@ -128,6 +129,8 @@ impl Lookup<'_> {
             return Ok(());
         }
         match (self.signature, self.link_keys) {
+            // A marker says of no generation.
+            (Some(signature), Some(keys)) if facts.tombstone => signature.verify(keys, self.key, self.now),
             (Some(signature), Some(keys)) => signature.opens(keys, self.key, facts.generation, self.now),
             _ => Err(self.absent()),
         }

@@ -32,6 +32,8 @@ pub(super) struct Untold {
 struct Purge {
     proofs: Vec<String>,
     manifests: Vec<String>,
+    // A Worker with one tenant need not know of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     fronts: Vec<String>,
 }
 
