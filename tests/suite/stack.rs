@@ -129,7 +129,7 @@ fn requests_and_rights_of_a_deployed_stack() {
     insta::assert_snapshot!(stack.rights(), @r"
     StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan send
     RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant query-table send
-    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction scan send
+    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction delete-row scan query-table send
     MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction scan send receive
     CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due query-table send
     ");
@@ -229,7 +229,11 @@ impl Api for Deployed<'_> {
 async fn the_api_answers_as_written_down_on_a_deployed_stack() {
     let name = unique("api");
     let (tokens_secret, keys_secret) = (format!("{name}-tokens"), format!("{name}-link-keys"));
-    let parameters = [("TokensSecret", tokens_secret.as_str()), ("LinkKeysSecret", keys_secret.as_str())];
+    let parameters = [
+        ("TokensSecret", tokens_secret.as_str()),
+        ("LinkKeysSecret", keys_secret.as_str()),
+        ("Tenants", "several"),
+    ];
     let tokens = tokens::file();
     let secrets = [(tokens_secret.as_str(), tokens.as_str()), (keys_secret.as_str(), LINK_KEYS)];
     let stack = engine().deploy(&name, Bootstraps::built(), &parameters, &secrets);

@@ -352,7 +352,7 @@ async fn private_proofs_become_those_of_the_listed_tenant_and_stay_private() {
         }
         let id = ProofId::derive(&becomes.parse().unwrap(), &file(1));
         let anonymous = operator.0.send(get(&format!("/v1/proofs/{id}"))).await;
-        assert_eq!(anonymous.status(), StatusCode::FORBIDDEN);
+        assert_eq!(anonymous.status(), StatusCode::NOT_FOUND);
     }
 }
 
@@ -485,7 +485,8 @@ async fn what_cannot_be_done_yet_goes_to_the_dead_letters_and_comes_back_from_th
         assert_eq!(messages.len(), 3);
         assert!(messages.iter().all(|message| attempts(message) == attempt));
         let answer = migrate.invoke_within(TIME_LIMIT, event(&messages)).await.unwrap();
-        assert_eq!(failed(&answer).len(), 3, "{answer}");
+        // What is of a job that is not there is passed over.
+        assert_eq!(failed(&answer).len(), 2, "{answer}");
         for (at, state) in ledger.entries(&[key(1), key(2)]).await.unwrap().into_iter().flatten().enumerate()
         {
             // No item fails of an outage, until its message is given up.
@@ -499,7 +500,7 @@ async fn what_cannot_be_done_yet_goes_to_the_dead_letters_and_comes_back_from_th
         }
     }
     let reasons: Vec<String> = migrate.printed();
-    for says in ["there is no job `unknown` in the table", "it is no message of CredLink", "NoSuchBucket"] {
+    for says in ["there is no job `unknown`", "it is no message of CredLink", "NoSuchBucket"] {
         assert!(reasons.iter().any(|line| line.contains(says)), "{says}: {reasons:?}");
     }
     assert_eq!(receive(&ground, Duration::ZERO).await.len(), 0);
@@ -521,7 +522,7 @@ async fn what_cannot_be_done_yet_goes_to_the_dead_letters_and_comes_back_from_th
     let messages = receive(&ground, Duration::from_secs(600)).await;
     assert_eq!(messages.len(), 3);
     let answer = migrate.invoke_within(TIME_LIMIT, event(&messages)).await.unwrap();
-    assert_eq!(failed(&answer).len(), 2, "{answer}");
+    assert_eq!(failed(&answer).len(), 1, "{answer}");
     for entry in ledger.entries(&[key(1), key(2)]).await.unwrap().into_iter().flatten() {
         assert!(matches!(entry.state, ItemState::Copied(_)), "{entry:?}");
     }

@@ -13,6 +13,7 @@ mod sharing;
 mod storing;
 mod superseding;
 mod taking_over;
+mod tenants;
 
 use super::api::{Api, Serve};
 use super::ask::get;
@@ -29,6 +30,7 @@ pub async fn whole(api: &impl Api) {
     sharing::chapter(&mut session).await;
     deleting::chapter(&mut session).await;
     manifests::chapter(&mut session).await;
+    tenants::chapter(&mut session).await;
     operating::chapter(&mut session).await;
     copying::chapter(&mut session).await;
     taking_over::chapter(&mut session).await;

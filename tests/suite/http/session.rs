@@ -39,7 +39,10 @@ const OF_EVERY_ANSWER: [(&str, &str); 1] = [("x-content-type-options", "nosniff"
 const FILTERS: [(&str, &str); 10] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<time>"),
     (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "<date>"),
-    (r"expires=\d+&(key|yek)=[\w-]+&signature=[\w-]+", "expires=<seconds>&$1=<key>&signature=<mac>"),
+    (
+        r"expires=\d+&(key|yek)=[\w-]+&life=(\d+)&signature=[\w-]+",
+        "expires=<seconds>&$1=<key>&life=$2&signature=<mac>",
+    ),
     (r"after=[\w.%~-]+", "after=<cursor>"),
     (r#""next":"[^"]+""#, r#""next":"<cursor>""#),
     (r#""request_id":"(request-\d+|[0-9a-f-]{36})""#, r#""request_id":"<new>""#),

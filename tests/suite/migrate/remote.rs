@@ -293,8 +293,9 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     let copy = stored(&admin, &[private]).await;
     assert_verified(&admin, &copy).await;
     let found = open(None).find(&Target::Proof(id("a"))).await.unwrap();
-    assert_eq!(found, Standing::Live(None), "private is there");
-    assert_eq!(open(None).verify(&copy, Depth::Checksum).await.unwrap_err().kind, FailureKind::AccessDenied);
+    assert_eq!(found, Standing::Absent, "nobody else can tell that it is there");
+    let verdict = open(None).verify(&copy, Depth::Checksum).await.unwrap();
+    assert!(matches!(verdict, Verdict::Missing(_)), "{verdict:?}");
     let elsewhere = Draft { tenant: "other".parse().unwrap(), ..draft("b") };
     let failure = open(Some(token)).take_over(&parcel(&[elsewhere])).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::AccessDenied);

@@ -14,7 +14,7 @@ fn requests(proof: &str) -> Vec<Request<Bytes>> {
     let hex = media("acme").to_string().replace("sha256:", "");
     let id = proof.rsplit('/').next().unwrap();
     let replacement = json!({"manifest": {"a": 1}});
-    let link = "expires=4000000000&key=first&signature=AAAA";
+    let link = "expires=4000000000&key=first&life=0&signature=AAAA";
     let mut all = vec![
         get(&format!("/v1/proofs/by-hash/{hex}?tenant=acme")),
         get(&format!("/proofs/by-hash/{hex}?tenant=acme")),

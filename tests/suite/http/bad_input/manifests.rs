@@ -50,6 +50,8 @@ pub fn rows() -> Vec<Bad> {
         "visibility": "private", "manifest_base64": BASE64.encode(&manifest_store(TAKEN, media("there").digest())),
     });
     let private = super::with(json(Method::PUT, &proof_path("there"), &private), http::header::IF_MATCH, "*");
+    let private =
+        super::with(private, http::header::AUTHORIZATION, format!("Bearer {}", super::tokens::OWNER));
     let flood = store_of(&[vec![data_box(*b"free", b""); 20_001].concat()]);
     let long = json!({"a": "x".repeat(1_000_000)}).to_string();
     let deep = format!("{}{}", r#"{"a":"#.repeat(65), "0");

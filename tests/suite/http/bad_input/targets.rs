@@ -78,7 +78,7 @@ pub fn rows() -> Vec<Bad> {
             "a tenant that is none",
             list(&format!("media_hash={hash}&tenant=..%2Fa")),
             400,
-            "a tenant is 1 to 64",
+            "a tenant is 1 to 60",
         ),
         bad("a page of nothing", list("limit=0"), 400, "from 1 to 1000"),
         bad("a page of too many", list("limit=1001"), 400, "from 1 to 1000"),

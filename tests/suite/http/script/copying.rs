@@ -123,7 +123,7 @@ async fn manifests(session: &mut Session<'_, impl Api>) {
     assert_eq!(kept.cache_control.as_deref(), Some("private, no-store"));
     session.send("And asks whether it is there", ask(Method::HEAD, target)).await;
     let refused = session.send_as_it_is("Nobody else does", get(target)).await;
-    assert_eq!(refused.status(), 403);
+    assert_eq!(refused.status(), 404);
 
     let path = proof_path("copied-privately");
     let link = session.send("A link", get(&format!("{path}/url"))).await;

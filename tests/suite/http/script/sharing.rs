@@ -64,7 +64,7 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
         ("A link for something else", format!("/v1/manifests/{MANIFEST_ID}?{query}")),
     ] {
         let refused = session.send_as_it_is(title, get(&target)).await;
-        assert_eq!(refused.status(), 404, "{title}");
+        assert_eq!(refused.status(), 403, "{title}");
     }
 
     let link = session.send("A link for three seconds", get(&format!("{path}/url?expires_in=3"))).await;
