@@ -23,5 +23,6 @@ mod pair;
 mod races;
 mod reads;
 pub mod request;
+mod withdrawals;
 pub mod world;
 mod writes;

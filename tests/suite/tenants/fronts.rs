@@ -4,7 +4,7 @@ use credlink_service::ports::{Objects as _, Ports as _};
 use http::header::CACHE_CONTROL;
 
 use super::{
-    ID, body, decide, delete, own, plain, served, status, store, store_alone, store_as, told, world,
+    ID, body, decide, delete, make, own, plain, served, status, store, store_alone, store_as, told, world,
 };
 use crate::http::ask::get;
 
@@ -85,4 +85,53 @@ async fn what_was_stored_while_there_was_one_tenant_keeps_its_address() {
     acme.clean_up().await;
     assert!(acme.keys().await.contains(&front.to_string()));
     assert_eq!(served(&acme, "", &plain()).await, "default");
+}
+
+#[tokio::test]
+async fn a_store_that_is_repeated_claims_the_address_that_it_missed() {
+    for alone in [true, false] {
+        let world = world();
+        let store = if alone { store_alone } else { store };
+        assert_eq!(status(&world, "acme", store("acme")).await, 201);
+        // As if the store had been cut off before it claimed the address.
+        let front = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
+        world.service().ports().objects().delete(&front).await.unwrap();
+        assert_eq!(status(&world, "acme", store("acme")).await, 200);
+        assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+        assert_eq!(served(&world, "", &plain()).await, "acme");
+    }
+}
+
+#[tokio::test]
+async fn who_withdraws_what_has_no_front_yet_keeps_the_address() {
+    let world = world();
+    assert_eq!(status(&world, "default", store_alone("default")).await, 201);
+    let front = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
+    world.service().ports().objects().delete(&front).await.unwrap();
+    assert_eq!(make(&world, "default", "private").await, 204);
+    assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+    assert_eq!(served(&world, "", &plain()).await, "404");
+    assert_eq!(make(&world, "default", "public").await, 204);
+    assert_eq!(served(&world, "", &plain()).await, "default");
+}
+
+#[tokio::test]
+async fn what_the_operator_frees_is_claimed_by_stores_alone() {
+    let world = world();
+    assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+    assert_eq!(status(&world, "acme", store_alone("acme")).await, 201);
+    assert_eq!(decide(&world, "operator", None).await, 200);
+    world.clean_up().await;
+    assert_eq!(make(&world, "bad", "public").await, 204);
+    assert_eq!(served(&world, "", &plain()).await, "404");
+    for form in ["", "?form=stored"] {
+        let front = told(&world, "", get(&format!("{}/front{form}", plain()))).await;
+        assert_eq!(
+            (front.status().as_u16(), &body(&front)["tenant"]),
+            (200, &serde_json::Value::Null),
+            "{form}"
+        );
+    }
+    assert_eq!(status(&world, "acme", store_alone("acme")).await, 200);
+    assert_eq!(served(&world, "", &plain()).await, "acme");
 }

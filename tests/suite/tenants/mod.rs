@@ -119,6 +119,12 @@ async fn decide(world: &World, caller: &str, tenant: Option<&str>) -> u16 {
     status(world, caller, request).await
 }
 
+/// Lets everybody read a manifest of the caller, or the caller alone.
+async fn make(world: &World, caller: &str, visibility: &str) -> u16 {
+    let target = format!("{}/visibility", plain());
+    status(world, caller, with_json(Method::PUT, &target, &json!({"visibility": visibility}))).await
+}
+
 fn delete(target: &str) -> Request<Bytes> {
     ask(Method::DELETE, target)
 }

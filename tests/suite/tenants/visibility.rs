@@ -1,17 +1,9 @@
 //! A manifest that its owner withdraws, and publishes again.
 
 use credlink_service::fsck::Severity;
-use http::Method;
-use serde_json::json;
 
-use super::{content, delete, own, plain, proof_of, served, status, store, store_alone, told, world};
-use crate::http::ask::{get, json as with_json, media};
-use crate::world::World;
-
-async fn make(world: &World, caller: &str, visibility: &str) -> u16 {
-    let target = format!("{}/visibility", plain());
-    status(world, caller, with_json(Method::PUT, &target, &json!({"visibility": visibility}))).await
-}
+use super::{content, delete, make, own, plain, proof_of, served, status, store, store_alone, told, world};
+use crate::http::ask::{get, media};
 
 #[tokio::test]
 async fn a_manifest_is_withdrawn_and_its_proof_stays() {
