@@ -22,7 +22,7 @@ pub async fn answer(served: &Served, request: &Parts) -> Response<Bytes> {
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return problem(&Problem::method_not_allowed(request.method.as_str(), METHODS));
     }
-    if let Err(error) = served.deployment.service().authorize(&request.headers, Some(Scope::Operator)).await {
+    if let Err(error) = served.deployment.service().authorize(request, Some(Scope::Operator)).await {
         if let Error::Failure(failure) = &error {
             tracing::error!(route = "metrics", reason = %failure);
         }

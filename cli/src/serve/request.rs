@@ -51,11 +51,11 @@ pub async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
     let _working = seat.work();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let mut body = Upload::new(body, seat);
     let asked_first = parts.headers.contains_key(EXPECT);
     let is_wanted =
-        check_host(&parts).and_then(|()| if served.trusts { trust::check(&parts) } else { Ok(()) });
+        check_host(&parts).and_then(|()| if served.trusts { trust::check(&mut parts) } else { Ok(()) });
     let response = if let Err(refused) = is_wanted {
         problem(&refused)
     } else if parts.uri.path() == metrics::PATH {

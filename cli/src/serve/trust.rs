@@ -5,6 +5,7 @@
 
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::route::Route;
+use credlink_service::router::Stranger;
 use http::header::{FORWARDED, HOST, HeaderName, ORIGIN, VIA};
 use http::request::Parts;
 use http::uri::Authority;
@@ -22,11 +23,12 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// What the operator does so that others are answered.
 const REMEDY: &str = "a server that others reach is started with --tokens or --jwks";
 
-/// Refuses a request that comes from elsewhere.
+/// Refuses a request that comes from elsewhere. A public read that the page of another site makes is answered as anybody's: what is
+/// private would tell that page that it is there, if it were not the same as what is absent.
 ///
 /// # Errors
 /// It names another host, comes through a proxy, or was made by another site's page and is no public read.
-pub fn check(request: &Parts) -> Result<(), Problem> {
+pub fn check(request: &mut Parts) -> Result<(), Problem> {
     let host = host(request)?;
     if let Some(name) = proxied(&request.headers) {
         let detail = format!(
@@ -43,7 +45,11 @@ pub fn check(request: &Parts) -> Result<(), Problem> {
             );
             Err(Problem::new(Kind::NotThisMachine, detail).at(name))
         }
-        _ => Ok(()),
+        Some(_) => {
+            request.extensions.insert(Stranger);
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 
@@ -104,8 +110,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let (parts, ()) = request.body(()).unwrap().into_parts();
-        check(&parts).map_err(|problem| problem.kind)
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        check(&mut parts).map_err(|problem| problem.kind)
     }
 
     #[test]
@@ -177,6 +183,11 @@ mod tests {
             for method in ["GET", "HEAD", "OPTIONS"] {
                 assert_eq!(asked(method, RECORD, &headers), Ok(()), "{method} {value}");
             }
+            let request =
+                http::Request::builder().uri(RECORD).header(name, value).header("host", "localhost");
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            check(&mut parts).unwrap();
+            assert!(parts.extensions.get::<Stranger>().is_some(), "{value}");
         }
     }
 }

@@ -115,8 +115,11 @@ fn without_tokens_only_this_machine_is_answered() {
     let evil = "Host: localhost\r\nOrigin: https://evil.example\r\nSec-Fetch-Site: cross-site";
     let read = ask(&server, &format!("GET {public} HTTP/1.1\r\n{evil}"));
     assert!(read.starts_with("http/1.1 200") && read.contains("access-control-allow-origin: *"), "{read}");
+    // What is private is to the page as if it were not there.
     let read = ask(&server, &format!("GET {private} HTTP/1.1\r\n{evil}"));
-    assert!(!read.contains("access-control-allow"), "{read}");
+    assert!(read.starts_with("http/1.1 404") && read.contains("access-control-allow-origin: *"), "{read}");
+    let read = ask(&server, &format!("GET {private} HTTP/1.1\r\nHost: localhost"));
+    assert!(read.starts_with("http/1.1 200") && !read.contains("access-control-allow"), "{read}");
     for (method, path) in
         [("DELETE", &*public), ("OPTIONS", "/v1/proofs"), ("GET", "/v1/proofs"), ("GET", "/metrics")]
     {

@@ -66,6 +66,11 @@ struct Entry {
     failure: Option<Failure>,
 }
 
+/// Marks a request, among its extensions, that is answered as anybody's, whoever the authenticator says is asking: one that
+/// the page of another site had a browser make.
+#[derive(Clone, Copy, Debug)]
+pub struct Stranger;
+
 impl<P: Ports> Service<P> {
     /// Answers a request. `body` is awaited only if the operation needs it; it bounds what it reads by
     /// [`MAX_BODY_BYTES`] and says so with [`Problem::too_large`].
@@ -124,7 +129,7 @@ impl<P: Ports> Service<P> {
             // Whoever may not ask is not told how to ask.
             Err(problem) => {
                 if problem.kind == Kind::InvalidField {
-                    self.authorize(&request.headers, Route::scope_of(&request.method, path, query)).await?;
+                    self.authorize(request, Route::scope_of(&request.method, path, query)).await?;
                 }
                 return Err(problem.into());
             }
@@ -137,7 +142,7 @@ impl<P: Ports> Service<P> {
             entry.is_open = read.is_ok_and(|read| read.is_public_read());
             return Ok((cors::preflight(allow, entry.is_open), None));
         }
-        let caller = self.authorize(&request.headers, route.scope()).await?;
+        let caller = self.authorize(request, route.scope()).await?;
         // What nobody's credential was needed for: an error to somebody who is trusted may be about what is private.
         entry.is_open = route.is_public_read() && !caller.authenticated;
         if let Route::Read { key, signature, form } = &route {
@@ -385,9 +390,10 @@ impl<P: Ports> Service<P> {
     ///
     /// # Errors
     /// No credential, a bad one, or not enough of one; or a failure of what checks them.
-    pub async fn authorize(&self, headers: &HeaderMap, scope: Option<Scope>) -> Result<Caller, Error> {
-        let bearer = bearer(headers)?;
+    pub async fn authorize(&self, request: &Parts, scope: Option<Scope>) -> Result<Caller, Error> {
+        let bearer = bearer(&request.headers)?;
         let caller = match self.ports.authenticator().authenticate(bearer).await {
+            Ok(_) if request.extensions.get::<Stranger>().is_some() => Caller::anonymous(),
             Ok(caller) => caller,
             Err(Refused::Invalid(why)) => return Err(Problem::unauthenticated(Some(&why)).into()),
             Err(Refused::Undecided(failure)) => return Err(failure.into()),
