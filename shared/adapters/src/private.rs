@@ -68,7 +68,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_directory(&parent(path))
 }
 
-/// Writes a file whole, as [`write`] does, where none stands. `false`: one stands there, also if another process was a moment
+/// Writes a file whole, as [`write()`] does, where none stands. `false`: one stands there, also if another process was a moment
 /// faster.
 ///
 /// # Errors

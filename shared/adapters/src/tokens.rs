@@ -24,7 +24,7 @@ const MAX_FILE_BYTES: usize = 1_000_000;
 /// [{"name": "signer", "sha256": "<64 hex>", "tenant": "default", "scopes": ["store:manifests"]}]
 /// ```
 ///
-/// A file is looked at again with the first token that is shown [half a minute](FILE_AGE) after the last look, which waits for
+/// A file is looked at again with the first token that is shown half a minute after the last look, which waits for
 /// it: a token that was taken out is good for as long at most. A file that cannot be used changes nothing, and the log says
 /// why. Clones are the same tokens.
 #[derive(Debug, Clone)]
