@@ -98,6 +98,7 @@ fn read(key: &ObjectKey, form: Form, method: &Method, headers: &HeaderMap, keys:
             link_keys: Some(keys),
             caller: &caller,
             now: now(),
+            is_plain: coding.is_some(),
         };
         if let Ok(reply) = lookup.respond(&facts) {
             match reply.body {
