@@ -57,6 +57,7 @@ pub struct Call {
 struct Body {
     proofs: Vec<ProofId>,
     manifests: Vec<ManifestKey>,
+    #[serde(default)]
     fronts: Vec<ManifestId>,
 }
 
