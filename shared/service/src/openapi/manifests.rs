@@ -116,7 +116,7 @@ struct FrontRequest {
 /// tenant alone the decision is kept, and plain addresses serve the tenant `default` all the same.
 #[utoipa::path(
     put, path = "/v1/manifests/{manifest_id}/front", tag = "manifests", operation_id = "decideFront",
-    params(("manifest_id" = String, Path, description = "The manifest id")),
+    params(("manifest_id" = ManifestId, Path, description = "The manifest id")),
     request_body = FrontRequest,
     responses(
         (status = 200, description = "Decided", body = Front),
@@ -140,8 +140,8 @@ pub(crate) async fn decide_front<P: Ports>(
 #[utoipa::path(
     delete, path = "/v1/tenants/{tenant}/manifests/{manifest_id}", tag = "manifests", operation_id = "deleteTenantManifest",
     params(
-        ("tenant" = String, Path, description = "The tenant that stored it"),
-        ("manifest_id" = String, Path, description = "The active manifest's id"),
+        ("tenant" = Tenant, Path, description = "The tenant that stored it"),
+        ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
         ("credlink-deleted" = Option<String>, Header, description = "As for `deleteManifest`"),
     ),
     responses(
@@ -169,7 +169,7 @@ struct VisibilityRequest {
 /// tenant or a signed link alone, and to everybody else it is not there.
 #[utoipa::path(
     put, path = "/v1/manifests/{manifest_id}/visibility", tag = "manifests", operation_id = "changeVisibility",
-    params(("manifest_id" = String, Path, description = "The active manifest's id")),
+    params(("manifest_id" = ManifestId, Path, description = "The active manifest's id")),
     request_body = VisibilityRequest,
     responses(
         (status = 204, description = "Done, or so already"),

@@ -107,9 +107,9 @@ fn read_manifest() {}
 #[utoipa::path(
     get, path = "/v1/tenants/{tenant}/manifests/{manifest_id}", tag = "manifests", operation_id = "readTenantManifest",
     params(
-        ("tenant" = String, Path, description = "The tenant that stored it"),
-        ("manifest_id" = String, Path, description = "The active manifest's id"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+        ("tenant" = Tenant, Path, description = "The tenant that stored it"),
+        ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
     ),
     responses(
         (status = 200, description = "The manifest store", content((Vec<u8> = "application/c2pa"), (Vec<u8> = "application/vnd.credlink.object")), headers(
@@ -129,8 +129,8 @@ fn read_tenant_manifest() {}
 #[utoipa::path(
     get, path = "/v1/manifests/{manifest_id}/front", tag = "manifests", operation_id = "showFront",
     params(
-        ("manifest_id" = String, Path, description = "The manifest id"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy"),
+        ("manifest_id" = ManifestId, Path, description = "The manifest id"),
+        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
     ),
     responses(
         (status = 200, description = "The tenant, and what decided it", content((Front = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
