@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
 use credlink_service::ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
+use tokio::sync::Semaphore;
 
 use crate::failure::{from_io, off_the_executor_with};
 use crate::private::{self, make_folder, make_one, sync_directory};
@@ -46,6 +47,16 @@ const KEY_STRIPES: usize = 1_024;
 
 /// Locks between renames and listings, held for microseconds and for one directory's reading.
 const SHARD_STRIPES: usize = 64;
+
+/// Longest file that is read whenever it is asked for, in bytes.
+const SHORT_BYTES: usize = 65_536;
+
+/// Longer files that are read at the same time. Each is in memory before it is known whether its reader may have it: without a
+/// limit, many readers of large manifests would take all there is.
+const LONG_READS: usize = 4;
+
+/// Most room that is made for a file by its length alone, in bytes: more than any object of this version takes.
+const MAX_ROOM_BYTES: usize = 16_777_216;
 
 /// The reasons why a folder could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +89,8 @@ struct Inner {
     /// The shards whose own directory entries are known to be on the disk.
     durable: Mutex<HashSet<(String, String)>>,
     reserve: Reserve,
+    /// Who may read a file that is not short.
+    long_reads: Arc<Semaphore>,
     /// Held as long as this value lives; closing the file gives the lock up.
     _lock: File,
 }
@@ -143,6 +156,7 @@ impl Inner {
             shards: (0..SHARD_STRIPES).map(|_| RwLock::default()).collect(),
             durable: Mutex::new(durable),
             reserve: Reserve::at(path),
+            long_reads: Arc::new(Semaphore::new(LONG_READS)),
             _lock: lock,
         })
     }
@@ -163,10 +177,19 @@ impl Inner {
         }
     }
 
-    fn get(&self, key: &str) -> Result<Option<Object>, Failure> {
-        let Some(mut file) = self.file(key, &Place::of(key))? else { return Ok(None) };
-        let (header, body) = file::read(&mut file, key).map_err(|error| unreadable(key, error))?;
-        Ok(Some(Object { head: head(key, &file, header)?, body }))
+    /// Reads an object into `body`, which is empty and has the room that it most likely takes.
+    fn get_long(&self, key: &str, body: Vec<u8>) -> Result<Option<Object>, Failure> {
+        self.file(key, &Place::of(key))?.map(|file| object(key, file, body)).transpose()
+    }
+
+    /// The object, if its file is short.
+    fn get_short(&self, key: &str) -> Result<Short, Failure> {
+        let Some(file) = self.file(key, &Place::of(key))? else { return Ok(Short::Absent) };
+        let metadata = file.metadata().map_err(|error| from_io(NAME, &format!("reading {key}"), &error))?;
+        match usize::try_from(metadata.len()).unwrap_or(usize::MAX) {
+            length if length > SHORT_BYTES => Ok(Short::Long(length)),
+            _ => object(key, file, Vec::new()).map(Short::Object),
+        }
     }
 
     fn head(&self, key: &str) -> Result<Option<Head>, Failure> {
@@ -293,7 +316,21 @@ impl Objects for Folder {
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let key = key.to_string();
-        off_the_executor_with(NAME, &self.0, move |folder| folder.get(&key)).await
+        let short = key.clone();
+        match off_the_executor_with(NAME, &self.0, move |folder| folder.get_short(&short)).await? {
+            Short::Absent => Ok(None),
+            Short::Object(object) => Ok(Some(object)),
+            Short::Long(length) => {
+                // Nobody closes it. It comes back with the object: a reader may be gone before that is read.
+                let turn = Arc::clone(&self.0.long_reads).acquire_owned().await;
+                // It is made here and not where it is filled: an allocator that has an arena for each thread, as glibc's, keeps
+                // what is freed in every one of them, and there are many more threads for files than for requests.
+                let body = Vec::with_capacity(length.min(MAX_ROOM_BYTES));
+                let read = move |folder: &Inner| Ok((folder.get_long(&key, body)?, turn));
+                let (object, _turn) = off_the_executor_with(NAME, &self.0, read).await?;
+                Ok(object)
+            }
+        }
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
@@ -329,6 +366,19 @@ impl Objects for Folder {
         is_full
             .map_or_else(|failure| Some(failure.kind), |is_full| is_full.then_some(FailureKind::OutOfSpace))
     }
+}
+
+/// An object that is read if it is short.
+enum Short {
+    Absent,
+    Object(Object),
+    /// It is there, and its file has so many bytes.
+    Long(usize),
+}
+
+fn object(key: &str, mut file: File, body: Vec<u8>) -> Result<Object, Failure> {
+    let (header, body) = file::read(&mut file, key, body).map_err(|error| unreadable(key, error))?;
+    Ok(Object { head: head(key, &file, header)?, body })
 }
 
 /// A file under a temporary name, removed unless it was renamed.

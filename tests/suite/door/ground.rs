@@ -44,6 +44,19 @@ impl Ground {
         ground
     }
 
+    /// Stores so many manifests of nearly ten megabytes that do not compress. Returns their paths.
+    pub fn store_large(&self, manifests: u32) -> Vec<String> {
+        let one = |number: u32| {
+            let id = format!("urn:c2pa:1f2d3c4b-0000-4000-8000-{number:012x}");
+            let noise = noise(number, MAX_C2PA_MANIFEST_BYTES - 1_000);
+            let store = store_of(&[superbox(MANIFEST_BOX, &id, &[data_box(*b"free", &noise)])]);
+            let (status, answer) = self.server.post_bytes("/v1/manifests", "application/c2pa", &store);
+            assert_eq!(status, 201, "{answer}");
+            format!("/v1/manifests/{id}")
+        };
+        (1..=manifests).map(one).collect()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> std::net::SocketAddr {
         self.server.url().trim_start_matches("http://").parse().unwrap()
@@ -87,6 +100,20 @@ impl Ground {
         let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
         value.trim().trim_end_matches(" kB").parse().unwrap()
     }
+}
+
+/// Bytes that look like chance, and are the same for each seed (xorshift64, Marsaglia 2003).
+fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = u64::from(seed) ^ 0x9e37_79b9_7f4a_7c15;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
 }
 
 /// Lets this process, and those that it starts, have as many open files as the system lets them.

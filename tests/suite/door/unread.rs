@@ -28,6 +28,23 @@ async fn readers_that_do_not_read_hold_little_memory_and_nobody_up() {
     drop(open);
 }
 
+/// What the answers have in common is in memory once; here they have nothing in common, and no cache helps.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_large_manifests_that_nobody_reads_hold_little_memory_and_nobody_up() {
+    let ground = Ground::new();
+    let manifests = ground.store_large(40);
+    for query in ["", "?form=stored"] {
+        let mut open = Vec::new();
+        for connection in 0..120 {
+            let path = format!("{}{query}", manifests[connection % manifests.len()]);
+            open.extend(connect_and_send(ground.address(), 1, &get(&path)).await);
+        }
+        sleep(A_WHILE).await;
+        ground.holds(&format!("120 connections that read none of 40 manifests, {query:?}"));
+        drop(open);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_without_a_window_hold_little_memory_and_nobody_up() {
     let ground = Ground::new();

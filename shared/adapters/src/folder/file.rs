@@ -92,12 +92,13 @@ pub(super) fn read_header(file: &mut File, key: &str) -> Result<(Header, Vec<u8>
     Ok((header, bytes))
 }
 
-/// Reads the whole object, and checks its bytes.
-pub(super) fn read(file: &mut File, key: &str) -> Result<(Header, Bytes), ReadError> {
-    let (header, mut body) = read_header(file, key)?;
+/// Reads the whole object into `body`, which is empty and may have room already, and checks its bytes.
+pub(super) fn read(file: &mut File, key: &str, mut body: Vec<u8>) -> Result<(Header, Bytes), ReadError> {
+    let (header, begun) = read_header(file, key)?;
     let length = usize::try_from(header.length).map_err(|_| damaged("it does not fit the memory"))?;
     // The file has this length, as read_header checked: no more is allocated than is there.
-    body.reserve_exact(length.saturating_sub(body.len()));
+    body.reserve_exact(length);
+    body.extend(begun);
     file.take((length - body.len().min(length)) as u64).read_to_end(&mut body)?;
     if Digest::of(&body) != header.sha256 {
         return Err(damaged("its bytes do not have the digest that they were written with"));
@@ -138,7 +139,7 @@ mod tests {
     fn bodies_of_every_length_around_a_read_come_back() {
         for length in [0, 1, 7_900, FIRST_READ - 1, FIRST_READ, FIRST_READ + 1, 100_000] {
             let body = vec![b'\n'; length];
-            let (header, read) = read(&mut file(&whole(&body)), "proofs/x").unwrap();
+            let (header, read) = read(&mut file(&whole(&body)), "proofs/x", Vec::new()).unwrap();
             assert_eq!((header.length, &read[..]), (length as u64, &body[..]));
         }
     }
@@ -149,7 +150,7 @@ mod tests {
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            let result = read(&mut file(&changed), "proofs/x");
+            let result = read(&mut file(&changed), "proofs/x", Vec::new());
             assert!(matches!(result, Err(ReadError::Damaged(_))), "byte {at}: {result:?}");
         }
     }
@@ -162,8 +163,8 @@ mod tests {
             assert!(matches!(result, Err(ReadError::Damaged(_))), "length {length}");
         }
         let longer = [&bytes[..], b"x"].concat();
-        assert!(matches!(read(&mut file(&longer), "proofs/x"), Err(ReadError::Damaged(_))));
-        assert!(matches!(read(&mut file(&bytes), "proofs/y"), Err(ReadError::Damaged(_))));
+        assert!(matches!(read(&mut file(&longer), "proofs/x", Vec::new()), Err(ReadError::Damaged(_))));
+        assert!(matches!(read(&mut file(&bytes), "proofs/y", Vec::new()), Err(ReadError::Damaged(_))));
     }
 
     #[test]
@@ -171,6 +172,6 @@ mod tests {
         let attributes = Attributes { content_type: "x".repeat(MAX_HEADER_BYTES), ..Attributes::default() };
         assert!(header("proofs/x", b"", &attributes).is_none());
         let endless = [MAGIC, &[b'a'; 100_000]].concat();
-        assert!(matches!(read(&mut file(&endless), "proofs/x"), Err(ReadError::Damaged(_))));
+        assert!(matches!(read(&mut file(&endless), "proofs/x", Vec::new()), Err(ReadError::Damaged(_))));
     }
 }
