@@ -113,7 +113,7 @@ pub(crate) async fn show_migration<P: Ports>(
 #[utoipa::path(
     delete, path = "/v1/migrations/{job}", tag = "migrations", operation_id = "removeMigration",
     params(
-        ("job" = String, Path, description = "The job's name"),
+        ("job" = JobName, Path, description = "The job's name"),
         ("abandon" = Option<bool>, Query, description = "Remove it although it is not over; `false` by default"),
     ),
     responses(
