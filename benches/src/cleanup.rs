@@ -179,13 +179,7 @@ fn service(
         jobs: NoJobs,
     };
     let public_url = "http://127.0.0.1".to_owned();
-    let settings = Settings {
-        public_url,
-        link_keys: None,
-        count_reads: false,
-        notice_on_read: false,
-        has_tenants: false,
-    };
+    let settings = Settings { public_url, ..Settings::default() };
     Service::new(parts, settings).unguarded()
 }
 

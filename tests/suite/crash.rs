@@ -172,10 +172,9 @@ fn check(url: &str, agent: &ureq::Agent, file: &str, known: &[State], when: &str
 async fn check_folder(folder: &Path, tidy: bool, when: &str) {
     let settings = Settings {
         public_url: "http://127.0.0.1".to_owned(),
-        link_keys: None,
         count_reads: true,
         notice_on_read: true,
-        has_tenants: false,
+        ..Settings::default()
     };
     let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();
     let mut worst = Severity::Broken;

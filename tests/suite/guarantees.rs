@@ -38,10 +38,9 @@ const MANIFEST_PATH: &str = "/v1/manifests/urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329b
 fn settings() -> Settings {
     Settings {
         public_url: "http://127.0.0.1".to_owned(),
-        link_keys: None,
         count_reads: true,
         notice_on_read: true,
-        has_tenants: false,
+        ..Settings::default()
     }
 }
 

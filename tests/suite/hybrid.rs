@@ -66,13 +66,7 @@ fn settings(place: &str, more: &[(&str, &str)]) -> LegacySettings {
 }
 
 fn service(data: &Path, source: &LegacySource) -> Arc<Service<Local>> {
-    let settings = Settings {
-        public_url: "http://127.0.0.1".to_owned(),
-        link_keys: None,
-        count_reads: false,
-        notice_on_read: false,
-        has_tenants: false,
-    };
+    let settings = Settings { public_url: "http://127.0.0.1".to_owned(), ..Settings::default() };
     let service = open(data, Gate::of(None, None), settings).unwrap();
     Arc::new(service.beside(Arc::new(source.clone())))
 }

@@ -63,10 +63,8 @@ fn a_rebuild_that_is_killed_goes_on() {
     {
         let settings = Settings {
             public_url: "http://127.0.0.1".to_owned(),
-            link_keys: None,
-            count_reads: false,
             notice_on_read: true,
-            has_tenants: false,
+            ..Settings::default()
         };
         let service = open(&data, Gate::of(None, None), settings).unwrap();
         let store = async |number: usize| {

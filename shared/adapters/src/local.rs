@@ -181,10 +181,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings {
             public_url: "http://127.0.0.1:8787".to_owned(),
-            link_keys: None,
             count_reads: true,
             notice_on_read: true,
-            has_tenants: false,
+            ..Settings::default()
         };
         let service = open(folder.path(), Gate::of(None, None), settings).unwrap();
         let ask = async |method: &str, path: &str, body: &'static str| {
@@ -216,13 +215,7 @@ mod tests {
 
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("srv/data");
-        let settings = Settings {
-            public_url: String::new(),
-            link_keys: None,
-            count_reads: false,
-            notice_on_read: false,
-            has_tenants: false,
-        };
+        let settings = Settings::default();
         let service = open(&folder, Gate::of(None, None), settings).unwrap();
         service.ports().objects.reserve().keep();
         let key: ObjectKey = "manifests/urn%3Ac2pa%3Ax".parse().unwrap();
@@ -276,13 +269,7 @@ mod tests {
 
     #[test]
     fn no_index_is_made_over_objects() {
-        let settings = || Settings {
-            public_url: String::new(),
-            link_keys: None,
-            count_reads: false,
-            notice_on_read: false,
-            has_tenants: false,
-        };
+        let settings = || Settings::default();
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path(), Gate::of(None, None), settings()).unwrap());
         fs::remove_file(index_path(folder.path())).unwrap();

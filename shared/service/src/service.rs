@@ -30,8 +30,8 @@ use crate::reads::ReadLog;
 /// Most attempts of a use case that loses races. Every lost race means that another writer got through.
 pub(crate) const MAX_ATTEMPTS: usize = 32;
 
-/// The settings that an operator decides.
-#[derive(Clone, Debug)]
+/// The settings that an operator decides. By default it has one tenant, and nothing that needs more than the ports.
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The part before the path in the links that clients are given, without a slash at the end:
     /// `https://cdn.example.com`.

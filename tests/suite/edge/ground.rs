@@ -59,9 +59,7 @@ impl Ground {
         let settings = Settings {
             public_url: edge.url().to_owned(),
             link_keys: Some(LINK_KEYS.parse().unwrap()),
-            count_reads: false,
-            notice_on_read: false,
-            has_tenants: false,
+            ..Settings::default()
         };
         Self { edge, service: Service::new(parts, settings).unguarded() }
     }

@@ -235,10 +235,9 @@ fn process(
         },
         Settings {
             public_url: "http://127.0.0.1".to_owned(),
-            link_keys: None,
             count_reads: true,
             notice_on_read: true,
-            has_tenants: false,
+            ..Settings::default()
         },
     )
     .unguarded()

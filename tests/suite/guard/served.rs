@@ -74,13 +74,7 @@ fn read(server: &Server, names: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// Cleans up as a server would, and removes even young orphans. Returns the reason why it was stopped.
 fn clean_up(folder: &Path) -> Option<String> {
-    let settings = Settings {
-        public_url: String::new(),
-        link_keys: None,
-        count_reads: false,
-        notice_on_read: false,
-        has_tenants: false,
-    };
+    let settings = Settings::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();

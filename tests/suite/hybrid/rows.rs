@@ -94,13 +94,7 @@ async fn an_index_out_of_reach_is_no_absence() {
             authenticator: Trusted,
             jobs: NoJobs,
         };
-        let settings = Settings {
-            public_url: "http://127.0.0.1".to_owned(),
-            link_keys: None,
-            count_reads: false,
-            notice_on_read: false,
-            has_tenants: false,
-        };
+        let settings = Settings { public_url: "http://127.0.0.1".to_owned(), ..Settings::default() };
         let service = Service::new(parts, settings).unguarded().beside(Arc::new(source));
         let ask = async |request: Request<Bytes>| {
             let (parts, body) = request.into_parts();

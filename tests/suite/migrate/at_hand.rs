@@ -71,13 +71,7 @@ impl Store {
             authenticator: Trusted,
             jobs: NoJobs,
         };
-        let settings = Settings {
-            public_url: "http://x".to_owned(),
-            link_keys: None,
-            count_reads: false,
-            notice_on_read: false,
-            has_tenants: false,
-        };
+        let settings = Settings { public_url: "http://x".to_owned(), ..Settings::default() };
         ServiceDestination::new(Service::new(parts, settings).unguarded().into(), None)
     }
 

@@ -43,13 +43,7 @@ impl DataFolder {
     /// # Errors
     /// A server is running on it, it is damaged, or the file system refuses.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let settings = Settings {
-            public_url: String::new(),
-            link_keys: None,
-            count_reads: false,
-            notice_on_read: false,
-            has_tenants: false,
-        };
+        let settings = Settings::default();
         let service = local::open_within(
             path,
             Gate::of(None, None),
