@@ -100,14 +100,9 @@ pub fn problem_of(answered: &Answered) -> Option<Problem> {
 }
 
 impl Outcome {
-    /// What it is to who shows no link: of what is private nobody can tell whether it is there (guarantee 13).
-    fn without_a_link(self) -> Self {
-        let is_private = match &self {
-            Self::Found(found) => found.facts.visibility == Visibility::Private,
-            Self::Same(same) => same.1.visibility == Visibility::Private,
-            Self::Nothing(_) | Self::Refused(_) | Self::Damaged | Self::Unreachable => false,
-        };
-        if is_private { Self::Nothing(Absence::of(&Problem::new(Kind::NotFound, ""))) } else { self }
+    /// Nothing is there, or is so to who asks.
+    fn nothing() -> Self {
+        Self::Nothing(Absence::of(&Problem::new(Kind::NotFound, "")))
     }
 }
 
@@ -116,7 +111,6 @@ impl Load {
     pub async fn run(self) -> (Brought<Outcome>, impl Future<Output = ()>) {
         let checked = runtime::now();
         let (outcome, fill) = self.bucket().await;
-        let outcome = if self.signature.is_empty() { outcome.without_a_link() } else { outcome };
         let good_for = self.keeper.good_for(&self.key, &outcome);
         let kept = outcome.clone();
         let keeping = async move { self.keep(kept, fill, checked).await };
@@ -143,22 +137,27 @@ impl Load {
         let size = loaded.size() as u64;
         let is_same = known == Some(&*tag);
         let stored = Stored { tag: Some(tag), size, attributes };
+        let facts = match stored.facts() {
+            Ok(facts) => facts,
+            Err(error) => return (self.damaged(&error), Fill::None),
+        };
+        if self.hides(&facts) {
+            return (Outcome::nothing(), Fill::None);
+        }
         let outcome = match (loaded.stored(), is_same) {
-            (Some(bytes), _) => self.checked(stored, bytes).await,
-            (None, true) => match stored.facts() {
-                Ok(facts) => Outcome::Same(Rc::new((stored, facts))),
-                Err(error) => self.damaged(&error),
-            },
+            (Some(bytes), _) => self.checked(stored, facts, bytes).await,
+            (None, true) => Outcome::Same(Rc::new((stored, facts))),
             (None, false) => self.damaged(&format!("it has {size} bytes; {MAX_OBJECT_BYTES} are the most")),
         };
         (outcome, Fill::None)
     }
 
-    async fn checked(&self, stored: Stored, bytes: ArrayBuffer) -> Outcome {
-        let facts = match stored.facts() {
-            Ok(facts) => facts,
-            Err(error) => return self.damaged(&error),
-        };
+    /// Who shows no link is told of nothing that is private, not even that it is damaged (guarantee 13).
+    fn hides(&self, facts: &Facts) -> bool {
+        facts.visibility == Visibility::Private && self.signature.is_empty()
+    }
+
+    async fn checked(&self, stored: Stored, facts: Facts, bytes: ArrayBuffer) -> Outcome {
         if facts.length > MAX_OBJECT_BYTES as u64 {
             return self
                 .damaged(&format!("{} bytes were recorded; {MAX_OBJECT_BYTES} are the most", facts.length));
@@ -179,8 +178,8 @@ impl Load {
     /// Asks the origin for what R2 does not have or cannot say.
     async fn origin(&self, fill: Fill) -> (Outcome, Fill) {
         let Some(origin) = &self.configuration.origin else {
-            let nothing = Outcome::Nothing(Absence::of(&Problem::new(Kind::NotFound, "")));
-            return (if fill == Fill::Bucket { nothing } else { Outcome::Unreachable }, Fill::None);
+            let outcome = if fill == Fill::Bucket { Outcome::nothing() } else { Outcome::Unreachable };
+            return (outcome, Fill::None);
         };
         let and = if self.signature.is_empty() { "" } else { "&" };
         let url = format!("{origin}/v1{}?form=stored{and}{}", path(&self.key), self.signature);
@@ -241,7 +240,11 @@ impl Load {
             }
         };
         let stored = Stored { tag: None, size: u64::from(bytes.byte_length()), attributes };
-        (self.checked(stored, bytes).await, fill)
+        match stored.facts() {
+            Ok(facts) if self.hides(&facts) => (Outcome::nothing(), Fill::None),
+            Ok(facts) => (self.checked(stored, facts, bytes).await, fill),
+            Err(error) => (self.damaged(&error), fill),
+        }
     }
 
     /// Why the origin hands out nothing. An answer that is no answer about this object says nothing of it.

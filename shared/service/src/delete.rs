@@ -19,6 +19,7 @@ use http::HeaderMap;
 
 use crate::error::{Error, contended};
 use crate::holds::drop_hold;
+use crate::ownership::is_hidden;
 use crate::ports::{
     Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put, Write,
 };
@@ -43,6 +44,11 @@ pub async fn delete_proof<P: Ports>(
     at: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Error> {
     let deleted = try_to_delete(service, id, tenant, headers, at).await;
+    if let Err(error) = &deleted
+        && is_hidden(service, id, tenant, error).await
+    {
+        return Ok(None);
+    }
     if let Err(Error::Failure(_)) = &deleted {
         service.note_failed_deletion(id);
     }

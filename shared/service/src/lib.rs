@@ -42,6 +42,7 @@ pub mod list;
 pub mod migrate;
 pub mod openapi;
 pub mod overview;
+mod ownership;
 pub mod ports;
 mod publish;
 mod reads;

@@ -12,7 +12,8 @@ use credlink_core::rules::retrieve::Lookup;
 use http::Method;
 
 use crate::error::Error;
-use crate::ports::{Cache as _, Event, Events as _, Failure, Ports};
+use crate::ownership::owner;
+use crate::ports::{Cache as _, Event, Events as _, Failure, FailureKind, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{Current, Service};
 
@@ -20,8 +21,24 @@ use crate::service::{Current, Service};
 ///
 /// # Errors
 /// A problem that [`Lookup::respond`] decides on, or a failure; content that does not have its recorded digest is
-/// one.
+/// one, unless it is private to who asks: then it is as absent (guarantee 13).
 pub async fn retrieve<P: Ports>(
+    service: &Service<P>,
+    lookup: &Lookup<'_>,
+) -> Result<(Reply, Option<Arc<Verified>>), Error> {
+    match answer(service, lookup).await {
+        // In a box, as it is rare.
+        Err(Error::Failure(failure))
+            if failure.kind == FailureKind::Damaged && Box::pin(hides(service, lookup)).await =>
+        {
+            tracing::error!(%failure, "what is private to who asks for it is damaged");
+            Err(missed(service, lookup).into())
+        }
+        answered => answered,
+    }
+}
+
+async fn answer<P: Ports>(
     service: &Service<P>,
     lookup: &Lookup<'_>,
 ) -> Result<(Reply, Option<Arc<Verified>>), Error> {
@@ -51,6 +68,22 @@ pub async fn retrieve<P: Ports>(
 fn missed<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Problem {
     service.ports.events().record(Event::Missed);
     lookup.absent()
+}
+
+/// Returns `true` if the object, which is damaged, is private to who asks: by itself, or as an earlier record of a proof that is.
+async fn hides<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> bool {
+    let current = match lookup.key {
+        ObjectKey::Revision(id, _) => Some(ObjectKey::Record(*id)),
+        _ => None,
+    };
+    for key in current.iter().chain([lookup.key]) {
+        if let Some((tenant, visibility)) = owner(service, key).await
+            && lookup.hides(&tenant, visibility)
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// The object under `key`, from the cache or the provider, checked. Who keeps a copy gets it past the cache: a copy of what

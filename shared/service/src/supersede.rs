@@ -24,6 +24,7 @@ use http::HeaderMap;
 
 use crate::error::{Error, contended};
 use crate::front::Freed;
+use crate::ownership::is_hidden;
 use crate::ports::{Condition, Event, Events as _, Objects as _, Ports};
 use crate::publish::{Brought, Published, Reference};
 use crate::reconcile::{Reconciled, give_back, reconcile};
@@ -107,11 +108,13 @@ pub(crate) async fn replace_any<P: Ports>(
 /// The row of a proof that is there to be replaced. What another request wrote, and had no time to say so, is taken up first.
 async fn known_row<P: Ports>(service: &Service<P>, id: &ProofId, tenant: &Tenant) -> Result<ProofRow, Error> {
     match live_row(service, id, tenant).await {
-        Err(Error::Problem(problem)) => match reconcile(service, id).await? {
-            Reconciled::Changed => live_row(service, id, tenant).await,
-            Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => {
+        Err(Error::Problem(problem)) => match reconcile(service, id).await {
+            Ok(Reconciled::Changed) => live_row(service, id, tenant).await,
+            Ok(Reconciled::Right | Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_)) => {
                 Err(problem.into())
             }
+            Err(error) if is_hidden(service, id, tenant, &error).await => Err(problem.into()),
+            Err(error) => Err(error),
         },
         found => found,
     }

@@ -112,6 +112,27 @@ async fn what_is_damaged_is_not_answered_with() {
     .await;
 }
 
+/// Who may not read it is not even told that it is damaged (guarantee 13).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_private_and_damaged_is_absent() {
+    let edge = Edge::with(slow()).await;
+    // The attributes can be read in these; where they cannot, nobody knows what is private.
+    for (at, (what, damage)) in DAMAGES[..8].iter().enumerate() {
+        let seed = Seed::manifest(&format!("private-{at}")).private();
+        let absent = read(&edge, &seed.path()).await;
+        let (attributes, body) = damage(&seed);
+        let seed = Seed::manifest(&format!("private-{at}-there")).private();
+        write(&edge.objects(), &seed.key, body, &attributes).await;
+        let there = read(&edge, &seed.path()).await;
+        assert_eq!((there.0.status(), &there.1), (absent.0.status(), &absent.1), "{what}");
+        assert_eq!(there.0.status(), 404, "{what}");
+        let names = |answer: &http::Response<Bytes>| {
+            answer.headers().keys().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&there.0), names(&absent.0), "{what}");
+    }
+}
+
 /// The longest object there is, and one that is longer by a byte.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_over_the_bound_is_damaged() {

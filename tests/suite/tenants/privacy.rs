@@ -1,6 +1,10 @@
 //! What a stranger can tell of what another tenant keeps private: nothing (guarantee 13).
 
 use bytes::Bytes;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::{Attributes, Object, ObjectKey};
+use credlink_core::proof_id::ProofId;
+use credlink_service::ports::{Condition, Objects as _, Ports as _, Put};
 use http::header::{CONTENT_LENGTH, HeaderName, IF_MATCH};
 use http::{Method, Request, Response};
 use serde_json::json;
@@ -79,6 +83,38 @@ async fn private_and_absent_are_the_same_to_a_stranger() {
         assert_eq!(status(&there, "acme", delete(&proof)).await, 204);
         assert_eq!(answers(&there, caller).await, nothing, "{caller:?}, after its deletion");
         assert_eq!(status(&there, "acme", get(&proof)).await, 410);
+    }
+}
+
+/// Changes an object behind the service's back: its bytes, or what is said of it as well.
+async fn damage(world: &World, key: &ObjectKey, with_attributes: bool) {
+    let objects = world.service().ports().objects();
+    let Object { head, .. } = objects.get(key).await.unwrap().unwrap();
+    let attributes = if with_attributes { Attributes::default() } else { head.attributes };
+    // The objects in memory would not let an immutable one change in place.
+    objects.delete(key).await.unwrap();
+    let put = objects.put(key, Bytes::from_static(b"x"), &attributes, Condition::Absent).await;
+    assert!(matches!(put, Ok(Put::Stored(_))), "{put:?}");
+}
+
+#[tokio::test]
+async fn what_is_private_and_damaged_is_absent_to_a_stranger() {
+    let id = ProofId::derive(&"acme".parse().unwrap(), &media("acme"));
+    let key = ManifestKey::new(&"acme".parse().unwrap(), &super::ID.parse().unwrap());
+    for with_attributes in [false, true] {
+        for caller in ["", "bad"] {
+            let nothing = answers(&world(), caller).await;
+            let there = world();
+            assert_eq!(status(&there, "acme", store_as("acme", "private")).await, 201);
+            damage(&there, &ObjectKey::Record(id), with_attributes).await;
+            damage(&there, &ObjectKey::Manifest(key.clone()), with_attributes).await;
+            for (answer, nothing) in answers(&there, caller).await.iter().zip(&nothing) {
+                assert_eq!(answer, nothing, "{caller:?}, {with_attributes}");
+            }
+            for path in [proof_of("acme", &media("acme")), own("acme")] {
+                assert_eq!(status(&there, "acme", get(&path)).await, 502, "its owner is told");
+            }
+        }
     }
 }
 

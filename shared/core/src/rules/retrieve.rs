@@ -19,6 +19,7 @@ use crate::http::reply::{Body, Reply};
 use crate::http::route::Form;
 use crate::link::{LinkKeys, Signature};
 use crate::object::{ATTRIBUTES_HEADER, Coding, Facts, ObjectKey, STORED_TYPE};
+use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
 /// A request for an object.
@@ -124,6 +125,17 @@ impl Lookup<'_> {
         }
     }
 
+    /// Returns `true` if what `tenant` keeps with this visibility is to be as absent to who asks. For what is there and cannot
+    /// be read; otherwise [`Self::respond`] decides.
+    #[must_use]
+    pub fn hides(&self, tenant: &Tenant, visibility: Visibility) -> bool {
+        let link_holds = || {
+            let (signature, keys) = self.signature.zip(self.link_keys)?;
+            signature.verify(keys, self.key, self.now).ok()
+        };
+        visibility == Visibility::Private && !self.caller.reads_private(tenant) && link_holds().is_none()
+    }
+
     fn authorize(&self, facts: &Facts) -> Result<(), Problem> {
         if facts.visibility == Visibility::Public || self.caller.reads_private(&facts.tenant) {
             return Ok(());
@@ -206,7 +218,6 @@ mod tests {
 
     use super::*;
     use crate::hash::Digest;
-    use crate::tenant::Tenant;
 
     fn facts() -> Facts {
         Facts {
