@@ -27,9 +27,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
 use credlink_service::ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
-use tokio::sync::Semaphore;
 
+use crate::deadline;
 use crate::failure::{from_io, off_the_executor_with};
+use crate::in_flight::{InFlight, SHORT_BYTES};
 use crate::private::{self, make_folder, make_one, sync_directory};
 use crate::reserve::Reserve;
 use file::{Header, ReadError};
@@ -47,13 +48,6 @@ const KEY_STRIPES: usize = 1_024;
 
 /// Locks between renames and listings, held for microseconds and for one directory's reading.
 const SHARD_STRIPES: usize = 64;
-
-/// Longest file that is read whenever it is asked for, in bytes.
-const SHORT_BYTES: usize = 65_536;
-
-/// Longer files that are read at the same time. Each is in memory before it is known whether its reader may have it: without a
-/// limit, many readers of large manifests would take all there is.
-const LONG_READS: usize = 4;
 
 /// Most room that is made for a file by its length alone, in bytes: more than any object of this version takes.
 const MAX_ROOM_BYTES: usize = 16_777_216;
@@ -89,8 +83,8 @@ struct Inner {
     /// The shards whose own directory entries are known to be on the disk.
     durable: Mutex<HashSet<(String, String)>>,
     reserve: Reserve,
-    /// Who may read a file that is not short.
-    long_reads: Arc<Semaphore>,
+    /// Room for files that are not short.
+    in_flight: InFlight,
     /// Held as long as this value lives; closing the file gives the lock up.
     _lock: File,
 }
@@ -156,7 +150,7 @@ impl Inner {
             shards: (0..SHARD_STRIPES).map(|_| RwLock::default()).collect(),
             durable: Mutex::new(durable),
             reserve: Reserve::at(path),
-            long_reads: Arc::new(Semaphore::new(LONG_READS)),
+            in_flight: InFlight::default(),
             _lock: lock,
         })
     }
@@ -321,13 +315,15 @@ impl Objects for Folder {
             Short::Absent => Ok(None),
             Short::Object(object) => Ok(Some(object)),
             Short::Long(length) => {
-                // Nobody closes it. It comes back with the object: a reader may be gone before that is read.
-                let turn = Arc::clone(&self.0.long_reads).acquire_owned().await;
+                // A request that has a deadline has half of what is left of it to be told so in time.
+                let limit = deadline::remaining().map(|left| left / 2);
+                let share = self.0.in_flight.share(length, limit).await.ok_or_else(|| busy(&key))?;
                 // It is made here and not where it is filled: an allocator that has an arena for each thread, as glibc's, keeps
                 // what is freed in every one of them, and there are many more threads for files than for requests.
                 let body = Vec::with_capacity(length.min(MAX_ROOM_BYTES));
-                let read = move |folder: &Inner| Ok((folder.get_long(&key, body)?, turn));
-                let (object, _turn) = off_the_executor_with(NAME, &self.0, read).await?;
+                // The room comes back with the object: a reader may be gone before that is read.
+                let read = move |folder: &Inner| Ok((folder.get_long(&key, body)?, share));
+                let (object, _share) = off_the_executor_with(NAME, &self.0, read).await?;
                 Ok(object)
             }
         }
@@ -366,6 +362,11 @@ impl Objects for Folder {
         is_full
             .map_or_else(|failure| Some(failure.kind), |is_full| is_full.then_some(FailureKind::OutOfSpace))
     }
+}
+
+fn busy(key: &str) -> Failure {
+    let message = format!("{key} waited in vain for room in memory beside other long objects that are read");
+    Failure { provider: NAME, kind: FailureKind::Throttled, message }
 }
 
 /// An object that is read if it is short.

@@ -46,6 +46,7 @@ mod failure;
 pub mod faults;
 pub mod folder;
 pub mod gate;
+mod in_flight;
 pub mod jwt;
 pub mod legacy;
 pub mod local;

@@ -53,6 +53,7 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_service::ports::{Checksum, Condition, Copied, Failure, Listed, Objects, Page, Put};
 
 use crate::aws::{Error, ErrorKind, Limits};
+use crate::in_flight::InFlight;
 use as_stored::AsStored;
 
 pub(crate) use attributes::escape;
@@ -76,6 +77,8 @@ struct Inner {
     settings: Settings,
     /// The last error that was no answer, for operators.
     last_error: Mutex<Option<Error>>,
+    /// Room for objects that are not short.
+    in_flight: InFlight,
 }
 
 impl S3Objects {
@@ -115,7 +118,12 @@ impl S3Objects {
             config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone()));
         }
         let client = Client::from_conf(config.build());
-        Self(Arc::new(Inner { client, settings, last_error: Mutex::default() }))
+        Self(Arc::new(Inner {
+            client,
+            settings,
+            last_error: Mutex::default(),
+            in_flight: InFlight::default(),
+        }))
     }
 
     /// What it was made with.

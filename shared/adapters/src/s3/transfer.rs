@@ -19,6 +19,7 @@ use super::checksum::checksum;
 use super::uploads::Upload;
 use crate::aws::{Error, ErrorKind};
 use crate::deadline::at_most;
+use crate::in_flight::{SHORT_BYTES, Share};
 
 /// What is longer is uploaded in parts, each of this length but the last. R2 wants equal parts, S3 at least 5 MB each.
 const PART_BYTES: usize = 8 * 1_024 * 1_024;
@@ -120,11 +121,23 @@ impl S3Objects {
     /// The object as a whole. A body that breaks off is fetched again, as often as the limits say.
     pub(super) async fn read(&self, key: &str) -> Result<Option<Object>, Error> {
         let mut left = self.limits().retries;
+        // Given back when the object is read.
+        let mut share: Option<Share> = None;
         loop {
             let Some(Download { head, body }) = self.download(key, None).await? else { return Ok(None) };
             if head.size > MAX_WHOLE_BYTES {
                 let what = format!("{key} has {} bytes, more than any object of CredLink", head.size);
                 return Err(Error::new(self.kind().name(), ErrorKind::Damaged, what));
+            }
+            let length = usize::try_from(head.size).unwrap_or(usize::MAX);
+            if length > SHORT_BYTES && share.is_none() {
+                share = self.0.in_flight.share_at_once(length);
+                if share.is_none() {
+                    // An answer that nobody reads for a while is cut off: it is asked for again when there is room.
+                    drop(body);
+                    share = Some(self.room_for(key, length).await?);
+                    continue;
+                }
             }
             let whole = collect(body, head.size);
             let error = match timeout(at_most(self.limits().operation), whole).await {
@@ -144,6 +157,15 @@ impl S3Objects {
             }
             left -= 1;
         }
+    }
+
+    async fn room_for(&self, key: &str, length: usize) -> Result<Share, Error> {
+        let limit = at_most(self.limits().operation) / 2;
+        self.0.in_flight.share(length, Some(limit)).await.ok_or_else(|| {
+            let what =
+                format!("{key} waited in vain for room in memory beside other long objects that are read");
+            Error::new(self.kind().name(), ErrorKind::Throttled, what)
+        })
     }
 
     /// The object under `key`, or a range of it, as a stream; `None` if there is none.
