@@ -53,11 +53,12 @@ pub fn check(request: &mut Parts) -> Result<(), Problem> {
     }
 }
 
-/// The host that the request names, if it names one.
+/// The host that the request names, if it names one: that of its target, in the absolute form of HTTP/1.1 (RFC 9112, section
+/// 3.2.2) or as `:authority` of HTTP/2 (RFC 9113, section 8.3.1), and `Host` where the target has none.
 fn host(request: &Parts) -> Result<Option<Authority>, Problem> {
-    let given = match (request.headers.get(HOST), request.uri.authority()) {
-        (Some(value), _) => value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()),
-        (None, Some(authority)) => Some(authority.clone()),
+    let given = match (request.uri.authority(), request.headers.get(HOST)) {
+        (Some(authority), _) => Some(authority.clone()),
+        (None, Some(value)) => value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()),
         // HTTP/1.0, in which no browser speaks.
         (None, None) => return Ok(None),
     };
@@ -135,6 +136,10 @@ mod tests {
         }
         assert_eq!(asked("GET", "http://evil.example/v1/health", &[]), Err(Kind::Misdirected), "of HTTP/2");
         assert_eq!(asked("GET", "http://localhost:8787/v1/health", &[]), Ok(()));
+        let of_a_page = [("host", "localhost:8787")];
+        let foreign = "http://evil.example/v1/health";
+        assert_eq!(asked("GET", foreign, &of_a_page), Err(Kind::Misdirected), "the target decides");
+        assert_eq!(asked("GET", "http://localhost/v1/health", &[("host", "evil.example")]), Ok(()));
     }
 
     #[test]

@@ -134,6 +134,11 @@ fn without_tokens_only_this_machine_is_answered() {
     assert!(preflight.contains("access-control-allow-methods: get, head, options\r\n"), "{preflight}");
     let rebound = ask(&server, &format!("GET {public} HTTP/1.1\r\nHost: evil.example"));
     assert!(rebound.starts_with("http/1.1 421"), "{rebound}");
+    // The host of the target decides, and `Host` is not looked at (RFC 9112, section 3.2.2).
+    let rebound = ask(&server, &format!("GET http://evil.example{public} HTTP/1.1\r\nHost: localhost"));
+    assert!(rebound.starts_with("http/1.1 421"), "{rebound}");
+    let own = ask(&server, &format!("GET http://localhost{public} HTTP/1.1\r\nHost: evil.example"));
+    assert!(own.starts_with("http/1.1 200"), "{own}");
     let proxied =
         ask(&server, &format!("GET {public} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.9"));
     assert!(proxied.starts_with("http/1.1 403"), "{proxied}");
@@ -145,6 +150,57 @@ fn without_tokens_only_this_machine_is_answered() {
     let head =
         format!("GET {public} HTTP/1.1\r\nHost: cdn.example.com\r\nVia: 1.1 a\r\nOrigin: https://a.example");
     assert!(ask(&server, &head).starts_with("http/1.1 200"));
+}
+
+/// A request of HTTP/2 without TLS, as its frames: `:authority`, and a `host` where one is given. Everything that comes back.
+fn ask_h2(server: &Server, path: &str, authority: &str, host: Option<&str>) -> String {
+    // Literals that are not indexed, their names by the static table (RFC 7541, section 6.2.2 and appendix A).
+    let mut block = vec![0x82, 0x86];
+    let mut literal = |name: u8, value: &str| {
+        block.extend([name, u8::try_from(value.len()).unwrap()]);
+        block.extend(value.as_bytes());
+    };
+    literal(4, path);
+    literal(1, authority);
+    if let Some(host) = host {
+        // 38, of which the first 15 fill the prefix.
+        block.extend([0x0f, 23, u8::try_from(host.len()).unwrap()]);
+        block.extend(host.as_bytes());
+    }
+    let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    sent.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    sent.extend([0, 0, u8::try_from(block.len()).unwrap(), 1, 5, 0, 0, 0, 1]);
+    sent.extend(block);
+    let mut stream = server.connect();
+    stream.write_all(&sent).unwrap();
+    let mut answer = Vec::new();
+    let mut frame = [0; 9];
+    // Until the last frame of the answer, whose flag says that it is that.
+    while stream.read_exact(&mut frame).is_ok() {
+        let mut payload = vec![0; usize::from(frame[1]) << 8 | usize::from(frame[2])];
+        stream.read_exact(&mut payload).unwrap();
+        answer.extend(payload);
+        if frame[3] < 2 && frame[4] & 1 == 1 {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn the_authority_of_a_request_of_http_2_is_looked_at() {
+    let world = World::new();
+    let server = Server::start(&world, "");
+    let put = world.run(&format!("put photo.jpg --json {}", server.address())).ends(0).json();
+    let (id, path) = (put["id"].as_str().unwrap(), format!("/v1/proofs/{}", put["id"].as_str().unwrap()));
+    for host in [None, Some("localhost")] {
+        let own = ask_h2(&server, &path, "localhost", host);
+        assert!(own.contains(&format!("\"id\":\"{id}\"")), "{host:?}: {own}");
+    }
+    for host in [None, Some("localhost"), Some("evil.example")] {
+        let rebound = ask_h2(&server, &path, "evil.example", host);
+        assert!(rebound.contains("urn:credlink:problem:misdirected"), "{host:?}: {rebound}");
+    }
 }
 
 #[cfg(unix)]
