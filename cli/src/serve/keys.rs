@@ -20,8 +20,9 @@ const MAX_BYTES: u64 = 1_024;
 /// The keys of `folder`.
 pub fn open(folder: &Path) -> Result<LinkKeys, Trouble> {
     let path = folder.join(FILE);
-    let text = private::make_folder(folder)
+    let text = private::make_private_folder(folder)
         .and_then(|()| read_or_make(&path))
+        .inspect(|_| private::keep_private(&path))
         .map_err(|error| Trouble::new(Kind::Folder, format!("{}: {error}", path.display())))?;
     let secret = HEXLOWER.decode(text.trim().as_bytes()).map_err(|_| damaged(&path))?;
     // The name says which key it is and nothing of the key.

@@ -203,6 +203,41 @@ fn the_authority_of_a_request_of_http_2_is_looked_at() {
     }
 }
 
+/// Rights that others have in a folder that was there before are taken at the start, by a server and by a command.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_may_use_is_made_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::new();
+    let set = |name: &str, mode: u32| {
+        std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mode = |name: &str| world.path(name).metadata().unwrap().permissions().mode() & 0o7777;
+    std::fs::create_dir(world.path("data")).unwrap();
+    for rights in [0o777, 0o755, 0o750] {
+        set("data", rights);
+        drop(Server::start(&world, ""));
+        assert_eq!(mode("data"), 0o700, "serve, {rights:o}");
+        set("data", rights);
+        for file in ["link-key", "lock", "index.redb", "deployment.json"] {
+            set(&format!("data/{file}"), 0o644);
+        }
+        world.run("put photo.jpg --data-dir data").ends(0);
+        assert_eq!(mode("data"), 0o700, "put, {rights:o}");
+        drop(Server::start(&world, ""));
+        for file in ["link-key", "lock", "index.redb", "deployment.json"] {
+            assert_eq!(mode(&format!("data/{file}")), 0o600, "{file}");
+        }
+    }
+    // Everybody shares such a folder, as `/tmp`: it is not taken away from the others.
+    std::fs::create_dir(world.path("shared")).unwrap();
+    set("shared", 0o1777);
+    let put = world.run("put photo.jpg --data-dir shared").ends(0);
+    put.says(&["others have rights here", "give the data a folder of its own"]);
+    assert_eq!((mode("shared"), mode("shared/objects")), (0o1777, 0o700));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_request_in_flight_is_finished_and_a_silent_connection_does_not_hold_up_the_end() {

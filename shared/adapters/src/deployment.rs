@@ -41,7 +41,7 @@ use crate::legacy::{self, LegacySource};
 use crate::local::{IndexLost, NewIndex, ObjectsLost, index_path};
 use crate::metered::Metered;
 use crate::metered::catalogue::QUEUE_DEPTH;
-use crate::private::make_folder;
+use crate::private::make_private_folder;
 use crate::provider::{self, Provider, ProviderSettings};
 use crate::queue::{EmbeddedQueue, QueueError};
 use crate::replicated::{self, Replicated};
@@ -198,7 +198,7 @@ impl Deployment {
         if let (IndexChoice::Embedded, Some(folder)) = (&configuration.index, folder) {
             // It may be another one than that of the objects.
             let failed = |source| FolderError::Io { path: folder.to_owned(), source };
-            make_folder(folder).map_err(|error| provider::OpenError::from(failed(error)))?;
+            make_private_folder(folder).map_err(|error| provider::OpenError::from(failed(error)))?;
         }
         let reserve = reserve(folder, &primary, fallback.as_ref());
         let place = configuration.primary.place(folder);

@@ -31,7 +31,7 @@ use credlink_service::ports::{Condition, Copied, Failure, FailureKind, Listed, O
 use crate::deadline;
 use crate::failure::{from_io, off_the_executor_with};
 use crate::in_flight::{InFlight, SHORT_BYTES};
-use crate::private::{self, make_folder, make_one, sync_directory};
+use crate::private::{self, make_one, make_private_folder, sync_directory};
 use crate::reserve::Reserve;
 use file::{Header, ReadError};
 use layout::Place;
@@ -97,8 +97,10 @@ impl Folder {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FolderError> {
         let path = path.as_ref();
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
-        make_folder(path).map_err(failed)?;
-        let lock = private::options().open(path.join("lock")).map_err(failed)?;
+        make_private_folder(path).map_err(failed)?;
+        let lock_path = path.join("lock");
+        let lock = private::options().open(&lock_path).map_err(failed)?;
+        private::keep_private(&lock_path);
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => FolderError::InUse(path.to_owned()),
             TryLockError::Error(source) => failed(source),

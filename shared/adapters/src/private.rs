@@ -22,6 +22,17 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     sync_directory(&parent)
 }
 
+/// Makes the folder at `path` as [`make_folder`] does, for private data. From one that is there already the rights of others are
+/// taken; where that is not possible, the log says so.
+///
+/// # Errors
+/// As [`make_folder`].
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    make_folder(path)?;
+    keep_private(path);
+    Ok(())
+}
+
 /// Makes one folder, in one that is there. The caller syncs that. One that is there already is left as it is.
 pub(crate) fn make_one(path: &Path) -> io::Result<()> {
     match folder_builder().create(path) {
@@ -96,23 +107,33 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Takes the rights of others at what was made by an earlier version, or under another program's hands. Where they cannot be
-/// taken, the log says so.
-pub(crate) fn keep_private(path: &Path) {
+/// taken, the log says so. So it does of a folder in which everybody has files of their own, such as `/tmp`: that is left as it
+/// is.
+pub fn keep_private(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let Ok(metadata) = fs::metadata(path) else { return };
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 == 0 {
+        let mode = || fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o7777);
+        let Ok(before) = mode() else { return };
+        if before & 0o077 == 0 {
             return;
         }
-        let (path_shown, was) = (path.display(), format!("{mode:o}"));
-        match fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) {
-            Ok(()) => {
+        let (path_shown, was) = (path.display(), format!("{before:o}"));
+        if before & 0o1000 != 0 {
+            tracing::error!(path = %path_shown, was, "others have rights here, and files of their own: give the data a folder of its own");
+            return;
+        }
+        let taken = fs::set_permissions(path, fs::Permissions::from_mode(before & 0o700));
+        // Some file systems, such as shares of Windows, say that it is done, and know no rights.
+        match taken.and_then(|()| mode()) {
+            Ok(after) if after & 0o077 == 0 => {
                 tracing::warn!(path = %path_shown, was, "others had rights here, and have none any longer")
             }
+            Ok(_) => {
+                tracing::error!(path = %path_shown, was, "others have rights here, and this file system does not take them: private proofs are kept here");
+            }
             Err(error) => {
-                tracing::warn!(path = %path_shown, was, %error, "others have rights here: take them, as private proofs are kept here");
+                tracing::error!(path = %path_shown, was, %error, "others have rights here: take them, as private proofs are kept here");
             }
         }
     }
@@ -245,5 +266,12 @@ mod tests {
         keep_private(&file);
         assert_eq!(mode(&file), 0o600);
         keep_private(&root.path().join("none"));
+        for (before, after) in [(0o777, 0o700), (0o755, 0o700), (0o700, 0o700), (0o1777, 0o1777)] {
+            let folder = root.path().join("folder");
+            make_folder(&folder).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(before)).unwrap();
+            make_private_folder(&folder).unwrap();
+            assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o7777, after, "{before:o}");
+        }
     }
 }

@@ -157,6 +157,7 @@ impl Note {
     pub fn leave(&self, folder: &Path) -> Result<(), NoteError> {
         let path = folder.join(FILE);
         if matches!(Self::read(folder), Ok(Some(there)) if there == *self) {
+            private::keep_private(&path);
             return Ok(());
         }
         let text = serde_json::to_vec(self).unwrap_or_default();
