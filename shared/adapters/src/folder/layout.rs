@@ -6,9 +6,14 @@
 //! * `%3A` is written `=` and `/` is written `@`, neither of which a key contains. So a manifest id of 200 bytes fits
 //!   the 255 bytes that file systems allow for a name, which it would not with three bytes a colon; and a record and
 //!   its revisions need no directory of the record's name.
+//! * A capital letter is written as `+` and the small one: the alias `P-1` stands in `aliases/+p-/+p-1`. File systems of macOS
+//!   and Windows take two names for one that differ in case alone, and two objects would meet in one file. The digits of an
+//!   escape (`%C3`) stay as they are: they have one spelling.
 //! * A shard's name is always a *prefix* of the names in it. Whole shards can therefore be ordered against keys, and
 //!   a listing opens only those that its page touches. Base32 gives 1,024 shards of records, two hexadecimal digits
 //!   256 of manifests: 1,000,000 objects make about 1,000 and 4,000 a shard.
+//! * A name that capital letters make longer than file systems allow is cut in two: its beginning is the name of a shard, and the
+//!   rest stands there behind a `!`.
 
 /// The beginnings of manifest ids in the wild, as file names; what follows them is a UUID, and well distributed. An id
 /// that begins in another way is sharded by its first two characters. The list is closed because a shard for every
@@ -18,6 +23,15 @@ const COMMON_BEGINNINGS: [&str; 5] =
 
 /// Characters of a name that choose its shard, behind its common beginning.
 const SHARD_CHARACTERS: usize = 2;
+
+/// Longest name of a file, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+/// Bytes of the shard of a name that is longer: of the longest, 412, it leaves less than a name.
+const LONG_SHARD_BYTES: usize = 200;
+/// Opens the name of a file that lacks the name of its shard.
+const REST: char = '!';
+/// Stands before a capital letter, which is written as the small one.
+const CAPITAL: char = '+';
 
 /// Behind the path of a file that stands where no object's file does: `#` is in no key.
 const MISPLACED: &str = "#misplaced";
@@ -37,6 +51,24 @@ impl Place {
     /// The place of the object under `key`.
     pub(super) fn of(key: &str) -> Self {
         let (top, rest) = key.split_once('/').unwrap_or(("", key));
+        let name = without_case(&rest.replace("%3A", "=").replace('/', "@"));
+        let (length, is_long) = if name.len() > MAX_NAME_BYTES {
+            (ends(&name).take_while(|end| *end <= LONG_SHARD_BYTES).last().unwrap_or_default(), true)
+        } else {
+            let common = COMMON_BEGINNINGS.iter().find(|start| name.starts_with(**start));
+            let common = common.map_or(0, |start| start.len());
+            let chosen = ends(&name).filter(|end| *end > common).take(SHARD_CHARACTERS).last();
+            (chosen.unwrap_or(common), false)
+        };
+        let (shard, rest) = name.split_at(length);
+        let shard = shard.to_owned();
+        let name = if is_long { format!("{REST}{rest}") } else { name };
+        Self { top: top.to_owned(), shard, name }
+    }
+
+    /// The place of the object under `key` in folders of layout 1, where capital letters stood as they are.
+    pub(super) fn of_layout_1(key: &str) -> Self {
+        let (top, rest) = key.split_once('/').unwrap_or(("", key));
         let name = rest.replace("%3A", "=").replace('/', "@");
         let common = COMMON_BEGINNINGS.iter().find(|start| name.starts_with(**start)).map_or(0, |s| s.len());
         let shard = name[..common].chars().chain(name[common..].chars().take(SHARD_CHARACTERS)).collect();
@@ -46,12 +78,18 @@ impl Place {
     /// The key of the file that stands here: an object's key, or a text that is none if no object belongs here.
     /// Either one begins with [`shard_start`].
     pub(super) fn key(&self) -> String {
-        let key = format!("{}/{}", self.top, plain(&self.name));
-        if Self::of(&key) == *self {
-            key
-        } else {
-            misplaced(&format!("{}/{}", shard_start(&self.top, &self.shard), plain(&self.name)))
-        }
+        let start = shard_start(&self.top, &self.shard);
+        let key = match self.name.strip_prefix(REST) {
+            Some(rest) => format!("{start}{}", plain(rest)),
+            None => format!("{}/{}", self.top, plain(&self.name)),
+        };
+        if Self::of(&key) == *self { key } else { misplaced(&format!("{start}/{}", plain(&self.name))) }
+    }
+
+    /// The key of the object that stands here in a folder of layout 1, and not in one of this layout.
+    pub(super) fn key_of_layout_1(&self) -> Option<String> {
+        let key = format!("{}/{}", self.top, self.name.replace('=', "%3A").replace('@', "/"));
+        (Self::of_layout_1(&key) == *self && Self::of(&key) != *self).then_some(key)
     }
 }
 
@@ -65,8 +103,44 @@ pub(super) fn misplaced(path: &str) -> String {
     format!("{path}{MISPLACED}")
 }
 
+/// The name, with each capital letter that is no digit of an escape as [`CAPITAL`] and the small one.
+fn without_case(name: &str) -> String {
+    let mut written = String::with_capacity(name.len());
+    let mut escape = 0;
+    for character in name.chars() {
+        if escape == 0 && character.is_ascii_uppercase() {
+            written.push(CAPITAL);
+            written.push(character.to_ascii_lowercase());
+        } else {
+            written.push(character);
+        }
+        escape = if character == '%' { 2 } else { u8::saturating_sub(escape, 1) };
+    }
+    written
+}
+
+/// Where the characters of a name end that [`without_case`] has written: behind a letter, and not between it and its mark.
+fn ends(name: &str) -> impl Iterator<Item = usize> + '_ {
+    name.char_indices()
+        .filter(|(_, character)| *character != CAPITAL)
+        .map(|(at, character)| at + character.len_utf8())
+}
+
 fn plain(name: &str) -> String {
-    name.replace('=', "%3A").replace('@', "/")
+    let mut key = String::with_capacity(name.len());
+    let mut is_capital = false;
+    for character in name.chars() {
+        match character {
+            CAPITAL if !is_capital => is_capital = true,
+            '=' if !is_capital => key.push_str("%3A"),
+            '@' if !is_capital => key.push('/'),
+            _ => {
+                key.push(if is_capital { character.to_ascii_uppercase() } else { character });
+                is_capital = false;
+            }
+        }
+    }
+    key
 }
 
 #[cfg(test)]
@@ -90,6 +164,37 @@ mod tests {
         assert_eq!(path("manifests/urn%3Ac2pa%3Af9168c5e"), "manifests/urn=c2pa=f9/urn=c2pa=f9168c5e");
         assert_eq!(path("manifests/adobetest%3A1"), "manifests/ad/adobetest=1");
         assert_eq!(path("manifests/a%3A"), "manifests/a=/a=");
+        assert_eq!(path("manifests/a%3AC%C3%96d"), "manifests/a=/a=+c%C3%96d");
+        assert_eq!(path("aliases/P-1"), "aliases/+p-/+p-1");
+        assert_eq!(path("manifests/urn%3Ac2pa%3AACME"), "manifests/urn=c2pa=+a+c/urn=c2pa=+a+c+m+e");
+    }
+
+    /// File systems that take `A` and `a` for the same keep two objects apart nonetheless.
+    #[test]
+    fn no_two_keys_have_names_that_differ_in_case_alone() {
+        let long = |letter: &str| {
+            let id = format!("urn:c2pa:{}", letter.repeat(151 / letter.len()));
+            let tenant = "t".repeat(60).parse().unwrap();
+            let hold = ObjectKey::Hold(ManifestKey { id: id.parse().unwrap(), tenant }, u32::MAX);
+            ObjectKey::Removed(Timestamp::from_milliseconds(1_798_761_600_000), Box::new(hold)).to_string()
+        };
+        let mixed = long("aB");
+        let groups = [
+            vec!["aliases/p-1".to_owned(), "aliases/P-1".to_owned()],
+            ["", "%2B"].map(|more| ["a", "A"].map(|a| format!("aliases/{a}b{more}"))).concat(),
+            ["acme", "Acme", "aCme", "ACME"]
+                .map(|name| format!("manifests/urn%3Ac2pa%3Ax%3A{name}"))
+                .to_vec(),
+            ["urn", "URN"].map(|urn| format!("fronts/{urn}%3Ac2pa%3Ax")).to_vec(),
+            [long("a"), long("A"), long("Ab"), mixed].to_vec(),
+        ];
+        for keys in groups {
+            let mut folded: Vec<String> = keys.iter().map(|key| path(key).to_ascii_lowercase()).collect();
+            let many = folded.len();
+            folded.sort();
+            folded.dedup();
+            assert_eq!(folded.len(), many, "{folded:?}");
+        }
     }
 
     #[test]
@@ -97,7 +202,17 @@ mod tests {
         let longest = format!("urn:c2pa:{}", ":".repeat(151));
         assert_eq!(longest.len(), 160);
         let escaped = format!("urn:c2pa:{}", "=".repeat(50));
-        let others = ["urn:c2pa:x:a+b@c=d", "urn:c2pa:=@", "urn:c2pa:größe", escaped.as_str()];
+        let [capitals, mixed] = ["A".repeat(151), "Ab".repeat(75)].map(|name| format!("urn:c2pa:{name}"));
+        let others = [
+            "urn:c2pa:x:a+b@c=d",
+            "urn:c2pa:=@",
+            "urn:c2pa:größe",
+            "URN:c2pa:GRÖẞE:A",
+            "urn:c2pa:x:A!b!C",
+            escaped.as_str(),
+            capitals.as_str(),
+            mixed.as_str(),
+        ];
         for id in ["urn:c2pa:x", "urn:c2pa:", "urn:c2pa::::", "a:b.C_d-e", "9:", longest.as_str()]
             .into_iter()
             .chain(others)
@@ -111,7 +226,9 @@ mod tests {
                 let place = Place::of(&key);
                 assert_eq!(place.key(), key);
                 assert!(key.starts_with(&shard_start(&place.top, &place.shard)), "{key}");
-                assert!(place.name.len() <= 255, "{key}: {}", place.name.len());
+                for name in [&place.name, &place.shard] {
+                    assert!(name.len() <= MAX_NAME_BYTES, "{key}: {}", name.len());
+                }
             }
         }
     }
@@ -119,7 +236,16 @@ mod tests {
     #[test]
     fn a_file_in_the_wrong_place_never_passes_for_an_object() {
         let record = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
-        for (shard, name) in [("zz", record), (record, "7"), ("ym", "ym=x@y.."), ("urn%3A", "x")] {
+        for (shard, name) in [
+            ("zz", record),
+            (record, "7"),
+            ("ym", "ym=x@y.."),
+            ("urn%3A", "x"),
+            ("ym", "YM32RZLPVUKWOEWQZIN4WSRS3W55FQZE"),
+            ("ym", "!32rzlpvukwoewqzin4wsrs3w55fqze"),
+            ("+", "+"),
+            ("ym", "ym+"),
+        ] {
             let place = Place { top: "proofs".into(), shard: shard.into(), name: name.into() };
             assert!(place.key().parse::<ObjectKey>().is_err(), "{}", place.key());
             assert!(place.key().starts_with(&shard_start("proofs", shard)));
