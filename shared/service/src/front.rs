@@ -1,7 +1,8 @@
 //! Plain addresses of manifests, where there are several tenants: which tenant's manifest `/manifests/{id}` serves.
 //!
 //! The front of an id is claimed when a store has been decided, and never by one that is refused. A store that was cut off in
-//! between leaves the id without a front; the next walk of cleanup claims it.
+//! between leaves the id without a front; the next walk of cleanup claims it. Of a manifest that is private, a walk cannot tell
+//! that it was public before: its address is kept when it is withdrawn, also while there is one tenant.
 
 use std::sync::Arc;
 
@@ -88,6 +89,24 @@ impl<P: Ports> Service<P> {
         if !self.settings.has_tenants || visibility == Visibility::Private {
             return Ok(false);
         }
+        self.claim_for(manifest, freed).await
+    }
+
+    /// Keeps the plain address of a manifest that has been public and is about to be private, also if nobody has claimed it yet.
+    /// While there is one tenant no front is written but this: once there are several, nothing else would say whose the address
+    /// is.
+    ///
+    /// # Errors
+    /// A failure of a provider or the index.
+    pub(crate) async fn keep_front(&self, manifest: &ManifestKey) -> Result<(), Error> {
+        let front = ObjectKey::Front(manifest.id.clone());
+        if self.ports.objects().head(&front).await?.is_none() {
+            self.claim_for(manifest, Freed::Kept).await?;
+        }
+        Ok(())
+    }
+
+    async fn claim_for(&self, manifest: &ManifestKey, freed: Freed) -> Result<bool, Error> {
         let key = ObjectKey::Front(manifest.id.clone());
         let mut is_signed = None;
         for _ in 0..MAX_ATTEMPTS {

@@ -290,7 +290,13 @@ impl<P: Ports> Service<P> {
                     finish_manifest(self, &row).await?;
                     return Ok(None);
                 }
-                State::Deleted(_) => row.generation.saturating_add(1),
+                State::Deleted(_) => {
+                    if !row.void && (row.visibility, visibility) == (Visibility::Public, Visibility::Private)
+                    {
+                        self.keep_front(owned).await?;
+                    }
+                    row.generation.saturating_add(1)
+                }
             },
         };
         if self.put_manifest(owned, manifest, visibility, generation, Condition::Absent).await? {

@@ -17,7 +17,7 @@ use crate::delete::claim;
 use crate::error::{Error, contended};
 use crate::front::Freed;
 use crate::holds::{drop_hold, write_hold};
-use crate::ports::{Condition, Objects as _, Ports};
+use crate::ports::{Condition, Ports};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// Lets everybody read a manifest, or its tenant alone.
@@ -52,10 +52,8 @@ pub(crate) async fn change_visibility<P: Ports>(
         if !bring_up(service, &row).await? {
             continue;
         }
-        // Who withdraws a manifest keeps its plain address, also if nobody has claimed it yet.
-        let front = ObjectKey::Front(manifest.id.clone());
-        if !row.void && service.ports.objects().head(&front).await?.is_none() {
-            service.try_to_claim_front(manifest, row.visibility, Freed::Kept).await?;
+        if !row.void && row.visibility == Visibility::Public {
+            service.keep_front(manifest).await?;
         }
         service.intend(&ObjectKey::Manifest(manifest.clone())).await?;
         let generation = row.generation.saturating_add(1);

@@ -1,9 +1,20 @@
 //! A manifest that its owner withdraws, and publishes again.
 
+use bytes::Bytes;
+use credlink_adapters::gate::Gate;
+use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::fsck::Severity;
+use credlink_service::ports::{Clock as _, Ports};
+use credlink_service::{Service, Settings};
+use http::{Method, Request, Response};
+use serde_json::json;
 
-use super::{content, delete, make, own, plain, proof_of, served, status, store, store_alone, told, world};
-use crate::http::ask::{get, media};
+use super::{
+    by, content, delete, make, own, plain, proof_of, served, status, store, store_alone, store_as, tokens,
+    told, world,
+};
+use crate::http::ask::{get, json as with_json, media};
+use crate::world::World;
 
 #[tokio::test]
 async fn a_manifest_is_withdrawn_and_its_proof_stays() {
@@ -34,4 +45,51 @@ async fn a_manifest_is_withdrawn_and_its_proof_stays() {
     assert_eq!(status(&world, "acme", delete(&plain())).await, 204);
     assert_eq!(make(&world, "acme", "public").await, 410);
     world.assert_tidy().await;
+}
+
+async fn asked<P: Ports>(service: &Service<P>, caller: &str, request: Request<Bytes>) -> Response<Bytes> {
+    let (parts, body) = by(caller, request).into_parts();
+    service.handle(&parts, async { Ok(body) }).await
+}
+
+/// What stood at a plain address while there was one tenant is that tenant's, whatever has become of it since.
+#[tokio::test]
+async fn what_was_withdrawn_while_there_was_one_tenant_keeps_its_address() {
+    let visible = |visibility: &str| {
+        let target = format!("{}/visibility", plain());
+        with_json(Method::PUT, &target, &json!({ "visibility": visibility }))
+    };
+    let proof = proof_of("default", &media("default"));
+    let withdrawn = || vec![(store_alone("default"), 201), (visible("private"), 204)];
+    let private_again =
+        || vec![(store("default"), 201), (delete(&proof), 204), (store_as("default", "private"), 201)];
+    let always_private = || vec![(store_as("default", "private"), 201)];
+    let cases = [
+        (withdrawn(), false, "404"),
+        (withdrawn(), true, "404"),
+        (private_again(), false, "404"),
+        (private_again(), true, "404"),
+        // What was never public has no claim, and does not tell that it is there.
+        (always_private(), true, "bad"),
+    ];
+    for (number, (requests, walks, expected)) in cases.into_iter().enumerate() {
+        let world = World::single(Gate::of(Some(tokens()), None));
+        for (request, status) in requests {
+            assert_eq!(asked(world.service(), "default", request).await.status(), status, "{number}");
+        }
+        let settings = Settings { has_tenants: true, ..Settings::default() };
+        let several = Service::new(world.service().ports(), settings).unguarded();
+        if walks {
+            let deadline = world.clock().now().plus_seconds(1_000_000);
+            cleanup(&several, Limits::until(deadline), None).await.unwrap();
+        }
+        assert_eq!(asked(&several, "bad", store_alone("bad")).await.status(), 201, "{number}");
+        let read = asked(&several, "", get(&plain())).await;
+        let status = read.status();
+        let found = if **read.body() == content("bad") { "bad" } else { status.as_str() };
+        assert_eq!(found, expected, "{number}");
+        assert_eq!(asked(&several, "default", visible("public")).await.status(), 204, "{number}");
+        let own = asked(&several, "", get(&plain())).await;
+        assert_eq!(**own.body() == content("default"), expected == "404", "{number}");
+    }
 }
