@@ -111,8 +111,11 @@ async fn answer(
             if is_plain {
                 let (key, signature) = (&ObjectKey::Front(id.clone()), None);
                 let front = Read { asked, configuration, context, key, signature, form, caller, is_plain };
-                let facts = front.facts().await?;
-                manifest = Front::serves(facts.as_ref(), id);
+                manifest = match front.facts().await? {
+                    // It may be another tenant's, and have not reached R2 yet: without the API nobody can tell.
+                    None if configuration.origin.is_none() => None,
+                    facts => Front::serves(facts.as_ref(), id),
+                };
             }
             let Some(manifest) = manifest else {
                 return Err(Problem::new(Kind::NotFound, format!("no manifest has the id {id}")));
