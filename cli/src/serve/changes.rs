@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::memory::WORKED_ON_BYTES;
+use super::seats::SEATS;
+
+/// Units of room: one change for each connection that there may be, or as many as the bodies that are worked on at once
+/// ([`WORKED_ON_BYTES`]) allow. Who finds no room waits with the connection.
+const UNITS: usize = SEATS;
 /// Bytes of bodies that one unit of room stands for.
-const UNIT_BYTES: usize = 24_576;
-/// Units of room: 2,048 × 24 KiB are 48 MiB of bodies. That is one change for each connection that there may be, or three
-/// changes with a body of the largest size (13.4 MB) at once; what they make of it takes two or three times as much. Who
-/// finds no room waits with the connection.
-const UNITS: u32 = 2_048;
+const UNIT_BYTES: usize = WORKED_ON_BYTES / UNITS;
 
 /// The changes of a server. Clones are the same.
 #[derive(Clone)]
@@ -33,13 +35,12 @@ pub struct Room {
 impl Changes {
     /// No changes, and all the room.
     pub fn new() -> Self {
-        let room = usize::try_from(UNITS).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { room: Arc::new(Semaphore::new(room)), under_way: Arc::new(watch::Sender::new(0)) }
+        Self { room: Arc::new(Semaphore::new(UNITS)), under_way: Arc::new(watch::Sender::new(0)) }
     }
 
     /// Waits for room for a change with a body of so many bytes. `None`: the server is stopping, and begins no more.
     pub async fn room_for(&self, body_bytes: usize) -> Option<Room> {
-        let units = u32::try_from(body_bytes.div_ceil(UNIT_BYTES)).unwrap_or(UNITS).clamp(1, UNITS);
+        let units = u32::try_from(body_bytes.div_ceil(UNIT_BYTES).clamp(1, UNITS)).unwrap_or(u32::MAX);
         let units = Arc::clone(&self.room).acquire_many_owned(units).await.ok()?;
         self.under_way.send_modify(|count| *count += 1);
         Some(Room { _units: units, under_way: Arc::clone(&self.under_way) })
@@ -107,13 +108,13 @@ mod tests {
         go.send(()).unwrap();
         is_done.await.unwrap();
         timeout(Duration::from_secs(10), changes.ended()).await.unwrap();
-        assert_eq!(changes.room.available_permits(), UNITS as usize);
+        assert_eq!(changes.room.available_permits(), UNITS);
     }
 
     #[tokio::test]
     async fn room_is_taken_by_the_bytes_of_a_body_and_waited_for() {
         let changes = Changes::new();
-        let large = changes.room_for(UNIT_BYTES * 2_047).await.unwrap();
+        let large = changes.room_for(UNIT_BYTES * (UNITS - 1)).await.unwrap();
         let small = changes.room_for(0).await.unwrap();
         assert!(changes.room_for(1).now_or_never().is_none());
         drop(small);

@@ -14,6 +14,17 @@ use bytes::Bytes;
 /// counted by itself, whoever else has it.
 pub const SMALL_BYTES: usize = 65_536;
 
+/// What bodies that arrive, and those that are worked on, may hold: 96 MiB in all. 72 of them are for long ones, of which five
+/// of the largest have room. This, and the two limits that follow, are of what is sent.
+pub const BODIES: Limit = Limit { bytes: 100_663_296, for_small: 25_165_824 };
+/// What bodies from one network may hold: two thirds of that.
+pub const BODIES_FROM_A_NETWORK: Limit = Limit { bytes: 67_108_864, for_small: 16_777_216 };
+/// What bodies on one connection may hold: two of the largest.
+pub const BODIES_ON_A_CONNECTION: Limit = Limit { bytes: 29_360_128, for_small: 524_288 };
+/// How many bytes of bodies, unpacked, are worked on at once: half of what bodies may hold, as what a change makes of its body takes
+/// two or three times as much. They have room for three of the largest.
+pub const WORKED_ON_BYTES: usize = BODIES.bytes / 2;
+
 /// How much an account holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -121,6 +132,14 @@ mod tests {
         assert!(!account.take(usize::MAX));
         account.give(3 * SMALL_BYTES);
         assert!(account.take(2 * SMALL_BYTES));
+    }
+
+    #[test]
+    fn the_largest_bodies_have_the_room_that_is_documented() {
+        let of = |bytes: usize| bytes / credlink_core::bounds::MAX_BODY_BYTES;
+        assert_eq!(of(BODIES.bytes - BODIES.for_small), 5);
+        assert_eq!(of(BODIES_ON_A_CONNECTION.bytes - BODIES_ON_A_CONNECTION.for_small), 2);
+        assert_eq!(of(WORKED_ON_BYTES), 3);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use super::memory::{Account, Limit, of_all};
+use super::memory::{Account, BODIES, BODIES_FROM_A_NETWORK, BODIES_ON_A_CONNECTION, Limit, of_all};
 
 /// Most connections that are served at once: with a body each that is under way, and room for files, below the usual 4,096
 /// open files of a service.
@@ -39,13 +39,6 @@ const ANSWERS: Limit = Limit { bytes: 100_663_296, for_small: 25_165_824 };
 const ANSWERS_TO_A_NETWORK: Limit = Limit { bytes: 67_108_864, for_small: 8_388_608 };
 /// What answers on one connection may hold: two of the largest manifests.
 const ANSWERS_ON_A_CONNECTION: Limit = Limit { bytes: 20_971_520, for_small: 524_288 };
-/// What bodies that arrive, and those that are worked on, may hold: 96 MiB in all. 72 of them are for long ones, of which five
-/// of the largest have room.
-const BODIES: Limit = Limit { bytes: 100_663_296, for_small: 25_165_824 };
-/// What bodies from one network may hold: two thirds of that.
-const BODIES_FROM_A_NETWORK: Limit = Limit { bytes: 67_108_864, for_small: 16_777_216 };
-/// What bodies on one connection may hold: two of the largest.
-const BODIES_ON_A_CONNECTION: Limit = Limit { bytes: 29_360_128, for_small: 524_288 };
 
 /// The seats of a server. Clones are the same.
 #[derive(Clone)]
