@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use credlink_adapters::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
@@ -69,6 +70,10 @@ pub enum Command {
     List(List),
     /// Delete a proof
     Delete(Delete),
+    /// Withdraw a manifest that was published by mistake, or publish it again; its proofs stay
+    Withdraw(Withdraw),
+    /// Print which tenant's manifest a plain address serves, or decide it
+    Front(Front),
     /// Check every guarantee over a whole deployment; in a folder, over one that no server is running on
     Fsck(Fsck),
     /// Remove now what is due and what nothing names, as servers and functions do by themselves
@@ -230,6 +235,31 @@ pub struct Delete {
     /// A file, its hash, or a proof id
     #[arg(value_name = "FILE|HASH|ID")]
     pub subject: String,
+}
+
+/// Withdraw a manifest that was published by mistake, or publish it again.
+#[derive(Debug, Args)]
+pub struct Withdraw {
+    /// A manifest id; or a file, its hash or a proof id, for the manifest of that proof
+    #[arg(value_name = "ID|FILE|HASH")]
+    pub subject: String,
+    /// Publish it again
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// Print which tenant's manifest a plain address serves, or decide it. Deciding is the operator's.
+#[derive(Debug, Args)]
+pub struct Front {
+    /// The manifest id
+    #[arg(value_name = "ID")]
+    pub id: ManifestId,
+    /// Let the plain address serve this tenant's manifest
+    #[arg(long, value_name = "TENANT")]
+    pub give: Option<Tenant>,
+    /// Free the plain address, for the tenant that stores the next public manifest under the id
+    #[arg(long, conflicts_with = "give")]
+    pub free: bool,
 }
 
 /// Check every guarantee over a whole deployment.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ::http::header::{CONTENT_TYPE, ETAG};
 use ::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
 use credlink_core::link::{exact_path, path, plain_path};
 use credlink_core::manifest_id::ManifestId;
@@ -154,6 +155,22 @@ impl Client {
         self.object(Method::DELETE, &ObjectKey::Record(*id)).map(drop)
     }
 
+    /// Lets everybody read a manifest of the tenant, or the tenant alone.
+    pub fn change_visibility(&self, id: &ManifestId, visibility: Visibility) -> Result<(), Trouble> {
+        let body = serde_json::json!({ "visibility": visibility });
+        self.put(format!("/v1{}/visibility", plain_path(id)), &body).map(drop)
+    }
+
+    /// The tenant whose manifest the plain address of an id serves, as its front says.
+    pub fn front(&self, id: &ManifestId) -> Result<Answer, Trouble> {
+        self.get(format!("/v1{}/front", plain_path(id)))
+    }
+
+    /// Decides whose manifest the plain address of an id serves: a tenant's, or with `None` whose the next public one is.
+    pub fn decide_front(&self, id: &ManifestId, tenant: Option<&Tenant>) -> Result<Answer, Trouble> {
+        self.put(format!("/v1{}/front", plain_path(id)), &serde_json::json!({ "tenant": tenant }))
+    }
+
     /// A page of the tenant's proofs.
     pub fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, Trouble> {
         let after = after.map(|after| format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)));
@@ -167,6 +184,10 @@ impl Client {
 
     fn get(&self, target: String) -> Result<Answer, Trouble> {
         self.ask(Question { method: Method::GET, target, body: None })
+    }
+
+    fn put(&self, target: String, body: &serde_json::Value) -> Result<Answer, Trouble> {
+        self.ask(Question { method: Method::PUT, target, body: Some(body.to_string().into()) })
     }
 
     fn object(&self, method: Method, key: &ObjectKey) -> Result<Answer, Trouble> {

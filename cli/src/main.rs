@@ -58,6 +58,8 @@ fn run(cli: Cli, printer: &Printer) -> Result<Exit, Trouble> {
         Command::Verify(args) => commands::verify(&connection, &args, printer),
         Command::List(args) => commands::list(&connection, &args, printer),
         Command::Delete(args) => commands::delete(&connection, &args, printer),
+        Command::Withdraw(args) => commands::withdraw(&connection, &args, printer),
+        Command::Front(args) => commands::front(&connection, &args, printer),
         Command::Fsck(args) => commands::fsck(&args, printer),
         Command::Cleanup(args) => commands::cleanup(&args, printer),
         Command::Rebuild(args) => commands::rebuild(&args, printer),

@@ -72,6 +72,8 @@ pub enum Action {
     Rollback(Confirm),
     /// Put the messages of the dead-letter queue back into the queue
     Redrive(Redrive),
+    /// Forget the job: its ledger goes, its name is free again, and proofs stay. It cannot be undone
+    Remove(Remove),
 }
 
 /// Copy what was not copied yet.
@@ -139,6 +141,17 @@ pub struct Redrive {
     /// The dead-letter queue; by default the one that --queue names in its redrive policy
     #[arg(long, value_name = "URL")]
     pub dead_letter_queue: Option<String>,
+}
+
+/// Forget the job.
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// Remove it although its source is not listed to the end, or items wait to be copied
+    #[arg(long)]
+    pub abandon: bool,
+    /// The job's name once more.
+    #[command(flatten)]
+    pub confirm: Confirm,
 }
 
 /// A place, wherever the next command of its job is typed.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what a job works with | [`open`] |
 //! | serving beside a source | [`catalogue`] |
+//! | what forgets a job | [`remove`] |
 //! | what happens to proofs | [`copy`]: plan, run · [`check`]: verify · [`undo`]: cleanup, rollback · [`queue`]: a run over SQS, redrive |
 //! | what is printed | [`bar`] while it runs, [`tell`] at the end |
 //! | what cannot be undone | [`confirm`] |
@@ -15,6 +16,7 @@ mod confirm;
 mod copy;
 mod open;
 mod queue;
+mod remove;
 mod tell;
 mod unbegun;
 mod undo;
@@ -54,6 +56,7 @@ pub fn migrate(connection: &Connection, args: Migrate, printer: &Printer) -> Res
             Action::Cleanup(cleanup) => undo::cleanup(connection, job, cleanup, printer).await,
             Action::Rollback(confirm) => undo::rollback(connection, job, confirm, printer).await,
             Action::Redrive(redrive) => queue::redrive(job, redrive, printer).await,
+            Action::Remove(remove) => remove::remove(job, remove, printer).await,
         }
     };
     // On a thread with the stack above: the caller's has what the system gave it.

@@ -13,6 +13,8 @@ fn help_is_as_it_is_documented() {
         "verify ",
         "list ",
         "delete ",
+        "withdraw ",
+        "front ",
         "fsck ",
         "cleanup ",
         "rebuild ",
@@ -32,6 +34,7 @@ fn help_is_as_it_is_documented() {
         "cleanup ",
         "rollback ",
         "redrive ",
+        "remove ",
     ];
     let migrate = migrate.map(|command| format!("migrate {command}"));
     let grouped = storage.iter().chain(&migrate).map(String::as_str);

@@ -9,6 +9,8 @@ mod formats;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod rebuild;

@@ -1,7 +1,5 @@
 //! Whose proofs: over HTTP the token decides, and every command that it could surprise says so.
 
-use std::io::{Read as _, Write as _};
-
 use sha2::{Digest as _, Sha256};
 
 use crate::signed::{self, Way};
@@ -86,17 +84,7 @@ fn a_manifest_that_was_withdrawn_is_left_open() {
     let place = format!("{} --tenant team", server.address());
     world.run(&format!("put inside.jpg --token secret {place}")).ends(0);
     world.run(&format!("verify inside.jpg {place}")).ends(0).says(&["everything that can be checked holds"]);
-    let body = r#"{"visibility":"private"}"#;
-    let request = format!(
-        "PUT /v1/manifests/{ID}/visibility HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer secret\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = server.connect();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+    world.run(&format!("withdraw {ID} --token secret {place}")).ends(0);
     let verify = world.run(&format!("verify inside.jpg {place}")).ends(0);
     let verify = verify.says(&[
         "inside.jpg: nothing fails, and its manifest is not there",
@@ -105,4 +93,83 @@ fn a_manifest_that_was_withdrawn_is_left_open() {
     assert!(!verify.report().contains("NOT everything"), "{}", verify.report());
     let verify = world.run(&format!("verify inside.jpg --token secret {place}")).ends(0);
     verify.says(&["everything that can be checked holds"]);
+}
+
+/// Everything that can be withdrawn, over a folder and over a server; by whoever may, and by nobody else.
+#[test]
+fn a_manifest_is_withdrawn_and_published_again() {
+    for over_http in [false, true] {
+        let world = World::new();
+        let server = over_http.then(|| server(&world));
+        let place = server.as_ref().map_or("--data-dir data".to_owned(), Server::address);
+        let own = if over_http { format!("{place} --token secret") } else { place.clone() };
+        world.write("inside.jpg", &signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file);
+        world.run(&format!("put inside.jpg {own} --tenant team")).ends(0);
+        let reader = |tenant: &str, code: i32| {
+            world.run(&format!("get {ID} -o out.c2pa {place} --tenant {tenant}")).ends(code);
+        };
+        for subject in [ID, "inside.jpg"] {
+            let withdrawn = world.run(&format!("withdraw {subject} {own} --tenant team")).ends(0);
+            withdrawn.says(&[&format!("{ID}: withdrawn; only its tenant")]);
+            reader("team", if over_http { 3 } else { 0 });
+            // The same again is no trouble.
+            let again = world.run(&format!("withdraw {subject} {own} --tenant team --json")).ends(0).json();
+            assert_eq!(again, serde_json::json!({"manifest_id": ID, "visibility": "private"}));
+            let published = world.run(&format!("withdraw {subject} --undo {own} --tenant team")).ends(0);
+            published.says(&[&format!("{ID}: published; everybody can read it")]);
+            reader("team", 0);
+        }
+        if over_http {
+            world.run(&format!("withdraw {ID} {place}")).ends(1).says(&["A valid credential is needed"]);
+        } else {
+            let other = world.run(&format!("withdraw {ID} {place} --tenant other")).ends(3);
+            other.says(&["the manifests of the tenant `other` were looked at (--tenant)"]);
+        }
+        world.run(&format!("put photo.jpg {own} --tenant team")).ends(0);
+        let inline = world.run(&format!("withdraw photo.jpg {own} --tenant team")).ends(2);
+        inline.says(&["stands in its record", "--private"]);
+        world.run(&format!("withdraw http://a.example/x {own}")).ends(2).says(&["name it by its id"]);
+        world.run(&format!("withdraw urn:c2pa:none {own} --tenant team")).ends(3);
+    }
+}
+
+#[test]
+fn a_front_is_shown_and_decided() {
+    let world = World::new();
+    let several = |typed: &str| {
+        let mut command = world.command(&format!("{typed} --data-dir data"));
+        crate::world::Ran::of(typed, command.env("CREDLINK_TENANTS", "several"))
+    };
+    world.write("inside.jpg", &signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file);
+    several("put photo.jpg").ends(0);
+    let none = several(&format!("front {ID}")).ends(3);
+    none.says(&["nobody has claimed the plain address", "the tenant `default`"]);
+    several("put inside.jpg --tenant acme").ends(0);
+    let shown = several(&format!("front {ID}")).ends(0);
+    shown.says(&["its plain address serves the tenant `acme`, which was the first"]);
+    // A tenant that was named elsewhere decides nothing.
+    several(&format!("front {ID} --tenant bad")).ends(0).says(&["`acme`"]);
+    let given = several(&format!("front {ID} --give bad --json")).ends(0).json();
+    let expected =
+        serde_json::json!({"version": 1, "manifest_id": ID, "tenant": "bad", "decided_by": "operator"});
+    assert_eq!(given, expected);
+    several(&format!("get {ID} -o out.c2pa")).ends(3);
+    several(&format!("front {ID} --free")).ends(0).says(&["nobody's"]);
+    several(&format!("front {ID} --give acme --free")).ends(2);
+    several(&format!("front {ID} --give A/B")).ends(2);
+    several(&format!("front {ID} --give acme")).ends(0).says(&["as the operator has decided"]);
+    several(&format!("get {ID} -o out.c2pa")).ends(0);
+}
+
+/// Over HTTP the scope decides: whose a plain address is, anybody may ask, and the operator alone says.
+#[test]
+fn a_front_is_decided_by_the_operator_alone() {
+    let world = World::new();
+    let server = server(&world);
+    let place = format!("{} --token secret", server.address());
+    world.write("inside.jpg", &signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file);
+    world.run(&format!("put inside.jpg {place}")).ends(0);
+    world.run(&format!("front {ID} {}", server.address())).ends(0).says(&["the tenant `team`"]);
+    world.run(&format!("front {ID} --free {place}")).ends(1).says(&["operator"]);
+    world.run(&format!("front {ID} {place}")).ends(0).says(&["the tenant `team`"]);
 }

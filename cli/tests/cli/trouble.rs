@@ -97,6 +97,8 @@ fn a_404_that_is_not_credlinks_is_no_absence() {
         "get photo.jpg",
         "verify photo.jpg",
         "delete photo.jpg",
+        "withdraw urn:c2pa:x",
+        "front urn:c2pa:x",
         "list",
         "stats",
         "put photo.jpg",

@@ -81,7 +81,7 @@ impl World {
     }
 
     pub fn run(&self, typed: &str) -> Ran {
-        Ran { typed: typed.to_owned(), output: self.command(typed).output().unwrap() }
+        Ran::of(typed, &mut self.command(typed))
     }
 }
 
@@ -92,6 +92,11 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// What was typed, run to its end.
+    pub fn of(typed: &str, command: &mut Command) -> Self {
+        Self { typed: typed.to_owned(), output: command.output().unwrap() }
+    }
+
     pub fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }

@@ -14,7 +14,7 @@ use credlink_service::migrate::ledger::{
     Entry, ItemState, Job, JobName, LEDGER_VERSION, Order, Reason, StoredObject,
 };
 use credlink_service::migrate::ports::Ledger;
-use credlink_service::migrate::removal::Removable as _;
+use credlink_service::migrate::removal::Removable;
 use credlink_service::migrate::target::Target;
 use credlink_service::ports::{FailureKind, Index as _, Listing, Write};
 use futures_util::future::join_all;
@@ -37,6 +37,7 @@ over_every_adapter! {
         odd_keys_are_kept_as_they_are,
         what_is_no_key_is_refused,
         one_holder_has_the_job,
+        what_is_removed_is_not_there_and_may_be_written_anew,
     }
     file => {
         let directory = tempfile::tempdir().unwrap();
@@ -473,6 +474,21 @@ async fn items_have_one_form() {
     let mut items: Vec<_> = items.iter().map(text).collect();
     items.sort();
     insta::assert_snapshot!("ledger_items", items.join("\n"));
+}
+
+/// The entries that are named go, and with the job its own entry: what comes after begins at version 1.
+async fn what_is_removed_is_not_there_and_may_be_written_anew(ledger: &impl Removable) {
+    ledger.keep_job(&job()).await.unwrap();
+    written(ledger, &["a", "b", "c"].map(planned)).await;
+    ledger.remove_entries(&["a".to_owned(), "c".to_owned(), "nobody's".to_owned()]).await.unwrap();
+    assert_eq!(keys(ledger, Order::Forward, 10).await, ["b"]);
+    assert_eq!(ledger.job().await.unwrap(), Some(job()), "the job itself is there until it is removed");
+    ledger.remove_job().await.unwrap();
+    ledger.remove_job().await.unwrap();
+    assert_eq!(ledger.job().await.unwrap(), None);
+    written(ledger, &[planned("a")]).await;
+    ledger.keep_job(&job()).await.unwrap();
+    assert_eq!(keys(ledger, Order::Forward, 10).await, ["a", "b"]);
 }
 
 /// What is removed leaves no item behind, and no other job's.

@@ -13,6 +13,7 @@ mod table;
 
 use credlink_service::migrate::ledger::{Entry, Job, Order};
 use credlink_service::migrate::ports::Ledger;
+use credlink_service::migrate::removal::Removable;
 use credlink_service::ports::{Clock, Failure, Page};
 
 use crate::clock::SystemClock;
@@ -69,5 +70,15 @@ impl<K: Clock> Ledger for AnyLedger<K> {
 
     async fn list(&self, order: Order, after: Option<&str>, limit: usize) -> Result<Page<Entry>, Failure> {
         chosen!(self, ledger => Box::pin(ledger.list(order, after, limit)).await)
+    }
+}
+
+impl<K: Clock> Removable for AnyLedger<K> {
+    async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
+        chosen!(self, ledger => Box::pin(ledger.remove_entries(keys)).await)
+    }
+
+    async fn remove_job(&self) -> Result<(), Failure> {
+        chosen!(self, ledger => Box::pin(ledger.remove_job()).await)
     }
 }

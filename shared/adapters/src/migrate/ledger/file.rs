@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Entry, Job, JobName, Order};
 use credlink_service::migrate::ports::Ledger;
+use credlink_service::migrate::removal::Removable;
 use credlink_service::ports::{Clock, Failure, FailureKind, Page};
 use redb::{
     Database, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
@@ -337,6 +338,34 @@ impl<K: Clock> Ledger for FileLedger<K> {
                 let (version, json) = stored.value();
                 page.items.push(form::entry(NAME, key.value(), version, json)?);
             }
+        })
+        .await
+    }
+}
+
+impl<K: Clock> Removable for FileLedger<K> {
+    async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
+        let (file, keys) = (Arc::clone(&self.file), keys.to_vec());
+        off_the_executor(NAME, move || {
+            let transaction = file.writable()?.begin_write().map_err(failure)?;
+            let mut table = transaction.open_table(ENTRIES).map_err(failure)?;
+            for key in &keys {
+                table.remove(key.as_str()).map_err(failure)?;
+            }
+            drop(table);
+            transaction.commit().map_err(failure)
+        })
+        .await
+    }
+
+    async fn remove_job(&self) -> Result<(), Failure> {
+        let file = Arc::clone(&self.file);
+        off_the_executor(NAME, move || {
+            let transaction = file.writable()?.begin_write().map_err(failure)?;
+            let mut about = transaction.open_table(ABOUT).map_err(failure)?;
+            about.remove(JOB).map_err(failure)?;
+            drop(about);
+            transaction.commit().map_err(failure)
         })
         .await
     }

@@ -1,0 +1,57 @@
+//! What forgets a job: its ledger goes, and proofs stay.
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::migrate::ledger::{AnyLedger, ledger_path};
+use credlink_service::migrate::progress::Watch as _;
+use credlink_service::migrate::removal::{Removed, remove as remove_job};
+use serde_json::json;
+
+use super::bar::Bar;
+use super::confirm::confirm;
+use super::open::{self, failed};
+use super::until_told;
+use crate::args::migrate::{JobArgs, Remove};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::trouble::{Kind, Trouble};
+
+/// Removes a job: what its ledger says goes, and its name is free again.
+pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) -> Result<Exit, Trouble> {
+    let (ledger, job) = open::begun(args).await?;
+    let what = format!(
+        "What is known of this job goes: what it made at {} can't be rolled back by it any more, nor {} be cleaned up. Proofs \
+         stay, in both.",
+        job.to, job.from
+    );
+    confirm(&job.name, typed.confirm.confirm.as_ref(), &what)?;
+    let bar = Bar::new(printer.is_json());
+    let work = remove_job(&ledger, &SystemClock, typed.abandon, || !bar.is_cancelled());
+    let removed = until_told(&bar, work).await?.map_err(failed)?;
+    match removed {
+        Removed::Done => {}
+        Removed::Partly(entries) => {
+            let words = || format!("{}: {entries} entries are removed; the same command goes on", job.name);
+            printer.say(words, &json!({ "job": job.name, "removed": false, "entries": entries }))?;
+            return Ok(Exit::Interrupted);
+        }
+        Removed::Absent => return Err(Trouble::new(Kind::Job, format!("there is no job `{}`", job.name))),
+        Removed::Held => {
+            let detail = format!("a run has the job `{}`; wait for it, or stop it", job.name);
+            return Err(Trouble::new(Kind::Job, detail));
+        }
+        Removed::Unfinished(why) => {
+            let detail =
+                format!("the job `{}` is not over: {why}; --abandon removes it all the same", job.name);
+            return Err(Trouble::new(Kind::Job, detail));
+        }
+    }
+    if let AnyLedger::File(ledger) = ledger {
+        // Closed first: some systems remove no file that is open.
+        drop(ledger);
+        let path = ledger_path(&args.jobs_dir, &job.name);
+        std::fs::remove_file(&path).map_err(|error| Trouble::file(&path, "removed", &error))?;
+    }
+    let words = || format!("{}: removed; its name is free again, and proofs stay as they are", job.name);
+    printer.say(words, &json!({ "job": job.name, "removed": true }))?;
+    Ok(Exit::Done)
+}

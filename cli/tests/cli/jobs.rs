@@ -1,0 +1,57 @@
+//! A migration's job that is removed: its ledger goes, and what it made stays.
+
+use credlink_adapters::clock::SystemClock;
+use credlink_adapters::migrate::ledger::FileLedger;
+use credlink_service::migrate::ledger::{Job, JobName};
+use credlink_service::migrate::ports::Ledger as _;
+
+use crate::world::World;
+
+/// A world with a job that has copied one record.
+fn migrated() -> World {
+    let world = World::new();
+    std::fs::create_dir(world.path("old")).unwrap();
+    let hash = "c2b55f6e556023c411f16132f9d93dc0f97d71dd77c37e90343950db5fe9aab8";
+    let record = format!(
+        r#"{{"proofId":"old-1","imageHash":"{hash}","manifest":{{"title":"x"}},"signature":"c2ln","timestamp":1767225600000}}"#
+    );
+    world.write("old/old-1.json", record.as_bytes());
+    world.run("migrate run --from dir:old --to dir:data --job archive").ends(0).says(&["1 copied"]);
+    world
+}
+
+#[test]
+fn a_job_that_is_over_is_removed_and_its_proofs_stay() {
+    let world = migrated();
+    world
+        .run("migrate remove --job archive")
+        .ends(2)
+        .says(&["Confirm it with --confirm archive", "Proofs stay"]);
+    world.run("migrate remove --job archive --confirm other").ends(2).says(&["nothing was done"]);
+    world.run("migrate status --job archive").ends(0);
+    let removed = world.run("migrate remove --job archive --confirm archive").ends(0);
+    removed.says(&["archive: removed; its name is free again, and proofs stay"]);
+    world.run("migrate status --job archive").ends(1).says(&["there is no job `archive`"]);
+    world.run("migrate remove --job archive --confirm archive").ends(1).says(&["there is no job `archive`"]);
+    world.run("list --data-dir data").ends(0).says(&["application/json"]);
+    // The name is another job's.
+    std::fs::rename(world.path("old"), world.path("older")).unwrap();
+    world.run("migrate run --from dir:older --to dir:data --job archive").ends(0).says(&["0 copied"]);
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_over_is_removed_where_it_is_abandoned() {
+    let world = migrated();
+    let name: JobName = "archive".parse().unwrap();
+    {
+        let ledger = FileLedger::open(&world.path("credlink-jobs"), &name, SystemClock).unwrap();
+        let job = ledger.job().await.unwrap().unwrap();
+        // As a run that was cut off while it listed the source.
+        ledger.keep_job(&Job { listed: None, ..job }).await.unwrap();
+    }
+    let refused = world.run("migrate remove --job archive --confirm archive").ends(1);
+    refused.says(&["is not over: its source is not listed to the end", "--abandon"]);
+    let removed = world.run("migrate remove --job archive --confirm archive --abandon --json").ends(0).json();
+    assert_eq!(removed, serde_json::json!({"job": "archive", "removed": true}));
+    world.run("migrate status --job archive").ends(1);
+}
