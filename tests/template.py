@@ -1,4 +1,4 @@
-"""Rules of ours that template.yaml keeps, beyond what cfn-lint and SAM know.
+"""Rules of ours that template.yaml and front.yaml keep, beyond what cfn-lint and SAM know.
 
 Each rule is a function that yields what is wrong. Each is also shown to fail: BROKEN changes the template in one place
 and names the rule that has to notice. Run by `tests/run template`, with the Python that has PyYAML and SAM's translator.
@@ -395,6 +395,60 @@ def who_reads_counts_and_changes_nothing_else(template):
                 yield f"Retrieve may update {counted}, and should {sorted(named.values())}"
 
 
+def who_reads_queries_migrations_alone(template):
+    for role, statement in statements(template):
+        if role == "RetrieveRole" and "dynamodb:Query" in as_list(statement["Action"]):
+            is_table = statement["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}
+            keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
+            if is_table and keys != ["JOB#*"]:
+                yield f"Retrieve may query the rows {keys or 'of every key'}"
+            elif not is_table and statement["Resource"] != {"Fn::Sub": "${Table.Arn}/index/gsi1"}:
+                yield f"Retrieve may query {statement['Resource']}"
+
+
+def a_flood_of_reads_can_be_bounded(template):
+    functions = of_type(template, "AWS::Serverless::Function")
+    bounds = {"Store": ("BoundsWrites", "WriteConcurrency"), "Delete": ("BoundsWrites", "WriteConcurrency"),
+              "Retrieve": ("BoundsReads", "ReadConcurrency")}
+    for name, (condition, parameter) in bounds.items():
+        wanted = {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+        if functions[f"{name}Function"].get("ReservedConcurrentExecutions") != wanted:
+            yield f"nothing bounds, or sets aside, the concurrency of {name}"
+
+
+def nobody_passes_by_the_front(template):
+    api = template["Resources"]["Api"]["Properties"]
+    if api.get("DisableExecuteApiEndpoint") != {"Fn::If": ["HidesGateway", True, False]}:
+        yield "the gateway's own address stays open beside a domain of one's own"
+    asserted = template["Rules"].get("HiddenNeedsDomain", {}).get("Assertions", [{}])[0].get("Assert")
+    if asserted != {"Fn::Not": [{"Fn::Equals": [{"Ref": "PublicUrl"}, ""]}]}:
+        yield "the gateway's own address can be closed where there is no other"
+    if template["Outputs"]["ApiUrl"]["Value"] == {"Fn::GetAtt": ["Api", "ApiEndpoint"]}:
+        yield "the stack says that the API is where it may not answer"
+
+
+def the_front_limits_each_address(_):
+    front = yaml.load((ROOT / "front.yaml").read_text(encoding="utf-8"), Loader)
+    yield from gaps_of_a_front(front)
+
+
+def gaps_of_a_front(front):
+    behaviour = front["Resources"]["Front"]["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
+    # AWS's own policies: no caching, and everything that the viewer sends but the host.
+    if behaviour["CachePolicyId"] != "4135ea2d-6df8-44a3-9df3-4b5a84be39ad":
+        yield "front.yaml: CloudFront keeps answers, and with them what was deleted"
+    if behaviour["OriginRequestPolicyId"] != "b689b0a8-53d0-40ab-baf2-68738e2966ac":
+        yield "front.yaml: not all of a request reaches the API"
+    if "DELETE" not in behaviour["AllowedMethods"] or behaviour["ViewerProtocolPolicy"] != "https-only":
+        yield "front.yaml: a method is missing, or a token may come without TLS"
+    if front["Resources"]["Front"]["Properties"]["DistributionConfig"].get("WebACLId") != {"Fn::GetAtt": ["Limits", "Arn"]}:
+        yield "front.yaml: nothing is limited"
+    rules = front["Resources"]["Limits"]["Properties"]["Rules"]
+    limits = [rule for rule in rules if rule["Statement"].get("RateBasedStatement", {}).get("AggregateKeyType") == "IP"]
+    if not any("Block" in rule["Action"] for rule in limits):
+        yield "front.yaml: no address is limited"
+
+
 def the_edge_logs_no_query(_):
     # Workers' own log of an invocation has the URL with its query, which holds a link's signature.
     settings = tomllib.loads((ROOT / "wrangler.toml").read_text(encoding="utf-8"))
@@ -434,7 +488,8 @@ RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_i
          logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, who_serves_beside_the_legacy_source,
          who_changes_keeps_the_mark, who_writes_may_write_every_object, changes_reach_the_traffic,
          deployments_are_told_apart, listings_are_no_loop, who_reads_counts_and_changes_nothing_else,
-         the_edge_logs_no_query, parameters_are_explained, alarms_have_runbooks)
+         who_reads_queries_migrations_alone, a_flood_of_reads_can_be_bounded, nobody_passes_by_the_front,
+         the_front_limits_each_address, the_edge_logs_no_query, parameters_are_explained, alarms_have_runbooks)
 
 # (the rule that has to notice, where: in a resource, or in a part of the template, what is put there; None: it is taken away)
 BROKEN = (
@@ -492,6 +547,12 @@ BROKEN = (
      ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 5, "Condition"), None),
     (who_reads_counts_and_changes_nothing_else,
      ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 5, "Condition", "ForAllValues:StringEquals"), None),
+    (who_reads_queries_migrations_alone,
+     ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 7, "Condition"), None),
+    (a_flood_of_reads_can_be_bounded, ("DeleteFunction", "ReservedConcurrentExecutions"), None),
+    (a_flood_of_reads_can_be_bounded, ("RetrieveFunction", "ReservedConcurrentExecutions"), {"Ref": "WriteConcurrency"}),
+    (nobody_passes_by_the_front, ("Api", "DisableExecuteApiEndpoint"), None),
+    (nobody_passes_by_the_front, ("Rules", "HiddenNeedsDomain"), None),
     (deployments_are_told_apart, ("Parameters", "Revision", "Default"), "0123456789"),
     (parameters_are_explained, ("Parameters", "SignersSecret", "Description"), None),
     (parameters_are_explained, ("Parameters", "SignersSecret", "AllowedPattern"), None),
@@ -525,6 +586,18 @@ def main():
                  "[env.staging.observability]\nenabled = true"):
         if not list(links_in_logs(tomllib.loads(text))):
             wrong.append(f"tests/template.py: the_edge_logs_no_query does not notice {text!r}")
+    front = yaml.load((ROOT / "front.yaml").read_text(encoding="utf-8"), Loader)
+    settings = ("Resources", "Front", "Properties", "DistributionConfig")
+    for path, value in (
+            ((*settings, "DefaultCacheBehavior", "CachePolicyId"), "658327ea-f89d-4fab-a63d-7e88639e58f6"),
+            ((*settings, "DefaultCacheBehavior", "ViewerProtocolPolicy"), "allow-all"),
+            ((*settings, "WebACLId"), ""), (("Resources", "Limits", "Properties", "Rules"), [])):
+        other = place = copy.deepcopy(front)
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        if not list(gaps_of_a_front(other)):
+            wrong.append(f"tests/template.py: the_front_limits_each_address does not notice {value!r} at {path}")
     if wrong:
         sys.exit("\n".join(wrong))
     print(f"template.yaml keeps {len(RULES)} rules, and {len(BROKEN)} ways to break them are noticed")

@@ -161,54 +161,84 @@ async function streamed(stored, length) {
 
 /** SHA-256 of an object's content in hexadecimal digits; `undefined` where it has another length than `length`. */
 export async function digest(stored, gzip, length) {
-  try {
-    const content = gzip ? await unpacked(stored, length) : stored;
-    if (content === null || content.byteLength !== length) return undefined;
-    const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-    return bytes.toHex?.() ?? Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  } finally {
-    leave(stored);
-  }
+  const content = gzip ? await unpacked(stored, length) : stored;
+  if (content === null || content.byteLength !== length) return undefined;
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return bytes.toHex?.() ?? Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** An object of more bytes than this is long: it is loaded when there is room for it. */
 const LONG_BYTES = 1_048_576;
 
 /**
- * Most long objects that an isolate loads and checks at a time. Each takes its bytes as stored, which are ten megabytes at
- * most, and up to twice its content while it is unpacked, of the 128 MB that an isolate has.
+ * Most long objects that an isolate loads and checks at a time, from wherever they come. Each takes its bytes as stored, which
+ * are ten megabytes at most, and up to twice its content while it is unpacked, of the 128 MB that an isolate has.
  */
 const LOADS = 3;
 
-/** Longest time that a load which was given up keeps its place, in milliseconds. */
-const ABANDONED = 30_000;
+/**
+ * Longest time that what was loaded keeps its place while it is checked, in milliseconds. Whoever loads gives the place back;
+ * what the runtime ended in the middle, or a program that was aborted, does not.
+ */
+const CHECKED = 10_000;
 
-/** The loads that have a place, by the time at which they give it up by themselves; and the place of what was loaded. */
+/** The places that are taken, each with the time at which it is free by itself; and the place of what was loaded. */
 const places = new Set();
 const taken = new WeakMap();
 
 /**
- * Waits for a place for a long object, so many milliseconds at most. It is looked for again and again: a request may not wait for what happens in another
- * one's context.
+ * Waits for a place for a long object, for as long as its load may take. It is looked for again and again: a request may not
+ * wait for what happens in another one's context.
  */
-async function enter(milliseconds) {
-  const end = Date.now() + milliseconds;
-  for (;;) {
+async function enter(load) {
+  while (load.place === undefined) {
+    if (load.isOver) throw new Error("too many long objects are loaded at the same time");
     const now = Date.now();
-    if (now > end) throw new Error("too many long objects are loaded at the same time");
     for (const place of places) if (place.until <= now) places.delete(place);
     if (places.size < LOADS) {
-      const place = { until: now + ABANDONED };
-      places.add(place);
-      return place;
+      load.place = { until: now + load.milliseconds + CHECKED };
+      places.add(load.place);
+    } else {
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/**
+ * What `work` brings within so many milliseconds, and with it the place of its bytes. `work` is given the load, which enters
+ * when it turns out to be long. Where nothing comes in time its place is free at once: the request that loaded has an answer
+ * then, and the runtime ends the rest of what it does, wherever that is.
+ */
+async function loaded(milliseconds, work) {
+  const load = { milliseconds, isOver: false, place: undefined };
+  const free = () => places.delete(load.place);
+  try {
+    const [result, bytes] = await within(milliseconds, work(load));
+    if (bytes === undefined) free();
+    else if (load.place !== undefined) taken.set(bytes, load.place);
+    return result;
+  } catch (error) {
+    load.isOver = true;
+    free();
+    throw error;
   }
 }
 
 /** Gives the place of what was loaded to others. */
-function leave(stored) {
-  places.delete(taken.get(stored));
+export function leave(bytes) {
+  places.delete(taken.get(bytes));
+}
+
+/**
+ * Whether a client may have something looked for that is not in the cache, by the limiter that is bound: it counts by address,
+ * and of IPv6 by the first 64 bits.
+ */
+export async function mayLook(limiter, request) {
+  const address = request.headers.get("cf-connecting-ip") ?? "";
+  const [head, tail] = address.split("::").map((part) => (part === "" ? [] : part.split(":")));
+  const zeros = tail === undefined ? [] : Array(Math.max(8 - head.length - tail.length, 0)).fill("0");
+  const groups = [...head, ...zeros, ...(tail ?? [])];
+  return (await limiter.limit({ key: groups.slice(0, 4).join(":") })).success;
 }
 
 /** The cached response under a URL. */
@@ -244,13 +274,13 @@ async function within(milliseconds, promise) {
 export const follow = (promise, milliseconds) => within(milliseconds, promise.then(() => undefined));
 
 /**
- * An object of R2: `undefined` where there is none, without `stored` where it still has the tag that is known or is
- * larger than `limit`.
+ * An object of R2: `undefined` where there is none, without `stored` where it still has the tag that is known, is larger than
+ * `limit`, or has the metadata `hidden` (`name=value`).
  */
-export const load = (bucket, key, known, limit, milliseconds) =>
-  within(milliseconds, (async () => {
+export const load = (bucket, key, known, limit, hidden, milliseconds) =>
+  loaded(milliseconds, async (load) => {
     const found = await bucket.get(key, known === undefined ? undefined : { onlyIf: { etagDoesNotMatch: known } });
-    if (found === null) return undefined;
+    if (found === null) return [undefined];
     const { etag, size, httpMetadata = {}, customMetadata = {} } = found;
     const attributes = JSON.stringify({
       content_type: httpMetadata.contentType ?? "",
@@ -258,22 +288,17 @@ export const load = (bucket, key, known, limit, milliseconds) =>
       cache_control: httpMetadata.cacheControl,
       metadata: customMetadata,
     });
-    const isThere = found.body !== undefined && found.body !== null;
-    if (isThere && size > limit) {
+    const about = { etag, size, attributes };
+    if (found.body === undefined || found.body === null) return [about];
+    const isHidden = Object.entries(customMetadata).some(([name, value]) => `${name}=${value}` === hidden);
+    if (size > limit || isHidden) {
       await found.body.cancel();
-      return { etag, size, attributes };
+      return [about];
     }
-    if (!isThere) return { etag, size, attributes, stored: undefined };
-    const place = size > LONG_BYTES ? await enter(milliseconds) : undefined;
-    try {
-      const stored = await found.arrayBuffer();
-      if (place) taken.set(stored, place);
-      return { etag, size, attributes, stored };
-    } catch (error) {
-      places.delete(place);
-      throw error;
-    }
-  })());
+    if (size > LONG_BYTES) await enter(load);
+    const stored = await found.arrayBuffer();
+    return [{ ...about, stored }, stored];
+  });
 
 /** Puts an object into R2 where nothing stands; whether it did. */
 export async function fill(bucket, key, stored, said) {
@@ -294,8 +319,8 @@ export async function fill(bucket, key, stored, said) {
 export const probe = (bucket, key, milliseconds) =>
   within(milliseconds, bucket.head(key).then(() => undefined));
 
-/** A body of at most `limit` bytes; `undefined` where it has more. */
-async function bounded(message, limit) {
+/** A body of at most `limit` bytes; `undefined` where it has more. One that turns out to be long waits for a place of `load`. */
+async function bounded(message, limit, load) {
   if (message.body === null) return new ArrayBuffer(0);
   const chunks = [];
   let length = 0;
@@ -303,6 +328,7 @@ async function bounded(message, limit) {
     length += chunk.length;
     if (length > limit) return undefined;
     chunks.push(chunk);
+    if (length > LONG_BYTES && load !== undefined) await enter(load);
   }
   return new Blob(chunks).arrayBuffer();
 }
@@ -317,24 +343,27 @@ export async function text(request, limit) {
  * Asks another server, which may take so many milliseconds in all. The bytes of the body are missing where they are
  * more than `limit`. No answer of it is taken from a cache, and no redirect is followed.
  */
-export async function ask(method, url, headers, content, limit, milliseconds) {
-  const response = await fetch(url, {
-    method,
-    headers: headers === "" ? {} : named(headers),
-    body: content,
-    cache: "no-store",
-    redirect: "manual",
-    signal: AbortSignal.timeout(milliseconds),
+export const ask = (method, url, headers, content, limit, milliseconds) =>
+  loaded(milliseconds, async (load) => {
+    const response = await fetch(url, {
+      method,
+      headers: headers === "" ? {} : named(headers),
+      body: content,
+      cache: "no-store",
+      redirect: "manual",
+      signal: AbortSignal.timeout(milliseconds),
+    });
+    const body = await bounded(response, limit, load);
+    const answered = {
+      status: response.status,
+      type: response.headers.get("content-type") ?? "",
+      coding: response.headers.get("content-encoding") ?? undefined,
+      attributes: response.headers.get("credlink-attributes") ?? undefined,
+      location: response.headers.get("location") ?? undefined,
+      body,
+    };
+    return [answered, body];
   });
-  return {
-    status: response.status,
-    type: response.headers.get("content-type") ?? "",
-    coding: response.headers.get("content-encoding") ?? undefined,
-    attributes: response.headers.get("credlink-attributes") ?? undefined,
-    location: response.headers.get("location") ?? undefined,
-    body: await bounded(response, limit),
-  };
-}
 
 /** The text of bytes. */
 export const decode = (bytes) => new TextDecoder().decode(bytes);

@@ -11,6 +11,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::rules::alias::{FRESH_SECONDS, alias_absent, alias_reply};
 use credlink_core::time::Timestamp;
 use wasm_bindgen::JsValue;
+use web_sys::Request;
 
 use crate::configuration::Configuration;
 use crate::entry::{Absence, Content, Entry};
@@ -45,6 +46,8 @@ enum Named {
 pub struct Alias<'a> {
     /// The request.
     pub asked: &'a Asked,
+    /// The same, as the runtime has it.
+    pub request: &'a Request,
     /// What is configured.
     pub configuration: &'a Rc<Configuration>,
     /// Its context, which outlives its answer.
@@ -77,6 +80,12 @@ impl Alias<'_> {
             },
             _ => None,
         };
+        if held.is_none() && !LOADS.with(|loads| loads.is_under_way(&self.id.to_string())) {
+            let admitted = self.configuration.admit(self.request, self.asked).await;
+            if let Err(refused) = admitted {
+                return (Err(refused), CacheState::None);
+            }
+        }
         let load = Load { asked_by: self.asked.id.clone(), id: self.id.clone(), keeper };
         let (url, timeout) = (format!("{origin}/v1/proofs/{}", self.id), self.configuration.timeout);
         let (name, run) = (self.id.to_string(), load.run(url, timeout));

@@ -3,10 +3,14 @@
 use std::rc::Rc;
 use std::str::FromStr;
 
+use credlink_core::http::problem::Problem;
 use credlink_core::link::LinkKeys;
 use wasm_bindgen::JsValue;
+use web_sys::Request;
 
 use crate::lifetime::{Lifetimes, Window};
+use crate::log;
+use crate::request::Asked;
 use crate::runtime;
 
 /// The Worker's configuration.
@@ -14,6 +18,8 @@ use crate::runtime;
 pub struct Configuration {
     /// The bucket that is served.
     pub bucket: JsValue,
+    /// A limiter of what a client may have looked for, if one is bound.
+    pub misses: Option<JsValue>,
     /// The keys that signed links are checked with.
     pub link_keys: Option<LinkKeys>,
     /// Where the API is, without `/v1` and without a slash at the end.
@@ -92,9 +98,12 @@ impl Configuration {
     pub fn of(environment: &JsValue) -> Result<Rc<Self>, ConfigurationError> {
         READ.with(|read| {
             let new = || {
-                let bucket = js_sys::Reflect::get(environment, &JsValue::from_str("BUCKET"));
-                let bucket = bucket.ok().filter(JsValue::is_object);
-                Self::read(bucket, |name| runtime::variable(environment, name)).map(Rc::new)
+                let binding = |name| {
+                    let bound = js_sys::Reflect::get(environment, &JsValue::from_str(name));
+                    bound.ok().filter(JsValue::is_object)
+                };
+                let read = Self::read(binding("BUCKET"), |name| runtime::variable(environment, name));
+                read.map(|read| Rc::new(Self { misses: binding("MISSES"), ..read }))
             };
             read.get_or_init(new).clone()
         })
@@ -134,6 +143,7 @@ impl Configuration {
         };
         Ok(Self {
             bucket,
+            misses: None,
             link_keys: variable("CREDLINK_LINK_KEYS").map(|text| link_keys(&text)).transpose()?,
             origin: url("CREDLINK_ORIGIN_URL")?,
             has_tenants: has_tenants(variable("CREDLINK_TENANTS"))?,
@@ -153,6 +163,24 @@ impl Configuration {
                 stale_if_error: seconds("CREDLINK_STALE_IF_ERROR", defaults.stale_if_error)?,
             },
         })
+    }
+}
+
+/// Seconds after which a client that asked too often may come again: the longest period that a limiter counts in.
+const LIMIT_SECONDS: u32 = 60;
+
+impl Configuration {
+    /// Lets a client have something looked for that is not in the cache, as often as the limiter allows.
+    ///
+    /// # Errors
+    /// The client has had its share. A limiter that does not answer keeps nobody out.
+    pub async fn admit(&self, request: &Request, asked: &Asked) -> Result<(), Problem> {
+        let Some(limiter) = &self.misses else { return Ok(()) };
+        let is_admitted = runtime::is_admitted(limiter, request).await.unwrap_or_else(|error| {
+            log::failure(&asked.id, "the limiter does not answer", &error.0);
+            true
+        });
+        if is_admitted { Ok(()) } else { Err(Problem::too_many_requests(LIMIT_SECONDS)) }
     }
 }
 

@@ -10,7 +10,7 @@ use credlink_core::link::Signature;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::rules::retrieve::Lookup;
 use wasm_bindgen::JsValue;
-use web_sys::Response;
+use web_sys::{Request, Response};
 
 use crate::configuration::Configuration;
 use crate::entry::{Content, Stored};
@@ -37,6 +37,8 @@ const OWN_LINK_SECONDS: u64 = 60;
 pub struct Read<'a> {
     /// The request.
     pub asked: &'a Asked,
+    /// The same, as the runtime has it.
+    pub request: &'a Request,
     /// What is configured.
     pub configuration: &'a Rc<Configuration>,
     /// Its context, which outlives its answer.
@@ -108,16 +110,15 @@ impl Read<'_> {
         (answer, state)
     }
 
-    /// What is said of the object; `None` where it is not there.
-    ///
-    /// # Errors
-    /// Nobody can say whether it is there.
-    pub async fn facts(&self) -> Result<Option<Facts>, Problem> {
-        match self.look(self.key).await.0 {
+    /// What is said of the object, `None` where it is not there, and how that came about. Or nobody can say whether it is there.
+    pub async fn facts(&self) -> (Result<Option<Facts>, Problem>, CacheState) {
+        let (seen, state) = self.look(self.key).await;
+        let facts = match seen {
             Ok(seen) => Ok(Some(seen.facts)),
             Err(problem) if matches!(problem.kind, Kind::NotFound | Kind::Deleted) => Ok(None),
             Err(problem) => Err(problem),
-        }
+        };
+        (facts, state)
     }
 
     /// Absence, in the words of what was asked for.
@@ -198,7 +199,8 @@ impl Read<'_> {
     fn link(&self, key: &ObjectKey) -> String {
         let is_of_link =
             |part: &&str| part.split_once('=').is_some_and(|(name, _)| Signature::PARAMETERS.contains(&name));
-        if self.signature.is_none() {
+        // With one that does not hold, the same is looked for as without.
+        if self.signature.is_none() || self.opens().is_some_and(|opens| opens.is_err()) {
             return String::new();
         }
         if key == self.key {
@@ -251,6 +253,16 @@ impl Read<'_> {
     async fn load(&self, key: &ObjectKey, held: Option<Held>) -> Looked {
         let known = held.as_ref().and_then(|held| held.stored.tag.clone());
         let (name, load) = self.new_load(key, known);
+        // What is at hand was found before, who joins another one costs nothing, and a link was given out by the operator.
+        let is_free = held.is_some()
+            || LOADS.with(|loads| loads.is_under_way(&name))
+            || self.opens().is_some_and(|opens| opens.is_ok());
+        if !is_free {
+            let admitted = self.configuration.admit(self.request, self.asked).await;
+            if let Err(refused) = admitted {
+                return (Err(refused), CacheState::None);
+            }
+        }
         let outcome = share(&LOADS, &name, self.context, self.patience(), load.run()).await;
         let outcome = outcome.unwrap_or_else(|error| {
             log::failure(&self.asked.id, "an object was waited for in vain", &format!("{key}: {error}"));

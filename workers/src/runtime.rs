@@ -65,6 +65,9 @@ extern "C" {
         end: f64,
     ) -> Promise;
     fn digest(stored: &ArrayBuffer, gzip: bool, length: f64) -> Promise;
+    fn leave(bytes: &ArrayBuffer);
+    #[wasm_bindgen(js_name = mayLook)]
+    fn may_look(limiter: &JsValue, request: &Request) -> Promise;
     #[wasm_bindgen(catch, js_name = match)]
     fn match_(url: &str) -> Result<Promise, JsValue>;
     /// What is said of a cached object.
@@ -74,7 +77,14 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn forget(url: &str) -> Result<Promise, JsValue>;
     fn follow(promise: &Promise, milliseconds: f64) -> Promise;
-    fn load(bucket: &JsValue, key: &str, known: Option<&str>, limit: f64, milliseconds: f64) -> Promise;
+    fn load(
+        bucket: &JsValue,
+        key: &str,
+        known: Option<&str>,
+        limit: f64,
+        hidden: Option<&str>,
+        milliseconds: f64,
+    ) -> Promise;
     fn fill(bucket: &JsValue, key: &str, stored: &ArrayBuffer, said: &str) -> Promise;
     fn probe(bucket: &JsValue, key: &str, milliseconds: f64) -> Promise;
     fn text(request: &Request, limit: f64) -> Promise;
@@ -219,15 +229,41 @@ pub async fn wait_for(promise: &Promise, milliseconds: u64) -> Result<(), Broken
     settled(&follow(promise, number(milliseconds))).await.map(drop)
 }
 
-/// The object under `key` in R2, without its bytes where it still has the entity tag `known` or more than `limit` bytes.
+/// The place that bytes take among the long ones that are loaded and checked at a time, until this is dropped.
+pub struct Place(Option<ArrayBuffer>);
+
+impl Place {
+    /// The place of what was loaded, which has none if it is not long.
+    pub const fn of(loaded: Option<ArrayBuffer>) -> Self {
+        Self(loaded)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(bytes) = &self.0 {
+            leave(bytes);
+        }
+    }
+}
+
+/// Returns `true` if `limiter` lets the client of `request` have something looked for.
+pub async fn is_admitted(limiter: &JsValue, request: &Request) -> Result<bool, Broken> {
+    Ok(settled(&may_look(limiter, request)).await?.is_truthy())
+}
+
+/// The object under `key` in R2. Its bytes are missing where it still has the entity tag `known`, has more than `limit` bytes,
+/// or has the metadata `hidden` (`name=value`).
 pub async fn load_object(
     bucket: &JsValue,
     key: &str,
     known: Option<&str>,
     limit: usize,
+    hidden: Option<&str>,
     milliseconds: u64,
 ) -> Result<Option<Loaded>, Broken> {
-    let found = settled(&load(bucket, key, known, number(limit as u64), number(milliseconds))).await?;
+    let loading = load(bucket, key, known, number(limit as u64), hidden, number(milliseconds));
+    let found = settled(&loading).await?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 

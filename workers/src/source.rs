@@ -21,7 +21,7 @@ use crate::entry::{Absence, Stored};
 use crate::flight::Brought;
 use crate::keep::Keeper;
 use crate::log;
-use crate::runtime::{self, Answered, Broken, Question};
+use crate::runtime::{self, Answered, Broken, Place, Question};
 use crate::task;
 
 /// Longest object that is read, in bytes as stored.
@@ -120,7 +120,9 @@ impl Load {
     async fn bucket(&self) -> (Outcome, Fill) {
         let (key, known) = (self.key.to_string(), self.known.as_deref());
         let Configuration { bucket, timeout, .. } = &*self.configuration;
-        let loaded = match runtime::load_object(bucket, &key, known, MAX_OBJECT_BYTES, *timeout).await {
+        let hidden = self.signature.is_empty().then_some(Facts::PRIVATE);
+        let loading = runtime::load_object(bucket, &key, known, MAX_OBJECT_BYTES, hidden, *timeout);
+        let loaded = match loading.await {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return self.origin(Fill::Bucket).await,
             Err(error) => {
@@ -129,6 +131,7 @@ impl Load {
                 return self.origin(Fill::None).await;
             }
         };
+        let _place = Place::of(loaded.stored());
         let tag = loaded.etag();
         let Ok(attributes) = serde_json::from_str::<Attributes>(&loaded.said()) else {
             return (self.damaged(&"its attributes cannot be read"), Fill::None);
@@ -142,7 +145,12 @@ impl Load {
             Err(error) => return (self.damaged(&error), Fill::None),
         };
         if self.hides(&facts) {
-            return (Outcome::nothing(), Fill::None);
+            // What is not there is looked for at the origin too, which takes its time, and may fail. What is at hand is public:
+            // that is over, whatever the origin says.
+            if known.is_some() {
+                return (Outcome::nothing(), Fill::None);
+            }
+            return self.origin(Fill::Bucket).await;
         }
         let outcome = match (loaded.stored(), is_same) {
             (Some(bytes), _) => self.checked(stored, facts, bytes).await,
@@ -184,7 +192,7 @@ impl Load {
         let and = if self.signature.is_empty() { "" } else { "&" };
         let url = format!("{origin}/v1{}?form=stored{and}{}", path(&self.key), self.signature);
         let id = format!("x-request-id:{}", self.request_id);
-        let answered = match self.ask(&url, &id).await {
+        let (answered, _place) = match self.ask(&url, &id).await {
             Ok(answered) => answered,
             Err(error) => {
                 self.complain("the origin does not answer", &error);
@@ -201,10 +209,14 @@ impl Load {
         }
     }
 
-    async fn ask(&self, url: &str, headers: &str) -> Result<Answered, Broken> {
+    /// What a server answers, and the place that it takes.
+    async fn ask(&self, url: &str, headers: &str) -> Result<(Answered, Place), Broken> {
         let milliseconds = self.configuration.timeout;
         let (method, content, limit) = ("GET", None, MAX_OBJECT_BYTES);
-        runtime::ask_server(&Question { method, url, headers, content, limit, milliseconds }).await
+        let question = Question { method, url, headers, content, limit, milliseconds };
+        let answered = runtime::ask_server(&question).await?;
+        let place = Place::of(answered.body());
+        Ok((answered, place))
     }
 
     /// The object in an answer of the origin, or where the answer points to: one that is too large for a function.
@@ -214,19 +226,21 @@ impl Load {
             self.complain("the origin does not answer", &"it sends an object without its attributes");
             return (Outcome::Unreachable, Fill::None);
         };
-        let body = match (answered.status(), answered.location()) {
-            (307, Some(elsewhere)) => match self.ask(&elsewhere, "").await {
-                Ok(there) if there.status() == 200 => {
-                    // The runtime has unpacked it: the bytes are not those that are stored.
-                    if there.coding().is_some() {
-                        (attributes.content_encoding, fill) = (None, Fill::None);
-                    }
-                    there.body().ok_or_else(|| "where it sends to, there are too many bytes".to_owned())
+        let elsewhere = match (answered.status(), answered.location()) {
+            (307, Some(elsewhere)) => Some(self.ask(&elsewhere, "").await),
+            _ => None,
+        };
+        let body = match (&elsewhere, answered.status()) {
+            (Some(Ok((there, _))), _) if there.status() == 200 => {
+                // The runtime has unpacked it: the bytes are not those that are stored.
+                if there.coding().is_some() {
+                    (attributes.content_encoding, fill) = (None, Fill::None);
                 }
-                Ok(there) => Err(format!("where it sends to, the status is {}", there.status())),
-                Err(error) => Err(format!("where it sends to: {error}")),
-            },
-            (307, None) => Err("it sends to nowhere".to_owned()),
+                there.body().ok_or_else(|| "where it sends to, there are too many bytes".to_owned())
+            }
+            (Some(Ok((there, _))), _) => Err(format!("where it sends to, the status is {}", there.status())),
+            (Some(Err(error)), _) => Err(format!("where it sends to: {error}")),
+            (None, 307) => Err("it sends to nowhere".to_owned()),
             _ if answered.content_type() == STORED_TYPE => {
                 answered.body().ok_or_else(|| "it sends too many bytes".to_owned())
             }

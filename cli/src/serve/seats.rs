@@ -3,6 +3,9 @@
 //! Where no seat is free, a connection that waits for its client longest gives up its own: it is idle, or its client reads
 //! no answer or sends no request. A connection that the server works for is left alone. A new connection that finds
 //! neither waits a while, and is then told to come again.
+//!
+//! What a network holds in memory counts for as long as it is held. A change may hold its body longer than the connection that
+//! brought it is open: who closes a connection and opens another one has no more room than before.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -57,13 +60,18 @@ struct Room {
 struct Taken {
     last: u64,
     seats: HashMap<u64, Arc<Seat>>,
+    /// Those of which a [`Seat`] is left: with a connection, or with a body or an answer that outlives one. Each of them holds
+    /// room, so that there are never more than the room in all has parts.
     networks: HashMap<IpAddr, Arc<Network>>,
 }
 
 /// Who is behind an address.
 struct Network {
     address: IpAddr,
+    /// Connections that are open.
     seats: AtomicUsize,
+    /// Those, and what is left of others. It changes under the lock of [`Taken`].
+    left: AtomicUsize,
     answers: Account,
     bodies: Account,
 }
@@ -145,6 +153,7 @@ impl Seats {
         }
         let network = taken.networks.entry(address).or_insert_with(|| Arc::new(Network::new(address)));
         network.seats.fetch_add(1, Ordering::Relaxed);
+        network.left.fetch_add(1, Ordering::Relaxed);
         let seat = Arc::new(Seat {
             room: Arc::clone(&self.0),
             network: Arc::clone(network),
@@ -201,6 +210,7 @@ impl Network {
         Self {
             address,
             seats: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
             answers: Account::new(ANSWERS_TO_A_NETWORK),
             bodies: Account::new(BODIES_FROM_A_NETWORK),
         }
@@ -309,14 +319,21 @@ impl Drop for Sitting {
     fn drop(&mut self) {
         let room = &self.seat.room;
         let mut taken = room.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not the last one of this seat, whose end would wait for the lock.
         taken.seats.remove(&self.number);
-        let network = &self.seat.network;
-        if network.seats.fetch_sub(1, Ordering::Relaxed) == 1 {
-            taken.networks.remove(&network.address);
-        }
+        self.seat.network.seats.fetch_sub(1, Ordering::Relaxed);
         room.count.send_replace(taken.seats.len());
         drop(taken);
         room.freed.notify_one();
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.network.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            taken.networks.remove(&self.network.address);
+        }
     }
 }
 
@@ -449,5 +466,29 @@ mod tests {
         assert_eq!(of(&three), 2, "others' is not");
         one.seat().give_body(largest);
         assert_eq!(of(&four), 1);
+    }
+
+    #[test]
+    fn what_a_network_holds_counts_after_its_connections_too() {
+        let seats = Seats::new();
+        let largest = credlink_core::bounds::MAX_BODY_BYTES;
+        // A change holds its body until it ends, whatever becomes of the connection that brought it.
+        let changes: Vec<Arc<Seat>> = (0..3)
+            .map(|_| {
+                let sitting = sit(&seats, HERE).unwrap();
+                assert!(sitting.seat().take_body(largest));
+                Arc::clone(sitting.seat())
+            })
+            .collect();
+        assert_eq!(seats.taken(), 0, "all connections are closed");
+        let again = sit(&seats, HERE).unwrap();
+        assert!(!again.seat().take_body(largest), "it comes again, and its room is still used up");
+        assert!(sit(&seats, "192.0.2.2").unwrap().seat().take_body(largest), "others' is not");
+        changes[0].give_body(largest);
+        assert!(again.seat().take_body(largest));
+        changes[1..].iter().for_each(|change| change.give_body(largest));
+        again.seat().give_body(largest);
+        drop((again, changes));
+        assert!(seats.0.taken.lock().unwrap().networks.is_empty(), "nothing is kept of who holds nothing");
     }
 }

@@ -1,7 +1,7 @@
 //! Which credentials a service asks for.
 
 use credlink_core::access::Caller;
-use credlink_service::ports::{Authenticator, Refused};
+use credlink_service::ports::{Authenticator, Refused, Unread};
 
 use crate::jwt::{JwtAuthenticator, has_form_of_jwt};
 use crate::tokens::{StaticTokens, Trusted};
@@ -48,6 +48,15 @@ impl Authenticator for Gate {
                 Some(token) if has_form_of_jwt(token) => jwt.authenticate(bearer).await,
                 _ => tokens.authenticate(bearer).await,
             },
+        }
+    }
+
+    async fn unread(&self) -> Vec<Unread> {
+        match self {
+            Self::Trusted(trusted) => trusted.unread().await,
+            Self::Tokens(tokens) => tokens.unread().await,
+            Self::Jwt(jwt) => jwt.unread().await,
+            Self::TokensAndJwt(tokens, jwt) => [tokens.unread().await, jwt.unread().await].concat(),
         }
     }
 }

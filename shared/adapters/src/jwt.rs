@@ -21,7 +21,7 @@ pub mod source;
 use std::sync::Arc;
 
 use credlink_core::access::Caller;
-use credlink_service::ports::{Authenticator, Refused};
+use credlink_service::ports::{Authenticator, Refused, Unread};
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode};
@@ -111,6 +111,10 @@ impl Authenticator for JwtAuthenticator {
             None => Ok(Caller::anonymous()),
             Some(token) => self.check(token).await,
         }
+    }
+
+    async fn unread(&self) -> Vec<Unread> {
+        self.keys.unread().await.into_iter().collect()
     }
 }
 

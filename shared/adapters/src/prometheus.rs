@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
     use crate::metered::Metered;
-    use crate::metered::catalogue::{CATALOGUE, Kind};
+    use crate::metered::catalogue::{CATALOGUE, Kind, note_unread};
 
     /// What this crate and those above it emit, once each.
     fn emit_everything() {
@@ -117,6 +117,7 @@ mod tests {
         counter!("credlink_cache_errors", "layer" => "l2").increment(1);
         gauge!("credlink_breaker_state", "provider" => "s3").set(2);
         gauge!("credlink_queue_depth").set(5);
+        note_unread("keys", true);
         note_start();
     }
 

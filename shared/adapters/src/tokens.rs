@@ -9,11 +9,16 @@ use std::time::Duration;
 use credlink_core::access::{Caller, Scope};
 use credlink_core::hash::Digest;
 use credlink_core::tenant::Tenant;
-use credlink_service::ports::{Authenticator, Refused};
+use credlink_service::ports::{Authenticator, Refused, Unread};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+
+use crate::metered::catalogue::note_unread;
+
+/// The name of this source of credentials.
+const SOURCE: &str = "tokens";
 
 /// Longest file of tokens, in bytes: about 5,000 entries.
 const MAX_FILE_BYTES: usize = 1_000_000;
@@ -44,6 +49,8 @@ struct State {
     /// The digest of the file that they were read from.
     file: Option<Digest>,
     looked: Instant,
+    /// When it was last read, or found to be unchanged.
+    read: Instant,
     /// Why the file cannot be used, if it cannot.
     failure: Option<String>,
 }
@@ -115,7 +122,8 @@ impl StaticTokens {
 
     fn of(tokens: Vec<(Digest, Caller)>, file: Option<(PathBuf, Digest)>) -> Self {
         let (file, digest) = file.unzip();
-        let state = State { tokens: Arc::new(tokens), file: digest, looked: Instant::now(), failure: None };
+        let now = Instant::now();
+        let state = State { tokens: Arc::new(tokens), file: digest, looked: now, read: now, failure: None };
         Self(Arc::new(Source { file, state: RwLock::new(state), looking: Mutex::new(()) }))
     }
 
@@ -148,12 +156,6 @@ impl StaticTokens {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// Why the file cannot be used, if it cannot; the tokens of an earlier look are in use then.
-    #[must_use]
-    pub fn failure(&self) -> Option<String> {
-        self.0.state.read().unwrap_or_else(PoisonError::into_inner).failure.clone()
-    }
 }
 
 impl Source {
@@ -170,16 +172,23 @@ impl Source {
             let is_new = state.file != Some(digest);
             is_new.then(|| parse(&json).map(|tokens| (tokens, digest))).transpose()
         });
+        note_unread(SOURCE, found.is_err());
         match found {
-            Ok(None) => state.failure = None,
-            Ok(Some((tokens, digest))) => {
-                tracing::info!(tokens = tokens.len(), "the token file was read again");
-                (state.tokens, state.file, state.failure) = (Arc::new(tokens), Some(digest), None);
+            Ok(found) => {
+                state.read = state.looked;
+                if state.failure.take().is_some() {
+                    tracing::info!("the token file can be used again");
+                }
+                if let Some((tokens, digest)) = found {
+                    tracing::info!(tokens = tokens.len(), "the token file was read again");
+                    (state.tokens, state.file) = (Arc::new(tokens), Some(digest));
+                }
             }
             Err(error) => {
                 let reason = error.to_string();
                 if state.failure.as_ref() != Some(&reason) {
-                    tracing::error!(%reason, "the token file cannot be used; the tokens that it had stay good");
+                    let read_seconds_ago = state.read.elapsed().as_secs();
+                    tracing::error!(%reason, read_seconds_ago, "the token file cannot be used; the tokens that it had stay good");
                 }
                 state.failure = Some(reason);
             }
@@ -230,6 +239,18 @@ impl Authenticator for StaticTokens {
             .map(|(_, caller)| caller.clone())
             .ok_or_else(|| Refused::Invalid("the access token is not known here".into()))
     }
+
+    async fn unread(&self) -> Vec<Unread> {
+        drop(self.current().await);
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        let unread = |reason: &String| Unread {
+            source: SOURCE,
+            reason: reason.clone(),
+            read_seconds_ago: Some(state.read.elapsed().as_secs()),
+            is_in_use: true,
+        };
+        state.failure.iter().map(unread).collect()
+    }
 }
 
 /// Trusts everybody: for a service that listens on a loopback address and has no tokens.
@@ -239,6 +260,10 @@ pub struct Trusted;
 impl Authenticator for Trusted {
     async fn authenticate(&self, _bearer: Option<&str>) -> Result<Caller, Refused> {
         Ok(Caller::trusted())
+    }
+
+    async fn unread(&self) -> Vec<Unread> {
+        Vec::new()
     }
 }
 
@@ -293,16 +318,35 @@ mod tests {
         write(format!("[{}]", entry("a", "two", "default", "admin")));
         assert!(!knows("one").await, "it was taken out");
         assert!(knows("two").await);
-        for broken in ["nonsense", "", "[{}]"] {
+        for (times, broken) in (1..).zip(["nonsense", "", "[{}]"]) {
             write(broken.to_owned());
             assert!(knows("two").await, "{broken}");
-            assert!(tokens.failure().is_some(), "{broken}");
+            let [unread] = &tokens.unread().await[..] else { panic!("{broken}: it is said") };
+            let age = FILE_AGE.as_secs() * times;
+            assert_eq!((unread.read_seconds_ago, unread.is_in_use), (Some(age), true), "{broken}");
+            assert!(unread.reason.contains("not valid"), "{broken}: {}", unread.reason);
         }
         std::fs::remove_file(&path).unwrap();
         assert!(knows("two").await);
         write("[]".to_owned());
         assert!(!knows("two").await, "none is a content too");
-        assert_eq!(tokens.failure(), None);
+        assert_eq!(tokens.unread().await, []);
+    }
+
+    /// Who asks for health shows no token, and finds out all the same.
+    #[tokio::test(start_paused = true)]
+    async fn a_broken_file_is_found_without_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.json");
+        std::fs::write(&path, "[]").unwrap();
+        let tokens = StaticTokens::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        tokio::time::advance(FILE_AGE).await;
+        let [unread] = &tokens.unread().await[..] else { panic!("it is said") };
+        assert!(unread.reason.contains("cannot be read"), "{}", unread.reason);
+        std::fs::write(&path, "[]").unwrap();
+        tokio::time::advance(FILE_AGE).await;
+        assert_eq!(tokens.unread().await, []);
     }
 
     #[test]

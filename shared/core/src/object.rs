@@ -264,6 +264,9 @@ impl Verified {
 pub struct AttributesError(&'static str, String);
 
 impl Facts {
+    /// The metadata of each object that is private, as `name=value`: for who only has to know that, and does not read the rest.
+    pub const PRIVATE: &'static str = "visibility=private";
+
     /// The facts of `content` that is stored with no content coding, is no marker and does not expire.
     #[must_use]
     pub fn of(content: &[u8], tenant: Tenant, visibility: Visibility, created: Timestamp) -> Self {
@@ -374,6 +377,8 @@ mod tests {
         let attributes = facts.attributes(&ObjectKey::Record(id()), BTreeMap::new());
         assert_eq!(Facts::read(&attributes), Ok(facts));
         assert_eq!(attributes.cache_control.as_deref(), Some("private, no-store"));
+        let mut metadata = attributes.metadata.iter().map(|(name, value)| format!("{name}={value}"));
+        assert!(metadata.any(|entry| entry == Facts::PRIVATE));
     }
 
     #[test]

@@ -64,6 +64,8 @@ impl<P: Ports> Service<P> {
 }
 
 /// The state of each provider
+///
+/// It is public. An operator is also told why credentials cannot be read.
 #[utoipa::path(
     get, path = "/v1/health", tag = "operation", operation_id = "health",
     responses(
@@ -72,8 +74,9 @@ impl<P: Ports> Service<P> {
         (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn health<P: Ports>(service: &Service<P>) -> Reply {
-    let health = overview::health(service).await;
+pub(crate) async fn health<P: Ports>(service: &Service<P>, caller: &Caller) -> Reply {
+    let is_operator = caller.authenticated && caller.may(Scope::Operator);
+    let health = overview::health(service, is_operator).await;
     let status = match health.status {
         Status::Ok | Status::Degraded => StatusCode::OK,
         Status::Down => StatusCode::SERVICE_UNAVAILABLE,

@@ -10,24 +10,41 @@ use credlink_core::tenant::Tenant;
 use serde::Serialize;
 
 use crate::ports::{
-    BreakerState, Cache as _, Clock as _, Failure, FailureKind, Index as _, LayerStats, Objects as _, Ports,
-    ProviderState,
+    Authenticator as _, BreakerState, Cache as _, Clock as _, Failure, FailureKind, Index as _, LayerStats,
+    Objects as _, Ports, ProviderState, Unread,
 };
 use crate::service::Service;
 
 /// The state of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Health {
-    /// `ok` when everything works; `degraded` when one of two providers does not answer, when something is stopped, or when
-    /// proofs are found and deleted but nothing can be stored; `down` when the index, or every provider of objects, does not
+    /// `ok` when everything works; `degraded` when one of two providers does not answer, when something is stopped, when credentials
+    /// cannot be read, or when proofs are found and deleted but nothing can be stored; `down` when the index, or every provider of objects, does not
     /// answer.
     pub status: Status,
     /// Each provider.
     pub providers: Vec<ProviderHealth>,
     /// The reasons for which something is stopped until an operator has looked: index, store and clock do not fit
-    /// together, or cleanup would remove more than its share. Reading goes on.
+    /// together, or cleanup would remove more than its share; and the sources of credentials that cannot be read. Reading goes on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// Each source of credentials that cannot be read. Only an operator is shown this.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<UnreadCredentials>,
+}
+
+/// A source of credentials that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct UnreadCredentials {
+    /// Its content: `tokens`, static ones, or `keys`, those that JSON Web Tokens are checked with.
+    pub source: &'static str,
+    /// `degraded` while what was read before is in use, `down` when nothing is.
+    pub status: Status,
+    /// Seconds since it was last read; missing if it never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_seconds_ago: Option<u64>,
+    /// The cause.
+    pub problem: String,
 }
 
 /// The state of the service, or of a provider.
@@ -104,8 +121,8 @@ pub struct LayerReport {
     pub bytes: Option<u64>,
 }
 
-/// Asks each provider for something that is not there.
-pub async fn health<P: Ports>(service: &Service<P>) -> Health {
+/// Asks each provider for something that is not there. Causes that name files and addresses are for who sees `details`.
+pub async fn health<P: Ports>(service: &Service<P>, details: bool) -> Health {
     let clock = service.ports.clock();
     let probe = ProofId::derive(&Tenant::default(), &Digest::from_bytes([0; 32]).into());
     let started = clock.monotonic_microseconds();
@@ -144,7 +161,10 @@ pub async fn health<P: Ports>(service: &Service<P>) -> Health {
     } else {
         Standing::default()
     };
-    let problems: Vec<_> = standing.doubts.iter().map(ToString::to_string).collect();
+    let unread = service.ports.authenticator().unread().await;
+    let doubts = standing.doubts.iter().map(ToString::to_string);
+    let problems: Vec<_> = doubts.chain(unread.iter().map(unread_in_words)).collect();
+    let credentials = unread.into_iter().filter(|_| details).map(UnreadCredentials::from).collect();
     let status = match (is_up(&index), all && problems.is_empty(), any) {
         (true, true, _) => Status::Ok,
         (true, false, true) => Status::Degraded,
@@ -152,7 +172,25 @@ pub async fn health<P: Ports>(service: &Service<P>) -> Health {
         _ => Status::Down,
     };
     providers.push(index);
-    Health { status, providers, problems }
+    Health { status, providers, problems, credentials }
+}
+
+impl From<Unread> for UnreadCredentials {
+    fn from(unread: Unread) -> Self {
+        let Unread { source, reason, read_seconds_ago, is_in_use } = unread;
+        let status = if is_in_use { Status::Degraded } else { Status::Down };
+        Self { source, status, read_seconds_ago, problem: reason }
+    }
+}
+
+/// A source of credentials that cannot be read, without the cause: health is public.
+fn unread_in_words(unread: &Unread) -> String {
+    let what = match unread.source {
+        "keys" => "the keys that access tokens are checked with cannot be read",
+        _ => "the list of access tokens cannot be read",
+    };
+    let then = if unread.is_in_use { "what was read before is in use" } else { "no such token is accepted" };
+    format!("{what}; {then}")
 }
 
 /// One of two providers, by what is known of it: its last call, and its median latency.

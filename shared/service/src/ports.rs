@@ -518,9 +518,25 @@ pub enum Refused {
     Undecided(#[from] Failure),
 }
 
+/// A source of credentials that cannot be read anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Its content: `tokens` or `keys`.
+    pub source: &'static str,
+    /// The cause in its own words, for an operator: it may name a file or an address.
+    pub reason: String,
+    /// Seconds since it was last read. `None`: it never was.
+    pub read_seconds_ago: Option<u64>,
+    /// `true` if what was read then is in use.
+    pub is_in_use: bool,
+}
+
 /// A check of credentials.
 pub trait Authenticator {
     /// Finds out who shows `bearer`, the token of an `Authorization: Bearer` header (RFC 6750, section 2.1), or
     /// nothing.
     fn authenticate(&self, bearer: Option<&str>) -> impl Future<Output = Result<Caller, Refused>>;
+
+    /// Finds out which of its sources cannot be read. A file that was not looked at for a while is looked at now.
+    fn unread(&self) -> impl Future<Output = Vec<Unread>>;
 }

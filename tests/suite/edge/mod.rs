@@ -10,7 +10,8 @@
 //! for, and for how long; `flights` many who ask at once; `outages` R2 and the origin out of reach; `read_through`,
 //! `aliases`, `replication` and `nonsense` what comes from the origin, which [`origin`] plays; `damage` what is not what was stored; `aborts` a
 //! Worker that panics;
-//! `links` who may read what is private; `purge`, `health`, `settings` and `logs` what an operator has. `deletion` goes the
+//! `places` how many long objects are loaded at a time; `limits` how much a client may have looked for; `links` who may read what is private, and `privacy` that nobody else can
+//! tell whether it is there; `purge`, `health`, `settings` and `logs` what an operator has. `deletion` goes the
 //! whole way from the service.
 //!
 //! Both stand on [`seeds`], objects as the service leaves them in a bucket, `forms` of them, and what `harness` tries.
@@ -29,11 +30,14 @@ mod ground;
 mod harness;
 mod health;
 mod lifetimes;
+mod limits;
 mod links;
 mod logs;
 mod nonsense;
 mod origin;
 mod outages;
+mod places;
+mod privacy;
 mod purge;
 mod ranges;
 mod read_through;

@@ -35,6 +35,8 @@ const miniflare = new Miniflare(
       modules: workerModules,
       compatibilityDate,
       compatibilityFlags: JSON.parse(flags),
+      // Bound as MISSES where a test wants it.
+      ratelimits: { LIMITER: { namespace_id: `limiter-${number}`, simple: { limit: 4, period: 60 } } },
       r2Buckets: { BUCKET: { id: `bucket-${number}`, s3Credentials: { accessKeyId, secretAccessKey } } },
       // Miniflare's own front would encode bodies anew.
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

@@ -71,6 +71,13 @@ impl Edge {
         Self::with([]).await
     }
 
+    /// The same, with a limiter that lets an address have four things looked for in a minute.
+    pub async fn limited(variables: impl IntoIterator<Item = (&str, String)>) -> Self {
+        let edge = Self::with(variables).await;
+        edge.set("limiter", Mode::Well).await;
+        edge
+    }
+
     /// A Worker with an empty bucket and these variables.
     pub async fn with(variables: impl IntoIterator<Item = (&str, String)>) -> Self {
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
@@ -129,7 +136,8 @@ impl Edge {
     }
 
     /// From now on, calls of this name go so. Names are those of [`Self::calls`] (`bucket.get`, `cache.put`, `fetch`),
-    /// or `bucket` and `cache` for all of a part. Where `clock` fails, the Worker's program is aborted, as by a panic.
+    /// or `bucket` and `cache` for all of a part. `body` is the bytes of an object of R2, and `digest` a SHA-256: both are
+    /// noted among the calls, as `body.arrayBuffer <key>` and `digest <bytes>`, while they do not go well. Where `clock` fails, the Worker's program is aborted, as by a panic.
     pub async fn set(&self, name: &str, mode: Mode) {
         let mode = match mode {
             Mode::Well => "well",

@@ -1,6 +1,9 @@
 // Stands around the Worker that is tested, in its isolate. It hands requests over as Cloudflare's front does, counts
 // what the Worker calls, lets calls fail or wait, sets the clock forward, and keeps what is logged.
 //
+// Names of calls are `bucket.get`, `cache.put`, `fetch` and the like; `body`, the bytes of an object of R2, and `digest`, a
+// SHA-256, are noted where their mode is not `well`. With a mode for `limiter` from the start on, the Worker has one.
+//
 // `POST /.watched` with a JSON object speaks to it, and is answered with what was seen; every member may be missing:
 // `variables` (the Worker's own, from its next request on), `modes` (see `modeOf`), `ahead` (milliseconds that the
 // clock is ahead of the real one), `at` (the clock stands still there), `forget` (true: what was seen is forgotten).
@@ -47,12 +50,31 @@ function watched(part, object, methods, behind = () => object) {
         return value.bind(target);
       }
       return async (subject, ...rest) => {
-        await pass(`${part}.${property}`, `${subject.url ?? subject}${absence(rest[0])}`);
+        await pass(`${part}.${property}`, `${subject.key ?? subject.url ?? subject}${absence(rest[0])}`);
         const result = await (await behind())[property](subject, ...rest);
         if (part === "bucket" && property === "get" && result?.body) {
           seen.calls.push(`body ${subject}`);
+          if (modeOf("body") !== "well") {
+            return slowly(result, subject);
+          }
         }
         return result;
+      };
+    },
+  });
+}
+
+/** The object of R2, whose bytes come as the mode of `body` says. */
+function slowly(found, subject) {
+  return new Proxy(found, {
+    get(target, property) {
+      const value = Reflect.get(target, property, target);
+      if (property !== "arrayBuffer") {
+        return typeof value === "function" ? value.bind(target) : value;
+      }
+      return async () => {
+        await pass("body.arrayBuffer", subject);
+        return target.arrayBuffer();
       };
     },
   });
@@ -73,6 +95,16 @@ globalThis.fetch = async (subject, ...rest) => {
   await pass("fetch", subject.url ?? subject);
   return realFetch(subject, ...rest);
 };
+
+const realDigest = crypto.subtle.digest.bind(crypto.subtle);
+Object.defineProperty(crypto.subtle, "digest", {
+  value: async (algorithm, content) => {
+    if (modeOf("digest") !== "well") {
+      await pass("digest", content.byteLength);
+    }
+    return realDigest(algorithm, content);
+  },
+});
 
 const RealDate = Date;
 globalThis.Date = class extends RealDate {
@@ -137,7 +169,8 @@ export default class extends WorkerEntrypoint {
     };
     const bucket = watched("bucket", env.BUCKET, bucketMethods);
     try {
-      return await worker.fetch(handedOver(request), { ...env, ...variables, BUCKET: bucket }, ctx);
+      const limiter = "limiter" in modes ? { MISSES: watched("limiter", env.LIMITER, ["limit"]) } : {};
+      return await worker.fetch(handedOver(request), { ...env, ...variables, ...limiter, BUCKET: bucket }, ctx);
     } catch (error) {
       if (modeOf("clock") === "fails") {
         return new Response("aborted", { status: 500 });

@@ -3,7 +3,7 @@
 //! Each cell has a world of its own, so that what one request does is not seen by the next. A new operation does not
 //! compile until it is in [`is_listed`], and the tables fail until [`requests`] has it.
 
-mod issuer;
+pub mod issuer;
 
 use std::collections::BTreeSet;
 
@@ -318,8 +318,16 @@ async fn an_issuer_out_of_reach_is_a_failure_and_no_refusal() {
     let response = exchange(&world, by(&bearer(&signed(&claims("admin"))), get("/v1/aliases"))).await;
     assert_eq!((response.status().as_u16(), challenge(&response)), (503, ""));
     assert!(response.headers().contains_key(RETRY_AFTER));
-    assert_eq!(exchange(&world, get("/v1/health")).await.status(), 200);
     assert_eq!(exchange(&world, get("/v1/aliases")).await.status(), 401);
+    // Health says so, also to who shows a token that cannot be checked.
+    for asked in [get("/v1/health"), by(&bearer(&signed(&claims("operator"))), get("/v1/health"))] {
+        let health = exchange(&world, asked).await;
+        let told: Value = serde_json::from_slice(health.body()).unwrap();
+        assert_eq!((health.status().as_u16(), &told["status"]), (200, &json!("degraded")), "{told}");
+        let expected =
+            "the keys that access tokens are checked with cannot be read; no such token is accepted";
+        assert_eq!((&told["problems"], told.get("credentials")), (&json!([expected]), None));
+    }
 }
 
 #[test]

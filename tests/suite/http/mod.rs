@@ -2,7 +2,7 @@
 //!
 //! `script` walks through the whole API and is written to run anywhere: against the service in this process, or any
 //! base URL. `bad_input` is a table of what clients do wrong, and what they are told; `auth` is one of who may do what, `legacy_ids` is whose they are, `links` is what they open, and
-//! `metrics` is what is counted. `openapi` and `contract` keep
+//! `metrics` is what is counted, `unread` is what is said of credentials that cannot be read. `openapi` and `contract` keep
 //! the OpenAPI document true: every exchange of a [`session::Session`] is checked against it.
 
 pub mod api;
@@ -17,3 +17,4 @@ mod migrations;
 mod openapi;
 pub mod script;
 pub mod session;
+mod unread;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use credlink_service::ports::{Failure, FailureKind};
+use credlink_service::ports::{Failure, FailureKind, Unread};
 use jsonwebtoken::Algorithm;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -23,6 +23,10 @@ use super::NAME;
 use super::keys::{Key, KeySet, MAX_JWKS_BYTES};
 use super::settings::Jwks;
 use crate::deadline::remaining;
+use crate::metered::catalogue::note_unread;
+
+/// The name of this source of credentials.
+const SOURCE: &str = "keys";
 
 /// How long a file is taken to be unchanged.
 const FILE_AGE: Duration = Duration::from_secs(1);
@@ -161,6 +165,20 @@ impl KeySource {
         }
     }
 
+    /// Why the keys cannot be read, if they cannot. A file is looked at when it was not for a second. An address is asked by
+    /// tokens alone, and one read that fails while its keys are young is made good by the next.
+    pub async fn unread(&self) -> Option<Unread> {
+        if matches!(self.0.place, Place::File(_)) && self.is_older(FILE_AGE) {
+            self.clone().read_again(self.known().1).await;
+        }
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        let is_young =
+            matches!(self.0.place, Place::Url { .. }) && !was_before(state.read, URL_AGE_WAITED_FOR);
+        let reason = state.failure.clone().filter(|_| !is_young)?;
+        let read_seconds_ago = state.read.map(|read| read.elapsed().as_secs());
+        Some(Unread { source: SOURCE, reason, read_seconds_ago, is_in_use: state.in_use().is_some() })
+    }
+
     fn known(&self) -> (Option<Arc<KeySet>>, Option<Instant>) {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
         (state.in_use().cloned(), state.tried)
@@ -198,6 +216,7 @@ impl KeySource {
         let now = Some(Instant::now());
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
         state.tried = now;
+        note_unread(SOURCE, read.is_err());
         match read {
             Ok(Some((keys, file))) => {
                 *state = State { keys: Some(Arc::new(keys)), read: now, tried: now, file, failure: None };

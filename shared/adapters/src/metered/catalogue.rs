@@ -3,7 +3,7 @@
 //! Labels are of bounded variety: names of operations, providers and layers, never an id. Prometheus adds `_total` to
 //! the names of counters.
 
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,13 +81,14 @@ pub(super) const LEGACY_HITS: &str = "credlink_legacy_hits";
 pub(super) const FAILURES: &str = "credlink_failures";
 pub(super) const REQUEST_MS: &str = "credlink_request_ms";
 pub(super) const STOPPED: &str = "credlink_stopped";
+const UNREAD: &str = "credlink_credentials_unread";
 /// The gauge of the messages that wait.
 pub const QUEUE_DEPTH: &str = "credlink_queue_depth";
 pub(crate) const START_TIME: &str = "process_start_time_seconds";
 pub(crate) const RESIDENT_MEMORY: &str = "process_resident_memory_bytes";
 
 /// Every metric, in the order of the documentation.
-pub const CATALOGUE: [Metric; 23] = {
+pub const CATALOGUE: [Metric; 24] = {
     use Kind::{Counter, Gauge, Histogram};
     [
         metric(STORES, Counter, Unit::Count, &[], "Proofs that were stored"),
@@ -182,6 +183,14 @@ pub const CATALOGUE: [Metric; 23] = {
             &["why"],
             "Whether something is stopped until an operator has looked: 1 as long as this reason stands",
         ),
+        metric(
+            UNREAD,
+            Gauge,
+            Unit::State,
+            &["source"],
+            "Whether the file of tokens (`tokens`), or the keys of JSON Web Tokens (`keys`), could not be read when they were last looked at: \
+             1 as long as that is so",
+        ),
         metric(QUEUE_DEPTH, Gauge, Unit::Count, &[], "Messages that wait, or are being worked on"),
         metric(START_TIME, Gauge, Unit::Seconds, &[], "When the process started, in seconds since 1970"),
         metric(RESIDENT_MEMORY, Gauge, Unit::Bytes, &[], "Memory of the process (Linux only)"),
@@ -203,4 +212,9 @@ pub fn describe() {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Metric> {
     CATALOGUE.iter().find(|metric| metric.name == name)
+}
+
+/// Notes whether a source of credentials could not be read when it was last looked at.
+pub(crate) fn note_unread(source: &'static str, is_unread: bool) {
+    gauge!(UNREAD, "source" => source).set(if is_unread { 1.0 } else { 0.0 });
 }

@@ -103,6 +103,8 @@ kinds! {
     BindingMismatch, UNPROCESSABLE_ENTITY, "binding-mismatch", "The manifest belongs to another file";
     /// `If-Match` is missing.
     PreconditionRequired, PRECONDITION_REQUIRED, "precondition-required", "An If-Match header is needed";
+    /// A client that asks for more than its share.
+    TooManyRequests, TOO_MANY_REQUESTS, "too-many-requests", "This client asks too often";
     /// A failure of ours.
     Internal, INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
     /// Something that this needs is not set up here.
@@ -242,6 +244,15 @@ impl Problem {
     pub fn busy(what: &str, seconds: u32) -> Self {
         let detail = format!("{what}; nothing was done; try again in {seconds} s");
         Self::new(Kind::Busy, detail).header(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// A client has asked for as much as it may in a while.
+    #[must_use]
+    pub fn too_many_requests(seconds: u32) -> Self {
+        let detail = format!(
+            "this address has asked for as much that had to be looked for as it may; try again in {seconds} s"
+        );
+        Self::new(Kind::TooManyRequests, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
     /// Refused until an operator has looked, for the reason that `detail` gives.

@@ -179,6 +179,54 @@ async fn keys_that_cannot_be_read_again_are_dropped_after_a_quarter_of_an_hour()
     assert_eq!(finds(&source, "a").await, Ok(true));
 }
 
+/// What is said of an address that cannot be read: seconds since it was, and whether its keys are in use.
+async fn unread(source: &KeySource) -> Option<(Option<u64>, bool)> {
+    let unread = source.unread().await?;
+    assert_eq!((unread.source, &*unread.reason), ("keys", "it answers with status 500"));
+    Some((unread.read_seconds_ago, unread.is_in_use))
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_keys_cannot_be_read_is_said_with_their_age() {
+    let issuer = Issuer::with(set("a"));
+    let source = issuer.source();
+    assert_eq!(unread(&source).await, None, "nobody asked yet");
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    assert_eq!(unread(&source).await, None);
+    issuer.answers(Answer::With(500, String::new()));
+    tokio::time::advance(URL_PAUSE).await;
+    assert_eq!(finds(&source, "b").await, Ok(false));
+    assert_eq!(unread(&source).await, None, "the next read may make it good");
+    tokio::time::advance(URL_PAUSE).await;
+    assert_eq!(unread(&source).await, Some((Some(60), true)));
+    tokio::time::advance(MAX_AGE - 2 * URL_PAUSE).await;
+    assert_eq!(unread(&source).await, Some((Some(900), false)));
+    issuer.answers(Answer::With(200, set("a")));
+    assert_eq!(finds(&source, "a").await, Ok(true));
+    assert_eq!(unread(&source).await, None);
+    let never = Issuer::with("");
+    never.answers(Answer::With(500, String::new()));
+    let source = never.source();
+    assert!(finds(&source, "a").await.is_err());
+    assert_eq!(unread(&source).await, Some((None, false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_read_is_found_without_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    std::fs::write(&path, set("a")).unwrap();
+    let source = KeySource::open(&Jwks::File(path.clone())).unwrap();
+    std::fs::write(&path, "nonsense").unwrap();
+    assert_eq!(source.unread().await, None, "it was looked at a moment ago");
+    tokio::time::advance(FILE_AGE).await;
+    let told = source.unread().await.unwrap();
+    assert_eq!((told.read_seconds_ago, told.is_in_use), (Some(1), true));
+    std::fs::write(&path, set("bb")).unwrap();
+    tokio::time::advance(FILE_AGE).await;
+    assert_eq!(source.unread().await, None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_any_keys_it_is_a_failure_until_there_are() {
     let issuer = Issuer::with("");

@@ -1,0 +1,125 @@
+//! Guarantee 13 at the edge: no part of an answer, and no call that the Worker makes for it, tells who may not read an object
+//! whether it is there.
+
+use bytes::Bytes;
+use credlink_core::object::ObjectKey;
+use http::header::{ACCEPT_ENCODING, HOST, IF_MATCH, IF_NONE_MATCH, RANGE};
+use http::{Method, Request, Response};
+
+use super::origin::Origin;
+use super::seeds::{LINK_KEYS, Seed, slow};
+use crate::engines::edge::Edge;
+use crate::engines::proxy::{Fault, Proxy};
+use crate::http::ask::{ask, get, with};
+
+/// The ways in which somebody may ask, without a link that holds.
+fn questions(path: &str) -> Vec<Request<Bytes>> {
+    let forged = "expires=4102444800&key=first&life=0&signature=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    vec![
+        get(path),
+        ask(Method::HEAD, path),
+        with(get(path), RANGE, "bytes=0-0"),
+        with(get(path), IF_NONE_MATCH, "*"),
+        with(get(path), IF_MATCH, "\"other\""),
+        with(get(path), ACCEPT_ENCODING, "gzip"),
+        get(&format!("{path}?form=stored")),
+        get(&format!("{path}?{forged}")),
+    ]
+}
+
+/// An answer, without the id that was asked for and what differs from one request to the next.
+fn shown(answer: &Response<Bytes>, id: &str) -> String {
+    let is_of_request = |name: &str| ["date", "x-request-id"].contains(&name);
+    let headers = answer.headers().iter().filter(|(name, _)| !is_of_request(name.as_str()));
+    let mut lines: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    lines.sort();
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let mut body = body;
+    if let Some(members) = body.as_object_mut() {
+        members.remove("request_id");
+        members.remove("instance");
+    }
+    format!("{}\n{}\n{}", answer.status(), lines.join("\n"), body.to_string().replace(id, "ID"))
+}
+
+/// What the edge answers to every question about an object, twice each, and what it calls for that. Each question is asked on
+/// a domain of its own, whose cache is empty.
+async fn answers(edge: &Edge, seed: &Seed) -> Vec<(String, Vec<String>)> {
+    let id = match &seed.key {
+        ObjectKey::Record(id) | ObjectKey::Revision(id, _) => id.to_string(),
+        ObjectKey::Manifest(key) => key.id.to_string(),
+        other => panic!("nobody reads {other}"),
+    };
+    let mut all = Vec::new();
+    for (number, question) in questions(&seed.path()).into_iter().enumerate() {
+        for _ in 0..2 {
+            edge.forget().await;
+            let answer = edge.send(with(question.clone(), HOST, format!("question-{number}.test"))).await;
+            edge.settle().await;
+            // The head of an object comes with the beginning of its body, which is given up.
+            let calls = edge.calls().await.into_iter().filter(|call| !call.starts_with("body "));
+            let calls = calls.map(|call| call.replace("%3A", ":").replace(&id, "ID")).collect();
+            all.push((shown(&answer, &id), calls));
+        }
+    }
+    all
+}
+
+/// Pairs of what is private and what is not there, with ids of one length.
+fn pairs() -> Vec<(&'static str, Seed, Seed)> {
+    let gone = |seed: Seed| seed.private().but(|facts| facts.tombstone = true);
+    vec![
+        ("a record", Seed::record("private").private(), Seed::record("absent")),
+        ("a deleted record", gone(Seed::record("gone")), Seed::record("never")),
+        ("a manifest", Seed::manifest("private").private(), Seed::manifest("nothing")),
+        ("a deleted manifest", gone(Seed::manifest("gone")), Seed::manifest("none")),
+        ("a long manifest", long("long-one").private(), Seed::manifest("no-long1")),
+        ("a damaged manifest", damaged("damaged").private(), Seed::manifest("missing")),
+        ("an earlier record", Seed::revision("earlier", 1).private(), Seed::revision("neither", 1)),
+    ]
+}
+
+/// A manifest of more than 1 MiB.
+fn long(name: &str) -> Seed {
+    let seed = Seed::manifest(name);
+    Seed::new(seed.key, seed.content.repeat(1_000))
+}
+
+/// A manifest whose content has another digest than it should.
+fn damaged(name: &str) -> Seed {
+    let other = Seed::manifest("other");
+    Seed::manifest(name).but(|facts| facts.sha256 = other.facts.sha256)
+}
+
+async fn check(edge: &Edge) {
+    for (what, private, absent) in pairs() {
+        private.put(edge).await;
+        let (left, right) = (answers(edge, &private).await, answers(edge, &absent).await);
+        for (number, ((answer, calls), (expected, expected_calls))) in left.iter().zip(&right).enumerate() {
+            assert_eq!(
+                answer, expected,
+                "{what}, question {number}: what is private (left) is told from what is not there"
+            );
+            assert_eq!(calls, expected_calls, "{what}, question {number}: it takes longer, or less long");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_private_looks_as_if_it_were_not_there() {
+    let edge = Edge::with(slow().into_iter().chain([("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned())])).await;
+    check(&edge).await;
+}
+
+/// What R2 does not have is asked of the origin: that takes time, and fails when the origin is out of reach.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_private_looks_as_if_it_were_not_there_before_an_origin_too() {
+    let origin = Origin::start().await;
+    let proxy = Proxy::to(origin.url().trim_start_matches("http://").parse().unwrap());
+    for fault in [Fault::Pass, Fault::Refuse, Fault::Answer(503)] {
+        proxy.set(fault);
+        let own = [("CREDLINK_ORIGIN_URL", proxy.url()), ("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned())];
+        let edge = Edge::with(slow().into_iter().chain(own)).await;
+        check(&edge).await;
+    }
+}
