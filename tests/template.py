@@ -31,6 +31,7 @@ GUARDED = {
     "DELETE /v1/manifests/{id}": "delete:manifests",
     "DELETE /v1/tenants/{tenant}/manifests/{id}": "delete:manifests",
     "PUT /v1/manifests/{id}/visibility": "store:manifests",
+    "PUT /v1/tenants/{tenant}/manifests/{id}/visibility": "store:manifests",
     "PUT /v1/manifests/{id}/front": "operator",
     "GET /v1/manifests": "admin",
     "HEAD /v1/manifests": "admin",

@@ -118,7 +118,8 @@ impl NewIndex {
     }
 }
 
-/// Opens the service over `folder`, and makes the folder if there is none.
+/// Opens the service over `folder`, and makes the folder if there is none. It has several tenants where `settings` say so, or the
+/// last server over the folder had.
 ///
 /// # Errors
 /// Another process uses the folder, it is a part of a deployment that has more, it has objects and no index, it is damaged, or the file system refuses.
@@ -137,7 +138,8 @@ pub fn open_within(
     index_cache_bytes: usize,
     new_index: NewIndex,
 ) -> Result<Service<Local>, OpenError> {
-    Note::of_the_folder_alone().check(folder)?;
+    Note::check_alone(folder)?;
+    let settings = Settings { has_tenants: settings.has_tenants || Note::has_tenants(folder)?, ..settings };
     ObjectsLost::check(folder, folder)?;
     // The folder's lock comes first: who holds it may open the index.
     let objects = Folder::open(folder)?;

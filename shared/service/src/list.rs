@@ -93,6 +93,8 @@ pub struct ListedManifest {
     pub sha256: Digest,
     /// Its length in bytes.
     pub length: u64,
+    /// Who may read it.
+    pub visibility: Visibility,
 }
 
 /// A page of manifests.
@@ -196,6 +198,7 @@ pub async fn list_manifests<P: Ports>(
         tenant: row.tenant,
         sha256: row.sha256,
         length: row.length,
+        visibility: row.visibility,
     });
     Ok(ManifestPage { manifests: manifests.collect(), next: page.next })
 }

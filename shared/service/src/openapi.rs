@@ -140,6 +140,7 @@ be good, also where none is needed.";
         aliases::bind_alias, aliases::withdraw_alias, aliases::list_manifests, manifests::store_manifest,
         reads::read_manifest, manifests::delete_manifest, reads::read_tenant_manifest,
         manifests::delete_tenant_manifest, reads::show_front, manifests::decide_front, manifests::change_visibility,
+        manifests::change_tenant_manifest_visibility,
         migrations::begin_migration, migrations::show_migration, migrations::remove_migration, health, stats, document,
     ),
     modifiers(&Token),

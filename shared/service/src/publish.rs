@@ -418,13 +418,14 @@ impl<P: Ports> Service<P> {
         Ok(matches!(put?, Put::Stored(_)))
     }
 
-    /// Commits the live row of a stored record, and one more holder of its manifest in `generation`.
+    /// Commits the live row of a stored record, and one more holder of its manifest, which is placed in this generation for
+    /// these readers.
     pub(crate) async fn publish(
         &self,
         record: &Record,
         record_sha256: Digest,
         before: Option<&ProofRow>,
-        generation: Option<u32>,
+        (generation, visibility): (Option<u32>, Visibility),
     ) -> Result<Published, Error> {
         let row = ProofRow::publish(record, record_sha256, before);
         let held_already = |id| before.is_some_and(|row| row.state == State::Live && row.held.contains(id));
@@ -434,7 +435,7 @@ impl<P: Ports> Service<P> {
             key,
             sha256: record.manifest.sha256,
             length: record.manifest.length,
-            visibility: record.visibility,
+            visibility,
             generation: generation.unwrap_or(0),
             standalone: false,
             is_claim: false,

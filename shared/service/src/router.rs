@@ -207,9 +207,9 @@ impl<P: Ports> Service<P> {
             Route::ListManifests { after, limit } => {
                 aliases::list_manifests(self, &caller, after.as_deref(), limit).await?
             }
-            Route::StoreManifest => {
+            Route::StoreManifest { visibility } => {
                 let body = read_body(self, request, body, C2PA_TYPE).await?;
-                manifests::store_manifest(self, &caller, body).await?
+                manifests::store_manifest(self, &caller, visibility, body).await?
             }
             Route::DeleteManifest { id, tenant } => {
                 manifests::delete_manifest(self, &caller, &id, tenant, &request.headers).await?
@@ -217,9 +217,9 @@ impl<P: Ports> Service<P> {
             Route::DecideFront(id) => {
                 manifests::decide_front(self, &id, json_body(self, request, body).await?).await?
             }
-            Route::ChangeVisibility(id) => {
-                manifests::change_visibility(self, &caller, &id, json_body(self, request, body).await?)
-                    .await?
+            Route::ChangeVisibility { id, tenant } => {
+                let body = json_body(self, request, body).await?;
+                manifests::change_visibility(self, &caller, &id, tenant, body).await?
             }
             Route::BeginMigration => {
                 let body = json_body(self, request, body).await?;
@@ -342,9 +342,9 @@ impl<P: Ports> Service<P> {
             | Route::WithdrawAlias { .. }
             | Route::DeleteManifest { .. } => Err(off("nothing is deleted")),
             Route::DecideFront(_) => Err(off("no plain address is decided")),
-            Route::ChangeVisibility(_) => Err(off("no manifest is hidden or shown")),
+            Route::ChangeVisibility { .. } => Err(off("no manifest is hidden or shown")),
             Route::BindAlias(_) => Err(off("no legacy id is bound")),
-            Route::StoreManifest => Err(off("no manifest is stored by itself")),
+            Route::StoreManifest { .. } => Err(off("no manifest is stored by itself")),
             Route::BeginMigration => Err(off("no migration is begun")),
             Route::ListProofs { .. }
             | Route::ListAliases { .. }
@@ -369,9 +369,9 @@ impl<P: Ports> Service<P> {
             | Route::SupersedeProof(_)
             | Route::BindAlias(_)
             | Route::WithdrawAlias { .. }
-            | Route::StoreManifest
+            | Route::StoreManifest { .. }
             | Route::DecideFront(_)
-            | Route::ChangeVisibility(_)
+            | Route::ChangeVisibility { .. }
             | Route::BeginMigration => self.may_change().await,
             Route::Read { .. }
             | Route::ReadPlainManifest { .. }

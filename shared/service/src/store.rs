@@ -79,7 +79,7 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
     }
     if let (Ok(stored), Some(manifest)) = (&stored, draft.manifest_key()) {
         if !stored.deduplicated {
-            service.claim_front(&manifest, draft.visibility, Freed::Free).await;
+            service.claim_front(&manifest, draft.manifest_visibility(), Freed::Free).await;
         } else if stored.row.held.contains(&manifest.id) {
             service.claim_front_again(&manifest).await;
         }
@@ -244,7 +244,8 @@ async fn write<P: Ports>(
     let key = ObjectKey::Record(draft.id());
     let place = async {
         let Some(manifest) = draft.manifest_key() else { return Ok(Some(None)) };
-        let placed = service.ensure_manifest(&draft.manifest, &manifest, draft.visibility, brought).await?;
+        let placed =
+            service.ensure_manifest(&draft.manifest, &manifest, draft.manifest_visibility(), brought).await?;
         Ok::<_, Error>(placed.map(Some))
     };
     let (placed, noted) = join(place, service.intend(&key)).await;
@@ -282,7 +283,8 @@ async fn write<P: Ports>(
         }
     }
     brought.record = Some((draft.id(), sha256));
-    let row = match service.publish(&record, sha256, row, generation).await? {
+    let placed = (generation, draft.manifest_visibility());
+    let row = match service.publish(&record, sha256, row, placed).await? {
         Published::Done => Some(ProofRow::publish(&record, sha256, row)),
         // Another store found our record and committed its row.
         Published::Lost(row) => row.filter(|row| row.state == State::Live && row.record_sha256 == sha256),
@@ -326,21 +328,23 @@ pub(crate) async fn put_record<P: Ports>(
     Ok(matches!(put?, Put::Stored(_)).then_some(StoredBody { bytes, coding }))
 }
 
-/// Stores a C2PA manifest by itself, without a proof. Whether it was not stored so before.
+/// Stores a C2PA manifest by itself, without a proof, for the readers that `visibility` says. Whether it was not stored so
+/// before.
 ///
 /// # Errors
-/// A manifest without an id (400), an id that has another content (409), or a failure.
+/// A manifest without an id (400), an id that has another content or other readers (409), or a failure.
 pub async fn store_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &Manifest,
     tenant: &Tenant,
+    visibility: Visibility,
 ) -> Result<bool, Error> {
     let mut brought = Brought::default();
-    let stored = try_to_store_manifest(service, manifest, tenant, &mut brought).await;
+    let stored = try_to_store_manifest(service, manifest, tenant, visibility, &mut brought).await;
     match (&stored, manifest.id()) {
         (Err(Error::Problem(_)), _) => brought.take_back(service).await?,
         (Ok(true), Some(id)) => {
-            service.claim_front(&ManifestKey::new(tenant, id), Visibility::Public, Freed::Free).await;
+            service.claim_front(&ManifestKey::new(tenant, id), visibility, Freed::Free).await;
         }
         (Ok(false), Some(id)) => service.claim_front_again(&ManifestKey::new(tenant, id)).await,
         (Ok(_) | Err(Error::Failure(_)), _) => {}
@@ -352,13 +356,14 @@ async fn try_to_store_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &Manifest,
     tenant: &Tenant,
+    visibility: Visibility,
     brought: &mut Brought,
 ) -> Result<bool, Error> {
     let id =
         manifest.id().ok_or_else(|| Problem::new(Kind::InvalidManifest, "only a C2PA manifest has an id"))?;
     let key = &ManifestKey::new(tenant, id);
     for _ in 0..MAX_ATTEMPTS {
-        let placed = service.ensure_manifest(manifest, key, Visibility::Public, brought).await?;
+        let placed = service.ensure_manifest(manifest, key, visibility, brought).await?;
         let Some(generation) = placed else { continue };
         // The hold of an earlier attempt, whose manifest was deleted meanwhile.
         if let Some((key, earlier)) = brought.hold.take_if(|(_, earlier)| *earlier != generation) {
@@ -376,7 +381,7 @@ async fn try_to_store_manifest<P: Ports>(
             key,
             sha256: *manifest.sha256(),
             length: manifest.bytes().len() as u64,
-            visibility: Visibility::Public,
+            visibility,
             generation,
             standalone: true,
             is_claim: false,

@@ -82,7 +82,7 @@ async fn try_to_supersede<P: Ports>(
         let draft = draft(&row)?;
         if let Some(stored) = replace(service, &draft, &row, &current, &record, brought).await? {
             if let Some(manifest) = draft.manifest_key() {
-                service.claim_front(&manifest, draft.visibility, Freed::Free).await;
+                service.claim_front(&manifest, draft.manifest_visibility(), Freed::Free).await;
             }
             service.ports.events().record(Event::Superseded);
             return Ok(stored);
@@ -272,7 +272,8 @@ async fn swap<P: Ports>(
             identical: true,
             body: Some(body.clone()),
         };
-        match service.publish(&next, sha256, Some(&row), generation).await? {
+        let placed = (generation, draft.manifest_visibility());
+        match service.publish(&next, sha256, Some(&row), placed).await? {
             Published::Done => return Ok(Some(stored())),
             Published::Lost(Some(now))
                 if now.state == State::Live && now.first_revision == row.first_revision =>
@@ -292,7 +293,7 @@ async fn swap<P: Ports>(
                 None => return Ok(None),
                 Some(key) => {
                     generation = service
-                        .ensure_manifest(&draft.manifest, &key, draft.visibility, brought)
+                        .ensure_manifest(&draft.manifest, &key, draft.manifest_visibility(), brought)
                         .await?
                         .or(generation);
                 }
@@ -325,7 +326,8 @@ async fn begin<P: Ports>(
     let generation = match &manifest {
         None => None,
         Some(key) => {
-            let placed = service.ensure_manifest(&draft.manifest, key, draft.visibility, brought).await?;
+            let visibility = draft.manifest_visibility();
+            let placed = service.ensure_manifest(&draft.manifest, key, visibility, brought).await?;
             let Some(generation) = placed else { return Ok(None) };
             Some(generation)
         }
@@ -342,7 +344,7 @@ async fn begin<P: Ports>(
         key,
         sha256: *draft.manifest.sha256(),
         length: draft.manifest.bytes().len() as u64,
-        visibility: draft.visibility,
+        visibility: draft.manifest_visibility(),
         generation: generation.unwrap_or(0),
         standalone: false,
         is_claim: true,

@@ -13,13 +13,18 @@ use credlink_adapters::s3::S3Objects;
 use credlink_adapters::sqs::redrive::Redriven;
 use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
+use credlink_core::link::own_path;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::message::{Message, Work};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Row, RowKey};
 use credlink_core::tenant::Tenant;
+use credlink_core::testing::manifest_store;
 use credlink_service::migrate::ledger::{Entry, ItemState, Job, JobName, LEDGER_VERSION, Order, Reason};
 use credlink_service::migrate::ports::Ledger as _;
 use credlink_service::ports::{Clock as _, Index as _, Objects, Queue as _};
+use data_encoding::BASE64;
 use futures_util::future::join;
 use futures_util::stream::{StreamExt as _, iter};
 use http::header::{AUTHORIZATION, LOCATION};
@@ -33,7 +38,7 @@ use crate::buckets;
 use crate::engines::runtime::Function;
 use crate::engines::{ministack, sqs, unique};
 use crate::http::api::Api as _;
-use crate::http::ask::{ask, get, json as request, with};
+use crate::http::ask::{ask, c2pa, get, json as request, with};
 use crate::http::contract::CONTRACT;
 use crate::world::tokens;
 
@@ -326,6 +331,26 @@ async fn a_request_is_refused_where_it_cannot_be_done() {
     }
 }
 
+/// Stores a public proof with a manifest, and a manifest by itself, and withdraws both manifests.
+async fn withdrawn(functions: &Functions) -> [ManifestId; 2] {
+    let ids = ["held", "alone"].map(|name| format!("urn:c2pa:{name}").parse::<ManifestId>().unwrap());
+    let content = |id: &ManifestId| manifest_store(id.as_str(), file(2).digest());
+    let proof =
+        json!({"media_hash": file(2).to_string(), "manifest_base64": BASE64.encode(&content(&ids[0]))});
+    let owned = |request| with(request, AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
+    for store in
+        [request(Method::POST, "/v1/proofs", &proof), c2pa(Method::POST, "/v1/manifests", content(&ids[1]))]
+    {
+        assert_eq!(functions.send(owned(store)).await.status(), StatusCode::CREATED);
+    }
+    for id in &ids {
+        let target = format!("/v1/manifests/{id}/visibility");
+        let withdraw = request(Method::PUT, &target, &json!({"visibility": "private"}));
+        assert_eq!(functions.send(owned(withdraw)).await.status(), StatusCode::NO_CONTENT);
+    }
+    ids
+}
+
 /// What is private in the store of another CredLink stays private, and becomes the proof of the tenant that the list names.
 #[tokio::test]
 async fn private_proofs_become_those_of_the_listed_tenant_and_stay_private() {
@@ -336,13 +361,22 @@ async fn private_proofs_become_those_of_the_listed_tenant_and_stay_private() {
     let store =
         with(request(Method::POST, "/v1/proofs", &body), AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
     assert_eq!(stored.send(store).await.status(), StatusCode::CREATED);
+    let manifests = withdrawn(&stored).await;
     let from = format!("s3://{}", former.s3.settings().bucket);
     for (tenant, becomes) in [("acme", "acme"), ("*", "default")] {
         let ground = Arc::new(Ground::plain().await);
         let operator = Operator(Functions::reading(&ground, &format!("{from}={tenant}")));
         assert_eq!(operator.begin(json!({"name": "a", "from": from})).await.0, 202);
         work_off_twice(&ground).await;
-        assert_eq!(operator.progress("a").await["items"]["copied"], 1);
+        assert_eq!(operator.progress("a").await["items"]["copied"], 3);
+        for id in &manifests {
+            let manifest = ManifestKey::new(&becomes.parse().unwrap(), id);
+            let key = RowKey::Manifest(manifest.clone());
+            let row = ground.index.get(&key).await.unwrap().and_then(Row::manifest).unwrap();
+            assert_eq!(row.visibility, Visibility::Private, "{tenant}: {id}");
+            let anonymous = operator.0.send(get(&format!("/v1{}", own_path(&manifest)))).await;
+            assert_eq!(anonymous.status(), StatusCode::NOT_FOUND, "{tenant}: {id}");
+        }
         for owner in ["default", "acme"] {
             let id = ProofId::derive(&owner.parse().unwrap(), &file(1));
             let row = ground.index.get(&RowKey::Proof(id)).await.unwrap().and_then(Row::proof);

@@ -101,6 +101,7 @@ fn copied(key: &str, version: u64) -> Entry {
             stored: None,
             crc64nvme: Some(u64::MAX),
             coding: Some("gzip".to_owned()),
+            private: false,
         }],
     };
     entry(key, version, ItemState::Copied(copy))

@@ -47,10 +47,10 @@ const fn is_listed(route: &Route) -> bool {
         | Route::BindAlias(_)
         | Route::WithdrawAlias { .. }
         | Route::ListManifests { .. }
-        | Route::StoreManifest
+        | Route::StoreManifest { .. }
         | Route::DeleteManifest { .. }
         | Route::DecideFront(_)
-        | Route::ChangeVisibility(_)
+        | Route::ChangeVisibility { .. }
         | Route::BeginMigration
         | Route::ReadMigration { .. }
         | Route::RemoveMigration { .. }

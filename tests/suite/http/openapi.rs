@@ -271,7 +271,8 @@ fn the_document_lists_what_the_router_takes_and_nothing_else() {
     paths.extend(longer.iter().flat_map(|end| words.map(|word| format!("/v1/manifests/{word}{end}"))));
     for place in ["/v1/tenants/acme", "/tenants/acme", "/v1/tenants", "/v1/proofs/acme"] {
         paths.extend(words.iter().flat_map(|word| {
-            ["", "/urn:c2pa:x", "/x", "/urn:c2pa:x/front"].map(|end| format!("{place}/{word}{end}"))
+            ["", "/urn:c2pa:x", "/x", "/urn:c2pa:x/front", "/urn:c2pa:x/visibility"]
+                .map(|end| format!("{place}/{word}{end}"))
         }));
     }
     // The one path that fits two templates of equally many parameters; neither reading of it can succeed.

@@ -12,4 +12,5 @@ mod plans;
 mod records;
 mod undo;
 mod verify;
+mod withdrawn;
 mod world;

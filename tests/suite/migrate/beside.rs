@@ -1,7 +1,9 @@
 //! What a destination takes beside proofs: other names of them, and manifests for themselves. At hand and by its API.
 
 use credlink_adapters::configuration::Source as Variables;
+use credlink_adapters::migrate::destination::remote::Remote;
 use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
+use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::legacy::LegacyRecord;
 use credlink_core::manifest::Manifest;
@@ -14,6 +16,7 @@ use credlink_service::migrate::ports::{
     Depth, Destination as _, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal,
 };
 use credlink_service::migrate::target::{Loose, Naming, Parcel, Target};
+use credlink_service::ports::FailureKind;
 
 use crate::migrate::ground::{id, legacy, parcel};
 use crate::server::Server;
@@ -50,7 +53,7 @@ fn manifest(name: &str, file: &str) -> Manifest {
 }
 
 fn loose(manifest: Manifest) -> Loose {
-    Loose { manifest, tenant: Tenant::default(), restores: None }
+    Loose { manifest, tenant: Tenant::default(), visibility: Visibility::Public, restores: None }
 }
 
 async fn take(destination: &AnyDestination, parcel: &Parcel) -> Copy {
@@ -177,4 +180,40 @@ async fn a_destination_behind_its_api_takes_names_and_manifests() {
     let to = open(&format!("credlink:{}", server.url())).await;
     names(&to).await;
     manifests(&to, false).await;
+}
+
+/// Two tenants have the same manifest. A run that has the credential of the other one withdraws neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_of_another_tenant_withdraws_nothing_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens.json");
+    let entry = |tenant: &str| {
+        let sha256 = Digest::of(tenant.as_bytes());
+        serde_json::json!({"name": tenant, "sha256": sha256, "tenant": tenant, "scopes": ["admin"]})
+    };
+    std::fs::write(&tokens, serde_json::json!([entry("acme"), entry("bad")]).to_string()).unwrap();
+    let variables = [("CREDLINK_TOKENS", tokens.to_str().unwrap()), ("CREDLINK_TENANTS", "several")];
+    let server = Server::with(&folder.path().join("data"), &[], &variables);
+    let remote = |token: &str| Remote::new(server.url(), Some(token)).unwrap();
+    let of = |tenant: &str, visibility| Loose {
+        tenant: tenant.parse().unwrap(),
+        visibility,
+        ..loose(manifest("urn:c2pa:shared", "film"))
+    };
+    for tenant in ["acme", "bad"] {
+        let kept = remote(tenant).take_over(&Parcel::Manifest(of(tenant, Visibility::Public))).await.unwrap();
+        assert!(matches!(kept, TakenOver::Stored(_)), "{kept:?}");
+    }
+    let private = Parcel::Manifest(of("acme", Visibility::Private));
+    let refused = remote("bad").take_over(&private).await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::AccessDenied, "{refused}");
+    let is_public = |tenant: &str| {
+        let url = format!("{}/v1/tenants/{tenant}/manifests/urn:c2pa:shared", server.url());
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        agent.get(url).call().unwrap().status() == 200
+    };
+    assert!(is_public("acme") && is_public("bad"));
+    let kept = remote("acme").take_over(&private).await.unwrap();
+    assert!(matches!(kept, TakenOver::Stored(_)), "{kept:?}");
+    assert!(!is_public("acme") && is_public("bad"));
 }

@@ -44,6 +44,7 @@ fn history(name: &str) -> Vec<Draft> {
             expires: Timestamp::from_milliseconds(i64::MAX),
             legacy: None,
             restores: None,
+            manifest_visibility: None,
         }),
         ..draft(name)
     };

@@ -1,9 +1,10 @@
 //! Several tenants in one deployment: nobody takes, hides, replaces, deletes, pins, names or learns what is another one's
 //! (guarantees 6 and 13).
 //!
-//! `manifests` has two tenants under one manifest id, `fronts` what its plain address serves, `privacy` what a stranger can
-//! tell, `visibility` a manifest that its owner withdraws.
+//! `manifests` has two tenants under one manifest id, `fronts` what its plain address serves, `privacy` what a stranger can tell,
+//! `visibility` a manifest that its owner withdraws, `commands` the folder of such a deployment without its server.
 
+mod commands;
 mod fronts;
 mod manifests;
 mod privacy;

@@ -13,7 +13,7 @@ use super::{
     by, content, delete, make, own, plain, proof_of, served, status, store, store_alone, store_as, tokens,
     told, world,
 };
-use crate::http::ask::{get, json as with_json, media};
+use crate::http::ask::{c2pa, get, json as with_json, media};
 use crate::world::World;
 
 #[tokio::test]
@@ -92,4 +92,45 @@ async fn what_was_withdrawn_while_there_was_one_tenant_keeps_its_address() {
         let own = asked(&several, "", get(&plain())).await;
         assert_eq!(**own.body() == content("default"), expected == "404", "{number}");
     }
+}
+
+#[tokio::test]
+async fn a_manifest_is_stored_by_itself_for_its_tenant_alone() {
+    let world = world();
+    let private = || c2pa(Method::POST, "/v1/manifests?visibility=private", content("acme"));
+    assert_eq!(status(&world, "acme", private()).await, 201);
+    assert_eq!(status(&world, "acme", private()).await, 200);
+    assert_eq!(status(&world, "acme", store_alone("acme")).await, 409, "nothing is published by a store");
+    for target in [own("acme"), plain()] {
+        for reader in ["", "bad"] {
+            assert_eq!(served(&world, reader, &target).await, "404", "{reader:?} {target}");
+        }
+    }
+    assert_eq!(served(&world, "acme", &own("acme")).await, "acme");
+    let listed = told(&world, "acme", get("/v1/manifests")).await;
+    assert!(String::from_utf8_lossy(listed.body()).contains(r#""visibility":"private""#), "{listed:?}");
+    world.assert_tidy().await;
+}
+
+/// The address that names the tenant changes no manifest of the caller's own in its place.
+#[tokio::test]
+async fn a_withdrawal_names_whose_manifest_it_is() {
+    let world = world();
+    for tenant in ["acme", "bad"] {
+        assert_eq!(status(&world, tenant, store_alone(tenant)).await, 201);
+    }
+    let withdraw = |tenant: &str| {
+        with_json(Method::PUT, &format!("{}/visibility", own(tenant)), &json!({"visibility": "private"}))
+    };
+    for caller in ["bad", "default", "operator"] {
+        assert_eq!(status(&world, caller, withdraw("acme")).await, 403, "{caller}");
+    }
+    assert_eq!(status(&world, "", withdraw("acme")).await, 401);
+    for tenant in ["acme", "bad"] {
+        assert_eq!(served(&world, "", &own(tenant)).await, tenant);
+    }
+    assert_eq!(status(&world, "acme", withdraw("acme")).await, 204);
+    assert_eq!(served(&world, "", &own("acme")).await, "404");
+    assert_eq!(served(&world, "", &own("bad")).await, "bad");
+    world.assert_tidy().await;
 }

@@ -5,8 +5,10 @@
 //! command refuses where its own variables say less, or something else. The note holds names and no secret.
 //!
 //! ```json
-//! {"version":1,"objects":"data folder","fallback":"r2://credlink","index":"data folder","queue":"data folder","edge":"https://…"}
+//! {"version":1,"objects":"data folder","fallback":"r2://credlink","index":"data folder","queue":"data folder","edge":"https://…","tenants":"several"}
 //! ```
+//!
+//! A note without `tenants` is that of a deployment with one tenant.
 
 use std::fmt;
 use std::io;
@@ -22,6 +24,8 @@ use crate::provider::ProviderSettings;
 const FILE: &str = "deployment.json";
 /// The version of the format.
 const VERSION: u32 = 1;
+/// The variable that says whether there are several tenants.
+const TENANTS: &str = "CREDLINK_TENANTS";
 /// The place of what stands in the data folder itself.
 const HERE: &str = "data folder";
 
@@ -36,6 +40,26 @@ pub struct Note {
     queue: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     edge: Option<String>,
+    #[serde(default, skip_serializing_if = "Tenants::is_one")]
+    tenants: Tenants,
+}
+
+/// The tenants of a deployment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Tenants {
+    /// `default` alone.
+    #[default]
+    One,
+    /// More.
+    Several,
+}
+
+impl Tenants {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+    fn is_one(&self) -> bool {
+        *self == Self::One
+    }
 }
 
 /// The reasons why a data folder is not worked on.
@@ -43,8 +67,9 @@ pub struct Note {
 pub enum NoteError {
     /// There is more to the deployment, or it is another one.
     #[error(
-        "the last server over {} worked with {}; {}. Nothing is changed: a part of the deployment would not hear of it. Set \
-         the variables that the server has, or ask a server, with --url", folder.display(), Parts(server), Other(here)
+        "the last server over {} worked with {}; {}. Nothing is changed: the deployment would not hear of it, or would be \
+         another one. Set the variables that the server has, or ask a server, with --url",
+        folder.display(), Parts(server), Other(here)
     )]
     Differs {
         /// The data folder.
@@ -92,7 +117,8 @@ impl fmt::Display for Parts<'_> {
 impl fmt::Display for Other<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (variable, place)) in self.0.iter().enumerate() {
-            let place = place.as_deref().unwrap_or("nothing");
+            let nothing = if *variable == TENANTS { "one" } else { "nothing" };
+            let place = place.as_deref().unwrap_or(nothing);
             write!(f, "{}{variable} says {place} here", if at == 0 { "" } else { ", " })?;
         }
         Ok(())
@@ -117,14 +143,42 @@ impl Note {
                 QueueChoice::Embedded => HERE.to_owned(),
             },
             edge: configuration.edge.as_ref().map(|edge| edge.url.clone()),
+            tenants: if configuration.has_tenants { Tenants::Several } else { Tenants::One },
         }
     }
 
-    /// The parts of a deployment that is the data folder and nothing else.
+    /// The parts of a deployment that is the data folder and nothing else, with one tenant.
     #[must_use]
     pub fn of_the_folder_alone() -> Self {
         let here = || HERE.to_owned();
-        Self { version: VERSION, objects: here(), fallback: None, index: here(), queue: here(), edge: None }
+        Self {
+            version: VERSION,
+            objects: here(),
+            fallback: None,
+            index: here(),
+            queue: here(),
+            edge: None,
+            tenants: Tenants::One,
+        }
+    }
+
+    /// Returns `true` if the last server over `folder` had several tenants: for who opens the folder without the variables of a
+    /// deployment, and works as that server would.
+    ///
+    /// # Errors
+    /// The note cannot be read.
+    pub fn has_tenants(folder: &Path) -> Result<bool, NoteError> {
+        Ok(Self::read(folder)?.is_some_and(|there| there.tenants == Tenants::Several))
+    }
+
+    /// Refuses to work on `folder` alone, where the last server over it had more than the folder. Its tenants are asked for with
+    /// [`has_tenants`](Self::has_tenants).
+    ///
+    /// # Errors
+    /// It had.
+    pub fn check_alone(folder: &Path) -> Result<(), NoteError> {
+        let Some(there) = Self::read(folder)? else { return Ok(()) };
+        Self { tenants: there.tenants, ..Self::of_the_folder_alone() }.check(folder)
     }
 
     /// The note in `folder`, if a server left one.
@@ -189,15 +243,14 @@ impl Note {
     /// # Errors
     /// They do.
     pub fn has_objects(folder: &Path) -> Result<(), NoteError> {
-        let alone = Self::of_the_folder_alone();
         match Self::read(folder)? {
-            Some(there) if there.objects != alone.objects => alone.check(folder),
+            Some(there) if there.objects != HERE => Self::check_alone(folder),
             _ => Ok(()),
         }
     }
 
     /// Each part with the variable that says it.
-    fn parts(&self) -> [(&'static str, Option<String>); 5] {
+    fn parts(&self) -> [(&'static str, Option<String>); 6] {
         let said = |place: &str, what: &str| Some(format!("{what} {place}"));
         // Where objects are in one place, nothing waits in a queue.
         let queue = self.fallback.as_ref().and_then(|_| said(&self.queue, "the queue in"));
@@ -212,6 +265,7 @@ impl Note {
             ("CREDLINK_TABLE", said(&self.index, "the index in")),
             ("CREDLINK_QUEUE_URL", queue),
             ("CREDLINK_EDGE_URL", self.edge.as_deref().and_then(|url| said(url, "the edge at"))),
+            (TENANTS, (self.tenants == Tenants::Several).then(|| "several tenants".to_owned())),
         ]
     }
 }
@@ -271,6 +325,32 @@ mod tests {
         }
         alone.leave(path).unwrap();
         more.check(path).unwrap();
+    }
+
+    #[test]
+    fn who_has_one_tenant_where_the_server_had_several_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        assert!(!Note::has_tenants(path).unwrap());
+        let several = Note::of(path, &configuration(&[("CREDLINK_TENANTS", "several")]));
+        let one = Note::of(path, &configuration(&[]));
+        several.leave(path).unwrap();
+        let refused = one.check(path).unwrap_err().to_string();
+        for part in ["several tenants (CREDLINK_TENANTS)", "CREDLINK_TENANTS says one here"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        several.check(path).unwrap();
+        // Who cannot say it works as the server does.
+        Note::check_alone(path).unwrap();
+        assert!(Note::has_tenants(path).unwrap());
+        one.leave(path).unwrap();
+        assert!(!Note::has_tenants(path).unwrap());
+        several.check(path).unwrap();
+        let text = std::fs::read_to_string(path.join(FILE)).unwrap();
+        assert!(
+            !text.contains("tenants"),
+            "a folder with one tenant has the note that it had before there were more: {text}"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::hash::Digest;
 use credlink_core::http::deletion::DELETED;
@@ -17,7 +18,7 @@ use credlink_core::http::problem::{Kind, TYPE_PREFIX};
 use credlink_core::object::JSON_TYPE;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Failure, FailureKind};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Deserialize;
 use ureq::{Agent, Proxy};
@@ -140,6 +141,19 @@ impl Answer {
     /// The digest in its `ETag`.
     pub(super) fn digest(&self) -> Option<Digest> {
         self.headers.get(ETAG)?.to_str().ok()?.trim_matches('"').parse().ok()
+    }
+
+    /// Who may read what was asked for, by its `Cache-Control`: `private` or `public` (RFC 9111, sections 5.2.2.7 and 5.2.2.9).
+    /// The object store behind a redirection says it as the service does. `None`: the answer does not tell.
+    pub(super) fn visibility(&self) -> Option<Visibility> {
+        let said = self.headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+        let directives: Vec<&str> = said.flat_map(|value| value.split(',')).map(str::trim).collect();
+        let is_said = |name| directives.iter().any(|directive| directive.eq_ignore_ascii_case(name));
+        match (is_said("private"), is_said("public")) {
+            (true, _) => Some(Visibility::Private),
+            (false, true) => Some(Visibility::Public),
+            (false, false) => None,
+        }
     }
 
     /// What it means that there is no other reading of it.
@@ -316,9 +330,27 @@ mod tests {
             )
             .into()
         };
-        let headers =
-            headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        Answer { status: StatusCode::from_u16(status).unwrap(), headers, body }
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, HeaderValue::from_static(value));
+        }
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers: map, body }
+    }
+
+    #[test]
+    fn who_may_read_is_what_the_cache_control_says() {
+        let said = |values: &[&'static str]| {
+            let headers: Vec<_> = values.iter().map(|value| (CACHE_CONTROL, *value)).collect();
+            answer(200, &headers, "").visibility()
+        };
+        assert_eq!(said(&["public, max-age=31536000, immutable"]), Some(Visibility::Public));
+        assert_eq!(said(&["private, no-store"]), Some(Visibility::Private));
+        // Whoever stands between may say more, and what is said twice is taken for the stricter.
+        assert_eq!(said(&["max-age=60,Private"]), Some(Visibility::Private));
+        assert_eq!(said(&["public", "private"]), Some(Visibility::Private));
+        for untold in [&[][..], &["no-store"], &["max-age=60, x-public"]] {
+            assert_eq!(said(untold), None, "{untold:?}");
+        }
     }
 
     #[test]

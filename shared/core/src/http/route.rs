@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use super::problem::{Kind, Problem};
 use super::query::Query;
-use crate::access::Scope;
+use crate::access::{Scope, Visibility};
 use crate::bounds::{
     DEFAULT_LINK_SECONDS, DEFAULT_PAGE, MAX_LINK_SECONDS, MAX_PAGE, MAX_REVISIONS, MAX_TARGET_BYTES,
 };
@@ -97,7 +97,10 @@ pub enum Route {
         limit: usize,
     },
     /// `POST /v1/manifests`.
-    StoreManifest,
+    StoreManifest {
+        /// The readers that it is stored for.
+        visibility: Visibility,
+    },
     /// `DELETE /v1/manifests/{id}`, `DELETE /v1/tenants/{tenant}/manifests/{id}`.
     DeleteManifest {
         /// The manifest's id.
@@ -107,8 +110,13 @@ pub enum Route {
     },
     /// `PUT /v1/manifests/{id}/front`.
     DecideFront(ManifestId),
-    /// `PUT /v1/manifests/{id}/visibility`.
-    ChangeVisibility(ManifestId),
+    /// `PUT /v1/manifests/{id}/visibility`, `PUT /v1/tenants/{tenant}/manifests/{id}/visibility`.
+    ChangeVisibility {
+        /// The manifest's id.
+        id: ManifestId,
+        /// The tenant that the path names: the caller's where it names none.
+        tenant: Option<Tenant>,
+    },
     /// `POST /v1/migrations`.
     BeginMigration,
     /// `GET /v1/migrations/{job}`.
@@ -150,8 +158,8 @@ impl Route {
             Self::StoreProof
             | Self::SupersedeProof(_)
             | Self::SignLink { .. }
-            | Self::StoreManifest
-            | Self::ChangeVisibility(_) => Some(Scope::Store),
+            | Self::StoreManifest { .. }
+            | Self::ChangeVisibility { .. } => Some(Scope::Store),
             Self::DeleteProof(_) | Self::BatchDelete | Self::DeleteManifest { .. } => Some(Scope::Delete),
             Self::ListProofs { .. }
             | Self::ListAliases { .. }
@@ -192,7 +200,12 @@ impl Route {
             ["aliases" | "manifests"] | ["migrations", _] if is_read => Some(Scope::Admin),
             ["aliases", _] if !is_read => Some(Scope::Admin),
             ["proofs", _] if *method == Method::PUT => Some(Scope::Store),
-            ["manifests", _, "visibility"] if *method == Method::PUT => Some(Scope::Store),
+            ["manifests"] if *method == Method::POST => Some(Scope::Store),
+            ["manifests", _, "visibility"] | ["tenants", _, "manifests", _, "visibility"]
+                if *method == Method::PUT =>
+            {
+                Some(Scope::Store)
+            }
             ["manifests", _, "front"] if *method == Method::PUT => Some(Scope::Operator),
             ["proofs" | "manifests", _] | ["tenants", _, "manifests", _] if *method == Method::DELETE => {
                 Some(Scope::Delete)
@@ -259,10 +272,10 @@ impl Route {
             Self::BindAlias(_) => "bind_alias",
             Self::WithdrawAlias { .. } => "withdraw_alias",
             Self::ListManifests { .. } => "list_manifests",
-            Self::StoreManifest => "store_manifest",
+            Self::StoreManifest { .. } => "store_manifest",
             Self::DeleteManifest { .. } => "delete_manifest",
             Self::DecideFront(_) => "decide_front",
-            Self::ChangeVisibility(_) => "change_visibility",
+            Self::ChangeVisibility { .. } => "change_visibility",
             Self::BeginMigration => "begin_migration",
             // Not `read_`: what it answers with is no proof.
             Self::ReadMigration { .. } => "show_migration",
@@ -341,7 +354,11 @@ impl Route {
                     let (after, limit) = page(query)?;
                     Ok(Self::ListManifests { after, limit })
                 }
-                Method::POST => Ok(Self::StoreManifest),
+                Method::POST => {
+                    let query = Query::parse(query)?;
+                    query.only(&["visibility"])?;
+                    Ok(Self::StoreManifest { visibility: visibility(&query)? })
+                }
                 _ => other(method, "GET, HEAD, POST, OPTIONS"),
             },
             (true, ["manifests", id]) => match *method {
@@ -355,8 +372,14 @@ impl Route {
                 Method::PUT => Ok(Self::DecideFront(manifest_id(id)?)),
                 _ => other(method, "GET, HEAD, PUT, OPTIONS"),
             },
-            (true, ["manifests", id, "visibility"]) => {
-                one(method, Method::PUT, "PUT, OPTIONS", || Ok(Self::ChangeVisibility(manifest_id(id)?)))
+            (true, ["manifests", id, "visibility"]) => one(method, Method::PUT, "PUT, OPTIONS", || {
+                Ok(Self::ChangeVisibility { id: manifest_id(id)?, tenant: None })
+            }),
+            (true, ["tenants", tenant, "manifests", id, "visibility"]) => {
+                one(method, Method::PUT, "PUT, OPTIONS", || {
+                    let ManifestKey { id, tenant } = manifest_key(tenant, id)?;
+                    Ok(Self::ChangeVisibility { id, tenant: Some(tenant) })
+                })
             }
             (true, ["tenants", tenant, "manifests", id]) => match *method {
                 Method::GET | Method::HEAD => read(ObjectKey::Manifest(manifest_key(tenant, id)?), query),
@@ -490,6 +513,13 @@ fn page_of(query: &Query<'_>) -> Result<(Option<String>, usize), Problem> {
     Ok((query.get("after").map(str::to_owned), limit))
 }
 
+/// The readers of a manifest that is stored by itself: everybody, where nothing is said.
+fn visibility(query: &Query<'_>) -> Result<Visibility, Problem> {
+    let Some(text) = query.get("visibility") else { return Ok(Visibility::Public) };
+    let allowed = |()| Problem::field("visibility", format!("`public` or `private`, not `{text}`"));
+    text.parse().map_err(allowed)
+}
+
 fn read_only(method: &Method, route: impl FnOnce() -> Result<Route, Problem>) -> Result<Route, Problem> {
     match *method {
         Method::GET | Method::HEAD => route(),
@@ -601,7 +631,12 @@ mod tests {
                 Route::SignLink { id, expires_in: DEFAULT_LINK_SECONDS },
             ),
             ("POST", "/v1/proofs/batch-delete", Route::BatchDelete),
-            ("POST", "/v1/manifests", Route::StoreManifest),
+            ("POST", "/v1/manifests", Route::StoreManifest { visibility: Visibility::Public }),
+            (
+                "POST",
+                "/v1/manifests?visibility=private",
+                Route::StoreManifest { visibility: Visibility::Private },
+            ),
             ("GET", &format!("/v1/manifests/{urn}"), manifest.clone()),
             (
                 "GET",
@@ -640,7 +675,12 @@ mod tests {
             (
                 "PUT",
                 &format!("/v1/manifests/{urn}/visibility"),
-                Route::ChangeVisibility(urn.parse().unwrap()),
+                Route::ChangeVisibility { id: urn.parse().unwrap(), tenant: None },
+            ),
+            (
+                "PUT",
+                &format!("/v1/tenants/acme/manifests/{urn}/visibility"),
+                Route::ChangeVisibility { id: urn.parse().unwrap(), tenant: Some("acme".parse().unwrap()) },
             ),
             ("POST", "/v1/migrations", Route::BeginMigration),
             (
@@ -667,14 +707,8 @@ mod tests {
             assert!(Route::NAMES.contains(&route.name()), "{}", route.name());
             // What has no id and no parameter is never malformed.
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
-            if !matches!(
-                route,
-                Route::StoreProof
-                    | Route::BatchDelete
-                    | Route::StoreManifest
-                    | Route::BeginMigration
-                    | Route::Stats
-            ) {
+            if !matches!(route, Route::StoreProof | Route::BatchDelete | Route::BeginMigration | Route::Stats)
+            {
                 let scope = Route::scope_of(&method.parse().unwrap(), path, query);
                 assert_eq!(scope, route.scope(), "{method} {target}");
             }
@@ -706,6 +740,11 @@ mod tests {
             ("GET", "/manifests/urn:x/front", 404),
             ("DELETE", "/v1/manifests/urn:x/front", 405),
             ("GET", "/v1/manifests/urn:x/visibility", 405),
+            ("POST", "/v1/tenants/acme/manifests/urn:x/visibility", 405),
+            ("PUT", "/v1/tenants/A/manifests/urn:x/visibility", 400),
+            ("PUT", "/tenants/acme/manifests/urn:x/visibility", 404),
+            ("POST", "/v1/manifests?visibility=hidden", 400),
+            ("POST", "/v1/manifests?visible=private", 400),
             ("GET", "/v1/tenants", 404),
             ("GET", "/v1/tenants/A/manifests/urn:x", 400),
             ("GET", "/v1/tenants/acme/manifests/x", 400),

@@ -130,6 +130,7 @@ impl LegacyRecord {
                 expires: self.expires.unwrap_or(Timestamp::from_milliseconds(i64::MAX)),
                 legacy: Some(Legacy { id: self.id, fields: self.fields }),
                 restores: None,
+                manifest_visibility: None,
             }),
         }
     }

@@ -31,7 +31,9 @@ use crate::{legacy::LegacyId, manifest::ManifestType};
 pub use batch::BatchDeleteBody;
 pub use members::manifest_problem;
 pub(crate) use members::{base64, signature};
-use members::{check_origin, lifetime, manifest, media_hash, media_type, no_media_hash, origin, short, tags};
+use members::{
+    check_origin, lifetime, manifest, media_hash, media_type, no_media_hash, origin, tags, visibility,
+};
 pub(super) use members::{json, whole};
 
 /// The body of `POST /v1/proofs` and `PUT /v1/proofs/{id}`, as it is written. Every member is checked by
@@ -119,6 +121,11 @@ pub struct OriginBody<'a> {
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     restores: Option<Cow<'a, str>>,
+    /// Of a C2PA manifest that others may read than the proof, because it was withdrawn or published by itself: `public` or
+    /// `private`. Left out, the manifest has the visibility of the proof.
+    #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Visibility>))]
+    manifest_visibility: Option<Cow<'a, str>>,
 }
 
 /// Tags as they are written: as many as may be, and how many there are. serde would keep them all, and let the last of two equal
@@ -197,6 +204,9 @@ pub struct Origin {
     /// A proof that was deleted is not taken over (guarantee 8), unless it was at this very instant: a migration that was
     /// rolled back is done again.
     pub restores: Option<Timestamp>,
+    /// The readers of its C2PA manifest, where they are others than those of the proof: it was withdrawn or published by
+    /// itself.
+    pub manifest_visibility: Option<Visibility>,
 }
 
 /// A body whose members passed every check that needs nothing but the body: all of the work.
@@ -236,12 +246,9 @@ impl CheckedBody {
             signature: body.signature.map(signature).transpose()?,
             lifetime: body.expires_in.as_ref().map_or(Ok(DEFAULT_LIFETIME_SECONDS), lifetime)?,
             tags: tags(body.tags.unwrap_or_default())?,
-            visibility: match body.visibility {
-                None => Visibility::Public,
-                Some(text) => text.parse().map_err(|()| {
-                    Problem::field("visibility", format!("`public` or `private`, not `{}`", short(&text)))
-                })?,
-            },
+            visibility: body
+                .visibility
+                .map_or(Ok(Visibility::Public), |text| visibility("visibility", &text))?,
             origin: body.origin.map(origin).transpose()?,
         })
     }
@@ -291,6 +298,13 @@ impl Draft {
     #[must_use]
     pub fn manifest_key(&self) -> Option<ManifestKey> {
         self.manifest.id().map(|id| ManifestKey::new(&self.tenant, id))
+    }
+
+    /// The visibility of the C2PA manifest that it stores: that of the proof, unless its origin says otherwise.
+    #[must_use]
+    pub fn manifest_visibility(&self) -> Visibility {
+        let said = self.origin.as_ref().and_then(|origin| origin.manifest_visibility);
+        said.unwrap_or(self.visibility)
     }
 
     /// The record of this draft, stored at `now` as `revision`, with which the proof's life begins.

@@ -7,6 +7,7 @@ mod items;
 
 use std::sync::Arc;
 
+use credlink_core::access::Visibility;
 use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::object::ObjectKey;
@@ -21,7 +22,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::ledger::Copy;
 use super::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
-use super::proof_content::difference;
+use super::proof_content::{difference, published};
 use super::target::{Parcel, Target};
 use crate::delete::{bury, finish_proof};
 use crate::error::Error;
@@ -110,6 +111,10 @@ impl<P: Ports> ServiceDestination<P> {
         }
         let history = History::new(drafts, row.first_revision);
         let position = history.position(row);
+        let is_published = (last.visibility, row.visibility) == (Visibility::Private, Visibility::Public);
+        if position.is_none() && last.is_identical_to(row) && is_published {
+            return Ok(Some(TakenOver::Conflict { detail: published(&row.id) }));
+        }
         if position.is_some() || last.is_identical_to(row) {
             self.bind(drafts, row).await?;
         }
@@ -136,6 +141,16 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
+    /// Withdraws the manifests that are private at the source, where they are public here.
+    async fn hide(&self, drafts: &[Draft]) -> Result<(), Error> {
+        for draft in drafts.iter().filter(|draft| draft.manifest_visibility() == Visibility::Private) {
+            if let Some(manifest) = draft.manifest_key() {
+                beside::hide(&self.service, &manifest, draft.manifest.sha256()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes over a proof: its drafts by their revisions, the current one last.
     async fn take_over_proof(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
         let Some(first) = drafts.first() else {
@@ -145,8 +160,12 @@ impl<P: Ports> ServiceDestination<P> {
         let id = first.id();
         // Every draft is a step of its own, and may be disturbed.
         for _ in 0..MAX_ATTEMPTS + drafts.len() {
-            // What is there already is not changed by this: it is told.
-            let stored = match take_over(&self.service, first).await {
+            let stored = async {
+                self.hide(drafts).await?;
+                // What is there already is not changed by this: it is told.
+                take_over(&self.service, first).await
+            };
+            let stored = match stored.await {
                 Ok(stored) => stored,
                 Err(error) => match self.refused(&id, error).await? {
                     Some(outcome) => return Ok(outcome),

@@ -1,6 +1,7 @@
 //! From what a source holds to what is stored of it, or the reason why nothing is.
 
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::{LegacyError, LegacyId, LegacyRecord};
@@ -81,7 +82,8 @@ fn cut(text: &str) -> String {
 }
 
 /// SHA-256 of an item's content: of a legacy record's or a manifest's bytes; of a proof, of the digests of its records and
-/// manifests; of another name, of that and the proof's id, whatever the proof says. `None` where it cannot be read.
+/// manifests; of another name, of that and the proof's id, whatever the proof says. A manifest that is private by itself, or
+/// has other readers than the record that refers to it, has another one. `None` where it cannot be read.
 #[must_use]
 pub fn digest(content: &Content) -> Option<Digest> {
     match content {
@@ -90,7 +92,15 @@ pub fn digest(content: &Content) -> Option<Digest> {
             let mut digests = Vec::with_capacity(revisions.len() * 64);
             for Revision { record, manifest } in revisions {
                 digests.extend_from_slice(Digest::of(record).as_bytes());
-                digests.extend_from_slice(Digest::of(manifest.as_deref().unwrap_or_default()).as_bytes());
+                let bytes = manifest.as_ref().map(|manifest| &*manifest.bytes).unwrap_or_default();
+                digests.extend_from_slice(Digest::of(bytes).as_bytes());
+                let readers = manifest.as_ref().map(|manifest| manifest.visibility);
+                let others = readers.filter(|readers| {
+                    Record::parse(record).is_ok_and(|record| record.visibility != *readers)
+                });
+                if let Some(readers) = others {
+                    digests.extend_from_slice(readers.to_string().as_bytes());
+                }
             }
             Some(Digest::of(&digests))
         }
@@ -98,7 +108,10 @@ pub fn digest(content: &Content) -> Option<Digest> {
             let proof = Record::parse(record).ok()?.id;
             Some(Digest::of(format!("{id} {proof}").as_bytes()))
         }
-        Content::Manifest { bytes, .. } => Some(Digest::of(bytes)),
+        Content::Manifest { bytes, visibility: Visibility::Public, .. } => Some(Digest::of(bytes)),
+        Content::Manifest { bytes, visibility: Visibility::Private, .. } => {
+            Some(Digest::of(format!("{} private", Digest::of(bytes)).as_bytes()))
+        }
         Content::Gone(_) | Content::Unreadable(_) => None,
     }
 }
@@ -112,7 +125,9 @@ pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<In
         Content::Legacy(json) => Parcel::Proof(vec![legacy(json, owners)?]),
         Content::Proof(revisions) => Parcel::Proof(proof(revisions, owners)?),
         Content::Alias { id, record } => Parcel::Alias(naming(id, record, owners, now)?),
-        Content::Manifest { bytes, tenant } => Parcel::Manifest(loose(bytes, tenant.as_ref(), owners)?),
+        Content::Manifest { bytes, tenant, visibility } => {
+            Parcel::Manifest(loose(bytes, tenant.as_ref(), *visibility, owners)?)
+        }
         Content::Gone(why) => return Err(NotCopied::new(Reason::Gone, why)),
         Content::Unreadable(why) => return Err(NotCopied::new(Reason::InvalidRecord, why)),
     };
@@ -142,11 +157,16 @@ fn naming(id: &LegacyId, record: &[u8], owners: &Owners, now: Timestamp) -> Resu
     })
 }
 
-fn loose(bytes: &Bytes, tenant: Option<&Tenant>, owners: &Owners) -> Result<Loose, NotCopied> {
+fn loose(
+    bytes: &Bytes,
+    tenant: Option<&Tenant>,
+    visibility: Visibility,
+    owners: &Owners,
+) -> Result<Loose, NotCopied> {
     let manifest =
         Manifest::c2pa(bytes.clone()).map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
     let tenant = tenant.filter(|_| owners.keep).unwrap_or(&owners.tenant).clone();
-    Ok(Loose { manifest, tenant, restores: None })
+    Ok(Loose { manifest, tenant, visibility, restores: None })
 }
 
 fn unread(error: RecordError) -> NotCopied {
@@ -205,7 +225,7 @@ fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft,
     let inline = record.manifest.inline_bytes().map_err(|error| damaged(error.to_string()))?;
     let bytes = match (inline, &revision.manifest) {
         (Some(bytes), _) => bytes,
-        (None, Some(bytes)) => bytes.clone(),
+        (None, Some(manifest)) => manifest.bytes.clone(),
         (None, None) => return Err(damaged("the manifest that it refers to is not there".to_owned())),
     };
     let found = Digest::of(&bytes);
@@ -239,6 +259,11 @@ fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft,
             expires: record.expires,
             legacy: record.legacy.clone(),
             restores: None,
+            manifest_visibility: revision
+                .manifest
+                .as_ref()
+                .map(|manifest| manifest.visibility)
+                .filter(|readers| *readers != record.visibility),
         }),
     })
 }

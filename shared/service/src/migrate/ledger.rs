@@ -181,6 +181,9 @@ pub struct StoredObject {
     /// The content coding that it is stored in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coding: Option<String>,
+    /// Whether it is a manifest that its tenant alone may read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }
 
 /// The order of a listing.
@@ -285,6 +288,7 @@ mod tests {
                 stored: Some(Digest::of(b"z")),
                 crc64nvme: Some(7),
                 coding: Some("gzip".to_owned()),
+                private: false,
             }],
         };
         let at = Timestamp::from_milliseconds(9_000);

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
@@ -48,6 +49,8 @@ pub enum Content {
         bytes: Bytes,
         /// Whose it is, where the source tells.
         tenant: Option<Tenant>,
+        /// Who may read it.
+        visibility: Visibility,
     },
     /// It belongs to something that was deleted there or has expired, and leads nowhere: what, in words.
     Gone(String),
@@ -61,7 +64,16 @@ pub struct Revision {
     /// The record's bytes, with no content coding.
     pub record: Bytes,
     /// The manifest store that it refers to; `None` where the manifest stands in the record.
-    pub manifest: Option<Bytes>,
+    pub manifest: Option<RevisionManifest>,
+}
+
+/// The C2PA manifest that a record refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionManifest {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Who may read it. It may have been withdrawn or published since the record was stored.
+    pub visibility: Visibility,
 }
 
 /// What became of an item that was to be removed.
@@ -205,6 +217,9 @@ pub trait Destination {
 
     /// Takes over what is to be stored of an item. Idempotent. Another name of a proof that is not there is refused as
     /// [`PROOF_MISSING`].
+    ///
+    /// A C2PA manifest that the source has as private and that is public here is withdrawn here. Nothing is published: one that
+    /// is private here stays private.
     fn take_over(&self, parcel: &Parcel) -> impl Future<Output = Result<TakenOver, Failure>>;
 
     /// Whether what was copied stands there.

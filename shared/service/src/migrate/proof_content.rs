@@ -35,6 +35,14 @@ impl From<&ProofRow> for ProofContent {
     }
 }
 
+/// How the proof that is there differs from a private one with the same manifest and signature, in words.
+#[must_use]
+pub fn published(proof: &ProofId) -> String {
+    format!(
+        "the proof {proof} is there with the same manifest and signature, and it is public; the source has a private one"
+    )
+}
+
 /// How the proof that is there, with the manifest `there`, differs from the one that was to be taken over, in words.
 #[must_use]
 pub fn difference(proof: &ProofId, there: &Digest, draft: &Draft) -> String {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest::Manifest;
@@ -119,6 +120,8 @@ pub struct Loose {
     pub manifest: Manifest,
     /// Whose it becomes.
     pub tenant: Tenant,
+    /// Who may read it.
+    pub visibility: Visibility,
     /// A manifest that was deleted is not taken over, unless it was at this very instant.
     pub restores: Option<Timestamp>,
 }

@@ -39,11 +39,12 @@ struct ManifestReply {
 /// The C2PA Soft Binding Resolution API's route. No media file is named, so nothing is findable by its hash.
 #[utoipa::path(
     post, path = "/v1/manifests", tag = "manifests", operation_id = "storeManifest",
+    params(("visibility" = Option<Visibility>, Query, description = "The readers of the manifest: everybody (`public`, the default), or the tenant alone (`private`)")),
     request_body(content = Vec<u8>, content_type = "application/c2pa"),
     responses(
         (status = 201, description = "Stored", body = ManifestReply),
         (status = 200, description = "There already", body = ManifestReply),
-        (status = 409, description = "The manifest id has another content", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The manifest id has another content, or other readers", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
     security(("token" = ["store:manifests"]))
@@ -51,11 +52,12 @@ struct ManifestReply {
 pub(crate) async fn store_manifest<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
+    visibility: Visibility,
     body: Bytes,
 ) -> Result<Reply, Error> {
     let read = |body| Manifest::c2pa(body).map_err(|error| manifest_problem("body", &error));
     let manifest = service.read(body, read).await?;
-    let created = store_alone(service, &manifest, &caller.tenant).await?;
+    let created = store_alone(service, &manifest, &caller.tenant, visibility).await?;
     let id = manifest.id().cloned().ok_or_else(|| Problem::field("body", "a manifest without an id"))?;
     let key = ObjectKey::Manifest(ManifestKey::new(&caller.tenant, &id));
     let body = ManifestReply { manifest_id: id.to_string(), url: service.url(&key) };
@@ -183,14 +185,42 @@ pub(crate) async fn change_visibility<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
     id: &ManifestId,
+    tenant: Option<Tenant>,
     body: Bytes,
 ) -> Result<Reply, Error> {
+    if tenant.is_some_and(|tenant| tenant != caller.tenant) {
+        return Err(other_tenant().into());
+    }
     let request: VisibilityRequest =
         read(&body, "`{\"visibility\": \"private\"}`, or `{\"visibility\": \"public\"}`")?;
     let manifest = ManifestKey::new(&caller.tenant, id);
     visibility::change_visibility(service, &manifest, request.visibility).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
+
+/// Withdraw a C2PA manifest at its tenant's own address, or publish it again
+///
+/// For the tenant itself. As `changeVisibility`, and it names the tenant: a caller of another one is refused, and no manifest of
+/// the caller's own tenant under the same id is changed in its place.
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenant}/manifests/{manifest_id}/visibility", tag = "manifests",
+    operation_id = "changeTenantManifestVisibility",
+    params(
+        ("tenant" = Tenant, Path, description = "The tenant that stored it"),
+        ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
+    ),
+    request_body = VisibilityRequest,
+    responses(
+        (status = 204, description = "Done, or so already"),
+        (status = 403, description = "The path names another tenant than the caller's", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "The tenant has no such manifest", body = Document, content_type = "application/problem+json"),
+        (status = 410, description = "It was deleted", body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["store:manifests"]))
+)]
+#[expect(dead_code, reason = "describes the other path of `change_visibility`")]
+fn change_tenant_manifest_visibility() {}
 
 /// Reads a small body.
 fn read<T: serde::de::DeserializeOwned>(body: &[u8], allowed: &str) -> Result<T, Problem> {

@@ -37,17 +37,18 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
         assert_eq!(served.body(), &bytes, "{title}");
     }
 
-    let visibility = |visibility: &str| {
-        ask::json(Method::PUT, &format!("{plain}/visibility"), &json!({ "visibility": visibility }))
+    let visibility = |address: &str, visibility: &str| {
+        ask::json(Method::PUT, &format!("{address}/visibility"), &json!({ "visibility": visibility }))
     };
-    let refused = session.send_as_it_is("Nobody withdraws what is another's", visibility("private")).await;
+    let refused = visibility(plain, "private");
+    let refused = session.send_as_it_is("Nobody withdraws what is another's", refused).await;
     assert_eq!(refused.status(), 401);
-    for (title, change, status) in [
-        ("Its owner withdraws it", "private", 404),
-        ("And once more", "private", 404),
-        ("And publishes it", "public", 200),
+    for (title, address, change, status) in [
+        ("Its owner withdraws it", plain, "private", 404),
+        ("And once more, by the tenant's own address", own, "private", 404),
+        ("And publishes it", plain, "public", 200),
     ] {
-        let changed = session.send(title, visibility(change)).await;
+        let changed = session.send(title, visibility(address, change)).await;
         assert_eq!(changed.status(), 204, "{title}");
         for target in [plain, own] {
             let read = session.send_as_it_is("Anybody reads it", get(target)).await;

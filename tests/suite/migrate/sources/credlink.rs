@@ -138,7 +138,10 @@ async fn objects_in_a_bucket_are_read_as_proofs(objects: S3Objects) {
     assert_eq!(manifests.iter().map(|item| &item.key).collect::<Vec<_>>(), [&key.to_string()]);
     assert_eq!(bucket.look(&manifests[0].key).await.unwrap().as_ref(), Some(manifests[0]));
     let read = bucket.read(&manifests[0].key).await.unwrap();
-    assert_eq!(read, Some(Content::Manifest { bytes: alone, tenant: Some(facts.tenant) }));
+    assert_eq!(
+        read,
+        Some(Content::Manifest { bytes: alone, tenant: Some(facts.tenant), visibility: facts.visibility })
+    );
     // To find out whether the bucket answers, no record is read for the manifests that are held; what has a key can be read.
     let sample = AnySource::Bucket(Bucket::new(objects.clone(), "")).sample(1_000).await.unwrap();
     assert!(sample.contains(&first.to_string()) && all.iter().all(|item| sample.contains(&item.key)));

@@ -19,6 +19,9 @@ use crate::migrate::api::TokenError;
 use crate::migrate::place::{Place, PlaceError};
 use crate::s3::Kind;
 
+/// The variable that says whether there are several tenants.
+const TENANTS: &str = "CREDLINK_TENANTS";
+
 /// Whether a destination may be made that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Making {
@@ -89,15 +92,16 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
             if is_foreign(path)? {
                 return Err(OpenError::Foreign(path.clone()));
             }
-            Note::of_the_folder_alone().check(path)?;
+            Note::check_alone(path)?;
             if opening.making == Making::Refused && !index_path(path).exists() {
                 return Ok(AnyDestination::Unmade("folder"));
             }
-            let nothing = Source::new(|_| None);
-            at_hand(&Configuration::read(&nothing)?, Some(path), opening).await
+            let tenants = Source::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
+            let configuration = with_tenants(Configuration::read(&tenants)?, path)?;
+            at_hand(&configuration, Some(path), opening).await
         }
         Place::Bucket { kind, bucket, .. } => {
-            let configuration = Configuration::read(&of_bucket(opening.variables, *kind, bucket))?;
+            let mut configuration = Configuration::read(&of_bucket(opening.variables, *kind, bucket))?;
             let folder = match (&configuration.index, opening.data_folder) {
                 (IndexChoice::DynamoDb(_), _) => None,
                 (IndexChoice::Embedded, None) => return Err(OpenError::NoIndex(place.clone())),
@@ -109,6 +113,7 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
                 }
                 let failed = |error| OpenError::Io { path: folder.to_owned(), error };
                 fs::create_dir_all(folder).map_err(failed)?;
+                configuration = with_tenants(configuration, folder)?;
             }
             at_hand(&configuration, folder, opening).await
         }
@@ -139,6 +144,12 @@ async fn at_hand(
     };
     let service = Deployment::open_in(opened, surroundings)?.into_service();
     Ok(AnyDestination::Here(Arc::new(ServiceDestination::new(Arc::new(service), opening.tenant))))
+}
+
+/// The configuration with several tenants, where the last server over `folder` had them.
+fn with_tenants(configuration: Configuration, folder: &Path) -> Result<Configuration, NoteError> {
+    let has_tenants = configuration.has_tenants || Note::has_tenants(folder)?;
+    Ok(Configuration { has_tenants, ..configuration })
 }
 
 /// The deployment's variables for one bucket alone: a second provider, its queue and a cache on this machine are left out.

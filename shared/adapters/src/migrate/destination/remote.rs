@@ -4,6 +4,7 @@
 //!   What stands there is known by its `ETag`, the SHA-256 of the record: whoever was cut off goes on where it stands.
 //! * **Tenants.** The API stores for its credential's tenant. The first proof goes alone, so that a credential of another
 //!   tenant is noticed before there are more.
+//! * **Who may read a manifest** is in the `Cache-Control` of the answer. One that is private at the source is withdrawn there.
 //! * **Verifying** goes by the `ETag` of a `HEAD`, which the service says of content that it has checked, or by the content
 //!   itself. A content coding that is said wrongly is damage to the service, and is told as such.
 //! * **Withdrawing** is a deletion with `If-Match` and the instant that it shall have. One whose answer got lost is known again
@@ -14,6 +15,7 @@ mod steps;
 mod upload;
 
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::http::deletion::DELETED;
 use credlink_core::http::problem::Kind;
@@ -24,7 +26,7 @@ use credlink_core::record::Record;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Copy, StoredObject};
 use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
-use credlink_service::migrate::proof_content::ProofContent;
+use credlink_service::migrate::proof_content::{ProofContent, published};
 use credlink_service::migrate::target::{Parcel, Target};
 use credlink_service::ports::{Failure, FailureKind, Page};
 use http::{Method, StatusCode};
@@ -46,8 +48,8 @@ pub struct Remote {
 
 /// What stands under a key.
 enum Found {
-    /// Content with this digest.
-    Content(Digest),
+    /// Content with this digest, and who may read it, where the answer tells.
+    Content(Digest, Option<Visibility>),
     /// Nothing, and it never did.
     Absent,
     /// It was deleted, at this instant.
@@ -88,9 +90,12 @@ impl Remote {
             answer => answer?,
         };
         let found = match answer.status {
-            StatusCode::OK if depth == Depth::Content => Found::Content(Digest::of(&answer.body)),
+            StatusCode::OK if depth == Depth::Content => {
+                Found::Content(Digest::of(&answer.body), answer.visibility())
+            }
             StatusCode::OK => {
-                answer.digest().map(Found::Content).ok_or_else(|| answer.unexpected(&target))?
+                let digest = answer.digest().ok_or_else(|| answer.unexpected(&target))?;
+                Found::Content(digest, answer.visibility())
             }
             _ if answer.is_not_found() => Found::Absent,
             StatusCode::FORBIDDEN => Found::Private,
@@ -146,6 +151,9 @@ impl Remote {
                     if !steps.ends_as(&record) {
                         return Ok(Some(steps.conflict(&reply)));
                     }
+                    if steps.is_published_by(&record) {
+                        return Ok(Some(TakenOver::Conflict { detail: published(&steps.id()) }));
+                    }
                     let bound = self.api.ask(steps.last()).await?;
                     return if bound.status.is_success() {
                         Ok(Some(TakenOver::Equal(steps.standing(&reply))))
@@ -162,8 +170,11 @@ impl Remote {
             return Ok(Some(Verdict::Missing(format!("{} is no key of an object", object.key))));
         };
         Ok(match self.found(&key, depth).await? {
-            Found::Content(digest) if digest == object.content => None,
-            Found::Content(digest) => Some(match &key {
+            Found::Content(digest, readers) if digest == object.content => {
+                let is_published = object.private && readers != Some(Visibility::Private);
+                is_published.then(|| Verdict::Changed(format!("{key} was copied as private, and is public")))
+            }
+            Found::Content(digest, _) => Some(match &key {
                 ObjectKey::Record(id) => self.replaced(id, &object.content, &digest).await?,
                 ObjectKey::Revision(..)
                 | ObjectKey::Manifest(_)
@@ -200,7 +211,7 @@ impl Remote {
             .map_err(|error| failure(FailureKind::Damaged, format!("{target}: {error}")))?;
         for revision in (record.first_revision..record.revision).rev() {
             let earlier = self.found(&ObjectKey::Revision(*id, revision), Depth::Checksum).await?;
-            if matches!(earlier, Found::Content(digest) if digest == *copied) {
+            if matches!(earlier, Found::Content(digest, _) if digest == *copied) {
                 let detail = format!(
                     "{id} was replaced: it has the revision {} of {}",
                     record.revision, record.created
@@ -242,7 +253,7 @@ impl Destination for Remote {
         };
         let (found, body) = self.read(&ObjectKey::Record(*id), Depth::Content).await?;
         Ok(match found {
-            Found::Content(_) => Standing::Live(
+            Found::Content(..) => Standing::Live(
                 Record::parse(&body)
                     .ok()
                     .map(|record| ProofContent::new(record.manifest.sha256, record.signature.as_deref())),
@@ -267,6 +278,9 @@ impl Destination for Remote {
         };
         let mut first = Some(self.tenant_is_ours.lock().await).filter(|is_ours| !**is_ours);
         for _ in 0..MAX_ATTEMPTS {
+            for (manifest, sha256) in steps.private_manifests() {
+                self.hide(&manifest, sha256).await?;
+            }
             if let Some(outcome) = self.advance(&steps).await? {
                 let tells = !matches!(outcome, TakenOver::Refused { .. } | TakenOver::Deleted(_));
                 if let Some(is_ours) = first.as_mut().filter(|_| tells) {
@@ -311,10 +325,10 @@ impl Destination for Remote {
         match self.found(&key, Depth::Checksum).await? {
             Found::Absent => return Ok(Withdrawal::Absent),
             Found::Deleted(deleted) if deleted == at => return Ok(Withdrawal::Deleted(at)),
-            Found::Content(digest) if digest != ours => return Ok(Withdrawal::Touched),
+            Found::Content(digest, _) if digest != ours => return Ok(Withdrawal::Touched),
             Found::Deleted(_) | Found::Private => return Ok(Withdrawal::Touched),
             // The condition of the deletion decides.
-            Found::Content(_) | Found::Expired(_) | Found::Damaged(_) => {}
+            Found::Content(..) | Found::Expired(_) | Found::Damaged(_) => {}
         }
         let target = format!("/v1{}", exact_path(&key));
         let mut question = Question::new(Method::DELETE, target.clone());

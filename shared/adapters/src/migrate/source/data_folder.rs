@@ -6,11 +6,14 @@
 
 use std::path::Path;
 
+use credlink_core::access::Visibility;
+use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, Row, RowKey, State};
 use credlink_service::delete::{delete_manifest, delete_proof};
 use credlink_service::error::Error;
@@ -21,7 +24,7 @@ use http::header::IF_MATCH;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::layout::Layout;
-use super::names::{Named, Part, is_alias};
+use super::names::{Named, Part, is_alias, manifest_version};
 use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
 use crate::local::{self, Local, NewIndex, OpenError};
@@ -85,8 +88,74 @@ impl DataFolder {
         if row.as_ref().and_then(Row::stands_alone_for).is_none() {
             return Ok(None);
         }
-        let content = self.layout.read_manifest(&id).await?;
-        content.map(Some).ok_or_else(|| damaged(&ObjectKey::Manifest(id)))
+        match self.layout.read_manifest(&id).await? {
+            Some(Content::Manifest { bytes, tenant, visibility }) => {
+                let visibility = self.readers(&id, visibility).await?;
+                Ok(Some(Content::Manifest { bytes, tenant, visibility }))
+            }
+            _ => Err(damaged(&ObjectKey::Manifest(id))),
+        }
+    }
+
+    /// Who may read a manifest whose object says `visibility`. Of a withdrawal that was cut off, the row alone knows.
+    async fn readers(&self, id: &ManifestKey, visibility: Visibility) -> Result<Visibility, Failure> {
+        let row = self.row(&RowKey::Manifest(id.clone())).await?.and_then(Row::manifest);
+        Ok(row.map(|row| row.visibility).filter(|said| *said == Visibility::Private).unwrap_or(visibility))
+    }
+
+    /// A proof with who may read its manifests.
+    async fn with_readers(&self, content: Content) -> Result<Content, Failure> {
+        let Content::Proof(mut revisions) = content else { return Ok(content) };
+        for revision in &mut revisions {
+            let Some(manifest) = &mut revision.manifest else { continue };
+            let record = Record::parse(&revision.record).ok();
+            let id = record.and_then(|record| Some(ManifestKey::new(&record.tenant, &record.manifest.id?)));
+            if let Some(id) = id {
+                manifest.visibility = self.readers(&id, manifest.visibility).await?;
+            }
+        }
+        Ok(Content::Proof(revisions))
+    }
+
+    /// The version of a proof: its record, and which of its manifests have other readers than it has.
+    async fn version(&self, row: &ProofRow) -> Result<String, Failure> {
+        let mut others = String::new();
+        for id in &row.held {
+            let key = RowKey::Manifest(ManifestKey::new(&row.tenant, id));
+            let manifest = self.row(&key).await?.and_then(Row::manifest);
+            if manifest.is_some_and(|manifest| manifest.visibility != row.visibility) {
+                others.push_str(id.as_str());
+                others.push(' ');
+            }
+        }
+        let record = row.record_sha256;
+        Ok(if others.is_empty() {
+            record.to_string()
+        } else {
+            format!("{record} {}", Digest::of(others.as_bytes()))
+        })
+    }
+
+    /// The item of a row of this part of the listing.
+    async fn item(&self, row: &Row, part: Part) -> Result<Option<Item>, Failure> {
+        Ok(match (row, part) {
+            (Row::Proof(row), Part::Proofs) if row.state == State::Live => Some(Item {
+                key: Named::Proof(row.id).to_string(),
+                size: row.manifest_length,
+                version: self.version(row).await?,
+            }),
+            (Row::Manifest(manifest), Part::Manifests) => row.stands_alone_for().map(|_| Item {
+                key: Named::Manifest(manifest.manifest_key()).to_string(),
+                size: manifest.length,
+                version: manifest_version(&manifest.sha256, manifest.visibility),
+            }),
+            (Row::Alias(alias), Part::Aliases) => row.stands_alone_for().map(|_| Item {
+                key: Named::Alias(alias.id.clone()).to_string(),
+                size: 0,
+                version: alias.proof.to_string(),
+            }),
+            _ => None,
+        })
     }
 
     async fn remove_manifest(&self, id: &ManifestKey, named: &Item) -> Result<Removal, Failure> {
@@ -94,7 +163,7 @@ impl DataFolder {
         let Some(row) = row.filter(|row| row.stands_alone_for().is_some()).and_then(Row::manifest) else {
             return Ok(Removal::Absent);
         };
-        if row.sha256.to_string() != named.version {
+        if manifest_version(&row.sha256, row.visibility) != named.version {
             return Ok(Removal::Changed);
         }
         match delete_manifest(&self.service, id, None).await {
@@ -113,28 +182,6 @@ impl DataFolder {
     async fn live(&self, id: &ProofId) -> Result<Option<ProofRow>, Failure> {
         let row = self.service.ports().index.get(&RowKey::Proof(*id)).await?;
         Ok(row.and_then(Row::proof).filter(|row| row.state == State::Live))
-    }
-}
-
-/// The item of a row of this part of the listing.
-fn item(row: &Row, part: Part) -> Option<Item> {
-    match (row, part) {
-        (Row::Proof(row), Part::Proofs) => (row.state == State::Live).then(|| Item {
-            key: Named::Proof(row.id).to_string(),
-            size: row.manifest_length,
-            version: row.record_sha256.to_string(),
-        }),
-        (Row::Manifest(manifest), Part::Manifests) => row.stands_alone_for().map(|_| Item {
-            key: Named::Manifest(manifest.manifest_key()).to_string(),
-            size: manifest.length,
-            version: manifest.sha256.to_string(),
-        }),
-        (Row::Alias(alias), Part::Aliases) => row.stands_alone_for().map(|_| Item {
-            key: Named::Alias(alias.id.clone()).to_string(),
-            size: 0,
-            version: alias.proof.to_string(),
-        }),
-        _ => None,
     }
 }
 
@@ -157,7 +204,10 @@ impl Source for DataFolder {
         let (part, place) = Part::read(after).ok_or_else(none)?;
         // Each part is a walk over all rows: the folder is of this machine.
         let page = self.service.ports().index.list(&Listing::All, place, limit).await?.ok_or_else(none)?;
-        let items = page.items.iter().filter_map(|row| item(row, part)).collect();
+        let mut items = Vec::new();
+        for row in &page.items {
+            items.extend(self.item(row, part).await?);
+        }
         Ok(Page { items, next: part.cursor(page.next.as_deref()) })
     }
 
@@ -176,7 +226,7 @@ impl Source for DataFolder {
             return Ok(None);
         }
         match self.layout.read(&id).await? {
-            Some(content) => Ok(Some(content)),
+            Some(content) => self.with_readers(content).await.map(Some),
             // It was deleted meanwhile; or the index names what is not there.
             None if self.live(&id).await?.is_none() => Ok(None),
             None => Err(damaged(&ObjectKey::Record(id))),
@@ -196,7 +246,7 @@ impl Source for DataFolder {
         {
             return Ok(None);
         }
-        Ok(item(&row, part))
+        self.item(&row, part).await
     }
 
     async fn remove(&self, named: &Item) -> Result<Removal, Failure> {
@@ -212,9 +262,12 @@ impl Source for DataFolder {
             Err(()) => return Ok(Removal::Absent),
         };
         let Some(row) = self.live(&id).await? else { return Ok(Removal::Absent) };
+        if self.version(&row).await? != named.version {
+            return Ok(Removal::Changed);
+        }
         let mut headers = HeaderMap::new();
-        // A digest is visible ASCII; what is none matches nothing.
-        let tag = HeaderValue::from_str(&format!("\"{}\"", named.version));
+        // A digest is visible ASCII. The row may be replaced meanwhile.
+        let tag = HeaderValue::from_str(&format!("\"{}\"", row.record_sha256));
         headers.insert(IF_MATCH, tag.unwrap_or(HeaderValue::from_static("\"\"")));
         match delete_proof(&self.service, &id, &row.tenant, &headers, None).await {
             Ok(Some(_)) => Ok(Removal::Removed),

@@ -12,7 +12,7 @@ use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
-use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
+use credlink_service::migrate::ports::{Content, Item, Removal, Revision, RevisionManifest, Source};
 use credlink_service::ports::{Failure, FailureKind, Objects as _, Page};
 use tokio::sync::OnceCell;
 
@@ -74,6 +74,7 @@ impl Layout {
         let found = found.filter(|found| !found.facts().tombstone);
         Ok(found.map(|found| Content::Manifest {
             tenant: Some(found.facts().tenant.clone()),
+            visibility: found.facts().visibility,
             bytes: found.content(),
         }))
     }
@@ -91,11 +92,11 @@ impl Layout {
         Ok(Revision { record: bytes, manifest })
     }
 
-    async fn manifest(&self, manifest: ManifestKey, record: &Record) -> Result<Bytes, Failure> {
+    async fn manifest(&self, manifest: ManifestKey, record: &Record) -> Result<RevisionManifest, Failure> {
         let key = ObjectKey::Manifest(manifest);
         match self.verified(&key).await? {
             Some(found) if !found.facts().tombstone && found.facts().sha256 == record.manifest.sha256 => {
-                Ok(found.content())
+                Ok(RevisionManifest { bytes: found.content(), visibility: found.facts().visibility })
             }
             Some(_) => Err(self.damaged(&key, &format!("it is not the one of the proof {}", record.id))),
             None => {

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use credlink_core::access::Visibility;
+use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
@@ -42,6 +44,14 @@ impl FromStr for Named {
             key.parse().ok().map(Self::Proof)
         };
         named.ok_or(())
+    }
+}
+
+/// The version of a manifest that was stored for itself. Its content never changes, and its readers do.
+pub(super) fn manifest_version(sha256: &Digest, visibility: Visibility) -> String {
+    match visibility {
+        Visibility::Public => sha256.to_string(),
+        Visibility::Private => format!("{sha256} private"),
     }
 }
 

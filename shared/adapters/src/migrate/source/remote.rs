@@ -4,10 +4,11 @@
 //!   records of a proof share, however often it is deleted and stored again. Behind them come the manifests that were stored
 //!   for themselves, and the legacy ids: every id that leads to a proof, also those that records name.
 //! * **Reading** gives the current record, the earlier ones and their manifests. Each is compared with the digest that the
-//!   API or the record names.
+//!   API or the record names. Who may read a manifest is in the answer's `Cache-Control`.
 //! * **Removal** is a deletion with `If-Match`: what was replaced since stays. A legacy id is not removed by itself.
 
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::exact_path;
@@ -17,14 +18,14 @@ use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
-use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
+use credlink_service::migrate::ports::{Content, Item, Removal, Revision, RevisionManifest, Source};
 use credlink_service::ports::{Failure, FailureKind, Page};
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::names::{Named, Part, is_alias};
+use super::names::{Named, Part, is_alias, manifest_version};
 use crate::migrate::api::{Answer, Api, NAME, Question, TokenError, failure};
 use crate::s3::escape;
 
@@ -80,6 +81,16 @@ struct AloneManifest {
     tenant: Tenant,
     sha256: Digest,
     length: u64,
+    visibility: Visibility,
+}
+
+/// An object as it was read.
+struct Object {
+    bytes: Bytes,
+    /// The digest in its `ETag`.
+    tag: Option<Digest>,
+    /// Who may read it, where the answer tells.
+    visibility: Option<Visibility>,
 }
 
 /// A record as it was read.
@@ -98,11 +109,13 @@ impl Remote {
     }
 
     /// The object under `key`; `None` where it is not there (any more) or has expired.
-    async fn object(&self, key: &ObjectKey) -> Result<Option<(Bytes, Option<Digest>)>, Failure> {
+    async fn object(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let target = format!("/v1{}", exact_path(key));
         let answer = self.api.ask(Question::new(Method::GET, target.clone())).await?;
         match answer.status {
-            StatusCode::OK => Ok(Some((answer.body.clone(), answer.digest()))),
+            StatusCode::OK => {
+                Ok(Some(Object { tag: answer.digest(), visibility: answer.visibility(), bytes: answer.body }))
+            }
             _ if answer.is_not_found() || answer.is_gone() => Ok(None),
             StatusCode::FORBIDDEN => {
                 Err(failure(FailureKind::AccessDenied, format!("{target}: it is private")))
@@ -112,7 +125,7 @@ impl Remote {
     }
 
     async fn record(&self, key: &ObjectKey) -> Result<Option<Read>, Failure> {
-        let Some((bytes, tag)) = self.object(key).await? else { return Ok(None) };
+        let Some(Object { bytes, tag, .. }) = self.object(key).await? else { return Ok(None) };
         if tag != Some(Digest::of(&bytes)) {
             return Err(damaged(key, &"it does not have the digest that the API names"));
         }
@@ -126,10 +139,11 @@ impl Remote {
             return Ok(Some(Revision { record: bytes, manifest: None }));
         };
         let key = ObjectKey::Manifest(ManifestKey { id, tenant: record.tenant });
-        let Some((manifest, _)) = self.object(&key).await? else { return Ok(None) };
-        if Digest::of(&manifest) != record.manifest.sha256 {
+        let Some(object) = self.object(&key).await? else { return Ok(None) };
+        if Digest::of(&object.bytes) != record.manifest.sha256 {
             return Err(damaged(&key, &format!("it is not the one of the proof {}", record.id)));
         }
+        let manifest = RevisionManifest { visibility: object.readers(&key)?, bytes: object.bytes };
         Ok(Some(Revision { record: bytes, manifest: Some(manifest) }))
     }
 
@@ -162,12 +176,13 @@ impl Remote {
 
     async fn manifest(&self, id: ManifestKey) -> Result<Option<Content>, Failure> {
         let key = ObjectKey::Manifest(id);
-        let Some((bytes, tag)) = self.object(&key).await? else { return Ok(None) };
-        if tag != Some(Digest::of(&bytes)) {
+        let Some(object) = self.object(&key).await? else { return Ok(None) };
+        if object.tag != Some(Digest::of(&object.bytes)) {
             return Err(damaged(&key, &"it does not have the digest that the API names"));
         }
+        let visibility = object.readers(&key)?;
         let ObjectKey::Manifest(ManifestKey { tenant, .. }) = key else { return Ok(None) };
-        Ok(Some(Content::Manifest { bytes, tenant: Some(tenant) }))
+        Ok(Some(Content::Manifest { bytes: object.bytes, tenant: Some(tenant), visibility }))
     }
 
     async fn alias(&self, id: LegacyId) -> Result<Option<Content>, Failure> {
@@ -180,8 +195,8 @@ impl Remote {
 
     async fn remove_manifest(&self, id: ManifestKey, item: &Item) -> Result<Removal, Failure> {
         let key = ObjectKey::Manifest(id);
-        let Some((bytes, _)) = self.object(&key).await? else { return Ok(Removal::Absent) };
-        if Digest::of(&bytes).to_string() != item.version {
+        let Some(object) = self.object(&key).await? else { return Ok(Removal::Absent) };
+        if object.manifest_version(&key)? != item.version {
             return Ok(Removal::Changed);
         }
         let target = format!("/v1{}", exact_path(&key));
@@ -206,13 +221,26 @@ impl Remote {
         let key = ObjectKey::Record(*id);
         match self.object(&key).await? {
             None => Ok(None),
-            Some((bytes, _)) if Digest::of(&bytes) == tag => {
+            Some(object) if Digest::of(&object.bytes) == tag => {
                 Err(damaged(&key, &"an earlier record or a manifest of it is not there"))
             }
             Some(_) => {
                 Err(failure(FailureKind::Unavailable, format!("{key}: it was replaced while it was read")))
             }
         }
+    }
+}
+
+impl Object {
+    /// Who may read a manifest. An answer that does not say so is none to go by: what is private would become public.
+    fn readers(&self, key: &ObjectKey) -> Result<Visibility, Failure> {
+        let untold = || damaged(key, &"the answer has no Cache-Control that says who may read it");
+        self.visibility.ok_or_else(untold)
+    }
+
+    /// The version of a manifest that was stored for itself.
+    fn manifest_version(&self, key: &ObjectKey) -> Result<String, Failure> {
+        Ok(manifest_version(&Digest::of(&self.bytes), self.readers(key)?))
     }
 }
 
@@ -286,7 +314,7 @@ impl Source for Remote {
                 let item = |listed: AloneManifest| Item {
                     key: Named::Manifest(ManifestKey { id: listed.id, tenant: listed.tenant }).to_string(),
                     size: listed.length,
-                    version: listed.sha256.to_string(),
+                    version: manifest_version(&listed.sha256, listed.visibility),
                 };
                 (page.manifests.into_iter().map(item).collect(), page.next)
             }
@@ -324,9 +352,9 @@ impl Source for Remote {
                 (record.manifest.length, version(record.revision))
             }
             Ok(Named::Manifest(id)) => {
-                let found = self.object(&ObjectKey::Manifest(id)).await?;
-                let Some((bytes, _)) = found else { return Ok(None) };
-                (bytes.len() as u64, Digest::of(&bytes).to_string())
+                let key = ObjectKey::Manifest(id);
+                let Some(found) = self.object(&key).await? else { return Ok(None) };
+                (found.bytes.len() as u64, found.manifest_version(&key)?)
             }
             Ok(Named::Alias(id)) => {
                 let Some(proof) = self.named(&id).await? else { return Ok(None) };

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Origin, OriginBody, StoreBody, Tags};
+use crate::access::Visibility;
 use crate::bounds::{
     MAX_JSON_TEXT_BYTES, MAX_LIFETIME_SECONDS, MAX_MEDIA_TYPE_BYTES, MAX_SIGNATURE_BYTES, MAX_TAG_KEY_CHARS,
     MAX_TAG_VALUE_CHARS, MAX_TAGS,
@@ -285,7 +286,16 @@ pub(super) fn origin(body: OriginBody<'_>) -> Result<Origin, Problem> {
         expires,
         legacy,
         restores: body.restores.map(|text| instant("restores", &text)).transpose()?,
+        manifest_visibility: body
+            .manifest_visibility
+            .map(|text| visibility("origin.manifest_visibility", &text))
+            .transpose()?,
     })
+}
+
+pub(super) fn visibility(field: &str, text: &str) -> Result<Visibility, Problem> {
+    let allowed = |()| Problem::field(field, format!("`public` or `private`, not `{}`", short(text)));
+    text.parse().map_err(allowed)
 }
 
 pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {

@@ -1,5 +1,6 @@
 //! What a CredLink has beside proofs: other names of them, and manifests that were stored for themselves.
 
+use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
@@ -14,12 +15,13 @@ use crate::aliases;
 use crate::delete::{claim, finish_manifest};
 use crate::error::Error;
 use crate::holds::drop_hold;
-use crate::migrate::ledger::Copy;
+use crate::migrate::ledger::{Copy, StoredObject};
 use crate::migrate::ports::{PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
 use crate::migrate::target::{Loose, Naming, Target};
 use crate::ports::{Event, Events as _, Failure, Ports};
 use crate::service::Service;
 use crate::store::store_manifest;
+use crate::visibility::change_visibility;
 
 /// Another name leads to whatever proof, or nowhere.
 pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<Standing, Failure> {
@@ -77,9 +79,16 @@ pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Resul
     {
         return Ok(TakenOver::Deleted(at));
     }
-    match store_manifest(service, &loose.manifest, &loose.tenant).await {
+    let stored = async {
+        if loose.visibility == Visibility::Private {
+            hide(service, &manifest, loose.manifest.sha256()).await?;
+        }
+        store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility).await
+    };
+    match stored.await {
         Ok(_) => {
             let object = first_stored(&ObjectKey::Manifest(manifest.clone()), loose.manifest.bytes());
+            let object = StoredObject { private: loose.visibility == Visibility::Private, ..object };
             Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
         }
         Err(Error::Failure(failure)) => Err(failure),
@@ -87,7 +96,23 @@ pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Resul
     }
 }
 
-fn copy(target: Target, objects: Vec<crate::migrate::ledger::StoredObject>) -> Copy {
+/// Withdraws a manifest whose source has it as private, where it is public here.
+pub(super) async fn hide<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+    sha256: &Digest,
+) -> Result<(), Error> {
+    let row = service.manifest_row(manifest).await?;
+    let is_public = |row: &ManifestRow| {
+        row.state == State::Live && row.visibility == Visibility::Public && row.sha256 == *sha256
+    };
+    if row.as_ref().is_some_and(is_public) {
+        change_visibility(service, manifest, Visibility::Private).await?;
+    }
+    Ok(())
+}
+
+fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
     let source = Digest::from_bytes([0; 32]);
     Copy { target, legacy: None, source, created: false, exact: true, objects }
 }

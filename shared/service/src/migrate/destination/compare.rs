@@ -1,5 +1,6 @@
 //! Whether what was copied stands there.
 
+use credlink_core::access::Visibility;
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
@@ -89,6 +90,9 @@ async fn examine<P: Ports>(
         && facts.sha256 == expected.content
         && !facts.tombstone
     {
+        if let Some(verdict) = published(&key, expected, &facts) {
+            return Ok(Finding::Wrong(verdict));
+        }
         return Ok(if head.attributes.content_encoding == expected.coding {
             Finding::Right(Depth::Checksum)
         } else {
@@ -103,6 +107,12 @@ async fn examine<P: Ports>(
         return Ok(Finding::Wrong(Verdict::Missing(format!("{key} is not there"))));
     };
     Ok(judge(&key, object, expected))
+}
+
+/// What it means that everybody may read a manifest that was copied as a private one.
+fn published(key: &ObjectKey, expected: &StoredObject, facts: &Facts) -> Option<Verdict> {
+    let is_published = expected.private && facts.visibility == Visibility::Public;
+    is_published.then(|| Verdict::Changed(format!("{key} was copied as private, and is public")))
 }
 
 fn is_equal(expected: &StoredObject, checksum: Checksum) -> bool {
@@ -120,7 +130,10 @@ fn judge(key: &ObjectKey, object: Object, expected: &StoredObject) -> Finding {
         Ok(found) if found.facts().tombstone => {
             return Finding::Wrong(Verdict::Missing(format!("{key} is deleted")));
         }
-        Ok(found) if found.facts().sha256 == expected.content => return Finding::Right(Depth::Content),
+        Ok(found) if found.facts().sha256 == expected.content => {
+            let verdict = published(key, expected, found.facts());
+            return verdict.map_or(Finding::Right(Depth::Content), Finding::Wrong);
+        }
         Ok(found) => {
             format!("the content has the SHA-256 {}; {} was copied", found.facts().sha256, expected.content)
         }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
+use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
@@ -70,17 +71,20 @@ pub(super) fn stored_just_now(draft: &Draft, row: &ProofRow, body: &StoredBody) 
 }
 
 /// What stands there for `drafts`, as the row has it. Whose doing it is, and of which content, the caller knows.
-pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a Draft>) -> Copy {
+pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a Draft> + Clone) -> Copy {
     let known = |key: ObjectKey, content| StoredObject {
         key: key.to_string(),
         content,
         stored: None,
         crc64nvme: None,
         coding: None,
+        private: false,
     };
     let mut objects = vec![known(ObjectKey::Record(row.id), row.record_sha256)];
     let manifest = row.manifest_id.as_ref().map(|id| ObjectKey::Manifest(ManifestKey::new(&row.tenant, id)));
-    objects.extend(manifest.map(|key| known(key, row.manifest_sha256)));
+    let is_it = |draft: &&Draft| *draft.manifest.sha256() == row.manifest_sha256;
+    let private = drafts.clone().into_iter().filter(is_it).any(is_private);
+    objects.extend(manifest.map(|key| StoredObject { private, ..known(key, row.manifest_sha256) }));
     Copy {
         target: Target::Proof(row.id),
         legacy: legacy(drafts).map(|(id, _)| id.clone()),
@@ -101,7 +105,12 @@ pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<
 
 /// A draft's manifest, in the form in which it is stored for the first time. `None` where it stands in the record.
 fn stored_manifest(draft: &Draft) -> Option<StoredObject> {
-    Some(first_stored(&ObjectKey::Manifest(draft.manifest_key()?), draft.manifest.bytes()))
+    let object = first_stored(&ObjectKey::Manifest(draft.manifest_key()?), draft.manifest.bytes());
+    Some(StoredObject { private: is_private(draft), ..object })
+}
+
+fn is_private(draft: &Draft) -> bool {
+    draft.manifest_visibility() == Visibility::Private
 }
 
 /// An object by its content, in the form in which it is stored for the first time.
@@ -118,5 +127,6 @@ fn stored(key: &ObjectKey, content: Digest, body: &[u8], coding: Option<Coding>)
         stored: Some(Digest::of(body)),
         crc64nvme: Some(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, body)),
         coding: coding.map(|Coding::Gzip| "gzip".to_owned()),
+        private: false,
     }
 }

@@ -6,6 +6,7 @@ use credlink_core::hash::MediaHash;
 use credlink_core::testing::manifest_store;
 
 use super::*;
+use crate::migrate::ports::RevisionManifest;
 
 const NOW: fn() -> Timestamp = || Timestamp::from_milliseconds(1_767_225_600_000);
 
@@ -34,9 +35,18 @@ fn revision(number: u32, expires: Timestamp) -> Revision {
         lifetime: 0,
         tags: BTreeMap::from([("album".to_owned(), "x".to_owned())]),
         visibility: Visibility::Private,
-        origin: Some(Origin { created: NOW(), expires, legacy: None, restores: None }),
+        origin: Some(Origin {
+            created: NOW(),
+            expires,
+            legacy: None,
+            restores: None,
+            manifest_visibility: None,
+        }),
     };
-    Revision { record: draft.record(number, NOW()).to_bytes(), manifest: Some(manifest) }
+    Revision {
+        record: draft.record(number, NOW()).to_bytes(),
+        manifest: Some(RevisionManifest { bytes: manifest, visibility: Visibility::Private }),
+    }
 }
 
 fn later() -> Timestamp {
@@ -69,6 +79,43 @@ fn a_proof_keeps_everything_that_is_its_own() {
     let moved = incoming(&content, &owners(false), NOW()).unwrap();
     assert_eq!(moved.parcel.drafts()[0].tenant, Tenant::default());
     assert_ne!(Some(read.source), digest(&content));
+}
+
+/// What a manifest becomes that is not read by whom its proof is.
+#[test]
+fn a_manifest_keeps_its_readers() {
+    let mut withdrawn = revision(3, later());
+    let mut record = Record::parse(&withdrawn.record).unwrap();
+    record.visibility = Visibility::Public;
+    withdrawn.record = record.to_bytes();
+    let readers = |revision: &Revision, readers| {
+        let mut revision = revision.clone();
+        revision.manifest.as_mut().unwrap().visibility = readers;
+        proof(vec![revision]).unwrap()
+    };
+    let drafted = |read: &Incoming| {
+        let draft = &read.parcel.drafts()[0];
+        (draft.visibility, draft.origin.as_ref().unwrap().manifest_visibility, draft.manifest_visibility())
+    };
+    let (public, private) = (Visibility::Public, Visibility::Private);
+    let (hidden, shown) = (readers(&withdrawn, private), readers(&withdrawn, public));
+    assert_eq!(drafted(&hidden), (public, Some(private), private));
+    assert_eq!(drafted(&shown), (public, None, public));
+    assert_eq!(drafted(&readers(&revision(3, later()), public)), (private, Some(public), public));
+    assert_eq!(drafted(&readers(&revision(3, later()), private)), (private, None, private));
+    assert_ne!(hidden.source, shown.source, "a verification tells them apart");
+
+    let bytes = withdrawn.manifest.unwrap().bytes;
+    let alone = |visibility| {
+        let content = Content::Manifest { bytes: bytes.clone(), tenant: None, visibility };
+        incoming(&content, &owners(true), NOW()).unwrap()
+    };
+    for visibility in [public, private] {
+        let Parcel::Manifest(loose) = alone(visibility).parcel else { panic!() };
+        assert_eq!(loose.visibility, visibility);
+    }
+    assert_eq!(alone(public).source, Digest::of(&bytes));
+    assert_ne!(alone(private).source, alone(public).source);
 }
 
 #[test]

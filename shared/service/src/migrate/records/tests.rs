@@ -19,6 +19,7 @@ fn copy(created: bool) -> Copy {
         stored: None,
         crc64nvme: None,
         coding: None,
+        private: false,
     };
     Copy {
         target: Target::Proof(proof(b"a")),

@@ -56,6 +56,7 @@ fn copy(proof: ProofId, record: Digest) -> Copy {
         stored: None,
         crc64nvme: None,
         coding: None,
+        private: false,
     };
     let source = Digest::of(b"");
     Copy {

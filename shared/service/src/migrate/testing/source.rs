@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::testing::manifest_store;
 
@@ -44,7 +45,7 @@ impl MemorySource {
             (Some(id), _) => Content::Alias { id: id.parse().unwrap(), record: bytes },
             (_, Some(id)) => {
                 let bytes = manifest_store(id, MediaHash::of(text.as_bytes()).digest()).into();
-                Content::Manifest { bytes, tenant: None }
+                Content::Manifest { bytes, tenant: None, visibility: Visibility::Public }
             }
             _ => Content::Legacy(bytes),
         }

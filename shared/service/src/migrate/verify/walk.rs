@@ -23,10 +23,14 @@ fn short(text: &str) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
+/// The version that the ledger keeps of an item whose content changed under one version: none that a source gives, so that the
+/// next run copies it again.
+const OUTDATED: &str = "outdated";
+
 /// What was found of one item.
 struct Found {
     item: Item,
-    /// The copy that was compared, and the entry that tells of it.
+    /// The entry of the copy that was compared, or that is outdated although its item has the same version.
     entry: Option<Entry>,
     class: Class,
     detail: String,
@@ -175,7 +179,9 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
         if (self.options.deep || entry.item != item.version)
             && let Some((class, detail)) = self.source_differs(&item, copy).await?
         {
-            return not_there(class, detail);
+            // Where the listing does not tell, the ledger has to, or no run would come to it.
+            let entry = Some(entry).filter(|entry| class == Class::Outdated && entry.item == item.version);
+            return Ok(Some(Found { item, entry, class, detail, by: None }));
         }
         self.compare(item, entry).await
     }
@@ -242,6 +248,11 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             };
             self.found.note(found.class, &found.item.key, found.detail);
             let Some(entry) = found.entry else { continue };
+            if found.class == Class::Outdated {
+                let item = Item { version: OUTDATED.to_owned(), ..found.item };
+                changes.push((Change::to(item, entry.state.clone()), Some(entry)));
+                continue;
+            }
             self.found.compared += 1;
             self.found.by_checksum += u64::from(found.by == Some(Depth::Checksum));
             // Since when it is known to be there is kept; a new version of the item with the same content is not news.

@@ -1,5 +1,7 @@
 //! Other names of proofs, and manifests that were stored for themselves, by the API.
 
+use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
@@ -40,7 +42,7 @@ impl Remote {
     /// Whether a manifest is there. The API does not tell whether it is for proofs alone: then it counts as not made here.
     pub(super) async fn find_manifest(&self, manifest: &ManifestKey) -> Result<Standing, Failure> {
         Ok(match self.found(&ObjectKey::Manifest(manifest.clone()), Depth::Checksum).await? {
-            Found::Content(_) | Found::Expired(_) | Found::Damaged(_) | Found::Private => {
+            Found::Content(..) | Found::Expired(_) | Found::Damaged(_) | Found::Private => {
                 Standing::Live(None)
             }
             Found::Absent => Standing::Absent,
@@ -87,6 +89,29 @@ impl Remote {
         })
     }
 
+    /// Withdraws a manifest whose source has it as private, where the same bytes are public there. The path names the tenant, so
+    /// that a credential of another one changes nothing of its own.
+    pub(super) async fn hide(&self, manifest: &ManifestKey, sha256: &Digest) -> Result<(), Failure> {
+        let key = ObjectKey::Manifest(manifest.clone());
+        match self.found(&key, Depth::Checksum).await? {
+            Found::Content(digest, readers) if digest == *sha256 && readers != Some(Visibility::Private) => {}
+            _ => return Ok(()),
+        }
+        let target = format!("/v1{}/visibility", exact_path(&key));
+        let mut question = Question::new(Method::PUT, target.clone());
+        question.body = Some(Bytes::from_static(b"{\"visibility\":\"private\"}"));
+        let answer = self.api.ask(question).await?;
+        match answer.status {
+            StatusCode::NO_CONTENT => Ok(()),
+            // It was deleted meanwhile.
+            _ if answer.is_not_found() || answer.is_gone() => Ok(()),
+            StatusCode::FORBIDDEN => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
     pub(super) async fn keep(&self, loose: &Loose) -> Result<TakenOver, Failure> {
         let Some(id) = loose.manifest.id() else {
             let (kind, detail) =
@@ -99,7 +124,12 @@ impl Remote {
         {
             return Ok(TakenOver::Deleted(at));
         }
-        let mut question = Question::new(Method::POST, "/v1/manifests");
+        let is_private = loose.visibility == Visibility::Private;
+        if is_private {
+            self.hide(&manifest, loose.manifest.sha256()).await?;
+        }
+        let target = if is_private { "/v1/manifests?visibility=private" } else { "/v1/manifests" };
+        let mut question = Question::new(Method::POST, target);
         question.body = Some(loose.manifest.bytes().clone());
         question.content_type = C2PA_TYPE;
         let answer = self.api.ask(question).await?;
@@ -113,6 +143,7 @@ impl Remote {
             stored: None,
             crc64nvme: None,
             coding: None,
+            private: is_private,
         };
         Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
     }
@@ -148,7 +179,7 @@ impl Remote {
         let key = ObjectKey::Manifest(manifest.clone());
         let ours = copied.objects.first().map(|object| object.content);
         match self.found(&key, Depth::Checksum).await? {
-            Found::Content(digest) if Some(digest) == ours => {}
+            Found::Content(digest, _) if Some(digest) == ours => {}
             Found::Deleted(deleted) if deleted == at => return Ok(Withdrawal::Deleted(at)),
             Found::Absent => return Ok(Withdrawal::Absent),
             _ => return Ok(Withdrawal::Touched),

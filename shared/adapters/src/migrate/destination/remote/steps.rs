@@ -1,6 +1,7 @@
 //! What comes next in taking over a history of drafts, by what the API answered.
 
 use bytes::Bytes;
+use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::exact_path;
@@ -131,6 +132,10 @@ impl<'a> Steps<'a> {
         let reply = Reply { tag, said };
         let Some((at, first)) = self.position(&reply) else {
             return Ok(match self.drafts {
+                // Where the proof is private, it matters who may read the one that is there.
+                [_] if reply.said.identical && self.last.visibility == Visibility::Private => {
+                    Next::Compare(reply)
+                }
                 [_] if reply.said.identical => Next::Done(TakenOver::Equal(self.standing(&reply))),
                 [_] => Next::Done(self.conflict(&reply)),
                 _ => Next::Compare(reply),
@@ -149,6 +154,17 @@ impl<'a> Steps<'a> {
     /// Whether a record has the last draft's manifest and signature.
     pub(super) fn ends_as(&self, record: &Record) -> bool {
         record.manifest.sha256 == *self.last.manifest.sha256() && record.signature == self.last.signature
+    }
+
+    /// Whether a record shows to everybody what the last draft shows to its tenant alone.
+    pub(super) fn is_published_by(&self, record: &Record) -> bool {
+        (self.last.visibility, record.visibility) == (Visibility::Private, Visibility::Public)
+    }
+
+    /// The manifests that are private at the source, with their digests.
+    pub(super) fn private_manifests(&self) -> impl Iterator<Item = (ManifestKey, &'a Digest)> {
+        let private = self.drafts.iter().filter(|draft| is_private(draft));
+        private.filter_map(|draft| Some((draft.manifest_key()?, draft.manifest.sha256())))
     }
 
     /// How the proof that is there differs.
@@ -170,6 +186,7 @@ impl<'a> Steps<'a> {
             objects.push(object(&key, Digest::of(&record)));
             if let Some(manifest) = draft.manifest_key() {
                 let manifest = object(&ObjectKey::Manifest(manifest), *draft.manifest.sha256());
+                let manifest = StoredObject { private: is_private(draft), ..manifest };
                 // Two revisions may have one manifest.
                 if objects.iter().all(|object| object.key != manifest.key) {
                     objects.push(manifest);
@@ -184,7 +201,9 @@ impl<'a> Steps<'a> {
         let manifest = reply.said.manifest.id.as_ref();
         let manifest = manifest.map(|id| ObjectKey::Manifest(ManifestKey::new(&self.first.tenant, id)));
         let mut objects = vec![object(&ObjectKey::Record(self.id()), reply.tag)];
-        objects.extend(manifest.map(|key| object(&key, reply.said.manifest.sha256)));
+        let sha256 = reply.said.manifest.sha256;
+        let private = self.private_manifests().any(|(_, private)| *private == sha256);
+        objects.extend(manifest.map(|key| StoredObject { private, ..object(&key, sha256) }));
         Copy {
             target: Target::Proof(self.id()),
             legacy: self.legacy().cloned(),
@@ -198,5 +217,16 @@ impl<'a> Steps<'a> {
 
 /// An object by its content: in which form it is stored, only the destination knows.
 fn object(key: &ObjectKey, content: Digest) -> StoredObject {
-    StoredObject { key: key.to_string(), content, stored: None, crc64nvme: None, coding: None }
+    StoredObject {
+        key: key.to_string(),
+        content,
+        stored: None,
+        crc64nvme: None,
+        coding: None,
+        private: false,
+    }
+}
+
+fn is_private(draft: &Draft) -> bool {
+    draft.manifest_visibility() == Visibility::Private
 }

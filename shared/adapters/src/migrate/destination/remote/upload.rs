@@ -43,6 +43,8 @@ struct UploadOrigin<'a> {
     legacy_fields: Option<&'a Fields>,
     #[serde(skip_serializing_if = "Option::is_none")]
     restores: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_visibility: Option<Visibility>,
 }
 
 /// The body for a draft; `legacy` is the id that shall lead to its proof, where the draft itself has none.
@@ -53,6 +55,7 @@ pub(super) fn body(draft: &Draft, legacy: Option<&LegacyId>) -> Bytes {
         legacy_id: origin.legacy.as_ref().map(|legacy| &legacy.id).or(legacy),
         legacy_fields: origin.legacy.as_ref().and_then(|legacy| legacy.fields.as_ref()),
         restores: origin.restores,
+        manifest_visibility: origin.manifest_visibility,
     });
     let upload = Upload {
         media_hash: draft.media_hash,
@@ -93,6 +96,7 @@ mod tests {
             expires: Timestamp::from_milliseconds(i64::MAX),
             legacy: None,
             restores: Some(Timestamp::from_milliseconds(9)),
+            manifest_visibility: Some(Visibility::Public),
         };
         let full = Draft {
             media_type: Some("image/jpeg".to_owned()),

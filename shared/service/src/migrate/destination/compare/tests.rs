@@ -8,6 +8,7 @@ fn a_checksum_says_that_stored_bytes_are_equal_and_never_by_its_absence() {
         stored,
         crc64nvme,
         coding: None,
+        private: false,
     };
     let sha256 = Digest::of(b"stored");
     let known = object(Some(sha256), Some(7));
