@@ -30,6 +30,9 @@
 //! 3. Where there is something to compare with, it runs in the same minute with the same client, and the ratio is
 //!    the figure to trust.
 
+// A task that reads has the future of a whole request in it.
+#![recursion_limit = "256"]
+
 pub mod answerer;
 pub mod bare;
 pub mod cache;

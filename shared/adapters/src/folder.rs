@@ -9,13 +9,12 @@
 //!
 //! * **On a full disk** a marker may use the folder's [`Reserve`], and nothing else is written while that is spent.
 //!
-//! Below the folder stand `objects/` (see `layout`), `layout` (which layout that is; an earlier one is brought up on open),
-//! `temporary/` (emptied on open) and `lock`. Beside them other things may stand, such as the index and the reserve.
+//! Below the folder stand `objects/` (see `layout`), `temporary/` (emptied on open) and `lock`. Beside them other things may
+//! stand, such as the index and the reserve.
 
 mod file;
 mod layout;
 mod listing;
-mod upgrade;
 
 use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
@@ -134,7 +133,6 @@ impl Inner {
             fs::remove_file(entry?.path())?;
         }
         sync_directory(path)?;
-        upgrade::bring_up(path, &objects)?;
         // Shards that stand here need no sync of their names later on: these syncs are for all of them.
         sync_directory(&objects)?;
         let mut durable = HashSet::new();

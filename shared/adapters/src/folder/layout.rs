@@ -66,15 +66,6 @@ impl Place {
         Self { top: top.to_owned(), shard, name }
     }
 
-    /// The place of the object under `key` in folders of layout 1, where capital letters stood as they are.
-    pub(super) fn of_layout_1(key: &str) -> Self {
-        let (top, rest) = key.split_once('/').unwrap_or(("", key));
-        let name = rest.replace("%3A", "=").replace('/', "@");
-        let common = COMMON_BEGINNINGS.iter().find(|start| name.starts_with(**start)).map_or(0, |s| s.len());
-        let shard = name[..common].chars().chain(name[common..].chars().take(SHARD_CHARACTERS)).collect();
-        Self { top: top.to_owned(), shard, name }
-    }
-
     /// The key of the file that stands here: an object's key, or a text that is none if no object belongs here.
     /// Either one begins with [`shard_start`].
     pub(super) fn key(&self) -> String {
@@ -84,12 +75,6 @@ impl Place {
             None => format!("{}/{}", self.top, plain(&self.name)),
         };
         if Self::of(&key) == *self { key } else { misplaced(&format!("{start}/{}", plain(&self.name))) }
-    }
-
-    /// The key of the object that stands here in a folder of layout 1, and not in one of this layout.
-    pub(super) fn key_of_layout_1(&self) -> Option<String> {
-        let key = format!("{}/{}", self.top, self.name.replace('=', "%3A").replace('@', "/"));
-        (Self::of_layout_1(&key) == *self && Self::of(&key) != *self).then_some(key)
     }
 }
 

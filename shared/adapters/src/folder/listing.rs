@@ -122,8 +122,7 @@ pub(super) fn names(directory: &Path) -> io::Result<Vec<String>> {
     fs::read_dir(directory)?.map(|entry| entry.map(|entry| name_of(&entry))).collect()
 }
 
-/// The name of an entry of a directory.
-pub(super) fn name_of(entry: &DirEntry) -> String {
+fn name_of(entry: &DirEntry) -> String {
     entry.file_name().to_string_lossy().into_owned()
 }
 
