@@ -13,13 +13,21 @@ use crate::clouds::ground::{Ground, LINK_KEYS};
 use crate::engines::edge::Edge;
 use crate::http::api::BaseUrl;
 use crate::server::Server;
-use crate::tenants::token_file;
+use crate::tenants::{token_file, world};
 
 const TOKEN_OF_A_PURGE: &str = "0123456789abcdef0123456789abcdef";
 
 const ACME_BY_BAD: Cast = Cast { victim: "acme", attacker: "bad" };
 const ACME_BY_DEFAULT: Cast = Cast { victim: "acme", attacker: "default" };
 const DEFAULT_BY_BAD: Cast = Cast { victim: "default", attacker: "bad" };
+
+/// The service in this process: what is wrong with a rule is seen here in a second.
+#[tokio::test]
+async fn nothing_is_anothers_in_memory() {
+    for cast in [ACME_BY_BAD, ACME_BY_DEFAULT, DEFAULT_BY_BAD] {
+        Stage::new(&world(), cast).play().await;
+    }
+}
 
 /// `credlink serve` with the edge's bucket as its second provider, and the edge before it.
 struct Site {

@@ -23,12 +23,18 @@ pub struct Probe {
 pub enum Told {
     /// Nothing: the answers are those about what never existed.
     Nothing,
+    /// That it is the operator's to do: each request is refused for want of a credential or a scope.
+    Refusal,
     /// That a name is taken, of those that all tenants share: the answers are those about what is public.
     Taken,
 }
 
 const fn probe(what: &'static str, requests: fn(&Subject) -> Vec<Request<Bytes>>) -> Probe {
     Probe { what, told: Told::Nothing, requests }
+}
+
+const fn of_the_operator(what: &'static str, requests: fn(&Subject) -> Vec<Request<Bytes>>) -> Probe {
+    Probe { what, told: Told::Refusal, requests }
 }
 
 const fn of_shared_name(what: &'static str, requests: fn(&Subject) -> Vec<Request<Bytes>>) -> Probe {
@@ -222,6 +228,16 @@ pub const REPLACE_UNDER_ITS_ID: Probe =
         vec![own_proof(it), with(put, IF_MATCH, "*"), get(&plain(it))]
     });
 
+pub const REPLACE_WITH_ITS_LEGACY_ID: Probe =
+    of_shared_name("replaces a proof of its own by one that brings its legacy id along", |it| {
+        let origin = json!({
+            "created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z", "legacy_id": it.legacy(),
+        });
+        let second = json!({"manifest": {"of": "the attacker"}, "origin": origin});
+        let put = request(Method::PUT, &format!("/v1/proofs/{}", it.own(&it.another())), &second);
+        vec![own_proof(it), with(put, IF_MATCH, "*"), get(&format!("/v1/proofs/{}", it.own(&it.another())))]
+    });
+
 pub const REPLACE_BADLY: Probe = probe("sends what is no replacement of anything", |it| {
     let other = json!({"media_hash": it.another().to_string(), "manifest": {}});
     [replacements(it, &json!({"manifest": 1})), replacements(it, &other)].concat()
@@ -251,7 +267,7 @@ pub const BIND_ITS_LEGACY_ID: Probe = of_shared_name("leads its legacy id to a p
     vec![own_proof(it), request(Method::PUT, &format!("/v1/aliases/{}", it.legacy()), &body)]
 });
 
-pub const REASSIGN_ITS_LEGACY_ID: Probe = probe("has it reassigned, as an operator would", |it| {
+pub const REASSIGN_ITS_LEGACY_ID: Probe = of_shared_name("has it reassigned, as an operator would", |it| {
     let body = json!({"proof": it.own(&it.another()).to_string(), "reassign": true});
     vec![own_proof(it), request(Method::PUT, &format!("/v1/aliases/{}", it.legacy()), &body)]
 });
@@ -305,11 +321,12 @@ fn decide(it: &Subject, tenant: &Value) -> Vec<Request<Bytes>> {
 }
 
 pub const TAKE_FRONT: Probe =
-    probe("gives itself its plain address", |it| decide(it, &json!(it.cast.attacker)));
+    of_the_operator("gives itself its plain address", |it| decide(it, &json!(it.cast.attacker)));
 
-pub const FREE_FRONT: Probe = probe("frees its plain address", |it| decide(it, &Value::Null));
+pub const FREE_FRONT: Probe = of_the_operator("frees its plain address", |it| decide(it, &Value::Null));
 
-pub const NAME_FRONT: Probe = probe("gives it its plain address", |it| decide(it, &json!(it.cast.victim)));
+pub const NAME_FRONT: Probe =
+    of_the_operator("gives it its plain address", |it| decide(it, &json!(it.cast.victim)));
 
 fn change(it: &Subject, visibility: &str) -> Vec<Request<Bytes>> {
     let body = json!({"visibility": visibility});
@@ -333,20 +350,20 @@ fn begin(job: &str) -> Vec<Request<Bytes>> {
 }
 
 pub const BEGIN_ITS_JOB: Probe =
-    probe("begins a job of its job's name, from anywhere", |it| begin(&it.job()));
+    of_the_operator("begins a job of its job's name, from anywhere", |it| begin(&it.job()));
 
 pub const SHOW_JOB: Probe = probe("asks how far its job is", |it| {
     let target = format!("/v1/migrations/{}", it.job());
     vec![get(&target), ask(Method::HEAD, &target), get(&format!("{target}?after=a"))]
 });
 
-pub const REMOVE_JOB: Probe = probe("removes its job, over or not", |it| {
+pub const REMOVE_JOB: Probe = of_the_operator("removes its job, over or not", |it| {
     let target = format!("/v1/migrations/{}", it.job());
     vec![delete(&target), delete(&format!("{target}?abandon=true"))]
 });
 
 pub const STATS: Probe =
-    probe("asks for the sums of all", |_| vec![get("/v1/stats"), ask(Method::HEAD, "/v1/stats")]);
+    of_the_operator("asks for the sums of all", |_| vec![get("/v1/stats"), ask(Method::HEAD, "/v1/stats")]);
 
 pub const EDGE_PROOF: Probe = probe("reads it in every form, by its id and by its legacy id", |it| {
     let mut all = reads(&format!("/proofs/{}", it.proof()));
@@ -374,7 +391,7 @@ pub const EDGE_TENANT_MANIFEST: Probe = probe("reads it at its tenant's address 
     reads(&format!("/tenants/{}/manifests/{}", it.cast.victim, it.manifest()))
 });
 
-pub const EDGE_PURGE: Probe = probe("has it forgotten", |it| {
+pub const EDGE_PURGE: Probe = of_the_operator("has it forgotten", |it| {
     let (proof, manifest, tenant) = (it.proof().to_string(), it.manifest().to_string(), it.cast.victim);
     let body =
         json!({"proofs": [proof], "manifests": [format!("{manifest}/{tenant}")], "fronts": [manifest]});

@@ -63,7 +63,7 @@ pub const ROWS: &[Row] = &[
             Tried(&REPLACE_IT),
             Tried(&REPLACE_IT_FOR_A_SECOND),
             Tried(&REPLACE_BY_A_HOLDER),
-            Cannot(GivesNoName),
+            Tried(&REPLACE_WITH_ITS_LEGACY_ID),
             Tried(&REPLACE_BADLY),
         ],
     ),

@@ -29,8 +29,6 @@ pub struct Stage<'a, A> {
     /// A source that the operator lists for the victim, where jobs can be begun.
     source: Option<String>,
     edge: Option<&'a Edge>,
-    /// Whether what the victim and everybody reads is looked at after each probe, or only after each row.
-    after_each_probe: bool,
     cursors: Cursors,
     /// What was read last of the subjects of a number.
     views: BTreeMap<usize, Vec<(String, String)>>,
@@ -45,7 +43,6 @@ impl<'a, A: Api> Stage<'a, A> {
             cast,
             source: None,
             edge: None,
-            after_each_probe: true,
             cursors: Cursors::default(),
             views: BTreeMap::new(),
             domains: 0,
@@ -58,9 +55,9 @@ impl<'a, A: Api> Stage<'a, A> {
         Self { edge: Some(edge), ..self }
     }
 
-    /// Where jobs can be begun, from this source, and where a view costs so much that it is looked at once a row.
+    /// Where jobs can be begun, from this source.
     pub fn with_jobs(self, source: String) -> Self {
-        Self { source: Some(source), after_each_probe: false, ..self }
+        Self { source: Some(source), ..self }
     }
 
     /// Tries every row, before the victim deletes what it has and afterwards.
@@ -116,14 +113,13 @@ impl<'a, A: Api> Stage<'a, A> {
             for (ways, probe) in row.probes() {
                 let cell = format!("{} {}, {ways}, {when}: {}", row.method, row.path, probe.what);
                 self.attack(row, probe, &cell).await;
-                if self.after_each_probe {
-                    self.look_again(number, &cell).await;
-                }
             }
-            if !self.after_each_probe {
+            // What the rows share that change nothing is looked at once, when all have been tried.
+            if number != SHARED {
                 self.look_again(number, &format!("{} {}, {when}", row.method, row.path)).await;
             }
         }
+        self.look_again(SHARED, &format!("{}, {when}", route_of(SHARED))).await;
     }
 
     /// Sends a probe about everything, as nobody and as the attacker, and compares what they are told.
@@ -139,12 +135,15 @@ impl<'a, A: Api> Stage<'a, A> {
                 for request in (probe.requests)(&subject) {
                     let (answer, shown) = self.ask(row.place, caller, &subject, request.clone()).await;
                     self.look_for_secrets(cell, caller, &request, &answer);
+                    if probe.told == Told::Refusal && ![401, 403].contains(&answer.status().as_u16()) {
+                        self.wrong.push(format!("{cell}: {caller:?} is not refused: {}", answer.status()));
+                    }
                     answers.push(shown);
                 }
                 told.insert(kind.word(), answers);
             }
             let like = match probe.told {
-                Told::Nothing => Kind::Absent,
+                Told::Nothing | Told::Refusal => Kind::Absent,
                 Told::Taken => Kind::Public,
             };
             for (secret, other) in told[Kind::Secret.word()].iter().zip(&told[like.word()]) {

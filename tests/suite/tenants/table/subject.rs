@@ -3,6 +3,7 @@
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
+use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
 use http::header::IF_MATCH;
@@ -61,7 +62,7 @@ impl Subject {
     }
 
     fn name(&self, of: &str) -> String {
-        format!("{of}-{}-{:02}-{}", self.cast.victim, self.number, self.kind.word())
+        format!("{of}-{}-{}-{:02}-{}", self.cast.victim, self.cast.attacker, self.number, self.kind.word())
     }
 
     fn id(&self, of: &str) -> ManifestId {
@@ -219,6 +220,7 @@ impl Subject {
             (self.manifest().to_string(), "<manifest>"),
             (self.alone().to_string(), "<manifest alone>"),
             (self.proof().to_string(), "<proof>"),
+            (ProofId::derive(&Tenant::default(), &self.media()).to_string(), "<proof of the tenant default>"),
             (self.own(&self.media()).to_string(), "<own proof>"),
             (self.own(&self.another()).to_string(), "<own proof of another file>"),
             (self.legacy(), "<legacy id>"),
