@@ -5,6 +5,7 @@
 //! (`aliases/{legacy id}`) as soon as no record says so: then it is not lost with the index. The row is written first,
 //! because it decides between two that bind one id; nobody is answered before the object agrees with it.
 
+use credlink_core::access::Visibility;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
 use credlink_core::note::AliasNote;
@@ -81,7 +82,7 @@ fn refuse_proof_id(id: &LegacyId) -> Result<(), Problem> {
 /// Takes back that a legacy id leads to `proof`: since when, also where that was done before. `None`: it never led anywhere.
 ///
 /// # Errors
-/// An id that leads to another proof (412) or is another tenant's (403), or a failure.
+/// An id that leads to another proof (412) or to what everybody may read of another tenant's (403), or a failure.
 pub async fn withdraw<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
@@ -93,7 +94,8 @@ pub async fn withdraw<P: Ports>(
         refuse_unknown(service, id).await?;
         let Some(row) = service.alias_row(id).await? else { return Ok(None) };
         if row.tenant != *tenant {
-            return Err(other_tenant().into());
+            // As if it had never led anywhere, where the caller may not know that it does (guarantee 13).
+            return if leads_for_all(service, &row).await? { Err(other_tenant().into()) } else { Ok(None) };
         }
         if row.proof != *proof {
             let detail = format!("the legacy id `{id}` leads to {}, not to {proof}", row.proof);
@@ -114,6 +116,13 @@ pub async fn withdraw<P: Ports>(
         }
     }
     Err(contended())
+}
+
+/// Returns `true` if everybody may know where a legacy id leads: to a proof that is public, or was when it was deleted. Where the
+/// index has no such proof, nobody is told of one.
+pub(crate) async fn leads_for_all<P: Ports>(service: &Service<P>, row: &AliasRow) -> Result<bool, Failure> {
+    let proof = service.proof_row(&row.proof).await?;
+    Ok(proof.is_some_and(|proof| proof.visibility == Visibility::Public))
 }
 
 /// Lets the row of a legacy id follow its object, if the index may be older than the store: before the row is changed, and

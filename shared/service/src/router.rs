@@ -22,7 +22,7 @@ use credlink_core::link::Signature;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, ObjectKey, Verified};
-use credlink_core::rules::alias::alias_reply;
+use credlink_core::rules::alias::{alias_absent, alias_reply, private_alias_reply};
 use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
 use credlink_core::tenant::Tenant;
@@ -33,6 +33,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
+use crate::aliases::leads_for_all;
 use crate::error::Error;
 use crate::legacy::serve::{Unnamed, off};
 use crate::openapi::{self, aliases, batches, manifests, migrations, proofs};
@@ -303,7 +304,7 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// A proof by its earlier id: where that leads. It is documented as a part of `readProof`, whose path it has.
+    /// A proof by its earlier id: where that leads, for who may read what is there. It is documented as a part of `readProof`, whose path it has.
     async fn read_alias(
         &self,
         id: &LegacyId,
@@ -312,15 +313,26 @@ impl<P: Ports> Service<P> {
     ) -> Result<(Reply, Option<Arc<Verified>>), Error> {
         let alias = if self.alone().is_some() { None } else { self.alias(id).await? };
         if let Some(row) = alias {
-            return Ok((alias_reply(&row.proof), None));
+            if leads_for_all(self, &row).await? {
+                return Ok((alias_reply(&row.proof), None));
+            }
+            if caller.reads_private(&row.tenant) {
+                return Ok((private_alias_reply(&row.proof), None));
+            }
+            return Err(alias_absent(id).into());
         }
-        let (proof, verified) = match self.unnamed(id).await? {
-            Unnamed::Leads(proof) => return Ok((alias_reply(&proof), None)),
-            Unnamed::Is(proof, verified) => (proof, verified),
-        };
+        let Unnamed { proof, verified, leads } = self.unnamed(id).await?;
         let key = ObjectKey::Record(proof);
         let lookup = self.lookup(&key, Form::Content, None, request, caller);
-        Ok((lookup.respond(verified.facts())?, Some(verified)))
+        match lookup.respond(verified.facts()) {
+            // What the caller may not read is not there, by this id either.
+            Err(problem) if problem.kind == Kind::NotFound => Err(alias_absent(id).into()),
+            _ if leads && verified.facts().visibility == Visibility::Private => {
+                Ok((private_alias_reply(&proof), None))
+            }
+            _ if leads => Ok((alias_reply(&proof), None)),
+            answer => Ok((answer?, Some(verified))),
+        }
     }
 
     /// Refuses what needs the cloud storage while that is off.
@@ -452,7 +464,10 @@ impl<P: Ports> Service<P> {
 fn is_public(answer: &Result<(Reply, Option<Arc<Verified>>), Error>) -> bool {
     match answer {
         Ok((_, Some(found))) => found.facts().visibility == Visibility::Public,
-        Ok((_, None)) => true,
+        Ok((reply, None)) => {
+            let kept = reply.headers.get(CACHE_CONTROL);
+            kept.is_none_or(|kept| !kept.as_bytes().starts_with(b"private"))
+        }
         Err(error) => error.problem().kind == Kind::NotFound,
     }
 }

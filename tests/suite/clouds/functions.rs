@@ -22,6 +22,8 @@ pub const RUN: Duration = Duration::from_secs(900);
 /// The three functions behind API Gateway, and the schedule's.
 pub struct Functions {
     ground: Arc<Ground>,
+    /// Variables of this deployment, which stand in for the ground's.
+    own: Vec<(String, String)>,
     store: Function,
     delete: Function,
     retrieve: Mutex<Function>,
@@ -38,13 +40,16 @@ impl Functions {
 
     /// Starts the binaries of a deployment whose operator lists these sources of migrations.
     pub fn reading(ground: &Arc<Ground>, sources: &str) -> Self {
-        let start = |name| {
-            let mut variables = ground.variables(name);
-            variables.push(("CREDLINK_MIGRATION_SOURCES".to_owned(), sources.to_owned()));
-            Function::start(name, &variables)
-        };
+        Self::with(ground, &[("CREDLINK_MIGRATION_SOURCES", sources)])
+    }
+
+    /// Starts the binaries with these variables in the place of the ground's.
+    pub fn with(ground: &Arc<Ground>, own: &[(&str, &str)]) -> Self {
+        let own: Vec<_> = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let start = |name| start(name, ground, &own);
         Self {
             ground: Arc::clone(ground),
+            own: own.clone(),
             store: start("store"),
             delete: start("delete"),
             retrieve: start("retrieve").into(),
@@ -58,7 +63,7 @@ impl Functions {
     async fn retrieve(&self, event: Value) -> Value {
         let mut retrieve = self.retrieve.lock().await;
         if self.changed.swap(false, Ordering::Relaxed) {
-            *retrieve = Function::start("retrieve", &self.ground.variables("retrieve"));
+            *retrieve = start("retrieve", &self.ground, &self.own);
         }
         done(retrieve.invoke(event).await)
     }
@@ -105,6 +110,14 @@ impl Api for Functions {
     async fn wait_seconds(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
+}
+
+/// A new process of the function `name`.
+fn start(name: &str, ground: &Ground, own: &[(String, String)]) -> Function {
+    let mut variables = ground.variables(name);
+    variables.retain(|(name, _)| own.iter().all(|(known, _)| known != name));
+    variables.extend_from_slice(own);
+    Function::start(name, &variables)
 }
 
 fn done(outcome: Result<Value, Value>) -> Value {

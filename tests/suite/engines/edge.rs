@@ -87,6 +87,12 @@ impl Edge {
         edge
     }
 
+    /// Sets these variables as well. The Worker reads them with its first request, and never again.
+    pub async fn give(&self, variables: impl IntoIterator<Item = (&str, &str)>) {
+        let variables: BTreeMap<_, _> = variables.into_iter().collect();
+        self.control(&json!({ "variables": variables })).await;
+    }
+
     fn claim() -> Self {
         let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
         if pools.last().is_none_or(|pool| pool.free.is_empty()) {

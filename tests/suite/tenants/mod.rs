@@ -1,13 +1,15 @@
 //! Several tenants in one deployment: nobody takes, hides, replaces, deletes, pins, names or learns what is another one's
 //! (guarantees 6 and 13).
 //!
-//! `manifests` has two tenants under one manifest id, `fronts` what its plain address serves, `privacy` what a stranger can tell,
-//! `visibility` a manifest that its owner withdraws, `commands` the folder of such a deployment without its server.
+//! `manifests` has two tenants under one manifest id, `fronts` what its plain address serves, `privacy` what conflicts tell a
+//! stranger, `visibility` a manifest that its owner withdraws, `commands` the folder of such a deployment without its server, and
+//! `table` every route in every way.
 
 mod commands;
 mod fronts;
 mod manifests;
 mod privacy;
+mod table;
 mod visibility;
 
 use bytes::Bytes;
@@ -36,7 +38,8 @@ const CALLERS: [(&str, &str, &str); 4] = [
     ("operator", "default", "operator"),
 ];
 
-fn tokens() -> StaticTokens {
+/// The file of their tokens, as `credlink serve --tokens` and the functions read it.
+fn token_file() -> String {
     let entries: Vec<Value> = CALLERS
         .iter()
         .map(|(name, tenant, scope)| {
@@ -44,7 +47,11 @@ fn tokens() -> StaticTokens {
             json!({"name": name, "sha256": sha256, "tenant": tenant, "scopes": [scope]})
         })
         .collect();
-    StaticTokens::parse(Value::from(entries).to_string().as_bytes()).unwrap()
+    Value::from(entries).to_string()
+}
+
+fn tokens() -> StaticTokens {
+    StaticTokens::parse(token_file().as_bytes()).unwrap()
 }
 
 fn world() -> World {

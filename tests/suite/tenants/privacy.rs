@@ -1,4 +1,5 @@
-//! What a stranger can tell of what another tenant keeps private: nothing (guarantee 13).
+//! What a stranger can tell of what another tenant keeps private and is damaged, or conflicts with: nothing (guarantee 13). That
+//! private and absent are the same on every route is in `table`.
 
 use bytes::Bytes;
 use credlink_core::manifest_key::ManifestKey;
@@ -68,22 +69,6 @@ async fn answers(world: &World, caller: &str) -> Vec<String> {
         answers.push(format!("{what}: {}", seen(&response)));
     }
     answers
-}
-
-#[tokio::test]
-async fn private_and_absent_are_the_same_to_a_stranger() {
-    for caller in ["", "bad"] {
-        let nothing = answers(&world(), caller).await;
-        let there = world();
-        assert_eq!(status(&there, "acme", store_as("acme", "private")).await, 201);
-        assert_eq!(answers(&there, caller).await, nothing, "{caller:?}, while it is there");
-        let proof = proof_of("acme", &media("acme"));
-        assert_eq!(status(&there, "acme", get(&proof)).await, 200, "nothing has happened to it");
-        assert_eq!(status(&there, "acme", get(&own("acme"))).await, 200);
-        assert_eq!(status(&there, "acme", delete(&proof)).await, 204);
-        assert_eq!(answers(&there, caller).await, nothing, "{caller:?}, after its deletion");
-        assert_eq!(status(&there, "acme", get(&proof)).await, 410);
-    }
 }
 
 /// Changes an object behind the service's back: its bytes, or what is said of it as well.

@@ -47,7 +47,15 @@ pub fn alias_reply(proof: &ProofId) -> Reply {
         .with(CACHE_CONTROL, &format!("public, max-age={FRESH_SECONDS}"))
 }
 
-/// The answer when nothing has this id.
+/// The same for a proof that is private: a redirect that nobody keeps for others.
+#[must_use]
+pub fn private_alias_reply(proof: &ProofId) -> Reply {
+    Reply::empty(StatusCode::PERMANENT_REDIRECT)
+        .with(LOCATION, &proof.to_string())
+        .with(CACHE_CONTROL, "private, no-store")
+}
+
+/// The answer when nothing has this id, and when what has it is not for the caller to read.
 #[must_use]
 pub fn alias_absent(id: &LegacyId) -> Problem {
     Problem::new(

@@ -35,11 +35,13 @@ pub(crate) fn off(what: &str) -> Problem {
 }
 
 /// What a legacy id leads to that has no alias.
-pub(crate) enum Unnamed {
-    /// A proof, which can be read.
-    Leads(ProofId),
-    /// A proof, and its record.
-    Is(ProofId, Arc<Verified>),
+pub(crate) struct Unnamed {
+    /// The proof.
+    pub(crate) proof: ProofId,
+    /// Its record.
+    pub(crate) verified: Arc<Verified>,
+    /// Whether it can be read by its own id.
+    pub(crate) leads: bool,
 }
 
 impl<P: Ports> Service<P> {
@@ -148,7 +150,7 @@ impl<P: Ports> Service<P> {
         let proof = found.draft.id();
         // Where the proof is not found by its proof id, it cannot be sent for.
         let leads = legacy.knows_proofs() || self.is_kept(&found).await;
-        Ok(if leads { Unnamed::Leads(proof) } else { Unnamed::Is(proof, verified) })
+        Ok(Unnamed { proof, verified, leads })
     }
 
     /// Refuses to read while the cloud storage is off what the legacy source does not have.

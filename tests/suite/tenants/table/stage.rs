@@ -1,0 +1,328 @@
+//! Tries the rows of the table: sets up what the victim has, sends what the attacker tries, and notes what came of it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{Request, Response};
+use serde_json::Value;
+
+use super::probes::{Probe, Told};
+use super::rows::ROWS;
+use super::seen::seen;
+use super::subject::{Cursors, Kind, Subject};
+use super::{Cast, Place, Row};
+use crate::engines::edge::Edge;
+use crate::http::api::Api;
+use crate::http::ask::{get, with};
+use crate::tenants::by;
+
+/// The number of what nobody attacks, and of what the rows share that change nothing.
+const UNTOUCHED: usize = 0;
+const SHARED: usize = 1;
+
+/// A deployment that the table is tried on.
+pub struct Stage<'a, A> {
+    api: &'a A,
+    cast: Cast,
+    /// A source that the operator lists for the victim, where jobs can be begun.
+    source: Option<String>,
+    edge: Option<&'a Edge>,
+    cursors: Cursors,
+    /// What was read last of the subjects of a number.
+    views: BTreeMap<usize, Vec<(String, String)>>,
+    domains: usize,
+    wrong: Vec<String>,
+}
+
+impl<'a, A: Api> Stage<'a, A> {
+    pub fn new(api: &'a A, cast: Cast) -> Self {
+        Self {
+            api,
+            cast,
+            source: None,
+            edge: None,
+            cursors: Cursors::default(),
+            views: BTreeMap::new(),
+            domains: 0,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// With the edge that reads the deployment's replica.
+    pub fn with_edge(self, edge: &'a Edge) -> Self {
+        Self { edge: Some(edge), ..self }
+    }
+
+    /// Where jobs can be begun, from this source.
+    pub fn with_jobs(self, source: String) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// Tries every row, before the victim deletes what it has and afterwards.
+    pub async fn play(mut self) {
+        for number in numbers() {
+            for kind in [Kind::Public, Kind::Secret] {
+                self.set_up(number, kind).await;
+            }
+        }
+        self.cursors = Cursors {
+            proofs: self.cursor("/v1/proofs").await,
+            manifests: self.cursor("/v1/manifests").await,
+            aliases: self.cursor("/v1/aliases").await,
+        };
+        self.try_all("while it is there").await;
+        for number in numbers() {
+            self.delete(number).await;
+        }
+        self.try_all("when it is deleted").await;
+        assert!(self.wrong.is_empty(), "{:?}\n{}", self.cast, self.wrong.join("\n\n"));
+    }
+
+    fn subject(&self, number: usize, kind: Kind) -> Subject {
+        Subject::new(self.cast, kind, number, self.cursors.clone())
+    }
+
+    async fn set_up(&self, number: usize, kind: Kind) {
+        let has_job =
+            number == SHARED || ROWS.iter().any(|row| row.has_jobs() && self::number(row) == number);
+        let source = self.source.as_deref().filter(|_| has_job);
+        for (caller, request, status) in self.subject(number, kind).stored_by(source) {
+            let what = format!("{} {}", request.method(), request.uri());
+            let answer = self.api.send(by(caller, request)).await;
+            assert_eq!(answer.status(), status, "{what}: {:?}", answer.body());
+        }
+    }
+
+    /// The cursor behind the first item of a listing of the victim's.
+    async fn cursor(&self, path: &str) -> String {
+        let page = self.api.send(by(self.cast.victim, get(&format!("{path}?limit=1")))).await;
+        let page: Value = serde_json::from_slice(page.body()).unwrap();
+        page["next"].as_str().unwrap_or_else(|| panic!("{path}: {page}")).to_owned()
+    }
+
+    async fn try_all(&mut self, when: &str) {
+        let rows = ROWS.iter().filter(|row| row.place == Place::Api || self.edge.is_some());
+        for row in rows.collect::<Vec<_>>() {
+            let number = number(row);
+            if !self.views.contains_key(&number) {
+                let view = self.view(number).await;
+                self.views.insert(number, view);
+            }
+            for (ways, probe) in row.probes() {
+                let cell = format!("{} {}, {ways}, {when}: {}", row.method, row.path, probe.what);
+                self.attack(row, probe, &cell).await;
+            }
+            // What the rows share that change nothing is looked at once, when all have been tried.
+            if number != SHARED {
+                self.look_again(number, &format!("{} {}, {when}", row.method, row.path)).await;
+            }
+        }
+        self.look_again(SHARED, &format!("{}, {when}", route_of(SHARED))).await;
+    }
+
+    /// Sends a probe about everything, as nobody and as the attacker, and compares what they are told.
+    async fn attack(&mut self, row: &Row, probe: &Probe, cell: &str) {
+        let callers = ["", self.cast.attacker];
+        // Where jobs are, each request is an invocation: who shows nothing is refused by the same code as on one machine.
+        let is_guarded = row.method != "GET" && self.source.is_some();
+        for caller in callers.into_iter().filter(|caller| !(caller.is_empty() && is_guarded)) {
+            let mut told = BTreeMap::new();
+            for kind in [Kind::Public, Kind::Secret, Kind::Absent] {
+                if probe.told == Told::Taken && kind == Kind::Absent {
+                    continue;
+                }
+                let subject = self.subject(number(row), kind);
+                let mut answers = Vec::new();
+                for request in (probe.requests)(&subject) {
+                    let (answer, shown) = self.ask(row.place, caller, &subject, request.clone()).await;
+                    self.look_for_secrets(cell, caller, &request, &answer);
+                    if probe.told == Told::Refusal && ![401, 403].contains(&answer.status().as_u16()) {
+                        self.wrong.push(format!("{cell}: {caller:?} is not refused: {}", answer.status()));
+                    }
+                    answers.push(shown);
+                }
+                told.insert(kind.word(), answers);
+            }
+            let like = match probe.told {
+                Told::Nothing | Told::Refusal => Kind::Absent,
+                Told::Taken => Kind::Public,
+            };
+            for (secret, other) in told[Kind::Secret.word()].iter().zip(&told[like.word()]) {
+                if secret != other {
+                    let told = difference(secret, other);
+                    let like = like.word();
+                    self.wrong.push(format!(
+                        "{cell}: {caller:?} is told otherwise of what is secret than of what is {like}\n{told}"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Notes what an answer has in it of the victim's that its request has not.
+    fn look_for_secrets(
+        &mut self,
+        cell: &str,
+        caller: &str,
+        request: &Request<Bytes>,
+        answer: &Response<Bytes>,
+    ) {
+        let said = format!("{} {}", request.uri(), String::from_utf8_lossy(request.body()));
+        let heard = format!("{:?} {}", answer.headers(), String::from_utf8_lossy(answer.body()));
+        let is_listing = matches!(request.uri().path(), "/v1/proofs" | "/v1/manifests" | "/v1/aliases")
+            && !said.contains("media_hash=");
+        for number in numbers() {
+            for kind in [Kind::Public, Kind::Secret] {
+                // Who names one public thing is told of what belongs to it.
+                if kind == Kind::Public && !(is_listing && request.method().is_safe()) {
+                    continue;
+                }
+                let subject = self.subject(number, kind);
+                // The id of a proof follows from its tenant and its file.
+                let follows = said.contains(&subject.hex()).then(|| subject.proof().to_string());
+                let mut secrets = subject.secrets().to_vec();
+                // The attacker stores nothing under these ids, so that none of its listings has them.
+                if is_listing && [UNTOUCHED, SHARED].contains(&number) {
+                    secrets.extend([subject.manifest().to_string(), subject.alone().to_string()]);
+                }
+                let secrets = secrets.into_iter().filter(|secret| Some(secret) != follows.as_ref());
+                for secret in secrets {
+                    if heard.contains(&secret) && !said.contains(&secret) {
+                        let asked = format!("{} {}", request.method(), request.uri());
+                        self.wrong.push(format!("{cell}: {caller:?} asks {asked} and hears of {secret}"));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        place: Place,
+        caller: &str,
+        subject: &Subject,
+        request: Request<Bytes>,
+    ) -> (Response<Bytes>, String) {
+        let what = format!("{} {}", request.method(), request.uri());
+        let request = by(caller, request);
+        let answer = match (place, self.edge) {
+            (Place::Edge, Some(edge)) => {
+                // A domain of its own has a cache of its own, in which nothing is kept yet.
+                self.domains += 1;
+                edge.send(with(request, HOST, format!("domain-{}.test", self.domains))).await
+            }
+            _ => self.api.send(request).await,
+        };
+        let shown = seen(&what, &answer, &subject.names());
+        (answer, shown)
+    }
+
+    /// What the victim and everybody else read of the subjects of a number, and what the victim lists: each answer with the request.
+    async fn view(&mut self, number: usize) -> Vec<(String, String)> {
+        let mut view = Vec::new();
+        for kind in [Kind::Public, Kind::Secret] {
+            let subject = self.subject(number, kind);
+            let has_job = self.source.is_some() && number == SHARED;
+            for target in subject.addresses(has_job) {
+                for caller in ["", self.cast.victim] {
+                    let (_, shown) = self.ask(Place::Api, caller, &subject, get(&target)).await;
+                    view.push((format!("{caller:?} reads {target}"), shown));
+                }
+                let at_edge = target.strip_prefix("/v1").filter(|path| !path.ends_with("/front"));
+                if let (Some(path), true) = (at_edge, self.edge.is_some()) {
+                    let (_, shown) = self.ask(Place::Edge, "", &subject, get(path)).await;
+                    view.push((format!("anybody reads {path} at the edge"), shown));
+                }
+            }
+        }
+        for listing in ["proofs", "manifests", "aliases"] {
+            let (subject, target) = (self.subject(number, Kind::Public), format!("/v1/{listing}?limit=1000"));
+            let (_, shown) = self.ask(Place::Api, self.cast.victim, &subject, get(&target)).await;
+            view.push((format!("{:?} reads {target}", self.cast.victim), shown));
+        }
+        view
+    }
+
+    /// Notes what is read otherwise than before.
+    async fn look_again(&mut self, number: usize, cell: &str) {
+        let now = self.view(number).await;
+        let before = self.views.insert(number, now.clone()).unwrap_or_default();
+        for ((what, before), (_, now)) in before.iter().zip(&now) {
+            if before != now {
+                let changed = difference(before, now);
+                self.wrong.push(format!(
+                    "{cell}: {what}: before and now
+{changed}"
+                ));
+            }
+        }
+    }
+
+    /// Deletes the subjects of a number, as the victim does: they are gone then as what nobody has attacked.
+    async fn delete(&mut self, number: usize) {
+        for kind in [Kind::Public, Kind::Secret] {
+            for request in self.subject(number, kind).deleted_by() {
+                let what = format!("{} {}", request.method(), request.uri());
+                let answer = self.api.send(by(self.cast.victim, request)).await;
+                if answer.status() != 204 {
+                    let said = String::from_utf8_lossy(answer.body()).into_owned();
+                    self.wrong.push(format!("{}: the victim cannot: {what}: {said}", route_of(number)));
+                }
+            }
+        }
+        let source = self.source.take();
+        let gone = self.view(number).await;
+        self.source = source;
+        self.views.remove(&number);
+        if number == UNTOUCHED {
+            self.views.insert(UNTOUCHED, gone);
+            return;
+        }
+        for ((_, untouched), (what, gone)) in self.views[&UNTOUCHED].iter().zip(&gone) {
+            // Listings have the others in them.
+            if untouched != gone && !what.contains("limit=1000") {
+                let (route, told) = (route_of(number), difference(untouched, gone));
+                self.wrong.push(format!("{route}: {what}: not gone as what nobody has attacked\n{told}"));
+            }
+        }
+    }
+}
+
+/// The number of the subjects that a row is tried on.
+fn number(row: &Row) -> usize {
+    let place = ROWS.iter().position(|known| std::ptr::eq(known, row)).unwrap_or_default();
+    if row.method == "GET" { SHARED } else { place + 2 }
+}
+
+/// Every number that there is, what is untouched first.
+fn numbers() -> Vec<usize> {
+    let mut numbers: Vec<usize> = [UNTOUCHED, SHARED].into_iter().chain(ROWS.iter().map(number)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+fn route_of(number: usize) -> String {
+    let row = number.checked_sub(2).map(|place| &ROWS[place]);
+    row.map_or_else(|| "the routes that read".to_owned(), |row| format!("{} {}", row.method, row.path))
+}
+
+/// The lines in which two answers differ, each from a little before the first difference in it.
+fn difference(one: &str, other: &str) -> String {
+    let request = one.lines().next().unwrap_or_default();
+    let (mut lines, mut others) = (one.lines(), other.lines());
+    let mut told = format!("    {request}");
+    loop {
+        let (line, other) = match (lines.next(), others.next()) {
+            (None, None) => return told,
+            (line, other) => (line.unwrap_or_default(), other.unwrap_or_default()),
+        };
+        if line != other {
+            let same = line.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+            let part = |text: &str| text.chars().skip(same.saturating_sub(80)).take(240).collect::<String>();
+            let _ = write!(told, "\n    - {}\n    + {}", part(line), part(other));
+        }
+    }
+}

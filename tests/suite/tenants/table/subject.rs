@@ -1,0 +1,236 @@
+//! What the victim has, and what there never was: the things that a row of the table is tried on.
+
+use credlink_core::hash::{Digest, MediaHash};
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::proof_id::ProofId;
+use credlink_core::tenant::Tenant;
+use credlink_core::testing::manifest_store;
+use data_encoding::BASE64;
+use http::header::IF_MATCH;
+use http::{Method, Request};
+use serde_json::{Value, json};
+
+use bytes::Bytes;
+
+use super::Cast;
+use crate::http::ask::{ask, c2pa, json as request, media, with};
+
+/// The things of a subject, by who may know of them. The words have one length, and so have the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Everybody reads them.
+    Public,
+    /// The victim alone reads them.
+    Secret,
+    /// They never existed.
+    Absent,
+}
+
+impl Kind {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Secret => "secret",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// Cursors of the victim's listings, which somebody may have got hold of.
+#[derive(Clone, Debug, Default)]
+pub struct Cursors {
+    pub proofs: String,
+    pub manifests: String,
+    pub aliases: String,
+}
+
+/// A proof of the victim with two revisions, its C2PA manifest, its legacy id, a manifest that is stored by itself and a job.
+/// Of what is secret there is no manifest by itself, because that is public when it is stored.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    pub cast: Cast,
+    pub kind: Kind,
+    pub cursors: Cursors,
+    /// Whose it is among several of its kind: the number of a row, or zero for what nobody attacks.
+    number: usize,
+}
+
+impl Subject {
+    pub const fn new(cast: Cast, kind: Kind, number: usize, cursors: Cursors) -> Self {
+        Self { cast, kind, cursors, number }
+    }
+
+    fn name(&self, of: &str) -> String {
+        format!("{of}-{}-{}-{:02}-{}", self.cast.victim, self.cast.attacker, self.number, self.kind.word())
+    }
+
+    fn id(&self, of: &str) -> ManifestId {
+        let digits = Digest::of(self.name(of).as_bytes()).to_string();
+        format!("urn:c2pa:00000000-0000-4000-8000-{}", &digits[..12]).parse().unwrap()
+    }
+
+    /// The victim's media file.
+    pub fn media(&self) -> MediaHash {
+        media(&self.name("file"))
+    }
+
+    /// The same in hexadecimal digits alone.
+    pub fn hex(&self) -> String {
+        self.media().to_string().replace("sha256:", "")
+    }
+
+    /// A media file of the attacker's own.
+    pub fn another(&self) -> MediaHash {
+        media(&self.name("another"))
+    }
+
+    /// The id of the manifest of the victim's proof.
+    pub fn manifest(&self) -> ManifestId {
+        self.id("manifest")
+    }
+
+    /// The manifest of the victim's proof.
+    pub fn bytes(&self) -> Vec<u8> {
+        manifest_store(self.manifest().as_str(), self.media().digest())
+    }
+
+    /// Other bytes under the id of the victim's manifest, which bind the attacker's file.
+    pub fn forged(&self) -> Vec<u8> {
+        manifest_store(self.manifest().as_str(), self.another().digest())
+    }
+
+    /// The id of the manifest that the victim stores by itself.
+    pub fn alone(&self) -> ManifestId {
+        self.id("alone")
+    }
+
+    /// The manifest that the victim stores by itself.
+    pub fn bytes_alone(&self) -> Vec<u8> {
+        manifest_store(self.alone().as_str(), self.media().digest())
+    }
+
+    /// Other bytes under the id of that.
+    pub fn forged_alone(&self) -> Vec<u8> {
+        manifest_store(self.alone().as_str(), self.another().digest())
+    }
+
+    /// The legacy id that leads to the victim's proof.
+    pub fn legacy(&self) -> String {
+        self.name("legacy")
+    }
+
+    /// A legacy id that leads nowhere.
+    pub fn free(&self) -> String {
+        self.name("unused")
+    }
+
+    /// The name of the victim's job.
+    pub fn job(&self) -> String {
+        self.name("job")
+    }
+
+    /// The victim's proof.
+    pub fn proof(&self) -> ProofId {
+        ProofId::derive(&self.cast.victim.parse().unwrap(), &self.media())
+    }
+
+    /// The attacker's proof of this file.
+    pub fn own(&self, media: &MediaHash) -> ProofId {
+        ProofId::derive(&self.cast.attacker.parse().unwrap(), media)
+    }
+
+    const fn visibility(&self) -> &'static str {
+        match self.kind {
+            Kind::Public | Kind::Absent => "public",
+            Kind::Secret => "private",
+        }
+    }
+
+    /// What stores it: who asks, what, and the status of the answer. A job can be begun where a source of migrations is given.
+    pub fn stored_by(&self, source: Option<&str>) -> Vec<(&'static str, Request<Bytes>, u16)> {
+        let victim = self.cast.victim;
+        let body = |revision: &str| -> Value {
+            json!({
+                "media_hash": self.media().to_string(), "manifest_base64": BASE64.encode(&self.bytes()),
+                "visibility": self.visibility(), "signature": self.name("signature"), "tags": {"of": self.name("tag"), "revision": revision},
+            })
+        };
+        let mut first = body("first");
+        first["origin"] = json!({
+            "created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z", "legacy_id": self.legacy(),
+        });
+        let second = request(Method::PUT, &format!("/v1/proofs/{}", self.proof()), &body("second"));
+        let mut all = vec![
+            (victim, request(Method::POST, "/v1/proofs", &first), 201),
+            (victim, with(second, IF_MATCH, "*"), 200),
+        ];
+        if self.kind == Kind::Public {
+            all.push((victim, c2pa(Method::POST, "/v1/manifests", self.bytes_alone()), 201));
+        }
+        if let Some(source) = source {
+            let job = json!({"name": self.job(), "from": source});
+            all.push(("operator", request(Method::POST, "/v1/migrations", &job), 202));
+        }
+        all
+    }
+
+    /// What deletes it, as the victim does.
+    pub fn deleted_by(&self) -> Vec<Request<Bytes>> {
+        let mut targets = vec![format!("/v1/proofs/{}", self.proof())];
+        if self.kind == Kind::Public {
+            targets.push(format!("/v1/tenants/{}/manifests/{}", self.cast.victim, self.alone()));
+        }
+        targets.iter().map(|target| ask(Method::DELETE, target)).collect()
+    }
+
+    /// Where it is read. What is secret has no plain address: that is whoever's stores the first public manifest under its id.
+    pub fn addresses(&self, has_job: bool) -> Vec<String> {
+        let (proof, victim) = (self.proof(), self.cast.victim);
+        let mut all = vec![
+            format!("/v1/proofs/{proof}"),
+            format!("/v1/proofs/{proof}/1"),
+            format!("/v1/proofs/by-hash/{}?tenant={victim}", self.hex()),
+            format!("/v1/proofs/{}", self.legacy()),
+            format!("/v1/tenants/{victim}/manifests/{}", self.manifest()),
+        ];
+        if self.kind == Kind::Public {
+            all.push(format!("/v1/tenants/{victim}/manifests/{}", self.alone()));
+            for id in [self.manifest(), self.alone()] {
+                all.extend([format!("/v1/manifests/{id}"), format!("/v1/manifests/{id}/front")]);
+            }
+        }
+        if has_job {
+            all.push(format!("/v1/migrations/{}", self.job()));
+        }
+        all
+    }
+
+    /// The names in it, each with the word that stands for it in what is compared.
+    pub fn names(&self) -> Vec<(String, &'static str)> {
+        let digest = |bytes: Vec<u8>| Digest::of(&bytes).to_string();
+        let hex = |media: MediaHash| media.to_string().replace("sha256:", "");
+        vec![
+            (self.hex(), "<file>"),
+            (hex(self.another()), "<another file>"),
+            (digest(self.bytes()), "<its bytes>"),
+            (digest(self.forged()), "<forged bytes>"),
+            (digest(self.bytes_alone()), "<its bytes alone>"),
+            (digest(self.forged_alone()), "<forged bytes alone>"),
+            (self.manifest().to_string(), "<manifest>"),
+            (self.alone().to_string(), "<manifest alone>"),
+            (self.proof().to_string(), "<proof>"),
+            (ProofId::derive(&Tenant::default(), &self.media()).to_string(), "<proof of the tenant default>"),
+            (self.own(&self.media()).to_string(), "<own proof>"),
+            (self.own(&self.another()).to_string(), "<own proof of another file>"),
+            (self.legacy(), "<legacy id>"),
+            (self.free(), "<free id>"),
+            (self.job(), "<job>"),
+        ]
+    }
+
+    /// What nobody is told who did not say it.
+    pub fn secrets(&self) -> [String; 5] {
+        [self.proof().to_string(), self.legacy(), self.job(), self.name("tag"), self.name("signature")]
+    }
+}
