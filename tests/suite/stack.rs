@@ -168,7 +168,7 @@ fn parameters_that_do_not_fit_each_other_are_refused_in_words() {
         (&[][..], "Set JwtIssuer or TokensSecret."),
         (&[("JwtIssuer", "https://issuer.invalid/")], "With JwtIssuer, set JwtAudience too."),
         (&[tokens, ("FallbackProvider", "r2")], "With the fallback r2, set R2AccountId."),
-        (&[tokens, ("GatewayAddress", "off")], "With GatewayAddress off, set PublicUrl."),
+        (&[tokens, ("GatewayAddress", "off"), ("PublicUrl", "")], "With GatewayAddress off, set PublicUrl."),
         (&[tokens, ("PublicUrl", "https://a.example/path")], "https:// and a host, without a path"),
     ] {
         let refused = engine().try_deploy(&unique("refused"), &hello(), parameters, &[]);
