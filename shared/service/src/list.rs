@@ -93,7 +93,7 @@ pub struct ListedManifest {
     pub sha256: Digest,
     /// Its length in bytes.
     pub length: u64,
-    /// Who may read it.
+    /// Its readers.
     pub visibility: Visibility,
 }
 

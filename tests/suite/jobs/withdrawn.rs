@@ -18,7 +18,7 @@ use super::places::Place;
 use super::world::Job;
 use crate::server::Server;
 
-/// What has a manifest at the source, and who may read that.
+/// The manifests of the source by their names, and the readers of each.
 const MANIFESTS: [(&str, &str); 7] = [
     ("open", "public"),
     ("held", "private"),
@@ -63,7 +63,7 @@ fn store_alone(server: &Server, name: &str) {
     assert_eq!(server.post_bytes("/v1/manifests", "application/c2pa", &content(name)).0, 201);
 }
 
-/// Who may read a manifest, whose bytes are there; the status where they are not.
+/// The readers of a manifest whose bytes are there; the status where they are not.
 fn readers(server: &Server, name: &str) -> String {
     let mut response = agent().get(format!("{}/v1/manifests/{}", server.url(), id(name))).call().unwrap();
     if response.status() != 200 {
@@ -175,7 +175,7 @@ fn what_is_private_stays_private_through_objects_and_buckets() {
     assert_eq!(all_readers(&here), expected());
 }
 
-/// What is withdrawn at the source after it was copied: by the next run, or by the one after a deep verification where the
+/// A withdrawal at the source after the copy follows with the next run, or with the one after a deep verification where the
 /// source's listing does not tell.
 fn follows(job: &Job, withdraw: impl Fn(&str), now: impl Fn(&str) -> String, is_told: bool) {
     withdraw("alone-open");
@@ -283,7 +283,7 @@ fn nothing_is_published_behind_an_api() {
     never_publishes(&job, |look| look(&here));
 }
 
-/// What the owner publishes at the store after a run is the owner's: it is told, and nothing is done about it.
+/// A manifest that the owner publishes at the store after a run is the owner's: it is told, and nothing is done about it.
 fn tells_what_is_published(job: &Job, publish: impl FnOnce(&dyn Fn(&Server))) {
     moves(job);
     publish(&|server| {

@@ -143,7 +143,7 @@ impl Answer {
         self.headers.get(ETAG)?.to_str().ok()?.trim_matches('"').parse().ok()
     }
 
-    /// Who may read what was asked for, by its `Cache-Control`: `private` or `public` (RFC 9111, sections 5.2.2.7 and 5.2.2.9).
+    /// The readers of what was asked for, by its `Cache-Control`: `private` or `public` (RFC 9111, sections 5.2.2.7 and 5.2.2.9).
     /// The object store behind a redirection says it as the service does. `None`: the answer does not tell.
     pub(super) fn visibility(&self) -> Option<Visibility> {
         let said = self.headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());

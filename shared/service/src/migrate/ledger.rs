@@ -181,7 +181,7 @@ pub struct StoredObject {
     /// The content coding that it is stored in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coding: Option<String>,
-    /// Whether it is a manifest that its tenant alone may read.
+    /// `true` if it is a manifest that its tenant alone may read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
 }

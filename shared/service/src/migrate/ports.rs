@@ -49,7 +49,7 @@ pub enum Content {
         bytes: Bytes,
         /// Whose it is, where the source tells.
         tenant: Option<Tenant>,
-        /// Who may read it.
+        /// Its readers.
         visibility: Visibility,
     },
     /// It belongs to something that was deleted there or has expired, and leads nowhere: what, in words.
@@ -72,7 +72,7 @@ pub struct Revision {
 pub struct RevisionManifest {
     /// Its bytes.
     pub bytes: Bytes,
-    /// Who may read it. It may have been withdrawn or published since the record was stored.
+    /// Its readers. It may have been withdrawn or published since the record was stored.
     pub visibility: Visibility,
 }
 

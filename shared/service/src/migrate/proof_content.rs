@@ -35,7 +35,7 @@ impl From<&ProofRow> for ProofContent {
     }
 }
 
-/// How the proof that is there differs from a private one with the same manifest and signature, in words.
+/// The difference of a public proof from a private one with the same manifest and signature, in words.
 #[must_use]
 pub fn published(proof: &ProofId) -> String {
     format!(

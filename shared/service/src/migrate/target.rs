@@ -120,7 +120,7 @@ pub struct Loose {
     pub manifest: Manifest,
     /// Whose it becomes.
     pub tenant: Tenant,
-    /// Who may read it.
+    /// Its readers.
     pub visibility: Visibility,
     /// A manifest that was deleted is not taken over, unless it was at this very instant.
     pub restores: Option<Timestamp>,

@@ -97,7 +97,7 @@ impl DataFolder {
         }
     }
 
-    /// Who may read a manifest whose object says `visibility`. Of a withdrawal that was cut off, the row alone knows.
+    /// The readers of a manifest whose object says `visibility`. Of a withdrawal that was cut off, the row alone knows.
     async fn readers(&self, id: &ManifestKey, visibility: Visibility) -> Result<Visibility, Failure> {
         let row = self.row(&RowKey::Manifest(id.clone())).await?.and_then(Row::manifest);
         Ok(row.map(|row| row.visibility).filter(|said| *said == Visibility::Private).unwrap_or(visibility))

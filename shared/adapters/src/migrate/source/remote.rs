@@ -89,7 +89,7 @@ struct Object {
     bytes: Bytes,
     /// The digest in its `ETag`.
     tag: Option<Digest>,
-    /// Who may read it, where the answer tells.
+    /// Its readers, where the answer tells.
     visibility: Option<Visibility>,
 }
 
@@ -232,7 +232,7 @@ impl Remote {
 }
 
 impl Object {
-    /// Who may read a manifest. An answer that does not say so is none to go by: what is private would become public.
+    /// The readers of a manifest. An answer that does not say so is none to go by: what is private would become public.
     fn readers(&self, key: &ObjectKey) -> Result<Visibility, Failure> {
         let untold = || damaged(key, &"the answer has no Cache-Control that says who may read it");
         self.visibility.ok_or_else(untold)

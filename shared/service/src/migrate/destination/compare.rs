@@ -109,7 +109,7 @@ async fn examine<P: Ports>(
     Ok(judge(&key, object, expected))
 }
 
-/// What it means that everybody may read a manifest that was copied as a private one.
+/// The verdict on a manifest that was copied as a private one and that everybody may read.
 fn published(key: &ObjectKey, expected: &StoredObject, facts: &Facts) -> Option<Verdict> {
     let is_published = expected.private && facts.visibility == Visibility::Public;
     is_published.then(|| Verdict::Changed(format!("{key} was copied as private, and is public")))

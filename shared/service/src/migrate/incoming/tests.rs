@@ -81,7 +81,7 @@ fn a_proof_keeps_everything_that_is_its_own() {
     assert_ne!(Some(read.source), digest(&content));
 }
 
-/// What a manifest becomes that is not read by whom its proof is.
+/// Of a proof that others may read than its manifest, and of a manifest by itself.
 #[test]
 fn a_manifest_keeps_its_readers() {
     let mut withdrawn = revision(3, later());

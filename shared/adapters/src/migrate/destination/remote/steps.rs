@@ -156,7 +156,7 @@ impl<'a> Steps<'a> {
         record.manifest.sha256 == *self.last.manifest.sha256() && record.signature == self.last.signature
     }
 
-    /// Whether a record shows to everybody what the last draft shows to its tenant alone.
+    /// Returns `true` if a record shows to everybody what the last draft shows to its tenant alone.
     pub(super) fn is_published_by(&self, record: &Record) -> bool {
         (self.last.visibility, record.visibility) == (Visibility::Private, Visibility::Public)
     }
