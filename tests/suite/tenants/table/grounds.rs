@@ -70,10 +70,8 @@ impl Site {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_anothers_on_one_machine_and_at_the_edge() {
-    let site = Site::start("several").await;
-    for cast in [ACME_BY_BAD, ACME_BY_DEFAULT, DEFAULT_BY_BAD] {
-        site.play(cast).await;
-    }
+    // The other castings differ in keys alone, which are the same here as in memory.
+    Site::start("several").await.play(ACME_BY_BAD).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! The strongest that each route could do in each way: requests about a subject, which an attacker sends one after another.
 
 use bytes::Bytes;
+use credlink_core::manifest_id::ManifestId;
 use data_encoding::BASE64;
 use http::header::{IF_MATCH, IF_NONE_MATCH, RANGE};
 use http::{HeaderName, Method, Request};
@@ -337,6 +338,24 @@ fn change(it: &Subject, visibility: &str) -> Vec<Request<Bytes>> {
 pub const WITHDRAW: Probe = probe("withdraws it, before it has one of its own and after", |it| {
     [change(it, "private"), vec![alone(it.forged()), alone(it.forged_alone())], change(it, "private")]
         .concat()
+});
+
+fn change_own(it: &Subject, visibility: &str) -> Vec<Request<Bytes>> {
+    let body = json!({"visibility": visibility});
+    let change =
+        |id: &ManifestId| request(Method::PUT, &format!("{}/visibility", own(it, id.as_str())), &body);
+    [it.manifest(), it.alone()].iter().map(change).collect()
+}
+
+pub const WITHDRAW_TENANT_MANIFEST: Probe =
+    probe("withdraws it at its tenant's address", |it| change_own(it, "private"));
+
+pub const PUBLISH_TENANT_MANIFEST: Probe =
+    probe("publishes it at its tenant's address", |it| change_own(it, "public"));
+
+pub const STORE_ALONE_IN_PRIVATE: Probe = probe("stores other bytes under its ids, in private", |it| {
+    let private = |bytes| c2pa(Method::POST, "/v1/manifests?visibility=private", bytes);
+    vec![private(it.forged()), private(it.forged_alone()), get(&plain(it)), get(&plain_alone(it))]
 });
 
 pub const PUBLISH: Probe = probe("publishes it", |it| change(it, "public"));

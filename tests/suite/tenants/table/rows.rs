@@ -140,7 +140,7 @@ pub const ROWS: &[Row] = &[
         "/v1/manifests",
         [
             Tried(&STORE_ALONE_UNDER_ITS_ID),
-            Tried(&STORE_ALONE_UNDER_ITS_ID),
+            Tried(&STORE_ALONE_IN_PRIVATE),
             Tried(&STORE_ALONE_UNDER_ITS_ID),
             Cannot(Adds),
             Tried(&STORE_THE_SAME_ALONE),
@@ -202,6 +202,19 @@ pub const ROWS: &[Row] = &[
             Cannot(Removes),
             Cannot(Removes),
             Tried(&DELETE_TENANT_MANIFEST),
+        ],
+    ),
+    row(
+        "PUT",
+        "/v1/tenants/{tenant}/manifests/{manifest_id}/visibility",
+        [
+            Tried(&PUBLISH_TENANT_MANIFEST),
+            Tried(&WITHDRAW_TENANT_MANIFEST),
+            Cannot(WritesNoContent),
+            Tried(&WITHDRAW_TENANT_MANIFEST),
+            Cannot(HoldsNothing),
+            Cannot(GivesNoName),
+            Tried(&PUBLISH_TENANT_MANIFEST),
         ],
     ),
     row(

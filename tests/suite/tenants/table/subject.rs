@@ -46,7 +46,6 @@ pub struct Cursors {
 }
 
 /// A proof of the victim with two revisions, its C2PA manifest, its legacy id, a manifest that is stored by itself and a job.
-/// Of what is secret there is no manifest by itself, because that is public when it is stored.
 #[derive(Clone, Debug)]
 pub struct Subject {
     pub cast: Cast,
@@ -165,9 +164,8 @@ impl Subject {
             (victim, request(Method::POST, "/v1/proofs", &first), 201),
             (victim, with(second, IF_MATCH, "*"), 200),
         ];
-        if self.kind == Kind::Public {
-            all.push((victim, c2pa(Method::POST, "/v1/manifests", self.bytes_alone()), 201));
-        }
+        let alone = format!("/v1/manifests?visibility={}", self.visibility());
+        all.push((victim, c2pa(Method::POST, &alone, self.bytes_alone()), 201));
         if let Some(source) = source {
             let job = json!({"name": self.job(), "from": source});
             all.push(("operator", request(Method::POST, "/v1/migrations", &job), 202));
@@ -177,10 +175,10 @@ impl Subject {
 
     /// What deletes it, as the victim does.
     pub fn deleted_by(&self) -> Vec<Request<Bytes>> {
-        let mut targets = vec![format!("/v1/proofs/{}", self.proof())];
-        if self.kind == Kind::Public {
-            targets.push(format!("/v1/tenants/{}/manifests/{}", self.cast.victim, self.alone()));
-        }
+        let targets = [
+            format!("/v1/proofs/{}", self.proof()),
+            format!("/v1/tenants/{}/manifests/{}", self.cast.victim, self.alone()),
+        ];
         targets.iter().map(|target| ask(Method::DELETE, target)).collect()
     }
 
@@ -193,9 +191,9 @@ impl Subject {
             format!("/v1/proofs/by-hash/{}?tenant={victim}", self.hex()),
             format!("/v1/proofs/{}", self.legacy()),
             format!("/v1/tenants/{victim}/manifests/{}", self.manifest()),
+            format!("/v1/tenants/{victim}/manifests/{}", self.alone()),
         ];
         if self.kind == Kind::Public {
-            all.push(format!("/v1/tenants/{victim}/manifests/{}", self.alone()));
             for id in [self.manifest(), self.alone()] {
                 all.extend([format!("/v1/manifests/{id}"), format!("/v1/manifests/{id}/front")]);
             }
