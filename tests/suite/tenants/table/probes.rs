@@ -192,7 +192,7 @@ pub const STORE_WITH_ITS_LEGACY_ID: Probe = of_shared_name("brings its legacy id
         "created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z", "legacy_id": it.legacy(),
     });
     let manifest = json!({"of": "the attacker"});
-    vec![post(&json!({"media_hash": it.another().to_string(), "manifest": manifest, "origin": origin}))]
+    vec![post(&json!({"media_hash": it.third().to_string(), "manifest": manifest, "origin": origin}))]
 });
 
 pub const STORE_THE_SAME: Probe = probe("stores the very same, and looks whether it is a duplicate", |it| {

@@ -84,6 +84,11 @@ impl Subject {
         media(&self.name("another"))
     }
 
+    /// A media file of the attacker's that no other probe stores.
+    pub fn third(&self) -> MediaHash {
+        media(&self.name("third"))
+    }
+
     /// The id of the manifest of the victim's proof.
     pub fn manifest(&self) -> ManifestId {
         self.id("manifest")
@@ -211,6 +216,7 @@ impl Subject {
         vec![
             (self.hex(), "<file>"),
             (hex(self.another()), "<another file>"),
+            (hex(self.third()), "<third file>"),
             (digest(self.bytes()), "<its bytes>"),
             (digest(self.forged()), "<forged bytes>"),
             (digest(self.bytes_alone()), "<its bytes alone>"),
@@ -221,6 +227,7 @@ impl Subject {
             (ProofId::derive(&Tenant::default(), &self.media()).to_string(), "<proof of the tenant default>"),
             (self.own(&self.media()).to_string(), "<own proof>"),
             (self.own(&self.another()).to_string(), "<own proof of another file>"),
+            (self.own(&self.third()).to_string(), "<own proof of a third file>"),
             (self.legacy(), "<legacy id>"),
             (self.free(), "<free id>"),
             (self.job(), "<job>"),
