@@ -440,6 +440,11 @@ def gaps_of_a_front(front):
         yield "front.yaml: CloudFront keeps answers, and with them what was deleted"
     if behaviour["OriginRequestPolicyId"] != "b689b0a8-53d0-40ab-baf2-68738e2966ac":
         yield "front.yaml: not all of a request reaches the API"
+    # All for which CloudFront keeps an answer of its own accord, and lets that be changed.
+    errors = front["Resources"]["Front"]["Properties"]["DistributionConfig"].get("CustomErrorResponses", [])
+    forgotten = {error["ErrorCode"] for error in errors if error.get("ErrorCachingMinTTL") == 0}
+    if forgotten != {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}:
+        yield "front.yaml: CloudFront keeps an error of one client for another"
     if "DELETE" not in behaviour["AllowedMethods"] or behaviour["ViewerProtocolPolicy"] != "https-only":
         yield "front.yaml: a method is missing, or a token may come without TLS"
     if front["Resources"]["Front"]["Properties"]["DistributionConfig"].get("WebACLId") != {"Fn::GetAtt": ["Limits", "Arn"]}:
@@ -554,6 +559,7 @@ BROKEN = (
     (a_flood_of_reads_can_be_bounded, ("RetrieveFunction", "ReservedConcurrentExecutions"), {"Ref": "WriteConcurrency"}),
     (nobody_passes_by_the_front, ("Api", "DisableExecuteApiEndpoint"), None),
     (nobody_passes_by_the_front, ("Rules", "HiddenNeedsDomain"), None),
+    (nobody_passes_by_the_front, ("Outputs", "ApiUrl", "Value"), {"Fn::GetAtt": ["Api", "ApiEndpoint"]}),
     (deployments_are_told_apart, ("Parameters", "Revision", "Default"), "0123456789"),
     (parameters_are_explained, ("Parameters", "SignersSecret", "Description"), None),
     (parameters_are_explained, ("Parameters", "SignersSecret", "AllowedPattern"), None),
@@ -592,6 +598,10 @@ def main():
     for path, value in (
             ((*settings, "DefaultCacheBehavior", "CachePolicyId"), "658327ea-f89d-4fab-a63d-7e88639e58f6"),
             ((*settings, "DefaultCacheBehavior", "ViewerProtocolPolicy"), "allow-all"),
+            ((*settings, "DefaultCacheBehavior", "OriginRequestPolicyId"), "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"),
+            ((*settings, "DefaultCacheBehavior", "AllowedMethods"), ["GET", "HEAD"]),
+            ((*settings, "CustomErrorResponses"), []),
+            (("Resources", "Limits", "Properties", "Rules", 0, "Action"), {"Count": {}}),
             ((*settings, "WebACLId"), ""), (("Resources", "Limits", "Properties", "Rules"), [])):
         other = place = copy.deepcopy(front)
         for step in path[:-1]:

@@ -155,10 +155,23 @@ impl Client {
         self.object(Method::DELETE, &ObjectKey::Record(*id)).map(drop)
     }
 
-    /// Lets everybody read a manifest of the tenant, or the tenant alone.
-    pub fn change_visibility(&self, id: &ManifestId, visibility: Visibility) -> Result<(), Trouble> {
-        let body = serde_json::json!({ "visibility": visibility });
-        self.put(format!("/v1{}/visibility", plain_path(id)), &body).map(drop)
+    /// The tenant, if it was named.
+    pub fn named_tenant(&self) -> Option<&Tenant> {
+        self.tenant_is_named.then_some(&self.tenant)
+    }
+
+    /// Lets everybody read a manifest of `tenant`, or that tenant alone; with `None` a manifest of the credential's tenant.
+    pub fn change_visibility(
+        &self,
+        tenant: Option<&Tenant>,
+        id: &ManifestId,
+        visibility: Visibility,
+    ) -> Result<(), Trouble> {
+        let path = match tenant {
+            Some(tenant) => exact_path(&ObjectKey::Manifest(ManifestKey::new(tenant, id))),
+            None => plain_path(id),
+        };
+        self.put(format!("/v1{path}/visibility"), &serde_json::json!({ "visibility": visibility })).map(drop)
     }
 
     /// The tenant whose manifest the plain address of an id serves, as its front says.

@@ -3,6 +3,7 @@
 use credlink_core::access::Visibility;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::record::Record;
+use credlink_core::tenant::Tenant;
 
 use crate::args::{Connection, Withdraw};
 use crate::client::{Client, Making};
@@ -14,15 +15,12 @@ use crate::trouble::{Kind, Trouble};
 /// Withdraws a manifest, or publishes it again. The same again is no trouble.
 pub fn withdraw(connection: &Connection, args: &Withdraw, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
-    if matches!(subject, Subject::Url(_)) {
-        let detail =
-            "what is withdrawn is a manifest: name it by its id, or by its file, its hash or its proof's id";
-        return Err(Trouble::new(Kind::Usage, detail));
-    }
     let client = Client::open(connection, Making::Refused)?;
-    let id = manifest(&client, &subject)?;
+    let (tenant, id) = manifest(&client, &subject)?;
     let visibility = if args.undo { Visibility::Public } else { Visibility::Private };
-    client.change_visibility(&id, visibility).map_err(|trouble| whose(trouble, connection))?;
+    client
+        .change_visibility(tenant.as_ref(), &id, visibility)
+        .map_err(|trouble| whose(trouble, connection))?;
     let words = || match visibility {
         Visibility::Private => {
             format!("{id}: withdrawn; only its tenant and holders of signed links can read it")
@@ -33,22 +31,27 @@ pub fn withdraw(connection: &Connection, args: &Withdraw, printer: &Printer) -> 
     Ok(Exit::Done)
 }
 
-/// The manifest that was named, or the one of the proof that was.
-fn manifest(client: &Client, subject: &Subject) -> Result<ManifestId, Trouble> {
-    if let Subject::Manifest(id) = subject {
-        return Ok(id.clone());
-    }
-    let no_proof = || Trouble::new(Kind::Usage, "what was named is no proof");
-    let proof = subject.proof(client)?.ok_or_else(no_proof)?;
+/// The manifest that was named, or the one of the proof that was; and whose it is, where that is known.
+fn manifest(client: &Client, subject: &Subject) -> Result<(Option<Tenant>, ManifestId), Trouble> {
+    let proof = match (subject, subject.proof(client)?) {
+        (Subject::Manifest(id), _) => return Ok((client.named_tenant().cloned(), id.clone())),
+        (_, Some(proof)) => proof,
+        (_, None) => {
+            let detail = "what is withdrawn is a manifest: name it by its id, or by its file, its hash or its proof's id";
+            return Err(Trouble::new(Kind::Usage, detail));
+        }
+    };
     let answer = client.record(&proof).map_err(|trouble| trouble.asked_as(client.tenant()))?;
     let record = Record::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
-    record.manifest.id.ok_or_else(|| {
+    // Another tenant's proof may be public, and this one's own manifest of the same id is not meant.
+    let id = record.manifest.id.ok_or_else(|| {
         let detail = format!(
             "the manifest of {proof} stands in its record, and everybody who may read that reads it: delete the proof \
              (`credlink delete`), and store it anew with --private"
         );
         Trouble::new(Kind::Usage, detail)
-    })
+    })?;
+    Ok((Some(record.tenant), id))
 }
 
 /// The same, with a word on whose manifest is meant.

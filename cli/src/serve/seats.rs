@@ -60,8 +60,8 @@ struct Room {
 struct Taken {
     last: u64,
     seats: HashMap<u64, Arc<Seat>>,
-    /// Those of which a [`Seat`] is left: with a connection, or with a body or an answer that outlives one. Each of them holds
-    /// room, so that there are never more than the room in all has parts.
+    /// Those of which a [`Seat`] is left: with a connection, or with a body or an answer that outlives one. Their number is
+    /// bounded, as each of them holds a place or some of the room.
     networks: HashMap<IpAddr, Arc<Network>>,
 }
 
@@ -70,7 +70,7 @@ struct Network {
     address: IpAddr,
     /// Connections that are open.
     seats: AtomicUsize,
-    /// Those, and what is left of others. It changes under the lock of [`Taken`].
+    /// Seats that are not dropped yet: of connections that are open, and of those that a body or an answer outlives. It changes under the lock of [`Taken`].
     left: AtomicUsize,
     answers: Account,
     bodies: Account,

@@ -8,10 +8,13 @@ use crate::world::{Server, World};
 const PICTURE: &[u8] = include_bytes!("../../../tests/pictures/waves.jpg");
 const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
-/// A server whose token `secret` is of the tenant `team`.
+/// A server whose token `secret` is of the tenant `team`, and `key` of the tenant `acme`.
 fn server(world: &World) -> Server {
-    let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest("secret"));
-    let tokens = format!(r#"[{{"name":"a","sha256":"{sha256}","tenant":"team","scopes":["admin"]}}]"#);
+    let entry = |token: &str, tenant: &str| {
+        let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(token));
+        format!(r#"{{"name":"{tenant}","sha256":"{sha256}","tenant":"{tenant}","scopes":["admin"]}}"#)
+    };
+    let tokens = format!("[{},{}]", entry("secret", "team"), entry("key", "acme"));
     world.write("tokens.json", tokens.as_bytes());
     Server::of(world, " --tokens tokens.json", &[("CREDLINK_TENANTS", "several".into())])
 }
@@ -93,6 +96,31 @@ fn a_manifest_that_was_withdrawn_is_left_open() {
     assert!(!verify.report().contains("NOT everything"), "{}", verify.report());
     let verify = world.run(&format!("verify inside.jpg --token secret {place}")).ends(0);
     verify.says(&["everything that can be checked holds"]);
+}
+
+/// Whoever names another tenant's proof, or another tenant, does not withdraw a manifest of one's own that has the same id.
+#[test]
+fn a_manifest_that_is_withdrawn_is_the_one_that_was_meant() {
+    let world = World::new();
+    let server = server(&world);
+    let place = server.address();
+    let sign = || signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file;
+    for (name, tenant, token) in [("theirs", "acme", "key"), ("own", "team", "secret")] {
+        world.write(&format!("{name}.jpg"), &sign());
+        world.run(&format!("put {name}.jpg {place} --token {token} --tenant {tenant}")).ends(0);
+    }
+    for subject in ["theirs.jpg --tenant acme", &format!("{ID} --tenant acme")] {
+        world.run(&format!("withdraw {subject} {place} --token secret")).ends(2).says(&["tenant"]);
+    }
+    for tenant in ["acme", "team"] {
+        world.run(&format!("get {ID} -o out.c2pa {place} --tenant {tenant}")).ends(0);
+    }
+    world.run(&format!("withdraw own.jpg --tenant team {place} --token secret")).ends(0);
+    world.run(&format!("get {ID} -o out.c2pa {place} --tenant team")).ends(3);
+    world.run(&format!("get {ID} -o out.c2pa {place} --tenant acme")).ends(0);
+    // No tenant is named: it is the token's.
+    world.run(&format!("withdraw {ID} --undo {place} --token secret")).ends(0);
+    world.run(&format!("get {ID} -o out.c2pa {place} --tenant team")).ends(0);
 }
 
 /// Everything that can be withdrawn, over a folder and over a server; by whoever may, and by nobody else.

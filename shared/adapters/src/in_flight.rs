@@ -1,4 +1,4 @@
-//! InFlight for long objects that are being read.
+//! Room in memory for long objects that are being read.
 //!
 //! An object is in memory before it is known whether who asked for it may have it, and takes it: without a bound, many readers of
 //! large manifests would take all the memory there is. Short objects are read whenever they are asked for.
@@ -30,12 +30,12 @@ impl Default for InFlight {
 }
 
 impl InFlight {
-    /// InFlight for so many bytes, if there is some at once.
+    /// Room for so many bytes, if there is some at once.
     pub(crate) fn share_at_once(&self, bytes: usize) -> Option<Share> {
         Arc::clone(&self.0).try_acquire_many_owned(kibibytes(bytes)).ok()
     }
 
-    /// InFlight for so many bytes, in the order in which it is asked for; `None` if there is none within `limit`.
+    /// Room for so many bytes, in the order in which it is asked for; `None` if there is none within `limit`.
     pub(crate) async fn share(&self, bytes: usize, limit: Option<Duration>) -> Option<Share> {
         let share = Arc::clone(&self.0).acquire_many_owned(kibibytes(bytes));
         match limit {

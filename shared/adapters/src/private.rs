@@ -106,7 +106,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to).inspect(|()| record(Step::Made(to)))
 }
 
-/// Takes the rights of others at what was made by an earlier version, or under another program's hands. Where they cannot be
+/// Takes the rights of others at what another program has made or changed. Where they cannot be
 /// taken, the log says so. So it does of a folder in which everybody has files of their own, such as `/tmp`: that is left as it
 /// is.
 pub fn keep_private(path: &Path) {

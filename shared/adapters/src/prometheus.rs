@@ -83,7 +83,7 @@ fn note_memory() {
 mod tests {
     use std::collections::BTreeSet;
 
-    use credlink_service::ports::{Event, Events as _};
+    use credlink_service::ports::{Credentials, Event, Events as _};
     use metrics::{counter, histogram};
 
     use super::*;
@@ -117,7 +117,7 @@ mod tests {
         counter!("credlink_cache_errors", "layer" => "l2").increment(1);
         gauge!("credlink_breaker_state", "provider" => "s3").set(2);
         gauge!("credlink_queue_depth").set(5);
-        note_unread("keys", true);
+        note_unread(Credentials::Keys, true);
         note_start();
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use credlink_core::access::{Caller, Scope};
 use credlink_core::hash::Digest;
 use credlink_core::tenant::Tenant;
-use credlink_service::ports::{Authenticator, Refused, Unread};
+use credlink_service::ports::{Authenticator, Credentials, Refused, Unread};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio::sync::Mutex;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::metered::catalogue::note_unread;
 
 /// The name of this source of credentials.
-const SOURCE: &str = "tokens";
+const SOURCE: Credentials = Credentials::Tokens;
 
 /// Longest file of tokens, in bytes: about 5,000 entries.
 const MAX_FILE_BYTES: usize = 1_000_000;

@@ -144,12 +144,13 @@ pub async fn delete_manifest<P: Ports>(
                 return Ok(own(row.state, at));
             }
             Some(row) if row.holders > 0 => {
+                let hold = if row.holders == 1 { "proof holds" } else { "proofs hold" };
                 return Err(Problem::new(
                     Kind::ManifestHeld,
                     format!(
-                        "{} proofs hold this manifest; it goes when the last of them is deleted. PUT \
-                         /v1/manifests/{}/visibility hides it from everybody else until then",
-                        row.holders, row.id
+                        "{} {hold} this manifest; it goes when the last of them is deleted. Until then its tenant hides it from \
+                         everybody else with PUT /v1/tenants/{}/manifests/{}/visibility",
+                        row.holders, row.tenant, row.id
                     ),
                 )
                 .with("holders", row.holders)

@@ -1,6 +1,7 @@
 //! Plain addresses of manifests, where there are several tenants: which tenant's manifest `/manifests/{id}` serves.
 //!
-//! The front of an id is claimed when a store has been decided, and never by one that is refused. A store that was cut off in
+//! The front of an id is claimed when a store has been decided, and never by one that is refused, but to keep what was the
+//! tenant's before. A store that was cut off in
 //! between leaves the id without a front; the next walk of cleanup claims it. Of a manifest that is private, a walk cannot tell
 //! that it was public before: its address is kept when it is withdrawn, also while there is one tenant.
 

@@ -10,8 +10,8 @@ use credlink_core::tenant::Tenant;
 use serde::Serialize;
 
 use crate::ports::{
-    Authenticator as _, BreakerState, Cache as _, Clock as _, Failure, FailureKind, Index as _, LayerStats,
-    Objects as _, Ports, ProviderState, Unread,
+    Authenticator as _, BreakerState, Cache as _, Clock as _, Credentials, Failure, FailureKind, Index as _,
+    LayerStats, Objects as _, Ports, ProviderState, Unread,
 };
 use crate::service::Service;
 
@@ -179,15 +179,15 @@ impl From<Unread> for UnreadCredentials {
     fn from(unread: Unread) -> Self {
         let Unread { source, reason, read_seconds_ago, is_in_use } = unread;
         let status = if is_in_use { Status::Degraded } else { Status::Down };
-        Self { source, status, read_seconds_ago, problem: reason }
+        Self { source: source.name(), status, read_seconds_ago, problem: reason }
     }
 }
 
 /// A source of credentials that cannot be read, without the cause: health is public.
 fn unread_in_words(unread: &Unread) -> String {
     let what = match unread.source {
-        "keys" => "the keys that access tokens are checked with cannot be read",
-        _ => "the list of access tokens cannot be read",
+        Credentials::Keys => "the keys that access tokens are checked with cannot be read",
+        Credentials::Tokens => "the list of access tokens cannot be read",
     };
     let then = if unread.is_in_use { "what was read before is in use" } else { "no such token is accepted" };
     format!("{what}; {then}")

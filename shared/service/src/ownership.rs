@@ -6,38 +6,62 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 
 use crate::error::Error;
-use crate::ports::{FailureKind, Objects as _, Ports};
+use crate::ports::{Failure, FailureKind, Objects as _, Ports};
 use crate::service::Service;
 
 /// The tenant that owns a record or a manifest, and who may read it: as its attributes say, or else its row. `None` where
-/// neither can be read.
-pub(crate) async fn owner<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Option<(Tenant, Visibility)> {
-    let head = service.ports.objects().head(key).await.ok().flatten();
-    if let Some(facts) = head.and_then(|head| Facts::read(&head.attributes).ok()) {
-        return Some((facts.tenant, facts.visibility));
+/// neither is there, or says so.
+///
+/// # Errors
+/// The attributes cannot be read, and the index does not answer.
+async fn owner<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+) -> Result<Option<(Tenant, Visibility)>, Failure> {
+    // It is damaged, and so may be what is said of it; the row is asked then.
+    if let Ok(Some(head)) = service.ports.objects().head(key).await
+        && let Ok(facts) = Facts::read(&head.attributes)
+    {
+        return Ok(Some((facts.tenant, facts.visibility)));
     }
-    match key {
+    Ok(match key {
         ObjectKey::Record(id) | ObjectKey::Revision(id, _) => {
-            let row = service.proof_row(id).await.ok().flatten()?;
-            Some((row.tenant, row.visibility))
+            service.proof_row(id).await?.map(|row| (row.tenant, row.visibility))
         }
-        ObjectKey::Manifest(key) => {
-            let row = service.manifest_row(key).await.ok().flatten()?;
-            Some((row.tenant, row.visibility))
-        }
+        ObjectKey::Manifest(key) => service.manifest_row(key).await?.map(|row| (row.tenant, row.visibility)),
         _ => None,
-    }
+    })
 }
 
-/// Returns `true` if `error` says that a proof is damaged that is another tenant's own, so that this one may not be told.
+/// Returns `true` if what is damaged under `key` may not be told of to whom `hides` hides it. Where nobody can say whose it is, it
+/// is not told of.
+pub(crate) async fn is_hidden_by<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    damage: &Failure,
+    hides: impl Fn(&Tenant, Visibility) -> bool,
+) -> bool {
+    let is_hidden = match owner(service, key).await {
+        Ok(owner) => owner.is_some_and(|(tenant, visibility)| hides(&tenant, visibility)),
+        Err(failure) => {
+            tracing::error!(%failure, "nobody can say who may know of what is damaged");
+            true
+        }
+    };
+    if is_hidden {
+        tracing::error!(failure = %damage, "what is private to another than who asks is damaged");
+    }
+    is_hidden
+}
+
+/// Returns `true` if `error` says that a proof is damaged that is private to another tenant than this one, which may not be told.
 pub(crate) async fn is_hidden<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
     tenant: &Tenant,
     error: &Error,
 ) -> bool {
-    matches!(error, Error::Failure(failure) if failure.kind == FailureKind::Damaged)
-        && owner(service, &ObjectKey::Record(*id))
-            .await
-            .is_some_and(|(owner, visibility)| owner != *tenant && visibility == Visibility::Private)
+    let Error::Failure(damage @ Failure { kind: FailureKind::Damaged, .. }) = error else { return false };
+    let hides = |owner: &Tenant, visibility| owner != tenant && visibility == Visibility::Private;
+    is_hidden_by(service, &ObjectKey::Record(*id), damage, hides).await
 }

@@ -518,11 +518,31 @@ pub enum Refused {
     Undecided(#[from] Failure),
 }
 
+/// A source of credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// The list of access tokens.
+    Tokens,
+    /// The keys that JSON Web Tokens are checked with.
+    Keys,
+}
+
+impl Credentials {
+    /// Its name in health and in metrics: `tokens` or `keys`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Keys => "keys",
+        }
+    }
+}
+
 /// A source of credentials that cannot be read anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
-    /// Its content: `tokens` or `keys`.
-    pub source: &'static str,
+    /// The source.
+    pub source: Credentials,
     /// The cause in its own words, for an operator: it may name a file or an address.
     pub reason: String,
     /// Seconds since it was last read. `None`: it never was.

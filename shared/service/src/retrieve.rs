@@ -12,7 +12,7 @@ use credlink_core::rules::retrieve::Lookup;
 use http::Method;
 
 use crate::error::Error;
-use crate::ownership::owner;
+use crate::ownership::is_hidden_by;
 use crate::ports::{Cache as _, Event, Events as _, Failure, FailureKind, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{Current, Service};
@@ -29,9 +29,8 @@ pub async fn retrieve<P: Ports>(
     match answer(service, lookup).await {
         // In a box, as it is rare.
         Err(Error::Failure(failure))
-            if failure.kind == FailureKind::Damaged && Box::pin(hides(service, lookup)).await =>
+            if failure.kind == FailureKind::Damaged && Box::pin(hides(service, lookup, &failure)).await =>
         {
-            tracing::error!(%failure, "what is private to who asks for it is damaged");
             Err(missed(service, lookup).into())
         }
         answered => answered,
@@ -70,16 +69,14 @@ fn missed<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Problem {
     lookup.absent()
 }
 
-/// Returns `true` if the object, which is damaged, is private to who asks: by itself, or as an earlier record of a proof that is.
-async fn hides<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> bool {
+/// Returns `true` if the object, which is damaged, is hidden from who asks: by itself, or as an earlier record of a proof that is.
+async fn hides<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>, damage: &Failure) -> bool {
     let current = match lookup.key {
         ObjectKey::Revision(id, _) => Some(ObjectKey::Record(*id)),
         _ => None,
     };
     for key in current.iter().chain([lookup.key]) {
-        if let Some((tenant, visibility)) = owner(service, key).await
-            && lookup.hides(&tenant, visibility)
-        {
+        if is_hidden_by(service, key, damage, |tenant, visibility| lookup.hides(tenant, visibility)).await {
             return true;
         }
     }

@@ -46,10 +46,11 @@ pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) ->
         }
     }
     if let AnyLedger::File(ledger) = ledger {
-        // Closed first: some systems remove no file that is open.
-        drop(ledger);
         let path = ledger_path(&args.jobs_dir, &job.name);
+        // As long as it is open, no other run can begin a job of this name in it. Windows removes no file that is open.
+        let held = cfg!(unix).then_some(ledger);
         std::fs::remove_file(&path).map_err(|error| Trouble::file(&path, "removed", &error))?;
+        drop(held);
     }
     let words = || format!("{}: removed; its name is free again, and proofs stay as they are", job.name);
     printer.say(words, &json!({ "job": job.name, "removed": true }))?;

@@ -9,7 +9,7 @@
 //! * A capital letter is written as `+` and the small one: the alias `P-1` stands in `aliases/+p-/+p-1`. File systems of macOS
 //!   and Windows take two names for one that differ in case alone, and two objects would meet in one file. The digits of an
 //!   escape (`%C3`) stay as they are: they have one spelling.
-//! * A shard's name is always a *prefix* of the names in it. Whole shards can therefore be ordered against keys, and
+//! * A shard's name is always a *prefix* of the names in it, with the exception below. Whole shards can therefore be ordered against keys, and
 //!   a listing opens only those that its page touches. Base32 gives 1,024 shards of records, two hexadecimal digits
 //!   256 of manifests: 1,000,000 objects make about 1,000 and 4,000 a shard.
 //! * A name that capital letters make longer than file systems allow is cut in two: its beginning is the name of a shard, and the
@@ -26,7 +26,7 @@ const SHARD_CHARACTERS: usize = 2;
 
 /// Longest name of a file, in bytes.
 const MAX_NAME_BYTES: usize = 255;
-/// Bytes of the shard of a name that is longer: of the longest, 412, it leaves less than a name.
+/// Bytes of the shard of a name that is longer: of the longest, 411, it leaves less than a name.
 const LONG_SHARD_BYTES: usize = 200;
 /// Opens the name of a file that lacks the name of its shard.
 const REST: char = '!';

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use credlink_service::ports::{Failure, FailureKind, Unread};
+use credlink_service::ports::{Credentials, Failure, FailureKind, Unread};
 use jsonwebtoken::Algorithm;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -26,7 +26,7 @@ use crate::deadline::remaining;
 use crate::metered::catalogue::note_unread;
 
 /// The name of this source of credentials.
-const SOURCE: &str = "keys";
+const SOURCE: Credentials = Credentials::Keys;
 
 /// How long a file is taken to be unchanged.
 const FILE_AGE: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 //! Labels are of bounded variety: names of operations, providers and layers, never an id. Prometheus adds `_total` to
 //! the names of counters.
 
+use credlink_service::ports::Credentials;
 use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 
 /// What a metric is.
@@ -215,6 +216,6 @@ pub fn find(name: &str) -> Option<&'static Metric> {
 }
 
 /// Notes whether a source of credentials could not be read when it was last looked at.
-pub(crate) fn note_unread(source: &'static str, is_unread: bool) {
-    gauge!(UNREAD, "source" => source).set(if is_unread { 1.0 } else { 0.0 });
+pub(crate) fn note_unread(source: Credentials, is_unread: bool) {
+    gauge!(UNREAD, "source" => source.name()).set(if is_unread { 1.0 } else { 0.0 });
 }

@@ -249,9 +249,8 @@ impl Problem {
     /// A client has asked for as much as it may in a while.
     #[must_use]
     pub fn too_many_requests(seconds: u32) -> Self {
-        let detail = format!(
-            "this address has asked for as much that had to be looked for as it may; try again in {seconds} s"
-        );
+        let detail =
+            format!("this address has asked for too much that is not in the cache; try again in {seconds} s");
         Self::new(Kind::TooManyRequests, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 

@@ -70,7 +70,7 @@ impl Site {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_anothers_on_one_machine_and_at_the_edge() {
-    // The other castings differ in keys alone, which are the same here as in memory.
+    // With the other castings the service writes other keys, which is tried in memory.
     Site::start("several").await.play(ACME_BY_BAD).await;
 }
 

@@ -85,9 +85,7 @@ impl<'a, A: Api> Stage<'a, A> {
     }
 
     async fn set_up(&self, number: usize, kind: Kind) {
-        let has_job =
-            number == SHARED || ROWS.iter().any(|row| row.has_jobs() && self::number(row) == number);
-        let source = self.source.as_deref().filter(|_| has_job);
+        let source = self.source.as_deref().filter(|_| has_job(number));
         for (caller, request, status) in self.subject(number, kind).stored_by(source) {
             let what = format!("{} {}", request.method(), request.uri());
             let answer = self.api.send(by(caller, request)).await;
@@ -224,7 +222,7 @@ impl<'a, A: Api> Stage<'a, A> {
         let mut view = Vec::new();
         for kind in [Kind::Public, Kind::Secret] {
             let subject = self.subject(number, kind);
-            let has_job = self.source.is_some() && number == SHARED;
+            let has_job = self.source.is_some() && has_job(number);
             for target in subject.addresses(has_job) {
                 for caller in ["", self.cast.victim] {
                     let (_, shown) = self.ask(Place::Api, caller, &subject, get(&target)).await;
@@ -292,8 +290,14 @@ impl<'a, A: Api> Stage<'a, A> {
 
 /// The number of the subjects that a row is tried on.
 fn number(row: &Row) -> usize {
-    let place = ROWS.iter().position(|known| std::ptr::eq(known, row)).unwrap_or_default();
+    let is_it = |known: &Row| (known.place, known.method, known.path) == (row.place, row.method, row.path);
+    let place = ROWS.iter().position(is_it).expect("a row of the table");
     if row.method == "GET" { SHARED } else { place + 2 }
+}
+
+/// Returns `true` if the subjects of a number have jobs.
+fn has_job(number: usize) -> bool {
+    number == SHARED || ROWS.iter().any(|row| row.has_jobs() && self::number(row) == number)
 }
 
 /// Every number that there is, what is untouched first.

@@ -182,7 +182,7 @@ async fn keys_that_cannot_be_read_again_are_dropped_after_a_quarter_of_an_hour()
 /// What is said of an address that cannot be read: seconds since it was, and whether its keys are in use.
 async fn unread(source: &KeySource) -> Option<(Option<u64>, bool)> {
     let unread = source.unread().await?;
-    assert_eq!((unread.source, &*unread.reason), ("keys", "it answers with status 500"));
+    assert_eq!((unread.source, &*unread.reason), (Credentials::Keys, "it answers with status 500"));
     Some((unread.read_seconds_ago, unread.is_in_use))
 }
 
