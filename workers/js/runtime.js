@@ -12,6 +12,7 @@ const HEADERS = [
   "range",
   "x-request-id",
   "authorization",
+  "cf-connecting-ip",
 ];
 
 /**
@@ -177,10 +178,10 @@ const LONG_BYTES = 1_048_576;
 const LOADS = 3;
 
 /**
- * Longest time that what was loaded keeps its place while it is checked, in milliseconds. Whoever loads gives the place back;
- * what the runtime ended in the middle, or a program that was aborted, does not.
+ * Longest time that what was loaded keeps its place while it is checked. Whoever loads gives the place back; what the runtime
+ * ended in the middle, or a program that was aborted, does not.
  */
-const CHECKED = 10_000;
+const CHECKED_MILLISECONDS = 10_000;
 
 /** The places that are taken, each with the time at which it is free by itself; and the place of what was loaded. */
 const places = new Set();
@@ -190,14 +191,14 @@ const taken = new WeakMap();
  * Waits for a place for a long object, for as long as its load may take. It is looked for again and again: a request may not
  * wait for what happens in another one's context.
  */
-async function enter(load) {
-  while (load.place === undefined) {
-    if (load.isOver) throw new Error("too many long objects are loaded at the same time");
+async function enter(loading) {
+  while (loading.place === undefined) {
+    if (loading.isOver) throw new Error("too many long objects are loaded at the same time");
     const now = Date.now();
     for (const place of places) if (place.until <= now) places.delete(place);
     if (places.size < LOADS) {
-      load.place = { until: now + load.milliseconds + CHECKED };
-      places.add(load.place);
+      loading.place = { until: now + loading.milliseconds + CHECKED_MILLISECONDS };
+      places.add(loading.place);
     } else {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -205,20 +206,20 @@ async function enter(load) {
 }
 
 /**
- * What `work` brings within so many milliseconds, and with it the place of its bytes. `work` is given the load, which enters
- * when it turns out to be long. Where nothing comes in time its place is free at once: the request that loaded has an answer
+ * What `work` brings within so many milliseconds, and with it the place of its bytes. `work` is given what `enter` takes, for
+ * when the object turns out to be long. Where nothing comes in time its place is free at once: the request that loaded has an answer
  * then, and the runtime ends the rest of what it does, wherever that is.
  */
 async function loaded(milliseconds, work) {
-  const load = { milliseconds, isOver: false, place: undefined };
-  const free = () => places.delete(load.place);
+  const loading = { milliseconds, isOver: false, place: undefined };
+  const free = () => places.delete(loading.place);
   try {
-    const [result, bytes] = await within(milliseconds, work(load));
+    const [result, bytes] = await within(milliseconds, work(loading));
     if (bytes === undefined) free();
-    else if (load.place !== undefined) taken.set(bytes, load.place);
+    else if (loading.place !== undefined) taken.set(bytes, loading.place);
     return result;
   } catch (error) {
-    load.isOver = true;
+    loading.isOver = true;
     free();
     throw error;
   }
@@ -229,16 +230,9 @@ export function leave(bytes) {
   places.delete(taken.get(bytes));
 }
 
-/**
- * Whether a client may have something looked for that is not in the cache, by the limiter that is bound: it counts by address,
- * and of IPv6 by the first 64 bits.
- */
-export async function mayLook(limiter, request) {
-  const address = request.headers.get("cf-connecting-ip") ?? "";
-  const [head, tail] = address.split("::").map((part) => (part === "" ? [] : part.split(":")));
-  const zeros = tail === undefined ? [] : Array(Math.max(8 - head.length - tail.length, 0)).fill("0");
-  const groups = [...head, ...zeros, ...(tail ?? [])];
-  return (await limiter.limit({ key: groups.slice(0, 4).join(":") })).success;
+/** Counts one more under `key` by a limiter, which may take so many milliseconds; whether that is within its bound. */
+export async function mayLook(limiter, key, milliseconds) {
+  return (await within(milliseconds, limiter.limit({ key }))).success;
 }
 
 /** The cached response under a URL. */
@@ -278,7 +272,7 @@ export const follow = (promise, milliseconds) => within(milliseconds, promise.th
  * `limit`, or has the metadata `hidden` (`name=value`).
  */
 export const load = (bucket, key, known, limit, hidden, milliseconds) =>
-  loaded(milliseconds, async (load) => {
+  loaded(milliseconds, async (loading) => {
     const found = await bucket.get(key, known === undefined ? undefined : { onlyIf: { etagDoesNotMatch: known } });
     if (found === null) return [undefined];
     const { etag, size, httpMetadata = {}, customMetadata = {} } = found;
@@ -295,7 +289,7 @@ export const load = (bucket, key, known, limit, hidden, milliseconds) =>
       await found.body.cancel();
       return [about];
     }
-    if (size > LONG_BYTES) await enter(load);
+    if (size > LONG_BYTES) await enter(loading);
     const stored = await found.arrayBuffer();
     return [{ ...about, stored }, stored];
   });
@@ -319,8 +313,8 @@ export async function fill(bucket, key, stored, said) {
 export const probe = (bucket, key, milliseconds) =>
   within(milliseconds, bucket.head(key).then(() => undefined));
 
-/** A body of at most `limit` bytes; `undefined` where it has more. One that turns out to be long waits for a place of `load`. */
-async function bounded(message, limit, load) {
+/** A body of at most `limit` bytes; `undefined` where it has more. One that turns out to be long enters as `loading`. */
+async function bounded(message, limit, loading) {
   if (message.body === null) return new ArrayBuffer(0);
   const chunks = [];
   let length = 0;
@@ -328,7 +322,7 @@ async function bounded(message, limit, load) {
     length += chunk.length;
     if (length > limit) return undefined;
     chunks.push(chunk);
-    if (length > LONG_BYTES && load !== undefined) await enter(load);
+    if (length > LONG_BYTES && loading !== undefined) await enter(loading);
   }
   return new Blob(chunks).arrayBuffer();
 }
@@ -344,7 +338,7 @@ export async function text(request, limit) {
  * more than `limit`. No answer of it is taken from a cache, and no redirect is followed.
  */
 export const ask = (method, url, headers, content, limit, milliseconds) =>
-  loaded(milliseconds, async (load) => {
+  loaded(milliseconds, async (loading) => {
     const response = await fetch(url, {
       method,
       headers: headers === "" ? {} : named(headers),
@@ -353,7 +347,7 @@ export const ask = (method, url, headers, content, limit, milliseconds) =>
       redirect: "manual",
       signal: AbortSignal.timeout(milliseconds),
     });
-    const body = await bounded(response, limit, load);
+    const body = await bounded(response, limit, loading);
     const answered = {
       status: response.status,
       type: response.headers.get("content-type") ?? "",

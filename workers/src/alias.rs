@@ -11,8 +11,8 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::rules::alias::{FRESH_SECONDS, alias_absent, alias_reply};
 use credlink_core::time::Timestamp;
 use wasm_bindgen::JsValue;
-use web_sys::Request;
 
+use crate::admission::admit;
 use crate::configuration::Configuration;
 use crate::entry::{Absence, Content, Entry};
 use crate::flight::{Brought, Flights, share};
@@ -46,8 +46,6 @@ enum Named {
 pub struct Alias<'a> {
     /// The request.
     pub asked: &'a Asked,
-    /// The same, as the runtime has it.
-    pub request: &'a Request,
     /// What is configured.
     pub configuration: &'a Rc<Configuration>,
     /// Its context, which outlives its answer.
@@ -80,15 +78,14 @@ impl Alias<'_> {
             },
             _ => None,
         };
-        if held.is_none() && !LOADS.with(|loads| loads.is_under_way(&self.id.to_string())) {
-            let admitted = self.configuration.admit(self.request, self.asked).await;
-            if let Err(refused) = admitted {
-                return (Err(refused), CacheState::None);
-            }
+        let name = self.id.to_string();
+        let is_free = held.is_some() || LOADS.with(|loads| loads.is_under_way(&name));
+        if let Err(refused) = admit(self.configuration, self.asked, is_free).await {
+            return (Err(refused), CacheState::None);
         }
         let load = Load { asked_by: self.asked.id.clone(), id: self.id.clone(), keeper };
         let (url, timeout) = (format!("{origin}/v1/proofs/{}", self.id), self.configuration.timeout);
-        let (name, run) = (self.id.to_string(), load.run(url, timeout));
+        let run = load.run(url, timeout);
         let named = share(&LOADS, &name, self.context, timeout, run).await.unwrap_or_else(|error| {
             log::failure(&self.asked.id, "a legacy id was waited for in vain", &format!("{name}: {error}"));
             Named::Unknown

@@ -3,14 +3,10 @@
 use std::rc::Rc;
 use std::str::FromStr;
 
-use credlink_core::http::problem::Problem;
 use credlink_core::link::LinkKeys;
 use wasm_bindgen::JsValue;
-use web_sys::Request;
 
 use crate::lifetime::{Lifetimes, Window};
-use crate::log;
-use crate::request::Asked;
 use crate::runtime;
 
 /// The Worker's configuration.
@@ -30,7 +26,7 @@ pub struct Configuration {
     pub purge_token: Option<String>,
     /// The zone whose caches a purge reaches.
     pub zone: Option<Zone>,
-    /// How long R2, the origin and Cloudflare's API may take, in milliseconds.
+    /// How long R2, the origin, Cloudflare's API and the limiter may take, in milliseconds.
     pub timeout: u64,
     /// How long what is cached is good for.
     pub lifetimes: Lifetimes,
@@ -102,8 +98,8 @@ impl Configuration {
                     let bound = js_sys::Reflect::get(environment, &JsValue::from_str(name));
                     bound.ok().filter(JsValue::is_object)
                 };
-                let read = Self::read(binding("BUCKET"), |name| runtime::variable(environment, name));
-                read.map(|read| Rc::new(Self { misses: binding("MISSES"), ..read }))
+                let variable = |name: &str| runtime::variable(environment, name);
+                Self::read(binding("BUCKET"), binding("MISSES"), variable).map(Rc::new)
             };
             read.get_or_init(new).clone()
         })
@@ -111,6 +107,7 @@ impl Configuration {
 
     fn read(
         bucket: Option<JsValue>,
+        misses: Option<JsValue>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigurationError> {
         let missing =
@@ -143,7 +140,7 @@ impl Configuration {
         };
         Ok(Self {
             bucket,
-            misses: None,
+            misses,
             link_keys: variable("CREDLINK_LINK_KEYS").map(|text| link_keys(&text)).transpose()?,
             origin: url("CREDLINK_ORIGIN_URL")?,
             has_tenants: has_tenants(variable("CREDLINK_TENANTS"))?,
@@ -163,24 +160,6 @@ impl Configuration {
                 stale_if_error: seconds("CREDLINK_STALE_IF_ERROR", defaults.stale_if_error)?,
             },
         })
-    }
-}
-
-/// Seconds after which a client that asked too often may come again: the longest period that a limiter counts in.
-const LIMIT_SECONDS: u32 = 60;
-
-impl Configuration {
-    /// Lets a client have something looked for that is not in the cache, as often as the limiter allows.
-    ///
-    /// # Errors
-    /// The client has had its share. A limiter that does not answer keeps nobody out.
-    pub async fn admit(&self, request: &Request, asked: &Asked) -> Result<(), Problem> {
-        let Some(limiter) = &self.misses else { return Ok(()) };
-        let is_admitted = runtime::is_admitted(limiter, request).await.unwrap_or_else(|error| {
-            log::failure(&asked.id, "the limiter does not answer", &error.0);
-            true
-        });
-        if is_admitted { Ok(()) } else { Err(Problem::too_many_requests(LIMIT_SECONDS)) }
     }
 }
 
@@ -253,14 +232,14 @@ mod tests {
     fn read(pairs: &[(&str, &str)]) -> Result<Configuration, ConfigurationError> {
         let find =
             |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).into());
-        Configuration::read(Some(JsValue::UNDEFINED), find)
+        Configuration::read(Some(JsValue::UNDEFINED), None, find)
     }
 
     #[test]
     fn nothing_but_the_bucket_is_needed() {
         let configuration = read(&[]).unwrap();
         assert_eq!((configuration.timeout, configuration.lifetimes), (5_000, Lifetimes::default()));
-        let without = Configuration::read(None, |_| None).unwrap_err();
+        let without = Configuration::read(None, None, |_| None).unwrap_err();
         assert_eq!(without.to_string(), "BUCKET is not set; it has to be a binding to an R2 bucket");
     }
 

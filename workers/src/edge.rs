@@ -98,8 +98,7 @@ async fn answer(
             let (signature, form, is_plain) = (signature.as_ref(), *form, false);
             let caller = &Caller::anonymous();
             let configuration = &configuration;
-            let read =
-                Read { asked, request, configuration, context, key, signature, form, caller, is_plain };
+            let read = Read { asked, configuration, context, key, signature, form, caller, is_plain };
             let (answer, cache) = read.answer().await;
             course.cache = cache;
             answer
@@ -111,8 +110,7 @@ async fn answer(
             let mut manifest = Some(ManifestKey::new(&Tenant::default(), id));
             if is_plain {
                 let (key, signature) = (&ObjectKey::Front(id.clone()), None);
-                let front =
-                    Read { asked, request, configuration, context, key, signature, form, caller, is_plain };
+                let front = Read { asked, configuration, context, key, signature, form, caller, is_plain };
                 let (facts, cache) = front.facts().await;
                 course.cache = cache;
                 manifest = match facts? {
@@ -125,14 +123,13 @@ async fn answer(
                 return Err(Problem::new(Kind::NotFound, format!("no manifest has the id {id}")));
             };
             let (key, signature) = (&ObjectKey::Manifest(manifest), signature.as_ref());
-            let read =
-                Read { asked, request, configuration, context, key, signature, form, caller, is_plain };
+            let read = Read { asked, configuration, context, key, signature, form, caller, is_plain };
             let (answer, cache) = read.answer().await;
             course.cache = cache;
             answer
         }
         Route::ReadAlias(id) => {
-            let alias = Alias { asked, request, configuration: &configuration, context, id };
+            let alias = Alias { asked, configuration: &configuration, context, id };
             let (answer, cache) = alias.answer().await;
             course.cache = cache;
             answer

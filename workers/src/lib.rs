@@ -11,6 +11,7 @@
 //! | what a request asks | `request` |
 //! | where an object is looked for | `read` |
 //! | where a legacy id leads | `alias` |
+//! | how much a client may have looked for | `admission` |
 //! | R2, the origin, and the check of what they hand out | `source` |
 //! | one load for all who ask at the same time | `flight` |
 //! | what is cached, and in which form | `keep`, `entry` |
@@ -48,6 +49,7 @@
     )
 )]
 
+mod admission;
 mod alias;
 mod configuration;
 mod edge;

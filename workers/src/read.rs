@@ -10,8 +10,9 @@ use credlink_core::link::Signature;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::rules::retrieve::Lookup;
 use wasm_bindgen::JsValue;
-use web_sys::{Request, Response};
+use web_sys::Response;
 
+use crate::admission::admit;
 use crate::configuration::Configuration;
 use crate::entry::{Content, Stored};
 use crate::flight::{Flights, share};
@@ -37,8 +38,6 @@ const OWN_LINK_SECONDS: u64 = 60;
 pub struct Read<'a> {
     /// The request.
     pub asked: &'a Asked,
-    /// The same, as the runtime has it.
-    pub request: &'a Request,
     /// What is configured.
     pub configuration: &'a Rc<Configuration>,
     /// Its context, which outlives its answer.
@@ -186,7 +185,7 @@ impl Read<'_> {
                 (Ok(held.seen()), state)
             }
             Freshness::Stale => {
-                self.refresh(key, held.stored.tag.clone());
+                self.refresh(key, &held);
                 (Ok(held.seen()), CacheState::Stale)
             }
             Freshness::Old => self.load(key, Some(held)).await,
@@ -214,16 +213,19 @@ impl Read<'_> {
         }
     }
 
-    fn new_load(&self, key: &ObjectKey, known: Option<String>) -> (String, Load) {
+    /// A load, and the name by which others share it.
+    fn new_load(&self, key: &ObjectKey, held: Option<&Held>) -> (String, Load) {
         let signature = self.link(key);
-        // Who shows a link may be told what others are not.
-        let name = format!("{key} {} {signature}", known.as_deref().unwrap_or_default());
+        let (is_held, known) = (held.is_some(), held.and_then(|held| held.stored.tag.clone()));
+        // What comes depends on the link that is shown and on what the cache has: those who have the same share a load.
+        let name = format!("{key} {is_held} {} {signature}", known.as_deref().unwrap_or_default());
         let load = Load {
             configuration: Rc::clone(self.configuration),
             keeper: self.keeper(),
             context: self.context.clone(),
             request_id: self.asked.id.clone(),
             key: key.clone(),
+            is_held,
             known,
             signature,
         };
@@ -231,8 +233,8 @@ impl Read<'_> {
     }
 
     /// Checks a stale entry after the answer, unless that is under way.
-    fn refresh(&self, key: &ObjectKey, known: Option<String>) {
-        let (name, load) = self.new_load(key, known);
+    fn refresh(&self, key: &ObjectKey, held: &Held) {
+        let (name, load) = self.new_load(key, Some(held));
         if LOADS.with(|loads| loads.is_under_way(&name)) {
             return;
         }
@@ -251,17 +253,13 @@ impl Read<'_> {
     }
 
     async fn load(&self, key: &ObjectKey, held: Option<Held>) -> Looked {
-        let known = held.as_ref().and_then(|held| held.stored.tag.clone());
-        let (name, load) = self.new_load(key, known);
+        let (name, load) = self.new_load(key, held.as_ref());
         // What is at hand was found before, who joins another one costs nothing, and a link was given out by the operator.
         let is_free = held.is_some()
             || LOADS.with(|loads| loads.is_under_way(&name))
             || self.opens().is_some_and(|opens| opens.is_ok());
-        if !is_free {
-            let admitted = self.configuration.admit(self.request, self.asked).await;
-            if let Err(refused) = admitted {
-                return (Err(refused), CacheState::None);
-            }
+        if let Err(refused) = admit(self.configuration, self.asked, is_free).await {
+            return (Err(refused), CacheState::None);
         }
         let outcome = share(&LOADS, &name, self.context, self.patience(), load.run()).await;
         let outcome = outcome.unwrap_or_else(|error| {

@@ -67,7 +67,7 @@ extern "C" {
     fn digest(stored: &ArrayBuffer, gzip: bool, length: f64) -> Promise;
     fn leave(bytes: &ArrayBuffer);
     #[wasm_bindgen(js_name = mayLook)]
-    fn may_look(limiter: &JsValue, request: &Request) -> Promise;
+    fn may_look(limiter: &JsValue, key: &str, milliseconds: f64) -> Promise;
     #[wasm_bindgen(catch, js_name = match)]
     fn match_(url: &str) -> Result<Promise, JsValue>;
     /// What is said of a cached object.
@@ -247,9 +247,9 @@ impl Drop for Place {
     }
 }
 
-/// Returns `true` if `limiter` lets the client of `request` have something looked for.
-pub async fn is_admitted(limiter: &JsValue, request: &Request) -> Result<bool, Broken> {
-    Ok(settled(&may_look(limiter, request)).await?.is_truthy())
+/// Counts one more under `key` by a limiter, and returns `true` if that is within its bound.
+pub async fn is_admitted(limiter: &JsValue, key: &str, milliseconds: u64) -> Result<bool, Broken> {
+    Ok(settled(&may_look(limiter, key, number(milliseconds))).await?.is_truthy())
 }
 
 /// The object under `key` in R2. Its bytes are missing where it still has the entity tag `known`, has more than `limit` bytes,

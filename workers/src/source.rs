@@ -40,7 +40,9 @@ pub struct Load {
     pub request_id: String,
     /// Which object.
     pub key: ObjectKey,
-    /// R2's entity tag of what is at hand.
+    /// `true` if the cache has the object. It is public there: what is private is not kept.
+    pub is_held: bool,
+    /// R2's entity tag of what the cache has. What came from the origin has none.
     pub known: Option<String>,
     /// The parameters of a signed link, as the client sent them, or nothing.
     pub signature: String,
@@ -100,7 +102,7 @@ pub fn problem_of(answered: &Answered) -> Option<Problem> {
 }
 
 impl Outcome {
-    /// Nothing is there, or is so to who asks.
+    /// There is no object, or none that a client without a good link may know of.
     fn nothing() -> Self {
         Self::Nothing(Absence::of(&Problem::new(Kind::NotFound, "")))
     }
@@ -145,9 +147,9 @@ impl Load {
             Err(error) => return (self.damaged(&error), Fill::None),
         };
         if self.hides(&facts) {
-            // What is not there is looked for at the origin too, which takes its time, and may fail. What is at hand is public:
-            // that is over, whatever the origin says.
-            if known.is_some() {
+            // What is not there is looked for at the origin too, which takes its time, and may fail. What is at hand was public
+            // when it was kept: it is not answered any more, whatever the origin says.
+            if self.is_held {
                 return (Outcome::nothing(), Fill::None);
             }
             return self.origin(Fill::Bucket).await;

@@ -1,5 +1,7 @@
 //! How much a client may have looked for, where a limiter is bound: what the cache answers is not counted, nor is a link.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 
@@ -11,6 +13,9 @@ use crate::http::ask::{get, with};
 
 /// Where Cloudflare says who asks.
 const CLIENT: HeaderName = HeaderName::from_static("cf-connecting-ip");
+
+/// How long an answer may take that would never come, on a machine that builds at the same time.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// More requests than the limiter lets pass in two of its minutes: it counts anew with the clock's, which may come in between.
 const MANY: usize = 10;
@@ -61,17 +66,27 @@ async fn who_asks_for_what_is_not_there_is_told_to_stop() {
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"), "others are not told");
 }
 
+/// An address of IPv4 is one as well, however it is written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_of_ipv6_is_one_client() {
     let edge = edge().await;
-    for address in ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::7", "2001:db8:1:3::", "2001:db8::1", "::1"] {
+    let addresses = [
+        "2001:db8:1:2:3:4:5:6",
+        "2001:db8:1:2::7",
+        "2001:db8:1:3::",
+        "2001:db8::1",
+        "::1",
+        "192.0.2.1",
+        "::ffff:192.0.2.2",
+    ];
+    for address in addresses {
         edge.send(from(address, "/manifests/urn:c2pa:x")).await;
-        edge.set_ahead(std::time::Duration::from_secs(100_000)).await;
+        edge.set_ahead(Duration::from_secs(100_000)).await;
         edge.send(from(address, &format!("/manifests/urn:c2pa:of-{address}"))).await;
     }
     let calls = edge.calls().await;
     let keys: Vec<_> = calls.iter().filter_map(|call| call.strip_prefix("limiter.limit ")).collect();
-    let expected = ["2001:db8:1:2", "2001:db8:1:2", "2001:db8:1:3", "2001:db8:0:0", "0:0:0:0"];
+    let expected = ["2001:db8:1:2", "2001:db8:1:3", "2001:db8:0:0", "0:0:0:0", "192.0.2.1", "192.0.2.2"];
     assert_eq!(keys.iter().filter(|key| expected.contains(key)).count(), keys.len(), "{keys:?}");
     for key in expected {
         assert!(keys.contains(&key), "{key}: {keys:?}");
@@ -91,7 +106,7 @@ async fn links_and_what_is_at_hand_are_not_counted() {
         private.assert_is(&edge.send(from("192.0.2.1", &private.link())).await);
     }
     // It is old, and looked at again.
-    edge.set_ahead(std::time::Duration::from_secs(2_500)).await;
+    edge.set_ahead(Duration::from_secs(2_500)).await;
     public.assert_is(&edge.send(from("192.0.2.1", &public.path())).await);
     edge.settle().await;
     assert_eq!((edge.count("limiter").await, edge.count("bucket.get").await), (0, MANY + 1));
@@ -119,4 +134,30 @@ async fn a_limiter_that_fails_keeps_nobody_out() {
     assert!(answers.iter().all(|answer| answer.status() == 404));
     let logs = edge.logs().await;
     assert_eq!(logs.iter().filter(|line| line["message"] == "the limiter does not answer").count(), MANY);
+}
+
+/// One that never answers is waited for as long as R2 is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limiter_that_hangs_keeps_nobody_out() {
+    let origin = Origin::start().await;
+    let own = [("CREDLINK_ORIGIN_URL", origin.url().to_owned()), ("CREDLINK_TIMEOUT", "1500".to_owned())];
+    let edge = &Edge::limited(slow().into_iter().chain(own)).await;
+    let seed = Seed::record("behind a limiter");
+    seed.put(edge).await;
+    edge.set("limiter", Mode::Held).await;
+    let send = async |target: &str| {
+        let answer = tokio::time::timeout(PATIENCE, edge.send(from("192.0.2.1", target))).await;
+        answer.unwrap_or_else(|_| panic!("{target}: no answer"))
+    };
+    let path = seed.path();
+    let (there, absent, legacy) =
+        tokio::join!(send(&path), send("/manifests/urn:c2pa:absent"), send("/proofs/legacy-1"));
+    seed.assert_is(&there);
+    assert_eq!((absent.status().as_u16(), legacy.status().as_u16()), (404, 404));
+    let logs = edge.logs().await;
+    let said: Vec<_> = logs.iter().filter(|line| line["message"] == "the limiter does not answer").collect();
+    assert_eq!(said.len(), 3, "{logs:?}");
+    assert!(said.iter().all(|line| line["reason"] == "no answer within 1500 ms"), "{said:?}");
+    edge.set("limiter", Mode::Well).await;
+    edge.settle().await;
 }

@@ -9,8 +9,10 @@ use credlink_core::time::Timestamp;
 use futures_util::future::join_all;
 use http::{Method, Response};
 
+use super::origin::{Origin, stored_form};
 use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state, warm};
 use crate::engines::edge::Edge;
+use crate::engines::proxy::{Fault, Proxy};
 use crate::http::ask::ask;
 
 /// `tests/vectors/links.json`: what another implementation signs, and what it did not sign.
@@ -214,5 +216,49 @@ async fn what_turns_private_is_forgotten_when_it_is_next_looked_at() {
         let (answer, _) = read(&edge, &public.path()).await;
         assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"), "{how} {}", public.key);
         private.assert_is(&read(&edge, &private.link()).await.0);
+    }
+}
+
+/// What was read through is kept without an entity tag of R2. When R2 says that it is private, an origin that is out of reach
+/// does not keep it alive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_through_and_turns_private_is_forgotten_without_the_origin() {
+    let origin = Origin::start().await;
+    let proxy = Proxy::to(origin.url().trim_start_matches("http://").parse().unwrap());
+    let edge = Edge::with(slow().into_iter().chain([keys(), ("CREDLINK_ORIGIN_URL", proxy.url())])).await;
+    for (number, fault) in [Fault::Refuse, Fault::Answer(503)].into_iter().enumerate() {
+        for how in ["stale", "old"] {
+            for public in [Seed::record, Seed::manifest].map(|seed| seed(&format!("{how}-{number}"))) {
+                proxy.set(Fault::Pass);
+                edge.set_ahead(Duration::ZERO).await;
+                let answered = public.clone();
+                origin.answer_with(move |request| {
+                    let is_asked_for = request.uri().path().ends_with(&answered.path());
+                    is_asked_for.then(|| stored_form(&answered))
+                });
+                warm(&edge, &[&public]).await;
+                assert_eq!(origin.asked().len(), 1, "{}: it is read through", public.key);
+                let private = public.clone().private();
+                private.put(&edge).await;
+                proxy.set(fault);
+                if how == "stale" {
+                    edge.set_ahead(Duration::from_secs(1_500)).await;
+                    let expected = (200, "credlink; hit; detail=stale".to_owned());
+                    assert_eq!(state(&edge, &public.path()).await, expected);
+                    edge.settle().await;
+                } else {
+                    edge.set_ahead(Duration::from_secs(2_500)).await;
+                }
+                for _ in 0..2 {
+                    let (answer, _) = read(&edge, &public.path()).await;
+                    let told = (answer.status().as_u16(), kind(&answer));
+                    assert_eq!(told, (404, "not-found".to_owned()), "{how} {}: {fault:?}", public.key);
+                    edge.settle().await;
+                }
+                assert_eq!(edge.kept().await, 0, "{how} {}: {:?}", public.key, edge.calls().await);
+                assert_eq!(edge.count("cache.put").await, 1, "{how} {}: nothing is in its place", public.key);
+                private.assert_is(&read(&edge, &private.link()).await.0);
+            }
+        }
     }
 }
