@@ -95,7 +95,7 @@ pub enum QueueChoice {
 const CACHE_FOLDER_BYTES: u64 = 256_000_000;
 
 /// Says whether there are several tenants; the Worker has a variable of the same name.
-const TENANTS: &str = "CREDLINK_TENANTS";
+pub(crate) const TENANTS: &str = "CREDLINK_TENANTS";
 
 impl Configuration {
     /// Reads the environment.
@@ -147,8 +147,7 @@ impl Configuration {
     }
 }
 
-/// The domain of the primary, or else that of R2.
-/// Whether there are several tenants.
+/// Returns `true` if there are several tenants.
 fn has_tenants(source: &Source<'_>) -> Result<bool, ConfigurationError> {
     match source.text(TENANTS).as_deref() {
         None | Some("one") => Ok(false),
@@ -157,6 +156,7 @@ fn has_tenants(source: &Source<'_>) -> Result<bool, ConfigurationError> {
     }
 }
 
+/// The domain of the primary, or else that of R2.
 fn cdn_url(source: &Source<'_>) -> Result<Option<String>, ConfigurationError> {
     let (own, r2) = (source.url("STORAGE_CDN_URL")?, source.url("R2_CDN_URL")?);
     Ok(own.or(r2))

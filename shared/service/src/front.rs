@@ -107,6 +107,24 @@ impl<P: Ports> Service<P> {
         Ok(())
     }
 
+    /// Takes over whom a plain address serves from another CredLink, where nothing here says whom it serves.
+    ///
+    /// # Errors
+    /// A failure of a provider or the index.
+    pub(crate) async fn adopt_front(&self, front: &Front) -> Result<(), Failure> {
+        let key = ObjectKey::Front(front.manifest_id.clone());
+        if self.ports.objects().head(&key).await?.is_some() {
+            return Ok(());
+        }
+        if let Some(tenant) = &front.tenant
+            && self.claimed_before(&ManifestKey::new(tenant, &front.manifest_id)).await?.is_some()
+        {
+            return Ok(());
+        }
+        // One that was written meanwhile stays.
+        self.put_front(front, None).await.map(drop)
+    }
+
     async fn claim_for(&self, manifest: &ManifestKey, freed: Freed) -> Result<bool, Error> {
         let key = ObjectKey::Front(manifest.id.clone());
         let mut is_signed = None;

@@ -193,6 +193,8 @@ fn follows(job: &Job, withdraw: impl Fn(&str), now: impl Fn(&str) -> String, is_
         assert_eq!(now("open"), "public", "its proof is as it was");
         let found = job.ends("verify", &["--deep"]);
         assert_eq!((found.code, &found.said["outdated"]), (Some(7), &json!(1)), "{found:?}");
+        let why = found.said["findings"].to_string();
+        assert!(why.contains("the same content for other readers") && !why.contains("SHA-256"), "{why}");
         job.says("run", &[]);
     }
     assert_eq!(now("open"), "private");
@@ -259,6 +261,7 @@ fn never_publishes(job: &Job, at: impl Fn(&dyn Fn(&Server))) {
         for name in ["held", "alone", "alone-open", "earlier"] {
             assert_eq!(readers(server, name), "private", "{name}");
         }
+        assert_eq!(readers(server, "private"), "public", "a conflict changes nothing");
         let found: Value = serde_json::from_slice(&server.get_bytes(&proof("private"))).unwrap();
         assert_eq!(found["tenant"], "default");
         assert!(found.get("visibility").is_none_or(|said| said == "public"), "no proof is replaced: {found}");

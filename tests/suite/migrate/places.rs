@@ -82,6 +82,29 @@ async fn a_folder_is_the_one_that_is_served() {
     assert_eq!(server.leads_to("/v1/proofs/old-a"), id("a").to_string());
 }
 
+/// Whoever says nothing of tenants works as the last server over the folder did.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_one_tenant_over_a_folder_of_several_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    drop(Server::with(&path, &[], &[("CREDLINK_TENANTS", "several")]));
+    let place = format!("dir:{}", path.display()).parse().unwrap();
+    let open = async |said: Option<&str>| {
+        let said = said.map(str::to_owned);
+        let variables = Variables::new(move |name| said.clone().filter(|_| name == "CREDLINK_TENANTS"));
+        AnyDestination::open(&place, opening(&variables)).await
+    };
+    for said in [None, Some("several")] {
+        drop(open(said).await.unwrap());
+    }
+    let refused = open(Some("one")).await.unwrap_err().to_string();
+    for part in ["several tenants (CREDLINK_TENANTS)", "CREDLINK_TENANTS says one tenant here"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    let unknown = open(Some("two")).await.unwrap_err().to_string();
+    assert!(unknown.contains("CREDLINK_TENANTS is `two`"), "{unknown}");
+}
+
 #[tokio::test]
 async fn what_is_no_destination_is_refused() {
     let folder = tempfile::tempdir().unwrap();

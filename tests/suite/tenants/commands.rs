@@ -41,7 +41,7 @@ fn a_command_without_the_variable_is_refused() {
             let refused = run(arguments, variables);
             let said = String::from_utf8_lossy(&refused.stderr).into_owned();
             assert!(!refused.status.success(), "{arguments:?}");
-            for part in ["several tenants (CREDLINK_TENANTS)", "CREDLINK_TENANTS says one here"] {
+            for part in ["several tenants (CREDLINK_TENANTS)", "CREDLINK_TENANTS says one tenant here"] {
                 assert!(said.contains(part), "{arguments:?}: {said}");
             }
         }
@@ -98,4 +98,65 @@ fn a_migration_claims_the_plain_addresses_that_the_server_has() {
         assert_eq!(server.get_bytes("/v1/manifests/urn:c2pa:moved"), store, "the first claimant has it");
     }
     moved("out", &to, &back);
+}
+
+/// Answers a request of a caller: the status, and the body.
+fn ask(server: &Server, caller: &str, method: &str, path: &str, body: &[u8], kind: &str) -> (u16, Vec<u8>) {
+    let mut request = http::Request::builder().method(method).uri(format!("{}{path}", server.url()));
+    if !caller.is_empty() {
+        request = request.header("authorization", format!("Bearer the token of {caller}"));
+    }
+    let request = request.header("content-type", kind).body(body.to_vec()).unwrap();
+    let config = ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true);
+    let mut answer = ureq::Agent::from(config.build()).run(request).unwrap();
+    (answer.status().as_u16(), answer.body_mut().read_to_vec().unwrap())
+}
+
+/// Whom a plain address serves is as at the source, whoever is copied first or stores under the id later.
+#[test]
+fn a_migration_leaves_plain_addresses_whose_they_are() {
+    let root = tempfile::tempdir().unwrap();
+    let (from, to, jobs) = (root.path().join("from"), root.path().join("to"), root.path().join("jobs"));
+    let tokens = root.path().join("tokens");
+    std::fs::write(&tokens, super::token_file()).unwrap();
+    let over = |folder: &Path| Server::with(folder, &["--tokens", text(&tokens)], &SEVERAL);
+    let ids: Vec<String> = (0..6).map(|number| format!("urn:c2pa:plain-{number}")).collect();
+    let bytes = |id: &str, tenant: &str| manifest_store(id, MediaHash::of(tenant.as_bytes()).digest());
+    let store = |server: &Server, id: &str, tenant: &str| {
+        ask(server, tenant, "POST", "/v1/manifests", &bytes(id, tenant), "application/c2pa").0
+    };
+    let put = |server: &Server, caller: &str, path: &str, body: serde_json::Value| {
+        ask(server, caller, "PUT", path, body.to_string().as_bytes(), "application/json").0
+    };
+    let (given, withdrawn) = (&ids[4], &ids[5]);
+    let server = over(&from);
+    for id in &ids {
+        assert_eq!(store(&server, id, "bad"), 201);
+        if id != withdrawn {
+            assert_eq!(store(&server, id, "acme"), 201);
+        }
+    }
+    let front = format!("/v1/manifests/{given}/front");
+    assert_eq!(put(&server, "operator", &front, json!({"tenant": "acme"})), 200);
+    let visibility = format!("/v1/manifests/{withdrawn}/visibility");
+    assert_eq!(put(&server, "bad", &visibility, json!({"visibility": "private"})), 204);
+    drop(server);
+
+    let (source, target) = (format!("dir:{}", text(&from)), format!("dir:{}", text(&to)));
+    let arguments =
+        ["migrate", "run", "--job", "plain", "--jobs-dir", text(&jobs), "--from", &source, "--to", &target];
+    let ran = run(&arguments, &SEVERAL);
+    assert!(ran.status.success(), "{ran:?}");
+
+    let server = over(&to);
+    for id in &ids {
+        let served = ask(&server, "", "GET", &format!("/v1/manifests/{id}"), b"", "text/plain");
+        match id {
+            id if id == given => assert_eq!(served, (200, bytes(id, "acme"))),
+            id if id == withdrawn => assert_eq!(served.0, 404),
+            id => assert_eq!(served, (200, bytes(id, "bad")), "it was the first, though copied last"),
+        }
+    }
+    assert_eq!(store(&server, withdrawn, "acme"), 201);
+    assert_eq!(ask(&server, "", "GET", &format!("/v1/manifests/{withdrawn}"), b"", "text/plain").0, 404);
 }

@@ -77,6 +77,13 @@ async fn what_was_withdrawn_while_there_was_one_tenant_keeps_its_address() {
         for (request, status) in requests {
             assert_eq!(asked(world.service(), "default", request).await.status(), status, "{number}");
         }
+        // That there is a front would say that something was withdrawn.
+        let front = || get(&format!("{}/front", plain()));
+        for caller in ["", "default"] {
+            assert_eq!(asked(world.service(), caller, front()).await.status(), 404, "{number} {caller:?}");
+        }
+        let told = asked(world.service(), "operator", front()).await.status();
+        assert_eq!(told == 200, expected == "404", "{number}");
         let settings = Settings { has_tenants: true, ..Settings::default() };
         let several = Service::new(world.service().ports(), settings).unguarded();
         if walks {

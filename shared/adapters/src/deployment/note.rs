@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::configuration::{Configuration, IndexChoice, QueueChoice};
+use crate::configuration::{Configuration, IndexChoice, QueueChoice, TENANTS};
 use crate::private;
 use crate::provider::ProviderSettings;
 
@@ -24,8 +24,6 @@ use crate::provider::ProviderSettings;
 const FILE: &str = "deployment.json";
 /// The version of the format.
 const VERSION: u32 = 1;
-/// The variable that says whether there are several tenants.
-const TENANTS: &str = "CREDLINK_TENANTS";
 /// The place of what stands in the data folder itself.
 const HERE: &str = "data folder";
 
@@ -69,7 +67,7 @@ pub enum NoteError {
     #[error(
         "the last server over {} worked with {}; {}. Nothing is changed: the deployment would not hear of it, or would be \
          another one. Set the variables that the server has, or ask a server, with --url",
-        folder.display(), Parts(server), Other(here)
+        folder.display(), Had(server), Said(here)
     )]
     Differs {
         /// The data folder.
@@ -77,7 +75,7 @@ pub enum NoteError {
         /// What the server had, by the variable that says so.
         server: Vec<(&'static str, String)>,
         /// What is set here in its place.
-        here: Vec<(&'static str, Option<String>)>,
+        here: Vec<(&'static str, String)>,
     },
     /// It is no note of this version.
     #[error(
@@ -99,27 +97,42 @@ pub enum NoteError {
     },
 }
 
-/// Parts in words.
-struct Parts<'a>(&'a [(&'static str, String)]);
+/// A part of a deployment.
+struct Part {
+    /// The variable that says it.
+    variable: &'static str,
+    /// `true` if it is more than what a data folder has that is alone.
+    is_more: bool,
+    /// It in words.
+    words: String,
+}
+
+impl Part {
+    /// A part that may be missing.
+    fn new(variable: &'static str, words: Option<String>) -> Self {
+        Self { variable, is_more: words.is_some(), words: words.unwrap_or_else(|| "nothing".to_owned()) }
+    }
+}
+
+/// What a server had, in words.
+struct Had<'a>(&'a [(&'static str, String)]);
 
 /// What is set instead, in words.
-struct Other<'a>(&'a [(&'static str, Option<String>)]);
+struct Said<'a>(&'a [(&'static str, String)]);
 
-impl fmt::Display for Parts<'_> {
+impl fmt::Display for Had<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (variable, place)) in self.0.iter().enumerate() {
-            write!(f, "{}{} ({variable})", if at == 0 { "" } else { ", " }, place)?;
+        for (at, (variable, words)) in self.0.iter().enumerate() {
+            write!(f, "{}{words} ({variable})", if at == 0 { "" } else { ", " })?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Other<'_> {
+impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (variable, place)) in self.0.iter().enumerate() {
-            let nothing = if *variable == TENANTS { "one" } else { "nothing" };
-            let place = place.as_deref().unwrap_or(nothing);
-            write!(f, "{}{variable} says {place} here", if at == 0 { "" } else { ", " })?;
+        for (at, (variable, words)) in self.0.iter().enumerate() {
+            write!(f, "{}{variable} says {words} here", if at == 0 { "" } else { ", " })?;
         }
         Ok(())
     }
@@ -171,8 +184,17 @@ impl Note {
         Ok(Self::read(folder)?.is_some_and(|there| there.tenants == Tenants::Several))
     }
 
-    /// Refuses to work on `folder` alone, where the last server over it had more than the folder. Its tenants are asked for with
-    /// [`has_tenants`](Self::has_tenants).
+    /// Refuses to work with one tenant on `folder`, where the last server over it had several.
+    ///
+    /// # Errors
+    /// It had.
+    pub fn check_one_tenant(folder: &Path) -> Result<(), NoteError> {
+        let Some(there) = Self::read(folder)? else { return Ok(()) };
+        Self { tenants: Tenants::One, ..there }.check(folder)
+    }
+
+    /// Refuses to work on `folder` alone, where the last server over it had more than the folder. That it had several tenants is
+    /// no reason to refuse; [`has_tenants`](Self::has_tenants) tells it.
     ///
     /// # Errors
     /// It had.
@@ -229,8 +251,8 @@ impl Note {
             .parts()
             .into_iter()
             .zip(self.parts())
-            .filter(|((_, server), (_, here))| server.is_some() && server != here)
-            .map(|((variable, server), (_, here))| ((variable, server.unwrap_or_default()), (variable, here)))
+            .filter(|(server, here)| server.is_more && server.words != here.words)
+            .map(|(server, here)| ((server.variable, server.words), (server.variable, here.words)))
             .unzip();
         if server.is_empty() {
             return Ok(());
@@ -250,22 +272,25 @@ impl Note {
     }
 
     /// Each part with the variable that says it.
-    fn parts(&self) -> [(&'static str, Option<String>); 6] {
+    fn parts(&self) -> [Part; 6] {
         let said = |place: &str, what: &str| Some(format!("{what} {place}"));
         // Where objects are in one place, nothing waits in a queue.
         let queue = self.fallback.as_ref().and_then(|_| said(&self.queue, "the queue in"));
         let objects_variable =
             if self.objects.starts_with("dir:") { "STORAGE_FOLDER" } else { "STORAGE_PROVIDER" };
         [
-            (objects_variable, said(&self.objects, "objects in")),
-            (
+            Part::new(objects_variable, said(&self.objects, "objects in")),
+            Part::new(
                 "STORAGE_FALLBACK_PROVIDER",
                 self.fallback.as_deref().and_then(|place| said(place, "the second provider")),
             ),
-            ("CREDLINK_TABLE", said(&self.index, "the index in")),
-            ("CREDLINK_QUEUE_URL", queue),
-            ("CREDLINK_EDGE_URL", self.edge.as_deref().and_then(|url| said(url, "the edge at"))),
-            (TENANTS, (self.tenants == Tenants::Several).then(|| "several tenants".to_owned())),
+            Part::new("CREDLINK_TABLE", said(&self.index, "the index in")),
+            Part::new("CREDLINK_QUEUE_URL", queue),
+            Part::new("CREDLINK_EDGE_URL", self.edge.as_deref().and_then(|url| said(url, "the edge at"))),
+            match self.tenants {
+                Tenants::One => Part { variable: TENANTS, is_more: false, words: "one tenant".to_owned() },
+                Tenants::Several => Part::new(TENANTS, Some("several tenants".to_owned())),
+            },
         ]
     }
 }
@@ -336,15 +361,18 @@ mod tests {
         let one = Note::of(path, &configuration(&[]));
         several.leave(path).unwrap();
         let refused = one.check(path).unwrap_err().to_string();
-        for part in ["several tenants (CREDLINK_TENANTS)", "CREDLINK_TENANTS says one here"] {
+        for part in ["several tenants (CREDLINK_TENANTS)", "CREDLINK_TENANTS says one tenant here"] {
             assert!(refused.contains(part), "{refused}");
         }
         several.check(path).unwrap();
         // Who cannot say it works as the server does.
         Note::check_alone(path).unwrap();
         assert!(Note::has_tenants(path).unwrap());
+        // Who says that there is one does not.
+        assert_eq!(Note::check_one_tenant(path).unwrap_err().to_string(), refused);
         one.leave(path).unwrap();
         assert!(!Note::has_tenants(path).unwrap());
+        Note::check_one_tenant(path).unwrap();
         several.check(path).unwrap();
         let text = std::fs::read_to_string(path.join(FILE)).unwrap();
         assert!(

@@ -2,7 +2,7 @@
 //!
 //! | place | destination |
 //! |---|---|
-//! | `dir:PATH` | the data folder of `credlink serve`: nothing of the environment counts |
+//! | `dir:PATH` | the data folder of `credlink serve`: of the environment, `CREDLINK_TENANTS` alone counts |
 //! | `s3://…`, `r2://…` | a deployment with that bucket alone, and the index of `CREDLINK_TABLE` or of the data folder |
 //! | `credlink:URL` | [`remote`] |
 //!
@@ -13,6 +13,7 @@ pub mod remote;
 
 use std::sync::Arc;
 
+use credlink_core::front::Front;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
@@ -102,6 +103,14 @@ impl Destination for AnyDestination {
             Self::Here(here) => Box::pin(here.find(target)).await,
             Self::Remote(remote) => remote.find(target).await,
             Self::Unmade(_) => Ok(Standing::Absent),
+        }
+    }
+
+    async fn keep_front(&self, front: &Front) -> Result<(), Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.keep_front(front)).await,
+            Self::Remote(remote) => remote.keep_front(front).await,
+            Self::Unmade(_) => Ok(()),
         }
     }
 

@@ -20,6 +20,8 @@ mod text;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use credlink_core::front::Front;
+use credlink_core::manifest_id::ManifestId;
 use credlink_service::migrate::ports::{Content, Item, Removal, Source};
 use credlink_service::ports::{Failure, Page};
 
@@ -183,6 +185,10 @@ impl Source for AnySource {
 
     fn left_behind(&self) -> Option<&'static str> {
         chosen!(self, source => source.left_behind())
+    }
+
+    async fn front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        chosen!(self, source => Box::pin(Source::front(source, id)).await)
     }
 
     async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {

@@ -7,7 +7,8 @@ use super::problem::{Kind, Problem};
 use super::query::Query;
 use crate::access::{Scope, Visibility};
 use crate::bounds::{
-    DEFAULT_LINK_SECONDS, DEFAULT_PAGE, MAX_LINK_SECONDS, MAX_PAGE, MAX_REVISIONS, MAX_TARGET_BYTES,
+    DEFAULT_LINK_SECONDS, DEFAULT_PAGE, MAX_C2PA_MANIFEST_BYTES, MAX_LINK_SECONDS, MAX_PAGE, MAX_REVISIONS,
+    MAX_TARGET_BYTES,
 };
 use crate::job::JobName;
 use crate::legacy::LegacyId;
@@ -16,6 +17,7 @@ use crate::manifest_id::ManifestId;
 use crate::manifest_key::ManifestKey;
 use crate::object::ObjectKey;
 use crate::proof_id::ProofId;
+use crate::rules::store::visibility;
 use crate::tenant::Tenant;
 
 /// The form in which an object is read: the parameter `form` of the query.
@@ -171,6 +173,16 @@ impl Route {
             Self::Stats | Self::BeginMigration | Self::RemoveMigration { .. } | Self::DecideFront(_) => {
                 Some(Scope::Operator)
             }
+        }
+    }
+
+    /// Bytes of memory that the answer may take for what is stored, beside the body: a manifest whose visibility changes is read
+    /// and written again.
+    #[must_use]
+    pub const fn rewritten_bytes(&self) -> usize {
+        match self {
+            Self::ChangeVisibility { .. } => 2 * MAX_C2PA_MANIFEST_BYTES,
+            _ => 0,
         }
     }
 
@@ -357,7 +369,7 @@ impl Route {
                 Method::POST => {
                     let query = Query::parse(query)?;
                     query.only(&["visibility"])?;
-                    Ok(Self::StoreManifest { visibility: visibility(&query)? })
+                    Ok(Self::StoreManifest { visibility: readers(&query)? })
                 }
                 _ => other(method, "GET, HEAD, POST, OPTIONS"),
             },
@@ -514,10 +526,8 @@ fn page_of(query: &Query<'_>) -> Result<(Option<String>, usize), Problem> {
 }
 
 /// The readers of a manifest that is stored by itself: everybody, where nothing is said.
-fn visibility(query: &Query<'_>) -> Result<Visibility, Problem> {
-    let Some(text) = query.get("visibility") else { return Ok(Visibility::Public) };
-    let allowed = |()| Problem::field("visibility", format!("`public` or `private`, not `{text}`"));
-    text.parse().map_err(allowed)
+fn readers(query: &Query<'_>) -> Result<Visibility, Problem> {
+    query.get("visibility").map_or(Ok(Visibility::Public), |text| visibility("visibility", text))
 }
 
 fn read_only(method: &Method, route: impl FnOnce() -> Result<Route, Problem>) -> Result<Route, Problem> {
@@ -780,6 +790,18 @@ mod tests {
         ] {
             let problem = parse(method, target).expect_err(target);
             assert_eq!(problem.kind.status().as_u16(), status, "{method} {target}: {problem}");
+        }
+    }
+
+    #[test]
+    fn readers_that_there_are_not_are_told_and_cut() {
+        for (said, told) in [
+            ("hidden".to_owned(), "not `hidden`".to_owned()),
+            ("x".repeat(1_000), format!("not `{}…`", "x".repeat(300))),
+        ] {
+            let problem = parse("POST", &format!("/v1/manifests?visibility={said}")).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some("visibility"));
+            assert!(problem.detail.contains(&told), "{}", problem.detail);
         }
     }
 

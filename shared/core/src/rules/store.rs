@@ -30,10 +30,8 @@ use crate::{legacy::LegacyId, manifest::ManifestType};
 
 pub use batch::BatchDeleteBody;
 pub use members::manifest_problem;
-pub(crate) use members::{base64, signature};
-use members::{
-    check_origin, lifetime, manifest, media_hash, media_type, no_media_hash, origin, tags, visibility,
-};
+pub(crate) use members::{base64, signature, visibility};
+use members::{check_origin, lifetime, manifest, media_hash, media_type, no_media_hash, origin, tags};
 pub(super) use members::{json, whole};
 
 /// The body of `POST /v1/proofs` and `PUT /v1/proofs/{id}`, as it is written. Every member is checked by
@@ -305,6 +303,12 @@ impl Draft {
     pub fn manifest_visibility(&self) -> Visibility {
         let said = self.origin.as_ref().and_then(|origin| origin.manifest_visibility);
         said.unwrap_or(self.visibility)
+    }
+
+    /// Returns `true` if its manifest is for its tenant alone.
+    #[must_use]
+    pub fn has_private_manifest(&self) -> bool {
+        self.manifest_visibility() == Visibility::Private
     }
 
     /// The record of this draft, stored at `now` as `revision`, with which the proof's life begins.

@@ -1,5 +1,6 @@
 //! The calls of a step, each made until it gets through or is given up.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use credlink_core::proof_id::ProofId;
@@ -135,11 +136,21 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
             .await
     }
 
-    pub(super) async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, GivenUp> {
+    /// Takes a parcel over; first, where proofs keep their tenants, the plain addresses of its manifests as the source has them.
+    pub(super) async fn take_over(&self, parcel: &Parcel, keeps_tenants: bool) -> Result<TakenOver, GivenUp> {
+        let Migration { source, destination, .. } = self.parts;
         self.steady
             .call(
                 "destination take_over",
-                || self.parts.destination.take_over(parcel),
+                || async move {
+                    let ids = parcel.manifest_ids().filter(|_| keeps_tenants);
+                    for id in ids.collect::<BTreeSet<_>>() {
+                        if let Some(front) = source.front(id).await? {
+                            destination.keep_front(&front).await?;
+                        }
+                    }
+                    destination.take_over(parcel).await
+                },
                 |question| self.ask_destination(question),
             )
             .await

@@ -8,6 +8,7 @@ mod items;
 use std::sync::Arc;
 
 use credlink_core::access::Visibility;
+use credlink_core::front::Front;
 use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::object::ObjectKey;
@@ -22,7 +23,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::ledger::Copy;
 use super::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
-use super::proof_content::{difference, published};
+use super::proof_content::{difference, difference_in_readers};
 use super::target::{Parcel, Target};
 use crate::delete::{bury, finish_proof};
 use crate::error::Error;
@@ -74,9 +75,9 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
-    /// Returns the time at which a proof was deleted that [`take_over`] refused to restore.
+    /// Returns the time at which a proof was deleted. A deletion that took back what was never there does not count.
     async fn deleted(&self, id: &ProofId) -> Result<Option<Timestamp>, Failure> {
-        if let Some(ProofRow { state: State::Deleting(at) | State::Deleted(at), .. }) =
+        if let Some(ProofRow { state: State::Deleting(at) | State::Deleted(at), void: false, .. }) =
             self.service.proof_row(id).await?
         {
             return Ok(Some(at));
@@ -86,7 +87,8 @@ impl<P: Ports> ServiceDestination<P> {
         let Some(current) = self.service.current(&key).await? else { return Ok(None) };
         let marker =
             current.verified.facts().tombstone.then(|| Tombstone::parse(&current.verified.content()));
-        Ok(marker.and_then(Result::ok).map(|marker| marker.deleted))
+        let marker = marker.and_then(Result::ok).filter(|marker| !marker.void);
+        Ok(marker.map(|marker| marker.deleted))
     }
 
     /// Returns what an error of a use case means; `None` if the caller has to look at the world again.
@@ -113,7 +115,7 @@ impl<P: Ports> ServiceDestination<P> {
         let position = history.position(row);
         let is_published = (last.visibility, row.visibility) == (Visibility::Private, Visibility::Public);
         if position.is_none() && last.is_identical_to(row) && is_published {
-            return Ok(Some(TakenOver::Conflict { detail: published(&row.id) }));
+            return Ok(Some(TakenOver::Conflict { detail: difference_in_readers(&row.id) }));
         }
         if position.is_some() || last.is_identical_to(row) {
             self.bind(drafts, row).await?;
@@ -123,11 +125,19 @@ impl<P: Ports> ServiceDestination<P> {
                 let tag = entity_tag(&row.record_sha256, None);
                 let tag = HeaderValue::from_str(&tag).map_err(|_| self.contended(&row.id))?;
                 let headers = HeaderMap::from_iter([(IF_MATCH, tag)]);
-                supersede(&self.service, &row.id, &row.tenant, &headers, |_| Ok(next.clone())).await?;
+                let replaced =
+                    supersede(&self.service, &row.id, &row.tenant, &headers, |_| Ok(next.clone())).await;
+                self.make_way(next, replaced).await?;
                 Ok(None)
             }
-            None if position.is_some() => Ok(Some(TakenOver::Stored(history.copy(row)))),
-            None if last.is_identical_to(row) => Ok(Some(TakenOver::Equal(history::standing(row, drafts)))),
+            None if position.is_some() => {
+                self.hide(drafts).await?;
+                Ok(Some(TakenOver::Stored(history.copy(row))))
+            }
+            None if last.is_identical_to(row) => {
+                self.hide(drafts).await?;
+                Ok(Some(TakenOver::Equal(history::standing(row, drafts))))
+            }
             None => Ok(Some(TakenOver::Conflict { detail: difference(&row.id, &row.manifest_sha256, last) })),
         }
     }
@@ -141,14 +151,36 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
-    /// Withdraws the manifests that are private at the source, where they are public here.
+    /// Withdraws the manifests of a proof that is here as its source has it, where they are private there and public here.
     async fn hide(&self, drafts: &[Draft]) -> Result<(), Error> {
-        for draft in drafts.iter().filter(|draft| draft.manifest_visibility() == Visibility::Private) {
+        for draft in drafts.iter().filter(|draft| draft.has_private_manifest()) {
             if let Some(manifest) = draft.manifest_key() {
                 beside::hide(&self.service, &manifest, draft.manifest.sha256()).await?;
             }
         }
         Ok(())
+    }
+
+    /// Withdraws the manifest of a private draft that was refused because the same manifest is public here. `None`: it can be
+    /// stored then. Nothing else is in its way: a proof that was deleted here stays deleted, and its manifest as it is.
+    async fn make_way<T>(&self, draft: &Draft, stored: Result<T, Error>) -> Result<Option<T>, Error> {
+        let problem = match stored {
+            Err(Error::Problem(problem)) if problem.kind == Kind::VisibilityConflict => problem,
+            stored => return stored.map(Some),
+        };
+        let Some(manifest) = draft.manifest_key().filter(|_| draft.has_private_manifest()) else {
+            return Err(problem.into());
+        };
+        let restores = draft.origin.as_ref().and_then(|origin| origin.restores);
+        if let Some(at) = self.deleted(&draft.id()).await?
+            && restores != Some(at)
+        {
+            return Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into());
+        }
+        if beside::make_private(&self.service, &manifest, draft.manifest.sha256()).await? {
+            return Ok(None);
+        }
+        Err(problem.into())
     }
 
     /// Takes over a proof: its drafts by their revisions, the current one last.
@@ -158,15 +190,13 @@ impl<P: Ports> ServiceDestination<P> {
             return Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail });
         };
         let id = first.id();
-        // Every draft is a step of its own, and may be disturbed.
-        for _ in 0..MAX_ATTEMPTS + drafts.len() {
-            let stored = async {
-                self.hide(drafts).await?;
-                // What is there already is not changed by this: it is told.
-                take_over(&self.service, first).await
-            };
-            let stored = match stored.await {
-                Ok(stored) => stored,
+        // Every draft is a step of its own, may have to wait for its manifest to be withdrawn, and may be disturbed.
+        for _ in 0..MAX_ATTEMPTS + 2 * drafts.len() {
+            // What is there already is not changed by this: it is told.
+            let stored = take_over(&self.service, first).await;
+            let stored = match self.make_way(first, stored).await {
+                Ok(Some(stored)) => stored,
+                Ok(None) => continue,
                 Err(error) => match self.refused(&id, error).await? {
                     Some(outcome) => return Ok(outcome),
                     None => continue,
@@ -216,6 +246,10 @@ impl<P: Ports> ServiceDestination<P> {
 impl<P: Ports> Destination for ServiceDestination<P> {
     fn name(&self) -> &'static str {
         self.service.ports.objects().name()
+    }
+
+    async fn keep_front(&self, front: &Front) -> Result<(), Failure> {
+        self.service.adopt_front(front).await
     }
 
     async fn find(&self, target: &Target) -> Result<Standing, Failure> {

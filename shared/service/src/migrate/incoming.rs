@@ -13,7 +13,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::Serialize;
 
-use super::ledger::Reason;
+use super::ledger::{Copy, Reason};
 use super::ports::{Content, Revision};
 use super::target::{Loose, Naming, Parcel};
 use crate::ports::{Failure, FailureKind};
@@ -114,6 +114,28 @@ pub fn digest(content: &Content) -> Option<Digest> {
         }
         Content::Gone(_) | Content::Unreadable(_) => None,
     }
+}
+
+/// Returns `true` if an item has the content that was copied, and other readers: with those of the copy its digest is that of the
+/// copy's source.
+pub(super) fn is_same_for_other_readers(content: &Content, copy: &Copy) -> bool {
+    let copied = |bytes: &[u8], readers: &mut Visibility| {
+        let sha256 = Digest::of(bytes);
+        if let Some(object) = copy.objects.iter().find(|object| object.content == sha256) {
+            *readers = if object.private { Visibility::Private } else { Visibility::Public };
+        }
+    };
+    let mut before = content.clone();
+    match &mut before {
+        Content::Proof(revisions) => {
+            for manifest in revisions.iter_mut().filter_map(|revision| revision.manifest.as_mut()) {
+                copied(&manifest.bytes, &mut manifest.visibility);
+            }
+        }
+        Content::Manifest { bytes, visibility, .. } => copied(bytes, visibility),
+        Content::Legacy(_) | Content::Alias { .. } | Content::Gone(_) | Content::Unreadable(_) => {}
+    }
+    before != *content && digest(&before) == Some(copy.source)
 }
 
 /// Reads and checks an item, at the instant `now`.

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
+use credlink_core::front::Front;
 use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
-use super::ledger::{Copy, Entry, Job, Order};
+use super::ledger::{Copy, Entry, Job, Order, StoredObject};
 use super::proof_content::ProofContent;
 use super::target::{Parcel, Target};
 use crate::ports::{Failure, Page};
@@ -117,6 +119,13 @@ pub trait Source {
         None
     }
 
+    /// Whose manifest the plain address of `id` serves at a source that is a CredLink with several tenants; `None` where nothing
+    /// says so.
+    fn front(&self, id: &ManifestId) -> impl Future<Output = Result<Option<Front>, Failure>> {
+        let _ = id;
+        async { Ok(None) }
+    }
+
     /// What stands under `key`; `None` where nothing does (any more).
     fn read(&self, key: &str) -> impl Future<Output = Result<Option<Content>, Failure>>;
 
@@ -193,6 +202,26 @@ pub enum Verdict {
     Changed(String),
 }
 
+impl Verdict {
+    /// The verdict on the readers of an object, which are `None` where the destination does not tell them. A manifest that was
+    /// copied as a private one has to be private.
+    #[must_use]
+    pub fn of_readers(object: &StoredObject, readers: Option<Visibility>) -> Option<Self> {
+        let key = &object.key;
+        match readers {
+            _ if !object.private => None,
+            Some(Visibility::Private) => None,
+            Some(Visibility::Public) => {
+                Some(Self::Changed(format!("{key} was copied as private, and is public")))
+            }
+            None => {
+                let detail = "was copied as private, and the destination does not say who may read it";
+                Some(Self::Changed(format!("{key} {detail}")))
+            }
+        }
+    }
+}
+
 /// What became of something that was to be withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withdrawal {
@@ -221,6 +250,14 @@ pub trait Destination {
     /// A C2PA manifest that the source has as private and that is public here is withdrawn here. Nothing is published: one that
     /// is private here stays private.
     fn take_over(&self, parcel: &Parcel) -> impl Future<Output = Result<TakenOver, Failure>>;
+
+    /// Has the plain address of a manifest serve whom it serves at the source, where nothing here says whom it serves. Nobody else
+    /// who is copied first, or stores under the id later, gets the address. A destination that leaves that to an operator does
+    /// nothing.
+    fn keep_front(&self, front: &Front) -> impl Future<Output = Result<(), Failure>> {
+        let _ = front;
+        async { Ok(()) }
+    }
 
     /// Whether what was copied stands there.
     fn verify(&self, copy: &Copy, depth: Depth) -> impl Future<Output = Result<Verdict, Failure>>;

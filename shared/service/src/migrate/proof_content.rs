@@ -37,7 +37,7 @@ impl From<&ProofRow> for ProofContent {
 
 /// The difference of a public proof from a private one with the same manifest and signature, in words.
 #[must_use]
-pub fn published(proof: &ProofId) -> String {
+pub fn difference_in_readers(proof: &ProofId) -> String {
     format!(
         "the proof {proof} is there with the same manifest and signature, and it is public; the source has a private one"
     )

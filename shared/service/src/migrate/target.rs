@@ -7,6 +7,7 @@ use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest::Manifest;
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::Draft;
@@ -137,6 +138,15 @@ impl Parcel {
                 loose.manifest.id().map(|id| Target::Manifest(ManifestKey::new(&loose.tenant, id)))
             }
         }
+    }
+
+    /// The ids of the C2PA manifests in it.
+    pub fn manifest_ids(&self) -> impl Iterator<Item = &ManifestId> {
+        let loose = match self {
+            Self::Manifest(loose) => loose.manifest.id(),
+            Self::Proof(_) | Self::Alias(_) => None,
+        };
+        self.drafts().iter().filter_map(|draft| draft.manifest.id()).chain(loose)
     }
 
     /// The drafts of a proof; none of anything else.

@@ -10,7 +10,7 @@ use credlink_service::migrate::destination::ServiceDestination;
 
 use super::AnyDestination;
 use super::remote::Remote;
-use crate::configuration::{Configuration, ConfigurationError, IndexChoice, Source};
+use crate::configuration::{Configuration, ConfigurationError, IndexChoice, Source, TENANTS};
 use crate::deployment::{self, Deployment, Note, NoteError, Surroundings};
 use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
@@ -18,9 +18,6 @@ use crate::local::{NewIndex, index_path};
 use crate::migrate::api::TokenError;
 use crate::migrate::place::{Place, PlaceError};
 use crate::s3::Kind;
-
-/// The variable that says whether there are several tenants.
-const TENANTS: &str = "CREDLINK_TENANTS";
 
 /// Whether a destination may be made that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +94,7 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
                 return Ok(AnyDestination::Unmade("folder"));
             }
             let tenants = Source::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
-            let configuration = with_tenants(Configuration::read(&tenants)?, path)?;
+            let configuration = with_tenants(Configuration::read(&tenants)?, &tenants, path)?;
             at_hand(&configuration, Some(path), opening).await
         }
         Place::Bucket { kind, bucket, .. } => {
@@ -113,7 +110,7 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
                 }
                 let failed = |error| OpenError::Io { path: folder.to_owned(), error };
                 fs::create_dir_all(folder).map_err(failed)?;
-                configuration = with_tenants(configuration, folder)?;
+                configuration = with_tenants(configuration, opening.variables, folder)?;
             }
             at_hand(&configuration, folder, opening).await
         }
@@ -146,9 +143,20 @@ async fn at_hand(
     Ok(AnyDestination::Here(Arc::new(ServiceDestination::new(Arc::new(service), opening.tenant))))
 }
 
-/// The configuration with several tenants, where the last server over `folder` had them.
-fn with_tenants(configuration: Configuration, folder: &Path) -> Result<Configuration, NoteError> {
-    let has_tenants = configuration.has_tenants || Note::has_tenants(folder)?;
+/// The configuration with the tenants that the last server over `folder` had, where the variables say nothing of them. That there
+/// are several may be said over any folder.
+fn with_tenants(
+    configuration: Configuration,
+    variables: &Source<'_>,
+    folder: &Path,
+) -> Result<Configuration, NoteError> {
+    if variables.text(TENANTS).is_some() {
+        if !configuration.has_tenants {
+            Note::check_one_tenant(folder)?;
+        }
+        return Ok(configuration);
+    }
+    let has_tenants = Note::has_tenants(folder)?;
     Ok(Configuration { has_tenants, ..configuration })
 }
 

@@ -23,10 +23,11 @@ use credlink_core::link::exact_path;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
+use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Copy, StoredObject};
 use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
-use credlink_service::migrate::proof_content::{ProofContent, published};
+use credlink_service::migrate::proof_content::{ProofContent, difference_in_readers};
 use credlink_service::migrate::target::{Parcel, Target};
 use credlink_service::ports::{Failure, FailureKind, Page};
 use http::{Method, StatusCode};
@@ -130,17 +131,21 @@ impl Remote {
 
     /// One step of taking over. `None`: look at the world again.
     async fn advance(&self, steps: &Steps<'_>) -> Result<Option<TakenOver>, Failure> {
-        let mut answer = self.api.ask(steps.first()).await?;
+        let (question, mut asked) = steps.first();
+        let mut answer = self.api.ask(question).await?;
         loop {
             if !answer.status.is_success() {
                 if answer.status.is_client_error() {
-                    return Ok(self.refused(&answer));
+                    return self.make_way(asked, &answer).await;
                 }
                 return Err(answer.unexpected("POST /v1/proofs"));
             }
             match steps.next(&answer)? {
-                Next::Done(outcome) => return Ok(Some(outcome)),
-                Next::Ask(question) => answer = self.api.ask(question).await?,
+                Next::Done(outcome) => return self.hidden(steps, outcome).await.map(Some),
+                Next::Ask(question, draft) => {
+                    answer = self.api.ask(question).await?;
+                    asked = draft;
+                }
                 Next::Compare(reply) => {
                     let target = format!("/v1{}", exact_path(&ObjectKey::Record(steps.id())));
                     let current = self.api.ask(Question::new(Method::GET, target)).await?;
@@ -152,11 +157,11 @@ impl Remote {
                         return Ok(Some(steps.conflict(&reply)));
                     }
                     if steps.is_published_by(&record) {
-                        return Ok(Some(TakenOver::Conflict { detail: published(&steps.id()) }));
+                        return Ok(Some(TakenOver::Conflict { detail: difference_in_readers(&steps.id()) }));
                     }
                     let bound = self.api.ask(steps.last()).await?;
                     return if bound.status.is_success() {
-                        Ok(Some(TakenOver::Equal(steps.standing(&reply))))
+                        self.hidden(steps, TakenOver::Equal(steps.standing(&reply))).await.map(Some)
                     } else {
                         Ok(self.refused(&bound))
                     };
@@ -165,14 +170,41 @@ impl Remote {
         }
     }
 
+    /// The outcome of a refusal to store a draft; `None`: look at the world again. A manifest that is private at the source and
+    /// public there is withdrawn, where nothing else is in the draft's way.
+    async fn make_way(&self, draft: &Draft, answer: &Answer) -> Result<Option<TakenOver>, Failure> {
+        let is_in_the_way = answer.problem().slug() == Kind::VisibilityConflict.slug();
+        let manifest = draft.manifest_key().filter(|_| is_in_the_way && draft.has_private_manifest());
+        let Some(manifest) = manifest else { return Ok(self.refused(answer)) };
+        let restores = draft.origin.as_ref().and_then(|origin| origin.restores);
+        if let Found::Deleted(at) = self.found(&ObjectKey::Record(draft.id()), Depth::Checksum).await?
+            && restores != Some(at)
+        {
+            return Ok(Some(TakenOver::Deleted(at)));
+        }
+        if self.make_private(&manifest, draft.manifest.sha256()).await? {
+            return Ok(None);
+        }
+        Ok(self.refused(answer))
+    }
+
+    /// The outcome, where the proof is there as its source has it with its private manifests withdrawn.
+    async fn hidden(&self, steps: &Steps<'_>, outcome: TakenOver) -> Result<TakenOver, Failure> {
+        if matches!(outcome, TakenOver::Stored(_) | TakenOver::Equal(_)) {
+            for (manifest, sha256) in steps.private_manifests() {
+                self.hide(&manifest, sha256).await?;
+            }
+        }
+        Ok(outcome)
+    }
+
     async fn verify_object(&self, object: &StoredObject, depth: Depth) -> Result<Option<Verdict>, Failure> {
         let Ok(key) = object.key.parse::<ObjectKey>() else {
             return Ok(Some(Verdict::Missing(format!("{} is no key of an object", object.key))));
         };
         Ok(match self.found(&key, depth).await? {
             Found::Content(digest, readers) if digest == object.content => {
-                let is_published = object.private && readers != Some(Visibility::Private);
-                is_published.then(|| Verdict::Changed(format!("{key} was copied as private, and is public")))
+                Verdict::of_readers(object, readers)
             }
             Found::Content(digest, _) => Some(match &key {
                 ObjectKey::Record(id) => self.replaced(id, &object.content, &digest).await?,
@@ -277,10 +309,8 @@ impl Destination for Remote {
             return Ok(TakenOver::Refused { kind, detail });
         };
         let mut first = Some(self.tenant_is_ours.lock().await).filter(|is_ours| !**is_ours);
-        for _ in 0..MAX_ATTEMPTS {
-            for (manifest, sha256) in steps.private_manifests() {
-                self.hide(&manifest, sha256).await?;
-            }
+        // Each manifest that has to be withdrawn takes one.
+        for _ in 0..MAX_ATTEMPTS + steps.count() {
             if let Some(outcome) = self.advance(&steps).await? {
                 let tells = !matches!(outcome, TakenOver::Refused { .. } | TakenOver::Deleted(_));
                 if let Some(is_ours) = first.as_mut().filter(|_| tells) {

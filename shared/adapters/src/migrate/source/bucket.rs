@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
 use credlink_core::bounds::MAX_TOMBSTONE_BYTES;
+use credlink_core::front::Front;
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::object::{ObjectKey, StoredTag};
 use credlink_service::migrate::ports::{Content, Item, Removal, Source};
 use credlink_service::ports::{Failure, FailureKind, Listed, Page};
@@ -125,6 +127,10 @@ impl Source for Bucket {
 
     fn left_behind(&self) -> Option<&'static str> {
         self.has_own.load(Ordering::Relaxed).then_some(INDEX_LEFT_BEHIND)
+    }
+
+    async fn front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        if self.prefix.is_empty() { self.layout.read_front(id).await } else { Ok(None) }
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {

@@ -7,9 +7,11 @@
 use std::path::Path;
 
 use credlink_core::access::Visibility;
+use credlink_core::front::Front;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
@@ -209,6 +211,10 @@ impl Source for DataFolder {
             items.extend(self.item(row, part).await?);
         }
         Ok(Page { items, next: part.cursor(page.next.as_deref()) })
+    }
+
+    async fn front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        self.layout.read_front(id).await
     }
 
     fn follows(&self, item: &Item) -> bool {

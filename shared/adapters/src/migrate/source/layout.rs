@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_REVISIONS;
+use credlink_core::front::Front;
+use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
@@ -66,6 +68,14 @@ impl Layout {
         }
         revisions.push(self.revision(bytes, &record).await?);
         Ok(Some(Content::Proof(revisions)))
+    }
+
+    /// What says whose manifest the plain address of `id` serves.
+    pub(super) async fn read_front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        let key = ObjectKey::Front(id.clone());
+        let Some(verified) = self.verified(&key).await? else { return Ok(None) };
+        let front = Front::parse(&verified.content()).map_err(|error| self.damaged(&key, &error))?;
+        Ok(Some(front).filter(|front| front.manifest_id == *id))
     }
 
     /// A manifest by itself; `None` where there is none, or a marker.
@@ -173,6 +183,10 @@ impl Source for Layout {
 
     fn left_behind(&self) -> Option<&'static str> {
         Some(INDEX_LEFT_BEHIND)
+    }
+
+    async fn front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        self.read_front(id).await
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {

@@ -9,6 +9,7 @@
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
+use credlink_core::front::Front;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::exact_path;
@@ -131,6 +132,12 @@ impl Remote {
         }
         let record = Record::parse(&bytes).map_err(|error| damaged(key, &error))?;
         Ok(Some(Read { bytes, record }))
+    }
+
+    async fn read_front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        let key = ObjectKey::Front(id.clone());
+        let Some(object) = self.object(&key).await? else { return Ok(None) };
+        Front::parse(&object.bytes).map(Some).map_err(|error| damaged(&key, &error))
     }
 
     async fn revision(&self, read: Read) -> Result<Option<Revision>, Failure> {
@@ -293,6 +300,10 @@ async fn part<T: DeserializeOwned>(
 impl Source for Remote {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    async fn front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        self.read_front(id).await
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {

@@ -293,7 +293,8 @@ pub(super) fn origin(body: OriginBody<'_>) -> Result<Origin, Problem> {
     })
 }
 
-pub(super) fn visibility(field: &str, text: &str) -> Result<Visibility, Problem> {
+/// The readers that the member or parameter `field` says.
+pub(crate) fn visibility(field: &str, text: &str) -> Result<Visibility, Problem> {
     let allowed = |()| Problem::field(field, format!("`public` or `private`, not `{}`", short(text)));
     text.parse().map_err(allowed)
 }

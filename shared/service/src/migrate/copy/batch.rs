@@ -280,7 +280,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         }
         let source = item.incoming.source;
         let copied = |copy: Copy, exact| ItemState::Copied(Copy { source, created: false, exact, ..copy });
-        let state = match self.calls.take_over(&item.incoming.parcel).await {
+        let state = match self.calls.take_over(&item.incoming.parcel, self.options.owners.keep).await {
             Ok(TakenOver::Stored(copy)) => copied(copy, true),
             Ok(TakenOver::Equal(copy)) => copied(copy, false),
             Ok(TakenOver::Conflict { detail }) => NotCopied::new(Reason::Conflict, detail).state(),

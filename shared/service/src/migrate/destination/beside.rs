@@ -112,6 +112,20 @@ pub(super) async fn hide<P: Ports>(
     Ok(())
 }
 
+/// Has a manifest with this content be private here, also where a withdrawal was cut off. Returns `false` where there is none.
+pub(super) async fn make_private<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+    sha256: &Digest,
+) -> Result<bool, Error> {
+    let row = service.manifest_row(manifest).await?;
+    let is_here = row.is_some_and(|row| row.state == State::Live && row.sha256 == *sha256);
+    if is_here {
+        change_visibility(service, manifest, Visibility::Private).await?;
+    }
+    Ok(is_here)
+}
+
 fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
     let source = Digest::from_bytes([0; 32]);
     Copy { target, legacy: None, source, created: false, exact: true, objects }

@@ -1,6 +1,5 @@
 //! Whether what was copied stands there.
 
-use credlink_core::access::Visibility;
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
@@ -90,7 +89,7 @@ async fn examine<P: Ports>(
         && facts.sha256 == expected.content
         && !facts.tombstone
     {
-        if let Some(verdict) = published(&key, expected, &facts) {
+        if let Some(verdict) = Verdict::of_readers(expected, Some(facts.visibility)) {
             return Ok(Finding::Wrong(verdict));
         }
         return Ok(if head.attributes.content_encoding == expected.coding {
@@ -109,12 +108,6 @@ async fn examine<P: Ports>(
     Ok(judge(&key, object, expected))
 }
 
-/// The verdict on a manifest that was copied as a private one and that everybody may read.
-fn published(key: &ObjectKey, expected: &StoredObject, facts: &Facts) -> Option<Verdict> {
-    let is_published = expected.private && facts.visibility == Visibility::Public;
-    is_published.then(|| Verdict::Changed(format!("{key} was copied as private, and is public")))
-}
-
 fn is_equal(expected: &StoredObject, checksum: Checksum) -> bool {
     match checksum {
         Checksum::Sha256(sha256) => expected.stored == Some(sha256),
@@ -131,7 +124,7 @@ fn judge(key: &ObjectKey, object: Object, expected: &StoredObject) -> Finding {
             return Finding::Wrong(Verdict::Missing(format!("{key} is deleted")));
         }
         Ok(found) if found.facts().sha256 == expected.content => {
-            let verdict = published(key, expected, found.facts());
+            let verdict = Verdict::of_readers(expected, Some(found.facts().visibility));
             return verdict.map_or(Finding::Right(Depth::Content), Finding::Wrong);
         }
         Ok(found) => {

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
-use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
@@ -83,7 +82,7 @@ pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a 
     let mut objects = vec![known(ObjectKey::Record(row.id), row.record_sha256)];
     let manifest = row.manifest_id.as_ref().map(|id| ObjectKey::Manifest(ManifestKey::new(&row.tenant, id)));
     let is_it = |draft: &&Draft| *draft.manifest.sha256() == row.manifest_sha256;
-    let private = drafts.clone().into_iter().filter(is_it).any(is_private);
+    let private = drafts.clone().into_iter().filter(is_it).any(Draft::has_private_manifest);
     objects.extend(manifest.map(|key| StoredObject { private, ..known(key, row.manifest_sha256) }));
     Copy {
         target: Target::Proof(row.id),
@@ -106,11 +105,7 @@ pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<
 /// A draft's manifest, in the form in which it is stored for the first time. `None` where it stands in the record.
 fn stored_manifest(draft: &Draft) -> Option<StoredObject> {
     let object = first_stored(&ObjectKey::Manifest(draft.manifest_key()?), draft.manifest.bytes());
-    Some(StoredObject { private: is_private(draft), ..object })
-}
-
-fn is_private(draft: &Draft) -> bool {
-    draft.manifest_visibility() == Visibility::Private
+    Some(StoredObject { private: draft.has_private_manifest(), ..object })
 }
 
 /// An object by its content, in the form in which it is stored for the first time.

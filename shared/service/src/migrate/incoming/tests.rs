@@ -6,7 +6,9 @@ use credlink_core::hash::MediaHash;
 use credlink_core::testing::manifest_store;
 
 use super::*;
+use crate::migrate::ledger::StoredObject;
 use crate::migrate::ports::RevisionManifest;
+use crate::migrate::target::Target;
 
 const NOW: fn() -> Timestamp = || Timestamp::from_milliseconds(1_767_225_600_000);
 
@@ -116,6 +118,53 @@ fn a_manifest_keeps_its_readers() {
     }
     assert_eq!(alone(public).source, Digest::of(&bytes));
     assert_ne!(alone(private).source, alone(public).source);
+}
+
+#[test]
+fn other_readers_alone_are_told_from_another_content() {
+    let copy = |source: &Content, objects: Vec<(Digest, bool)>| Copy {
+        target: "urn:c2pa:3".parse().map(Target::Manifest).unwrap(),
+        legacy: None,
+        source: digest(source).unwrap(),
+        created: true,
+        exact: true,
+        objects: objects
+            .into_iter()
+            .map(|(content, private)| StoredObject {
+                key: "x".to_owned(),
+                content,
+                stored: None,
+                crc64nvme: None,
+                coding: None,
+                private,
+            })
+            .collect(),
+    };
+    let with = |number, visibility| {
+        let mut revision = revision(number, later());
+        revision.manifest.as_mut().unwrap().visibility = visibility;
+        revision
+    };
+    let sha256 = |number| Digest::of(&with(number, Visibility::Public).manifest.unwrap().bytes);
+    let (public, private) = (Visibility::Public, Visibility::Private);
+    let proof = |third, fourth| Content::Proof(vec![with(3, third), with(4, fourth)]);
+    let copied = copy(&proof(public, private), vec![(sha256(4), true), (sha256(3), false)]);
+    for (third, fourth) in [(private, private), (public, public), (private, public)] {
+        assert!(is_same_for_other_readers(&proof(third, fourth), &copied), "{third} {fourth}");
+    }
+    assert!(!is_same_for_other_readers(&proof(public, private), &copied), "it is the same");
+    let longer = Content::Proof(vec![with(3, private), with(4, private), with(5, private)]);
+    assert!(!is_same_for_other_readers(&longer, &copied), "it has one more record");
+
+    let alone = |visibility| Content::Manifest {
+        bytes: with(3, public).manifest.unwrap().bytes,
+        tenant: None,
+        visibility,
+    };
+    let copied = copy(&alone(public), vec![(sha256(3), false)]);
+    assert!(is_same_for_other_readers(&alone(private), &copied));
+    assert!(!is_same_for_other_readers(&alone(public), &copied));
+    assert!(!is_same_for_other_readers(&Content::Unreadable("no gzip".to_owned()), &copied));
 }
 
 #[test]

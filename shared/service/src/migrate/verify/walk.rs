@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::{Class, Verification, VerifyOptions};
 use crate::migrate::calls::Calls;
-use crate::migrate::incoming::digest;
+use crate::migrate::incoming::{digest, is_same_for_other_readers};
 use crate::migrate::ledger::{Copy, Entry, ItemState, Order};
 use crate::migrate::patience::GivenUp;
 use crate::migrate::ports::{Depth, Destination, Item, Ledger, Sleep, Source, Verdict};
@@ -30,7 +30,8 @@ const OUTDATED: &str = "outdated";
 /// What was found of one item.
 struct Found {
     item: Item,
-    /// The entry of the copy that was compared, or that is outdated although its item has the same version.
+    /// The entry to be written anew: that of the copy that was compared, or that of an outdated one. An outdated item that has
+    /// another version than its entry is copied again without that, and has none here.
     entry: Option<Entry>,
     class: Class,
     detail: String,
@@ -198,6 +199,11 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             Ok(Some(content)) => Ok(Some((
                 Class::Outdated,
                 match digest(&content) {
+                    Some(_) if is_same_for_other_readers(&content, copy) => {
+                        "the source has the same content for other readers; run the job again: it withdraws what is private \
+                         there, and publishes nothing"
+                            .to_owned()
+                    }
                     Some(now) => format!(
                         "the source has a content with the SHA-256 {now}; {} was copied; run the job again, and where \
                          that is a conflict, replace {} first (PUT)",

@@ -94,10 +94,30 @@ impl Remote {
     pub(super) async fn hide(&self, manifest: &ManifestKey, sha256: &Digest) -> Result<(), Failure> {
         let key = ObjectKey::Manifest(manifest.clone());
         match self.found(&key, Depth::Checksum).await? {
-            Found::Content(digest, readers) if digest == *sha256 && readers != Some(Visibility::Private) => {}
-            _ => return Ok(()),
+            Found::Content(digest, readers) if digest == *sha256 && readers != Some(Visibility::Private) => {
+                self.withdraw_from_readers(&key).await
+            }
+            _ => Ok(()),
         }
-        let target = format!("/v1{}/visibility", exact_path(&key));
+    }
+
+    /// Has a manifest with this content be private there, whatever is said of its readers. Returns `false` where there is none.
+    pub(super) async fn make_private(
+        &self,
+        manifest: &ManifestKey,
+        sha256: &Digest,
+    ) -> Result<bool, Failure> {
+        let key = ObjectKey::Manifest(manifest.clone());
+        let found = self.found(&key, Depth::Checksum).await?;
+        let is_there = matches!(found, Found::Content(digest, _) if digest == *sha256);
+        if is_there {
+            self.withdraw_from_readers(&key).await?;
+        }
+        Ok(is_there)
+    }
+
+    async fn withdraw_from_readers(&self, key: &ObjectKey) -> Result<(), Failure> {
+        let target = format!("/v1{}/visibility", exact_path(key));
         let mut question = Question::new(Method::PUT, target.clone());
         question.body = Some(Bytes::from_static(b"{\"visibility\":\"private\"}"));
         let answer = self.api.ask(question).await?;

@@ -31,11 +31,11 @@ pub(super) struct Steps<'a> {
 }
 
 /// What to do next.
-pub(super) enum Next {
+pub(super) enum Next<'a> {
     /// Nothing: this came out.
     Done(TakenOver),
-    /// Ask this.
-    Ask(Question),
+    /// Ask this, which stores the draft.
+    Ask(Question, &'a Draft),
     /// None of the drafts stands there: compare the last one with the record.
     Compare(Reply),
 }
@@ -73,9 +73,14 @@ impl<'a> Steps<'a> {
         self.first.id()
     }
 
-    /// The first question, whatever stands there.
-    pub(super) fn first(&self) -> Question {
-        self.store(self.first)
+    /// The first question, whatever stands there, and the draft that it stores.
+    pub(super) fn first(&self) -> (Question, &'a Draft) {
+        (self.store(self.first), self.first)
+    }
+
+    /// The number of drafts.
+    pub(super) const fn count(&self) -> usize {
+        self.drafts.len()
     }
 
     /// The question that lets the legacy id lead to a proof that has the last draft's manifest and signature.
@@ -116,7 +121,7 @@ impl<'a> Steps<'a> {
     }
 
     /// What follows from an answer to a store or a replacement.
-    pub(super) fn next(&self, answer: &Answer) -> Result<Next, Failure> {
+    pub(super) fn next(&self, answer: &Answer) -> Result<Next<'a>, Failure> {
         let said = serde_json::from_slice::<Said>(&answer.body).ok();
         let Some((tag, said)) = answer.digest().zip(said) else {
             let what = format!("{}: it is no CredLink that answers", self.id());
@@ -148,7 +153,7 @@ impl<'a> Steps<'a> {
         let mut question = Question::new(Method::PUT, target);
         question.if_match = Some(tag);
         question.body = Some(body(draft, None));
-        Ok(Next::Ask(question))
+        Ok(Next::Ask(question, draft))
     }
 
     /// Whether a record has the last draft's manifest and signature.
@@ -163,7 +168,7 @@ impl<'a> Steps<'a> {
 
     /// The manifests that are private at the source, with their digests.
     pub(super) fn private_manifests(&self) -> impl Iterator<Item = (ManifestKey, &'a Digest)> {
-        let private = self.drafts.iter().filter(|draft| is_private(draft));
+        let private = self.drafts.iter().filter(|draft| draft.has_private_manifest());
         private.filter_map(|draft| Some((draft.manifest_key()?, draft.manifest.sha256())))
     }
 
@@ -186,7 +191,7 @@ impl<'a> Steps<'a> {
             objects.push(object(&key, Digest::of(&record)));
             if let Some(manifest) = draft.manifest_key() {
                 let manifest = object(&ObjectKey::Manifest(manifest), *draft.manifest.sha256());
-                let manifest = StoredObject { private: is_private(draft), ..manifest };
+                let manifest = StoredObject { private: draft.has_private_manifest(), ..manifest };
                 // Two revisions may have one manifest.
                 if objects.iter().all(|object| object.key != manifest.key) {
                     objects.push(manifest);
@@ -225,8 +230,4 @@ fn object(key: &ObjectKey, content: Digest) -> StoredObject {
         coding: None,
         private: false,
     }
-}
-
-fn is_private(draft: &Draft) -> bool {
-    draft.manifest_visibility() == Visibility::Private
 }

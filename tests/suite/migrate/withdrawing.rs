@@ -1,0 +1,158 @@
+//! Manifests that are private at the source and public at the destination: they are withdrawn with the proof that is taken over,
+//! and stay as they are where it is not. At hand and by its API.
+
+use credlink_adapters::configuration::Source as Variables;
+use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
+use credlink_core::access::Visibility;
+use credlink_core::hash::MediaHash;
+use credlink_core::legacy::LegacyRecord;
+use credlink_core::manifest::Manifest;
+use credlink_core::rules::store::{Draft, Origin};
+use credlink_core::tenant::Tenant;
+use credlink_core::testing::manifest_store;
+use credlink_core::time::Timestamp;
+use credlink_service::migrate::ledger::Copy;
+use credlink_service::migrate::ports::{Depth, Destination as _, TakenOver, Verdict, Withdrawal};
+use credlink_service::migrate::target::{Loose, Parcel};
+
+use crate::migrate::ground::{legacy, parcel};
+use crate::server::Server;
+
+async fn open(place: &str) -> AnyDestination {
+    let opening = Opening {
+        variables: &Variables::new(|_| None),
+        token: None,
+        data_folder: None,
+        tenant: None,
+        making: Making::Allowed,
+        surroundings: None,
+    };
+    AnyDestination::open(&place.parse().unwrap(), opening).await.unwrap()
+}
+
+/// The public proof of a file with this name for its content, with a JSON manifest.
+fn draft(name: &str) -> Draft {
+    LegacyRecord::parse(legacy(name).as_bytes()).unwrap().draft(Tenant::default())
+}
+
+fn manifest(name: &str) -> Manifest {
+    let store = manifest_store(&format!("urn:c2pa:{name}"), MediaHash::of(name.as_bytes()).digest());
+    Manifest::c2pa(store.into()).unwrap()
+}
+
+/// The same proof with a C2PA manifest.
+fn signed(name: &str, visibility: Visibility) -> Draft {
+    Draft { manifest: manifest(name), visibility, ..draft(name) }
+}
+
+fn restoring(draft: Draft, at: Timestamp) -> Draft {
+    let origin = draft.origin.clone().unwrap();
+    Draft { origin: Some(Origin { restores: Some(at), ..origin }), ..draft }
+}
+
+async fn take(to: &AnyDestination, drafts: &[Draft]) -> Copy {
+    match to.take_over(&parcel(drafts)).await.unwrap() {
+        TakenOver::Stored(copy) => copy,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Stores the manifest by itself in public, and tells whether it is public: it has one visibility.
+async fn is_public(to: &AnyDestination, name: &str) -> bool {
+    let loose = Loose {
+        manifest: manifest(name),
+        tenant: Tenant::default(),
+        visibility: Visibility::Public,
+        restores: None,
+    };
+    match to.take_over(&Parcel::Manifest(loose)).await.unwrap() {
+        TakenOver::Stored(_) => true,
+        TakenOver::Refused { kind, .. } if kind == "visibility-conflict" => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What is skipped or fails withdraws nothing.
+async fn stays(to: &AnyDestination) {
+    // The proof was deleted there, and its manifest is there by itself.
+    let at = Timestamp::from_milliseconds(7);
+    assert!(is_public(to, "deleted").await);
+    let copy = take(to, &[signed("deleted", Visibility::Public)]).await;
+    assert_eq!(to.withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
+    let private = signed("deleted", Visibility::Private);
+    let again = restoring(private.clone(), at.plus_seconds(1));
+    for draft in [private.clone(), again] {
+        assert_eq!(to.take_over(&parcel(&[draft])).await.unwrap(), TakenOver::Deleted(at));
+        assert!(is_public(to, "deleted").await);
+    }
+    take(to, &[restoring(private, at)]).await;
+    assert!(
+        !is_public(to, "deleted").await,
+        "who knows when it was deleted brings it back as it is at the source"
+    );
+
+    // Another proof of the media file is there: alone, or as the end of another history.
+    take(to, &[draft("conflict")]).await;
+    assert!(is_public(to, "conflict").await);
+    let first = Draft { signature: None, ..draft("conflict") };
+    let private = signed("conflict", Visibility::Private);
+    for drafts in [&[private.clone()][..], &[first, private]] {
+        let outcome = to.take_over(&parcel(drafts)).await.unwrap();
+        assert!(matches!(outcome, TakenOver::Conflict { .. }), "{outcome:?}");
+        assert!(is_public(to, "conflict").await);
+    }
+
+    // The same proof is there in public.
+    take(to, &[signed("shown", Visibility::Public)]).await;
+    let outcome = to.take_over(&parcel(&[signed("shown", Visibility::Private)])).await.unwrap();
+    assert!(
+        matches!(&outcome, TakenOver::Conflict { detail } if detail.contains("it is public")),
+        "{outcome:?}"
+    );
+    assert!(is_public(to, "shown").await);
+
+    // Its legacy id is another proof's.
+    assert!(is_public(to, "named").await);
+    let named = signed("named", Visibility::Private);
+    let origin = Origin { legacy: draft("conflict").origin.unwrap().legacy, ..named.origin.clone().unwrap() };
+    let outcome = to.take_over(&parcel(&[Draft { origin: Some(origin), ..named }])).await.unwrap();
+    assert!(matches!(&outcome, TakenOver::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
+    assert!(is_public(to, "named").await);
+}
+
+/// What is taken over has private manifests where its source has: of its only record, and of one that replaces another.
+async fn goes(to: &AnyDestination) {
+    assert!(is_public(to, "alone").await);
+    let alone = take(to, &[signed("alone", Visibility::Private)]).await;
+    assert!(!is_public(to, "alone").await);
+
+    assert!(is_public(to, "replaced").await);
+    let (first, last) = (draft("replaced"), signed("replaced", Visibility::Private));
+    let origin = last.origin.clone().unwrap();
+    let origin = Origin { created: origin.created.plus_seconds(1), legacy: None, ..origin };
+    let replaced = take(to, &[first, Draft { origin: Some(origin), ..last }]).await;
+    assert!(!is_public(to, "replaced").await);
+
+    for copy in [alone, replaced] {
+        for depth in [Depth::Checksum, Depth::Content] {
+            let verdict = to.verify(&copy, depth).await.unwrap();
+            assert!(matches!(verdict, Verdict::Verified { .. }), "{verdict:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_hand_a_manifest_is_withdrawn_with_its_proof_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = open(&format!("dir:{}", folder.path().join("data").display())).await;
+    stays(&to).await;
+    goes(&to).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_an_api_a_manifest_is_withdrawn_with_its_proof_alone() {
+    let server = Server::start();
+    let to = open(&format!("credlink:{}", server.url())).await;
+    stays(&to).await;
+    goes(&to).await;
+}
