@@ -14,6 +14,7 @@ use credlink_adapters::prometheus::Prometheus;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body;
+use credlink_core::http::route::Route;
 use futures_util::FutureExt as _;
 use http::header::{CONTENT_ENCODING, EXPECT, HOST, RETRY_AFTER};
 use http::request::Parts;
@@ -100,6 +101,8 @@ async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<By
         given.await.unwrap_or_else(|_| Err(unreadable("the connection broke")))
     };
     let deployment = Arc::clone(&served.deployment);
+    let route = Route::parse(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let rewritten = route.map_or(0, |route| route.rewritten_bytes());
     let mut work =
         Box::pin(async move { guarded(&parts, deployment.service().handle(&parts, arriving)).await });
     let read = if is_bare {
@@ -116,9 +119,9 @@ async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<By
     let room = match &read {
         Ok((bytes, _)) if is_packed => {
             let unpacked = bytes.len().saturating_mul(MOST_UNPACKED).min(MAX_BODY_BYTES);
-            served.changes.room_for(unpacked).await
+            served.changes.room_for(unpacked + rewritten).await
         }
-        Ok((bytes, _)) => served.changes.room_for(bytes.len()).await,
+        Ok((bytes, _)) => served.changes.room_for(bytes.len() + rewritten).await,
         Err(_) => None,
     };
     let (read, held) = match read {

@@ -26,6 +26,7 @@ use crate::error::{Error, contended};
 use crate::holds::drop_hold;
 use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
+use crate::visibility::bring_up;
 
 /// The outcome of a commit of rows.
 #[expect(clippy::large_enum_variant, reason = "one answer a store, looked at once and never kept")]
@@ -308,9 +309,18 @@ impl<P: Ports> Service<P> {
             if facts.sha256 != *manifest.sha256() {
                 return Err(wanted.conflict(&facts.sha256).into());
             }
+            let row = self.manifest_row(owned).await?;
+            // A change of its visibility was cut off behind the row.
+            if let Some(row) = &row
+                && row.state == State::Live
+                && facts.generation < row.generation
+                && self.trusts_index().await?
+            {
+                bring_up(self, row).await?;
+                return Ok(None);
+            }
             wanted.check_visibility(facts.visibility)?;
             self.ports.objects().confirm(&key, &facts).await?;
-            let row = self.manifest_row(owned).await?;
             if let Some(deleted) = &row
                 && matches!(deleted.state, State::Deleted(_))
                 && !deleted.void

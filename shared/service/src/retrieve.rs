@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use credlink_core::access::Visibility;
 use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::http::route::Form;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::State;
+use credlink_core::row::{ManifestRow, State};
 use credlink_core::rules::retrieve::Lookup;
 use http::Method;
 
@@ -16,6 +18,7 @@ use crate::ownership::is_hidden_by;
 use crate::ports::{Cache as _, Event, Events as _, Failure, FailureKind, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{Current, Service};
+use crate::visibility::bring_up;
 
 /// Answers a lookup: the reply, and the object that its body describes.
 ///
@@ -99,6 +102,9 @@ async fn load<P: Ports>(
                 // In a box: it is rare, and would be a part of the future of every read.
                 Box::pin(settled(service, id, found)).await
             }
+            (ObjectKey::Manifest(manifest), Some(found)) if service.settings.notice_on_read => {
+                Box::pin(brought_up(service, manifest, found)).await
+            }
             (_, found) => Ok(found.map(|found| found.verified)),
         }
     };
@@ -130,6 +136,46 @@ async fn settled<P: Ports>(
         }
     }
     Ok(service.current(&ObjectKey::Record(*id)).await?.map(|current| current.verified))
+}
+
+/// The manifest that was found, once it is for the readers that its row says: a change of its visibility may have been cut off
+/// behind the row.
+///
+/// # Errors
+/// The manifest is withdrawn and cannot be written as such, or a failure of the provider.
+async fn brought_up<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+    found: Current,
+) -> Result<Option<Verified>, Failure> {
+    let key = ObjectKey::Manifest(manifest.clone());
+    let facts = found.verified.facts();
+    let row = match service.manifest_row(manifest).await {
+        Ok(row) => row,
+        Err(failure) => {
+            tracing::debug!(%manifest, %failure, "a read does not know whether a manifest lags behind its row");
+            None
+        }
+    };
+    let is_behind = |row: &ManifestRow| {
+        row.state == State::Live
+            && !facts.tombstone
+            && facts.generation < row.generation
+            && facts.sha256 == row.sha256
+    };
+    let Some(row) = row.filter(is_behind) else { return Ok(Some(found.verified)) };
+    // An index in doubt has no say in what is read.
+    if !service.standing_for_readers().await.trusts_index() {
+        return Ok(Some(found.verified));
+    }
+    match bring_up(service, &row).await {
+        Err(Error::Failure(failure)) if row.visibility == Visibility::Private => return Err(failure),
+        Err(error) => {
+            tracing::debug!(%manifest, error = error.to_string(), "a manifest lags behind its row");
+        }
+        Ok(_) => {}
+    }
+    Ok(service.current(&key).await?.map(|current| current.verified))
 }
 
 /// Returns `true` if the row of a proof has to follow what stands under its key, which a request that was cut off

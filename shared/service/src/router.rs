@@ -152,6 +152,13 @@ impl<P: Ports> Service<P> {
         entry.is_open = route.is_public_read() && !caller.authenticated;
         if let Route::Read { key, signature, form } = &route {
             let lookup = self.lookup(key, *form, signature.as_ref(), request, &caller);
+            // With one tenant nothing is served by a front. That there is one says that a manifest was withdrawn.
+            if matches!(key, ObjectKey::Front(_))
+                && !self.settings.has_tenants
+                && !caller.may(Scope::Operator)
+            {
+                return Err(lookup.absent().into());
+            }
             let answer = retrieve(self, &lookup).await;
             entry.is_open |= is_public(&answer);
             return answer;

@@ -41,6 +41,28 @@ async fn streams_that_stop_hold_little_memory_and_nobody_up() {
     }
 }
 
+/// A change of visibility is a few bytes, and has a whole manifest read and written again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_withdrawals_at_once_hold_little_memory() {
+    let ground = Ground::new();
+    let manifests = ground.store_large(24);
+    let url = ground.server.url().to_owned();
+    let changes = manifests.into_iter().map(|path| {
+        let target = format!("{url}{path}/visibility");
+        std::thread::spawn(move || {
+            let config = ureq::Agent::config_builder().http_status_as_error(false);
+            let put =
+                ureq::Agent::from(config.build()).put(target).header("content-type", "application/json");
+            put.send(r#"{"visibility":"private"}"#).unwrap().status().as_u16()
+        })
+    });
+    let changes: Vec<_> = changes.collect();
+    for change in changes {
+        assert_eq!(change.join().unwrap(), 204);
+    }
+    ground.holds("24 withdrawals of large manifests at once");
+}
+
 /// What stands in the way of an upload is its own kind: one that is whole finds room as soon as there is some.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_finds_room_beside_those_that_stop() {

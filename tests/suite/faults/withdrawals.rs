@@ -51,7 +51,11 @@ fn delete(world: &World, when: &str) {
 }
 
 /// Drops a withdrawal at each gate. Returns how many steps it has.
-fn cut_off(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memory, then: &dyn Fn(&mut World, &str)) -> u64 {
+fn cut_off(
+    gate: &dyn Fn(u64) -> Gate,
+    memory: &dyn Fn() -> Memory,
+    then: &mut dyn FnMut(&mut World, &str),
+) -> u64 {
     for k in 0..100 {
         let when = format!("dropped at {k}");
         let mut world = World::after(&[Do(StoreManifest("one"))], memory());
@@ -70,8 +74,11 @@ fn cut_off(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memory, then: &dyn F
 }
 
 fn at_every_step(then: &dyn Fn(&mut World, &str)) {
-    assert!(cut_off(&Gate::before, &|| Memory::None, then) > 5, "it has steps");
-    assert!(cut_off(&Gate::around, &Memory::moka, then) > 5, "it has steps");
+    assert!(
+        cut_off(&Gate::before, &|| Memory::None, &mut |world, when| then(world, when)) > 5,
+        "it has steps"
+    );
+    assert!(cut_off(&Gate::around, &Memory::moka, &mut |world, when| then(world, when)) > 5, "it has steps");
 }
 
 #[test]
@@ -82,6 +89,21 @@ fn the_same_request_goes_on() {
         world.clean();
         world.check_store(Severity::Leftover, when);
     });
+}
+
+/// Who reads the manifest is told what its owner's listing says.
+#[test]
+fn a_reader_ends_it() {
+    let mut withdrawn = 0;
+    cut_off(&Gate::before, &|| Memory::None, &mut |world, when| {
+        let listed = String::from_utf8_lossy(world.get("/v1/manifests").body()).into_owned();
+        let is_private = listed.contains(r#""visibility":"private""#);
+        withdrawn += u32::from(is_private);
+        assert_eq!(read(world), (200, is_private), "{when}");
+        world.clean();
+        world.check_store(Severity::Leftover, when);
+    });
+    assert!(withdrawn > 0, "it is cut off behind its row");
 }
 
 #[test]

@@ -119,7 +119,11 @@ impl<P: Ports> Walk<'_, P> {
         if part == Part::Removed {
             return self.purge(key, listed).await;
         }
-        if !self.limits.any_age && !orphan_is_due(listed.modified, service.now()) {
+        let is_old = self.limits.any_age || orphan_is_due(listed.modified, service.now());
+        if let (ObjectKey::Manifest(manifest), false) = (key, is_old) {
+            return self.bring_up(key, manifest).await;
+        }
+        if !is_old {
             return Ok(Found::Done(Done::Nothing));
         }
         match key {
@@ -153,6 +157,20 @@ impl<P: Ports> Walk<'_, P> {
                 Ok(Found::Done(Done::Nothing))
             }
         }
+    }
+
+    /// Ends a change of a young manifest's visibility that was cut off. Whoever meets it may: one that is under way finds it done.
+    async fn bring_up(&self, key: &ObjectKey, manifest: &ManifestKey) -> Result<Found, Error> {
+        let service = self.service;
+        let row = service.manifest_row(manifest).await?.filter(|row| row.state == State::Live);
+        let Some(row) = row.filter(|row| row.generation > 0) else { return Ok(Found::Done(Done::Nothing)) };
+        let Some(head) = service.ports.objects().head(key).await? else {
+            return Ok(Found::Done(Done::Nothing));
+        };
+        let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(key, &error))?;
+        let is_behind = !facts.tombstone && facts.generation < row.generation && facts.sha256 == row.sha256;
+        let is_done = is_behind && service.trusts_index().await? && bring_up(service, &row).await?;
+        Ok(Found::Done(if is_done { Done::Completed } else { Done::Nothing }))
     }
 
     async fn examine_manifest(
