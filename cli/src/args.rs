@@ -6,10 +6,12 @@ mod time;
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use credlink_adapters::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
+use credlink_core::bounds::MAX_LIFETIME_SECONDS;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
@@ -173,8 +175,8 @@ pub struct Put {
     /// The file's media type, which it is also read as; by default found from its content or name
     #[arg(long, value_name = "TYPE")]
     pub media_type: Option<String>,
-    /// How long to keep the proof; a year by default
-    #[arg(long, value_name = "SECONDS")]
+    /// How long to keep the proof, in seconds, or with a unit such as 90m, 12h or 30d; a year by default
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub expires_in: Option<u64>,
     /// A tag; may be given up to ten times
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
@@ -322,7 +324,8 @@ impl Cli {
         typed: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
         let mut command = Self::command();
-        let mut matches = command.try_get_matches_from_mut(typed)?;
+        let mut matches =
+            command.try_get_matches_from_mut(typed).map_err(|error| without_hidden(error, &command))?;
         // An address in the environment is a default; one that was typed is meant.
         let was_typed = |id| source(&matches, id) == Some(ValueSource::CommandLine);
         let [address_was_typed, token_was_typed, tenant_was_typed] =
@@ -350,10 +353,22 @@ impl Cli {
             (_, None) => None,
         };
         match conflict {
-            Some(message) => Err(command.error(clap::error::ErrorKind::ArgumentConflict, message)),
+            Some(message) => Err(command.error(ErrorKind::ArgumentConflict, message)),
             None => Ok(cli),
         }
     }
+}
+
+/// The same error: a list of commands in it names those that help names.
+fn without_hidden(mut error: clap::Error, command: &clap::Command) -> clap::Error {
+    let is_hidden = |name: &String| command.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
+    if error.kind() == ErrorKind::MissingSubcommand
+        && let Some(ContextValue::Strings(names)) = error.get(ContextKind::ValidSubcommand)
+    {
+        let shown = names.iter().filter(|name| !is_hidden(name)).cloned().collect();
+        error.insert(ContextKind::ValidSubcommand, ContextValue::Strings(shown));
+    }
+    error
 }
 
 /// Where the value of an option is from, before the command's name or behind it: what was typed comes before a variable, and
@@ -361,6 +376,11 @@ impl Cli {
 fn source(matches: &ArgMatches, id: &str) -> Option<ValueSource> {
     let behind = matches.subcommand().filter(|(_, matches)| matches.try_contains_id(id).is_ok());
     matches.value_source(id).max(behind.and_then(|(_, matches)| matches.value_source(id)))
+}
+
+fn lifetime(text: &str) -> Result<u64, String> {
+    let allowed = "from one second to ten years: 86400, 90m, 12h, 30d";
+    time::time(text, 1..=MAX_LIFETIME_SECONDS, allowed).map(|time| time.as_secs())
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {
@@ -414,6 +434,24 @@ mod tests {
     }
 
     #[test]
+    fn a_lifetime_is_seconds_or_has_a_unit() {
+        for (typed, seconds) in [("90", 90), ("1h", 3_600), ("3650d", MAX_LIFETIME_SECONDS)] {
+            let Command::Put(put) = read(&format!("put x --expires-in {typed}")).unwrap().command else {
+                panic!("put")
+            };
+            assert_eq!(put.expires_in, Some(seconds), "{typed}");
+        }
+    }
+
+    #[test]
+    fn no_list_names_what_is_for_the_program_itself() {
+        for typed in ["--json", "--help"] {
+            let error = read(typed).unwrap_err();
+            assert!(error.contains("verify") && !error.contains("read-media"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_contradicts_itself_is_refused() {
         for (typed, said) in [
             ("put x --url http://a --data-dir b", "not both"),
@@ -424,6 +462,9 @@ mod tests {
             ("--token a serve --tokens t.json", "serve takes --tokens FILE"),
             ("serve --tenant a", "serve takes --tokens FILE"),
             ("put x --tag nothing", "KEY=VALUE"),
+            ("put x --expires-in 1y", "a number and s, m, h or d"),
+            ("put x --expires-in soon", "a number and s, m, h or d"),
+            ("put x --expires-in 0", "from one second to ten years"),
             ("serve --jwks k.json", "--jwt-issuer <NAME>"),
             ("serve --jwks k.json --jwt-issuer i", "--jwt-audience <NAME>"),
             ("serve --jwt-issuer i --jwt-audience a", "--jwks <FILE|URL>"),

@@ -106,6 +106,14 @@ impl Client {
         &self.tenant
     }
 
+    /// Whether there may be other tenants than `default`; `None` where only the server knows.
+    pub fn has_tenants(&self) -> Option<bool> {
+        match &self.transport {
+            Transport::Http(_) => None,
+            Transport::Folder(folder) => Some(folder.has_tenants()),
+        }
+    }
+
     /// The id of the proof of a file.
     pub fn id_of(&self, hash: &MediaHash) -> ProofId {
         ProofId::derive(&self.tenant, hash)

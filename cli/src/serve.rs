@@ -54,6 +54,7 @@ use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
 pub use address::is_this_machine;
 use changes::Changes;
+pub use keys::keep_link_key_private;
 use request::Served;
 pub use tasks::told_to_stop;
 

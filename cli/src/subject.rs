@@ -7,6 +7,7 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
 
 use crate::client::Client;
+use crate::input::STANDARD_INPUT;
 use crate::media::Media;
 use crate::trouble::{Kind, Trouble};
 
@@ -51,12 +52,24 @@ impl Subject {
     /// The proof that it stands for; `None` for a manifest or a link.
     pub fn proof(&self, client: &Client) -> Result<Option<ProofId>, Trouble> {
         Ok(match self {
-            Self::File(path) => Some(client.id_of(&Media::open(path)?.hash)),
+            Self::File(path) => Some(client.id_of(&media(path)?.hash)),
             Self::Hash(hash) => Some(client.id_of(hash)),
             Self::Proof(id) => Some(*id),
             Self::Manifest(_) | Self::Url(_) => None,
         })
     }
+}
+
+/// The file at `path`. Where there is none, something else may have been meant.
+fn media(path: &Path) -> Result<Media, Trouble> {
+    let is_missing = || path != Path::new(STANDARD_INPUT) && matches!(path.try_exists(), Ok(false));
+    Media::open(path).map_err(|trouble| {
+        if is_missing() {
+            trouble.with("and it is no proof id, manifest id, SHA-256 or URL either")
+        } else {
+            trouble
+        }
+    })
 }
 
 #[cfg(test)]

@@ -158,6 +158,13 @@ impl Trouble {
         self
     }
 
+    /// The same problem in other words, where those of the server leave out what they mean to who asked.
+    pub fn told_as(mut self, title: &str, detail: &str) -> Self {
+        title.clone_into(&mut self.0.title);
+        detail.clone_into(&mut self.0.detail);
+        self
+    }
+
     /// Returns `true` if it says that nothing is there (any more): CredLink itself says so.
     pub fn is_absence(&self) -> bool {
         [Problem::NotFound, Problem::Deleted, Problem::Expired].iter().any(|kind| self.0.is(*kind))
@@ -169,6 +176,16 @@ impl Trouble {
         [Problem::Unauthenticated, Problem::InsufficientScope, Problem::OtherTenant]
             .iter()
             .any(|kind| self.0.is(*kind))
+    }
+
+    /// Returns `true` if it says that what was there was deleted.
+    pub fn is_deletion(&self) -> bool {
+        self.0.is(Problem::Deleted)
+    }
+
+    /// Returns `true` if it says that this belongs to another tenant than the one that asks.
+    pub fn is_of_another_tenant(&self) -> bool {
+        self.0.is(Problem::OtherTenant)
     }
 
     /// Returns `true` if it says that nothing is known to have been there.

@@ -19,6 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{Answer, Question};
 use crate::logs;
+use crate::serve::keep_link_key_private;
 use crate::trouble::{Kind, Trouble};
 
 /// Where a server on this folder is, if it is started without further options: what stands in links.
@@ -43,6 +44,7 @@ pub enum Making {
 pub struct Folder {
     runtime: Runtime,
     deployment: Deployment,
+    has_tenants: bool,
 }
 
 impl Folder {
@@ -54,6 +56,7 @@ impl Folder {
         let configuration = Configuration::from_environment();
         let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
         Note::of(path, &configuration).check(path).map_err(|error| cannot(&error))?;
+        keep_link_key_private(path);
         if configuration.legacy.is_some() {
             let detail = "CREDLINK_LEGACY_SOURCE names a store that answers for what is not here yet, which only a server can \
                           look in: ask one, with --url";
@@ -91,7 +94,12 @@ impl Folder {
         for wrong in checked.wrong {
             tracing::warn!(wrong, "not everything can be used");
         }
-        Ok(Self { runtime, deployment })
+        Ok(Self { runtime, deployment, has_tenants: configuration.has_tenants })
+    }
+
+    /// Returns `true` if there may be other tenants than `default`.
+    pub const fn has_tenants(&self) -> bool {
+        self.has_tenants
     }
 
     /// Runs `work` to its end.
@@ -123,7 +131,8 @@ fn holds_an_index(path: &Path, configuration: &Configuration, making: Making) ->
     let own = [Some(&configuration.primary), configuration.fallback.as_ref()];
     let folders = own.into_iter().flatten().filter_map(ProviderSettings::own_folder);
     NewIndex::OverNothing.check(path, folders).map_err(|error| Trouble::new(Kind::Folder, error))?;
-    if making == Making::Refused && !local::index_path(path).exists() {
+    let index = local::is_there(&local::index_path(path));
+    if making == Making::Refused && !index.map_err(|error| Trouble::new(Kind::Folder, error))? {
         let detail = format!(
             "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
             path.display()

@@ -1,5 +1,6 @@
 //! `credlink delete`: a proof is gone, and stays gone.
 
+use credlink_core::link::plain_path;
 use credlink_core::proof_id::ProofId;
 
 use crate::args::{Connection, Delete};
@@ -14,8 +15,12 @@ use crate::trouble::{Kind, Trouble};
 enum Before {
     /// A proof.
     Proof,
-    /// One that was deleted before, has expired, or has lost its record.
-    Ended,
+    /// One that was deleted before.
+    Deleted,
+    /// One that has expired.
+    Expired,
+    /// One that has lost its record.
+    Lost,
     /// One that cannot be read.
     Damaged,
     /// None that the credential may know of.
@@ -26,7 +31,14 @@ enum Before {
 pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
     let no_proof = || {
-        let detail = "what is deleted is a proof: name it by its file, its hash or its id";
+        let mut detail = "what is deleted is a proof: name it by its file, its hash or its id".to_owned();
+        if let Subject::Manifest(id) = &subject {
+            detail.push_str(&format!(
+                ". A manifest that no proof holds is deleted over the API, with DELETE /v1{}; `credlink withdraw` takes one from \
+                 readers, and leaves its proofs",
+                plain_path(id)
+            ));
+        }
         Trouble::new(Kind::Usage, detail)
     };
     if matches!(subject, Subject::Manifest(_) | Subject::Url(_)) {
@@ -36,23 +48,23 @@ pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Resu
     let id = subject.proof(&client)?.ok_or_else(no_proof)?;
     let mut before = look(&client, &id)?;
     // Also where none can be read: an expired one goes now, and a deletion that was cut off is finished.
-    client.delete(&id)?;
+    client.delete(&id).map_err(|trouble| whose(trouble, connection))?;
     // A proof whose record was lost is known to have been there by what its deletion leaves.
-    if before == Before::Nothing && look(&client, &id)? == Before::Ended {
-        before = Before::Ended;
+    if before == Before::Nothing && look(&client, &id)? == Before::Deleted {
+        before = Before::Lost;
     }
     let was_there = match before {
         Before::Proof => Some(true),
-        Before::Ended | Before::Nothing => Some(false),
+        Before::Deleted | Before::Expired | Before::Lost | Before::Nothing => Some(false),
         Before::Damaged => None,
     };
     let deleted = before != Before::Nothing;
     let result = serde_json::json!({ "id": id, "deleted": deleted, "was_there": was_there });
     let words = || match before {
         Before::Proof => format!("{id}: deleted"),
-        Before::Ended => {
-            format!("{id}: there was no proof to be read; it is deleted, with whatever was left of it")
-        }
+        Before::Deleted => format!("{id}: it was deleted before; nothing was there any more"),
+        Before::Expired => format!("{id}: deleted; it had expired, and nobody could read it any more"),
+        Before::Lost => format!("{id}: deleted; its record was lost, and what was left of it is gone"),
         Before::Damaged => format!("{id}: deleted; what was there was damaged, and could not be read"),
         Before::Nothing => format!("{id}: {}", nothing(connection, &subject)),
     };
@@ -65,7 +77,8 @@ fn look(client: &Client, id: &ProofId) -> Result<Before, Trouble> {
     match client.record(id) {
         Ok(_) => Ok(Before::Proof),
         Err(trouble) if trouble.is_unknown() => Ok(Before::Nothing),
-        Err(trouble) if trouble.is_absence() => Ok(Before::Ended),
+        Err(trouble) if trouble.is_deletion() => Ok(Before::Deleted),
+        Err(trouble) if trouble.is_absence() => Ok(Before::Expired),
         Err(trouble) if trouble.is_damage() => Ok(Before::Damaged),
         Err(trouble) => Err(trouble),
     }
@@ -79,14 +92,28 @@ fn nothing(connection: &Connection, subject: &Subject) -> String {
     let mut said = if is_folder {
         "there is no such proof".to_owned()
     } else {
-        "there is no proof that this credential may delete".to_owned()
+        "there is no proof that may be deleted like this".to_owned()
     };
     let by_file = matches!(subject, Subject::File(_) | Subject::Hash(_));
     if by_file {
         said.push_str(&format!("; the one of the tenant `{tenant}` was looked for (--tenant)"));
     }
     if !is_folder {
-        said.push_str("; a proof is deleted with a token of its tenant (--token)");
+        said.push_str("; where the server has tokens, a proof is deleted with one of its tenant (--token)");
     }
     said
+}
+
+/// The same, with a word on who may delete a proof that is another tenant's.
+fn whose(trouble: Trouble, connection: &Connection) -> Trouble {
+    match &connection.data_dir {
+        _ if !trouble.is_of_another_tenant() => trouble,
+        Some(_) => {
+            let tenant = &connection.tenant;
+            trouble.with(&format!("this was tried as the tenant `{tenant}`: name its own with --tenant"))
+        }
+        None => trouble.with(
+            "the token decides whose proofs may be deleted (--token); of a file or a hash, --tenant says whose proof is meant",
+        ),
+    }
 }

@@ -7,10 +7,11 @@ use credlink_adapters::configuration::Configuration;
 use credlink_adapters::deployment::{Deployment, Note, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
-use credlink_adapters::local::{NewIndex, index_path};
+use credlink_adapters::local::{NewIndex, index_path, is_there};
 use tokio::runtime::Builder;
 
 use crate::logs;
+use crate::serve::keep_link_key_private;
 use crate::trouble::{Kind, Trouble};
 
 /// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
@@ -27,7 +28,10 @@ pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deploymen
         "folder" => Some(primary.own_folder().unwrap_or(folder)),
         _ => None,
     };
-    if let Some(objects) = objects.filter(|objects| !objects.is_dir()) {
+    keep_link_key_private(folder);
+    if let Some(objects) = objects
+        && !stands_at(objects)?
+    {
         return Err(none_in(objects));
     }
     let opening = Opening {
@@ -53,7 +57,11 @@ pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deploymen
 pub(super) fn holds_an_index(folder: &Path) -> Result<(), Trouble> {
     let objects = folder.join("objects");
     // An index that was lost has an error of its own.
-    if index_path(folder).exists() || objects.exists() { Ok(()) } else { Err(none_in(folder)) }
+    if stands_at(&index_path(folder))? || stands_at(&objects)? { Ok(()) } else { Err(none_in(folder)) }
+}
+
+fn stands_at(path: &Path) -> Result<bool, Trouble> {
+    is_there(path).map_err(|error| Trouble::new(Kind::Folder, error))
 }
 
 fn none_in(folder: &Path) -> Trouble {

@@ -11,21 +11,36 @@ use crate::trouble::{Kind, Trouble};
 /// Prints whose manifest the plain address of an id serves, after it was decided where that was asked for.
 pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result<Exit, Trouble> {
     let client = Client::open(connection, Making::Refused)?;
-    let answer = if args.free || args.give.is_some() {
+    let is_decided = args.free || args.give.is_some();
+    let answer = if is_decided {
         client.decide_front(&args.id, args.give.as_ref())?
     } else {
         client.front(&args.id).map_err(unclaimed)?
     };
     let decision = Decision::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
-    printer.say(|| words(&decision), &decision)?;
+    printer.say(|| words(&decision, counts(&client, is_decided)), &decision)?;
     Ok(Exit::Done)
 }
 
-fn words(front: &Decision) -> String {
+/// When the decision counts, where that is worth a word.
+fn counts(client: &Client, is_decided: bool) -> &'static str {
+    match client.has_tenants() {
+        Some(true) => "",
+        Some(false) => {
+            "; there is one tenant, whose manifests the plain addresses serve: this counts once there are several \
+             (CREDLINK_TENANTS=several)"
+        }
+        None if is_decided => "; where the server has one tenant, this counts once there are several",
+        None => "",
+    }
+}
+
+fn words(front: &Decision, counts: &str) -> String {
     let Decision { manifest_id, tenant, decided_by, .. } = front;
     let Some(tenant) = tenant else {
         return format!(
-            "{manifest_id}: nobody's; its plain address will serve the tenant that stores the next public manifest under it"
+            "{manifest_id}: nobody's; its plain address will be that of the tenant that stores the next public manifest under \
+             it{counts}"
         );
     };
     let because = match decided_by {
@@ -33,13 +48,17 @@ fn words(front: &Decision) -> String {
         DecidedBy::Signer => "whose signer the operator lists",
         DecidedBy::Operator => "as the operator has decided",
     };
-    format!("{manifest_id}: its plain address serves the tenant `{tenant}`, {because}")
+    // No word on what is served: the tenant's manifest may be private, deleted, or still to be stored.
+    format!("{manifest_id}: its plain address is that of the tenant `{tenant}`, {because}{counts}")
 }
 
 /// The same, with what holds where no front is written.
 fn unclaimed(trouble: Trouble) -> Trouble {
     if trouble.is_unknown() {
-        trouble.with("nobody has claimed the plain address: it serves what the tenant `default` stores under the id, if anything")
+        trouble.told_as(
+            "Nobody has claimed the plain address",
+            "it serves what the tenant `default` stores under the id, if anything",
+        )
     } else {
         trouble
     }

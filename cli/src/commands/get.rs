@@ -28,7 +28,9 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
             client.record(&id).map_err(|trouble| trouble.asked_as(client.tenant()))?
         }
         (Some(id), _) => client.record(&id)?,
-        (None, Subject::Manifest(id)) => client.manifest(id)?,
+        (None, Subject::Manifest(id)) => {
+            client.manifest(id).map_err(|trouble| asked_where(trouble, &client))?
+        }
         (None, _) => client.at(&args.subject)?,
     };
     // What a manifest's id or link leads to is the manifest, whether it was asked for or not.
@@ -45,6 +47,15 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
         None => printer.binary(&content.bytes)?,
     }
     Ok(Exit::Done)
+}
+
+/// The same, with the address that was asked: without a tenant's name it is the plain one, which is one tenant's.
+fn asked_where(trouble: Trouble, client: &Client) -> Trouble {
+    match client.named_tenant() {
+        _ if !trouble.is_absence() => trouble,
+        None => trouble.with("the plain address was asked; where there are several tenants, --tenant names whose manifest is meant"),
+        Some(tenant) => trouble.with(&format!("the manifests of the tenant `{tenant}` were asked for (--tenant)")),
+    }
 }
 
 /// The manifest that a record is about.

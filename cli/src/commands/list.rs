@@ -71,7 +71,7 @@ fn check_tenant(client: &Client, proofs: &[Value], printer: &Printer) -> Result<
     if proofs.first().and_then(is_ours) != Some(false) {
         return Ok(());
     }
-    let detail = format!("these are the proofs of the token's tenant, which is not `{tenant}`");
+    let detail = format!("these are the proofs of the caller's tenant, which is not `{tenant}`");
     if *tenant != Tenant::default() {
         let detail = format!("{detail}: list with its tenant as --tenant, or with a token of `{tenant}`");
         return Err(Trouble::new(Kind::Usage, detail));

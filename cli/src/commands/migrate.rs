@@ -24,6 +24,7 @@ mod undo;
 use std::future::{Future, pending};
 
 use credlink_service::migrate::run::RunError;
+use credlink_service::ports::{Failure, FailureKind};
 use tokio::runtime::Builder;
 
 use crate::args::Connection;
@@ -34,6 +35,9 @@ use crate::printer::Printer;
 use crate::serve::told_to_stop;
 use crate::trouble::{Kind, Trouble};
 use bar::Bar;
+
+/// The name of a CredLink that is asked over its API, in failures.
+const CREDLINK: &str = "credlink";
 
 /// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;
@@ -93,12 +97,36 @@ async fn until_told<R>(bar: &Bar, work: impl Future<Output = R>) -> Result<R, Tr
     Ok(done)
 }
 
-/// A run that ended before its end.
+/// A run of a job that ended before its end.
 fn ended(error: RunError) -> Trouble {
     match error {
         RunError::Held(_) | RunError::Differs { .. } | RunError::Unknown(_) | RunError::Lost(_) => {
             Trouble::new(Kind::Job, error)
         }
-        RunError::Ended { .. } => Trouble::new(Kind::Provider, error),
+        RunError::Ended { ref failure, .. } => {
+            let hint = hint(failure);
+            Trouble::new(Kind::Provider, format!("{error}{hint}"))
+        }
+    }
+}
+
+/// What has no job ended before its end: there is nothing to resume.
+fn ended_without_a_job(error: RunError) -> Trouble {
+    match error {
+        RunError::Ended { failure, .. } => {
+            let hint = hint(&failure);
+            Trouble::new(Kind::Provider, format!("it was ended: {failure}{hint}"))
+        }
+        error => ended(error),
+    }
+}
+
+/// The options by which a CredLink knows who asks, where one has refused.
+fn hint(failure: &Failure) -> &'static str {
+    if failure.kind == FailureKind::AccessDenied && failure.provider == CREDLINK {
+        "; the store at credlink:URL is shown --token (CREDLINK_TOKEN), and a source --from-token, or --token where the store needs \
+         none"
+    } else {
+        ""
     }
 }

@@ -70,7 +70,8 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
         let name =
             tenant.map_or_else(|| "another tenant".to_owned(), |tenant| format!("the tenant `{tenant}`"));
         printer.remark(&format!(
-            "the token is of {name}, and not of `{}`: name its tenant with --tenant to find this proof by its file",
+            "the server stored it for {name}, and not for `{}`: it goes by the token, and takes a caller without one for \
+             `default`. To find this proof by its file, name its tenant with --tenant",
             client.tenant()
         ));
     }

@@ -60,6 +60,8 @@ fn whose(trouble: Trouble, connection: &Connection) -> Trouble {
         _ if !trouble.is_unknown() => trouble,
         Some(_) => trouble
             .with(&format!("the manifests of the tenant `{}` were looked at (--tenant)", connection.tenant)),
-        None => trouble.with("a manifest is withdrawn with a token of its tenant (--token)"),
+        None => trouble.with(
+            "its tenant alone withdraws it: where the server has tokens, with one of that tenant (--token)",
+        ),
     }
 }

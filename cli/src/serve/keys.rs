@@ -20,15 +20,30 @@ const MAX_BYTES: u64 = 1_024;
 /// The keys of `folder`.
 pub fn open(folder: &Path) -> Result<LinkKeys, Trouble> {
     let path = folder.join(FILE);
-    let text = private::make_private_folder(folder)
-        .and_then(|()| read_or_make(&path))
-        .inspect(|_| private::keep_private(&path))
-        .map_err(|error| Trouble::new(Kind::Folder, format!("{}: {error}", path.display())))?;
+    let cannot = |what: &str, error: &io::Error| {
+        let detail = format!(
+            "{} {what}: {error}. The data folder (--data-dir) is a folder in which this user may read and write, or one that can \
+             be made",
+            folder.display()
+        );
+        Trouble::new(Kind::Folder, detail)
+    };
+    if folder.metadata().is_ok_and(|there| !there.is_dir()) {
+        return Err(cannot("cannot hold the data", &io::ErrorKind::NotADirectory.into()));
+    }
+    private::make_private_folder(folder).map_err(|error| cannot("cannot be opened or made", &error))?;
+    let text = read_or_make(&path).map_err(|error| cannot("does not give its file link-key", &error))?;
+    private::keep_private(&path);
     let secret = HEXLOWER.decode(text.trim().as_bytes()).map_err(|_| damaged(&path))?;
     // The name says which key it is and nothing of the key.
     let name: String = Digest::of(&secret).to_string().chars().take(8).collect();
     let current = LinkKey::new(&name, secret).map_err(|_| damaged(&path))?;
     Ok(LinkKeys { current, previous: None })
+}
+
+/// Takes the rights of others at the key of `folder`, if there is one.
+pub fn keep_link_key_private(folder: &Path) {
+    private::keep_private(&folder.join(FILE));
 }
 
 /// The content of the file, which is made whole or not at all. Two processes that start at once agree on it: the one that is
@@ -92,5 +107,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap().len(), 64, "an empty file is none");
         std::fs::write(&path, "x").unwrap();
         assert!(open(folder.path()).unwrap_err().to_string().contains("64 hexadecimal digits"));
+        let refused = open(&path).unwrap_err().to_string();
+        assert!(refused.contains(&format!("{} cannot hold the data", path.display())), "{refused}");
     }
 }

@@ -5,7 +5,7 @@ use credlink_adapters::migrate::ledger::FileLedger;
 use credlink_service::migrate::ledger::{Job, JobName};
 use credlink_service::migrate::ports::Ledger as _;
 
-use crate::world::World;
+use crate::world::{Server, World};
 
 /// A world with a job that has copied one record.
 fn migrated() -> World {
@@ -37,6 +37,30 @@ fn a_job_that_is_over_is_removed_and_its_proofs_stay() {
     // The name is another job's.
     std::fs::rename(world.path("old"), world.path("older")).unwrap();
     world.run("migrate run --from dir:older --to dir:data --job archive").ends(0).says(&["0 copied"]);
+}
+
+#[test]
+fn a_job_that_cannot_begin_leaves_no_ledger() {
+    let world = migrated();
+    for places in ["--from dir:none --to dir:data", "--from dir:old --to dir:photo.jpg"] {
+        world.run(&format!("migrate run {places} --job second")).ends(1);
+        assert!(!world.path("credlink-jobs/second.redb").exists(), "{places}");
+        // One that was begun stays.
+        world.run(&format!("migrate run {places} --job archive"));
+        world.run("migrate status --job archive").ends(0);
+    }
+}
+
+/// A dry run has nothing to resume, and who is not let in is told how.
+#[test]
+fn a_plan_that_is_refused_names_the_options() {
+    let world = migrated();
+    world.write("tokens.json", b"[]");
+    let server = Server::start(&world, " --tokens tokens.json");
+    let source = server.address().replace("--url ", "credlink:");
+    let refused = world.run(&format!("migrate plan --from {source} --to dir:new")).ends(1);
+    let refused = refused.says(&["--token (CREDLINK_TOKEN)"]);
+    assert!(!refused.report().contains("resumed"), "{}", refused.report());
 }
 
 #[tokio::test]

@@ -47,11 +47,12 @@ fn a_life(world: &World, place: &str) {
     assert_eq!(run("stats --json").ends(0).json()["proofs"], 1);
 
     run("delete photo.jpg").ends(0).says(&["deleted"]);
-    run(&format!("delete {id}")).ends(0).says(&["there was no proof to be read"]);
+    run(&format!("delete {id}")).ends(0).says(&["it was deleted before; nothing was there any more"]);
     run("get photo.jpg").ends(3).says(&["This was deleted"]);
     run("verify photo.jpg").ends(3).says(&["This was deleted"]);
     run("list").ends(0).says(&["there are no proofs"]);
-    run("put photo.jpg --expires-in 1").ends(0).says(&["stored"]);
+    run("put photo.jpg --expires-in 1h").ends(0).says(&["stored"]);
+    run("put photo.jpg --expires-in soon").ends(2).says(&["a number and s, m, h or d"]);
 }
 
 #[test]
@@ -187,6 +188,9 @@ fn a_proof_that_has_lost_its_record_is_deleted() {
     world.run("put photo.jpg --data-dir data").ends(0);
     std::fs::remove_file(find_file(&world.path("data/objects/proofs"))).unwrap();
     world.run("get photo.jpg --data-dir data").ends(3).says(&["There is nothing here"]);
+    world.run("put photo.jpg --data-dir other").ends(0);
+    std::fs::remove_file(find_file(&world.path("other/objects/proofs"))).unwrap();
+    world.run("delete photo.jpg --data-dir other").ends(0).says(&["deleted; its record was lost"]);
     let deleted = world.run("delete photo.jpg --json --data-dir data").ends(0).json();
     assert_eq!((&deleted["deleted"], &deleted["was_there"]), (&true.into(), &false.into()));
     world.run("get photo.jpg --data-dir data").ends(3).says(&["This was deleted"]);

@@ -19,6 +19,8 @@ fn trouble_says_what_to_do() {
     ]);
     world.run("get photo.jpg --data-dir nothing").ends(1).says(&["nothing holds no CredLink"]);
     assert!(!world.path("nothing").exists());
+    let no_such_file = "and it is no proof id, manifest id, SHA-256 or URL either";
+    world.run(&format!("get xyz {nobody}")).ends(1).says(&["xyz cannot be read", no_such_file]);
     world.write("notes.txt", b"no picture");
     let put = world.run("put notes.txt --data-dir data").ends(1);
     put.says(&[
@@ -33,12 +35,69 @@ fn trouble_says_what_to_do() {
     world.run("put photo.jpg --data-dir data").ends(0);
     let missing = world.run("delete notes.txt --data-dir data").ends(3);
     missing.says(&["there is no such proof", "the one of the tenant `default` was looked for (--tenant)"]);
-    world.run("delete urn:c2pa:x --data-dir data").ends(2).says(&["what is deleted is a proof"]);
+    world.run("delete urn:c2pa:x --data-dir data").ends(2).says(&[
+        "what is deleted is a proof",
+        "DELETE /v1/manifests/urn:c2pa:x",
+        "`credlink withdraw`",
+    ]);
     world.run("get sha256:abc --data-dir data").ends(2).says(&["64 hexadecimal digits"]);
     world.run("get photo.jpg --url nonsense").ends(2).says(&["--url is an address"]);
     world.run("get photo.jpg --url http://a --data-dir b").ends(2).says(&["not both"]);
     world.run("fsck --url http://a").ends(2).says(&["deployment itself"]);
     world.run("fly").ends(2);
+}
+
+/// What the file system does not let anybody look at is not told to be absent. A link to itself is such a thing for root too.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_at_is_not_absent() {
+    let world = World::new();
+    std::os::unix::fs::symlink("loop", world.path("loop")).unwrap();
+    for command in ["fsck", "cleanup", "rebuild", "get photo.jpg", "put photo.jpg", "list", "stats", "serve"]
+    {
+        let ran = world.run(&format!("{command} --data-dir loop")).ends(1).says(&["(os error "]);
+        assert!(!ran.report().contains("no CredLink"), "{}", ran.report());
+    }
+    // The note can be read, and the index cannot be looked at.
+    std::fs::create_dir(world.path("data")).unwrap();
+    std::os::unix::fs::symlink("index.redb", world.path("data/index.redb")).unwrap();
+    for command in ["fsck", "get photo.jpg", "list"] {
+        let ran = world.run(&format!("{command} --data-dir data")).ends(1);
+        ran.says(&["The folder cannot be used: data/index.redb cannot be looked at: "]);
+    }
+    let job = world.run("migrate status --jobs-dir loop --job x").ends(1);
+    job.says(&["The job cannot be worked on: loop/x.redb cannot be looked at: "]);
+    world.run("storage ls folder: --data-dir loop").ends(1).says(&["loop cannot be looked at: "]);
+    // Objects that cannot be seen are not taken for none, over which an index could be made.
+    std::fs::remove_file(world.path("data/index.redb")).unwrap();
+    std::os::unix::fs::symlink("objects", world.path("data/objects")).unwrap();
+    let put = world.run("put photo.jpg --data-dir data").ends(1);
+    put.says(&["data/objects cannot be looked at: "]);
+    assert!(!world.path("data/index.redb").exists());
+}
+
+/// A command takes the rights of others at the key of signed links, as a server does.
+#[cfg(unix)]
+#[test]
+fn a_command_keeps_the_key_of_links_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::new();
+    drop(Server::start(&world, ""));
+    let key = world.path("data/link-key");
+    for command in ["list", "fsck"] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+        world.run(&format!("{command} --data-dir data")).ends(0);
+        assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{command}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_a_file_is_named() {
+    let world = World::new();
+    let serve = world.run("serve --listen 127.0.0.1:0 --data-dir photo.jpg").ends(1);
+    serve.says(&["photo.jpg cannot hold the data: ", "(--data-dir)"]);
+    world.run("put photo.jpg --data-dir photo.jpg").ends(1).says(&["photo.jpg"]);
 }
 
 /// A catalogue is of legacy records that a function reads, and in an index at hand.

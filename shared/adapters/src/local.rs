@@ -7,6 +7,7 @@
 //! | `reserve` | room for deletions on a full disk ([`crate::reserve`]), where a server keeps one |
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use credlink_service::migrate::jobs::NoJobs;
@@ -46,42 +47,91 @@ pub enum OpenError {
 
 /// An index without its objects. Whoever read from there would be told that nothing was ever stored.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{} is there, and {} is not: the objects were lost, or their disk is not mounted. Nothing is changed. Bring them back; \
-     if they are lost for good, move the index away, and a new store begins", .index.display(), .objects.display()
-)]
-pub struct ObjectsLost {
-    /// The path of the index.
-    index: PathBuf,
-    /// The path at which the objects would be.
-    objects: PathBuf,
+pub enum ObjectsLost {
+    /// They are not there.
+    #[error(
+        "{} is there, and {} is not: the objects were lost, or their disk is not mounted. Nothing is changed. Bring them back; \
+         if they are lost for good, move the index away, and a new store begins", .index.display(), .objects.display()
+    )]
+    Lost {
+        /// The path of the index.
+        index: PathBuf,
+        /// The path at which the objects would be.
+        objects: PathBuf,
+    },
+    /// Nobody can say whether they are there.
+    #[error(transparent)]
+    Unseen(#[from] Unseen),
 }
 
 impl ObjectsLost {
     /// Refuses to open the index in `folder` where `place`, which is to hold its objects, has no folder for them.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or it cannot be looked for.
     pub fn check(folder: &Path, place: &Path) -> Result<(), Self> {
         let (index, objects) = (index_path(folder), place.join("objects"));
         // The folder of the objects is made first.
-        if index.exists() && !objects.exists() { Err(Self { index, objects }) } else { Ok(()) }
+        if is_there(&index)? && !is_there(&objects)? { Err(Self::Lost { index, objects }) } else { Ok(()) }
     }
 }
 
 /// Objects without their index. A new one would know of none of them, and take each for the remains of a crash.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{} is not there, and {} holds objects: the index was lost. Nothing is changed. Bring it back from a backup, or run \
-     `credlink rebuild --data-dir {}`, which makes it anew from the objects", .index.display(), .objects.display(), .folder.display()
-)]
-pub struct IndexLost {
-    /// The path at which the index would be.
-    index: PathBuf,
-    /// The path of the objects.
-    objects: PathBuf,
-    /// The data folder.
-    folder: PathBuf,
+pub enum IndexLost {
+    /// It is not there.
+    #[error(
+        "{} is not there, and {} holds objects: the index was lost. Nothing is changed. Bring it back from a backup, or run \
+         `credlink rebuild --data-dir {}`, which makes it anew from the objects", .index.display(), .objects.display(), .folder.display()
+    )]
+    Lost {
+        /// The path at which the index would be.
+        index: PathBuf,
+        /// The path of the objects.
+        objects: PathBuf,
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// Nobody can say whether it is there, or whether there are objects.
+    #[error(transparent)]
+    Unseen(#[from] Unseen),
+}
+
+/// A path that the file system does not let this user look at. What is behind it may be anything: it is not taken for absence.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be looked at: {source}", .path.display())]
+pub struct Unseen {
+    /// The path.
+    path: PathBuf,
+    /// What the file system said.
+    source: io::Error,
+}
+
+impl Unseen {
+    /// `None` where the error says that nothing is there.
+    fn unless_absent(path: &Path, error: io::Error) -> Option<Self> {
+        let is_absence = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        (!is_absence).then(|| Self { path: path.to_owned(), source: error })
+    }
+}
+
+/// Returns `true` if something stands at `path`.
+///
+/// # Errors
+/// The file system does not say.
+pub fn is_there(path: &Path) -> Result<bool, Unseen> {
+    match fs::metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) => Unseen::unless_absent(path, error).map_or(Ok(false), Err),
+    }
+}
+
+/// Whether the folder at `path` is there, with something in it.
+fn holds_something(path: &Path) -> Result<bool, Unseen> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) => Unseen::unless_absent(path, error).map_or(Ok(false), Err),
+    }
 }
 
 /// States when an index may be made in a data folder that has none.
@@ -98,20 +148,20 @@ impl NewIndex {
     /// Refuses to make an index in `folder` where objects of it, or in one of the folders `others`, are without one.
     ///
     /// # Errors
-    /// There are.
+    /// There are, or it cannot be seen whether there are.
     pub fn check<'a>(
         self,
         folder: &'a Path,
         others: impl IntoIterator<Item = &'a Path>,
     ) -> Result<(), IndexLost> {
         let index = index_path(folder);
-        if self == Self::OverObjects || index.exists() {
+        if self == Self::OverObjects || is_there(&index)? {
             return Ok(());
         }
         for place in std::iter::once(folder).chain(others) {
             let objects = place.join("objects");
-            if fs::read_dir(&objects).is_ok_and(|mut entries| entries.next().is_some()) {
-                return Err(IndexLost { index, objects, folder: folder.to_owned() });
+            if holds_something(&objects)? {
+                return Err(IndexLost::Lost { index, objects, folder: folder.to_owned() });
             }
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! What reads the source and copies: plan and run.
 
 use std::future::{Future, pending};
+use std::path::Path;
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::migrate::destination::Making;
+use credlink_adapters::migrate::ledger::{AnyLedger, ledger_path};
 use credlink_adapters::migrate::place::Place;
 use credlink_adapters::migrate::source::AnySource;
 use credlink_service::migrate::Patience;
@@ -18,7 +20,7 @@ use super::bar::Bar;
 use super::confirm::confirm;
 use super::open::{self, Access, Parts};
 use super::unbegun::Unbegun;
-use super::{ended, tell, until_told};
+use super::{ended, ended_without_a_job, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Run};
 use crate::exit::Exit;
@@ -78,8 +80,24 @@ pub(super) async fn run(
         let what = format!("Every item that is copied and verified is deleted from {}, for good.", spec.from);
         confirm(&spec.name, run.confirm.as_ref(), &what)?;
     }
+    let path = ledger_path(&args.jobs_dir, &args.job);
+    let is_new = !path.exists();
     let ledger = open::ledger(args, Access::Make).await?;
-    let parts = Parts::open(connection, args, &spec, Making::Allowed, ledger).await?;
+    let opened = async {
+        let source = open::source(connection, args, &spec.from, &spec.to).await?;
+        let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Allowed).await?;
+        Ok((source, destination))
+    };
+    let (source, destination) = match opened.await {
+        Ok(opened) => opened,
+        Err(trouble) => {
+            if is_new {
+                forget(ledger, &path);
+            }
+            return Err(trouble);
+        }
+    };
+    let parts = Parts { source, destination, ledger };
     let bar = Bar::new(printer.is_json());
     let (options, holder) = (options(args, run, &spec), SystemClock.request_id());
     let work = copy(parts.migration(), &spec, &options, &holder, &bar);
@@ -94,6 +112,17 @@ pub(super) async fn run(
         (false, 0) => Exit::Done,
         (false, _) => Exit::NotWell,
     })
+}
+
+/// Removes the ledger that was made for a job that could not begin.
+fn forget(ledger: AnyLedger, path: &Path) {
+    if let AnyLedger::File(ledger) = ledger {
+        // As long as it is open, no other run can begin the job in it. Windows removes no file that is open.
+        let held = cfg!(unix).then_some(ledger);
+        // One that stays holds no job, and the next run begins it.
+        let _ = std::fs::remove_file(path);
+        drop(held);
+    }
 }
 
 /// Reads and checks everything, and changes nothing.
@@ -111,7 +140,8 @@ pub(super) async fn plan(
         ..CopyOptions::new(owners(&spec))
     };
     let work = dry_run(parts.migration(), &options, &bar);
-    let planned = until_told(&bar, beside(count(&parts.source, &bar), work)).await?.map_err(ended)?;
+    let planned = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
+    let planned = planned.map_err(ended_without_a_job)?;
     tell::plan(&spec, &planned, printer)?;
     Ok(match (planned.interrupted, planned.is_well()) {
         (true, _) => Exit::Interrupted,

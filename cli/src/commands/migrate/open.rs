@@ -4,6 +4,7 @@ use credlink_adapters::clock::SystemClock;
 use credlink_adapters::configuration::{self, Configuration, IndexChoice};
 use credlink_adapters::deployment::Surroundings;
 use credlink_adapters::dynamodb::{DynamoIndex, Settings};
+use credlink_adapters::local::is_there;
 use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
 use credlink_adapters::migrate::ledger::{AnyLedger, FileLedger, LedgerError, TableLedger, ledger_path};
 use credlink_adapters::migrate::place::Place;
@@ -66,7 +67,8 @@ impl<L, D> Parts<L, D> {
 
 /// The ledger of the job: in the table for one with a queue, or for one that has no file here and a table to look in.
 pub(super) async fn ledger(args: &JobArgs, access: Access) -> Result<AnyLedger, Trouble> {
-    let has_file = ledger_path(&args.jobs_dir, &args.job).is_file();
+    let path = ledger_path(&args.jobs_dir, &args.job);
+    let has_file = is_there(&path).map_err(|error| Trouble::new(Kind::Job, error))?;
     let in_table = args.queue.is_some() || !has_file && access != Access::Make && has_table()?;
     if in_table {
         return Ok(AnyLedger::Table(TableLedger::new(&table().await?, &args.job, SystemClock)));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use credlink_adapters::configuration::Source;
 use credlink_adapters::deployment::Note;
+use credlink_adapters::local::is_there;
 use credlink_adapters::provider::{OpenError, Provider, ProviderSettings};
 use tokio::sync::Mutex;
 
@@ -52,7 +53,8 @@ impl Providers {
             return Ok(provider.clone());
         }
         if let ProviderSettings::Folder(Some(path)) = &settings {
-            if !path.is_dir() {
+            let stands = is_there(path).map_err(|error| Trouble::new(Kind::Folder, error))?;
+            if !(stands && path.is_dir()) {
                 return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
             }
             // A data folder whose server keeps its objects elsewhere has none that count.

@@ -167,6 +167,12 @@ pub enum OpenError {
 }
 
 const PROVIDERS: &str = "s3, r2 or folder";
+const ACCOUNT: &str = "the id of the account at Cloudflare, which is 32 hexadecimal digits";
+
+/// Whether this may be an account: it becomes a part of a host's name.
+fn is_account(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
 
 fn s3(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
     let bucket = source.required("STORAGE_BUCKET", "the bucket's name")?;
@@ -203,7 +209,10 @@ fn r2(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
     let endpoint = source.url("R2_ENDPOINT")?;
     let account = match (&endpoint, source.text("R2_ACCOUNT_ID")) {
         (Some(_), account) => account.unwrap_or_default(),
-        (None, _) => source.required("R2_ACCOUNT_ID", "the id of the account at Cloudflare")?,
+        (None, Some(account)) if !is_account(&account) => {
+            return Err(ConfigurationError::invalid("R2_ACCOUNT_ID", &account, ACCOUNT));
+        }
+        (None, _) => source.required("R2_ACCOUNT_ID", ACCOUNT)?,
     };
     let mut settings = Settings::r2(bucket, &account, credentials);
     if let Some(endpoint) = endpoint {
@@ -234,6 +243,9 @@ pub fn limits(source: &Source<'_>) -> Result<Limits, ConfigurationError> {
 mod tests {
     use super::*;
 
+    /// An account.
+    const ID: &str = "0123456789abcdef0123456789abcdef";
+
     fn read(name: &str, variables: &[(&str, &str)]) -> Result<ProviderSettings, String> {
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
         ProviderSettings::named(&Source::new(find), name).map_err(|error| error.to_string())
@@ -261,11 +273,12 @@ mod tests {
         }
         let keys = [("R2_BUCKET", "b"), ("R2_ACCESS_KEY_ID", "k"), ("R2_SECRET_ACCESS_KEY", "hush")];
         let Ok(ProviderSettings::Bucket(settings)) =
-            read("r2", &[&keys[..], &[("R2_ACCOUNT_ID", "a")]].concat())
+            read("r2", &[&keys[..], &[("R2_ACCOUNT_ID", ID)]].concat())
         else {
             panic!("it is a bucket")
         };
-        assert_eq!(settings.endpoint.as_deref(), Some("https://a.r2.cloudflarestorage.com"));
+        let account = format!("https://{ID}.r2.cloudflarestorage.com");
+        assert_eq!(settings.endpoint.as_deref(), Some(account.as_str()));
         assert!(!format!("{settings:?}").contains("hush"));
         let folder = read("fallback", &[("STORAGE_FALLBACK_PROVIDER", "folder"), ("STORAGE_FOLDER", "x")]);
         assert!(
@@ -305,6 +318,16 @@ mod tests {
                 "s3",
                 &[bucket, region, ("STORAGE_MAX_RETRIES", "21")],
                 "STORAGE_MAX_RETRIES is `21`; allowed is a number from 0 to 20",
+            ),
+            (
+                "r2",
+                &[
+                    ("R2_BUCKET", "b"),
+                    ("R2_ACCESS_KEY_ID", "k"),
+                    ("R2_SECRET_ACCESS_KEY", "s"),
+                    ("R2_ACCOUNT_ID", "xyz"),
+                ],
+                "R2_ACCOUNT_ID is `xyz`; allowed is the id of the account at Cloudflare, which is 32 hexadecimal digits",
             ),
         ] {
             assert_eq!(read(name, variables).unwrap_err(), said);
