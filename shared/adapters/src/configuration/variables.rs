@@ -138,7 +138,7 @@ pub const VARIABLES: [Variable; 42] = [
     ),
     variable(
         "CREDLINK_TOKENS",
-        "a path, or the JSON itself",
+        "a path; of a function the JSON itself too",
         "none",
         "static access tokens, by their digests",
     ),

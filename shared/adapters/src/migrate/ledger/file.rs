@@ -24,7 +24,7 @@ use redb::{
 
 use super::form;
 use crate::failure::{from_io, from_redb, off_the_executor};
-use crate::private::sync_directory;
+use crate::private::{self, sync_directory};
 
 /// The name that operators know this ledger by.
 const NAME: &str = "ledger";
@@ -138,7 +138,9 @@ impl<K: Clock> FileLedger<K> {
         let path = ledger_path(folder, job);
         let failed = |source| LedgerError::Failed { path: path.clone(), source };
         let from_io = |error: io::Error| failed(from_io(NAME, "making its file", &error));
-        std::fs::create_dir_all(folder).map_err(from_io)?;
+        // It names what is private.
+        private::make_folder(folder).map_err(from_io)?;
+        drop(private::open(&path).map_err(from_io)?);
         let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path);
         let database = database.map_err(|error| refused(error, job, &path))?;
         // That there is a file has to be as durable as what is in it.
