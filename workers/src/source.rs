@@ -157,7 +157,7 @@ impl Load {
         let outcome = match (loaded.stored(), is_same) {
             (Some(bytes), _) => self.checked(stored, facts, bytes).await,
             (None, true) => Outcome::Same(Rc::new((stored, facts))),
-            (None, false) => self.damaged(&format!("it has {size} bytes; {MAX_OBJECT_BYTES} are the most")),
+            (None, false) => self.too_long(size),
         };
         (outcome, Fill::None)
     }
@@ -167,10 +167,13 @@ impl Load {
         facts.visibility == Visibility::Private && self.signature.is_empty()
     }
 
+    fn too_long(&self, bytes: u64) -> Outcome {
+        self.damaged(&format!("it has {bytes} bytes; {MAX_OBJECT_BYTES} are the most"))
+    }
+
     async fn checked(&self, stored: Stored, facts: Facts, bytes: ArrayBuffer) -> Outcome {
         if facts.length > MAX_OBJECT_BYTES as u64 {
-            return self
-                .damaged(&format!("{} bytes were recorded; {MAX_OBJECT_BYTES} are the most", facts.length));
+            return self.too_long(facts.length);
         }
         match runtime::sha256(&bytes, facts.coding.is_some(), facts.length).await {
             Ok(Some(digest)) if digest == facts.sha256 => {
@@ -179,8 +182,7 @@ impl Load {
             Ok(Some(digest)) => {
                 self.damaged(&format!("its content has the SHA-256 {digest}; {} was recorded", facts.sha256))
             }
-            Ok(None) => self
-                .damaged(&format!("its content does not have the {} bytes that were recorded", facts.length)),
+            Ok(None) => self.damaged(&format!("its content does not have {} bytes", facts.length)),
             Err(error) => self.damaged(&error),
         }
     }
@@ -256,11 +258,12 @@ impl Load {
             }
         };
         let stored = Stored { tag: None, size: u64::from(bytes.byte_length()), attributes };
-        match stored.facts() {
-            Ok(facts) if self.hides(&facts) => (Outcome::nothing(), Fill::None),
-            Ok(facts) => (self.checked(stored, facts, bytes).await, fill),
-            Err(error) => (self.damaged(&error), fill),
-        }
+        let outcome = match stored.facts() {
+            Ok(facts) if self.hides(&facts) => Outcome::nothing(),
+            Ok(facts) => self.checked(stored, facts, bytes).await,
+            Err(error) => self.damaged(&error),
+        };
+        (outcome, fill)
     }
 
     /// Why the origin hands out nothing. An answer that is no answer about this object says nothing of it.
