@@ -1,6 +1,7 @@
 //! Bounds, and what is counted.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use credlink_adapters::cache::folder::FolderSettings;
@@ -40,6 +41,21 @@ async fn the_folder_keeps_its_bound() {
     let cache = process(&clock, None, Some(&folder));
     load(&cache, "over-a-quarter", 300_000).await;
     assert_eq!(read(&process(&clock, None, Some(&folder)), &key("over-a-quarter"), "x").await.stored(), "x");
+}
+
+/// Nothing is used afterwards that would make the cache look at its bounds.
+#[tokio::test]
+async fn long_objects_leave_the_memory_as_others_come() {
+    let cache = MokaCache::bounded(1_000, 10_000_000);
+    let mut seen = Vec::new();
+    for number in 0..40 {
+        let load = async { Ok(Some(object(vec![1; 2_000_000]))) };
+        let object = cache.get_or_load(&key(&number.to_string()), load).await.unwrap().unwrap();
+        seen.push(Arc::downgrade(&object));
+    }
+    // Four have room. moka frees what it has dropped a little later.
+    let held = seen.iter().filter(|object| object.strong_count() > 0).count();
+    assert!((1..=6).contains(&held), "{held} of 2 MB each");
 }
 
 #[tokio::test]

@@ -29,6 +29,11 @@ pub const IDLE: Duration = Duration::from_secs(3_600);
 /// cache. An estimate on the high side.
 const OVERHEAD_BYTES: u64 = 1_500;
 
+/// Shortest object that makes room as soon as it is kept, in bytes. moka does its housekeeping after 64 writes, or at the
+/// first use that comes 0.3 s after the last time; until then what is new is kept beside what it takes the place of. That
+/// is 8 MB at most for shorter objects, and would be 640 MB for the longest.
+const LONG_BYTES: usize = 131_072;
+
 /// The bounds of a cache in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryBounds {
@@ -141,7 +146,12 @@ impl MokaCache {
             };
             let joined = self.entries.try_get_with_by_ref(key, own).await;
             match joined {
-                Ok(entry) if fetched.load(Ordering::Relaxed) => return Ok(entry.held.object),
+                Ok(entry) if fetched.load(Ordering::Relaxed) => {
+                    if entry.held.object.as_ref().is_some_and(|object| object.size() >= LONG_BYTES) {
+                        self.entries.run_pending_tasks().await;
+                    }
+                    return Ok(entry.held.object);
+                }
                 Ok(entry) if entry.generation >= wanted => return Ok(self.hit(&entry)),
                 // Somebody's load that began before the key was forgotten. Ours did not begin yet.
                 Ok(_) => self.entries.invalidate(key).await,
