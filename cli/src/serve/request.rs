@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -60,11 +61,11 @@ pub async fn answer(
     let response = if let Err(refused) = is_wanted {
         problem(&refused)
     } else if parts.uri.path() == metrics::PATH {
-        guarded(&parts, metrics::answer(served, &parts)).await
+        guarded(&parts, pin!(metrics::answer(served, &parts))).await
     } else if parts.method.is_safe() {
         // No operation that is safe wants a body.
         let none = std::future::ready(Ok(Bytes::new()));
-        guarded(&parts, served.deployment.service().handle(&parts, none)).await
+        guarded(&parts, pin!(served.deployment.service().handle(&parts, none))).await
     } else if let Err(refused) = body.admit() {
         problem(&refused)
     } else {
@@ -104,7 +105,7 @@ async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<By
     let route = Route::parse(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
     let rewritten = route.map_or(0, |route| route.rewritten_bytes());
     let mut work =
-        Box::pin(async move { guarded(&parts, deployment.service().handle(&parts, arriving)).await });
+        Box::pin(async move { guarded(&parts, pin!(deployment.service().handle(&parts, arriving))).await });
     let read = if is_bare {
         Ok((Bytes::new(), None))
     } else {
@@ -145,8 +146,8 @@ async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<By
     }
 }
 
-/// The answer of `work`, also where it panics.
-async fn guarded(parts: &Parts, work: impl Future<Output = Response<Bytes>>) -> Response<Bytes> {
+/// The answer of `work`, also where it panics. The work is pinned where it is made: it is not copied into this.
+async fn guarded(parts: &Parts, work: Pin<&mut impl Future<Output = Response<Bytes>>>) -> Response<Bytes> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
         // What it said is in the log already, from the panic hook.
         tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
@@ -184,7 +185,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_answered_with_500() {
         let (parts, ()) = Request::builder().uri("/v1/proofs").body(()).unwrap().into_parts();
-        let answered = guarded(&parts, async { panic!("on purpose") }).await;
+        let answered = guarded(&parts, pin!(async { panic!("on purpose") })).await;
         assert_eq!(answered.status(), 500);
         assert!(String::from_utf8_lossy(answered.body()).contains("the log has the reason"));
     }

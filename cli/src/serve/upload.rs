@@ -98,6 +98,9 @@ impl Upload {
     /// Reads what nobody wanted and throws it away: a client that is still sending when the connection is closed may
     /// see a broken connection instead of the answer.
     pub async fn discard(&mut self) {
+        if self.is_empty() {
+            return;
+        }
         let deadline = Instant::now() + UNWANTED;
         while !self.has_failed && matches!(self.next(deadline).await, Ok(Some(_))) {}
     }

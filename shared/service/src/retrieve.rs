@@ -93,24 +93,30 @@ async fn load<P: Ports>(
     key: &ObjectKey,
     form: Form,
 ) -> Result<Option<Arc<Verified>>, Failure> {
-    let from_provider = async {
-        let found = service.current(key).await?;
-        match (key, found) {
-            (ObjectKey::Record(id), Some(found))
-                if service.settings.notice_on_read && service.leftovers.may_have(id, found.written()) =>
-            {
-                // In a box: it is rare, and would be a part of the future of every read.
-                Box::pin(settled(service, id, found)).await
-            }
-            (ObjectKey::Manifest(manifest), Some(found)) if service.settings.notice_on_read => {
-                Box::pin(brought_up(service, manifest, found)).await
-            }
-            (_, found) => Ok(found.map(|found| found.verified)),
-        }
-    };
+    // In a box, and made when it is needed: it is large, and would be a part of every read that the cache answers.
+    let from_provider = async { Box::pin(load_from_provider(service, key)).await };
     match form {
         Form::Content => service.ports.cache().get_or_load(key, from_provider).await,
         Form::Stored => Ok(from_provider.await?.map(Arc::new)),
+    }
+}
+
+async fn load_from_provider<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+) -> Result<Option<Verified>, Failure> {
+    let found = service.current(key).await?;
+    match (key, found) {
+        (ObjectKey::Record(id), Some(found))
+            if service.settings.notice_on_read && service.leftovers.may_have(id, found.written()) =>
+        {
+            // In a box: it is rare, and would be a part of every load.
+            Box::pin(settled(service, id, found)).await
+        }
+        (ObjectKey::Manifest(manifest), Some(found)) if service.settings.notice_on_read => {
+            Box::pin(brought_up(service, manifest, found)).await
+        }
+        (_, found) => Ok(found.map(|found| found.verified)),
     }
 }
 

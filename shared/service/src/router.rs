@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -84,16 +85,20 @@ impl<P: Ports> Service<P> {
             .map_or_else(|| self.ports.clock().request_id().into(), Arc::from);
         let mut entry =
             Entry { request_id, route: "none", bytes: 0, is_open: false, fronted: None, failure: None };
-        let answer = within_request(Arc::clone(&entry.request_id), async {
-            // In a box: what every operation needs is large, and would be copied into each frame above this one.
-            let answer = Box::pin(self.answer(request, body, &mut entry)).await;
-            // Also after a failure: a part may be done. Who only reads (RFC 9110, section 9.2.1) waits for nobody.
-            if !request.method.is_safe() {
-                self.announce().await;
-            }
-            answer
-        });
-        let (reply, object) = match answer.await {
+        let request_id = Arc::clone(&entry.request_id);
+        let answered = {
+            // Pinned where it is made, so that it is not copied into the frame of what polls it.
+            let answer = pin!(async {
+                let answer = self.answer(request, body, &mut entry).await;
+                // Also after a failure: a part may be done. Who only reads (RFC 9110, section 9.2.1) waits for nobody.
+                if !request.method.is_safe() {
+                    self.announce().await;
+                }
+                answer
+            });
+            within_request(request_id, answer).await
+        };
+        let (reply, object) = match answered {
             Ok(answer) => answer,
             Err(error) => {
                 let problem = error.problem();
@@ -176,26 +181,42 @@ impl<P: Ports> Service<P> {
             entry.is_open |= is_public(&answer);
             return answer;
         }
+        // In a box: what these operations need is large, and would be copied with each read.
+        Ok((Box::pin(self.perform(route, request, body, &caller, &entry.request_id)).await?, None))
+    }
+
+    /// Does what is neither a read of content nor a preflight.
+    async fn perform<B>(
+        &self,
+        route: Route,
+        request: &Parts,
+        body: B,
+        caller: &Caller,
+        request_id: &str,
+    ) -> Result<Reply, Error>
+    where
+        B: Future<Output = Result<Bytes, Problem>>,
+    {
         self.check_available(&route)?;
         self.check_allowed(&route).await?;
-        let reply = match route {
+        Ok(match route {
             Route::StoreProof => {
-                proofs::store_proof(self, &caller, json_body(self, request, body).await?).await?
+                proofs::store_proof(self, caller, json_body(self, request, body).await?).await?
             }
             Route::SupersedeProof(id) => {
                 let body = json_body(self, request, body).await?;
                 self.bring(&id).await?;
-                proofs::supersede_proof(self, &caller, &id, &request.headers, body).await?
+                proofs::supersede_proof(self, caller, &id, &request.headers, body).await?
             }
             Route::DeleteProof(id) => {
                 self.bring(&id).await?;
-                proofs::delete_proof(self, &caller, &id, &request.headers).await?
+                proofs::delete_proof(self, caller, &id, &request.headers).await?
             }
             Route::BatchDelete => {
-                batches::batch_delete(self, &caller, json_body(self, request, body).await?).await?
+                batches::batch_delete(self, caller, json_body(self, request, body).await?).await?
             }
             Route::ListProofs { after, limit } => {
-                proofs::list_proofs(self, &caller, after.as_deref(), limit).await?
+                proofs::list_proofs(self, caller, after.as_deref(), limit).await?
             }
             Route::SignLink { id, expires_in } => {
                 // It reads: where nothing may be stored, it signs what is there.
@@ -203,51 +224,50 @@ impl<P: Ports> Service<P> {
                 if self.legacy.is_some() && may().await {
                     self.bring(&id).await?;
                 }
-                proofs::sign_link(self, &caller, &id, expires_in).await?
+                proofs::sign_link(self, caller, &id, expires_in).await?
             }
             Route::ListAliases { after, limit } => {
-                aliases::list_aliases(self, &caller, after.as_deref(), limit).await?
+                aliases::list_aliases(self, caller, after.as_deref(), limit).await?
             }
             Route::BindAlias(id) => {
-                aliases::bind_alias(self, &caller, id, json_body(self, request, body).await?).await?
+                aliases::bind_alias(self, caller, id, json_body(self, request, body).await?).await?
             }
-            Route::WithdrawAlias { id, proof } => aliases::withdraw_alias(self, &caller, &id, &proof).await?,
+            Route::WithdrawAlias { id, proof } => aliases::withdraw_alias(self, caller, &id, &proof).await?,
             Route::ListManifests { after, limit } => {
-                aliases::list_manifests(self, &caller, after.as_deref(), limit).await?
+                aliases::list_manifests(self, caller, after.as_deref(), limit).await?
             }
             Route::StoreManifest { visibility } => {
                 let body = read_body(self, request, body, C2PA_TYPE).await?;
-                manifests::store_manifest(self, &caller, visibility, body).await?
+                manifests::store_manifest(self, caller, visibility, body).await?
             }
             Route::DeleteManifest { id, tenant } => {
-                manifests::delete_manifest(self, &caller, &id, tenant, &request.headers).await?
+                manifests::delete_manifest(self, caller, &id, tenant, &request.headers).await?
             }
             Route::DecideFront(id) => {
                 manifests::decide_front(self, &id, json_body(self, request, body).await?).await?
             }
             Route::ChangeVisibility { id, tenant } => {
                 let body = json_body(self, request, body).await?;
-                manifests::change_visibility(self, &caller, &id, tenant, body).await?
+                manifests::change_visibility(self, caller, &id, tenant, body).await?
             }
             Route::BeginMigration => {
                 let body = json_body(self, request, body).await?;
-                migrations::begin_migration(self, body, &entry.request_id).await?
+                migrations::begin_migration(self, body, request_id).await?
             }
             Route::ReadMigration { job, after } => {
-                migrations::show_migration(self, &caller, &job, after.as_deref()).await?
+                migrations::show_migration(self, caller, &job, after.as_deref()).await?
             }
             Route::RemoveMigration { job, abandon } => {
                 migrations::remove_migration(self, &job, abandon).await?
             }
-            Route::Health => openapi::health(self, &caller).await,
+            Route::Health => openapi::health(self, caller).await,
             Route::Stats => openapi::stats(self).await?,
             Route::OpenApi => openapi::document(),
             Route::Read { .. }
             | Route::ReadPlainManifest { .. }
             | Route::ReadAlias(_)
             | Route::Options(_) => Reply::empty(http::StatusCode::NOT_FOUND),
-        };
-        Ok((reply, None))
+        })
     }
 
     fn lookup<'a>(

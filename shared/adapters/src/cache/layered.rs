@@ -120,7 +120,8 @@ impl Cache for Layered {
     where
         L: Future<Output = Result<Option<Verified>, Failure>>,
     {
-        self.memory.get_or_fetch(key, self.fetch(key, load)).await
+        // In a box, and made when it is needed: a hit in memory needs none of it.
+        self.memory.get_or_fetch(key, async { Box::pin(self.fetch(key, load)).await }).await
     }
 
     async fn invalidate(&self, key: &ObjectKey) {
