@@ -9,6 +9,7 @@
 //! | proofs stored a second, beside the bare disk | [`stores`], [`disk`] |
 //! | hot and cold reads a second, beside a server that answers a constant | [`reads`], [`ceiling`] |
 //! | latency at 100 and at 1,000 connections | [`latency`] |
+//! | what others wait beside slow clients | [`slow`] |
 //! | the cache's hit: its time, and its rate beside the best possible | [`cache`], [`zipf`] |
 //! | memory, size and cost as the store grows | [`growth`], [`grown`] |
 //! | cold starts of the functions | [`lambda`], [`runtime_api`] |
@@ -61,6 +62,7 @@ pub mod rebuild;
 pub mod report;
 pub mod runtime_api;
 pub mod server;
+pub mod slow;
 pub mod spread;
 pub mod stores;
 pub mod work;

@@ -11,7 +11,7 @@ use credlink_benches::plan::Plan;
 use credlink_benches::report::{Printer, progress};
 use credlink_benches::{
     answerer, cache, ceiling, cleanup, clouded, clouds, edge, functions, growth, lambda, latency, line,
-    machine, migrate, reads, rebuild, stores,
+    machine, migrate, reads, rebuild, slow, stores,
 };
 
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
@@ -61,6 +61,8 @@ enum Command {
     Reads,
     /// Latency of stores and reads at 100 and at 1,000 connections.
     Latency,
+    /// What others wait beside clients that read no answer, or send half of a body.
+    Slow,
     /// Memory, size and cost of index and folder as they grow.
     Growth,
     /// An index made anew from a folder of so many proofs: rate and memory.
@@ -167,6 +169,7 @@ fn main() -> ExitCode {
         Command::Stores => stores::run(&plan),
         Command::Reads => reads::run(&plan),
         Command::Latency => latency::run(&plan),
+        Command::Slow => slow::run(&plan),
         Command::Growth => growth::run(&plan),
         Command::Rebuild => rebuild::run(&plan),
         Command::Lambda { functions } => lambda::run(&plan, &functions.unwrap_or_else(built_functions)),
@@ -211,5 +214,6 @@ fn all(plan: &Plan) -> Result<(), Error> {
     stores::run(plan)?;
     reads::run(plan)?;
     latency::run(plan)?;
+    slow::run(plan)?;
     growth::run(plan)
 }

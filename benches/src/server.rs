@@ -131,6 +131,21 @@ impl Server {
         Ok(stats.cache)
     }
 
+    /// The most memory that the process had so far (`VmHWM`), in MB.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn most_memory(&self) -> Result<f64, Error> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status =
+            std::fs::read_to_string(path).map_err(Error::io("reading what the system says of the server"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+        kilobytes
+            .map(|kilobytes| kilobytes / 1_000.0)
+            .ok_or_else(|| Error::wrong("the server's memory", "it is not told"))
+    }
+
     /// Asks the server to stop, and waits until it has: what it holds is then as a regular stop leaves it.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ pub struct Read<'a> {
     pub context: &'a JsValue,
     /// Which object.
     pub key: &'a ObjectKey,
-    /// The signature of a signed link.
+    /// The signature of a signed link, where there are keys to check it with.
     pub signature: Option<&'a Signature>,
     /// In which form.
     pub form: Form,
@@ -196,21 +196,18 @@ impl Read<'_> {
     /// The parameters of a signed link to `key`, as they were sent. The link of an earlier record does not open the
     /// current one, which the origin has to show nonetheless: where it holds, the edge signs a link of its own.
     fn link(&self, key: &ObjectKey) -> String {
+        // With one that does not hold, the same is looked for as without.
+        let (Some(signature), Some(Ok(())), Some(keys)) =
+            (self.signature, self.opens(), &self.configuration.link_keys)
+        else {
+            return String::new();
+        };
+        if key != self.key {
+            return keys.sign(key, signature.life(), self.asked.now.plus_seconds(OWN_LINK_SECONDS));
+        }
         let is_of_link =
             |part: &&str| part.split_once('=').is_some_and(|(name, _)| Signature::PARAMETERS.contains(&name));
-        // With one that does not hold, the same is looked for as without.
-        if self.signature.is_none() || self.opens().is_some_and(|opens| opens.is_err()) {
-            return String::new();
-        }
-        if key == self.key {
-            return self.asked.query.split('&').filter(is_of_link).collect::<Vec<_>>().join("&");
-        }
-        match (self.signature, self.opens(), &self.configuration.link_keys) {
-            (Some(signature), Some(Ok(())), Some(keys)) => {
-                keys.sign(key, signature.life(), self.asked.now.plus_seconds(OWN_LINK_SECONDS))
-            }
-            _ => String::new(),
-        }
+        self.asked.query.split('&').filter(is_of_link).collect::<Vec<_>>().join("&")
     }
 
     /// A load, and the name by which others share it.

@@ -1,9 +1,9 @@
 //! The body of an answer on its way out: in pieces, each of which knows what it holds in memory and when it is read.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use credlink_core::http::problem::Problem;
@@ -18,9 +18,6 @@ use super::seats::Seat;
 /// Longest piece that is handed over at once, in bytes: what the system takes in a call or two.
 const PIECE_BYTES: usize = 262_144;
 
-/// Longest time for a whole answer: 10 MB over a line of 0.4 Mbit/s, as for a body on its way in.
-const WHOLE: Duration = Duration::from_secs(240);
-
 /// Seconds after which a client that found no room shall come again.
 const AGAIN_SECONDS: u32 = 2;
 
@@ -28,7 +25,6 @@ const AGAIN_SECONDS: u32 = 2;
 pub struct Answer {
     rest: Bytes,
     hold: Option<Arc<Hold>>,
-    began: Instant,
 }
 
 /// A piece of a body. What it holds is given back when it was written.
@@ -41,12 +37,9 @@ pub struct Piece {
 struct Hold {
     seat: Arc<Seat>,
     content: Bytes,
+    /// The number of the answer on its connection.
+    number: u64,
 }
-
-/// A client that takes too long to read an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer was not read within {} s", WHOLE.as_secs())]
-pub struct TooSlow;
 
 /// The answer to `seat`, if there is room for it, and otherwise one that says so.
 pub fn send(seat: &Arc<Seat>, mut response: Response<Bytes>) -> Response<Answer> {
@@ -60,7 +53,7 @@ pub fn send(seat: &Arc<Seat>, mut response: Response<Bytes>) -> Response<Answer>
                     address, or in all";
         response = problem(&Problem::busy(what, AGAIN_SECONDS));
     }
-    response.map(|rest| Answer { rest, hold, began: Instant::now() })
+    response.map(|rest| Answer { rest, hold })
 }
 
 impl Hold {
@@ -74,8 +67,8 @@ impl Hold {
             |account| account.give_content(&content),
         );
         has_room.then(|| {
-            seat.answer_begins();
-            Arc::new(Self { seat: Arc::clone(seat), content })
+            let number = seat.answer_begins();
+            Arc::new(Self { seat: Arc::clone(seat), content, number })
         })
     }
 }
@@ -83,23 +76,20 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.seat.answers().iter().for_each(|account| account.give_content(&self.content));
-        self.seat.answer_ended();
+        self.seat.answer_ended(self.number);
     }
 }
 
 impl Body for Answer {
     type Data = Piece;
-    type Error = TooSlow;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Piece>, TooSlow>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, Infallible>>> {
         if self.rest.is_empty() {
             return Poll::Ready(None);
-        }
-        if self.began.elapsed() > WHOLE {
-            return Poll::Ready(Some(Err(TooSlow)));
         }
         let length = self.rest.len().min(PIECE_BYTES);
         let bytes = self.rest.split_to(length);

@@ -71,11 +71,13 @@ pub async fn answer(
     } else {
         change(served, parts, &mut body).await
     };
+    // The answer takes its room before anything is waited for.
+    let sent = answer::send(seat, response);
     // A client that asked first (RFC 9110, section 10.1.1) does not send a body that nobody wants.
     if !asked_first {
         body.discard().await;
     }
-    Ok(answer::send(seat, response))
+    Ok(sent)
 }
 
 /// Refuses a request of HTTP/1.1 without one `Host` (RFC 9112, section 3.2).

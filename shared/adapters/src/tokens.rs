@@ -1,8 +1,10 @@
 //! Credentials: a file of token digests, and the trust of a loopback address.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use credlink_service::ports::{Authenticator, Credentials, Refused, Unread};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::metered::catalogue::note_unread;
 
@@ -41,6 +43,8 @@ struct Source {
     state: RwLock<State>,
     /// Held by the one who looks.
     looking: Mutex<()>,
+    /// Whether the file is being read.
+    reading: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -57,6 +61,8 @@ struct State {
 
 /// How long a file is taken to be unchanged.
 const FILE_AGE: Duration = Duration::from_secs(30);
+/// How long a look may take.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Why tokens could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +75,15 @@ pub enum TokensError {
         /// What the file system said.
         source: io::Error,
     },
+    /// The file is not read in time.
+    #[error("the token file {} cannot be read: its file system does not answer within {} s", .0.display(), LOOK.as_secs())]
+    Late(PathBuf),
+    /// It is no file.
+    #[error("the token file {} is not a regular file", .0.display())]
+    NoFile(PathBuf),
     /// The file is longer than any that is meant.
-    #[error("a token file has at most {MAX_FILE_BYTES} bytes; this has {0}")]
-    TooLong(usize),
+    #[error("a token file has at most {MAX_FILE_BYTES} bytes; this has more")]
+    TooLong,
     /// An entry that is not as it should be.
     #[error(
         "the token file is not valid at `{place}`: {message}. It is a JSON array of {{\"name\": …, \"sha256\": the 64 \
@@ -124,7 +136,12 @@ impl StaticTokens {
         let (file, digest) = file.unzip();
         let now = Instant::now();
         let state = State { tokens: Arc::new(tokens), file: digest, looked: now, read: now, failure: None };
-        Self(Arc::new(Source { file, state: RwLock::new(state), looking: Mutex::new(()) }))
+        Self(Arc::new(Source {
+            file,
+            state: RwLock::new(state),
+            looking: Mutex::new(()),
+            reading: AtomicBool::new(false),
+        }))
     }
 
     /// The tokens that are good, as the file has them if there is one.
@@ -135,14 +152,30 @@ impl StaticTokens {
             let _one = self.0.looking.lock().await;
             // Somebody else may have looked meanwhile.
             if self.0.is_old() {
-                let path = path.clone();
-                let read = tokio::task::spawn_blocking(move || read(&path)).await;
-                if let Ok(read) = read {
-                    self.0.take(read);
-                }
+                self.look(path).await;
             }
         }
         Arc::clone(&self.0.state.read().unwrap_or_else(PoisonError::into_inner).tokens)
+    }
+
+    /// Looks at the file, for as long as [`LOOK`] at most: a file system that hangs holds nobody up, and one reading of it at a
+    /// time waits there.
+    async fn look(&self, path: &Path) {
+        if self.0.reading.swap(true, Ordering::SeqCst) {
+            return self.0.take(Err(TokensError::Late(path.to_owned())));
+        }
+        let (source, of) = (Arc::clone(&self.0), path.to_owned());
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = read(&of);
+            source.reading.store(false, Ordering::SeqCst);
+            read
+        });
+        match timeout(LOOK, reading).await {
+            Ok(Ok(read)) => self.0.take(read),
+            // The runtime ends.
+            Ok(Err(_)) => {}
+            Err(_) => self.0.take(Err(TokensError::Late(path.to_owned()))),
+        }
     }
 
     /// How many tokens there are.
@@ -197,12 +230,20 @@ impl Source {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TokensError> {
-    std::fs::read(path).map_err(|source| TokensError::Io { path: path.to_owned(), source })
+    let failed = |source| TokensError::Io { path: path.to_owned(), source };
+    // Opening a pipe would wait for somebody who writes into it.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(TokensError::NoFile(path.to_owned()));
+    }
+    let mut json = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut json).map_err(failed)?;
+    Ok(json)
 }
 
 fn parse(json: &[u8]) -> Result<Vec<(Digest, Caller)>, TokensError> {
     if json.len() > MAX_FILE_BYTES {
-        return Err(TokensError::TooLong(json.len()));
+        return Err(TokensError::TooLong);
     }
     let invalid =
         |place: String, error: &dyn ToString| TokensError::Entry { place, message: error.to_string() };
@@ -368,6 +409,6 @@ mod tests {
             let error = StaticTokens::parse(file.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}\nlacks {expected}");
         }
-        assert!(matches!(StaticTokens::parse(&[b' '; 1_000_001]), Err(TokensError::TooLong(1_000_001))));
+        assert!(matches!(StaticTokens::parse(&[b' '; 1_000_001]), Err(TokensError::TooLong)));
     }
 }

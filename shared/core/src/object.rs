@@ -225,6 +225,13 @@ impl Verified {
         Ok(Self { facts, body: object.body, content, lent: Lent::default() })
     }
 
+    /// The same, for whoever may read what is private of its tenant.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.facts.visibility = Visibility::Private;
+        self
+    }
+
     /// What is known of it.
     #[must_use]
     pub const fn facts(&self) -> &Facts {

@@ -33,8 +33,8 @@ async fn owner<P: Ports>(
     })
 }
 
-/// Returns `true` if what is damaged under `key` may not be told of to whom `hides` hides it. Where nobody can say whose it is, it
-/// is not told of.
+/// Returns `true` if what is damaged under `key` may not be told of to whom `hides` hides it. Where nobody can say whose it is,
+/// the tenant `default` alone is told.
 pub(crate) async fn is_hidden_by<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
@@ -42,7 +42,10 @@ pub(crate) async fn is_hidden_by<P: Ports>(
     hides: impl Fn(&Tenant, Visibility) -> bool,
 ) -> bool {
     let is_hidden = match owner(service, key).await {
-        Ok(owner) => owner.is_some_and(|(tenant, visibility)| hides(&tenant, visibility)),
+        Ok(owner) => {
+            let (tenant, visibility) = owner.unwrap_or((Tenant::default(), Visibility::Private));
+            hides(&tenant, visibility)
+        }
         Err(failure) => {
             tracing::error!(%failure, "nobody can say who may know of what is damaged");
             true

@@ -148,7 +148,7 @@ async fn settled<P: Ports>(
 /// behind the row.
 ///
 /// # Errors
-/// The manifest is withdrawn and cannot be written as such, or a failure of the provider.
+/// A failure of the provider.
 async fn brought_up<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -174,12 +174,12 @@ async fn brought_up<P: Ports>(
     if !service.standing_for_readers().await.trusts_index() {
         return Ok(Some(found.verified));
     }
-    match bring_up(service, &row).await {
-        Err(Error::Failure(failure)) if row.visibility == Visibility::Private => return Err(failure),
-        Err(error) => {
-            tracing::debug!(%manifest, error = error.to_string(), "a manifest lags behind its row");
+    if let Err(error) = bring_up(service, &row).await {
+        tracing::debug!(%manifest, error = error.to_string(), "a manifest lags behind its row");
+        // It was withdrawn, whether or not that can be written now: its owner reads it, and to others it is absent.
+        if row.visibility == Visibility::Private {
+            return Ok(Some(found.verified.hidden()));
         }
-        Ok(_) => {}
     }
     Ok(service.current(&key).await?.map(|current| current.verified))
 }

@@ -107,8 +107,11 @@ async fn check(edge: &Edge) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_private_looks_as_if_it_were_not_there() {
-    let edge = Edge::with(slow().into_iter().chain([("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned())])).await;
-    check(&edge).await;
+    let keys = ("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned());
+    for own in [Some(keys), None] {
+        let edge = Edge::with(slow().into_iter().chain(own)).await;
+        check(&edge).await;
+    }
 }
 
 /// What R2 does not have is asked of the origin: that takes time, and fails when the origin is out of reach.
@@ -122,4 +125,12 @@ async fn what_is_private_looks_as_if_it_were_not_there_before_an_origin_too() {
         let edge = Edge::with(slow().into_iter().chain(own)).await;
         check(&edge).await;
     }
+}
+
+/// The origin would say of a link what nobody here can: it is not shown one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_does_where_links_cannot_be_checked_here_and_the_origin_checks_them() {
+    let origin = Origin::start().await;
+    let edge = Edge::with(slow().into_iter().chain([("CREDLINK_ORIGIN_URL", origin.url().to_owned())])).await;
+    check(&edge).await;
 }

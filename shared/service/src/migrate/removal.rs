@@ -76,11 +76,18 @@ async fn remove_held<L: Removable>(
         if keys.is_empty() {
             break;
         }
-        if !go_on() || !ledger.claim(holder, LEASE_SECONDS).await? {
+        if !go_on() {
             return Ok(Removed::Partly(gone));
+        }
+        if !ledger.claim(holder, LEASE_SECONDS).await? {
+            return Ok(Removed::Held);
         }
         ledger.remove_entries(&keys).await?;
         gone += keys.len() as u64;
+    }
+    // The listing may have taken longer than the claim.
+    if !ledger.claim(holder, LEASE_SECONDS).await? {
+        return Ok(Removed::Held);
     }
     ledger.remove_job().await?;
     Ok(Removed::Done)

@@ -43,8 +43,20 @@ const MAX_ATTEMPTS: usize = 8;
 #[derive(Debug)]
 pub struct Remote {
     api: Api,
-    /// Whether the credential's tenant is known to be the drafts'. Only an answer tells, so the first proof goes alone.
-    tenant_is_ours: tokio::sync::Mutex<bool>,
+    /// Whether the credential's tenant is the drafts'. Only an answer tells, so the first proof goes alone.
+    tenant: tokio::sync::Mutex<Whose>,
+}
+
+/// The tenant of the credential.
+#[derive(Debug, Default)]
+enum Whose {
+    /// Nobody has said.
+    #[default]
+    Unknown,
+    /// The drafts'.
+    Ours,
+    /// Another one, or none that may store: nothing more is written.
+    Another(Failure),
 }
 
 /// What stands under a key.
@@ -69,7 +81,7 @@ impl Remote {
     /// # Errors
     /// A token that is none.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
-        Ok(Self { api: Api::new(url, token)?, tenant_is_ours: tokio::sync::Mutex::default() })
+        Ok(Self { api: Api::new(url, token)?, tenant: tokio::sync::Mutex::default() })
     }
 
     /// What stands under `key`: as the service says, or by its content.
@@ -308,15 +320,28 @@ impl Destination for Remote {
                 (Kind::InvalidRequest.slug().to_owned(), "a proof has at least one record".to_owned());
             return Ok(TakenOver::Refused { kind, detail });
         };
-        let mut first = Some(self.tenant_is_ours.lock().await).filter(|is_ours| !**is_ours);
+        let mut first = Some(self.tenant.lock().await).filter(|tenant| !matches!(**tenant, Whose::Ours));
+        if let Some(Whose::Another(failure)) = first.as_deref() {
+            return Err(failure.clone());
+        }
         // Each manifest that has to be withdrawn takes one.
         for _ in 0..MAX_ATTEMPTS + steps.count() {
-            if let Some(outcome) = self.advance(&steps).await? {
-                let tells = !matches!(outcome, TakenOver::Refused { .. } | TakenOver::Deleted(_));
-                if let Some(is_ours) = first.as_mut().filter(|_| tells) {
-                    **is_ours = true;
+            match self.advance(&steps).await {
+                Ok(None) => {}
+                Ok(Some(outcome)) => {
+                    let tells = !matches!(outcome, TakenOver::Refused { .. } | TakenOver::Deleted(_));
+                    if let Some(tenant) = first.as_mut().filter(|_| tells) {
+                        **tenant = Whose::Ours;
+                    }
+                    return Ok(outcome);
                 }
-                return Ok(outcome);
+                Err(failure) => {
+                    let is_denied = failure.kind == FailureKind::AccessDenied;
+                    if let Some(tenant) = first.as_mut().filter(|_| is_denied) {
+                        **tenant = Whose::Another(failure.clone());
+                    }
+                    return Err(failure);
+                }
             }
         }
         Err(failure(FailureKind::Unavailable, format!("{}: others kept changing it", steps.id())))

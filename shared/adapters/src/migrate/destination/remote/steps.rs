@@ -129,7 +129,8 @@ impl<'a> Steps<'a> {
         };
         if said.id != self.id() {
             let what = format!(
-                "the credential is not one of the tenant `{}`: the proof of {} became {} there, which is left alone",
+                "the credential is not one of the tenant `{}`, whose the records are as long as --tenant names no other: the proof \
+                 of {} became {} there, which is left alone",
                 self.first.tenant, self.first.media_hash, said.id
             );
             return Err(failure(FailureKind::AccessDenied, what));
