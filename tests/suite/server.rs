@@ -118,7 +118,7 @@ impl Server {
         self.send(self.agent.put(format!("{}{path}", self.url)).header("if-match", "*"), body)
     }
 
-    /// Puts something there. Gives the status and the answer's JSON.
+    /// Puts something there. Gives the status and the answer's JSON, or null where it has no body.
     pub fn put(&self, path: &str, body: &Value) -> (u16, Value) {
         self.send(self.agent.put(format!("{}{path}", self.url)), body)
     }
@@ -127,7 +127,8 @@ impl Server {
         let request = request.header("content-type", "application/json");
         let mut response = request.send(body.to_string().as_bytes()).unwrap();
         let answer = response.body_mut().read_to_vec().unwrap();
-        (response.status().as_u16(), serde_json::from_slice(&answer).unwrap())
+        let said = if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer).unwrap() };
+        (response.status().as_u16(), said)
     }
 
     /// Where a redirection leads, as it is written.

@@ -21,9 +21,9 @@ pub const BODIES: Limit = Limit { bytes: 100_663_296, for_small: 25_165_824 };
 pub const BODIES_FROM_A_NETWORK: Limit = Limit { bytes: 67_108_864, for_small: 16_777_216 };
 /// What bodies on one connection may hold: two of the largest.
 pub const BODIES_ON_A_CONNECTION: Limit = Limit { bytes: 29_360_128, for_small: 524_288 };
-/// How many bytes of bodies, unpacked, are worked on at once: half of what bodies may hold, as what a change makes of its body takes
-/// two or three times as much. They have room for three of the largest.
-pub const WORKED_ON_BYTES: usize = BODIES.bytes / 2;
+/// How many bytes of bodies, unpacked, are worked on at once: a third of what bodies may hold, as what a change makes of its body
+/// takes two or three times as much. They have room for two of the largest.
+pub const WORKED_ON_BYTES: usize = BODIES.bytes / 3;
 
 /// How much an account holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ mod tests {
         let of = |bytes: usize| bytes / credlink_core::bounds::MAX_BODY_BYTES;
         assert_eq!(of(BODIES.bytes - BODIES.for_small), 5);
         assert_eq!(of(BODIES_ON_A_CONNECTION.bytes - BODIES_ON_A_CONNECTION.for_small), 2);
-        assert_eq!(of(WORKED_ON_BYTES), 3);
+        assert_eq!(of(WORKED_ON_BYTES), 2);
     }
 
     #[test]

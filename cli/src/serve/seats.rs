@@ -39,10 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The same, of a connection that has asked for nothing yet.
 const PATIENCE_WITH_THE_NEW: Duration = Duration::from_millis(250);
 
-/// What answers may hold in memory: 96 MiB in all.
-const ANSWERS: Limit = Limit { bytes: 100_663_296, for_small: 25_165_824 };
+/// What answers may hold in memory: 72 MiB in all.
+const ANSWERS: Limit = Limit { bytes: 75_497_472, for_small: 16_777_216 };
 /// What answers to one network may hold: two thirds of that.
-const ANSWERS_TO_A_NETWORK: Limit = Limit { bytes: 67_108_864, for_small: 8_388_608 };
+const ANSWERS_TO_A_NETWORK: Limit = Limit { bytes: 50_331_648, for_small: 8_388_608 };
 /// What answers on one connection may hold: two of the largest manifests.
 const ANSWERS_ON_A_CONNECTION: Limit = Limit { bytes: 20_971_520, for_small: 524_288 };
 

@@ -31,6 +31,7 @@
 //! 4. No adapter holds an executor's thread while it waits for a disk, except where it says why.
 
 pub mod aws;
+mod bounded_file;
 pub mod cache;
 pub mod clock;
 pub mod configuration;

@@ -13,8 +13,7 @@ mod chain;
 mod key;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,8 +28,10 @@ use serde::{Deserialize, Deserializer};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
+use crate::bounded_file;
+
 /// Longest list of signers, in bytes: about 500 anchors.
-const MAX_LIST_BYTES: u64 = 1_000_000;
+const MAX_LIST_BYTES: usize = 1_000_000;
 
 /// The variable that has the list.
 const NAME: &str = "CREDLINK_SIGNERS";
@@ -145,14 +146,10 @@ impl ListedSigners {
         if text.starts_with('{') {
             return Self::parse(text);
         }
-        let read = || -> io::Result<String> {
-            if std::fs::metadata(text)?.len() > MAX_LIST_BYTES {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long"));
-            }
-            std::fs::read_to_string(text)
-        };
+        let failed = |message: String| SignersError::Io { path: text.into(), message };
         let content =
-            read().map_err(|error| SignersError::Io { path: text.into(), message: error.to_string() })?;
+            bounded_file::read(Path::new(text), MAX_LIST_BYTES).map_err(|error| failed(error.to_string()))?;
+        let content = String::from_utf8(content).map_err(|error| failed(error.to_string()))?;
         Self::parse(&content)
     }
 

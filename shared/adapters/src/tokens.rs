@@ -1,8 +1,7 @@
 //! Credentials: a file of token digests, and the trust of a loopback address.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,6 +16,7 @@ use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::bounded_file;
 use crate::metered::catalogue::note_unread;
 
 /// The name of this source of credentials.
@@ -78,9 +78,6 @@ pub enum TokensError {
     /// The file is not read in time.
     #[error("the token file {} cannot be read: its file system does not answer within {} s", .0.display(), LOOK.as_secs())]
     Late(PathBuf),
-    /// It is no file.
-    #[error("the token file {} is not a regular file", .0.display())]
-    NoFile(PathBuf),
     /// The file is longer than any that is meant.
     #[error("a token file has at most {MAX_FILE_BYTES} bytes; this has more")]
     TooLong,
@@ -230,15 +227,8 @@ impl Source {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TokensError> {
-    let failed = |source| TokensError::Io { path: path.to_owned(), source };
-    // Opening a pipe would wait for somebody who writes into it.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(TokensError::NoFile(path.to_owned()));
-    }
-    let mut json = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut json).map_err(failed)?;
-    Ok(json)
+    bounded_file::read(path, MAX_FILE_BYTES)
+        .map_err(|source| TokensError::Io { path: path.to_owned(), source })
 }
 
 fn parse(json: &[u8]) -> Result<Vec<(Digest, Caller)>, TokensError> {

@@ -6,7 +6,7 @@
 //! old when it began.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
@@ -29,13 +29,18 @@ pub(crate) struct Leftovers {
     to: AtomicI64,
     /// The proofs whose deletion failed, and when: their records are of any age.
     deletions: Mutex<BTreeMap<ProofId, Timestamp>>,
+    /// Whether a reader is ending what was cut off.
+    is_mended: AtomicBool,
 }
+
+/// The turn of a reader who ends what was cut off. The next one may have it when this is dropped.
+pub(crate) struct Turn<'a>(&'a Leftovers);
 
 impl Default for Leftovers {
     /// Any record may be.
     fn default() -> Self {
         let (from, to) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MAX));
-        Self { from, to, deletions: Mutex::default() }
+        Self { from, to, deletions: Mutex::default(), is_mended: AtomicBool::new(false) }
     }
 }
 
@@ -44,6 +49,11 @@ impl Leftovers {
     pub(crate) fn may_have(&self, id: &ProofId, at: Timestamp) -> bool {
         let is_within = |at| self.from.load(Ordering::Relaxed) < at && at <= self.to.load(Ordering::Relaxed);
         is_within(at.milliseconds()) || self.deletions().contains_key(id)
+    }
+
+    /// A turn, unless another reader has it: many readers of what is being changed write it once, and hold it in memory once.
+    pub(crate) fn turn(&self) -> Option<Turn<'_>> {
+        (!self.is_mended.swap(true, Ordering::AcqRel)).then(|| Turn(self))
     }
 
     /// Takes note that objects were put back to an earlier instant: what stands there may be deleted since.
@@ -73,6 +83,12 @@ impl Leftovers {
     fn stopped(&self, now: Timestamp) -> Option<Timestamp> {
         let is_clean = self.to.load(Ordering::Relaxed) <= self.from.load(Ordering::Relaxed);
         if is_clean && self.deletions().is_empty() { Some(now) } else { self.walked() }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.is_mended.store(false, Ordering::Release);
     }
 }
 
@@ -157,5 +173,18 @@ mod tests {
         assert!(may_have(7), "a clock was ahead");
         leftovers.begin(Some(at(50)), Some(at(5_000)), at(100));
         assert!(may_have(60_000) && !may_have(70_000), "the clock was set back");
+    }
+
+    #[test]
+    fn one_reader_has_a_turn() {
+        let leftovers = Leftovers::default();
+        let turn = leftovers.turn();
+        assert!(turn.is_some());
+        assert!(
+            leftovers.turn().is_none() && leftovers.turn().is_none(),
+            "who has none takes none from another"
+        );
+        drop(turn);
+        assert!(leftovers.turn().is_some());
     }
 }

@@ -174,14 +174,18 @@ async fn brought_up<P: Ports>(
     if !service.standing_for_readers().await.trusts_index() {
         return Ok(Some(found.verified));
     }
-    if let Err(error) = bring_up(service, &row).await {
-        tracing::debug!(%manifest, error = error.to_string(), "a manifest lags behind its row");
-        // It was withdrawn, whether or not that can be written now: its owner reads it, and to others it is absent.
-        if row.visibility == Visibility::Private {
-            return Ok(Some(found.verified.hidden()));
+    // Whoever changes it writes it; a reader does so for one that was cut off, and one reader at a time.
+    if let Some(_turn) = service.leftovers.turn() {
+        match bring_up(service, &row).await {
+            Ok(_) => return Ok(service.current(&key).await?.map(|current| current.verified)),
+            Err(error) => {
+                tracing::debug!(%manifest, error = error.to_string(), "a manifest lags behind its row");
+            }
         }
     }
-    Ok(service.current(&key).await?.map(|current| current.verified))
+    // It is withdrawn, whether or not that is written yet: its owner reads it, and to others it is absent.
+    let is_withdrawn = row.visibility == Visibility::Private;
+    Ok(Some(if is_withdrawn { found.verified.hidden() } else { found.verified }))
 }
 
 /// Returns `true` if the row of a proof has to follow what stands under its key, which a request that was cut off

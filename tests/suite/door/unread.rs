@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{sleep, timeout};
 
@@ -43,6 +44,22 @@ async fn many_large_manifests_that_nobody_reads_hold_little_memory_and_nobody_up
         ground.holds(&format!("120 connections that read none of 40 manifests, {query:?}"));
         drop(open);
     }
+}
+
+/// While it changes for whom a manifest is, readers see that the change is not written yet: they do not all write it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_a_manifest_that_is_being_withdrawn_hold_little_memory() {
+    let ground = Ground::new();
+    let manifest = ground.store_large(1).remove(0);
+    let asked = format!("HEAD {manifest}?form=stored HTTP/1.1\r\nhost: localhost\r\n\r\n").repeat(50);
+    let open = connect_and_send(ground.address(), 100, asked.as_bytes()).await;
+    for visibility in ["private", "public", "private"] {
+        let path = format!("{manifest}/visibility");
+        let (status, answer) = ground.server.put(&path, &json!({ "visibility": visibility }));
+        assert_eq!(status, 204, "{answer}");
+    }
+    ground.holds("100 connections that ask for a manifest that is being withdrawn");
+    drop(open);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -297,10 +297,16 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     assert_eq!(found, Standing::Absent, "nobody else can tell that it is there");
     let verdict = open(None).verify(&copy, Depth::Checksum).await.unwrap();
     assert!(matches!(verdict, Verdict::Missing(_)), "{verdict:?}");
-    let elsewhere = Draft { tenant: "other".parse().unwrap(), ..draft("b") };
-    let failure = open(Some(token)).take_over(&parcel(&[elsewhere])).await.unwrap_err();
-    assert_eq!(failure.kind, FailureKind::AccessDenied);
-    assert!(failure.message.contains("not one of the tenant `other`"), "{failure}");
+    let wrong = open(Some(token));
+    for name in ["b", "c", "d"] {
+        let elsewhere = Draft { tenant: "other".parse().unwrap(), ..draft(name) };
+        let failure = wrong.take_over(&parcel(&[elsewhere])).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::AccessDenied);
+        assert!(failure.message.contains("not one of the tenant `other`"), "{failure}");
+        // The first alone was written for another tenant.
+        let found = admin.find(&Target::Proof(id(name))).await.unwrap();
+        assert_eq!(matches!(found, Standing::Live(_)), name == "b", "{name}: {found:?}");
+    }
     let signer = open(Some("a signer")).withdraw(&copy, Timestamp::from_milliseconds(7)).await.unwrap_err();
     assert_eq!(signer.kind, FailureKind::AccessDenied);
     assert_eq!(admin.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Live(Some(content)));

@@ -10,6 +10,7 @@
 //!   that nothing can be read is a failure.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +23,7 @@ use tracing::Instrument as _;
 use super::NAME;
 use super::keys::{Key, KeySet, MAX_JWKS_BYTES};
 use super::settings::Jwks;
+use crate::bounded_file;
 use crate::deadline::remaining;
 use crate::metered::catalogue::note_unread;
 
@@ -42,6 +44,8 @@ const URL_PAUSE: Duration = Duration::from_secs(30);
 const URL_PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(2);
 /// How long an address may take to answer.
 const URL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a file may take.
+const FILE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why keys could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +67,8 @@ struct Source {
     state: RwLock<State>,
     /// Held by the one who reads.
     reading: Mutex<()>,
+    /// Whether they are being read, which may take longer than it is waited for.
+    is_read: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -115,7 +121,12 @@ impl KeySource {
                 Place::File(path.clone())
             }
         };
-        Ok(Self(Arc::new(Source { place, state: RwLock::new(state), reading: Mutex::new(()) })))
+        Ok(Self(Arc::new(Source {
+            place,
+            state: RwLock::new(state),
+            reading: Mutex::new(()),
+            is_read: AtomicBool::new(false),
+        })))
     }
 
     /// The key with this name that is for `algorithm`, or the only one if there is no name. `None`: there is none.
@@ -206,13 +217,28 @@ impl KeySource {
             return;
         }
         let source = Arc::clone(&self.0);
-        let read = tokio::task::spawn_blocking(move || match &source.place {
-            Place::File(path) => {
-                read_file(path, file).map(|read| read.map(|(keys, file)| (keys, Some(file))))
-            }
-            Place::Url { url, timeout } => read_url(url, *timeout).map(|keys| Some((keys, None))),
-        });
-        let read = read.await.unwrap_or_else(|error| Err(error.to_string()));
+        let late = || Err(format!("the file system does not answer within {} s", FILE_TIMEOUT.as_secs()));
+        let read = if self.0.is_read.swap(true, Ordering::SeqCst) {
+            // It still hangs.
+            late()
+        } else {
+            let reading = tokio::task::spawn_blocking(move || {
+                let read = match &source.place {
+                    Place::File(path) => {
+                        read_file(path, file).map(|read| read.map(|(keys, file)| (keys, Some(file))))
+                    }
+                    Place::Url { url, timeout } => read_url(url, *timeout).map(|keys| Some((keys, None))),
+                };
+                source.is_read.store(false, Ordering::SeqCst);
+                read
+            });
+            let read = match &self.0.place {
+                Place::File(_) => timeout(FILE_TIMEOUT, reading).await.ok(),
+                // It has its own.
+                Place::Url { .. } => Some(reading.await),
+            };
+            read.map_or_else(late, |read| read.unwrap_or_else(|error| Err(error.to_string())))
+        };
         let now = Some(Instant::now());
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
         state.tried = now;
@@ -256,10 +282,7 @@ fn read_file(
     if known == Some(file) {
         return Ok(None);
     }
-    if file.1 > MAX_JWKS_BYTES as u64 {
-        return Err(super::keys::KeySetError::TooLong.to_string());
-    }
-    let json = std::fs::read(path).map_err(|error| error.to_string())?;
+    let json = bounded_file::read(path, MAX_JWKS_BYTES).map_err(|error| error.to_string())?;
     // A file without keys that is there at the start is a mistake; later on it withdraws those that there were.
     let keys = match known {
         None => KeySet::parse(&json),
