@@ -27,7 +27,7 @@ use crate::work::{Reads, Wanted};
 const SLOW: [usize; 3] = [1, 200, 2_048];
 /// Others, who read hot records.
 const OTHERS: usize = 4;
-/// Hot records, and manifests that nobody reads.
+/// Hot records, and after them as many manifests that nobody reads.
 const HOT: u64 = 64;
 /// Where the slow clients come from.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -57,7 +57,7 @@ impl Slow {
     fn sent(self, number: usize) -> Vec<u8> {
         match self {
             Self::Unread => {
-                let id = manifest_id(number as u64 % HOT);
+                let id = manifest_id(HOT + number as u64 % HOT);
                 let request = format!("GET /v1/manifests/{id} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
                 // More than the system buffers.
                 request.repeat(64).into_bytes()
@@ -85,10 +85,10 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let data = tempfile::tempdir_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let server = Server::credlink(&plan.server, data.path())?;
     let mut numbers = Numbers::default();
-    numbers.store(&server, Kind::C2pa, OTHERS, HOT as usize)?;
-    check(&server)?;
     numbers.store(&server, Kind::Json, OTHERS, HOT as usize)?;
     let reads = learn(&server, Wanted::Record, HOT)?;
+    numbers.store(&server, Kind::C2pa, OTHERS, HOT as usize)?;
+    check(&server)?;
     let runtime =
         Builder::new_current_thread().enable_all().build().map_err(Error::io("starting a runtime"))?;
     for slow in [Slow::Unread, Slow::HalfSent] {
@@ -99,7 +99,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
                 let held = begin(&runtime, server.address, slow, count)?;
                 let beside = others(plan, &server, &reads)?;
                 drop(held);
-                runtime.block_on(sleep(SETTLED));
+                std::thread::sleep(SETTLED);
                 Ok([alone, beside])
             });
             let rounds = rounds.collect::<Result<Vec<_>, Error>>()?;
@@ -121,7 +121,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
 
 /// Checks that there is a manifest to leave unread.
 fn check(server: &Server) -> Result<(), Error> {
-    let answer = once(server.address, get(&format!("/v1/manifests/{}", manifest_id(0)))?)?;
+    let answer = once(server.address, get(&format!("/v1/manifests/{}", manifest_id(HOT)))?)?;
     if answer.status.is_success() { Ok(()) } else { Err(Error::wrong("reading a manifest", answer.status)) }
 }
 
