@@ -9,7 +9,7 @@
 //! | proofs stored a second, beside the bare disk | [`stores`], [`disk`] |
 //! | hot and cold reads a second, beside a server that answers a constant | [`reads`], [`ceiling`] |
 //! | latency at 100 and at 1,000 connections | [`latency`] |
-//! | what others wait beside slow clients | [`slow`] |
+//! | the latency of others beside slow clients | [`slow`] |
 //! | the cache's hit: its time, and its rate beside the best possible | [`cache`], [`zipf`] |
 //! | memory, size and cost as the store grows | [`growth`], [`grown`] |
 //! | cold starts of the functions | [`lambda`], [`runtime_api`] |

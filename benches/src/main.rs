@@ -61,7 +61,7 @@ enum Command {
     Reads,
     /// Latency of stores and reads at 100 and at 1,000 connections.
     Latency,
-    /// What others wait beside clients that read no answer, or send half of a body.
+    /// The latency of others beside clients that read no answer, or send half of a body.
     Slow,
     /// Memory, size and cost of index and folder as they grow.
     Growth,

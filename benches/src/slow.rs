@@ -1,4 +1,4 @@
-//! What others wait beside clients that are slow: they read no answer, or send half of a body.
+//! The latency of others beside clients that are slow: that read no answer, or send half of a body.
 //!
 //! The slow ones come from another address of the loopback interface, as from another network: whoever shares theirs shares
 //! their room as well.
@@ -29,16 +29,16 @@ const SLOW: [usize; 3] = [1, 200, 2_048];
 const OTHERS: usize = 4;
 /// Hot records, and after them as many manifests that nobody reads.
 const HOT: u64 = 64;
-/// Where the slow clients come from.
+/// The address that the slow clients come from.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// What the system buffers for a client that does not read.
+/// The bytes that the system buffers for a client that does not read.
 const RECEIVE_BUFFER_BYTES: u32 = 4_096;
 /// A request that is not taken within this is left as it is.
 const TAKEN: Duration = Duration::from_millis(20);
 /// Time until what the slow clients hold is all there.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// How a client is slow.
+/// A way of being slow.
 #[derive(Clone, Copy)]
 enum Slow {
     Unread,
@@ -53,7 +53,7 @@ impl Slow {
         }
     }
 
-    /// What client `number` sends.
+    /// The bytes that client `number` sends.
     fn sent(self, number: usize) -> Vec<u8> {
         match self {
             Self::Unread => {
@@ -71,7 +71,7 @@ impl Slow {
     }
 }
 
-/// Measures what others wait, beside nobody and beside so many who are slow, in turn.
+/// Measures the latency of others, beside nobody and beside so many who are slow, in turn.
 ///
 /// # Errors
 /// A read of the others that fails or is wrong.

@@ -106,7 +106,7 @@ impl Client {
         &self.tenant
     }
 
-    /// Whether there may be other tenants than `default`; `None` where only the server knows.
+    /// Returns `true` if there may be other tenants than `default`; `None` where only the server knows.
     pub fn has_tenants(&self) -> Option<bool> {
         match &self.transport {
             Transport::Http(_) => None,

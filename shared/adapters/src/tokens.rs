@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,9 +13,9 @@ use credlink_service::ports::{Authenticator, Credentials, Refused, Unread};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use crate::bounded_file;
+use crate::bounded_file::{self, PATIENCE, Reading};
 use crate::metered::catalogue::note_unread;
 
 /// The name of this source of credentials.
@@ -43,8 +42,7 @@ struct Source {
     state: RwLock<State>,
     /// Held by the one who looks.
     looking: Mutex<()>,
-    /// Whether the file is being read.
-    reading: AtomicBool,
+    reading: Reading,
 }
 
 #[derive(Debug)]
@@ -61,8 +59,6 @@ struct State {
 
 /// How long a file is taken to be unchanged.
 const FILE_AGE: Duration = Duration::from_secs(30);
-/// How long a look may take.
-const LOOK: Duration = Duration::from_secs(2);
 
 /// Why tokens could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +72,7 @@ pub enum TokensError {
         source: io::Error,
     },
     /// The file is not read in time.
-    #[error("the token file {} cannot be read: its file system does not answer within {} s", .0.display(), LOOK.as_secs())]
+    #[error("the token file {} cannot be read: its file system does not answer within {} s", .0.display(), PATIENCE.as_secs())]
     Late(PathBuf),
     /// The file is longer than any that is meant.
     #[error("a token file has at most {MAX_FILE_BYTES} bytes; this has more")]
@@ -137,7 +133,7 @@ impl StaticTokens {
             file,
             state: RwLock::new(state),
             looking: Mutex::new(()),
-            reading: AtomicBool::new(false),
+            reading: Reading::default(),
         }))
     }
 
@@ -155,24 +151,10 @@ impl StaticTokens {
         Arc::clone(&self.0.state.read().unwrap_or_else(PoisonError::into_inner).tokens)
     }
 
-    /// Looks at the file, for as long as [`LOOK`] at most: a file system that hangs holds nobody up, and one reading of it at a
-    /// time waits there.
     async fn look(&self, path: &Path) {
-        if self.0.reading.swap(true, Ordering::SeqCst) {
-            return self.0.take(Err(TokensError::Late(path.to_owned())));
-        }
-        let (source, of) = (Arc::clone(&self.0), path.to_owned());
-        let reading = tokio::task::spawn_blocking(move || {
-            let read = read(&of);
-            source.reading.store(false, Ordering::SeqCst);
-            read
-        });
-        match timeout(LOOK, reading).await {
-            Ok(Ok(read)) => self.0.take(read),
-            // The runtime ends.
-            Ok(Err(_)) => {}
-            Err(_) => self.0.take(Err(TokensError::Late(path.to_owned()))),
-        }
+        let of = path.to_owned();
+        let read = self.0.reading.of(move || read(&of)).await;
+        self.0.take(read.unwrap_or_else(|| Err(TokensError::Late(path.to_owned()))));
     }
 
     /// How many tokens there are.

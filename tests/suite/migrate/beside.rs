@@ -1,8 +1,7 @@
 //! What a destination takes beside proofs: other names of them, and manifests for themselves. At hand and by its API.
 
-use credlink_adapters::configuration::Source as Variables;
+use credlink_adapters::migrate::destination::AnyDestination;
 use credlink_adapters::migrate::destination::remote::Remote;
-use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::legacy::LegacyRecord;
@@ -18,20 +17,8 @@ use credlink_service::migrate::ports::{
 use credlink_service::migrate::target::{Loose, Naming, Parcel, Target};
 use credlink_service::ports::FailureKind;
 
-use crate::migrate::ground::{id, legacy, parcel};
+use crate::migrate::ground::{id, legacy, open, parcel};
 use crate::server::Server;
-
-async fn open(place: &str) -> AnyDestination {
-    let opening = Opening {
-        variables: &Variables::new(|_| None),
-        token: None,
-        data_folder: None,
-        tenant: None,
-        making: Making::Allowed,
-        surroundings: None,
-    };
-    AnyDestination::open(&place.parse().unwrap(), opening).await.unwrap()
-}
 
 fn draft(name: &str) -> Draft {
     LegacyRecord::parse(legacy(name).as_bytes()).unwrap().draft(Tenant::default())

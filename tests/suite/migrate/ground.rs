@@ -4,6 +4,8 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use credlink_adapters::configuration::Source as Variables;
+use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::Draft;
@@ -14,6 +16,19 @@ use credlink_service::migrate::target::Parcel;
 use serde_json::{Value, json};
 
 use crate::server::Server;
+
+/// The destination at a place, made if there is none; without a token.
+pub async fn open(place: &str) -> AnyDestination {
+    let opening = Opening {
+        variables: &Variables::new(|_| None),
+        token: None,
+        data_folder: None,
+        tenant: None,
+        making: Making::Allowed,
+        surroundings: None,
+    };
+    AnyDestination::open(&place.parse().unwrap(), opening).await.unwrap()
+}
 
 /// The proof of a file with this name for its content.
 pub fn id(name: &str) -> ProofId {

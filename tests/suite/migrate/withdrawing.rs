@@ -1,8 +1,7 @@
 //! Manifests that are private at the source and public at the destination: they are withdrawn with the proof that is taken over,
 //! and stay as they are where it is not. At hand and by its API.
 
-use credlink_adapters::configuration::Source as Variables;
-use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
+use credlink_adapters::migrate::destination::AnyDestination;
 use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
 use credlink_core::legacy::LegacyRecord;
@@ -15,20 +14,8 @@ use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{Depth, Destination as _, TakenOver, Verdict, Withdrawal};
 use credlink_service::migrate::target::{Loose, Parcel};
 
-use crate::migrate::ground::{legacy, parcel};
+use crate::migrate::ground::{legacy, open, parcel};
 use crate::server::Server;
-
-async fn open(place: &str) -> AnyDestination {
-    let opening = Opening {
-        variables: &Variables::new(|_| None),
-        token: None,
-        data_folder: None,
-        tenant: None,
-        making: Making::Allowed,
-        surroundings: None,
-    };
-    AnyDestination::open(&place.parse().unwrap(), opening).await.unwrap()
-}
 
 /// The public proof of a file with this name for its content, with a JSON manifest.
 fn draft(name: &str) -> Draft {

@@ -10,7 +10,6 @@
 //!   that nothing can be read is a failure.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +22,7 @@ use tracing::Instrument as _;
 use super::NAME;
 use super::keys::{Key, KeySet, MAX_JWKS_BYTES};
 use super::settings::Jwks;
-use crate::bounded_file;
+use crate::bounded_file::{self, PATIENCE, Reading};
 use crate::deadline::remaining;
 use crate::metered::catalogue::note_unread;
 
@@ -44,8 +43,6 @@ const URL_PAUSE: Duration = Duration::from_secs(30);
 const URL_PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(2);
 /// How long an address may take to answer.
 const URL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a file may take.
-const FILE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why keys could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,8 +64,7 @@ struct Source {
     state: RwLock<State>,
     /// Held by the one who reads.
     reading: Mutex<()>,
-    /// Whether they are being read, which may take longer than it is waited for.
-    is_read: AtomicBool,
+    file: Reading,
 }
 
 #[derive(Debug)]
@@ -125,7 +121,7 @@ impl KeySource {
             place,
             state: RwLock::new(state),
             reading: Mutex::new(()),
-            is_read: AtomicBool::new(false),
+            file: Reading::default(),
         })))
     }
 
@@ -216,28 +212,18 @@ impl KeySource {
         if tried != known {
             return;
         }
-        let source = Arc::clone(&self.0);
-        let late = || Err(format!("the file system does not answer within {} s", FILE_TIMEOUT.as_secs()));
-        let read = if self.0.is_read.swap(true, Ordering::SeqCst) {
-            // It still hangs.
-            late()
-        } else {
-            let reading = tokio::task::spawn_blocking(move || {
-                let read = match &source.place {
-                    Place::File(path) => {
-                        read_file(path, file).map(|read| read.map(|(keys, file)| (keys, Some(file))))
-                    }
-                    Place::Url { url, timeout } => read_url(url, *timeout).map(|keys| Some((keys, None))),
-                };
-                source.is_read.store(false, Ordering::SeqCst);
-                read
-            });
-            let read = match &self.0.place {
-                Place::File(_) => timeout(FILE_TIMEOUT, reading).await.ok(),
-                // It has its own.
-                Place::Url { .. } => Some(reading.await),
-            };
-            read.map_or_else(late, |read| read.unwrap_or_else(|error| Err(error.to_string())))
+        let read = match &self.0.place {
+            Place::File(path) => {
+                let path = path.clone();
+                let read = self.0.file.of(move || read_file(&path, file)).await;
+                let late = || Err(format!("its file system does not answer within {} s", PATIENCE.as_secs()));
+                read.unwrap_or_else(late).map(|read| read.map(|(keys, file)| (keys, Some(file))))
+            }
+            Place::Url { url, timeout } => {
+                let (url, timeout) = (url.clone(), *timeout);
+                let read = tokio::task::spawn_blocking(move || read_url(&url, timeout)).await;
+                read.unwrap_or_else(|error| Err(error.to_string())).map(|keys| Some((keys, None)))
+            }
         };
         let now = Some(Instant::now());
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
