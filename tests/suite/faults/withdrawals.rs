@@ -4,7 +4,7 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use credlink_adapters::faults::FaultPlan;
+use credlink_adapters::faults::{FaultPlan, Flavour};
 use credlink_service::fsck::Severity;
 use http::{Method, Request};
 
@@ -102,6 +102,23 @@ fn a_reader_ends_it() {
         assert_eq!(read(world), (200, is_private), "{when}");
         world.clean();
         world.check_store(Severity::Leftover, when);
+    });
+    assert!(withdrawn > 0, "it is cut off behind its row");
+}
+
+/// Nothing can be written: the owner reads what is withdrawn, and nobody is told of a failure.
+#[test]
+fn a_reader_that_cannot_end_it_answers_as_if_it_had() {
+    let mut withdrawn = 0;
+    cut_off(&Gate::before, &|| Memory::None, &mut |world, when| {
+        let listed = String::from_utf8_lossy(world.get("/v1/manifests").body()).into_owned();
+        let is_private = listed.contains(r#""visibility":"private""#);
+        withdrawn += u32::from(is_private);
+        let process = world.process(&FaultPlan::from(1, Flavour::Lost), &Gate::open());
+        let asked = Request::get(format!("/v1/manifests/{}", c2pa_id("one"))).body(Bytes::new()).unwrap();
+        let response = ready(handle(&process, &asked));
+        let said_private = response.headers()["cache-control"] == "private, no-store";
+        assert_eq!((response.status().as_u16(), said_private), (200, is_private), "{when}");
     });
     assert!(withdrawn > 0, "it is cut off behind its row");
 }
