@@ -100,9 +100,11 @@ async fn until_told<R>(bar: &Bar, work: impl Future<Output = R>) -> Result<R, Tr
 /// A run of a job that ended before its end.
 fn ended(error: RunError) -> Trouble {
     match error {
-        RunError::Held(_) | RunError::Differs { .. } | RunError::Unknown(_) | RunError::Lost(_) => {
-            Trouble::new(Kind::Job, error)
-        }
+        RunError::Held(_)
+        | RunError::Differs { .. }
+        | RunError::Unknown(_)
+        | RunError::Removing(_)
+        | RunError::Lost(_) => Trouble::new(Kind::Job, error),
         RunError::Ended { ref failure, .. } => {
             let hint = hint(failure);
             Trouble::new(Kind::Provider, format!("{error}{hint}"))

@@ -61,20 +61,51 @@ impl<P: Ports> Service<P> {
         }
     }
 
+    /// Claims the plain address for a manifest that this request has stored. What its source says of the address, if it is taken
+    /// over from another CredLink, comes before its own claim.
+    ///
+    /// # Errors
+    /// A failure to write what the source says: another tenant's claim must not come before it.
+    pub(crate) async fn claim_front_of(
+        &self,
+        manifest: &ManifestKey,
+        visibility: Visibility,
+        source: Option<&Front>,
+    ) -> Result<(), Failure> {
+        let freed = match source {
+            Some(front) => {
+                self.adopt_front(front).await?;
+                Freed::Kept
+            }
+            None => Freed::Free,
+        };
+        self.claim_front(manifest, visibility, freed).await;
+        Ok(())
+    }
+
     /// Claims the plain address for a manifest that is stored again: the store before may have been cut off before it did.
-    pub(crate) async fn claim_front_again(&self, manifest: &ManifestKey) {
-        if !self.settings.has_tenants {
-            return;
+    ///
+    /// # Errors
+    /// As [`claim_front_of`](Self::claim_front_of).
+    pub(crate) async fn claim_front_again(
+        &self,
+        manifest: &ManifestKey,
+        source: Option<&Front>,
+    ) -> Result<(), Failure> {
+        if !self.settings.has_tenants && source.is_none() {
+            return Ok(());
         }
         match self.manifest_row(manifest).await {
             Ok(Some(row)) if row.state == State::Live => {
-                self.claim_front(manifest, row.visibility, Freed::Free).await;
+                self.claim_front_of(manifest, row.visibility, source).await?;
             }
             Ok(_) => {}
+            Err(error) if source.is_some() => return Err(error),
             Err(error) => {
-                tracing::warn!(%manifest, %error, "the plain address of a manifest was not claimed")
+                tracing::warn!(%manifest, %error, "the plain address of a manifest was not claimed");
             }
         }
+        Ok(())
     }
 
     /// Claims the plain address for a manifest that is stored. Returns `true` if the address serves it since this call.
@@ -111,7 +142,7 @@ impl<P: Ports> Service<P> {
     ///
     /// # Errors
     /// A failure of a provider or the index.
-    pub(crate) async fn adopt_front(&self, front: &Front) -> Result<(), Failure> {
+    async fn adopt_front(&self, front: &Front) -> Result<(), Failure> {
         let key = ObjectKey::Front(front.manifest_id.clone());
         if self.ports.objects().head(&key).await?.is_some() {
             return Ok(());

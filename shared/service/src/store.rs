@@ -9,6 +9,7 @@
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_REVISIONS;
+use credlink_core::front::Front;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
@@ -27,7 +28,6 @@ use crate::aliases::secure_alias;
 use crate::cleanup::keep;
 use crate::delete::{bury, finish_proof, undo_record};
 use crate::error::{Error, contended};
-use crate::front::Freed;
 use crate::holds::{drop_hold, write_hold};
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 use crate::publish::{Brought, Published, Reference};
@@ -79,9 +79,9 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
     }
     if let (Ok(stored), Some(manifest)) = (&stored, draft.manifest_key()) {
         if !stored.deduplicated {
-            service.claim_front(&manifest, draft.manifest_visibility(), Freed::Free).await;
+            service.claim_front_of(&manifest, draft.manifest_visibility(), draft.front()).await?;
         } else if stored.row.held.contains(&manifest.id) {
-            service.claim_front_again(&manifest).await;
+            service.claim_front_again(&manifest, draft.front()).await?;
         }
     }
     stored
@@ -329,7 +329,7 @@ pub(crate) async fn put_record<P: Ports>(
 }
 
 /// Stores a C2PA manifest by itself, without a proof, for the readers that `visibility` says. Whether it was not stored so
-/// before.
+/// before. `front` is what its source says of its plain address, where it is taken over from another CredLink.
 ///
 /// # Errors
 /// A manifest without an id (400), an id that has another content or other readers (409), or a failure.
@@ -338,15 +338,18 @@ pub async fn store_manifest<P: Ports>(
     manifest: &Manifest,
     tenant: &Tenant,
     visibility: Visibility,
+    front: Option<&Front>,
 ) -> Result<bool, Error> {
     let mut brought = Brought::default();
     let stored = try_to_store_manifest(service, manifest, tenant, visibility, &mut brought).await;
     match (&stored, manifest.id()) {
         (Err(Error::Problem(_)), _) => brought.take_back(service).await?,
         (Ok(true), Some(id)) => {
-            service.claim_front(&ManifestKey::new(tenant, id), visibility, Freed::Free).await;
+            service.claim_front_of(&ManifestKey::new(tenant, id), visibility, front).await?;
         }
-        (Ok(false), Some(id)) => service.claim_front_again(&ManifestKey::new(tenant, id)).await,
+        (Ok(false), Some(id)) => {
+            service.claim_front_again(&ManifestKey::new(tenant, id), front).await?;
+        }
         (Ok(_) | Err(Error::Failure(_)), _) => {}
     }
     stored

@@ -403,6 +403,7 @@ pub(super) fn job(ground: &Ground, name: &str, from: &str) -> Job {
         elapsed_ms: 0,
         queued: true,
         left_behind: None,
+        removing: false,
     }
 }
 

@@ -68,6 +68,7 @@ fn job() -> Job {
         elapsed_ms: 0,
         queued: true,
         left_behind: None,
+        removing: false,
     }
 }
 
@@ -484,8 +485,14 @@ async fn what_is_removed_is_not_there_and_may_be_written_anew(ledger: &impl Remo
     ledger.remove_entries(&["a".to_owned(), "c".to_owned(), "nobody's".to_owned()]).await.unwrap();
     assert_eq!(keys(ledger, Order::Forward, 10).await, ["b"]);
     assert_eq!(ledger.job().await.unwrap(), Some(job()), "the job itself is there until it is removed");
-    ledger.remove_job().await.unwrap();
-    ledger.remove_job().await.unwrap();
+    assert!(!ledger.remove_job("x").await.unwrap(), "nobody has the job");
+    assert!(ledger.claim("x", 60).await.unwrap());
+    assert!(!ledger.remove_job("y").await.unwrap(), "another one has it");
+    assert_eq!(ledger.job().await.unwrap(), Some(job()));
+    assert!(ledger.remove_job("x").await.unwrap());
+    assert!(!ledger.remove_job("x").await.unwrap(), "it is gone, and who has it as well");
+    assert!(ledger.claim("y", 60).await.unwrap(), "nobody has it");
+    ledger.release("y").await.unwrap();
     assert_eq!(ledger.job().await.unwrap(), None);
     written(ledger, &[planned("a")]).await;
     ledger.keep_job(&job()).await.unwrap();
@@ -507,10 +514,10 @@ async fn a_job_that_is_removed_leaves_nothing_behind() {
     removed.remove_entries(&["0".to_owned(), "nobody's".to_owned()]).await.unwrap();
     assert_eq!(keys(removed, Order::Forward, 1_000).await.len(), 29);
     removed.remove_entries(&keys(removed, Order::Forward, 1_000).await).await.unwrap();
-    removed.remove_job().await.unwrap();
+    assert!(removed.remove_job("x").await.unwrap());
     assert_eq!((removed.job().await.unwrap(), keys(removed, Order::Forward, 1_000).await), (None, vec![]));
     assert!(removed.claim("y", 60).await.unwrap(), "nobody has it");
-    removed.remove_job().await.unwrap();
+    assert!(removed.remove_job("y").await.unwrap());
     let items = index.client().scan().table_name(index.table()).send().await.unwrap().items.unwrap();
     assert_eq!(items.len(), 32, "a job, its lease and its entries: those of the other");
     assert_eq!(other.job().await.unwrap(), Some(job()));

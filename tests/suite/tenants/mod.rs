@@ -1,13 +1,14 @@
 //! Several tenants in one deployment: nobody takes, hides, replaces, deletes, pins, names or learns what is another one's
 //! (guarantees 6 and 13).
 //!
-//! `manifests` has two tenants under one manifest id, `fronts` what its plain address serves, `privacy` what conflicts tell a
+//! `manifests` has two tenants under one manifest id, `fronts` what its plain address serves, `migrated` what a migration makes of it, `privacy` what conflicts tell a
 //! stranger, `visibility` a manifest that its owner withdraws, `commands` the folder of such a deployment without its server, and
 //! `table` every route in every way.
 
 mod commands;
 mod fronts;
 mod manifests;
+mod migrated;
 mod privacy;
 mod table;
 mod visibility;

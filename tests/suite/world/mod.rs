@@ -21,6 +21,7 @@ use credlink_core::row::Totals;
 use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Limits, Report, cleanup};
 use credlink_service::fsck::{Finding, Severity, fsck};
+use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::{Clock as _, Index as _, Objects as _, Parts, Ports as _};
 use credlink_service::{Service, Settings};
@@ -138,6 +139,11 @@ impl World {
     /// The service itself.
     pub fn service(&self) -> &Service<Ports> {
         &self.service
+    }
+
+    /// The world as the destination of a migration.
+    pub fn destination(&self) -> ServiceDestination<Ports> {
+        ServiceDestination::new(self.service.clone(), None)
     }
 
     /// The keys of everything that is stored.

@@ -111,6 +111,12 @@ pub(super) async fn begun(args: &JobArgs) -> Result<(AnyLedger, Job), Trouble> {
     let ledger = ledger(args, Access::Change).await?;
     let job = ledger.job().await.map_err(failed)?;
     let job = job.ok_or_else(|| Trouble::new(Kind::Job, format!("there is no job `{}`", args.job)))?;
+    check_places(args, &job)?;
+    Ok((ledger, job))
+}
+
+/// What was typed for a job's source and its store has to be what it has.
+pub(super) fn check_places(args: &JobArgs, job: &Job) -> Result<(), Trouble> {
     for (option, typed, kept) in [("--from", &args.from, &job.from), ("--to", &args.to, &job.to)] {
         if let Some(typed) = typed
             && typed.to_string() != *kept
@@ -119,7 +125,7 @@ pub(super) async fn begun(args: &JobArgs) -> Result<(AnyLedger, Job), Trouble> {
             return Err(Trouble::new(Kind::Usage, what));
         }
     }
-    Ok((ledger, job))
+    Ok(())
 }
 
 /// Where proofs come from. A token is shown to the one server that it is for.

@@ -2,13 +2,14 @@
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::migrate::ledger::{AnyLedger, ledger_path};
+use credlink_service::migrate::ports::Ledger as _;
 use credlink_service::migrate::progress::Watch as _;
 use credlink_service::migrate::removal::{Removed, remove as remove_job};
 use serde_json::json;
 
 use super::bar::Bar;
 use super::confirm::confirm;
-use super::open::{self, failed};
+use super::open::{self, Access, failed};
 use super::until_told;
 use crate::args::migrate::{JobArgs, Remove};
 use crate::exit::Exit;
@@ -17,42 +18,47 @@ use crate::trouble::{Kind, Trouble};
 
 /// Removes a job: what its ledger says goes, and its name is free again.
 pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) -> Result<Exit, Trouble> {
-    let (ledger, job) = open::begun(args).await?;
-    let what = format!(
-        "What is known of this job goes: what it made at {} can't be rolled back by it any more, nor {} be cleaned up. Proofs \
-         stay, in both.",
-        job.to, job.from
-    );
-    confirm(&job.name, typed.confirm.confirm.as_ref(), &what)?;
+    let ledger = open::ledger(args, Access::Change).await?;
+    // Without one, there may be what a removed job of this name left.
+    let job = ledger.job().await.map_err(failed)?;
+    if let Some(job) = &job {
+        open::check_places(args, job)?;
+        let what = format!(
+            "What is known of this job goes: what it made at {} can't be rolled back by it any more, nor {} be cleaned up. Proofs \
+             stay, in both.",
+            job.to, job.from
+        );
+        confirm(&job.name, typed.confirm.confirm.as_ref(), &what)?;
+    }
+    let name = &args.job;
     let bar = Bar::new(printer.is_json());
     let work = remove_job(&ledger, &SystemClock, typed.abandon, || !bar.is_cancelled());
     let removed = until_told(&bar, work).await?.map_err(failed)?;
     match removed {
         Removed::Done => {}
         Removed::Partly(entries) => {
-            let words = || format!("{}: {entries} entries are removed; the same command goes on", job.name);
-            printer.say(words, &json!({ "job": job.name, "removed": false, "entries": entries }))?;
+            let words = || format!("{}: {entries} entries are removed; the same command goes on", name);
+            printer.say(words, &json!({ "job": name, "removed": false, "entries": entries }))?;
             return Ok(Exit::Interrupted);
         }
-        Removed::Absent => return Err(Trouble::new(Kind::Job, format!("there is no job `{}`", job.name))),
+        Removed::Absent => return Err(Trouble::new(Kind::Job, format!("there is no job `{}`", name))),
         Removed::Held => {
-            let detail = format!("a run has the job `{}`; wait for it, or stop it", job.name);
+            let detail = format!("a run has the job `{}`; wait for it, or stop it", name);
             return Err(Trouble::new(Kind::Job, detail));
         }
         Removed::Unfinished(why) => {
-            let detail =
-                format!("the job `{}` is not over: {why}; --abandon removes it all the same", job.name);
+            let detail = format!("the job `{}` is not over: {why}; --abandon removes it all the same", name);
             return Err(Trouble::new(Kind::Job, detail));
         }
     }
     if let AnyLedger::File(ledger) = ledger {
-        let path = ledger_path(&args.jobs_dir, &job.name);
+        let path = ledger_path(&args.jobs_dir, name);
         // As long as it is open, no other run can begin a job of this name in it. Windows removes no file that is open.
         let held = cfg!(unix).then_some(ledger);
         std::fs::remove_file(&path).map_err(|error| Trouble::file(&path, "removed", &error))?;
         drop(held);
     }
-    let words = || format!("{}: removed; its name is free again, and proofs stay as they are", job.name);
-    printer.say(words, &json!({ "job": job.name, "removed": true }))?;
+    let words = || format!("{}: removed; its name is free again, and proofs stay as they are", name);
+    printer.say(words, &json!({ "job": name, "removed": true }))?;
     Ok(Exit::Done)
 }

@@ -8,9 +8,10 @@ use credlink_service::migrate::cleanup::Cleanup;
 use credlink_service::migrate::enqueue::Enqueued;
 use credlink_service::migrate::ledger::{Job, Reason};
 use credlink_service::migrate::plan::Plan;
+use credlink_service::migrate::ports::Ledger as _;
 use credlink_service::migrate::report;
 use credlink_service::migrate::rollback::Rollback;
-use credlink_service::migrate::run::{JobSpec, Run};
+use credlink_service::migrate::run::{JobSpec, Run, RunError};
 use credlink_service::migrate::verify::Verification;
 
 use super::bar::{size, time};
@@ -251,6 +252,9 @@ pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
         add_reasons(&mut text, "failed", &status.failed);
         add_reasons(&mut text, "were skipped", &status.skipped);
         add_left_behind(&mut text, job.left_behind.as_deref());
+        if job.removing {
+            text += "  it is being removed, and these are the items that are left; `credlink migrate remove` ends that\n";
+        }
         text += &match (job.listed, status.updated) {
             (Some(at), _) => format!("  the source was listed to its end on {at}"),
             (None, Some(at)) => format!("  the source was not listed to its end yet; last written on {at}"),
@@ -265,6 +269,9 @@ pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
 /// Totals, and each failure.
 pub(super) async fn report(args: &JobArgs, printer: &Printer) -> Result<Exit, Trouble> {
     let ledger = open::ledger(args, Access::Look).await?;
+    if ledger.job().await.map_err(failed)?.is_some_and(|job| job.removing) {
+        return Err(Trouble::new(Kind::Job, RunError::Removing(args.job.clone())));
+    }
     let report = report::report(&ledger).await.map_err(failed)?.ok_or_else(|| unknown(args))?;
     printer.say(|| report.to_markdown().trim_end().to_owned(), &report)?;
     Ok(Exit::Done)

@@ -262,6 +262,10 @@ impl Deployment {
                 tracing::warn!(job = %name, "there is no such job in the table: its message is passed over");
                 Ok(None)
             }
+            Some(Job { removing: true, .. }) => {
+                tracing::warn!(job = %name, "the job is being removed: its message is passed over");
+                Ok(None)
+            }
             Some(job) if job.to != jobs.place => {
                 Err(format!("the job `{name}` copies to {}, and this is {}", job.to, jobs.place))
             }

@@ -13,7 +13,6 @@ pub mod remote;
 
 use std::sync::Arc;
 
-use credlink_core::front::Front;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
@@ -103,14 +102,6 @@ impl Destination for AnyDestination {
             Self::Here(here) => Box::pin(here.find(target)).await,
             Self::Remote(remote) => remote.find(target).await,
             Self::Unmade(_) => Ok(Standing::Absent),
-        }
-    }
-
-    async fn keep_front(&self, front: &Front) -> Result<(), Failure> {
-        match self {
-            Self::Here(here) => Box::pin(here.keep_front(front)).await,
-            Self::Remote(remote) => remote.keep_front(front).await,
-            Self::Unmade(_) => Ok(()),
         }
     }
 

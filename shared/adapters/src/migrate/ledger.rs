@@ -78,7 +78,7 @@ impl<K: Clock> Removable for AnyLedger<K> {
         chosen!(self, ledger => Box::pin(ledger.remove_entries(keys)).await)
     }
 
-    async fn remove_job(&self) -> Result<(), Failure> {
-        chosen!(self, ledger => Box::pin(ledger.remove_job()).await)
+    async fn remove_job(&self, holder: &str) -> Result<bool, Failure> {
+        chosen!(self, ledger => Box::pin(ledger.remove_job(holder)).await)
     }
 }

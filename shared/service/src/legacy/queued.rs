@@ -138,6 +138,7 @@ impl Messages {
                     );
                     return false;
                 }
+                Ok(Some(Begun::Removing)) => "the job is being removed".clone_into(&mut why),
                 Ok(Some(Begun::Held | Begun::Queued(_))) => {
                     "another run has the job".clone_into(&mut why);
                 }

@@ -1,5 +1,6 @@
 //! The calls of a step, each made until it gets through or is given up.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -136,20 +137,21 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
             .await
     }
 
-    /// Takes a parcel over; first, where proofs keep their tenants, the plain addresses of its manifests as the source has them.
+    /// Takes a parcel over; where proofs keep their tenants, with what the source says of the plain addresses of its manifests.
     pub(super) async fn take_over(&self, parcel: &Parcel, keeps_tenants: bool) -> Result<TakenOver, GivenUp> {
         let Migration { source, destination, .. } = self.parts;
         self.steady
             .call(
                 "destination take_over",
                 || async move {
+                    let mut brought = Cow::Borrowed(parcel);
                     let ids = parcel.manifest_ids().filter(|_| keeps_tenants);
                     for id in ids.collect::<BTreeSet<_>>() {
                         if let Some(front) = source.front(id).await? {
-                            destination.keep_front(&front).await?;
+                            brought.to_mut().bring_front(&front);
                         }
                     }
-                    destination.take_over(parcel).await
+                    destination.take_over(&brought).await
                 },
                 |question| self.ask_destination(question),
             )

@@ -8,7 +8,6 @@ mod items;
 use std::sync::Arc;
 
 use credlink_core::access::Visibility;
-use credlink_core::front::Front;
 use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::object::ObjectKey;
@@ -246,10 +245,6 @@ impl<P: Ports> ServiceDestination<P> {
 impl<P: Ports> Destination for ServiceDestination<P> {
     fn name(&self) -> &'static str {
         self.service.ports.objects().name()
-    }
-
-    async fn keep_front(&self, front: &Front) -> Result<(), Failure> {
-        self.service.adopt_front(front).await
     }
 
     async fn find(&self, target: &Target) -> Result<Standing, Failure> {

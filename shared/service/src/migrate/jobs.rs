@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::ledger::{Entry, ItemState, Job, LEDGER_VERSION, Order};
 use super::ports::Ledger;
-use super::removal::Removed;
+use super::removal::{Removed, is_being_removed};
 use super::run::LEASE_SECONDS;
 use crate::ports::{Clock, Failure, Queue};
 
@@ -60,6 +60,8 @@ pub enum Begun {
     Held,
     /// The job moves something else: what it is.
     Differs(Job),
+    /// The job is being removed.
+    Removing,
 }
 
 /// Why a job cannot be begun or shown.
@@ -137,10 +139,8 @@ pub async fn begin<L: Ledger, Q: Queue, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    if let Some(job) = ledger.job().await?
-        && !is_of(&job, request, to)
-    {
-        return Ok(Begun::Differs(job));
+    if let Some(refused) = refused(ledger, request, to).await? {
+        return Ok(refused);
     }
     let holder = clock.request_id();
     if !ledger.claim(&holder, LEASE_SECONDS).await? {
@@ -166,8 +166,10 @@ async fn keep_alone<L: Ledger, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
+    if let Some(refused) = refused(ledger, request, to).await? {
+        return Ok(refused);
+    }
     let job = match ledger.job().await? {
-        Some(job) if !is_of(&job, request, to) => return Ok(Begun::Differs(job)),
         Some(job) => Job { queued: true, listed: None, ..job },
         None => new_job(clock, request, to),
     };
@@ -186,17 +188,22 @@ pub async fn ensure<L: Ledger, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    let as_asked = |job: Job| if is_of(&job, request, to) { Begun::Queued(job) } else { Begun::Differs(job) };
+    if let Some(refused) = refused(ledger, request, to).await? {
+        return Ok(refused);
+    }
     if let Some(job) = ledger.job().await? {
-        return Ok(as_asked(job));
+        return Ok(Begun::Queued(job));
     }
     let holder = clock.request_id();
     if !ledger.claim(&holder, LEASE_SECONDS).await? {
         return Ok(Begun::Held);
     }
     let ensured = async {
+        if let Some(refused) = refused(ledger, request, to).await? {
+            return Ok(refused);
+        }
         if let Some(job) = ledger.job().await? {
-            return Ok(as_asked(job));
+            return Ok(Begun::Queued(job));
         }
         let job = new_job(clock, request, to);
         ledger.keep_job(&job).await?;
@@ -206,6 +213,15 @@ pub async fn ensure<L: Ledger, C: Clock>(
     // If this fails, the claim ends by itself.
     let _ = ledger.release(&holder).await;
     ensured
+}
+
+/// Why the job that is there is not the one that is asked for.
+async fn refused<L: Ledger>(ledger: &L, request: &JobRequest, to: &str) -> Result<Option<Begun>, Failure> {
+    let job = ledger.job().await?;
+    if is_being_removed(ledger, job.as_ref()).await? {
+        return Ok(Some(Begun::Removing));
+    }
+    Ok(job.filter(|job| !is_of(job, request, to)).map(Begun::Differs))
 }
 
 fn is_of(job: &Job, request: &JobRequest, to: &str) -> bool {
@@ -228,6 +244,7 @@ fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
         elapsed_ms: 0,
         queued: true,
         left_behind: None,
+        removing: false,
     }
 }
 
@@ -250,6 +267,9 @@ pub struct Progress {
     /// When its source was listed to the end; `null` while it is being listed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub listed: Option<Timestamp>,
+    /// Whether it is being removed: the counts are of what is left of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub removing: bool,
     /// The items by what became of them.
     pub items: Tally,
     /// Items that are still to be counted: pass it as `after`, and add the answers up.
@@ -261,7 +281,7 @@ impl Progress {
     /// A job of which nothing is counted.
     #[must_use]
     pub fn of(job: Job) -> Self {
-        let Job { name, from, to, tenant, keep_tenants, created, listed, .. } = job;
+        let Job { name, from, to, tenant, keep_tenants, created, listed, removing, .. } = job;
         Self {
             job: name,
             from,
@@ -270,6 +290,7 @@ impl Progress {
             keep_tenants,
             created,
             listed,
+            removing,
             items: Tally::default(),
             next: None,
         }

@@ -249,15 +249,11 @@ pub trait Destination {
     ///
     /// A C2PA manifest that the source has as private and that is public here is withdrawn here. Nothing is published: one that
     /// is private here stays private.
+    ///
+    /// The plain address of a manifest that was stored serves whom it serves at the source, where nothing here says whom it
+    /// serves: nobody else who is copied first, or stores under the id later, gets it. A destination behind its API leaves that to
+    /// an operator. What is refused claims nothing.
     fn take_over(&self, parcel: &Parcel) -> impl Future<Output = Result<TakenOver, Failure>>;
-
-    /// Has the plain address of a manifest serve whom it serves at the source, where nothing here says whom it serves. Nobody else
-    /// who is copied first, or stores under the id later, gets the address. A destination that leaves that to an operator does
-    /// nothing.
-    fn keep_front(&self, front: &Front) -> impl Future<Output = Result<(), Failure>> {
-        let _ = front;
-        async { Ok(()) }
-    }
 
     /// Whether what was copied stands there.
     fn verify(&self, copy: &Copy, depth: Depth) -> impl Future<Output = Result<Verdict, Failure>>;

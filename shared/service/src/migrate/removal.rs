@@ -1,4 +1,7 @@
 //! Removing a job: what its ledger says, and then its name is free again. Proofs stay as they are.
+//!
+//! The job is marked first. What a ledger no longer says would be taken for what was never done: so a job that was removed in part
+//! is not run, rolled back or reported as if it were whole.
 
 use std::future::Future;
 
@@ -15,8 +18,8 @@ pub trait Removable: Ledger {
     /// Removes the entries of these items, where there are any.
     fn remove_entries(&self, keys: &[String]) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Removes what is said of the job, and who has it.
-    fn remove_job(&self) -> impl Future<Output = Result<(), Failure>>;
+    /// Removes what is said of the job, and who has it, if that is `holder`. Returns `false` if it is not, or nobody has the job.
+    fn remove_job(&self, holder: &str) -> impl Future<Output = Result<bool, Failure>>;
 }
 
 /// What became of a removal.
@@ -46,12 +49,14 @@ pub async fn remove<L: Removable, C: Clock>(
     abandon: bool,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<Removed, Failure> {
-    let Some(job) = ledger.job().await? else { return Ok(Removed::Absent) };
+    if ledger.job().await?.is_none() && !is_being_removed(ledger, None).await? {
+        return Ok(Removed::Absent);
+    }
     let holder = clock.request_id();
     if !ledger.claim(&holder, LEASE_SECONDS).await? {
         return Ok(Removed::Held);
     }
-    let removed = remove_held(ledger, &holder, &job, abandon, &mut go_on).await;
+    let removed = remove_held(ledger, &holder, abandon, &mut go_on).await;
     if !matches!(removed, Ok(Removed::Done)) {
         // If this fails, the claim ends by itself.
         let _ = ledger.release(&holder).await;
@@ -62,12 +67,14 @@ pub async fn remove<L: Removable, C: Clock>(
 async fn remove_held<L: Removable>(
     ledger: &L,
     holder: &str,
-    job: &Job,
     abandon: bool,
     go_on: &mut impl FnMut() -> bool,
 ) -> Result<Removed, Failure> {
-    if !abandon && let Some(why) = unfinished(ledger, holder, job, go_on).await? {
-        return Ok(Removed::Unfinished(why));
+    if let Some(job) = ledger.job().await?.filter(|job| !job.removing) {
+        if !abandon && let Some(why) = unfinished(ledger, holder, &job, go_on).await? {
+            return Ok(Removed::Unfinished(why));
+        }
+        ledger.keep_job(&Job { removing: true, ..job }).await?;
     }
     let mut gone = 0_u64;
     loop {
@@ -85,12 +92,19 @@ async fn remove_held<L: Removable>(
         ledger.remove_entries(&keys).await?;
         gone += keys.len() as u64;
     }
-    // The listing may have taken longer than the claim.
-    if !ledger.claim(holder, LEASE_SECONDS).await? {
-        return Ok(Removed::Held);
+    if ledger.remove_job(holder).await? || ledger.job().await?.is_none() {
+        return Ok(Removed::Done);
     }
-    ledger.remove_job().await?;
-    Ok(Removed::Done)
+    Ok(Removed::Held)
+}
+
+/// Whether the job of `ledger` is being removed; where there is none, whether one that was removed left entries, because something
+/// still ran for it. A job that begins with those would take them for its own.
+pub(super) async fn is_being_removed<L: Ledger>(ledger: &L, job: Option<&Job>) -> Result<bool, Failure> {
+    match job {
+        Some(job) => Ok(job.removing),
+        None => Ok(!ledger.list(Order::Forward, None, 1).await?.items.is_empty()),
+    }
 }
 
 /// Why a job is not over, in words.

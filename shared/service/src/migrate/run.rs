@@ -15,6 +15,7 @@ use super::parts::Migration;
 use super::patience::GivenUp;
 use super::ports::{Destination, Item, Ledger, Sleep, Source};
 use super::progress::{Counts, Watch};
+use super::removal::is_being_removed;
 use crate::ports::{Clock, Failure, Page};
 
 /// For how long a job is claimed at a time, in seconds. A run that is killed holds it for as long.
@@ -96,6 +97,12 @@ pub enum RunError {
     /// No such job was begun.
     #[error("there is no job `{0}`")]
     Unknown(JobName),
+    /// The job is being removed.
+    #[error(
+        "the job `{0}` is being removed, and its ledger is no longer whole; `credlink migrate remove` ends that, and then its name \
+         is free"
+    )]
+    Removing(JobName),
     /// The job was taken over by another run while this one could not say that it lives.
     #[error("another run took the job `{0}` over")]
     Lost(JobName),
@@ -179,12 +186,16 @@ where
 /// The job, begun if it is new.
 ///
 /// # Errors
-/// It moves something else, or a failure.
+/// It moves something else, or is being removed; or a failure.
 pub async fn open<S, D, L: Ledger, C: Clock, T>(
     parts: Migration<'_, S, D, L, C, T>,
     spec: &JobSpec,
 ) -> Result<Job, RunError> {
-    if let Some(job) = parts.ledger.job().await? {
+    let job = parts.ledger.job().await?;
+    if is_being_removed(parts.ledger, job.as_ref()).await? {
+        return Err(RunError::Removing(spec.name.clone()));
+    }
+    if let Some(job) = job {
         for (member, kept, given) in [
             ("the source", job.from.as_str(), spec.from.as_str()),
             ("the destination", job.to.as_str(), spec.to.as_str()),
@@ -209,6 +220,7 @@ pub async fn open<S, D, L: Ledger, C: Clock, T>(
         elapsed_ms: 0,
         queued: false,
         left_behind: None,
+        removing: false,
     };
     parts.ledger.keep_job(&job).await?;
     Ok(job)
@@ -217,12 +229,13 @@ pub async fn open<S, D, L: Ledger, C: Clock, T>(
 /// The job, which has to have been begun.
 ///
 /// # Errors
-/// It was not, or a failure.
+/// It was not, or is being removed; or a failure.
 pub async fn known<S, D, L: Ledger, C, T>(
     parts: Migration<'_, S, D, L, C, T>,
     name: &JobName,
 ) -> Result<Job, RunError> {
-    parts.ledger.job().await?.ok_or_else(|| RunError::Unknown(name.clone()))
+    let job = parts.ledger.job().await?.ok_or_else(|| RunError::Unknown(name.clone()))?;
+    if job.removing { Err(RunError::Removing(name.clone())) } else { Ok(job) }
 }
 
 /// Does `work` while `holder` has the job, and lets it go at the end.

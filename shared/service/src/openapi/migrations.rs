@@ -27,7 +27,7 @@ use crate::service::Service;
     responses(
         (status = 202, description = "Queued", body = Progress, headers(("location" = String, description = "Where its progress is"))),
         (status = 403, description = "The operator has not listed the source, or the scope `operator` is missing", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "The job moves something else, or is being listed", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The job moves something else, or is being listed or removed", body = Document, content_type = "application/problem+json"),
         (status = 501, description = "There is no queue or no table", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
@@ -54,6 +54,13 @@ pub(crate) async fn begin_migration<P: Ports>(
             let detail =
                 format!("the source of the job `{}` is being listed; try again when it is done", asked.name);
             Err(Problem::new(Kind::Contended, detail).into())
+        }
+        Begun::Removing => {
+            let detail = format!(
+                "the job `{0}` is being removed; `DELETE /v1/migrations/{0}` ends that, and then its name is free",
+                asked.name
+            );
+            Err(Problem::new(Kind::JobConflict, detail).at("name").into())
         }
         Begun::Differs(job) => {
             let whose = if job.keep_tenants {

@@ -360,7 +360,14 @@ impl<K: Clock> Removable for FileLedger<K> {
         .await
     }
 
-    async fn remove_job(&self) -> Result<(), Failure> {
+    async fn remove_job(&self, holder: &str) -> Result<bool, Failure> {
+        let is_held = {
+            let lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+            lease.as_ref().is_some_and(|(current, _)| current == holder)
+        };
+        if !is_held {
+            return Ok(false);
+        }
         let file = Arc::clone(&self.file);
         off_the_executor(NAME, move || {
             let transaction = file.writable()?.begin_write().map_err(failure)?;
@@ -369,7 +376,9 @@ impl<K: Clock> Removable for FileLedger<K> {
             drop(about);
             transaction.commit().map_err(failure)
         })
-        .await
+        .await?;
+        self.release(holder).await?;
+        Ok(true)
     }
 }
 

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, Config};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{Delete, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use aws_smithy_types::retry::RetryConfig;
 use credlink_service::migrate::ledger::{Entry, Job, JobName, Order};
 use credlink_service::migrate::ports::Ledger;
@@ -166,10 +167,29 @@ impl<K: Clock> Removable for TableLedger<K> {
         deletions.buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    async fn remove_job(&self) -> Result<(), Failure> {
-        self.delete(&self.job, JOB).await?;
-        self.delete(&self.job, LEASE).await
+    async fn remove_job(&self, holder: &str) -> Result<bool, Failure> {
+        let delete = |sort| Delete::builder().table_name(&self.table).set_key(Some(key(&self.job, sort)));
+        let lease = delete(LEASE)
+            .condition_expression("#holder = :holder")
+            .expression_attribute_names("#holder", HOLDER)
+            .expression_attribute_values(":holder", text(holder));
+        let mut request = self.client.transact_write_items();
+        for delete in [lease, delete(JOB)] {
+            let delete = delete.build().map_err(|error| form::damaged(NAME, error.to_string()))?;
+            request = request.transact_items(TransactWriteItem::builder().delete(delete).build());
+        }
+        match Box::pin(request.customize().config_override(self.timed()).send()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_held_by_another) => Ok(false),
+            Err(error) => Err(Error::classify(NAME, &error).into()),
+        }
     }
+}
+
+/// Whether a transaction was cancelled because its condition did not hold.
+fn is_held_by_another(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
+    cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))
 }
 
 /// The names of an entry's attributes.

@@ -83,7 +83,7 @@ pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Resul
         if loose.visibility == Visibility::Private {
             hide(service, &manifest, loose.manifest.sha256()).await?;
         }
-        store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility).await
+        store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility, loose.front.as_ref()).await
     };
     match stored.await {
         Ok(_) => {

@@ -43,6 +43,7 @@ fn revision(number: u32, expires: Timestamp) -> Revision {
             legacy: None,
             restores: None,
             manifest_visibility: None,
+            front: None,
         }),
     };
     Revision {

@@ -5,8 +5,10 @@ use credlink_core::message::{Message, Work};
 
 use super::*;
 use crate::migrate::enqueue::{EnqueueOptions, Enqueued, close, enqueue};
-use crate::migrate::jobs::{Begun, JobRequest, begin, progress};
+use crate::migrate::jobs::{Begun, JobRequest, begin, ensure, progress};
 use crate::migrate::removal::{Removed, remove};
+use crate::migrate::rollback::{RollbackOptions, rollback};
+use crate::migrate::run::{JobSpec, RunError, open};
 use crate::migrate::testing::{Fault, Sent, There, World, legacy, options, spec};
 use crate::ports::FailureKind;
 
@@ -317,6 +319,52 @@ async fn a_job_that_is_over_is_removed_and_its_name_is_free() {
     let begun = begin(&world.ledger, &queue, &world.time, &other, "s3://new").await.unwrap();
     assert!(matches!(begun, Begun::Queued(job) if job.from == "s3://other"));
     assert_eq!(remove(true).await, Removed::Done, "it is abandoned");
+}
+
+/// What the ledger no longer says would be taken for what was never done.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_removed_in_part_does_nothing_but_go() {
+    let world = World::mixed();
+    let queue = Sent::default();
+    let begin = async || begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+    let _ = begin().await;
+    sent(&world, &queue, None).await.unwrap();
+    let mut pages = 0;
+    let short = || {
+        pages += 1;
+        pages < 2
+    };
+    assert_eq!(remove(&world.ledger, &world.time, true, short).await.unwrap(), Removed::Partly(2));
+    assert_eq!(begin().await, Begun::Removing);
+    assert_eq!(ensure(&world.ledger, &world.time, &request(), "s3://new").await.unwrap(), Begun::Removing);
+    let spec = JobSpec::from(&world.ledger.job().await.unwrap().unwrap());
+    let (parts, options) = (world.parts(), RollbackOptions::default());
+    let refused = open(parts, &spec).await.unwrap_err();
+    assert!(matches!(&refused, RunError::Removing(name) if *name == spec.name), "{refused}");
+    let refused = rollback(parts, &spec.name, &options, "a rollback", &()).await.unwrap_err();
+    assert!(matches!(refused, RunError::Removing(_)), "{refused}");
+    assert!(progress(&world.ledger, None).await.unwrap().unwrap().removing);
+    // It was removed as one to be abandoned, and goes on as that.
+    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Done);
+    assert!(matches!(begin().await, Begun::Queued(_)));
+}
+
+/// A worker that has a message of a job when that is removed writes down what it did. The next job of that name must not take it
+/// for its own: it may come from elsewhere.
+#[tokio::test(start_paused = true)]
+async fn what_was_written_behind_a_removal_is_no_part_of_the_next_job() {
+    let world = World::mixed();
+    let queue = Sent::default();
+    let begin = async || begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+    let _ = begin().await;
+    sent(&world, &queue, None).await.unwrap();
+    let late = Entry { version: 1, ..world.ledger.all().remove(0) };
+    assert_eq!(remove(&world.ledger, &world.time, true, || true).await.unwrap(), Removed::Done);
+    assert_eq!(world.ledger.write(&[late]).await.unwrap(), [true]);
+    assert_eq!(begin().await, Begun::Removing);
+    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Done);
+    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Absent);
+    assert!(matches!(begin().await, Begun::Queued(_)));
 }
 
 /// A removal that runs out of time, or is cut off at any of its calls, is ended by the same request again.

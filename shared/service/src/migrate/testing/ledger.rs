@@ -81,17 +81,20 @@ impl Removable for MemoryLedger {
     async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
         let remove = || {
             let mut state = self.state.lock().unwrap();
-            assert!(state.job.is_some(), "entries without a job would never be found again");
             state.entries.retain(|key, _| !keys.contains(key));
         };
         self.faults.call("ledger remove", "", remove).await
     }
 
-    async fn remove_job(&self) -> Result<(), Failure> {
+    async fn remove_job(&self, holder: &str) -> Result<bool, Failure> {
         let remove = || {
             let mut state = self.state.lock().unwrap();
             assert!(state.entries.is_empty(), "entries of a job that is gone");
-            (state.job, state.holder) = (None, None);
+            let is_ours = state.holder.as_ref().is_some_and(|(name, _)| name == holder);
+            if is_ours {
+                (state.job, state.holder) = (None, None);
+            }
+            is_ours
         };
         self.faults.call("ledger forget", "", remove).await
     }
