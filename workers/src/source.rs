@@ -101,6 +101,16 @@ pub fn problem_of(answered: &Answered) -> Option<Problem> {
     Some(Problem::new(kind, said.detail))
 }
 
+/// Why the origin hands out nothing. An answer that is no answer about this object says nothing of it: `None`.
+fn declined(answered: &Answered) -> Option<Outcome> {
+    let problem = problem_of(answered).filter(|_| matches!(answered.status(), 403 | 404 | 410))?;
+    match problem.kind {
+        Kind::NotFound | Kind::Deleted | Kind::Expired => Some(Outcome::Nothing(Absence::of(&problem))),
+        Kind::InvalidLink => Some(Outcome::Refused(problem)),
+        _ => None,
+    }
+}
+
 impl Outcome {
     /// There is no object, or none that a client without a good link may know of.
     fn nothing() -> Self {
@@ -135,25 +145,28 @@ impl Load {
         };
         let _place = Place::of(loaded.stored());
         let tag = loaded.etag();
-        let Ok(attributes) = serde_json::from_str::<Attributes>(&loaded.said()) else {
-            return (self.damaged(&"its attributes cannot be read"), Fill::None);
-        };
+        // Without any, it is damaged.
+        let attributes = serde_json::from_str::<Attributes>(&loaded.said()).unwrap_or_default();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length in bytes")]
         let size = loaded.size() as u64;
         let is_same = known == Some(&*tag);
         let stored = Stored { tag: Some(tag), size, attributes };
         let facts = match stored.facts() {
-            Ok(facts) => facts,
-            Err(error) => return (self.damaged(&error), Fill::None),
-        };
-        if self.hides(&facts) {
-            // What is not there is looked for at the origin too, which takes its time, and may fail. What is at hand was public
-            // when it was kept: it is not answered any more, whatever the origin says.
-            if self.is_held {
-                return (Outcome::nothing(), Fill::None);
+            Ok(facts) if !self.hides(&facts) => facts,
+            hidden => {
+                // Nobody can say of what is damaged whether it is private.
+                let outcome = match hidden {
+                    Ok(_) => Outcome::nothing(),
+                    Err(error) => self.damaged(&error),
+                };
+                // What is not there is looked for at the origin too, which takes its time, and may fail. What is at hand was
+                // public when it was kept: it is not answered any more, whatever the origin says.
+                if self.is_held || !self.signature.is_empty() {
+                    return (outcome, Fill::None);
+                }
+                return self.origin(Fill::Bucket).await;
             }
-            return self.origin(Fill::Bucket).await;
-        }
+        };
         let outcome = match (loaded.stored(), is_same) {
             (Some(bytes), _) => self.checked(stored, facts, bytes).await,
             (None, true) => Outcome::Same(Rc::new((stored, facts))),
@@ -203,14 +216,15 @@ impl Load {
                 return (Outcome::Unreachable, Fill::None);
             }
         };
-        match answered.status() {
-            200 | 307 => self.object(answered, fill).await,
-            403 | 404 | 410 => (self.declined(&answered), Fill::None),
-            status => {
-                self.complain("the origin does not answer", &format!("its status is {status}"));
-                (Outcome::Unreachable, Fill::None)
-            }
+        let status = answered.status();
+        if matches!(status, 200 | 307) {
+            return self.object(answered, fill).await;
         }
+        let outcome = declined(&answered).unwrap_or_else(|| {
+            self.complain("the origin does not answer", &format!("its status is {status}"));
+            Outcome::Unreachable
+        });
+        (outcome, Fill::None)
     }
 
     /// What a server answers, and the place that it takes.
@@ -264,24 +278,6 @@ impl Load {
             Err(error) => self.damaged(&error),
         };
         (outcome, fill)
-    }
-
-    /// Why the origin hands out nothing. An answer that is no answer about this object says nothing of it.
-    fn declined(&self, answered: &Answered) -> Outcome {
-        match problem_of(answered) {
-            Some(problem) if matches!(problem.kind, Kind::NotFound | Kind::Deleted | Kind::Expired) => {
-                Outcome::Nothing(Absence::of(&problem))
-            }
-            Some(problem) if problem.kind == Kind::InvalidLink => Outcome::Refused(problem),
-            _ => {
-                let status = answered.status();
-                self.complain(
-                    "the origin does not answer",
-                    &format!("its status is {status}, which is not the API's"),
-                );
-                Outcome::Unreachable
-            }
-        }
     }
 
     /// Keeps what came in the cache, and begins to put it into R2, which nobody waits for.

@@ -65,7 +65,7 @@ async fn what_is_no_object_of_ours_takes_no_place() {
     for seed in several("foreign") {
         let attributes = Attributes { content_type: "text/plain".to_owned(), ..Attributes::default() };
         write(&edge.objects(), &seed.key, seed.stored(), &attributes).await;
-        assert_eq!(kind(&read(&edge, &seed.path()).await.0), "damaged");
+        assert_eq!(kind(&read(&edge, &seed.path()).await.0), "not-found");
     }
     for seed in several("too-long") {
         let mut attributes = seed.attributes();

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::link::LinkKeys;
-use credlink_core::object::{ObjectKey, TOMBSTONE_TYPE};
+use credlink_core::object::{Attributes, ObjectKey, TOMBSTONE_TYPE};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH, LOCATION};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::origin::{Origin, stored_form};
-use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state, until};
+use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state, until, write};
 use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{ask, get, json as request, media, proof, with};
 use crate::world::{Ground, World, tokens};
@@ -61,6 +61,23 @@ async fn a_miss_asks_the_origin_once_and_r2_from_then_on() {
     edge.set_ahead(Duration::from_secs(6_000)).await;
     assert_eq!(state(&edge, &path).await.0, 200);
     assert_eq!((origin.count(), edge.count("bucket.put").await), (0, 1));
+}
+
+/// The origin has what R2 has with attributes that nobody can read. What stands in R2 is left to the operator.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_r2_cannot_describe_the_origin_may_have() {
+    let origin = Origin::start().await;
+    store(&origin, "garbled", long("once ")).await;
+    let edge = edge_over(&origin).await;
+    let (path, key) = (format!("/proofs/{}", proof("garbled")), ObjectKey::Record(proof("garbled")));
+    let attributes = Attributes { content_type: "text/plain".to_owned(), ..Attributes::default() };
+    write(&edge.objects(), &key, Bytes::from_static(b"what is this?"), &attributes).await;
+    let answer = edge.send(get(&path)).await;
+    let own = told(&origin, 200, get(&format!("/v1{path}"))).await;
+    assert_eq!((answer.status(), answer.body()), (own.status(), own.body()));
+    edge.settle().await;
+    let left = edge.objects().get(&key).await.unwrap().unwrap();
+    assert_eq!(left.body, b"what is this?".as_slice());
 }
 
 /// 404 and 410 are handed on in the API's words, and kept. What is private is like what is not there.

@@ -1,0 +1,245 @@
+//! What the server knows of one connection: whether it waits for its client, and what it holds.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::{ANSWERS_ON_A_CONNECTION, Network, Room};
+use crate::serve::memory::{Account, BODIES_ON_A_CONNECTION, of_all};
+
+/// Longest time that a seated connection may wait for its client: for the next request, for the next piece of a body, or for
+/// an answer to be read.
+pub const SILENCE: Duration = Duration::from_secs(30);
+/// Longest time for the answers on a connection, from the first that is not read to its end until there is none: 10 MB over a
+/// line of 0.4 Mbit/s, as for a body on its way in.
+const READING: Duration = Duration::from_secs(240);
+/// Time for which a connection may wait for its client although others wait for a seat.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The same, of a connection that has asked for nothing yet.
+const PATIENCE_WITH_THE_NEW: Duration = Duration::from_millis(250);
+
+/// What the server knows of a connection.
+pub struct Seat {
+    pub(super) room: Arc<Room>,
+    pub(super) network: Arc<Network>,
+    answers: Account,
+    bodies: Account,
+    /// Requests that the server works for, and does not wait for the client.
+    working: AtomicUsize,
+    /// Answers that were not read to their end, in the order in which they began: the number of each, and when that was, in
+    /// milliseconds from the server's start.
+    unread: Mutex<Vec<(u64, u64)>>,
+    /// The number of the last answer.
+    answered: AtomicU64,
+    /// Milliseconds from the server's start to the last sign of the client, or of the server's work for it.
+    active: AtomicU64,
+    has_asked: AtomicBool,
+    /// Whether it was told to leave, for somebody else.
+    leaving: AtomicBool,
+    leave: Notify,
+}
+
+/// A while in which the server works for a connection.
+pub struct Working<'a>(&'a Seat);
+
+/// A while in which that work waits for the client.
+pub struct Waiting<'a>(&'a Seat);
+
+impl Seat {
+    /// The seat of a connection that has just been opened.
+    pub(super) fn new(room: &Arc<Room>, network: &Arc<Network>) -> Self {
+        Self {
+            room: Arc::clone(room),
+            network: Arc::clone(network),
+            answers: Account::new(ANSWERS_ON_A_CONNECTION),
+            bodies: Account::new(BODIES_ON_A_CONNECTION),
+            working: AtomicUsize::new(0),
+            unread: Mutex::default(),
+            answered: AtomicU64::new(0),
+            active: AtomicU64::new(room.now()),
+            has_asked: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            leave: Notify::new(),
+        }
+    }
+
+    /// The accounts of what it sends.
+    pub fn answers(&self) -> [&Account; 3] {
+        [&self.answers, &self.network.answers, &self.room.answers]
+    }
+
+    /// Takes room for so many bytes of a body that it receives.
+    pub fn take_body(&self, bytes: usize) -> bool {
+        of_all(self.bodies(), |account| account.take(bytes), |account| account.give(bytes))
+    }
+
+    /// Gives that room back.
+    pub fn give_body(&self, bytes: usize) {
+        self.bodies().iter().for_each(|account| account.give(bytes));
+    }
+
+    fn bodies(&self) -> [&Account; 3] {
+        [&self.bodies, &self.network.bodies, &self.room.bodies]
+    }
+
+    /// Notes that the client has read or sent something.
+    pub fn is_active(&self) {
+        self.active.store(self.room.now(), Ordering::Relaxed);
+    }
+
+    /// Notes that the server works for it, until the value is dropped.
+    pub fn work(&self) -> Working<'_> {
+        self.has_asked.store(true, Ordering::Relaxed);
+        self.working.fetch_add(1, Ordering::Relaxed);
+        Working(self)
+    }
+
+    /// Notes that a work waits for the client, until the value is dropped.
+    pub fn wait_for_client(&self) -> Waiting<'_> {
+        self.is_active();
+        self.working.fetch_sub(1, Ordering::Relaxed);
+        Waiting(self)
+    }
+
+    /// Notes an answer that is on its way. Returns its number.
+    pub fn answer_begins(&self) -> u64 {
+        let number = self.answered.fetch_add(1, Ordering::Relaxed);
+        self.unread().push((number, self.room.now()));
+        number
+    }
+
+    /// Notes that an answer was read to its end, or is given up.
+    pub fn answer_ended(&self, number: u64) {
+        self.unread().retain(|(other, _)| *other != number);
+        self.is_active();
+    }
+
+    fn unread(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns `true` if all answers were read.
+    pub fn is_idle(&self) -> bool {
+        self.working.load(Ordering::Relaxed) == 0 && self.unread().is_empty()
+    }
+
+    /// Waits until it has waited for its client for [`SILENCE`], or for [`READING`] for an answer to be read to its end.
+    pub async fn is_silent(&self) {
+        loop {
+            let left = self.patience_left(self.room.now());
+            if left.is_zero() {
+                return;
+            }
+            sleep(left).await;
+        }
+    }
+
+    /// How long it may still wait for its client.
+    fn patience_left(&self, now: u64) -> Duration {
+        let silence = SILENCE.saturating_sub(self.silent(now).unwrap_or_default());
+        let oldest = self.unread().first().map(|(_, began)| now.saturating_sub(*began));
+        let reading = oldest.map(|age| READING.saturating_sub(Duration::from_millis(age)));
+        reading.map_or(silence, |reading| silence.min(reading))
+    }
+
+    /// Waits until it has to leave for somebody else.
+    pub async fn has_to_leave(&self) {
+        self.leave.notified().await;
+    }
+
+    /// How long it has waited for its client, if it does.
+    fn silent(&self, now: u64) -> Option<Duration> {
+        if self.working.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        Some(Duration::from_millis(now.saturating_sub(self.active.load(Ordering::Relaxed))))
+    }
+
+    #[cfg(test)]
+    pub(super) fn was_active_at(&self, milliseconds: u64) {
+        self.active.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// Tells its connection to leave for somebody else.
+    pub(super) fn tell_to_leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
+    }
+
+    /// Returns `true` if its connection was told to leave.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// How long it has waited for its client, if that is long enough to give its seat to somebody else.
+    pub(super) fn is_dispensable(&self, now: u64) -> Option<Duration> {
+        let patience = if self.has_asked.load(Ordering::Relaxed) { PATIENCE } else { PATIENCE_WITH_THE_NEW };
+        self.silent(now).filter(|silent| !self.is_leaving() && *silent >= patience)
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.is_active();
+        self.0.working.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.working.fetch_add(1, Ordering::Relaxed);
+        self.0.is_active();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::Seats;
+    use super::super::tests::{HERE, sit};
+    use super::*;
+
+    #[tokio::test]
+    async fn silence_is_measured_while_the_client_is_waited_for() {
+        let seats = Seats::new();
+        let sitting = sit(&seats, HERE).unwrap();
+        let seat = sitting.seat();
+        let work = seat.work();
+        assert_eq!(seat.silent(seats.0.now() + 60_000), None, "the server works");
+        let waiting = seat.wait_for_client();
+        assert!(seat.silent(seats.0.now() + 60_000).unwrap() >= SILENCE, "the client sends nothing");
+        drop(waiting);
+        assert_eq!(seat.silent(seats.0.now() + 60_000), None);
+        drop(work);
+        let answer = seat.answer_begins();
+        assert!(!seat.is_idle());
+        assert!(seat.silent(seats.0.now() + 60_000).unwrap() >= SILENCE, "the client reads nothing");
+        seat.answer_ended(answer);
+        assert!(seat.is_idle());
+    }
+
+    #[tokio::test]
+    async fn who_reads_a_little_now_and_then_has_an_end_too() {
+        let ages_ago = Instant::now().checked_sub(Duration::from_secs(1_000)).unwrap();
+        let seats = Seats::since(ages_ago);
+        let sitting = sit(&seats, HERE).unwrap();
+        let seat = sitting.seat();
+        let (first, second) = (seat.answer_begins(), seat.answer_begins());
+        let began = seats.0.now();
+        let left = |after: u64| {
+            // A byte was read just now.
+            seat.active.store(began + after * 1_000, Ordering::Relaxed);
+            seat.patience_left(began + after * 1_000)
+        };
+        assert_eq!(left(0), SILENCE);
+        assert!((Duration::from_secs(8)..=Duration::from_secs(10)).contains(&left(230)));
+        seat.answer_ended(second);
+        assert_eq!(left(250), Duration::ZERO, "the first is not read");
+        seat.answer_ended(first);
+        assert_eq!(left(1_000), SILENCE, "a connection may stay as long as it is used");
+    }
+}
