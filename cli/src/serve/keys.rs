@@ -68,7 +68,7 @@ fn read_or_make(path: &Path) -> io::Result<String> {
 /// The content, if there is any.
 fn read(path: &Path) -> io::Result<Option<String>> {
     let mut text = String::new();
-    match File::open(path) {
+    match private::open_to_read(path) {
         Ok(file) => file.take(MAX_BYTES).read_to_string(&mut text)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

@@ -205,3 +205,24 @@ fn a_wrong_manifest_is_named_by_its_file() {
         assert!(!put.report().contains("manifest_base64"), "{}", put.report());
     }
 }
+
+/// A pipe that nobody writes into is not waited for.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_place_of_a_file_is_damage() {
+    let world = World::new();
+    world.run("put photo.jpg --data-dir data").ends(0);
+    let object =
+        std::fs::read_dir(world.path("data/objects/proofs")).unwrap().next().unwrap().unwrap().path();
+    let object = std::fs::read_dir(object).unwrap().next().unwrap().unwrap().path();
+    let replace = |path: &std::path::Path| {
+        std::fs::remove_file(path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    replace(&object);
+    world.run("fsck --data-dir data").ends(6).says(&["BROKEN", "its header has no end"]);
+    world.run("get photo.jpg --data-dir data").ends(1).says(&["damaged"]);
+    std::fs::write(world.path("data/deployment.json"), "").unwrap();
+    replace(&world.path("data/deployment.json"));
+    world.run("stats --data-dir data").ends(1).says(&["deployment.json", "it is not a regular file"]);
+}

@@ -163,7 +163,7 @@ impl Inner {
 
     /// Opens the file of `key`. That `objects` is gone too, as after an unmount, is a failure and not absence.
     fn file(&self, key: &str, place: &Place) -> Result<Option<File>, Failure> {
-        match File::open(self.path(place)) {
+        match private::open_to_read(&self.path(place)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::metadata(&self.objects).map_err(|e| from_io(NAME, "looking for the folder", &e))?;

@@ -51,6 +51,21 @@ pub fn options() -> OpenOptions {
     options
 }
 
+/// Opens a file for reading. A pipe that stands in its place is not waited for: it is as if the file were empty, or in use.
+///
+/// # Errors
+/// The file system refuses.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+    }
+    options.open(path)
+}
+
 /// Opens a file for reading and writing, and makes it if there is none. Its name is durable.
 ///
 /// # Errors

@@ -27,6 +27,7 @@ use super::lifetime::{AgeClock, Lifetimes, left};
 use super::stripes::Stripes;
 use super::tally::Tally;
 use super::{Held, frame};
+use crate::private;
 use space::Space;
 
 /// Ends the names of files that are being written.
@@ -126,7 +127,7 @@ impl FolderLayer {
 impl Inner {
     fn read(&self, key: &ObjectKey) -> io::Result<Option<Held>> {
         let name = name(key);
-        let file = match File::open(self.path(&name)) {
+        let file = match private::open_to_read(&self.path(&name)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),

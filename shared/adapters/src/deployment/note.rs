@@ -17,11 +17,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::configuration::{Configuration, IndexChoice, QueueChoice, TENANTS};
-use crate::private;
 use crate::provider::ProviderSettings;
+use crate::{bounded_file, private};
 
 /// The file in the data folder.
 const FILE: &str = "deployment.json";
+/// Longest that it can be, in bytes.
+const MAX_BYTES: usize = 65_536;
 /// The version of the format.
 const VERSION: u32 = 1;
 /// The place of what stands in the data folder itself.
@@ -209,7 +211,7 @@ impl Note {
     /// It cannot be read.
     pub fn read(folder: &Path) -> Result<Option<Self>, NoteError> {
         let path = folder.join(FILE);
-        let text = match std::fs::read(&path) {
+        let text = match bounded_file::read(&path, MAX_BYTES) {
             Ok(text) => text,
             // What is no folder holds no deployment; whoever opens it says so.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
