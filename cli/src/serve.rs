@@ -38,7 +38,7 @@ use credlink_adapters::deployment::{Deployment, Note, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::jwt::JwtAuthenticator;
-use credlink_adapters::local::NewIndex;
+use credlink_adapters::local::{Foreign, NewIndex};
 use credlink_adapters::prometheus::Prometheus;
 use credlink_adapters::tokens::{StaticTokens, TokensError};
 use serde::Serialize;
@@ -177,6 +177,7 @@ fn begins_with_a_mark(path: &Path) -> bool {
 async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deployment, Trouble> {
     let configuration = Configuration::from_environment();
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    Foreign::check(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
     let link_keys = match &configuration.link_keys {
         Some(keys) => keys.clone(),
         None => keys::open(folder)?,

@@ -7,7 +7,7 @@ use credlink_adapters::configuration::{Configuration, IndexChoice};
 use credlink_adapters::deployment::{Deployment, Note, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::gate::Gate;
-use credlink_adapters::local::{self, NewIndex};
+use credlink_adapters::local::{self, Foreign, NewIndex};
 use credlink_adapters::provider::ProviderSettings;
 use credlink_adapters::tokens::StaticTokens;
 use credlink_core::hash::Digest;
@@ -56,6 +56,9 @@ impl Folder {
         let configuration = Configuration::from_environment();
         let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
         Note::of(path, &configuration).check(path).map_err(|error| cannot(&error))?;
+        if making == Making::Allowed {
+            Foreign::check(path).map_err(|error| cannot(&error))?;
+        }
         keep_link_key_private(path);
         if configuration.legacy.is_some() {
             let detail = "CREDLINK_LEGACY_SOURCE names a store that answers for what is not here yet, which only a server can \
@@ -86,6 +89,9 @@ impl Folder {
             new_index: NewIndex::OverNothing,
         };
         let deployment = runtime.block_on(Deployment::open(opening)).map_err(|error| cannot(&error))?;
+        if making == Making::Allowed {
+            Note::leave_tenants(path, &configuration).map_err(|error| cannot(&error))?;
+        }
         let checked = runtime.block_on(deployment.check());
         // With one provider alone it would go on, and so would a server, which repairs the other one later.
         if !checked.is_usable {

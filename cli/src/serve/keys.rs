@@ -1,6 +1,5 @@
 //! The keys of signed links: made at the first start, and kept beside the data, so that links outlive a restart.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 

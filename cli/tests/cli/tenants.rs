@@ -156,7 +156,10 @@ fn a_manifest_is_withdrawn_and_published_again() {
         world.run(&format!("put photo.jpg {own} --tenant team")).ends(0);
         let inline = world.run(&format!("withdraw photo.jpg {own} --tenant team")).ends(2);
         inline.says(&["stands in its record", "--private"]);
-        world.run(&format!("withdraw http://a.example/x {own}")).ends(2).says(&["name it by its id"]);
+        world
+            .run(&format!("withdraw http://a.example/x {own} --tenant team"))
+            .ends(2)
+            .says(&["name it by its id"]);
         world.run(&format!("withdraw urn:c2pa:none {own} --tenant team")).ends(3);
     }
 }
@@ -214,4 +217,25 @@ fn a_front_is_decided_by_the_operator_alone() {
     others.says(&["belongs to another tenant", "(--token)", "--tenant"]);
     world.run(&format!("front {ID} --free {place}")).ends(1).says(&["operator"]);
     world.run(&format!("front {ID} {place}")).ends(0).says(&["the tenant `team`"]);
+}
+
+/// A folder that is made for several tenants says so: whoever opens it without the variable would leave plain addresses to nobody.
+#[test]
+fn a_folder_that_is_made_for_several_tenants_says_so() {
+    let world = World::new();
+    world.write("inside.jpg", &signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file);
+    world.run("put inside.jpg --data-dir old --tenant acme").ends(0);
+    let front = world.run(&format!("front {ID} --data-dir old")).ends(1);
+    front.says(&[
+        "old was last used with several tenants (CREDLINK_TENANTS)",
+        "CREDLINK_TENANTS says one tenant here",
+    ]);
+    let job = "migrate run --from dir:old --to dir:new --job all --tenant acme";
+    world.run(job).ends(0).says(&["1 copied"]);
+    world
+        .run(&format!("front {ID} --data-dir new"))
+        .ends(1)
+        .says(&["new was last used with several tenants"]);
+    let front = world.run(&format!("front {ID} --data-dir new --tenant acme")).ends(0);
+    front.says(&["its plain address is that of the tenant `acme`"]);
 }

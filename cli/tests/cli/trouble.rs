@@ -101,6 +101,23 @@ fn a_folder_that_is_a_file_is_named() {
 }
 
 /// A catalogue is of legacy records that a function reads, and in an index at hand.
+/// A migration from a folder of records in which a CredLink was made would see the CredLink alone.
+#[test]
+fn no_credlink_is_made_among_other_files() {
+    let world = World::new();
+    std::fs::create_dir_all(world.path("old/more")).unwrap();
+    world.write("old/b.json", b"{}");
+    world.write("old/.hidden", b"");
+    for typed in ["put photo.jpg --data-dir old", "serve --listen 127.0.0.1:0 --data-dir old"] {
+        let refused = world.run(typed).ends(1);
+        refused.says(&["old holds other files, such as `b.json`, and no CredLink", "Nothing is changed"]);
+        assert_eq!(std::fs::read_dir(world.path("old")).unwrap().count(), 3, "{typed}");
+    }
+    std::fs::create_dir_all(world.path("disk/lost+found")).unwrap();
+    world.run("put photo.jpg --data-dir disk").ends(0);
+    world.run("put photo.jpg --data-dir disk").ends(0);
+}
+
 #[test]
 fn what_makes_no_catalogue_is_told_so() {
     let world = World::new();

@@ -114,7 +114,7 @@ async fn what_is_no_destination_is_refused() {
         AnyDestination::open(&text.parse().unwrap(), opening(&variables)).await.unwrap_err()
     };
     let foreign = refused(&format!("dir:{}", folder.path().display())).await.to_string();
-    assert!(foreign.contains("holds something else than a CredLink"), "{foreign}");
+    assert!(foreign.contains("and no CredLink"), "{foreign}");
     assert!(matches!(refused("jsonl:x.jsonl").await, OpenError::Place(_)));
     assert!(matches!(refused("s3://bucket/prefix").await, OpenError::Place(_)));
     let unset = refused("r2://bucket").await.to_string();

@@ -1,4 +1,5 @@
-//! What a data folder is a part of: a note of the deployment that the last server over it opened.
+//! What a data folder is a part of: a note of the deployment that the last server over it opened, or of that of the command that
+//! made it for several tenants.
 //!
 //! A command that works on the folder directly, and does not have the server's variables, would change one half of the
 //! deployment: a deletion would stay readable in the second provider and at the edge. So a server leaves a note, and a
@@ -67,7 +68,7 @@ impl Tenants {
 pub enum NoteError {
     /// There is more to the deployment, or it is another one.
     #[error(
-        "the last server over {} worked with {}; {}. Nothing is changed: the deployment would not hear of it, or would be \
+        "{} was last used with {}; {}. Nothing is changed: the deployment would not hear of it, or would be \
          another one. Set the variables that the server has, or ask a server, with --url",
         folder.display(), Had(server), Said(here)
     )]
@@ -240,6 +241,21 @@ impl Note {
         }
         let text = serde_json::to_vec(self).unwrap_or_default();
         private::write(&path, &text).map_err(|source| NoteError::Io { path, source })
+    }
+
+    /// Leaves in `folder` that there are several tenants, where `configuration` says so and is about to change something there: whoever
+    /// opens the folder later without being told would not look at the plain addresses that are claimed now.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn leave_tenants(folder: &Path, configuration: &Configuration) -> Result<(), NoteError> {
+        if !configuration.has_tenants {
+            return Ok(());
+        }
+        match Self::read(folder)? {
+            Some(there) => Self { tenants: Tenants::Several, ..there }.leave(folder),
+            None => Self::of(folder, configuration).leave(folder),
+        }
     }
 
     /// Refuses to work on `folder` with these parts, where the last server over it had others. Parts that the server did not

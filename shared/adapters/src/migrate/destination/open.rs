@@ -14,7 +14,7 @@ use crate::configuration::{Configuration, ConfigurationError, IndexChoice, Sourc
 use crate::deployment::{self, Deployment, Note, NoteError, Surroundings};
 use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
-use crate::local::{NewIndex, index_path};
+use crate::local::{Foreign, NewIndex, index_path};
 use crate::migrate::api::TokenError;
 use crate::migrate::place::{Place, PlaceError};
 use crate::s3::Kind;
@@ -52,8 +52,8 @@ pub enum OpenError {
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// The folder holds something else.
-    #[error("{} holds something else than a CredLink; name a folder that is empty or still to be made", .0.display())]
-    Foreign(PathBuf),
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
     /// No table is named, and no folder.
     #[error(
         "the index of {0} is in a table or in a folder of this machine: set CREDLINK_TABLE, or name --data-dir"
@@ -86,9 +86,7 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
     match place {
         Place::Api(url) => Ok(AnyDestination::Remote(Arc::new(Remote::new(url, opening.token)?))),
         Place::Folder(path) => {
-            if is_foreign(path)? {
-                return Err(OpenError::Foreign(path.clone()));
-            }
+            Foreign::check(path)?;
             Note::check_alone(path)?;
             if opening.making == Making::Refused && !index_path(path).exists() {
                 return Ok(AnyDestination::Unmade("folder"));
@@ -140,6 +138,9 @@ async fn at_hand(
         new_index: NewIndex::OverNothing,
     };
     let service = Deployment::open_in(opened, surroundings)?.into_service();
+    if let Some(folder) = data_folder.filter(|_| opening.making == Making::Allowed) {
+        Note::leave_tenants(folder, configuration)?;
+    }
     Ok(AnyDestination::Here(Arc::new(ServiceDestination::new(Arc::new(service), opening.tenant))))
 }
 
@@ -169,14 +170,4 @@ fn of_bucket<'a>(variables: &'a Source<'a>, kind: Kind, bucket: &'a str) -> Sour
         ("STORAGE_FALLBACK_PROVIDER" | "CREDLINK_QUEUE_URL" | "CREDLINK_CACHE_FOLDER", _) => None,
         _ => variables.text(name),
     })
-}
-
-/// Whether a folder is there that is neither empty nor a CredLink's.
-fn is_foreign(path: &Path) -> Result<bool, OpenError> {
-    let failed = |error| OpenError::Io { path: path.to_owned(), error };
-    match fs::read_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(failed(error)),
-        Ok(mut entries) => Ok(entries.next().is_some() && !path.join("objects").is_dir()),
-    }
 }
