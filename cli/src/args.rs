@@ -189,7 +189,8 @@ pub struct Put {
 /// Print the record of a proof, or write its manifest.
 #[derive(Debug, Args)]
 pub struct Get {
-    /// A file, its hash, a proof id, a manifest id, or the URL of a record or manifest
+    /// A file, its hash, a proof id, a manifest id, the URL of a record or manifest, or the id that a proof had in the store
+    /// it was taken over from
     #[arg(value_name = "FILE|HASH|ID|URI")]
     pub subject: String,
     /// The manifest instead of the record: its exact bytes

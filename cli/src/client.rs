@@ -5,11 +5,12 @@ mod http;
 
 use std::collections::BTreeMap;
 
-use ::http::header::{CONTENT_TYPE, ETAG};
+use ::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use ::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
+use credlink_core::legacy::LegacyId;
 use credlink_core::link::{exact_path, path, plain_path};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
@@ -128,6 +129,23 @@ impl Client {
     /// A record.
     pub fn record(&self, id: &ProofId) -> Result<Answer, Trouble> {
         self.object(Method::GET, &ObjectKey::Record(*id))
+    }
+
+    /// The record that a legacy id leads to.
+    pub fn record_of_legacy(&self, id: &LegacyId) -> Result<Answer, Trouble> {
+        let question = Question { method: Method::GET, target: format!("/v1/proofs/{id}"), body: None };
+        match &self.transport {
+            Transport::Http(_) => self.ask(question),
+            Transport::Folder(folder) => {
+                let answer = folder.ask(question)?;
+                let leads_to =
+                    answer.headers.get(LOCATION).and_then(|location| location.to_str().ok()?.parse().ok());
+                match leads_to {
+                    Some(proof) => self.record(&proof),
+                    None => Err(Trouble::answered(answer.status, &answer.body)),
+                }
+            }
+        }
     }
 
     /// The manifest that `tenant` stores, at that tenant's own address: another tenant may store other bytes under the same id.

@@ -18,7 +18,7 @@ exits! {
     Done = 0, "done; everything that was checked holds";
     Failed = 1, "it could not be done: refused, unreadable, or nothing answers";
     Usage = 2, "the command was not understood, or must not be run like this";
-    Absent = 3, "there is no such proof or object (any more); put: another manifest is there";
+    Absent = 3, "there is no such proof or object (any more); put: another manifest is there, or the proof is public in spite of --private";
     DoesNotHold = 4, "verify: something does not hold";
     Leftovers = 5, "fsck: something is left over, behind or stopped, and nothing is broken; rebuild: rows differ, and --confirm was not given";
     Broken = 6, "fsck: a guarantee is broken; rebuild: something is lost or in contradiction";

@@ -7,6 +7,7 @@ use credlink_core::bounds::MAX_BODY_BYTES;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Uri};
+use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, Proxy};
 
 use super::{Answer, Question};
@@ -43,6 +44,7 @@ impl Http {
             .http_status_as_error(false)
             .user_agent(concat!("credlink/", env!("CARGO_PKG_VERSION")))
             .proxy(proxy)
+            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
             .timeout_connect(Some(CONNECT))
             .timeout_send_body(Some(TRANSFER))
             .timeout_recv_response(Some(THINK))

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use credlink_core::legacy::LegacyId;
 use credlink_core::manifest::ManifestType;
 use credlink_core::record::Record;
 
@@ -23,7 +24,15 @@ struct Content {
 pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
     let client = Client::open(connection, Making::Refused)?;
-    let answer = match (subject.proof(&client)?, &subject) {
+    let legacy = legacy_id(&subject);
+    if let Some(answer) = legacy.as_ref().map(|id| of_legacy(&client, id)).transpose()?.flatten() {
+        return write_out(&client, answer, args, printer);
+    }
+    let proof = subject.proof(&client).map_err(|trouble| match legacy {
+        Some(_) => trouble.with("nor a legacy id that is known there"),
+        None => trouble,
+    })?;
+    let answer = match (proof, &subject) {
         (Some(id), Subject::File(_) | Subject::Hash(_)) => {
             client.record(&id).map_err(|trouble| trouble.asked_as(client.tenant()))?
         }
@@ -33,11 +42,34 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
         }
         (None, _) => client.at(&args.subject)?,
     };
+    write_out(&client, answer, args, printer)
+}
+
+/// The legacy id that was typed, if it can be one. The name of a file that is there is none.
+fn legacy_id(subject: &Subject) -> Option<LegacyId> {
+    let Subject::File(path) = subject else { return None };
+    let id = path.to_str()?.parse().ok()?;
+    matches!(path.try_exists(), Ok(false)).then_some(id)
+}
+
+/// The record that a legacy id leads to; `None` where it is not known.
+fn of_legacy(client: &Client, id: &LegacyId) -> Result<Option<Answer>, Trouble> {
+    match client.record_of_legacy(id) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(trouble) if trouble.is_unknown() => Ok(None),
+        Err(trouble) => {
+            Err(trouble
+                .with(&format!("there is no file `{id}` here, so that it was asked for as a legacy id")))
+        }
+    }
+}
+
+fn write_out(client: &Client, answer: Answer, args: &Get, printer: &Printer) -> Result<Exit, Trouble> {
     // What a manifest's id or link leads to is the manifest, whether it was asked for or not.
     let content = if answer.is_c2pa() {
         Content { bytes: answer.body, is_text: false }
     } else if args.manifest {
-        manifest_of(&client, &answer)?
+        manifest_of(client, &answer)?
     } else {
         Content { bytes: answer.body, is_text: true }
     };

@@ -58,7 +58,12 @@ pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<E
     }
     // Who wants none is told nothing of how many there are.
     if printed == 0 && args.limit != Some(0) {
-        printer.remark("there are no proofs");
+        printer.remark(match (connection.data_dir.is_some(), client.named_tenant()) {
+            (false, Some(_)) => {
+                "there are no proofs of the tenant that the token is for, whichever --tenant names"
+            }
+            _ => "there are no proofs",
+        });
     }
     Ok(Exit::Done)
 }

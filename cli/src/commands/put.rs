@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_SIGNATURE_BYTES;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -27,6 +28,7 @@ struct Stored {
     deduplicated: bool,
     identical: bool,
     expires: String,
+    visibility: Visibility,
     url: String,
     manifest_url: Option<String>,
 }
@@ -37,6 +39,8 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
     if inputs.into_iter().flatten().filter(|path| *path == Path::new(STANDARD_INPUT)).count() > 1 {
         return Err(Trouble::new(Kind::Usage, "only one of the files can be `-`, standard input"));
     }
+    let is_for_few = args.private;
+    let has_own_terms = !args.tags.is_empty() || args.expires_in.is_some();
     let media = Media::open(&args.file)?;
     let manifest = manifest::find(&media, args.media_type.as_deref(), args.manifest.as_deref())?;
     let store = Store {
@@ -70,12 +74,22 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
         let name =
             tenant.map_or_else(|| "another tenant".to_owned(), |tenant| format!("the tenant `{tenant}`"));
         printer.remark(&format!(
-            "the server stored it for {name}, and not for `{}`: it goes by the token, and takes a caller without one for \
-             `default`. To find this proof by its file, name its tenant with --tenant",
+            "the server stored it for {name}, and not for `{}`: whose a proof is, the token says, and without one it is the tenant \
+             `default`'s. To find this proof by its file, name its tenant with --tenant",
             client.tenant()
         ));
     }
-    Ok(if stored.identical { Exit::Done } else { Exit::Absent })
+    if stored.deduplicated && has_own_terms {
+        printer.remark("tags and the time to keep it are those of the first store");
+    }
+    let is_exposed = is_for_few && stored.visibility == Visibility::Public;
+    if is_exposed {
+        printer.remark(
+            "everybody can read it: it was there already, as a public proof, and nothing was changed. To make it private, delete it \
+             and store it again; its C2PA manifest alone is made private by `credlink withdraw`",
+        );
+    }
+    Ok(if stored.identical && !is_exposed { Exit::Done } else { Exit::Absent })
 }
 
 /// Whose proof it is: the token decides, and the id is derived from it. `None`: another tenant's, which does not show it.
@@ -107,6 +121,7 @@ fn words(file: &Path, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>
             manifest.source,
             manifest.kind.as_str()
         ),
+        format!("  readers   {}", readers(stored.visibility)),
         format!("  expires   {}", stored.expires),
         format!("  record    {}", stored.url),
     ];
@@ -115,6 +130,13 @@ fn words(file: &Path, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>
         lines.push("  served    as soon as `credlink serve` runs on this folder".to_owned());
     }
     lines.join("\n")
+}
+
+const fn readers(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => "everybody (public)",
+        Visibility::Private => "its tenant, and who has a signed link (private)",
+    }
 }
 
 /// The signature in a file: its text, without the line's end, or else its bytes in base64.

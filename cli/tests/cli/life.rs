@@ -200,3 +200,46 @@ fn find_file(folder: &Path) -> PathBuf {
     let entry = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     if entry.is_dir() { find_file(&entry) } else { entry }
 }
+
+/// A proof that was taken over is found by the id that it had.
+#[test]
+fn a_legacy_id_leads_to_its_proof() {
+    let world = World::new();
+    std::fs::create_dir(world.path("old")).unwrap();
+    let hash = "a".repeat(64);
+    let record = format!(
+        r#"{{"proofId":"p-1","imageHash":"{hash}","manifest":{{"n":1}},"signature":"c2ln","timestamp":1767225600000}}"#
+    );
+    world.write("old/p-1.json", record.as_bytes());
+    world.run("migrate run --from dir:old --to dir:data --job all").ends(0).says(&["1 copied in"]);
+    let direct = world.run("get p-1 --data-dir data").ends(0);
+    assert!(direct.stdout().contains(&hash), "{}", direct.stdout());
+    world.run("get p-1 --manifest --data-dir data").ends(0).says(&[r#"{"n":1}"#]);
+    let unknown = world.run("get p-2 --data-dir data").ends(1);
+    unknown.says(&["p-2 cannot be read", "nor a legacy id that is known there"]);
+    // A file of that name is meant where there is one.
+    world.write("p-1", b"another");
+    world.run("get p-1 --data-dir data").ends(3);
+    std::fs::remove_file(world.path("p-1")).unwrap();
+    let server = Server::start(&world, "");
+    let over_http = world.run(&format!("get p-1 {}", server.address())).ends(0);
+    assert_eq!(over_http.stdout(), direct.stdout());
+    world.run(&format!("get p-2 {}", server.address())).ends(1).says(&["nor a legacy id"]);
+}
+
+/// A proof has the readers that it was first stored for, and says so.
+#[test]
+fn a_proof_that_is_there_keeps_its_readers() {
+    let world = World::new();
+    world.run("put photo.jpg --data-dir data").ends(0).says(&["readers   everybody (public)"]);
+    let again = world.run("put photo.jpg --private --tag a=b --data-dir data").ends(3);
+    again.says(&[
+        "readers   everybody (public)",
+        "everybody can read it",
+        "tags and the time to keep it are those of",
+    ]);
+    world.write("other.jpg", b"\xff\xd8\xff\xe0 another");
+    let private = "put other.jpg --manifest photo.jpg.json --private --data-dir data";
+    world.run(private).ends(0).says(&["(private)"]);
+    world.run(private).ends(0);
+}

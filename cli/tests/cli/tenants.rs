@@ -27,8 +27,9 @@ fn the_tenant_is_said_where_it_matters() {
     for typed in ["", " --tenant other"] {
         let put = world.run(&format!("put photo.jpg {place}{typed}")).ends(0);
         let name = if typed.is_empty() { "default" } else { "other" };
-        let remark =
-            format!("the server stored it for the tenant `team`, and not for `{name}`: it goes by the token");
+        let remark = format!(
+            "the server stored it for the tenant `team`, and not for `{name}`: whose a proof is, the token says"
+        );
         put.says(&["tenant    team", &remark]);
     }
     assert_eq!(world.run(&format!("put photo.jpg --json {place}")).ends(0).json()["tenant"], "team");

@@ -20,7 +20,9 @@ fn trouble_says_what_to_do() {
     world.run("get photo.jpg --data-dir nothing").ends(1).says(&["nothing holds no CredLink"]);
     assert!(!world.path("nothing").exists());
     let no_such_file = "and it is no proof id, manifest id, SHA-256 or URL either";
-    world.run(&format!("get xyz {nobody}")).ends(1).says(&["xyz cannot be read", no_such_file]);
+    world.run(&format!("delete xyz {nobody}")).ends(1).says(&["xyz cannot be read", no_such_file]);
+    let asked = "there is no file `xyz` here, so that it was asked for as a legacy id";
+    world.run(&format!("get xyz {nobody}")).ends(1).says(&["nothing answers", asked]);
     world.write("notes.txt", b"no picture");
     let put = world.run("put notes.txt --data-dir data").ends(1);
     put.says(&[

@@ -7,12 +7,12 @@ use credlink_service::migrate::catalogue::Catalogued;
 use credlink_service::migrate::cleanup::Cleanup;
 use credlink_service::migrate::enqueue::Enqueued;
 use credlink_service::migrate::ledger::{Job, Reason};
-use credlink_service::migrate::plan::Plan;
+use credlink_service::migrate::plan::{MAX_PROBLEMS, Plan};
 use credlink_service::migrate::ports::Ledger as _;
 use credlink_service::migrate::report;
 use credlink_service::migrate::rollback::Rollback;
 use credlink_service::migrate::run::{JobSpec, Run, RunError};
-use credlink_service::migrate::verify::Verification;
+use credlink_service::migrate::verify::{MAX_FINDINGS, Verification};
 
 use super::bar::{size, time};
 use super::open::{self, Access, failed};
@@ -23,6 +23,8 @@ use crate::trouble::{Kind, Trouble};
 
 /// Findings that are named in words; JSON has more of them.
 const NAMED: usize = 20;
+/// What is said of a source that has no item: its name may have been mistyped.
+const NOTHING_LISTED: &str = "  the source has no items: is --from the right place?\n";
 
 /// What a dry run found.
 pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(), Trouble> {
@@ -60,8 +62,11 @@ pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(),
         for problem in plan.problems.iter().take(NAMED) {
             let _ = writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
         }
-        add_rest(&mut text, plan.problems.len());
+        add_rest(&mut text, plan.problems.len(), MAX_PROBLEMS);
         add_left_behind(&mut text, plan.left_behind);
+        if plan.items == 0 && !plan.interrupted {
+            text += NOTHING_LISTED;
+        }
         if plan.interrupted {
             text += "  it was told to stop: these are the figures so far\n";
         }
@@ -77,7 +82,7 @@ pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Tr
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         let (bytes, seconds) = (size(counts.bytes as f64), time(run.elapsed_ms as f64 / 1_000.0));
         let mut text =
-            format!("{} -> {}: {} copied, {bytes} in {seconds}\n", spec.from, spec.to, counts.copied);
+            format!("{} -> {}: {} copied in {seconds}, {bytes} read\n", spec.from, spec.to, counts.copied);
         let _ =
             writeln!(text, "  {} were there already, {} were done before", counts.duplicates, counts.done);
         if counts.deleted > 0 {
@@ -86,6 +91,9 @@ pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Tr
         add_reasons(&mut text, "were skipped", &counts.skipped);
         add_reasons(&mut text, "failed", &counts.failed);
         add_left_behind(&mut text, run.left_behind);
+        if counts.listed == 0 && !run.interrupted {
+            text += NOTHING_LISTED;
+        }
         let _ = if run.interrupted {
             write!(text, "  it was told to stop; go on with the same command")
         } else {
@@ -111,7 +119,7 @@ pub(super) fn catalogue(spec: &JobSpec, done: &Catalogued, printer: &Printer) ->
         for problem in done.problems.iter().take(NAMED) {
             let _ = writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
         }
-        add_rest(&mut text, done.problems.len());
+        add_rest(&mut text, done.problems.len(), MAX_PROBLEMS);
         if done.interrupted {
             text += "  it was told to stop; go on with the same command\n";
         }
@@ -166,7 +174,7 @@ pub(super) fn verification(job: &Job, found: &Verification, printer: &Printer) -
                 finding.detail
             );
         }
-        add_rest(&mut text, found.findings.len());
+        add_rest(&mut text, found.findings.len(), MAX_FINDINGS);
         text += match (found.interrupted, found.is_well()) {
             (true, _) => "it was told to stop: the rest was not looked at",
             (false, true) => "all is well",
@@ -199,7 +207,7 @@ pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<()
         for kept in done.kept.iter().take(NAMED) {
             let _ = writeln!(text, "  {}: {}", kept.item, kept.detail);
         }
-        add_rest(&mut text, done.kept.len());
+        add_rest(&mut text, done.kept.len(), MAX_FINDINGS);
         text.trim_end().to_owned()
     };
     printer.say(words, done)
@@ -224,7 +232,7 @@ pub(super) fn rollback(job: &Job, done: &Rollback, printer: &Printer) -> Result<
         for kept in done.kept.iter().take(NAMED) {
             let _ = writeln!(text, "  {} ({}): {}", kept.proof, kept.item, kept.detail);
         }
-        add_rest(&mut text, done.kept.len());
+        add_rest(&mut text, done.kept.len(), MAX_FINDINGS);
         text.trim_end().to_owned()
     };
     printer.say(words, done)
@@ -293,8 +301,11 @@ fn add_left_behind(text: &mut String, what: Option<&str>) {
     }
 }
 
-fn add_rest(text: &mut String, count: usize) {
-    if count > NAMED {
+/// Says how many there are beside those that were named; at `most` of them were kept.
+fn add_rest(text: &mut String, count: usize, most: usize) {
+    if count >= most {
+        let _ = writeln!(text, "  … and more; --json has the first {count}");
+    } else if count > NAMED {
         let _ = writeln!(text, "  … and {} more; --json has them", count - NAMED);
     }
 }
