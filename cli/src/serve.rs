@@ -149,6 +149,11 @@ fn gate(args: &Serve) -> Result<Gate, Trouble> {
     if jwt.is_none() && tokens.as_ref().is_some_and(StaticTokens::is_empty) {
         tracing::warn!("the token file has no entry: nobody can store anything");
     }
+    let has_tenants = Configuration::from_environment().is_ok_and(|configuration| configuration.has_tenants);
+    let others = tokens.as_ref().map(StaticTokens::tenants).unwrap_or_default();
+    for tenant in others.iter().filter(|tenant| !has_tenants && !tenant.is_default()) {
+        tracing::warn!(%tenant, "tokens of this tenant are refused: there is one tenant, `default`, unless CREDLINK_TENANTS is `several`");
+    }
     Ok(Gate::of(tokens, jwt))
 }
 

@@ -69,7 +69,15 @@ fn write_out(client: &Client, answer: Answer, args: &Get, printer: &Printer) -> 
     let content = if answer.is_c2pa() {
         Content { bytes: answer.body, is_text: false }
     } else if args.manifest {
-        manifest_of(client, &answer)?
+        manifest_of(client, &answer).map_err(|trouble| {
+            if args.subject.contains("signature=") && trouble.is_unknown() {
+                trouble.with(
+                    "the link opens the record alone; that of its manifest is the `manifest_url` of the answer that signed it",
+                )
+            } else {
+                trouble
+            }
+        })?
     } else {
         Content { bytes: answer.body, is_text: true }
     };

@@ -202,7 +202,7 @@ fn object_key(key: &str) -> Result<ObjectKey, Error> {
     key.parse().map_err(|_| {
         let what =
             format!("a folder holds CredLink's own objects only (proofs/…, manifests/…, aliases/…, holds/…, removed/…, store/…), not \
-             `{key}`");
+             `{key}`; a key is written as `credlink storage ls` prints it, with %3A for a colon");
         Error::new("folder", ErrorKind::Refused, what)
     })
 }

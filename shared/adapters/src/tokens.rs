@@ -163,6 +163,13 @@ impl StaticTokens {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner).tokens.len()
     }
 
+    /// The tenants that there are tokens of.
+    #[must_use]
+    pub fn tenants(&self) -> BTreeSet<Tenant> {
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.tokens.iter().map(|(_, caller)| caller.tenant.clone()).collect()
+    }
+
     /// Whether there are none, so that nobody can write.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -48,6 +48,11 @@ impl Bar {
         Self { shows, began: Instant::now(), total, named, cancelled: AtomicBool::new(false) }
     }
 
+    /// The same, of a step whose result names what failed.
+    pub(super) fn without_failures(is_json: bool) -> Self {
+        Self { named: AtomicU64::new(NAMED + 1), ..Self::new(is_json) }
+    }
+
     /// Asks the job to finish what is in flight and end.
     pub(super) fn cancel(&self) {
         if !self.cancelled.swap(true, Ordering::Relaxed) {

@@ -48,7 +48,7 @@ pub(super) async fn catalogue(
     }
     let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Allowed).await?;
     let parts = Parts { source, destination, ledger: Unbegun };
-    let bar = Bar::new(printer.is_json());
+    let bar = Bar::without_failures(printer.is_json());
     let options = CopyOptions {
         concurrency: args.concurrency.into(),
         rate: args.rate.map(f64::from),

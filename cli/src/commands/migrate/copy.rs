@@ -135,7 +135,7 @@ pub(super) async fn plan(
 ) -> Result<Exit, Trouble> {
     let spec = spec(connection, args)?;
     let parts = Parts::open(connection, args, &spec, Making::Refused, Unbegun).await?;
-    let bar = Bar::new(printer.is_json());
+    let bar = Bar::without_failures(printer.is_json());
     let options = CopyOptions {
         concurrency: args.concurrency.into(),
         rate: args.rate.map(f64::from),

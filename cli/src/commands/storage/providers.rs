@@ -30,7 +30,16 @@ impl Providers {
         // As `serve` has it: without the variable, objects are in a folder.
         let is_folder = name == "primary" && source.text("STORAGE_PROVIDER").is_none();
         let settings = ProviderSettings::named(&source, if is_folder { "folder" } else { name });
-        match settings.map_err(|error| Trouble::new(Kind::Usage, error))? {
+        let settings = settings.map_err(|error| {
+            let roles = "primary or fallback means what STORAGE_PROVIDER or STORAGE_FALLBACK_PROVIDER names";
+            let trouble = Trouble::new(Kind::Usage, error);
+            if ["s3", "r2", "folder", "primary", "fallback"].contains(&name) {
+                trouble
+            } else {
+                trouble.with(roles)
+            }
+        });
+        match settings? {
             ProviderSettings::Folder(_) if self.folder.is_some() => {
                 Ok(ProviderSettings::Folder(self.folder.clone()))
             }
@@ -66,7 +75,10 @@ impl Providers {
             OpenError::NoFolder | OpenError::NoRegion => Kind::Usage,
         };
         let opened = settings.open(&shared, None);
-        let provider = opened.map_err(|error| Trouble::new(kind(&error), error))?;
+        let provider = opened.map_err(|error| match error {
+            OpenError::NoFolder => Trouble::new(kind(&error), error).with("--data-dir names it here"),
+            error => Trouble::new(kind(&error), error),
+        })?;
         open.insert(id, provider.clone());
         Ok(provider)
     }

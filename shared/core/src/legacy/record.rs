@@ -220,7 +220,7 @@ fn strip(detail: &str) -> &str {
     detail.strip_prefix("`signature`: ").unwrap_or(detail)
 }
 
-/// The earliest number that is taken for milliseconds: 3 March 1973. Smaller ones are seconds, as like as not.
+/// The earliest number that is taken for milliseconds: 3 March 1973. Smaller ones most likely count seconds.
 const EARLIEST_MILLISECOND: i64 = 100_000_000_000;
 
 /// Milliseconds since 1970, as JavaScript has them, or RFC 3339.
@@ -230,7 +230,11 @@ fn instant(name: &'static str, value: &RawValue) -> Result<Timestamp, LegacyErro
     if let Ok(milliseconds) = serde_json::from_str::<i64>(value.get()) {
         let instant = Timestamp::from_milliseconds(milliseconds);
         if milliseconds < EARLIEST_MILLISECOND || instant.milliseconds() != milliseconds {
-            return Err(member(name, format!("{allowed}; {milliseconds} is not in this service's time")));
+            let why = match milliseconds {
+                1..EARLIEST_MILLISECOND => "would be before March 1973: it most likely counts seconds",
+                _ => "is out of range",
+            };
+            return Err(member(name, format!("{allowed}; {milliseconds} {why}")));
         }
         return Ok(instant);
     }

@@ -52,7 +52,11 @@ fn what_is_wrong_is_said() {
         ("e3b0", "e3bx", "`imageHash`: a SHA-256 digest is 64 hexadecimal digits; character 4 is not one"),
         ("{ \"title\" : 1.0 }", "[]", "`manifest`: a JSON manifest is an object"),
         ("\"c2ln\"", "{}", "`signature`: it has to be a text"),
-        ("1767225600000", "1767225600", "1767225600 is not in this service's time"),
+        (
+            "1767225600000",
+            "1767225600",
+            "1767225600 would be before March 1973: it most likely counts seconds",
+        ),
         ("1767225600000", "\"yesterday\"", "not `yesterday`"),
         ("1767225600000", "1.5", "`timestamp`: it has to be a whole number"),
         ("\"signature\"", "\"manifest\"", "the member `manifest` is there twice"),
