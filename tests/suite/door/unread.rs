@@ -46,6 +46,23 @@ async fn many_large_manifests_that_nobody_reads_hold_little_memory_and_nobody_up
     }
 }
 
+/// An answer takes its room before the rest of a body that nobody wants is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_to_requests_whose_bodies_do_not_come_hold_little_memory_and_nobody_up() {
+    let ground = Ground::new();
+    let manifests = ground.store_large(60);
+    let mut open = Vec::new();
+    for manifest in &manifests {
+        let asked = format!(
+            "GET {manifest}?form=stored HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n"
+        );
+        open.extend(connect_and_send(ground.address(), 2, asked.as_bytes()).await);
+    }
+    sleep(A_WHILE).await;
+    ground.holds("120 connections that ask for 60 manifests, with a body that does not come");
+    drop(open);
+}
+
 /// While it changes for whom a manifest is, readers see that the change is not written yet: they do not all write it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_of_a_manifest_that_is_being_withdrawn_hold_little_memory() {
@@ -58,7 +75,7 @@ async fn readers_of_a_manifest_that_is_being_withdrawn_hold_little_memory() {
         let (status, answer) = ground.server.put(&path, &json!({ "visibility": visibility }));
         assert_eq!(status, 204, "{answer}");
     }
-    ground.holds("100 connections that ask for a manifest that is being withdrawn");
+    ground.holds_at_work("100 connections that ask for a manifest that is being withdrawn");
     drop(open);
 }
 

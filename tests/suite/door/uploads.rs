@@ -60,7 +60,7 @@ async fn many_withdrawals_at_once_hold_little_memory() {
     for change in changes {
         assert_eq!(change.join().unwrap(), 204);
     }
-    ground.holds("24 withdrawals of large manifests at once");
+    ground.holds_at_work("24 withdrawals of large manifests at once");
 }
 
 /// What stands in the way of an upload is its own kind: one that is whole finds room as soon as there is some.

@@ -103,6 +103,30 @@ async fn what_is_private_and_damaged_is_absent_to_a_stranger() {
     }
 }
 
+/// Where neither the object nor a row says whose it was, nobody but the tenant `default` is told that something is damaged there.
+#[tokio::test]
+async fn what_is_damaged_and_nobodys_is_absent_to_a_stranger() {
+    let id = ProofId::derive(&"acme".parse().unwrap(), &media("acme"));
+    let key = ManifestKey::new(&"acme".parse().unwrap(), &super::ID.parse().unwrap());
+    for caller in ["", "bad", "acme"] {
+        let nothing = answers(&world(), caller).await;
+        let there = world();
+        for key in [ObjectKey::Record(id), ObjectKey::Manifest(key.clone())] {
+            let objects = there.service().ports().objects();
+            let put =
+                objects.put(&key, Bytes::from_static(b"x"), &Attributes::default(), Condition::Absent).await;
+            assert!(matches!(put, Ok(Put::Stored(_))), "{put:?}");
+        }
+        for (answer, nothing) in answers(&there, caller).await.iter().zip(&nothing) {
+            // Who reads its own manifest at its own address is told that what stands there is damaged.
+            if caller != "acme" || !answer.contains("502") {
+                assert_eq!(answer, nothing, "{caller:?}");
+            }
+        }
+        assert_eq!(status(&there, "default", get(&proof_of("acme", &media("acme")))).await, 502);
+    }
+}
+
 #[tokio::test]
 async fn a_conflict_tells_of_ones_own_alone() {
     let world = world();
