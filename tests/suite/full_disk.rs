@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use credlink_core::hash::Digest;
+use credlink_core::testing::manifest_store;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
@@ -33,6 +35,11 @@ fn a_server_outlives_a_full_disk() {
 #[test]
 fn a_server_outlives_a_disk_whose_inodes_are_used_up() {
     with_a_disk("full_disk::a_server_outlives_a_disk_whose_inodes_are_used_up", INODES, without_inodes);
+}
+
+#[test]
+fn a_withdrawal_waits_for_room() {
+    with_a_disk("full_disk::a_withdrawal_waits_for_room", SIZE, withdrawing);
 }
 
 /// Starts this test again, by its `name`, where it has a disk of its own, and there does `work` on it.
@@ -104,11 +111,11 @@ impl Filling {
         let number = self.number;
         let mut bytes = Vec::new();
         while bytes.len() < 5_000 {
-            let digest = credlink_core::hash::Digest::of(format!("{number}/{}", bytes.len()).as_bytes());
+            let digest = Digest::of(format!("{number}/{}", bytes.len()).as_bytes());
             bytes.extend_from_slice(digest.as_bytes());
         }
         let manifest = json!({"number": number, "bytes": HEXLOWER.encode(&bytes)});
-        let hash = credlink_core::hash::Digest::of(&number.to_be_bytes()).to_string();
+        let hash = Digest::of(&number.to_be_bytes()).to_string();
         let (status, answer) =
             self.server.post("/v1/proofs", &json!({"media_hash": hash, "manifest": manifest}));
         if status == 201 {
@@ -301,6 +308,42 @@ fn without_inodes(disk: &Path) {
         fs::remove_dir_all(&hogs).unwrap();
         filling.recovers();
     }
+    filling.server.stop();
+    fsck(&data);
+}
+
+/// A withdrawal writes the manifest again: without room it is refused as a whole, and done once there is some.
+fn withdrawing(disk: &Path) {
+    let data = disk.join("data");
+    let mut filling = Filling::start(disk, &data);
+    let [id, other] = ["aa", "bb"].map(|end| format!("urn:c2pa:00000000-0000-4000-8000-0000000000{end}"));
+    for id in [&id, &other] {
+        let manifest = manifest_store(id, &Digest::of(b"a file"));
+        assert_eq!(filling.server.post_bytes("/v1/manifests", "application/c2pa", &manifest).0, 201);
+    }
+    let path = format!("/v1/manifests/{id}");
+    // What the page of another site reads is what a stranger reads.
+    let url = format!("{}{path}", filling.server.url());
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+    let stranger =
+        || agent.get(&url).header("sec-fetch-site", "cross-site").call().unwrap().status().as_u16();
+    let make = |filling: &Filling, visibility: &str| {
+        filling.server.put(&format!("{path}/visibility"), &json!({ "visibility": visibility }))
+    };
+    assert_eq!(stranger(), 200);
+    filling.fill();
+    filling.is_full();
+    let (status, answer) = make(&filling, "private");
+    assert!(status == 503 && answer["detail"].as_str().unwrap().contains("out of space"), "{answer}");
+    assert_eq!(stranger(), 200, "nothing was changed");
+    // Who cannot wait deletes it.
+    assert_eq!(filling.server.delete(&format!("/v1/manifests/{other}")), 204);
+    filling.empty();
+    filling.recovers();
+    assert_eq!(make(&filling, "private").0, 204);
+    assert_eq!(stranger(), 404);
+    assert_eq!(make(&filling, "public").0, 204);
+    assert_eq!(stranger(), 200);
     filling.server.stop();
     fsck(&data);
 }
