@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::Connection;
 use crate::trouble::{Kind, Trouble};
-pub use folder::{Folder, Making};
+pub use folder::{Folder, Purpose};
 use http::Http;
 
 /// A CredLink to ask.
@@ -93,10 +93,10 @@ pub struct Page {
 }
 
 impl Client {
-    /// The CredLink that `connection` names. `making` says whether a folder may be made.
-    pub fn open(connection: &Connection, making: Making) -> Result<Self, Trouble> {
+    /// The CredLink that `connection` names. `purpose` says what for.
+    pub fn open(connection: &Connection, purpose: Purpose) -> Result<Self, Trouble> {
         let transport = match &connection.data_dir {
-            Some(folder) => Transport::Folder(Box::new(Folder::open(folder, &connection.tenant, making)?)),
+            Some(folder) => Transport::Folder(Box::new(Folder::open(folder, &connection.tenant, purpose)?)),
             None => Transport::Http(Http::open(&connection.url, connection.token.as_deref())?),
         };
         Ok(Self { transport, tenant: connection.tenant.clone(), tenant_is_named: connection.tenant_is_named })

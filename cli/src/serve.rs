@@ -36,9 +36,10 @@ use std::time::Duration;
 use credlink_adapters::configuration::Configuration;
 use credlink_adapters::deployment::{Deployment, Note, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
+use credlink_adapters::foreign::Foreign;
 use credlink_adapters::gate::Gate;
 use credlink_adapters::jwt::JwtAuthenticator;
-use credlink_adapters::local::{Foreign, NewIndex};
+use credlink_adapters::local::NewIndex;
 use credlink_adapters::prometheus::Prometheus;
 use credlink_adapters::tokens::{StaticTokens, TokensError};
 use serde::Serialize;
@@ -105,7 +106,7 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let (listener, url) = (listener.map_err(cannot_listen)?, url.map_err(cannot_listen)?);
     let public_url = address::public_url(args.public_url.as_deref(), &url)?;
     let asks = gate.asks();
-    let deployment = Arc::new(open(&args.data_dir, gate, public_url).await?);
+    let deployment = Arc::new(open(&args.data_dir, args.tokens.as_deref(), gate, public_url).await?);
     tasks::begin(&deployment).await;
     // Before the first request, so that none has to look.
     deployment.service().standing().await;
@@ -179,10 +180,15 @@ fn begins_with_a_mark(path: &Path) -> bool {
     read.is_ok() && beginning == [0xef, 0xbb, 0xbf]
 }
 
-async fn open(folder: &Path, gate: Gate, public_url: String) -> Result<Deployment, Trouble> {
+async fn open(
+    folder: &Path,
+    tokens: Option<&Path>,
+    gate: Gate,
+    public_url: String,
+) -> Result<Deployment, Trouble> {
     let configuration = Configuration::from_environment();
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
-    Foreign::check(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
+    Foreign::check(folder, tokens).map_err(|error| Trouble::new(Kind::Folder, error))?;
     let link_keys = match &configuration.link_keys {
         Some(keys) => keys.clone(),
         None => keys::open(folder)?,

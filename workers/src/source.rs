@@ -143,7 +143,7 @@ impl Load {
                 return self.origin(Fill::None).await;
             }
         };
-        let _place = Place::of(loaded.stored());
+        let place = Place::of(loaded.stored());
         let tag = loaded.etag();
         // Without any, it is damaged.
         let attributes = serde_json::from_str::<Attributes>(&loaded.said()).unwrap_or_default();
@@ -164,6 +164,8 @@ impl Load {
                 if self.is_held || !self.signature.is_empty() {
                     return (outcome, Fill::None);
                 }
+                // What it sends takes a place too.
+                drop((place, loaded));
                 return self.origin(Fill::Bucket).await;
             }
         };

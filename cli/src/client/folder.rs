@@ -6,8 +6,9 @@ use std::path::Path;
 use credlink_adapters::configuration::{Configuration, IndexChoice};
 use credlink_adapters::deployment::{Deployment, Note, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
+use credlink_adapters::foreign::Foreign;
 use credlink_adapters::gate::Gate;
-use credlink_adapters::local::{self, Foreign, NewIndex};
+use credlink_adapters::local::{self, NewIndex};
 use credlink_adapters::provider::ProviderSettings;
 use credlink_adapters::tokens::StaticTokens;
 use credlink_core::hash::Digest;
@@ -31,13 +32,15 @@ const STACK_BYTES: usize = 16_777_216;
 /// The credential of who may open the folder: it never leaves this process.
 const OWNER: &str = "the owner of the folder";
 
-/// Whether a folder may be made that is not there.
+/// What a folder is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Making {
-    /// To store something.
-    Allowed,
-    /// To read: a name that was mistyped would look like an empty store.
-    Refused,
+pub enum Purpose {
+    /// To store something: a folder is made that is not there.
+    Store,
+    /// To change what is there.
+    Change,
+    /// To read. A name that was mistyped would look like an empty store.
+    Read,
 }
 
 /// The deployment over a folder, and what runs it.
@@ -50,14 +53,14 @@ pub struct Folder {
 impl Folder {
     /// Opens the deployment that a server over the folder at `path` opens with the same variables, as `tenant`, who may do
     /// everything to what is its own.
-    pub fn open(path: &Path, tenant: &Tenant, making: Making) -> Result<Self, Trouble> {
+    pub fn open(path: &Path, tenant: &Tenant, purpose: Purpose) -> Result<Self, Trouble> {
         logs::for_a_command();
         let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
         let configuration = Configuration::from_environment();
         let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
         Note::of(path, &configuration).check(path).map_err(|error| cannot(&error))?;
-        if making == Making::Allowed {
-            Foreign::check(path).map_err(|error| cannot(&error))?;
+        if purpose == Purpose::Store {
+            Foreign::check(path, None).map_err(|error| cannot(&error))?;
         }
         keep_link_key_private(path);
         if configuration.legacy.is_some() {
@@ -66,7 +69,7 @@ impl Folder {
             return Err(Trouble::new(Kind::Usage, detail));
         }
         if configuration.index == IndexChoice::Embedded {
-            holds_an_index(path, &configuration, making)?;
+            holds_an_index(path, &configuration, purpose)?;
         }
         let entry = serde_json::json!([{
             "name": "owner", "sha256": Digest::of(OWNER.as_bytes()), "tenant": tenant, "scopes": ["operator"],
@@ -89,7 +92,7 @@ impl Folder {
             new_index: NewIndex::OverNothing,
         };
         let deployment = runtime.block_on(Deployment::open(opening)).map_err(|error| cannot(&error))?;
-        if making == Making::Allowed {
+        if purpose != Purpose::Read {
             Note::leave_tenants(path, &configuration).map_err(|error| cannot(&error))?;
         }
         let checked = runtime.block_on(deployment.check());
@@ -133,12 +136,12 @@ impl Folder {
 }
 
 /// Refuses a folder whose index is lost, and one that holds no CredLink where none may be made.
-fn holds_an_index(path: &Path, configuration: &Configuration, making: Making) -> Result<(), Trouble> {
+fn holds_an_index(path: &Path, configuration: &Configuration, purpose: Purpose) -> Result<(), Trouble> {
     let own = [Some(&configuration.primary), configuration.fallback.as_ref()];
     let folders = own.into_iter().flatten().filter_map(ProviderSettings::own_folder);
     NewIndex::OverNothing.check(path, folders).map_err(|error| Trouble::new(Kind::Folder, error))?;
     let index = local::is_there(&local::index_path(path));
-    if making == Making::Refused && !index.map_err(|error| Trouble::new(Kind::Folder, error))? {
+    if purpose != Purpose::Store && !index.map_err(|error| Trouble::new(Kind::Folder, error))? {
         let detail = format!(
             "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
             path.display()

@@ -4,7 +4,7 @@ use credlink_core::link::plain_path;
 use credlink_core::proof_id::ProofId;
 
 use crate::args::{Connection, Delete};
-use crate::client::{Client, Making};
+use crate::client::{Client, Purpose};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
@@ -44,7 +44,7 @@ pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Resu
     if matches!(subject, Subject::Manifest(_) | Subject::Url(_)) {
         return Err(no_proof());
     }
-    let client = Client::open(connection, Making::Refused)?;
+    let client = Client::open(connection, Purpose::Change)?;
     let id = subject.proof(&client)?.ok_or_else(no_proof)?;
     let mut before = look(&client, &id)?;
     // Also where none can be read: an expired one goes now, and a deletion that was cut off is finished.

@@ -3,15 +3,15 @@
 use credlink_core::front::{DecidedBy, Front as Decision};
 
 use crate::args::{Connection, Front};
-use crate::client::{Client, Making};
+use crate::client::{Client, Purpose};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
 
 /// Prints whose manifest the plain address of an id serves, after it was decided where that was asked for.
 pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result<Exit, Trouble> {
-    let client = Client::open(connection, Making::Refused)?;
     let is_decided = args.free || args.give.is_some();
+    let client = Client::open(connection, if is_decided { Purpose::Change } else { Purpose::Read })?;
     let answer = if is_decided {
         client.decide_front(&args.id, args.give.as_ref())?
     } else {

@@ -8,7 +8,7 @@ use credlink_core::manifest::ManifestType;
 use credlink_core::record::Record;
 
 use crate::args::{Connection, Get};
-use crate::client::{Answer, Client, Making};
+use crate::client::{Answer, Client, Purpose};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
@@ -23,7 +23,7 @@ struct Content {
 /// Fetches what was named, and writes it.
 pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
-    let client = Client::open(connection, Making::Refused)?;
+    let client = Client::open(connection, Purpose::Read)?;
     let legacy = legacy_id(&subject);
     if let Some(answer) = legacy.as_ref().map(|id| of_legacy(&client, id)).transpose()?.flatten() {
         return write_out(&client, answer, args, printer);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::args::{Connection, List};
-use crate::client::{Client, Making};
+use crate::client::{Client, Purpose};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
@@ -34,7 +34,7 @@ struct Manifest {
 
 /// Prints a line a proof. Pages are printed as they come: a store may hold millions.
 pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<Exit, Trouble> {
-    let client = Client::open(connection, Making::Refused)?;
+    let client = Client::open(connection, Purpose::Read)?;
     let mut left = args.limit.unwrap_or(usize::MAX);
     let (mut after, mut printed) = (None, 0_usize);
     while left > 0 {

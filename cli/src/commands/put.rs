@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::args::{Connection, Put};
-use crate::client::{Client, Making, Store};
+use crate::client::{Client, Purpose, Store};
 use crate::exit::Exit;
 use crate::input::{Input, STANDARD_INPUT};
 use crate::manifest::{self, Found};
@@ -53,7 +53,7 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
         tags: args.tags.into_iter().collect(),
         visibility: args.private.then_some("private"),
     };
-    let client = Client::open(connection, Making::Allowed)?;
+    let client = Client::open(connection, Purpose::Store)?;
     let answer = client.store(&store).map_err(|trouble| {
         let trouble = trouble.of_manifest(&manifest.source);
         if trouble.is_conflict() {

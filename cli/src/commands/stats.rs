@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::args::Connection;
-use crate::client::{Client, Making};
+use crate::client::{Client, Purpose};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::trouble::Trouble;
@@ -40,7 +40,7 @@ struct Layer {
 
 /// Prints statistics.
 pub fn stats(connection: &Connection, printer: &Printer) -> Result<Exit, Trouble> {
-    let answer = Client::open(connection, Making::Refused)?.stats()?;
+    let answer = Client::open(connection, Purpose::Read)?.stats()?;
     let stats: Stats = answer.read()?;
     printer.say(|| words(&stats), &answer.read::<Value>()?)?;
     Ok(Exit::Done)

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Connection, Verify};
 use crate::checks::{self, Check, Outcome};
-use crate::client::{Client, Making};
+use crate::client::{Client, Purpose};
 use crate::exit::Exit;
 use crate::media::Media;
 use crate::printer::Printer;
@@ -50,7 +50,7 @@ impl Verification<'_> {
 /// trouble, with a code of its own.
 pub fn verify(connection: &Connection, args: &Verify, printer: &Printer) -> Result<Exit, Trouble> {
     let media = Media::open(&args.file)?;
-    let client = Client::open(connection, Making::Refused)?;
+    let client = Client::open(connection, Purpose::Read)?;
     let id = client.id_of(&media.hash);
     let verification = match client.record(&id) {
         Ok(answer) => proof(&client, &media, id, &answer.body, answer.etag())?,

@@ -6,7 +6,7 @@ use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
 
 use crate::args::{Connection, Withdraw};
-use crate::client::{Client, Making};
+use crate::client::{Client, Purpose};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
@@ -15,7 +15,7 @@ use crate::trouble::{Kind, Trouble};
 /// Withdraws a manifest, or publishes it again. The same again is no trouble.
 pub fn withdraw(connection: &Connection, args: &Withdraw, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
-    let client = Client::open(connection, Making::Refused)?;
+    let client = Client::open(connection, Purpose::Change)?;
     let (tenant, id) = manifest(&client, &subject)?;
     let visibility = if args.undo { Visibility::Public } else { Visibility::Private };
     client

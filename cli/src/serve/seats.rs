@@ -32,8 +32,8 @@ const SEATS_OF_A_NETWORK: usize = 1_536;
 const WAIT: Duration = Duration::from_secs(10);
 /// Time after which one that waits looks again, where nobody tells it that a seat is free.
 const LOOK: Duration = Duration::from_millis(50);
-/// Milliseconds after which all seats are looked through again for those that have to leave.
-const LOOK_AGAIN: u64 = 10;
+/// Time after which the seats of a network, or all of them, are looked through again for those that have to leave.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What answers may hold in memory: 72 MiB in all.
 const ANSWERS: Limit = Limit { bytes: 75_497_472, for_small: 16_777_216 };
@@ -61,9 +61,8 @@ struct Taken {
     seats: HashMap<u64, Arc<Seat>>,
     /// Connections that wait for a seat, by their network.
     queuing: HashMap<IpAddr, usize>,
-    /// When the seats of a network, or for `None` all of them, may be looked through again, in milliseconds from the server's start.
-    /// Of a network that has no more than its share there is none.
-    looks: HashMap<Option<IpAddr>, u64>,
+    /// When room was last made because all seats were taken.
+    looked: Option<Instant>,
     /// Those of which a [`Seat`] is left: with a connection, or with a body or an answer that outlives one. Their number is
     /// bounded, as each of them holds a place or some of the room.
     networks: HashMap<IpAddr, Arc<Network>>,
@@ -74,8 +73,11 @@ struct Network {
     address: IpAddr,
     /// Connections that are open.
     seats: AtomicUsize,
-    /// Seats that are not dropped yet: of connections that are open, and of those that a body or an answer outlives. It changes under the lock of [`Taken`].
+    /// Seats that are not dropped yet: of connections that are open, and of those that a body or an answer outlives. It changes
+    /// under the lock of [`Taken`].
     left: AtomicUsize,
+    /// When room was last made because the network had its share of the seats.
+    looked: Mutex<Option<Instant>>,
     answers: Account,
     bodies: Account,
 }
@@ -168,18 +170,24 @@ impl Taken {
     ///
     /// That takes a look at every seat, while nobody else can take one. So what has just been done is not done again, however many
     /// ask for it.
-    fn make_room(&mut self, room: &Room, network: Option<IpAddr>, wanted: usize) {
-        let now = room.now();
-        let look = self.looks.entry(network).or_default();
-        if now < *look {
+    fn make_room(&mut self, room: &Room, address: Option<IpAddr>, wanted: usize) {
+        let network = match address {
+            Some(address) => self.networks.get(&address),
+            None => self.networks.values().max_by_key(|network| network.seats()),
+        };
+        let Some(network) = network.cloned() else { return };
+        let looked = match address {
+            Some(_) => &mut *network.looked.lock().unwrap_or_else(PoisonError::into_inner),
+            None => &mut self.looked,
+        };
+        if looked.is_some_and(|looked| looked.elapsed() < LOOK_AGAIN) {
             return;
         }
-        *look = now.saturating_add(LOOK_AGAIN);
-        let largest = || self.networks.values().max_by_key(|network| network.seats());
-        let Some(of) = network.or_else(|| Some(largest()?.address)) else { return };
+        *looked = Some(Instant::now());
+        let now = room.now();
         let mut leaving = 0;
         let mut waiting = Vec::new();
-        for seat in self.seats.values().filter(|seat| seat.network.address == of) {
+        for seat in self.seats.values().filter(|seat| seat.network.address == network.address) {
             leaving += usize::from(seat.is_leaving());
             waiting.extend(seat.is_dispensable(now).map(|age| (age, seat)));
         }
@@ -226,6 +234,7 @@ impl Network {
             address,
             seats: AtomicUsize::new(0),
             left: AtomicUsize::new(0),
+            looked: Mutex::default(),
             answers: Account::new(ANSWERS_TO_A_NETWORK),
             bodies: Account::new(BODIES_FROM_A_NETWORK),
         }
@@ -294,6 +303,13 @@ mod tests {
         seat.was_active_at(seats.0.now().saturating_sub(milliseconds));
     }
 
+    /// Lets the time pass after which seats are looked through again.
+    fn forget_looks(seats: &Seats) {
+        let mut taken = seats.0.taken();
+        taken.looked = None;
+        taken.networks.values().for_each(|network| *network.looked.lock().unwrap() = None);
+    }
+
     #[test]
     fn a_network_is_an_address_or_64_bits_of_it() {
         for (peer, expected) in [
@@ -335,7 +351,7 @@ mod tests {
         let mut leaving = || {
             // Who was told to leave has not left yet, so that it takes another one who waits.
             queuing.push(Queuing::new(&seats.0, network(HERE.parse().unwrap())));
-            seats.0.taken().looks.clear();
+            forget_looks(&seats);
             assert!(sit(&seats, HERE).is_none());
             (0..taken.len()).filter(|at| has_to_leave(*at)).collect::<Vec<usize>>()
         };
@@ -358,13 +374,13 @@ mod tests {
         let leaving = || taken.iter().filter(|sitting| sitting.seat().is_leaving()).count();
         let address = network(HERE.parse().unwrap());
         let waiting: Vec<Queuing<'_>> = (0..30).map(|_| Queuing::new(&seats.0, address)).collect();
-        seats.0.taken().looks.clear();
+        forget_looks(&seats);
         for _ in 0..100 {
             assert!(sit(&seats, HERE).is_none());
             assert_eq!(leaving(), 30, "however many ask");
         }
         // They have not gone yet: nobody else has to.
-        seats.0.taken().looks.clear();
+        forget_looks(&seats);
         assert!(sit(&seats, HERE).is_none());
         assert_eq!(leaving(), 30);
         drop(waiting);

@@ -128,9 +128,12 @@ impl Inner {
             make_one(folder)?;
             private::keep_private(folder);
         }
-        // What stands here was never renamed, and so never acknowledged.
+        // What was written here and never renamed was never acknowledged. Its names are numbers; others are somebody else's.
         for entry in fs::read_dir(&temporary)? {
-            fs::remove_file(entry?.path())?;
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()) {
+                fs::remove_file(entry.path())?;
+            }
         }
         sync_directory(path)?;
         // Shards that stand here need no sync of their names later on: these syncs are for all of them.

@@ -21,6 +21,7 @@
 //! [`provider`] is a bucket or a folder, chosen at run time.
 //! [`reserve`] is the room on this machine's disk that deletions and the index may use when it is full.
 //! [`private`] makes files and folders of which others see nothing, durably.
+//! [`foreign`] tells a folder of other files from one that is a CredLink's.
 //! [`local`] puts together those that make a service on one machine.
 //!
 //! What holds for every adapter here:
@@ -46,6 +47,7 @@ pub mod emf;
 mod failure;
 pub mod faults;
 pub mod folder;
+pub mod foreign;
 pub mod gate;
 mod in_flight;
 pub mod jwt;

@@ -109,7 +109,7 @@ pub struct Unseen {
 
 impl Unseen {
     /// `None` where the error says that nothing is there.
-    fn unless_absent(path: &Path, error: io::Error) -> Option<Self> {
+    pub(crate) fn unless_absent(path: &Path, error: io::Error) -> Option<Self> {
         let is_absence = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         (!is_absence).then(|| Self { path: path.to_owned(), source: error })
     }
@@ -131,62 +131,6 @@ fn holds_something(path: &Path) -> Result<bool, Unseen> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_some()),
         Err(error) => Unseen::unless_absent(path, error).map_or(Ok(false), Err),
-    }
-}
-
-/// What a data folder may hold besides a CredLink's files before there is one: what a file system makes itself.
-const OF_THE_FILE_SYSTEM: &str = "lost+found";
-
-/// What [a data folder](self) holds once it has been opened.
-const OWN_NAMES: [&str; 8] =
-    ["objects", "temporary", "lock", "index.redb", "queue.redb", "link-key", "deployment.json", "reserve"];
-
-/// A folder that has files and no CredLink. Whoever made one there would mix the two: a migration of the files, for one, would see
-/// the CredLink alone.
-#[derive(Debug, thiserror::Error)]
-pub enum Foreign {
-    /// It has.
-    #[error(
-        "{} holds other files, such as `{file}`, and no CredLink. Nothing is changed; name a folder that is empty or still to be \
-         made", folder.display()
-    )]
-    Files {
-        /// The folder.
-        folder: PathBuf,
-        /// One of them.
-        file: String,
-    },
-    /// Nobody can say what it has.
-    #[error(transparent)]
-    Unseen(#[from] Unseen),
-}
-
-impl Foreign {
-    /// Refuses to make a CredLink in `folder` beside other files. Hidden ones do not count.
-    ///
-    /// # Errors
-    /// There are other files, or it cannot be seen whether there are.
-    pub fn check(folder: &Path) -> Result<(), Self> {
-        let unseen = |error| Unseen::unless_absent(folder, error).map_or(Ok(()), |unseen| Err(unseen.into()));
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) => return unseen(error),
-        };
-        let mut first = None::<String>;
-        for entry in entries {
-            let name = match entry {
-                Ok(entry) => entry.file_name().to_string_lossy().into_owned(),
-                Err(error) => return unseen(error),
-            };
-            if OWN_NAMES.contains(&name.as_str()) {
-                return Ok(());
-            }
-            let counts = !name.starts_with('.') && name != OF_THE_FILE_SYSTEM;
-            if counts && first.as_ref().is_none_or(|first| name < *first) {
-                first = Some(name);
-            }
-        }
-        first.map_or(Ok(()), |file| Err(Self::Files { folder: folder.to_owned(), file }))
     }
 }
 

@@ -101,12 +101,18 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// The file system refuses.
 pub fn write_new(path: &Path, content: &[u8]) -> io::Result<bool> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = options().truncate(true).open(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    // Unlike a rename, this takes nobody's place.
-    let made = fs::hard_link(&new, path).inspect(|()| record(Step::Made(path)));
-    fs::remove_file(&new)?;
+    let link = || {
+        let mut file = options().truncate(true).open(&new)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        // Unlike a rename, this takes nobody's place.
+        Ok(fs::hard_link(&new, path).inspect(|()| record(Step::Made(path))))
+    };
+    let made: io::Result<io::Result<()>> = link();
+    // Also on a full disk: whoever tries again finds the folder as it was.
+    let removed = fs::remove_file(&new);
+    let made = made?;
+    removed?;
     match made {
         Ok(()) => sync_directory(&parent(path)).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),

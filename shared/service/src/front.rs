@@ -1,9 +1,11 @@
 //! Plain addresses of manifests, where there are several tenants: which tenant's manifest `/manifests/{id}` serves.
 //!
-//! The front of an id is claimed when a store has been decided, and never by one that is refused, but to keep what was the
-//! tenant's before. A store that was cut off in
+//! The front of an id is claimed when a store has been decided: one that is refused claims nothing. A store that was cut off in
 //! between leaves the id without a front; the next walk of cleanup claims it. Of a manifest that is private, a walk cannot tell
 //! that it was public before: its address is kept when it is withdrawn, also while there is one tenant.
+//!
+//! A migration of a CredLink with several tenants keeps a front before it stores anything: otherwise whoever is copied first would
+//! be served. It gives it back if nothing is stored.
 
 use std::sync::Arc;
 
@@ -13,9 +15,11 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey, StoredTag, Verified};
 use credlink_core::row::State;
+use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 
 use crate::error::{Error, contended};
+use crate::migrate::ports::KeptFront;
 use crate::ports::{Cache as _, Condition, Failure, Objects as _, Ports, Put};
 use crate::service::{MAX_ATTEMPTS, Service};
 
@@ -26,6 +30,13 @@ pub(crate) enum Freed {
     Free,
     /// The address stays free: the manifest was there when the operator freed it, for all that is known.
     Kept,
+}
+
+impl Freed {
+    /// What the store of a draft finds: what is taken over from another store was there before.
+    pub(crate) const fn by(draft: &Draft) -> Self {
+        if draft.origin.is_some() { Self::Kept } else { Self::Free }
+    }
 }
 
 impl<P: Ports> Service<P> {
@@ -61,51 +72,20 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Claims the plain address for a manifest that this request has stored. What its source says of the address, if it is taken
-    /// over from another CredLink, comes before its own claim.
-    ///
-    /// # Errors
-    /// A failure to write what the source says: another tenant's claim must not come before it.
-    pub(crate) async fn claim_front_of(
-        &self,
-        manifest: &ManifestKey,
-        visibility: Visibility,
-        source: Option<&Front>,
-    ) -> Result<(), Failure> {
-        let freed = match source {
-            Some(front) => {
-                self.adopt_front(front).await?;
-                Freed::Kept
-            }
-            None => Freed::Free,
-        };
-        self.claim_front(manifest, visibility, freed).await;
-        Ok(())
-    }
-
     /// Claims the plain address for a manifest that is stored again: the store before may have been cut off before it did.
-    ///
-    /// # Errors
-    /// As [`claim_front_of`](Self::claim_front_of).
-    pub(crate) async fn claim_front_again(
-        &self,
-        manifest: &ManifestKey,
-        source: Option<&Front>,
-    ) -> Result<(), Failure> {
-        if !self.settings.has_tenants && source.is_none() {
-            return Ok(());
+    pub(crate) async fn claim_front_again(&self, manifest: &ManifestKey, freed: Freed) {
+        if !self.settings.has_tenants {
+            return;
         }
         match self.manifest_row(manifest).await {
             Ok(Some(row)) if row.state == State::Live => {
-                self.claim_front_of(manifest, row.visibility, source).await?;
+                self.claim_front(manifest, row.visibility, freed).await;
             }
             Ok(_) => {}
-            Err(error) if source.is_some() => return Err(error),
             Err(error) => {
                 tracing::warn!(%manifest, %error, "the plain address of a manifest was not claimed");
             }
         }
-        Ok(())
     }
 
     /// Claims the plain address for a manifest that is stored. Returns `true` if the address serves it since this call.
@@ -138,22 +118,46 @@ impl<P: Ports> Service<P> {
         Ok(())
     }
 
-    /// Takes over whom a plain address serves from another CredLink, where nothing here says whom it serves.
+    /// Takes over whom a plain address serves from another CredLink, where nothing here says whom it serves, before anything under
+    /// the id is stored. `None`: something says so.
     ///
     /// # Errors
     /// A failure of a provider or the index.
-    async fn adopt_front(&self, front: &Front) -> Result<(), Failure> {
-        let key = ObjectKey::Front(front.manifest_id.clone());
-        if self.ports.objects().head(&key).await?.is_some() {
-            return Ok(());
+    pub(crate) async fn adopt_front(&self, front: &Front) -> Result<Option<KeptFront>, Failure> {
+        let id = &front.manifest_id;
+        let key = ObjectKey::Front(id.clone());
+        let kept = |tag, writes| Some(KeptFront { manifest_id: id.clone(), tag, writes });
+        if let Some(found) = self.current(&key).await? {
+            let writes = found.verified.facts().generation;
+            let is_left = self.front(id, &found.verified)? == *front && self.is_unfounded(front).await?;
+            return Ok(if is_left { kept(found.tag, writes) } else { None });
         }
-        if let Some(tenant) = &front.tenant
-            && self.claimed_before(&ManifestKey::new(tenant, &front.manifest_id)).await?.is_some()
-        {
-            return Ok(());
+        let default = ManifestKey::new(&Tenant::default(), id);
+        if front.tenant.as_ref() != Some(&default.tenant) && self.claimed_alone(&default).await?.is_some() {
+            return Ok(None);
         }
         // One that was written meanwhile stays.
-        self.put_front(front, None).await.map(drop)
+        Ok(self.put_front(front, None).await?.and_then(|tag| kept(tag, 1)))
+    }
+
+    /// Returns `true` if a front is a tenant's claim that nothing here speaks for: a take-over kept it, and was cut off before it had
+    /// stored anything.
+    async fn is_unfounded(&self, front: &Front) -> Result<bool, Failure> {
+        let Some(tenant) = front.tenant.as_ref().filter(|_| front.decided_by != DecidedBy::Operator) else {
+            return Ok(false);
+        };
+        let row = self.manifest_row(&ManifestKey::new(tenant, &front.manifest_id)).await?;
+        Ok(row.is_none_or(|row| row.void))
+    }
+
+    /// Frees an address that was kept for nothing: the next public manifest under the id is served there, also one that is there
+    /// already. Whoever has decided otherwise meanwhile comes first.
+    ///
+    /// # Errors
+    /// A failure of a provider.
+    pub(crate) async fn give_front_back(&self, kept: &KeptFront) -> Result<(), Failure> {
+        let free = Front { decided_by: DecidedBy::Claim, ..Front::decided(kept.manifest_id.clone(), None) };
+        self.put_front(&free, Some((kept.tag.clone(), kept.writes))).await.map(drop)
     }
 
     async fn claim_for(&self, manifest: &ManifestKey, freed: Freed) -> Result<bool, Error> {
@@ -165,7 +169,8 @@ impl<P: Ports> Service<P> {
                 Some(found) => Some(self.front(&manifest.id, &found.verified)?),
                 None => self.claimed_before(manifest).await?,
             };
-            if freed == Freed::Kept && before.as_ref().is_some_and(|front| front.tenant.is_none()) {
+            let is_freed = |front: &Front| front.tenant.is_none() && front.decided_by == DecidedBy::Operator;
+            if freed == Freed::Kept && before.as_ref().is_some_and(is_freed) {
                 return Ok(false);
             }
             // No signature overrules another one, or the operator.
@@ -179,7 +184,7 @@ impl<P: Ports> Service<P> {
             let claim = Claim { manifest, is_signed: is_signed == Some(true) };
             let Some(front) = Front::claimed(before.as_ref(), claim) else { return Ok(false) };
             let tag = found.map(|found| (found.tag, found.verified.facts().generation));
-            if self.put_front(&front, tag).await? {
+            if self.put_front(&front, tag).await?.is_some() {
                 return Ok(true);
             }
         }
@@ -191,10 +196,14 @@ impl<P: Ports> Service<P> {
         if manifest.tenant.is_default() {
             return Ok(None);
         }
-        let default = ManifestKey::new(&Tenant::default(), &manifest.id);
-        let row = self.manifest_row(&default).await?.filter(|row| row.visibility == Visibility::Public);
+        self.claimed_alone(&ManifestKey::new(&Tenant::default(), &manifest.id)).await
+    }
+
+    /// The claim that a manifest of the tenant `default` made while that was the only one.
+    async fn claimed_alone(&self, default: &ManifestKey) -> Result<Option<Front>, Failure> {
+        let row = self.manifest_row(default).await?.filter(|row| row.visibility == Visibility::Public);
         let is_claimed = row.is_some_and(|row| !row.void);
-        let claim = Claim { manifest: &default, is_signed: false };
+        let claim = Claim { manifest: default, is_signed: false };
         Ok(if is_claimed { Front::claimed(None, claim) } else { None })
     }
 
@@ -221,15 +230,19 @@ impl<P: Ports> Service<P> {
                 let facts = Facts::read(&head.attributes);
                 (head.tag, facts.map_or(0, |facts| facts.generation))
             });
-            if self.put_front(&front, tag).await? {
+            if self.put_front(&front, tag).await?.is_some() {
                 return Ok(front);
             }
         }
         Err(contended())
     }
 
-    /// Writes a front over the one with this tag and number of writes. Returns `false` if another writer was first.
-    async fn put_front(&self, front: &Front, before: Option<(StoredTag, u32)>) -> Result<bool, Failure> {
+    /// Writes a front over the one with this tag and number of writes. Returns its tag; `None` if another writer was first.
+    async fn put_front(
+        &self,
+        front: &Front,
+        before: Option<(StoredTag, u32)>,
+    ) -> Result<Option<StoredTag>, Failure> {
         let key = ObjectKey::Front(front.manifest_id.clone());
         let (condition, written) = match before {
             None => (Condition::Absent, 0),
@@ -239,6 +252,9 @@ impl<P: Ports> Service<P> {
         let put = self.ports.objects().put(&key, body.into(), &attributes, condition).await;
         // Also after a failure: the write may have happened.
         self.changed(&key).await;
-        Ok(matches!(put?, Put::Stored(_)))
+        Ok(match put? {
+            Put::Stored(tag) => Some(tag),
+            Put::Lost => None,
+        })
     }
 }

@@ -9,7 +9,6 @@
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_REVISIONS;
-use credlink_core::front::Front;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
@@ -28,6 +27,7 @@ use crate::aliases::secure_alias;
 use crate::cleanup::keep;
 use crate::delete::{bury, finish_proof, undo_record};
 use crate::error::{Error, contended};
+use crate::front::Freed;
 use crate::holds::{drop_hold, write_hold};
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 use crate::publish::{Brought, Published, Reference};
@@ -79,9 +79,9 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
     }
     if let (Ok(stored), Some(manifest)) = (&stored, draft.manifest_key()) {
         if !stored.deduplicated {
-            service.claim_front_of(&manifest, draft.manifest_visibility(), draft.front()).await?;
+            service.claim_front(&manifest, draft.manifest_visibility(), Freed::by(draft)).await;
         } else if stored.row.held.contains(&manifest.id) {
-            service.claim_front_again(&manifest, draft.front()).await?;
+            service.claim_front_again(&manifest, Freed::by(draft)).await;
         }
     }
     stored
@@ -329,27 +329,25 @@ pub(crate) async fn put_record<P: Ports>(
 }
 
 /// Stores a C2PA manifest by itself, without a proof, for the readers that `visibility` says. Whether it was not stored so
-/// before. `front` is what its source says of its plain address, where it is taken over from another CredLink.
+/// before. `freed` says whether it may claim a plain address that the operator has freed.
 ///
 /// # Errors
 /// A manifest without an id (400), an id that has another content or other readers (409), or a failure.
-pub async fn store_manifest<P: Ports>(
+pub(crate) async fn store_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &Manifest,
     tenant: &Tenant,
     visibility: Visibility,
-    front: Option<&Front>,
+    freed: Freed,
 ) -> Result<bool, Error> {
     let mut brought = Brought::default();
     let stored = try_to_store_manifest(service, manifest, tenant, visibility, &mut brought).await;
     match (&stored, manifest.id()) {
         (Err(Error::Problem(_)), _) => brought.take_back(service).await?,
         (Ok(true), Some(id)) => {
-            service.claim_front_of(&ManifestKey::new(tenant, id), visibility, front).await?;
+            service.claim_front(&ManifestKey::new(tenant, id), visibility, freed).await;
         }
-        (Ok(false), Some(id)) => {
-            service.claim_front_again(&ManifestKey::new(tenant, id), front).await?;
-        }
+        (Ok(false), Some(id)) => service.claim_front_again(&ManifestKey::new(tenant, id), freed).await,
         (Ok(_) | Err(Error::Failure(_)), _) => {}
     }
     stored

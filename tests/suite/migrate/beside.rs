@@ -40,7 +40,7 @@ fn manifest(name: &str, file: &str) -> Manifest {
 }
 
 fn loose(manifest: Manifest) -> Loose {
-    Loose { manifest, tenant: Tenant::default(), visibility: Visibility::Public, restores: None, front: None }
+    Loose { manifest, tenant: Tenant::default(), visibility: Visibility::Public, restores: None }
 }
 
 async fn take(destination: &AnyDestination, parcel: &Parcel) -> Copy {

@@ -45,7 +45,6 @@ fn history(name: &str) -> Vec<Draft> {
             legacy: None,
             restores: None,
             manifest_visibility: None,
-            front: None,
         }),
         ..draft(name)
     };

@@ -51,7 +51,6 @@ async fn is_public(to: &AnyDestination, name: &str) -> bool {
         tenant: Tenant::default(),
         visibility: Visibility::Public,
         restores: None,
-        front: None,
     };
     match to.take_over(&Parcel::Manifest(loose)).await.unwrap() {
         TakenOver::Stored(_) => true,

@@ -1,16 +1,21 @@
 //! What a migration makes of the plain addresses of a source that is a CredLink with several tenants.
 
+use std::slice;
+
 use credlink_core::access::Visibility;
 use credlink_core::front::{DecidedBy, Front};
 use credlink_core::manifest::Manifest;
 use credlink_core::rules::store::{Draft, Origin};
+use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ports::{Destination as _, TakenOver};
 use credlink_service::migrate::target::{Loose, Parcel};
 use credlink_service::ports::{Objects as _, Ports as _};
 
-use super::{ID, content, decide, own, plain, served, status, store_alone, world};
-use crate::http::ask::media;
+use http::Method;
+
+use super::{ID, content, decide, own, plain, served, status, store_alone, told, world};
+use crate::http::ask::{c2pa, get, media};
 use crate::world::World;
 
 /// What the source says of the plain address: whom it serves.
@@ -20,18 +25,17 @@ fn front(tenant: Option<&str>, decided_by: DecidedBy) -> Front {
 }
 
 /// The tenant's manifest by itself.
-fn loose(tenant: &str, visibility: Visibility, front: &Front) -> Parcel {
+fn loose(tenant: &str, visibility: Visibility) -> Parcel {
     Parcel::Manifest(Loose {
         manifest: Manifest::c2pa(content(tenant).into()).unwrap(),
         tenant: tenant.parse().unwrap(),
         visibility,
         restores: None,
-        front: Some(front.clone()),
     })
 }
 
 /// The tenant's proof that brings its manifest along.
-fn proof(tenant: &str, visibility: Visibility, front: &Front) -> Parcel {
+fn proof(tenant: &str, visibility: Visibility) -> Parcel {
     let created = Timestamp::from_milliseconds(1_767_225_600_000);
     let origin = Origin {
         created,
@@ -39,7 +43,6 @@ fn proof(tenant: &str, visibility: Visibility, front: &Front) -> Parcel {
         legacy: None,
         restores: None,
         manifest_visibility: None,
-        front: Some(front.clone()),
     };
     Parcel::Proof(vec![Draft {
         tenant: tenant.parse().unwrap(),
@@ -54,32 +57,35 @@ fn proof(tenant: &str, visibility: Visibility, front: &Front) -> Parcel {
     }])
 }
 
-type Making = fn(&str, Visibility, &Front) -> Parcel;
+type Making = fn(&str, Visibility) -> Parcel;
 const MAKINGS: [Making; 2] = [loose, proof];
 
-async fn take(world: &World, parcel: &Parcel) {
-    let outcome = world.destination().take_over(parcel).await.unwrap();
+async fn take(world: &World, parcel: &Parcel, front: &Front) {
+    let outcome = world.destination().take_over_with(parcel, slice::from_ref(front)).await.unwrap();
     assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");
 }
 
-async fn fronts(world: &World) -> usize {
-    world.keys().await.iter().filter(|key| key.starts_with("fronts/")).count()
-}
-
-/// The order in which tenants are copied decides nothing.
+/// The order in which tenants are copied decides nothing. Nor does what the tenant `default` has, which is served where there is no
+/// front.
 #[tokio::test]
 async fn the_address_serves_whom_it_serves_at_the_source() {
     for make in MAKINGS {
         for decided_by in [DecidedBy::Claim, DecidedBy::Operator] {
-            let world = world();
-            let front = front(Some("acme"), decided_by);
-            take(&world, &make("bad", Visibility::Public, &front)).await;
-            assert_eq!(served(&world, "", &plain()).await, "404");
-            // Nor does a walk that comes between.
-            world.clean_up().await;
-            take(&world, &make("acme", Visibility::Public, &front)).await;
-            assert_eq!(served(&world, "", &plain()).await, "acme");
-            assert_eq!(served(&world, "", &own("bad")).await, "bad");
+            for (owner, other) in [("acme", "bad"), ("acme", "default"), ("default", "acme")] {
+                for order in [[owner, other], [other, owner]] {
+                    let world = world();
+                    let front = front(Some(owner), decided_by);
+                    for tenant in order {
+                        take(&world, &make(tenant, Visibility::Public), &front).await;
+                        // Neither does a walk that comes between.
+                        world.clean_up().await;
+                        let is_there = tenant == owner || order[0] == owner;
+                        let expected = if is_there { owner } else { "404" };
+                        assert_eq!(served(&world, "", &plain()).await, expected, "{order:?}");
+                    }
+                    assert_eq!(served(&world, "", &own(other)).await, other);
+                }
+            }
         }
     }
 }
@@ -89,8 +95,7 @@ async fn the_address_serves_whom_it_serves_at_the_source() {
 async fn what_is_private_keeps_its_address() {
     for make in MAKINGS {
         let world = world();
-        let front = front(Some("acme"), DecidedBy::Claim);
-        take(&world, &make("acme", Visibility::Private, &front)).await;
+        take(&world, &make("acme", Visibility::Private), &front(Some("acme"), DecidedBy::Claim)).await;
         assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
         assert_eq!(served(&world, "", &plain()).await, "404");
     }
@@ -101,61 +106,116 @@ async fn what_is_private_keeps_its_address() {
 async fn what_is_freed_there_is_free_here() {
     for make in MAKINGS {
         let world = world();
-        take(&world, &make("bad", Visibility::Public, &front(None, DecidedBy::Operator))).await;
-        assert_eq!(served(&world, "", &plain()).await, "404");
+        let front = front(None, DecidedBy::Operator);
+        for tenant in ["bad", "default"] {
+            take(&world, &make(tenant, Visibility::Public), &front).await;
+            assert_eq!(served(&world, "", &plain()).await, "404", "{tenant}");
+        }
         assert_eq!(status(&world, "acme", store_alone("acme")).await, 201);
         assert_eq!(served(&world, "", &plain()).await, "acme");
     }
 }
 
-/// What was decided here stays.
+/// What was decided here stays, also what the tenant `default` stored while it was the only one.
 #[tokio::test]
 async fn a_source_overrules_nobody() {
     for make in MAKINGS {
+        let acme = front(Some("acme"), DecidedBy::Operator);
         let world = world();
         assert_eq!(decide(&world, "operator", Some("bad")).await, 200);
-        take(&world, &make("acme", Visibility::Public, &front(Some("acme"), DecidedBy::Operator))).await;
+        take(&world, &make("acme", Visibility::Public), &acme).await;
         assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
         assert_eq!(served(&world, "", &plain()).await, "bad");
+        for there in [acme, front(None, DecidedBy::Operator)] {
+            let world = super::world();
+            assert_eq!(status(&world, "default", store_alone("default")).await, 201);
+            forget_front(&world).await;
+            take(&world, &make("acme", Visibility::Public), &there).await;
+            assert_eq!(served(&world, "", &plain()).await, "default", "{there:?}");
+        }
     }
 }
 
-/// A refused item leaves nothing claimed (guarantee 11).
+/// As if the front had not been written.
+async fn forget_front(world: &World) {
+    let front = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
+    world.service().ports().objects().delete(&front).await.unwrap();
+}
+
+/// A tenant that has another manifest under the id is refused. It claims nothing by it (guarantee 11), and takes nothing from who
+/// decided something meanwhile.
 #[tokio::test]
 async fn what_is_refused_takes_no_address() {
     for make in MAKINGS {
-        let world = world();
-        // The tenant has another manifest under the id, which claims nothing.
-        let other = crate::http::ask::c2pa(
-            http::Method::POST,
-            "/v1/manifests?visibility=private",
-            credlink_core::testing::manifest_store(ID, media("another").digest()),
-        );
-        assert_eq!(status(&world, "acme", other).await, 201);
-        let parcel = make("acme", Visibility::Public, &front(Some("acme"), DecidedBy::Operator));
-        let outcome = world.destination().take_over(&parcel).await.unwrap();
-        assert!(
-            matches!(&outcome, TakenOver::Refused { kind, .. } if kind == "manifest-conflict"),
-            "{outcome:?}"
-        );
-        assert_eq!(fronts(&world).await, 0);
-        assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
-        assert_eq!(served(&world, "", &plain()).await, "bad");
+        for is_repeated in [false, true] {
+            let world = world();
+            // What is private claims nothing.
+            let other = c2pa(
+                Method::POST,
+                "/v1/manifests?visibility=private",
+                manifest_store(ID, media("another").digest()),
+            );
+            assert_eq!(status(&world, "acme", other).await, 201);
+            let (parcel, front) = (make("acme", Visibility::Public), front(Some("acme"), DecidedBy::Signer));
+            let refuse = async || {
+                let outcome = world.destination().take_over_with(&parcel, slice::from_ref(&front)).await;
+                let is_refusal = |outcome: &TakenOver| matches!(outcome, TakenOver::Refused { kind, .. } if kind == "manifest-conflict");
+                assert!(outcome.as_ref().is_ok_and(is_refusal), "{outcome:?}");
+            };
+            refuse().await;
+            if is_repeated {
+                refuse().await;
+            }
+            assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+            assert_eq!(served(&world, "", &plain()).await, "bad");
+            refuse().await;
+            assert_eq!(served(&world, "", &plain()).await, "bad");
+        }
     }
 }
 
-/// A run that was cut off behind the store is done again.
+/// A take-over that was cut off before it stored anything has kept the address for nothing, unless it is stored later.
 #[tokio::test]
-async fn a_take_over_that_is_repeated_brings_the_address_that_it_missed() {
+async fn an_address_that_was_kept_for_nothing_is_given_back() {
     for make in MAKINGS {
-        for visibility in [Visibility::Public, Visibility::Private] {
+        for is_stored in [false, true] {
             let world = world();
-            let parcel = make("acme", visibility, &front(Some("acme"), DecidedBy::Operator));
-            take(&world, &parcel).await;
-            let front = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
-            world.service().ports().objects().delete(&front).await.unwrap();
-            take(&world, &parcel).await;
-            assert_eq!(fronts(&world).await, 1);
+            let front = front(Some("acme"), DecidedBy::Claim);
+            assert!(world.destination().keep_front(&front).await.unwrap().is_some());
+            if is_stored {
+                take(&world, &make("acme", Visibility::Public), &front).await;
+                assert_eq!(served(&world, "", &plain()).await, "acme");
+            } else {
+                let kept = world.destination().keep_front(&front).await.unwrap().unwrap();
+                world.destination().give_back(&kept).await.unwrap();
+                assert_eq!(served(&world, "", &plain()).await, "404");
+                assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+                assert_eq!(served(&world, "", &plain()).await, "bad");
+            }
         }
     }
+}
+
+/// A proof that was replaced has a manifest for each record. Cut off between two of them, its plain addresses are kept all the same.
+#[tokio::test]
+async fn every_record_of_a_proof_keeps_its_address() {
+    let world = world();
+    let Parcel::Proof(mut drafts) = proof("acme", Visibility::Public) else { unreachable!() };
+    let second = "urn:c2pa:00000000-0000-4000-8000-0000000000bb";
+    let manifest = manifest_store(second, media("acme").digest());
+    drafts.push(Draft { manifest: Manifest::c2pa(manifest.into()).unwrap(), ..drafts[0].clone() });
+    let fronts = [ID, second].map(|id| Front::decided(id.parse().unwrap(), Some("acme".parse().unwrap())));
+    for front in &fronts {
+        world.destination().keep_front(front).await.unwrap();
+    }
+    let outcome = world.destination().take_over(&Parcel::Proof(drafts[..1].to_vec())).await.unwrap();
+    assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");
+    // Here it was cut off.
+    let other = manifest_store(second, media("bad").digest());
+    let other = c2pa(Method::POST, "/v1/manifests", other);
+    assert_eq!(status(&world, "bad", other).await, 201);
+    let outcome = world.destination().take_over_with(&Parcel::Proof(drafts), &fronts).await.unwrap();
+    assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");
+    let answer = told(&world, "", get(&format!("/v1/manifests/{second}"))).await;
+    assert_eq!(answer.body(), &manifest_store(second, media("acme").digest()));
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(
     let holder = SystemClock.request_id();
     let options = EnqueueOptions { job: &spec.name, batch_size: run.batch_size.into(), request_id: &holder };
     let work = hold(parts.migration(), &spec.name, &holder, async {
-        let job = begin(parts.migration(), &spec).await?;
+        begin(parts.migration(), &spec).await?;
         let sent = enqueue(&parts.source, &parts.ledger, &queue, &SystemClock, options, None, |sent| {
             bar.progress(&Counts {
                 listed: sent.listed,
@@ -58,7 +58,7 @@ pub(super) async fn run(
         });
         let sent = sent.await?;
         if sent.resume.is_none() {
-            close(&parts.ledger, &SystemClock, &job, &sent).await?;
+            close(&parts.ledger, &SystemClock, &sent).await?;
         }
         Ok::<_, RunError>(sent)
     });

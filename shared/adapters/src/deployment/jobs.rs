@@ -225,6 +225,11 @@ impl Deployment {
         if !ledger.claim(run, LISTING_SECONDS).await.map_err(in_words)? {
             return Err(format!("another run has the job `{}`", job.name));
         }
+        // It may have been removed while its source was opened. Nobody removes it while this has it.
+        if ledger.job().await.map_err(in_words)?.is_none_or(|job| job.removing) {
+            tracing::warn!(job = %job.name, "the job was removed: its message is passed over");
+            return ledger.release(run).await.map_err(in_words);
+        }
         let options = EnqueueOptions {
             job: &job.name,
             batch_size: usize::try_from(batch_size).unwrap_or(usize::MAX),
@@ -242,7 +247,7 @@ impl Deployment {
             let rest = Message { request_id: request_id.to_owned(), work };
             return queue.send(&rest, 0).await.map_err(in_words);
         }
-        close(&ledger, &SystemClock, &job, &enqueued).await.map_err(in_words)?;
+        close(&ledger, &SystemClock, &enqueued).await.map_err(in_words)?;
         ledger.release(run).await.map_err(in_words)
     }
 

@@ -13,13 +13,14 @@ pub mod remote;
 
 use std::sync::Arc;
 
+use credlink_core::front::Front;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{
-    Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal,
+    Depth, Destination, ItemRows, KeptFront, Standing, TakenOver, Verdict, Withdrawal,
 };
 use credlink_service::migrate::target::{Parcel, Target};
 use credlink_service::ports::{Failure, FailureKind, Page};
@@ -102,6 +103,20 @@ impl Destination for AnyDestination {
             Self::Here(here) => Box::pin(here.find(target)).await,
             Self::Remote(remote) => remote.find(target).await,
             Self::Unmade(_) => Ok(Standing::Absent),
+        }
+    }
+
+    async fn keep_front(&self, front: &Front) -> Result<Option<KeptFront>, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.keep_front(front)).await,
+            Self::Remote(_) | Self::Unmade(_) => Ok(None),
+        }
+    }
+
+    async fn give_back(&self, kept: &KeptFront) -> Result<(), Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.give_back(kept)).await,
+            Self::Remote(_) | Self::Unmade(_) => Ok(()),
         }
     }
 

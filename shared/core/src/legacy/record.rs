@@ -131,7 +131,6 @@ impl LegacyRecord {
                 legacy: Some(Legacy { id: self.id, fields: self.fields }),
                 restores: None,
                 manifest_visibility: None,
-                front: None,
             }),
         }
     }

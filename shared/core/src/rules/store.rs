@@ -15,7 +15,6 @@ use serde_json::value::RawValue;
 use crate::access::Visibility;
 use crate::bounds::{DEFAULT_LIFETIME_SECONDS, MAX_JSON_DEPTH, MAX_TAGS};
 use crate::c2pa::Binding;
-use crate::front::Front;
 use crate::hash::{Digest, MediaHash};
 use crate::http::problem::{Kind, Problem};
 use crate::legacy::Legacy;
@@ -206,9 +205,6 @@ pub struct Origin {
     /// The readers of its C2PA manifest, where they are others than those of the proof: it was withdrawn or published by
     /// itself.
     pub manifest_visibility: Option<Visibility>,
-    /// What its source says of the plain address of its C2PA manifest. No request brings it along: a migration alone, of a
-    /// CredLink whose proofs keep their tenants.
-    pub front: Option<Front>,
 }
 
 /// A body whose members passed every check that needs nothing but the body: all of the work.
@@ -307,12 +303,6 @@ impl Draft {
     pub fn manifest_visibility(&self) -> Visibility {
         let said = self.origin.as_ref().and_then(|origin| origin.manifest_visibility);
         said.unwrap_or(self.visibility)
-    }
-
-    /// What its source says of the plain address of its C2PA manifest.
-    #[must_use]
-    pub fn front(&self) -> Option<&Front> {
-        self.origin.as_ref().and_then(|origin| origin.front.as_ref())
     }
 
     /// Returns `true` if its manifest is for its tenant alone.

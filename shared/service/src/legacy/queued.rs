@@ -20,6 +20,8 @@ use crate::request::{current_request_id, within_request};
 
 /// For how long a process sends no other message for a proof, in milliseconds.
 const AGAIN_MILLISECONDS: i64 = 300_000;
+/// For how long a process takes its job to be there, in seconds.
+const JOB_SECONDS: u64 = 60;
 /// Most proofs that a process remembers. What does not fit waits until it is asked for again.
 const MAX_BEGUN: usize = 10_000;
 /// How often a message is tried. A function stands still between events, and a call that it stood still in fails.
@@ -57,8 +59,8 @@ struct Waiting {
 enum KnownJob {
     #[default]
     Nothing,
-    /// It is in the ledger.
-    There,
+    /// It was in the ledger at this time. An operator may remove it, and a message of a job that is gone does nothing.
+    There(Timestamp),
     /// It moves something else.
     Differs,
 }
@@ -168,10 +170,11 @@ impl Messages {
         queue: &Q,
         clock: &C,
     ) -> Result<Option<Begun>, Failure> {
-        let is_there = self.state().job == KnownJob::There;
+        let now = clock.now();
+        let is_there = matches!(self.state().job, KnownJob::There(at) if now < at.plus_seconds(JOB_SECONDS));
         if !is_there {
             match ensure(ledger, clock, &self.request, &self.to).await? {
-                Begun::Queued(_) => self.state().job = KnownJob::There,
+                Begun::Queued(_) => self.state().job = KnownJob::There(now),
                 other => return Ok(Some(other)),
             }
         }

@@ -1,6 +1,5 @@
 //! The calls of a step, each made until it gets through or is given up.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -140,19 +139,19 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
     /// Takes a parcel over; where proofs keep their tenants, with what the source says of the plain addresses of its manifests.
     pub(super) async fn take_over(&self, parcel: &Parcel, keeps_tenants: bool) -> Result<TakenOver, GivenUp> {
         let Migration { source, destination, .. } = self.parts;
+        let mut fronts = Vec::new();
+        let ids: BTreeSet<_> = parcel.manifest_ids().filter(|_| keeps_tenants).collect();
+        for id in ids {
+            let front = self
+                .steady
+                .call("source front", || source.front(id), |question| self.ask_source(question))
+                .await?;
+            fronts.extend(front);
+        }
         self.steady
             .call(
                 "destination take_over",
-                || async move {
-                    let mut brought = Cow::Borrowed(parcel);
-                    let ids = parcel.manifest_ids().filter(|_| keeps_tenants);
-                    for id in ids.collect::<BTreeSet<_>>() {
-                        if let Some(front) = source.front(id).await? {
-                            brought.to_mut().bring_front(&front);
-                        }
-                    }
-                    destination.take_over(&brought).await
-                },
+                || destination.take_over_with(parcel, &fronts),
                 |question| self.ask_destination(question),
             )
             .await

@@ -8,6 +8,7 @@ mod items;
 use std::sync::Arc;
 
 use credlink_core::access::Visibility;
+use credlink_core::front::Front;
 use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::object::ObjectKey;
@@ -21,7 +22,7 @@ use http::header::IF_MATCH;
 use http::{HeaderMap, HeaderValue};
 
 use super::ledger::Copy;
-use super::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use super::ports::{Depth, Destination, KeptFront, Standing, TakenOver, Verdict, Withdrawal};
 use super::proof_content::{difference, difference_in_readers};
 use super::target::{Parcel, Target};
 use crate::delete::{bury, finish_proof};
@@ -245,6 +246,14 @@ impl<P: Ports> ServiceDestination<P> {
 impl<P: Ports> Destination for ServiceDestination<P> {
     fn name(&self) -> &'static str {
         self.service.ports.objects().name()
+    }
+
+    async fn keep_front(&self, front: &Front) -> Result<Option<KeptFront>, Failure> {
+        self.service.adopt_front(front).await
+    }
+
+    async fn give_back(&self, kept: &KeptFront) -> Result<(), Failure> {
+        self.service.give_front_back(kept).await
     }
 
     async fn find(&self, target: &Target) -> Result<Standing, Failure> {

@@ -92,19 +92,16 @@ pub async fn enqueue<S: Source, L: Ledger, Q: Queue, C: Clock>(
     }
 }
 
-/// Writes down in the job that its source was listed to the end, and its items were sent.
+/// Writes down in the job that its source was listed to the end, and its items were sent. A job that was removed meanwhile, by
+/// somebody who got its claim, stays so.
 ///
 /// # Errors
 /// The ledger failed.
-pub async fn close<L: Ledger, C: Clock>(
-    ledger: &L,
-    clock: &C,
-    job: &Job,
-    enqueued: &Enqueued,
-) -> Result<(), Failure> {
+pub async fn close<L: Ledger, C: Clock>(ledger: &L, clock: &C, enqueued: &Enqueued) -> Result<(), Failure> {
+    let Some(job) = ledger.job().await?.filter(|job| !job.removing) else { return Ok(()) };
     let listed = Some(clock.now());
-    let left_behind = enqueued.left_behind.map(str::to_owned).or_else(|| job.left_behind.clone());
-    ledger.keep_job(&Job { listed, queued: true, left_behind, ..job.clone() }).await
+    let left_behind = enqueued.left_behind.map(str::to_owned).or(job.left_behind);
+    ledger.keep_job(&Job { listed, queued: true, left_behind, ..job }).await
 }
 
 /// Writes an entry for each item that has none, and gives the keys of those that are to be copied.

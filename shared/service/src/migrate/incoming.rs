@@ -188,7 +188,7 @@ fn loose(
     let manifest =
         Manifest::c2pa(bytes.clone()).map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
     let tenant = tenant.filter(|_| owners.keep).unwrap_or(&owners.tenant).clone();
-    Ok(Loose { manifest, tenant, visibility, restores: None, front: None })
+    Ok(Loose { manifest, tenant, visibility, restores: None })
 }
 
 fn unread(error: RecordError) -> NotCopied {
@@ -286,7 +286,6 @@ fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft,
                 .as_ref()
                 .map(|manifest| manifest.visibility)
                 .filter(|readers| *readers != record.visibility),
-            front: None,
         }),
     })
 }

@@ -9,6 +9,7 @@ use credlink_core::access::Visibility;
 use credlink_core::front::Front;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
+use credlink_core::object::StoredTag;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::tenant::Tenant;
@@ -76,6 +77,17 @@ pub struct RevisionManifest {
     pub bytes: Bytes,
     /// Its readers. It may have been withdrawn or published since the record was stored.
     pub visibility: Visibility,
+}
+
+/// A plain address as a take-over has kept it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFront {
+    /// The manifest id.
+    pub manifest_id: ManifestId,
+    /// The tag of the front.
+    pub tag: StoredTag,
+    /// How often it was written.
+    pub writes: u32,
 }
 
 /// What became of an item that was to be removed.
@@ -250,10 +262,44 @@ pub trait Destination {
     /// A C2PA manifest that the source has as private and that is public here is withdrawn here. Nothing is published: one that
     /// is private here stays private.
     ///
-    /// The plain address of a manifest that was stored serves whom it serves at the source, where nothing here says whom it
-    /// serves: nobody else who is copied first, or stores under the id later, gets it. A destination behind its API leaves that to
-    /// an operator. What is refused claims nothing.
+    /// It claims plain addresses as every store does, but none that an operator has freed.
     fn take_over(&self, parcel: &Parcel) -> impl Future<Output = Result<TakenOver, Failure>>;
+
+    /// The same, with what the source says of the plain addresses of its manifests: each serves whom it serves there, where nothing
+    /// here says whom it serves. Nobody else who is copied first, or stores under the id later, gets it. What is refused claims
+    /// nothing.
+    fn take_over_with(
+        &self,
+        parcel: &Parcel,
+        fronts: &[Front],
+    ) -> impl Future<Output = Result<TakenOver, Failure>> {
+        async move {
+            let mut kept = Vec::with_capacity(fronts.len());
+            for front in fronts {
+                kept.extend(self.keep_front(front).await?);
+            }
+            let outcome = self.take_over(parcel).await?;
+            if !matches!(outcome, TakenOver::Stored(_) | TakenOver::Equal(_)) {
+                for kept in &kept {
+                    self.give_back(kept).await?;
+                }
+            }
+            Ok(outcome)
+        }
+    }
+
+    /// Has a plain address serve whom it serves at the source, where nothing here says whom it serves. `None`: something does, or
+    /// the destination leaves that to an operator.
+    fn keep_front(&self, front: &Front) -> impl Future<Output = Result<Option<KeptFront>, Failure>> {
+        let _ = front;
+        async { Ok(None) }
+    }
+
+    /// Frees an address again that was kept for nothing, unless somebody has decided otherwise meanwhile.
+    fn give_back(&self, kept: &KeptFront) -> impl Future<Output = Result<(), Failure>> {
+        let _ = kept;
+        async { Ok(()) }
+    }
 
     /// Whether what was copied stands there.
     fn verify(&self, copy: &Copy, depth: Depth) -> impl Future<Output = Result<Verdict, Failure>>;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use credlink_core::access::Visibility;
-use credlink_core::front::Front;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest::Manifest;
@@ -126,8 +125,6 @@ pub struct Loose {
     pub visibility: Visibility,
     /// A manifest that was deleted is not taken over, unless it was at this very instant.
     pub restores: Option<Timestamp>,
-    /// What its source says of its plain address.
-    pub front: Option<Front>,
 }
 
 impl Parcel {
@@ -158,22 +155,6 @@ impl Parcel {
         match self {
             Self::Proof(drafts) => drafts,
             Self::Alias(_) | Self::Manifest(_) => &[],
-        }
-    }
-
-    /// Has it bring along what the source says of the plain address of a manifest in it.
-    pub(super) fn bring_front(&mut self, front: &Front) {
-        let is_of = |manifest: &Manifest| manifest.id() == Some(&front.manifest_id);
-        match self {
-            Self::Proof(drafts) => {
-                for draft in drafts.iter_mut().filter(|draft| is_of(&draft.manifest)) {
-                    if let Some(origin) = &mut draft.origin {
-                        origin.front = Some(front.clone());
-                    }
-                }
-            }
-            Self::Manifest(loose) if is_of(&loose.manifest) => loose.front = Some(front.clone()),
-            Self::Manifest(_) | Self::Alias(_) => {}
         }
     }
 

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
+use crate::front::Freed;
 use crate::ports::Ports;
 use crate::router::with_tag;
 use crate::service::{Service, other_tenant};
@@ -57,7 +58,7 @@ pub(crate) async fn store_manifest<P: Ports>(
 ) -> Result<Reply, Error> {
     let read = |body| Manifest::c2pa(body).map_err(|error| manifest_problem("body", &error));
     let manifest = service.read(body, read).await?;
-    let created = store_alone(service, &manifest, &caller.tenant, visibility, None).await?;
+    let created = store_alone(service, &manifest, &caller.tenant, visibility, Freed::Free).await?;
     let id = manifest.id().cloned().ok_or_else(|| Problem::field("body", "a manifest without an id"))?;
     let key = ObjectKey::Manifest(ManifestKey::new(&caller.tenant, &id));
     let body = ManifestReply { manifest_id: id.to_string(), url: service.url(&key) };

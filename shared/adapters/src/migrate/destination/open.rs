@@ -13,8 +13,9 @@ use super::remote::Remote;
 use crate::configuration::{Configuration, ConfigurationError, IndexChoice, Source, TENANTS};
 use crate::deployment::{self, Deployment, Note, NoteError, Surroundings};
 use crate::embedded::PASSING_CACHE_BYTES;
+use crate::foreign::Foreign;
 use crate::gate::Gate;
-use crate::local::{Foreign, NewIndex, index_path};
+use crate::local::{NewIndex, index_path};
 use crate::migrate::api::TokenError;
 use crate::migrate::place::{Place, PlaceError};
 use crate::s3::Kind;
@@ -86,7 +87,7 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
     match place {
         Place::Api(url) => Ok(AnyDestination::Remote(Arc::new(Remote::new(url, opening.token)?))),
         Place::Folder(path) => {
-            Foreign::check(path)?;
+            Foreign::check(path, None)?;
             Note::check_alone(path)?;
             if opening.making == Making::Refused && !index_path(path).exists() {
                 return Ok(AnyDestination::Unmade("folder"));
@@ -106,6 +107,7 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
                 if opening.making == Making::Refused && !index_path(folder).exists() {
                     return Ok(AnyDestination::Unmade(kind.name()));
                 }
+                Foreign::check(folder, None)?;
                 let failed = |error| OpenError::Io { path: folder.to_owned(), error };
                 fs::create_dir_all(folder).map_err(failed)?;
                 configuration = with_tenants(configuration, opening.variables, folder)?;

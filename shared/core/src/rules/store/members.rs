@@ -290,7 +290,6 @@ pub(super) fn origin(body: OriginBody<'_>) -> Result<Origin, Problem> {
             .manifest_visibility
             .map(|text| visibility("origin.manifest_visibility", &text))
             .transpose()?,
-        front: None,
     })
 }
 

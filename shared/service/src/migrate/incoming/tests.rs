@@ -43,7 +43,6 @@ fn revision(number: u32, expires: Timestamp) -> Revision {
             legacy: None,
             restores: None,
             manifest_visibility: None,
-            front: None,
         }),
     };
     Revision {

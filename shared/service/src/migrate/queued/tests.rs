@@ -241,7 +241,7 @@ async fn a_job_is_begun_once_and_run_again() {
     assert_ne!(*run, sent.request_id, "no client chooses who has the job");
     let work = Work::Enumerate { job: spec().name, run: run.clone(), after: None, batch_size: 7 };
     assert_eq!(sent, Message { request_id: "r-1".to_owned(), work });
-    close(&world.ledger, &world.time, &job, &Enqueued::default()).await.unwrap();
+    close(&world.ledger, &world.time, &Enqueued::default()).await.unwrap();
     assert!(progress(&world.ledger, None).await.unwrap().unwrap().listed.is_some());
     let Begun::Queued(again) = begin(&request()).await else { panic!("it is the same") };
     assert_eq!((again.created, again.listed), (job.created, None));
@@ -295,13 +295,11 @@ async fn a_job_that_is_over_is_removed_and_its_name_is_free() {
     let queue = Sent::default();
     let remove = async |abandon| remove(&world.ledger, &world.time, abandon, || true).await.unwrap();
     assert_eq!(remove(false).await, Removed::Absent);
-    let Begun::Queued(job) = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap()
-    else {
-        panic!("it is new")
-    };
+    let begun = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+    assert!(matches!(begun, Begun::Queued(_)), "it is new");
     assert!(matches!(remove(false).await, Removed::Unfinished(why) if why.contains("not listed")));
     let listed = sent(&world, &queue, None).await.unwrap();
-    close(&world.ledger, &world.time, &job, &listed).await.unwrap();
+    close(&world.ledger, &world.time, &listed).await.unwrap();
     assert!(matches!(remove(false).await, Removed::Unfinished(why) if why.contains("wait to be copied")));
     let keys: Vec<String> = world.ledger.all().into_iter().map(|entry| entry.key).collect();
     copied(&world, &keys).await;
@@ -370,26 +368,95 @@ async fn what_was_written_behind_a_removal_is_no_part_of_the_next_job() {
 /// A removal that runs out of time, or is cut off at any of its calls, is ended by the same request again.
 #[tokio::test(start_paused = true)]
 async fn a_removal_goes_on_where_it_was_cut_off() {
-    for call in 0..12 {
-        for fault in [Fault::Lost(FailureKind::Unavailable), Fault::Kept(FailureKind::Unavailable)] {
-            let world = World::mixed();
-            let queue = Sent::default();
-            let _ = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
-            sent(&world, &queue, None).await.unwrap();
-            let before = world.ledger.all().len();
-            let mut pages = 0;
-            let short = || {
-                pages += 1;
-                pages < 2
-            };
-            assert_eq!(remove(&world.ledger, &world.time, true, short).await.unwrap(), Removed::Partly(2));
-            assert_eq!(world.ledger.all().len(), before - 2);
-            world.faults.at(call, fault);
-            let _ = remove(&world.ledger, &world.time, true, || true).await;
-            tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
-            let again = remove(&world.ledger, &world.time, true, || true).await.unwrap();
-            assert!(matches!(again, Removed::Done | Removed::Absent), "call {call}, {fault:?}: {again:?}");
-            assert_eq!((world.ledger.all(), progress(&world.ledger, None).await.unwrap()), (vec![], None));
+    for is_short in [false, true] {
+        let calls = removal_that_fails(is_short, None).await;
+        assert!(calls > 15, "{calls} calls");
+        for call in 1..=calls {
+            for fault in [Fault::Lost(FailureKind::Unavailable), Fault::Kept(FailureKind::Unavailable)] {
+                removal_that_fails(is_short, Some((call, fault))).await;
+            }
         }
     }
+}
+
+/// A removal, in one go or after one that had time for a page, in which a call fails; and the same again. Returns its calls.
+async fn removal_that_fails(is_short: bool, fault: Option<(usize, Fault)>) -> usize {
+    let world = World::mixed();
+    let queue = Sent::default();
+    let begin = async || begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+    let _ = begin().await;
+    sent(&world, &queue, None).await.unwrap();
+    let remove =
+        async |go_on: &mut dyn FnMut() -> bool| remove(&world.ledger, &world.time, true, go_on).await;
+    if is_short {
+        let before = world.ledger.all().len();
+        let mut pages = 0;
+        let mut one_page = || {
+            pages += 1;
+            pages < 2
+        };
+        assert_eq!(remove(&mut one_page).await.unwrap(), Removed::Partly(2));
+        assert_eq!(world.ledger.all().len(), before - 2);
+    }
+    world.faults.none();
+    if let Some((call, fault)) = fault {
+        world.faults.at(call, fault);
+    }
+    let first = remove(&mut || true).await;
+    let calls = world.faults.calls();
+    world.faults.none();
+    tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
+    if fault.is_none() {
+        assert_eq!(first.unwrap(), Removed::Done);
+    } else {
+        let again = remove(&mut || true).await.unwrap();
+        assert!(matches!(again, Removed::Done | Removed::Absent), "{fault:?}: {again:?}");
+    }
+    assert_eq!(
+        (world.ledger.all(), progress(&world.ledger, None).await.unwrap()),
+        (vec![], None),
+        "{fault:?}"
+    );
+    assert!(matches!(begin().await, Begun::Queued(_)), "{fault:?}: its name is free");
+    calls
+}
+
+/// Somebody else gets the job while its removal takes its time: the removal says so, and removes nothing more.
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_loses_its_claim_ends() {
+    let world = World::mixed();
+    let queue = Sent::default();
+    let _ = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+    sent(&world, &queue, None).await.unwrap();
+    let mut left = 0;
+    let slow = || {
+        left += 1;
+        if left == 2 {
+            world.ledger.give_to("another");
+        }
+        true
+    };
+    assert_eq!(remove(&world.ledger, &world.time, true, slow).await.unwrap(), Removed::Held);
+    assert_eq!(world.ledger.all().len(), 8, "what came after stays");
+    assert!(world.ledger.job().await.unwrap().is_some());
+}
+
+/// A listing that has lost its claim does not bring a job back that was removed meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_listing_does_not_bring_a_removed_job_back() {
+    let world = World::mixed();
+    let queue = Sent::default();
+    let _ = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
+    let listed = sent(&world, &queue, None).await.unwrap();
+    let mut pages = 0;
+    let short = || {
+        pages += 1;
+        pages < 2
+    };
+    assert_eq!(remove(&world.ledger, &world.time, true, short).await.unwrap(), Removed::Partly(2));
+    close(&world.ledger, &world.time, &listed).await.unwrap();
+    assert!(world.ledger.job().await.unwrap().is_some_and(|job| job.removing && job.listed.is_none()));
+    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Done);
+    close(&world.ledger, &world.time, &listed).await.unwrap();
+    assert_eq!(world.ledger.job().await.unwrap(), None);
 }

@@ -8,6 +8,7 @@ use super::{Faults, Time};
 use crate::migrate::ledger::{Entry, ItemState, Job, Order};
 use crate::migrate::ports::Ledger;
 use crate::migrate::removal::Removable;
+use crate::migrate::run::LEASE_SECONDS;
 use crate::ports::{Clock as _, Failure, Page};
 
 /// A ledger in memory. It panics where something that was done is forgotten.
@@ -39,6 +40,12 @@ impl MemoryLedger {
 
     pub(in crate::migrate) fn put(&self, entry: Entry) {
         self.state.lock().unwrap().entries.insert(entry.key.clone(), entry);
+    }
+
+    /// The claim of whoever has the job is over, and `holder` has it.
+    pub(in crate::migrate) fn give_to(&self, holder: &str) {
+        let until = self.time.now().plus_seconds(LEASE_SECONDS);
+        self.state.lock().unwrap().holder = Some((holder.to_owned(), until));
     }
 }
 

@@ -97,7 +97,6 @@ mod tests {
             legacy: None,
             restores: Some(Timestamp::from_milliseconds(9)),
             manifest_visibility: Some(Visibility::Public),
-            front: None,
         };
         let full = Draft {
             media_type: Some("image/jpeg".to_owned()),
