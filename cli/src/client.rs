@@ -134,17 +134,14 @@ impl Client {
     /// The record that a legacy id leads to.
     pub fn record_of_legacy(&self, id: &LegacyId) -> Result<Answer, Trouble> {
         let question = Question { method: Method::GET, target: format!("/v1/proofs/{id}"), body: None };
-        match &self.transport {
-            Transport::Http(_) => self.ask(question),
-            Transport::Folder(folder) => {
-                let answer = folder.ask(question)?;
-                let leads_to =
-                    answer.headers.get(LOCATION).and_then(|location| location.to_str().ok()?.parse().ok());
-                match leads_to {
-                    Some(proof) => self.record(&proof),
-                    None => Err(Trouble::answered(answer.status, &answer.body)),
-                }
-            }
+        let answer = match &self.transport {
+            Transport::Http(http) => http.ask_where(question),
+            Transport::Folder(folder) => folder.ask(question),
+        }?;
+        let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
+        match location.and_then(|location| location.parse().ok()) {
+            Some(proof) if answer.status.is_redirection() => self.record(&proof),
+            _ => Err(Trouble::answered(answer.status, &answer.body)),
         }
     }
 

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Request, Uri};
-use ureq::config::RedirectAuthHeaders;
-use ureq::{Agent, Proxy};
+use http::{HeaderValue, Request, Response, Uri};
+use ureq::{Agent, AsSendBody, Body, Proxy};
 
 use super::{Answer, Question};
 use crate::serve::is_this_machine;
@@ -20,6 +19,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 const THINK: Duration = Duration::from_secs(60);
 /// How long a body may take: 13 MB over a line of 0.5 Mbit/s.
 const TRANSFER: Duration = Duration::from_secs(300);
+
+/// Most redirects that are followed: a legacy id leads to its proof, and a proof too large for a function to a bucket.
+const MAX_REDIRECTS: u32 = 5;
 
 /// A server.
 pub struct Http {
@@ -44,7 +46,6 @@ impl Http {
             .http_status_as_error(false)
             .user_agent(concat!("credlink/", env!("CARGO_PKG_VERSION")))
             .proxy(proxy)
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
             .timeout_connect(Some(CONNECT))
             .timeout_send_body(Some(TRANSFER))
             .timeout_recv_response(Some(THINK))
@@ -54,8 +55,17 @@ impl Http {
         Ok(Self { agent, base: url.trim_end_matches('/').to_owned(), origin, token })
     }
 
-    /// Asks, and waits for the whole answer.
+    /// Asks, and waits for the whole answer. Where it leads elsewhere, the token is not shown there.
     pub fn ask(&self, question: Question) -> Result<Answer, Trouble> {
+        self.send(question, MAX_REDIRECTS)
+    }
+
+    /// The same, and a redirect is the answer.
+    pub fn ask_where(&self, question: Question) -> Result<Answer, Trouble> {
+        self.send(question, 0)
+    }
+
+    fn send(&self, question: Question, redirects: u32) -> Result<Answer, Trouble> {
         let whole = origin(&question.target);
         // The token is for the server that was named, and not for where a link points to.
         let is_ours = whole.as_ref().is_none_or(|origin| *origin == self.origin);
@@ -65,17 +75,25 @@ impl Http {
             request = request.header(AUTHORIZATION, token);
         }
         let answer = match question.body {
-            None => request.body(()).map_err(ureq::Error::from).and_then(|request| self.agent.run(request)),
+            None => {
+                request.body(()).map_err(ureq::Error::from).and_then(|request| self.run(request, redirects))
+            }
             Some(body) => request
                 .header(CONTENT_TYPE, credlink_core::object::JSON_TYPE)
                 .body(&*body)
                 .map_err(ureq::Error::from)
-                .and_then(|request| self.agent.run(request)),
+                .and_then(|request| self.run(request, redirects)),
         };
         let (parts, body) = answer.map_err(|error| unreachable(&url, &error))?.into_parts();
         let body = body.into_with_config().limit(MAX_BODY_BYTES as u64).read_to_vec();
         let body = body.map_err(|error| unreachable(&url, &error))?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: Bytes::from(body) })
+    }
+
+    fn run<B: AsSendBody>(&self, request: Request<B>, redirects: u32) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request);
+        let limited = request.max_redirects(redirects).max_redirects_will_error(redirects > 0);
+        self.agent.run(limited.build())
     }
 }
 

@@ -60,7 +60,7 @@ pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<E
     if printed == 0 && args.limit != Some(0) {
         printer.remark(match (connection.data_dir.is_some(), client.named_tenant()) {
             (false, Some(_)) => {
-                "there are no proofs of the tenant that the token is for, whichever --tenant names"
+                "there are no proofs: the token says of which tenant, and --tenant does not change that"
             }
             _ => "there are no proofs",
         });

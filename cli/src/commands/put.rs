@@ -80,7 +80,7 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
         ));
     }
     if stored.deduplicated && has_own_terms {
-        printer.remark("tags and the time to keep it are those of the first store");
+        printer.remark("the proof that is there keeps its tags and its time; nothing was changed");
     }
     let is_exposed = is_for_few && stored.visibility == Visibility::Public;
     if is_exposed {

@@ -102,7 +102,6 @@ fn a_folder_that_is_a_file_is_named() {
     world.run("put photo.jpg --data-dir photo.jpg").ends(1).says(&["photo.jpg"]);
 }
 
-/// A catalogue is of legacy records that a function reads, and in an index at hand.
 /// A migration from a folder of records in which a CredLink was made would see the CredLink alone.
 #[test]
 fn no_credlink_is_made_among_other_files() {
@@ -120,6 +119,7 @@ fn no_credlink_is_made_among_other_files() {
     world.run("put photo.jpg --data-dir disk").ends(0);
 }
 
+/// A catalogue is of legacy records that a function reads, and in an index at hand.
 #[test]
 fn what_makes_no_catalogue_is_told_so() {
     let world = World::new();

@@ -85,21 +85,26 @@ impl Ground {
     /// Asserts that others are served as usual, and that the process has not taken too much memory.
     #[track_caller]
     pub fn holds(&self, case: &str) {
-        let (waited, quiet) = (self.holds_at_work(case), self.quiet);
+        let (waited, quiet) = (self.others(), self.quiet);
+        self.is_small(case);
         assert!(
             waited <= (3 * quiet).max(FLOOR),
             "{case}: others wait {waited:?}, and {quiet:?} when it is quiet"
         );
     }
 
-    /// The same while the server works for its clients, so that others wait for a processor too: they are answered, and the process
-    /// has not taken too much memory. Returns how long others wait.
+    /// Asserts that others are answered, and that the process has not taken too much memory: for while the server works for its
+    /// clients, and others wait for a processor as long as the machine has them wait.
     #[track_caller]
-    pub fn holds_at_work(&self, case: &str) -> Duration {
-        let waited = self.others();
+    pub fn holds_at_work(&self, case: &str) {
+        self.others();
+        self.is_small(case);
+    }
+
+    #[track_caller]
+    fn is_small(&self, case: &str) {
         let most = self.kilobytes("VmHWM:");
         assert!(most < MAX_KILOBYTES, "{case}: it took {most} kB");
-        waited
     }
 
     /// A line of what the system says of the process.

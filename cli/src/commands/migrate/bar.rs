@@ -21,6 +21,7 @@ pub(super) struct Bar {
     began: Instant,
     /// Items of the source; 0 while they are still being counted.
     total: AtomicU64,
+    names_failures: bool,
     named: AtomicU64,
     cancelled: AtomicBool,
 }
@@ -45,12 +46,13 @@ impl Bar {
             }
         };
         let (total, named) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { shows, began: Instant::now(), total, named, cancelled: AtomicBool::new(false) }
+        let cancelled = AtomicBool::new(false);
+        Self { shows, began: Instant::now(), total, names_failures: true, named, cancelled }
     }
 
     /// The same, of a step whose result names what failed.
     pub(super) fn without_failures(is_json: bool) -> Self {
-        Self { named: AtomicU64::new(NAMED + 1), ..Self::new(is_json) }
+        Self { names_failures: false, ..Self::new(is_json) }
     }
 
     /// Asks the job to finish what is in flight and end.
@@ -124,6 +126,9 @@ impl Watch for Bar {
     }
 
     fn failed(&self, key: &str, reason: Reason, detail: &str) {
+        if !self.names_failures {
+            return;
+        }
         match self.named.fetch_add(1, Ordering::Relaxed) {
             named if named < NAMED => self.line(&format!("{key}: {reason}: {detail}")),
             NAMED => self.line("further failures are in the report"),

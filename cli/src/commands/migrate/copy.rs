@@ -20,7 +20,6 @@ use super::bar::Bar;
 use super::confirm::confirm;
 use super::open::{self, Access, Parts};
 use super::unbegun::Unbegun;
-use super::undo::refuse_dump;
 use super::{ended, ended_without_a_job, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Run};
@@ -78,7 +77,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Trouble> {
     let spec = spec(connection, args)?;
     if run.delete_after == DeleteAfter::Verified {
-        refuse_dump(&spec.from)?;
+        open::refuse_dump(&spec.from)?;
         let what = format!("Every item that is copied and verified is deleted from {}, for good.", spec.from);
         confirm(&spec.name, run.confirm.as_ref(), &what)?;
     }

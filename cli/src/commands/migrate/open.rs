@@ -128,6 +128,20 @@ pub(super) fn check_places(args: &JobArgs, job: &Job) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Refuses to remove items from a dump.
+pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
+    match from.parse() {
+        Ok(Place::Lines(path)) => {
+            let what = format!(
+                "nothing is removed from a dump: delete {} yourself when the job is verified",
+                path.display()
+            );
+            Err(Trouble::new(Kind::Usage, what))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Where proofs come from. A token is shown to the one server that it is for.
 pub(super) async fn source(
     connection: &Connection,

@@ -304,7 +304,7 @@ fn add_left_behind(text: &mut String, what: Option<&str>) {
 /// Says how many there are beside those that were named; at `most` of them were kept.
 fn add_rest(text: &mut String, count: usize, most: usize) {
     if count >= most {
-        let _ = writeln!(text, "  … and more; --json has the first {count}");
+        let _ = writeln!(text, "  … and maybe more; --json has the first {count}");
     } else if count > NAMED {
         let _ = writeln!(text, "  … and {} more; --json has them", count - NAMED);
     }

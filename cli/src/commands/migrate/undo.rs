@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::migrate::destination::Making;
-use credlink_adapters::migrate::place::Place;
 use credlink_service::migrate::cleanup::{CleanupOptions, cleanup as clean_up};
 use credlink_service::migrate::rollback::{RollbackOptions, rollback as roll_back};
 use credlink_service::ports::Clock as _;
@@ -17,7 +16,7 @@ use crate::args::Connection;
 use crate::args::migrate::{Cleanup, Confirm, JobArgs};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
+use crate::trouble::Trouble;
 
 /// Deletes from the source what was verified long enough ago.
 pub(super) async fn cleanup(
@@ -27,7 +26,7 @@ pub(super) async fn cleanup(
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
     let (ledger, job) = open::begun(args).await?;
-    refuse_dump(&job.from)?;
+    open::refuse_dump(&job.from)?;
     let what = format!(
         "What was verified at least {} ago is deleted from {}, for good: this cannot be undone.",
         age(cleanup.keep),
@@ -50,20 +49,6 @@ pub(super) async fn cleanup(
         (false, 0) => Exit::Done,
         (false, _) => Exit::NotWell,
     })
-}
-
-/// Refuses to remove items from a dump.
-pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
-    match from.parse() {
-        Ok(Place::Lines(path)) => {
-            let what = format!(
-                "nothing is removed from a dump: delete {} yourself when the job is verified",
-                path.display()
-            );
-            Err(Trouble::new(Kind::Usage, what))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Deletes from the store what the job made and nobody has touched since.

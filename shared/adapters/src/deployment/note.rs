@@ -75,7 +75,7 @@ pub enum NoteError {
     Differs {
         /// The data folder.
         folder: PathBuf,
-        /// What the server had, by the variable that says so.
+        /// What it was last used with, by the variable that says so.
         server: Vec<(&'static str, String)>,
         /// What is set here in its place.
         here: Vec<(&'static str, String)>,
@@ -117,7 +117,7 @@ impl Part {
     }
 }
 
-/// What a server had, in words.
+/// What the folder was last used with, in words.
 struct Had<'a>(&'a [(&'static str, String)]);
 
 /// What is set instead, in words.
@@ -178,7 +178,7 @@ impl Note {
         }
     }
 
-    /// Returns `true` if the last server over `folder` had several tenants: for who opens the folder without the variables of a
+    /// Returns `true` if `folder` was last used with several tenants: for who opens the folder without the variables of a
     /// deployment, and works as that server would.
     ///
     /// # Errors
@@ -187,26 +187,26 @@ impl Note {
         Ok(Self::read(folder)?.is_some_and(|there| there.tenants == Tenants::Several))
     }
 
-    /// Refuses to work with one tenant on `folder`, where the last server over it had several.
+    /// Refuses to work with one tenant on `folder`, where it was last used with several.
     ///
     /// # Errors
-    /// It had.
+    /// It was.
     pub fn check_one_tenant(folder: &Path) -> Result<(), NoteError> {
         let Some(there) = Self::read(folder)? else { return Ok(()) };
         Self { tenants: Tenants::One, ..there }.check(folder)
     }
 
-    /// Refuses to work on `folder` alone, where the last server over it had more than the folder. That it had several tenants is
+    /// Refuses to work on `folder` alone, where it was last used with more. That it had several tenants is
     /// no reason to refuse; [`has_tenants`](Self::has_tenants) tells it.
     ///
     /// # Errors
-    /// It had.
+    /// It was.
     pub fn check_alone(folder: &Path) -> Result<(), NoteError> {
         let Some(there) = Self::read(folder)? else { return Ok(()) };
         Self { tenants: there.tenants, ..Self::of_the_folder_alone() }.check(folder)
     }
 
-    /// The note in `folder`, if a server left one.
+    /// The note in `folder`, if there is one.
     ///
     /// # Errors
     /// It cannot be read.
@@ -258,11 +258,11 @@ impl Note {
         }
     }
 
-    /// Refuses to work on `folder` with these parts, where the last server over it had others. Parts that the server did not
-    /// have may be there: the next server has them too.
+    /// Refuses to work on `folder` with these parts, where it was last used with others. Parts that it was used without may be
+    /// there: the next server has them too.
     ///
     /// # Errors
-    /// It had.
+    /// It was.
     pub fn check(&self, folder: &Path) -> Result<(), NoteError> {
         let Some(there) = Self::read(folder)? else { return Ok(()) };
         let (server, here): (Vec<_>, Vec<_>) = there
@@ -278,10 +278,10 @@ impl Note {
         Err(NoteError::Differs { folder: folder.to_owned(), server, here })
     }
 
-    /// Refuses a data folder whose objects stand elsewhere, as the last server over it had them.
+    /// Refuses a data folder whose objects stood elsewhere when it was last used.
     ///
     /// # Errors
-    /// They do.
+    /// They did.
     pub fn has_objects(folder: &Path) -> Result<(), NoteError> {
         match Self::read(folder)? {
             Some(there) if there.objects != HERE => Self::check_alone(folder),

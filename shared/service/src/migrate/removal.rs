@@ -2,6 +2,9 @@
 //!
 //! The job is marked first. What a ledger no longer says would be taken for what was never done: so a job that was removed in part
 //! is not run, rolled back or reported as if it were whole.
+//!
+//! A worker that has a message of the job at that moment may write an entry after the removal. A job does not begin over such
+//! entries. It cannot tell those that come once it has begun: whoever uses the name again waits until the workers have ended.
 
 use std::future::Future;
 

@@ -99,8 +99,8 @@ pub enum RunError {
     Unknown(JobName),
     /// The job is being removed.
     #[error(
-        "the job `{0}` is being removed, and its ledger is no longer whole; `credlink migrate remove` ends that, and then its name \
-         is free"
+        "the job `{0}` is being removed, or left something when it was: its ledger is not whole. `credlink migrate remove` ends \
+         that, and then its name is free"
     )]
     Removing(JobName),
     /// The job was taken over by another run while this one could not say that it lives.

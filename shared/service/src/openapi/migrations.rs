@@ -57,7 +57,8 @@ pub(crate) async fn begin_migration<P: Ports>(
         }
         Begun::Removing => {
             let detail = format!(
-                "the job `{0}` is being removed; `DELETE /v1/migrations/{0}` ends that, and then its name is free",
+                "the job `{0}` is being removed, or left something when it was; `DELETE /v1/migrations/{0}` ends that, and then its name is \
+                 free",
                 asked.name
             );
             Err(Problem::new(Kind::JobConflict, detail).at("name").into())
