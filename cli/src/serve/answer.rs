@@ -67,7 +67,7 @@ impl Hold {
             |account| account.give_content(&content),
         );
         has_room.then(|| {
-            let number = seat.answer_begins();
+            let number = seat.transfer_begins();
             Arc::new(Self { seat: Arc::clone(seat), content, number })
         })
     }
@@ -76,7 +76,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.seat.answers().iter().for_each(|account| account.give_content(&self.content));
-        self.seat.answer_ended(self.number);
+        self.seat.transfer_ended(self.number);
     }
 }
 

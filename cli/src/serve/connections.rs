@@ -23,9 +23,11 @@ const WAITING: usize = 1_024;
 /// Longest head: a target of 8 KiB and as much again for every header that we know, with room for proxies' own.
 const MAX_HEAD_BYTES: usize = 64 * 1_024;
 /// Most requests at once on a connection of HTTP/2.
-const MAX_STREAMS: u32 = 16;
-/// Longest list of headers of HTTP/2, with 32 bytes more for each (RFC 9113, section 6.5.2).
-const MAX_HEADER_LIST_BYTES: u32 = 32 * 1_024;
+const MAX_STREAMS: u32 = 8;
+/// Longest list of headers of HTTP/2, with 32 bytes more for each (RFC 9113, section 6.5.2): a token of 8 KiB and the others. Heads
+/// are there as soon as they have come, before anybody can count them: 500 short headers are 100 KB in memory, and so many requests
+/// on each connection of HTTP/2 that there may be ([`seats`](super::seats)) 100 MB.
+const MAX_HEADER_LIST_BYTES: u32 = 16 * 1_024;
 /// What a client of HTTP/2 may send of a body before the server has read it.
 const STREAM_WINDOW_BYTES: u32 = 65_535;
 /// The same, of all bodies on a connection.
@@ -40,6 +42,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// Seconds after which a client that got no seat shall come again.
 const AGAIN_SECONDS: u32 = 5;
+
+/// Time after which a connection is looked at again of which a part of the preface has come.
+const REST_OF_PREFACE: Duration = Duration::from_millis(20);
 
 /// What begins every connection of HTTP/2 (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2";
@@ -99,6 +104,16 @@ async fn connection(
     mut stopping: watch::Receiver<bool>,
 ) {
     let Some(sitting) = seats.take(peer).await else { return refuse(stream).await };
+    let is_http2 = tokio::select! {
+        is_http2 = begins_with_preface(&stream) => is_http2,
+        () = sitting.seat().is_silent() => return,
+        () = sitting.seat().has_to_leave() => return,
+        () = async { drop(stopping.wait_for(|is| *is).await) } => return,
+    };
+    if is_http2 && !sitting.speaks_http2() {
+        tracing::debug!("a connection of HTTP/2 was closed: there are as many as may be");
+        return;
+    }
     // Answers are written whole: waiting to fill a packet only delays them. Where it fails, they are delayed.
     let _ = stream.set_nodelay(true);
     let seat = sitting.seat();
@@ -131,6 +146,25 @@ async fn connection(
     if let Err(error) = ended {
         // Clients that go away or speak something else: nothing to act on.
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Waits for the first bytes of a connection. Returns `true` if they are those of HTTP/2.
+async fn begins_with_preface(stream: &TcpStream) -> bool {
+    let mut beginning = [0; PREFACE.len()];
+    loop {
+        match stream.peek(&mut beginning).await {
+            Ok(length)
+                if length > 0 && beginning.get(..length).is_some_and(|sent| PREFACE.starts_with(sent)) =>
+            {
+                if length == PREFACE.len() {
+                    return true;
+                }
+                // The rest is on its way.
+                sleep(REST_OF_PREFACE).await;
+            }
+            _ => return false,
+        }
     }
 }
 

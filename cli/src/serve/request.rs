@@ -30,6 +30,8 @@ use super::seats::Seat;
 use super::trust;
 use super::upload::{Upload, unreadable};
 
+/// Most headers of a request, as many as HTTP/1.1 is read with.
+const MAX_HEADERS: usize = 100;
 /// Most that deflate saves: 1,032 bytes of content in one (zlib's technical notes).
 const MOST_UNPACKED: usize = 1_032;
 
@@ -53,12 +55,22 @@ pub async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
     let _working = seat.work();
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let mut body = Upload::new(body, seat);
     let asked_first = parts.headers.contains_key(EXPECT);
-    let is_wanted =
-        check_host(&parts).and_then(|()| if served.trusts { trust::check(&mut parts) } else { Ok(()) });
-    let response = if let Err(refused) = is_wanted {
+    let response = respond(served, parts, &mut body).await;
+    // The answer takes its room before anything is waited for.
+    let sent = answer::send(seat, response);
+    // A client that asked first (RFC 9110, section 10.1.1) does not send a body that nobody wants.
+    if !asked_first {
+        body.discard().await;
+    }
+    Ok(sent)
+}
+
+/// The answer itself. The head is gone with it: what comes after it may take long.
+async fn respond(served: &Served, mut parts: Parts, body: &mut Upload) -> Response<Bytes> {
+    if let Err(refused) = check(served, &mut parts) {
         problem(&refused)
     } else if parts.uri.path() == metrics::PATH {
         guarded(&parts, pin!(metrics::answer(served, &parts))).await
@@ -69,15 +81,19 @@ pub async fn answer(
     } else if let Err(refused) = body.admit() {
         problem(&refused)
     } else {
-        change(served, parts, &mut body).await
-    };
-    // The answer takes its room before anything is waited for.
-    let sent = answer::send(seat, response);
-    // A client that asked first (RFC 9110, section 10.1.1) does not send a body that nobody wants.
-    if !asked_first {
-        body.discard().await;
+        change(served, parts, body).await
     }
-    Ok(sent)
+}
+
+/// Refuses a request by its head alone.
+fn check(served: &Served, parts: &mut Parts) -> Result<(), Problem> {
+    let headers = parts.headers.len();
+    if headers > MAX_HEADERS {
+        let detail = format!("a request has at most {MAX_HEADERS} headers; this has {headers}");
+        return Err(Problem::new(Kind::InvalidRequest, detail));
+    }
+    check_host(parts)?;
+    if served.trusts { trust::check(parts) } else { Ok(()) }
 }
 
 /// Refuses a request of HTTP/1.1 without one `Host` (RFC 9112, section 3.2).

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,11 @@ pub use seat::{SILENCE, Seat};
 pub const SEATS: usize = 2_048;
 /// Most of them for one network: three quarters, so that a proxy has enough and others have some.
 const SEATS_OF_A_NETWORK: usize = 1_536;
+
+/// Most connections of HTTP/2: each of them may have several requests at once.
+pub const SEATS_OF_HTTP2: usize = 128;
+/// Most of them for one network.
+const SEATS_OF_HTTP2_OF_A_NETWORK: usize = 96;
 
 /// Longest time that a connection waits for a seat.
 const WAIT: Duration = Duration::from_secs(10);
@@ -52,6 +57,8 @@ struct Room {
     bodies: Account,
     taken: Mutex<Taken>,
     count: watch::Sender<usize>,
+    /// Connections of HTTP/2.
+    http2: AtomicUsize,
     freed: Notify,
 }
 
@@ -73,6 +80,8 @@ struct Network {
     address: IpAddr,
     /// Connections that are open.
     seats: AtomicUsize,
+    /// Those of HTTP/2.
+    http2: AtomicUsize,
     /// Seats that are not dropped yet: of connections that are open, and of those that a body or an answer outlives. It changes
     /// under the lock of [`Taken`].
     left: AtomicUsize,
@@ -92,6 +101,8 @@ struct Queuing<'a> {
 pub struct Sitting {
     number: u64,
     seat: Arc<Seat>,
+    /// Whether it counts as one of HTTP/2.
+    is_http2: AtomicBool,
 }
 
 impl Seats {
@@ -108,6 +119,7 @@ impl Seats {
             bodies: Account::new(BODIES),
             taken: Mutex::default(),
             count: watch::Sender::new(0),
+            http2: AtomicUsize::new(0),
             freed: Notify::new(),
         }))
     }
@@ -150,7 +162,7 @@ impl Seats {
         let number = taken.last;
         taken.seats.insert(number, Arc::clone(&seat));
         self.0.count.send_replace(taken.seats.len());
-        Some(Sitting { number, seat })
+        Some(Sitting { number, seat, is_http2: AtomicBool::new(false) })
     }
 
     /// Returns the number of seats that are taken.
@@ -165,19 +177,15 @@ impl Seats {
 }
 
 impl Taken {
-    /// Tells connections of a network to leave until `wanted` are about to: those first that have waited for their client longest,
-    /// of those that have for long enough. Without a network, those of the one that has most.
+    /// Tells connections to leave until `wanted` are about to: those first that have waited for their client longest, of those that
+    /// have for long enough. They are those of a network; without one all of them, those of the network first that has most.
     ///
     /// That takes a look at every seat, while nobody else can take one. So what has just been done is not done again, however many
     /// ask for it.
     fn make_room(&mut self, room: &Room, address: Option<IpAddr>, wanted: usize) {
-        let network = match address {
-            Some(address) => self.networks.get(&address),
-            None => self.networks.values().max_by_key(|network| network.seats()),
-        };
-        let Some(network) = network.cloned() else { return };
-        let looked = match address {
-            Some(_) => &mut *network.looked.lock().unwrap_or_else(PoisonError::into_inner),
+        let network = address.and_then(|address| self.networks.get(&address)).cloned();
+        let looked = match &network {
+            Some(network) => &mut *network.looked.lock().unwrap_or_else(PoisonError::into_inner),
             None => &mut self.looked,
         };
         if looked.is_some_and(|looked| looked.elapsed() < LOOK_AGAIN) {
@@ -187,11 +195,11 @@ impl Taken {
         let now = room.now();
         let mut leaving = 0;
         let mut waiting = Vec::new();
-        for seat in self.seats.values().filter(|seat| seat.network.address == network.address) {
+        for seat in self.seats.values().filter(|seat| address.is_none_or(|of| seat.network.address == of)) {
             leaving += usize::from(seat.is_leaving());
-            waiting.extend(seat.is_dispensable(now).map(|age| (age, seat)));
+            waiting.extend(seat.is_dispensable(now).map(|age| ((seat.network.seats(), age), seat)));
         }
-        waiting.sort_unstable_by_key(|(age, _)| std::cmp::Reverse(*age));
+        waiting.sort_unstable_by_key(|(rank, _)| std::cmp::Reverse(*rank));
         for (_, seat) in waiting.into_iter().take(wanted.saturating_sub(leaving)) {
             seat.tell_to_leave();
         }
@@ -233,6 +241,7 @@ impl Network {
         Self {
             address,
             seats: AtomicUsize::new(0),
+            http2: AtomicUsize::new(0),
             left: AtomicUsize::new(0),
             looked: Mutex::default(),
             answers: Account::new(ANSWERS_TO_A_NETWORK),
@@ -250,11 +259,31 @@ impl Sitting {
     pub fn seat(&self) -> &Arc<Seat> {
         &self.seat
     }
+
+    /// Counts it as a connection of HTTP/2. Returns `false` if there are as many as may be, in all or of its network.
+    pub fn speaks_http2(&self) -> bool {
+        let take = |count: &AtomicUsize, most: usize| {
+            let more = |now: usize| (now < most).then_some(now + 1);
+            count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        };
+        let (all, own) = (&self.seat.room.http2, &self.seat.network.http2);
+        let mut is_counted = take(all, SEATS_OF_HTTP2);
+        if is_counted && !take(own, SEATS_OF_HTTP2_OF_A_NETWORK) {
+            all.fetch_sub(1, Ordering::Relaxed);
+            is_counted = false;
+        }
+        self.is_http2.store(is_counted, Ordering::Relaxed);
+        is_counted
+    }
 }
 
 impl Drop for Sitting {
     fn drop(&mut self) {
         let room = &self.seat.room;
+        if self.is_http2.load(Ordering::Relaxed) {
+            room.http2.fetch_sub(1, Ordering::Relaxed);
+            self.seat.network.http2.fetch_sub(1, Ordering::Relaxed);
+        }
         let mut taken = room.taken();
         // Not the last one of this seat, whose end would wait for the lock.
         taken.seats.remove(&self.number);
@@ -362,6 +391,29 @@ mod tests {
         assert!(!leaving().contains(&3), "between two requests more is allowed");
         silence(&seats, taken[3].seat(), 10_000);
         assert_eq!(leaving(), [3]);
+    }
+
+    /// A network that has most of the seats may work or be worked for at all of them: then others make room.
+    #[tokio::test]
+    async fn whoever_waits_longest_leaves_where_all_seats_are_taken() {
+        let seats = Seats::since(Instant::now().checked_sub(Duration::from_secs(60)).unwrap());
+        let (most, fewer) = ("192.0.2.2", "192.0.2.3");
+        let large: Vec<Sitting> = (0..1_200).map(|_| sit(&seats, most).unwrap()).collect();
+        let small: Vec<Sitting> = (0..SEATS - 1_200).map(|_| sit(&seats, fewer).unwrap()).collect();
+        let work: Vec<_> = large.iter().map(|sitting| sitting.seat().work()).collect();
+        silence(&seats, small[7].seat(), 9_000);
+        forget_looks(&seats);
+        assert!(sit(&seats, HERE).is_none());
+        assert!(small[7].seat().is_leaving());
+        drop(work);
+        // Of two that wait, the one of the larger network leaves.
+        silence(&seats, large[3].seat(), 5_000);
+        silence(&seats, small[8].seat(), 9_000);
+        let _queuing: Vec<_> =
+            (0..2).map(|_| Queuing::new(&seats.0, network(HERE.parse().unwrap()))).collect();
+        forget_looks(&seats);
+        assert!(sit(&seats, HERE).is_none());
+        assert!(large[3].seat().is_leaving() && !small[8].seat().is_leaving());
     }
 
     #[tokio::test]

@@ -19,8 +19,8 @@ const WHOLE: Duration = Duration::from_secs(240);
 /// Longest time for the rest of a body that nobody wants.
 const UNWANTED: Duration = Duration::from_secs(5);
 
-/// What a request takes beside its body, in bytes: its head, and what the server does for it. 16 requests on each of 2,048
-/// connections would take a gigabyte: those that find no room are refused before anything of them is read.
+/// What a request takes beside its body, in bytes: its head, and what the server does for it. Those that find no room are refused
+/// before anything of them is read.
 const HEAD_BYTES: usize = 32_768;
 /// Room for the first bytes of a body that does not say how long it is. More is taken as it grows.
 const FIRST_BYTES: usize = 16_384;
@@ -80,6 +80,7 @@ impl Upload {
             self.head.take().unwrap_or_else(|| BodyRoom { seat: Arc::clone(&self.seat), bytes: 0 });
         let waited = room.wait_for(HEAD_BYTES + announced.unwrap_or(FIRST_BYTES)).await;
         waited.inspect_err(|_| self.has_failed = true)?;
+        let _transfer = Transfer::begin(&self.seat);
         let mut whole = Vec::new();
         let deadline = Instant::now() + WHOLE;
         while let Some(piece) = self.next(deadline).await? {
@@ -131,6 +132,24 @@ impl Upload {
                 Some(Err(_)) => return Err(unreadable("the connection broke")),
             }
         }
+    }
+}
+
+/// A body that is on its way, until this is dropped.
+struct Transfer {
+    seat: Arc<Seat>,
+    number: u64,
+}
+
+impl Transfer {
+    fn begin(seat: &Arc<Seat>) -> Self {
+        Self { seat: Arc::clone(seat), number: seat.transfer_begins() }
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        self.seat.transfer_ended(self.number);
     }
 }
 

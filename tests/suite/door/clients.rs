@@ -17,6 +17,14 @@ pub async fn connect(address: SocketAddr) -> TcpStream {
     socket.connect(address).await.unwrap()
 }
 
+/// Connects from another address of this machine, as another client: 127.0.0.`client`.
+pub async fn connect_from(client: u8, address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, client], 0))).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
 /// Connects so many times, and sends the same each time, as far as it is taken within a moment.
 pub async fn connect_and_send(address: SocketAddr, connections: usize, sent: &[u8]) -> Vec<TcpStream> {
     let mut open = Vec::with_capacity(connections);
@@ -47,6 +55,17 @@ pub fn http2_get(stream: u32, path: &str) -> Vec<u8> {
     let headers = [&[0x82, 0x86], literal(1, "localhost").as_slice(), &literal(4, path)].concat();
     const END_STREAM_AND_HEADERS: u8 = 0x5;
     frame(1, END_STREAM_AND_HEADERS, stream, &headers)
+}
+
+/// The same with so many headers more, each of them three bytes in a table of the receiver (RFC 7541, section 6.2.2).
+pub fn http2_get_with(headers: u16, stream: u32, path: &str) -> Vec<u8> {
+    let mut block = [&[0x82, 0x86], literal(1, "localhost").as_slice(), &literal(4, path)].concat();
+    for header in 0..headers {
+        let [a, b] = [header / 26, header % 26].map(|digit| b'a' + u8::try_from(digit).unwrap());
+        block.extend([0, 3, b'x', a, b, 0]);
+    }
+    const END_STREAM_AND_HEADERS: u8 = 0x5;
+    frame(1, END_STREAM_AND_HEADERS, stream, &block)
 }
 
 /// The head of a POST with a body of `length` bytes, and so many bytes of it in a frame.

@@ -5,5 +5,6 @@
 
 mod clients;
 mod ground;
+mod heads;
 mod unread;
 mod uploads;

@@ -13,11 +13,14 @@ use crate::serve::memory::{Account, BODIES_ON_A_CONNECTION, of_all};
 /// Longest time that a seated connection may wait for its client: for the next request, for the next piece of a body, or for
 /// an answer to be read.
 pub const SILENCE: Duration = Duration::from_secs(30);
-/// Longest time for the answers on a connection, from the first that is not read to its end until there is none: 10 MB over a
-/// line of 0.4 Mbit/s, as for a body on its way in.
+/// Longest time for the answers and bodies on a connection, from the first that has not come to its end until there is none: 10 MB
+/// over a line of 0.4 Mbit/s.
 const READING: Duration = Duration::from_secs(240);
 /// Time for which a connection may wait for its client although others wait for a seat.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same, of a body or an answer that is on its way: whoever sends or reads a byte now and then is never silent. 10 MB take as long
+/// over a line of 2.7 Mbit/s.
+const PATIENCE_WITH_THE_SLOW: Duration = Duration::from_secs(30);
 /// The same, of a connection that has asked for nothing yet.
 const PATIENCE_WITH_THE_NEW: Duration = Duration::from_millis(250);
 
@@ -29,11 +32,11 @@ pub struct Seat {
     bodies: Account,
     /// Requests that the server works for, and does not wait for the client.
     working: AtomicUsize,
-    /// Answers that were not read to their end, in the order in which they began: the number of each, and when that was, in
-    /// milliseconds from the server's start.
-    unread: Mutex<Vec<(u64, u64)>>,
-    /// The number of the last answer.
-    answered: AtomicU64,
+    /// Answers that were not read to their end, and bodies that have not come to theirs, in the order in which they began: the number
+    /// of each, and when that was, in milliseconds from the server's start.
+    transfers: Mutex<Vec<(u64, u64)>>,
+    /// The number of the last of these.
+    transferred: AtomicU64,
     /// Milliseconds from the server's start to the last sign of the client, or of the server's work for it.
     active: AtomicU64,
     has_asked: AtomicBool,
@@ -57,8 +60,8 @@ impl Seat {
             answers: Account::new(ANSWERS_ON_A_CONNECTION),
             bodies: Account::new(BODIES_ON_A_CONNECTION),
             working: AtomicUsize::new(0),
-            unread: Mutex::default(),
-            answered: AtomicU64::new(0),
+            transfers: Mutex::default(),
+            transferred: AtomicU64::new(0),
             active: AtomicU64::new(room.now()),
             has_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -104,26 +107,26 @@ impl Seat {
         Waiting(self)
     }
 
-    /// Notes an answer that is on its way. Returns its number.
-    pub fn answer_begins(&self) -> u64 {
-        let number = self.answered.fetch_add(1, Ordering::Relaxed);
-        self.unread().push((number, self.room.now()));
+    /// Notes an answer or a body that is on its way. Returns its number.
+    pub fn transfer_begins(&self) -> u64 {
+        let number = self.transferred.fetch_add(1, Ordering::Relaxed);
+        self.transfers().push((number, self.room.now()));
         number
     }
 
-    /// Notes that an answer was read to its end, or is given up.
-    pub fn answer_ended(&self, number: u64) {
-        self.unread().retain(|(other, _)| *other != number);
+    /// Notes that an answer or a body has come to its end, or is given up.
+    pub fn transfer_ended(&self, number: u64) {
+        self.transfers().retain(|(other, _)| *other != number);
         self.is_active();
     }
 
-    fn unread(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
-        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    fn transfers(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
+        self.transfers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns `true` if all answers were read.
+    /// Returns `true` if nothing is on its way.
     pub fn is_idle(&self) -> bool {
-        self.working.load(Ordering::Relaxed) == 0 && self.unread().is_empty()
+        self.working.load(Ordering::Relaxed) == 0 && self.transfers().is_empty()
     }
 
     /// Waits until it has waited for its client for [`SILENCE`], or for [`READING`] for an answer to be read to its end.
@@ -140,8 +143,7 @@ impl Seat {
     /// How long it may still wait for its client.
     fn patience_left(&self, now: u64) -> Duration {
         let silence = SILENCE.saturating_sub(self.silent(now).unwrap_or_default());
-        let oldest = self.unread().first().map(|(_, began)| now.saturating_sub(*began));
-        let reading = oldest.map(|age| READING.saturating_sub(Duration::from_millis(age)));
+        let reading = self.transferring(now).map(|age| READING.saturating_sub(age));
         reading.map_or(silence, |reading| silence.min(reading))
     }
 
@@ -174,10 +176,21 @@ impl Seat {
         self.leaving.load(Ordering::Relaxed)
     }
 
-    /// How long it has waited for its client, if that is long enough to give its seat to somebody else.
+    /// How long it has waited for its client, or for a body or an answer that is on its way, if that is long enough to give its seat
+    /// to somebody else.
     pub(super) fn is_dispensable(&self, now: u64) -> Option<Duration> {
+        if self.is_leaving() {
+            return None;
+        }
         let patience = if self.has_asked.load(Ordering::Relaxed) { PATIENCE } else { PATIENCE_WITH_THE_NEW };
-        self.silent(now).filter(|silent| !self.is_leaving() && *silent >= patience)
+        let silent = self.silent(now).filter(|silent| *silent >= patience);
+        silent.or_else(|| self.transferring(now).filter(|age| *age >= PATIENCE_WITH_THE_SLOW))
+    }
+
+    /// How long the oldest body or answer has been on its way.
+    fn transferring(&self, now: u64) -> Option<Duration> {
+        let oldest = self.transfers().first().map(|(_, began)| now.saturating_sub(*began));
+        oldest.map(Duration::from_millis)
     }
 }
 
@@ -215,11 +228,27 @@ mod tests {
         drop(waiting);
         assert_eq!(seat.silent(seats.0.now() + 60_000), None);
         drop(work);
-        let answer = seat.answer_begins();
+        let answer = seat.transfer_begins();
         assert!(!seat.is_idle());
         assert!(seat.silent(seats.0.now() + 60_000).unwrap() >= SILENCE, "the client reads nothing");
-        seat.answer_ended(answer);
+        seat.transfer_ended(answer);
         assert!(seat.is_idle());
+    }
+
+    /// Who sends or reads a byte now and then is never silent, and gives its seat to others all the same.
+    #[tokio::test]
+    async fn what_takes_long_makes_room_too() {
+        let seats = Seats::since(Instant::now().checked_sub(Duration::from_secs(1_000)).unwrap());
+        let sitting = sit(&seats, HERE).unwrap();
+        let (seat, began) = (sitting.seat(), seats.0.now());
+        let transfer = seat.transfer_begins();
+        let is_dispensable = |after: u64| {
+            seat.was_active_at(began + after * 1_000);
+            seat.is_dispensable(began + after * 1_000).is_some()
+        };
+        assert!(!is_dispensable(29) && is_dispensable(31));
+        seat.transfer_ended(transfer);
+        assert!(!is_dispensable(60));
     }
 
     #[tokio::test]
@@ -228,7 +257,7 @@ mod tests {
         let seats = Seats::since(ages_ago);
         let sitting = sit(&seats, HERE).unwrap();
         let seat = sitting.seat();
-        let (first, second) = (seat.answer_begins(), seat.answer_begins());
+        let (first, second) = (seat.transfer_begins(), seat.transfer_begins());
         let began = seats.0.now();
         let left = |after: u64| {
             // A byte was read just now.
@@ -237,9 +266,9 @@ mod tests {
         };
         assert_eq!(left(0), SILENCE);
         assert!((Duration::from_secs(8)..=Duration::from_secs(10)).contains(&left(230)));
-        seat.answer_ended(second);
+        seat.transfer_ended(second);
         assert_eq!(left(250), Duration::ZERO, "the first is not read");
-        seat.answer_ended(first);
+        seat.transfer_ended(first);
         assert_eq!(left(1_000), SILENCE, "a connection may stay as long as it is used");
     }
 }
