@@ -10,12 +10,14 @@ use ::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
+use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::{exact_path, path, plain_path};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{C2PA_TYPE, ObjectKey};
 use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
@@ -128,7 +130,8 @@ impl Client {
 
     /// A record.
     pub fn record(&self, id: &ProofId) -> Result<Answer, Trouble> {
-        self.object(Method::GET, &ObjectKey::Record(*id))
+        let answer = self.object(Method::GET, &ObjectKey::Record(*id))?;
+        if answer.is_record() { Ok(answer) } else { Err(not_credlink(&answer)) }
     }
 
     /// The record that a legacy id leads to.
@@ -141,7 +144,7 @@ impl Client {
         let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
         match location.and_then(|location| location.parse().ok()) {
             Some(proof) if answer.status.is_redirection() => self.record(&proof),
-            _ => Err(Trouble::answered(answer.status, &answer.body)),
+            _ => Err(refusal(&answer)),
         }
     }
 
@@ -168,9 +171,10 @@ impl Client {
         self.at(&format!("/v1{}", plain_path(id)))
     }
 
-    /// Whatever stands at a URL.
+    /// The record or the manifest that stands at a URL.
     pub fn at(&self, url: &str) -> Result<Answer, Trouble> {
-        self.ask(Question { method: Method::GET, target: url.to_owned(), body: None })
+        let answer = self.ask(Question { method: Method::GET, target: url.to_owned(), body: None })?;
+        if answer.is_c2pa() || answer.is_record() { Ok(answer) } else { Err(not_credlink(&answer)) }
     }
 
     /// Deletes a proof. That there is none is no trouble.
@@ -231,16 +235,39 @@ impl Client {
     }
 
     fn ask(&self, question: Question) -> Result<Answer, Trouble> {
+        let is_change = !question.method.is_safe();
         let answer = match &self.transport {
             Transport::Http(http) => http.ask(question),
             Transport::Folder(folder) => folder.ask(question),
         }?;
-        if answer.status.is_success() {
-            Ok(answer)
-        } else {
-            Err(Trouble::answered(answer.status, &answer.body))
+        if !answer.status.is_success() {
+            return Err(refusal(&answer));
         }
+        // What it did, nobody else says: a portal answers 200 to everything.
+        if is_change && !answer.is_credlinks() {
+            return Err(not_credlink(&answer));
+        }
+        Ok(answer)
     }
+}
+
+/// What an answer with a status of failure says, or one that leads elsewhere.
+fn refusal(answer: &Answer) -> Trouble {
+    let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
+    match location.filter(|_| answer.status.is_redirection()) {
+        Some(location) => {
+            let detail =
+                format!("{}: it leads to {location}; name the address there with --url", answer.status);
+            Trouble::new(Kind::NotCredLink, detail)
+        }
+        None => Trouble::answered(answer.status, &answer.body),
+    }
+}
+
+/// What is said of an answer that is none of CredLink's.
+fn not_credlink(answer: &Answer) -> Trouble {
+    let detail = format!("{}, and not as CredLink answers: is --url its address?", answer.status);
+    Trouble::new(Kind::NotCredLink, detail)
 }
 
 impl Answer {
@@ -254,6 +281,16 @@ impl Answer {
     /// The `ETag`.
     pub fn etag(&self) -> Option<&str> {
         self.headers.get(ETAG)?.to_str().ok()
+    }
+
+    /// Returns `true` if CredLink itself answers: it names each request.
+    fn is_credlinks(&self) -> bool {
+        self.headers.contains_key(REQUEST_ID)
+    }
+
+    /// Returns `true` if the body is a record, or CredLink says so of one that cannot be read.
+    fn is_record(&self) -> bool {
+        Record::parse(&self.body).is_ok() || self.is_credlinks()
     }
 
     /// Whether the body is a C2PA manifest store.

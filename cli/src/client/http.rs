@@ -55,9 +55,11 @@ impl Http {
         Ok(Self { agent, base: url.trim_end_matches('/').to_owned(), origin, token })
     }
 
-    /// Asks, and waits for the whole answer. Where it leads elsewhere, the token is not shown there.
+    /// Asks, and waits for the whole answer. What only reads is asked for where it leads to, and the token is not shown there. A
+    /// change is not made anywhere else: on its way it would become a GET.
     pub fn ask(&self, question: Question) -> Result<Answer, Trouble> {
-        self.send(question, MAX_REDIRECTS)
+        let redirects = if question.method.is_safe() { MAX_REDIRECTS } else { 0 };
+        self.send(question, redirects)
     }
 
     /// The same, and a redirect is the answer.

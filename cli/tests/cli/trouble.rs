@@ -152,16 +152,27 @@ fn trouble_is_json_where_json_was_asked_for() {
 
 /// Answers every request with 404 and a document that is not CredLink's. Gives what stands before its paths.
 fn gateway() -> String {
+    answering(|_| {
+        let body = r#"{"message":"Not Found"}"#;
+        format!("404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 23\r\n\r\n{body}")
+    })
+}
+
+/// Answers every request with what `answer` makes of its first line: a status, headers and a body.
+fn answering(answer: impl Fn(&str) -> String + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
             let mut request = [0; 4_096];
             let read = connection.read(&mut request).unwrap_or_default();
-            let body = if request[..read].starts_with(b"HEAD") { "" } else { r#"{"message":"Not Found"}"# };
-            let head = "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\nconnection: close";
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let answer = answer(request.lines().next().unwrap_or_default());
+            let (status, rest) = answer.split_once("\r\n").unwrap();
+            let (headers, body) = rest.split_once("\r\n\r\n").unwrap_or((rest, ""));
+            let body = if request.starts_with("HEAD") { "" } else { body };
             // A client that goes away is not answered.
-            let _ = write!(connection, "{head}\r\ncontent-length: 23\r\n\r\n{body}");
+            let _ = write!(connection, "HTTP/1.1 {status}\r\n{headers}\r\nconnection: close\r\n\r\n{body}");
         }
     });
     url
@@ -188,6 +199,67 @@ fn a_404_that_is_not_credlinks_is_no_absence() {
         let ran = world.run(&format!("{command} {}/v1", server.address())).ends(1);
         ran.says(&["credlink: There is no such path; GET ", "--url is the address without /v1"]);
     }
+}
+
+/// What answers everything with success has done nothing.
+#[test]
+fn a_success_that_is_not_credlinks_is_none() {
+    let world = World::new();
+    let page = "200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>";
+    for (answer, status) in [
+        (page, "200 OK"),
+        ("200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}", "200 OK"),
+        ("204 No Content\r\nserver: portal\r\n\r\n", "204 No Content"),
+    ] {
+        for command in [
+            "get photo.jpg",
+            "get urn:c2pa:x",
+            "verify photo.jpg",
+            "delete ym32rzlpvukwoewqzin4wsrs3w55fqze",
+            "withdraw urn:c2pa:x",
+            "front urn:c2pa:x --free",
+            "put photo.jpg",
+        ] {
+            let ran =
+                world.run(&format!("{command} --url {}", answering(move |_| answer.to_owned()))).ends(1);
+            let said = format!("The answer is not CredLink's: {status}, and not as CredLink answers");
+            ran.says(&[&said, "is --url its address?"]);
+        }
+    }
+}
+
+/// A change is made where it was asked for, or not at all: behind a redirect it would become a GET. The token stays here.
+#[test]
+fn a_redirect_makes_no_change_and_gets_no_token() {
+    let world = World::new();
+    let server = Server::start(&world, "");
+    let behind = server.address().replace("--url ", "");
+    world.run(&format!("put photo.jpg {}", server.address())).ends(0);
+    for status in ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"] {
+        let behind = behind.clone();
+        let front = answering(move |asked| {
+            let path = asked.split(' ').nth(1).unwrap_or("/");
+            format!("{status}\r\nlocation: {behind}{path}\r\ncontent-length: 0\r\n\r\n")
+        });
+        world.run(&format!("get photo.jpg --url {front}")).ends(0);
+        let ran = world.run(&format!("delete photo.jpg --url {front}")).ends(1);
+        ran.says(&[&format!("{status}: it leads to http://127.0.0.1"), "name the address there with --url"]);
+        world.run(&format!("put photo.jpg --url {front}")).ends(1).says(&["it leads to"]);
+    }
+    world.run(&format!("get photo.jpg {}", server.address())).ends(0);
+    let (told, seen) = std::sync::mpsc::channel();
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let location = format!("http://{}/v1/proofs/x", elsewhere.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut connection, _) = elsewhere.accept().unwrap();
+        let mut request = [0; 4_096];
+        let read = connection.read(&mut request).unwrap();
+        told.send(String::from_utf8_lossy(&request[..read]).into_owned()).unwrap();
+    });
+    let front = answering(move |_| format!("302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"));
+    world.run(&format!("get photo.jpg --url {front} --token secret")).ends(1);
+    let asked = seen.recv_timeout(std::time::Duration::from_secs(10)).unwrap().to_lowercase();
+    assert!(asked.starts_with("get /v1/proofs/x") && !asked.contains("authorization"), "{asked}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::hash::Digest;
 use credlink_core::http::deletion::DELETED;
 use credlink_core::http::problem::{Kind, TYPE_PREFIX};
+use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::object::JSON_TYPE;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Failure, FailureKind};
@@ -282,6 +283,8 @@ fn failing(answer: &Answer) -> Option<FailureKind> {
     let slug = || answer.problem().slug().to_owned();
     match answer.status {
         StatusCode::UNAUTHORIZED => Some(FailureKind::AccessDenied),
+        // CredLink names each request; what answers 204 to everything has done nothing.
+        StatusCode::NO_CONTENT if !answer.headers.contains_key(REQUEST_ID) => Some(FailureKind::AccessDenied),
         // What stands before a service refuses without a problem document.
         StatusCode::FORBIDDEN => {
             matches!(slug().as_str(), "" | "insufficient-scope").then_some(FailureKind::AccessDenied)
@@ -358,6 +361,7 @@ mod tests {
         for (status, slug, kind) in [
             (200, "", None),
             (308, "", None),
+            (204, "", Some(FailureKind::AccessDenied)),
             (404, "not-found", None),
             (410, "deleted", None),
             (409, "manifest-conflict", None),
@@ -386,6 +390,7 @@ mod tests {
         ] {
             assert_eq!(failing(&answer(status, &[], slug)), kind, "{status} {slug}");
         }
+        assert_eq!(failing(&answer(204, &[(REQUEST_ID, "r-1")], "")), None);
         let slow = answer(503, &[(RETRY_AFTER, "2")], "unavailable");
         assert_eq!(failing(&slow), Some(FailureKind::Throttled));
     }
