@@ -41,13 +41,30 @@ pub(crate) fn make_one(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The way to open a file that is made if there is none.
+/// The way to open a file that is made if there is none. A pipe that stands in its place is refused, and not waited for.
 #[must_use]
 pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options
+}
+
+/// The same, of a file whose content is thrown away: a link to another one is refused.
+#[must_use]
+pub fn options_for_anew() -> OpenOptions {
+    let mut options = options();
+    options.truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        options.custom_flags(flags.bits().cast_signed());
+    }
     options
 }
 
@@ -87,7 +104,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// The file system refuses.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = options().truncate(true).open(&new)?;
+    let mut file = options_for_anew().open(&new)?;
     file.write_all(content)?;
     file.sync_all()?;
     rename(&new, path)?;
@@ -102,7 +119,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 pub fn write_new(path: &Path, content: &[u8]) -> io::Result<bool> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
     let link = || {
-        let mut file = options().truncate(true).open(&new)?;
+        let mut file = options_for_anew().open(&new)?;
         file.write_all(content)?;
         file.sync_all()?;
         // Unlike a rename, this takes nobody's place.

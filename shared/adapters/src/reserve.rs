@@ -262,7 +262,7 @@ fn spent() -> io::Error {
 fn write(path: &Path) -> io::Result<()> {
     let mut block = vec![0; BLOCK_BYTES];
     fastrand::fill(&mut block);
-    let mut file = private::options().truncate(true).open(path)?;
+    let mut file = private::options_for_anew().open(path)?;
     let mut left = usize::try_from(RESERVE_BYTES).unwrap_or(usize::MAX);
     while left > 0 {
         let length = left.min(block.len());

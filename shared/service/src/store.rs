@@ -97,6 +97,7 @@ async fn try_to_store<P: Ports>(
         let row = service.proof_row(&id).await?;
         match (next(row.as_ref(), service.now()), row) {
             (Next::Answer, Some(row)) => {
+                bring_back_record(service, draft, &row).await?;
                 // Where the index may be older, its word alone does not do.
                 let is_doubted = row.replacing.is_some()
                     || service.may_destroy().await.is_err()
@@ -150,6 +151,30 @@ async fn try_to_store<P: Ports>(
 async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<bool, Failure> {
     let is_cheap = service.ports.objects().is_at_hand();
     Ok(is_cheap && service.current(&ObjectKey::Record(*id)).await?.is_none())
+}
+
+/// Puts the record of a live proof back where it was lost, if what is taken over makes exactly that record.
+async fn bring_back_record<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    row: &ProofRow,
+) -> Result<(), Failure> {
+    // What is stored for the first time has another instant.
+    if draft.origin.is_none() {
+        return Ok(());
+    }
+    let record = Record { first_revision: row.first_revision, ..draft.record(row.revision, row.created) };
+    let bytes = record.to_bytes();
+    let sha256 = Digest::of(&bytes);
+    let key = ObjectKey::Record(row.id);
+    if sha256 != row.record_sha256 || service.ports.objects().head(&key).await?.is_some() {
+        return Ok(());
+    }
+    // Where something else stands there by now, that is looked at by others.
+    if put_record(service, &key, &record, (&bytes, sha256), Condition::Absent).await?.is_some() {
+        tracing::warn!(proof = %row.id, "a record that was lost came back with a migration of it");
+    }
+    Ok(())
 }
 
 /// Puts the manifest of a live proof back where it was lost, if the draft brings it, as far as a look costs nothing.

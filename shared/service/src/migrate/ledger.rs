@@ -240,6 +240,8 @@ reasons! {
     Damaged, "damaged";
     /// It was listed, and is not there any more.
     Vanished, "vanished";
+    /// It was copied, and a verification found that it does not stand there any more, or that other bytes do.
+    Lost, "lost";
     /// The destination did not answer, time and again, for this item while it did for others.
     Unavailable, "unavailable";
     /// It is not copied: the destination has the proof already, of elsewhere or of another item.

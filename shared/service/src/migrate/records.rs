@@ -2,7 +2,7 @@
 
 use credlink_core::time::Timestamp;
 
-use super::ledger::{Begun, Copy, Entry, ItemState};
+use super::ledger::{Begun, Copy, Entry, ItemState, Reason};
 use super::ports::Item;
 
 /// What is to be written of an item.
@@ -73,6 +73,11 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
             ItemState::Copied(_) | ItemState::Verified { .. },
             ItemState::Planned | ItemState::Copying { .. },
         ) if same_item => None,
+        // Unless a verification has found otherwise.
+        (
+            ItemState::Copied(_) | ItemState::Verified { .. },
+            ItemState::Failed { reason: Reason::Lost, .. },
+        ) => Some(entry(state)),
         // What was copied stands there, also where a later version of the item could not be.
         (ItemState::Copied(_) | ItemState::Verified { .. }, ItemState::Failed { .. }) => None,
         (ItemState::Copied(_) | ItemState::Verified { .. }, ItemState::Skipped { .. }) if same_item => None,

@@ -1,7 +1,7 @@
 //! A verification over fakes: each fault has its class, and nothing else has.
 
 use super::*;
-use crate::migrate::ledger::ItemState;
+use crate::migrate::ledger::{Entry, ItemState, Reason};
 use crate::migrate::ports::Verdict;
 use crate::migrate::run::LEASE_SECONDS;
 use crate::migrate::testing::{Fault, There, World, legacy, spec};
@@ -101,8 +101,35 @@ async fn what_the_destination_says_is_told() {
         let found = verified(&world, VerifyOptions::default()).await;
         assert!(found.findings.len() == 5 && found.findings.iter().all(|finding| finding.class == class));
         assert_eq!(found.is_well(), class == Class::Changed);
-        assert!(world.ledger.all().iter().all(|entry| matches!(entry.state, ItemState::Copied(_))));
+        let is_as_before = |entry: &Entry| matches!(entry.state, ItemState::Copied(_));
+        let is_lost = |entry: &Entry| matches!(entry.state, ItemState::Failed { reason: Reason::Lost, .. });
+        let entries = world.ledger.all();
+        assert!(
+            entries.iter().all(if class == Class::Changed { is_as_before } else { is_lost }),
+            "{class:?}"
+        );
     }
+}
+
+/// What a verification finds to be gone is copied again by the next run. Of what is not at the source any more, the ledger goes on
+/// saying what there was.
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_is_copied_again() {
+    let world = world().await;
+    verified(&world, VerifyOptions::default()).await;
+    world.source.take("4");
+    for file in [2, 4] {
+        world.destination.remove(&proof(file));
+    }
+    for _ in 0..2 {
+        let found = verified(&world, VerifyOptions::default()).await;
+        assert_eq!(gist(&found), ["2 Missing", "4 Missing"]);
+    }
+    let run = world.run().await.unwrap();
+    assert_eq!((run.counts.copied, run.counts.done), (1, 3), "{run:?}");
+    let found = verified(&world, VerifyOptions::default()).await;
+    assert_eq!(gist(&found), ["4 Missing"]);
+    assert!(matches!(&world.ledger.one("2").state, ItemState::Verified { copy, .. } if copy.created));
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,8 +175,8 @@ async fn a_failure_at_any_call_is_survived() {
             tokio::time::sleep(std::time::Duration::from_secs(LEASE_SECONDS)).await;
             let found = verified(&world, VerifyOptions::default()).await;
             assert_eq!((found.verified, gist(&found)), (clean.verified, gist(&clean)), "{call} {fault:?}");
-            let states = |entries: &[crate::migrate::ledger::Entry]| {
-                let state = |entry: &crate::migrate::ledger::Entry| std::mem::discriminant(&entry.state);
+            let states = |entries: &[Entry]| {
+                let state = |entry: &Entry| std::mem::discriminant(&entry.state);
                 entries.iter().map(state).collect::<Vec<_>>()
             };
             assert_eq!(states(&world.ledger.all()), states(&expected), "{call} {fault:?}");

@@ -7,8 +7,8 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::{Class, Verification, VerifyOptions};
 use crate::migrate::calls::Calls;
-use crate::migrate::incoming::{digest, is_same_for_other_readers};
-use crate::migrate::ledger::{Copy, Entry, ItemState, Order};
+use crate::migrate::incoming::{NotCopied, digest, is_same_for_other_readers};
+use crate::migrate::ledger::{Copy, Entry, ItemState, Order, Reason};
 use crate::migrate::patience::GivenUp;
 use crate::migrate::ports::{Depth, Destination, Item, Ledger, Sleep, Source, Verdict};
 use crate::migrate::progress::{Counts, Watch};
@@ -33,6 +33,8 @@ struct Found {
     /// The entry to be written anew: that of the copy that was compared, or that of an outdated one. An outdated item that has
     /// another version than its entry is copied again without that, and has none here.
     entry: Option<Entry>,
+    /// Whether it can be copied again: it is at the source.
+    is_at_source: bool,
     class: Class,
     detail: String,
     by: Option<Depth>,
@@ -148,7 +150,8 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
     /// An item of the source.
     async fn of(&self, item: Item, entry: Option<Entry>) -> Result<Option<Found>, GivenUp> {
         let not_there = |class, detail: String| {
-            Ok(Some(Found { item: item.clone(), entry: None, class, detail, by: None }))
+            let item = item.clone();
+            Ok(Some(Found { item, entry: None, is_at_source: true, class, detail, by: None }))
         };
         let Some(entry) = entry else {
             return not_there(Class::Missing, "no run has come to it yet".to_owned());
@@ -182,14 +185,14 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
         {
             // Where the listing does not tell, the ledger has to, or no run would come to it.
             let entry = Some(entry).filter(|entry| class == Class::Outdated && entry.item == item.version);
-            return Ok(Some(Found { item, entry, class, detail, by: None }));
+            return Ok(Some(Found { item, entry, is_at_source: true, class, detail, by: None }));
         }
-        self.compare(item, entry).await
+        self.compare(item, entry, true).await
     }
 
     /// An item that is not in the source any more.
     async fn gone(&self, item: Item, entry: Entry) -> Result<Option<Found>, GivenUp> {
-        if self.is_sampled(&item.key) { self.compare(item, entry).await } else { Ok(None) }
+        if self.is_sampled(&item.key) { self.compare(item, entry, false).await } else { Ok(None) }
     }
 
     /// How the source's content differs from what was copied, if it does.
@@ -219,7 +222,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
         }
     }
 
-    async fn compare(&self, item: Item, entry: Entry) -> Result<Option<Found>, GivenUp> {
+    async fn compare(&self, item: Item, entry: Entry, is_at_source: bool) -> Result<Option<Found>, GivenUp> {
         let Some(copy) = entry.state.copy() else { return Ok(None) };
         let depth = if self.options.deep { Depth::Content } else { Depth::Checksum };
         let (class, detail, by) = match self.calls.verify(copy, depth).await {
@@ -235,10 +238,10 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             Err(GivenUp::Item(failure)) => (Class::Unknown, failure.to_string(), None),
             Err(end) => return Err(end),
         };
-        Ok(Some(Found { item, entry: Some(entry), class, detail, by }))
+        Ok(Some(Found { item, entry: Some(entry), is_at_source, class, detail, by }))
     }
 
-    /// Counts what was found, and writes down what is well.
+    /// Counts what was found, and writes down what is well, and what the next run has to copy again.
     async fn note(&mut self, found: Vec<Result<Option<Found>, GivenUp>>) -> Result<(), GivenUp> {
         let mut end = Ok(());
         let mut changes = Vec::new();
@@ -252,7 +255,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
                     continue;
                 }
             };
-            self.found.note(found.class, &found.item.key, found.detail);
+            self.found.note(found.class, &found.item.key, found.detail.clone());
             let Some(entry) = found.entry else { continue };
             if found.class == Class::Outdated {
                 let item = Item { version: OUTDATED.to_owned(), ..found.item };
@@ -261,6 +264,15 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             }
             self.found.compared += 1;
             self.found.by_checksum += u64::from(found.by == Some(Depth::Checksum));
+            if matches!(found.class, Class::Missing | Class::Corrupted | Class::EncodingDiffers) {
+                // Of what is not at the source any more, the ledger alone knows what there was.
+                if found.is_at_source {
+                    let lost = NotCopied::new(Reason::Lost, found.detail);
+                    let state = ItemState::Failed { reason: lost.reason, detail: lost.detail };
+                    changes.push((Change::to(found.item, state), Some(entry)));
+                }
+                continue;
+            }
             // Since when it is known to be there is kept; a new version of the item with the same content is not news.
             let at = match (found.class, &entry.state) {
                 (Class::Verified, ItemState::Copied(_)) => self.calls.parts.clock.now(),
