@@ -33,7 +33,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use credlink_adapters::configuration::Configuration;
+use credlink_adapters::configuration::{Configuration, Source, TENANTS};
 use credlink_adapters::deployment::{Deployment, Note, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::foreign::Foreign;
@@ -188,6 +188,14 @@ async fn open(
 ) -> Result<Deployment, Trouble> {
     let configuration = Configuration::from_environment();
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    if !configuration.has_tenants && !is_said(TENANTS) && Note::has_tenants(folder).unwrap_or_default() {
+        let detail = format!(
+            "{} was last used with several tenants: set CREDLINK_TENANTS=several, or CREDLINK_TENANTS=one to go back to one, whose \
+             plain addresses then serve the tenant `default` alone",
+            folder.display()
+        );
+        return Err(Trouble::new(Kind::Folder, detail));
+    }
     Foreign::check(folder, tokens).map_err(|error| Trouble::new(Kind::Folder, error))?;
     let link_keys = match &configuration.link_keys {
         Some(keys) => keys.clone(),
@@ -219,6 +227,10 @@ async fn open(
     }
     note.leave(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
     Ok(deployment)
+}
+
+fn is_said(variable: &str) -> bool {
+    Source::environment().text(variable).is_some()
 }
 
 fn words(url: &str, args: &Serve) -> String {

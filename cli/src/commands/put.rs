@@ -1,5 +1,6 @@
 //! `credlink put`: store the proof of a file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -50,7 +51,7 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
         manifest_type: manifest.kind.as_str(),
         signature: args.signature.as_deref().map(signature).transpose()?,
         expires_in: args.expires_in,
-        tags: args.tags.into_iter().collect(),
+        tags: tags(args.tags)?,
         visibility: args.private.then_some("private"),
     };
     let client = Client::open(connection, Purpose::Store)?;
@@ -103,6 +104,20 @@ fn tenant(client: &Client, stored: &Stored, media: &Media) -> Result<Option<Tena
         Err(trouble) if trouble.is_absence() || trouble.is_refusal() => Ok(None),
         Err(trouble) => Err(trouble),
     }
+}
+
+/// The tags, each of which is named once.
+fn tags(typed: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Trouble> {
+    let mut tags = BTreeMap::new();
+    for (name, value) in typed {
+        if tags.insert(name.clone(), value).is_some() {
+            return Err(Trouble::new(
+                Kind::Usage,
+                format!("the tag `{name}` is there twice; a name has one value"),
+            ));
+        }
+    }
+    Ok(tags)
 }
 
 fn words(file: &Path, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>, is_folder: bool) -> String {

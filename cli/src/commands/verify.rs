@@ -9,6 +9,7 @@ use credlink_adapters::clock::SystemClock;
 use credlink_core::hash::MediaHash;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
+use credlink_core::tenant::Tenant;
 use credlink_service::ports::Clock as _;
 use serde::Serialize;
 
@@ -60,7 +61,7 @@ pub fn verify(connection: &Connection, args: &Verify, printer: &Printer) -> Resu
         },
         Err(trouble) => return Err(trouble),
     };
-    printer.say(|| words(&verification), &verification)?;
+    printer.say(|| words(&verification, client.tenant()), &verification)?;
     Ok(match (verification.holds, verification.id) {
         _ if verification.changed => Exit::Changed,
         (true, Some(_)) => Exit::Done,
@@ -131,17 +132,20 @@ fn manifest(client: &Client, record: &Record) -> Result<Result<Bytes, Check>, Tr
     }
 }
 
-fn words(verification: &Verification<'_>) -> String {
+fn words(verification: &Verification<'_>, tenant: &Tenant) -> String {
+    let absent = || format!("the tenant `{tenant}` has no proof of it (--tenant)");
     let verdict = match (verification.holds, verification.changed) {
-        (_, true) => "CHANGED after it was signed",
-        (true, false) if verification.other_is_stored => "there is no proof of it",
-        (true, false) if verification.id.is_none() => "there is no proof of it; its manifest is stored here",
-        (true, false) if verification.is_open("manifest") => "nothing fails, and its manifest is not there",
-        (true, false) if verification.is_open("validation") => {
-            "nothing fails, and the manifest could not be validated as a whole"
+        (_, true) => "CHANGED after it was signed".to_owned(),
+        (true, false) if verification.other_is_stored => absent(),
+        (true, false) if verification.id.is_none() => format!("{}; its manifest is stored here", absent()),
+        (true, false) if verification.is_open("manifest") => {
+            "nothing fails, and its manifest is not there".to_owned()
         }
-        (true, false) => "everything that can be checked holds",
-        (false, false) => "NOT everything holds",
+        (true, false) if verification.is_open("validation") => {
+            "nothing fails, and the manifest could not be validated as a whole".to_owned()
+        }
+        (true, false) => "everything that can be checked holds".to_owned(),
+        (false, false) => "NOT everything holds".to_owned(),
     };
     let mut lines = vec![format!("{}: {verdict}", verification.file.display())];
     lines.extend(

@@ -31,7 +31,8 @@ pub fn open(folder: &Path) -> Result<LinkKeys, Trouble> {
         return Err(cannot("cannot hold the data", &io::ErrorKind::NotADirectory.into()));
     }
     private::make_private_folder(folder).map_err(|error| cannot("cannot be opened or made", &error))?;
-    let text = read_or_make(&path).map_err(|error| cannot("does not give its file link-key", &error))?;
+    let text = read_or_make(&path)
+        .map_err(|error| cannot("cannot have its file link-key read or written", &error))?;
     private::keep_private(&path);
     let secret = HEXLOWER.decode(text.trim().as_bytes()).map_err(|_| damaged(&path))?;
     // The name says which key it is and nothing of the key.

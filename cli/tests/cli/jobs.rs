@@ -79,3 +79,48 @@ async fn a_job_that_is_not_over_is_removed_where_it_is_abandoned() {
     assert_eq!(removed, serde_json::json!({"job": "archive", "removed": true}));
     world.run("migrate status --job archive").ends(1);
 }
+
+/// What verify finds to be damaged is copied again once the object is gone: exactly the record that was there.
+#[test]
+fn a_record_that_is_lost_comes_back_with_a_run() {
+    let world = World::new();
+    std::fs::create_dir(world.path("old")).unwrap();
+    for name in ["a", "b"] {
+        let hash = name.repeat(64);
+        let record = format!(
+            r#"{{"proofId":"old-{name}","imageHash":"{hash}","manifest":{{"n":1}},"signature":"c2ln","timestamp":1767225600000}}"#
+        );
+        world.write(&format!("old/{name}.json"), record.as_bytes());
+    }
+    let run = "migrate run --from dir:old --to dir:data --job all";
+    world.run(run).ends(0).says(&["2 copied"]);
+    world.run("migrate verify --job all").ends(0);
+    let before = world.run("get old-a --data-dir data").ends(0).stdout();
+    let id = serde_json::from_str::<serde_json::Value>(&before).unwrap()["id"].as_str().unwrap().to_owned();
+    let file = world.path(&format!("data/objects/proofs/{}/{id}", &id[..2]));
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    world.run("migrate verify --job all --deep").ends(7).says(&["corrupted         1"]);
+    world.run("migrate status --job all").ends(0).says(&["failed       1", "1 failed: lost"]);
+    world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(0);
+    world.run(run).ends(0).says(&["1 copied"]);
+    world.run("migrate verify --job all --deep").ends(0).says(&["all is well"]);
+    assert_eq!(world.run("get old-a --data-dir data").ends(0).stdout(), before);
+    world.run("fsck --data-dir data").ends(0);
+}
+
+/// Who is not there at the start is named wrongly, as like as not.
+#[test]
+fn a_place_that_is_not_there_is_told_at_once() {
+    let world = World::new();
+    std::fs::create_dir(world.path("old")).unwrap();
+    for action in ["plan", "run --job all"] {
+        let refused =
+            world.run(&format!("migrate {action} --from dir:old --to credlink:http://127.0.0.1:1")).ends(1);
+        refused.says(&["127.0.0.1:1", "refused"]);
+        let refused =
+            world.run(&format!("migrate {action} --from credlink:http://127.0.0.1:1 --to dir:new")).ends(1);
+        refused.says(&["127.0.0.1:1", "refused"]);
+    }
+}

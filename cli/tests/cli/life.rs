@@ -234,6 +234,10 @@ fn a_proof_that_is_there_keeps_its_readers() {
     world.run("put photo.jpg --data-dir data").ends(0).says(&["readers   everybody (public)"]);
     let again = world.run("put photo.jpg --private --tag a=b --data-dir data").ends(3);
     again.says(&["readers   everybody (public)", "everybody can read it", "keeps its tags and its time"]);
+    world
+        .run("put photo.jpg --tag a=b --tag a=c --data-dir data")
+        .ends(2)
+        .says(&["the tag `a` is there twice"]);
     world.write("other.jpg", b"\xff\xd8\xff\xe0 another");
     let private = "put other.jpg --manifest photo.jpg.json --private --data-dir data";
     world.run(private).ends(0).says(&["(private)"]);

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::signed::{self, Way};
-use crate::world::{Server, World};
+use crate::world::{Ran, Server, World};
 
 const PICTURE: &[u8] = include_bytes!("../../../tests/pictures/waves.jpg");
 const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
@@ -170,7 +170,7 @@ fn a_front_is_shown_and_decided() {
     let world = World::new();
     let several = |typed: &str| {
         let mut command = world.command(&format!("{typed} --data-dir data"));
-        crate::world::Ran::of(typed, command.env("CREDLINK_TENANTS", "several"))
+        Ran::of(typed, command.env("CREDLINK_TENANTS", "several"))
     };
     world.write("inside.jpg", &signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file);
     several("put photo.jpg").ends(0);
@@ -232,7 +232,17 @@ fn a_folder_that_is_made_for_several_tenants_says_so() {
         "CREDLINK_TENANTS says one tenant here",
     ]);
     let job = "migrate run --from dir:old --to dir:new --job all --tenant acme";
+    // Where there is one tenant, nobody would find it.
+    let mut alone = world.command(job);
+    let refused = Ran::of(job, alone.env("CREDLINK_TENANTS", "one")).ends(1);
+    refused.says(&[
+        "the destination has one tenant, `default`, and this is to be `acme`'s",
+        "CREDLINK_TENANTS=several",
+    ]);
     world.run(job).ends(0).says(&["1 copied"]);
+    // Nor does a server that was not told take it for one of one tenant.
+    let serve = world.run("serve --listen 127.0.0.1:0 --data-dir new").ends(1);
+    serve.says(&["new was last used with several tenants", "CREDLINK_TENANTS=one to go back to one"]);
     world
         .run(&format!("front {ID} --data-dir new"))
         .ends(1)

@@ -215,7 +215,7 @@ fn another_manifest_under_the_id_of_a_valid_one_changes_nothing() {
     let verify = world.offline("verify second.jpg --data-dir data").ends(3);
     let said =
         format!("another manifest is stored here under the id {ID}; the one in the file is valid for it");
-    let verify = verify.says(&["second.jpg: there is no proof of it", &said]);
+    let verify = verify.says(&["second.jpg: the tenant `default` has no proof of it", &said]);
     assert!(!verify.report().contains("CHANGED"), "{}", verify.report());
     let verification = world.offline("verify second.jpg --json --data-dir data").ends(3).json();
     assert_eq!(verification["changed"], Value::Bool(false));

@@ -95,7 +95,7 @@ pub enum QueueChoice {
 const CACHE_FOLDER_BYTES: u64 = 256_000_000;
 
 /// Says whether there are several tenants; the Worker has a variable of the same name.
-pub(crate) const TENANTS: &str = "CREDLINK_TENANTS";
+pub const TENANTS: &str = "CREDLINK_TENANTS";
 
 impl Configuration {
     /// Reads the environment.

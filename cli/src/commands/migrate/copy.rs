@@ -87,6 +87,7 @@ pub(super) async fn run(
     let opened = async {
         let source = open::source(connection, args, &spec.from, &spec.to).await?;
         let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Allowed).await?;
+        open::reach(&source, &destination).await?;
         Ok((source, destination))
     };
     let (source, destination) = match opened.await {

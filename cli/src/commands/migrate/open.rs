@@ -9,12 +9,17 @@ use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
 use credlink_adapters::migrate::ledger::{AnyLedger, FileLedger, LedgerError, TableLedger, ledger_path};
 use credlink_adapters::migrate::place::Place;
 use credlink_adapters::migrate::source::AnySource;
+use credlink_core::hash::MediaHash;
+use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_service::migrate::ledger::Job;
 use credlink_service::migrate::parts::Migration;
-use credlink_service::migrate::ports::Ledger as _;
+use credlink_service::migrate::ports::{Destination as _, Ledger as _, Source as _};
 use credlink_service::migrate::run::JobSpec;
+use credlink_service::migrate::target::Target;
+use credlink_service::ports::Failure;
 
+use super::ended_without_a_job;
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
 use crate::trouble::{Kind, Trouble};
@@ -48,6 +53,7 @@ impl<L> Parts<L> {
     ) -> Result<Self, Trouble> {
         let source = source(connection, args, &job.from, &job.to).await?;
         let destination = destination(connection, &job.to, &job.tenant, making).await?;
+        reach(&source, &destination).await?;
         Ok(Self { source, destination, ledger })
     }
 }
@@ -140,6 +146,16 @@ pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
         }
         _ => Ok(()),
     }
+}
+
+/// Asks a source and a store for something before anything is begun: who is not there at the start is more likely named wrongly
+/// than away for a while.
+pub(super) async fn reach(source: &AnySource, destination: &AnyDestination) -> Result<(), Trouble> {
+    let nobody = Target::Proof(ProofId::derive(&Tenant::default(), &MediaHash::of(b"")));
+    let unreached = |failure: Failure| ended_without_a_job(failure.into());
+    source.sample(1).await.map_err(unreached)?;
+    destination.find(&nobody).await.map_err(unreached)?;
+    Ok(())
 }
 
 /// Where proofs come from. A token is shown to the one server that it is for.

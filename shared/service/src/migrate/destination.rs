@@ -67,6 +67,21 @@ impl<P: Ports> ServiceDestination<P> {
         })
     }
 
+    /// Refuses what becomes another tenant's where there is one tenant: nobody would find it.
+    fn check_tenant(&self, parcel: &Parcel) -> Result<(), Failure> {
+        match parcel.tenant() {
+            Some(tenant) if !self.service.settings.has_tenants && !tenant.is_default() => Err(Failure {
+                provider: self.name(),
+                kind: FailureKind::AccessDenied,
+                message: format!(
+                    "the destination has one tenant, `default`, and this is to be `{tenant}`'s; set CREDLINK_TENANTS=several for a \
+                     destination that has more"
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn contended(&self, id: &dyn std::fmt::Display) -> Failure {
         Failure {
             provider: self.service.ports.index().name(),
@@ -271,6 +286,7 @@ impl<P: Ports> Destination for ServiceDestination<P> {
 
     async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
         self.allowed(self.service.may_change().await)?;
+        self.check_tenant(parcel)?;
         match parcel {
             Parcel::Proof(drafts) => self.take_over_proof(drafts).await,
             Parcel::Alias(naming) => beside::bind(&self.service, naming).await,

@@ -140,6 +140,16 @@ impl Parcel {
         }
     }
 
+    /// Whose it becomes; `None` where there is nothing in it.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&Tenant> {
+        match self {
+            Self::Proof(drafts) => drafts.first().map(|draft| &draft.tenant),
+            Self::Alias(naming) => Some(&naming.tenant),
+            Self::Manifest(loose) => Some(&loose.tenant),
+        }
+    }
+
     /// The ids of the C2PA manifests in it.
     pub fn manifest_ids(&self) -> impl Iterator<Item = &ManifestId> {
         let loose = match self {
