@@ -19,6 +19,14 @@ pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result
     };
     let decision = Decision::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
     printer.say(|| words(&decision, counts(&client, is_decided)), &decision)?;
+    if let Some(tenant) = &args.give
+        && client.manifest_of(tenant, &args.id).is_err_and(|trouble| trouble.is_absence())
+    {
+        printer.remark(&format!(
+            "the tenant `{tenant}` has no manifest under this id that everybody can read: until it has, its plain address answers that \
+             there is none"
+        ));
+    }
     Ok(Exit::Done)
 }
 
@@ -30,7 +38,7 @@ fn counts(client: &Client, is_decided: bool) -> &'static str {
             "; there is one tenant, whose manifests the plain addresses serve: this counts once there are several \
              (CREDLINK_TENANTS=several)"
         }
-        None if is_decided => "; where the server has one tenant, this counts once there are several",
+        None if is_decided => "; it counts where the server has several tenants",
         None => "",
     }
 }

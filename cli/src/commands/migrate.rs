@@ -123,9 +123,11 @@ fn ended_without_a_job(error: RunError) -> Trouble {
     }
 }
 
-/// The options by which a CredLink knows who asks, where one has refused.
+/// The options by which a CredLink knows who asks, where one has refused that. What is no CredLink says so by itself.
 fn hint(failure: &Failure) -> &'static str {
-    if failure.kind == FailureKind::AccessDenied && failure.provider == CREDLINK {
+    let is_about_who_asks =
+        ["401", "403"].iter().any(|status| failure.message.contains(&format!("answers {status}")));
+    if failure.kind == FailureKind::AccessDenied && failure.provider == CREDLINK && is_about_who_asks {
         "; the store at credlink:URL is shown --token (CREDLINK_TOKEN), and a source --from-token, or --token where the store needs \
          none"
     } else {

@@ -21,7 +21,7 @@ async fn a_deletion_is_told_and_what_the_edge_missed_is_told_when_it_is_back() {
     let variables =
         [("CREDLINK_EDGE_URL", edge.url()), ("CREDLINK_EDGE_TOKEN", TOKEN), ("CREDLINK_LOG", "warn")];
     let log = folder.path().join("log");
-    let server = Server::logging(folder.path(), &variables, &log);
+    let server = Server::logging(&folder.path().join("data"), &variables, &log);
     for name in ["x", "y", "z"] {
         store(&server, name);
     }

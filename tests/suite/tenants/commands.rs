@@ -26,11 +26,12 @@ fn text(path: &Path) -> &str {
 #[test]
 fn a_command_without_the_variable_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let data = text(folder.path());
+    let path = folder.path().join("data");
+    let data = text(&path);
     let picture = folder.path().join("photo.jpg");
     std::fs::write(&picture, b"no picture").unwrap();
     std::fs::write(folder.path().join("photo.jpg.json"), b"{}").unwrap();
-    drop(Server::with(folder.path(), &[], &SEVERAL));
+    drop(Server::with(&path, &[], &SEVERAL));
     for arguments in [
         &["list", "--data-dir", data][..],
         &["put", text(&picture), "--data-dir", data],
@@ -48,8 +49,10 @@ fn a_command_without_the_variable_is_refused() {
         let done = run(arguments, &SEVERAL);
         assert!(done.status.success(), "{arguments:?}: {done:?}");
     }
-    // The server that has one tenant says so, and then the variable is not needed.
-    drop(Server::over(folder.path(), &[]));
+    // A server that is not told is refused too. The one that has one tenant says so, and then the variable is not needed.
+    let refused = Server::refuses(&path, &[]);
+    assert!(refused.contains("was last used with several tenants"), "{refused}");
+    drop(Server::with(&path, &[], &[("CREDLINK_TENANTS", "one")]));
     assert!(run(&["list", "--data-dir", data], &[]).status.success());
 }
 
@@ -73,7 +76,7 @@ fn a_migration_claims_the_plain_addresses_that_the_server_has() {
         format!("dir:{}", data.display()),
         format!("dir:{}", folder.path().join("next").display()),
     );
-    let moved = |job: &str, from: &str, to: &str| {
+    let moved = |job: &str, from: &str, to: &str, variables: &[(&str, &str)]| {
         let arguments = [
             "migrate",
             "run",
@@ -88,16 +91,17 @@ fn a_migration_claims_the_plain_addresses_that_the_server_has() {
             "--to",
             to,
         ];
-        let ran = run(&arguments, &[]);
+        let ran = run(&arguments, variables);
         assert!(ran.status.success(), "{ran:?}");
     };
-    moved("in", &from, &to);
+    moved("in", &from, &to, &[]);
     {
         let server = Server::with(&data, &[], &SEVERAL);
         assert_eq!(server.get_bytes("/v1/tenants/acme/manifests/urn:c2pa:moved"), store);
         assert_eq!(server.get_bytes("/v1/manifests/urn:c2pa:moved"), store, "the first claimant has it");
     }
-    moved("out", &to, &back);
+    // A folder that is new says nothing of itself.
+    moved("out", &to, &back, &SEVERAL);
 }
 
 /// Answers a request of a caller: the status, and the body.

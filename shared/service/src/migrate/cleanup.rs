@@ -177,6 +177,7 @@ async fn clear<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watc
         ItemState::Planned
         | ItemState::Copying { .. }
         | ItemState::RolledBack { .. }
+        | ItemState::Lost { .. }
         | ItemState::Failed { .. }
         | ItemState::Skipped { .. } => Fate::NotCopied,
     };

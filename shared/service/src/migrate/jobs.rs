@@ -10,7 +10,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::Serialize;
 
-use super::ledger::{Entry, ItemState, Job, LEDGER_VERSION, Order};
+use super::ledger::{Entry, ItemState, Job, LEDGER_VERSION, Order, Reason};
 use super::ports::Ledger;
 use super::removal::{Removed, is_being_removed};
 use super::run::LEASE_SECONDS;
@@ -333,6 +333,7 @@ impl Tally {
             ItemState::Verified { .. } => &mut self.verified,
             ItemState::Deleted { .. } => &mut self.deleted,
             ItemState::RolledBack { .. } => &mut self.rolled_back,
+            ItemState::Lost { .. } => self.failed.entry(Reason::Lost.slug()).or_default(),
             ItemState::Failed { reason, .. } => self.failed.entry(reason.slug()).or_default(),
             ItemState::Skipped { reason, .. } => self.skipped.entry(reason.slug()).or_default(),
         };

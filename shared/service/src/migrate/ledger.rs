@@ -133,6 +133,15 @@ pub enum ItemState {
         /// When it was deleted: the only deletion that a new run undoes.
         at: Timestamp,
     },
+    /// It was copied, and a verification found that it does not stand there any more, or that other bytes do. The next run copies
+    /// it again.
+    Lost {
+        /// What was copied.
+        #[serde(flatten)]
+        copy: Copy,
+        /// What was found, in words.
+        detail: String,
+    },
     /// It could not be copied.
     Failed {
         /// Why.
@@ -269,6 +278,7 @@ impl ItemState {
             Self::Planned
             | Self::Copying { .. }
             | Self::RolledBack { .. }
+            | Self::Lost { .. }
             | Self::Failed { .. }
             | Self::Skipped { .. } => None,
         }
@@ -304,6 +314,7 @@ mod tests {
             ItemState::Verified { copy: copy.clone(), at },
             ItemState::Deleted { copy: copy.clone(), at },
             ItemState::RolledBack { target: copy.target.clone(), at },
+            ItemState::Lost { copy: copy.clone(), detail: "z".to_owned() },
             ItemState::Failed { reason: Reason::HashMismatch, detail: "x".to_owned() },
             ItemState::Skipped { reason: Reason::Duplicate, detail: "y".to_owned() },
         ] {

@@ -154,7 +154,9 @@ fn is_open(entry: Option<&Entry>) -> Option<String> {
         Some(ItemState::Planned | ItemState::Copying { .. } | ItemState::RolledBack { .. }) => {
             Some("it was not come to".to_owned())
         }
-        Some(ItemState::Failed { reason: Reason::Unavailable, detail }) => Some(detail.clone()),
+        Some(ItemState::Lost { detail, .. } | ItemState::Failed { reason: Reason::Unavailable, detail }) => {
+            Some(detail.clone())
+        }
         Some(
             ItemState::Copied(_)
             | ItemState::Verified { .. }

@@ -2,7 +2,7 @@
 
 use credlink_core::time::Timestamp;
 
-use super::ledger::{Begun, Copy, Entry, ItemState, Reason};
+use super::ledger::{Begun, Copy, Entry, ItemState};
 use super::ports::Item;
 
 /// What is to be written of an item.
@@ -57,7 +57,13 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
     let same_item = current.item == change.item.version;
     match (&current.state, &mut state) {
         (ItemState::Deleted { .. }, _) if same_item => None,
+        // It stands there all the same, or still does not.
+        (
+            ItemState::Lost { copy: before, .. },
+            ItemState::Verified { copy, .. } | ItemState::Lost { copy, .. },
+        ) if *before == *copy => (current.state != state).then(|| entry(state)),
         // What was found, removed or withdrawn is what stood in the ledger then.
+        (_, ItemState::Lost { copy, .. }) if current.state.copy() != Some(&*copy) => None,
         (_, ItemState::Verified { copy, .. } | ItemState::Deleted { copy, .. })
             if current.state.copy() != Some(&*copy) =>
         {
@@ -73,11 +79,6 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
             ItemState::Copied(_) | ItemState::Verified { .. },
             ItemState::Planned | ItemState::Copying { .. },
         ) if same_item => None,
-        // Unless a verification has found otherwise.
-        (
-            ItemState::Copied(_) | ItemState::Verified { .. },
-            ItemState::Failed { reason: Reason::Lost, .. },
-        ) => Some(entry(state)),
         // What was copied stands there, also where a later version of the item could not be.
         (ItemState::Copied(_) | ItemState::Verified { .. }, ItemState::Failed { .. }) => None,
         (ItemState::Copied(_) | ItemState::Verified { .. }, ItemState::Skipped { .. }) if same_item => None,

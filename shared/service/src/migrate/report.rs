@@ -147,9 +147,12 @@ async fn read<L: Ledger>(ledger: &L) -> Result<Option<(Status, Vec<ItemFailure>)
         let page = ledger.list(Order::Forward, after.as_deref(), PAGE).await?;
         for entry in page.items {
             status.add(&entry);
-            if let ItemState::Failed { reason, detail } = entry.state
-                && failures.len() < MAX_FAILURES
-            {
+            let (reason, detail) = match entry.state {
+                ItemState::Failed { reason, detail } => (reason, detail),
+                ItemState::Lost { detail, .. } => (Reason::Lost, detail),
+                _ => continue,
+            };
+            if failures.len() < MAX_FAILURES {
                 failures.push(ItemFailure { item: entry.key, reason, detail });
             }
         }
@@ -173,6 +176,10 @@ impl Status {
             ItemState::Verified { .. } => &mut states.verified,
             ItemState::Deleted { .. } => &mut states.deleted,
             ItemState::RolledBack { .. } => &mut states.rolled_back,
+            ItemState::Lost { .. } => {
+                *self.failed.entry(Reason::Lost).or_default() += 1;
+                &mut states.failed
+            }
             ItemState::Failed { reason, .. } => {
                 *self.failed.entry(*reason).or_default() += 1;
                 &mut states.failed

@@ -187,6 +187,7 @@ async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch
         ItemState::RolledBack { .. } => return Ok(Fate::RolledBack),
         ItemState::Planned
         | ItemState::Copying { .. }
+        | ItemState::Lost { .. }
         | ItemState::Failed { .. }
         | ItemState::Skipped { .. } => {
             let Some(begun) = entry.begun.as_ref() else { return Ok(Fate::NotCopied) };

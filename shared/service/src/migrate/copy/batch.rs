@@ -78,6 +78,7 @@ fn is_dealt_with(entry: &Entry, item: &Item) -> bool {
             ItemState::Planned
             | ItemState::Copying { .. }
             | ItemState::RolledBack { .. }
+            | ItemState::Lost { .. }
             | ItemState::Failed { .. } => false,
         }
 }

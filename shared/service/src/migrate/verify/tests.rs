@@ -1,7 +1,7 @@
 //! A verification over fakes: each fault has its class, and nothing else has.
 
 use super::*;
-use crate::migrate::ledger::{Entry, ItemState, Reason};
+use crate::migrate::ledger::{Entry, ItemState};
 use crate::migrate::ports::Verdict;
 use crate::migrate::run::LEASE_SECONDS;
 use crate::migrate::testing::{Fault, There, World, legacy, spec};
@@ -102,7 +102,7 @@ async fn what_the_destination_says_is_told() {
         assert!(found.findings.len() == 5 && found.findings.iter().all(|finding| finding.class == class));
         assert_eq!(found.is_well(), class == Class::Changed);
         let is_as_before = |entry: &Entry| matches!(entry.state, ItemState::Copied(_));
-        let is_lost = |entry: &Entry| matches!(entry.state, ItemState::Failed { reason: Reason::Lost, .. });
+        let is_lost = |entry: &Entry| matches!(entry.state, ItemState::Lost { .. });
         let entries = world.ledger.all();
         assert!(
             entries.iter().all(if class == Class::Changed { is_as_before } else { is_lost }),
@@ -125,11 +125,20 @@ async fn what_is_lost_is_copied_again() {
         let found = verified(&world, VerifyOptions::default()).await;
         assert_eq!(gist(&found), ["2 Missing", "4 Missing"]);
     }
+    let status = crate::migrate::report::status(&world.ledger).await.unwrap().unwrap();
+    assert_eq!((status.states.verified, status.states.failed), (4, 1), "the one that is at the source");
     let run = world.run().await.unwrap();
     assert_eq!((run.counts.copied, run.counts.done), (1, 3), "{run:?}");
     let found = verified(&world, VerifyOptions::default()).await;
     assert_eq!(gist(&found), ["4 Missing"]);
     assert!(matches!(&world.ledger.one("2").state, ItemState::Verified { copy, .. } if copy.created));
+    // What somebody else has brought back needs no run.
+    world.destination.say(Some(Verdict::Missing("x".to_owned())));
+    verified(&world, VerifyOptions::default()).await;
+    assert!(matches!(world.ledger.one("1").state, ItemState::Lost { .. }));
+    world.destination.say(None);
+    verified(&world, VerifyOptions::default()).await;
+    assert!(matches!(world.ledger.one("1").state, ItemState::Verified { .. }));
 }
 
 #[tokio::test(start_paused = true)]

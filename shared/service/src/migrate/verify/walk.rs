@@ -23,6 +23,14 @@ fn short(text: &str) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
+/// What was copied of an item, also where it was found to be lost.
+const fn compared(entry: &Entry) -> Option<&Copy> {
+    match &entry.state {
+        ItemState::Lost { copy, .. } => Some(copy),
+        state => state.copy(),
+    }
+}
+
 /// The version that the ledger keeps of an item whose content changed under one version: none that a source gives, so that the
 /// next run copies it again.
 const OUTDATED: &str = "outdated";
@@ -93,13 +101,13 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             let mut looks = Vec::new();
             for entry in page.items {
                 let begun = entry.begun.as_ref().map(|begun| &begun.target);
-                let target = entry.state.copy().map(|copy| &copy.target).or(begun);
+                let target = compared(&entry).map(|copy| &copy.target).or(begun);
                 self.proofs.extend(target.and_then(Target::proof).map(|proof| short(&proof.to_string())));
                 if self.seen.contains(&short(&entry.key)) {
                     continue;
                 }
                 // What was not copied and is not there any more is nothing that can be lost.
-                if entry.state.copy().is_some() {
+                if compared(&entry).is_some() {
                     let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
                     looks.push((item, entry));
                 }
@@ -157,9 +165,10 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             return not_there(Class::Missing, "no run has come to it yet".to_owned());
         };
         let copy = match &entry.state {
-            ItemState::Copied(copy) | ItemState::Verified { copy, .. } | ItemState::Deleted { copy, .. } => {
-                copy
-            }
+            ItemState::Copied(copy)
+            | ItemState::Verified { copy, .. }
+            | ItemState::Lost { copy, .. }
+            | ItemState::Deleted { copy, .. } => copy,
             ItemState::Planned | ItemState::Copying { .. } => {
                 return not_there(Class::Missing, "it is begun, and not done; run the job again".to_owned());
             }
@@ -223,7 +232,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
     }
 
     async fn compare(&self, item: Item, entry: Entry, is_at_source: bool) -> Result<Option<Found>, GivenUp> {
-        let Some(copy) = entry.state.copy() else { return Ok(None) };
+        let Some(copy) = compared(&entry) else { return Ok(None) };
         let depth = if self.options.deep { Depth::Content } else { Depth::Checksum };
         let (class, detail, by) = match self.calls.verify(copy, depth).await {
             Ok(Verdict::Verified { by }) => (Class::Verified, String::new(), Some(by)),
@@ -267,19 +276,21 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             if matches!(found.class, Class::Missing | Class::Corrupted | Class::EncodingDiffers) {
                 // Of what is not at the source any more, the ledger alone knows what there was.
                 if found.is_at_source {
-                    let lost = NotCopied::new(Reason::Lost, found.detail);
-                    let state = ItemState::Failed { reason: lost.reason, detail: lost.detail };
-                    changes.push((Change::to(found.item, state), Some(entry)));
+                    let NotCopied { detail, .. } = NotCopied::new(Reason::Lost, found.detail);
+                    let state = compared(&entry).cloned().map(|copy| ItemState::Lost { copy, detail });
+                    changes.extend(state.map(|state| (Change::to(found.item, state), Some(entry))));
                 }
                 continue;
             }
             // Since when it is known to be there is kept; a new version of the item with the same content is not news.
             let at = match (found.class, &entry.state) {
-                (Class::Verified, ItemState::Copied(_)) => self.calls.parts.clock.now(),
+                (Class::Verified, ItemState::Copied(_) | ItemState::Lost { .. }) => {
+                    self.calls.parts.clock.now()
+                }
                 (Class::Verified, ItemState::Verified { at, .. }) if entry.item != found.item.version => *at,
                 _ => continue,
             };
-            if let Some(copy) = entry.state.copy().cloned() {
+            if let Some(copy) = compared(&entry).cloned() {
                 let state = ItemState::Verified { copy, at };
                 changes.push((Change::to(found.item, state), Some(entry)));
             }
