@@ -49,7 +49,7 @@ impl Foreign {
         let is_own = |name: &str| own.is_some_and(|own| own == folder.join(name));
         let names: BTreeSet<String> = names(folder)?.into_iter().filter(|name| !is_own(name)).collect();
         let has = |name: &&str| names.contains(*name);
-        if TELLING.iter().any(|name| has(name)) {
+        if TELLING.iter().any(&has) {
             return Ok(());
         }
         if has(&"objects") {
