@@ -143,7 +143,7 @@ impl Load {
                 return self.origin(Fill::None).await;
             }
         };
-        let place = Place::of(loaded.stored());
+        let place = || Place::of(loaded.stored());
         let tag = loaded.etag();
         // Without any, it is damaged.
         let attributes = serde_json::from_str::<Attributes>(&loaded.said()).unwrap_or_default();
@@ -154,6 +154,8 @@ impl Load {
         let facts = match stored.facts() {
             Ok(facts) if !self.hides(&facts) => facts,
             hidden => {
+                // It is not kept while the origin is asked: what that sends takes a place too.
+                drop(place());
                 // Nobody can say of what is damaged whether it is private.
                 let outcome = match hidden {
                     Ok(_) => Outcome::nothing(),
@@ -164,11 +166,10 @@ impl Load {
                 if self.is_held || !self.signature.is_empty() {
                     return (outcome, Fill::None);
                 }
-                // What it sends takes a place too.
-                drop((place, loaded));
                 return self.origin(Fill::Bucket).await;
             }
         };
+        let _place = place();
         let outcome = match (loaded.stored(), is_same) {
             (Some(bytes), _) => self.checked(stored, facts, bytes).await,
             (None, true) => Outcome::Same(Rc::new((stored, facts))),
