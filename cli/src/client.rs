@@ -251,7 +251,7 @@ impl Client {
     }
 }
 
-/// What an answer with a status of failure says, or one that leads elsewhere.
+/// The trouble that an answer tells of: one with a status of failure, or one that leads elsewhere.
 fn refusal(answer: &Answer) -> Trouble {
     let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
     match location.filter(|_| answer.status.is_redirection()) {
@@ -264,7 +264,7 @@ fn refusal(answer: &Answer) -> Trouble {
     }
 }
 
-/// What is said of an answer that is none of CredLink's.
+/// The trouble with an answer that is not CredLink's.
 fn not_credlink(answer: &Answer) -> Trouble {
     let detail = format!("{}, and not as CredLink answers: is --url its address?", answer.status);
     Trouble::new(Kind::NotCredLink, detail)

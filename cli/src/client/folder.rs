@@ -32,7 +32,7 @@ const STACK_BYTES: usize = 16_777_216;
 /// The credential of who may open the folder: it never leaves this process.
 const OWNER: &str = "the owner of the folder";
 
-/// What a folder is opened for.
+/// The purpose for which a folder is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// To store something: a folder is made that is not there.

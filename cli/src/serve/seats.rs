@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Time after which the seats of a network, or all of them, are looked through again for those that have to leave.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// What answers may hold in memory: 72 MiB in all.
+/// The memory that answers may hold: 72 MiB in all.
 const ANSWERS: Limit = Limit { bytes: 75_497_472, for_small: 16_777_216 };
 /// What answers to one network may hold: two thirds of that.
 const ANSWERS_TO_A_NETWORK: Limit = Limit { bytes: 50_331_648, for_small: 8_388_608 };
@@ -101,7 +101,7 @@ struct Queuing<'a> {
 pub struct Sitting {
     number: u64,
     seat: Arc<Seat>,
-    /// Whether it counts as one of HTTP/2.
+    /// `true` if it counts as one of HTTP/2.
     is_http2: AtomicBool,
 }
 

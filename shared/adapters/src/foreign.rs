@@ -46,7 +46,9 @@ impl Foreign {
     /// # Errors
     /// There are other files, or it cannot be seen whether there are.
     pub fn check(folder: &Path, own: Option<&Path>) -> Result<(), Self> {
-        let is_own = |name: &str| own.is_some_and(|own| own == folder.join(name));
+        // A folder may be written in several ways.
+        let own = own.and_then(|own| fs::canonicalize(own).ok());
+        let is_own = |name: &str| own.is_some() && fs::canonicalize(folder.join(name)).ok() == own;
         let names: BTreeSet<String> = names(folder)?.into_iter().filter(|name| !is_own(name)).collect();
         let has = |name: &&str| names.contains(*name);
         if TELLING.iter().any(&has) {
@@ -123,7 +125,7 @@ mod tests {
                     fs::write(path, "").unwrap()
                 }
             }
-            let tokens = folder.path().join("tokens.json");
+            let tokens = folder.path().join(".").join("tokens.json");
             let checked = Foreign::check(folder.path(), Some(&tokens));
             assert_eq!(checked.is_err(), is_foreign, "{holds:?}: {checked:?}");
         }

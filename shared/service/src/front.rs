@@ -126,10 +126,18 @@ impl<P: Ports> Service<P> {
     pub(crate) async fn adopt_front(&self, front: &Front) -> Result<Option<KeptFront>, Failure> {
         let id = &front.manifest_id;
         let key = ObjectKey::Front(id.clone());
-        let kept = |tag, writes| Some(KeptFront { manifest_id: id.clone(), tag, writes });
+        let is_founded = self.is_founded(front).await?;
+        let kept = |tag, writes| Some(KeptFront { front: front.clone(), is_founded, tag, writes });
         if let Some(found) = self.current(&key).await? {
             let writes = found.verified.facts().generation;
-            let is_left = self.front(id, &found.verified)? == *front && self.is_unfounded(front).await?;
+            let there = self.front(id, &found.verified)?;
+            // A take-over before this one gave it back.
+            if there.tenant.is_none() && there.decided_by == DecidedBy::Claim {
+                let put = self.put_front(front, Some((found.tag, writes))).await?;
+                return Ok(put.and_then(|tag| kept(tag, writes.saturating_add(1))));
+            }
+            // One was cut off before it had stored anything.
+            let is_left = there == *front && front.decided_by != DecidedBy::Operator && !is_founded;
             return Ok(if is_left { kept(found.tag, writes) } else { None });
         }
         let default = ManifestKey::new(&Tenant::default(), id);
@@ -140,24 +148,27 @@ impl<P: Ports> Service<P> {
         Ok(self.put_front(front, None).await?.and_then(|tag| kept(tag, 1)))
     }
 
-    /// Returns `true` if a front is a tenant's claim that nothing here speaks for: a take-over kept it, and was cut off before it had
-    /// stored anything.
-    async fn is_unfounded(&self, front: &Front) -> Result<bool, Failure> {
-        let Some(tenant) = front.tenant.as_ref().filter(|_| front.decided_by != DecidedBy::Operator) else {
-            return Ok(false);
-        };
+    /// Returns `true` if the tenant that a front names has, or had, a manifest under the id, also a private one. Of a front that names
+    /// none, nothing here can say that it is wrong.
+    async fn is_founded(&self, front: &Front) -> Result<bool, Failure> {
+        let Some(tenant) = &front.tenant else { return Ok(true) };
         let row = self.manifest_row(&ManifestKey::new(tenant, &front.manifest_id)).await?;
-        Ok(row.is_none_or(|row| row.void))
+        Ok(row.is_some_and(|row| !row.void))
     }
 
     /// Frees an address that was kept for nothing: the next public manifest under the id is served there, also one that is there
-    /// already. Whoever has decided otherwise meanwhile comes first.
+    /// already. Another item of the migration may have stored the tenant's manifest meanwhile, and then the address is its own; and
+    /// whoever has decided otherwise comes first.
     ///
     /// # Errors
-    /// A failure of a provider.
+    /// A failure of a provider or the index.
     pub(crate) async fn give_front_back(&self, kept: &KeptFront) -> Result<(), Failure> {
-        let free = Front { decided_by: DecidedBy::Claim, ..Front::decided(kept.manifest_id.clone(), None) };
-        self.put_front(&free, Some((kept.tag.clone(), kept.writes))).await.map(drop)
+        let KeptFront { front, is_founded, tag, writes } = kept;
+        if !is_founded && self.is_founded(front).await? {
+            return Ok(());
+        }
+        let free = Front { decided_by: DecidedBy::Claim, ..Front::decided(front.manifest_id.clone(), None) };
+        self.put_front(&free, Some((tag.clone(), *writes))).await.map(drop)
     }
 
     async fn claim_for(&self, manifest: &ManifestKey, freed: Freed) -> Result<bool, Error> {

@@ -174,6 +174,35 @@ async fn what_is_refused_takes_no_address() {
     }
 }
 
+/// Refused at first, and private when it comes: the address is kept for it then.
+#[tokio::test]
+async fn an_address_that_was_given_back_is_kept_again() {
+    for make in MAKINGS {
+        let world = world();
+        let front = front(Some("acme"), DecidedBy::Claim);
+        let kept = world.destination().keep_front(&front).await.unwrap().unwrap();
+        world.destination().give_back(&kept).await.unwrap();
+        take(&world, &make("acme", Visibility::Private), &front).await;
+        assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+        assert_eq!(served(&world, "", &plain()).await, "404");
+        assert_eq!(served(&world, "acme", &plain()).await, "acme");
+    }
+}
+
+/// Two items keep the same address at once. That one is refused takes nothing from the other, though nobody may read that.
+#[tokio::test]
+async fn an_address_is_not_given_back_that_has_its_manifest_by_now() {
+    for make in MAKINGS {
+        let world = world();
+        let front = front(Some("acme"), DecidedBy::Claim);
+        let kept = world.destination().keep_front(&front).await.unwrap().unwrap();
+        take(&world, &make("acme", Visibility::Private), &front).await;
+        world.destination().give_back(&kept).await.unwrap();
+        assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+        assert_eq!(served(&world, "", &plain()).await, "404");
+    }
+}
+
 /// A take-over that was cut off before it stored anything has kept the address for nothing, unless it is stored later.
 #[tokio::test]
 async fn an_address_that_was_kept_for_nothing_is_given_back() {

@@ -121,7 +121,7 @@ pub(super) async fn begun(args: &JobArgs) -> Result<(AnyLedger, Job), Trouble> {
     Ok((ledger, job))
 }
 
-/// What was typed for a job's source and its store has to be what it has.
+/// Refuses a source or a store that was typed and is not the job's.
 pub(super) fn check_places(args: &JobArgs, job: &Job) -> Result<(), Trouble> {
     for (option, typed, kept) in [("--from", &args.from, &job.from), ("--to", &args.to, &job.to)] {
         if let Some(typed) = typed

@@ -23,7 +23,7 @@ use crate::trouble::{Kind, Trouble};
 
 /// Findings that are named in words; JSON has more of them.
 const NAMED: usize = 20;
-/// What is said of a source that has no item: its name may have been mistyped.
+/// The line about a source that has no item: its name may have been mistyped.
 const NOTHING_LISTED: &str = "  the source has no items: is --from the right place?\n";
 
 /// What a dry run found.

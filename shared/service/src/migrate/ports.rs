@@ -82,9 +82,11 @@ pub struct RevisionManifest {
 /// A plain address as a take-over has kept it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptFront {
-    /// The manifest id.
-    pub manifest_id: ManifestId,
-    /// The tag of the front.
+    /// The front as it was written.
+    pub front: Front,
+    /// `true` if the tenant that it names had a manifest under the id before.
+    pub is_founded: bool,
+    /// Its tag.
     pub tag: StoredTag,
     /// How often it was written.
     pub writes: u32,
