@@ -101,7 +101,7 @@ pub fn problem_of(answered: &Answered) -> Option<Problem> {
     Some(Problem::new(kind, said.detail))
 }
 
-/// Why the origin hands out nothing. An answer that is no answer about this object says nothing of it: `None`.
+/// The outcome where the origin hands out nothing. `None`: the answer is not about this object.
 fn declined(answered: &Answered) -> Option<Outcome> {
     let problem = problem_of(answered).filter(|_| matches!(answered.status(), 403 | 404 | 410))?;
     match problem.kind {

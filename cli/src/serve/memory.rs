@@ -21,7 +21,7 @@ pub const BODIES: Limit = Limit { bytes: 100_663_296, for_small: 25_165_824 };
 pub const BODIES_FROM_A_NETWORK: Limit = Limit { bytes: 67_108_864, for_small: 16_777_216 };
 /// What bodies on one connection may hold: two of the largest.
 pub const BODIES_ON_A_CONNECTION: Limit = Limit { bytes: 29_360_128, for_small: 524_288 };
-/// How many bytes of bodies, unpacked, are worked on at once: a third of what bodies may hold, as what a change makes of its body
+/// The bytes of bodies, unpacked, that are worked on at once: a third of what bodies may hold, as what a change makes of its body
 /// takes two or three times as much. They have room for two of the largest.
 pub const WORKED_ON_BYTES: usize = BODIES.bytes / 3;
 

@@ -68,7 +68,7 @@ struct Taken {
     seats: HashMap<u64, Arc<Seat>>,
     /// Connections that wait for a seat, by their network.
     queuing: HashMap<IpAddr, usize>,
-    /// When room was last made because all seats were taken.
+    /// The time at which room was last made because all seats were taken.
     looked: Option<Instant>,
     /// Those of which a [`Seat`] is left: with a connection, or with a body or an answer that outlives one. Their number is
     /// bounded, as each of them holds a place or some of the room.
@@ -85,7 +85,7 @@ struct Network {
     /// Seats that are not dropped yet: of connections that are open, and of those that a body or an answer outlives. It changes
     /// under the lock of [`Taken`].
     left: AtomicUsize,
-    /// When room was last made because the network had its share of the seats.
+    /// The time at which room was last made because the network had its share of the seats.
     looked: Mutex<Option<Instant>>,
     answers: Account,
     bodies: Account,

@@ -19,7 +19,7 @@ const WHOLE: Duration = Duration::from_secs(240);
 /// Longest time for the rest of a body that nobody wants.
 const UNWANTED: Duration = Duration::from_secs(5);
 
-/// What a request takes beside its body, in bytes: its head, and what the server does for it. Those that find no room are refused
+/// The room for a request beside its body, in bytes: for its head, and for what the server does with it. Those that find no room are refused
 /// before anything of them is read.
 const HEAD_BYTES: usize = 32_768;
 /// Room for the first bytes of a body that does not say how long it is. More is taken as it grows.

@@ -27,7 +27,7 @@ impl Drop for Ended {
 }
 
 impl Reading {
-    /// What `read` gives, off the executor; `None` if it takes longer than [`PATIENCE`], or an earlier one still does.
+    /// Runs `read` off the executor and returns its result; `None` if it takes longer than [`PATIENCE`], or an earlier one still does.
     pub(crate) async fn of<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         if self.0.swap(true, Ordering::SeqCst) {
             return None;

@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 use crate::local::Unseen;
 
-/// What no other program has: each of these tells that a folder is a CredLink's.
+/// Names that no other program has: each of them tells that a folder is a CredLink's.
 const TELLING: [&str; 4] = ["index.redb", "queue.redb", "deployment.json", "link-key"];
-/// What another program may have too. Beside the lock they are what a first start has made before it was cut off.
+/// Names that another program may have too. Beside the lock they are left by a first start that was cut off.
 const COMMON: [&str; 3] = ["objects", "temporary", "reserve"];
 /// The lock.
 const LOCK: &str = "lock";
-/// What `objects/` holds of a CredLink whose other files were lost.
+/// The folders in `objects/` that tell a CredLink whose other files were lost.
 const OBJECTS: [&str; 3] = ["proofs", "manifests", "store"];
-/// What a file system makes itself.
+/// The folder that a file system makes itself.
 const OF_THE_FILE_SYSTEM: &str = "lost+found";
 
 /// A folder that has files and no CredLink.

@@ -33,7 +33,7 @@ pub(crate) enum Freed {
 }
 
 impl Freed {
-    /// What the store of a draft finds: what is taken over from another store was there before.
+    /// The case of a draft: what is taken over from another store was there before.
     pub(crate) const fn by(draft: &Draft) -> Self {
         if draft.origin.is_some() { Self::Kept } else { Self::Free }
     }

@@ -29,7 +29,7 @@ pub(crate) struct Leftovers {
     to: AtomicI64,
     /// The proofs whose deletion failed, and when: their records are of any age.
     deletions: Mutex<BTreeMap<ProofId, Timestamp>>,
-    /// Whether a reader is ending what was cut off.
+    /// `true` while a reader ends what was cut off.
     is_mended: AtomicBool,
 }
 

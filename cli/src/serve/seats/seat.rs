@@ -24,7 +24,7 @@ const PATIENCE_WITH_THE_SLOW: Duration = Duration::from_secs(30);
 /// The same, of a connection that has asked for nothing yet.
 const PATIENCE_WITH_THE_NEW: Duration = Duration::from_millis(250);
 
-/// What the server knows of a connection.
+/// A connection as the server knows it.
 pub struct Seat {
     pub(super) room: Arc<Room>,
     pub(super) network: Arc<Network>,
@@ -40,7 +40,7 @@ pub struct Seat {
     /// Milliseconds from the server's start to the last sign of the client, or of the server's work for it.
     active: AtomicU64,
     has_asked: AtomicBool,
-    /// Whether it was told to leave, for somebody else.
+    /// `true` if it was told to leave, for somebody else.
     leaving: AtomicBool,
     leave: Notify,
 }
@@ -140,7 +140,7 @@ impl Seat {
         }
     }
 
-    /// How long it may still wait for its client.
+    /// The time for which it may still wait for its client.
     fn patience_left(&self, now: u64) -> Duration {
         let silence = SILENCE.saturating_sub(self.silent(now).unwrap_or_default());
         let reading = self.transferring(now).map(|age| READING.saturating_sub(age));
@@ -152,7 +152,7 @@ impl Seat {
         self.leave.notified().await;
     }
 
-    /// How long it has waited for its client, if it does.
+    /// The time for which it has waited for its client, if it does.
     fn silent(&self, now: u64) -> Option<Duration> {
         if self.working.load(Ordering::Relaxed) > 0 {
             return None;
@@ -176,8 +176,8 @@ impl Seat {
         self.leaving.load(Ordering::Relaxed)
     }
 
-    /// How long it has waited for its client, or for a body or an answer that is on its way, if that is long enough to give its seat
-    /// to somebody else.
+    /// The time for which it has waited for its client, or for a body or an answer that is on its way, if that is long enough to give
+    /// its seat to somebody else.
     pub(super) fn is_dispensable(&self, now: u64) -> Option<Duration> {
         if self.is_leaving() {
             return None;
@@ -187,7 +187,7 @@ impl Seat {
         silent.or_else(|| self.transferring(now).filter(|age| *age >= PATIENCE_WITH_THE_SLOW))
     }
 
-    /// How long the oldest body or answer has been on its way.
+    /// The age of the oldest body or answer that is on its way.
     fn transferring(&self, now: u64) -> Option<Duration> {
         let oldest = self.transfers().first().map(|(_, began)| now.saturating_sub(*began));
         oldest.map(Duration::from_millis)

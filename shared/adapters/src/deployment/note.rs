@@ -75,7 +75,7 @@ pub enum NoteError {
     Differs {
         /// The data folder.
         folder: PathBuf,
-        /// What it was last used with, by the variable that says so.
+        /// The parts that it was last used with, by the variable that says so.
         server: Vec<(&'static str, String)>,
         /// What is set here in its place.
         here: Vec<(&'static str, String)>,
@@ -117,7 +117,7 @@ impl Part {
     }
 }
 
-/// What the folder was last used with, in words.
+/// The parts that the folder was last used with, in words.
 struct Had<'a>(&'a [(&'static str, String)]);
 
 /// What is set instead, in words.

@@ -215,7 +215,7 @@ pub async fn ensure<L: Ledger, C: Clock>(
     ensured
 }
 
-/// Why the job that is there is not the one that is asked for.
+/// The refusal where the job that is there is not the one that is asked for.
 async fn refused<L: Ledger>(ledger: &L, request: &JobRequest, to: &str) -> Result<Option<Begun>, Failure> {
     let job = ledger.job().await?;
     if is_being_removed(ledger, job.as_ref()).await? {

@@ -47,7 +47,7 @@ pub struct Job {
     /// What the source has that could not be read from there, in words ([`left_behind`](super::ports::Source::left_behind)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<String>,
-    /// Whether it is being removed: its ledger is no longer whole, and nothing is done with it but to end the removal.
+    /// `true` while it is being removed: its ledger is no longer whole, and nothing is done with it but to end the removal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removing: bool,
 }

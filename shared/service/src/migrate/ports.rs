@@ -88,7 +88,7 @@ pub struct KeptFront {
     pub is_founded: bool,
     /// Its tag.
     pub tag: StoredTag,
-    /// How often it was written.
+    /// The number of times that it was written.
     pub writes: u32,
 }
 

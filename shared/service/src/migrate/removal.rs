@@ -101,8 +101,8 @@ async fn remove_held<L: Removable>(
     Ok(Removed::Held)
 }
 
-/// Whether the job of `ledger` is being removed; where there is none, whether one that was removed left entries, because something
-/// still ran for it. A job that begins with those would take them for its own.
+/// Returns `true` if the job of `ledger` is being removed; where there is none, if one that was removed left entries, because
+/// something still ran for it. A job that begins with those would take them for its own.
 pub(super) async fn is_being_removed<L: Ledger>(ledger: &L, job: Option<&Job>) -> Result<bool, Failure> {
     match job {
         Some(job) => Ok(job.removing),

@@ -140,7 +140,7 @@ impl Parcel {
         }
     }
 
-    /// Whose it becomes; `None` where there is nothing in it.
+    /// The tenant that it is to belong to; `None` where there is nothing in it.
     #[must_use]
     pub fn tenant(&self) -> Option<&Tenant> {
         match self {

@@ -43,7 +43,7 @@ const MAX_ATTEMPTS: usize = 8;
 #[derive(Debug)]
 pub struct Remote {
     api: Api,
-    /// Whether the credential's tenant is the drafts'. Only an answer tells, so the first proof goes alone.
+    /// `true` if the credential's tenant is the drafts'. Only an answer tells, so the first proof goes alone.
     tenant: tokio::sync::Mutex<Whose>,
 }
 

@@ -186,7 +186,7 @@ impl<K: Clock> Removable for TableLedger<K> {
     }
 }
 
-/// Whether a transaction was cancelled because its condition did not hold.
+/// Returns `true` if a transaction was cancelled because its condition did not hold.
 fn is_held_by_another(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))

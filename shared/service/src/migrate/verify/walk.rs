@@ -23,7 +23,7 @@ fn short(text: &str) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// What was copied of an item, also where it was found to be lost.
+/// The copy of an item, also where it was found to be lost.
 const fn compared(entry: &Entry) -> Option<&Copy> {
     match &entry.state {
         ItemState::Lost { copy, .. } => Some(copy),
@@ -41,7 +41,7 @@ struct Found {
     /// The entry to be written anew: that of the copy that was compared, or that of an outdated one. An outdated item that has
     /// another version than its entry is copied again without that, and has none here.
     entry: Option<Entry>,
-    /// Whether it can be copied again: it is at the source.
+    /// `true` if it can be copied again, because it is at the source.
     is_at_source: bool,
     class: Class,
     detail: String,
