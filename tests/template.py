@@ -407,6 +407,18 @@ def who_reads_queries_migrations_alone(template):
                 yield f"Retrieve may query {statement['Resource']}"
 
 
+def who_works_on_jobs_queries_their_entries(template):
+    keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["JOB#*"]}}
+    table = {"Fn::GetAtt": ["Table", "Arn"]}
+    for wanted in ("StoreRole", "RetrieveRole", "DeleteRole"):
+        if not any(
+            role == wanted and "dynamodb:Query" in as_list(statement["Action"])
+            and statement["Resource"] == table and statement.get("Condition") == keys
+            for role, statement in statements(template)
+        ):
+            yield f"{wanted} cannot list the entries of a migration, which its function begins, shows or removes"
+
+
 def a_flood_of_reads_can_be_bounded(template):
     functions = of_type(template, "AWS::Serverless::Function")
     bounds = {"Store": ("BoundsWrites", "WriteConcurrency"), "Delete": ("BoundsWrites", "WriteConcurrency"),
@@ -494,7 +506,7 @@ RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_i
          logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, who_serves_beside_the_legacy_source,
          who_changes_keeps_the_mark, who_writes_may_write_every_object, changes_reach_the_traffic,
          deployments_are_told_apart, listings_are_no_loop, who_reads_counts_and_changes_nothing_else,
-         who_reads_queries_migrations_alone, a_flood_of_reads_can_be_bounded, nobody_passes_by_the_front,
+         who_reads_queries_migrations_alone, who_works_on_jobs_queries_their_entries, a_flood_of_reads_can_be_bounded, nobody_passes_by_the_front,
          the_front_limits_each_address, the_edge_logs_no_query, parameters_are_explained, alarms_have_runbooks)
 
 # (the rule that has to notice, where: in a resource, or in a part of the template, what is put there; None: it is taken away)
@@ -555,6 +567,8 @@ BROKEN = (
      ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 5, "Condition", "ForAllValues:StringEquals"), None),
     (who_reads_queries_migrations_alone,
      ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 7, "Condition"), None),
+    (who_works_on_jobs_queries_their_entries,
+     ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 5, "Action"), "dynamodb:GetItem"),
     (a_flood_of_reads_can_be_bounded, ("DeleteFunction", "ReservedConcurrentExecutions"), None),
     (a_flood_of_reads_can_be_bounded, ("RetrieveFunction", "ReservedConcurrentExecutions"), {"Ref": "WriteConcurrency"}),
     (nobody_passes_by_the_front, ("Api", "DisableExecuteApiEndpoint"), None),

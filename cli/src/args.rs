@@ -321,10 +321,29 @@ impl Cli {
         Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
+    /// The commands and their options. Those of every command are hidden where one refuses them or has no use for them.
+    pub fn definition() -> clap::Command {
+        let unused: [(&str, &[&str]); 6] = [
+            ("serve", &["url", "token", "tenant"]),
+            ("fsck", &["url", "token", "tenant"]),
+            ("cleanup", &["url", "token", "tenant"]),
+            ("rebuild", &["url", "token", "tenant"]),
+            ("storage", &["url", "token", "tenant"]),
+            ("migrate", &["url"]),
+        ];
+        unused.into_iter().fold(Self::command(), |command, (name, ids)| {
+            // A command's own option takes the place of the one of every command that has the same id.
+            let is_unused = |arg: &&clap::Arg| ids.contains(&arg.get_id().as_str());
+            let hidden: Vec<_> =
+                command.get_arguments().filter(is_unused).map(|arg| arg.clone().hide(true)).collect();
+            command.mut_subcommand(name, |command| command.args(hidden))
+        })
+    }
+
     fn try_read(
         typed: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let mut command = Self::command();
+        let mut command = Self::definition();
         let mut matches =
             command.try_get_matches_from_mut(typed).map_err(|error| without_hidden(error, &command))?;
         // An address in the environment is a default; one that was typed is meant.
@@ -399,7 +418,25 @@ mod tests {
 
     #[test]
     fn the_definition_is_sound() {
-        Cli::command().debug_assert();
+        Cli::definition().debug_assert();
+    }
+
+    #[test]
+    fn help_offers_what_the_command_takes() {
+        let help = |typed: &str| read(&format!("{typed} --help")).unwrap_err();
+        for (typed, offered, hidden) in [
+            ("serve", "--data-dir", &["--url", "--token ", "--tenant"][..]),
+            ("fsck", "--data-dir", &["--url", "--token ", "--tenant"]),
+            ("storage ls", "--data-dir", &["--url", "--token ", "--tenant"]),
+            ("migrate run", "--tenant", &["--url"]),
+            ("put", "--url", &[]),
+        ] {
+            let said = help(typed);
+            assert!(said.contains(offered), "{typed}: {said}");
+            for option in hidden {
+                assert!(!said.contains(option), "{typed} {option}: {said}");
+            }
+        }
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct Answer {
 /// The body of a store.
 #[derive(Debug, Serialize)]
 pub struct Store {
+    /// The tenant whose proof it shall be, if one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
     /// The file.
     pub media_hash: MediaHash,
     /// Its type.

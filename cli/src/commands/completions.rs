@@ -1,6 +1,5 @@
 //! `credlink completions`: a script that teaches a shell the commands.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::args::Cli;
@@ -11,7 +10,7 @@ use crate::trouble::Trouble;
 /// Prints the script for `shell`.
 pub fn completions(shell: Shell, printer: &Printer) -> Result<Exit, Trouble> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "credlink", &mut script);
+    clap_complete::generate(shell, &mut Cli::definition(), "credlink", &mut script);
     printer.bytes(&script)?;
     Ok(Exit::Done)
 }

@@ -45,6 +45,12 @@ fn counts(client: &Client, is_decided: bool) -> &'static str {
 
 fn words(front: &Decision, counts: &str) -> String {
     let Decision { manifest_id, tenant, decided_by, .. } = front;
+    if front.is_released() {
+        return format!(
+            "{manifest_id}: nobody has claimed its plain address, which serves what the tenant `default` stores under it, if \
+             anything{counts}"
+        );
+    }
     let Some(tenant) = tenant else {
         return format!(
             "{manifest_id}: nobody's; its plain address will be that of the tenant that stores the next public manifest under \

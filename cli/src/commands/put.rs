@@ -45,6 +45,7 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
     let media = Media::open(&args.file)?;
     let manifest = manifest::find(&media, args.media_type.as_deref(), args.manifest.as_deref())?;
     let store = Store {
+        tenant: connection.tenant_is_named.then(|| connection.tenant.clone()),
         media_hash: media.hash,
         media_type: args.media_type.or_else(|| media.kind().media_type().map(str::to_owned)),
         manifest_base64: STANDARD.encode(&manifest.bytes),

@@ -103,7 +103,9 @@ fn a_record_that_is_lost_comes_back_with_a_run() {
     std::fs::write(&file, bytes).unwrap();
     world.run("migrate verify --job all --deep").ends(7).says(&["corrupted         1"]);
     world.run("migrate status --job all").ends(0).says(&["failed       1", "1 failed: lost"]);
-    world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(0);
+    world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(0).says(&["1 deleted"]);
+    let again = world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(3);
+    again.says(&["0 deleted", &format!("nothing stands at folder:proofs/{id}")]);
     world.run(run).ends(0).says(&["1 copied"]);
     world.run("migrate verify --job all --deep").ends(0).says(&["all is well"]);
     assert_eq!(world.run("get old-a --data-dir data").ends(0).stdout(), before);

@@ -24,14 +24,17 @@ fn the_tenant_is_said_where_it_matters() {
     let world = World::new();
     let server = server(&world);
     let place = format!("{} --token secret", server.address());
-    for typed in ["", " --tenant other"] {
-        let put = world.run(&format!("put photo.jpg {place}{typed}")).ends(0);
-        let name = if typed.is_empty() { "default" } else { "other" };
-        let remark = format!(
-            "the server stored it for the tenant `team`, and not for `{name}`: whose a proof is, the token says"
-        );
-        put.says(&["tenant    team", &remark]);
-    }
+    let refused = world.run(&format!("put photo.jpg --tenant other {place}")).ends(1);
+    refused.says(&[
+        "This belongs to another tenant",
+        "it is meant for the tenant `other`, and the credential is of the tenant `team`; nothing was stored",
+    ]);
+    let put = world.run(&format!("put photo.jpg {place}")).ends(0);
+    put.says(&[
+        "photo.jpg: stored",
+        "tenant    team",
+        "the server stored it for the tenant `team`, and not for `default`: whose a proof is, the token says",
+    ]);
     assert_eq!(world.run(&format!("put photo.jpg --json {place}")).ends(0).json()["tenant"], "team");
     let put = world.run(&format!("put photo.jpg --tenant team {place}")).ends(0);
     assert!(!put.stderr().contains("--tenant"), "{}", put.report());

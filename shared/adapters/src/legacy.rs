@@ -19,7 +19,7 @@ use credlink_service::ports::{Condition, Failure, FailureKind, Ports, Put};
 
 use crate::configuration::{ConfigurationError, Source};
 use crate::deployment::QueuedJobs;
-use crate::migrate::place::{Place, bucket_settings};
+use crate::migrate::place::{Place, PlaceError, bucket_settings};
 use crate::migrate::source::bucket::Bucket;
 use crate::migrate::source::folder::LegacyFolder;
 use crate::migrate::source::lines::Lines;
@@ -37,6 +37,8 @@ const CLOUD_STORAGE: &str = "CREDLINK_CLOUD_STORAGE";
 const TENANT: &str = "CREDLINK_LEGACY_TENANT";
 /// The variable that names the job.
 const JOB: &str = "CREDLINK_LEGACY_JOB";
+/// The places of a legacy source.
+const PLACES: &str = "dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX";
 /// The job where nothing is said.
 const DEFAULT_JOB: &str = "legacy";
 
@@ -77,7 +79,10 @@ impl Settings {
             return if is_alone { Err(missing()) } else { Ok(None) };
         };
         let invalid = |allowed: &str| ConfigurationError::invalid(SOURCE, &text, allowed);
-        let place: Place = text.parse().map_err(|error| invalid(&format!("a place: {error}")))?;
+        let place = text.parse().map_err(|error| match error {
+            PlaceError::Unknown(_) => invalid(PLACES),
+            error => invalid(&format!("{PLACES}: {error}")),
+        })?;
         if let Some(variable) = own_bucket(source, &place) {
             return Err(invalid(&format!(
                 "another bucket than the deployment's own, which {variable} names"
@@ -93,9 +98,7 @@ impl Settings {
             }
             Place::Lines(_) => None,
             Place::Bucket { kind, bucket, .. } => Some(bucket_settings(source, *kind, bucket)?),
-            Place::Api(_) => {
-                return Err(invalid("dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX"));
-            }
+            Place::Api(_) => return Err(invalid(PLACES)),
         };
         Ok(Some(Self { place, bucket, tenant, job, is_alone }))
     }

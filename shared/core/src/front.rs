@@ -29,8 +29,8 @@ pub struct Front {
     /// The manifest id.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub manifest_id: ManifestId,
-    /// The tenant whose manifest the plain address serves; `null` where it was freed, and the next tenant that stores a public
-    /// manifest under this id is served there.
+    /// The tenant whose manifest the plain address serves; `null` where the operator freed it, and the next tenant that stores a
+    /// public manifest under this id is served there; or, decided by `claim`, where the address is as one without a front.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub tenant: Option<Tenant>,
     /// What decided it.
@@ -66,13 +66,26 @@ impl Front {
         Self { version: VERSION, manifest_id, tenant, decided_by: DecidedBy::Operator }
     }
 
+    /// A front that says nothing: the address is as one without a front. A migration leaves it where it had written another one,
+    /// and stored nothing.
+    #[must_use]
+    pub const fn released(manifest_id: ManifestId) -> Self {
+        Self { version: VERSION, manifest_id, tenant: None, decided_by: DecidedBy::Claim }
+    }
+
+    /// Returns `true` if it says nothing.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.tenant.is_none() && self.decided_by == DecidedBy::Claim
+    }
+
     /// The front that a claim leads to, where `before` is the one that is there. `None`: the one that is there stays.
     #[must_use]
     pub fn claimed(before: Option<&Self>, claim: Claim<'_>) -> Option<Self> {
         let decided_by = if claim.is_signed { DecidedBy::Signer } else { DecidedBy::Claim };
         let is_open = match before {
             None => true,
-            // The operator has freed the id.
+            // The operator has freed the id, or a migration has released it.
             Some(Self { tenant: None, .. }) => true,
             Some(before) => before.decided_by < decided_by,
         };
@@ -101,7 +114,7 @@ impl Front {
         // Only a map with keys that are no strings fails to serialise, and a front has none.
         let body = serde_json::to_vec(self).unwrap_or_default();
         let tenant = self.tenant.clone().unwrap_or_default();
-        let void = self.tenant.is_none();
+        let void = self.tenant.is_none() && !self.is_released();
         let facts = Facts { generation: write, void, ..Facts::of(&body, tenant, Visibility::Public, now) };
         (body, facts.attributes(&ObjectKey::Front(self.manifest_id.clone()), BTreeMap::new()))
     }
@@ -167,6 +180,9 @@ mod tests {
         assert_eq!(Front::serves(None, &id), Some(key("default")));
         assert_eq!(Front::serves(Some(&facts(Some("acme"))), &id), Some(key("acme")));
         assert_eq!(Front::serves(Some(&facts(None)), &id), None);
+        let released = Front::released(id.clone());
+        let facts = Facts::read(&released.object(2, Timestamp::from_milliseconds(7)).1).unwrap();
+        assert_eq!(Front::serves(Some(&facts), &id), Some(key("default")), "as without a front");
     }
 
     #[test]

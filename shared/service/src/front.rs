@@ -2,10 +2,11 @@
 //!
 //! The front of an id is claimed when a store has been decided: one that is refused claims nothing. A store that was cut off in
 //! between leaves the id without a front; the next walk of cleanup claims it. Of a manifest that is private, a walk cannot tell
-//! that it was public before: its address is kept when it is withdrawn, also while there is one tenant.
+//! that it was public before: its address is claimed when it is withdrawn, also while there is one tenant.
 //!
-//! A migration of a CredLink with several tenants keeps a front before it stores anything: otherwise whoever is copied first would
-//! be served. It gives it back if nothing is stored.
+//! A migration of a CredLink with several tenants adopts the front of its source before it stores anything, where nothing here
+//! says whom the address serves: otherwise whoever is copied first would be served. It releases the front if nothing is stored. An
+//! address that was released is as one without a front.
 
 use std::sync::Arc;
 
@@ -19,23 +20,35 @@ use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 
 use crate::error::{Error, contended};
-use crate::migrate::ports::KeptFront;
 use crate::ports::{Cache as _, Condition, Failure, Objects as _, Ports, Put};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// What a claim finds at an address that the operator has freed.
+/// When a manifest came, as far as it matters to an address that the operator has freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Freed {
-    /// The address is free: the manifest is stored by this request.
-    Free,
-    /// The address stays free: the manifest was there when the operator freed it, for all that is known.
-    Kept,
+pub(crate) enum Arrival {
+    /// It is stored by this request, and gets the address.
+    New,
+    /// It was there when the operator freed the address, for all that is known, and does not get it.
+    Earlier,
 }
 
-impl Freed {
+/// The front of a source that a migration has written here before it stores anything under the id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptedFront {
+    /// The front as it was written.
+    pub front: Front,
+    /// `true` if the tenant that it names had a manifest under the id before.
+    pub is_founded: bool,
+    /// Its tag.
+    pub tag: StoredTag,
+    /// The number of times that it was written.
+    pub writes: u32,
+}
+
+impl Arrival {
     /// The case of a draft: what is taken over from another store was there before.
-    pub(crate) const fn by(draft: &Draft) -> Self {
-        if draft.origin.is_some() { Self::Kept } else { Self::Free }
+    pub(crate) const fn of(draft: &Draft) -> Self {
+        if draft.origin.is_some() { Self::Earlier } else { Self::New }
     }
 }
 
@@ -65,21 +78,21 @@ impl<P: Ports> Service<P> {
     }
 
     /// Claims the plain address for a manifest that is stored. A failure is logged: the store is done, and a walk claims it later.
-    pub(crate) async fn claim_front(&self, manifest: &ManifestKey, visibility: Visibility, freed: Freed) {
-        if let Err(error) = self.try_to_claim_front(manifest, visibility, freed).await {
+    pub(crate) async fn claim_front(&self, manifest: &ManifestKey, visibility: Visibility, arrival: Arrival) {
+        if let Err(error) = self.try_to_claim_front(manifest, visibility, arrival).await {
             let error = error.problem().detail;
             tracing::warn!(%manifest, error, "the plain address of a manifest was not claimed");
         }
     }
 
     /// Claims the plain address for a manifest that is stored again: the store before may have been cut off before it did.
-    pub(crate) async fn claim_front_again(&self, manifest: &ManifestKey, freed: Freed) {
+    pub(crate) async fn claim_front_again(&self, manifest: &ManifestKey, arrival: Arrival) {
         if !self.settings.has_tenants {
             return;
         }
         match self.manifest_row(manifest).await {
             Ok(Some(row)) if row.state == State::Live => {
-                self.claim_front(manifest, row.visibility, freed).await;
+                self.claim_front(manifest, row.visibility, arrival).await;
             }
             Ok(_) => {}
             Err(error) => {
@@ -96,56 +109,63 @@ impl<P: Ports> Service<P> {
         &self,
         manifest: &ManifestKey,
         visibility: Visibility,
-        freed: Freed,
+        arrival: Arrival,
     ) -> Result<bool, Error> {
         if !self.settings.has_tenants || visibility == Visibility::Private {
             return Ok(false);
         }
-        self.claim_for(manifest, freed).await
+        self.claim_for(manifest, arrival).await
     }
 
-    /// Keeps the plain address of a manifest that has been public and is about to be private, also if nobody has claimed it yet.
-    /// While there is one tenant no front is written but this: once there are several, nothing else would say whose the address
-    /// is.
+    /// Claims the plain address of a manifest that has been public and is about to be private, if nobody has claimed it yet. While
+    /// there is one tenant no front is written but this: once there are several, nothing else would say whose the address is.
     ///
     /// # Errors
     /// A failure of a provider or the index.
     pub(crate) async fn keep_front(&self, manifest: &ManifestKey) -> Result<(), Error> {
-        let front = ObjectKey::Front(manifest.id.clone());
-        if self.ports.objects().head(&front).await?.is_none() {
-            self.claim_for(manifest, Freed::Kept).await?;
+        let key = ObjectKey::Front(manifest.id.clone());
+        let found = self.current(&key).await?;
+        let front = found.map(|found| self.front(&manifest.id, &found.verified)).transpose()?;
+        if front.as_ref().is_none_or(Front::is_released) {
+            self.claim_for(manifest, Arrival::Earlier).await?;
         }
         Ok(())
     }
 
     /// Takes over whom a plain address serves from another CredLink, where nothing here says whom it serves, before anything under
-    /// the id is stored. `None`: something says so.
+    /// the id is stored. `None`: something says so, or there is one tenant and the front names another.
     ///
     /// # Errors
     /// A failure of a provider or the index.
-    pub(crate) async fn adopt_front(&self, front: &Front) -> Result<Option<KeptFront>, Failure> {
+    pub(crate) async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
         let id = &front.manifest_id;
-        let key = ObjectKey::Front(id.clone());
-        let is_founded = self.is_founded(front).await?;
-        let kept = |tag, writes| Some(KeptFront { front: front.clone(), is_founded, tag, writes });
-        if let Some(found) = self.current(&key).await? {
-            let writes = found.verified.facts().generation;
-            let there = self.front(id, &found.verified)?;
-            // A take-over before this one gave it back.
-            if there.tenant.is_none() && there.decided_by == DecidedBy::Claim {
-                let put = self.put_front(front, Some((found.tag, writes))).await?;
-                return Ok(put.and_then(|tag| kept(tag, writes.saturating_add(1))));
-            }
-            // One was cut off before it had stored anything.
-            let is_left = there == *front && front.decided_by != DecidedBy::Operator && !is_founded;
-            return Ok(if is_left { kept(found.tag, writes) } else { None });
-        }
-        let default = ManifestKey::new(&Tenant::default(), id);
-        if front.tenant.as_ref() != Some(&default.tenant) && self.claimed_alone(&default).await?.is_some() {
+        let is_anothers = front.tenant.as_ref().is_some_and(|tenant| !tenant.is_default());
+        if front.is_released() || is_anothers && !self.settings.has_tenants {
             return Ok(None);
         }
-        // One that was written meanwhile stays.
-        Ok(self.put_front(front, None).await?.and_then(|tag| kept(tag, 1)))
+        let key = ObjectKey::Front(id.clone());
+        let is_founded = self.is_founded(front).await?;
+        let adopted = |tag, writes| Some(AdoptedFront { front: front.clone(), is_founded, tag, writes });
+        let found = match self.current(&key).await? {
+            None => None,
+            Some(found) => {
+                let writes = found.verified.facts().generation;
+                let there = self.front(id, &found.verified)?;
+                if !there.is_released() {
+                    // An import that was cut off before it had stored anything wrote the same.
+                    let is_left = there == *front && front.decided_by != DecidedBy::Operator && !is_founded;
+                    return Ok(if is_left { adopted(found.tag, writes) } else { None });
+                }
+                Some((found.tag, writes))
+            }
+        };
+        // A manifest of `default` has had its address since there was one tenant, and no front says so.
+        if self.claimed_alone(&ManifestKey::new(&Tenant::default(), id)).await?.is_some() {
+            return Ok(None);
+        }
+        let writes = found.as_ref().map_or(0, |(_, writes)| *writes).saturating_add(1);
+        // One that is written meanwhile stays.
+        Ok(self.put_front(front, found).await?.and_then(|tag| adopted(tag, writes)))
     }
 
     /// Returns `true` if the tenant that a front names has, or had, a manifest under the id, also a private one. Of a front that names
@@ -156,32 +176,35 @@ impl<P: Ports> Service<P> {
         Ok(row.is_some_and(|row| !row.void))
     }
 
-    /// Frees an address that was kept for nothing: the next public manifest under the id is served there, also one that is there
-    /// already. Another item of the migration may have stored the tenant's manifest meanwhile, and then the address is its own; and
-    /// whoever has decided otherwise comes first.
+    /// Frees an address whose front was adopted for nothing: it is as one without a front. Another item of the migration may have
+    /// stored the tenant's manifest meanwhile, and then the address is its own; and whoever has decided otherwise comes first. A
+    /// private manifest that is stored between the look at its row and the write of the front loses its plain address, until it is
+    /// published.
     ///
     /// # Errors
     /// A failure of a provider or the index.
-    pub(crate) async fn give_front_back(&self, kept: &KeptFront) -> Result<(), Failure> {
-        let KeptFront { front, is_founded, tag, writes } = kept;
+    pub(crate) async fn release_front(&self, adopted: &AdoptedFront) -> Result<(), Failure> {
+        let AdoptedFront { front, is_founded, tag, writes } = adopted;
         if !is_founded && self.is_founded(front).await? {
             return Ok(());
         }
-        let free = Front { decided_by: DecidedBy::Claim, ..Front::decided(front.manifest_id.clone(), None) };
-        self.put_front(&free, Some((tag.clone(), *writes))).await.map(drop)
+        self.put_front(&Front::released(front.manifest_id.clone()), Some((tag.clone(), *writes)))
+            .await
+            .map(drop)
     }
 
-    async fn claim_for(&self, manifest: &ManifestKey, freed: Freed) -> Result<bool, Error> {
+    async fn claim_for(&self, manifest: &ManifestKey, arrival: Arrival) -> Result<bool, Error> {
         let key = ObjectKey::Front(manifest.id.clone());
         let mut is_signed = None;
         for _ in 0..MAX_ATTEMPTS {
             let found = self.current(&key).await?;
-            let before = match &found {
-                Some(found) => Some(self.front(&manifest.id, &found.verified)?),
-                None => self.claimed_before(manifest).await?,
+            let front = found.as_ref().map(|found| self.front(&manifest.id, &found.verified)).transpose()?;
+            let before = match front {
+                Some(front) if !front.is_released() => Some(front),
+                Some(_) | None => self.claimed_before(manifest).await?,
             };
             let is_freed = |front: &Front| front.tenant.is_none() && front.decided_by == DecidedBy::Operator;
-            if freed == Freed::Kept && before.as_ref().is_some_and(is_freed) {
+            if arrival == Arrival::Earlier && before.as_ref().is_some_and(is_freed) {
                 return Ok(false);
             }
             // No signature overrules another one, or the operator.

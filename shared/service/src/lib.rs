@@ -32,7 +32,7 @@ pub mod behind;
 pub mod cleanup;
 pub mod delete;
 pub mod error;
-mod front;
+pub mod front;
 pub mod fsck;
 mod guard;
 mod holds;

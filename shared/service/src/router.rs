@@ -26,6 +26,7 @@ use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, ObjectKey, Verified};
 use credlink_core::rules::alias::{alias_absent, alias_reply, private_alias_reply};
 use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
+use credlink_core::rules::store::check_tenant;
 use credlink_core::tenant::Tenant;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
@@ -236,7 +237,8 @@ impl<P: Ports> Service<P> {
             Route::ListManifests { after, limit } => {
                 aliases::list_manifests(self, caller, after.as_deref(), limit).await?
             }
-            Route::StoreManifest { visibility } => {
+            Route::StoreManifest { visibility, tenant } => {
+                check_tenant(tenant.as_ref(), &caller.tenant)?;
                 let body = read_body(self, request, body, C2PA_TYPE).await?;
                 manifests::store_manifest(self, caller, visibility, body).await?
             }

@@ -27,7 +27,7 @@ use crate::aliases::secure_alias;
 use crate::cleanup::keep;
 use crate::delete::{bury, finish_proof, undo_record};
 use crate::error::{Error, contended};
-use crate::front::Freed;
+use crate::front::Arrival;
 use crate::holds::{drop_hold, write_hold};
 use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 use crate::publish::{Brought, Published, Reference};
@@ -79,9 +79,9 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
     }
     if let (Ok(stored), Some(manifest)) = (&stored, draft.manifest_key()) {
         if !stored.deduplicated {
-            service.claim_front(&manifest, draft.manifest_visibility(), Freed::by(draft)).await;
+            service.claim_front(&manifest, draft.manifest_visibility(), Arrival::of(draft)).await;
         } else if stored.row.held.contains(&manifest.id) {
-            service.claim_front_again(&manifest, Freed::by(draft)).await;
+            service.claim_front_again(&manifest, Arrival::of(draft)).await;
         }
     }
     stored
@@ -354,7 +354,7 @@ pub(crate) async fn put_record<P: Ports>(
 }
 
 /// Stores a C2PA manifest by itself, without a proof, for the readers that `visibility` says. Whether it was not stored so
-/// before. `freed` says whether it may claim a plain address that the operator has freed.
+/// before. `arrival` says whether it gets a plain address that the operator has freed.
 ///
 /// # Errors
 /// A manifest without an id (400), an id that has another content or other readers (409), or a failure.
@@ -363,16 +363,16 @@ pub(crate) async fn store_manifest<P: Ports>(
     manifest: &Manifest,
     tenant: &Tenant,
     visibility: Visibility,
-    freed: Freed,
+    arrival: Arrival,
 ) -> Result<bool, Error> {
     let mut brought = Brought::default();
     let stored = try_to_store_manifest(service, manifest, tenant, visibility, &mut brought).await;
     match (&stored, manifest.id()) {
         (Err(Error::Problem(_)), _) => brought.take_back(service).await?,
         (Ok(true), Some(id)) => {
-            service.claim_front(&ManifestKey::new(tenant, id), visibility, freed).await;
+            service.claim_front(&ManifestKey::new(tenant, id), visibility, arrival).await;
         }
-        (Ok(false), Some(id)) => service.claim_front_again(&ManifestKey::new(tenant, id), freed).await,
+        (Ok(false), Some(id)) => service.claim_front_again(&ManifestKey::new(tenant, id), arrival).await,
         (Ok(_) | Err(Error::Failure(_)), _) => {}
     }
     stored

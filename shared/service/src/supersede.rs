@@ -23,7 +23,7 @@ use credlink_core::time::Timestamp;
 use http::HeaderMap;
 
 use crate::error::{Error, contended};
-use crate::front::Freed;
+use crate::front::Arrival;
 use crate::ownership::is_hidden;
 use crate::ports::{Condition, Event, Events as _, Objects as _, Ports};
 use crate::publish::{Brought, Published, Reference};
@@ -82,7 +82,7 @@ async fn try_to_supersede<P: Ports>(
         let draft = draft(&row)?;
         if let Some(stored) = replace(service, &draft, &row, &current, &record, brought).await? {
             if let Some(manifest) = draft.manifest_key() {
-                service.claim_front(&manifest, draft.manifest_visibility(), Freed::by(&draft)).await;
+                service.claim_front(&manifest, draft.manifest_visibility(), Arrival::of(&draft)).await;
             }
             service.ports.events().record(Event::Superseded);
             return Ok(stored);

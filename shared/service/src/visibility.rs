@@ -15,7 +15,7 @@ use credlink_core::row::{ManifestRow, Row, State};
 
 use crate::delete::claim;
 use crate::error::{Error, contended};
-use crate::front::Freed;
+use crate::front::Arrival;
 use crate::holds::{drop_hold, write_hold};
 use crate::ports::{Condition, Ports};
 use crate::service::{MAX_ATTEMPTS, Service};
@@ -43,7 +43,7 @@ pub(crate) async fn change_visibility<P: Ports>(
         }
         if row.visibility == visibility {
             if bring_up(service, &row).await? {
-                service.claim_front(manifest, visibility, Freed::Kept).await;
+                service.claim_front(manifest, visibility, Arrival::Earlier).await;
                 return Ok(());
             }
             continue;

@@ -10,6 +10,7 @@ use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::legacy::LegacyRecord;
 use credlink_core::manifest::Manifest;
+use credlink_core::manifest_key::ManifestKey;
 use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
@@ -17,7 +18,7 @@ use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
 use credlink_service::migrate::proof_content::ProofContent;
-use credlink_service::migrate::target::Target;
+use credlink_service::migrate::target::{Loose, Parcel, Target};
 use credlink_service::ports::FailureKind;
 use serde_json::json;
 
@@ -297,16 +298,19 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     assert_eq!(found, Standing::Absent, "nobody else can tell that it is there");
     let verdict = open(None).verify(&copy, Depth::Checksum).await.unwrap();
     assert!(matches!(verdict, Verdict::Missing(_)), "{verdict:?}");
-    let wrong = open(Some(token));
-    for name in ["b", "c", "d"] {
-        let elsewhere = Draft { tenant: "other".parse().unwrap(), ..draft(name) };
-        let failure = wrong.take_over(&parcel(&[elsewhere])).await.unwrap_err();
+    let other: Tenant = "other".parse().unwrap();
+    let elsewhere = parcel(&[Draft { tenant: other.clone(), ..draft("b") }]);
+    let manifest = Manifest::c2pa(manifest_store("urn:c2pa:alone", &Digest::of(b"alone")).into()).unwrap();
+    let alone = Loose { manifest, tenant: other.clone(), visibility: Visibility::Public, restores: None };
+    for parcel in [&elsewhere, &Parcel::Manifest(alone.clone())] {
+        let failure = admin.take_over(parcel).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::AccessDenied);
         assert!(failure.message.contains("not one of the tenant `other`"), "{failure}");
-        // The first alone was written for another tenant.
-        let found = admin.find(&Target::Proof(id(name))).await.unwrap();
-        assert_eq!(matches!(found, Standing::Live(_)), name == "b", "{name}: {found:?}");
     }
+    // Nothing became the credential's own tenant's instead.
+    assert_eq!(admin.find(&Target::Proof(id("b"))).await.unwrap(), Standing::Absent);
+    let key = ManifestKey::new(&Tenant::default(), alone.manifest.id().unwrap());
+    assert_eq!(admin.find(&Target::Manifest(key)).await.unwrap(), Standing::Absent);
     let signer = open(Some("a signer")).withdraw(&copy, Timestamp::from_milliseconds(7)).await.unwrap_err();
     assert_eq!(signer.kind, FailureKind::AccessDenied);
     assert_eq!(admin.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Live(Some(content)));

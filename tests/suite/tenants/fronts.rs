@@ -61,7 +61,7 @@ async fn the_operator_decides() {
     assert_eq!(decide(&world, "operator", Some("acme")).await, 200);
     assert_eq!(served(&world, "", &plain()).await, "acme");
     assert_eq!(served(&world, "bad", &own("bad")).await, "bad", "nothing is taken away from bad");
-    // Freed, it is the next one's who stores.
+    // Arrival, it is the next one's who stores.
     assert_eq!(decide(&world, "operator", None).await, 200);
     assert_eq!(served(&world, "", &plain()).await, "404");
     assert_eq!(served(&world, "acme", &plain()).await, "acme", "a tenant reads its own");

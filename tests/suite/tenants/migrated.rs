@@ -10,13 +10,13 @@ use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ports::{Destination as _, TakenOver};
 use credlink_service::migrate::target::{Loose, Parcel};
-use credlink_service::ports::{Objects as _, Ports as _};
+use credlink_service::ports::{FailureKind, Objects as _, Ports as _};
 
 use http::Method;
 
 use super::{ID, content, decide, own, plain, served, status, store_alone, told, world};
-use crate::http::ask::{c2pa, get, media};
-use crate::world::World;
+use crate::http::ask::{c2pa, get, json, media};
+use crate::world::{Ground, World};
 
 /// What the source says of the plain address: whom it serves.
 fn front(tenant: Option<&str>, decided_by: DecidedBy) -> Front {
@@ -174,14 +174,79 @@ async fn what_is_refused_takes_no_address() {
     }
 }
 
+/// The tenant `default` has its plain address since it was the only tenant, and no front says so. What the source says of that address
+/// and is refused leaves it as it is.
+#[tokio::test]
+async fn what_is_refused_leaves_the_address_of_the_tenant_that_was_alone() {
+    for make in MAKINGS {
+        for (tenant, decided_by) in
+            [("default", DecidedBy::Claim), ("default", DecidedBy::Operator), ("acme", DecidedBy::Operator)]
+        {
+            let world = world();
+            let other = manifest_store(ID, media("another").digest());
+            assert_eq!(
+                status(&world, "default", c2pa(Method::POST, "/v1/manifests", other.clone())).await,
+                201
+            );
+            forget_front(&world).await;
+            let front = front(Some(tenant), decided_by);
+            let parcel = make("default", Visibility::Public);
+            let outcome = world.destination().take_over_with(&parcel, slice::from_ref(&front)).await.unwrap();
+            assert!(matches!(outcome, TakenOver::Refused { .. }), "{outcome:?}");
+            let is_served = async || told(&world, "", get(&plain())).await.into_body() == other;
+            assert!(is_served().await, "{front:?}");
+            assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+            assert!(is_served().await, "{front:?}");
+        }
+    }
+}
+
+/// An address that was released is as one without a front: it serves the tenant `default`, which claims it by a withdrawal, too.
+#[tokio::test]
+async fn a_released_address_is_as_one_without_a_front() {
+    let world = world();
+    let adopted = world.destination().adopt_front(&front(Some("acme"), DecidedBy::Claim)).await.unwrap();
+    world.destination().release_front(&adopted.unwrap()).await.unwrap();
+    take(&world, &loose("default", Visibility::Private), &front(None, DecidedBy::Claim)).await;
+    assert_eq!(served(&world, "default", &plain()).await, "default");
+    publish(&world, "default", "public").await;
+    publish(&world, "default", "private").await;
+    assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
+    assert_eq!(served(&world, "", &plain()).await, "404");
+    assert_eq!(served(&world, "default", &plain()).await, "default");
+}
+
+async fn publish(world: &World, caller: &str, visibility: &str) {
+    let body = serde_json::json!({"visibility": visibility});
+    assert_eq!(
+        status(world, caller, json(Method::PUT, &format!("{}/visibility", plain()), &body)).await,
+        204
+    );
+}
+
+/// What the destination takes nothing of leaves no front; and where there is one tenant, no other one's is written.
+#[tokio::test]
+async fn no_front_is_written_of_what_is_not_taken() {
+    for make in MAKINGS {
+        let world = World::new(Ground::Memory);
+        let front = front(Some("acme"), DecidedBy::Operator);
+        let fronts = slice::from_ref(&front);
+        let refused = world.destination().take_over_with(&make("acme", Visibility::Public), fronts).await;
+        assert_eq!(refused.unwrap_err().kind, FailureKind::AccessDenied);
+        take(&world, &make("default", Visibility::Public), &front).await;
+        let key = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
+        assert!(world.service().ports().objects().head(&key).await.unwrap().is_none());
+    }
+}
+
 /// Refused at first, and private when it comes: the address is kept for it then.
 #[tokio::test]
 async fn an_address_that_was_given_back_is_kept_again() {
     for make in MAKINGS {
         let world = world();
         let front = front(Some("acme"), DecidedBy::Claim);
-        let kept = world.destination().keep_front(&front).await.unwrap().unwrap();
-        world.destination().give_back(&kept).await.unwrap();
+        let kept = world.destination().adopt_front(&front).await.unwrap().unwrap();
+        world.destination().release_front(&kept).await.unwrap();
         take(&world, &make("acme", Visibility::Private), &front).await;
         assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
         assert_eq!(served(&world, "", &plain()).await, "404");
@@ -195,9 +260,9 @@ async fn an_address_is_not_given_back_that_has_its_manifest_by_now() {
     for make in MAKINGS {
         let world = world();
         let front = front(Some("acme"), DecidedBy::Claim);
-        let kept = world.destination().keep_front(&front).await.unwrap().unwrap();
+        let kept = world.destination().adopt_front(&front).await.unwrap().unwrap();
         take(&world, &make("acme", Visibility::Private), &front).await;
-        world.destination().give_back(&kept).await.unwrap();
+        world.destination().release_front(&kept).await.unwrap();
         assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
         assert_eq!(served(&world, "", &plain()).await, "404");
     }
@@ -210,13 +275,13 @@ async fn an_address_that_was_kept_for_nothing_is_given_back() {
         for is_stored in [false, true] {
             let world = world();
             let front = front(Some("acme"), DecidedBy::Claim);
-            assert!(world.destination().keep_front(&front).await.unwrap().is_some());
+            assert!(world.destination().adopt_front(&front).await.unwrap().is_some());
             if is_stored {
                 take(&world, &make("acme", Visibility::Public), &front).await;
                 assert_eq!(served(&world, "", &plain()).await, "acme");
             } else {
-                let kept = world.destination().keep_front(&front).await.unwrap().unwrap();
-                world.destination().give_back(&kept).await.unwrap();
+                let kept = world.destination().adopt_front(&front).await.unwrap().unwrap();
+                world.destination().release_front(&kept).await.unwrap();
                 assert_eq!(served(&world, "", &plain()).await, "404");
                 assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
                 assert_eq!(served(&world, "", &plain()).await, "bad");
@@ -235,7 +300,7 @@ async fn every_record_of_a_proof_keeps_its_address() {
     drafts.push(Draft { manifest: Manifest::c2pa(manifest.into()).unwrap(), ..drafts[0].clone() });
     let fronts = [ID, second].map(|id| Front::decided(id.parse().unwrap(), Some("acme".parse().unwrap())));
     for front in &fronts {
-        world.destination().keep_front(front).await.unwrap();
+        world.destination().adopt_front(front).await.unwrap();
     }
     let outcome = world.destination().take_over(&Parcel::Proof(drafts[..1].to_vec())).await.unwrap();
     assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");

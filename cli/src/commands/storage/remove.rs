@@ -13,7 +13,7 @@ use crate::trouble::{Kind, Trouble};
 /// Keys that are deleted at once.
 const BATCH: usize = 1_000;
 
-/// Deletes, and names what could not be deleted.
+/// Deletes, and names what could not be deleted or is not there.
 pub(super) async fn remove(
     providers: &Providers,
     places: &[Place],
@@ -27,6 +27,7 @@ pub(super) async fn remove(
         return Err(Trouble::new(Kind::Usage, what));
     }
     let mut total = Deletion::default();
+    let mut missing = Vec::new();
     for place in places {
         let provider = providers.named(&place.provider).await?;
         let mut add = |deletion: Deletion| {
@@ -41,6 +42,12 @@ pub(super) async fn remove(
                 add(provider.remove_all(&keys).await);
             }
         } else {
+            // A deletion of what is not there succeeds at every provider.
+            if provider.describe(&place.key).await.map_err(failed)?.is_none() {
+                printer.remark(&format!("nothing stands at {place}"));
+                missing.push(place.to_string());
+                continue;
+            }
             add(provider.remove_all(std::slice::from_ref(&place.key)).await);
         }
     }
@@ -53,6 +60,10 @@ pub(super) async fn remove(
         0 => format!("{} deleted", total.deleted),
         failed => format!("{} deleted, {failed} not", total.deleted),
     };
-    printer.say(words, &json!({ "deleted": total.deleted, "failed": named }))?;
-    Ok(if total.failed.is_empty() { Exit::Done } else { Exit::Failed })
+    printer.say(words, &json!({ "deleted": total.deleted, "failed": named, "missing": missing }))?;
+    Ok(match (total.failed.is_empty(), missing.is_empty()) {
+        (false, _) => Exit::Failed,
+        (true, false) => Exit::Absent,
+        (true, true) => Exit::Done,
+    })
 }

@@ -17,10 +17,11 @@ use credlink_core::front::Front;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
+use credlink_service::front::AdoptedFront;
 use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{
-    Depth, Destination, ItemRows, KeptFront, Standing, TakenOver, Verdict, Withdrawal,
+    Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal,
 };
 use credlink_service::migrate::target::{Parcel, Target};
 use credlink_service::ports::{Failure, FailureKind, Page};
@@ -106,16 +107,24 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn keep_front(&self, front: &Front) -> Result<Option<KeptFront>, Failure> {
+    async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
         match self {
-            Self::Here(here) => Box::pin(here.keep_front(front)).await,
+            Self::Here(here) => Box::pin(here.admits(parcel)).await,
+            Self::Remote(_) => Ok(()),
+            Self::Unmade(name) => unmade(name),
+        }
+    }
+
+    async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.adopt_front(front)).await,
             Self::Remote(_) | Self::Unmade(_) => Ok(None),
         }
     }
 
-    async fn give_back(&self, kept: &KeptFront) -> Result<(), Failure> {
+    async fn release_front(&self, adopted: &AdoptedFront) -> Result<(), Failure> {
         match self {
-            Self::Here(here) => Box::pin(here.give_back(kept)).await,
+            Self::Here(here) => Box::pin(here.release_front(adopted)).await,
             Self::Remote(_) | Self::Unmade(_) => Ok(()),
         }
     }

@@ -102,6 +102,8 @@ pub enum Route {
     StoreManifest {
         /// The readers that it is stored for.
         visibility: Visibility,
+        /// The tenant that shall own it, if the request names one.
+        tenant: Option<Tenant>,
     },
     /// `DELETE /v1/manifests/{id}`, `DELETE /v1/tenants/{tenant}/manifests/{id}`.
     DeleteManifest {
@@ -368,8 +370,9 @@ impl Route {
                 }
                 Method::POST => {
                     let query = Query::parse(query)?;
-                    query.only(&["visibility"])?;
-                    Ok(Self::StoreManifest { visibility: readers(&query)? })
+                    query.only(&["tenant", "visibility"])?;
+                    let tenant = query.get("tenant").map(tenant_named).transpose()?;
+                    Ok(Self::StoreManifest { visibility: readers(&query)?, tenant })
                 }
                 _ => other(method, "GET, HEAD, POST, OPTIONS"),
             },
@@ -525,6 +528,11 @@ fn page_of(query: &Query<'_>) -> Result<(Option<String>, usize), Problem> {
     Ok((query.get("after").map(str::to_owned), limit))
 }
 
+/// The tenant that a query names.
+fn tenant_named(text: &str) -> Result<Tenant, Problem> {
+    text.parse().map_err(|error| Problem::field("tenant", error))
+}
+
 /// The readers of a manifest that is stored by itself: everybody, where nothing is said.
 fn readers(query: &Query<'_>) -> Result<Visibility, Problem> {
     query.get("visibility").map_or(Ok(Visibility::Public), |text| visibility("visibility", text))
@@ -641,11 +649,14 @@ mod tests {
                 Route::SignLink { id, expires_in: DEFAULT_LINK_SECONDS },
             ),
             ("POST", "/v1/proofs/batch-delete", Route::BatchDelete),
-            ("POST", "/v1/manifests", Route::StoreManifest { visibility: Visibility::Public }),
+            ("POST", "/v1/manifests", Route::StoreManifest { visibility: Visibility::Public, tenant: None }),
             (
                 "POST",
-                "/v1/manifests?visibility=private",
-                Route::StoreManifest { visibility: Visibility::Private },
+                "/v1/manifests?visibility=private&tenant=acme",
+                Route::StoreManifest {
+                    visibility: Visibility::Private,
+                    tenant: Some("acme".parse().unwrap()),
+                },
             ),
             ("GET", &format!("/v1/manifests/{urn}"), manifest.clone()),
             (

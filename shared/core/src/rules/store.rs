@@ -31,7 +31,9 @@ use crate::{legacy::LegacyId, manifest::ManifestType};
 pub use batch::BatchDeleteBody;
 pub use members::manifest_problem;
 pub(crate) use members::{base64, signature, visibility};
-use members::{check_origin, lifetime, manifest, media_hash, media_type, no_media_hash, origin, tags};
+use members::{
+    check_origin, lifetime, manifest, media_hash, media_type, no_media_hash, origin, tags, tenant,
+};
 pub(super) use members::{json, whole};
 
 /// The body of `POST /v1/proofs` and `PUT /v1/proofs/{id}`, as it is written. Every member is checked by
@@ -44,6 +46,11 @@ pub(super) use members::{json, whole};
     schema(description = "A proof. Its manifest is `manifest` or `manifest_base64`, one of them.")
 )]
 pub struct StoreBody<'a> {
+    /// The tenant whose proof it shall be. A credential of another tenant is refused with 403, and nothing is stored. By default the
+    /// credential's.
+    #[serde(borrow)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Tenant>))]
+    tenant: Option<Cow<'a, str>>,
     /// The media file: `sha256:` and 64 hexadecimal digits. A replacement may leave it out.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<MediaHash>))]
@@ -210,6 +217,7 @@ pub struct Origin {
 /// A body whose members passed every check that needs nothing but the body: all of the work.
 #[derive(Clone, Debug)]
 pub struct CheckedBody {
+    tenant: Option<Tenant>,
     media_hash: Option<MediaHash>,
     media_type: Option<String>,
     manifest: Manifest,
@@ -232,12 +240,14 @@ impl CheckedBody {
     fn parse(body: &[u8], is_replacement: bool) -> Result<Self, Problem> {
         // `legacy_fields` of the deepest legacy record lie two levels below it.
         let body: StoreBody<'_> = json(body, MAX_JSON_DEPTH + 3)?;
+        let tenant = body.tenant.as_deref().map(tenant).transpose()?;
         let media_hash = media_hash(body.media_hash.as_deref(), is_replacement)?;
         let manifest = manifest(&body)?;
         if let Some(origin) = &body.origin {
             check_origin(origin, &body, is_replacement)?;
         }
         Ok(Self {
+            tenant,
             media_hash,
             media_type: body.media_type.map(media_type).transpose()?,
             manifest,
@@ -254,8 +264,9 @@ impl CheckedBody {
     /// The draft of `tenant` for a proof of `media_hash`.
     ///
     /// # Errors
-    /// 400 where the body names another file; 422 where the manifest binds another.
+    /// 403 where the body names another tenant; 400 where it names another file; 422 where the manifest binds another.
     pub fn draft(self, tenant: Tenant, media_hash: &MediaHash) -> Result<Draft, Problem> {
+        check_tenant(self.tenant.as_ref(), &tenant)?;
         if self.media_hash.is_some_and(|given| given != *media_hash) {
             let detail = format!("this proof is the one of {media_hash}; a replacement cannot change that");
             return Err(Problem::field("media_hash", detail));
@@ -275,11 +286,27 @@ impl CheckedBody {
     }
 }
 
+/// Refuses a request that names another tenant than `own`, the credential's.
+///
+/// # Errors
+/// 403 `other-tenant`, which names both.
+pub fn check_tenant(named: Option<&Tenant>, own: &Tenant) -> Result<(), Problem> {
+    match named.filter(|named| *named != own) {
+        None => Ok(()),
+        Some(named) => {
+            let detail = format!(
+                "it is meant for the tenant `{named}`, and the credential is of the tenant `{own}`; nothing was stored"
+            );
+            Err(Problem::new(Kind::OtherTenant, detail).at("tenant"))
+        }
+    }
+}
+
 impl Draft {
     /// Reads and checks a body, for `tenant`. A replacement knows the media file already: `known`.
     ///
     /// # Errors
-    /// 400 with the member that is wrong; 422 where the manifest binds another file.
+    /// 400 with the member that is wrong; 403 where it names another tenant; 422 where the manifest binds another file.
     pub fn parse(body: &[u8], tenant: Tenant, known: Option<&MediaHash>) -> Result<Self, Problem> {
         let body = CheckedBody::parse(body, known.is_some())?;
         let media_hash = known.copied().or(body.media_hash).ok_or_else(no_media_hash)?;

@@ -15,7 +15,7 @@ use super::{CONCURRENCY, Done, Limits, Report, removed};
 use crate::aliases::follow_alias;
 use crate::delete::{undo_manifest, undo_record};
 use crate::error::Error;
-use crate::front::Freed;
+use crate::front::Arrival;
 use crate::holds::follow_hold;
 use crate::ports::{Failure, Listed, Objects as _, Ports};
 use crate::reconcile::{Reconciled, reconcile};
@@ -202,7 +202,7 @@ impl<P: Ports> Walk<'_, P> {
             }
             // Of a replacement that may still be refused nobody has been told.
             let was_claimed =
-                !row.void && service.try_to_claim_front(manifest, facts.visibility, Freed::Kept).await?;
+                !row.void && service.try_to_claim_front(manifest, facts.visibility, Arrival::Earlier).await?;
             return Ok(Found::Done(if was_claimed { Done::Completed } else { Done::Nothing }));
         }
         Ok(match judge_manifest(generation, row.as_ref()) {

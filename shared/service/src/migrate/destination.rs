@@ -22,11 +22,12 @@ use http::header::IF_MATCH;
 use http::{HeaderMap, HeaderValue};
 
 use super::ledger::Copy;
-use super::ports::{Depth, Destination, KeptFront, Standing, TakenOver, Verdict, Withdrawal};
+use super::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
 use super::proof_content::{difference, difference_in_readers};
 use super::target::{Parcel, Target};
 use crate::delete::{bury, finish_proof};
 use crate::error::Error;
+use crate::front::AdoptedFront;
 use crate::ports::{
     Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
 };
@@ -263,12 +264,17 @@ impl<P: Ports> Destination for ServiceDestination<P> {
         self.service.ports.objects().name()
     }
 
-    async fn keep_front(&self, front: &Front) -> Result<Option<KeptFront>, Failure> {
+    async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
+        self.allowed(self.service.may_change().await)?;
+        self.check_tenant(parcel)
+    }
+
+    async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
         self.service.adopt_front(front).await
     }
 
-    async fn give_back(&self, kept: &KeptFront) -> Result<(), Failure> {
-        self.service.give_front_back(kept).await
+    async fn release_front(&self, adopted: &AdoptedFront) -> Result<(), Failure> {
+        self.service.release_front(adopted).await
     }
 
     async fn find(&self, target: &Target) -> Result<Standing, Failure> {
@@ -285,8 +291,7 @@ impl<P: Ports> Destination for ServiceDestination<P> {
     }
 
     async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
-        self.allowed(self.service.may_change().await)?;
-        self.check_tenant(parcel)?;
+        self.admits(parcel).await?;
         match parcel {
             Parcel::Proof(drafts) => self.take_over_proof(drafts).await,
             Parcel::Alias(naming) => beside::bind(&self.service, naming).await,

@@ -9,7 +9,6 @@ use credlink_core::access::Visibility;
 use credlink_core::front::Front;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
-use credlink_core::object::StoredTag;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::tenant::Tenant;
@@ -18,6 +17,7 @@ use credlink_core::time::Timestamp;
 use super::ledger::{Copy, Entry, Job, Order, StoredObject};
 use super::proof_content::ProofContent;
 use super::target::{Parcel, Target};
+use crate::front::AdoptedFront;
 use crate::ports::{Failure, Page};
 
 /// Something that a source has: one legacy record; or of another CredLink one proof with all its records, one more name of a
@@ -77,19 +77,6 @@ pub struct RevisionManifest {
     pub bytes: Bytes,
     /// Its readers. It may have been withdrawn or published since the record was stored.
     pub visibility: Visibility,
-}
-
-/// A plain address as a take-over has kept it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptFront {
-    /// The front as it was written.
-    pub front: Front,
-    /// `true` if the tenant that it names had a manifest under the id before.
-    pub is_founded: bool,
-    /// Its tag.
-    pub tag: StoredTag,
-    /// The number of times that it was written.
-    pub writes: u32,
 }
 
 /// What became of an item that was to be removed.
@@ -276,30 +263,40 @@ pub trait Destination {
         fronts: &[Front],
     ) -> impl Future<Output = Result<TakenOver, Failure>> {
         async move {
-            let mut kept = Vec::with_capacity(fronts.len());
+            self.admits(parcel).await?;
+            let mut adopted = Vec::with_capacity(fronts.len());
             for front in fronts {
-                kept.extend(self.keep_front(front).await?);
+                adopted.extend(self.adopt_front(front).await?);
             }
             let outcome = self.take_over(parcel).await?;
             if !matches!(outcome, TakenOver::Stored(_) | TakenOver::Equal(_)) {
-                for kept in &kept {
-                    self.give_back(kept).await?;
+                for front in &adopted {
+                    self.release_front(front).await?;
                 }
             }
             Ok(outcome)
         }
     }
 
+    /// Refuses what nothing here can be changed for: [`take_over`](Self::take_over) would refuse it, too.
+    ///
+    /// # Errors
+    /// The destination may not change anything, or takes nothing of this tenant.
+    fn admits(&self, parcel: &Parcel) -> impl Future<Output = Result<(), Failure>> {
+        let _ = parcel;
+        async { Ok(()) }
+    }
+
     /// Has a plain address serve whom it serves at the source, where nothing here says whom it serves. `None`: something does, or
     /// the destination leaves that to an operator.
-    fn keep_front(&self, front: &Front) -> impl Future<Output = Result<Option<KeptFront>, Failure>> {
+    fn adopt_front(&self, front: &Front) -> impl Future<Output = Result<Option<AdoptedFront>, Failure>> {
         let _ = front;
         async { Ok(None) }
     }
 
-    /// Frees an address again that was kept for nothing, unless somebody has decided otherwise meanwhile.
-    fn give_back(&self, kept: &KeptFront) -> impl Future<Output = Result<(), Failure>> {
-        let _ = kept;
+    /// Frees an address again whose front was adopted for nothing, unless somebody has decided otherwise meanwhile.
+    fn release_front(&self, adopted: &AdoptedFront) -> impl Future<Output = Result<(), Failure>> {
+        let _ = adopted;
         async { Ok(()) }
     }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
-use crate::front::Freed;
+use crate::front::Arrival;
 use crate::ports::Ports;
 use crate::router::with_tag;
 use crate::service::{Service, other_tenant};
@@ -40,11 +40,15 @@ struct ManifestReply {
 /// The C2PA Soft Binding Resolution API's route. No media file is named, so nothing is findable by its hash.
 #[utoipa::path(
     post, path = "/v1/manifests", tag = "manifests", operation_id = "storeManifest",
-    params(("visibility" = Option<Visibility>, Query, description = "The readers of the manifest: everybody (`public`, the default), or the tenant alone (`private`)")),
+    params(
+        ("visibility" = Option<Visibility>, Query, description = "The readers of the manifest: everybody (`public`, the default), or the tenant alone (`private`)"),
+        ("tenant" = Option<Tenant>, Query, description = "The tenant that shall own it. A credential of another tenant is refused, and nothing is stored. By default the credential's"),
+    ),
     request_body(content = Vec<u8>, content_type = "application/c2pa"),
     responses(
         (status = 201, description = "Stored", body = ManifestReply),
         (status = 200, description = "There already", body = ManifestReply),
+        (status = 403, description = "`tenant` names another tenant than the caller's, or a scope is missing", body = Document, content_type = "application/problem+json"),
         (status = 409, description = "The manifest id has another content, or other readers", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
@@ -58,7 +62,7 @@ pub(crate) async fn store_manifest<P: Ports>(
 ) -> Result<Reply, Error> {
     let read = |body| Manifest::c2pa(body).map_err(|error| manifest_problem("body", &error));
     let manifest = service.read(body, read).await?;
-    let created = store_alone(service, &manifest, &caller.tenant, visibility, Freed::Free).await?;
+    let created = store_alone(service, &manifest, &caller.tenant, visibility, Arrival::New).await?;
     let id = manifest.id().cloned().ok_or_else(|| Problem::field("body", "a manifest without an id"))?;
     let key = ObjectKey::Manifest(ManifestKey::new(&caller.tenant, &id));
     let body = ManifestReply { manifest_id: id.to_string(), url: service.url(&key) };

@@ -5,7 +5,7 @@
 //! probes are tried on, `stage` tries them and says what came of it, and `grounds` runs all of it over `credlink serve`, over the
 //! Lambda functions and at the edge, with several tenants and with one.
 //!
-//! Each probe is sent by nobody (over the functions only where it reads) and by a tenant with the scope `admin`, about what is public, what is secret and what never
+//! Each probe is sent by nobody and by a tenant with the scope `admin`, about what is public, what is secret and what never
 //! existed. Afterwards the victim and everybody else read what they read before, byte for byte; what the attacker is told of what
 //! is secret is what it is told of what never existed; and no answer has anything in it that only the victim knows. All that is
 //! tried while the things are there and once more when they are deleted. In between the victim deletes them: where an attacker

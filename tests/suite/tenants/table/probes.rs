@@ -155,14 +155,16 @@ pub const LIST_MANIFESTS: Probe = probe("lists, from the victim's cursor", |it| 
 });
 
 pub const STORE_UNDER_ITS_ID: Probe =
-    probe("stores a proof with other bytes under its manifest's id", |it| {
+    probe("stores a proof with other bytes under its manifest's id, and in its tenant's name", |it| {
         let manifest = BASE64.encode(&it.forged());
         let body = |visibility: &str| {
             json!({
                 "media_hash": it.another().to_string(), "manifest_base64": manifest, "visibility": visibility,
             })
         };
-        vec![post(&body("public")), get(&plain(it)), post(&body("private"))]
+        let mut named = body("public");
+        named["tenant"] = it.cast.victim.into();
+        vec![post(&named), post(&body("public")), get(&plain(it)), post(&body("private"))]
     });
 
 pub const STORE_ITS_FILE_IN_PRIVATE: Probe = probe("stores a private proof of its file", |it| {
@@ -284,9 +286,11 @@ pub const WITHDRAW_ITS_LEGACY_ID: Probe =
         vec![withdraw(it.own(&it.another()).to_string()), withdraw(it.proof().to_string())]
     });
 
-pub const STORE_ALONE_UNDER_ITS_ID: Probe = probe("stores other bytes under its ids", |it| {
-    vec![alone(it.forged()), alone(it.forged_alone()), get(&plain(it)), get(&plain_alone(it))]
-});
+pub const STORE_ALONE_UNDER_ITS_ID: Probe =
+    probe("stores other bytes under its ids, and in its tenant's name", |it| {
+        let named = c2pa(Method::POST, &format!("/v1/manifests?tenant={}", it.cast.victim), it.forged());
+        vec![named, alone(it.forged()), alone(it.forged_alone()), get(&plain(it)), get(&plain_alone(it))]
+    });
 
 pub const STORE_THE_SAME_ALONE: Probe = probe("stores the very same bytes", |it| {
     vec![alone(it.bytes()), alone(it.bytes_alone()), alone(it.bytes()), get(&plain(it))]

@@ -2,8 +2,8 @@
 //!
 //! * **Taking over** is `POST /v1/proofs` with the first draft's `origin`, and a `PUT` with `If-Match` for each further one.
 //!   What stands there is known by its `ETag`, the SHA-256 of the record: whoever was cut off goes on where it stands.
-//! * **Tenants.** The API stores for its credential's tenant. The first proof goes alone, so that a credential of another
-//!   tenant is noticed before there are more.
+//! * **Tenants.** The API stores for its credential's tenant. Each request names the tenant that is meant, so that a credential of
+//!   another one stores nothing.
 //! * **Who may read a manifest** is in the `Cache-Control` of the answer. One that is private at the source is withdrawn there.
 //! * **Verifying** goes by the `ETag` of a `HEAD`, which the service says of content that it has checked, or by the content
 //!   itself. A content coding that is said wrongly is damage to the service, and is told as such.
@@ -24,6 +24,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_service::migrate::ledger::{Copy, StoredObject};
 use credlink_service::migrate::ports::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
@@ -43,20 +44,6 @@ const MAX_ATTEMPTS: usize = 8;
 #[derive(Debug)]
 pub struct Remote {
     api: Api,
-    /// `true` if the credential's tenant is the drafts'. Only an answer tells, so the first proof goes alone.
-    tenant: tokio::sync::Mutex<Whose>,
-}
-
-/// The tenant of the credential.
-#[derive(Debug, Default)]
-enum Whose {
-    /// Nobody has said.
-    #[default]
-    Unknown,
-    /// The drafts'.
-    Ours,
-    /// Another one, or none that may store: nothing more is written.
-    Another(Failure),
 }
 
 /// What stands under a key.
@@ -81,7 +68,7 @@ impl Remote {
     /// # Errors
     /// A token that is none.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
-        Ok(Self { api: Api::new(url, token)?, tenant: tokio::sync::Mutex::default() })
+        Ok(Self { api: Api::new(url, token)? })
     }
 
     /// What stands under `key`: as the service says, or by its content.
@@ -148,6 +135,9 @@ impl Remote {
         loop {
             if !answer.status.is_success() {
                 if answer.status.is_client_error() {
+                    if let Some(failure) = of_another_tenant(&answer, &asked.tenant) {
+                        return Err(failure);
+                    }
                     return self.make_way(asked, &answer).await;
                 }
                 return Err(answer.unexpected("POST /v1/proofs"));
@@ -270,6 +260,18 @@ impl Remote {
     }
 }
 
+/// The failure that a credential of another tenant than `tenant` is; `None` where the answer says nothing of tenants.
+fn of_another_tenant(answer: &Answer, tenant: &Tenant) -> Option<Failure> {
+    let problem = answer.problem();
+    (problem.slug() == Kind::OtherTenant.slug()).then(|| {
+        let what = format!(
+            "the credential is not one of the tenant `{tenant}`, whose the records are as long as --tenant names no other: {}",
+            problem.detail
+        );
+        failure(FailureKind::AccessDenied, what)
+    })
+}
+
 /// What the answer to a conditional deletion at `target` means.
 fn withdrawal(answer: &Answer, target: &str) -> Result<Withdrawal, Failure> {
     let at = answer.headers.get(DELETED).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -320,28 +322,10 @@ impl Destination for Remote {
                 (Kind::InvalidRequest.slug().to_owned(), "a proof has at least one record".to_owned());
             return Ok(TakenOver::Refused { kind, detail });
         };
-        let mut first = Some(self.tenant.lock().await).filter(|tenant| !matches!(**tenant, Whose::Ours));
-        if let Some(Whose::Another(failure)) = first.as_deref() {
-            return Err(failure.clone());
-        }
         // Each manifest that has to be withdrawn takes one.
         for _ in 0..MAX_ATTEMPTS + steps.count() {
-            match self.advance(&steps).await {
-                Ok(None) => {}
-                Ok(Some(outcome)) => {
-                    let tells = !matches!(outcome, TakenOver::Refused { .. } | TakenOver::Deleted(_));
-                    if let Some(tenant) = first.as_mut().filter(|_| tells) {
-                        **tenant = Whose::Ours;
-                    }
-                    return Ok(outcome);
-                }
-                Err(failure) => {
-                    let is_denied = failure.kind == FailureKind::AccessDenied;
-                    if let Some(tenant) = first.as_mut().filter(|_| is_denied) {
-                        **tenant = Whose::Another(failure.clone());
-                    }
-                    return Err(failure);
-                }
+            if let Some(outcome) = self.advance(&steps).await? {
+                return Ok(outcome);
             }
         }
         Err(failure(FailureKind::Unavailable, format!("{}: others kept changing it", steps.id())))

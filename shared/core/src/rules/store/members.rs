@@ -22,6 +22,7 @@ use crate::json::{check_depth, check_texts};
 use crate::legacy::{Fields, Legacy};
 use crate::manifest::{Manifest, ManifestError, ManifestType};
 use crate::object::{C2PA_TYPE, JSON_TYPE};
+use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
 /// Standard base64; padding may be left out. The URL-safe alphabet is another one, and is refused.
@@ -101,6 +102,11 @@ pub(super) fn short(text: &str) -> Cow<'_, str> {
         None => text.into(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
     }
+}
+
+/// The tenant that a body names.
+pub(super) fn tenant(text: &str) -> Result<Tenant, Problem> {
+    text.parse().map_err(|error| Problem::field("tenant", error))
 }
 
 /// The media file that a body names; a replacement need not.

@@ -22,6 +22,18 @@ fn a_json_manifest_keeps_its_text() {
 }
 
 #[test]
+fn a_body_may_name_its_tenant_and_no_other() {
+    let body = |tenant: &str| format!(r#"{{"tenant":{tenant},"media_hash":"{}","manifest":{{}}}}"#, hash());
+    for own in ["null", r#""default""#] {
+        assert_eq!(parse(&body(own)).unwrap().tenant, Tenant::default(), "{own}");
+    }
+    for (other, kind) in [(r#""acme""#, Kind::OtherTenant), (r#""Acme""#, Kind::InvalidField)] {
+        let problem = parse(&body(other)).unwrap_err();
+        assert_eq!((problem.kind, problem.field.as_deref()), (kind, Some("tenant")), "{other}");
+    }
+}
+
+#[test]
 fn a_number_without_a_fraction_is_whole() {
     for (text, seconds) in
         [("86400", 86_400), ("86400.0", 86_400), ("8.64e4", 86_400), ("315360000.0", 315_360_000)]

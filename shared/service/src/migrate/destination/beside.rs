@@ -14,7 +14,7 @@ use super::history::first_stored;
 use crate::aliases;
 use crate::delete::{claim, finish_manifest};
 use crate::error::Error;
-use crate::front::Freed;
+use crate::front::Arrival;
 use crate::holds::drop_hold;
 use crate::migrate::ledger::{Copy, StoredObject};
 use crate::migrate::ports::{PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
@@ -84,7 +84,7 @@ pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Resul
         if loose.visibility == Visibility::Private {
             hide(service, &manifest, loose.manifest.sha256()).await?;
         }
-        store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility, Freed::Kept).await
+        store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility, Arrival::Earlier).await
     };
     match stored.await {
         Ok(_) => {

@@ -60,7 +60,7 @@ async fn rows<P: Ports>(service: &Service<P>, copy: &Copy) -> Result<Option<Verd
     }
     if copy.objects.first().is_some_and(|record| record.content != row.record_sha256) {
         return Ok(Some(Verdict::Changed(format!(
-            "{id} was replaced: it has the revision {} of {}",
+            "{id} was replaced, or deleted and stored again: it has the revision {} of {}",
             row.revision, row.created
         ))));
     }

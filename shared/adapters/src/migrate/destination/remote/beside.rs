@@ -17,7 +17,7 @@ use credlink_service::migrate::target::{Loose, Naming, Target};
 use credlink_service::ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
-use super::{Found, Remote, withdrawal};
+use super::{Found, Remote, of_another_tenant, withdrawal};
 use crate::migrate::api::{Question, failure};
 use crate::migrate::source::remote::leads_to;
 
@@ -148,11 +148,15 @@ impl Remote {
         if is_private {
             self.hide(&manifest, loose.manifest.sha256()).await?;
         }
-        let target = if is_private { "/v1/manifests?visibility=private" } else { "/v1/manifests" };
-        let mut question = Question::new(Method::POST, target);
+        let readers = if is_private { "&visibility=private" } else { "" };
+        let mut question =
+            Question::new(Method::POST, format!("/v1/manifests?tenant={}{readers}", loose.tenant));
         question.body = Some(loose.manifest.bytes().clone());
         question.content_type = C2PA_TYPE;
         let answer = self.api.ask(question).await?;
+        if let Some(failure) = of_another_tenant(&answer, &loose.tenant) {
+            return Err(failure);
+        }
         if !answer.status.is_success() {
             let problem = answer.problem();
             return Ok(TakenOver::Refused { kind: problem.slug().to_owned(), detail: problem.detail });

@@ -128,12 +128,8 @@ impl<'a> Steps<'a> {
             return Err(failure(FailureKind::Damaged, what));
         };
         if said.id != self.id() {
-            let what = format!(
-                "the credential is not one of the tenant `{}`, whose the records are as long as --tenant names no other: the proof \
-                 of {} became {} there, which is left alone",
-                self.first.tenant, self.first.media_hash, said.id
-            );
-            return Err(failure(FailureKind::AccessDenied, what));
+            let what = format!("{}: it answers with the proof {}, which is another one", self.id(), said.id);
+            return Err(failure(FailureKind::Damaged, what));
         }
         let reply = Reply { tag, said };
         let Some((at, first)) = self.position(&reply) else {

@@ -7,6 +7,7 @@ use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
 use credlink_core::legacy::{Fields, LegacyId};
 use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use data_encoding::BASE64;
 use serde::Serialize;
@@ -14,6 +15,8 @@ use serde::Serialize;
 /// As `POST /v1/proofs` and `PUT /v1/proofs/{id}` read it.
 #[derive(Serialize)]
 struct Upload<'a> {
+    /// A credential of another tenant is refused by it.
+    tenant: &'a Tenant,
     media_hash: MediaHash,
     #[serde(skip_serializing_if = "Option::is_none")]
     media_type: Option<&'a str>,
@@ -58,6 +61,7 @@ pub(super) fn body(draft: &Draft, legacy: Option<&LegacyId>) -> Bytes {
         manifest_visibility: origin.manifest_visibility,
     });
     let upload = Upload {
+        tenant: &draft.tenant,
         media_hash: draft.media_hash,
         media_type: draft.media_type.as_deref(),
         manifest_base64: BASE64.encode(draft.manifest.bytes()),
@@ -78,7 +82,6 @@ mod tests {
     use credlink_core::legacy::LegacyRecord;
     use credlink_core::manifest::Manifest;
     use credlink_core::rules::store::Origin;
-    use credlink_core::tenant::Tenant;
     use credlink_core::testing::manifest_store;
 
     use super::*;
