@@ -2,6 +2,7 @@
 
 use std::slice;
 
+use credlink_adapters::gate::Gate;
 use credlink_core::access::Visibility;
 use credlink_core::front::{DecidedBy, Front};
 use credlink_core::manifest::Manifest;
@@ -16,7 +17,7 @@ use http::Method;
 
 use super::{ID, content, decide, own, plain, served, status, store_alone, told, world};
 use crate::http::ask::{c2pa, get, json, media};
-use crate::world::{Ground, World};
+use crate::world::World;
 
 /// What the source says of the plain address: whom it serves.
 fn front(tenant: Option<&str>, decided_by: DecidedBy) -> Front {
@@ -228,7 +229,7 @@ async fn publish(world: &World, caller: &str, visibility: &str) {
 #[tokio::test]
 async fn no_front_is_written_of_what_is_not_taken() {
     for make in MAKINGS {
-        let world = World::new(Ground::Memory);
+        let world = World::single(Gate::of(None, None));
         let front = front(Some("acme"), DecidedBy::Operator);
         let fronts = slice::from_ref(&front);
         let refused = world.destination().take_over_with(&make("acme", Visibility::Public), fronts).await;
