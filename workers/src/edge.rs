@@ -91,7 +91,7 @@ async fn answer(
                       /tenants/{tenant}/manifests/{id} and /health; paths under /v1 are the API's";
         return Err(Problem::new(Kind::NoSuchRoute, detail));
     }
-    let route = Route::parse(&asked.method, &asked.path, &asked.query)?;
+    let route = Route::parse_public(&asked.method, &asked.path, &asked.query)?;
     course.route = Some(route.name());
     // A link that nobody here can check is none: what it leads to is private to everybody (guarantee 13).
     let checks_links = configuration.link_keys.is_some();
@@ -138,7 +138,7 @@ async fn answer(
             answer
         }
         Route::Options(allow) => {
-            let read = Route::parse(&Method::GET, &asked.path, &asked.query);
+            let read = Route::parse_public(&Method::GET, &asked.path, &asked.query);
             Ok(Answer::of(cors::preflight(allow, read.is_ok_and(|read| read.is_public_read()))))
         }
         // Every other operation has a path under /v1.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use credlink_adapters::migrate::place::{Place, PlaceError};
+use credlink_core::tenant::Tenant;
 use credlink_service::migrate::ledger::JobName;
 
 /// The folder of the ledgers of jobs that were not told another.
@@ -34,6 +35,9 @@ pub struct JobArgs {
     /// The access token of a source that is a CredLink; --token is the store's, or the source's where the store needs none
     #[arg(long, global = true, env = "CREDLINK_FROM_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub from_token: Option<String>,
+    /// The tenant whose proofs of a CredLink become --tenant's, where it has another name there; what is other tenants' is left
+    #[arg(long, global = true, value_name = "NAME")]
+    pub from_tenant: Option<Tenant>,
     /// The job: it remembers its source, its store and the state of every item
     #[arg(long, global = true, default_value = "migration", value_name = "NAME")]
     pub job: JobName,

@@ -52,7 +52,7 @@ pub(super) async fn catalogue(
     let options = CopyOptions {
         concurrency: args.concurrency.into(),
         rate: args.rate.map(f64::from),
-        ..CopyOptions::new(owners(&spec))
+        ..CopyOptions::new(spec.owners())
     };
     let work = keep(parts.migration(), &options, &bar);
     let done = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;

@@ -10,7 +10,6 @@ use credlink_adapters::migrate::place::Place;
 use credlink_adapters::migrate::source::AnySource;
 use credlink_service::migrate::Patience;
 use credlink_service::migrate::copy::CopyOptions;
-use credlink_service::migrate::incoming::Owners;
 use credlink_service::migrate::plan::plan as dry_run;
 use credlink_service::migrate::ports::Source as _;
 use credlink_service::migrate::run::{JobSpec, run as copy};
@@ -46,19 +45,17 @@ pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, T
         from: from.to_string(),
         to: to.to_string(),
         tenant: connection.tenant.clone(),
-        // Those of a CredLink at hand keep their owners. Behind an API, everything is the caller's.
-        keep_tenants: !matches!(to, Place::Api(_)),
+        // What an API says of tenants is another operator's word, and behind one everything is the caller's.
+        keep_tenants: !connection.tenant_is_named
+            && args.from_tenant.is_none()
+            && ![&from, &to].into_iter().any(|place| matches!(place, Place::Api(_))),
+        from_tenant: args.from_tenant.clone(),
     })
-}
-
-/// Whose proofs items become.
-pub(super) fn owners(spec: &JobSpec) -> Owners {
-    Owners { tenant: spec.tenant.clone(), keep: spec.keep_tenants }
 }
 
 fn options(args: &JobArgs, run: &Run, spec: &JobSpec) -> CopyOptions {
     CopyOptions {
-        owners: owners(spec),
+        owners: spec.owners(),
         concurrency: args.concurrency.into(),
         batch_size: run.batch_size.into(),
         skip_existing: run.skip_existing,
@@ -139,7 +136,7 @@ pub(super) async fn plan(
     let options = CopyOptions {
         concurrency: args.concurrency.into(),
         rate: args.rate.map(f64::from),
-        ..CopyOptions::new(owners(&spec))
+        ..CopyOptions::new(spec.owners())
     };
     let work = dry_run(parts.migration(), &options, &bar);
     let planned = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;

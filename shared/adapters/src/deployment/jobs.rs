@@ -9,7 +9,6 @@ use credlink_service::migrate::Patience;
 use credlink_service::migrate::copy::{CopyOptions, Ended};
 use credlink_service::migrate::destination::ServiceDestination;
 use credlink_service::migrate::enqueue::{EnqueueOptions, close, enqueue};
-use credlink_service::migrate::incoming::Owners;
 use credlink_service::migrate::jobs::{Asked, Begun, JobError, Jobs, Progress, begin, progress};
 use credlink_service::migrate::ledger::{Job, Reason};
 use credlink_service::migrate::parts::Migration;
@@ -17,6 +16,7 @@ use credlink_service::migrate::ports::Ledger as _;
 use credlink_service::migrate::progress::Watch;
 use credlink_service::migrate::queued::{copy_queued, give_up};
 use credlink_service::migrate::removal::{Removed, remove};
+use credlink_service::migrate::run::JobSpec;
 use credlink_service::ports::{Failure, Queue as _};
 use tokio::sync::Mutex;
 
@@ -280,7 +280,7 @@ impl Deployment {
 }
 
 fn options(job: &Job) -> CopyOptions {
-    let owners = Owners { keep: job.keep_tenants, tenant: job.tenant.clone() };
+    let owners = JobSpec::from(job).owners();
     let patience = Patience {
         attempts: 4,
         first_wait: Duration::from_millis(200),

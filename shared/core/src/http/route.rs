@@ -301,27 +301,21 @@ impl Route {
         }
     }
 
-    /// Reads a request line. Paths that only read are also taken without `/v1`, as the CDN domain has them.
+    /// Reads a request line of the API. Paths that only read are also taken without `/v1`, as the CDN domain has them.
     ///
     /// # Errors
     /// A path that does not exist (404), a method that the path does not take (405), or an id or a parameter that is
     /// malformed (400).
     pub fn parse(method: &Method, path: &str, query: &str) -> Result<Self, Problem> {
-        if path.len() + query.len() > MAX_TARGET_BYTES {
-            let detail = format!("a path and query may have {MAX_TARGET_BYTES} bytes together");
-            return Err(Problem::new(Kind::TargetTooLong, detail));
-        }
-        let (versioned, rest) = match path.strip_prefix("/v1/") {
-            Some(rest) => (true, rest),
-            None => (false, path.strip_prefix('/').unwrap_or(path)),
-        };
+        let Some(rest) = path.strip_prefix("/v1/") else { return Self::parse_public(method, path, query) };
+        check_length(path, query)?;
         let segments: Vec<&str> = rest.split('/').collect();
-        match (versioned, segments.as_slice()) {
-            (true, ["proofs"]) => Self::proofs(method, query),
-            (true, ["proofs", "batch-delete"]) => {
+        match segments.as_slice() {
+            ["proofs"] => Self::proofs(method, query),
+            ["proofs", "batch-delete"] => {
                 one(method, Method::POST, "POST, OPTIONS", || Ok(Self::BatchDelete))
             }
-            (true, ["proofs", id, "url"]) => read_only(method, || {
+            ["proofs", id, "url"] => read_only(method, || {
                 let query = Query::parse(query)?;
                 query.only(&["expires_in"])?;
                 let expires_in = query.number("expires_in", 1, MAX_LINK_SECONDS)?;
@@ -330,27 +324,17 @@ impl Route {
                     expires_in: expires_in.unwrap_or(DEFAULT_LINK_SECONDS),
                 })
             }),
-            (_, ["proofs", "by-hash", hash]) => read_only(method, || {
-                let query = Query::parse(query)?;
-                // A mistyped `tenant` would find another tenant's proof.
-                query.only(&["tenant", "expires", "key", "life", "signature", "form"])?;
-                by_hash(hash, &query)
-            }),
-            (true, ["proofs", id]) => match *method {
+            ["proofs", id] => match *method {
                 Method::GET | Method::HEAD => proof(id, query),
                 Method::PUT => Ok(Self::SupersedeProof(proof_id(id)?)),
                 Method::DELETE => Ok(Self::DeleteProof(proof_id(id)?)),
                 _ => other(method, "GET, HEAD, PUT, DELETE, OPTIONS"),
             },
-            (false, ["proofs", id]) => read_only(method, || proof(id, query)),
-            (_, ["proofs", id, revision]) => read_only(method, || {
-                read(ObjectKey::Revision(proof_id(id)?, revision_number(revision)?), query)
-            }),
-            (true, ["aliases"]) => read_only(method, || {
+            ["aliases"] => read_only(method, || {
                 let (after, limit) = page(query)?;
                 Ok(Self::ListAliases { after, limit })
             }),
-            (true, ["aliases", id]) => match *method {
+            ["aliases", id] => match *method {
                 Method::PUT => Ok(Self::BindAlias(legacy_id(id)?)),
                 Method::DELETE => {
                     let query = Query::parse(query)?;
@@ -363,7 +347,7 @@ impl Route {
                 }
                 _ => other(method, "PUT, DELETE, OPTIONS"),
             },
-            (true, ["manifests"]) => match *method {
+            ["manifests"] => match *method {
                 Method::GET | Method::HEAD => {
                     let (after, limit) = page(query)?;
                     Ok(Self::ListManifests { after, limit })
@@ -376,27 +360,26 @@ impl Route {
                 }
                 _ => other(method, "GET, HEAD, POST, OPTIONS"),
             },
-            (true, ["manifests", id]) => match *method {
+            ["manifests", id] => match *method {
                 Method::GET | Method::HEAD => plain(id, query),
                 Method::DELETE => Ok(Self::DeleteManifest { id: manifest_id(id)?, tenant: None }),
                 _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
             },
-            (false, ["manifests", id]) => read_only(method, || plain(id, query)),
-            (true, ["manifests", id, "front"]) => match *method {
+            ["manifests", id, "front"] => match *method {
                 Method::GET | Method::HEAD => read(ObjectKey::Front(manifest_id(id)?), query),
                 Method::PUT => Ok(Self::DecideFront(manifest_id(id)?)),
                 _ => other(method, "GET, HEAD, PUT, OPTIONS"),
             },
-            (true, ["manifests", id, "visibility"]) => one(method, Method::PUT, "PUT, OPTIONS", || {
+            ["manifests", id, "visibility"] => one(method, Method::PUT, "PUT, OPTIONS", || {
                 Ok(Self::ChangeVisibility { id: manifest_id(id)?, tenant: None })
             }),
-            (true, ["tenants", tenant, "manifests", id, "visibility"]) => {
+            ["tenants", tenant, "manifests", id, "visibility"] => {
                 one(method, Method::PUT, "PUT, OPTIONS", || {
                     let ManifestKey { id, tenant } = manifest_key(tenant, id)?;
                     Ok(Self::ChangeVisibility { id, tenant: Some(tenant) })
                 })
             }
-            (true, ["tenants", tenant, "manifests", id]) => match *method {
+            ["tenants", tenant, "manifests", id] => match *method {
                 Method::GET | Method::HEAD => read(ObjectKey::Manifest(manifest_key(tenant, id)?), query),
                 Method::DELETE => {
                     let ManifestKey { id, tenant } = manifest_key(tenant, id)?;
@@ -404,11 +387,8 @@ impl Route {
                 }
                 _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
             },
-            (false, ["tenants", tenant, "manifests", id]) => {
-                read_only(method, || read(ObjectKey::Manifest(manifest_key(tenant, id)?), query))
-            }
-            (true, ["migrations"]) => one(method, Method::POST, "POST, OPTIONS", || Ok(Self::BeginMigration)),
-            (true, ["migrations", job]) => {
+            ["migrations"] => one(method, Method::POST, "POST, OPTIONS", || Ok(Self::BeginMigration)),
+            ["migrations", job] => {
                 let name = || decode("job", job)?.parse().map_err(|error| Problem::field("job", error));
                 match *method {
                     Method::GET | Method::HEAD => {
@@ -424,9 +404,42 @@ impl Route {
                     _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
                 }
             }
-            (_, ["health"]) => read_only(method, || Ok(Self::Health)),
-            (true, ["stats"]) => read_only(method, || Ok(Self::Stats)),
-            (true, ["openapi.json"]) => read_only(method, || Ok(Self::OpenApi)),
+            ["stats"] => read_only(method, || Ok(Self::Stats)),
+            ["openapi.json"] => read_only(method, || Ok(Self::OpenApi)),
+            segments => Self::in_both(method, segments, query),
+        }
+    }
+
+    /// Reads a request line of the CDN domain, whose paths only read and have no version.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_public(method: &Method, path: &str, query: &str) -> Result<Self, Problem> {
+        check_length(path, query)?;
+        let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+        match segments.as_slice() {
+            ["proofs", id] => read_only(method, || proof(id, query)),
+            ["manifests", id] => read_only(method, || plain(id, query)),
+            ["tenants", tenant, "manifests", id] => {
+                read_only(method, || read(ObjectKey::Manifest(manifest_key(tenant, id)?), query))
+            }
+            segments => Self::in_both(method, segments, query),
+        }
+    }
+
+    /// The paths that the API and the CDN domain read alike.
+    fn in_both(method: &Method, segments: &[&str], query: &str) -> Result<Self, Problem> {
+        match segments {
+            ["proofs", "by-hash", hash] => read_only(method, || {
+                let query = Query::parse(query)?;
+                // A mistyped `tenant` would find another tenant's proof.
+                query.only(&["tenant", "expires", "key", "life", "signature", "form"])?;
+                by_hash(hash, &query)
+            }),
+            ["proofs", id, revision] => read_only(method, || {
+                read(ObjectKey::Revision(proof_id(id)?, revision_number(revision)?), query)
+            }),
+            ["health"] => read_only(method, || Ok(Self::Health)),
             _ => Err(Problem::new(
                 Kind::NoSuchRoute,
                 "there is no such path; GET /v1/openapi.json lists those that there are",
@@ -451,6 +464,14 @@ impl Route {
             _ => other(method, "GET, HEAD, POST, OPTIONS"),
         }
     }
+}
+
+fn check_length(path: &str, query: &str) -> Result<(), Problem> {
+    if path.len() + query.len() > MAX_TARGET_BYTES {
+        let detail = format!("a path and query may have {MAX_TARGET_BYTES} bytes together");
+        return Err(Problem::new(Kind::TargetTooLong, detail));
+    }
+    Ok(())
 }
 
 /// A manifest at its plain address.

@@ -23,8 +23,36 @@ use crate::ports::{Failure, FailureKind};
 pub struct Owners {
     /// The tenant of what has none: of legacy records.
     pub tenant: Tenant,
-    /// Whether the proofs of a CredLink keep their tenants, and with them their ids. Otherwise they become `tenant`'s.
+    /// `true` if the proofs of a CredLink keep their tenants, and with them their ids. Otherwise those of one tenant become
+    /// `tenant`'s.
     pub keep: bool,
+    /// The tenant whose proofs these are at the source; `None`: `tenant`, as there.
+    pub from: Option<Tenant>,
+}
+
+impl Owners {
+    /// The tenant of what is `own`'s at the source.
+    fn of(&self, own: &Tenant) -> Result<Tenant, NotCopied> {
+        if self.keep {
+            return Ok(own.clone());
+        }
+        let Self { tenant, from, .. } = self;
+        match from {
+            Some(from) if from == own => Ok(tenant.clone()),
+            None if tenant == own => Ok(tenant.clone()),
+            Some(from) => {
+                let detail = format!("it is the tenant `{own}`'s, and this job takes what is `{from}`'s");
+                Err(NotCopied::new(Reason::LeftOut, detail))
+            }
+            None => {
+                let detail = format!(
+                    "it is the tenant `{own}`'s at the source, and this job is for `{tenant}`: name the tenant with --tenant, or \
+                     give `{tenant}` what is `{own}`'s with --from-tenant {own}"
+                );
+                Err(NotCopied::new(Reason::OtherTenant, detail))
+            }
+        }
+    }
 }
 
 /// An item that can be stored.
@@ -67,7 +95,10 @@ impl NotCopied {
     /// Whether there is nothing to copy, so that the item did not fail.
     #[must_use]
     pub const fn is_skip(&self) -> bool {
-        matches!(self.reason, Reason::Duplicate | Reason::Expired | Reason::Deleted | Reason::Gone)
+        matches!(
+            self.reason,
+            Reason::Duplicate | Reason::Expired | Reason::Deleted | Reason::Gone | Reason::LeftOut
+        )
     }
 }
 
@@ -169,7 +200,7 @@ fn naming(id: &LegacyId, record: &[u8], owners: &Owners, now: Timestamp) -> Resu
         let detail = format!("it names the proof {}, which expired on {}", record.id, record.expires);
         return Err(NotCopied::new(Reason::Gone, detail));
     }
-    let tenant = if owners.keep { record.tenant } else { owners.tenant.clone() };
+    let tenant = owners.of(&record.tenant)?;
     Ok(Naming {
         id: id.clone(),
         proof: ProofId::derive(&tenant, &record.media_hash),
@@ -187,7 +218,7 @@ fn loose(
 ) -> Result<Loose, NotCopied> {
     let manifest =
         Manifest::c2pa(bytes.clone()).map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
-    let tenant = tenant.filter(|_| owners.keep).unwrap_or(&owners.tenant).clone();
+    let tenant = tenant.map_or_else(|| Ok(owners.tenant.clone()), |own| owners.of(own))?;
     Ok(Loose { manifest, tenant, visibility, restores: None })
 }
 
@@ -268,7 +299,7 @@ fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft,
         NotCopied::new(reason, problem.detail)
     })?;
     Ok(Draft {
-        tenant: if owners.keep { record.tenant.clone() } else { owners.tenant.clone() },
+        tenant: owners.of(&record.tenant)?,
         media_hash: record.media_hash,
         media_type: record.media_type.clone(),
         manifest,

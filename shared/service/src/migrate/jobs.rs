@@ -239,6 +239,7 @@ fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
         to: to.to_owned(),
         tenant: request.tenant.clone(),
         keep_tenants: request.keep_tenants,
+        from_tenant: None,
         created: clock.now(),
         listed: None,
         elapsed_ms: 0,

@@ -33,6 +33,9 @@ pub struct Job {
     /// Whether the proofs of a CredLink keep their tenants, and with them their ids.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep_tenants: bool,
+    /// The tenant whose proofs of a CredLink become `tenant`'s, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_tenant: Option<Tenant>,
     /// When it was begun.
     pub created: Timestamp,
     /// When its source was listed to the end for the last time; `None` while that is still to come.
@@ -243,6 +246,8 @@ reasons! {
     AliasConflict, "alias-conflict";
     /// It is another name of a proof that is not at the destination.
     ProofMissing, "proof-missing";
+    /// It is another tenant's at the source than the one that the job is for.
+    OtherTenant, "other-tenant";
     /// The destination refuses it for another cause.
     Refused, "refused";
     /// What the source holds is not what was written there.
@@ -261,6 +266,8 @@ reasons! {
     Deleted, "deleted";
     /// It is another name of a proof that was deleted at the source or has expired there.
     Gone, "gone";
+    /// It is another tenant's at the source than the one that the job was told to take.
+    LeftOut, "left-out";
 }
 
 impl fmt::Display for Reason {

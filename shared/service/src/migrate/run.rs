@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::Serialize;
 
 use super::copy::{Copier, CopyOptions};
+use super::incoming::Owners;
 use super::ledger::{Job, JobName, LEDGER_VERSION};
 use super::parts::Migration;
 use super::patience::GivenUp;
@@ -40,18 +41,29 @@ pub struct JobSpec {
     pub tenant: Tenant,
     /// Whether the proofs of a CredLink keep their tenants, and with them their ids.
     pub keep_tenants: bool,
+    /// The tenant whose proofs of a CredLink become `tenant`'s, where that is another one.
+    pub from_tenant: Option<Tenant>,
+}
+
+impl JobSpec {
+    /// Whose proofs its items become.
+    #[must_use]
+    pub fn owners(&self) -> Owners {
+        Owners { tenant: self.tenant.clone(), keep: self.keep_tenants, from: self.from_tenant.clone() }
+    }
 }
 
 impl From<&Job> for JobSpec {
     /// What a job that was begun moves.
     fn from(job: &Job) -> Self {
-        let Job { name, from, to, tenant, keep_tenants, .. } = job;
+        let Job { name, from, to, tenant, keep_tenants, from_tenant, .. } = job;
         Self {
             name: name.clone(),
             from: from.clone(),
             to: to.clone(),
             tenant: tenant.clone(),
             keep_tenants: *keep_tenants,
+            from_tenant: from_tenant.clone(),
         }
     }
 }
@@ -200,6 +212,11 @@ pub async fn open<S, D, L: Ledger, C: Clock, T>(
             ("the source", job.from.as_str(), spec.from.as_str()),
             ("the destination", job.to.as_str(), spec.to.as_str()),
             ("the tenant", job.tenant.as_str(), spec.tenant.as_str()),
+            (
+                "proofs of",
+                origin(job.keep_tenants, job.from_tenant.as_ref()),
+                origin(spec.keep_tenants, spec.from_tenant.as_ref()),
+            ),
         ] {
             if kept != given {
                 let (kept, given) = (kept.to_owned(), given.to_owned());
@@ -215,6 +232,7 @@ pub async fn open<S, D, L: Ledger, C: Clock, T>(
         to: spec.to.clone(),
         tenant: spec.tenant.clone(),
         keep_tenants: spec.keep_tenants,
+        from_tenant: spec.from_tenant.clone(),
         created: parts.clock.now(),
         listed: None,
         elapsed_ms: 0,
@@ -224,6 +242,15 @@ pub async fn open<S, D, L: Ledger, C: Clock, T>(
     };
     parts.ledger.keep_job(&job).await?;
     Ok(job)
+}
+
+/// The proofs of a CredLink that a job takes, in a word.
+fn origin(keep_tenants: bool, from_tenant: Option<&Tenant>) -> &str {
+    match from_tenant {
+        _ if keep_tenants => "every tenant, for themselves",
+        Some(tenant) => tenant.as_str(),
+        None => "its tenant",
+    }
 }
 
 /// The job, which has to have been begun.

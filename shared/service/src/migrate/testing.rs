@@ -123,11 +123,12 @@ pub(crate) fn spec() -> JobSpec {
         to: "dir:b".to_owned(),
         tenant: Tenant::default(),
         keep_tenants: true,
+        from_tenant: None,
     }
 }
 
 pub(super) fn options() -> CopyOptions {
-    let owners = Owners { tenant: Tenant::default(), keep: true };
+    let owners = Owners { tenant: Tenant::default(), keep: true, from: None };
     CopyOptions { concurrency: 4, batch_size: 3, ..CopyOptions::new(owners) }
 }
 

@@ -25,7 +25,7 @@ impl Process {
         let world = World::new();
         let queue = Sent { faults: world.faults.clone(), ..Sent::default() };
         let content = Content::Legacy(Bytes::from(legacy("p", 0, "{}")));
-        let owners = Owners { tenant: Tenant::default(), keep: true };
+        let owners = Owners { tenant: Tenant::default(), keep: true, from: None };
         let Parcel::Proof(mut drafts) = incoming(&content, &owners, world.time.now()).unwrap().parcel else {
             panic!()
         };

@@ -13,7 +13,7 @@ use crate::migrate::target::Target;
 const NOW: fn() -> Timestamp = || Timestamp::from_milliseconds(1_767_225_600_000);
 
 fn owners(keep: bool) -> Owners {
-    Owners { tenant: Tenant::default(), keep }
+    Owners { tenant: Tenant::default(), keep, from: None }
 }
 
 fn legacy(change: impl Fn(String) -> String) -> Result<Incoming, NotCopied> {
