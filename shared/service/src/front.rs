@@ -48,7 +48,12 @@ pub struct AdoptedFront {
 impl Arrival {
     /// The case of a draft: what is taken over from another store was there before.
     pub(crate) const fn of(draft: &Draft) -> Self {
-        if draft.origin.is_some() { Self::Earlier } else { Self::New }
+        Self::imported(draft.origin.is_some())
+    }
+
+    /// The case of what is copied from another store, or is not.
+    pub(crate) const fn imported(is_imported: bool) -> Self {
+        if is_imported { Self::Earlier } else { Self::New }
     }
 }
 

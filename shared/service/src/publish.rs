@@ -23,6 +23,7 @@ use credlink_core::tombstone::Tombstone;
 use crate::cleanup::keep;
 use crate::delete::{finish_manifest, undo_manifest, undo_record};
 use crate::error::{Error, contended};
+use crate::front::Arrival;
 use crate::holds::drop_hold;
 use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
@@ -116,6 +117,20 @@ impl<'a> Reference<'a> {
             ),
         )
         .at("visibility"))
+    }
+
+    /// Refuses to publish what was private when it was deleted, where it is not its tenant that stores it anew.
+    fn check_withdrawn(&self, deleted: &ManifestRow, arrival: Arrival) -> Result<(), Problem> {
+        let was_withdrawn = !deleted.void && deleted.visibility == Visibility::Private;
+        if arrival == Arrival::New || !was_withdrawn || self.visibility == Visibility::Private {
+            return Ok(());
+        }
+        let id = &self.key.id;
+        let detail = format!(
+            "the manifest {id} was private when it was deleted, and what is copied from another store does not publish it; its \
+             tenant can, by storing it"
+        );
+        Err(Problem::new(Kind::VisibilityConflict, detail).at("visibility"))
     }
 
     /// The manifest's row with this reference added.
@@ -239,17 +254,17 @@ impl Brought {
 
 impl<P: Ports> Service<P> {
     /// Makes sure that the manifest's bytes are stored, notes in `brought` if that was done here, and says in which
-    /// generation they are.
+    /// generation they are. What arrives from another store publishes nothing that was private when it was deleted.
     ///
     /// The outcome `None` asks the caller to look at the world again: a deletion came between.
     pub(crate) async fn ensure_manifest(
         &self,
         manifest: &Manifest,
         key: &ManifestKey,
-        visibility: Visibility,
+        (visibility, arrival): (Visibility, Arrival),
         brought: &mut Brought,
     ) -> Result<Option<u32>, Error> {
-        let placed = self.place_manifest(manifest, key, visibility).await?;
+        let placed = self.place_manifest(manifest, key, (visibility, arrival)).await?;
         Ok(placed.map(|placed| {
             brought.note(key, placed);
             placed.generation
@@ -260,7 +275,7 @@ impl<P: Ports> Service<P> {
         &self,
         manifest: &Manifest,
         owned: &ManifestKey,
-        visibility: Visibility,
+        (visibility, arrival): (Visibility, Arrival),
     ) -> Result<Option<Placed>, Error> {
         let key = ObjectKey::Manifest(owned.clone());
         let wanted = Reference {
@@ -292,6 +307,7 @@ impl<P: Ports> Service<P> {
                     return Ok(None);
                 }
                 State::Deleted(_) => {
+                    wanted.check_withdrawn(&row, arrival)?;
                     if !row.void && (row.visibility, visibility) == (Visibility::Public, Visibility::Private)
                     {
                         self.keep_front(owned).await?;
@@ -363,6 +379,9 @@ impl<P: Ports> Service<P> {
             && row.sha256 != *manifest.sha256()
         {
             return Err(wanted.conflict(&row.sha256).into());
+        }
+        if let Some(row) = row.as_ref().or(kept.as_ref()) {
+            wanted.check_withdrawn(row, arrival)?;
         }
         let deleted = row.map_or(0, |row| row.generation);
         let generation = marker.last.max(deleted).saturating_add(1);

@@ -9,8 +9,9 @@ use credlink_core::http::route::Form;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{ManifestRow, State};
+use credlink_core::row::{ManifestRow, Row, State};
 use credlink_core::rules::retrieve::Lookup;
+use credlink_core::tombstone::Tombstone;
 use http::Method;
 
 use crate::error::Error;
@@ -145,7 +146,8 @@ async fn settled<P: Ports>(
 }
 
 /// The manifest that was found, once it is for the readers that its row says: a change of its visibility may have been cut off
-/// behind the row.
+/// behind the row. Where the row says that it was deleted, and it stands there of an earlier life, it was put back from elsewhere,
+/// and what is read is the marker of its deletion (guarantee 8).
 ///
 /// # Errors
 /// A failure of the provider.
@@ -169,10 +171,22 @@ async fn brought_up<P: Ports>(
             && facts.generation < row.generation
             && facts.sha256 == row.sha256
     };
-    let Some(row) = row.filter(is_behind) else { return Ok(Some(found.verified)) };
+    let has_risen = |row: &ManifestRow| {
+        matches!(row.state, State::Deleted(_))
+            && !row.void
+            && !facts.tombstone
+            && facts.generation <= row.generation
+    };
+    let is_noticed = |row: &ManifestRow| is_behind(row) || has_risen(row);
+    let Some(row) = row.filter(is_noticed) else { return Ok(Some(found.verified)) };
     // An index in doubt has no say in what is read.
     if !service.standing_for_readers().await.trusts_index() {
         return Ok(Some(found.verified));
+    }
+    if has_risen(&row) {
+        let Some((marker, tenant)) = Tombstone::of(&Row::Manifest(row)) else { return Ok(None) };
+        let (body, attributes) = marker.object(&key, &tenant);
+        return service.as_read(&key, marker.deleted, (body.into(), attributes)).map(Some);
     }
     // Whoever changes it writes it; a reader does so for one that was cut off, and one reader at a time.
     if let Some(_turn) = service.leftovers.turn() {

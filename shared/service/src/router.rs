@@ -37,6 +37,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
 use crate::aliases::leads_for_all;
 use crate::error::Error;
+use crate::front::Arrival;
 use crate::legacy::serve::{Unnamed, off};
 use crate::openapi::{self, aliases, batches, manifests, migrations, proofs};
 use crate::ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, Ports, Refused};
@@ -237,10 +238,11 @@ impl<P: Ports> Service<P> {
             Route::ListManifests { after, limit } => {
                 aliases::list_manifests(self, caller, after.as_deref(), limit).await?
             }
-            Route::StoreManifest { visibility, tenant } => {
+            Route::StoreManifest { visibility, tenant, imported } => {
                 check_tenant(tenant.as_ref(), &caller.tenant)?;
                 let body = read_body(self, request, body, C2PA_TYPE).await?;
-                manifests::store_manifest(self, caller, visibility, body).await?
+                manifests::store_manifest(self, caller, (visibility, Arrival::imported(imported)), body)
+                    .await?
             }
             Route::DeleteManifest { id, tenant } => {
                 manifests::delete_manifest(self, caller, &id, tenant, &request.headers).await?

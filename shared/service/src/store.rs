@@ -269,8 +269,8 @@ async fn write<P: Ports>(
     let key = ObjectKey::Record(draft.id());
     let place = async {
         let Some(manifest) = draft.manifest_key() else { return Ok(Some(None)) };
-        let placed =
-            service.ensure_manifest(&draft.manifest, &manifest, draft.manifest_visibility(), brought).await?;
+        let how = (draft.manifest_visibility(), Arrival::of(draft));
+        let placed = service.ensure_manifest(&draft.manifest, &manifest, how, brought).await?;
         Ok::<_, Error>(placed.map(Some))
     };
     let (placed, noted) = join(place, service.intend(&key)).await;
@@ -366,7 +366,7 @@ pub(crate) async fn store_manifest<P: Ports>(
     arrival: Arrival,
 ) -> Result<bool, Error> {
     let mut brought = Brought::default();
-    let stored = try_to_store_manifest(service, manifest, tenant, visibility, &mut brought).await;
+    let stored = try_to_store_manifest(service, manifest, tenant, (visibility, arrival), &mut brought).await;
     match (&stored, manifest.id()) {
         (Err(Error::Problem(_)), _) => brought.take_back(service).await?,
         (Ok(true), Some(id)) => {
@@ -382,14 +382,14 @@ async fn try_to_store_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &Manifest,
     tenant: &Tenant,
-    visibility: Visibility,
+    (visibility, arrival): (Visibility, Arrival),
     brought: &mut Brought,
 ) -> Result<bool, Error> {
     let id =
         manifest.id().ok_or_else(|| Problem::new(Kind::InvalidManifest, "only a C2PA manifest has an id"))?;
     let key = &ManifestKey::new(tenant, id);
     for _ in 0..MAX_ATTEMPTS {
-        let placed = service.ensure_manifest(manifest, key, visibility, brought).await?;
+        let placed = service.ensure_manifest(manifest, key, (visibility, arrival), brought).await?;
         let Some(generation) = placed else { continue };
         // The hold of an earlier attempt, whose manifest was deleted meanwhile.
         if let Some((key, earlier)) = brought.hold.take_if(|(_, earlier)| *earlier != generation) {

@@ -293,7 +293,12 @@ async fn swap<P: Ports>(
                 None => return Ok(None),
                 Some(key) => {
                     generation = service
-                        .ensure_manifest(&draft.manifest, &key, draft.manifest_visibility(), brought)
+                        .ensure_manifest(
+                            &draft.manifest,
+                            &key,
+                            (draft.manifest_visibility(), Arrival::of(draft)),
+                            brought,
+                        )
                         .await?
                         .or(generation);
                 }
@@ -326,8 +331,8 @@ async fn begin<P: Ports>(
     let generation = match &manifest {
         None => None,
         Some(key) => {
-            let visibility = draft.manifest_visibility();
-            let placed = service.ensure_manifest(&draft.manifest, key, visibility, brought).await?;
+            let how = (draft.manifest_visibility(), Arrival::of(draft));
+            let placed = service.ensure_manifest(&draft.manifest, key, how, brought).await?;
             let Some(generation) = placed else { return Ok(None) };
             Some(generation)
         }

@@ -17,6 +17,7 @@ use credlink_core::time::Timestamp;
 
 use crate::aliases::{agree, follow_alias, keep_alias, refuse_unknown, secure_alias};
 use crate::error::{Error, contended};
+use crate::legacy::Wanted;
 use crate::ports::{Commit, Failure, Index as _, Ports, Write};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};
@@ -31,10 +32,11 @@ use crate::store::{Stored, store};
 /// legacy id that is the id of another proof (400), or names another one (409).
 pub async fn take_over<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
     let legacy = legacy_id(draft, service.now())?;
-    if let Some(legacy) = legacy
-        && let Some(row) = service.alias_row(legacy).await?
-    {
-        free_for(service, &row, &draft.id(), &draft.tenant).await?;
+    if let Some(legacy) = legacy {
+        match service.alias_row(legacy).await? {
+            Some(row) => free_for(service, &row, &draft.id(), &draft.tenant).await?,
+            None => service.refuse_unmigrated(legacy, &draft.tenant).await?,
+        }
     }
     if let Some(legacy) = legacy {
         agree(service, legacy).await?;
@@ -103,6 +105,9 @@ pub(crate) async fn bind<P: Ports>(
         follow_alias(service, legacy, is_index_trusted).await?;
     }
     refuse_unknown(service, legacy).await?;
+    if claimant == Claimant::Tenant && service.alias_row(legacy).await?.is_none() {
+        service.refuse_unmigrated(legacy, &proof.tenant).await?;
+    }
     let mut before: Option<AliasRow> = None;
     for _ in 0..MAX_ATTEMPTS {
         if let Some(row) = &before {
@@ -155,9 +160,7 @@ async fn free_for<P: Ports>(
     tenant: &Tenant,
 ) -> Result<(), Error> {
     if row.tenant != *tenant {
-        // Where it leads is nobody else's business.
-        let detail = format!("the legacy id `{}` is another tenant's", row.id);
-        return Err(Problem::new(Kind::AliasConflict, detail).at("origin.legacy_id").into());
+        return Err(of_another_tenant(&row.id).into());
     }
     if row.withdrawn.is_some() || row.proof == *id {
         return Ok(());
@@ -180,7 +183,28 @@ async fn free_for<P: Ports>(
     }
 }
 
+/// The refusal of another tenant's legacy id. Where it leads is nobody else's business.
+fn of_another_tenant(id: &LegacyId) -> Problem {
+    Problem::new(Kind::AliasConflict, format!("the legacy id `{id}` is another tenant's"))
+        .at("origin.legacy_id")
+}
+
 impl<P: Ports> Service<P> {
+    /// Refuses a legacy id that nothing is known of here yet, and that a record of the legacy source has: it is the id of the
+    /// tenant whose proofs those become.
+    ///
+    /// # Errors
+    /// It is another tenant's (409), or the legacy source cannot say.
+    async fn refuse_unmigrated(&self, id: &LegacyId, tenant: &Tenant) -> Result<(), Error> {
+        let Some(legacy) = self.legacy.as_deref().filter(|legacy| legacy.tenant() != tenant) else {
+            return Ok(());
+        };
+        match legacy.find(&Wanted::Legacy(id.clone())).await? {
+            Some(_) => Err(of_another_tenant(id).into()),
+            None => Ok(()),
+        }
+    }
+
     /// What a legacy id names.
     pub(crate) async fn alias(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
         Ok(self.alias_row(id).await?.filter(|row| row.withdrawn.is_none()))

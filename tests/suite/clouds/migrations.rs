@@ -398,6 +398,7 @@ pub(super) fn job(ground: &Ground, name: &str, from: &str) -> Job {
         to: format!("s3://{}", ground.s3.settings().bucket),
         tenant: Tenant::default(),
         keep_tenants: false,
+        from_tenant: None,
         created: SystemClock.now(),
         listed: None,
         elapsed_ms: 0,

@@ -63,6 +63,7 @@ fn job() -> Job {
         to: "dir:/new".to_owned(),
         tenant: Tenant::default(),
         keep_tenants: false,
+        from_tenant: None,
         created: at(1_000),
         listed: None,
         elapsed_ms: 0,
@@ -104,6 +105,7 @@ fn copied(key: &str, version: u64) -> Entry {
             coding: Some("gzip".to_owned()),
             private: false,
         }],
+        generation: None,
     };
     entry(key, version, ItemState::Copied(copy))
 }

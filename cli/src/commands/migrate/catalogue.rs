@@ -7,7 +7,7 @@ use credlink_service::migrate::catalogue::catalogue as keep;
 use credlink_service::migrate::copy::CopyOptions;
 
 use super::bar::Bar;
-use super::copy::{beside, count, owners, spec};
+use super::copy::{beside, count, spec};
 use super::open::{self, Parts};
 use super::unbegun::Unbegun;
 use super::{ended, tell, until_told};

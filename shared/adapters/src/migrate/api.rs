@@ -6,6 +6,8 @@
 //! That something is not there, is gone, stands in conflict or has changed, only a problem document of CredLink's own says: a
 //! gateway, a proxy or a wrong address has statuses of its own, and its 404 is no absence (guarantee 7).
 
+mod redirection;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -19,10 +21,12 @@ use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::object::JSON_TYPE;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Failure, FailureKind};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use serde::Deserialize;
 use ureq::{Agent, Proxy};
+
+use redirection::{is_private, next, public_agent};
 
 /// The name that operators know another CredLink by.
 pub(super) const NAME: &str = "credlink";
@@ -38,7 +42,7 @@ const CONNECTIONS: usize = 256;
 /// How long a connection is kept that nobody uses: less than the 60 s of most load balancers.
 const IDLE: Duration = Duration::from_secs(20);
 /// Large objects are answered with a redirection to where they are read from.
-const REDIRECTIONS: u32 = 3;
+const REDIRECTIONS: usize = 3;
 
 /// Why an API cannot be called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +56,8 @@ pub enum TokenError {
 #[derive(Clone)]
 pub(super) struct Api {
     agent: Agent,
+    /// For what a server on the internet redirects to; `None` where a proxy decides what can be reached.
+    elsewhere: Option<Agent>,
     base: String,
     token: Option<HeaderValue>,
 }
@@ -70,14 +76,13 @@ pub(super) struct Question {
     pub(super) body: Option<Bytes>,
     /// Its type.
     pub(super) content_type: &'static str,
-    /// Whether a redirection is followed, or an answer.
+    /// Whether a redirection is followed, as that of an object may be; otherwise it is an answer.
     pub(super) follows: bool,
 }
 
 impl Question {
     /// A question without a body.
     pub(super) fn new(method: Method, target: impl Into<String>) -> Self {
-        let follows = method == Method::GET;
         Self {
             method,
             target: target.into(),
@@ -85,8 +90,13 @@ impl Question {
             deleted: None,
             body: None,
             content_type: JSON_TYPE,
-            follows,
+            follows: false,
         }
+    }
+
+    /// A read of an object, which may be elsewhere.
+    pub(super) fn object(target: impl Into<String>) -> Self {
+        Self { follows: true, ..Self::new(Method::GET, target) }
     }
 }
 
@@ -185,7 +195,8 @@ impl Api {
         let token = token.map(header).transpose().map_err(|_| TokenError::Token(url.to_owned()))?;
         // A proxy has another idea of what this machine is.
         let proxy = if is_this_machine(url) { None } else { Proxy::try_from_env() };
-        let agent = Agent::config_builder()
+        let has_proxy = proxy.is_some();
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .user_agent(concat!("credlink/", env!("CARGO_PKG_VERSION")))
             .proxy(proxy)
@@ -196,9 +207,10 @@ impl Api {
             .timeout_send_body(Some(TRANSFER))
             .timeout_recv_response(Some(THINK))
             .timeout_recv_body(Some(TRANSFER))
-            .build()
-            .new_agent();
-        Ok(Self { agent, base: url.to_owned(), token })
+            .max_redirects(0)
+            .build();
+        let elsewhere = (!has_proxy).then(|| public_agent(config.clone()));
+        Ok(Self { agent: config.new_agent(), elsewhere, base: url.to_owned(), token })
     }
 
     /// Asks, and waits for the whole answer.
@@ -216,7 +228,7 @@ impl Api {
         let answer = self.call(Question::new(Method::HEAD, target)).await?;
         match answer.status {
             StatusCode::OK => Ok(answer),
-            _ => self.ask(Question::new(Method::GET, target)).await,
+            _ => self.ask(Question::object(target)).await,
         }
     }
 
@@ -248,21 +260,37 @@ impl Api {
         if let Some(at) = question.deleted {
             request = request.header(DELETED, at.to_string());
         }
-        let redirections = if question.follows { REDIRECTIONS } else { 0 };
         let response = match &question.body {
-            None => {
-                let request =
-                    self.agent.configure_request(request.body(())?).max_redirects(redirections).build();
-                self.agent.run(request)?
-            }
+            None if question.follows => self.follow(request.body(())?)?,
+            None => self.agent.run(request.body(())?)?,
             Some(body) => {
-                let request = request.header(CONTENT_TYPE, question.content_type).body(&**body)?;
-                self.agent.run(self.agent.configure_request(request).max_redirects(0).build())?
+                self.agent.run(request.header(CONTENT_TYPE, question.content_type).body(&**body)?)?
             }
         };
         let (parts, body) = response.into_parts();
         let body = body.into_with_config().limit(MAX_BODY_BYTES as u64).read_to_vec()?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: body.into() })
+    }
+}
+
+impl Api {
+    /// Reads an object where the answers lead to, without the credential from the first one on.
+    fn follow(&self, request: Request<()>) -> Result<Response<ureq::Body>, ureq::Error> {
+        let first = request.uri().clone();
+        let mut from = first.clone();
+        let mut response = self.agent.run(request)?;
+        for _ in 0..REDIRECTIONS {
+            let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+            let next = location.filter(|_| response.status().is_redirection()).and_then(|to| next(&from, to));
+            let Some(to) = next else { break };
+            let agent = match &self.elsewhere {
+                Some(public) if to.authority() != first.authority() && !is_private(&first) => public,
+                _ => &self.agent,
+            };
+            response = agent.run(Request::get(&to).body(())?)?;
+            from = to;
+        }
+        Ok(response)
     }
 }
 

@@ -104,6 +104,8 @@ pub enum Route {
         visibility: Visibility,
         /// The tenant that shall own it, if the request names one.
         tenant: Option<Tenant>,
+        /// `true` if it is copied from another store.
+        imported: bool,
     },
     /// `DELETE /v1/manifests/{id}`, `DELETE /v1/tenants/{tenant}/manifests/{id}`.
     DeleteManifest {
@@ -354,9 +356,10 @@ impl Route {
                 }
                 Method::POST => {
                     let query = Query::parse(query)?;
-                    query.only(&["tenant", "visibility"])?;
+                    query.only(&["tenant", "visibility", "imported"])?;
                     let tenant = query.get("tenant").map(tenant_named).transpose()?;
-                    Ok(Self::StoreManifest { visibility: readers(&query)?, tenant })
+                    let imported = switch(&query, "imported")?;
+                    Ok(Self::StoreManifest { visibility: readers(&query)?, tenant, imported })
                 }
                 _ => other(method, "GET, HEAD, POST, OPTIONS"),
             },
@@ -399,7 +402,7 @@ impl Route {
                     Method::DELETE => {
                         let query = Query::parse(query)?;
                         query.only(&["abandon"])?;
-                        Ok(Self::RemoveMigration { job: name()?, abandon: abandon(&query)? })
+                        Ok(Self::RemoveMigration { job: name()?, abandon: switch(&query, "abandon")? })
                     }
                     _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
                 }
@@ -498,11 +501,11 @@ fn form(query: &Query<'_>) -> Result<Form, Problem> {
     }
 }
 
-fn abandon(query: &Query<'_>) -> Result<bool, Problem> {
-    match query.get("abandon") {
+fn switch(query: &Query<'_>, name: &str) -> Result<bool, Problem> {
+    match query.get(name) {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
-        Some(other) => Err(Problem::field("abandon", format!("`true` or `false`, not `{other}`"))),
+        Some(other) => Err(Problem::field(name, format!("`true` or `false`, not `{other}`"))),
     }
 }
 
@@ -670,13 +673,18 @@ mod tests {
                 Route::SignLink { id, expires_in: DEFAULT_LINK_SECONDS },
             ),
             ("POST", "/v1/proofs/batch-delete", Route::BatchDelete),
-            ("POST", "/v1/manifests", Route::StoreManifest { visibility: Visibility::Public, tenant: None }),
             (
                 "POST",
-                "/v1/manifests?visibility=private&tenant=acme",
+                "/v1/manifests",
+                Route::StoreManifest { visibility: Visibility::Public, tenant: None, imported: false },
+            ),
+            (
+                "POST",
+                "/v1/manifests?visibility=private&tenant=acme&imported=true",
                 Route::StoreManifest {
                     visibility: Visibility::Private,
                     tenant: Some("acme".parse().unwrap()),
+                    imported: true,
                 },
             ),
             ("GET", &format!("/v1/manifests/{urn}"), manifest.clone()),

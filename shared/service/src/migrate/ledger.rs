@@ -137,7 +137,7 @@ pub enum ItemState {
         at: Timestamp,
     },
     /// It was copied, and a verification found that it does not stand there any more, or that other bytes do. The next run copies
-    /// it again.
+    /// it again, and it stays lost unless it stands there then.
     Lost {
         /// What was copied.
         #[serde(flatten)]
@@ -178,6 +178,10 @@ pub struct Copy {
     /// The objects that it is: of a proof the record first, then its manifest if that is an object of its own; none of another
     /// name.
     pub objects: Vec<StoredObject>,
+    /// Of a manifest that is stored for itself: the generation in which it is there, where that is known. Only that one is
+    /// withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
 }
 
 /// An object at the destination.
@@ -277,6 +281,15 @@ impl fmt::Display for Reason {
 }
 
 impl ItemState {
+    /// What was copied, also where it was found lost, as long as nobody has withdrawn it.
+    #[must_use]
+    pub const fn made(&self) -> Option<&Copy> {
+        match self {
+            Self::Lost { copy, .. } => Some(copy),
+            other => other.copy(),
+        }
+    }
+
     /// What was copied, if it was and is still said to be there.
     #[must_use]
     pub const fn copy(&self) -> Option<&Copy> {
@@ -312,6 +325,7 @@ mod tests {
                 coding: Some("gzip".to_owned()),
                 private: false,
             }],
+            generation: None,
         };
         let at = Timestamp::from_milliseconds(9_000);
         for state in [

@@ -4,6 +4,7 @@ use credlink_core::time::Timestamp;
 
 use super::ledger::{Begun, Copy, Entry, ItemState};
 use super::ports::Item;
+use super::target::Target;
 
 /// What is to be written of an item.
 #[derive(Clone, Debug)]
@@ -30,8 +31,10 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
     let begun = change.begun.clone().or_else(|| current.and_then(begun));
     let mut state = change.state.clone();
     if let ItemState::Copied(copy) = &mut state {
-        // It is exactly the item's, and nothing stood there when it was begun.
-        copy.created |= copy.exact && begun.as_ref().is_some_and(|begun| begun.target == copy.target);
+        // It is exactly the item's, and nothing stood there when it was begun. A manifest has no instants of its own: somebody
+        // else may have stored the same meanwhile, and only the answer to the store tells.
+        let is_known_by_itself = copy.exact && !matches!(copy.target, Target::Manifest(_));
+        copy.created |= is_known_by_itself && begun.as_ref().is_some_and(|begun| begun.target == copy.target);
     }
     let entry = |state| Entry {
         key: change.item.key.clone(),
@@ -47,7 +50,7 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
     let Some(current) = current else { return Some(entry(state)) };
     if change.withdrawing.is_some() {
         // Of what still stands there only.
-        let news = current.state.copy() == state.copy() && current.withdrawing != change.withdrawing;
+        let news = current.state.made() == state.made() && current.withdrawing != change.withdrawing;
         return news.then(|| entry(current.state.clone()));
     }
     if current.withdrawing.is_some() && current.state == state {
@@ -71,7 +74,7 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
         }
         (ItemState::Verified { .. }, ItemState::Verified { .. }) if same_item => None,
         (before, ItemState::RolledBack { target, .. })
-            if before.copy().is_none_or(|copy| copy.target != *target) =>
+            if before.made().is_none_or(|copy| copy.target != *target) =>
         {
             None
         }
@@ -82,6 +85,10 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
         // What was copied stands there, also where a later version of the item could not be.
         (ItemState::Copied(_) | ItemState::Verified { .. }, ItemState::Failed { .. }) => None,
         (ItemState::Copied(_) | ItemState::Verified { .. }, ItemState::Skipped { .. }) if same_item => None,
+        (ItemState::Lost { copy: before, .. }, ItemState::Copied(copy)) => {
+            copy.created |= before.created && is_same(before, copy);
+            Some(entry(state))
+        }
         (ItemState::Copied(before), ItemState::Copied(copy)) => {
             copy.created |= before.created && is_same(before, copy);
             (!same_item || before != copy).then(|| entry(state))

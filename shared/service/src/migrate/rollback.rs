@@ -162,7 +162,7 @@ async fn withdraw<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: W
 ) -> Result<(String, Fate), GivenUp> {
     let key = entry.key.clone();
     let begun = entry.begun.as_ref().map(|begun| &begun.target);
-    let target = entry.state.copy().map(|copy| &copy.target).or(begun).cloned();
+    let target = entry.state.made().map(|copy| &copy.target).or(begun).cloned();
     match fate(calls, entry).await {
         Ok(fate) => Ok((key, fate)),
         Err(GivenUp::Item(failure)) => {
@@ -178,8 +178,14 @@ async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch
     entry: Entry,
 ) -> Result<Fate, GivenUp> {
     let copy = match &entry.state {
-        ItemState::Copied(copy) | ItemState::Verified { copy, .. } if copy.created => copy.clone(),
-        ItemState::Copied(_) | ItemState::Verified { .. } => return Ok(Fate::NotOurs),
+        ItemState::Copied(copy) | ItemState::Verified { copy, .. } | ItemState::Lost { copy, .. }
+            if copy.created =>
+        {
+            copy.clone()
+        }
+        ItemState::Copied(_) | ItemState::Verified { .. } | ItemState::Lost { .. } => {
+            return Ok(Fate::NotOurs);
+        }
         ItemState::Deleted { copy, .. } if copy.created => {
             return Ok(Fate::OnlyCopy(copy.target.to_string()));
         }
@@ -187,7 +193,6 @@ async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch
         ItemState::RolledBack { .. } => return Ok(Fate::RolledBack),
         ItemState::Planned
         | ItemState::Copying { .. }
-        | ItemState::Lost { .. }
         | ItemState::Failed { .. }
         | ItemState::Skipped { .. } => {
             let Some(begun) = entry.begun.as_ref() else { return Ok(Fate::NotCopied) };

@@ -43,6 +43,7 @@ struct ManifestReply {
     params(
         ("visibility" = Option<Visibility>, Query, description = "The readers of the manifest: everybody (`public`, the default), or the tenant alone (`private`)"),
         ("tenant" = Option<Tenant>, Query, description = "The tenant that shall own it. A credential of another tenant is refused, and nothing is stored. By default the credential's"),
+        ("imported" = Option<bool>, Query, description = "`true` if it is copied from another store: it is not published where it was private when it was deleted here, and gets no plain address that an operator has freed"),
     ),
     request_body(content = Vec<u8>, content_type = "application/c2pa"),
     responses(
@@ -57,12 +58,12 @@ struct ManifestReply {
 pub(crate) async fn store_manifest<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
-    visibility: Visibility,
+    (visibility, arrival): (Visibility, Arrival),
     body: Bytes,
 ) -> Result<Reply, Error> {
     let read = |body| Manifest::c2pa(body).map_err(|error| manifest_problem("body", &error));
     let manifest = service.read(body, read).await?;
-    let created = store_alone(service, &manifest, &caller.tenant, visibility, Arrival::New).await?;
+    let created = store_alone(service, &manifest, &caller.tenant, visibility, arrival).await?;
     let id = manifest.id().cloned().ok_or_else(|| Problem::field("body", "a manifest without an id"))?;
     let key = ObjectKey::Manifest(ManifestKey::new(&caller.tenant, &id));
     let body = ManifestReply { manifest_id: id.to_string(), url: service.url(&key) };

@@ -81,7 +81,7 @@ impl Remote {
         let target = format!("/v1{}", exact_path(key));
         let answer = match depth {
             Depth::Checksum => self.api.look(&target).await,
-            Depth::Content => self.api.ask(Question::new(Method::GET, target.clone())).await,
+            Depth::Content => self.api.ask(Question::object(target.clone())).await,
         };
         let answer = match answer {
             Err(failure) if failure.kind == FailureKind::Damaged => {
@@ -150,7 +150,7 @@ impl Remote {
                 }
                 Next::Compare(reply) => {
                     let target = format!("/v1{}", exact_path(&ObjectKey::Record(steps.id())));
-                    let current = self.api.ask(Question::new(Method::GET, target)).await?;
+                    let current = self.api.ask(Question::object(target)).await?;
                     let Ok(record) = Record::parse(&current.body) else { return Ok(None) };
                     if current.status != StatusCode::OK || current.digest() != Some(reply.tag) {
                         return Ok(None);
@@ -237,7 +237,7 @@ impl Remote {
     /// What it means that another record stands there: a replacement leaves the earlier record under its revision.
     async fn replaced(&self, id: &ProofId, copied: &Digest, found: &Digest) -> Result<Verdict, Failure> {
         let target = format!("/v1{}", exact_path(&ObjectKey::Record(*id)));
-        let answer = self.api.ask(Question::new(Method::GET, target.clone())).await?;
+        let answer = self.api.ask(Question::object(target.clone())).await?;
         if answer.status != StatusCode::OK {
             return Err(answer.unexpected(&target));
         }

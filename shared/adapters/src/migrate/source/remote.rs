@@ -112,7 +112,12 @@ impl Remote {
     /// The object under `key`; `None` where it is not there (any more) or has expired.
     async fn object(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let target = format!("/v1{}", exact_path(key));
-        let answer = self.api.ask(Question::new(Method::GET, target.clone())).await?;
+        // What says whom an address serves is small, and is nowhere else.
+        let question = match key {
+            ObjectKey::Front(_) => Question::new(Method::GET, target.clone()),
+            _ => Question::object(target.clone()),
+        };
+        let answer = self.api.ask(question).await?;
         match answer.status {
             StatusCode::OK => {
                 Ok(Some(Object { tag: answer.digest(), visibility: answer.visibility(), bytes: answer.body }))
@@ -176,9 +181,7 @@ impl Remote {
     /// Where a legacy id leads; `None`: nowhere.
     async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
         let target = format!("/v1/proofs/{id}");
-        let mut question = Question::new(Method::GET, target.clone());
-        question.follows = false;
-        leads_to(&self.api.ask(question).await?, &target)
+        leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
     }
 
     async fn manifest(&self, id: ManifestKey) -> Result<Option<Content>, Failure> {

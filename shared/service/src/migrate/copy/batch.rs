@@ -148,7 +148,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
     /// destination has exactly that deletion.
     async fn recall(&self, known: Option<Entry>) -> Result<Option<Entry>, (Option<Entry>, GivenUp)> {
         let Some((at, target)) =
-            known.as_ref().and_then(|entry| Some((entry.withdrawing?, entry.state.copy()?.target.clone())))
+            known.as_ref().and_then(|entry| Some((entry.withdrawing?, entry.state.made()?.target.clone())))
         else {
             return Ok(known);
         };
@@ -280,7 +280,11 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             item.incoming.parcel.restore(at);
         }
         let source = item.incoming.source;
-        let copied = |copy: Copy, exact| ItemState::Copied(Copy { source, created: false, exact, ..copy });
+        let lost = item.known.as_ref().and_then(|entry| match &entry.state {
+            ItemState::Lost { copy, .. } => Some(copy.clone()),
+            _ => None,
+        });
+        let copied = |copy: Copy, exact| ItemState::Copied(Copy { source, exact, ..copy });
         let state = match self.calls.take_over(&item.incoming.parcel, self.options.owners.keep).await {
             Ok(TakenOver::Stored(copy)) => copied(copy, true),
             Ok(TakenOver::Equal(copy)) => copied(copy, false),
@@ -299,6 +303,17 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             }
             Err(end) => return Err(end),
         };
+        if let (ItemState::Copied(copy), Some(lost)) = (&state, lost) {
+            // The destination says that it has it, and a verification said otherwise.
+            let state = match self.difference(copy).await? {
+                Some((what, detail)) => {
+                    let detail = format!("it was copied again, and {what} all the same: {detail}");
+                    ItemState::Lost { copy: lost, detail }
+                }
+                None => state.clone(),
+            };
+            return Ok(item.decided(state));
+        }
         if let (ItemState::Copied(copy), None, false) = (&state, begun, self.options.skip_existing) {
             let state = self.compared(copy).await?.unwrap_or_else(|| state.clone());
             return Ok(item.decided(state));
@@ -306,9 +321,17 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         Ok(item.decided(state))
     }
 
-    /// What is wrong with a proof that was there already, if anything is.
+    /// The failure of a proof that was there already, if anything is wrong with it.
     async fn compared(&self, copy: &Copy) -> Result<Option<ItemState>, GivenUp> {
-        let (what, detail) = match self.calls.verify(copy, Depth::Content).await {
+        Ok(self.difference(copy).await?.map(|(what, detail)| {
+            let detail = format!("the proof that is there already {what}: {detail}");
+            NotCopied::new(Reason::Refused, detail).state()
+        }))
+    }
+
+    /// What a look at the content of a copy finds wrong with it, as a predicate and in detail.
+    async fn difference(&self, copy: &Copy) -> Result<Option<(&'static str, String)>, GivenUp> {
+        Ok(Some(match self.calls.verify(copy, Depth::Content).await {
             Ok(Verdict::Verified { .. }) => return Ok(None),
             Ok(Verdict::Missing(detail)) => ("is missing", detail),
             Ok(Verdict::Corrupted(detail)) => ("is corrupted", detail),
@@ -316,9 +339,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             Ok(Verdict::Changed(detail)) => ("was changed", detail),
             Err(GivenUp::Item(failure)) => ("cannot be read", failure.to_string()),
             Err(end) => return Err(end),
-        };
-        let detail = format!("the proof that is there already {what}: {detail}");
-        Ok(Some(NotCopied::new(Reason::Refused, detail).state()))
+        }))
     }
 
     /// Writes down what became of items, and counts them.
@@ -341,6 +362,10 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
                 (_, ItemState::Failed { reason, detail }) => {
                     *counts.failed.entry(reason).or_default() += 1;
                     self.calls.watch.failed(&wrote.entry().key, reason, &detail);
+                }
+                (_, ItemState::Lost { detail, .. }) => {
+                    *counts.failed.entry(Reason::Lost).or_default() += 1;
+                    self.calls.watch.failed(&wrote.entry().key, Reason::Lost, &detail);
                 }
                 (_, ItemState::Skipped { reason, .. }) => *counts.skipped.entry(reason).or_default() += 1,
                 // No item is decided to be anything else here.

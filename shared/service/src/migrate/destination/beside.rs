@@ -87,10 +87,12 @@ pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Resul
         store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility, Arrival::Earlier).await
     };
     match stored.await {
-        Ok(_) => {
+        Ok(created) => {
             let object = first_stored(&ObjectKey::Manifest(manifest.clone()), loose.manifest.bytes());
             let object = StoredObject { private: loose.visibility == Visibility::Private, ..object };
-            Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
+            let generation = service.manifest_row(&manifest).await?.map(|row| row.generation);
+            let copy = copy(Target::Manifest(manifest), vec![object]);
+            Ok(TakenOver::Stored(Copy { created, generation, ..copy }))
         }
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),
@@ -129,7 +131,7 @@ pub(super) async fn make_private<P: Ports>(
 
 fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
     let source = Digest::from_bytes([0; 32]);
-    Copy { target, legacy: None, source, created: false, exact: true, objects }
+    Copy { target, legacy: None, source, created: false, exact: true, objects, generation: None }
 }
 
 /// What is wrong with another name, if anything is.
@@ -138,6 +140,9 @@ pub(super) async fn check_alias<P: Ports>(
     id: &LegacyId,
     proof: &ProofId,
 ) -> Result<Option<Verdict>, Failure> {
+    if let Some(at) = service.alias_row(id).await?.and_then(|row| row.withdrawn) {
+        return Ok(Some(Verdict::Changed(format!("the legacy id `{id}` was taken back on {at}"))));
+    }
     Ok(match service.alias(id).await? {
         None => Some(Verdict::Missing(format!("the legacy id `{id}` leads nowhere"))),
         Some(row) if row.proof != *proof => {
@@ -188,7 +193,8 @@ pub(super) async fn withdraw_manifest<P: Ports>(
     at: Timestamp,
 ) -> Result<Option<Withdrawal>, Failure> {
     let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
-    let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
+    let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256)
+        && copied.generation.is_none_or(|generation| generation == row.generation);
     match row.state {
         State::Live if ours && row.standalone => {
             let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };

@@ -91,6 +91,7 @@ pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a 
         created: false,
         exact: false,
         objects,
+        generation: None,
     }
 }
 

@@ -139,6 +139,7 @@ fn other_readers_alone_are_told_from_another_content() {
                 private,
             })
             .collect(),
+        generation: None,
     };
     let with = |number, visibility| {
         let mut revision = revision(number, later());

@@ -28,6 +28,7 @@ fn copy(created: bool) -> Copy {
         created,
         exact: true,
         objects: vec![object],
+        generation: None,
     }
 }
 

@@ -66,6 +66,7 @@ fn copy(proof: ProofId, record: Digest) -> Copy {
         created: false,
         exact: true,
         objects: vec![object],
+        generation: None,
     }
 }
 
@@ -123,7 +124,15 @@ impl MemoryDestination {
     /// What is there of other things than proofs, as a copy that this job did not make.
     fn beside(target: Target) -> Copy {
         let source = Digest::of(b"");
-        Copy { target, legacy: None, source, created: false, exact: true, objects: Vec::new() }
+        Copy {
+            target,
+            legacy: None,
+            source,
+            created: false,
+            exact: true,
+            objects: Vec::new(),
+            generation: None,
+        }
     }
 
     fn bind(&self, naming: &Naming) -> TakenOver {

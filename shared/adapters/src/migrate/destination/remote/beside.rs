@@ -23,16 +23,14 @@ use crate::migrate::source::remote::leads_to;
 
 fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
     let source = Digest::from_bytes([0; 32]);
-    Copy { target, legacy: None, source, created: false, exact: true, objects }
+    Copy { target, legacy: None, source, created: false, exact: true, objects, generation: None }
 }
 
 impl Remote {
     /// Where a legacy id leads; `None`: nowhere.
     async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
         let target = format!("/v1/proofs/{id}");
-        let mut question = Question::new(Method::GET, target.clone());
-        question.follows = false;
-        leads_to(&self.api.ask(question).await?, &target)
+        leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
     }
 
     pub(super) async fn find_alias(&self, id: &LegacyId) -> Result<Standing, Failure> {
@@ -54,7 +52,7 @@ impl Remote {
         let proof = &naming.proof;
         let missing = |detail| TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail };
         let target = format!("/v1{}", exact_path(&ObjectKey::Record(*proof)));
-        let current = self.api.ask(Question::new(Method::GET, target.clone())).await?;
+        let current = self.api.ask(Question::object(target.clone())).await?;
         match current.status {
             StatusCode::OK => {}
             _ if current.is_not_found() => {
@@ -149,8 +147,10 @@ impl Remote {
             self.hide(&manifest, loose.manifest.sha256()).await?;
         }
         let readers = if is_private { "&visibility=private" } else { "" };
-        let mut question =
-            Question::new(Method::POST, format!("/v1/manifests?tenant={}{readers}", loose.tenant));
+        let mut question = Question::new(
+            Method::POST,
+            format!("/v1/manifests?imported=true&tenant={}{readers}", loose.tenant),
+        );
         question.body = Some(loose.manifest.bytes().clone());
         question.content_type = C2PA_TYPE;
         let answer = self.api.ask(question).await?;
@@ -169,7 +169,8 @@ impl Remote {
             coding: None,
             private: is_private,
         };
-        Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
+        let created = answer.status == StatusCode::CREATED;
+        Ok(TakenOver::Stored(Copy { created, ..copy(Target::Manifest(manifest), vec![object]) }))
     }
 
     /// What is wrong with another name, if anything is.

@@ -213,6 +213,7 @@ impl<'a> Steps<'a> {
             created: false,
             exact: false,
             objects,
+            generation: None,
         }
     }
 }

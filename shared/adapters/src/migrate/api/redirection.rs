@@ -1,0 +1,156 @@
+//! Redirections of another CredLink: an object that is too large for a function is read from where it is stored.
+//!
+//! A source is another operator's, and what it redirects to is read with the rights of this process's network. So only objects
+//! are read elsewhere, without the credential, never over HTTP from HTTPS, and from a source on the internet only on the internet:
+//! not on this machine, and not on a private network (OWASP, "Server-Side Request Forgery Prevention").
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
+
+use http::Uri;
+use http::uri::Scheme;
+use ureq::config::Config;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Error};
+
+/// An agent that connects to public addresses alone.
+pub(super) fn public_agent(config: Config) -> Agent {
+    Agent::with_parts(config, DefaultConnector::default(), PublicResolver::default())
+}
+
+/// The address that an answer at `from` leads to; `None` if it may not be followed.
+pub(super) fn next(from: &Uri, location: &str) -> Option<Uri> {
+    let to: Uri = if location.starts_with('/') && !location.starts_with("//") {
+        format!("{}://{}{location}", from.scheme()?, from.authority()?).parse().ok()?
+    } else {
+        location.parse().ok()?
+    };
+    let is_downgrade = from.scheme() == Some(&Scheme::HTTPS) && to.scheme() != Some(&Scheme::HTTPS);
+    let is_http = [Scheme::HTTP, Scheme::HTTPS].iter().any(|scheme| to.scheme() == Some(scheme));
+    (is_http && !is_downgrade && to.host().is_some()).then_some(to)
+}
+
+/// Returns `true` if a host is on this machine or on a private network, as far as its name tells.
+pub(super) fn is_private(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let port = uri.port_u16().unwrap_or(443);
+    let found = (bare, port).to_socket_addrs();
+    found.is_ok_and(|mut addresses| addresses.any(|address| !is_public(address.ip())))
+}
+
+/// Looks names up, and finds nothing but public addresses.
+#[derive(Debug, Default)]
+struct PublicResolver(DefaultResolver);
+
+impl Resolver for PublicResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let found = self.0.resolve(uri, config, timeout)?;
+        let mut public = self.empty();
+        for address in found.iter().filter(|address| is_public(address.ip())) {
+            public.push(*address);
+        }
+        if public.is_empty() {
+            let host = uri.host().unwrap_or_default();
+            let why = format!("it leads to {host}, which is on a private network, and is not followed there");
+            return Err(Error::Io(io::Error::new(io::ErrorKind::PermissionDenied, why)));
+        }
+        Ok(public)
+    }
+}
+
+/// Returns `true` if an address is routed on the internet (IANA IPv4 and IPv6 Special-Purpose Address Registries).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => is_public_v4(address),
+            None => is_public_v6(address),
+        },
+    }
+}
+
+const fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [first, second, third, _] = address.octets();
+    let is_shared = first == 100 && second & 0xc0 == 64;
+    let is_protocol = first == 192 && second == 0 && third == 0;
+    let is_benchmark = first == 198 && second & 0xfe == 18;
+    !(first == 0
+        || first >= 224
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation()
+        || is_shared
+        || is_protocol
+        || is_benchmark)
+}
+
+const fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.segments();
+    // Global unicast is 2000::/3; of that, 2002::/16 (6to4) and 64:ff9b::/96 reach IPv4 addresses, and 2001:db8::/32 is for documents.
+    first & 0xe000 == 0x2000 && first != 0x2002 && !(first == 0x2001 && (second == 0xdb8 || second == 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_addresses_are_told_from_public_ones() {
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+        for public in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn a_redirection_keeps_its_protection() {
+        let from = |text: &str| text.parse::<Uri>().unwrap();
+        let told = |base: &str, location: &str| next(&from(base), location).map(|to| to.to_string());
+        assert_eq!(told("https://a.example/x", "/y?z"), Some("https://a.example/y?z".to_owned()));
+        assert_eq!(told("https://a.example/x", "https://b.example/"), Some("https://b.example/".to_owned()));
+        assert_eq!(told("http://a.example/x", "https://b.example/"), Some("https://b.example/".to_owned()));
+        for refused in ["http://b.example/", "//b.example/", "file:///etc/passwd", "gopher://b.example/", "y"]
+        {
+            assert_eq!(told("https://a.example/x", refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_public_agent_connects_to_no_private_address() {
+        let agent = public_agent(Agent::config_builder().build());
+        for url in ["http://127.0.0.1:9/", "http://[::1]:9/", "http://169.254.169.254/latest/meta-data/"] {
+            let error = agent.get(url).call().unwrap_err().to_string();
+            assert!(error.contains("on a private network"), "{url}: {error}");
+        }
+    }
+}
