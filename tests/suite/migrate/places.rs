@@ -144,7 +144,7 @@ async fn a_bucket_of_r2_has_its_index_in_a_folder() {
     let place = format!("r2://{bucket}").parse().unwrap();
     let with_folder = |making| Opening { data_folder: Some(&data), making, ..opening(&variables) };
     let unmade = AnyDestination::open(&place, with_folder(Making::Refused)).await.unwrap();
-    assert!(matches!(unmade, AnyDestination::Unmade("r2")) && !data.exists());
+    assert!(matches!(unmade, AnyDestination::Unmade { name: "r2", .. }) && !data.exists());
     let destination = AnyDestination::open(&place, with_folder(Making::Allowed)).await.unwrap();
     use_it(&destination).await;
     // The same name as a source: what stands there is a proof.

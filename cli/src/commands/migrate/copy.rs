@@ -83,8 +83,14 @@ pub(super) async fn run(
     let ledger = open::ledger(args, Access::Make).await?;
     let opened = async {
         let source = open::source(connection, args, &spec.from, &spec.to).await?;
+        // A run that goes on has patience with whoever is away for a while.
+        if is_new {
+            open::reach_source(&source).await?;
+        }
         let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Allowed).await?;
-        open::reach(&source, &destination).await?;
+        if is_new {
+            open::reach_destination(&destination).await?;
+        }
         Ok((source, destination))
     };
     let (source, destination) = match opened.await {

@@ -43,8 +43,22 @@ pub(super) struct Parts<L, D = AnyDestination> {
 }
 
 impl<L> Parts<L> {
-    /// Opens source and store of a job.
+    /// Opens source and store of a job, and asks both for something: who is not there at the start is more likely away for good than
+    /// for a while.
     pub(super) async fn open(
+        connection: &Connection,
+        args: &JobArgs,
+        job: &JobSpec,
+        making: Making,
+        ledger: L,
+    ) -> Result<Self, Trouble> {
+        let parts = Self::open_at_store(connection, args, job, making, ledger).await?;
+        reach_source(&parts.source).await?;
+        Ok(parts)
+    }
+
+    /// The same for what works on the store: the source may be gone.
+    pub(super) async fn open_at_store(
         connection: &Connection,
         args: &JobArgs,
         job: &JobSpec,
@@ -53,7 +67,7 @@ impl<L> Parts<L> {
     ) -> Result<Self, Trouble> {
         let source = source(connection, args, &job.from, &job.to).await?;
         let destination = destination(connection, &job.to, &job.tenant, making).await?;
-        reach(&source, &destination).await?;
+        reach_destination(&destination).await?;
         Ok(Self { source, destination, ledger })
     }
 }
@@ -148,14 +162,15 @@ pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
     }
 }
 
-/// Asks a source and a store for something before anything is begun: who is not there at the start is more likely named wrongly
-/// than away for a while.
-pub(super) async fn reach(source: &AnySource, destination: &AnyDestination) -> Result<(), Trouble> {
+/// Asks a source for something.
+pub(super) async fn reach_source(source: &AnySource) -> Result<(), Trouble> {
+    source.sample(1).await.map(drop).map_err(|failure: Failure| ended_without_a_job(failure.into()))
+}
+
+/// Asks a store for something.
+pub(super) async fn reach_destination(destination: &AnyDestination) -> Result<(), Trouble> {
     let nobody = Target::Proof(ProofId::derive(&Tenant::default(), &MediaHash::of(b"")));
-    let unreached = |failure: Failure| ended_without_a_job(failure.into());
-    source.sample(1).await.map_err(unreached)?;
-    destination.find(&nobody).await.map_err(unreached)?;
-    Ok(())
+    destination.find(&nobody).await.map(drop).map_err(|failure: Failure| ended_without_a_job(failure.into()))
 }
 
 /// Where proofs come from. A token is shown to the one server that it is for.

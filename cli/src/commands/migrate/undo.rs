@@ -64,7 +64,7 @@ pub(super) async fn rollback(
         job.to
     );
     confirm(&job.name, typed.confirm.as_ref(), &what)?;
-    let parts = Parts::open(connection, args, &(&job).into(), Making::Refused, ledger).await?;
+    let parts = Parts::open_at_store(connection, args, &(&job).into(), Making::Refused, ledger).await?;
     let bar = Bar::new(printer.is_json());
     let options = RollbackOptions { concurrency: args.concurrency.into(), ..RollbackOptions::default() };
     let holder = SystemClock.request_id();

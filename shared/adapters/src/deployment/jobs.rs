@@ -16,7 +16,7 @@ use credlink_service::migrate::ports::Ledger as _;
 use credlink_service::migrate::progress::Watch;
 use credlink_service::migrate::queued::{copy_queued, give_up};
 use credlink_service::migrate::removal::{Removed, remove};
-use credlink_service::migrate::run::JobSpec;
+use credlink_service::migrate::run::{JobSpec, LEASE_SECONDS};
 use credlink_service::ports::{Failure, Queue as _};
 use tokio::sync::Mutex;
 
@@ -246,6 +246,11 @@ impl Deployment {
             let work = Work::Enumerate { job: job.name, run, after: Some(resume), batch_size };
             let rest = Message { request_id: request_id.to_owned(), work };
             return queue.send(&rest, 0).await.map_err(in_words);
+        }
+        // Whoever got the claim since has the job, and may remove it.
+        if !ledger.claim(run, LEASE_SECONDS).await.map_err(in_words)? {
+            tracing::warn!(job = %job.name, "another one took the job while its source was listed");
+            return Ok(());
         }
         close(&ledger, &SystemClock, &enqueued).await.map_err(in_words)?;
         ledger.release(run).await.map_err(in_words)

@@ -18,7 +18,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
 use credlink_service::front::AdoptedFront;
-use credlink_service::migrate::destination::ServiceDestination;
+use credlink_service::migrate::destination::{ServiceDestination, check_tenant};
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{
     Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal,
@@ -39,7 +39,12 @@ pub enum AnyDestination {
     /// One behind HTTP.
     Remote(Arc<Remote>),
     /// One that is still to be made, and has nothing. It takes nothing either.
-    Unmade(&'static str),
+    Unmade {
+        /// The name of its provider.
+        name: &'static str,
+        /// `true` if it is to have several tenants.
+        has_tenants: bool,
+    },
 }
 
 impl AnyDestination {
@@ -63,7 +68,7 @@ impl AnyDestination {
                 here.service().tick().await?;
                 here.service().ports().index.flush().await
             }
-            Self::Remote(_) | Self::Unmade(_) => Ok(()),
+            Self::Remote(_) | Self::Unmade { .. } => Ok(()),
         }
     }
 }
@@ -95,7 +100,7 @@ impl Destination for AnyDestination {
         match self {
             Self::Here(here) => here.name(),
             Self::Remote(remote) => remote.name(),
-            Self::Unmade(name) => name,
+            Self::Unmade { name, .. } => name,
         }
     }
 
@@ -103,7 +108,7 @@ impl Destination for AnyDestination {
         match self {
             Self::Here(here) => Box::pin(here.find(target)).await,
             Self::Remote(remote) => remote.find(target).await,
-            Self::Unmade(_) => Ok(Standing::Absent),
+            Self::Unmade { .. } => Ok(Standing::Absent),
         }
     }
 
@@ -111,21 +116,21 @@ impl Destination for AnyDestination {
         match self {
             Self::Here(here) => Box::pin(here.admits(parcel)).await,
             Self::Remote(_) => Ok(()),
-            Self::Unmade(name) => unmade(name),
+            Self::Unmade { name, has_tenants } => check_tenant(parcel, *has_tenants, name),
         }
     }
 
     async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
         match self {
             Self::Here(here) => Box::pin(here.adopt_front(front)).await,
-            Self::Remote(_) | Self::Unmade(_) => Ok(None),
+            Self::Remote(_) | Self::Unmade { .. } => Ok(None),
         }
     }
 
     async fn release_front(&self, adopted: &AdoptedFront) -> Result<(), Failure> {
         match self {
             Self::Here(here) => Box::pin(here.release_front(adopted)).await,
-            Self::Remote(_) | Self::Unmade(_) => Ok(()),
+            Self::Remote(_) | Self::Unmade { .. } => Ok(()),
         }
     }
 
@@ -134,7 +139,7 @@ impl Destination for AnyDestination {
         match self.clone() {
             Self::Here(here) => task(async move { here.take_over(&parcel).await }).await,
             Self::Remote(remote) => task(async move { remote.take_over(&parcel).await }).await,
-            Self::Unmade(name) => unmade(name),
+            Self::Unmade { name, .. } => unmade(name),
         }
     }
 
@@ -143,7 +148,7 @@ impl Destination for AnyDestination {
         match self.clone() {
             Self::Here(here) => task(async move { here.verify(&copy, depth).await }).await,
             Self::Remote(remote) => task(async move { remote.verify(&copy, depth).await }).await,
-            Self::Unmade(_) => Ok(Verdict::Missing("the destination is not there".to_owned())),
+            Self::Unmade { .. } => Ok(Verdict::Missing("the destination is not there".to_owned())),
         }
     }
 
@@ -152,7 +157,7 @@ impl Destination for AnyDestination {
         match self.clone() {
             Self::Here(here) => task(async move { here.withdraw(&copy, at).await }).await,
             Self::Remote(remote) => task(async move { remote.withdraw(&copy, at).await }).await,
-            Self::Unmade(_) => Ok(Withdrawal::Absent),
+            Self::Unmade { .. } => Ok(Withdrawal::Absent),
         }
     }
 
@@ -160,7 +165,7 @@ impl Destination for AnyDestination {
         match self {
             Self::Here(here) => Box::pin(here.list(after, limit)).await,
             Self::Remote(remote) => remote.list(after, limit).await,
-            Self::Unmade(_) => Ok(Page::default()),
+            Self::Unmade { .. } => Ok(Page::default()),
         }
     }
 }
@@ -176,7 +181,7 @@ impl ItemRows for AnyDestination {
         match self {
             Self::Here(here) => Box::pin(here.item_row(proof)).await,
             Self::Remote(remote) => behind_its_api(remote),
-            Self::Unmade(_) => Ok(None),
+            Self::Unmade { .. } => Ok(None),
         }
     }
 
@@ -184,7 +189,7 @@ impl ItemRows for AnyDestination {
         match self {
             Self::Here(here) => Box::pin(here.keep_item(row)).await,
             Self::Remote(remote) => behind_its_api(remote),
-            Self::Unmade(name) => unmade(name),
+            Self::Unmade { name, .. } => unmade(name),
         }
     }
 }

@@ -136,6 +136,16 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
             .await
     }
 
+    pub(super) async fn admits(&self, parcel: &Parcel) -> Result<(), GivenUp> {
+        self.steady
+            .call(
+                "destination admits",
+                || self.parts.destination.admits(parcel),
+                |question| self.ask_destination(question),
+            )
+            .await
+    }
+
     /// Takes a parcel over; where proofs keep their tenants, with what the source says of the plain addresses of its manifests.
     pub(super) async fn take_over(&self, parcel: &Parcel, keeps_tenants: bool) -> Result<TakenOver, GivenUp> {
         let Migration { source, destination, .. } = self.parts;

@@ -45,6 +45,24 @@ pub struct ServiceDestination<P> {
     tenant: Option<Tenant>,
 }
 
+/// Refuses what becomes another tenant's where there is one tenant: nobody would find it.
+///
+/// # Errors
+/// The destination, `name`, has one tenant, and the parcel is another one's.
+pub fn check_tenant(parcel: &Parcel, has_tenants: bool, name: &'static str) -> Result<(), Failure> {
+    match parcel.tenant() {
+        Some(tenant) if !has_tenants && !tenant.is_default() => Err(Failure {
+            provider: name,
+            kind: FailureKind::AccessDenied,
+            message: format!(
+                "the destination has one tenant, `default`, and this is to be `{tenant}`'s; set CREDLINK_TENANTS=several for a \
+                 destination that has more"
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
 impl<P: Ports> ServiceDestination<P> {
     /// A destination. Its listing names the proofs of `tenant`, or everybody's.
     pub fn new(service: Arc<Service<P>>, tenant: Option<Tenant>) -> Self {
@@ -66,21 +84,6 @@ impl<P: Ports> ServiceDestination<P> {
                 message: problem.detail,
             },
         })
-    }
-
-    /// Refuses what becomes another tenant's where there is one tenant: nobody would find it.
-    fn check_tenant(&self, parcel: &Parcel) -> Result<(), Failure> {
-        match parcel.tenant() {
-            Some(tenant) if !self.service.settings.has_tenants && !tenant.is_default() => Err(Failure {
-                provider: self.name(),
-                kind: FailureKind::AccessDenied,
-                message: format!(
-                    "the destination has one tenant, `default`, and this is to be `{tenant}`'s; set CREDLINK_TENANTS=several for a \
-                     destination that has more"
-                ),
-            }),
-            _ => Ok(()),
-        }
     }
 
     fn contended(&self, id: &dyn std::fmt::Display) -> Failure {
@@ -266,7 +269,7 @@ impl<P: Ports> Destination for ServiceDestination<P> {
 
     async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
         self.allowed(self.service.may_change().await)?;
-        self.check_tenant(parcel)
+        check_tenant(parcel, self.service.settings.has_tenants, self.name())
     }
 
     async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {

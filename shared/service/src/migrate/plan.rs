@@ -225,6 +225,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Planner
         };
         let parcel = incoming.parcel;
         let Some(target) = parcel.target() else { return Ok(Err(NotCopied::vanished())) };
+        self.calls.admits(&parcel).await?;
         let standing = self.calls.find(&target).await?;
         if let Standing::Deleted(at) = standing {
             let detail = format!("{target} was deleted there on {at}");

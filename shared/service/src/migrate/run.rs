@@ -181,7 +181,18 @@ where
             Err(GivenUp::Cancelled) => run.interrupted = true,
             Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => {
                 // Who failed may be the ledger. The time that the run took is not worth another error.
-                let _ = parts.ledger.keep_job(&job).await;
+                if let Ok(true) = parts.ledger.claim(holder, LEASE_SECONDS).await {
+                    let _ = parts.ledger.keep_job(&job).await;
+                }
+                return Err(RunError::Ended { failure, counts: Box::new(run.counts) });
+            }
+        }
+        // Whoever took the job over may have removed it since.
+        match copier.calls.steady.need("ledger claim", || parts.ledger.claim(holder, LEASE_SECONDS)).await {
+            Ok(true) => {}
+            Ok(false) => return Err(RunError::Lost(spec.name.clone())),
+            Err(GivenUp::Cancelled) => return Ok(run),
+            Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => {
                 return Err(RunError::Ended { failure, counts: Box::new(run.counts) });
             }
         }

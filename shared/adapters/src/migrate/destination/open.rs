@@ -89,11 +89,12 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
         Place::Folder(path) => {
             Foreign::check(path, None)?;
             Note::check_alone(path)?;
-            if opening.making == Making::Refused && !index_path(path).exists() {
-                return Ok(AnyDestination::Unmade("folder"));
-            }
             let tenants = Source::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
             let configuration = with_tenants(Configuration::read(&tenants)?, &tenants, path)?;
+            if opening.making == Making::Refused && !index_path(path).exists() {
+                let has_tenants = configuration.has_tenants;
+                return Ok(AnyDestination::Unmade { name: "folder", has_tenants });
+            }
             at_hand(&configuration, Some(path), opening).await
         }
         Place::Bucket { kind, bucket, .. } => {
@@ -105,7 +106,8 @@ pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDesti
             };
             if let Some(folder) = folder {
                 if opening.making == Making::Refused && !index_path(folder).exists() {
-                    return Ok(AnyDestination::Unmade(kind.name()));
+                    let (name, has_tenants) = (kind.name(), configuration.has_tenants);
+                    return Ok(AnyDestination::Unmade { name, has_tenants });
                 }
                 Foreign::check(folder, None)?;
                 let failed = |error| OpenError::Io { path: folder.to_owned(), error };
