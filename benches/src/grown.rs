@@ -194,6 +194,7 @@ fn writes([json, c2pa]: &[ProofRow; 2], number: u64) -> Vec<Write> {
             length: row.manifest_length,
             holders: 1,
             standalone: false,
+            imported: false,
             generation: 0,
             visibility: row.visibility,
             void: false,

@@ -93,6 +93,7 @@ fn live() -> ManifestRow {
         length: 7,
         holders: 0,
         standalone: true,
+        imported: false,
         generation: 0,
         visibility: Visibility::Public,
         void: false,

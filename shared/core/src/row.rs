@@ -85,6 +85,9 @@ pub struct ManifestRow {
     pub holders: u32,
     /// `true` if it was stored for itself, and stays even without a holder.
     pub standalone: bool,
+    /// `true` if nobody but an import has stored it for itself: a rollback may take that back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
     /// Number of times that it was deleted before.
     pub generation: u32,
     /// Who may read it.
@@ -406,6 +409,7 @@ mod tests {
             length: 1,
             holders: 1,
             standalone: false,
+            imported: false,
             generation: 0,
             visibility: Visibility::Public,
             void: false,

@@ -120,11 +120,12 @@ fn own(state: State, at: Option<Timestamp>) -> Option<Timestamp> {
 /// Deletes a manifest that no proof holds. Outcome and `at` are as those of [`delete_proof`].
 ///
 /// # Errors
-/// A manifest that proofs hold (409), or a failure.
+/// A manifest that proofs hold (409); with `only_imported`, one that its tenant has stored by itself (412); or a failure.
 pub async fn delete_manifest<P: Ports>(
     service: &Service<P>,
     key: &ManifestKey,
     at: Option<Timestamp>,
+    only_imported: bool,
 ) -> Result<Option<Timestamp>, Error> {
     let instant = at.unwrap_or_else(|| service.now());
     for _ in 0..MAX_ATTEMPTS {
@@ -155,6 +156,11 @@ pub async fn delete_manifest<P: Ports>(
                 )
                 .with("holders", row.holders)
                 .into());
+            }
+            Some(row) if only_imported && !row.imported => {
+                let detail =
+                    format!("the tenant `{}` has stored the manifest {} by itself", row.tenant, row.id);
+                return Err(Problem::new(Kind::PreconditionFailed, detail).at("imported").into());
             }
             Some(row) => {
                 let deleting = row.in_state(State::Deleting(instant));
@@ -240,6 +246,7 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
         holders: 0,
         // A hold may have been written before the row.
         standalone: true,
+        imported: false,
         generation: before.map_or(0, |before| before.generation).max(facts.generation),
         visibility: facts.visibility,
         void,

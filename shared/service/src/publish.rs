@@ -51,6 +51,8 @@ pub(crate) struct Reference<'a> {
     pub(crate) generation: u32,
     /// `true` if the manifest is stored for itself, and not for a proof.
     pub(crate) standalone: bool,
+    /// `true` if an import stores it by itself.
+    pub(crate) imported: bool,
     /// `true` if it is a claim: that of a replacement that may still be refused.
     pub(crate) is_claim: bool,
 }
@@ -87,6 +89,7 @@ impl<'a> Reference<'a> {
             visibility: facts.visibility,
             generation: facts.generation,
             standalone: false,
+            imported: false,
             is_claim: false,
         }
     }
@@ -144,6 +147,7 @@ impl<'a> Reference<'a> {
             length: self.length,
             holders: u32::from(!self.standalone),
             standalone: self.standalone,
+            imported: self.imported,
             generation: self.generation,
             visibility: self.visibility,
             // An id that has had a content before keeps it.
@@ -162,12 +166,19 @@ impl<'a> Reference<'a> {
             State::Live if self.standalone && row.generation > self.generation => Ok(Refer::Gone),
             State::Live => {
                 self.check_visibility(row.visibility)?;
-                if self.standalone && row.standalone {
+                // Its tenant stores by itself what an import had brought.
+                let is_taken = row.imported && !self.imported;
+                if self.standalone && row.standalone && !is_taken {
                     return Ok(Refer::Held);
                 }
                 Ok(Refer::Write(ManifestRow {
                     holders: row.holders.saturating_add(u32::from(!self.standalone)),
                     standalone: row.standalone || self.standalone,
+                    imported: match (self.standalone, row.standalone) {
+                        (true, true) => row.imported && self.imported,
+                        (true, false) => self.imported,
+                        (false, _) => row.imported,
+                    },
                     void: row.void && self.is_claim,
                     ..row.in_state(State::Live)
                 }))
@@ -285,6 +296,7 @@ impl<P: Ports> Service<P> {
             visibility,
             generation: 0,
             standalone: false,
+            imported: false,
             is_claim: false,
         };
         // An empty place says nothing: objects may have been lost, and the id keeps the content and the readers that it had.
@@ -467,6 +479,7 @@ impl<P: Ports> Service<P> {
             visibility,
             generation: generation.unwrap_or(0),
             standalone: false,
+            imported: false,
             is_claim: false,
         });
         self.commit(Some((row, before.map(|row| row.version))), reference.as_slice(), &[]).await

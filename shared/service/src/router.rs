@@ -244,8 +244,8 @@ impl<P: Ports> Service<P> {
                 manifests::store_manifest(self, caller, (visibility, Arrival::imported(imported)), body)
                     .await?
             }
-            Route::DeleteManifest { id, tenant } => {
-                manifests::delete_manifest(self, caller, &id, tenant, &request.headers).await?
+            Route::DeleteManifest { id, tenant, imported } => {
+                manifests::delete_manifest(self, caller, (&id, tenant), imported, &request.headers).await?
             }
             Route::DecideFront(id) => {
                 manifests::decide_front(self, &id, json_body(self, request, body).await?).await?

@@ -410,6 +410,7 @@ async fn try_to_store_manifest<P: Ports>(
             visibility,
             generation,
             standalone: true,
+            imported: arrival == Arrival::Earlier,
             is_claim: false,
         };
         if let Published::Done = service.commit(None, &[reference], &[]).await? {

@@ -352,6 +352,7 @@ async fn begin<P: Ports>(
         visibility: draft.manifest_visibility(),
         generation: generation.unwrap_or(0),
         standalone: false,
+        imported: false,
         is_claim: true,
     });
     match service.commit(Some((next.clone(), Some(row.version))), reference.as_slice(), &[]).await? {

@@ -105,7 +105,6 @@ fn copied(key: &str, version: u64) -> Entry {
             coding: Some("gzip".to_owned()),
             private: false,
         }],
-        generation: None,
     };
     entry(key, version, ItemState::Copied(copy))
 }

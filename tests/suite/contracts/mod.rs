@@ -109,6 +109,7 @@ pub fn manifest(id: &str, length: u64) -> ManifestRow {
         length,
         holders: 1,
         standalone: false,
+        imported: false,
         generation: 0,
         visibility: credlink_core::access::Visibility::Public,
         void: false,

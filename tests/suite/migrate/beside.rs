@@ -69,7 +69,7 @@ async fn withdrawn(destination: &AnyDestination, copy: &Copy) -> Timestamp {
     }
 }
 
-async fn names(to: &AnyDestination) {
+async fn names(to: &AnyDestination, is_here: bool) {
     let (a, b) = (draft("a"), draft("b"));
     let one = naming("one", &a);
     assert_eq!(refused(to, &one).await, PROOF_MISSING);
@@ -98,7 +98,12 @@ async fn names(to: &AnyDestination) {
 
     let at = withdrawn(to, &copy).await;
     assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
-    assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
+    // Behind an API nobody is told of an id that was taken back.
+    match to.verify(&copy, Depth::Checksum).await.unwrap() {
+        Verdict::Changed(detail) => assert!(is_here && detail.contains("was taken back"), "{detail}"),
+        Verdict::Missing(detail) => assert!(!is_here, "{detail}"),
+        other => panic!("{other:?}"),
+    }
     assert_eq!(withdrawn(to, &copy).await, at, "an answer that got lost is told again");
     let never = Target::Alias { id: "never".parse().unwrap(), proof: a.id() };
     assert_eq!(to.withdraw(&Copy { target: never, ..copy.clone() }, AT()).await.unwrap(), Withdrawal::Absent);
@@ -157,7 +162,7 @@ async fn manifests(to: &AnyDestination, is_here: bool) {
 async fn a_destination_at_hand_takes_names_and_manifests() {
     let folder = tempfile::tempdir().unwrap();
     let to = open(&format!("dir:{}", folder.path().join("data").display())).await;
-    names(&to).await;
+    names(&to, true).await;
     manifests(&to, true).await;
 }
 
@@ -165,8 +170,16 @@ async fn a_destination_at_hand_takes_names_and_manifests() {
 async fn a_destination_behind_its_api_takes_names_and_manifests() {
     let server = Server::start();
     let to = open(&format!("credlink:{}", server.url())).await;
-    names(&to).await;
+    names(&to, false).await;
     manifests(&to, false).await;
+    // Its tenant stores by itself what an import had brought: from then on that is the tenant's.
+    let theirs = manifest("urn:c2pa:theirs", "film");
+    let copy = take(&to, &Parcel::Manifest(loose(theirs.clone()))).await;
+    let url = format!("{}/v1/manifests", server.url());
+    let stored = ureq::post(&url).content_type("application/c2pa").send(&theirs.bytes()[..]).unwrap();
+    assert_eq!(stored.status(), 200);
+    assert_eq!(to.withdraw(&copy, AT()).await.unwrap(), Withdrawal::Touched);
+    assert!(matches!(to.verify(&copy, Depth::Content).await.unwrap(), Verdict::Verified { .. }));
 }
 
 /// Two tenants have the same manifest. A run that has the credential of the other one withdraws neither.

@@ -9,14 +9,14 @@ use credlink_core::manifest::Manifest;
 use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_service::migrate::ports::{Destination as _, TakenOver};
+use credlink_service::migrate::ports::{Destination as _, TakenOver, Withdrawal};
 use credlink_service::migrate::target::{Loose, Parcel};
 use credlink_service::ports::{FailureKind, Objects as _, Ports as _};
 
 use http::Method;
 
 use super::{ID, content, decide, own, plain, served, status, store_alone, told, world};
-use crate::http::ask::{c2pa, get, json, media};
+use crate::http::ask::{ask, c2pa, get, json, media};
 use crate::world::World;
 
 /// What the source says of the plain address: whom it serves.
@@ -99,6 +99,62 @@ async fn what_is_private_keeps_its_address() {
         take(&world, &make("acme", Visibility::Private), &front(Some("acme"), DecidedBy::Claim)).await;
         assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
         assert_eq!(served(&world, "", &plain()).await, "404");
+    }
+}
+
+/// What its owner withdrew and then deleted, or what was rolled back, is not published by a copy: neither as it is brought along by a
+/// proof, nor by itself, nor where a run undoes its own rollback. Its tenant publishes it by storing it.
+#[tokio::test]
+async fn what_was_private_when_it_was_deleted_is_not_published() {
+    for make in MAKINGS {
+        let world = world();
+        let front = front(Some("acme"), DecidedBy::Claim);
+        let fronts = slice::from_ref(&front);
+        let mut parcel = make("acme", Visibility::Public);
+        let TakenOver::Stored(copy) = world.destination().take_over_with(&parcel, fronts).await.unwrap()
+        else {
+            panic!("it is not stored")
+        };
+        publish(&world, "acme", "private").await;
+        // A rollback.
+        let at = Timestamp::from_milliseconds(1_767_268_800_007);
+        assert_eq!(world.destination().withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
+        match &mut parcel {
+            Parcel::Proof(drafts) => drafts[0].origin.as_mut().unwrap().restores = Some(at),
+            Parcel::Manifest(loose) => loose.restores = Some(at),
+            Parcel::Alias(_) => unreachable!(),
+        }
+        let outcome = world.destination().take_over_with(&parcel, fronts).await.unwrap();
+        let TakenOver::Refused { kind, detail } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(kind, "visibility-conflict", "{detail}");
+        assert_eq!(served(&world, "", &own("acme")).await, "404");
+        assert_eq!(status(&world, "acme", store_alone("acme")).await, 201);
+        assert_eq!(served(&world, "", &own("acme")).await, "acme");
+    }
+}
+
+/// A rollback takes back what an import alone has stored, and nothing that its tenant has stored since, whether or not it was deleted
+/// in between.
+#[tokio::test]
+async fn a_rollback_leaves_what_its_tenant_has_stored() {
+    let at = Timestamp::from_milliseconds(1_767_268_800_007);
+    let stored = || vec![(store_alone("acme"), 200)];
+    let anew = || vec![(ask(Method::DELETE, &own("acme")), 204), (store_alone("acme"), 201)];
+    for (requests, expected) in
+        [(vec![], Withdrawal::Deleted(at)), (stored(), Withdrawal::Touched), (anew(), Withdrawal::Touched)]
+    {
+        let world = world();
+        let parcel = loose("acme", Visibility::Public);
+        let TakenOver::Stored(copy) = world.destination().take_over(&parcel).await.unwrap() else {
+            panic!("it is not stored")
+        };
+        let is_touched = !requests.is_empty();
+        for (request, expected) in requests {
+            assert_eq!(status(&world, "acme", request).await, expected);
+        }
+        assert_eq!(world.destination().withdraw(&copy, at).await.unwrap(), expected);
+        let found = served(&world, "", &own("acme")).await;
+        assert_eq!(found, if is_touched { "acme" } else { "410" });
     }
 }
 

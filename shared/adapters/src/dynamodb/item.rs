@@ -303,6 +303,7 @@ mod tests {
             length: 5,
             holders: 1,
             standalone: false,
+            imported: false,
             generation: 0,
             visibility: Visibility::Public,
             void: false,

@@ -113,6 +113,8 @@ pub enum Route {
         id: ManifestId,
         /// The tenant that the path names: the caller's where it names none.
         tenant: Option<Tenant>,
+        /// `true` if it is to be deleted only where nobody but an import has stored it.
+        imported: bool,
     },
     /// `PUT /v1/manifests/{id}/front`.
     DecideFront(ManifestId),
@@ -365,7 +367,10 @@ impl Route {
             },
             ["manifests", id] => match *method {
                 Method::GET | Method::HEAD => plain(id, query),
-                Method::DELETE => Ok(Self::DeleteManifest { id: manifest_id(id)?, tenant: None }),
+                Method::DELETE => {
+                    let imported = switch(&Query::parse(query)?, "imported")?;
+                    Ok(Self::DeleteManifest { id: manifest_id(id)?, tenant: None, imported })
+                }
                 _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
             },
             ["manifests", id, "front"] => match *method {
@@ -386,7 +391,8 @@ impl Route {
                 Method::GET | Method::HEAD => read(ObjectKey::Manifest(manifest_key(tenant, id)?), query),
                 Method::DELETE => {
                     let ManifestKey { id, tenant } = manifest_key(tenant, id)?;
-                    Ok(Self::DeleteManifest { id, tenant: Some(tenant) })
+                    let imported = switch(&Query::parse(query)?, "imported")?;
+                    Ok(Self::DeleteManifest { id, tenant: Some(tenant), imported })
                 }
                 _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
             },
@@ -702,7 +708,7 @@ mod tests {
             (
                 "DELETE",
                 &format!("/v1/manifests/{urn}"),
-                Route::DeleteManifest { id: urn.parse().unwrap(), tenant: None },
+                Route::DeleteManifest { id: urn.parse().unwrap(), tenant: None, imported: false },
             ),
             ("GET", &format!("/tenants/acme/manifests/{urn}"), read(ObjectKey::Manifest(of_acme.clone()))),
             (
@@ -718,7 +724,7 @@ mod tests {
             (
                 "DELETE",
                 &format!("/v1/tenants/acme/manifests/{urn}"),
-                Route::DeleteManifest { id: of_acme.id, tenant: Some(of_acme.tenant) },
+                Route::DeleteManifest { id: of_acme.id, tenant: Some(of_acme.tenant), imported: false },
             ),
             ("GET", &format!("/v1/manifests/{urn}/front"), read(ObjectKey::Front(urn.parse().unwrap()))),
             ("PUT", &format!("/v1/manifests/{urn}/front"), Route::DecideFront(urn.parse().unwrap())),

@@ -178,10 +178,6 @@ pub struct Copy {
     /// The objects that it is: of a proof the record first, then its manifest if that is an object of its own; none of another
     /// name.
     pub objects: Vec<StoredObject>,
-    /// Of a manifest that is stored for itself: the generation in which it is there, where that is known. Only that one is
-    /// withdrawn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generation: Option<u32>,
 }
 
 /// An object at the destination.
@@ -325,7 +321,6 @@ mod tests {
                 coding: Some("gzip".to_owned()),
                 private: false,
             }],
-            generation: None,
         };
         let at = Timestamp::from_milliseconds(9_000);
         for state in [

@@ -4,7 +4,6 @@ use credlink_core::time::Timestamp;
 
 use super::ledger::{Begun, Copy, Entry, ItemState};
 use super::ports::Item;
-use super::target::Target;
 
 /// What is to be written of an item.
 #[derive(Clone, Debug)]
@@ -31,10 +30,8 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
     let begun = change.begun.clone().or_else(|| current.and_then(begun));
     let mut state = change.state.clone();
     if let ItemState::Copied(copy) = &mut state {
-        // It is exactly the item's, and nothing stood there when it was begun. A manifest has no instants of its own: somebody
-        // else may have stored the same meanwhile, and only the answer to the store tells.
-        let is_known_by_itself = copy.exact && !matches!(copy.target, Target::Manifest(_));
-        copy.created |= is_known_by_itself && begun.as_ref().is_some_and(|begun| begun.target == copy.target);
+        // It is exactly the item's, and nothing stood there when it was begun.
+        copy.created |= copy.exact && begun.as_ref().is_some_and(|begun| begun.target == copy.target);
     }
     let entry = |state| Entry {
         key: change.item.key.clone(),

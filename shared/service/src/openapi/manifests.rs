@@ -77,12 +77,14 @@ pub(crate) async fn store_manifest<P: Ports>(
     delete, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "deleteManifest",
     params(
         ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
+        ("imported" = Option<bool>, Query, description = "`true`: only where nobody but an import has stored it by itself, as a rollback wants it"),
         ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`", format = DateTime),
     ),
     responses(
         (status = 204, description = "It is not there (any more)", headers(
             ("credlink-deleted" = String, description = "When this request deleted it, where `credlink-deleted` was sent; not there where there was nothing to delete"),
         )),
+        (status = 412, description = "With `imported`: its tenant has stored it by itself", body = Document, content_type = "application/problem+json"),
         (status = 409, description = "Proofs hold it", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
     ),
@@ -91,8 +93,8 @@ pub(crate) async fn store_manifest<P: Ports>(
 pub(crate) async fn delete_manifest<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
-    id: &ManifestId,
-    tenant: Option<Tenant>,
+    (id, tenant): (&ManifestId, Option<Tenant>),
+    only_imported: bool,
     headers: &HeaderMap,
 ) -> Result<Reply, Error> {
     let tenant = tenant.unwrap_or_else(|| caller.tenant.clone());
@@ -100,7 +102,7 @@ pub(crate) async fn delete_manifest<P: Ports>(
         return Err(other_tenant().into());
     }
     let at = requested_instant(service, caller, headers)?;
-    let deleted = delete::delete_manifest(service, &ManifestKey::new(&tenant, id), at).await?;
+    let deleted = delete::delete_manifest(service, &ManifestKey::new(&tenant, id), at, only_imported).await?;
     Ok(gone(deleted.filter(|_| at.is_some())))
 }
 
@@ -150,10 +152,12 @@ pub(crate) async fn decide_front<P: Ports>(
     params(
         ("tenant" = Tenant, Path, description = "The tenant that stored it"),
         ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
+        ("imported" = Option<bool>, Query, description = "As for `deleteManifest`"),
         ("credlink-deleted" = Option<String>, Header, description = "As for `deleteManifest`"),
     ),
     responses(
         (status = 204, description = "It is not there (any more)"),
+        (status = 412, description = "With `imported`: its tenant has stored it by itself", body = Document, content_type = "application/problem+json"),
         (status = 403, description = "The path names another tenant, and the caller is not the operator", body = Document, content_type = "application/problem+json"),
         (status = 409, description = "Proofs hold it", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),

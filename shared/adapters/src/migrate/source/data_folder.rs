@@ -168,7 +168,7 @@ impl DataFolder {
         if manifest_version(&row.sha256, row.visibility) != named.version {
             return Ok(Removal::Changed);
         }
-        match delete_manifest(&self.service, id, None).await {
+        match delete_manifest(&self.service, id, None, false).await {
             Ok(Some(_)) => Ok(Removal::Removed),
             Ok(None) => Ok(Removal::Absent),
             // Proofs hold it: it goes with the last of them.

@@ -284,7 +284,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             ItemState::Lost { copy, .. } => Some(copy.clone()),
             _ => None,
         });
-        let copied = |copy: Copy, exact| ItemState::Copied(Copy { source, exact, ..copy });
+        let copied = |copy: Copy, exact| ItemState::Copied(Copy { source, created: false, exact, ..copy });
         let state = match self.calls.take_over(&item.incoming.parcel, self.options.owners.keep).await {
             Ok(TakenOver::Stored(copy)) => copied(copy, true),
             Ok(TakenOver::Equal(copy)) => copied(copy, false),

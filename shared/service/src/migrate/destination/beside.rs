@@ -87,12 +87,10 @@ pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Resul
         store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility, Arrival::Earlier).await
     };
     match stored.await {
-        Ok(created) => {
+        Ok(_) => {
             let object = first_stored(&ObjectKey::Manifest(manifest.clone()), loose.manifest.bytes());
             let object = StoredObject { private: loose.visibility == Visibility::Private, ..object };
-            let generation = service.manifest_row(&manifest).await?.map(|row| row.generation);
-            let copy = copy(Target::Manifest(manifest), vec![object]);
-            Ok(TakenOver::Stored(Copy { created, generation, ..copy }))
+            Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
         }
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),
@@ -131,7 +129,7 @@ pub(super) async fn make_private<P: Ports>(
 
 fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
     let source = Digest::from_bytes([0; 32]);
-    Copy { target, legacy: None, source, created: false, exact: true, objects, generation: None }
+    Copy { target, legacy: None, source, created: false, exact: true, objects }
 }
 
 /// What is wrong with another name, if anything is.
@@ -193,12 +191,13 @@ pub(super) async fn withdraw_manifest<P: Ports>(
     at: Timestamp,
 ) -> Result<Option<Withdrawal>, Failure> {
     let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
-    let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256)
-        && copied.generation.is_none_or(|generation| generation == row.generation);
+    let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
     match row.state {
+        // Its tenant has stored it, too.
+        State::Live if ours && row.standalone && !row.imported => return Ok(Some(Withdrawal::Touched)),
         State::Live if ours && row.standalone => {
             let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };
-            let next = ManifestRow { standalone: false, ..row.in_state(state) };
+            let next = ManifestRow { standalone: false, imported: false, ..row.in_state(state) };
             // First: what says so in the store would make it stand by itself again.
             drop_hold(service, manifest, row.generation).await?;
             if !claim(service, Row::Manifest(next.clone()), Some(row.version)).await? {

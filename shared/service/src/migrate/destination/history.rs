@@ -91,7 +91,6 @@ pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a 
         created: false,
         exact: false,
         objects,
-        generation: None,
     }
 }
 

@@ -78,7 +78,8 @@ fn a_proof_keeps_everything_that_is_its_own() {
     let origin = last.origin.as_ref().unwrap();
     assert_eq!((origin.created, origin.expires, origin.restores), (NOW(), later(), None));
     let content = Content::Proof(vec![revision(3, later())]);
-    let moved = incoming(&content, &owners(false), NOW()).unwrap();
+    let from = Owners { from: "press".parse().ok(), ..owners(false) };
+    let moved = incoming(&content, &from, NOW()).unwrap();
     assert_eq!(moved.parcel.drafts()[0].tenant, Tenant::default());
     assert_ne!(Some(read.source), digest(&content));
 }
@@ -139,7 +140,6 @@ fn other_readers_alone_are_told_from_another_content() {
                 private,
             })
             .collect(),
-        generation: None,
     };
     let with = |number, visibility| {
         let mut revision = revision(number, later());
@@ -210,4 +210,34 @@ fn every_fault_has_its_reason() {
 fn a_long_reason_is_cut() {
     let long = NotCopied::new(Reason::Refused, "ä".repeat(10_000));
     assert_eq!(long.detail.chars().count(), MAX_DETAIL_CHARS + 1);
+}
+
+/// Of a CredLink, a job that keeps no tenants takes what is one tenant's, and nothing becomes another one's that nobody has named.
+#[test]
+fn what_is_another_tenants_does_not_become_the_jobs() {
+    let record = revision(1, later());
+    let manifest = record.manifest.clone().unwrap();
+    let contents = [
+        Content::Proof(vec![record.clone()]),
+        Content::Alias { id: "old".parse().unwrap(), record: record.record },
+        Content::Manifest {
+            bytes: manifest.bytes,
+            tenant: "press".parse().ok(),
+            visibility: Visibility::Public,
+        },
+    ];
+    for content in contents {
+        let told = |tenant: &str, from: Option<&str>| {
+            let from = from.map(|from| from.parse().unwrap());
+            let owners = Owners { tenant: tenant.parse().unwrap(), keep: false, from };
+            match incoming(&content, &owners, NOW()) {
+                Ok(incoming) => Ok(incoming.parcel.tenant().unwrap().to_string()),
+                Err(not_copied) => Err((not_copied.reason, not_copied.is_skip())),
+            }
+        };
+        assert_eq!(told("press", None), Ok("press".to_owned()));
+        assert_eq!(told("acme", None), Err((Reason::OtherTenant, false)));
+        assert_eq!(told("acme", Some("press")), Ok("acme".to_owned()));
+        assert_eq!(told("press", Some("acme")), Err((Reason::LeftOut, true)));
+    }
 }

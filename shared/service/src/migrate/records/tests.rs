@@ -28,7 +28,6 @@ fn copy(created: bool) -> Copy {
         created,
         exact: true,
         objects: vec![object],
-        generation: None,
     }
 }
 

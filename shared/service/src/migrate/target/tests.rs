@@ -225,7 +225,7 @@ fn a_name_follows_its_proof_to_another_tenant() {
     let content =
         Content::Alias { id: "twin".parse().unwrap(), record: record(&legacy("p", 7, "{}")).into() };
     for (tenant, keep) in [("default", true), ("press", false), ("press", true)] {
-        let owners = Owners { tenant: tenant.parse().unwrap(), keep, from: (!keep).then(Tenant::default) };
+        let owners = Owners { tenant: tenant.parse().unwrap(), keep, from: Some(Tenant::default()) };
         let Parcel::Alias(naming) = incoming(&content, &owners, now).unwrap().parcel else { panic!() };
         let owner: Tenant = if keep { Tenant::default() } else { owners.tenant };
         let media = MediaHash::of(&7_u64.to_be_bytes());

@@ -66,7 +66,6 @@ fn copy(proof: ProofId, record: Digest) -> Copy {
         created: false,
         exact: true,
         objects: vec![object],
-        generation: None,
     }
 }
 
@@ -124,15 +123,7 @@ impl MemoryDestination {
     /// What is there of other things than proofs, as a copy that this job did not make.
     fn beside(target: Target) -> Copy {
         let source = Digest::of(b"");
-        Copy {
-            target,
-            legacy: None,
-            source,
-            created: false,
-            exact: true,
-            objects: Vec::new(),
-            generation: None,
-        }
+        Copy { target, legacy: None, source, created: false, exact: true, objects: Vec::new() }
     }
 
     fn bind(&self, naming: &Naming) -> TakenOver {

@@ -23,7 +23,7 @@ use crate::migrate::source::remote::leads_to;
 
 fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
     let source = Digest::from_bytes([0; 32]);
-    Copy { target, legacy: None, source, created: false, exact: true, objects, generation: None }
+    Copy { target, legacy: None, source, created: false, exact: true, objects }
 }
 
 impl Remote {
@@ -169,8 +169,7 @@ impl Remote {
             coding: None,
             private: is_private,
         };
-        let created = answer.status == StatusCode::CREATED;
-        Ok(TakenOver::Stored(Copy { created, ..copy(Target::Manifest(manifest), vec![object]) }))
+        Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
     }
 
     /// What is wrong with another name, if anything is.
@@ -209,12 +208,12 @@ impl Remote {
             Found::Absent => return Ok(Withdrawal::Absent),
             _ => return Ok(Withdrawal::Touched),
         }
-        let target = format!("/v1{}", exact_path(&key));
+        let target = format!("/v1{}?imported=true", exact_path(&key));
         let mut question = Question::new(Method::DELETE, target.clone());
         question.deleted = Some(at);
         let answer = self.api.ask(question).await?;
         if answer.status == StatusCode::CONFLICT {
-            // Proofs hold it.
+            // Proofs hold it, or its tenant has stored it, too.
             return Ok(Withdrawal::Touched);
         }
         withdrawal(&answer, &target)

@@ -213,7 +213,6 @@ impl<'a> Steps<'a> {
             created: false,
             exact: false,
             objects,
-            generation: None,
         }
     }
 }
