@@ -136,6 +136,32 @@ fn by_hash(name: &str) -> String {
     format!("/v1/proofs?media_hash={}", media(name))
 }
 
+/// Nobody but the tenant whose proofs the records become can bind their ids, whether or not they were read before.
+#[tokio::test]
+async fn an_id_of_the_legacy_source_is_its_tenants() {
+    let records = [("leg-1.json", legacy("a", "leg-1"))];
+    let ground = Ground::with(&records, &[("CREDLINK_LEGACY_TENANT", "acme")], true);
+    ground.walk().await;
+    let body = |name: &str| json!({"media_hash": media(name).to_string(), "manifest": {"of": name}});
+    assert_eq!(ground.send(request(Method::POST, "/v1/proofs", &body("b"))).await.status(), 201);
+    let bind = async |id: &str| {
+        let bound = json!({"proof": proof("b").to_string()});
+        ground.send(request(Method::PUT, &format!("/v1/aliases/{id}"), &bound)).await
+    };
+    let refused = bind("leg-1").await;
+    assert_eq!(
+        (refused.status().as_u16(), &self::body(&refused)["detail"]),
+        (409, &json!("the legacy id `leg-1` is another tenant's"))
+    );
+    let mut taken = body("c");
+    taken["origin"] =
+        json!({"created": "2020-01-01T00:00:00Z", "expires": "2099-01-01T00:00:00Z", "legacy_id": "leg-1"});
+    let refused = ground.send(request(Method::POST, "/v1/proofs", &taken)).await;
+    assert_eq!(refused.status(), 409, "{:?}", refused.body());
+    assert_eq!(ground.send(get(&proof_path("c"))).await.status(), 404, "nothing is stored of it");
+    assert_eq!(bind("free-1").await.status(), 201);
+}
+
 /// By each of its names; the answer does not change when it is migrated.
 #[tokio::test]
 async fn a_miss_is_answered_with_the_record_of_its_migration() {
@@ -487,7 +513,7 @@ fn what_is_no_legacy_source_is_told_so() {
     let own = format!("dir:{}", folder.path().display());
     let other = tempfile::tempdir().unwrap();
     for (variables, says) in [
-        (vec![("CREDLINK_LEGACY_SOURCE", "/old")], "allowed are dir:PATH"),
+        (vec![("CREDLINK_LEGACY_SOURCE", "/old")], "allowed is dir:PATH"),
         (vec![("CREDLINK_LEGACY_SOURCE", "dir:/no/such/folder")], "cannot be opened"),
         (vec![("CREDLINK_LEGACY_SOURCE", &*own)], "it has to hold legacy records"),
         (vec![("CREDLINK_LEGACY_SOURCE", "credlink:http://127.0.0.1:1")], "dir:PATH, jsonl:FILE"),

@@ -126,3 +126,90 @@ fn a_place_that_is_not_there_is_told_at_once() {
         refused.says(&["127.0.0.1:1", "refused"]);
     }
 }
+
+/// A run says so where what stands in the way of a lost object is still there, and a rollback takes back what a verification has found
+/// lost.
+#[test]
+fn what_is_lost_stays_lost_until_it_is_there() {
+    let world = World::new();
+    let picture = include_bytes!("../../../tests/pictures/waves.jpg");
+    let id = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+    let signed = crate::signed::sign("image/jpeg", picture, crate::signed::Way::Embedded, id).unwrap();
+    world.write("signed.jpg", &signed.file);
+    world.run("put signed.jpg --data-dir source").ends(0);
+    let run = "migrate run --from dir:source --to dir:data --job all";
+    world.run(run).ends(0).says(&["1 copied"]);
+    let found = world.run("storage ls folder:manifests/ -r --data-dir data --json").ends(0).stdout();
+    let key = found.split('"').find(|text| text.starts_with("manifests/")).unwrap().to_owned();
+    let file = walk(&world.path("data/objects/manifests")).pop().unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    world.run("migrate verify --job all --deep").ends(7).says(&["corrupted         1"]);
+    world.run(run).ends(7).says(&["1 failed: lost"]);
+    world.run("migrate report --job all").says(&["it was copied again, and is corrupted all the same"]);
+    world.run("migrate status --job all").ends(0).says(&["1 failed: lost"]);
+    world.run(&format!("storage rm folder:{key} --data-dir data")).ends(0);
+    world.run("migrate verify --job all --deep").ends(7).says(&["missing           1"]);
+    // It goes as if nobody had looked.
+    let undone = world.run("migrate rollback --job all --confirm all").ends(0);
+    undone.says(&["1 deleted"]);
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files
+}
+
+/// A job that was begun is rolled back where its source is gone, and a run that goes on has patience with it.
+#[test]
+fn a_rollback_needs_no_source() {
+    let world = World::new();
+    let mut server = Server::start(&world, "");
+    world.run(&format!("put photo.jpg {}", server.address())).ends(0);
+    let from = server.address().replace("--url ", "credlink:");
+    world.run(&format!("migrate run --from {from} --to dir:copy --job all")).ends(0).says(&["1 copied"]);
+    server.signal();
+    server.wait();
+    world.run("migrate rollback --job all --confirm all").ends(0).says(&["1 deleted"]);
+    let ended =
+        world.run(&format!("migrate run --from {from} --to dir:copy --job all --patience 0s")).ends(1);
+    ended.says(&["it was ended, and can be resumed"]);
+}
+
+/// Of a folder with several tenants, a job that is for one takes nothing of another's, and says so.
+#[test]
+fn what_is_another_tenants_becomes_nobody_elses() {
+    let world = World::new();
+    for (name, tenant) in [("a.bin", "acme"), ("b.bin", "team")] {
+        world.write(name, name.as_bytes());
+        world.write("manifest.json", b"{}");
+        world
+            .run(&format!("put {name} --manifest manifest.json --data-dir source --tenant {tenant}"))
+            .ends(0);
+    }
+    let several = |typed: &str| {
+        let mut command = world.command(typed);
+        crate::world::Ran::of(typed, command.env("CREDLINK_TENANTS", "several"))
+    };
+    // A plan says what a run would be refused for.
+    world
+        .run("migrate plan --from dir:source --to dir:new --job x")
+        .ends(1)
+        .says(&["the destination has one tenant"]);
+    assert!(!world.path("new").exists());
+    let refused = several("migrate run --from dir:source --to dir:one --job one --tenant acme").ends(7);
+    refused.says(&["1 copied", "other-tenant", "it is the tenant `team`'s at the source"]);
+    let left =
+        several("migrate run --from dir:source --to dir:two --job two --tenant acme --from-tenant team")
+            .ends(0);
+    left.says(&["1 copied"]);
+    several("migrate report --job two").ends(0).says(&["left-out"]);
+    several("migrate run --from dir:source --to dir:all --job all").ends(0).says(&["2 copied"]);
+    let other = several("migrate run --from dir:source --to dir:all --job all --tenant acme").ends(1);
+    other.says(&["a job keeps its source, destination and tenant for ever"]);
+}

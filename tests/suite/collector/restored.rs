@@ -62,6 +62,10 @@ async fn what_was_put_back_is_put_away_again() {
             let (world, path) = with_restored_objects(ground, what).await;
             let broken = world.findings(Severity::Broken).await;
             assert_eq!(broken.len(), if what == TEXT { 1 } else { 2 }, "{ground:?}: {broken:?}");
+            // Until then nobody is served a manifest of an earlier life, which its owner may have withdrawn.
+            if let C2pa(name) = what {
+                assert_eq!(status(&world, &format!("/v1/manifests/{}", c2pa_id(name))).await, 410);
+            }
             // As `credlink fsck --repair` does it.
             let report = world.clean_up().await;
             assert_eq!(report.failed, 0, "{ground:?} {what:?}: {report:?}");

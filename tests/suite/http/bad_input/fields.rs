@@ -85,7 +85,7 @@ pub fn rows() -> Vec<Bad> {
         bad("no manifest", store("manifest", Value::Null), 400, "`manifest` or `manifest_base64`"),
         bad("two manifests", both, 400, "not both"),
         bad("a manifest that is no object", store("manifest", json!([])), 400, "is an object"),
-        bad("an unknown field", store("expires", 1.into()), 400, "expected one of `media_hash`"),
+        bad("an unknown field", store("expires", 1.into()), 400, "expected one of `tenant`"),
         bad("an unknown field of great length", store(&"x".repeat(9_000), 1.into()), 400, "unknown field"),
         bad("an unknown field with a line in it", store("a\nb`c", 1.into()), 400, "unknown field"),
         bad(
