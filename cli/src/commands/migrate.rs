@@ -24,7 +24,6 @@ mod undo;
 use std::future::{Future, pending};
 
 use credlink_service::migrate::run::RunError;
-use credlink_service::ports::{Failure, FailureKind};
 use tokio::runtime::Builder;
 
 use crate::args::Connection;
@@ -35,9 +34,6 @@ use crate::printer::Printer;
 use crate::serve::told_to_stop;
 use crate::trouble::{Kind, Trouble};
 use bar::Bar;
-
-/// The name of a CredLink that is asked over its API, in failures.
-const CREDLINK: &str = "credlink";
 
 /// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;
@@ -105,32 +101,14 @@ fn ended(error: RunError) -> Trouble {
         | RunError::Unknown(_)
         | RunError::Removing(_)
         | RunError::Lost(_) => Trouble::new(Kind::Job, error),
-        RunError::Ended { ref failure, .. } => {
-            let hint = hint(failure);
-            Trouble::new(Kind::Provider, format!("{error}{hint}"))
-        }
+        RunError::Ended { .. } => Trouble::new(Kind::Provider, error),
     }
 }
 
 /// What has no job ended before its end: there is nothing to resume.
 fn ended_without_a_job(error: RunError) -> Trouble {
     match error {
-        RunError::Ended { failure, .. } => {
-            let hint = hint(&failure);
-            Trouble::new(Kind::Provider, format!("it was ended: {failure}{hint}"))
-        }
+        RunError::Ended { failure, .. } => Trouble::new(Kind::Provider, format!("it was ended: {failure}")),
         error => ended(error),
-    }
-}
-
-/// The options by which a CredLink knows who asks, where one has refused that. What is no CredLink says so by itself.
-fn hint(failure: &Failure) -> &'static str {
-    let is_about_who_asks =
-        ["401", "403"].iter().any(|status| failure.message.contains(&format!("answers {status}")));
-    if failure.kind == FailureKind::AccessDenied && failure.provider == CREDLINK && is_about_who_asks {
-        "; the store at credlink:URL is shown --token (CREDLINK_TOKEN), and a source --from-token, or --token where the store needs \
-         none"
-    } else {
-        ""
     }
 }

@@ -147,7 +147,7 @@ fn what_is_lost_stays_lost_until_it_is_there() {
     std::fs::write(&file, &bytes).unwrap();
     world.run("migrate verify --job all --deep").ends(7).says(&["corrupted         1"]);
     world.run(run).ends(7).says(&["1 failed: lost"]);
-    world.run("migrate report --job all").says(&["it was copied again, and is corrupted all the same"]);
+    world.run("migrate report --job all").says(&["it was copied again, and cannot be read all the same"]);
     world.run("migrate status --job all").ends(0).says(&["1 failed: lost"]);
     world.run(&format!("storage rm folder:{key} --data-dir data")).ends(0);
     world.run("migrate verify --job all --deep").ends(7).says(&["missing           1"]);

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use super::ground::{Ground, PUBLIC_URL};
+use super::rights::Watch;
 use crate::engines::runtime::Function;
 use crate::http::api::Api;
 
@@ -30,6 +31,7 @@ pub struct Functions {
     cleanup: Function,
     /// Whether something was changed since `retrieve` was started.
     changed: AtomicBool,
+    watch: Option<Watch>,
 }
 
 impl Functions {
@@ -45,8 +47,17 @@ impl Functions {
 
     /// Starts the binaries with these variables in the place of the ground's.
     pub fn with(ground: &Arc<Ground>, own: &[(&str, &str)]) -> Self {
+        Self::asking(ground, own, None)
+    }
+
+    /// The same, with what they ask of AWS compared with their rights ([`assert_rights`](Self::assert_rights)).
+    pub fn watched(ground: &Arc<Ground>, own: &[(&str, &str)]) -> Self {
+        Self::asking(ground, own, Some(Watch::over(&ground.s3.settings().bucket)))
+    }
+
+    fn asking(ground: &Arc<Ground>, own: &[(&str, &str)], watch: Option<Watch>) -> Self {
         let own: Vec<_> = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let start = |name| start(name, ground, &own);
+        let start = |name| start(name, ground, &own, watch.as_ref());
         Self {
             ground: Arc::clone(ground),
             own: own.clone(),
@@ -55,7 +66,13 @@ impl Functions {
             retrieve: start("retrieve").into(),
             cleanup: start("cleanup"),
             changed: AtomicBool::new(false),
+            watch,
         }
+    }
+
+    /// Fails if a watched function has asked for what its role does not allow.
+    pub fn assert_rights(&self) {
+        self.watch.as_ref().expect("they are watched").assert_allowed();
     }
 
     /// The function behind GET and HEAD. One that was started before the last change may answer out of its cache for a
@@ -63,7 +80,7 @@ impl Functions {
     async fn retrieve(&self, event: Value) -> Value {
         let mut retrieve = self.retrieve.lock().await;
         if self.changed.swap(false, Ordering::Relaxed) {
-            *retrieve = start("retrieve", &self.ground, &self.own);
+            *retrieve = start("retrieve", &self.ground, &self.own, self.watch.as_ref());
         }
         done(retrieve.invoke(event).await)
     }
@@ -113,10 +130,13 @@ impl Api for Functions {
 }
 
 /// A new process of the function `name`.
-fn start(name: &str, ground: &Ground, own: &[(String, String)]) -> Function {
+fn start(name: &str, ground: &Ground, own: &[(String, String)], watch: Option<&Watch>) -> Function {
     let mut variables = ground.variables(name);
-    variables.retain(|(name, _)| own.iter().all(|(known, _)| known != name));
-    variables.extend_from_slice(own);
+    let watched = watch.map(|watch| watch.variables(name)).unwrap_or_default();
+    for own in [own, &watched] {
+        variables.retain(|(name, _)| own.iter().all(|(known, _)| known != name));
+        variables.extend_from_slice(own);
+    }
     Function::start(name, &variables)
 }
 

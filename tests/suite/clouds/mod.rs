@@ -2,7 +2,7 @@
 //!
 //! `functions` is the API out of three of them, `ground` what they stand on. `script` walks through the whole API, `session`
 //! does what a client may do over both providers and all layers of the cache, `migrate` and `cleanup` are the two
-//! functions that nobody calls, `migrations` runs whole migrations over the queue, `hybrid` serves beside a legacy source, `races` has many processes at once, and `start` what a function says that cannot work.
+//! functions that nobody calls, `migrations` runs whole migrations over the queue, `hybrid` serves beside a legacy source, `races` has many processes at once, `rights` compares what they ask for with their roles, and `start` what a function says that cannot work.
 //! `stack` has them deployed by `template.yaml`.
 
 pub mod cleanup;
@@ -13,6 +13,7 @@ mod hybrid;
 mod migrate;
 mod migrations;
 mod races;
+pub mod rights;
 mod script;
 mod session;
 mod start;

@@ -172,13 +172,25 @@ impl Answer {
         self.failure(FailureKind::Unavailable, question)
     }
 
+    /// The options by which a CredLink knows who asks, where it has refused that.
+    fn hint(&self) -> &'static str {
+        match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                "; the store at credlink:URL is shown --token (CREDLINK_TOKEN), and a source --from-token, or --token where the store \
+                 needs none"
+            }
+            _ => "",
+        }
+    }
+
     fn failure(&self, kind: FailureKind, question: &str) -> Failure {
         let problem = self.problem();
         let said = match problem.slug() {
             "" => "the answer is not CredLink's; is this its address?",
             _ => &problem.detail,
         };
-        failure(kind, format!("{question}: it answers {}: {said}", self.status))
+        let hint = if problem.slug().is_empty() { "" } else { self.hint() };
+        failure(kind, format!("{question}: it answers {}: {said}{hint}", self.status))
     }
 }
 
@@ -215,7 +227,7 @@ impl Api {
 
     /// Asks, and waits for the whole answer.
     pub(super) async fn ask(&self, question: Question) -> Result<Answer, Failure> {
-        let target = question.target.clone();
+        let target = format!("{}{}", self.base, question.target);
         let answer = self.call(question).await?;
         match failing(&answer) {
             None => Ok(answer),
@@ -234,7 +246,7 @@ impl Api {
 
     async fn call(&self, question: Question) -> Result<Answer, Failure> {
         let api = self.clone();
-        let target = question.target.clone();
+        let target = format!("{}{}", self.base, question.target);
         let answer = tokio::task::spawn_blocking(move || {
             api.send(&question).or_else(|error| match error {
                 // A connection that was kept may have ended without a word. A replacement that was done is not done again.

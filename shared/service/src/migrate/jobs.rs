@@ -43,7 +43,7 @@ pub struct JobRequest {
     pub from: String,
     /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
     pub tenant: Tenant,
-    /// Whether the proofs of a CredLink keep their tenants.
+    /// `true` if the proofs of a CredLink keep their tenants.
     pub keep_tenants: bool,
     /// Items of one message.
     pub batch_size: u32,
@@ -139,7 +139,7 @@ pub async fn begin<L: Ledger, Q: Queue, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    if let Some(refused) = refused(ledger, request, to).await? {
+    if let Err(refused) = same(ledger, request, to).await? {
         return Ok(refused);
     }
     let holder = clock.request_id();
@@ -166,12 +166,10 @@ async fn keep_alone<L: Ledger, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    if let Some(refused) = refused(ledger, request, to).await? {
-        return Ok(refused);
-    }
-    let job = match ledger.job().await? {
-        Some(job) => Job { queued: true, listed: None, ..job },
-        None => new_job(clock, request, to),
+    let job = match same(ledger, request, to).await? {
+        Ok(Some(job)) => Job { queued: true, listed: None, ..job },
+        Ok(None) => new_job(clock, request, to),
+        Err(refused) => return Ok(refused),
     };
     ledger.keep_job(&job).await?;
     Ok(Begun::Queued(job))
@@ -188,22 +186,20 @@ pub async fn ensure<L: Ledger, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    if let Some(refused) = refused(ledger, request, to).await? {
-        return Ok(refused);
-    }
-    if let Some(job) = ledger.job().await? {
-        return Ok(Begun::Queued(job));
+    match same(ledger, request, to).await? {
+        Ok(Some(job)) => return Ok(Begun::Queued(job)),
+        Ok(None) => {}
+        Err(refused) => return Ok(refused),
     }
     let holder = clock.request_id();
     if !ledger.claim(&holder, LEASE_SECONDS).await? {
         return Ok(Begun::Held);
     }
     let ensured = async {
-        if let Some(refused) = refused(ledger, request, to).await? {
-            return Ok(refused);
-        }
-        if let Some(job) = ledger.job().await? {
-            return Ok(Begun::Queued(job));
+        match same(ledger, request, to).await? {
+            Ok(Some(job)) => return Ok(Begun::Queued(job)),
+            Ok(None) => {}
+            Err(refused) => return Ok(refused),
         }
         let job = new_job(clock, request, to);
         ledger.keep_job(&job).await?;
@@ -215,13 +211,20 @@ pub async fn ensure<L: Ledger, C: Clock>(
     ensured
 }
 
-/// The refusal where the job that is there is not the one that is asked for.
-async fn refused<L: Ledger>(ledger: &L, request: &JobRequest, to: &str) -> Result<Option<Begun>, Failure> {
+/// The job that is there, if any is and it is the one that is asked for; otherwise why it is not begun.
+async fn same<L: Ledger>(
+    ledger: &L,
+    request: &JobRequest,
+    to: &str,
+) -> Result<Result<Option<Job>, Begun>, Failure> {
     let job = ledger.job().await?;
     if is_being_removed(ledger, job.as_ref()).await? {
-        return Ok(Some(Begun::Removing));
+        return Ok(Err(Begun::Removing));
     }
-    Ok(job.filter(|job| !is_of(job, request, to)).map(Begun::Differs))
+    Ok(match job {
+        Some(job) if !is_of(&job, request, to) => Err(Begun::Differs(job)),
+        job => Ok(job),
+    })
 }
 
 fn is_of(job: &Job, request: &JobRequest, to: &str) -> bool {
@@ -260,7 +263,7 @@ pub struct Progress {
     pub to: String,
     /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
     pub tenant: Tenant,
-    /// Whether the proofs of a CredLink keep their tenants.
+    /// `true` if the proofs of a CredLink keep their tenants.
     pub keep_tenants: bool,
     /// When it was begun.
     #[schema(value_type = String, format = DateTime)]
@@ -268,7 +271,7 @@ pub struct Progress {
     /// When its source was listed to the end; `null` while it is being listed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub listed: Option<Timestamp>,
-    /// Whether it is being removed: the counts are of what is left of it.
+    /// `true` while it is being removed: the counts are of what is left of it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub removing: bool,
     /// The items by what became of them.

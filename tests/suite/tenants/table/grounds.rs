@@ -90,8 +90,9 @@ async fn play_functions(tenants: &str, cast: Cast) {
         ("CREDLINK_TOKENS", tokens.as_str()),
         ("CREDLINK_MIGRATION_SOURCES", sources.as_str()),
     ];
-    let functions = Functions::with(&ground, &own);
+    let functions = Functions::watched(&ground, &own);
     Stage::new(&functions, cast).with_jobs(source.to_owned()).play().await;
+    functions.assert_rights();
     ground.assert_sound().await;
 }
 
