@@ -70,9 +70,9 @@ impl Functions {
         }
     }
 
-    /// Fails if a watched function has asked for what its role does not allow.
-    pub fn assert_rights(&self) {
-        self.watch.as_ref().expect("they are watched").assert_allowed();
+    /// Fails if a watched function has asked for what its role does not allow, or not for what is expected of it.
+    pub fn assert_rights(&self, expected: &[&str]) {
+        self.watch.as_ref().expect("they are watched").assert_allowed(expected);
     }
 
     /// The function behind GET and HEAD. One that was started before the last change may answer out of its cache for a

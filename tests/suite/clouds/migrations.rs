@@ -363,7 +363,7 @@ async fn private_proofs_become_those_of_the_listed_tenant_and_stay_private() {
     assert_eq!(stored.send(store).await.status(), StatusCode::CREATED);
     let manifests = withdrawn(&stored).await;
     let from = format!("s3://{}", former.s3.settings().bucket);
-    for (tenant, becomes) in [("acme", "acme"), ("*", "default")] {
+    for (tenant, becomes) in [("default>acme", "acme"), ("default", "default"), ("*", "default")] {
         let ground = Arc::new(Ground::plain().await);
         let operator = Operator(Functions::reading(&ground, &format!("{from}={tenant}")));
         assert_eq!(operator.begin(json!({"name": "a", "from": from})).await.0, 202);
@@ -606,7 +606,8 @@ async fn an_empty_source_ends_the_job() {
     let ground = Arc::new(Ground::plain().await);
     let old: S3Objects = buckets::s3().await;
     let from = format!("s3://{}", old.settings().bucket);
-    let operator = Operator(Functions::reading(&ground, &format!("{from}=default")));
+    let sources = format!("{from}=default");
+    let operator = Operator(Functions::watched(&ground, &[("CREDLINK_MIGRATION_SOURCES", &sources)]));
     assert_eq!(operator.begin(json!({"name": "empty", "from": from})).await.0, 202);
     work_off_twice(&ground).await;
     let progress = operator.progress("empty").await;
@@ -632,4 +633,5 @@ async fn an_empty_source_ends_the_job() {
     work_off_twice(&ground).await;
     assert_eq!(operator.ask(get("/v1/migrations/empty")).await.0, 404);
     assert!(ledger(&ground, "empty").claim("the next", 1).await.unwrap(), "nobody has the job any more");
+    operator.0.assert_rights(&["store dynamodb:Query", "delete dynamodb:Query", "retrieve dynamodb:Query"]);
 }

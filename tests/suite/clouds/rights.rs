@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use crate::engines::proxy::{Proxy, Seen};
 use crate::engines::{dynoxide, ministack};
 
+const TEMPLATE: &str = include_str!("../../../template.yaml");
+
 /// The functions, and the roles that they have.
 const ROLES: [(&str, &str); 4] = [
     ("store", "StoreRole"),
@@ -42,13 +44,12 @@ impl Watch {
         .into()
     }
 
-    /// Fails if a function has asked for what its role does not allow. At least `store` has asked for a query, and so on: a watch that
-    /// has seen nothing proves nothing.
-    pub fn assert_allowed(&self) {
-        let template = include_str!("../../../template.yaml");
+    /// Fails if a function has asked for what its role does not allow, or if one has not asked for what is `expected` of it, each as
+    /// `store dynamodb:Query`: a watch that has seen nothing proves nothing.
+    pub fn assert_allowed(&self, expected: &[&str]) {
         let (mut wrong, mut asked) = (BTreeSet::new(), BTreeSet::new());
         for ((name, table, others), (_, role)) in self.proxies.iter().zip(ROLES) {
-            let statements = statements(template, role);
+            let statements = statements(TEMPLATE, role);
             for seen in table.requests().into_iter().chain(others.requests()) {
                 let Some((action, place)) = self.action(&seen) else { continue };
                 asked.insert(format!("{name} {action}"));
@@ -59,10 +60,8 @@ impl Watch {
             }
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
-        for expected in
-            ["store dynamodb:Query", "store s3:PutObject", "delete dynamodb:Query", "retrieve s3:GetObject"]
-        {
-            assert!(asked.contains(expected), "nobody has asked for {expected}: {asked:#?}");
+        for expected in expected {
+            assert!(asked.contains(*expected), "nobody has asked for {expected}: {asked:#?}");
         }
     }
 
@@ -151,4 +150,22 @@ fn statements(template: &str, role: &str) -> Vec<Statement> {
     }
     assert!(statements.len() > 3, "the statements of {role} are not found");
     statements
+}
+
+#[test]
+fn a_right_that_a_role_lacks_is_missed() {
+    let allows = |template: &str, action: &str, place: &str| {
+        statements(template, "StoreRole").iter().any(|statement| statement.allows(action, place))
+    };
+    assert!(allows(TEMPLATE, "dynamodb:Query", "Table.Arn"));
+    assert!(allows(TEMPLATE, "s3:PutObject", "Bucket.Arn/proofs/ab/x"));
+    for (action, place) in [
+        ("dynamodb:DeleteItem", "Table.Arn"),
+        ("s3:PutObject", "Bucket.Arn/other/x"),
+        ("s3:PutObject", "Bucket.Arn"),
+    ] {
+        assert!(!allows(TEMPLATE, action, place), "{action} {place}");
+    }
+    let poorer = TEMPLATE.replace("Action: 'dynamodb:Query'", "Action: 'dynamodb:GetItem'");
+    assert!(!allows(&poorer, "dynamodb:Query", "Table.Arn"));
 }

@@ -38,6 +38,7 @@ impl Queueing {
             from,
             tenant: settings.tenant.clone(),
             keep_tenants: false,
+            from_tenant: None,
             batch_size: u32::try_from(MAX_MESSAGE_ITEMS).unwrap_or(u32::MAX),
             request_id: String::new(),
         };

@@ -18,7 +18,8 @@ const OWN_BUCKETS: [&str; 2] = ["STORAGE_BUCKET", "R2_BUCKET"];
 const KEPT: &str = "*";
 /// What the variable takes.
 const ALLOWED: &str = "`PLACE=TENANT`, and more of them with commas between; a place is s3://BUCKET/PREFIX or \
-                       r2://BUCKET/PREFIX and is there once, and `*` for the tenant means that the proofs of a CredLink keep theirs";
+                       r2://BUCKET/PREFIX and is there once; `FROM>TENANT` gives the tenant what is the tenant FROM's in a CredLink, \
+                       and `*` means that the proofs of a CredLink keep their tenants";
 
 /// The sources of queued migrations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,8 @@ struct Listed {
     tenant: Tenant,
     /// Whether the proofs of a CredLink keep their tenants.
     keep_tenants: bool,
+    /// The tenant whose proofs of a CredLink become the tenant's, where that is another one.
+    from_tenant: Option<Tenant>,
 }
 
 impl MigrationSources {
@@ -83,6 +86,7 @@ impl MigrationSources {
             from: listed.place.to_string(),
             tenant: listed.tenant.clone(),
             keep_tenants: listed.keep_tenants,
+            from_tenant: listed.from_tenant.clone(),
             batch_size: asked.batch_size,
             request_id: asked.request_id.clone(),
         })
@@ -94,8 +98,12 @@ impl Listed {
         let place: Place = place.trim().parse().ok()?;
         let tenant = tenant.trim();
         let keep_tenants = tenant == KEPT;
-        let tenant = if keep_tenants { Tenant::default() } else { tenant.parse().ok()? };
-        matches!(place, Place::Bucket { .. }).then_some(Self { place, tenant, keep_tenants })
+        let (from_tenant, tenant) = match tenant.split_once('>') {
+            _ if keep_tenants => (None, Tenant::default()),
+            Some((from, tenant)) => (Some(from.trim().parse().ok()?), tenant.trim().parse().ok()?),
+            None => (None, tenant.parse().ok()?),
+        };
+        matches!(place, Place::Bucket { .. }).then_some(Self { place, tenant, keep_tenants, from_tenant })
     }
 }
 
@@ -143,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_source_is_for_the_tenant_that_the_list_names() {
-        let sources = read("s3://old/proofs/=acme, r2://former=*,s3://old/a=b=press").unwrap();
+        let sources =
+            read("s3://old/proofs/=acme, r2://former=*,s3://old/a=b=press, s3://other=acme > team").unwrap();
         for (from, spelt, tenant, keep_tenants) in [
             ("s3://old/proofs/", "s3://old/proofs/", "acme", false),
             ("s3://old/proofs", "s3://old/proofs/", "acme", false),
@@ -151,10 +160,13 @@ mod tests {
             ("r2://former", "r2://former", "default", true),
             ("r2://Former/", "r2://former", "default", true),
             ("s3://old/a=b", "s3://old/a=b", "press", false),
+            ("s3://other", "s3://other", "team", false),
         ] {
             let job = sources.allow(&asked(from)).unwrap();
             let found = (job.from.as_str(), job.tenant.as_str(), job.keep_tenants, job.batch_size);
             assert_eq!(found, (spelt, tenant, keep_tenants, 7), "{from}");
+            let former = job.from_tenant.map(|tenant| tenant.to_string());
+            assert_eq!(former.as_deref(), (from == "s3://other").then_some("acme"), "{from}");
         }
     }
 

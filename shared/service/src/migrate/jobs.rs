@@ -45,6 +45,8 @@ pub struct JobRequest {
     pub tenant: Tenant,
     /// `true` if the proofs of a CredLink keep their tenants.
     pub keep_tenants: bool,
+    /// The tenant whose proofs of a CredLink become `tenant`'s, where that is another one.
+    pub from_tenant: Option<Tenant>,
     /// Items of one message.
     pub batch_size: u32,
     /// The request, for the logs.
@@ -232,6 +234,7 @@ fn is_of(job: &Job, request: &JobRequest, to: &str) -> bool {
         && job.to == to
         && job.tenant == request.tenant
         && job.keep_tenants == request.keep_tenants
+        && job.from_tenant == request.from_tenant
 }
 
 fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
@@ -242,7 +245,7 @@ fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
         to: to.to_owned(),
         tenant: request.tenant.clone(),
         keep_tenants: request.keep_tenants,
-        from_tenant: None,
+        from_tenant: request.from_tenant.clone(),
         created: clock.now(),
         listed: None,
         elapsed_ms: 0,

@@ -92,7 +92,13 @@ async fn play_functions(tenants: &str, cast: Cast) {
     ];
     let functions = Functions::watched(&ground, &own);
     Stage::new(&functions, cast).with_jobs(source.to_owned()).play().await;
-    functions.assert_rights();
+    functions.assert_rights(&[
+        "store dynamodb:Query",
+        "store s3:PutObject",
+        "delete dynamodb:UpdateItem",
+        "retrieve s3:GetObject",
+        "cleanup dynamodb:Query",
+    ]);
     ground.assert_sound().await;
 }
 

@@ -59,7 +59,15 @@ impl Process {
 fn request() -> JobRequest {
     let spec = spec();
     let (name, from, tenant) = (spec.name, spec.from, spec.tenant);
-    JobRequest { name, from, tenant, keep_tenants: false, batch_size: 100, request_id: String::new() }
+    JobRequest {
+        name,
+        from,
+        tenant,
+        keep_tenants: false,
+        from_tenant: None,
+        batch_size: 100,
+        request_id: String::new(),
+    }
 }
 
 async fn wait(milliseconds: u64) {

@@ -218,6 +218,7 @@ fn request() -> JobRequest {
         from: "s3://old".to_owned(),
         tenant: spec().tenant,
         keep_tenants: false,
+        from_tenant: None,
         batch_size: 7,
         request_id: "r-1".to_owned(),
     }
