@@ -60,9 +60,9 @@ const OF_WAITING_FOR_HTTP2: Share = Share { all: 256, of_a_network: 64 };
 
 /// The memory that answers may hold: 72 MiB in all.
 const ANSWERS: Limit = Limit { bytes: 75_497_472, for_small: 16_777_216 };
-/// What answers to one network may hold: two thirds of that.
+/// The memory that answers to one network may hold: two thirds of that.
 const ANSWERS_TO_A_NETWORK: Limit = Limit { bytes: 50_331_648, for_small: 8_388_608 };
-/// What answers on one connection may hold: two of the largest manifests.
+/// The memory that answers on one connection may hold: two of the largest manifests.
 const ANSWERS_ON_A_CONNECTION: Limit = Limit { bytes: 20_971_520, for_small: 524_288 };
 
 /// The seats of a server. Clones are the same.
@@ -82,7 +82,7 @@ pub enum Entered {
 enum Kind {
     /// The seats.
     Seat,
-    /// What a connection of HTTP/2 needs beside its seat.
+    /// The places that connections of HTTP/2 need beside their seats.
     Http2,
 }
 

@@ -27,9 +27,9 @@ const OF_PROXIES: [HeaderName; 8] = [
     HeaderName::from_static("x-azure-clientip"),
     HeaderName::from_static("x-azure-socketip"),
 ];
-/// How their headers begin: those of most proxies, of Cloudflare and of its tunnels, and of Envoy.
+/// The beginnings of further headers of proxies: those of most of them, of Cloudflare and of its tunnels, and of Envoy.
 const BEGINNINGS_OF_PROXIES: [&str; 3] = ["x-forwarded", "cf-", "x-envoy-"];
-/// How those end that have the address of a proxy's client: `True-Client-IP`, `X-Client-IP`, `X-Cluster-Client-IP`,
+/// The end of headers that have the address of a proxy's client: `True-Client-IP`, `X-Client-IP`, `X-Cluster-Client-IP`,
 /// `Fastly-Client-IP`, `Fly-Client-IP` and others.
 const CLIENT_IP: &str = "client-ip";
 

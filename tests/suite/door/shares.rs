@@ -62,7 +62,7 @@ async fn idle_connections_of_http2_keep_nobody_out() {
     }
 }
 
-/// One address has its share of the connections of HTTP/2, and others have theirs. Who waits for one in vain hears of it.
+/// One address has its share of the connections of HTTP/2, and others have theirs. A client that waits for one in vain hears of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_address_does_not_get_all_connections_of_http2() {
     let ground = Ground::new();

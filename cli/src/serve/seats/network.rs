@@ -14,9 +14,9 @@ pub struct Network {
     /// Seats that are not dropped yet: of connections that are open, and of those that a body or an answer outlives. It changes
     /// under the lock of [`Taken`](super::Taken).
     pub left: AtomicUsize,
-    /// What answers to it hold.
+    /// The memory that answers to it hold.
     pub answers: Account,
-    /// What bodies from it hold.
+    /// The memory that bodies from it hold.
     pub bodies: Account,
 }
 

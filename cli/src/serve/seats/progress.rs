@@ -21,7 +21,7 @@ const PATIENCE_WITH_THE_SLOW: Duration = Duration::from_secs(30);
 /// The same, of a connection that has asked for nothing yet.
 const PATIENCE_WITH_THE_NEW: Duration = Duration::from_millis(250);
 
-/// What is known of the progress of a connection.
+/// The work for a connection, and its transfers, as far as they have come.
 pub struct Progress {
     /// The beginning of its clock.
     started: Instant,
@@ -229,7 +229,7 @@ mod tests {
         assert!(progress.is_idle());
     }
 
-    /// Who sends or reads a byte now and then is never silent, and gives its seat to others all the same.
+    /// A client that sends or reads a byte now and then is never silent, and gives its seat to others all the same.
     #[test]
     fn what_takes_long_makes_room_too() {
         let progress = progress();

@@ -132,7 +132,7 @@ mod tests {
         assert!(queue.enter(address(1)).is_some());
     }
 
-    /// Whoever has waited in vain is told so, and nobody has to leave for it. It counts until it has gone.
+    /// A connection that has waited in vain is told so, and nobody has to leave for it. It counts until it has gone.
     #[tokio::test]
     async fn who_has_waited_has_its_place_until_it_leaves() {
         let mut queue = Queue::new(SHARE);

@@ -98,6 +98,15 @@ impl Transfer {
     }
 }
 
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.room.taken();
+        if self.network.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            taken.networks.remove(&self.network.address);
+        }
+    }
+}
+
 impl Drop for Transfer {
     fn drop(&mut self) {
         self.seat.progress.transfer_ended(self.number);

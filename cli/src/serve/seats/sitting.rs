@@ -56,12 +56,3 @@ impl Drop for Sitting {
         }
     }
 }
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.room.taken();
-        if self.network.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            taken.networks.remove(&self.network.address);
-        }
-    }
-}

@@ -1,3 +1,5 @@
+//! Seats and places of HTTP/2: whose they are, and who makes room.
+
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -231,7 +233,7 @@ async fn idle_connections_of_http2_make_room_for_others() {
     assert_eq!(is_leaving(&all), [0; 0]);
 }
 
-/// Who waits for a place of HTTP/2 has a seat, and gives it to others as whoever is silent.
+/// The connections of others stay, however silent they are.
 #[tokio::test]
 async fn a_network_that_has_its_share_of_http2_makes_room_itself() {
     let seats = seats_after_a_while();
