@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::memory::of_all;
 use super::request::problem;
-use super::seats::Seat;
+use super::seats::{Direction, Seat, Transfer};
 
 /// Longest piece that is handed over at once, in bytes: what the system takes in a call or two.
 const PIECE_BYTES: usize = 262_144;
@@ -35,10 +35,8 @@ pub struct Piece {
 
 /// Room that an answer takes, until its last piece was written.
 struct Hold {
-    seat: Arc<Seat>,
+    transfer: Transfer,
     content: Bytes,
-    /// The number of the answer on its connection.
-    number: u64,
 }
 
 /// The answer to `seat`, if there is room for it, and otherwise one that says so.
@@ -67,16 +65,15 @@ impl Hold {
             |account| account.give_content(&content),
         );
         has_room.then(|| {
-            let number = seat.transfer_begins();
-            Arc::new(Self { seat: Arc::clone(seat), content, number })
+            let transfer = Transfer::begin(seat, Direction::Answer);
+            Arc::new(Self { transfer, content })
         })
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.seat.answers().iter().for_each(|account| account.give_content(&self.content));
-        self.seat.transfer_ended(self.number);
+        self.transfer.seat().answers().iter().for_each(|account| account.give_content(&self.content));
     }
 }
 
@@ -118,7 +115,7 @@ impl Buf for Piece {
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
         if let Some(hold) = &self.hold {
-            hold.seat.is_active();
+            hold.transfer.seat().progress().is_active();
         }
     }
 }
@@ -133,7 +130,7 @@ mod tests {
     #[tokio::test]
     async fn room_is_held_until_the_last_piece_is_written() {
         let seats = Seats::new();
-        let sitting = seats.take([192, 0, 2, 1].into()).await.unwrap();
+        let sitting = seats.enter([192, 0, 2, 1].into()).unwrap().sit().await.ok().unwrap();
         let seat = sitting.seat();
         let content = Bytes::from(vec![7; 600_000]);
         let mut body = send(seat, Response::new(content.clone())).into_body();
@@ -148,16 +145,16 @@ mod tests {
         );
         drop(body);
         assert!(seat.answers().iter().all(|account| account.held() == content.len()));
-        assert!(!seat.is_idle(), "three pieces are not written");
+        assert!(!seat.progress().is_idle(), "three pieces are not written");
         drop(pieces);
         assert!(seat.answers().iter().all(|account| account.held() == 0));
-        assert!(seat.is_idle());
+        assert!(seat.progress().is_idle());
     }
 
     #[tokio::test]
     async fn who_finds_no_room_is_told_to_come_again() {
         let seats = Seats::new();
-        let sitting = seats.take([192, 0, 2, 1].into()).await.unwrap();
+        let sitting = seats.enter([192, 0, 2, 1].into()).unwrap().sit().await.ok().unwrap();
         let large = || Response::new(Bytes::from(vec![7; 10_000_000]));
         let held: Vec<_> = (0..2).map(|_| send(sitting.seat(), large())).collect();
         let refused = send(sitting.seat(), large());
@@ -173,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn a_part_holds_the_whole() {
         let seats = Seats::new();
-        let sitting = seats.take([192, 0, 2, 1].into()).await.unwrap();
+        let sitting = seats.enter([192, 0, 2, 1].into()).unwrap().sit().await.ok().unwrap();
         let whole = Bytes::from(vec![7; 1_000_000]);
         let mut response = Response::new(whole.slice(..100_000));
         response.extensions_mut().insert(PartOf(whole));

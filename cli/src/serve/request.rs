@@ -19,7 +19,7 @@ use credlink_core::http::route::Route;
 use futures_util::FutureExt as _;
 use http::header::{CONTENT_ENCODING, EXPECT, HOST, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
@@ -30,7 +30,7 @@ use super::seats::Seat;
 use super::trust;
 use super::upload::{Upload, unreadable};
 
-/// Most headers of a request, as many as HTTP/1.1 is read with.
+/// Most headers of a request, as many as HTTP/1.1 is read with. Of HTTP/2 they are counted here.
 const MAX_HEADERS: usize = 100;
 /// Most that deflate saves: 1,032 bytes of content in one (zlib's technical notes).
 const MOST_UNPACKED: usize = 1_032;
@@ -54,7 +54,7 @@ pub async fn answer(
     seat: &Arc<Seat>,
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
-    let _working = seat.work();
+    let _working = seat.progress().work();
     let (parts, body) = request.into_parts();
     let mut body = Upload::new(body, seat);
     let asked_first = parts.headers.contains_key(EXPECT);
@@ -70,7 +70,9 @@ pub async fn answer(
 
 /// The answer itself. The head is gone with it: what comes after it may take long.
 async fn respond(served: &Served, mut parts: Parts, body: &mut Upload) -> Response<Bytes> {
-    if let Err(refused) = check(served, &mut parts) {
+    if parts.headers.len() > MAX_HEADERS {
+        too_many_headers()
+    } else if let Err(refused) = check(served, &mut parts) {
         problem(&refused)
     } else if parts.uri.path() == metrics::PATH {
         guarded(&parts, pin!(metrics::answer(served, &parts))).await
@@ -87,11 +89,6 @@ async fn respond(served: &Served, mut parts: Parts, body: &mut Upload) -> Respon
 
 /// Refuses a request by its head alone.
 fn check(served: &Served, parts: &mut Parts) -> Result<(), Problem> {
-    let headers = parts.headers.len();
-    if headers > MAX_HEADERS {
-        let detail = format!("a request has at most {MAX_HEADERS} headers; this has {headers}");
-        return Err(Problem::new(Kind::InvalidRequest, detail));
-    }
     check_host(parts)?;
     if served.trusts { trust::check(parts) } else { Ok(()) }
 }
@@ -184,6 +181,14 @@ fn stopping() -> Problem {
 /// The answer when there is none.
 fn broken() -> Response<Bytes> {
     problem(&Problem::new(Kind::Internal, "the request could not be finished; the log has the reason"))
+}
+
+/// The answer to more than [`MAX_HEADERS`] (RFC 6585, section 5): the one that HTTP/1.1 gives before it comes here, and HTTP/2 to a
+/// head that is too long.
+fn too_many_headers() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response
 }
 
 /// A problem as an answer.

@@ -15,10 +15,23 @@ use super::address::is_this_machine;
 
 /// What sites of a browser's page and of the request have to do with each other (W3C Fetch Metadata, section 2.4).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// What a proxy adds, beside `Via`, `Forwarded` and everything that begins like this.
-const X_FORWARDED: &str = "x-forwarded-";
-/// The address of a proxy's client.
-const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+/// The headers that proxies add: of standards (RFC 9110, section 7.6.3; RFC 7239; RFC 8586), and those that nginx, ingress controllers
+/// and Azure's gateways write.
+const OF_PROXIES: [HeaderName; 8] = [
+    VIA,
+    FORWARDED,
+    HeaderName::from_static("cdn-loop"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-original-forwarded-for"),
+    HeaderName::from_static("x-original-host"),
+    HeaderName::from_static("x-azure-clientip"),
+    HeaderName::from_static("x-azure-socketip"),
+];
+/// The beginnings of further headers of proxies: those of most of them, of Cloudflare and of its tunnels, and of Envoy.
+const BEGINNINGS_OF_PROXIES: [&str; 3] = ["x-forwarded", "cf-", "x-envoy-"];
+/// The end of headers that have the address of a proxy's client: `True-Client-IP`, `X-Client-IP`, `X-Cluster-Client-IP`,
+/// `Fastly-Client-IP`, `Fly-Client-IP` and others.
+const CLIENT_IP: &str = "client-ip";
 
 /// What the operator does so that others are answered.
 const REMEDY: &str = "a server that others reach is started with --tokens or --jwks";
@@ -76,7 +89,10 @@ fn host(request: &Parts) -> Result<Option<Authority>, Problem> {
 /// The header that says that a request came through a proxy.
 fn proxied(headers: &HeaderMap) -> Option<&str> {
     let is_of_a_proxy = |name: &&HeaderName| {
-        [&FORWARDED, &VIA, &X_REAL_IP].contains(name) || name.as_str().starts_with(X_FORWARDED)
+        let text = name.as_str();
+        OF_PROXIES.contains(name)
+            || BEGINNINGS_OF_PROXIES.iter().any(|beginning| text.starts_with(beginning))
+            || text.ends_with(CLIENT_IP)
     };
     headers.keys().find(is_of_a_proxy).map(HeaderName::as_str)
 }
@@ -144,9 +160,28 @@ mod tests {
 
     #[test]
     fn nobody_comes_through_a_proxy() {
-        for name in
-            ["forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "X-Forwarded-Host"]
-        {
+        for name in [
+            "forwarded",
+            "via",
+            "cdn-loop",
+            "x-real-ip",
+            "x-forwarded",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "X-Forwarded-Host",
+            "X-Original-Forwarded-For",
+            "x-original-host",
+            "CF-Connecting-IP",
+            "cf-ray",
+            "True-Client-IP",
+            "X-Client-IP",
+            "x-cluster-client-ip",
+            "fastly-client-ip",
+            "fly-client-ip",
+            "client-ip",
+            "x-azure-clientip",
+            "x-envoy-external-address",
+        ] {
             let headers = [("host", "localhost"), (name, "203.0.113.9")];
             for method in ["GET", "POST"] {
                 assert_eq!(asked(method, RECORD, &headers), Err(Kind::NotThisMachine), "{name}");

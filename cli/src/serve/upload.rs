@@ -10,12 +10,10 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::seats::Seat;
+use super::seats::{Direction, Seat, TRANSFER, Transfer};
 
 /// Longest time for the next piece of a body to arrive.
 const PIECE: Duration = Duration::from_secs(20);
-/// Longest time for a whole body: 13 MB over a line of 0.5 Mbit/s.
-const WHOLE: Duration = Duration::from_secs(240);
 /// Longest time for the rest of a body that nobody wants.
 const UNWANTED: Duration = Duration::from_secs(5);
 
@@ -80,9 +78,9 @@ impl Upload {
             self.head.take().unwrap_or_else(|| BodyRoom { seat: Arc::clone(&self.seat), bytes: 0 });
         let waited = room.wait_for(HEAD_BYTES + announced.unwrap_or(FIRST_BYTES)).await;
         waited.inspect_err(|_| self.has_failed = true)?;
-        let _transfer = Transfer::begin(&self.seat);
+        let _transfer = Transfer::begin(&self.seat, Direction::Body);
         let mut whole = Vec::new();
-        let deadline = Instant::now() + WHOLE;
+        let deadline = Instant::now() + TRANSFER;
         while let Some(piece) = self.next(deadline).await? {
             let needed = whole.len() + piece.len();
             if needed > whole.capacity() {
@@ -115,7 +113,7 @@ impl Upload {
 
     async fn piece(&mut self, deadline: Instant) -> Result<Option<Bytes>, Problem> {
         loop {
-            let waiting = self.seat.wait_for_client();
+            let waiting = self.seat.progress().wait_for_client();
             let frame = timeout_at(deadline.min(Instant::now() + PIECE), self.frames.frame()).await;
             drop(waiting);
             match frame.map_err(|_| unreadable("its sender is too slow, or has stopped"))? {
@@ -132,24 +130,6 @@ impl Upload {
                 Some(Err(_)) => return Err(unreadable("the connection broke")),
             }
         }
-    }
-}
-
-/// A body that is on its way, until this is dropped.
-struct Transfer {
-    seat: Arc<Seat>,
-    number: u64,
-}
-
-impl Transfer {
-    fn begin(seat: &Arc<Seat>) -> Self {
-        Self { seat: Arc::clone(seat), number: seat.transfer_begins() }
-    }
-}
-
-impl Drop for Transfer {
-    fn drop(&mut self) {
-        self.seat.transfer_ended(self.number);
     }
 }
 

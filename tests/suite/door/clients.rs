@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -51,21 +51,42 @@ pub fn http2_preface() -> Vec<u8> {
 
 /// A request of HTTP/2 without a body (RFC 9113, section 6.2).
 pub fn http2_get(stream: u32, path: &str) -> Vec<u8> {
-    // The static table (RFC 7541, appendix A) has `GET` at 2 and `http` at 6.
-    let headers = [&[0x82, 0x86], literal(1, "localhost").as_slice(), &literal(4, path)].concat();
-    const END_STREAM_AND_HEADERS: u8 = 0x5;
-    frame(1, END_STREAM_AND_HEADERS, stream, &headers)
+    http2_get_with_headers(stream, path, &[])
 }
 
 /// The same with so many headers more, each of them three bytes in a table of the receiver (RFC 7541, section 6.2.2).
 pub fn http2_get_with(headers: u16, stream: u32, path: &str) -> Vec<u8> {
+    let name = |header: u16| {
+        let [a, b] = [header / 26, header % 26].map(|digit| char::from(b'a' + u8::try_from(digit).unwrap()));
+        format!("x{a}{b}")
+    };
+    let headers: Vec<_> = (0..headers).map(|header| (name(header), String::new())).collect();
+    http2_get_with_headers(stream, path, &headers)
+}
+
+/// The same with further headers.
+pub fn http2_get_with_headers(stream: u32, path: &str, headers: &[(String, String)]) -> Vec<u8> {
+    // The static table (RFC 7541, appendix A) has `GET` at 2 and `http` at 6.
     let mut block = [&[0x82, 0x86], literal(1, "localhost").as_slice(), &literal(4, path)].concat();
-    for header in 0..headers {
-        let [a, b] = [header / 26, header % 26].map(|digit| b'a' + u8::try_from(digit).unwrap());
-        block.extend([0, 3, b'x', a, b, 0]);
+    for (name, value) in headers {
+        block.extend([&[0], string(name).as_slice(), &string(value)].concat());
     }
-    const END_STREAM_AND_HEADERS: u8 = 0x5;
-    frame(1, END_STREAM_AND_HEADERS, stream, &block)
+    http2_head(stream, &block)
+}
+
+/// Longest frame that a server takes that has said nothing else (RFC 9113, section 6.5.2).
+const MAX_FRAME_BYTES: usize = 16_384;
+
+/// The frames of a head without a body: HEADERS, and CONTINUATION for what does not fit (RFC 9113, section 6.10).
+fn http2_head(stream: u32, block: &[u8]) -> Vec<u8> {
+    const END_STREAM: u8 = 0x1;
+    const END_HEADERS: u8 = 0x4;
+    let last = block.len().div_ceil(MAX_FRAME_BYTES) - 1;
+    let frames = block.chunks(MAX_FRAME_BYTES).enumerate().map(|(at, piece)| {
+        let (kind, flags) = if at == 0 { (1, END_STREAM) } else { (9, 0) };
+        frame(kind, if at == last { flags | END_HEADERS } else { flags }, stream, piece)
+    });
+    frames.collect::<Vec<_>>().concat()
 }
 
 /// The head of a POST with a body of `length` bytes, and so many bytes of it in a frame.
@@ -85,6 +106,11 @@ pub fn http2_post(stream: u32, path: &str, length: usize, sent: usize) -> Vec<u8
     bytes
 }
 
+/// A piece of a body, and not its last.
+pub fn http2_data(stream: u32, data: &[u8]) -> Vec<u8> {
+    frame(0, 0, stream, data)
+}
+
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
@@ -93,9 +119,54 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 /// A header without indexing, with a name of the static table (RFC 7541, section 6.2.2).
 fn literal(name: u8, value: &str) -> Vec<u8> {
     let mut bytes = if name < 15 { vec![name] } else { vec![15, name - 15] };
-    let length = u8::try_from(value.len()).unwrap();
-    assert!(length < 127, "longer values need another form");
-    bytes.push(length);
-    bytes.extend(value.as_bytes());
+    bytes.extend(string(value));
     bytes
+}
+
+/// A string as it is (RFC 7541, sections 5.1 and 5.2).
+fn string(text: &str) -> Vec<u8> {
+    const PREFIX: usize = 127;
+    let mut bytes = vec![u8::try_from(text.len().min(PREFIX)).unwrap()];
+    if let Some(mut rest) = text.len().checked_sub(PREFIX) {
+        while rest >= 128 {
+            bytes.push(u8::try_from(rest % 128).unwrap() | 0x80);
+            rest /= 128;
+        }
+        bytes.push(u8::try_from(rest).unwrap());
+    }
+    bytes.extend(text.as_bytes());
+    bytes
+}
+
+/// The kind of a frame that has the head of an answer.
+pub const HEADERS: u8 = 1;
+/// The kind of the frame with which a server begins.
+pub const SETTINGS: u8 = 4;
+/// The kind of a frame that ends a connection.
+pub const GOAWAY: u8 = 7;
+
+/// The payload of the next frame of a kind. `None`: the connection ended before, in whatever way.
+pub async fn http2_next(stream: &mut TcpStream, wanted: u8) -> Option<Vec<u8>> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let [a, b, c, kind, ..] = head;
+        let mut payload = vec![0; usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap()];
+        stream.read_exact(&mut payload).await.ok()?;
+        if kind == wanted {
+            return Some(payload);
+        }
+    }
+}
+
+/// The status of an answer, of which the head is the first thing on a connection.
+pub fn http2_status(head: &[u8]) -> u16 {
+    // The static table (RFC 7541, appendix A) has these three. What is not there is sent in Huffman's code.
+    match head {
+        [0x88, ..] => 200,
+        [0x8c, ..] => 400,
+        [0x8d, ..] => 404,
+        [0x48, 0x83, 0x69, 0x90, 0xff, ..] => 431,
+        _ => panic!("a status that no case expects: {head:02x?}"),
+    }
 }

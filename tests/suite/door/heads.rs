@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use credlink_core::bounds::MAX_TARGET_BYTES;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
 
-use super::clients::{connect, connect_from, http2_get_with, http2_preface};
+use super::clients::{
+    HEADERS, connect, connect_from, http2_get_with, http2_get_with_headers, http2_next, http2_preface,
+    http2_status,
+};
 use super::ground::Ground;
 
 /// What HTTP/2 has read before anybody can count it is bounded by the connections and the requests that there may be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heads_of_many_headers_hold_little_memory_and_nobody_up() {
     let ground = Ground::new();
-    for headers in [90, 400, 620] {
+    for headers in [90, 400, 620, 740] {
         let mut sent = http2_preface();
         for stream in 0..16 {
             sent.extend(http2_get_with(headers, 2 * stream + 1, "/v1/health"));
@@ -30,43 +34,46 @@ async fn heads_of_many_headers_hold_little_memory_and_nobody_up() {
     }
 }
 
-/// One address has its share of the connections of HTTP/2, and others have theirs.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_address_does_not_get_all_connections_of_http2() {
-    let ground = Ground::new();
-    let asked = [http2_preface(), http2_get_with(0, 1, "/v1/health")].concat();
-    let is_answered = async |client: u8| {
-        let mut stream = connect_from(client, ground.address()).await;
-        stream.write_all(&asked).await.unwrap();
-        let mut first = [0; 9];
-        let read = timeout(Duration::from_secs(10), stream.read_exact(&mut first)).await;
-        (read.unwrap().is_ok(), stream)
-    };
-    let mut open = Vec::new();
-    for _ in 0..96 {
-        let (answered, stream) = is_answered(2).await;
-        assert!(answered, "connection {}", open.len());
-        open.push(stream);
-    }
-    assert!(!is_answered(2).await.0, "as many as one address may have");
-    assert!(is_answered(3).await.0, "another one has room");
-    drop(open);
-    // As soon as the server has noticed that they are closed.
-    let begun = std::time::Instant::now();
-    while !is_answered(2).await.0 {
-        assert!(begun.elapsed() < Duration::from_secs(10));
-    }
-}
-
 /// In either version a request has at most 100 headers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_of_too_many_headers_is_refused() {
     let ground = Ground::new();
-    let more: String = (0..101).map(|number| format!("x-{number}: a\r\n")).collect();
+    for (headers, status) in [(100, 200), (101, 431)] {
+        // One of them is `host`, which is none in HTTP/2.
+        let more: Vec<_> = (1..headers).map(|number| (format!("x-{number}"), "a".to_owned())).collect();
+        assert_eq!(http1_status(&ground, "/v1/health", &more).await, status, "{headers} headers of HTTP/1.1");
+        let asked = http2_get_with(headers, 1, "/v1/health");
+        assert_eq!(status_of_http2(&ground, &asked).await, status, "{headers} headers of HTTP/2");
+    }
+}
+
+/// The longest target and the longest token go together, in either version.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_longest_target_and_the_longest_token_go_together() {
+    let ground = Ground::new();
+    let path = "/v1/health?";
+    let target = format!("{path}{}", "x".repeat(MAX_TARGET_BYTES - path.len()));
+    let short = |number: usize| (format!("x-{number}"), "of a proxy".to_owned());
+    let mut headers = vec![("authorization".to_owned(), format!("Bearer {}", "t".repeat(8_192)))];
+    headers.extend((0..50).map(short));
+    let of_http1 = http1_status(&ground, &target, &headers).await;
+    assert!(![414, 431].contains(&of_http1), "{of_http1}");
+    let asked = http2_get_with_headers(1, &target, &headers);
+    assert_eq!(status_of_http2(&ground, &asked).await, of_http1);
+}
+
+async fn http1_status(ground: &Ground, target: &str, headers: &[(String, String)]) -> u16 {
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let mut stream = connect(ground.address()).await;
-    let asked = format!("GET /v1/health HTTP/1.1\r\nhost: localhost\r\n{more}\r\n");
+    let asked = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n");
     stream.write_all(asked.as_bytes()).await.unwrap();
     let mut answer = vec![0; 12];
     stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 431");
+    String::from_utf8_lossy(&answer).strip_prefix("HTTP/1.1 ").unwrap().parse().unwrap()
+}
+
+async fn status_of_http2(ground: &Ground, asked: &[u8]) -> u16 {
+    let mut stream = connect(ground.address()).await;
+    stream.write_all(&[&http2_preface(), asked].concat()).await.unwrap();
+    http2_status(&http2_next(&mut stream, HEADERS).await.unwrap())
 }

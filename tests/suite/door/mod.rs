@@ -6,5 +6,6 @@
 mod clients;
 mod ground;
 mod heads;
+mod shares;
 mod unread;
 mod uploads;

@@ -1,0 +1,274 @@
+//! The progress of a connection: the server works for its client, or waits for it, and for how long.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+/// Longest time that a seated connection may wait for its client: for the next request, for the next piece of a body, or for
+/// an answer to be read.
+pub const SILENCE: Duration = Duration::from_secs(30);
+/// Longest time for a whole body, and for a whole answer: 13 MB over a line of 0.5 Mbit/s.
+pub const TRANSFER: Duration = Duration::from_secs(240);
+/// Time for which a connection stays after the time of a body is over, so that its sender hears of it.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// Time for which a connection may wait for its client although others wait for a seat.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The same, of a body or an answer that is on its way: whoever sends or reads a byte now and then is never silent. 10 MB take as long
+/// over a line of 2.7 Mbit/s.
+const PATIENCE_WITH_THE_SLOW: Duration = Duration::from_secs(30);
+/// The same, of a connection that has asked for nothing yet.
+const PATIENCE_WITH_THE_NEW: Duration = Duration::from_millis(250);
+
+/// The work for a connection, and its transfers, as far as they have come.
+pub struct Progress {
+    /// The beginning of its clock.
+    started: Instant,
+    /// Requests that the server works for, and does not wait for the client.
+    working: AtomicUsize,
+    /// Answers that were not read to their end, and bodies that have not come to theirs.
+    transfers: Mutex<Vec<Transfer>>,
+    /// The number of the last of these.
+    transferred: AtomicU64,
+    /// Milliseconds from the start to the last sign of the client, or of the server's work for it.
+    active: AtomicU64,
+    has_asked: AtomicBool,
+}
+
+/// A body or an answer that is on its way.
+struct Transfer {
+    number: u64,
+    /// Milliseconds from the start to its beginning.
+    began: u64,
+    /// Longest time that the connection may take for it.
+    longest: Duration,
+}
+
+/// The direction of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A body, from the client. Whoever reads it ends it in time.
+    Body,
+    /// An answer, to the client. It ends with the connection at the latest.
+    Answer,
+}
+
+/// A while in which the server works for a connection.
+pub struct Working<'a>(&'a Progress);
+
+/// A while in which that work waits for the client.
+pub struct Waiting<'a>(&'a Progress);
+
+impl Progress {
+    /// That of a connection that has just been opened, with a clock that began at `started`.
+    pub fn new(started: Instant) -> Self {
+        let progress = Self {
+            started,
+            working: AtomicUsize::new(0),
+            transfers: Mutex::default(),
+            transferred: AtomicU64::new(0),
+            active: AtomicU64::new(0),
+            has_asked: AtomicBool::new(false),
+        };
+        progress.is_active();
+        progress
+    }
+
+    /// Milliseconds since the start.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Notes that the client has read or sent something.
+    pub fn is_active(&self) {
+        self.active.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Notes that the server works for it, until the value is dropped.
+    pub fn work(&self) -> Working<'_> {
+        self.has_asked.store(true, Ordering::Relaxed);
+        self.working.fetch_add(1, Ordering::Relaxed);
+        Working(self)
+    }
+
+    /// Notes that a work waits for the client, until the value is dropped.
+    pub fn wait_for_client(&self) -> Waiting<'_> {
+        self.is_active();
+        self.working.fetch_sub(1, Ordering::Relaxed);
+        Waiting(self)
+    }
+
+    /// Notes a body or an answer that is on its way. Returns its number.
+    pub(super) fn transfer_begins(&self, direction: Direction) -> u64 {
+        let number = self.transferred.fetch_add(1, Ordering::Relaxed);
+        let longest = match direction {
+            Direction::Body => TRANSFER + FAREWELL,
+            Direction::Answer => TRANSFER,
+        };
+        self.transfers().push(Transfer { number, began: self.now(), longest });
+        number
+    }
+
+    /// Notes that a body or an answer has come to its end, or is given up.
+    pub(super) fn transfer_ended(&self, number: u64) {
+        self.transfers().retain(|transfer| transfer.number != number);
+        self.is_active();
+    }
+
+    fn transfers(&self) -> MutexGuard<'_, Vec<Transfer>> {
+        self.transfers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns `true` if nothing is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.working.load(Ordering::Relaxed) == 0 && self.transfers().is_empty()
+    }
+
+    /// Waits until the connection has waited for its client for [`SILENCE`], or until a body or an answer has been on its way for
+    /// longer than it may be: for [`TRANSFER`], and a body for a little longer, as its sender has an answer to get.
+    pub async fn is_silent(&self) {
+        loop {
+            let left = self.patience_left(self.now());
+            if left.is_zero() {
+                return;
+            }
+            sleep(left).await;
+        }
+    }
+
+    /// The time for which it may still wait for its client.
+    fn patience_left(&self, now: u64) -> Duration {
+        let silence = SILENCE.saturating_sub(self.silent(now).unwrap_or_default());
+        let transfers = self.transfers();
+        let left = transfers.iter().map(|transfer| transfer.longest.saturating_sub(transfer.age(now)));
+        left.min().map_or(silence, |left| left.min(silence))
+    }
+
+    /// The time for which it has waited for its client, if it does.
+    fn silent(&self, now: u64) -> Option<Duration> {
+        if self.working.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        Some(Duration::from_millis(now.saturating_sub(self.active.load(Ordering::Relaxed))))
+    }
+
+    /// The time for which it has waited for its client, or for a body or an answer that is on its way, if that is long enough to give
+    /// its place to somebody else.
+    pub(super) fn is_dispensable(&self) -> Option<Duration> {
+        self.is_dispensable_at(self.now())
+    }
+
+    fn is_dispensable_at(&self, now: u64) -> Option<Duration> {
+        let patience = if self.has_asked.load(Ordering::Relaxed) { PATIENCE } else { PATIENCE_WITH_THE_NEW };
+        let silent = self.silent(now).filter(|silent| *silent >= patience);
+        silent.or_else(|| self.transferring(now).filter(|age| *age >= PATIENCE_WITH_THE_SLOW))
+    }
+
+    /// The age of the oldest body or answer that is on its way.
+    fn transferring(&self, now: u64) -> Option<Duration> {
+        self.transfers().iter().map(|transfer| transfer.age(now)).max()
+    }
+
+    /// Lets it look as if its client had been silent for so many milliseconds.
+    #[cfg(test)]
+    pub(super) fn was_silent_for(&self, milliseconds: u64) {
+        self.active.store(self.now().saturating_sub(milliseconds), Ordering::Relaxed);
+    }
+}
+
+impl Transfer {
+    fn age(&self, now: u64) -> Duration {
+        Duration::from_millis(now.saturating_sub(self.began))
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.is_active();
+        self.0.working.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.working.fetch_add(1, Ordering::Relaxed);
+        self.0.is_active();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress() -> Progress {
+        Progress::new(Instant::now().checked_sub(Duration::from_secs(1_000)).unwrap())
+    }
+
+    /// Lets a byte have been read or sent at that time.
+    fn is_active_at(progress: &Progress, now: u64) -> u64 {
+        progress.active.store(now, Ordering::Relaxed);
+        now
+    }
+
+    #[test]
+    fn silence_is_measured_while_the_client_is_waited_for() {
+        let progress = progress();
+        let later = progress.now() + 60_000;
+        let work = progress.work();
+        assert_eq!(progress.silent(later), None, "the server works");
+        let waiting = progress.wait_for_client();
+        assert!(progress.silent(later).unwrap() >= SILENCE, "the client sends nothing");
+        drop(waiting);
+        assert_eq!(progress.silent(later), None);
+        drop(work);
+        let answer = progress.transfer_begins(Direction::Answer);
+        assert!(!progress.is_idle());
+        assert!(progress.silent(later).unwrap() >= SILENCE, "the client reads nothing");
+        progress.transfer_ended(answer);
+        assert!(progress.is_idle());
+    }
+
+    /// A client that sends or reads a byte now and then is never silent, and gives its seat to others all the same.
+    #[test]
+    fn what_takes_long_makes_room_too() {
+        let progress = progress();
+        let began = progress.now();
+        let transfer = progress.transfer_begins(Direction::Body);
+        let is_dispensable = |after: u64| {
+            let now = is_active_at(&progress, began + after * 1_000);
+            progress.is_dispensable_at(now).is_some()
+        };
+        assert!(!is_dispensable(29) && is_dispensable(31));
+        progress.transfer_ended(transfer);
+        assert!(!is_dispensable(60));
+    }
+
+    #[test]
+    fn who_reads_a_little_now_and_then_has_an_end_too() {
+        let progress = progress();
+        let began = progress.now();
+        let answer = || progress.transfer_begins(Direction::Answer);
+        let (first, second) = (answer(), answer());
+        let left = |after: u64| progress.patience_left(is_active_at(&progress, began + after * 1_000));
+        assert_eq!(left(0), SILENCE);
+        assert!((Duration::from_secs(8)..=Duration::from_secs(10)).contains(&left(230)));
+        progress.transfer_ended(second);
+        assert_eq!(left(250), Duration::ZERO, "the first is not read");
+        progress.transfer_ended(first);
+        assert_eq!(left(1_000), SILENCE, "a connection may stay as long as it is used");
+    }
+
+    /// A body has an end of its own, at which its sender is told: the connection is still there then.
+    #[test]
+    fn the_sender_of_a_body_that_takes_too_long_has_time_to_hear_of_it() {
+        let progress = progress();
+        let body = progress.transfer_begins(Direction::Body);
+        let at_its_end =
+            is_active_at(&progress, progress.now() + u64::try_from(TRANSFER.as_millis()).unwrap());
+        assert!(progress.patience_left(at_its_end) >= Duration::from_secs(5));
+        let long_after = is_active_at(&progress, at_its_end + 11_000);
+        assert_eq!(progress.patience_left(long_after), Duration::ZERO, "it ends all the same");
+        progress.transfer_ended(body);
+    }
+}
