@@ -5,6 +5,7 @@
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
+mod coverage;
 mod formats;
 #[cfg(test)]
 mod help;
