@@ -45,16 +45,20 @@ impl Media {
         let is_pipe = typed == Path::new(STANDARD_INPUT) || !typed.metadata().map_err(failed)?.is_file();
         let mut spool = is_pipe.then(NamedTempFile::new).transpose().map_err(unwritten)?;
         let read = match &mut spool {
-            Some(spool) => digest(input.take(MAX_PIPED_BYTES + 1), spool),
+            Some(spool) => keep(input, spool, MAX_PIPED_BYTES),
             None => digest(input, io::sink()),
         };
         let (digest, length, beginning) = read.map_err(|error| match error {
             Copying::Read(error) => failed(error),
             Copying::Write(error) => unwritten(error),
+            Copying::TooLong(limit) => {
+                let detail = format!(
+                    "{} has more than {limit} bytes, which is the most that is kept of a pipe: name a file",
+                    name.display()
+                );
+                Trouble::new(trouble::Kind::File, detail)
+            }
         })?;
-        if is_pipe && length > MAX_PIPED_BYTES {
-            return Err(Trouble::new(trouble::Kind::File, too_long(&name)));
-        }
         let spooled = spool.map(NamedTempFile::into_temp_path);
         let path = spooled.as_ref().map_or_else(|| typed.to_owned(), |path| path.to_path_buf());
         Ok(Self { name, path, hash: MediaHash::from(digest), length, beginning, spooled })
@@ -103,13 +107,6 @@ fn not_kept(name: &Path, error: &dyn fmt::Display) -> Trouble {
     Trouble::new(trouble::Kind::File, detail)
 }
 
-fn too_long(name: &Path) -> String {
-    format!(
-        "{} has more than {MAX_PIPED_BYTES} bytes, which is the most that is kept of a pipe: name a file",
-        name.display()
-    )
-}
-
 /// Why something is not copied.
 #[derive(Debug, thiserror::Error)]
 pub enum Copying {
@@ -119,6 +116,15 @@ pub enum Copying {
     /// It cannot be written where it is copied to.
     #[error(transparent)]
     Write(io::Error),
+    /// It has more bytes than may be copied.
+    #[error("more than {0} bytes")]
+    TooLong(u64),
+}
+
+/// The same as [`digest`], of `limit` bytes at most.
+fn keep(from: impl Read, to: impl Write, limit: u64) -> Result<(Digest, u64, Vec<u8>), Copying> {
+    let copied = digest(from.take(limit.saturating_add(1)), to)?;
+    if copied.1 > limit { Err(Copying::TooLong(limit)) } else { Ok(copied) }
 }
 
 /// Hashes what `from` has and copies it: its digest, its length and its beginning.
@@ -155,6 +161,33 @@ mod tests {
         assert_eq!(read, (Digest::of(&bytes), bytes.len() as u64, vec![7; 1_024]));
         assert_eq!(copy, bytes);
         assert_eq!(digest(io::empty(), io::sink()).unwrap(), (Digest::of(b""), 0, Vec::new()));
+    }
+
+    #[test]
+    fn a_pipe_without_an_end_is_not_kept() {
+        let mut copy = Vec::new();
+        let error = keep(io::repeat(7), &mut copy, 100_000).unwrap_err();
+        assert!(matches!(error, Copying::TooLong(100_000)), "{error}");
+        assert_eq!(copy.len(), 100_001);
+        assert_eq!(keep([7; 9].as_slice(), io::sink(), 9).unwrap().1, 9);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_from_what_cannot_be_read() {
+        let full = io::Cursor::new([0; 4]);
+        assert!(matches!(digest([7; 9].as_slice(), full), Err(Copying::Write(_))));
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("broken"))
+            }
+        }
+        assert!(matches!(digest(Broken, io::sink()), Err(Copying::Read(_))));
+        let told = not_kept(Path::new("standard input"), &"No space left on device").to_string();
+        assert!(
+            told.contains("none can be written in") && told.ends_with("No space left on device"),
+            "{told}"
+        );
     }
 
     #[test]

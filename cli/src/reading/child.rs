@@ -86,7 +86,10 @@ fn context() -> c2pa::Result<Context> {
 /// The digest, the length and the beginning of a file.
 fn hash(file: &File) -> io::Result<(Digest, u64, Vec<u8>)> {
     let hashed = media::digest(rewound(file)?, io::sink());
-    hashed.map_err(|(Copying::Read(error) | Copying::Write(error))| error)
+    hashed.map_err(|error| match error {
+        Copying::Read(error) | Copying::Write(error) => error,
+        Copying::TooLong(_) => io::Error::other(error),
+    })
 }
 
 /// The file from its beginning.
@@ -196,6 +199,22 @@ fn limit(_memory: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_written_to_is_in_another_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"one").unwrap();
+        let file = File::open(&path).unwrap();
+        let state = State::of(&file).unwrap();
+        assert!(state == State::of(&file).unwrap());
+        std::fs::write(&path, b"another").unwrap();
+        assert!(state != State::of(&file).unwrap());
+        // What takes its place at its path is not looked at.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, b"a third").unwrap();
+        assert_eq!(hash(&file).unwrap().0, Digest::of(b"another"));
+    }
 
     #[test]
     fn padding_is_no_part_of_a_store() {

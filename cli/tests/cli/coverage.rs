@@ -194,3 +194,27 @@ fn only_the_head_that_was_signed_is_the_head_of_a_video_in_fragments() {
         world.offline(&format!("verify {name} --data-dir data")).ends(9).says(&["CHANGED"]);
     }
 }
+
+#[test]
+fn content_whose_blocks_have_hashes_is_bound_but_for_its_head() {
+    let world = World::new();
+    let sample = samples::all().into_iter().find(|sample| sample.name == "a.mp4").unwrap();
+    let content = samples::boxed(b"mdat", &[7; 5_000]);
+    let movie = samples::boxed(b"moov", &samples::boxed(b"mvhd", &[0; 100]));
+    let file = samples::base_media(b"isom", &[movie, content]);
+    let file = signed::in_blocks(sample.media_type, &file).file;
+    let verify = verified(&world, sample.media_type, "blocks.mp4", &file).ends(0);
+    let verify = verify.says(&["– the C2PA manifest is valid", "the first 16 bytes of each box of content"]);
+    assert!(!verify.report().contains("everything that can be checked holds"), "{}", verify.report());
+    // The first byte of the content that has a hash, and the last one.
+    let content = file.windows(4).rposition(|window| window == b"mdat").unwrap() - 4;
+    for at in [content + 16, content + 5_007] {
+        let mut forged = file.clone();
+        assert_eq!(forged[at], 7);
+        forged[at] = 8;
+        world.write("forged.mp4", &forged);
+        world.run(&format!("put forged.mp4 --data-dir data-{at}")).ends(0);
+        let verify = world.offline(&format!("verify forged.mp4 --data-dir data-{at}")).ends(4);
+        verify.says(&["assertion.bmffHash.mismatch"]);
+    }
+}

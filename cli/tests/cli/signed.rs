@@ -85,6 +85,14 @@ pub fn compressed(media_type: &str, file: &[u8]) -> Signed {
         .unwrap()
 }
 
+/// Signs an ISO base media file whose content is hashed in blocks of 1 KB.
+pub fn in_blocks(media_type: &str, file: &[u8]) -> Signed {
+    let settings = Settings::new().with_value("core.merkle_tree_chunk_size_in_kb", 1).unwrap();
+    let context = Context::new().with_settings(settings).unwrap();
+    finish(Builder::from_context(context).with_definition(definition(None)).unwrap(), media_type, file)
+        .unwrap()
+}
+
 /// Signs a JPEG whose manifest stands at `offset`, and whose hash leaves out `from` up to the manifest's end.
 pub fn leaving_out(jpeg: &[u8], from: usize, offset: usize) -> Signed {
     let compose = |manifest: &[u8]| [&jpeg[..offset], manifest, &jpeg[offset..]].concat();
