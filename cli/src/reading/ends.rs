@@ -1,4 +1,4 @@
-//! The end of a picture in its file: the last of the parts that a box hash names.
+//! The end of a picture in its file: the last of the parts that a box hash names. A decoder reads no further.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -13,7 +13,7 @@ pub struct End {
     pub is_at_the_end: bool,
 }
 
-/// The end of a JPEG or a PNG; `None` of anything else, and of what has none.
+/// The end of a JPEG, a PNG or a GIF; `None` of anything else, and of what has none.
 pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Option<End>> {
     let length = file.seek(SeekFrom::End(0))?;
     file.rewind()?;
@@ -22,6 +22,7 @@ pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Option<End>> {
     let (name, end) = match start {
         [0xff, 0xd8] => ("EOI", jpeg(&mut file)?),
         [0x89, b'P'] => ("IEND", png(&mut file, length)?),
+        [b'G', b'I'] => ("3B", gif(&mut file)?),
         _ => return Ok(None),
     };
     Ok(end.map(|end| End { name, is_at_the_end: end == length }))
@@ -65,6 +66,37 @@ fn png(file: &mut BufReader<impl Read + Seek>, end: u64) -> io::Result<Option<u6
     Ok(None)
 }
 
+/// Where a GIF ends: behind its trailer, which follows the last block.
+fn gif(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
+    // The rest of the head, and the screen: a byte of it says how long its table of colours is.
+    file.seek(SeekFrom::Start(6))?;
+    let Some([_, _, _, _, colours, _, _]) = read(file)? else { return Ok(None) };
+    file.seek_relative(table(colours))?;
+    loop {
+        match read(file)? {
+            Some([0x3b]) => return file.stream_position().map(Some),
+            Some([0x21]) => file.seek_relative(1)?,
+            Some([0x2c]) => {
+                let Some([_, _, _, _, _, _, _, _, colours]) = read(file)? else { return Ok(None) };
+                file.seek_relative(table(colours) + 1)?;
+            }
+            _ => return Ok(None),
+        }
+        loop {
+            match read(file)? {
+                None => return Ok(None),
+                Some([0]) => break,
+                Some([length]) => file.seek_relative(length.into())?,
+            }
+        }
+    }
+}
+
+/// How long the table of colours is that a byte of a GIF announces.
+fn table(colours: u8) -> i64 {
+    if colours & 0x80 == 0 { 0 } else { 3 << ((colours & 7) + 1) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
@@ -87,7 +119,12 @@ mod tests {
         assert_eq!(end(png), Some(End { name: "IEND", is_at_the_end: true }));
         assert_eq!(end(&[png, b"more"].concat()), Some(End { name: "IEND", is_at_the_end: false }));
         assert_eq!(end(&png[..30]), None);
+        let gif = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xfe\x01;\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;".as_slice();
+        assert_eq!(end(gif), Some(End { name: "3B", is_at_the_end: true }));
+        assert_eq!(end(&[gif, b"more"].concat()), Some(End { name: "3B", is_at_the_end: false }));
+        assert_eq!(end(&gif[..gif.len() - 1]), None);
         assert_eq!(end(b"GIF89a"), None);
+        assert_eq!(end(b"text"), None);
         assert_eq!(end(b""), None);
     }
 }
