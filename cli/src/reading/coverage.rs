@@ -63,13 +63,14 @@ fn of_data(exclusions: &[Exclusion], media: &mut Media<'_, impl Read + Seek>) ->
     let own = (0..left_out.len()).min_by_key(|index| left_out[*index].length.abs_diff(manifest));
     let Some(own) = own.map(|index| left_out.remove(index)) else { return Ok(Coverage::Whole) };
     let is_its_place = place::is_manifests(&mut media.file, own, media.format, manifest)?;
-    if left_out.is_empty() && !is_its_place {
-        if let Some(before) = place::metadata_before(&mut media.file, own)? {
-            let last = before.saturating_sub(1);
-            return Ok(Coverage::Nearly(format!(
-                "bytes 0 to {last} are metadata before the manifest, and may have been changed"
-            )));
-        }
+    if left_out.is_empty()
+        && !is_its_place
+        && let Some(before) = place::metadata_before(&mut media.file, own)?
+    {
+        let last = before.saturating_sub(1);
+        return Ok(Coverage::Nearly(format!(
+            "bytes 0 to {last} are metadata before the manifest, and may have been changed"
+        )));
     }
     if !is_its_place {
         left_out.insert(0, own);
@@ -113,7 +114,9 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
         && hash.hash.is_some()
         && matches!(trees, [tree] if tree.init_hash.is_none()
             && tree.fixed_block_size.is_some() != tree.variable_block_sizes.is_some());
-    if !content.is_empty() && !(has_blocks && content.iter().all(|exclusion| is_behind_its_head(exclusion))) {
+    let is_bound =
+        content.is_empty() || (has_blocks && content.iter().all(|exclusion| is_behind_its_head(exclusion)));
+    if !is_bound {
         left_out.push("/mdat".to_owned());
     }
     if !left_out.is_empty() {

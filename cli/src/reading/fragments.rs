@@ -101,16 +101,16 @@ pub fn has_its_hash(hash: &BaseMedia, head: &mut (impl Read + Seek)) -> bool {
 }
 
 fn exclusion(written: &BoxExclusion) -> ExclusionsMap {
-    let marks = written.data.iter().map(|marks| {
+    let marks = written.data.as_ref().map(|marks| {
         marks.iter().map(|mark| DataMap { offset: mark.offset, value: mark.value.0.clone() }).collect()
     });
-    let subsets = written.subset.iter().map(|subsets| {
+    let subsets = written.subset.as_ref().map(|subsets| {
         subsets.iter().map(|subset| SubsetMap { offset: subset.offset, length: subset.length }).collect()
     });
     ExclusionsMap {
         length: written.length,
-        data: marks.last(),
-        subset: subsets.last(),
+        data: marks,
+        subset: subsets,
         version: written.version,
         flags: written.flags.as_ref().map(|flags| flags.0.clone().into()),
         exact: written.exact,
