@@ -114,7 +114,7 @@ fn stores_of_several_manifests_are_verified() {
     let formats = samples::all();
     let some =
         |names: &[&str]| formats.iter().filter(|sample| names.contains(&sample.name)).collect::<Vec<_>>();
-    for sample in some(&["a.jpg", "a.png", "a.gif", "a.mp4", "a.heic", "a.jxl", "a.svg", "a.mp3"]) {
+    for sample in some(&["a.jpg", "a.png", "a.gif", "a.mp4", "a.heic", "a.jxl", "a.svg"]) {
         let first = signed::sign(sample.media_type, &sample.bytes, Way::Embedded, &id()).unwrap().file;
         for intent in [BuilderIntent::Edit, BuilderIntent::Update] {
             let what = format!("{intent:?} of {}", sample.name);
