@@ -1,7 +1,5 @@
 //! What can be checked of a proof by whoever holds the file, each check with its outcome in words.
 
-mod fragments;
-mod hole;
 mod validation;
 
 use credlink_core::access::Visibility;
@@ -73,7 +71,8 @@ pub fn record(body: &[u8], etag: Option<&str>) -> (Vec<Check>, Option<Record>) {
     let digest = Digest::of(body);
     let digest = match etag {
         None => Check::new("record_digest", Outcome::Open, "it was served without an ETag"),
-        Some(tag) if tag == entity_tag(&digest, None) => {
+        // What passes an answer on may call its tag weak.
+        Some(tag) if tag.strip_prefix("W/").unwrap_or(tag) == entity_tag(&digest, None) => {
             Check::new("record_digest", Outcome::Holds, "the record has the SHA-256 that its ETag says")
         }
         Some(tag) => {
@@ -118,6 +117,14 @@ pub fn claims(record: &Record, hash: &MediaHash, now: Timestamp) -> Vec<Check> {
         checks.push(Check::new("signature", Outcome::Open, detail));
     }
     checks
+}
+
+/// The manifest of a public proof that is not served to everybody, as its owner sees it.
+pub fn withdrawn(record: &Record, is_private: bool) -> Option<Check> {
+    let detail = "its manifest alone is private: it was withdrawn, or never published; only its owner and holders of signed \
+                  links can read it";
+    let is_apart = is_private && record.visibility == Visibility::Public;
+    is_apart.then(|| Check::new("manifest_visibility", Outcome::Open, detail))
 }
 
 /// The manifest's bytes, against the record and the file.
@@ -198,10 +205,14 @@ fn binding(manifest: &Manifest, hash: &MediaHash, validated: Option<&Validated>)
             "the file has another manifest in it than the one that is stored, which does not cover its place"
                 .into(),
         ),
-        (_, Binding::Partial(label)) if place == Place::Same => (
-            Outcome::Open,
-            format!("the manifest is in the file, and binds the rest of it ({label}), as validated below"),
-        ),
+        (_, Binding::Partial(label)) if place == Place::Same => {
+            let binds_the_rest = validated.is_some_and(|validated| validated.binds_the_rest);
+            let how = if binds_the_rest { "the rest of it" } else { "some of the rest" };
+            (
+                Outcome::Open,
+                format!("the manifest is in the file, and binds {how} ({label}), as validated below"),
+            )
+        }
         (_, Binding::Partial(label)) => {
             (Outcome::Open, format!("the manifest binds a file by {label}, as validated below"))
         }
@@ -271,7 +282,10 @@ mod tests {
         let (checks, found) = record(b"{}", Some("\"abc\""));
         assert!(found.is_none());
         assert_eq!(outcomes(&checks), [("record_digest", Outcome::Fails), ("record", Outcome::Fails)]);
-        let (checks, _) = record(b"{}", Some(&entity_tag(&Digest::of(b"{}"), None)));
-        assert_eq!(checks[0].outcome, Outcome::Holds);
+        let tag = entity_tag(&Digest::of(b"{}"), None);
+        for same in [tag.clone(), format!("W/{tag}")] {
+            assert_eq!(record(b"{}", Some(&same)).0[0].outcome, Outcome::Holds, "{same}");
+        }
+        assert_eq!(record(b"{}", Some("W/\"abc\"")).0[0].outcome, Outcome::Fails);
     }
 }

@@ -5,7 +5,7 @@ mod http;
 
 use std::collections::BTreeMap;
 
-use ::http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use ::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -294,6 +294,14 @@ impl Answer {
     /// Returns `true` if the body is a record, or CredLink says so of one that cannot be read.
     fn is_record(&self) -> bool {
         Record::parse(&self.body).is_ok() || self.is_credlinks()
+    }
+
+    /// Returns `true` if this is served to who asked, and not to everybody.
+    pub fn is_private(&self) -> bool {
+        let control = self.headers.get(CACHE_CONTROL).and_then(|control| control.to_str().ok());
+        control.is_some_and(|control| {
+            control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("private"))
+        })
     }
 
     /// Whether the body is a C2PA manifest store.

@@ -11,7 +11,7 @@ use credlink_core::manifest::{Manifest, ManifestError, ManifestType};
 use crate::input::Input;
 use crate::media::Media;
 use crate::media::kind::{self, Kind};
-use crate::reading::{self, Embedded};
+use crate::reading::{self, Embedded, ReadingError};
 use crate::trouble::{self, Trouble};
 
 /// A manifest, and where it was.
@@ -111,14 +111,12 @@ fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, S
         Some(media_type) => Kind::Of(media_type.to_owned()),
         None => media.kind(),
     };
-    let media_type = match kind {
-        Kind::Unknown if media.length == 0 => return Ok(Err("it is empty".to_owned())),
-        Kind::Unknown => return Ok(Err("its type is not known; name it with --media-type".to_owned())),
-        Kind::Misnamed(name) if media.length == 0 => return Ok(Err(format!("it is empty, and no {name}"))),
-        Kind::Misnamed(name) => {
-            return Ok(Err(format!("by its name it is a file of type {name}, and it is none")));
+    let media_type = match media.type_of(&kind) {
+        Ok(media_type) => media_type.to_owned(),
+        Err(why) if kind == Kind::Unknown && media.length > 0 => {
+            return Ok(Err(format!("{why}; name it with --media-type")));
         }
-        Kind::Of(media_type) => media_type,
+        Err(why) => return Ok(Err(why)),
     };
     if media_type == ManifestType::C2pa.as_str() {
         let name = media.name().display();
@@ -130,6 +128,10 @@ fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, S
     };
     let report = match reading::of(media, &format, None) {
         Ok(report) => report,
+        // It was hashed as another file than is there.
+        Err(error @ ReadingError::Changed) => {
+            return Err(Trouble::new(trouble::Kind::File, format!("{}: {error}", media.name().display())));
+        }
         Err(error) => return Ok(Err(error.to_string())),
     };
     Ok(match (report.embedded, report.remote) {

@@ -1,7 +1,12 @@
 //! What c2pa-rs finds in a media file. It runs in a process of its own, because a file may be made to take hours and all
 //! memory: the parent ends it in time, and a limit ends it before it takes too much.
 
+mod binding;
 mod child;
+mod coverage;
+mod ends;
+mod fragments;
+mod place;
 mod report;
 
 use std::io::{Read as _, Write as _};
@@ -12,7 +17,8 @@ use std::time::Duration;
 
 use crate::media::Media;
 pub use child::{read, same_store};
-pub use report::{Embedded, Exclusion, Report, Validation, Verdict};
+pub use coverage::Coverage;
+pub use report::{Embedded, Report, Validation, Verdict};
 
 /// The time that reading any file may take.
 const TIME: Duration = Duration::from_secs(30);
@@ -42,6 +48,9 @@ pub enum ReadingError {
         /// The memory that it had.
         memory: u64,
     },
+    /// Other bytes were read than were hashed.
+    #[error("the file changed while it was read: nothing is known of what it is")]
+    Changed,
     /// The process cannot be started or understood.
     #[error("this file's manifest cannot be read in a process of its own: {0}")]
     Process(String),
@@ -60,7 +69,8 @@ pub fn of(media: &Media, format: &str, manifest: Option<&[u8]>) -> Result<Report
     command.arg("--").arg(media.path());
     let time = TIME + Duration::from_secs(media.length / BYTES_PER_SECOND);
     let report = run(command, manifest.unwrap_or_default().to_vec(), time, memory)?;
-    serde_json::from_slice(&report).map_err(|error| process(&error))
+    let report: Report = serde_json::from_slice(&report).map_err(|error| process(&error))?;
+    if report.media_hash == Some(media.hash) { Ok(report) } else { Err(ReadingError::Changed) }
 }
 
 /// Runs `command` with `input`, for `time` at most: what it prints.

@@ -3,9 +3,6 @@
 //! Who signed is not judged: there is no list of whom to trust, and none is fetched. Identity assertions concern themselves
 //! alone and are not judged either. Nothing here uses the network.
 
-use std::fs::File;
-use std::io::BufReader;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use c2pa::validation_status::{
@@ -13,15 +10,18 @@ use c2pa::validation_status::{
     ASSERTION_DATAHASH_MISMATCH,
 };
 
-use super::{Check, Outcome, fragments, hole};
+use super::{Check, Outcome};
 use crate::media::Media;
 use crate::media::kind::{self, Kind};
-use crate::reading::{self, Embedded, ReadingError, Report, Validation, Verdict, same_store};
+use crate::reading::{self, Coverage, Embedded, ReadingError, Report, Validation, Verdict, same_store};
 
 const ABOUT: &str = "validation";
 
 /// What the validator says where the file ends before what the manifest leaves out.
 const TOO_SHORT: &str = "exclusion range exceed";
+
+/// What the validator says where a binding is over less than the file: [`Coverage`] knows what it leaves out.
+const IN_OTHER_WORDS: [&str; 2] = ["exclusion does not match", "inithash must not be present"];
 
 /// What came of a validation.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Validated {
     pub active: Option<String>,
     /// Whether the file does not have the hash that the manifest names.
     pub is_other_file: bool,
+    /// Whether the manifest binds all of the file but its own place.
+    pub binds_the_rest: bool,
 }
 
 /// The manifest in a file, against the one that is stored.
@@ -52,7 +54,7 @@ pub enum Place {
 impl Validated {
     fn undecided(why: String) -> Self {
         let checks = vec![Check::new(ABOUT, Outcome::Open, format!("the manifest is not validated: {why}"))];
-        Self { checks, place: Place::Unknown, active: None, is_other_file: false }
+        Self { checks, place: Place::Unknown, active: None, is_other_file: false, binds_the_rest: false }
     }
 
     /// The outcome of the validation itself.
@@ -105,6 +107,7 @@ fn judge(manifest: &[u8], media: &Media, report: Report) -> Validated {
             ),
             place,
             active: None,
+            binds_the_rest: false,
         },
         None => Validated::undecided("the reader says nothing of it".to_owned()),
     }
@@ -114,27 +117,35 @@ fn of_verdict(verdict: Verdict, place: Place, media: &Media) -> Validated {
     let valid = "the C2PA manifest is valid for this file";
     let not_judged = "who signed it is not judged";
     let mut is_other_file = false;
-    let check = if verdict.is_valid {
-        Check::new(ABOUT, Outcome::Holds, format!("{valid}; {not_judged}"))
-    } else if let Some(before) = metadata_left_out(&verdict, place, media) {
-        let detail = format!(
-            "{valid}, which has the hash that it names, but it leaves out more than its own place: bytes 0 to {} are \
-             metadata before the manifest, and may have been changed; {not_judged}",
-            before - 1
-        );
-        Check::new(ABOUT, Outcome::Open, detail)
-    } else if is_head(&verdict, media) {
-        let detail = "the manifest is the one of a video in fragments, and this file is its head: the fragments are \
-                      needed to check its hash";
-        Check::new(ABOUT, Outcome::Open, detail)
-    } else {
-        is_other_file =
-            verdict.failures.iter().any(|status| !status.of_ingredient && is_mismatch(&status.code));
-        Check::new(
-            ABOUT,
-            Outcome::Fails,
-            format!("the C2PA manifest is not valid: {}", failures(&verdict, media)),
-        )
+    let rests_on_metadata =
+        place == Place::Same && verdict.hash_matches && only(&verdict, ASSERTION_DATAHASH_MISMATCH);
+    let check = match &verdict.coverage {
+        Coverage::Whole if verdict.is_valid => {
+            Check::new(ABOUT, Outcome::Holds, format!("{valid}; {not_judged}"))
+        }
+        Coverage::Nearly(what) if verdict.is_valid || rests_on_metadata => {
+            let detail = format!(
+                "{valid}, which has the hash that it names, but it leaves out more than its own place: {what}; {not_judged}"
+            );
+            Check::new(ABOUT, Outcome::Open, detail)
+        }
+        Coverage::Head if only(&verdict, ASSERTION_BMFFHASH_MISMATCH) => {
+            let detail = "the manifest is the one of a video in fragments, and this file is its head, which has the hash that it \
+                          names: the fragments are needed to check theirs";
+            Check::new(ABOUT, Outcome::Open, detail)
+        }
+        Coverage::Less(why) if verdict.is_valid => {
+            let detail = format!(
+                "the file has the hash that the C2PA manifest names, which does not bind all of the file: {why}"
+            );
+            Check::new(ABOUT, Outcome::Fails, detail)
+        }
+        _ => {
+            is_other_file =
+                verdict.failures.iter().any(|status| !status.of_ingredient && is_mismatch(&status.code));
+            let detail = format!("the C2PA manifest is not valid: {}", failures(&verdict, media));
+            Check::new(ABOUT, Outcome::Fails, detail)
+        }
     };
     let mut checks = vec![check];
     if !verdict.identities.is_empty() {
@@ -144,16 +155,18 @@ fn of_verdict(verdict: Verdict, place: Place, media: &Media) -> Validated {
         );
         checks.push(Check::new("identity", Outcome::Open, detail));
     }
-    Validated { checks, place, active: verdict.active, is_other_file }
+    let binds_the_rest = matches!(verdict.coverage, Coverage::Whole | Coverage::Head);
+    Validated { checks, place, active: verdict.active, is_other_file, binds_the_rest }
 }
 
 fn failures(verdict: &Verdict, media: &Media) -> String {
     let mut said: Vec<String> = Vec::new();
     for status in &verdict.failures {
         let words = match &status.explanation {
-            Some(why) if why.contains("exclusion does not match") => {
-                format!("{} ({})", status.code, not_in_its_place(verdict))
-            }
+            Some(why) if IN_OTHER_WORDS.iter().any(|words| why.contains(words)) => match &verdict.coverage {
+                Coverage::Less(why) => format!("{} ({why})", status.code),
+                _ => format!("{} ({why})", status.code),
+            },
             Some(why) => format!("{} ({})", status.code, explained(why, media)),
             None => status.code.clone(),
         };
@@ -162,18 +175,6 @@ fn failures(verdict: &Verdict, media: &Media) -> String {
         }
     }
     said.join("; ")
-}
-
-/// What it means that the exclusions are not where the file's manifest is.
-fn not_in_its_place(verdict: &Verdict) -> String {
-    let ranges = verdict.exclusions.iter().filter(|range| range.length > 0);
-    let ranges: Vec<String> =
-        ranges.map(|range| format!("{} to {}", range.start, range.end().saturating_sub(1))).collect();
-    format!(
-        "it leaves out bytes {} of the file, which are not just the place of its own manifest: nothing says what stands \
-         there",
-        ranges.join(", ")
-    )
 }
 
 /// The validator's words, where they need others.
@@ -201,20 +202,4 @@ fn is_mismatch(code: &str) -> bool {
 fn only(verdict: &Verdict, code: &str) -> bool {
     !verdict.failures.is_empty()
         && verdict.failures.iter().all(|status| !status.of_ingredient && status.code == code)
-}
-
-/// Bytes of metadata that the exclusion takes in, where it does not matter but for them.
-fn metadata_left_out(verdict: &Verdict, place: Place, media: &Media) -> Option<u64> {
-    let [exclusion] = verdict.exclusions.as_slice() else { return None };
-    let rests_on_it =
-        place == Place::Same && verdict.hash_matches && only(verdict, ASSERTION_DATAHASH_MISMATCH);
-    let file = File::open(media.path()).ok().filter(|_| rests_on_it)?;
-    // A file that cannot be read again stays what the validator calls it.
-    hole::metadata_before(BufReader::new(file), *exclusion).ok().flatten()
-}
-
-fn is_head(verdict: &Verdict, media: &Media) -> bool {
-    let rests_on_it = verdict.is_fragmented && only(verdict, ASSERTION_BMFFHASH_MISMATCH);
-    let file = File::open(media.path()).ok().filter(|_| rests_on_it);
-    file.is_some_and(|file| fragments::is_head(BufReader::new(file)).unwrap_or(false))
 }

@@ -83,7 +83,8 @@ fn proof<'a>(
     if let Some(record) = record {
         checks.extend(checks::claims(&record, &media.hash, SystemClock.now()));
         match manifest(client, &record)? {
-            Ok(bytes) => {
+            Ok((bytes, is_private)) => {
+                checks.extend(checks::withdrawn(&record, is_private));
                 let manifest =
                     checks::manifest(&record.manifest, &bytes, media, record.media_type.as_deref());
                 checks.extend(manifest.map_err(|error| unread(media, &error))?);
@@ -108,18 +109,22 @@ fn unread(media: &Media, error: &ReadingError) -> Trouble {
     Trouble::new(Kind::File, format!("{}: {error}", media.name().display()))
 }
 
-/// The manifest's bytes, from the record or from where its tenant has them. Whether one that this reader does not find was
+/// The manifest's bytes, from the record or from where its tenant has them, and whether others than this reader are served
+/// them. Whether one that this reader does not find was
 /// withdrawn or lost cannot be decided; that it was deleted does not hold; that nothing answers is another matter.
-fn manifest(client: &Client, record: &Record) -> Result<Result<Bytes, Check>, Trouble> {
+fn manifest(client: &Client, record: &Record) -> Result<Result<(Bytes, bool), Check>, Trouble> {
     let failed = |why: &dyn std::fmt::Display| {
         Check::failed("manifest", &format!("the manifest cannot be had: {why}"))
     };
     match (record.manifest.inline_bytes(), &record.manifest.id) {
         (Err(error), _) => Ok(Err(failed(&error))),
-        (Ok(Some(bytes)), _) => Ok(Ok(bytes)),
+        (Ok(Some(bytes)), _) => Ok(Ok((bytes, false))),
         (Ok(None), None) => Ok(Err(failed(&"the record does not say where it is"))),
         (Ok(None), Some(id)) => match client.manifest_of(&record.tenant, id) {
-            Ok(answer) => Ok(Ok(answer.body)),
+            Ok(answer) => {
+                let is_private = answer.is_private();
+                Ok(Ok((answer.body, is_private)))
+            }
             Err(trouble) if trouble.is_unknown() => {
                 let detail = format!(
                     "the manifest {id}: its owner has withdrawn it, or it was lost: it is not there for this reader"

@@ -1,18 +1,26 @@
 //! The process that reads one media file and prints what it finds.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read as _};
+use std::io::{self, BufReader, Read as _, Seek as _};
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt as _;
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use c2pa::jumbf_io::load_jumbf_from_stream;
+use c2pa::validation_status::ASSERTION_DATAHASH_MATCH;
 use c2pa::{Context, Error, Reader, ValidationState};
 use credlink_core::bounds::MAX_C2PA_MANIFEST_BYTES;
+use credlink_core::hash::{Digest, MediaHash};
 use serde_json::Value;
 
-use super::report::{Embedded, Exclusion, Report, Status, Validation, Verdict};
+use super::coverage::Media;
+use super::report::{Embedded, Report, Status, Validation, Verdict};
+use super::{binding, coverage};
 use crate::args::ReadMedia;
 use crate::exit::Exit;
+use crate::media::{self, Copying};
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
 
@@ -25,14 +33,18 @@ const SETTINGS: &str = r#"{
     }
 }"#;
 
-/// The success that says that the bytes have the hash which the assertion names.
-const HASH_MATCHES: &str = "assertion.dataHash.match";
+/// Bytes of a file that is hashed twice.
+const SMALL: u64 = 64 * 1_024 * 1_024;
 
 /// Reads the file, within the memory that it was given, and prints a [`Report`].
 pub fn read(args: &ReadMedia, printer: &Printer) -> Result<Exit, Trouble> {
     limit(args.memory).map_err(|error| Trouble::new(Kind::Server, error))?;
     let failed = |error: io::Error| Trouble::file(&args.file, "read", &error);
-    let open = || File::open(&args.file).map(BufReader::new).map_err(failed);
+    // One file all the while: what stands at its path may be replaced by another one.
+    let file = File::open(&args.file).map_err(failed)?;
+    let open = || rewound(&file).map_err(failed);
+    let state = State::of(&file).map_err(failed)?;
+    let (digest, length, _) = hash(&file).map_err(failed)?;
     let embedded = load_jumbf_from_stream(&args.format, &mut open()?);
     let mut manifest = Vec::new();
     if args.validate {
@@ -40,17 +52,23 @@ pub fn read(args: &ReadMedia, printer: &Printer) -> Result<Exit, Trouble> {
         io::stdin().take(limit).read_to_end(&mut manifest).map_err(failed)?;
     }
     let remote = if matches!(embedded, Err(Error::JumbfNotFound)) { remote(args, open()?) } else { None };
-    let validation = args.validate.then(open).transpose()?.map(|stream| {
-        let is_in_the_file = embedded.as_ref().is_ok_and(|bytes| same_store(bytes, &manifest));
-        validate(args, &manifest, is_in_the_file, stream)
+    let validation = args.validate.then(|| {
+        let embedded = embedded.as_ref().ok().filter(|bytes| same_store(bytes, &manifest));
+        validate(args, &manifest, embedded.map(|bytes| bytes.len() as u64), &file).map_err(failed)
     });
+    let validation = validation.transpose()?;
+    // A clock's tick may be longer than the reading of a small file.
+    let is_same = || -> io::Result<bool> {
+        Ok(State::of(&file)? == state && (length > SMALL || hash(&file)?.0 == digest))
+    };
+    let media_hash = is_same().map_err(failed)?.then(|| MediaHash::from(digest));
     let embedded = match embedded {
         Ok(bytes) if bytes.len() > MAX_C2PA_MANIFEST_BYTES => Embedded::TooLong(bytes.len()),
         Ok(bytes) => Embedded::Found(STANDARD.encode(bytes)),
         Err(Error::JumbfNotFound) => Embedded::None,
         Err(error) => Embedded::Unreadable(error.to_string()),
     };
-    let report = Report { embedded, remote, validation };
+    let report = Report { media_hash, embedded, remote, validation };
     printer.say(String::new, &report)?;
     Ok(Exit::Done)
 }
@@ -65,30 +83,74 @@ fn context() -> c2pa::Result<Context> {
     Context::new().with_settings(SETTINGS)
 }
 
+/// The digest, the length and the beginning of a file.
+fn hash(file: &File) -> io::Result<(Digest, u64, Vec<u8>)> {
+    let hashed = media::digest(rewound(file)?, io::sink());
+    hashed.map_err(|error| match error {
+        Copying::Read(error) | Copying::Write(error) => error,
+        Copying::TooLong(_) => io::Error::other(error),
+    })
+}
+
+/// The file from its beginning.
+fn rewound(mut file: &File) -> io::Result<BufReader<&File>> {
+    file.rewind()?;
+    Ok(BufReader::new(file))
+}
+
+/// The state of an open file: writing to it changes that.
+#[derive(PartialEq, Eq)]
+struct State {
+    length: u64,
+    written: Option<SystemTime>,
+    /// When anything of it was changed, which no program can set.
+    #[cfg(unix)]
+    changed: (i64, i64),
+}
+
+impl State {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            length: metadata.len(),
+            written: metadata.modified().ok(),
+            #[cfg(unix)]
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
+
 /// Where the file's XMP says that its manifest is.
-fn remote(args: &ReadMedia, stream: BufReader<File>) -> Option<String> {
+fn remote(args: &ReadMedia, stream: BufReader<&File>) -> Option<String> {
     match context().and_then(|context| Reader::from_context(context).with_stream(&args.format, stream)) {
         Err(Error::RemoteManifestUrl(url)) => Some(url),
         _ => None,
     }
 }
 
-/// Validates the manifest that was given. One that is in the file is read from there, so that the validator knows its place.
-fn validate(args: &ReadMedia, manifest: &[u8], is_in_the_file: bool, stream: BufReader<File>) -> Validation {
-    let read = context().map(Reader::from_context).and_then(|reader| {
-        if is_in_the_file {
-            reader.with_stream(&args.format, stream)
-        } else {
-            reader.with_manifest_data_and_stream(manifest, &args.format, stream)
-        }
+/// Validates the manifest that was given. One that is in the file, with so many bytes, is read from there, so that the validator
+/// knows its place.
+fn validate(
+    args: &ReadMedia,
+    manifest: &[u8],
+    in_the_file: Option<u64>,
+    file: &File,
+) -> io::Result<Validation> {
+    let stream = rewound(file)?;
+    let read = context().map(Reader::from_context).and_then(|reader| match in_the_file {
+        Some(_) => reader.with_stream(&args.format, stream),
+        None => reader.with_manifest_data_and_stream(manifest, &args.format, stream),
     });
     match read {
-        Ok(reader) => Validation::Verdict(verdict(&reader)),
-        Err(error) => Validation::Impossible(error.to_string()),
+        Ok(reader) => {
+            let media = Media { file: rewound(file)?, format: &args.format, manifest: in_the_file };
+            Ok(Validation::Verdict(verdict(&reader, media)?))
+        }
+        Err(error) => Ok(Validation::Impossible(error.to_string())),
     }
 }
 
-fn verdict(reader: &Reader) -> Verdict {
+fn verdict(reader: &Reader, media: Media<'_, BufReader<&File>>) -> io::Result<Verdict> {
     let failures = reader.validation_status().unwrap_or_default().iter().map(|status| Status {
         code: status.code().to_owned(),
         explanation: status.explanation().map(str::to_owned),
@@ -100,27 +162,20 @@ fn verdict(reader: &Reader) -> Verdict {
     // The assertion store as it is written: hard bindings are no part of what the reader else tells of a manifest.
     let all: Value = serde_json::from_str(&reader.detailed_json()).unwrap_or_default();
     let assertions = active.and_then(|label| all["manifests"][label]["assertion_store"].as_object());
-    let assertions = || assertions.into_iter().flatten();
-    let data_hash = assertions().find(|(label, _)| is_assertion(label, "c2pa.hash.data"));
-    let bmff_hash = assertions().find(|(label, _)| is_assertion(label, "c2pa.hash.bmff"));
-    let exclusions = data_hash.and_then(|(_, assertion)| assertion["exclusions"].as_array());
-    let exclusion = |range: &Value| {
-        Some(Exclusion { start: range["start"].as_u64()?, length: range["length"].as_u64()? })
-    };
-    let maps = bmff_hash.and_then(|(_, assertion)| assertion["merkle"].as_array());
-    Verdict {
+    Ok(Verdict {
         is_valid: reader.validation_state() != ValidationState::Invalid,
         active: active.map(str::to_owned),
         failures: failures.collect(),
-        hash_matches: successes.iter().any(|status| status.code() == HASH_MATCHES),
-        exclusions: exclusions.into_iter().flatten().filter_map(exclusion).collect(),
-        is_fragmented: maps.into_iter().flatten().any(|map| !map["initHash"].is_null()),
-        identities: assertions()
+        hash_matches: successes.iter().any(|status| status.code() == ASSERTION_DATAHASH_MATCH),
+        coverage: coverage::of(&binding::judged(reader, &all), media)?,
+        identities: assertions
+            .into_iter()
+            .flatten()
             .map(|(label, _)| label)
             .filter(|label| is_assertion(label, "cawg.identity"))
             .cloned()
             .collect(),
-    }
+    })
 }
 
 /// Whether a label is the one of an assertion, of any version and instance: `c2pa.hash.bmff.v3`, `cawg.identity__1`.
@@ -144,6 +199,22 @@ fn limit(_memory: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_written_to_is_in_another_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"one").unwrap();
+        let file = File::open(&path).unwrap();
+        let state = State::of(&file).unwrap();
+        assert!(state == State::of(&file).unwrap());
+        std::fs::write(&path, b"another").unwrap();
+        assert!(state != State::of(&file).unwrap());
+        // What takes its place at its path is not looked at.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, b"a third").unwrap();
+        assert_eq!(hash(&file).unwrap().0, Digest::of(b"another"));
+    }
 
     #[test]
     fn padding_is_no_part_of_a_store() {

@@ -1,10 +1,15 @@
 //! What one process tells the other of a media file.
 
+use credlink_core::hash::MediaHash;
 use serde::{Deserialize, Serialize};
+
+use super::coverage::Coverage;
 
 /// What is in a media file, and how a manifest goes with it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
+    /// The hash of the bytes that this was found in; `None` where they changed meanwhile.
+    pub media_hash: Option<MediaHash>,
     /// The C2PA manifest store in the file.
     pub embedded: Embedded,
     /// Where its XMP says that its manifest is, if it is not in the file.
@@ -46,10 +51,8 @@ pub struct Verdict {
     pub failures: Vec<Status>,
     /// Whether the file has the hash of `c2pa.hash.data`, whatever that leaves out.
     pub hash_matches: bool,
-    /// What the `c2pa.hash.data` of the active manifest leaves out.
-    pub exclusions: Vec<Exclusion>,
-    /// Whether the hard binding is one of a video in fragments, each in a file of its own.
-    pub is_fragmented: bool,
+    /// What the hard binding is over.
+    pub coverage: Coverage,
     /// The labels of identity assertions (CAWG), which are not judged.
     pub identities: Vec<String>,
 }

@@ -114,10 +114,10 @@ fn stores_of_several_manifests_are_verified() {
     let formats = samples::all();
     let some =
         |names: &[&str]| formats.iter().filter(|sample| names.contains(&sample.name)).collect::<Vec<_>>();
-    for sample in some(&["a.jpg", "a.png", "a.mp4", "a.heic"]) {
+    for sample in some(&["a.jpg", "a.png", "a.gif", "a.mp4", "a.heic", "a.jxl", "a.svg"]) {
         let first = signed::sign(sample.media_type, &sample.bytes, Way::Embedded, &id()).unwrap().file;
         for intent in [BuilderIntent::Edit, BuilderIntent::Update] {
-            let what = format!("{intent:?}");
+            let what = format!("{intent:?} of {}", sample.name);
             let signed = signed::again(sample.media_type, &first, intent).unwrap();
             assert_eq!(
                 signed::verdict(sample.media_type, &signed.file, None),

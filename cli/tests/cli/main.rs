@@ -5,6 +5,8 @@
 
 // `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod help;
@@ -24,6 +26,8 @@ mod signed;
 mod storage;
 #[cfg(test)]
 mod tenants;
+#[cfg(test)]
+mod told;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use c2pa::{Builder, BuilderIntent, Context, EphemeralSigner, HashRange, Reader, Settings, ValidationState};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The settings of the control: as `verify` promises, it asks no network and judges neither signers nor identities.
@@ -84,19 +85,66 @@ pub fn compressed(media_type: &str, file: &[u8]) -> Signed {
         .unwrap()
 }
 
+/// Signs an ISO base media file whose content is hashed in blocks of 1 KB.
+pub fn in_blocks(media_type: &str, file: &[u8]) -> Signed {
+    let settings = Settings::new().with_value("core.merkle_tree_chunk_size_in_kb", 1).unwrap();
+    let context = Context::new().with_settings(settings).unwrap();
+    finish(Builder::from_context(context).with_definition(definition(None)).unwrap(), media_type, file)
+        .unwrap()
+}
+
 /// Signs a JPEG whose manifest stands at `offset`, and whose hash leaves out `from` up to the manifest's end.
 pub fn leaving_out(jpeg: &[u8], from: usize, offset: usize) -> Signed {
-    let context = Context::new().with_signer(EphemeralSigner::new("credlink-test").unwrap());
-    let mut builder = Builder::from_context(context).with_definition(definition(None)).unwrap();
-    let place = builder.placeholder("image/jpeg").unwrap();
     let compose = |manifest: &[u8]| [&jpeg[..offset], manifest, &jpeg[offset..]].concat();
-    let hole = HashRange::new(from as u64, (offset + place.len() - from) as u64);
-    builder.set_data_hash_exclusions(vec![hole]).unwrap();
-    builder.update_hash_from_stream("image/jpeg", &mut Cursor::new(compose(&place))).unwrap();
-    let composed = builder.sign_embeddable("image/jpeg").unwrap();
-    assert_eq!(composed.len(), place.len());
-    let file = compose(&composed);
-    let manifest = c2pa::jumbf_io::load_jumbf_from_memory("image/jpeg", &file).unwrap();
+    with_ranges("image/jpeg", |length| vec![(from, offset + length - from)], compose)
+}
+
+/// Signs a file into which `compose` puts the manifest, and whose hash leaves out ranges, which depend on the length of that.
+pub fn with_ranges(
+    media_type: &str,
+    ranges: impl Fn(usize) -> Vec<(usize, usize)>,
+    compose: impl Fn(&[u8]) -> Vec<u8>,
+) -> Signed {
+    let mut builder = signing();
+    let place = builder.placeholder(media_type).unwrap();
+    let ranges = ranges(place.len()).into_iter();
+    let ranges = ranges.map(|(start, length)| HashRange::new(start as u64, length as u64)).collect();
+    builder.set_data_hash_exclusions(ranges).unwrap();
+    builder.update_hash_from_stream(media_type, &mut Cursor::new(compose(&place))).unwrap();
+    composed(&builder, media_type, &compose)
+}
+
+/// Signs an ISO base media file, and leaves out further boxes, which are written in JSON.
+pub fn without_boxes(media_type: &str, boxes: &Value, compose: impl Fn(&[u8]) -> Vec<u8>) -> Signed {
+    let mut builder = signing();
+    // The binding has to be there before something is added to it, and the place has to be as long as all of it.
+    builder.placeholder(media_type).unwrap();
+    builder.add_bmff_hash_exclusions(&boxes.to_string()).unwrap();
+    let place = builder.placeholder(media_type).unwrap();
+    builder.update_hash_from_stream(media_type, &mut Cursor::new(compose(&place))).unwrap();
+    composed(&builder, media_type, &compose)
+}
+
+/// Signs a file with a binding of one's own.
+pub fn with_binding(
+    media_type: &str,
+    label: &str,
+    binding: &impl Serialize,
+    compose: impl Fn(&[u8]) -> Vec<u8>,
+) -> Signed {
+    let mut builder = signing();
+    builder.add_assertion(label, binding).unwrap();
+    composed(&builder, media_type, &compose)
+}
+
+fn signing() -> Builder {
+    let context = Context::new().with_signer(EphemeralSigner::new("credlink-test").unwrap());
+    Builder::from_context(context).with_definition(definition(None)).unwrap()
+}
+
+fn composed(builder: &Builder, media_type: &str, compose: &impl Fn(&[u8]) -> Vec<u8>) -> Signed {
+    let file = compose(&builder.sign_embeddable(media_type).unwrap());
+    let manifest = c2pa::jumbf_io::load_jumbf_from_memory(media_type, &file).unwrap();
     Signed { file, manifest }
 }
 

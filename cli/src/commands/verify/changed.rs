@@ -111,9 +111,16 @@ fn named(media: &Media) -> Result<Named, Trouble> {
         let detail = format!("{name} is a manifest: name its picture or video");
         return Err(Trouble::new(Kind::Usage, detail));
     }
-    let Some(format) = kind.media_type().and_then(kind::format) else {
-        let words = format!("no manifest is looked for in {name}, whose type is not one that holds any");
-        return Ok(Named { id: None, place: "", embedded: None, words });
+    let format = media.type_of(&kind).and_then(|media_type| {
+        kind::format(media_type)
+            .ok_or_else(|| format!("CredLink reads no manifest in a file of type {media_type}"))
+    });
+    let format = match format {
+        Ok(format) => format,
+        Err(why) => {
+            let words = format!("no manifest is looked for in {name}: {why}");
+            return Ok(Named { id: None, place: "", embedded: None, words });
+        }
     };
     let report = reading::of(media, &format, None).map_err(|error| unread(media, &error))?;
     let (embedded, unusable) = match report.embedded {
