@@ -106,7 +106,9 @@ fn a_record_that_is_lost_comes_back_with_a_run() {
     world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(0).says(&["1 deleted"]);
     let again = world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(3);
     again.says(&["0 deleted", &format!("nothing stands at folder:proofs/{id}")]);
-    world.run(run).ends(0).says(&["1 copied"]);
+    // A job that was begun knows its source and its store.
+    world.run("migrate run --job all --to dir:other").ends(2).says(&["has --to dir:"]);
+    world.run("migrate run --job all").ends(0).says(&["1 copied"]);
     world.run("migrate verify --job all --deep").ends(0).says(&["all is well"]);
     assert_eq!(world.run("get old-a --data-dir data").ends(0).stdout(), before);
     world.run("fsck --data-dir data").ends(0);

@@ -11,7 +11,7 @@ use credlink_adapters::migrate::source::AnySource;
 use credlink_service::migrate::Patience;
 use credlink_service::migrate::copy::CopyOptions;
 use credlink_service::migrate::plan::plan as dry_run;
-use credlink_service::migrate::ports::Source as _;
+use credlink_service::migrate::ports::{Ledger as _, Source as _};
 use credlink_service::migrate::run::{JobSpec, run as copy};
 use credlink_service::ports::Clock as _;
 
@@ -65,6 +65,24 @@ fn options(args: &JobArgs, run: &Run, spec: &JobSpec) -> CopyOptions {
     }
 }
 
+/// The job that was typed; of one that was begun, its ledger knows what was not.
+async fn spec_of(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Trouble> {
+    let is_whole = args.from.is_some() && args.to.is_some();
+    if is_whole || !ledger_path(&args.jobs_dir, &args.job).exists() {
+        return spec(connection, args);
+    }
+    let Some(job) = open::ledger(args, Access::Look).await?.job().await.map_err(open::failed)? else {
+        return spec(connection, args);
+    };
+    open::check_places(args, &job)?;
+    if connection.tenant_is_named && connection.tenant != job.tenant {
+        let what =
+            format!("the job `{}` is for the tenant `{}`, not `{}`", job.name, job.tenant, connection.tenant);
+        return Err(Trouble::new(Kind::Usage, what));
+    }
+    Ok((&job).into())
+}
+
 /// Copies what was not copied yet.
 pub(super) async fn run(
     connection: &Connection,
@@ -72,7 +90,7 @@ pub(super) async fn run(
     run: &Run,
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
-    let spec = spec(connection, args)?;
+    let spec = spec_of(connection, args).await?;
     if run.delete_after == DeleteAfter::Verified {
         open::refuse_dump(&spec.from)?;
         let what = format!("Every item that is copied and verified is deleted from {}, for good.", spec.from);
