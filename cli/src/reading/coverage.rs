@@ -17,8 +17,8 @@ pub const C2PA_UUID: [u8; 16] =
 const C2PA_PART: &str = "C2PA";
 /// Boxes of which nothing of a picture or a video depends: a brand, an index of fragments, and free space.
 const IDLE_BOXES: [&str; 4] = ["/ftyp", "/mfra", "/free", "/skip"];
-/// The boxes that say where the content stands in the file, which version 1 of the hash has to leave out (C2PA 1.0, section 10.4):
-/// they change when the manifest is put in.
+/// The boxes that say where the content stands in the file. C2PA 1.0 leaves them out, as they change when the manifest is put in, and
+/// some signers still do.
 const POSITIONS: [&str; 6] = [
     "/meta/iloc",
     "/mfra/tfra",
@@ -115,7 +115,7 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
     let mut left_out: Vec<_> = others
         .into_iter()
         .filter(|exclusion| !is_idle(exclusion))
-        .filter(|exclusion| hash.version > 1 || !POSITIONS.contains(&exclusion.xpath.as_str()))
+        .filter(|exclusion| !POSITIONS.contains(&exclusion.xpath.as_str()))
         .map(|exclusion| exclusion.xpath.clone())
         .collect();
     // Blocks of the content have hashes of their own, which the validator judges where there are no fragments. Of several boxes of
@@ -133,13 +133,9 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
     if !left_out.is_empty() {
         return less(format!("it leaves out the boxes {} of the file: {UNKNOWN}", left_out.join(", ")));
     }
-    if hash.version < 2 && hash.hash.is_some() {
-        return Ok(Coverage::Nearly(
-            "its hash, in the form of C2PA 1.0 (version 1), is over the content and not over where in the file that is read from, so \
-             that other parts of the file may be shown in its place"
-                .to_owned(),
-        ));
-    }
+    // Version 1 of the hash does not say where boxes stand either.
+    let binds_positions = hash.version > 1
+        && !hash.exclusions.iter().any(|exclusion| POSITIONS.contains(&exclusion.xpath.as_str()));
     if hash.hash.is_none() {
         if trees.is_empty() || trees.iter().any(|tree| tree.init_hash.is_none()) {
             return less(format!(
@@ -150,12 +146,20 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
             return of_head(hash, file);
         }
     }
-    Ok(match content.is_empty() {
-        true => Coverage::Whole,
-        false => Coverage::Nearly(format!(
+    let mut more = Vec::new();
+    if !binds_positions {
+        more.push(
+            "its hash, in the form of C2PA 1.0, is over the content and not over where in the file that is read from, so that other \
+             parts of the file may be shown in its place"
+                .to_owned(),
+        );
+    }
+    if !content.is_empty() {
+        more.push(format!(
             "the first {CONTENT_HEAD} bytes of each box of content (`mdat`) may have been changed"
-        )),
-    })
+        ));
+    }
+    Ok(if more.is_empty() { Coverage::Whole } else { Coverage::Nearly(more.join("; ")) })
 }
 
 /// The binding of a video in fragments, over a file that has none.
