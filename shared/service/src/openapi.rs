@@ -128,7 +128,7 @@ With `form=stored` in the query, a record or a manifest is answered as it is sto
 with its attributes as JSON in the header `credlink-attributes`: for who keeps a copy.
 
 Bodies may be sent with `Content-Encoding: gzip`. Every answer has an `x-request-id`: the client's own, if it sent a \
-sensible one. Whatever goes wrong is told as `application/problem+json` (RFC 9457); a credential that is shown has to \
+sensible one, and `credlink-api: 1`, which tells it from the answer of whatever else stands at an address. Whatever goes wrong is told as `application/problem+json` (RFC 9457); a credential that is shown has to \
 be good, also where none is needed.";
 
 #[derive(utoipa::OpenApi)]

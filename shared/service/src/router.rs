@@ -45,6 +45,12 @@ use crate::request::within_request;
 use crate::retrieve::retrieve;
 use crate::service::Service;
 
+/// In every answer of the API, with its version: what no gateway, proxy or web server in its place says. The edge does not say it.
+pub const MARK: HeaderName = HeaderName::from_static("credlink-api");
+
+/// The version of the API.
+const VERSION: HeaderValue = HeaderValue::from_static("1");
+
 /// The buffer that the body of an answer is a part of, as an extension of the [`Response`]: it stays in memory as long as
 /// the part does. An answer without it has a buffer of its own, or one that is its body from end to end.
 #[derive(Clone, Debug)]
@@ -640,6 +646,7 @@ fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut 
     *response.headers_mut() = reply.headers;
     let headers = response.headers_mut();
     cors::without_guessing(headers);
+    headers.insert(MARK, VERSION);
     if entry.is_open {
         cors::open(headers);
     }

@@ -12,6 +12,7 @@ use credlink_adapters::s3::S3Objects;
 use credlink_core::http::request_id::REQUEST_ID;
 use credlink_service::migrate::jobs::NoJobs;
 use credlink_service::ports::Parts;
+use credlink_service::router::MARK;
 use credlink_service::{Service, Settings};
 use http::header::{AGE, CONTENT_LENGTH, DATE, HOST};
 use http::{HeaderName, Method, Request, Response, StatusCode};
@@ -77,6 +78,8 @@ impl Ground {
     pub async fn api(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let mut response = self.service.handle(&parts, async { Ok(body) }).await;
+        // Only the API says that it is the API.
+        assert!(response.headers_mut().remove(MARK).is_some());
         let has_body = parts.method != Method::HEAD
             && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
         if has_body {

@@ -299,7 +299,14 @@ fn the_document_lists_what_the_router_takes_and_nothing_else() {
 #[test]
 fn the_document_says_what_holds_for_all_paths() {
     let description = CONTRACT.document()["info"]["description"].as_str().unwrap();
-    for said in ["HEAD", "OPTIONS", "x-request-id", "Content-Encoding: gzip", "application/problem+json"] {
+    for said in [
+        "HEAD",
+        "OPTIONS",
+        "x-request-id",
+        "credlink-api",
+        "Content-Encoding: gzip",
+        "application/problem+json",
+    ] {
         assert!(description.contains(said), "the description does not mention {said}");
     }
     for path in CDN_PATHS {

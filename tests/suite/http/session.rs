@@ -33,7 +33,7 @@ const OF_OPEN_ANSWERS: [(&str, &str); 2] = [
 ];
 
 /// What every answer has.
-const OF_EVERY_ANSWER: [(&str, &str); 1] = [("x-content-type-options", "nosniff")];
+const OF_EVERY_ANSWER: [(&str, &str); 2] = [("x-content-type-options", "nosniff"), ("credlink-api", "1")];
 
 /// What differs from run to run, and the name that stands for it.
 const FILTERS: [(&str, &str); 10] = [

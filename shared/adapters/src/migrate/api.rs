@@ -17,10 +17,10 @@ use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::hash::Digest;
 use credlink_core::http::deletion::DELETED;
 use credlink_core::http::problem::{Kind, TYPE_PREFIX};
-use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::object::JSON_TYPE;
 use credlink_core::time::Timestamp;
 use credlink_service::ports::{Failure, FailureKind};
+use credlink_service::router::MARK;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use serde::Deserialize;
@@ -323,8 +323,8 @@ fn failing(answer: &Answer) -> Option<FailureKind> {
     let slug = || answer.problem().slug().to_owned();
     match answer.status {
         StatusCode::UNAUTHORIZED => Some(FailureKind::AccessDenied),
-        // CredLink names each request; what answers 204 to everything has done nothing.
-        StatusCode::NO_CONTENT if !answer.headers.contains_key(REQUEST_ID) => Some(FailureKind::AccessDenied),
+        // What answers 204 to everything has done nothing.
+        StatusCode::NO_CONTENT if !answer.headers.contains_key(MARK) => Some(FailureKind::AccessDenied),
         // What stands before a service refuses without a problem document.
         StatusCode::FORBIDDEN => {
             matches!(slug().as_str(), "" | "insufficient-scope").then_some(FailureKind::AccessDenied)
@@ -430,7 +430,10 @@ mod tests {
         ] {
             assert_eq!(failing(&answer(status, &[], slug)), kind, "{status} {slug}");
         }
-        assert_eq!(failing(&answer(204, &[(REQUEST_ID, "r-1")], "")), None);
+        assert_eq!(failing(&answer(204, &[(MARK, "1")], "")), None);
+        // Proxies and frameworks name requests too.
+        let proxy = answer(204, &[(http::HeaderName::from_static("x-request-id"), "r-1")], "");
+        assert_eq!(failing(&proxy), Some(FailureKind::AccessDenied));
         let slow = answer(503, &[(RETRY_AFTER, "2")], "unavailable");
         assert_eq!(failing(&slow), Some(FailureKind::Throttled));
     }

@@ -117,6 +117,8 @@ fn complete_operation(traits: &Traits, operation: &mut Value) {
         if status != "429" {
             response["headers"]["x-request-id"] =
                 json!({"description": "The request, as the log names it", "schema": {"type": "string"}});
+            response["headers"]["credlink-api"] =
+                json!({"description": "The version of the API", "schema": {"type": "string", "enum": ["1"]}});
         }
         as_bytes(response);
     }
