@@ -124,6 +124,7 @@ async fn open() -> Result<Deployment, Error> {
     let opening = Opening {
         configuration: &configuration,
         data_folder: None,
+        own_file: None,
         gate: Gate::of(None, None),
         public_url: "https://cdn.example.com".to_owned(),
         link_keys: None,

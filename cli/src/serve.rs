@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credlink_adapters::configuration::{Configuration, Source, TENANTS};
-use credlink_adapters::deployment::{Deployment, Note, Opening};
+use credlink_adapters::deployment::{Deployment, Note, OpenError, Opening};
 use credlink_adapters::embedded::SERVING_CACHE_BYTES;
 use credlink_adapters::foreign::Foreign;
 use credlink_adapters::gate::Gate;
@@ -76,17 +76,25 @@ struct Started<'a> {
 /// Serves until it is told to stop.
 pub fn serve(args: Serve, printer: &Printer) -> Result<Exit, Trouble> {
     logs::for_a_server();
-    let gate = gate(&args)?;
+    let configuration = Configuration::from_environment();
+    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let gate = gate(&args, configuration.has_tenants)?;
     // Before the service is made: what it counts goes to the recorder that is there then.
     let metrics = Prometheus::install().map_err(|error| Trouble::new(Kind::Server, error))?;
     let runtime = Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
     let runtime = runtime.map_err(|error| Trouble::new(Kind::Server, error))?;
-    let served = runtime.block_on(run(args, gate, metrics, printer));
+    let served = runtime.block_on(run(args, &configuration, gate, metrics, printer));
     runtime.shutdown_timeout(LAST_WRITES);
     served.map(|()| Exit::Done)
 }
 
-async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) -> Result<(), Trouble> {
+async fn run(
+    args: Serve,
+    configuration: &Configuration,
+    gate: Gate,
+    metrics: Prometheus,
+    printer: &Printer,
+) -> Result<(), Trouble> {
     let address = address::resolve(&args.listen)?;
     if !gate.asks() && !address.ip().is_loopback() {
         return Err(address::open_to_others(&args.listen));
@@ -106,7 +114,7 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     let (listener, url) = (listener.map_err(cannot_listen)?, url.map_err(cannot_listen)?);
     let public_url = address::public_url(args.public_url.as_deref(), &url)?;
     let asks = gate.asks();
-    let deployment = Arc::new(open(&args.data_dir, args.tokens.as_deref(), gate, public_url).await?);
+    let deployment = Arc::new(open(&args, configuration, gate, public_url).await?);
     tasks::begin(&deployment).await;
     // Before the first request, so that none has to look.
     deployment.service().standing().await;
@@ -143,14 +151,13 @@ async fn run(args: Serve, gate: Gate, metrics: Prometheus, printer: &Printer) ->
     Ok(())
 }
 
-fn gate(args: &Serve) -> Result<Gate, Trouble> {
+fn gate(args: &Serve, has_tenants: bool) -> Result<Gate, Trouble> {
     let usage = |error: &dyn std::fmt::Display| Trouble::new(Kind::Usage, error);
     let tokens = args.tokens.as_deref().map(tokens).transpose()?;
     let jwt = args.jwt.settings().map(JwtAuthenticator::new).transpose().map_err(|error| usage(&error))?;
     if jwt.is_none() && tokens.as_ref().is_some_and(StaticTokens::is_empty) {
         tracing::warn!("the token file has no entry: nobody can store anything");
     }
-    let has_tenants = Configuration::from_environment().is_ok_and(|configuration| configuration.has_tenants);
     let others = tokens.as_ref().map(StaticTokens::tenants).unwrap_or_default();
     for tenant in others.iter().filter(|tenant| !has_tenants && !tenant.is_default()) {
         tracing::warn!(%tenant, "tokens of this tenant are refused: there is one tenant, `default`, unless CREDLINK_TENANTS is `several`");
@@ -181,14 +188,16 @@ fn begins_with_a_mark(path: &Path) -> bool {
 }
 
 async fn open(
-    folder: &Path,
-    tokens: Option<&Path>,
+    args: &Serve,
+    configuration: &Configuration,
     gate: Gate,
     public_url: String,
 ) -> Result<Deployment, Trouble> {
-    let configuration = Configuration::from_environment();
-    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
-    if !configuration.has_tenants && !is_said(TENANTS) && Note::has_tenants(folder).unwrap_or_default() {
+    let (folder, tokens) = (args.data_dir.as_path(), args.tokens.as_deref());
+    let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
+    // Also where the tenants are said: a note that cannot be read may be a newer program's.
+    let had_tenants = Note::has_tenants(folder).map_err(|error| cannot(&error))?;
+    if had_tenants && !configuration.has_tenants && !is_said(TENANTS) {
         let detail = format!(
             "{} was last used with several tenants: set CREDLINK_TENANTS=several, or CREDLINK_TENANTS=one to go back to one, whose \
              plain addresses then serve the tenant `default` alone",
@@ -196,14 +205,16 @@ async fn open(
         );
         return Err(Trouble::new(Kind::Folder, detail));
     }
-    Foreign::check(folder, tokens).map_err(|error| Trouble::new(Kind::Folder, error))?;
+    Foreign::check(folder, tokens).map_err(|error| cannot(&error))?;
     let link_keys = match &configuration.link_keys {
         Some(keys) => keys.clone(),
         None => keys::open(folder)?,
     };
+    let note = Note::of(folder, configuration);
     let opening = Opening {
-        configuration: &configuration,
+        configuration,
         data_folder: Some(folder),
+        own_file: tokens,
         gate,
         public_url,
         link_keys: Some(link_keys),
@@ -211,8 +222,11 @@ async fn open(
         index_cache_bytes: SERVING_CACHE_BYTES,
         new_index: NewIndex::OverNothing,
     };
-    let opened = Deployment::open(opening).await;
-    let deployment = opened.map_err(|error| Trouble::new(Kind::Folder, error))?;
+    let deployment = Deployment::open(opening).await.map_err(|error| match (&error, note.check(folder)) {
+        // They are where the last server had them.
+        (OpenError::ObjectsLost(_), Err(differs)) => cannot(&differs),
+        _ => cannot(&error),
+    })?;
     let checked = deployment.check().await;
     if !checked.is_usable {
         return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
@@ -221,11 +235,10 @@ async fn open(
         tracing::warn!(wrong, "not everything can be used");
     }
     // For commands that work on the folder when the server does not run. One that cannot open its deployment leaves none.
-    let note = Note::of(folder, &configuration);
     if let Err(differs) = note.check(folder) {
         tracing::warn!(%differs, "the deployment is another one than before");
     }
-    note.leave(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
+    note.leave(folder).map_err(|error| cannot(&error))?;
     Ok(deployment)
 }
 
@@ -233,7 +246,7 @@ fn is_said(variable: &str) -> bool {
     Source::environment().text(variable).is_some()
 }
 
-fn words(url: &str, args: &Serve) -> String {
+fn words(url: &str, args: &Serve) -> Vec<String> {
     let tokens = args.tokens.as_ref().map(|path| format!("tokens of {}", path.display()));
     let jwt = args.jwt.settings().map(|jwt| format!("JSON Web Tokens of {}", jwt.issuer));
     let asked: Vec<String> = tokens.into_iter().chain(jwt).collect();
@@ -249,5 +262,5 @@ fn words(url: &str, args: &Serve) -> String {
         format!("  try     credlink put photo.jpg --url {url}{token}"),
         "  stop    Ctrl-C".to_owned(),
     ]
-    .join("\n")
+    .to_vec()
 }

@@ -132,6 +132,7 @@ async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
     let opening = Opening {
         configuration,
         data_folder: None,
+        own_file: None,
         gate,
         public_url: public_url
             .ok_or("CREDLINK_PUBLIC_URL is not set; it has to be what stands before the paths in links")?,

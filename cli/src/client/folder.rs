@@ -84,6 +84,7 @@ impl Folder {
         let opening = Opening {
             configuration: &configuration,
             data_folder: Some(path),
+            own_file: None,
             gate: Gate::Tokens(owner),
             public_url: PUBLIC_URL.to_owned(),
             link_keys: None,

@@ -37,6 +37,7 @@ pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deploymen
     let opening = Opening {
         configuration: &configuration,
         data_folder: Some(folder),
+        own_file: None,
         gate: Gate::of(None, None),
         public_url: String::new(),
         link_keys: None,

@@ -55,7 +55,7 @@ fn read_or_make(path: &Path) -> io::Result<String> {
     let mut secret = [0; MIN_KEY_BYTES];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
     let text = HEXLOWER.encode(&secret);
-    if private::write_new(path, text.as_bytes())? {
+    if private::write_new(path, text.as_bytes())? == private::Written::New {
         return Ok(text);
     }
     match read(path)? {

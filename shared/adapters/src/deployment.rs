@@ -36,6 +36,7 @@ use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::dynamodb::{self, DynamoIndex};
 use crate::embedded::{EmbeddedError, EmbeddedIndex};
 use crate::folder::FolderError;
+use crate::foreign::Foreign;
 use crate::gate::Gate;
 use crate::legacy::{self, LegacySource};
 use crate::local::{IndexLost, NewIndex, ObjectsLost, index_path};
@@ -75,6 +76,8 @@ pub struct Opening<'a> {
     pub configuration: &'a Configuration,
     /// The folder for everything that is kept on this machine; a Lambda has none.
     pub data_folder: Option<&'a Path>,
+    /// A file that the operator has put into that folder for the deployment: it does not make the folder somebody else's.
+    pub own_file: Option<&'a Path>,
     /// The gate that decides who is let in.
     pub gate: Gate,
     /// The part of a link before its path, without a slash at the end.
@@ -138,6 +141,9 @@ pub enum OpenError {
     /// A provider.
     #[error(transparent)]
     Provider(#[from] provider::OpenError),
+    /// The folder holds other files, and no CredLink.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
     /// The index in the folder.
     #[error(transparent)]
     Index(#[from] EmbeddedError),
@@ -188,6 +194,9 @@ impl Deployment {
             (&configuration.index, configuration.primary.name(), folder)
         {
             ObjectsLost::check(folder, configuration.primary.own_folder().unwrap_or(folder))?;
+        }
+        if let Some(folder) = folder {
+            Foreign::check(folder, opening.own_file)?;
         }
         // The folder's lock comes first: who holds it may open the index.
         let primary = configuration.primary.open(&aws, folder)?;

@@ -9,17 +9,18 @@
 //!
 //! * **On a full disk** a marker may use the folder's [`Reserve`], and nothing else is written while that is spent.
 //!
-//! Below the folder stand `objects/` (see `layout`), `temporary/` (emptied on open) and `lock`. Beside them other things may
-//! stand, such as the index and the reserve.
+//! Below the folder stand `objects/` (see `layout`), `temporary/` (from which an opening removes what is ours) and `lock`. Beside
+//! them other things may stand, such as the index and the reserve. A folder of other files is not opened ([`Foreign`]).
 
 mod file;
 mod layout;
 mod listing;
+mod temporary;
 
 use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -30,17 +31,22 @@ use credlink_service::ports::{Condition, Copied, Failure, FailureKind, Listed, O
 
 use crate::deadline;
 use crate::failure::{from_io, off_the_executor_with};
+use crate::foreign::Foreign;
 use crate::in_flight::{InFlight, SHORT_BYTES};
 use crate::private::{self, make_one, make_private_folder, sync_directory};
 use crate::reserve::Reserve;
 use file::{Header, ReadError};
 use layout::Place;
+use temporary::Temporary;
 
 /// The name that operators know this provider by.
 const NAME: &str = "folder";
 
 /// The folder of the objects' files.
 const OBJECTS: &str = "objects";
+
+/// The folder of files that are being written.
+const TEMPORARY: &str = "temporary";
 
 /// Locks for writes. A writer holds one during a directory sync (about a millisecond); with sixteen writers at work the
 /// chance that a new one meets a stripe of theirs by accident is under 2 %.
@@ -58,6 +64,12 @@ pub enum FolderError {
     /// Another process holds it.
     #[error("the folder {} is used by another process; is a `credlink serve` running on it?", .0.display())]
     InUse(PathBuf),
+    /// It holds other files, and no CredLink.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
+    /// It holds nothing that could be read.
+    #[error("{} holds no objects of a CredLink", .0.display())]
+    Nothing(PathBuf),
     /// The file system refused.
     #[error("the folder {} cannot be opened: {source}", path.display())]
     Io {
@@ -85,27 +97,57 @@ struct Inner {
     reserve: Reserve,
     /// Room for files that are not short.
     in_flight: InFlight,
-    /// Held as long as this value lives; closing the file gives the lock up.
-    _lock: File,
+    /// Held as long as this value lives; closing the file gives the lock up. A copy of a folder may have none, which nobody else
+    /// holds.
+    _lock: Option<File>,
 }
 
 impl Folder {
     /// Opens the folder at `path`, and makes it if there is none.
     ///
     /// # Errors
-    /// Another process uses it, or the file system refuses.
+    /// Another process uses it, it holds other files and no CredLink, or the file system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FolderError> {
+        Foreign::check(path.as_ref(), None)?;
+        Self::open_own(path)
+    }
+
+    /// The same, of a folder that the caller has seen to hold nothing but a CredLink ([`Foreign::check`]).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_own(path: impl AsRef<Path>) -> Result<Self, FolderError> {
         let path = path.as_ref();
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
         make_private_folder(path).map_err(failed)?;
         let lock_path = path.join("lock");
         let lock = private::options().open(&lock_path).map_err(failed)?;
         private::keep_private(&lock_path);
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => FolderError::InUse(path.to_owned()),
-            TryLockError::Error(source) => failed(source),
-        })?;
-        Ok(Self(Arc::new(Inner::open(path, lock).map_err(failed)?)))
+        hold(&lock, path)?;
+        let durable = prepare(path).map_err(failed)?;
+        Ok(Self(Arc::new(Inner::new(path, Some(lock), durable))))
+    }
+
+    /// Opens the folder at `path` for who only reads: nothing is made or changed there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), or it holds no objects.
+    pub fn look(path: impl AsRef<Path>) -> Result<Self, FolderError> {
+        let path = path.as_ref();
+        let failed = |source| FolderError::Io { path: path.to_owned(), source };
+        Foreign::check(path, None)?;
+        if !path.join(OBJECTS).try_exists().map_err(failed)? {
+            return Err(FolderError::Nothing(path.to_owned()));
+        }
+        let lock = match private::open_to_read(&path.join("lock")) {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        if let Some(lock) = &lock {
+            hold(lock, path)?;
+        }
+        Ok(Self(Arc::new(Inner::new(path, lock, HashSet::new()))))
     }
 
     /// Returns `true` if `path` is the folder.
@@ -121,35 +163,42 @@ impl Folder {
     }
 }
 
+/// Takes the folder's lock, for as long as the file is open.
+fn hold(lock: &File, path: &Path) -> Result<(), FolderError> {
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => FolderError::InUse(path.to_owned()),
+        TryLockError::Error(source) => FolderError::Io { path: path.to_owned(), source },
+    })
+}
+
+/// Makes what belongs into the folder, removes what a crash left half written, and gives the shards whose names are on the disk.
+fn prepare(path: &Path) -> io::Result<HashSet<(String, String)>> {
+    let (objects, temporary) = (path.join(OBJECTS), path.join(TEMPORARY));
+    for folder in [&objects, &temporary] {
+        make_one(folder)?;
+        private::keep_private(folder);
+    }
+    temporary::clear(&temporary)?;
+    sync_directory(path)?;
+    // Shards that stand here need no sync of their names later on: these syncs are for all of them.
+    sync_directory(&objects)?;
+    let mut durable = HashSet::new();
+    for top in fs::read_dir(&objects)? {
+        let top = top?;
+        if top.path().is_dir() {
+            let names = listing::names(&top.path())?.into_iter();
+            durable.extend(names.map(|shard| (top.file_name().to_string_lossy().into_owned(), shard)));
+            sync_directory(&top.path())?;
+        }
+    }
+    Ok(durable)
+}
+
 impl Inner {
-    fn open(path: &Path, lock: File) -> io::Result<Self> {
-        let (objects, temporary) = (path.join(OBJECTS), path.join("temporary"));
-        for folder in [&objects, &temporary] {
-            make_one(folder)?;
-            private::keep_private(folder);
-        }
-        // What was written here and never renamed was never acknowledged. Its names are numbers; others are somebody else's.
-        for entry in fs::read_dir(&temporary)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        sync_directory(path)?;
-        // Shards that stand here need no sync of their names later on: these syncs are for all of them.
-        sync_directory(&objects)?;
-        let mut durable = HashSet::new();
-        for top in fs::read_dir(&objects)? {
-            let top = top?;
-            if top.path().is_dir() {
-                let names = listing::names(&top.path())?.into_iter();
-                durable.extend(names.map(|shard| (top.file_name().to_string_lossy().into_owned(), shard)));
-                sync_directory(&top.path())?;
-            }
-        }
-        Ok(Self {
-            objects,
-            temporary,
+    fn new(path: &Path, lock: Option<File>, durable: HashSet<(String, String)>) -> Self {
+        Self {
+            objects: path.join(OBJECTS),
+            temporary: path.join(TEMPORARY),
             written: AtomicU64::new(0),
             keys: (0..KEY_STRIPES).map(|_| Mutex::default()).collect(),
             shards: (0..SHARD_STRIPES).map(|_| RwLock::default()).collect(),
@@ -157,7 +206,7 @@ impl Inner {
             reserve: Reserve::at(path),
             in_flight: InFlight::default(),
             _lock: lock,
-        })
+        }
     }
 
     fn path(&self, place: &Place) -> PathBuf {
@@ -231,7 +280,7 @@ impl Inner {
         let written = || {
             let directory = self.shard(&place)?;
             let number = self.written.fetch_add(1, Ordering::Relaxed);
-            let temporary = Temporary::write(self.temporary.join(number.to_string()), &[&header, body])?;
+            let temporary = Temporary::write(&self.temporary, number, &[&header, body])?;
             Ok((directory, temporary))
         };
         let written = if attributes.content_type == TOMBSTONE_TYPE {
@@ -385,37 +434,6 @@ enum Short {
 fn object(key: &str, mut file: File, body: Vec<u8>) -> Result<Object, Failure> {
     let (header, body) = file::read(&mut file, key, body).map_err(|error| unreadable(key, error))?;
     Ok(Object { head: head(key, &file, header)?, body })
-}
-
-/// A file under a temporary name, removed unless it was renamed.
-struct Temporary(Option<PathBuf>);
-
-impl Temporary {
-    fn write(path: PathBuf, parts: &[&[u8]]) -> io::Result<Self> {
-        let mut file = private::options().create_new(true).open(&path)?;
-        let temporary = Self(Some(path));
-        for part in parts {
-            file.write_all(part)?;
-        }
-        file.sync_data()?;
-        Ok(temporary)
-    }
-
-    fn rename(mut self, to: &Path) -> io::Result<()> {
-        let Some(path) = &self.0 else { return Ok(()) };
-        private::rename(path, to)?;
-        self.0 = None;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // What a failure leaves behind, the next open removes.
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 fn head(key: &str, file: &File, header: Header) -> Result<Head, Failure> {

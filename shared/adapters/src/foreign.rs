@@ -1,7 +1,6 @@
 //! Folders that hold something else than a CredLink: none is made in them.
 //!
-//! Mixed, the two would be taken for one another: a migration of the other files would see the CredLink alone, and what stands in
-//! `temporary/` is removed whenever a folder of CredLink is opened.
+//! Mixed, the two would be taken for one another: a migration of the other files would see the CredLink alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,6 +16,8 @@ const COMMON: [&str; 3] = ["objects", "temporary", "reserve"];
 const LOCK: &str = "lock";
 /// The folders in `objects/` that tell a CredLink whose other files were lost.
 const OBJECTS: [&str; 3] = ["proofs", "manifests", "store"];
+/// Files that are written under another name first, without their extensions.
+const UNFINISHED: [&str; 2] = ["deployment", "link-key"];
 /// The folder that a file system makes itself.
 const OF_THE_FILE_SYSTEM: &str = "lost+found";
 
@@ -86,10 +87,15 @@ fn names(folder: &Path) -> Result<BTreeSet<String>, Unseen> {
     Ok(names)
 }
 
-/// Returns `true` if a name is that of one of the files here that was being written when its writer was cut off.
+/// Returns `true` if a name is that of one of the files here that was being written when its writer was cut off: `link-key.new`, or
+/// with the number of its process `link-key.4711.new` ([`crate::private`]).
 fn is_unfinished(name: &str) -> bool {
-    let stem = |own: &str| own.split('.').next().is_some_and(|stem| name.starts_with(&format!("{stem}.")));
-    name.ends_with(".new") && TELLING.iter().any(|own| stem(own))
+    let Some(stem) = name.strip_suffix(".new") else { return false };
+    let stem = match stem.rsplit_once('.') {
+        Some((stem, process)) if process.bytes().all(|byte| byte.is_ascii_digit()) => stem,
+        _ => stem,
+    };
+    UNFINISHED.contains(&stem)
 }
 
 #[cfg(test)]
@@ -110,7 +116,13 @@ mod tests {
             (&["objects/", "objects/0a/", "HEAD"], true),
             (&["objects/", "objects/proofs/"], false),
             (&["reserve"], true),
-            (&["link-key.4711.new", "deployment.new"], false),
+            (&["link-key.4711.new", "deployment.new", "link-key.new"], false),
+            (&["index.html.new"], true),
+            (&["index.new"], true),
+            (&["queue.1.new"], true),
+            (&["deployment.yaml.new"], true),
+            (&["link-key.4711.2.new"], true),
+            (&["link-key.x.new"], true),
             (&["link-key", "a.json"], false),
             (&["index.redb", "a.json"], false),
             (&["tokens.json"], false),

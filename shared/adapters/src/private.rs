@@ -111,32 +111,58 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_directory(&parent(path))
 }
 
-/// Writes a file whole, as [`write()`] does, where none stands. `false`: one stands there, also if another process was a moment
-/// faster.
+/// The ways in which [`write_new`] ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The file is there, with this content.
+    New,
+    /// One stood there, also if another process was a moment faster. It is as it was.
+    Not,
+}
+
+/// The ways in which a file gets a second name.
+enum Linked {
+    /// It has it.
+    Done,
+    /// Another file has that name.
+    Taken,
+    /// The file system does not give it.
+    Refused(io::Error),
+}
+
+/// Writes a file whole, as [`write()`] does, where none stands.
 ///
 /// # Errors
 /// The file system refuses.
-pub fn write_new(path: &Path, content: &[u8]) -> io::Result<bool> {
+pub fn write_new(path: &Path, content: &[u8]) -> io::Result<Written> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
-    let link = || {
-        let mut file = options_for_anew().open(&new)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        // Unlike a rename, this takes nobody's place.
-        Ok(fs::hard_link(&new, path).inspect(|()| record(Step::Made(path))))
-    };
-    let made: io::Result<io::Result<()>> = link();
+    let linked = write_and_link(&new, path, content);
     // Also on a full disk: whoever tries again finds the folder as it was.
     let removed = fs::remove_file(&new);
-    let made = made?;
+    let linked = linked?;
     removed?;
-    match made {
-        Ok(()) => sync_directory(&parent(path)).map(|()| true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+    match linked {
+        Linked::Done => sync_directory(&parent(path)).map(|()| Written::New),
+        Linked::Taken => Ok(Written::Not),
         // A file system without links has one process at a time, as far as anybody knows.
-        Err(_) if !path.exists() => write(path, content).map(|()| true),
-        Err(error) => Err(error),
+        Linked::Refused(_) if !path.exists() => write(path, content).map(|()| Written::New),
+        Linked::Refused(error) => Err(error),
     }
+}
+
+/// Writes `content` to `new`, and gives that the name `path` too. Unlike a rename, this takes nobody's place.
+fn write_and_link(new: &Path, path: &Path, content: &[u8]) -> io::Result<Linked> {
+    let mut file = options_for_anew().open(new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    Ok(match fs::hard_link(new, path) {
+        Ok(()) => {
+            record(Step::Made(path));
+            Linked::Done
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Linked::Taken,
+        Err(error) => Linked::Refused(error),
+    })
 }
 
 /// Gives a file another name. The caller syncs the folder.
@@ -286,8 +312,8 @@ mod tests {
     fn a_new_file_takes_nobodys_place() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("key");
-        assert!(write_new(&file, b"one").unwrap());
-        assert!(!write_new(&file, b"two").unwrap());
+        assert_eq!(write_new(&file, b"one").unwrap(), Written::New);
+        assert_eq!(write_new(&file, b"two").unwrap(), Written::Not);
         assert_eq!(fs::read(&file).unwrap(), b"one");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left over");
         assert_eq!(recorder::names(root.path()), (vec![file], Vec::new()));

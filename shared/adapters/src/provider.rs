@@ -197,12 +197,31 @@ impl From<Failure> for Error {
     }
 }
 
+/// The forms of the keys of CredLink's objects, by what they begin with.
+const FORMS: [(&str, &str); 7] = [
+    ("proofs/", "proofs/{id}, where the id has 32 characters of a-z and 2-7, and proofs/{id}/{revision}"),
+    ("manifests/", "manifests/{id}, and manifests/{id}/{tenant} of other tenants than `default`"),
+    ("fronts/", "fronts/{manifest id}"),
+    ("aliases/", "aliases/{legacy id}"),
+    ("holds/", "holds/{manifest id}/{number}, and holds/{manifest id}/{tenant}/{number}"),
+    ("removed/", "removed/{milliseconds}/{key}"),
+    ("store/", "store/identity"),
+];
+
 /// The key of one of CredLink's objects.
 fn object_key(key: &str) -> Result<ObjectKey, Error> {
     key.parse().map_err(|_| {
+        let what = match FORMS.iter().find(|(start, _)| key.starts_with(start)) {
+            Some((_, form)) => {
+                format!("`{key}` is no key of an object of CredLink's, which is written {form}")
+            }
+            None => {
+                let starts = FORMS.map(|(start, _)| format!("{start}…")).join(", ");
+                format!("a folder holds CredLink's own objects only ({starts}), not `{key}`")
+            }
+        };
         let what =
-            format!("a folder holds CredLink's own objects only (proofs/…, manifests/…, aliases/…, holds/…, removed/…, store/…), not \
-             `{key}`; a key is written as `credlink storage ls` prints it, with %3A for a colon");
+            format!("{what}; a key is written as `credlink storage ls` prints it, with %3A for a colon");
         Error::new("folder", ErrorKind::Refused, what)
     })
 }

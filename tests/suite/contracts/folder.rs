@@ -78,9 +78,11 @@ async fn temporary_files_are_gone_after_a_start() {
     folder.put(&key, Bytes::new(), &attributes(), Condition::Absent).await.unwrap();
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "nor does a lost one");
     drop(folder);
-    fs::write(temporary.join("0"), "left by a crash").unwrap();
+    fs::write(temporary.join("credlink-0.part"), "left by a crash").unwrap();
+    fs::write(temporary.join("20240101"), "somebody else's").unwrap();
     let folder = Folder::open(directory.path().join("store")).unwrap();
-    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 1);
+    assert!(temporary.join("20240101").exists());
     assert!(folder.get(&key).await.unwrap().is_some());
 }
 

@@ -152,6 +152,7 @@ impl Site {
         let opening = Opening {
             configuration: &configuration,
             data_folder: None,
+            own_file: None,
             gate: Gate::of(None, None),
             public_url: "https://credlink.test".to_owned(),
             link_keys: None,

@@ -84,6 +84,7 @@ async fn open(folder: &Path, edge: &Edge) -> Deployment {
     let opening = Opening {
         configuration: &configuration,
         data_folder: Some(folder),
+        own_file: None,
         gate: Gate::of(None, None),
         public_url: "https://credlink.test".to_owned(),
         link_keys: None,

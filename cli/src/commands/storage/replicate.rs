@@ -39,6 +39,7 @@ pub(super) async fn replicate(
     let opening = Opening {
         configuration: &configuration,
         data_folder: connection.data_dir.as_deref(),
+        own_file: None,
         gate: Gate::of(None, None),
         public_url: String::new(),
         link_keys: None,
@@ -61,10 +62,13 @@ pub(super) async fn replicate(
     let walked = walked.map_err(failed)?;
     let name = to.to_string();
     let words = || {
-        format!(
-            "{} objects are queued to be brought to the {to}; {} keys are none of CredLink's\nrequest id {request_id}",
-            walked.queued, walked.foreign
-        )
+        vec![
+            format!(
+                "{} objects are queued to be brought to the {to}; {} keys are none of CredLink's",
+                walked.queued, walked.foreign
+            ),
+            format!("request id {request_id}"),
+        ]
     };
     printer.say(words, &Said { to: &name, walked: &walked, request_id: &request_id })?;
     Ok(Exit::Done)

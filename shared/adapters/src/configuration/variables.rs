@@ -41,8 +41,8 @@ pub const VARIABLES: [Variable; 42] = [
     variable(
         "STORAGE_FOLDER",
         "a path",
-        "`objects` in the data folder",
-        "the folder of the provider `folder`",
+        "the data folder",
+        "the folder of the provider `folder`: `objects/` stands in it, and nothing of another program's",
     ),
     variable("STORAGE_BUCKET", "a bucket's name", "none; needed for `s3`", "the bucket of S3"),
     variable(

@@ -1,5 +1,5 @@
-//! What a data folder is a part of: a note of the deployment that the last server over it opened, or of that of the command that
-//! made it for several tenants.
+//! What a data folder is a part of: a note of the deployment that the last server over it opened, or that of a command which has
+//! changed something there, or made the folder, for several tenants.
 //!
 //! A command that works on the folder directly, and does not have the server's variables, would change one half of the
 //! deployment: a deletion would stay readable in the second provider and at the edge. So a server leaves a note, and a
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::configuration::{Configuration, IndexChoice, QueueChoice, TENANTS};
+use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::provider::ProviderSettings;
 use crate::{bounded_file, private};
 
@@ -68,21 +68,23 @@ impl Tenants {
 pub enum NoteError {
     /// There is more to the deployment, or it is another one.
     #[error(
-        "{} was last used with {}; {}. Nothing is changed: the deployment would not hear of it, or would be \
+        "{} was last used with {}; here it would be with {}. Nothing is changed: the deployment would not hear of it, or would be \
          another one. Set the variables that the server has, or ask a server, with --url",
-        folder.display(), Had(server), Said(here)
+        folder.display(), Had(server), here.join(", ")
     )]
     Differs {
         /// The data folder.
         folder: PathBuf,
-        /// The parts that it was last used with, by the variable that says so.
+        /// The parts that it was last used with, by what says so.
         server: Vec<(&'static str, String)>,
-        /// What is set here in its place.
-        here: Vec<(&'static str, String)>,
+        /// The parts here in their place.
+        here: Vec<String>,
     },
     /// It is no note of this version.
     #[error(
-        "{} is no note of a deployment that this program knows: {why}. The next `credlink serve` writes it anew", path.display()
+        "{} is no note of a deployment that this program knows: {why}. Nothing is changed, as the deployment may have several tenants, or \
+         objects elsewhere. Bring the file back, or move it away and start `credlink serve` with the variables that the last server had \
+         (CREDLINK_TENANTS=several, where there are several tenants), which writes it anew", path.display()
     )]
     Unreadable {
         /// The file.
@@ -102,7 +104,7 @@ pub enum NoteError {
 
 /// A part of a deployment.
 struct Part {
-    /// The variable that says it.
+    /// The variable that says it, or that and its value.
     variable: &'static str,
     /// `true` if it is more than what a data folder has that is alone.
     is_more: bool,
@@ -111,31 +113,19 @@ struct Part {
 }
 
 impl Part {
-    /// A part that may be missing.
-    fn new(variable: &'static str, words: Option<String>) -> Self {
-        Self { variable, is_more: words.is_some(), words: words.unwrap_or_else(|| "nothing".to_owned()) }
+    /// A part that may be missing; `none` says that in words.
+    fn new(variable: &'static str, words: Option<String>, none: &str) -> Self {
+        Self { variable, is_more: words.is_some(), words: words.unwrap_or_else(|| none.to_owned()) }
     }
 }
 
 /// The parts that the folder was last used with, in words.
 struct Had<'a>(&'a [(&'static str, String)]);
 
-/// What is set instead, in words.
-struct Said<'a>(&'a [(&'static str, String)]);
-
 impl fmt::Display for Had<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (variable, words)) in self.0.iter().enumerate() {
             write!(f, "{}{words} ({variable})", if at == 0 { "" } else { ", " })?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (variable, words)) in self.0.iter().enumerate() {
-            write!(f, "{}{variable} says {words} here", if at == 0 { "" } else { ", " })?;
         }
         Ok(())
     }
@@ -270,7 +260,7 @@ impl Note {
             .into_iter()
             .zip(self.parts())
             .filter(|(server, here)| server.is_more && server.words != here.words)
-            .map(|(server, here)| ((server.variable, server.words), (server.variable, here.words)))
+            .map(|(server, here)| ((server.variable, server.words), here.words))
             .unzip();
         if server.is_empty() {
             return Ok(());
@@ -291,24 +281,33 @@ impl Note {
 
     /// Each part with the variable that says it.
     fn parts(&self) -> [Part; 6] {
-        let said = |place: &str, what: &str| Some(format!("{what} {place}"));
+        let said = |place: &str, what: &str| {
+            let the = if place == HERE { "the " } else { "" };
+            Some(format!("{what} {the}{place}"))
+        };
         // Where objects are in one place, nothing waits in a queue.
         let queue = self.fallback.as_ref().and_then(|_| said(&self.queue, "the queue in"));
         let objects_variable =
             if self.objects.starts_with("dir:") { "STORAGE_FOLDER" } else { "STORAGE_PROVIDER" };
         [
-            Part::new(objects_variable, said(&self.objects, "objects in")),
+            Part::new(objects_variable, said(&self.objects, "objects in"), "no objects"),
             Part::new(
                 "STORAGE_FALLBACK_PROVIDER",
                 self.fallback.as_deref().and_then(|place| said(place, "the second provider")),
+                "no second provider",
             ),
-            Part::new("CREDLINK_TABLE", said(&self.index, "the index in")),
-            Part::new("CREDLINK_QUEUE_URL", queue),
-            Part::new("CREDLINK_EDGE_URL", self.edge.as_deref().and_then(|url| said(url, "the edge at"))),
-            match self.tenants {
-                Tenants::One => Part { variable: TENANTS, is_more: false, words: "one tenant".to_owned() },
-                Tenants::Several => Part::new(TENANTS, Some("several tenants".to_owned())),
-            },
+            Part::new("CREDLINK_TABLE", said(&self.index, "the index in"), "no index"),
+            Part::new("CREDLINK_QUEUE_URL", queue, "no queue"),
+            Part::new(
+                "CREDLINK_EDGE_URL",
+                self.edge.as_deref().and_then(|url| said(url, "the edge at")),
+                "no edge",
+            ),
+            Part::new(
+                "CREDLINK_TENANTS=several",
+                (self.tenants == Tenants::Several).then(|| "several tenants".to_owned()),
+                "one tenant",
+            ),
         ]
     }
 }
@@ -362,7 +361,7 @@ mod tests {
         for part in [
             "the second provider r2://credlink (STORAGE_FALLBACK_PROVIDER)",
             "the edge at https://cdn.example.com (CREDLINK_EDGE_URL)",
-            "STORAGE_FALLBACK_PROVIDER says nothing here",
+            "here it would be with no second provider, no queue, no edge.",
         ] {
             assert!(refused.contains(part), "{refused}");
         }
@@ -379,7 +378,7 @@ mod tests {
         let one = Note::of(path, &configuration(&[]));
         several.leave(path).unwrap();
         let refused = one.check(path).unwrap_err().to_string();
-        for part in ["several tenants (CREDLINK_TENANTS)", "CREDLINK_TENANTS says one tenant here"] {
+        for part in ["several tenants (CREDLINK_TENANTS=several)", "here it would be with one tenant."] {
             assert!(refused.contains(part), "{refused}");
         }
         several.check(path).unwrap();
@@ -414,9 +413,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_no_permission() {
         let folder = tempfile::tempdir().unwrap();
-        for text in ["", "{}", r#"{"version":2,"objects":"x","index":"x","queue":"x"}"#] {
+        for text in ["", "{}", "[]", r#"{"version":2,"objects":"x","index":"x","queue":"x"}"#] {
             std::fs::write(folder.path().join(FILE), text).unwrap();
             assert!(Note::of_the_folder_alone().check(folder.path()).is_err(), "{text}");
+            assert!(Note::has_tenants(folder.path()).is_err(), "{text}");
         }
     }
 }

@@ -23,6 +23,7 @@ async fn open(folder: &Path) -> Deployment {
     let opening = Opening {
         configuration: &configuration(),
         data_folder: Some(folder),
+        own_file: None,
         gate: Gate::of(None, None),
         public_url: "http://127.0.0.1".to_owned(),
         link_keys: None,

@@ -116,15 +116,22 @@ impl ProviderSettings {
     }
 
     /// Opens the provider. Nothing is sent; a folder is made and locked. `aws` brings the pool of connections, and the
-    /// SDK's chain of credentials and regions; `data_folder` is the folder where none is named.
+    /// SDK's chain of credentials and regions; `data_folder` is the folder where none is named, which holds nothing but a CredLink.
     ///
     /// # Errors
     /// A folder that cannot be opened or is not named, or a bucket of S3 without a region.
     pub fn open(&self, aws: &SdkConfig, data_folder: Option<&Path>) -> Result<Provider, OpenError> {
         match self {
             Self::Folder(path) => {
-                let path = path.as_deref().or(data_folder).ok_or(OpenError::NoFolder)?;
-                Ok(Provider::Folder(Folder::open(path)?))
+                let own = path.as_deref();
+                // What stands in the data folder is for whoever opens all of it to look at.
+                let folder = match (own, data_folder) {
+                    (Some(own), Some(data)) if are_one(own, data) => Folder::open_own(own),
+                    (Some(own), _) => Folder::open(own),
+                    (None, Some(data)) => Folder::open_own(data),
+                    (None, None) => return Err(OpenError::NoFolder),
+                };
+                Ok(Provider::Folder(folder?))
             }
             Self::Bucket(settings) => {
                 let mut settings = settings.clone();
@@ -164,6 +171,12 @@ pub enum OpenError {
              region, such as eu-central-1"
     )]
     NoRegion,
+}
+
+/// Whether two names are of one folder.
+fn are_one(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    a == b || real(a).is_some_and(|a| real(b) == Some(a))
 }
 
 const PROVIDERS: &str = "s3, r2 or folder";

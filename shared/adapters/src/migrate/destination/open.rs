@@ -133,6 +133,7 @@ async fn at_hand(
     let opened = deployment::Opening {
         configuration,
         data_folder,
+        own_file: None,
         // Nobody comes in by HTTP.
         gate: Gate::of(None, None),
         public_url: String::new(),
