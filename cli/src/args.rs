@@ -189,16 +189,19 @@ pub struct Put {
 /// Print the record of a proof, or write its manifest.
 #[derive(Debug, Args)]
 pub struct Get {
-    /// A file, its hash, a proof id, a manifest id, the URL of a record or manifest, or the id that a proof had in the store
-    /// it was taken over from
+    /// A file (- is standard input), its hash, a proof id, a manifest id, the URL of a record or manifest, or the id that a
+    /// proof had in the store it was taken over from
     #[arg(value_name = "FILE|HASH|ID|URI")]
     pub subject: String,
     /// The manifest instead of the record: its exact bytes
     #[arg(long)]
     pub manifest: bool,
-    /// A file to write to, instead of stdout
+    /// A file to write, which is not there yet; - is standard output, as without it
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Replace the file of --output
+    #[arg(long, requires = "output")]
+    pub force: bool,
 }
 
 /// Find the proof of a file, and check everything that can be checked.
@@ -228,14 +231,14 @@ pub struct ReadMedia {
 #[derive(Debug, Args)]
 pub struct List {
     /// So many at most; all by default
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count, allow_negative_numbers = true)]
     pub limit: Option<usize>,
 }
 
 /// Delete a proof.
 #[derive(Debug, Args)]
 pub struct Delete {
-    /// A file, its hash, or a proof id
+    /// A file (- is standard input), its hash, or a proof id
     #[arg(value_name = "FILE|HASH|ID")]
     pub subject: String,
 }
@@ -243,7 +246,7 @@ pub struct Delete {
 /// Withdraw a manifest that was published by mistake, or publish it again.
 #[derive(Debug, Args)]
 pub struct Withdraw {
-    /// A manifest id; or a file, its hash or a proof id, for the manifest of that proof
+    /// A manifest id; or a file (- is standard input), its hash or a proof id, for the manifest of that proof
     #[arg(value_name = "ID|FILE|HASH")]
     pub subject: String,
     /// Publish it again
@@ -323,13 +326,14 @@ impl Cli {
 
     /// The commands and their options. Those of every command are hidden where one refuses them or has no use for them.
     pub fn definition() -> clap::Command {
-        let unused: [(&str, &[&str]); 6] = [
+        let unused: [(&str, &[&str]); 7] = [
             ("serve", &["url", "token", "tenant"]),
             ("fsck", &["url", "token", "tenant"]),
             ("cleanup", &["url", "token", "tenant"]),
             ("rebuild", &["url", "token", "tenant"]),
             ("storage", &["url", "token", "tenant"]),
             ("migrate", &["url"]),
+            ("completions", &["url", "data_dir", "token", "tenant"]),
         ];
         unused.into_iter().fold(Self::command(), |command, (name, ids)| {
             // A command's own option takes the place of the one of every command that has the same id.
@@ -403,6 +407,13 @@ fn lifetime(text: &str) -> Result<u64, String> {
     time::time(text, 1..=MAX_LIFETIME_SECONDS, allowed).map(|time| time.as_secs())
 }
 
+fn count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "a count is a whole number, 1 or more".to_owned())
+}
+
 fn tag(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a tag is written KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
@@ -429,6 +440,7 @@ mod tests {
             ("fsck", "--data-dir", &["--url", "--token ", "--tenant"]),
             ("storage ls", "--data-dir", &["--url", "--token ", "--tenant"]),
             ("migrate run", "--tenant", &["--url"]),
+            ("completions", "--json", &["--url", "--data-dir", "--token ", "--tenant"]),
             ("put", "--url", &[]),
         ] {
             let said = help(typed);
@@ -502,6 +514,11 @@ mod tests {
             ("put x --tag nothing", "KEY=VALUE"),
             ("put x --expires-in 1y", "a number and s, m, h or d"),
             ("put x --expires-in soon", "a number and s, m, h or d"),
+            ("put x --expires-in 3y", "a plain number is seconds"),
+            ("list --limit x", "a whole number, 1 or more"),
+            ("list --limit 0", "a whole number, 1 or more"),
+            ("list --limit -1", "a whole number, 1 or more"),
+            ("get x --force", "--output <FILE>"),
             ("put x --expires-in 0", "from one second to ten years"),
             ("serve --jwks k.json", "--jwt-issuer <NAME>"),
             ("serve --jwks k.json --jwt-issuer i", "--jwt-audience <NAME>"),

@@ -9,8 +9,9 @@ use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use ::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use credlink_core::access::Visibility;
+use credlink_core::c2pa::ManifestStore;
+use credlink_core::front::Front;
 use credlink_core::hash::MediaHash;
-use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::{exact_path, path, plain_path};
 use credlink_core::manifest_id::ManifestId;
@@ -19,12 +20,13 @@ use credlink_core::object::{C2PA_TYPE, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
+use credlink_service::router::MARK;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Connection;
-use crate::trouble::{Kind, Trouble};
+use crate::trouble::{IS_IT_THERE, Kind, Trouble};
 pub use folder::{Folder, Purpose};
 use http::Http;
 
@@ -133,8 +135,7 @@ impl Client {
 
     /// A record.
     pub fn record(&self, id: &ProofId) -> Result<Answer, Trouble> {
-        let answer = self.object(Method::GET, &ObjectKey::Record(*id))?;
-        if answer.is_record() { Ok(answer) } else { Err(not_credlink(&answer)) }
+        self.object(Method::GET, &ObjectKey::Record(*id))?.that(Answer::is_record)
     }
 
     /// The record that a legacy id leads to.
@@ -154,7 +155,7 @@ impl Client {
     /// The manifest that `tenant` stores, at that tenant's own address: another tenant may store other bytes under the same id.
     pub fn manifest_of(&self, tenant: &Tenant, id: &ManifestId) -> Result<Answer, Trouble> {
         let key = ObjectKey::Manifest(ManifestKey::new(tenant, id));
-        self.at(&format!("/v1{}", exact_path(&key)))
+        self.get(format!("/v1{}", exact_path(&key)))?.that(|answer| answer.is_manifest(Some(id)))
     }
 
     /// The manifest of the tenant that was named. Where none was, the one that the plain address serves.
@@ -171,18 +172,30 @@ impl Client {
     }
 
     fn plain_manifest(&self, id: &ManifestId) -> Result<Answer, Trouble> {
-        self.at(&format!("/v1{}", plain_path(id)))
+        self.get(format!("/v1{}", plain_path(id)))?.that(|answer| answer.is_manifest(Some(id)))
     }
 
     /// The record or the manifest that stands at a URL.
     pub fn at(&self, url: &str) -> Result<Answer, Trouble> {
-        let answer = self.ask(Question { method: Method::GET, target: url.to_owned(), body: None })?;
-        if answer.is_c2pa() || answer.is_record() { Ok(answer) } else { Err(not_credlink(&answer)) }
+        let is_either = |answer: &Answer| {
+            if answer.is_c2pa() { answer.is_manifest(None) } else { answer.is_record() }
+        };
+        self.get(url.to_owned()).and_then(|answer| answer.that(is_either)).map_err(Trouble::of_url)
+    }
+
+    /// Who may read the manifest that `tenant` stores; `None` where the answer does not tell.
+    pub fn readers(&self, tenant: &Tenant, id: &ManifestId) -> Result<Option<Visibility>, Trouble> {
+        let target = format!("/v1{}", exact_path(&ObjectKey::Manifest(ManifestKey::new(tenant, id))));
+        match self.ask(Question { method: Method::HEAD, target, body: None }) {
+            Ok(answer) => Ok(answer.readers()),
+            // The answer to a HEAD has no words.
+            Err(_) => self.manifest_of(tenant, id).map(|answer| answer.readers()),
+        }
     }
 
     /// Deletes a proof. That there is none is no trouble.
     pub fn delete(&self, id: &ProofId) -> Result<(), Trouble> {
-        self.object(Method::DELETE, &ObjectKey::Record(*id)).map(drop)
+        self.object(Method::DELETE, &ObjectKey::Record(*id))?.that(Answer::is_done).map(drop)
     }
 
     /// The tenant, if it was named.
@@ -201,12 +214,16 @@ impl Client {
             Some(tenant) => exact_path(&ObjectKey::Manifest(ManifestKey::new(tenant, id))),
             None => plain_path(id),
         };
-        self.put(format!("/v1{path}/visibility"), &serde_json::json!({ "visibility": visibility })).map(drop)
+        let wanted = serde_json::json!({ "visibility": visibility });
+        self.put(format!("/v1{path}/visibility"), &wanted)?.that(Answer::is_done).map(drop)
     }
 
     /// The tenant whose manifest the plain address of an id serves, as its front says.
     pub fn front(&self, id: &ManifestId) -> Result<Answer, Trouble> {
-        self.get(format!("/v1{}/front", plain_path(id)))
+        let is_front = |answer: &Answer| {
+            answer.is_credlinks() || Front::parse(&answer.body).is_ok_and(|front| front.manifest_id == *id)
+        };
+        self.get(format!("/v1{}/front", plain_path(id)))?.that(is_front)
     }
 
     /// Decides whose manifest the plain address of an id serves: a tenant's, or with `None` whose the next public one is.
@@ -217,12 +234,13 @@ impl Client {
     /// A page of the tenant's proofs.
     pub fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, Trouble> {
         let after = after.map(|after| format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)));
-        self.get(format!("/v1/proofs?limit={limit}{}", after.unwrap_or_default()))?.read()
+        let page = self.get(format!("/v1/proofs?limit={limit}{}", after.unwrap_or_default()))?;
+        page.that(Answer::is_credlinks)?.read()
     }
 
     /// Statistics.
     pub fn stats(&self) -> Result<Answer, Trouble> {
-        self.get("/v1/stats".to_owned())
+        self.get("/v1/stats".to_owned())?.that(Answer::is_credlinks)
     }
 
     fn get(&self, target: String) -> Result<Answer, Trouble> {
@@ -269,7 +287,7 @@ fn refusal(answer: &Answer) -> Trouble {
 
 /// The trouble with an answer that is not CredLink's.
 fn not_credlink(answer: &Answer) -> Trouble {
-    let detail = format!("{}, and not as CredLink answers: is --url its address?", answer.status);
+    let detail = format!("{}, and not as CredLink answers: {IS_IT_THERE}", answer.status);
     Trouble::new(Kind::NotCredLink, detail)
 }
 
@@ -286,9 +304,31 @@ impl Answer {
         self.headers.get(ETAG)?.to_str().ok()
     }
 
-    /// Returns `true` if CredLink itself answers: it names each request.
+    /// Who may read what was asked for, as its `Cache-Control` says of what is stored.
+    fn readers(&self) -> Option<Visibility> {
+        let said = self.headers.get(CACHE_CONTROL)?.to_str().ok()?;
+        let is_said = |name| said.split(',').any(|directive| directive.trim() == name);
+        match (is_said("private"), is_said("public")) {
+            (true, _) => Some(Visibility::Private),
+            (false, true) => Some(Visibility::Public),
+            (false, false) => None,
+        }
+    }
+
+    /// The same, if it is what was asked for: a gateway, a portal or a web server answers to everything.
+    fn that(self, is_wanted: impl FnOnce(&Self) -> bool) -> Result<Self, Trouble> {
+        if is_wanted(&self) { Ok(self) } else { Err(not_credlink(&self)) }
+    }
+
+    /// Returns `true` if CredLink's API itself answers. The edge, and a bucket that an answer leads to, do not say who they are:
+    /// what they answer is judged by its content.
     fn is_credlinks(&self) -> bool {
-        self.headers.contains_key(REQUEST_ID)
+        self.headers.contains_key(MARK)
+    }
+
+    /// Returns `true` if CredLink says that what was asked for is done.
+    fn is_done(&self) -> bool {
+        self.status == StatusCode::NO_CONTENT && self.is_credlinks()
     }
 
     /// Returns `true` if the body is a record, or CredLink says so of one that cannot be read.
@@ -302,6 +342,12 @@ impl Answer {
         control.is_some_and(|control| {
             control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("private"))
         })
+    }
+
+    /// Returns `true` if the body is the manifest store of this id, or of any, or CredLink says so of one that cannot be read.
+    fn is_manifest(&self, id: Option<&ManifestId>) -> bool {
+        let is_it = |store: ManifestStore| id.is_none_or(|id| store.active == *id);
+        self.is_c2pa() && (self.is_credlinks() || ManifestStore::parse(&self.body).is_ok_and(is_it))
     }
 
     /// Whether the body is a C2PA manifest store.

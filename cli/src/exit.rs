@@ -25,6 +25,7 @@ exits! {
     NotWell = 7, "migrate: items failed, or something is not at the store as it was copied";
     Interrupted = 8, "migrate: told to stop; the same command goes on";
     Changed = 9, "verify: the file was changed after it was signed";
+    Unread = 10, "not all of the list, the content or the script was read: whoever read it is gone";
 }
 
 impl Exit {

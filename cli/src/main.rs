@@ -11,7 +11,7 @@
 //! | how the API is asked | [`client`]: over HTTP, or a folder directly |
 //! | what `verify` checks | [`checks`] |
 //! | the server | [`serve`] |
-//! | files: hashes, types, manifests | [`input`], [`media`], [`manifest`]; read by c2pa-rs in a process of its own: [`reading`] |
+//! | files: hashes, types, manifests | [`input`], [`output`], [`media`], [`manifest`]; read by c2pa-rs in a process of its own: [`reading`] |
 //! | what is printed, and how it ends | [`printer`], [`trouble`], [`exit`] |
 
 // The future of a connection has those of a whole request in it, one within the other.
@@ -26,6 +26,7 @@ mod input;
 mod logs;
 mod manifest;
 mod media;
+mod output;
 mod printer;
 mod reading;
 mod serve;

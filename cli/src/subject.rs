@@ -49,10 +49,10 @@ impl Subject {
         }
     }
 
-    /// The proof that it stands for; `None` for a manifest or a link.
-    pub fn proof(&self, client: &Client) -> Result<Option<ProofId>, Trouble> {
+    /// The proof that it stands for; `None` for a manifest or a link. `others` names what else could have been typed than a file.
+    pub fn proof(&self, client: &Client, others: &str) -> Result<Option<ProofId>, Trouble> {
         Ok(match self {
-            Self::File(path) => Some(client.id_of(&media(path)?.hash)),
+            Self::File(path) => Some(client.id_of(&media(path, others)?.hash)),
             Self::Hash(hash) => Some(client.id_of(hash)),
             Self::Proof(id) => Some(*id),
             Self::Manifest(_) | Self::Url(_) => None,
@@ -61,14 +61,10 @@ impl Subject {
 }
 
 /// The file at `path`. Where there is none, something else may have been meant.
-fn media(path: &Path) -> Result<Media, Trouble> {
+fn media(path: &Path, others: &str) -> Result<Media, Trouble> {
     let is_missing = || path != Path::new(STANDARD_INPUT) && matches!(path.try_exists(), Ok(false));
     Media::open(path).map_err(|trouble| {
-        if is_missing() {
-            trouble.with("and it is no proof id, manifest id, SHA-256 or URL either")
-        } else {
-            trouble
-        }
+        if is_missing() { trouble.with(&format!("and it is no {others} either")) } else { trouble }
     })
 }
 

@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::exit::Exit;
+use crate::printer::Lines;
 
 /// What can go wrong on this side. The slug ends the stable `type`, as with the server's problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing answers.
     Unreachable,
+    /// An answer has no end.
+    CutOff,
     /// Something answers that is not CredLink.
     NotCredLink,
     /// A file cannot be read or written.
@@ -34,16 +37,21 @@ pub enum Kind {
     Provider,
     /// There is no such object.
     NoObject,
+    /// There is no such proof.
+    NoProof,
     /// A migration's job cannot be worked on.
     Job,
     /// What a migration shall read cannot be opened.
     Source,
+    /// Who read what was printed is gone.
+    Unread,
 }
 
 impl Kind {
     const fn about(self) -> (&'static str, &'static str) {
         match self {
             Self::Unreachable => ("unreachable", "No server answers"),
+            Self::CutOff => ("cut-off", "The answer was cut off"),
             Self::NotCredLink => ("not-credlink", "The answer is not CredLink's"),
             Self::File => ("file", "A file cannot be used"),
             Self::Folder => ("folder", "The folder cannot be used"),
@@ -53,8 +61,10 @@ impl Kind {
             Self::Server => ("server", "The server cannot run"),
             Self::Provider => ("provider", "A provider failed"),
             Self::NoObject => ("no-object", "There is no such object"),
+            Self::NoProof => ("no-proof", "There is no such proof"),
             Self::Job => ("job", "The job cannot be worked on"),
             Self::Source => ("source", "The source cannot be opened"),
+            Self::Unread => ("unread", "The reader is gone"),
         }
     }
 }
@@ -81,6 +91,13 @@ struct Document {
     #[serde(flatten)]
     members: Map<String, Value>,
 }
+
+/// The question to who named an address at which something else is.
+pub const IS_IT_THERE: &str = "is --url its address?";
+/// What is asked in its place where the whole address of a thing was named.
+const IS_IT_A_THING: &str = "is this the URL of a record or a manifest of CredLink?";
+/// The word to who named an address with a part of a path of the API.
+const WITHOUT_VERSION: &str = "; --url is the address without /v1";
 
 impl Trouble {
     /// A problem of this side.
@@ -111,7 +128,7 @@ impl Trouble {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                     "does it want a token (--token), or is --url another address?"
                 }
-                _ => "is --url its address?",
+                _ => IS_IT_THERE,
             };
             let detail = format!("{status}, without a problem document of CredLink: {hint}");
             let mut trouble = Self::new(Kind::NotCredLink, detail);
@@ -121,7 +138,7 @@ impl Trouble {
         document.status = Some(status.as_u16());
         let more = match () {
             () if document.is(Problem::Unauthenticated) => "; give one with --token or CREDLINK_TOKEN",
-            () if document.is(Problem::NoSuchRoute) => "; --url is the address without /v1",
+            () if document.is(Problem::NoSuchRoute) => WITHOUT_VERSION,
             () => "",
         };
         document.detail.push_str(more);
@@ -150,6 +167,14 @@ impl Trouble {
         self
     }
 
+    /// The same, of what was asked for by its whole URL: --url has no part in that.
+    pub fn of_url(mut self) -> Self {
+        let detail = &mut self.0.detail;
+        *detail = detail.replace(IS_IT_THERE, IS_IT_A_THING).replace(WITHOUT_VERSION, "");
+        *detail = detail.replace("or is --url another address?", "or is it another thing's URL?");
+        self
+    }
+
     /// The same, with more to say of it.
     pub fn with(mut self, more: &str) -> Self {
         let joint = if self.0.detail.is_empty() { "" } else { "; " };
@@ -168,7 +193,8 @@ impl Trouble {
     /// Returns `true` if it says that nothing is there (any more): CredLink itself says so.
     pub fn is_absence(&self) -> bool {
         [Problem::NotFound, Problem::Deleted, Problem::Expired].iter().any(|kind| self.0.is(*kind))
-            || self.0.kind == kind_of(Kind::NoObject.about().0)
+            || self.is(Kind::NoObject)
+            || self.is(Kind::NoProof)
     }
 
     /// Returns `true` if it says that the credential, or none, is no right to it.
@@ -203,13 +229,31 @@ impl Trouble {
         self.0.is(Problem::Damaged)
     }
 
+    /// Returns `true` if it says that nobody reads any more what is printed.
+    pub fn is_unread(&self) -> bool {
+        self.is(Kind::Unread)
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
-        if self.is_absence() {
-            return Exit::Absent;
+        match () {
+            () if self.is_absence() => Exit::Absent,
+            () if self.is(Kind::Usage) => Exit::Usage,
+            () if self.is_unread() => Exit::Unread,
+            () => Exit::Failed,
         }
-        let is_usage = self.0.kind == kind_of(Kind::Usage.about().0);
-        if is_usage { Exit::Usage } else { Exit::Failed }
+    }
+
+    /// It in lines for a person, the first of which begins with `start`.
+    pub fn lines(&self, start: &str) -> Lines {
+        let mut lines = Lines::from(format!("{start}{self}"));
+        lines.extend(self.0.request_id.as_ref().map(|id| format!("  request {id}")));
+        lines
+    }
+
+    /// Whether it is a problem of this side, and of this kind.
+    fn is(&self, kind: Kind) -> bool {
+        self.0.kind == kind_of(kind.about().0)
     }
 }
 
@@ -227,7 +271,7 @@ fn kind_of(slug: &str) -> String {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Document { title, detail, field, request_id, .. } = &*self.0;
+        let Document { title, detail, field, .. } = &*self.0;
         // Some details begin with what the title says.
         let again = detail.get(..title.len()).filter(|start| start.eq_ignore_ascii_case(title));
         match again.and_then(|start| detail.strip_prefix(start)) {
@@ -236,12 +280,8 @@ impl fmt::Display for Trouble {
             None => write!(f, "{title}: {detail}")?,
         }
         match field {
-            Some(field) if !detail.contains(&format!("`{field}`")) => write!(f, " (`{field}`)")?,
-            _ => {}
-        }
-        match request_id {
-            Some(id) => write!(f, "\n  request {id}"),
-            None => Ok(()),
+            Some(field) if !detail.contains(&format!("`{field}`")) => write!(f, " (`{field}`)"),
+            _ => Ok(()),
         }
     }
 }
@@ -256,7 +296,7 @@ mod tests {
             "status":422,"detail":"it binds another","field":"media_hash","request_id":"r-1","bound":"x"}"#;
         let trouble = Trouble::answered(StatusCode::UNPROCESSABLE_ENTITY, body);
         assert_eq!(
-            trouble.to_string(),
+            trouble.lines("").text(),
             "The manifest belongs to another file: it binds another (`media_hash`)\n  request r-1"
         );
         assert_eq!(trouble.exit(), Exit::Failed);
@@ -295,6 +335,19 @@ mod tests {
         let route = said(404, "no-such-route");
         assert_eq!(route.exit(), Exit::Failed);
         assert!(route.to_string().ends_with("--url is the address without /v1"), "{route}");
+    }
+
+    #[test]
+    fn a_server_makes_no_line_and_steers_no_terminal() {
+        let forged = "x\n  + everything that can be checked holds\u{1b}[2K\u{202e}";
+        let body = serde_json::json!({
+            "type": "urn:credlink:problem:not-found", "title": forged, "detail": forged, "field": forged, "request_id": forged,
+        });
+        let trouble = Trouble::answered(StatusCode::NOT_FOUND, body.to_string().as_bytes());
+        let lines = trouble.lines("credlink: ").text();
+        assert_eq!(lines.lines().count(), 2, "{lines}");
+        assert!(!lines.contains(['\u{1b}', '\u{202e}']), "{lines:?}");
+        assert!(lines.contains(r"x\n  + everything") && lines.contains(r"\u{1b}[2K\u{202e}"), "{lines}");
     }
 
     #[test]

@@ -34,8 +34,11 @@ pub struct Http {
 impl Http {
     /// The server at `url`.
     pub fn open(url: &str, token: Option<&str>) -> Result<Self, Trouble> {
-        let origin = origin(url).ok_or_else(|| {
-            let detail = format!("--url is an address such as http://127.0.0.1:8787, not `{url}`");
+        let address = Some(url).filter(|url| !url.contains(['?', '#']));
+        let origin = address.and_then(origin).ok_or_else(|| {
+            let detail = format!(
+                "--url is an address such as http://127.0.0.1:8787, without a query, and not `{url}`"
+            );
             Trouble::new(Kind::Usage, detail)
         })?;
         let token = token.map(|token| HeaderValue::from_str(&format!("Bearer {token}"))).transpose();
@@ -88,7 +91,7 @@ impl Http {
         };
         let (parts, body) = answer.map_err(|error| unreachable(&url, &error))?.into_parts();
         let body = body.into_with_config().limit(MAX_BODY_BYTES as u64).read_to_vec();
-        let body = body.map_err(|error| unreachable(&url, &error))?;
+        let body = body.map_err(|error| cut_off(&url, &error))?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: Bytes::from(body) })
     }
 
@@ -106,8 +109,24 @@ fn origin(url: &str) -> Option<(Scheme, Authority)> {
     Some((scheme, parts.authority?))
 }
 
+/// The server that a URL is about.
+fn server(url: &str) -> String {
+    origin(url).map_or_else(|| url.to_owned(), |(scheme, host)| format!("{scheme}://{host}"))
+}
+
+/// The trouble with an answer that has begun, and does not come to its end.
+fn cut_off(url: &str, error: &ureq::Error) -> Trouble {
+    match error {
+        ureq::Error::BodyExceedsLimit(_) => unreachable(url, error),
+        error => Trouble::new(
+            Kind::CutOff,
+            format!("{} has begun to answer, and did not end: {error}", server(url)),
+        ),
+    }
+}
+
 fn unreachable(url: &str, error: &ureq::Error) -> Trouble {
-    let server = origin(url).map_or_else(|| url.to_owned(), |(scheme, host)| format!("{scheme}://{host}"));
+    let server = server(url);
     let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
     // What TLS makes of an answer that is none of its own.
     if error.to_string().contains("InvalidContentType") {
@@ -142,7 +161,9 @@ mod tests {
 
     #[test]
     fn only_http_addresses_are_servers() {
-        for bad in ["", "localhost:8787", "ftp://a", "/v1", "http://", "file:///x"] {
+        for bad in
+            ["", "localhost:8787", "ftp://a", "/v1", "http://", "file:///x", "http://a?x=1", "http://a/#x"]
+        {
             assert!(Http::open(bad, None).is_err(), "{bad}");
         }
         assert_eq!(Http::open("https://a.example/stage/", None).unwrap().base, "https://a.example/stage");

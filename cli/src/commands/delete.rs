@@ -45,7 +45,7 @@ pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Resu
         return Err(no_proof());
     }
     let client = Client::open(connection, Purpose::Change)?;
-    let id = subject.proof(&client)?.ok_or_else(no_proof)?;
+    let id = subject.proof(&client, "proof id or SHA-256")?.ok_or_else(no_proof)?;
     let mut before = look(&client, &id)?;
     // Also where none can be read: an expired one goes now, and a deletion that was cut off is finished.
     client.delete(&id).map_err(|trouble| whose(trouble, connection))?;

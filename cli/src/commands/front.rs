@@ -1,6 +1,9 @@
 //! `credlink front`: which tenant's manifest a plain address serves.
 
+use credlink_core::access::Visibility;
 use credlink_core::front::{DecidedBy, Front as Decision};
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::tenant::Tenant;
 
 use crate::args::{Connection, Front};
 use crate::client::{Client, Purpose};
@@ -20,7 +23,7 @@ pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result
     let decision = Decision::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
     printer.say(|| words(&decision, counts(&client, is_decided)), &decision)?;
     if let Some(tenant) = &args.give
-        && client.manifest_of(tenant, &args.id).is_err_and(|trouble| trouble.is_absence())
+        && !is_read_by_all(&client, tenant, &args.id)
     {
         printer.remark(&format!(
             "the tenant `{tenant}` has no manifest under this id that everybody can read: until it has, its plain address answers that \
@@ -28,6 +31,14 @@ pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result
         ));
     }
     Ok(Exit::Done)
+}
+
+/// Whether everybody can read the tenant's manifest, as far as it can be known. Who decides may be its tenant.
+fn is_read_by_all(client: &Client, tenant: &Tenant, id: &ManifestId) -> bool {
+    match client.readers(tenant, id) {
+        Ok(readers) => readers != Some(Visibility::Private),
+        Err(trouble) => !trouble.is_absence(),
+    }
 }
 
 /// When the decision counts, where that is worth a word.

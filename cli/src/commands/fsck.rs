@@ -143,17 +143,16 @@ async fn repair(deployment: &Deployment, surrounding: Surrounding, printer: &Pri
 }
 
 /// Describes in words what a cleanup did.
-pub(super) fn cleaned(what: &str, report: &Report) -> String {
+pub(super) fn cleaned(what: &str, report: &Report) -> Vec<String> {
     let Report { deleted, completed, failed, bytes, stopped, .. } = report;
     let mut words =
         format!("{what}: {deleted} removed ({bytes} bytes), {completed} completed, {failed} failed");
     if *failed > 0 {
         words += "; with CREDLINK_LOG=warn, the log says why";
     }
-    if let Some(reason) = stopped {
-        words += &format!("\nSTOPPED   {reason}");
-    }
-    words
+    let mut lines = vec![words];
+    lines.extend(stopped.as_ref().map(|reason| format!("STOPPED   {reason}")));
+    lines
 }
 
 /// Brings back what was removed as orphans.

@@ -10,9 +10,13 @@ use credlink_core::record::Record;
 use crate::args::{Connection, Get};
 use crate::client::{Answer, Client, Purpose};
 use crate::exit::Exit;
+use crate::output::Output;
 use crate::printer::Printer;
 use crate::subject::Subject;
 use crate::trouble::{Kind, Trouble};
+
+/// What can be typed in place of a file.
+const OTHERS: &str = "proof id, manifest id, SHA-256 or URL";
 
 /// Something to write, and whether a terminal can show it.
 struct Content {
@@ -23,15 +27,20 @@ struct Content {
 /// Fetches what was named, and writes it.
 pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
+    let output = args.output.as_deref().map(|path| Output::open(path, args.force, Path::new(&args.subject)));
+    let output = output.transpose()?.flatten();
     let client = Client::open(connection, Purpose::Read)?;
     let legacy = legacy_id(&subject);
     if let Some(answer) = legacy.as_ref().map(|id| of_legacy(&client, id)).transpose()?.flatten() {
-        return write_out(&client, answer, args, printer);
+        return write_out(&client, answer, args, output.as_ref(), printer);
     }
-    let proof = subject.proof(&client).map_err(|trouble| match legacy {
-        Some(_) => trouble.with("nor a legacy id that is known there"),
-        None => trouble,
-    })?;
+    if let Some(id) = legacy {
+        let detail = format!(
+            "there is neither a file `{id}` here nor a proof with the legacy id `{id}` there, and it is no {OTHERS} either"
+        );
+        return Err(Trouble::new(Kind::NoProof, detail));
+    }
+    let proof = subject.proof(&client, OTHERS)?;
     let answer = match (proof, &subject) {
         (Some(id), Subject::File(_) | Subject::Hash(_)) => {
             client.record(&id).map_err(|trouble| trouble.asked_as(client.tenant()))?
@@ -42,7 +51,7 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
         }
         (None, _) => client.at(&args.subject)?,
     };
-    write_out(&client, answer, args, printer)
+    write_out(&client, answer, args, output.as_ref(), printer)
 }
 
 /// The legacy id that was typed, if it can be one. The name of a file that is there is none.
@@ -64,7 +73,13 @@ fn of_legacy(client: &Client, id: &LegacyId) -> Result<Option<Answer>, Trouble> 
     }
 }
 
-fn write_out(client: &Client, answer: Answer, args: &Get, printer: &Printer) -> Result<Exit, Trouble> {
+fn write_out(
+    client: &Client,
+    answer: Answer,
+    args: &Get,
+    output: Option<&Output>,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
     // What a manifest's id or link leads to is the manifest, whether it was asked for or not.
     let content = if answer.is_c2pa() {
         Content { bytes: answer.body, is_text: false }
@@ -81,9 +96,9 @@ fn write_out(client: &Client, answer: Answer, args: &Get, printer: &Printer) -> 
     } else {
         Content { bytes: answer.body, is_text: true }
     };
-    match &args.output {
-        Some(path) => write(path, &content, printer)?,
-        None if content.is_text => printer.bytes(&content.bytes)?,
+    match output {
+        Some(output) => write(output, &content, printer)?,
+        None if content.is_text => printer.text(&content.bytes)?,
         None => printer.binary(&content.bytes)?,
     }
     Ok(Exit::Done)
@@ -110,8 +125,9 @@ fn manifest_of(client: &Client, answer: &Answer) -> Result<Content, Trouble> {
     Ok(Content { bytes, is_text: manifest.kind == ManifestType::Json })
 }
 
-fn write(path: &Path, content: &Content, printer: &Printer) -> Result<(), Trouble> {
-    std::fs::write(path, &content.bytes).map_err(|error| Trouble::file(path, "written", &error))?;
+fn write(output: &Output, content: &Content, printer: &Printer) -> Result<(), Trouble> {
+    output.write(&content.bytes)?;
+    let path = output.name();
     let result = serde_json::json!({ "output": path, "bytes": content.bytes.len() });
     printer.say(|| format!("{}: {} bytes", path.display(), content.bytes.len()), &result)
 }

@@ -44,10 +44,10 @@ pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<E
         }
         for proof in &page.proofs {
             if printed == 0 && !printer.is_json() {
-                printer.bytes(HEADING.as_bytes())?;
+                printer.row(|| HEADING.to_owned(), &())?;
             }
             let row = line(proof)?;
-            printer.say(|| row, proof)?;
+            printer.row(|| row, proof)?;
             printed += 1;
         }
         left -= page.proofs.len().min(left);
@@ -56,8 +56,7 @@ pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<E
             break;
         }
     }
-    // Who wants none is told nothing of how many there are.
-    if printed == 0 && args.limit != Some(0) {
+    if printed == 0 {
         printer.remark(match (connection.data_dir.is_some(), client.named_tenant()) {
             (false, Some(_)) => {
                 "there are no proofs: the token says of which tenant, and --tenant does not change that"
@@ -98,7 +97,7 @@ impl Identity {
     }
 }
 
-const HEADING: &str = "ID                                CREATED           EXPIRES     MANIFEST          BYTES      READS  SHA-256\n";
+const HEADING: &str = "ID                                CREATED           EXPIRES     MANIFEST          BYTES      READS  SHA-256";
 
 fn line(proof: &Value) -> Result<String, Trouble> {
     let row = Row::deserialize(proof).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;

@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_SIGNATURE_BYTES;
+use credlink_core::c2pa::ManifestStore;
+use credlink_core::manifest::ManifestType;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
@@ -70,15 +72,24 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
     object.insert("file".to_owned(), media.name().display().to_string().into());
     object.insert("manifest_source".to_owned(), manifest.source.clone().into());
     object.insert("tenant".to_owned(), tenant.as_ref().map(ToString::to_string).into());
-    let is_folder = connection.data_dir.is_some();
-    printer.say(|| words(media.name(), &manifest, &stored, tenant.as_ref(), is_folder), &object)?;
+    let is_withdrawn = is_withdrawn(&client, &manifest, &stored, tenant.as_ref());
+    object.insert("manifest_withdrawn".to_owned(), is_withdrawn.into());
+    let shown = Shown {
+        file: media.name(),
+        manifest: &manifest,
+        stored: &stored,
+        tenant: tenant.as_ref(),
+        is_withdrawn: is_withdrawn == Some(true),
+        is_folder: connection.data_dir.is_some(),
+    };
+    printer.say(|| shown.words(), &object)?;
     if tenant.as_ref() != Some(client.tenant()) {
-        let name =
-            tenant.map_or_else(|| "another tenant".to_owned(), |tenant| format!("the tenant `{tenant}`"));
+        let (owner, option) = match &tenant {
+            Some(tenant) => (format!("the tenant `{tenant}`"), format!("--tenant {tenant}")),
+            None => ("another tenant".to_owned(), "its name as --tenant".to_owned()),
+        };
         printer.remark(&format!(
-            "the server stored it for {name}, and not for `{}`: whose a proof is, the token says, and without one it is the tenant \
-             `default`'s. To find this proof by its file, name its tenant with --tenant",
-            client.tenant()
+            "it is a proof of {owner}, as the token says: to find it by its file, give {option}"
         ));
     }
     if stored.deduplicated && has_own_terms {
@@ -121,37 +132,65 @@ fn tags(typed: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Troubl
     Ok(tags)
 }
 
-fn words(file: &Path, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>, is_folder: bool) -> String {
-    let outcome = match (stored.deduplicated, stored.identical) {
-        (false, _) => "stored",
-        (true, true) => "there already, with the same manifest and signature",
-        (true, false) => "there already, with ANOTHER manifest or signature: nothing was replaced",
-    };
-    let mut lines = vec![
-        format!("{}: {outcome}", file.display()),
-        format!("  id        {}", stored.id),
-        format!("  tenant    {}", tenant.map_or("another one", Tenant::as_str)),
-        format!(
-            "  {}  {} ({})",
-            if stored.identical { "manifest" } else { "offered " },
-            manifest.source,
-            manifest.kind.as_str()
-        ),
-        format!("  readers   {}", readers(stored.visibility)),
-        format!("  expires   {}", stored.expires),
-        format!("  record    {}", stored.url),
-    ];
-    lines.extend(stored.manifest_url.as_ref().map(|url| format!("  C2PA      {url}")));
-    if is_folder {
-        lines.push("  served    as soon as `credlink serve` runs on this folder".to_owned());
+/// Whether the C2PA manifest of a public proof is its tenant's alone; `None` where that cannot be known.
+fn is_withdrawn(client: &Client, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>) -> Option<bool> {
+    let is_of_a_public_proof = stored.identical && stored.visibility == Visibility::Public;
+    if manifest.kind != ManifestType::C2pa || !is_of_a_public_proof {
+        return None;
     }
-    lines.join("\n")
+    let id = ManifestStore::parse(&manifest.bytes).ok()?.active;
+    // The proof is stored, whatever becomes of this question.
+    let readers = client.readers(tenant?, &id).ok()??;
+    Some(readers == Visibility::Private)
 }
 
-const fn readers(visibility: Visibility) -> &'static str {
-    match visibility {
-        Visibility::Public => "everybody (public)",
-        Visibility::Private => "its tenant, and who has a signed link (private)",
+/// What a person is shown.
+struct Shown<'a> {
+    file: &'a Path,
+    manifest: &'a Found,
+    stored: &'a Stored,
+    tenant: Option<&'a Tenant>,
+    is_withdrawn: bool,
+    is_folder: bool,
+}
+
+impl Shown<'_> {
+    fn words(&self) -> Vec<String> {
+        let Self { file, manifest, stored, tenant, .. } = self;
+        let outcome = match (stored.deduplicated, stored.identical) {
+            (false, _) => "stored",
+            (true, true) => "there already, with the same manifest and signature",
+            (true, false) => "there already, with ANOTHER manifest or signature: nothing was replaced",
+        };
+        let mut lines = vec![
+            format!("{}: {outcome}", file.display()),
+            format!("  id        {}", stored.id),
+            format!("  tenant    {}", tenant.map_or("another one", Tenant::as_str)),
+            format!(
+                "  {}  {} ({})",
+                if stored.identical { "manifest" } else { "offered " },
+                manifest.source,
+                manifest.kind.as_str()
+            ),
+            format!("  readers   {}", self.readers()),
+            format!("  expires   {}", stored.expires),
+            format!("  record    {}", stored.url),
+        ];
+        lines.extend(stored.manifest_url.as_ref().map(|url| format!("  C2PA      {url}")));
+        if self.is_folder {
+            lines.push("  served    as soon as `credlink serve` runs on this folder".to_owned());
+        }
+        lines
+    }
+
+    const fn readers(&self) -> &'static str {
+        match self.stored.visibility {
+            Visibility::Public if self.is_withdrawn => {
+                "everybody (public); its C2PA manifest was withdrawn, and is for its tenant, and who has a signed link"
+            }
+            Visibility::Public => "everybody (public)",
+            Visibility::Private => "its tenant, and who has a signed link (private)",
+        }
     }
 }
 

@@ -170,7 +170,7 @@ async fn recount(deployment: &Deployment) -> Result<(), Trouble> {
     }
 }
 
-fn words(report: &Report, is_writing: bool) -> String {
+fn words(report: &Report, is_writing: bool) -> Vec<String> {
     let Report { examined, made, changed, leftovers, behind, lost, unread, joined } = report;
     let mut lines = vec![if *joined || is_writing {
         format!("{examined} looked at: {made} rows made, {changed} brought up to date")
@@ -205,7 +205,7 @@ fn words(report: &Report, is_writing: bool) -> String {
              removed (`credlink storage rm`), and this ran again"
         ),
     });
-    lines.join("\n")
+    lines
 }
 
 fn failed(failure: Failure) -> Trouble {

@@ -46,7 +46,7 @@ pub fn stats(connection: &Connection, printer: &Printer) -> Result<Exit, Trouble
     Ok(Exit::Done)
 }
 
-fn words(stats: &Stats) -> String {
+fn words(stats: &Stats) -> Vec<String> {
     let Stats { totals, cache } = stats;
     let mut lines = vec![
         format!("proofs     {}, and {} deleted ones that are remembered", totals.proofs, totals.deleted),
@@ -60,7 +60,7 @@ fn words(stats: &Stats) -> String {
         ),
     ];
     lines.extend(cache.layers.iter().map(layer));
-    lines.join("\n")
+    lines
 }
 
 fn layer(layer: &Layer) -> String {

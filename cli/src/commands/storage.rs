@@ -16,7 +16,7 @@ use crate::args::storage::{Action, Storage};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
-use providers::Providers;
+use providers::{Access, Providers};
 
 /// Does what was typed.
 pub fn storage(connection: &Connection, args: Storage, printer: &Printer) -> Result<Exit, Trouble> {
@@ -26,7 +26,18 @@ pub fn storage(connection: &Connection, args: Storage, printer: &Printer) -> Res
 }
 
 async fn run(connection: &Connection, action: Action, printer: &Printer) -> Result<Exit, Trouble> {
-    let providers = &Providers::new(connection);
+    let access = match action {
+        Action::Ls { .. }
+        | Action::Stat { .. }
+        | Action::Cat { .. }
+        | Action::Stats { .. }
+        | Action::Health { .. }
+        | Action::Sign { .. } => Access::Look,
+        Action::Put { .. } | Action::Cp(_) | Action::Mv(_) | Action::Rm { .. } | Action::Replicate { .. } => {
+            Access::Write
+        }
+    };
+    let providers = &Providers::new(connection, access);
     match action {
         Action::Replicate { to, after } => replicate::replicate(connection, to.into(), after, printer).await,
         Action::Ls { place, recursive } => look::list(providers, &place, recursive, printer).await,

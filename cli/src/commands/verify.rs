@@ -137,7 +137,7 @@ fn manifest(client: &Client, record: &Record) -> Result<Result<(Bytes, bool), Ch
     }
 }
 
-fn words(verification: &Verification<'_>, tenant: &Tenant) -> String {
+fn words(verification: &Verification<'_>, tenant: &Tenant) -> Vec<String> {
     let absent = || format!("the tenant `{tenant}` has no proof of it (--tenant)");
     let verdict = match (verification.holds, verification.changed) {
         (_, true) => "CHANGED after it was signed".to_owned(),
@@ -156,5 +156,5 @@ fn words(verification: &Verification<'_>, tenant: &Tenant) -> String {
     lines.extend(
         verification.checks.iter().map(|check| format!("  {} {}", check.outcome.mark(), check.detail)),
     );
-    lines.join("\n")
+    lines
 }

@@ -21,19 +21,26 @@ pub fn withdraw(connection: &Connection, args: &Withdraw, printer: &Printer) -> 
     client
         .change_visibility(tenant.as_ref(), &id, visibility)
         .map_err(|trouble| whose(trouble, connection))?;
+    // Without a name it is that of the credential: in a folder the tenant that is worked as, over HTTP the token's.
+    let tenant = tenant.or_else(|| connection.data_dir.is_some().then(|| connection.tenant.clone()));
+    let owner = tenant.as_ref().map_or_else(
+        || "the tenant of the token (without tokens, `default`)".to_owned(),
+        |tenant| format!("the tenant `{tenant}`"),
+    );
     let words = || match visibility {
         Visibility::Private => {
-            format!("{id}: withdrawn; only its tenant and holders of signed links can read it")
+            format!("{id}: withdrawn; only {owner} and holders of signed links can read it")
         }
-        Visibility::Public => format!("{id}: published; everybody can read it"),
+        Visibility::Public => format!("{id}: published; everybody can read the manifest of {owner}"),
     };
-    printer.say(words, &serde_json::json!({ "manifest_id": id, "visibility": visibility }))?;
+    printer
+        .say(words, &serde_json::json!({ "manifest_id": id, "tenant": tenant, "visibility": visibility }))?;
     Ok(Exit::Done)
 }
 
 /// The manifest that was named, or the one of the proof that was; and whose it is, where that is known.
 fn manifest(client: &Client, subject: &Subject) -> Result<(Option<Tenant>, ManifestId), Trouble> {
-    let proof = match (subject, subject.proof(client)?) {
+    let proof = match (subject, subject.proof(client, "proof id, manifest id or SHA-256")?) {
         (Subject::Manifest(id), _) => return Ok((client.named_tenant().cloned(), id.clone())),
         (_, Some(proof)) => proof,
         (_, None) => {
@@ -57,6 +64,11 @@ fn manifest(client: &Client, subject: &Subject) -> Result<(Option<Tenant>, Manif
 /// The same, with a word on whose manifest is meant.
 fn whose(trouble: Trouble, connection: &Connection) -> Trouble {
     match &connection.data_dir {
+        Some(_) if trouble.is_of_another_tenant() => trouble
+            .with(&format!("this was tried as the tenant `{}`: name its own with --tenant", connection.tenant)),
+        None if trouble.is_of_another_tenant() => trouble.with(
+            "the token decides whose manifests may be withdrawn (--token); of a file or a hash, --tenant says whose proof is meant",
+        ),
         _ if !trouble.is_unknown() => trouble,
         Some(_) => trouble
             .with(&format!("the manifests of the tenant `{}` were looked at (--tenant)", connection.tenant)),

@@ -36,6 +36,18 @@ fn a_life(world: &World, place: &str) {
     assert_eq!(run("get photo.jpg --manifest").ends(0).stdout(), "{ \"title\" : 1.0 }\n");
     run("get photo.jpg --manifest -o out.json").ends(0).says(&["out.json: 18 bytes"]);
     assert_eq!(std::fs::read(world.path("out.json")).unwrap(), b"{ \"title\" : 1.0 }\n");
+    assert_eq!(run("get photo.jpg --manifest -o -").ends(0).stdout(), "{ \"title\" : 1.0 }\n");
+    // No file goes unasked, and the one that was asked about never.
+    run("get photo.jpg -o out.json").ends(2).says(&["out.json is there already: --force replaces it"]);
+    assert_eq!(std::fs::read(world.path("out.json")).unwrap(), b"{ \"title\" : 1.0 }\n");
+    run("get photo.jpg -o out.json --force").ends(0);
+    assert_eq!(
+        std::fs::read(world.path("out.json")).unwrap(),
+        run("get photo.jpg").ends(0).stdout().into_bytes()
+    );
+    let photo = std::fs::read(world.path("photo.jpg")).unwrap();
+    run("get photo.jpg -o ./photo.jpg --force").ends(2).says(&["the file itself that was asked about"]);
+    assert_eq!(std::fs::read(world.path("photo.jpg")).unwrap(), photo);
 
     run("verify photo.jpg").ends(0).says(&[
         "✓ the file is sha256:",
@@ -95,6 +107,17 @@ fn a_command_opens_the_deployment_that_the_server_had() {
             .says(&["STORAGE_FOLDER", "Nothing is changed"]);
     }
     world.run("migrate run --job a --from dir:data --to dir:other").ends(1).says(&["STORAGE_FOLDER"]);
+    // Nor are its objects told to be lost: the note says where they are.
+    let serve = world.run("serve --listen 127.0.0.1:0 --data-dir data").ends(1);
+    let serve = serve.says(&[
+        "data was last used with objects in dir:",
+        "(STORAGE_FOLDER); here it would be with objects in the data folder",
+    ]);
+    assert!(!serve.report().contains("lost"), "{}", serve.report());
+    let (code, said) = with("storage ls folder: --data-dir data");
+    assert!(code == Some(1) && said.contains("comes before STORAGE_FOLDER: leave it out"), "{said}");
+    let (code, said) = with("storage ls folder:");
+    assert!(code == Some(0) && said.contains("proofs/"), "{said}");
     let (code, said) = with("delete photo.jpg --data-dir data");
     assert_eq!(code, Some(0), "{said}");
     let server = Server::of(&world, "", &[("STORAGE_FOLDER", world.path("disk"))]);
@@ -215,8 +238,8 @@ fn a_legacy_id_leads_to_its_proof() {
     let direct = world.run("get p-1 --data-dir data").ends(0);
     assert!(direct.stdout().contains(&hash), "{}", direct.stdout());
     world.run("get p-1 --manifest --data-dir data").ends(0).says(&[r#"{"n":1}"#]);
-    let unknown = world.run("get p-2 --data-dir data").ends(1);
-    unknown.says(&["p-2 cannot be read", "nor a legacy id that is known there"]);
+    let neither = "neither a file `p-2` here nor a proof with the legacy id `p-2` there";
+    world.run("get p-2 --data-dir data").ends(3).says(&["There is no such proof", neither]);
     // A file of that name is meant where there is one.
     world.write("p-1", b"another");
     world.run("get p-1 --data-dir data").ends(3);
@@ -224,7 +247,7 @@ fn a_legacy_id_leads_to_its_proof() {
     let server = Server::start(&world, "");
     let over_http = world.run(&format!("get p-1 {}", server.address())).ends(0);
     assert_eq!(over_http.stdout(), direct.stdout());
-    world.run(&format!("get p-2 {}", server.address())).ends(1).says(&["nor a legacy id"]);
+    world.run(&format!("get p-2 {}", server.address())).ends(3).says(&[neither]);
 }
 
 /// A proof has the readers that it was first stored for, and says so.

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod help;
@@ -14,6 +16,8 @@ mod help;
 mod jobs;
 #[cfg(test)]
 mod life;
+#[cfg(test)]
+mod printed;
 #[cfg(test)]
 mod rebuild;
 #[cfg(test)]

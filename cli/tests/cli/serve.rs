@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use crate::world::{Server, World};
+use crate::world::{Ran, Server, World};
 
 #[test]
 fn the_start_is_told_in_words() {
@@ -47,6 +47,47 @@ fn a_server_is_not_started_where_everybody_could_write() {
         .says(&["--public-url https://cdn.example.com says that others reach this server", "--tokens FILE"]);
     assert!(!world.path("data").exists());
     world.run("serve --listen 127.0.0.1:0 --public-url here").ends(2).says(&["--public-url is an address"]);
+}
+
+/// A note that cannot be read may be of several tenants, or a newer program's: no server starts as if there were one tenant.
+#[cfg(unix)]
+#[test]
+fn a_note_that_cannot_be_read_is_no_permission() {
+    let world = World::new();
+    world.run("put photo.jpg --data-dir data --tenant acme").ends(0);
+    let note = world.path("data/deployment.json");
+    let whole = std::fs::read_to_string(&note).unwrap();
+    let newer = whole.replace("\"version\":1", "\"version\":2");
+    assert_ne!(newer, whole);
+    for text in ["", "[]", &whole[..whole.len() - 9], &newer] {
+        std::fs::write(&note, text).unwrap();
+        for tenants in [None, Some("one"), Some("several")] {
+            let mut command = world.command("serve --listen 127.0.0.1:0 --data-dir data");
+            command.envs(tenants.map(|tenants| ("CREDLINK_TENANTS", tenants)));
+            let refused = Ran::of("serve", &mut command).ends(1);
+            refused.says(&[
+                "deployment.json is no note",
+                "Nothing is changed",
+                "move it away",
+                "CREDLINK_TENANTS=several",
+            ]);
+            assert_eq!(std::fs::read_to_string(&note).unwrap(), *text);
+        }
+    }
+    std::fs::remove_file(&note).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&note).status().unwrap().success());
+    world.run("serve --listen 127.0.0.1:0 --data-dir data").ends(1).says(&["it is not a regular file"]);
+}
+
+/// The operator's own file in the folder of the data does not make it somebody else's, whatever the keys of links are.
+#[test]
+fn a_file_of_tokens_may_stand_in_the_folder() {
+    let world = World::new();
+    std::fs::create_dir(world.path("data")).unwrap();
+    world.write("data/tokens.json", b"[]");
+    let keys = format!("a:{}", "0".repeat(64));
+    let server = Server::of(&world, " --tokens data/tokens.json", &[("CREDLINK_LINK_KEYS", keys.into())]);
+    world.run(&format!("list {}", server.address())).ends(1).says(&["A valid credential is needed"]);
 }
 
 #[test]

@@ -66,7 +66,13 @@ fn trouble_says_what_to_do() {
     let (world, record) = world();
     for (command, code, said) in [
         ("stat folder:../../etc/passwd --data-dir data", 1, "CredLink's own objects only"),
-        ("rm folder:x --data-dir data", 1, "x was not deleted"),
+        ("rm folder:x --data-dir data", 1, "x was not deleted: "),
+        ("rm folder:x --data-dir data", 1, "fronts/…"),
+        (
+            "stat folder:proofs/nosuch --data-dir data",
+            1,
+            "proofs/{id}, where the id has 32 characters of a-z and 2-7",
+        ),
         ("sign folder:proofs/x --data-dir data", 2, "no signed URLs"),
         ("ls folder:", 2, "STORAGE_FOLDER is not set"),
         ("health folder", 2, "--data-dir names it here"),

@@ -33,7 +33,7 @@ fn the_tenant_is_said_where_it_matters() {
     put.says(&[
         "photo.jpg: stored",
         "tenant    team",
-        "the server stored it for the tenant `team`, and not for `default`: whose a proof is, the token says",
+        "it is a proof of the tenant `team`, as the token says: to find it by its file, give --tenant team",
     ]);
     assert_eq!(world.run(&format!("put photo.jpg --json {place}")).ends(0).json()["tenant"], "team");
     let put = world.run(&format!("put photo.jpg --tenant team {place}")).ends(0);
@@ -76,7 +76,7 @@ fn a_manifest_is_the_one_of_its_tenant() {
         ("first.jpg --manifest", "default", &first),
         (ID, "default", &first),
     ] {
-        world.run(&format!("get {subject} -o out.c2pa --data-dir data --tenant {tenant}")).ends(0);
+        world.run(&format!("get {subject} --force -o out.c2pa --data-dir data --tenant {tenant}")).ends(0);
         let manifest = c2pa::jumbf_io::load_jumbf_from_memory("image/jpeg", file).unwrap();
         assert_eq!(std::fs::read(world.path("out.c2pa")).unwrap(), manifest, "{subject} {tenant}");
     }
@@ -117,14 +117,15 @@ fn a_manifest_that_is_withdrawn_is_the_one_that_was_meant() {
         world.run(&format!("withdraw {subject} {place} --token secret")).ends(1).says(&["tenant"]);
     }
     for tenant in ["acme", "team"] {
-        world.run(&format!("get {ID} -o out.c2pa {place} --tenant {tenant}")).ends(0);
+        world.run(&format!("get {ID} --force -o out.c2pa {place} --tenant {tenant}")).ends(0);
     }
     world.run(&format!("withdraw own.jpg --tenant team {place} --token secret")).ends(0);
-    world.run(&format!("get {ID} -o out.c2pa {place} --tenant team")).ends(3);
-    world.run(&format!("get {ID} -o out.c2pa {place} --tenant acme")).ends(0);
+    world.run(&format!("get {ID} --force -o out.c2pa {place} --tenant team")).ends(3);
+    world.run(&format!("get {ID} --force -o out.c2pa {place} --tenant acme")).ends(0);
     // No tenant is named: it is the token's.
-    world.run(&format!("withdraw {ID} --undo {place} --token secret")).ends(0);
-    world.run(&format!("get {ID} -o out.c2pa {place} --tenant team")).ends(0);
+    let undone = world.run(&format!("withdraw {ID} --undo {place} --token secret")).ends(0);
+    undone.says(&["the manifest of the tenant of the token"]);
+    world.run(&format!("get {ID} --force -o out.c2pa {place} --tenant team")).ends(0);
 }
 
 /// Everything that can be withdrawn, over a folder and over a server; by whoever may, and by nobody else.
@@ -138,17 +139,26 @@ fn a_manifest_is_withdrawn_and_published_again() {
         world.write("inside.jpg", &signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file);
         world.run(&format!("put inside.jpg {own} --tenant team")).ends(0);
         let reader = |tenant: &str, code: i32| {
-            world.run(&format!("get {ID} -o out.c2pa {place} --tenant {tenant}")).ends(code);
+            world.run(&format!("get {ID} --force -o out.c2pa {place} --tenant {tenant}")).ends(code);
         };
         for subject in [ID, "inside.jpg"] {
             let withdrawn = world.run(&format!("withdraw {subject} {own} --tenant team")).ends(0);
-            withdrawn.says(&[&format!("{ID}: withdrawn; only its tenant")]);
+            withdrawn.says(&[&format!("{ID}: withdrawn; only the tenant `team` and holders")]);
             reader("team", if over_http { 3 } else { 0 });
             // The same again is no trouble.
             let again = world.run(&format!("withdraw {subject} {own} --tenant team --json")).ends(0).json();
-            assert_eq!(again, serde_json::json!({"manifest_id": ID, "visibility": "private"}));
+            assert_eq!(
+                again,
+                serde_json::json!({"manifest_id": ID, "tenant": "team", "visibility": "private"})
+            );
+            // The proof is public, and its manifest is not.
+            let put = world.run(&format!("put inside.jpg {own} --tenant team")).ends(0);
+            put.says(&["everybody (public); its C2PA manifest was withdrawn"]);
             let published = world.run(&format!("withdraw {subject} --undo {own} --tenant team")).ends(0);
-            published.says(&[&format!("{ID}: published; everybody can read it")]);
+            published
+                .says(&[&format!("{ID}: published; everybody can read the manifest of the tenant `team`")]);
+            let put = world.run(&format!("put inside.jpg {own} --tenant team --json")).ends(0).json();
+            assert_eq!(put["manifest_withdrawn"], false);
             reader("team", 0);
         }
         if over_http {
@@ -197,14 +207,21 @@ fn a_front_is_shown_and_decided() {
     let expected =
         serde_json::json!({"version": 1, "manifest_id": ID, "tenant": "bad", "decided_by": "operator"});
     assert_eq!(given, expected);
-    several(&format!("get {ID} -o out.c2pa"))
+    several(&format!("get {ID} --force -o out.c2pa"))
         .ends(3)
         .says(&["the plain address was asked", "--tenant names"]);
     several(&format!("front {ID} --free")).ends(0).says(&["nobody's"]);
     several(&format!("front {ID} --give acme --free")).ends(2);
     several(&format!("front {ID} --give A/B")).ends(2);
     several(&format!("front {ID} --give acme")).ends(0).says(&["as the operator has decided"]);
-    several(&format!("get {ID} -o out.c2pa")).ends(0);
+    // Who decides may read what others may not.
+    several("withdraw inside.jpg --tenant acme").ends(0);
+    let hidden = several(&format!("front {ID} --give acme --tenant acme")).ends(0);
+    hidden.says(&["the tenant `acme` has no manifest under this id that everybody can read"]);
+    several("withdraw inside.jpg --tenant acme --undo").ends(0);
+    let open = several(&format!("front {ID} --give acme --tenant acme")).ends(0);
+    assert_eq!(open.stderr(), "");
+    several(&format!("get {ID} --force -o out.c2pa")).ends(0);
 }
 
 /// Over HTTP the scope decides: whose a plain address is, anybody may ask, and the operator alone says.
@@ -219,6 +236,9 @@ fn a_front_is_decided_by_the_operator_alone() {
     let others =
         world.run(&format!("delete inside.jpg --tenant team --token key {}", server.address())).ends(1);
     others.says(&["belongs to another tenant", "(--token)", "--tenant"]);
+    let others =
+        world.run(&format!("withdraw inside.jpg --tenant team --token key {}", server.address())).ends(1);
+    others.says(&["belongs to another tenant", "(--token)", "--tenant says whose proof is meant"]);
     world.run(&format!("front {ID} --free {place}")).ends(1).says(&["operator"]);
     world.run(&format!("front {ID} {place}")).ends(0).says(&["the tenant `team`"]);
 }
@@ -231,8 +251,8 @@ fn a_folder_that_is_made_for_several_tenants_says_so() {
     world.run("put inside.jpg --data-dir old --tenant acme").ends(0);
     let front = world.run(&format!("front {ID} --data-dir old")).ends(1);
     front.says(&[
-        "old was last used with several tenants (CREDLINK_TENANTS)",
-        "CREDLINK_TENANTS says one tenant here",
+        "old was last used with several tenants (CREDLINK_TENANTS=several)",
+        "here it would be with one tenant.",
     ]);
     let job = "migrate run --from dir:old --to dir:new --job all --tenant acme";
     // Where there is one tenant, nobody would find it.

@@ -1,11 +1,8 @@
 //! What a command says when it cannot do its work.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-
 use serde_json::Value;
 
-use crate::world::{Server, World};
+use crate::world::{Ran, Server, World};
 
 #[test]
 fn trouble_says_what_to_do() {
@@ -19,10 +16,12 @@ fn trouble_says_what_to_do() {
     ]);
     world.run("get photo.jpg --data-dir nothing").ends(1).says(&["nothing holds no CredLink"]);
     assert!(!world.path("nothing").exists());
-    let no_such_file = "and it is no proof id, manifest id, SHA-256 or URL either";
+    let no_such_file = "and it is no proof id or SHA-256 either";
     world.run(&format!("delete xyz {nobody}")).ends(1).says(&["xyz cannot be read", no_such_file]);
     let asked = "there is no file `xyz` here, so that it was asked for as a legacy id";
     world.run(&format!("get xyz {nobody}")).ends(1).says(&["nothing answers", asked]);
+    let other = "and it is no proof id, manifest id or SHA-256 either";
+    world.run(&format!("withdraw xyz {nobody}")).ends(1).says(&["xyz cannot be read", other]);
     world.write("notes.txt", b"no picture");
     let put = world.run("put notes.txt --data-dir data").ends(1);
     put.says(&[
@@ -43,7 +42,20 @@ fn trouble_says_what_to_do() {
         "`credlink withdraw`",
     ]);
     world.run("get sha256:abc --data-dir data").ends(2).says(&["64 hexadecimal digits"]);
-    world.run("get photo.jpg --url nonsense").ends(2).says(&["--url is an address"]);
+    let neither = world.run("get p-zz --data-dir data").ends(3);
+    neither.says(&[
+        "There is no such proof: there is neither a file `p-zz` here nor a proof with the legacy id `p-zz`",
+    ]);
+    world
+        .run("get no/such --data-dir data")
+        .ends(1)
+        .says(&["no/such cannot be read", "it is no proof id, manifest id"]);
+    for url in ["nonsense", "http://a?x=1"] {
+        world
+            .run(&format!("get photo.jpg --url {url}"))
+            .ends(2)
+            .says(&["--url is an address", "without a query"]);
+    }
     world.run("get photo.jpg --url http://a --data-dir b").ends(2).says(&["not both"]);
     world.run("fsck --url http://a").ends(2).says(&["deployment itself"]);
     world.run("fly").ends(2);
@@ -114,6 +126,30 @@ fn no_credlink_is_made_among_other_files() {
         refused.says(&["old holds other files, such as `b.json`, and no CredLink", "Nothing is changed"]);
         assert_eq!(std::fs::read_dir(world.path("old")).unwrap().count(), 3, "{typed}");
     }
+    // Nor are objects kept there, nor is anything made or removed by who only looks.
+    std::fs::create_dir_all(world.path("old/temporary")).unwrap();
+    world.write("old/temporary/20240101", b"a diary");
+    world.write("old/temporary/credlink-1.part", b"somebody else's");
+    for typed in [
+        "storage ls folder: --data-dir old",
+        "storage put photo.jpg folder:store/identity --data-dir old",
+        "storage rm -r folder: --yes --data-dir old",
+        "fsck --data-dir old",
+        "cleanup --data-dir old",
+        "rebuild --data-dir old",
+    ] {
+        world.run(typed).ends(1);
+    }
+    let put = Ran::of(
+        "put",
+        world.command("put photo.jpg --data-dir data").env("STORAGE_FOLDER", world.path("old")),
+    );
+    put.ends(1).says(&["old holds other files, such as `b.json`"]);
+    assert_eq!(std::fs::read_dir(world.path("old")).unwrap().count(), 4);
+    assert_eq!(std::fs::read_dir(world.path("old/temporary")).unwrap().count(), 2);
+    std::fs::create_dir_all(world.path("empty")).unwrap();
+    world.run("storage ls folder: --data-dir empty").ends(1).says(&["empty holds no objects of a CredLink"]);
+    assert_eq!(std::fs::read_dir(world.path("empty")).unwrap().count(), 0);
     std::fs::create_dir_all(world.path("disk/lost+found")).unwrap();
     world.run("put photo.jpg --data-dir disk").ends(0);
     world.run("put photo.jpg --data-dir disk").ends(0);
@@ -148,118 +184,6 @@ fn trouble_is_json_where_json_was_asked_for() {
         (&problem["type"], &problem["status"]),
         (&"urn:credlink:problem:not-found".into(), &404.into())
     );
-}
-
-/// Answers every request with 404 and a document that is not CredLink's. Gives what stands before its paths.
-fn gateway() -> String {
-    answering(|_| {
-        let body = r#"{"message":"Not Found"}"#;
-        format!("404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 23\r\n\r\n{body}")
-    })
-}
-
-/// Answers every request with what `answer` makes of its first line: a status, headers and a body.
-fn answering(answer: impl Fn(&str) -> String + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for mut connection in listener.incoming().flatten() {
-            let mut request = [0; 4_096];
-            let read = connection.read(&mut request).unwrap_or_default();
-            let request = String::from_utf8_lossy(&request[..read]).into_owned();
-            let answer = answer(request.lines().next().unwrap_or_default());
-            let (status, rest) = answer.split_once("\r\n").unwrap();
-            let (headers, body) = rest.split_once("\r\n\r\n").unwrap_or((rest, ""));
-            let body = if request.starts_with("HEAD") { "" } else { body };
-            // A client that goes away is not answered.
-            let _ = write!(connection, "HTTP/1.1 {status}\r\n{headers}\r\nconnection: close\r\n\r\n{body}");
-        }
-    });
-    url
-}
-
-#[test]
-fn a_404_that_is_not_credlinks_is_no_absence() {
-    let world = World::new();
-    let server = Server::start(&world, "");
-    let commands = [
-        "get photo.jpg",
-        "verify photo.jpg",
-        "delete photo.jpg",
-        "withdraw urn:c2pa:x",
-        "front urn:c2pa:x",
-        "list",
-        "stats",
-        "put photo.jpg",
-        "get urn:c2pa:x",
-    ];
-    for command in commands {
-        let ran = world.run(&format!("{command} --url {}", gateway())).ends(1);
-        ran.says(&["The answer is not CredLink's: 404 Not Found", "is --url its address?"]);
-        let ran = world.run(&format!("{command} {}/v1", server.address())).ends(1);
-        ran.says(&["credlink: There is no such path; GET ", "--url is the address without /v1"]);
-    }
-}
-
-/// What answers everything with success has done nothing.
-#[test]
-fn a_success_that_is_not_credlinks_is_none() {
-    let world = World::new();
-    let page = "200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>";
-    for (answer, status) in [
-        (page, "200 OK"),
-        ("200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}", "200 OK"),
-        ("204 No Content\r\nserver: portal\r\n\r\n", "204 No Content"),
-    ] {
-        for command in [
-            "get photo.jpg",
-            "get urn:c2pa:x",
-            "verify photo.jpg",
-            "delete ym32rzlpvukwoewqzin4wsrs3w55fqze",
-            "withdraw urn:c2pa:x",
-            "front urn:c2pa:x --free",
-            "put photo.jpg",
-        ] {
-            let ran =
-                world.run(&format!("{command} --url {}", answering(move |_| answer.to_owned()))).ends(1);
-            let said = format!("The answer is not CredLink's: {status}, and not as CredLink answers");
-            ran.says(&[&said, "is --url its address?"]);
-        }
-    }
-}
-
-/// A change is made where it was asked for, or not at all: behind a redirect it would become a GET. The token stays here.
-#[test]
-fn a_redirect_makes_no_change_and_gets_no_token() {
-    let world = World::new();
-    let server = Server::start(&world, "");
-    let behind = server.address().replace("--url ", "");
-    world.run(&format!("put photo.jpg {}", server.address())).ends(0);
-    for status in ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect"] {
-        let behind = behind.clone();
-        let front = answering(move |asked| {
-            let path = asked.split(' ').nth(1).unwrap_or("/");
-            format!("{status}\r\nlocation: {behind}{path}\r\ncontent-length: 0\r\n\r\n")
-        });
-        world.run(&format!("get photo.jpg --url {front}")).ends(0);
-        let ran = world.run(&format!("delete photo.jpg --url {front}")).ends(1);
-        ran.says(&[&format!("{status}: it leads to http://127.0.0.1"), "name the address there with --url"]);
-        world.run(&format!("put photo.jpg --url {front}")).ends(1).says(&["it leads to"]);
-    }
-    world.run(&format!("get photo.jpg {}", server.address())).ends(0);
-    let (told, seen) = std::sync::mpsc::channel();
-    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
-    let location = format!("http://{}/v1/proofs/x", elsewhere.local_addr().unwrap());
-    std::thread::spawn(move || {
-        let (mut connection, _) = elsewhere.accept().unwrap();
-        let mut request = [0; 4_096];
-        let read = connection.read(&mut request).unwrap();
-        told.send(String::from_utf8_lossy(&request[..read]).into_owned()).unwrap();
-    });
-    let front = answering(move |_| format!("302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"));
-    world.run(&format!("get photo.jpg --url {front} --token secret")).ends(1);
-    let asked = seen.recv_timeout(std::time::Duration::from_secs(10)).unwrap().to_lowercase();
-    assert!(asked.starts_with("get /v1/proofs/x") && !asked.contains("authorization"), "{asked}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_manifest_beside_the_picture_holds() {
     let verification = world.run("verify signed.jpg --json --data-dir data").ends(0).json();
     insta::assert_snapshot!("holds", outcomes(&verification).join("\n"));
     for subject in [ID, "signed.jpg --manifest", &format!("http://127.0.0.1:8787/v1/manifests/{ID}")] {
-        world.run(&format!("get {subject} -o out.c2pa --data-dir data")).ends(0);
+        world.run(&format!("get {subject} --force -o out.c2pa --data-dir data")).ends(0);
         assert_eq!(std::fs::read(world.path("out.c2pa")).unwrap(), signed.manifest, "{subject}");
     }
     // Another picture: the service refuses what binds this one.

@@ -10,6 +10,8 @@ use credlink_service::migrate::progress::{Counts, Watch};
 use credlink_service::ports::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::printer::one_line;
+
 /// How often a plain line is printed.
 const EVERY: Duration = Duration::from_secs(5);
 /// Failures that are named while the job runs; the report names all.
@@ -80,8 +82,9 @@ impl Bar {
 
     /// Prints a line above the bar.
     fn line(&self, text: &str) {
+        let text = one_line(text);
         match &self.shows {
-            Shows::Bar(bar) => bar.println(text),
+            Shows::Bar(bar) => bar.println(&text),
             // Where stderr is closed, there is nobody to tell.
             Shows::Lines(_) => drop(writeln!(stderr(), "{text}")),
             Shows::Nothing => {}

@@ -1,7 +1,6 @@
 //! What came of a step, in words or as JSON.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use credlink_service::migrate::catalogue::Catalogued;
 use credlink_service::migrate::cleanup::Cleanup;
@@ -18,29 +17,29 @@ use super::bar::{size, time};
 use super::open::{self, Access, failed};
 use crate::args::migrate::JobArgs;
 use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::printer::{Lines, Printer};
 use crate::trouble::{Kind, Trouble};
 
 /// Findings that are named in words; JSON has more of them.
 const NAMED: usize = 20;
 /// The line about a source that has no item: its name may have been mistyped.
-const NOTHING_LISTED: &str = "  the source has no items: is --from the right place?\n";
+const NOTHING_LISTED: &str = "  the source has no items: is --from the right place?";
 
 /// What a dry run found.
 pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
-        let mut text = format!("{} -> {}: nothing was changed\n", spec.from, spec.to);
+        let mut text = Lines::from(format!("{} -> {}: nothing was changed", spec.from, spec.to));
         #[expect(clippy::cast_precision_loss, reason = "a size for people")]
         let (all, copied) = (size(plan.bytes as f64), size(plan.would_copy_bytes as f64));
         let estimate = time(plan.estimated_seconds as f64);
-        let _ = writeln!(text, "  {} items, {all}", plan.items);
-        let _ = writeln!(text, "  {} would be copied, {copied}", plan.would_copy);
-        let _ = writeln!(
+        writeln!(text, "  {} items, {all}", plan.items);
+        writeln!(text, "  {} would be copied, {copied}", plan.would_copy);
+        writeln!(
             text,
             "  {} are there already, {} in an earlier revision; {} say what an earlier item says",
             plan.already, plan.behind, plan.duplicates
         );
-        let _ = writeln!(
+        writeln!(
             text,
             "  a run takes {estimate} at least: reading and checking alone took that long, {:.0} items/s; writing was not \
              measured",
@@ -49,7 +48,7 @@ pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(),
         add_reasons(&mut text, "would be skipped", &plan.skipped);
         add_reasons(&mut text, "cannot be copied", &plan.invalid);
         let calls = &plan.calls;
-        let _ = writeln!(
+        writeln!(
             text,
             "  calls that are billed: source {} LIST, {} GET; store {} PUT, {} HEAD; index {} reads, {} writes",
             calls.source_lists,
@@ -60,17 +59,17 @@ pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(),
             calls.index_writes
         );
         for problem in plan.problems.iter().take(NAMED) {
-            let _ = writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
+            writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
         }
         add_rest(&mut text, plan.problems.len(), MAX_PROBLEMS);
         add_left_behind(&mut text, plan.left_behind);
         if plan.items == 0 && !plan.interrupted {
-            text += NOTHING_LISTED;
+            text.add(NOTHING_LISTED);
         }
         if plan.interrupted {
-            text += "  it was told to stop: these are the figures so far\n";
+            text.add("  it was told to stop: these are the figures so far");
         }
-        text.trim_end().to_owned()
+        text
     };
     printer.say(words, plan)
 }
@@ -81,24 +80,25 @@ pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Tr
         let counts = &run.counts;
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         let (bytes, seconds) = (size(counts.bytes as f64), time(run.elapsed_ms as f64 / 1_000.0));
-        let mut text =
-            format!("{} -> {}: {} copied in {seconds}, {bytes} read\n", spec.from, spec.to, counts.copied);
-        let _ =
-            writeln!(text, "  {} were there already, {} were done before", counts.duplicates, counts.done);
+        let mut text = Lines::from(format!(
+            "{} -> {}: {} copied in {seconds}, {bytes} read",
+            spec.from, spec.to, counts.copied
+        ));
+        writeln!(text, "  {} were there already, {} were done before", counts.duplicates, counts.done);
         if counts.deleted > 0 {
-            let _ = writeln!(text, "  {} were deleted from the source", counts.deleted);
+            writeln!(text, "  {} were deleted from the source", counts.deleted);
         }
         add_reasons(&mut text, "were skipped", &counts.skipped);
         add_reasons(&mut text, "failed", &counts.failed);
         add_left_behind(&mut text, run.left_behind);
         if counts.listed == 0 && !run.interrupted {
-            text += NOTHING_LISTED;
+            text.add(NOTHING_LISTED);
         }
-        let _ = if run.interrupted {
-            write!(text, "  it was told to stop; go on with the same command")
+        if run.interrupted {
+            text.add("  it was told to stop; go on with the same command");
         } else {
-            write!(text, "  next: credlink migrate verify --job {}", spec.name)
-        };
+            writeln!(text, "  next: credlink migrate verify --job {}", spec.name);
+        }
         text
     };
     printer.say(words, run)
@@ -107,23 +107,23 @@ pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Tr
 /// What a catalogue has.
 pub(super) fn catalogue(spec: &JobSpec, done: &Catalogued, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
-        let mut text = format!("{} -> {}: {} rows written\n", spec.from, spec.to, done.written);
+        let mut text = Lines::from(format!("{} -> {}: {} rows written", spec.from, spec.to, done.written));
         for (count, what) in [
             (done.already, "have their rows already"),
             (done.duplicates, "are of media files whose rows name another item"),
             (done.not_needed, "need none: the store has their proofs, or deleted them"),
         ] {
-            let _ = writeln!(text, "  {count} {what}");
+            writeln!(text, "  {count} {what}");
         }
         add_reasons(&mut text, "have none", &done.invalid);
         for problem in done.problems.iter().take(NAMED) {
-            let _ = writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
+            writeln!(text, "  {}: {}: {}", problem.item, problem.reason, problem.detail);
         }
         add_rest(&mut text, done.problems.len(), MAX_PROBLEMS);
         if done.interrupted {
-            text += "  it was told to stop; go on with the same command\n";
+            text.add("  it was told to stop; go on with the same command");
         }
-        text.trim_end().to_owned()
+        text
     };
     printer.say(words, done)
 }
@@ -131,13 +131,14 @@ pub(super) fn catalogue(spec: &JobSpec, done: &Catalogued, printer: &Printer) ->
 /// What was sent to a queue.
 pub(super) fn enqueued(spec: &JobSpec, sent: &Enqueued, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
-        let mut text = format!("{}: {} items in {} messages\n", spec.from, sent.sent, sent.messages);
-        let _ = writeln!(text, "  {} were done before", sent.done);
+        let mut text =
+            Lines::from(format!("{}: {} items in {} messages", spec.from, sent.sent, sent.messages));
+        writeln!(text, "  {} were done before", sent.done);
         add_left_behind(&mut text, sent.left_behind);
-        text += &match sent.resume {
+        text.add(match sent.resume {
             None => format!("  how far it is: credlink migrate status --job {}", spec.name),
             Some(_) => "  it was told to stop; go on with the same command".to_owned(),
-        };
+        });
         text
     };
     printer.say(words, sent)
@@ -146,7 +147,7 @@ pub(super) fn enqueued(spec: &JobSpec, sent: &Enqueued, printer: &Printer) -> Re
 /// What a verification found.
 pub(super) fn verification(job: &Job, found: &Verification, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
-        let mut text = format!("{} -> {}\n", job.from, job.to);
+        let mut text = Lines::from(format!("{} -> {}", job.from, job.to));
         for (class, count) in [
             ("verified", found.verified),
             ("missing", found.missing),
@@ -160,26 +161,20 @@ pub(super) fn verification(job: &Job, found: &Verification, printer: &Printer) -
         ] {
             // The five classes that everybody asks for are always there.
             if count > 0 || !matches!(class, "outdated" | "unknown" | "changed" | "skipped") {
-                let _ = writeln!(text, "  {class:<17} {count}");
+                writeln!(text, "  {class:<17} {count}");
             }
         }
-        let _ = writeln!(text, "  {} of them by the checksum that the provider holds", found.by_checksum);
+        writeln!(text, "  {} of them by the checksum that the provider holds", found.by_checksum);
         for finding in found.findings.iter().take(NAMED) {
             let class = serde_json::to_value(finding.class).unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "  {}: {}: {}",
-                finding.item,
-                class.as_str().unwrap_or_default(),
-                finding.detail
-            );
+            writeln!(text, "  {}: {}: {}", finding.item, class.as_str().unwrap_or_default(), finding.detail);
         }
         add_rest(&mut text, found.findings.len(), MAX_FINDINGS);
-        text += match (found.interrupted, found.is_well()) {
+        text.add(match (found.interrupted, found.is_well()) {
             (true, _) => "it was told to stop: the rest was not looked at",
             (false, true) => "all is well",
             (false, false) => "not all is well; docs/migration.md says what to do about each class",
-        };
+        });
         text
     };
     printer.say(words, found)
@@ -190,7 +185,8 @@ pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<()
     let words = || {
         #[expect(clippy::cast_precision_loss, reason = "a size for people")]
         let bytes = size(done.bytes as f64);
-        let mut text = format!("{}: {} deleted, {bytes}; {} were gone\n", job.from, done.removed, done.gone);
+        let mut text =
+            Lines::from(format!("{}: {} deleted, {bytes}; {} were gone", job.from, done.removed, done.gone));
         for (what, count) in [
             ("were verified too short a time ago", done.young),
             ("are not verified: credlink migrate verify", done.unverified),
@@ -201,14 +197,14 @@ pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<()
             ("are not found at the store any more: credlink migrate verify", done.unsafe_now),
         ] {
             if count > 0 {
-                let _ = writeln!(text, "  {count} stay: they {what}");
+                writeln!(text, "  {count} stay: they {what}");
             }
         }
         for kept in done.kept.iter().take(NAMED) {
-            let _ = writeln!(text, "  {}: {}", kept.item, kept.detail);
+            writeln!(text, "  {}: {}", kept.item, kept.detail);
         }
         add_rest(&mut text, done.kept.len(), MAX_FINDINGS);
-        text.trim_end().to_owned()
+        text
     };
     printer.say(words, done)
 }
@@ -216,7 +212,8 @@ pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<()
 /// What a rollback did.
 pub(super) fn rollback(job: &Job, done: &Rollback, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
-        let mut text = format!("{}: {} deleted; {} were before\n", job.to, done.withdrawn, done.rolled_back);
+        let mut text =
+            Lines::from(format!("{}: {} deleted; {} were before", job.to, done.withdrawn, done.rolled_back));
         for (what, count) in [
             ("somebody replaced or deleted since", done.touched),
             ("were there before the job, or are another item's", done.not_ours),
@@ -226,14 +223,14 @@ pub(super) fn rollback(job: &Job, done: &Rollback, printer: &Printer) -> Result<
             ("could not be deleted", done.failed),
         ] {
             if count > 0 {
-                let _ = writeln!(text, "  {count} stay that {what}");
+                writeln!(text, "  {count} stay that {what}");
             }
         }
         for kept in done.kept.iter().take(NAMED) {
-            let _ = writeln!(text, "  {} ({}): {}", kept.proof, kept.item, kept.detail);
+            writeln!(text, "  {} ({}): {}", kept.proof, kept.item, kept.detail);
         }
         add_rest(&mut text, done.kept.len(), MAX_FINDINGS);
-        text.trim_end().to_owned()
+        text
     };
     printer.say(words, done)
 }
@@ -244,7 +241,7 @@ pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
     let status = report::status(&ledger).await.map_err(failed)?.ok_or_else(|| unknown(args))?;
     let words = || {
         let (job, states) = (&status.job, &status.states);
-        let mut text = format!("{}: {} -> {}\n", job.name, job.from, job.to);
+        let mut text = Lines::from(format!("{}: {} -> {}", job.name, job.from, job.to));
         for (state, count) in [
             ("planned", states.planned),
             ("copying", states.copying),
@@ -255,19 +252,19 @@ pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
             ("failed", states.failed),
             ("skipped", states.skipped),
         ] {
-            let _ = writeln!(text, "  {state:<12} {count}");
+            writeln!(text, "  {state:<12} {count}");
         }
         add_reasons(&mut text, "failed", &status.failed);
         add_reasons(&mut text, "were skipped", &status.skipped);
         add_left_behind(&mut text, job.left_behind.as_deref());
         if job.removing {
-            text += "  it is being removed, and these are the items that are left; `credlink migrate remove` ends that\n";
+            text.add("  it is being removed, and these are the items that are left; `credlink migrate remove` ends that");
         }
-        text += &match (job.listed, status.updated) {
+        text.add(match (job.listed, status.updated) {
             (Some(at), _) => format!("  the source was listed to its end on {at}"),
             (None, Some(at)) => format!("  the source was not listed to its end yet; last written on {at}"),
             (None, None) => "  nothing was copied yet".to_owned(),
-        };
+        });
         text
     };
     printer.say(words, &status)?;
@@ -281,7 +278,8 @@ pub(super) async fn report(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
         return Err(Trouble::new(Kind::Job, RunError::Removing(args.job.clone())));
     }
     let report = report::report(&ledger).await.map_err(failed)?.ok_or_else(|| unknown(args))?;
-    printer.say(|| report.to_markdown().trim_end().to_owned(), &report)?;
+    let words = || report.to_markdown().trim_end().lines().map(str::to_owned).collect::<Vec<_>>();
+    printer.say(words, &report)?;
     Ok(Exit::Done)
 }
 
@@ -289,23 +287,23 @@ fn unknown(args: &JobArgs) -> Trouble {
     Trouble::new(Kind::Job, format!("there is no job `{}`", args.job))
 }
 
-fn add_reasons(text: &mut String, what: &str, reasons: &BTreeMap<Reason, u64>) {
+fn add_reasons(text: &mut Lines, what: &str, reasons: &BTreeMap<Reason, u64>) {
     for (reason, count) in reasons {
-        let _ = writeln!(text, "  {count} {what}: {reason}");
+        writeln!(text, "  {count} {what}: {reason}");
     }
 }
 
-fn add_left_behind(text: &mut String, what: Option<&str>) {
+fn add_left_behind(text: &mut Lines, what: Option<&str>) {
     if let Some(what) = what {
-        let _ = writeln!(text, "  not taken along: {what}");
+        writeln!(text, "  not taken along: {what}");
     }
 }
 
 /// Says how many there are beside those that were named; at `most` of them were kept.
-fn add_rest(text: &mut String, count: usize, most: usize) {
+fn add_rest(text: &mut Lines, count: usize, most: usize) {
     if count >= most {
-        let _ = writeln!(text, "  … and maybe more; --json has the first {count}");
+        writeln!(text, "  … and maybe more; --json has the first {count}");
     } else if count > NAMED {
-        let _ = writeln!(text, "  … and {} more; --json has them", count - NAMED);
+        writeln!(text, "  … and {} more; --json has them", count - NAMED);
     }
 }

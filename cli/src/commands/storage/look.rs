@@ -26,9 +26,9 @@ pub(super) async fn list(
     while let Some(entry) = entries.try_next().await.map_err(failed)? {
         match entry {
             Entry::Prefix(prefix) => {
-                printer.say(|| format!("{:>12}  {:24}  {prefix}", "", ""), &json!({ "prefix": prefix }))?
+                printer.row(|| format!("{:>12}  {:24}  {prefix}", "", ""), &json!({ "prefix": prefix }))?
             }
-            Entry::Object(object) => printer.say(
+            Entry::Object(object) => printer.row(
                 || format!("{:>12}  {}  {}", object.size, object.modified, object.key),
                 &json!({ "key": object.key, "size": object.size, "modified": object.modified.to_string() }),
             )?,
@@ -57,7 +57,7 @@ pub(super) async fn stat(providers: &Providers, place: &Place, printer: &Printer
     Ok(Exit::Done)
 }
 
-fn words(place: &Place, head: &Head) -> String {
+fn words(place: &Place, head: &Head) -> Vec<String> {
     let attributes = &head.attributes;
     let mut lines = vec![
         place.to_string(),
@@ -70,7 +70,7 @@ fn words(place: &Place, head: &Head) -> String {
     lines.extend(attributes.cache_control.as_ref().map(|policy| format!("  cache     {policy}")));
     lines.extend(attributes.metadata.iter().map(|(name, value)| format!("  metadata  {name}: {value}")));
     lines.extend(attributes.tags.iter().map(|(name, value)| format!("  tag       {name}={value}")));
-    lines.join("\n")
+    lines
 }
 
 /// Writes an object to stdout, piece by piece.
@@ -88,7 +88,7 @@ pub(super) async fn cat(
         && (attributes.content_type.starts_with("text/") || attributes.content_type.ends_with("json"));
     let mut body = download.body;
     while let Some(bytes) = body.try_next().await.map_err(failed)? {
-        if is_text { printer.bytes(&bytes)? } else { printer.binary(&bytes)? }
+        if is_text { printer.text(&bytes)? } else { printer.binary(&bytes)? }
     }
     Ok(Exit::Done)
 }

@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use credlink_adapters::configuration::Source;
-use credlink_adapters::deployment::Note;
+use credlink_adapters::deployment::{Note, NoteError};
+use credlink_adapters::folder::Folder;
 use credlink_adapters::local::is_there;
 use credlink_adapters::provider::{OpenError, Provider, ProviderSettings};
 use tokio::sync::Mutex;
@@ -14,15 +15,25 @@ use crate::args::Connection;
 use crate::args::storage::Place;
 use crate::trouble::{Kind, Trouble};
 
+/// The purpose for which providers are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// To read: nothing is made in a folder.
+    Look,
+    /// To write, too.
+    Write,
+}
+
 /// The providers of one run.
 pub(super) struct Providers {
     folder: Option<PathBuf>,
+    access: Access,
     open: Mutex<HashMap<String, Provider>>,
 }
 
 impl Providers {
-    pub(super) fn new(connection: &Connection) -> Self {
-        Self { folder: connection.data_dir.clone(), open: Mutex::default() }
+    pub(super) fn new(connection: &Connection, access: Access) -> Self {
+        Self { folder: connection.data_dir.clone(), access, open: Mutex::default() }
     }
 
     fn settings(&self, name: &str) -> Result<ProviderSettings, Trouble> {
@@ -67,20 +78,40 @@ impl Providers {
                 return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
             }
             // A data folder whose server keeps its objects elsewhere has none that count.
-            Note::has_objects(path).map_err(|error| Trouble::new(Kind::Folder, error))?;
+            Note::has_objects(path).map_err(|error| elsewhere(&error))?;
         }
         let shared = settings.shared().await;
         let kind = |error: &OpenError| match error {
             OpenError::Folder(_) => Kind::Folder,
             OpenError::NoFolder | OpenError::NoRegion => Kind::Usage,
         };
-        let opened = settings.open(&shared, None);
+        let opened = match (&settings, self.access) {
+            (ProviderSettings::Folder(Some(path)), Access::Look) => {
+                Folder::look(path).map(Provider::Folder).map_err(OpenError::from)
+            }
+            _ => settings.open(&shared, None),
+        };
         let provider = opened.map_err(|error| match error {
             OpenError::NoFolder => Trouble::new(kind(&error), error).with("--data-dir names it here"),
             error => Trouble::new(kind(&error), error),
         })?;
         open.insert(id, provider.clone());
         Ok(provider)
+    }
+}
+
+/// A data folder whose objects stand elsewhere, or nobody knows where.
+fn elsewhere(error: &NoteError) -> Trouble {
+    let trouble = Trouble::new(Kind::Folder, error);
+    let is_said = Source::environment().text("STORAGE_FOLDER").is_some();
+    match error {
+        NoteError::Differs { .. } if is_said => trouble.with(
+            "here --data-dir names the folder of the objects, and comes before STORAGE_FOLDER: leave it out",
+        ),
+        NoteError::Differs { .. } => {
+            trouble.with("here --data-dir names the folder of the objects themselves")
+        }
+        _ => trouble,
     }
 }
 

@@ -43,12 +43,17 @@ pub(super) async fn remove(
             }
         } else {
             // A deletion of what is not there succeeds at every provider.
-            if provider.describe(&place.key).await.map_err(failed)?.is_none() {
-                printer.remark(&format!("nothing stands at {place}"));
-                missing.push(place.to_string());
-                continue;
+            match provider.describe(&place.key).await {
+                Ok(Some(_)) => add(provider.remove_all(std::slice::from_ref(&place.key)).await),
+                Ok(None) => {
+                    printer.remark(&format!("nothing stands at {place}"));
+                    missing.push(place.to_string());
+                }
+                Err(error) => {
+                    let failed = vec![(place.key.clone(), error.to_string())];
+                    add(Deletion { failed, ..Deletion::default() });
+                }
             }
-            add(provider.remove_all(std::slice::from_ref(&place.key)).await);
         }
     }
     for (key, reason) in &total.failed {

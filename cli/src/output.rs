@@ -1,0 +1,194 @@
+//! What is written: a file, whole or not at all, or standard output where `-` was typed.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::trouble::{Kind, Trouble};
+
+/// What is typed for standard output.
+const STANDARD_OUTPUT: &str = "-";
+
+/// A file to write, or a device or a pipe to write to.
+pub struct Output {
+    path: PathBuf,
+    force: bool,
+}
+
+impl Output {
+    /// The file at `typed`; `None` for standard output. One that is there is replaced where `force` says so, and `source` never: that
+    /// is the file which was asked about.
+    pub fn open(typed: &Path, force: bool, source: &Path) -> Result<Option<Self>, Trouble> {
+        if typed == Path::new(STANDARD_OUTPUT) {
+            return Ok(None);
+        }
+        let shown = typed.display();
+        let refused =
+            |why: String| Err(Trouble::new(Kind::Usage, format!("{shown} {why}; nothing was written")));
+        if are_one(typed, source) {
+            return refused(
+                "is the file itself that was asked about: name another one with --output".to_owned(),
+            );
+        }
+        match looked_at(typed)? {
+            None => {}
+            Some(there) if there.is_symlink() && !leads_to_no_file(typed) => {
+                let target = fs::read_link(typed).unwrap_or_default();
+                return refused(format!("is a link to {}: name that file", target.display()));
+            }
+            Some(there) if there.is_dir() => return refused("is a folder".to_owned()),
+            Some(there) if there.is_file() && !force => {
+                return refused("is there already: --force replaces it".to_owned());
+            }
+            Some(_) => {}
+        }
+        Ok(Some(Self { path: typed.to_owned(), force }))
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes all of `content`. A file is whole, or as it was before: it is written beside its place, and put there at the end.
+    pub fn write(&self, content: &[u8]) -> Result<(), Trouble> {
+        let written = if leads_to_no_file(&self.path) { self.pass(content) } else { self.put(content) };
+        written.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                let detail = format!("{} is there already: --force replaces it", self.path.display());
+                Trouble::new(Kind::Usage, detail)
+            }
+            _ => Trouble::file(&self.path, "written", &error),
+        })
+    }
+
+    /// A device or a pipe takes bytes as they come.
+    fn pass(&self, content: &[u8]) -> io::Result<()> {
+        File::options().write(true).open(&self.path)?.write_all(content)
+    }
+
+    fn put(&self, content: &[u8]) -> io::Result<()> {
+        let folder = match self.path.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => return Err(ErrorKind::IsADirectory.into()),
+        };
+        let mut new = beside(folder)?;
+        new.write_all(content)?;
+        // What is replaced may be read by whom it could be before.
+        if let Ok(there) = fs::symlink_metadata(&self.path)
+            && there.is_file()
+        {
+            new.as_file().set_permissions(there.permissions())?;
+        }
+        new.as_file().sync_all()?;
+        let put = if self.force { new.persist(&self.path) } else { new.persist_noclobber(&self.path) };
+        put.map_err(|failed| failed.error)?;
+        if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    }
+}
+
+/// A new file in `folder`, with the rights that the user gives to new files.
+fn beside(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".credlink-").suffix(".new");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+/// What stands at `path` itself, a link too; `None` where nothing does.
+fn looked_at(path: &Path) -> Result<Option<Metadata>, Trouble> {
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok(Some(there)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Trouble::file(path, "written", &error)),
+    }
+}
+
+/// Whether `path` is, or leads to, something that is there and neither a file nor a folder, such as `/dev/null` or a pipe.
+fn leads_to_no_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
+}
+
+/// Whether two paths lead to one file, by whatever names.
+fn are_one(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let identity = |path: &Path| {
+            let there = fs::metadata(path).ok().filter(Metadata::is_file)?;
+            Some((there.dev(), there.ino()))
+        };
+        identity(a).is_some_and(|a| identity(b) == Some(a))
+    }
+    #[cfg(not(unix))]
+    fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_where_that_is_said_and_the_subject_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let [photo, other, new] = ["photo.jpg", "other", "new"].map(|name| folder.path().join(name));
+        fs::write(&photo, "a photo").unwrap();
+        fs::write(&other, "another").unwrap();
+        let write = |path: &Path, force| Output::open(path, force, &photo)?.unwrap().write(b"content");
+        write(&new, false).unwrap();
+        assert_eq!(fs::read(&new).unwrap(), b"content");
+        for (path, force, says) in [
+            (&photo, true, "the file itself"),
+            (&other, false, "--force"),
+            (&folder.path().into(), true, "a folder"),
+        ] {
+            let said = write(path, force).unwrap_err().to_string();
+            assert!(said.contains(says), "{said}");
+        }
+        assert_eq!(fs::read(&other).unwrap(), b"another");
+        write(&other, true).unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"content");
+        assert_eq!(fs::read(&photo).unwrap(), b"a photo");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left over");
+        // One that came in between stays, and so does what was there where nothing can be written.
+        let late = folder.path().join("late");
+        let output = Output::open(&late, false, &photo).unwrap().unwrap();
+        fs::write(&late, "before").unwrap();
+        assert!(output.write(b"content").unwrap_err().to_string().contains("--force"));
+        assert_eq!(fs::read(&late).unwrap(), b"before");
+        assert!(Output::open(Path::new("-"), false, &photo).unwrap().is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed_and_devices_are_written_to() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let [photo, link, hard, null, broken] =
+            ["photo.jpg", "link", "hard", "null", "broken"].map(|name| folder.path().join(name));
+        fs::write(&photo, "a photo").unwrap();
+        fs::write(folder.path().join("target"), "kept").unwrap();
+        symlink("target", &link).unwrap();
+        symlink("/dev/null", &null).unwrap();
+        symlink("none", &broken).unwrap();
+        fs::hard_link(&photo, &hard).unwrap();
+        for (path, says) in
+            [(&link, "is a link to target"), (&broken, "is a link to none"), (&hard, "the file itself")]
+        {
+            let said = Output::open(path, true, &photo).err().unwrap().to_string();
+            assert!(said.contains(says), "{said}");
+        }
+        for path in [&null, Path::new("/dev/null")] {
+            Output::open(path, false, &photo).unwrap().unwrap().write(b"content").unwrap();
+        }
+        assert!(null.is_symlink() && !Path::new("/dev/null").metadata().unwrap().is_file());
+        let kept = folder.path().join("target");
+        fs::set_permissions(&kept, fs::Permissions::from_mode(0o640)).unwrap();
+        Output::open(&kept, true, &photo).unwrap().unwrap().write(b"content").unwrap();
+        assert_eq!(kept.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    }
+}
