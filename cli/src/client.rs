@@ -1,32 +1,31 @@
 //! The API, asked over HTTP or in this process. Every command is written once, over this.
 
+mod answer;
 mod folder;
 mod http;
 
 use std::collections::BTreeMap;
 
-use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
-use ::http::{HeaderMap, Method, StatusCode};
+use ::http::Method;
+use ::http::header::LOCATION;
 use bytes::Bytes;
 use credlink_core::access::Visibility;
-use credlink_core::c2pa::ManifestStore;
 use credlink_core::front::Front;
 use credlink_core::hash::MediaHash;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::{exact_path, path, plain_path};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{C2PA_TYPE, ObjectKey};
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
-use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
-use credlink_service::router::MARK;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Connection;
-use crate::trouble::{IS_IT_THERE, Kind, Trouble};
+use crate::trouble::{Kind, Trouble};
+pub use answer::Answer;
+use answer::{not_credlink, refusal};
 pub use folder::{Folder, Purpose};
 use http::Http;
 
@@ -50,15 +49,6 @@ pub struct Question {
     target: String,
     /// A JSON document.
     body: Option<Bytes>,
-}
-
-/// What came back.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    /// The body, with no content coding.
-    pub body: Bytes,
 }
 
 /// The body of a store.
@@ -183,7 +173,7 @@ impl Client {
         self.get(url.to_owned()).and_then(|answer| answer.that(is_either)).map_err(Trouble::of_url)
     }
 
-    /// Who may read the manifest that `tenant` stores; `None` where the answer does not tell.
+    /// The readers of the manifest that `tenant` stores; `None` where the answer does not tell.
     pub fn readers(&self, tenant: &Tenant, id: &ManifestId) -> Result<Option<Visibility>, Trouble> {
         let target = format!("/v1{}", exact_path(&ObjectKey::Manifest(ManifestKey::new(tenant, id))));
         match self.ask(Question { method: Method::HEAD, target, body: None }) {
@@ -269,89 +259,5 @@ impl Client {
             return Err(not_credlink(&answer));
         }
         Ok(answer)
-    }
-}
-
-/// The trouble that an answer tells of: one with a status of failure, or one that leads elsewhere.
-fn refusal(answer: &Answer) -> Trouble {
-    let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
-    match location.filter(|_| answer.status.is_redirection()) {
-        Some(location) => {
-            let detail =
-                format!("{}: it leads to {location}; name the address there with --url", answer.status);
-            Trouble::new(Kind::NotCredLink, detail)
-        }
-        None => Trouble::answered(answer.status, &answer.body),
-    }
-}
-
-/// The trouble with an answer that is not CredLink's.
-fn not_credlink(answer: &Answer) -> Trouble {
-    let detail = format!("{}, and not as CredLink answers: {IS_IT_THERE}", answer.status);
-    Trouble::new(Kind::NotCredLink, detail)
-}
-
-impl Answer {
-    /// The body as JSON of the expected form.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            Trouble::new(Kind::NotCredLink, format!("it is no CredLink that answered: {error}"))
-        })
-    }
-
-    /// The `ETag`.
-    pub fn etag(&self) -> Option<&str> {
-        self.headers.get(ETAG)?.to_str().ok()
-    }
-
-    /// Who may read what was asked for, as its `Cache-Control` says of what is stored.
-    fn readers(&self) -> Option<Visibility> {
-        let said = self.headers.get(CACHE_CONTROL)?.to_str().ok()?;
-        let is_said = |name| said.split(',').any(|directive| directive.trim() == name);
-        match (is_said("private"), is_said("public")) {
-            (true, _) => Some(Visibility::Private),
-            (false, true) => Some(Visibility::Public),
-            (false, false) => None,
-        }
-    }
-
-    /// The same, if it is what was asked for: a gateway, a portal or a web server answers to everything.
-    fn that(self, is_wanted: impl FnOnce(&Self) -> bool) -> Result<Self, Trouble> {
-        if is_wanted(&self) { Ok(self) } else { Err(not_credlink(&self)) }
-    }
-
-    /// Returns `true` if CredLink's API itself answers. The edge, and a bucket that an answer leads to, do not say who they are:
-    /// what they answer is judged by its content.
-    fn is_credlinks(&self) -> bool {
-        self.headers.contains_key(MARK)
-    }
-
-    /// Returns `true` if CredLink says that what was asked for is done.
-    fn is_done(&self) -> bool {
-        self.status == StatusCode::NO_CONTENT && self.is_credlinks()
-    }
-
-    /// Returns `true` if the body is a record, or CredLink says so of one that cannot be read.
-    fn is_record(&self) -> bool {
-        Record::parse(&self.body).is_ok() || self.is_credlinks()
-    }
-
-    /// Returns `true` if this is served to who asked, and not to everybody.
-    pub fn is_private(&self) -> bool {
-        let control = self.headers.get(CACHE_CONTROL).and_then(|control| control.to_str().ok());
-        control.is_some_and(|control| {
-            control.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("private"))
-        })
-    }
-
-    /// Returns `true` if the body is the manifest store of this id, or of any, or CredLink says so of one that cannot be read.
-    fn is_manifest(&self, id: Option<&ManifestId>) -> bool {
-        let is_it = |store: ManifestStore| id.is_none_or(|id| store.active == *id);
-        self.is_c2pa() && (self.is_credlinks() || ManifestStore::parse(&self.body).is_ok_and(is_it))
-    }
-
-    /// Whether the body is a C2PA manifest store.
-    pub fn is_c2pa(&self) -> bool {
-        self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == C2PA_TYPE.as_bytes())
     }
 }

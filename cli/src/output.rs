@@ -1,4 +1,4 @@
-//! What is written: a file, whole or not at all, or standard output where `-` was typed.
+//! Output of a command: a file, whole or not at all, or standard output where `-` was typed.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::trouble::{Kind, Trouble};
 
-/// What is typed for standard output.
+/// The name of standard output.
 const STANDARD_OUTPUT: &str = "-";
 
 /// A file to write, or a device or a pipe to write to.
@@ -47,7 +47,7 @@ impl Output {
         Ok(Some(Self { path: typed.to_owned(), force }))
     }
 
-    /// What it is called.
+    /// Its name.
     pub fn name(&self) -> &Path {
         &self.path
     }
@@ -99,7 +99,7 @@ fn beside(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// What stands at `path` itself, a link too; `None` where nothing does.
+/// The metadata of `path` itself, a link too; `None` where nothing stands.
 fn looked_at(path: &Path) -> Result<Option<Metadata>, Trouble> {
     match fs::symlink_metadata(path) {
         Ok(there) => Ok(Some(there)),
@@ -108,12 +108,12 @@ fn looked_at(path: &Path) -> Result<Option<Metadata>, Trouble> {
     }
 }
 
-/// Whether `path` is, or leads to, something that is there and neither a file nor a folder, such as `/dev/null` or a pipe.
+/// Returns `true` if `path` is, or leads to, something that is there and neither a file nor a folder, such as `/dev/null` or a pipe.
 fn leads_to_no_file(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
-/// Whether two paths lead to one file, by whatever names.
+/// Returns `true` if two paths lead to one file, by whatever names.
 fn are_one(a: &Path, b: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -21,6 +21,10 @@ pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result
         client.front(&args.id).map_err(unclaimed)?
     };
     let decision = Decision::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
+    // One that a migration has released says no more than none.
+    if decision.is_released() {
+        return Err(nobodys(Trouble::new(Kind::NoObject, "")));
+    }
     printer.say(|| words(&decision, counts(&client, is_decided)), &decision)?;
     if let Some(tenant) = &args.give
         && !is_read_by_all(&client, tenant, &args.id)
@@ -33,7 +37,7 @@ pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result
     Ok(Exit::Done)
 }
 
-/// Whether everybody can read the tenant's manifest, as far as it can be known. Who decides may be its tenant.
+/// Returns `true` unless it is known that some cannot read the tenant's manifest. Who decides may be its tenant, and able to.
 fn is_read_by_all(client: &Client, tenant: &Tenant, id: &ManifestId) -> bool {
     match client.readers(tenant, id) {
         Ok(readers) => readers != Some(Visibility::Private),
@@ -56,12 +60,6 @@ fn counts(client: &Client, is_decided: bool) -> &'static str {
 
 fn words(front: &Decision, counts: &str) -> String {
     let Decision { manifest_id, tenant, decided_by, .. } = front;
-    if front.is_released() {
-        return format!(
-            "{manifest_id}: nobody has claimed its plain address, which serves what the tenant `default` stores under it, if \
-             anything{counts}"
-        );
-    }
     let Some(tenant) = tenant else {
         return format!(
             "{manifest_id}: nobody's; its plain address will be that of the tenant that stores the next public manifest under \
@@ -79,12 +77,13 @@ fn words(front: &Decision, counts: &str) -> String {
 
 /// The same, with what holds where no front is written.
 fn unclaimed(trouble: Trouble) -> Trouble {
-    if trouble.is_unknown() {
-        trouble.told_as(
-            "Nobody has claimed the plain address",
-            "it serves what the tenant `default` stores under the id, if anything",
-        )
-    } else {
-        trouble
-    }
+    if trouble.is_unknown() { nobodys(trouble) } else { trouble }
+}
+
+/// The problem in the words for an address that nobody has claimed.
+fn nobodys(trouble: Trouble) -> Trouble {
+    trouble.told_as(
+        "Nobody has claimed the plain address",
+        "it serves what the tenant `default` stores under the id, if anything",
+    )
 }

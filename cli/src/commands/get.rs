@@ -15,7 +15,7 @@ use crate::printer::Printer;
 use crate::subject::Subject;
 use crate::trouble::{Kind, Trouble};
 
-/// What can be typed in place of a file.
+/// The things that can be named in place of a file.
 const OTHERS: &str = "proof id, manifest id, SHA-256 or URL";
 
 /// Something to write, and whether a terminal can show it.

@@ -132,7 +132,7 @@ fn tags(typed: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Troubl
     Ok(tags)
 }
 
-/// Whether the C2PA manifest of a public proof is its tenant's alone; `None` where that cannot be known.
+/// `true` if the C2PA manifest of a public proof is its tenant's alone; `None` where that cannot be known.
 fn is_withdrawn(client: &Client, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>) -> Option<bool> {
     let is_of_a_public_proof = stored.identical && stored.visibility == Visibility::Public;
     if manifest.kind != ManifestType::C2pa || !is_of_a_public_proof {
@@ -144,7 +144,7 @@ fn is_withdrawn(client: &Client, manifest: &Found, stored: &Stored, tenant: Opti
     Some(readers == Visibility::Private)
 }
 
-/// What a person is shown.
+/// The result, for a person.
 struct Shown<'a> {
     file: &'a Path,
     manifest: &'a Found,

@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn a_value_makes_no_line_and_steers_nothing() {
         let mut lines = Lines::from(vec![format!("{FORGED}: verdict"), "  second".to_owned()]);
-        writeln!(lines, "  {}: {}", "third", "\n");
+        let value = "\n";
+        writeln!(lines, "  third: {value}");
         let text = lines.text();
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.chars().all(|character| character == '\n' || !steers(character)), "{text:?}");

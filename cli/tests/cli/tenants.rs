@@ -1,7 +1,9 @@
 //! Whose proofs: over HTTP the token decides, and every command that it could surprise says so.
 
+use credlink_core::front::Front;
 use sha2::{Digest as _, Sha256};
 
+use crate::foreign::answering;
 use crate::signed::{self, Way};
 use crate::world::{Ran, Server, World};
 
@@ -222,6 +224,22 @@ fn a_front_is_shown_and_decided() {
     let open = several(&format!("front {ID} --give acme --tenant acme")).ends(0);
     assert_eq!(open.stderr(), "");
     several(&format!("get {ID} --force -o out.c2pa")).ends(0);
+}
+
+/// A migration that was rolled back leaves a front that says nothing.
+#[test]
+fn a_front_that_was_released_is_as_none() {
+    let world = World::new();
+    let front = Front::released(ID.parse().unwrap());
+    let body = serde_json::to_string(&front).unwrap();
+    let server = answering(move |_| {
+        let length = body.len();
+        format!("200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
+    });
+    let none = world.run(&format!("front {ID} --url {server}")).ends(3);
+    none.says(&["Nobody has claimed the plain address: it serves what the tenant `default` stores"]);
+    // It is not the front of another id.
+    world.run(&format!("front urn:c2pa:x --url {server}")).ends(1).says(&["not as CredLink answers"]);
 }
 
 /// Over HTTP the scope decides: whose a plain address is, anybody may ask, and the operator alone says.

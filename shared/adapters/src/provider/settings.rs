@@ -173,7 +173,7 @@ pub enum OpenError {
     NoRegion,
 }
 
-/// Whether two names are of one folder.
+/// Returns `true` if two names are of one folder.
 fn are_one(a: &Path, b: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     a == b || real(a).is_some_and(|a| real(b) == Some(a))
