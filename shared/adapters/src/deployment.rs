@@ -195,7 +195,12 @@ impl Deployment {
         {
             ObjectsLost::check(folder, configuration.primary.own_folder().unwrap_or(folder))?;
         }
-        if let Some(folder) = folder {
+        let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
+        let mut folders = providers.into_iter().flatten().filter(|provider| provider.name() == "folder");
+        // Where index and objects are elsewhere, it has room for a full disk alone.
+        let is_worked_in = matches!(configuration.index, IndexChoice::Embedded)
+            || folders.any(|provider| provider.own_folder().is_none());
+        if let Some(folder) = folder.filter(|_| is_worked_in) {
             Foreign::check(folder, opening.own_file)?;
         }
         // The folder's lock comes first: who holds it may open the index.
