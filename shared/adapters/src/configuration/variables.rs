@@ -199,8 +199,8 @@ pub const VARIABLES: [Variable; 42] = [
         "CREDLINK_MIGRATION_SOURCES",
         "`PLACE=TENANT[,PLACE=TENANT]`, a place being `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`",
         "none: no queued migration is begun over the API",
-        "what queued migrations may read, and whose proofs become of it; with `*` for the tenant, proofs of a CredLink \
-         keep theirs",
+        "what queued migrations may read, and whose proofs become of it: legacy records, and what is this tenant's in a CredLink, \
+         or `FROM`'s with `FROM>TENANT`; with `*` for the tenant, proofs of a CredLink keep theirs",
     ),
     variable(
         "CREDLINK_CLOUD_STORAGE",
