@@ -21,7 +21,7 @@ impl Output {
     /// The file at `typed`; `None` for standard output. One that is there is replaced where `force` says so, and `source` never: that
     /// is the file which was asked about.
     pub fn open(typed: &Path, force: bool, source: &Path) -> Result<Option<Self>, Trouble> {
-        if typed == Path::new(STANDARD_OUTPUT) {
+        if [STANDARD_OUTPUT, "/dev/stdout"].map(Path::new).contains(&typed) {
             return Ok(None);
         }
         let shown = typed.display();

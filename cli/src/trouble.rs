@@ -35,6 +35,8 @@ pub enum Kind {
     Server,
     /// A provider failed under a command that works on it.
     Provider,
+    /// A source or a store does not allow what a migration asks of it.
+    Refused,
     /// There is no such object.
     NoObject,
     /// There is no such proof.
@@ -60,6 +62,7 @@ impl Kind {
             Self::Usage => ("usage", "This cannot be done like this"),
             Self::Server => ("server", "The server cannot run"),
             Self::Provider => ("provider", "A provider failed"),
+            Self::Refused => ("refused", "It is not allowed"),
             Self::NoObject => ("no-object", "There is no such object"),
             Self::NoProof => ("no-proof", "There is no such proof"),
             Self::Job => ("job", "The job cannot be worked on"),

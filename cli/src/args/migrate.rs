@@ -9,7 +9,7 @@ use credlink_core::tenant::Tenant;
 use credlink_service::migrate::ledger::JobName;
 
 /// The folder of the ledgers of jobs that were not told another.
-const JOBS_DIR: &str = "./credlink-jobs";
+pub const JOBS_DIR: &str = "./credlink-jobs";
 
 /// Move everything that another store has, and show that nothing was lost.
 #[derive(Debug, Args)]

@@ -24,6 +24,7 @@ mod undo;
 use std::future::{Future, pending};
 
 use credlink_service::migrate::run::RunError;
+use credlink_service::ports::{Failure, FailureKind};
 use tokio::runtime::Builder;
 
 use crate::args::Connection;
@@ -101,14 +102,24 @@ fn ended(error: RunError) -> Trouble {
         | RunError::Unknown(_)
         | RunError::Removing(_)
         | RunError::Lost(_) => Trouble::new(Kind::Job, error),
-        RunError::Ended { .. } => Trouble::new(Kind::Provider, error),
+        RunError::Ended { ref failure, .. } => Trouble::new(kind_of(failure), error),
     }
 }
 
 /// What has no job ended before its end: there is nothing to resume.
 fn ended_without_a_job(error: RunError) -> Trouble {
     match error {
-        RunError::Ended { failure, .. } => Trouble::new(Kind::Provider, format!("it was ended: {failure}")),
+        RunError::Ended { failure, .. } => {
+            Trouble::new(kind_of(&failure), format!("it was ended: {failure}"))
+        }
         error => ended(error),
+    }
+}
+
+/// The kind of trouble that a failure is: one side does not allow it, or does not work.
+const fn kind_of(failure: &Failure) -> Kind {
+    match failure.kind {
+        FailureKind::AccessDenied => Kind::Refused,
+        _ => Kind::Provider,
     }
 }

@@ -60,7 +60,7 @@ pub struct BoxExclusion {
     pub xpath: String,
     /// The length that they have.
     pub length: Option<u64>,
-    /// What stands in them.
+    /// Bytes that stand in them.
     pub data: Option<Vec<Mark>>,
     /// The parts of them that are left out.
     pub subset: Option<Vec<Subset>>,
@@ -86,7 +86,7 @@ pub struct Mark {
 pub struct Subset {
     /// Where it begins.
     pub offset: u64,
-    /// How long it is; 0 is up to the end.
+    /// Its length; 0 is up to the end.
     pub length: u64,
 }
 
@@ -109,9 +109,9 @@ pub struct Tree {
 pub struct Part {
     /// Their names.
     pub names: Vec<String>,
-    /// Whether they have none.
+    /// `true` if they have none.
     pub excluded: Option<bool>,
-    /// What of them is left out.
+    /// The ranges of them that are left out.
     pub exclusions: Option<Vec<Value>>,
 }
 

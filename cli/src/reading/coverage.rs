@@ -13,7 +13,7 @@ use super::{ends, fragments, place};
 /// The box of a manifest (C2PA 2.x, appendix A.5).
 pub const C2PA_UUID: [u8; 16] =
     [0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4, 0x81];
-/// What a box hash calls the place of the manifest.
+/// The name that a box hash has for the place of the manifest.
 const C2PA_PART: &str = "C2PA";
 /// Boxes of which nothing of a picture or a video depends: a brand, an index of fragments, and free space.
 const IDLE_BOXES: [&str; 4] = ["/ftyp", "/mfra", "/free", "/skip"];
@@ -27,13 +27,13 @@ const POSITIONS: [&str; 6] = [
     "/moof/traf/tfhd",
     "/moof/traf/trun",
 ];
-/// What is left out of the content of a video whose blocks have hashes: the head of its box, in its longest form.
+/// Bytes that are left out of the content of a video whose blocks have hashes: the head of its box, in its longest form.
 const CONTENT_HEAD: u64 = 16;
 
-/// What is so of all that no hash is over.
+/// Said of all that no hash is over.
 const UNKNOWN: &str = "nothing says what stands there";
 
-/// What a hard binding is over.
+/// The part of a file that a hard binding is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Coverage {
     /// All of the file but the place of its manifest.
@@ -50,13 +50,13 @@ pub enum Coverage {
 pub struct Media<'a, F> {
     /// Its bytes.
     pub file: F,
-    /// What it is read as.
+    /// The format that it is read as.
     pub format: &'a str,
     /// The length of its manifest; `None` where the manifest that is validated is not in it.
     pub manifest: Option<u64>,
 }
 
-/// What `binding` is over in the file.
+/// The part of the file that `binding` is over.
 pub fn of(binding: &Binding, mut media: Media<'_, impl Read + Seek + Send>) -> io::Result<Coverage> {
     match binding {
         Binding::Data(exclusions) => of_data(exclusions, &mut media),
@@ -178,14 +178,14 @@ fn of_head(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::Result
     }
 }
 
-/// Whether nothing of a picture or a video depends on the boxes of an exclusion. What else it says of them makes them fewer.
+/// Returns `true` if nothing of a picture or a video depends on the boxes of an exclusion. Its further conditions make them fewer.
 fn is_idle(exclusion: &BoxExclusion) -> bool {
     let marks = exclusion.data.as_deref().unwrap_or_default();
     let is_c2pa = || marks.iter().any(|mark| mark.offset == 8 && mark.value.0 == C2PA_UUID);
     IDLE_BOXES.contains(&exclusion.xpath.as_str()) || (exclusion.xpath == "/uuid" && is_c2pa())
 }
 
-/// Whether an exclusion is that of a content whose blocks have hashes (C2PA 2.x, section 18.7.2): all but its head, so that
+/// Returns `true` if an exclusion is that of a content whose blocks have hashes (C2PA 2.x, section 18.7.2): all but its head, so that
 /// where it stands has a hash.
 fn is_behind_its_head(exclusion: &BoxExclusion) -> bool {
     matches!(exclusion.subset.as_deref(), Some([subset]) if subset.offset == CONTENT_HEAD && subset.length == 0)

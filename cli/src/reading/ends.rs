@@ -7,9 +7,9 @@ use super::place::read;
 /// The part that a picture ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// What a box hash calls it.
+    /// The name that a box hash has for it.
     pub name: &'static str,
-    /// Whether the file ends there as well.
+    /// `true` if the file ends there as well.
     pub is_at_the_end: bool,
 }
 
@@ -92,7 +92,7 @@ fn gif(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
     }
 }
 
-/// How long the table of colours is that a byte of a GIF announces.
+/// The length of the table of colours that a byte of a GIF announces.
 fn table(colours: u8) -> i64 {
     if colours & 0x80 == 0 { 0 } else { 3 << ((colours & 7) + 1) }
 }

@@ -23,7 +23,7 @@ pub fn boxes(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<[u8; 4]>>> 
     Ok(found.map(|found| found.into_iter().map(|(name, ..)| name).collect()))
 }
 
-/// Whether a file is the head of a video and holds no part of its content, and its tables name no samples.
+/// Returns `true` if a file is the head of a video that holds no part of its content, and whose tables name no samples.
 pub fn is_head(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     let end = file.seek(SeekFrom::End(0))?;
     let mut left = MAX_BOXES;
@@ -86,7 +86,7 @@ fn walk(
     Ok(Some(found))
 }
 
-/// Whether a head has the hash that each tree of `hash` names, but for what that leaves out.
+/// Returns `true` if a head has the hash that each tree of `hash` names, but for what that leaves out.
 pub fn has_its_hash(hash: &BaseMedia, head: &mut (impl Read + Seek)) -> bool {
     let trees = hash.merkle.as_deref().unwrap_or_default();
     !trees.is_empty()

@@ -26,7 +26,7 @@ const C2PA_TAG: [u16; 2] = [0xcd41, 7];
 /// The most that a container writes around a manifest: the head and the end of a box, a chunk or a frame.
 const FRAME: u64 = 64;
 
-/// Whether bytes of a file are no more than the place of its manifest, which has `length` bytes. In a JPEG that is segments of
+/// Returns `true` if bytes of a file are no more than the place of its manifest, which has `length` bytes. In a JPEG that is segments of
 /// JUMBF and nothing else; elsewhere it is as long as the manifest in the encoding of the format.
 pub fn is_manifests(
     file: &mut (impl Read + Seek),
@@ -48,7 +48,7 @@ pub fn is_manifests(
     Ok(exclusion.length <= encoded + FRAME)
 }
 
-/// Whether bytes of a JPEG are segments of JUMBF, one behind the other.
+/// Returns `true` if bytes of a JPEG are segments of JUMBF, one behind the other.
 fn is_jumbf(jpeg: &mut (impl Read + Seek), exclusion: Exclusion) -> io::Result<bool> {
     let mut at = exclusion.start;
     for _ in 0..MAX_SEGMENTS {

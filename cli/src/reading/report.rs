@@ -51,7 +51,7 @@ pub struct Verdict {
     pub failures: Vec<Status>,
     /// Whether the file has the hash of `c2pa.hash.data`, whatever that leaves out.
     pub hash_matches: bool,
-    /// What the hard binding is over.
+    /// The part of the file that the hard binding is over.
     pub coverage: Coverage,
     /// The labels of identity assertions (CAWG), which are not judged.
     pub identities: Vec<String>,

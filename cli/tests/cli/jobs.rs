@@ -215,3 +215,55 @@ fn what_is_another_tenants_becomes_nobody_elses() {
     let other = several("migrate run --from dir:source --to dir:all --job all --tenant acme").ends(1);
     other.says(&["a job keeps its source, destination and tenant for ever"]);
 }
+
+/// A source that is the store itself under another name is refused: a cleanup would delete the only copy.
+#[test]
+fn a_store_is_no_source_of_itself_under_another_name() {
+    let world = World::new();
+    let server = Server::start(&world, "");
+    world.run(&format!("put photo.jpg {}", server.address())).ends(0);
+    let from = server.address().replace("--url ", "credlink:");
+    let to = from.replace("127.0.0.1", "localhost");
+    for action in ["plan", "run --job self"] {
+        let refused = world.run(&format!("migrate {action} --from {from} --to {to}")).ends(2);
+        refused.says(&["are one CredLink under two names"]);
+    }
+    assert!(!world.path("credlink-jobs/self.redb").exists());
+    drop(server);
+}
+
+/// Every step asks whose the tokens are, so that another tenant's view of a store is not taken for what is there.
+#[test]
+fn a_token_of_another_tenant_is_refused_by_every_step() {
+    let world = World::new();
+    let server = crate::tenants::server(&world);
+    let there = server.address().replace("--url ", "credlink:");
+    world.run(&format!("put photo.jpg --private --token secret --tenant team {}", server.address())).ends(0);
+    let job = format!("--job a --from {there} --to dir:copy");
+    let refused = world.run(&format!("migrate run {job} --tenant team --from-token key")).ends(2);
+    refused.says(&["is one of the tenant `acme`, and the job is for `team` there"]);
+    world.run(&format!("migrate run {job} --tenant team --from-token secret")).ends(0).says(&["1 copied"]);
+    for step in ["verify", "cleanup --keep 0s --confirm a"] {
+        let refused = world.run(&format!("migrate {step} --job a --from-token key")).ends(2);
+        refused.says(&["is one of the tenant `acme`"]);
+    }
+    world.run("migrate status --job a").ends(0).says(&["copied       1"]);
+    world.run("migrate verify --job a --from-token secret").ends(0).says(&["all is well"]);
+    let forth = format!("--job b --from dir:copy --to {there} --tenant acme --from-tenant team");
+    world.run(&format!("migrate run {forth} --token secret")).ends(2).says(&["is one of the tenant `team`"]);
+    world.run(&format!("migrate run {forth} --token key")).ends(0).says(&["1 copied"]);
+    for step in ["verify", "rollback --confirm b"] {
+        world
+            .run(&format!("migrate {step} --job b --token secret"))
+            .ends(2)
+            .says(&["is one of the tenant `team`"]);
+    }
+    world
+        .run("migrate run --job b --token key --from-tenant acme")
+        .ends(2)
+        .says(&["of what is `team`'s at the source"]);
+    let vain = world
+        .run("migrate run --job c --from dir:copy --to dir:other --tenant acme --from-tenant nobody")
+        .ends(7);
+    vain.says(&["is --from-tenant right?"]);
+}

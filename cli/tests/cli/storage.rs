@@ -54,6 +54,11 @@ fn objects_are_copied_moved_and_deleted() {
     world.write("new.json", b"{\"new\":1}");
     at(&format!("put new.json folder:{moved} --content-type application/json")).ends(0).says(&["9 bytes"]);
     assert_eq!(cat(&moved), "{\"new\":1}");
+    // What cannot be described is what has to go: a file that was cut off.
+    let name = moved.rsplit('/').next().unwrap();
+    let cut = find(world.path("data/objects"), name).expect("it is there");
+    std::fs::write(&cut, &std::fs::read(&cut).unwrap()[..100]).unwrap();
+    at(&format!("stat folder:{moved}")).ends(1);
     at(&format!("rm folder:{moved}")).ends(0).says(&["1 deleted"]);
     at("rm -r folder:proofs/").ends(2).says(&["deletes everything at folder:proofs/*", "--yes"]);
     at(&format!("stat folder:{record}")).ends(0);
@@ -94,4 +99,12 @@ fn trouble_says_what_to_do() {
     world.run(&beyond).ends(1).says(&["lies outside"]);
     let missing = world.run("storage stat folder:proofs/x --json --data-dir data").ends(1).stderr();
     assert!(missing.contains("urn:credlink:problem:cli:provider"), "{missing}");
+}
+
+/// The file with this name somewhere in a folder.
+fn find(folder: std::path::PathBuf, name: &str) -> Option<std::path::PathBuf> {
+    std::fs::read_dir(folder).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() { find(path, name) } else { Some(path).filter(|path| path.ends_with(name)) }
+    })
 }

@@ -11,7 +11,7 @@ const PICTURE: &[u8] = include_bytes!("../../../tests/pictures/waves.jpg");
 const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
 /// A server whose token `secret` is of the tenant `team`, and `key` of the tenant `acme`.
-fn server(world: &World) -> Server {
+pub fn server(world: &World) -> Server {
     let entry = |token: &str, tenant: &str| {
         let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(token));
         format!(r#"{{"name":"{tenant}","sha256":"{sha256}","tenant":"{tenant}","scopes":["admin"]}}"#)

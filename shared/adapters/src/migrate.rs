@@ -12,5 +12,6 @@ mod api;
 pub mod destination;
 pub mod ledger;
 pub mod place;
+pub mod side;
 pub mod source;
 pub mod sources;

@@ -20,7 +20,7 @@ use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 
 use crate::error::{Error, contended};
-use crate::ports::{Cache as _, Condition, Failure, Objects as _, Ports, Put};
+use crate::ports::{Cache as _, Condition, Failure, FailureKind, Objects as _, Ports, Put};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// When a manifest came, as far as it matters to an address that the operator has freed.
@@ -129,12 +129,19 @@ impl<P: Ports> Service<P> {
     /// A failure of a provider or the index.
     pub(crate) async fn keep_front(&self, manifest: &ManifestKey) -> Result<(), Error> {
         let key = ObjectKey::Front(manifest.id.clone());
-        let found = self.current(&key).await?;
-        let front = found.map(|found| self.front(&manifest.id, &found.verified)).transpose()?;
-        if front.as_ref().is_none_or(Front::is_released) {
-            self.claim_for(manifest, Arrival::Earlier).await?;
+        let front = match self.current(&key).await {
+            Ok(found) => found.map(|found| self.front(&manifest.id, &found.verified)).transpose(),
+            Err(failure) => Err(failure),
+        };
+        match front {
+            Ok(front) if front.as_ref().is_none_or(Front::is_released) => {
+                self.claim_for(manifest, Arrival::Earlier).await.map(drop)
+            }
+            Ok(_) => Ok(()),
+            // Somebody has it, whoever that is: a front that cannot be read keeps nobody from withdrawing.
+            Err(failure) if failure.kind == FailureKind::Damaged => Ok(()),
+            Err(failure) => Err(failure.into()),
         }
-        Ok(())
     }
 
     /// Takes over whom a plain address serves from another CredLink, where nothing here says whom it serves, before anything under

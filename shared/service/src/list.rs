@@ -3,6 +3,7 @@
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::problem::Problem;
+use credlink_core::identity::StoreId;
 use credlink_core::manifest::ManifestType;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
@@ -76,6 +77,12 @@ pub struct ListedProof {
 pub struct ProofPage {
     /// The proofs, oldest first.
     pub proofs: Vec<ListedProof>,
+    /// The tenant whose proofs they are: the credential's.
+    pub tenant: Tenant,
+    /// The store that they are in, on the first page: two addresses with one store are one CredLink.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub store: Option<StoreId>,
     /// Pass this as `after` for the next page; there is none on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -136,7 +143,11 @@ pub async fn list<P: Ports>(
     after: Option<&str>,
     limit: usize,
 ) -> Result<ProofPage, Error> {
-    let page = service.ports.index().list(&Listing::Tenant(tenant), after, limit).await?;
+    let store = match after {
+        None => service.store_row().await?.map(|row| row.identity),
+        Some(_) => None,
+    };
+    let page = service.ports.index().list(&Listing::Tenant(tenant.clone()), after, limit).await?;
     let page = page.ok_or_else(|| Problem::field("after", "it has to be the `next` of an earlier page"))?;
     let now = service.now();
     let mut rows = Vec::with_capacity(page.items.len());
@@ -157,7 +168,7 @@ pub async fn list<P: Ports>(
             last_read: row.reads.last,
         })
         .collect();
-    Ok(ProofPage { proofs, next: page.next })
+    Ok(ProofPage { proofs, tenant, store, next: page.next })
 }
 
 /// The row of a live proof after what was cut off is finished; as it is, where that fails: one proof takes no listing down.

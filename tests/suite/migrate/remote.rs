@@ -305,7 +305,10 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     for parcel in [&elsewhere, &Parcel::Manifest(alone.clone())] {
         let failure = admin.take_over(parcel).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::AccessDenied);
-        assert!(failure.message.contains("not one of the tenant `other`"), "{failure}");
+        assert!(
+            failure.message.contains("not one of the tenant `other`, for which this job is"),
+            "{failure}"
+        );
     }
     // Nothing became the credential's own tenant's instead.
     assert_eq!(admin.find(&Target::Proof(id("b"))).await.unwrap(), Standing::Absent);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use credlink_adapters::gate::Gate;
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::fsck::Severity;
-use credlink_service::ports::{Clock as _, Ports};
+use credlink_service::ports::{Clock as _, Condition, Objects as _, Ports};
 use credlink_service::{Service, Settings};
 use http::{Method, Request, Response};
 use serde_json::json;
@@ -140,4 +140,22 @@ async fn a_withdrawal_names_whose_manifest_it_is() {
     assert_eq!(served(&world, "", &own("acme")).await, "404");
     assert_eq!(served(&world, "", &own("bad")).await, "bad");
     world.assert_tidy().await;
+}
+
+/// A front that cannot be read is somebody's, and keeps no tenant from withdrawing what is its own.
+#[tokio::test]
+async fn a_damaged_front_keeps_nobody_from_withdrawing() {
+    let world = world();
+    assert_eq!(status(&world, "acme", store_alone("acme")).await, 201);
+    let key = format!("fronts/{}", super::ID.replace(':', "%3A")).parse().unwrap();
+    let ports = world.service().ports();
+    let objects = ports.objects();
+    let object = objects.get(&key).await.unwrap().unwrap();
+    objects.delete(&key).await.unwrap();
+    let damaged = [&object.body[..], b"x"].concat();
+    objects.put(&key, damaged.into(), &object.head.attributes, Condition::Absent).await.unwrap();
+    let withdraw =
+        with_json(Method::PUT, &format!("{}/visibility", plain()), &json!({"visibility": "private"}));
+    assert_eq!(status(&world, "acme", withdraw).await, 204);
+    assert_eq!(status(&world, "", get(&own("acme"))).await, 404);
 }

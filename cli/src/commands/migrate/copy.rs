@@ -75,9 +75,17 @@ async fn spec_of(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Tro
         return spec(connection, args);
     };
     open::check_places(args, &job)?;
-    if connection.tenant_is_named && connection.tenant != job.tenant {
-        let what =
-            format!("the job `{}` is for the tenant `{}`, not `{}`", job.name, job.tenant, connection.tenant);
+    let is_other_tenant = connection.tenant_is_named && (job.keep_tenants || connection.tenant != job.tenant);
+    if is_other_tenant || args.from_tenant.is_some() && args.from_tenant != job.from_tenant {
+        let whose = match (&job.from_tenant, job.keep_tenants) {
+            (_, true) => "every tenant, for itself".to_owned(),
+            (Some(from), _) => format!("the tenant `{}`, of what is `{from}`'s at the source", job.tenant),
+            (None, _) => format!("the tenant `{}`", job.tenant),
+        };
+        let what = format!(
+            "the job `{}` is for {whose}: leave --tenant and --from-tenant out, or take another name for another job",
+            job.name
+        );
         return Err(Trouble::new(Kind::Usage, what));
     }
     Ok((&job).into())
@@ -104,11 +112,10 @@ pub(super) async fn run(
         // A run that goes on has patience with whoever is away for a while.
         if is_new {
             open::reach_source(&source).await?;
+            let planned = open::destination(connection, &spec.to, &spec.tenant, Making::Refused).await?;
+            open::check_sides(&source, &planned, &spec).await?;
         }
         let destination = open::destination(connection, &spec.to, &spec.tenant, Making::Allowed).await?;
-        if is_new {
-            open::reach_destination(&destination).await?;
-        }
         Ok((source, destination))
     };
     let (source, destination) = match opened.await {
@@ -129,10 +136,11 @@ pub(super) async fn run(
     let finished = parts.destination.finish().await;
     let done = done.map_err(ended)?;
     finished.map_err(open::failed)?;
-    tell::run(&spec, &done, printer)?;
+    tell::run(args, &spec, &done, printer)?;
+    let is_in_vain = tell::is_all_left_out(done.counts.listed, &done.counts.skipped);
     Ok(match (done.interrupted, done.counts.failures()) {
         (true, _) => Exit::Interrupted,
-        (false, 0) => Exit::Done,
+        (false, 0) if !is_in_vain => Exit::Done,
         (false, _) => Exit::NotWell,
     })
 }
@@ -166,10 +174,11 @@ pub(super) async fn plan(
     let planned = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
     let planned = planned.map_err(ended_without_a_job)?;
     tell::plan(&spec, &planned, printer)?;
+    let is_in_vain = tell::is_all_left_out(planned.items, &planned.skipped);
     Ok(match (planned.interrupted, planned.is_well()) {
         (true, _) => Exit::Interrupted,
-        (false, true) => Exit::Done,
-        (false, false) => Exit::NotWell,
+        (false, true) if !is_in_vain => Exit::Done,
+        (false, _) => Exit::NotWell,
     })
 }
 

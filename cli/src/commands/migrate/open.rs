@@ -2,7 +2,7 @@
 
 use credlink_adapters::clock::SystemClock;
 use credlink_adapters::configuration::{self, Configuration, IndexChoice};
-use credlink_adapters::deployment::Surroundings;
+use credlink_adapters::deployment::{Note, Surroundings};
 use credlink_adapters::dynamodb::{DynamoIndex, Settings};
 use credlink_adapters::local::is_there;
 use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
@@ -53,7 +53,7 @@ impl<L> Parts<L> {
         ledger: L,
     ) -> Result<Self, Trouble> {
         let parts = Self::open_at_store(connection, args, job, making, ledger).await?;
-        reach_source(&parts.source).await?;
+        check_sides(&parts.source, &parts.destination, job).await?;
         Ok(parts)
     }
 
@@ -68,6 +68,7 @@ impl<L> Parts<L> {
         let source = source(connection, args, &job.from, &job.to).await?;
         let destination = destination(connection, &job.to, &job.tenant, making).await?;
         reach_destination(&destination).await?;
+        check_credential(&job.to, destination.side().await.map_err(unreached)?.tenant, &job.tenant)?;
         Ok(Self { source, destination, ledger })
     }
 }
@@ -162,15 +163,66 @@ pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
     }
 }
 
+fn unreached(failure: Failure) -> Trouble {
+    ended_without_a_job(failure.into())
+}
+
 /// Asks a source for something.
 pub(super) async fn reach_source(source: &AnySource) -> Result<(), Trouble> {
-    source.sample(1).await.map(drop).map_err(|failure: Failure| ended_without_a_job(failure.into()))
+    source.sample(1).await.map(drop).map_err(unreached)
 }
 
 /// Asks a store for something.
-pub(super) async fn reach_destination(destination: &AnyDestination) -> Result<(), Trouble> {
+async fn reach_destination(destination: &AnyDestination) -> Result<(), Trouble> {
     let nobody = Target::Proof(ProofId::derive(&Tenant::default(), &MediaHash::of(b"")));
-    destination.find(&nobody).await.map(drop).map_err(|failure: Failure| ended_without_a_job(failure.into()))
+    destination.find(&nobody).await.map(drop).map_err(unreached)
+}
+
+/// Asks both sides of a job who they are, and refuses one that cannot be meant: whose source is its store under another name, so that
+/// whatever is deleted at the source is gone; or one with a credential of another tenant than the job's, or with more tenants than
+/// the store has.
+pub(super) async fn check_sides(
+    source: &AnySource,
+    destination: &AnyDestination,
+    job: &JobSpec,
+) -> Result<(), Trouble> {
+    reach_source(source).await?;
+    reach_destination(destination).await?;
+    let (from, to) = (source.side().await.map_err(unreached)?, destination.side().await.map_err(unreached)?);
+    if from.store.is_some() && from.store == to.store {
+        let what = format!("{} and {} are one CredLink under two names: nothing is moved", job.from, job.to);
+        return Err(Trouble::new(Kind::Usage, what));
+    }
+    check_credential(&job.to, to.tenant, &job.tenant)?;
+    check_credential(&job.from, from.tenant, job.from_tenant.as_ref().unwrap_or(&job.tenant))?;
+    let has_more = match job.from.parse() {
+        Ok(Place::Folder(folder)) if job.keep_tenants => {
+            Note::has_tenants(&folder).map_err(|error| Trouble::new(Kind::Source, error))?
+        }
+        _ => !job.keep_tenants && !job.tenant.is_default(),
+    };
+    if has_more && destination.has_tenants() == Some(false) {
+        let what = format!(
+            "{} has one tenant, `default`, and the job brings others; CREDLINK_TENANTS=several makes it one that has more",
+            job.to
+        );
+        return Err(Trouble::new(Kind::Usage, what));
+    }
+    Ok(())
+}
+
+/// Refuses a credential of another tenant than `meant`. With none, and on a server without tokens, it is that of `default`.
+fn check_credential(place: &str, shown: Option<Tenant>, meant: &Tenant) -> Result<(), Trouble> {
+    match shown.filter(|shown| shown != meant) {
+        None => Ok(()),
+        Some(shown) => {
+            let what = format!(
+                "the token for {place} is one of the tenant `{shown}`, and the job is for `{meant}` there: give another token, or \
+                 name the tenant with --tenant, and the one of the source with --from-tenant"
+            );
+            Err(Trouble::new(Kind::Usage, what))
+        }
+    }
 }
 
 /// Where proofs come from. A token is shown to the one server that it is for.

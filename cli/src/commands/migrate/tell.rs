@@ -1,6 +1,7 @@
 //! What came of a step, in words or as JSON.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use credlink_service::migrate::catalogue::Catalogued;
 use credlink_service::migrate::cleanup::Cleanup;
@@ -15,7 +16,7 @@ use credlink_service::migrate::verify::{MAX_FINDINGS, Verification};
 
 use super::bar::{size, time};
 use super::open::{self, Access, failed};
-use crate::args::migrate::JobArgs;
+use crate::args::migrate::{JOBS_DIR, JobArgs};
 use crate::exit::Exit;
 use crate::printer::{Lines, Printer};
 use crate::trouble::{Kind, Trouble};
@@ -24,6 +25,25 @@ use crate::trouble::{Kind, Trouble};
 const NAMED: usize = 20;
 /// The line about a source that has no item: its name may have been mistyped.
 const NOTHING_LISTED: &str = "  the source has no items: is --from the right place?";
+
+/// The options by which the next command finds the job.
+fn job_of(args: &JobArgs) -> String {
+    let job = format!("--job {}", args.job);
+    if args.jobs_dir == Path::new(JOBS_DIR) {
+        job
+    } else {
+        format!("{job} --jobs-dir {}", args.jobs_dir.display())
+    }
+}
+
+/// The line about a source of which every item is another tenant's: the tenant's name may have been mistyped.
+const ALL_LEFT_OUT: &str =
+    "  nothing at the source is the tenant's that the job takes: is --from-tenant right?";
+
+/// Returns `true` if there are items, and all of them were left out.
+pub(super) fn is_all_left_out(items: u64, skipped: &BTreeMap<Reason, u64>) -> bool {
+    items > 0 && skipped.get(&Reason::LeftOut) == Some(&items)
+}
 
 /// What a dry run found.
 pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(), Trouble> {
@@ -66,6 +86,9 @@ pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(),
         if plan.items == 0 && !plan.interrupted {
             text.add(NOTHING_LISTED);
         }
+        if is_all_left_out(plan.items, &plan.skipped) {
+            text.add(ALL_LEFT_OUT);
+        }
         if plan.interrupted {
             text.add("  it was told to stop: these are the figures so far");
         }
@@ -75,7 +98,7 @@ pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(),
 }
 
 /// What a run came to.
-pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Trouble> {
+pub(super) fn run(args: &JobArgs, spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         let counts = &run.counts;
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -94,10 +117,13 @@ pub(super) fn run(spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Tr
         if counts.listed == 0 && !run.interrupted {
             text.add(NOTHING_LISTED);
         }
+        if is_all_left_out(counts.listed, &counts.skipped) {
+            text.add(ALL_LEFT_OUT);
+        }
         if run.interrupted {
             text.add("  it was told to stop; go on with the same command");
         } else {
-            writeln!(text, "  next: credlink migrate verify --job {}", spec.name);
+            writeln!(text, "  next: credlink migrate verify {}", job_of(args));
         }
         text
     };

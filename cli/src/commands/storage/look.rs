@@ -87,10 +87,55 @@ pub(super) async fn cat(
     let is_text = attributes.content_encoding.is_none()
         && (attributes.content_type.starts_with("text/") || attributes.content_type.ends_with("json"));
     let mut body = download.body;
+    // A character that is cut by the end of a piece is judged with the next one.
+    let mut cut = Vec::new();
     while let Some(bytes) = body.try_next().await.map_err(failed)? {
-        if is_text { printer.text(&bytes)? } else { printer.binary(&bytes)? }
+        if !is_text {
+            printer.binary(&bytes)?;
+            continue;
+        }
+        let mut piece = std::mem::take(&mut cut);
+        piece.extend_from_slice(&bytes);
+        cut = piece.split_off(piece.len() - cut_at_the_end(&piece));
+        printer.text(&piece)?;
+    }
+    if !cut.is_empty() {
+        printer.text(&cut)?;
     }
     Ok(Exit::Done)
+}
+
+/// The number of bytes at the end that begin a character and do not end it (RFC 3629, section 3).
+fn cut_at_the_end(bytes: &[u8]) -> usize {
+    let length = |first: u8| match first {
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf7 => 4,
+        _ => 1,
+    };
+    let last = bytes.iter().rev().take(3).enumerate();
+    last.into_iter()
+        .find(|(_, byte)| **byte >= 0xc0)
+        .filter(|(at, byte)| at + 1 < length(**byte))
+        .map_or(0, |(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_that_is_cut_waits_for_the_rest() {
+        for (text, cut) in [("a", 1), ("\u{9b}", 2), ("\u{202e}", 3), ("\u{1f600}", 4)] {
+            let bytes = text.as_bytes();
+            assert_eq!(bytes.len(), cut);
+            for end in 0..bytes.len() {
+                let piece = [b"x".as_slice(), &bytes[..end]].concat();
+                assert_eq!(cut_at_the_end(&piece), end, "{text:?} {end}");
+            }
+            assert_eq!(cut_at_the_end(bytes), 0, "{text:?}");
+        }
+    }
 }
 
 /// Prints how much there is.

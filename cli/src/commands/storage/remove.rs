@@ -42,17 +42,12 @@ pub(super) async fn remove(
                 add(provider.remove_all(&keys).await);
             }
         } else {
-            // A deletion of what is not there succeeds at every provider.
-            match provider.describe(&place.key).await {
-                Ok(Some(_)) => add(provider.remove_all(std::slice::from_ref(&place.key)).await),
-                Ok(None) => {
-                    printer.remark(&format!("nothing stands at {place}"));
-                    missing.push(place.to_string());
-                }
-                Err(error) => {
-                    let failed = vec![(place.key.clone(), error.to_string())];
-                    add(Deletion { failed, ..Deletion::default() });
-                }
+            // A deletion of what is not there succeeds at every provider. What cannot be described may be what has to go.
+            if let Ok(None) = provider.describe(&place.key).await {
+                printer.remark(&format!("nothing stands at {place}"));
+                missing.push(place.to_string());
+            } else {
+                add(provider.remove_all(std::slice::from_ref(&place.key)).await);
             }
         }
     }

@@ -9,6 +9,8 @@
 mod redirection;
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,7 +28,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use serde::Deserialize;
 use ureq::{Agent, Proxy};
 
-use redirection::{is_private, next, public_agent};
+use redirection::{next, public_agent, watching_agent};
 
 /// The name that operators know another CredLink by.
 pub(super) const NAME: &str = "credlink";
@@ -58,6 +60,8 @@ pub(super) struct Api {
     agent: Agent,
     /// For what a server on the internet redirects to; `None` where a proxy decides what can be reached.
     elsewhere: Option<Agent>,
+    /// `true` once the server was found at a public address.
+    is_public: Arc<AtomicBool>,
     base: String,
     token: Option<HeaderValue>,
 }
@@ -222,7 +226,9 @@ impl Api {
             .max_redirects(0)
             .build();
         let elsewhere = (!has_proxy).then(|| public_agent(config.clone()));
-        Ok(Self { agent: config.new_agent(), elsewhere, base: url.to_owned(), token })
+        let is_public = Arc::new(AtomicBool::new(false));
+        let agent = if has_proxy { config.new_agent() } else { watching_agent(config, &is_public) };
+        Ok(Self { agent, elsewhere, is_public, base: url.to_owned(), token })
     }
 
     /// Asks, and waits for the whole answer.
@@ -288,15 +294,14 @@ impl Api {
 impl Api {
     /// Reads an object where the answers lead to, without the credential from the first one on.
     fn follow(&self, request: Request<()>) -> Result<Response<ureq::Body>, ureq::Error> {
-        let first = request.uri().clone();
-        let mut from = first.clone();
+        let mut from = request.uri().clone();
         let mut response = self.agent.run(request)?;
         for _ in 0..REDIRECTIONS {
             let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
             let next = location.filter(|_| response.status().is_redirection()).and_then(|to| next(&from, to));
             let Some(to) = next else { break };
             let agent = match &self.elsewhere {
-                Some(public) if to.authority() != first.authority() && !is_private(&first) => public,
+                Some(public) if self.is_public.load(Ordering::Relaxed) => public,
                 _ => &self.agent,
             };
             response = agent.run(Request::get(&to).body(())?)?;

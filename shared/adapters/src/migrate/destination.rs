@@ -24,8 +24,9 @@ use credlink_service::migrate::ports::{
     Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal,
 };
 use credlink_service::migrate::target::{Parcel, Target};
-use credlink_service::ports::{Failure, FailureKind, Page};
+use credlink_service::ports::{Failure, FailureKind, Page, Ports as _};
 
+use super::side::Side;
 use crate::deployment::Deployed;
 use remote::Remote;
 
@@ -54,6 +55,28 @@ impl AnyDestination {
     /// It is no destination, or what is on this machine cannot be opened, or a variable is missing or wrong.
     pub async fn open(place: &super::place::Place, opening: Opening<'_>) -> Result<Self, OpenError> {
         open::open(place, opening).await
+    }
+
+    /// The store that it is, and the tenant of the credential that its API was shown.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub async fn side(&self) -> Result<Side, Failure> {
+        match self {
+            Self::Here(here) => Side::of(here.service().ports().objects()).await,
+            Self::Remote(remote) => remote.side().await,
+            Self::Unmade { .. } => Ok(Side::default()),
+        }
+    }
+
+    /// Returns `true` if it has several tenants; `None` where only a server knows.
+    #[must_use]
+    pub fn has_tenants(&self) -> Option<bool> {
+        match self {
+            Self::Here(here) => Some(here.has_tenants()),
+            Self::Unmade { has_tenants, .. } => Some(*has_tenants),
+            Self::Remote(_) => None,
+        }
     }
 
     /// Writes down what the destination has kept in memory of sums, and tells others of what changed. To be called at the

@@ -27,6 +27,7 @@ use credlink_service::ports::{Failure, Page};
 
 use super::api::TokenError;
 use super::place::{Place, bucket_settings};
+use super::side::Side;
 use crate::configuration::{self, ConfigurationError};
 use crate::deployment::Note;
 use crate::folder::{Folder, FolderError};
@@ -121,6 +122,22 @@ impl AnySource {
             }
             Place::Api(url) => Self::Remote(Remote::new(url, token)?),
         })
+    }
+}
+
+impl AnySource {
+    /// The store that it is, if it is a CredLink's, and the tenant of the credential that its API was shown.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub async fn side(&self) -> Result<Side, Failure> {
+        match self {
+            Self::Folder(_) | Self::Lines(_) => Ok(Side::default()),
+            Self::DataFolder(folder) => folder.side().await,
+            Self::Layout(layout) => layout.side().await,
+            Self::Bucket(bucket) => bucket.side().await,
+            Self::Remote(remote) => remote.side().await,
+        }
     }
 }
 

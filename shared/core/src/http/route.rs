@@ -368,7 +368,7 @@ impl Route {
             ["manifests", id] => match *method {
                 Method::GET | Method::HEAD => plain(id, query),
                 Method::DELETE => {
-                    let imported = switch(&Query::parse(query)?, "imported")?;
+                    let imported = only_imported(query)?;
                     Ok(Self::DeleteManifest { id: manifest_id(id)?, tenant: None, imported })
                 }
                 _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
@@ -391,7 +391,7 @@ impl Route {
                 Method::GET | Method::HEAD => read(ObjectKey::Manifest(manifest_key(tenant, id)?), query),
                 Method::DELETE => {
                     let ManifestKey { id, tenant } = manifest_key(tenant, id)?;
-                    let imported = switch(&Query::parse(query)?, "imported")?;
+                    let imported = only_imported(query)?;
                     Ok(Self::DeleteManifest { id, tenant: Some(tenant), imported })
                 }
                 _ => other(method, "GET, HEAD, DELETE, OPTIONS"),
@@ -505,6 +505,13 @@ fn form(query: &Query<'_>) -> Result<Form, Problem> {
         Some("stored") => Ok(Form::Stored),
         Some(other) => Err(Problem::field("form", format!("`stored` or nothing, not `{other}`"))),
     }
+}
+
+/// Whether only what nobody but an import has stored is to be deleted. A parameter that is mistyped must not delete more.
+fn only_imported(query: &str) -> Result<bool, Problem> {
+    let query = Query::parse(query)?;
+    query.only(&["imported"])?;
+    switch(&query, "imported")
 }
 
 fn switch(query: &Query<'_>, name: &str) -> Result<bool, Problem> {
@@ -797,6 +804,8 @@ mod tests {
             ("DELETE", "/v1/manifests/urn:x/front", 405),
             ("GET", "/v1/manifests/urn:x/visibility", 405),
             ("POST", "/v1/tenants/acme/manifests/urn:x/visibility", 405),
+            ("DELETE", "/v1/manifests/urn:x?import=true", 400),
+            ("DELETE", "/v1/tenants/acme/manifests/urn:x?tenant=acme", 400),
             ("PUT", "/v1/tenants/A/manifests/urn:x/visibility", 400),
             ("PUT", "/tenants/acme/manifests/urn:x/visibility", 404),
             ("POST", "/v1/manifests?visibility=hidden", 400),

@@ -69,6 +69,11 @@ impl<P: Ports> ServiceDestination<P> {
         Self { service, tenant }
     }
 
+    /// Returns `true` if it has several tenants.
+    pub fn has_tenants(&self) -> bool {
+        self.service.settings.has_tenants
+    }
+
     /// The service.
     pub const fn service(&self) -> &Arc<Service<P>> {
         &self.service

@@ -134,9 +134,10 @@ impl Rollback {
             Fate::NotOurs => (&mut self.not_ours, None),
             Fate::NotCopied => (&mut self.not_copied, None),
             Fate::Absent(proof) => (&mut self.absent, Some((proof, "it is not there".to_owned()))),
-            Fate::Touched(proof) => {
-                (&mut self.touched, Some((proof, "somebody replaced or deleted it since".to_owned())))
-            }
+            Fate::Touched(proof) => (
+                &mut self.touched,
+                Some((proof, "somebody replaced or deleted it since, or stored it as well".to_owned())),
+            ),
             Fate::OnlyCopy(proof) => (
                 &mut self.only_copy,
                 Some((proof, "its item was removed from the source: this is the only copy".to_owned())),

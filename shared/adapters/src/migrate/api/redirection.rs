@@ -5,7 +5,9 @@
 //! not on this machine, and not on a private network (OWASP, "Server-Side Request Forgery Prevention").
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Uri;
 use http::uri::Scheme;
@@ -17,6 +19,13 @@ use ureq::{Agent, Error};
 /// An agent that connects to public addresses alone.
 pub(super) fn public_agent(config: Config) -> Agent {
     Agent::with_parts(config, DefaultConnector::default(), PublicResolver::default())
+}
+
+/// An agent that connects to every address, and remembers in `is_public` that one of them was public. The name is not looked up once
+/// more to find that out: whoever has the name decides what each look finds.
+pub(super) fn watching_agent(config: Config, is_public: &Arc<AtomicBool>) -> Agent {
+    let resolver = WatchingResolver { inner: DefaultResolver::default(), is_public: Arc::clone(is_public) };
+    Agent::with_parts(config, DefaultConnector::default(), resolver)
 }
 
 /// The address that an answer at `from` leads to; `None` if it may not be followed.
@@ -31,13 +40,26 @@ pub(super) fn next(from: &Uri, location: &str) -> Option<Uri> {
     (is_http && !is_downgrade && to.host().is_some()).then_some(to)
 }
 
-/// Returns `true` if a host is on this machine or on a private network, as far as its name tells.
-pub(super) fn is_private(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let port = uri.port_u16().unwrap_or(443);
-    let found = (bare, port).to_socket_addrs();
-    found.is_ok_and(|mut addresses| addresses.any(|address| !is_public(address.ip())))
+/// Looks names up, and notes that a public address was among those found.
+#[derive(Debug)]
+struct WatchingResolver {
+    inner: DefaultResolver,
+    is_public: Arc<AtomicBool>,
+}
+
+impl Resolver for WatchingResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let found = self.inner.resolve(uri, config, timeout)?;
+        if found.iter().any(|address| is_public(address.ip())) {
+            self.is_public.store(true, Ordering::Relaxed);
+        }
+        Ok(found)
+    }
 }
 
 /// Looks names up, and finds nothing but public addresses.

@@ -34,7 +34,8 @@ use credlink_service::ports::{Failure, FailureKind, Page};
 use http::{Method, StatusCode};
 
 use crate::migrate::api::{Answer, Api, NAME, Question, TokenError, failure};
-use crate::migrate::source::remote::page;
+use crate::migrate::side::Side;
+use crate::migrate::source::remote::{page, side};
 use steps::{Next, Steps};
 
 /// How often a proof is looked at again that others change.
@@ -69,6 +70,11 @@ impl Remote {
     /// A token that is none.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
         Ok(Self { api: Api::new(url, token)? })
+    }
+
+    /// The store, and the tenant of the credential.
+    pub(super) async fn side(&self) -> Result<Side, Failure> {
+        side(&self.api).await
     }
 
     /// What stands under `key`: as the service says, or by its content.
@@ -265,7 +271,7 @@ fn of_another_tenant(answer: &Answer, tenant: &Tenant) -> Option<Failure> {
     let problem = answer.problem();
     (problem.slug() == Kind::OtherTenant.slug()).then(|| {
         let what = format!(
-            "the credential is not one of the tenant `{tenant}`, whose the records are as long as --tenant names no other: {}",
+            "the token is not one of the tenant `{tenant}`, for which this job is (--tenant): {}",
             problem.detail
         );
         failure(FailureKind::AccessDenied, what)

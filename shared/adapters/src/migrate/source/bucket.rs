@@ -27,6 +27,7 @@ use super::INDEX_LEFT_BEHIND;
 use super::layout::Layout;
 use super::text::{self, MAX_STORED_BYTES};
 use crate::aws::Error;
+use crate::migrate::side::Side;
 use crate::provider::Provider;
 use crate::s3::{Body, S3Objects};
 
@@ -44,6 +45,11 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// The store whose objects these are. Below a prefix there are none.
+    pub(super) async fn side(&self) -> Result<Side, Failure> {
+        if self.prefix.is_empty() { self.layout.side().await } else { Ok(Side::default()) }
+    }
+
     /// The objects whose keys begin with `prefix`.
     #[must_use]
     pub fn new(objects: S3Objects, prefix: impl Into<String>) -> Self {

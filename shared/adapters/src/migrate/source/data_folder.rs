@@ -30,6 +30,7 @@ use super::names::{Named, Part, is_alias, manifest_version};
 use crate::embedded::PASSING_CACHE_BYTES;
 use crate::gate::Gate;
 use crate::local::{self, Local, NewIndex, OpenError};
+use crate::migrate::side::Side;
 use crate::provider::Provider;
 
 /// The name that operators know this source by.
@@ -43,6 +44,10 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
+    pub(super) async fn side(&self) -> Result<Side, Failure> {
+        self.layout.side().await
+    }
+
     /// The data folder at `path`.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ use tokio::sync::OnceCell;
 use super::INDEX_LEFT_BEHIND;
 use super::held::Held;
 use super::names::Named;
+use crate::migrate::side::Side;
 use crate::provider::Provider;
 
 /// A provider that holds the objects of a CredLink.
@@ -113,6 +114,11 @@ impl Layout {
                 Err(self.damaged(&key, &format!("the proof {} names it, and it is not there", record.id)))
             }
         }
+    }
+
+    /// The store whose objects these are.
+    pub(super) async fn side(&self) -> Result<Side, Failure> {
+        Side::of(&self.provider).await
     }
 
     async fn verified(&self, key: &ObjectKey) -> Result<Option<Verified>, Failure> {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::front::Front;
 use credlink_core::hash::Digest;
+use credlink_core::identity::StoreId;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::exact_path;
 use credlink_core::manifest_id::ManifestId;
@@ -28,6 +29,7 @@ use serde::de::DeserializeOwned;
 
 use super::names::{Named, Part, is_alias, manifest_version};
 use crate::migrate::api::{Answer, Api, NAME, Question, TokenError, failure};
+use crate::migrate::side::Side;
 use crate::s3::escape;
 
 /// Another CredLink.
@@ -41,6 +43,8 @@ pub struct Remote {
 pub(in crate::migrate) struct Proofs {
     pub(in crate::migrate) proofs: Vec<Listed>,
     pub(in crate::migrate) next: Option<String>,
+    tenant: Option<Tenant>,
+    store: Option<StoreId>,
 }
 
 /// What a page says of a proof, as far as it matters here.
@@ -107,6 +111,11 @@ impl Remote {
     /// A token that is none.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
         Ok(Self { api: Api::new(url, token)? })
+    }
+
+    /// The store, and the tenant of the credential.
+    pub(super) async fn side(&self) -> Result<Side, Failure> {
+        side(&self.api).await
     }
 
     /// The object under `key`; `None` where it is not there (any more) or has expired.
@@ -260,6 +269,12 @@ fn version(revision: u32) -> String {
 
 fn damaged(key: &ObjectKey, why: &dyn std::fmt::Display) -> Failure {
     failure(FailureKind::Damaged, format!("{key}: {why}"))
+}
+
+/// The store behind an API, and the tenant of the credential.
+pub(in crate::migrate) async fn side(api: &Api) -> Result<Side, Failure> {
+    let Proofs { tenant, store, .. } = page(api, None, 1).await?;
+    Ok(Side { store, tenant })
 }
 
 /// A page of the proofs of the credential's tenant.

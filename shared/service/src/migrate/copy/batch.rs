@@ -303,15 +303,8 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             }
             Err(end) => return Err(end),
         };
-        if let (ItemState::Copied(copy), Some(lost)) = (&state, lost) {
-            // The destination says that it has it, and a verification said otherwise.
-            let state = match self.difference(copy).await? {
-                Some((what, detail)) => {
-                    let detail = format!("it was copied again, and {what} all the same: {detail}");
-                    ItemState::Lost { copy: lost, detail }
-                }
-                None => state.clone(),
-            };
+        if let Some(lost) = lost {
+            let state = self.found_again(lost, state).await?;
             return Ok(item.decided(state));
         }
         if let (ItemState::Copied(copy), None, false) = (&state, begun, self.options.skip_existing) {
@@ -319,6 +312,20 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             return Ok(item.decided(state));
         }
         Ok(item.decided(state))
+    }
+
+    /// The state of an item that a verification has found lost, where a run came to `state`: it stays lost until it is there.
+    async fn found_again(&self, lost: Copy, state: ItemState) -> Result<ItemState, GivenUp> {
+        let detail = match &state {
+            // The destination says that it has it, and a verification said otherwise.
+            ItemState::Copied(copy) => match self.difference(copy).await? {
+                Some((what, detail)) => format!("it was copied again, and {what} all the same: {detail}"),
+                None => return Ok(state),
+            },
+            ItemState::Failed { reason, detail } => format!("it cannot be copied again: {reason}: {detail}"),
+            _ => return Ok(state),
+        };
+        Ok(ItemState::Lost { copy: lost, detail })
     }
 
     /// The failure of a proof that was there already, if anything is wrong with it.
