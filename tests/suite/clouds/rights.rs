@@ -123,7 +123,7 @@ impl Statement {
             None if place == "Queue" => true,
             None => {
                 self.text.contains(&format!("!GetAtt {place}"))
-                    || self.text.contains(&format!("${{{place}}}"))
+                    || self.text.contains(&format!("${{{place}}}/index/"))
             }
         };
         names(action) && is_there
