@@ -6,6 +6,7 @@ mod child;
 mod coverage;
 mod ends;
 mod fragments;
+mod idle;
 mod place;
 mod report;
 

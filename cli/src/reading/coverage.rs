@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::binding::{BaseMedia, Binding, BoxExclusion, Part};
 use super::report::Exclusion;
-use super::{ends, fragments, place};
+use super::{ends, fragments, idle, place};
 
 /// The box of a manifest (C2PA 2.x, appendix A.5).
 pub const C2PA_UUID: [u8; 16] =
     [0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4, 0x81];
 /// The name that a box hash has for the place of the manifest.
 const C2PA_PART: &str = "C2PA";
-/// Boxes of which nothing of a picture or a video depends: a brand, an index of fragments, and free space.
+/// Boxes of which nothing of a picture or a video depends, unless a table names a place in them ([`idle`]): brands, an index of
+/// fragments, and free space.
 const IDLE_BOXES: [&str; 4] = ["/ftyp", "/mfra", "/free", "/skip"];
 /// The boxes that say where the content stands in the file. C2PA 1.0 leaves them out, as they change when the manifest is put in, and
 /// some signers still do.
@@ -109,7 +110,7 @@ fn less(why: impl Into<String>) -> io::Result<Coverage> {
 fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::Result<Coverage> {
     let trees = hash.merkle.as_deref().unwrap_or_default();
     let boxes = fragments::boxes(file)?;
-    let has = |name: &[u8; 4]| boxes.iter().flatten().any(|found| found == name);
+    let has = |name: &[u8; 4]| boxes.iter().flatten().any(|(found, ..)| found == name);
     let (content, others): (Vec<_>, Vec<_>) =
         hash.exclusions.iter().partition(|exclusion| exclusion.xpath == "/mdat");
     let mut left_out: Vec<_> = others
@@ -153,6 +154,14 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
              parts of the file may be shown in its place"
                 .to_owned(),
         );
+    }
+    let left_out: Vec<_> = hash.exclusions.iter().map(|exclusion| exclusion.xpath.as_str()).collect();
+    let doubtful = idle::doubtful(boxes.as_deref().unwrap_or_default(), &left_out, file)?;
+    if !doubtful.is_empty() {
+        more.push(format!(
+            "{} may have been changed, and what is shown may be read from there",
+            doubtful.join(", ")
+        ));
     }
     if !content.is_empty() {
         more.push(format!(
@@ -209,7 +218,9 @@ fn of_parts(parts: &[Part], file: &mut (impl Read + Seek)) -> io::Result<Coverag
     let is_whole = match (ends::of(file)?, fragments::boxes(file)?) {
         (Some(end), _) => end.is_at_the_end && names.last().is_some_and(|name| *name == end.name),
         // In JPEG XL each box is a part.
-        (None, Some(boxes)) if boxes.first() == Some(b"JXL ") => boxes.len() == names.len(),
+        (None, Some(boxes)) if boxes.first().is_some_and(|(name, ..)| name == b"JXL ") => {
+            boxes.len() == names.len()
+        }
         (None, _) => return less("CredLink cannot tell where the last of the parts is that its hash names"),
     };
     if is_whole {

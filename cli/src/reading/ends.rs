@@ -28,27 +28,45 @@ pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Option<End>> {
     Ok(end.map(|end| End { name, is_at_the_end: end == length }))
 }
 
-/// Where a JPEG ends: behind the marker of its end, which stands in no segment.
+/// Where a JPEG ends: behind the marker of its end, which stands in no segment. `None` also where it has something that those who
+/// hash it and those who show it may read differently: bytes between segments, an `0xff` that is repeated, or segments of which
+/// the specification does not say what they are (ITU-T T.81, annex B).
 fn jpeg(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
-    let mut byte = read::<1>(file)?;
     loop {
-        // In the pictures' own data 0xff is followed by 0; before a marker it may be repeated.
-        while byte.is_some() && byte != Some([0xff]) {
-            byte = read(file)?;
+        let Some([0xff, marker]) = read::<2>(file)? else { return Ok(None) };
+        match marker {
+            0xd9 => return file.stream_position().map(Some),
+            // Fill, what stands by itself in a scan alone, and what is reserved.
+            0x00..=0xbf | 0xd0..=0xd8 | 0xf0..=0xfd | 0xff => return Ok(None),
+            _ => {}
         }
-        while byte == Some([0xff]) {
-            byte = read(file)?;
+        let Some(length) = read(file)?.map(u16::from_be_bytes) else { return Ok(None) };
+        // One of JUMBF has its number and the head of a box.
+        if length < 2 || (marker == 0xeb && length <= 16) {
+            return Ok(None);
         }
-        match byte {
-            None => return Ok(None),
-            Some([0xd9]) => return file.stream_position().map(Some),
-            Some([0x00 | 0x01 | 0xd0..=0xd8]) => {}
-            Some(_) => {
-                let Some(length) = read(file)?.map(u16::from_be_bytes) else { return Ok(None) };
-                file.seek_relative(i64::from(length) - 2)?;
-            }
+        file.seek_relative(i64::from(length) - 2)?;
+        if marker == 0xda && !pass_scan(file)? {
+            return Ok(None);
         }
-        byte = read(file)?;
+    }
+}
+
+/// Passes over the data of a scan, up to the marker behind it. Returns `false` if none is there, or an `0xff` is repeated.
+fn pass_scan(file: &mut BufReader<impl Read + Seek>) -> io::Result<bool> {
+    loop {
+        match read(file)? {
+            None => return Ok(false),
+            Some([0xff]) => match read(file)? {
+                Some([0x00 | 0xd0..=0xd7]) => {}
+                None | Some([0xff]) => return Ok(false),
+                Some(_) => {
+                    file.seek_relative(-2)?;
+                    return Ok(true);
+                }
+            },
+            Some(_) => {}
+        }
     }
 }
 
@@ -110,11 +128,21 @@ mod tests {
     #[test]
     fn a_picture_ends_where_its_format_says() {
         // A segment with the mark of an end in it, and a picture with all that is no marker in it.
-        let jpeg =
-            b"\xff\xd8\xff\xe1\0\x04\xff\xd9\xff\xda\0\x02\xaa\xff\0\xff\xd0\xbb\xff\xff\xd9".as_slice();
+        let jpeg = b"\xff\xd8\xff\xe1\0\x04\xff\xd9\xff\xda\0\x02\xaa\xff\0\xff\xd0\xbb\xff\xd9".as_slice();
         assert_eq!(end(jpeg), Some(End { name: "EOI", is_at_the_end: true }));
         assert_eq!(end(&[jpeg, b"more"].concat()), Some(End { name: "EOI", is_at_the_end: false }));
         assert_eq!(end(&jpeg[..jpeg.len() - 1]), None);
+        for odd in [
+            // In a scan, and before a marker.
+            b"\xff\xd8\xff\xda\0\x02\xaa\xff\xff\0\xbb\xff\xd9".as_slice(),
+            b"\xff\xd8\xff\xff\xda\0\x02\xaa\xff\xd9",
+            // Between segments.
+            b"\xff\xd8\xff\xe1\0\x04aax\xff\xda\0\x02\xaa\xff\xd9",
+            b"\xff\xd8\xff\xf1\0\x04aa\xff\xda\0\x02\xaa\xff\xd9",
+            b"\xff\xd8\xff\xeb\0\x10aaaaaaaaaaaaaa\xff\xda\0\x02\xaa\xff\xd9",
+        ] {
+            assert_eq!(end(odd), None, "{odd:?}");
+        }
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\x04IDATIENDcrc.\0\0\0\0IENDcrc.".as_slice();
         assert_eq!(end(png), Some(End { name: "IEND", is_at_the_end: true }));
         assert_eq!(end(&[png, b"more"].concat()), Some(End { name: "IEND", is_at_the_end: false }));

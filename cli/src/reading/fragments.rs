@@ -14,13 +14,12 @@ const MAX_BOXES: usize = 10_000;
 const CONTAINERS: [&[u8; 4]; 4] = [b"trak", b"mdia", b"minf", b"stbl"];
 
 /// A box: its name, and where its content begins and ends.
-type Found = ([u8; 4], u64, u64);
+pub type Found = ([u8; 4], u64, u64);
 
-/// The names of the boxes that a file consists of; `None` where it does not consist of boxes.
-pub fn boxes(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<[u8; 4]>>> {
+/// The boxes that a file consists of; `None` where it does not consist of boxes.
+pub fn boxes(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<Found>>> {
     let end = file.seek(SeekFrom::End(0))?;
-    let found = walk(file, 0, end, &mut MAX_BOXES.clone())?;
-    Ok(found.map(|found| found.into_iter().map(|(name, ..)| name).collect()))
+    walk(file, 0, end, &mut MAX_BOXES.clone())
 }
 
 /// Returns `true` if a file is the head of a video that holds no part of its content, and whose tables name no samples.
