@@ -81,13 +81,24 @@ impl Output {
         if let Ok(there) = fs::symlink_metadata(&self.path)
             && there.is_file()
         {
-            new.as_file().set_permissions(there.permissions())?;
+            new.as_file().set_permissions(rights(&there))?;
         }
         new.as_file().sync_all()?;
         let put = if self.force { new.persist(&self.path) } else { new.persist_noclobber(&self.path) };
         put.map_err(|failed| failed.error)?;
         if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
     }
+}
+
+/// The rights of a file that is replaced, without those of the program that it may have been (`setuid`).
+fn rights(there: &Metadata) -> fs::Permissions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::Permissions::from_mode(there.permissions().mode() & 0o777)
+    }
+    #[cfg(not(unix))]
+    there.permissions()
 }
 
 /// A new file in `folder`, with the rights that the user gives to new files.
@@ -187,8 +198,8 @@ mod tests {
         }
         assert!(null.is_symlink() && !Path::new("/dev/null").metadata().unwrap().is_file());
         let kept = folder.path().join("target");
-        fs::set_permissions(&kept, fs::Permissions::from_mode(0o640)).unwrap();
+        fs::set_permissions(&kept, fs::Permissions::from_mode(0o4640)).unwrap();
         Output::open(&kept, true, &photo).unwrap().unwrap().write(b"content").unwrap();
-        assert_eq!(kept.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(kept.metadata().unwrap().permissions().mode() & 0o7777, 0o640);
     }
 }

@@ -127,7 +127,7 @@ fn requests_and_rights_of_a_deployed_stack() {
     // One line a role: everything that it may do of what the script tries, and nothing else. A read of what is not there
     // is told as absence (`NoSuchKey`), because whoever reads may list.
     insta::assert_snapshot!(stack.rights(), @r"
-    StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan send
+    StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan query-table send
     RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant query-table send
     DeleteRole: put get get-absent=NoSuchKey list delete row update transaction delete-row scan query-table send
     MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction scan send receive

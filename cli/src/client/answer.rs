@@ -88,7 +88,7 @@ impl Answer {
 
     /// Returns `true` if the body is a record, or CredLink says so of one that cannot be read.
     pub(super) fn is_record(&self) -> bool {
-        Record::parse(&self.body).is_ok() || self.is_credlinks()
+        self.status == StatusCode::OK && (Record::parse(&self.body).is_ok() || self.is_credlinks())
     }
 
     /// Returns `true` if the body is the manifest store of this id, or of any, or CredLink says so of one that cannot be read.
