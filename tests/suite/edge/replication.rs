@@ -11,6 +11,7 @@ use super::seeds::{Seed, read};
 use crate::engines::edge::Edge;
 use crate::http::ask::{media, proof};
 use crate::server::Server;
+use crate::world::tokens;
 
 const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000c";
 
@@ -23,7 +24,7 @@ async fn what_is_read_through_is_what_is_replicated() {
     let server = tokio::task::spawn_blocking(move || {
         let folder = tempfile::tempdir().unwrap();
         let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let server = Server::with(folder.path(), &[], &variables);
+        let mut server = Server::with(folder.path(), &[], &variables);
         let manifest = manifest_store(MANIFEST, media("c2pa").digest());
         for (name, member, manifest) in [
             ("json", "manifest", json!({"note": "provenance ".repeat(100)})),
@@ -36,7 +37,11 @@ async fn what_is_read_through_is_what_is_replicated() {
             let (status, stored) = server.post("/v1/proofs", &body);
             assert_eq!(status, 201, "{stored}");
         }
-        (server, folder)
+        server.stop();
+        // The edge is no program of this machine, and reads what is public from a server with tokens.
+        let tokens = folder.path().join("tokens.json");
+        std::fs::write(&tokens, tokens::file()).unwrap();
+        (Server::with(folder.path(), &["--tokens", tokens.to_str().unwrap()], &variables), folder)
     });
     let (server, _folder) = server.await.unwrap();
     let edge = Edge::with([("CREDLINK_ORIGIN_URL", server.url().to_owned())]).await;

@@ -144,7 +144,9 @@ impl<'a, A: Api> Session<'a, A> {
     fn named(&self, exchange: String) -> String {
         let text = exchange.replace(self.api.base(), "<base>");
         let records = self.records.iter().zip(1..);
-        records.fold(text, |text, (digest, number)| text.replace(digest, &format!("<record {number}>")))
+        let text =
+            records.fold(text, |text, (digest, number)| text.replace(digest, &format!("<record {number}>")));
+        without_store(text)
     }
 }
 
@@ -206,4 +208,14 @@ fn members(text: &str) -> String {
         Some((end, _)) => format!("{}… ({} bytes)", &line[..end], line.len()),
     });
     shortened.collect::<Vec<_>>().join("\n")
+}
+
+/// The same text without the names of stores, which are others each time, and which not every deployment has.
+fn without_store(text: String) -> String {
+    const MEMBER: &str = "\"store\":\"";
+    let Some((before, after)) = text.split_once(MEMBER) else { return text };
+    let (store, rest) = after.split_once('"').unwrap_or_default();
+    assert!(store.len() == 32 && store.bytes().all(|byte| byte.is_ascii_hexdigit()), "{store} is no store");
+    let before = before.trim_end();
+    format!("{}{}", before.strip_suffix(',').unwrap_or(before), without_store(rest.to_owned()))
 }
