@@ -11,13 +11,16 @@ const MAX_TEXT: u64 = 1_024;
 /// Longest content of a file type box: a brand, its version, and the brands that it is compatible with.
 const MAX_BRANDS: u64 = 264;
 
+/// Purposes of the boxes that hold a manifest.
+const MANIFESTS: [&[u8]; 3] = [b"manifest", b"original", b"update"];
+
 /// The boxes that hold more than what can be nothing but idle, of those whose names are among `left_out`, in words.
 pub fn doubtful(
     boxes: &[Found],
     left_out: &[&str],
     file: &mut (impl Read + Seek),
 ) -> io::Result<Vec<String>> {
-    let (mut doubtful, mut manifests) = (Vec::new(), 0);
+    let (mut doubtful, mut purposes) = (Vec::new(), Vec::new());
     for (name, start, end) in boxes {
         let xpath = format!("/{}", String::from_utf8_lossy(name));
         if !left_out.contains(&&*xpath) {
@@ -26,12 +29,16 @@ pub fn doubtful(
         let is_idle = match name {
             b"free" | b"skip" => is_blank(file, *start, *end)?,
             b"ftyp" => is_brands(file, *start, *end)?,
-            // One is compared with the manifest that is validated. Others hold what nothing is compared with.
-            b"uuid" if is_c2pa(file, *start, *end)? => {
-                manifests += 1;
-                manifests == 1
-            }
-            b"uuid" => true,
+            b"uuid" => match purpose(file, *start, *end)? {
+                None => true,
+                // A manifest, and an update of it, is compared with the one that is validated. Others hold what nothing is compared with.
+                Some(purpose) => {
+                    let is_first = !purposes.contains(&purpose);
+                    let is_manifests = MANIFESTS.contains(&purpose.as_slice());
+                    purposes.push(purpose);
+                    is_manifests && is_first
+                }
+            },
             // An index of fragments, in which any number may stand.
             _ => end == start,
         };
@@ -74,14 +81,14 @@ fn is_brands(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<
     Ok(brands.flat_map(|(_, brand)| brand).all(|byte| (0x20..0x7f).contains(byte)))
 }
 
-fn is_c2pa(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<bool> {
-    let mut uuid = [0; 16];
-    if end - start < 16 {
-        return Ok(false);
-    }
+/// The purpose of a box of C2PA, which stands behind its version and flags (C2PA 2.x, appendix A.5); `None` of another box.
+fn purpose(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<Option<Vec<u8>>> {
     file.seek(SeekFrom::Start(start))?;
-    file.read_exact(&mut uuid)?;
-    Ok(uuid == C2PA_UUID)
+    let mut head = Vec::new();
+    file.take((end - start).min(36)).read_to_end(&mut head)?;
+    let Some(rest) = head.strip_prefix(&C2PA_UUID) else { return Ok(None) };
+    let text = rest.get(4..).unwrap_or_default();
+    Ok(text.split(|byte| *byte == 0).next().map(<[u8]>::to_vec))
 }
 
 #[cfg(test)]
@@ -129,5 +136,8 @@ mod tests {
         }
         let second = told(&[(b"uuid", manifest()), (b"uuid", manifest())]);
         assert_eq!(second, ["bytes 45 to 73 (`uuid`)"]);
+        let of = |purpose: &[u8]| [&C2PA_UUID[..], b"\0\0\0\0", purpose, b"\0more"].concat();
+        assert_eq!(told(&[(b"uuid", of(b"original")), (b"uuid", of(b"update"))]), [""; 0]);
+        assert_eq!(told(&[(b"uuid", of(b"merkle"))]), ["bytes 8 to 38 (`uuid`)"]);
     }
 }

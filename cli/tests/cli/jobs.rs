@@ -201,8 +201,8 @@ fn what_is_another_tenants_becomes_nobody_elses() {
     // A plan says what a run would be refused for.
     world
         .run("migrate plan --from dir:source --to dir:new --job x")
-        .ends(1)
-        .says(&["the destination has one tenant"]);
+        .ends(2)
+        .says(&["has one tenant, `default`, and the job brings others"]);
     assert!(!world.path("new").exists());
     let refused = several("migrate run --from dir:source --to dir:one --job one --tenant acme").ends(7);
     refused.says(&["1 copied", "other-tenant", "it is the tenant `team`'s at the source"]);
