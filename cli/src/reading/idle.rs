@@ -71,7 +71,7 @@ fn is_blank(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<b
 /// Returns `true` if bytes of a file are brands (ISO/IEC 14496-12, section 4.3): four printable characters each, but for the version
 /// behind the first.
 fn is_brands(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<bool> {
-    if end - start > MAX_BRANDS || (end - start) % 4 != 0 {
+    if end - start > MAX_BRANDS || !(end - start).is_multiple_of(4) {
         return Ok(false);
     }
     file.seek(SeekFrom::Start(start))?;

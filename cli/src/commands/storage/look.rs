@@ -120,24 +120,6 @@ fn cut_at_the_end(bytes: &[u8]) -> usize {
         .map_or(0, |(at, _)| at + 1)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_character_that_is_cut_waits_for_the_rest() {
-        for (text, cut) in [("a", 1), ("\u{9b}", 2), ("\u{202e}", 3), ("\u{1f600}", 4)] {
-            let bytes = text.as_bytes();
-            assert_eq!(bytes.len(), cut);
-            for end in 0..bytes.len() {
-                let piece = [b"x".as_slice(), &bytes[..end]].concat();
-                assert_eq!(cut_at_the_end(&piece), end, "{text:?} {end}");
-            }
-            assert_eq!(cut_at_the_end(bytes), 0, "{text:?}");
-        }
-    }
-}
-
 /// Prints how much there is.
 pub(super) async fn stats(providers: &Providers, place: &Place, printer: &Printer) -> Result<Exit, Trouble> {
     let sum = providers.named(&place.provider).await?.sum(&place.key).await.map_err(failed)?;
@@ -199,4 +181,22 @@ pub(super) async fn sign(
     }
     printer.say(|| signed.url.clone(), &value)?;
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_that_is_cut_waits_for_the_rest() {
+        for (text, cut) in [("a", 1), ("\u{9b}", 2), ("\u{202e}", 3), ("\u{1f600}", 4)] {
+            let bytes = text.as_bytes();
+            assert_eq!(bytes.len(), cut);
+            for end in 0..bytes.len() {
+                let piece = [b"x".as_slice(), &bytes[..end]].concat();
+                assert_eq!(cut_at_the_end(&piece), end, "{text:?} {end}");
+            }
+            assert_eq!(cut_at_the_end(bytes), 0, "{text:?}");
+        }
+    }
 }
