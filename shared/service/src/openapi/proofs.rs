@@ -100,7 +100,7 @@ const fn status_of(stored: &Stored) -> StatusCode {
         (status = 201, description = "Stored, or stored as the next revision of a proof that had expired", body = StoreReply),
         (status = 200, description = "There already", body = StoreReply),
         (status = 403, description = "`tenant` names another tenant than the caller's, or a scope is missing", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "The manifest id has another content", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The manifest id has another content; or, with `origin`, it was private when it was deleted here, and would be published", body = Document, content_type = "application/problem+json"),
         (status = 410, description = "With `origin`: it was deleted since, and is not taken over", body = Document, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Document, content_type = "application/problem+json"),
         (status = 415, description = "Not JSON", body = Document, content_type = "application/problem+json"),
