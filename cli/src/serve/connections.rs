@@ -19,8 +19,9 @@ use beginning::Beginning;
 mod beginning;
 mod refusal;
 
-/// Longest head: a target of 8 KiB and as much again for every header that we know, with room for proxies' own.
-const MAX_HEAD_BYTES: usize = 64 * 1_024;
+/// Longest head: a target of 8 KiB, a token of 8 KiB, and as much again for the others and for proxies' own. Heads that do not end are in
+/// memory for as long as they may take, one on each connection: 64 MiB of them.
+const MAX_HEAD_BYTES: usize = 32 * 1_024;
 /// Most requests at once on a connection of HTTP/2.
 const MAX_STREAMS: u32 = 8;
 /// Longest list of headers of HTTP/2, with 32 bytes more for each (RFC 9113, section 6.5.2): a target of 8 KiB, a token of 8 KiB, and
@@ -37,6 +38,9 @@ const SEND_BUFFER_BYTES: usize = 65_536;
 const GRACE: Duration = Duration::from_secs(10);
 /// Longest time for the orderly end of a connection that was silent, or of one of HTTP/2 that leaves for somebody else.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// Longest time for what is on its way where a connection leaves although it does not wait for its client: less than others wait for
+/// its place.
+const LAST: Duration = Duration::from_secs(5);
 /// Pause when the system has no more sockets or files for us.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -94,23 +98,25 @@ async fn connection(
         Err(Unseated::GaveWay) => return,
     };
     let seat = sitting.seat();
-    let begun = async {
-        let beginning = Beginning::read(&mut stream).await.ok()?;
-        let is_wanted = !beginning.is_http2() || sitting.speaks_http2().await;
-        Some((beginning, is_wanted))
-    };
     let begun = tokio::select! {
-        begun = begun => begun,
+        begun = Beginning::read(&mut stream) => begun.ok(),
         () = seat.progress().is_silent() => None,
         () = seat.has_to_leave() => None,
         () = async { drop(stopping.wait_for(|is| *is).await) } => None,
     };
-    let Some((beginning, is_wanted)) = begun else { return };
-    if !is_wanted {
-        tracing::debug!("a connection of HTTP/2 was refused: there are as many as may be");
-        return refusal::refuse_begun(stream, &beginning).await;
-    }
+    let Some(beginning) = begun else { return };
     let is_http2 = beginning.is_http2();
+    if is_http2 {
+        let is_wanted = tokio::select! {
+            is_wanted = sitting.speaks_http2() => is_wanted,
+            () = seat.has_to_leave() => false,
+            () = async { drop(stopping.wait_for(|is| *is).await) } => return,
+        };
+        if !is_wanted {
+            tracing::debug!("a connection of HTTP/2 was refused: there are as many as may be");
+            return refusal::refuse_begun(stream, &beginning).await;
+        }
+    }
     // Answers are written whole: waiting to fill a packet only delays them. Where it fails, they are delayed.
     let _ = stream.set_nodelay(true);
     let answer = service_fn(|request| {
@@ -131,13 +137,17 @@ async fn connection(
             timeout(GOODBYE, connection.as_mut()).await.unwrap_or(Ok(()))
         }
         () = seat.has_to_leave() => {
-            tracing::debug!(idle = seat.progress().is_idle(), "a connection that waits for its client gave its place to another");
-            // A client of HTTP/2 that reads hears of it. One of HTTP/1.1 has no word for it but the end.
-            if !is_http2 || !seat.progress().is_idle() {
-                return;
-            }
+            let progress = seat.progress();
+            let (idle, dispensable) = (progress.is_idle(), progress.is_dispensable().is_some());
+            tracing::debug!(idle, dispensable, "a connection gave its place to another");
+            // A client of HTTP/2 that reads hears of it. An idle one of HTTP/1.1 has no word for it but the end.
+            let left = match (idle, dispensable) {
+                (true, _) if is_http2 => GOODBYE,
+                (false, false) => LAST,
+                _ => return,
+            };
             connection.as_mut().graceful_shutdown();
-            timeout(GOODBYE, connection.as_mut()).await.unwrap_or(Ok(()))
+            timeout(left, connection.as_mut()).await.unwrap_or(Ok(()))
         }
         () = async { drop(stopping.wait_for(|is| *is).await) } => {
             connection.as_mut().graceful_shutdown();

@@ -1,4 +1,4 @@
-//! Leaving: whoever waits for its client longest makes room for somebody else.
+//! Leaving: whoever waits for its client longest makes room for somebody else, and a network that has far more than another for that.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,10 +7,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::places::Full;
-use super::{Kind, Seat, Taken};
+use super::progress::Loss;
+use super::{Kind, Line, Seat, Taken};
 
 /// Time after which the places of a network, or all of them, are looked through again for those that have to leave.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// A network that waits has far fewer places than another one if it has at most a part of them, and would with one more: one in so many.
+const FAR_MORE: usize = 4;
 
 /// The times at which places were looked through: those of a network, or all of them.
 #[derive(Default)]
@@ -37,7 +41,8 @@ impl Looks {
 impl Taken {
     /// Tells connections to leave until as many are about to as others wait: those first that have waited for their client longest, of
     /// those that have for long enough. Where the newcomer's network has its share, they are its own; and otherwise all, those of the
-    /// network first that has most.
+    /// network first that has most. Where one that waits has far fewer than that, each connection of that one, and of others that have half
+    /// as many, may leave whether or not it has waited for its client: those that are idle first.
     ///
     /// That takes a look at every seat, while nobody else can take one. So what has just been done is not done again, however many
     /// ask for it.
@@ -51,6 +56,10 @@ impl Taken {
             return;
         }
         let line = self.line(kind);
+        let many = match full {
+            Full::Network => usize::MAX,
+            Full::All => (FAR_MORE * (line.fewest(newcomer) + 1)).max(line.most().div_ceil(2)),
+        };
         let candidates = self
             .seats
             .values()
@@ -60,14 +69,35 @@ impl Taken {
         for seat in candidates {
             if seat.is_leaving() {
                 leaving += 1;
-            } else if let Some(age) = seat.progress().is_dispensable() {
-                dispensable.push(((line.places.of(seat.network.address), age), seat));
+                continue;
+            }
+            let of_network = line.places.of(seat.network.address);
+            let is_dispensable = if of_network >= many {
+                Some(seat.progress().is_dispensable_at_once())
+            } else {
+                seat.progress().is_dispensable().map(|age| (Loss::Nothing, age))
+            };
+            if let Some((loss, age)) = is_dispensable {
+                dispensable.push(((loss, of_network, age), seat));
             }
         }
         dispensable.sort_unstable_by_key(|(rank, _)| std::cmp::Reverse(*rank));
         for (_, seat) in dispensable.into_iter().take(waiting.max(1).saturating_sub(leaving)) {
             seat.tell_to_leave();
         }
+    }
+}
+
+impl Line {
+    /// The places of the network that has most.
+    fn most(&self) -> usize {
+        self.places.largest().map_or(0, |network| self.places.of(network))
+    }
+
+    /// The places of the network that has fewest of all that wait.
+    fn fewest(&self, newcomer: IpAddr) -> usize {
+        let waiting = self.queue.networks().map(|network| self.places.of(network)).min();
+        waiting.unwrap_or(usize::MAX).min(self.places.of(newcomer))
     }
 }
 

@@ -54,6 +54,18 @@ pub enum Direction {
     Answer,
 }
 
+/// The loss of a client whose connection leaves for somebody else once what is on its way has ended, or has had its time. In this order
+/// connections are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// A body or an answer that is on its way may be cut off.
+    Transfer,
+    /// The connection that another request could have used: it ends after an answer.
+    Reuse,
+    /// Nothing is on its way, or its client has been waited for as long as it may.
+    Nothing,
+}
+
 /// A while in which the server works for a connection.
 pub struct Working<'a>(&'a Progress);
 
@@ -88,6 +100,12 @@ impl Progress {
     /// Notes that the server works for it, until the value is dropped.
     pub fn work(&self) -> Working<'_> {
         self.has_asked.store(true, Ordering::Relaxed);
+        self.working.fetch_add(1, Ordering::Relaxed);
+        Working(self)
+    }
+
+    /// Notes that it waits for a place that the server has to give, until the value is dropped. That is no request.
+    pub(super) fn wait_for_place(&self) -> Working<'_> {
         self.working.fetch_add(1, Ordering::Relaxed);
         Working(self)
     }
@@ -155,8 +173,20 @@ impl Progress {
 
     /// The time for which it has waited for its client, or for a body or an answer that is on its way, if that is long enough to give
     /// its place to somebody else.
-    pub(super) fn is_dispensable(&self) -> Option<Duration> {
+    pub fn is_dispensable(&self) -> Option<Duration> {
         self.is_dispensable_at(self.now())
+    }
+
+    /// The same, of a connection whose network has far more places than one that waits: each may leave, those first that lose least.
+    pub(super) fn is_dispensable_at_once(&self) -> (Loss, Duration) {
+        let now = self.now();
+        if let Some(age) = self.is_dispensable_at(now) {
+            return (Loss::Nothing, age);
+        }
+        match self.transferring(now) {
+            Some(age) => (Loss::Transfer, age),
+            None => self.silent(now).map_or((Loss::Reuse, Duration::ZERO), |silent| (Loss::Nothing, silent)),
+        }
     }
 
     fn is_dispensable_at(&self, now: u64) -> Option<Duration> {

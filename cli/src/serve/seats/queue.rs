@@ -70,6 +70,11 @@ impl Queue {
         self.waiting.values().map(BTreeMap::len).sum()
     }
 
+    /// The networks of those who wait.
+    pub fn networks(&self) -> impl Iterator<Item = IpAddr> {
+        self.waiting.keys().copied()
+    }
+
     /// Returns the number of those of a network who wait.
     pub fn of(&self, network: IpAddr) -> usize {
         self.waiting.get(&network).map_or(0, BTreeMap::len)

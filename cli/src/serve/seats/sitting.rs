@@ -22,8 +22,9 @@ impl Sitting {
     }
 
     /// Waits until it counts as a connection of HTTP/2. Returns `false` if there were as many as may be, in all or of its network, for
-    /// too long.
+    /// too long. That time is the server's: its client is not silent meanwhile.
     pub async fn speaks_http2(&self) -> bool {
+        let _waiting = self.seat.progress().wait_for_place();
         let (room, network) = (&self.seat.room, self.seat.network.address);
         // Those who wait come first.
         let is_first = room.taken().of_http2.queue.of(network) == 0;

@@ -203,8 +203,10 @@ async fn speak_http2(seats: &Seats, at: &str) -> Sitting {
 async fn idle_connections_of_http2_make_room_for_others() {
     let seats = seats_after_a_while();
     let mut all = Vec::new();
-    for at in 0..OF_HTTP2.all {
-        all.push(speak_http2(&seats, if at < OF_HTTP2.of_a_network { HERE } else { "192.0.2.2" }).await);
+    for (at, places) in [(HERE, 80), ("192.0.2.2", 28), ("192.0.2.3", 20)] {
+        for _ in 0..places {
+            all.push(speak_http2(&seats, at).await);
+        }
     }
     let asked = || sit(&seats, "192.0.2.3").unwrap();
     let is_leaving = |all: &[Sitting]| {
@@ -252,4 +254,56 @@ async fn a_network_that_has_its_share_of_http2_makes_room_itself() {
     for at in [HERE, "192.0.2.2"] {
         assert_eq!(seats.0.taken().of_http2.places.of(address(at)), 0);
     }
+}
+
+/// Networks that have far more than one that waits have to make room, however often they ask.
+#[tokio::test]
+async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
+    let seats = seats_after_a_while();
+    let (most, fewer) = ("192.0.2.2", "192.0.2.3");
+    let large: Vec<Sitting> = (0..1_536).map(|_| sit(&seats, most).unwrap()).collect();
+    let small: Vec<Sitting> = (0..SEATS - 1_536).map(|_| sit(&seats, fewer).unwrap()).collect();
+    // All have just been answered, but for those that the server works for.
+    large.iter().chain(&small).for_each(|sitting| drop(sitting.seat().progress().work()));
+    let mut work: Vec<_> = large[1..].iter().map(|sitting| sitting.seat().progress().work()).collect();
+    let leaving = |of: &[Sitting]| of.iter().filter(|sitting| sitting.seat().is_leaving()).count();
+    forget_looks(&seats);
+    assert!(sit(&seats, fewer).is_none());
+    assert_eq!((leaving(&large), leaving(&small)), (0, 0), "who has a third of it waits");
+    let _queuing = wait(&seats, Kind::Seat, HERE).unwrap();
+    forget_looks(&seats);
+    assert!(sit(&seats, fewer).is_none(), "it looks for all who wait");
+    assert!(large[0].seat().is_leaving(), "the idle one of the larger network");
+    assert_eq!((leaving(&large), leaving(&small)), (1, 0));
+    // Where nothing is idle, those leave that lose least.
+    let also_small = small.iter().map(|sitting| sitting.seat().progress().work()).collect::<Vec<_>>();
+    let answer = Transfer::begin(large[1].seat(), Direction::Answer);
+    work.remove(0);
+    let mut queuing = Vec::new();
+    for expected in 2..6 {
+        queuing.push(wait(&seats, Kind::Seat, HERE).unwrap());
+        forget_looks(&seats);
+        assert!(sit(&seats, HERE).is_none());
+        assert_eq!((leaving(&large), leaving(&small)), (expected, 0));
+        assert!(!large[1].seat().is_leaving(), "an answer is on its way");
+    }
+    drop((work, also_small, answer));
+}
+
+/// The time for which a connection waits in a queue of the server is not its client's silence.
+#[tokio::test]
+async fn who_waits_for_a_place_of_http2_is_not_silent() {
+    let seats = seats_after_a_while();
+    let mut own = Vec::new();
+    for _ in 0..OF_HTTP2.of_a_network {
+        own.push(speak_http2(&seats, HERE).await);
+    }
+    let newcomer = sit(&seats, HERE).unwrap();
+    let mut speaks = Box::pin(newcomer.speaks_http2());
+    assert!(speaks.as_mut().now_or_never().is_none());
+    silence(newcomer.seat(), 9_000);
+    assert!(newcomer.seat().progress().is_dispensable().is_none());
+    drop(speaks);
+    silence(newcomer.seat(), 300);
+    assert!(newcomer.seat().progress().is_dispensable().is_some(), "it has not asked for anything yet");
 }
