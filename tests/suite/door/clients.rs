@@ -49,6 +49,11 @@ pub fn http2_preface() -> Vec<u8> {
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(4, 0, 0, &setting)].concat()
 }
 
+/// The same of one that reads its answers.
+pub fn http2_preface_to_read() -> Vec<u8> {
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(4, 0, 0, &[])].concat()
+}
+
 /// A request of HTTP/2 without a body (RFC 9113, section 6.2).
 pub fn http2_get(stream: u32, path: &str) -> Vec<u8> {
     http2_get_with_headers(stream, path, &[])

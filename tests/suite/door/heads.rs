@@ -47,6 +47,23 @@ async fn a_head_of_too_many_headers_is_refused() {
     }
 }
 
+/// A head of HTTP/1.1 that does not end is in memory: it may have 32 KiB.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_is_too_long_is_refused() {
+    let ground = Ground::new();
+    let headers = |bytes: usize| {
+        (0..4).map(|number| (format!("x-{number}"), "a".repeat(bytes / 4))).collect::<Vec<_>>()
+    };
+    assert_eq!(http1_status(&ground, "/v1/health", &headers(31 * 1_024)).await, 200);
+    let mut stream = connect(ground.address()).await;
+    // No end is sent: the answer does not wait for it.
+    let asked = format!("GET /v1/health HTTP/1.1\r\nhost: localhost\r\nx: {}", "a".repeat(33 * 1_024));
+    let _ = stream.write_all(asked.as_bytes()).await;
+    let mut answer = vec![0; 12];
+    timeout(Duration::from_secs(20), stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 431");
+}
+
 /// The longest target and the longest token go together, in either version.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_longest_target_and_the_longest_token_go_together() {

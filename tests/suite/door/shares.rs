@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::clients::{
     GOAWAY, HEADERS, SETTINGS, connect_from, get, http2_data, http2_get, http2_next, http2_post,
-    http2_preface, http2_status,
+    http2_preface, http2_preface_to_read, http2_status,
 };
 use super::ground::Ground;
 
@@ -60,6 +60,25 @@ async fn idle_connections_of_http2_keep_nobody_out() {
         let heard = timeout(Duration::from_secs(20), idle.join_next()).await.unwrap();
         assert!(heard.unwrap().unwrap(), "whoever leaves for it hears of it");
     }
+}
+
+/// Two addresses that have all connections of HTTP/2 make room for others, however often they use them, and come again at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_of_http2_that_are_used_often_keep_nobody_out() {
+    let ground = Ground::new();
+    let address = ground.address();
+    let mut used = JoinSet::new();
+    for connection in 0..128 {
+        let client = if connection < 96 { 2 } else { 3 };
+        let mut stream = connect_and_send_from(client, address, &http2_preface_to_read()).await;
+        http2_next(&mut stream, SETTINGS).await.unwrap();
+        used.spawn(use_often(client, address, stream));
+    }
+    sleep(Duration::from_secs(2)).await;
+    for request in 0..3 {
+        assert_eq!(ask(9, address).await.0, Some(200), "request {request} of another address");
+    }
+    used.shutdown().await;
 }
 
 /// One address has its share of the connections of HTTP/2, and others have theirs. A client that waits for one in vain hears of it.
@@ -112,6 +131,20 @@ async fn a_preface_in_pieces_begins_a_connection() {
     }
     stream.write_all(rest).await.unwrap();
     assert_eq!(http2_next(&mut stream, HEADERS).await.map(|head| http2_status(&head)), Some(200));
+}
+
+/// Asks by HTTP/2 again and again, on another connection where one ends.
+async fn use_often(client: u8, address: SocketAddr, mut stream: TcpStream) {
+    loop {
+        for request in 0.. {
+            // It may have ended meanwhile.
+            let _ = stream.write_all(&http2_get(2 * request + 1, "/v1/health")).await;
+            if timeout(Duration::from_secs(1), http2_next(&mut stream, GOAWAY)).await.is_ok() {
+                break;
+            }
+        }
+        stream = connect_and_send_from(client, address, &http2_preface_to_read()).await;
+    }
 }
 
 fn asked() -> Vec<u8> {
