@@ -124,7 +124,8 @@ async fn connection(
         async move { request::answer(&served, &seat, request).await }
     });
     let builder = if is_http2 { builder().http2_only() } else { builder().http1_only() };
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(beginning.and_rest(stream)), answer));
+    let mut connection =
+        pin!(builder.serve_connection(TokioIo::new(beginning.and_rest(stream, seat)), answer));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = seat.progress().is_silent() => {

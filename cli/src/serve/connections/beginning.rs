@@ -1,9 +1,14 @@
 //! The beginning of a connection: its first bytes say which version of HTTP its client speaks.
 
 use std::io::{Cursor, Error, ErrorKind, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, join};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, join};
 use tokio::net::TcpStream;
+
+use crate::serve::seats::Seat;
 
 /// The bytes with which every connection of HTTP/2 begins (RFC 9113, section 3.4), as far as no other version has them.
 const PREFACE: &[u8] = b"PRI * HTTP/2";
@@ -32,10 +37,39 @@ impl Beginning {
         self.0 == PREFACE
     }
 
-    /// The whole connection: these bytes once more, and what comes after them.
-    pub fn and_rest(self, stream: TcpStream) -> impl AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// The whole connection: these bytes once more, and what comes after them. Whatever comes by HTTP/1.1 between two requests is the
+    /// beginning of a head.
+    pub fn and_rest(
+        self,
+        stream: TcpStream,
+        seat: &Arc<Seat>,
+    ) -> impl AsyncRead + AsyncWrite + Unpin + Send + 'static {
         let (read, write) = stream.into_split();
-        join(Cursor::new(self.0).chain(read), write)
+        let seat = (!self.is_http2()).then(|| Arc::clone(seat));
+        join(Heard { read: Cursor::new(self.0).chain(read), seat }, write)
+    }
+}
+
+/// What a client sends, of which its seat is told.
+struct Heard<R> {
+    read: R,
+    seat: Option<Arc<Seat>>,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Heard<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.read).poll_read(context, buffer);
+        if buffer.filled().len() > before
+            && let Some(seat) = &self.seat
+        {
+            seat.progress().head_begins();
+        }
+        read
     }
 }
 

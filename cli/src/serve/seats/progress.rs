@@ -34,6 +34,8 @@ pub struct Progress {
     /// Milliseconds from the start to the last sign of the client, or of the server's work for it.
     active: AtomicU64,
     has_asked: AtomicBool,
+    /// `true` if something has come after the last request: a head that has not ended.
+    has_begun: AtomicBool,
 }
 
 /// A body or an answer that is on its way.
@@ -60,7 +62,8 @@ pub enum Direction {
 pub enum Loss {
     /// A body or an answer that is on its way may be cut off.
     Transfer,
-    /// The connection that another request could have used: it ends after an answer.
+    /// A request that may be sent again, as its head has not ended, or the connection that another one could have used: it ends after an
+    /// answer.
     Reuse,
     /// Nothing is on its way, or its client has been waited for as long as it may.
     Nothing,
@@ -82,6 +85,7 @@ impl Progress {
             transferred: AtomicU64::new(0),
             active: AtomicU64::new(0),
             has_asked: AtomicBool::new(false),
+            has_begun: AtomicBool::new(false),
         };
         progress.is_active();
         progress
@@ -97,8 +101,14 @@ impl Progress {
         self.active.store(self.now(), Ordering::Relaxed);
     }
 
+    /// Notes that a head has begun, if nothing is on its way.
+    pub fn head_begins(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
+    }
+
     /// Notes that the server works for it, until the value is dropped.
     pub fn work(&self) -> Working<'_> {
+        self.has_begun.store(false, Ordering::Relaxed);
         self.has_asked.store(true, Ordering::Relaxed);
         self.working.fetch_add(1, Ordering::Relaxed);
         Working(self)
@@ -185,7 +195,10 @@ impl Progress {
         }
         match self.transferring(now) {
             Some(age) => (Loss::Transfer, age),
-            None => self.silent(now).map_or((Loss::Reuse, Duration::ZERO), |silent| (Loss::Nothing, silent)),
+            None => match self.silent(now) {
+                Some(silent) if !self.has_begun.load(Ordering::Relaxed) => (Loss::Nothing, silent),
+                silent => (Loss::Reuse, silent.unwrap_or_default()),
+            },
         }
     }
 
@@ -215,6 +228,8 @@ impl Transfer {
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
+        // What has come meanwhile was its body.
+        self.0.has_begun.store(false, Ordering::Relaxed);
         self.0.is_active();
         self.0.working.fetch_sub(1, Ordering::Relaxed);
     }

@@ -290,6 +290,23 @@ async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
     drop((work, also_small, answer));
 }
 
+/// A head that has begun is spared where another connection is idle.
+#[test]
+fn a_connection_on_which_a_head_has_begun_is_not_idle() {
+    let seats = seats_after_a_while();
+    let sitting = sit(&seats, HERE).unwrap();
+    let loss = || sitting.seat().progress().is_dispensable_at_once().0;
+    let work = sitting.seat().progress().work();
+    sitting.seat().progress().head_begins();
+    assert_eq!(loss(), progress::Loss::Reuse, "the server works, and a body comes");
+    drop(work);
+    assert_eq!(loss(), progress::Loss::Nothing);
+    sitting.seat().progress().head_begins();
+    assert_eq!(loss(), progress::Loss::Reuse);
+    silence(sitting.seat(), 2_500);
+    assert_eq!(loss(), progress::Loss::Nothing, "it has been waited for");
+}
+
 /// The time for which a connection waits in a queue of the server is not its client's silence.
 #[tokio::test]
 async fn who_waits_for_a_place_of_http2_is_not_silent() {
