@@ -2,8 +2,9 @@
 //! network cannot have them all. The same holds for the places in which connections wait for them.
 //!
 //! Where none is free, a connection that waits for its client longest gives up its own: it is idle, or its client reads
-//! no answer or sends no request. A connection that the server works for is left alone. A new connection that finds
-//! neither waits a while, and is then told to come again.
+//! no answer or sends no request. A connection that the server works for is left alone, unless its network has far more
+//! places than one that waits. What is free is first for the network that has fewest. A new connection that finds no place
+//! waits a while, and is then told to come again.
 //!
 //! What a network holds in memory counts for as long as it is held. A change may hold its body longer than the connection that
 //! brought it is open: who closes a connection and opens another one has no more room than before.
@@ -217,8 +218,11 @@ impl Taken {
         }
     }
 
-    /// Takes a place of a kind, if one is free. If none is, it makes room.
+    /// Takes a place of a kind, if one is free, and no other network waits for it that has fewer. If none is, it makes room.
     fn take(&mut self, kind: Kind, network: IpAddr) -> bool {
+        if self.line(kind).is_for_others(network) {
+            return false;
+        }
         let taken = self.line_mut(kind).places.take(network);
         if let Err(full) = taken {
             self.make_room(kind, full, network);
@@ -230,6 +234,12 @@ impl Taken {
 impl Line {
     fn new(places: Share, waiting: Share) -> Self {
         Self { places: Places::new(places), queue: Queue::new(waiting), looks: Looks::default() }
+    }
+
+    /// Returns `true` if a place is free, and a network waits for it that has fewer than this one. It takes that as soon as it looks.
+    fn is_for_others(&self, network: IpAddr) -> bool {
+        let own = self.places.of(network);
+        self.places.is_any_free() && self.queue.networks().any(|other| self.places.of(other) < own)
     }
 }
 

@@ -57,6 +57,11 @@ impl Places {
         }
     }
 
+    /// Returns `true` if one of them is not taken.
+    pub fn is_any_free(&self) -> bool {
+        self.taken < self.share.all
+    }
+
     /// Returns the number of those that a network has.
     pub fn of(&self, network: IpAddr) -> usize {
         self.networks.get(&network).copied().unwrap_or_default()

@@ -290,6 +290,22 @@ async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
     drop((work, also_small, answer));
 }
 
+/// Whoever has made room comes again at once: what is free is for those for whom it was made.
+#[tokio::test]
+async fn a_place_that_is_free_is_for_the_network_that_has_fewest() {
+    let seats = Seats::new();
+    let mut taken: Vec<Sitting> =
+        (0..SEATS).map(|at| sit(&seats, &format!("192.0.2.{}", 2 + at % 2)).unwrap()).collect();
+    let newcomer = wait(&seats, Kind::Seat, HERE).unwrap();
+    taken.pop();
+    assert!(matches!(seats.enter(address("192.0.2.3")), Some(Entered::Waiting(_))));
+    assert!(sit(&seats, "192.0.2.2").is_none());
+    let sitting = newcomer.sit().now_or_never().unwrap().ok().unwrap();
+    taken.pop();
+    assert!(sit(&seats, "192.0.2.2").is_some(), "nobody else waits");
+    drop(sitting);
+}
+
 /// A head that has begun is spared where another connection is idle.
 #[test]
 fn a_connection_on_which_a_head_has_begun_is_not_idle() {
