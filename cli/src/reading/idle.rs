@@ -68,8 +68,8 @@ fn is_blank(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<b
     Ok(true)
 }
 
-/// Returns `true` if bytes of a file are brands (ISO/IEC 14496-12, section 4.3): four printable characters each, but for the version
-/// behind the first.
+/// Returns `true` if bytes of a file are brands (ISO/IEC 14496-12, section 4.3): four printable characters each, or four zeros as in
+/// QuickTime, but for the version behind the first.
 fn is_brands(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<bool> {
     if end - start > MAX_BRANDS || !(end - start).is_multiple_of(4) {
         return Ok(false);
@@ -78,7 +78,8 @@ fn is_brands(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<
     let mut bytes = Vec::new();
     file.take(end - start).read_to_end(&mut bytes)?;
     let brands = bytes.chunks(4).enumerate().filter(|(at, _)| *at != 1);
-    Ok(brands.flat_map(|(_, brand)| brand).all(|byte| (0x20..0x7f).contains(byte)))
+    let is_brand = |brand: &[u8]| brand == [0; 4] || brand.iter().all(|byte| (0x20..0x7f).contains(byte));
+    Ok(brands.into_iter().all(|(_, brand)| is_brand(brand)))
 }
 
 /// The purpose of a box of C2PA, which stands behind its version and flags (C2PA 2.x, appendix A.5); `None` of another box.
@@ -116,6 +117,7 @@ mod tests {
         let manifest = || [&C2PA_UUID[..], b"\0\0\0\0manifest\0"].concat();
         let idle = [
             (b"ftyp", brands.clone()),
+            (b"ftyp", b"qt  \x20\x05\x03\0qt  \0\0\0\0\0\0\0\0\0\0\0\0".to_vec()),
             (b"free", vec![0; 200_000]),
             (b"skip", b"made by an encoder\r\n".to_vec()),
             (b"free", Vec::new()),

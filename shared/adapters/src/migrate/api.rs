@@ -58,6 +58,8 @@ pub enum TokenError {
 #[derive(Clone)]
 pub(super) struct Api {
     agent: Agent,
+    /// For what a server on a private network redirects to.
+    within: Agent,
     /// For what a server on the internet redirects to; `None` where a proxy decides what can be reached.
     elsewhere: Option<Agent>,
     /// `true` once the server was found at a public address.
@@ -227,8 +229,9 @@ impl Api {
             .build();
         let elsewhere = (!has_proxy).then(|| public_agent(config.clone()));
         let is_public = Arc::new(AtomicBool::new(false));
-        let agent = if has_proxy { config.new_agent() } else { watching_agent(config, &is_public) };
-        Ok(Self { agent, elsewhere, is_public, base: url.to_owned(), token })
+        let within = config.clone().new_agent();
+        let agent = if has_proxy { within.clone() } else { watching_agent(config, &is_public) };
+        Ok(Self { agent, within, elsewhere, is_public, base: url.to_owned(), token })
     }
 
     /// Asks, and waits for the whole answer.
@@ -302,7 +305,7 @@ impl Api {
             let Some(to) = next else { break };
             let agent = match &self.elsewhere {
                 Some(public) if self.is_public.load(Ordering::Relaxed) => public,
-                _ => &self.agent,
+                _ => &self.within,
             };
             response = agent.run(Request::get(&to).body(())?)?;
             from = to;
