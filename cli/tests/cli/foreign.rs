@@ -1,7 +1,7 @@
 //! Answers of what is no CredLink: a gateway, a portal, a web server. Nothing is believed of them.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use crate::signed::{self, Way};
 use crate::world::{Server, World};
@@ -32,9 +32,7 @@ fn serving(answer: impl Fn(&str) -> (String, Vec<u8>) + Send + 'static) -> Strin
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
-            let mut request = [0; 4_096];
-            let read = connection.read(&mut request).unwrap_or_default();
-            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let request = whole(&mut connection);
             let (head, body) = answer(request.lines().next().unwrap_or_default());
             let body = if request.starts_with("HEAD") { Vec::new() } else { body };
             // A client that goes away is not answered.
@@ -43,6 +41,27 @@ fn serving(answer: impl Fn(&str) -> (String, Vec<u8>) + Send + 'static) -> Strin
         }
     });
     url
+}
+
+/// A request with its body: a connection that is closed before all of it was read is reset.
+fn whole(connection: &mut TcpStream) -> String {
+    let (mut request, mut piece) = (Vec::new(), [0; 4_096]);
+    loop {
+        let text = String::from_utf8_lossy(&request).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
+            });
+            if body.len() >= length.unwrap_or_default() {
+                return text;
+            }
+        }
+        match connection.read(&mut piece) {
+            Ok(0) | Err(_) => return text,
+            Ok(read) => request.extend_from_slice(&piece[..read]),
+        }
+    }
 }
 
 #[test]
