@@ -147,7 +147,7 @@ fn what_operations_cost() {
     replacement, JSON                  S3: 1 GET, 2 PUT · R2: 1 HEAD, 2 PUT · DynamoDB: 1 GetItem, 2 write
     read of it                         S3: 1 GET
     replacement by C2PA                S3: 1 GET, 3 PUT · R2: 1 HEAD, 3 PUT · DynamoDB: 2 GetItem, 2 write
-    list of a page                     DynamoDB: 1 BatchGetItem, 1 Query
+    list of a page                     DynamoDB: 1 BatchGetItem, 1 GetItem, 1 Query
     statistics                         DynamoDB: 1 BatchGetItem
     health                             S3: 1 GET, 1 HEAD · R2: 1 GET, 1 HEAD · DynamoDB: 1 GetItem
     repair of what is there already    S3: 1 GET · R2: 1 GET · DynamoDB: 1 GetItem
