@@ -107,7 +107,7 @@ fn not_kept(name: &Path, error: &dyn fmt::Display) -> Trouble {
     Trouble::new(trouble::Kind::File, detail)
 }
 
-/// Why something is not copied.
+/// A reason for which something is not copied.
 #[derive(Debug, thiserror::Error)]
 pub enum Copying {
     /// It cannot be read.

@@ -45,7 +45,7 @@ pub enum Kind {
     Job,
     /// What a migration shall read cannot be opened.
     Source,
-    /// Who read what was printed is gone.
+    /// The reader of what was printed is gone.
     Unread,
 }
 

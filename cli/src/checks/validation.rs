@@ -20,7 +20,7 @@ const ABOUT: &str = "validation";
 /// What the validator says where the file ends before what the manifest leaves out.
 const TOO_SHORT: &str = "exclusion range exceed";
 
-/// What the validator says where a binding is over less than the file: [`Coverage`] knows what it leaves out.
+/// Words of the validator where a binding is over less than the file: [`Coverage`] knows what it leaves out.
 const IN_OTHER_WORDS: [&str; 2] = ["exclusion does not match", "inithash must not be present"];
 
 /// What came of a validation.
@@ -34,7 +34,7 @@ pub struct Validated {
     pub active: Option<String>,
     /// Whether the file does not have the hash that the manifest names.
     pub is_other_file: bool,
-    /// Whether the manifest binds all of the file but its own place.
+    /// `true` if the manifest binds all of the file but its own place.
     pub binds_the_rest: bool,
 }
 

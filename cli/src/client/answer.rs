@@ -97,7 +97,7 @@ impl Answer {
         self.is_c2pa() && (self.is_credlinks() || ManifestStore::parse(&self.body).is_ok_and(is_it))
     }
 
-    /// Whether the body is a C2PA manifest store.
+    /// Returns `true` if the body is a C2PA manifest store.
     pub fn is_c2pa(&self) -> bool {
         self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == C2PA_TYPE.as_bytes())
     }

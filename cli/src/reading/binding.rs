@@ -75,7 +75,7 @@ pub struct BoxExclusion {
 /// Bytes at a place of a box.
 #[derive(Debug, Deserialize)]
 pub struct Mark {
-    /// Where they begin.
+    /// The place in the box at which they begin.
     pub offset: u64,
     /// The bytes.
     pub value: Bytes,
@@ -84,7 +84,7 @@ pub struct Mark {
 /// A part of a box.
 #[derive(Debug, Deserialize)]
 pub struct Subset {
-    /// Where it begins.
+    /// The place in the box at which it begins.
     pub offset: u64,
     /// Its length; 0 is up to the end.
     pub length: u64,

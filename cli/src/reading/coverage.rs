@@ -1,4 +1,4 @@
-//! What a hard binding is over: all of the file but the place of its manifest, or less. What it leaves out can be changed at
+//! The part of a file that a hard binding is over: all of it but the place of its manifest, or less. What it leaves out can be changed at
 //! will, so it may be that place and nothing else (C2PA 2.x, section 15.12). c2pa-rs looks for that one exclusion, and merely
 //! remarks that there are others.
 

@@ -28,7 +28,7 @@ pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Option<End>> {
     Ok(end.map(|end| End { name, is_at_the_end: end == length }))
 }
 
-/// Where a JPEG ends: behind the marker of its end, which stands in no segment. `None` also where it has something that those who
+/// The place at which a JPEG ends: behind the marker of its end, which stands in no segment. `None` also where it has something that those who
 /// hash it and those who show it may read differently: bytes between segments, an `0xff` that is repeated, or segments of which
 /// the specification does not say what they are (ITU-T T.81, annex B).
 fn jpeg(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
@@ -70,7 +70,7 @@ fn pass_scan(file: &mut BufReader<impl Read + Seek>) -> io::Result<bool> {
     }
 }
 
-/// Where a PNG ends: behind its chunk `IEND`.
+/// The place at which a PNG ends: behind its chunk `IEND`.
 fn png(file: &mut BufReader<impl Read + Seek>, end: u64) -> io::Result<Option<u64>> {
     let mut at = 8;
     while at < end {
@@ -84,7 +84,7 @@ fn png(file: &mut BufReader<impl Read + Seek>, end: u64) -> io::Result<Option<u6
     Ok(None)
 }
 
-/// Where a GIF ends: behind its trailer, which follows the last block.
+/// The place at which a GIF ends: behind its trailer, which follows the last block.
 fn gif(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
     // The rest of the head, and the screen: a byte of it says how long its table of colours is.
     file.seek(SeekFrom::Start(6))?;

@@ -62,7 +62,7 @@ fn is_jumbf(jpeg: &mut (impl Read + Seek), exclusion: Exclusion) -> io::Result<b
     Ok(false)
 }
 
-/// Where the directories of a TIFF say how long its manifest is: known only when it is written, so that no hash in it covers
+/// The places at which the directories of a TIFF say how long its manifest is: known only when it is written, so that no hash in it covers
 /// it. None of what is no TIFF.
 pub fn lengths_in_directories(file: &mut (impl Read + Seek)) -> io::Result<Vec<Exclusion>> {
     file.rewind()?;
@@ -131,7 +131,7 @@ pub fn metadata_before(jpeg: &mut (impl Read + Seek), exclusion: Exclusion) -> i
     Ok(place(jpeg)?.filter(|manifest| manifest.end() == exclusion.end()).map(|manifest| manifest.start))
 }
 
-/// Where the manifest of a JPEG is, if only metadata stands before it: its APP11 segments, one behind the other (ISO/IEC
+/// The place of the manifest of a JPEG, if only metadata stands before it: its APP11 segments, one behind the other (ISO/IEC
 /// 19566-5, annex D).
 fn place(jpeg: &mut (impl Read + Seek)) -> io::Result<Option<Exclusion>> {
     jpeg.rewind()?;

@@ -92,7 +92,7 @@ fn a_404_that_is_not_credlinks_is_no_absence() {
     }
 }
 
-/// What answers everything with success has done nothing.
+/// A server that answers everything with success has done nothing.
 #[test]
 fn a_success_that_is_not_credlinks_is_none() {
     let world = World::new();
@@ -165,7 +165,7 @@ fn a_redirect_makes_no_change_and_gets_no_token() {
     assert!(asked.starts_with("get /v1/proofs/x") && !asked.contains("authorization"), "{asked}");
 }
 
-/// What stands at the edge, or in a bucket that an answer leads to, does not say who it is: its content does.
+/// An object at the edge, or in a bucket that an answer leads to, comes without the mark: its content tells.
 #[test]
 fn content_is_known_by_itself() {
     let world = World::new();

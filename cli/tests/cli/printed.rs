@@ -1,4 +1,4 @@
-//! What is printed, whoever reads it: the exit code says what was found, and no value makes a line of its own.
+//! Output, whoever reads it: the exit code says what was found, and no value makes a line of its own.
 
 use std::process::{Command, Stdio};
 

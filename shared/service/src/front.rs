@@ -23,7 +23,7 @@ use crate::error::{Error, contended};
 use crate::ports::{Cache as _, Condition, Failure, FailureKind, Objects as _, Ports, Put};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// When a manifest came, as far as it matters to an address that the operator has freed.
+/// The time at which a manifest came, as far as it matters to an address that the operator has freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     /// It is stored by this request, and gets the address.

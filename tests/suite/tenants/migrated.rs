@@ -102,7 +102,7 @@ async fn what_is_private_keeps_its_address() {
     }
 }
 
-/// What its owner withdrew and then deleted, or what was rolled back, is not published by a copy: neither as it is brought along by a
+/// A manifest that its owner withdrew and then deleted, or that was rolled back, is not published by a copy: neither as it is brought along by a
 /// proof, nor by itself, nor where a run undoes its own rollback. Its tenant publishes it by storing it.
 #[tokio::test]
 async fn what_was_private_when_it_was_deleted_is_not_published() {
@@ -281,7 +281,7 @@ async fn publish(world: &World, caller: &str, visibility: &str) {
     );
 }
 
-/// What the destination takes nothing of leaves no front; and where there is one tenant, no other one's is written.
+/// An item that the destination does not take leaves no front; and where there is one tenant, no other one's is written.
 #[tokio::test]
 async fn no_front_is_written_of_what_is_not_taken() {
     for make in MAKINGS {

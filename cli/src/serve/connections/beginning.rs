@@ -50,7 +50,7 @@ impl Beginning {
     }
 }
 
-/// What a client sends, of which its seat is told.
+/// The bytes that a client sends, of which its seat is told.
 struct Heard<R> {
     read: R,
     seat: Option<Arc<Seat>>,

@@ -18,7 +18,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
 use credlink_service::front::AdoptedFront;
-use credlink_service::migrate::destination::{ServiceDestination, check_tenant};
+use credlink_service::migrate::destination::{ServiceDestination, check_one_tenant};
 use credlink_service::migrate::ledger::Copy;
 use credlink_service::migrate::ports::{
     Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal,
@@ -139,7 +139,7 @@ impl Destination for AnyDestination {
         match self {
             Self::Here(here) => Box::pin(here.admits(parcel)).await,
             Self::Remote(_) => Ok(()),
-            Self::Unmade { name, has_tenants } => check_tenant(parcel, *has_tenants, name),
+            Self::Unmade { name, has_tenants } => check_one_tenant(parcel, *has_tenants, name),
         }
     }
 

@@ -49,7 +49,7 @@ pub struct ServiceDestination<P> {
 ///
 /// # Errors
 /// The destination, `name`, has one tenant, and the parcel is another one's.
-pub fn check_tenant(parcel: &Parcel, has_tenants: bool, name: &'static str) -> Result<(), Failure> {
+pub fn check_one_tenant(parcel: &Parcel, has_tenants: bool, name: &'static str) -> Result<(), Failure> {
     match parcel.tenant() {
         Some(tenant) if !has_tenants && !tenant.is_default() => Err(Failure {
             provider: name,
@@ -274,7 +274,7 @@ impl<P: Ports> Destination for ServiceDestination<P> {
 
     async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
         self.allowed(self.service.may_change().await)?;
-        check_tenant(parcel, self.service.settings.has_tenants, self.name())
+        check_one_tenant(parcel, self.service.settings.has_tenants, self.name())
     }
 
     async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {

@@ -141,7 +141,7 @@ pub async fn begin<L: Ledger, Q: Queue, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    if let Err(refused) = same(ledger, request, to).await? {
+    if let Known::Refused(refused) = known(ledger, request, to).await? {
         return Ok(refused);
     }
     let holder = clock.request_id();
@@ -168,10 +168,10 @@ async fn keep_alone<L: Ledger, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    let job = match same(ledger, request, to).await? {
-        Ok(Some(job)) => Job { queued: true, listed: None, ..job },
-        Ok(None) => new_job(clock, request, to),
-        Err(refused) => return Ok(refused),
+    let job = match known(ledger, request, to).await? {
+        Known::Same(job) => Job { queued: true, listed: None, ..job },
+        Known::Nothing => new_job(clock, request, to),
+        Known::Refused(refused) => return Ok(refused),
     };
     ledger.keep_job(&job).await?;
     Ok(Begun::Queued(job))
@@ -188,20 +188,20 @@ pub async fn ensure<L: Ledger, C: Clock>(
     request: &JobRequest,
     to: &str,
 ) -> Result<Begun, Failure> {
-    match same(ledger, request, to).await? {
-        Ok(Some(job)) => return Ok(Begun::Queued(job)),
-        Ok(None) => {}
-        Err(refused) => return Ok(refused),
+    match known(ledger, request, to).await? {
+        Known::Same(job) => return Ok(Begun::Queued(job)),
+        Known::Nothing => {}
+        Known::Refused(refused) => return Ok(refused),
     }
     let holder = clock.request_id();
     if !ledger.claim(&holder, LEASE_SECONDS).await? {
         return Ok(Begun::Held);
     }
     let ensured = async {
-        match same(ledger, request, to).await? {
-            Ok(Some(job)) => return Ok(Begun::Queued(job)),
-            Ok(None) => {}
-            Err(refused) => return Ok(refused),
+        match known(ledger, request, to).await? {
+            Known::Same(job) => return Ok(Begun::Queued(job)),
+            Known::Nothing => {}
+            Known::Refused(refused) => return Ok(refused),
         }
         let job = new_job(clock, request, to);
         ledger.keep_job(&job).await?;
@@ -213,19 +213,26 @@ pub async fn ensure<L: Ledger, C: Clock>(
     ensured
 }
 
-/// The job that is there, if any is and it is the one that is asked for; otherwise why it is not begun.
-async fn same<L: Ledger>(
-    ledger: &L,
-    request: &JobRequest,
-    to: &str,
-) -> Result<Result<Option<Job>, Begun>, Failure> {
+/// A ledger's word on a job that is asked for.
+enum Known {
+    /// There is none yet.
+    Nothing,
+    /// It is there.
+    Same(Job),
+    /// It cannot be begun.
+    Refused(Begun),
+}
+
+/// Looks a job up that is asked for.
+async fn known<L: Ledger>(ledger: &L, request: &JobRequest, to: &str) -> Result<Known, Failure> {
     let job = ledger.job().await?;
     if is_being_removed(ledger, job.as_ref()).await? {
-        return Ok(Err(Begun::Removing));
+        return Ok(Known::Refused(Begun::Removing));
     }
     Ok(match job {
-        Some(job) if !is_of(&job, request, to) => Err(Begun::Differs(job)),
-        job => Ok(job),
+        None => Known::Nothing,
+        Some(job) if is_of(&job, request, to) => Known::Same(job),
+        Some(job) => Known::Refused(Begun::Differs(job)),
     })
 }
 

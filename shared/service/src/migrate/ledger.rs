@@ -277,7 +277,7 @@ impl fmt::Display for Reason {
 }
 
 impl ItemState {
-    /// What was copied, also where it was found lost, as long as nobody has withdrawn it.
+    /// The copy, also where it was found lost, as long as nobody has withdrawn it.
     #[must_use]
     pub const fn made(&self) -> Option<&Copy> {
         match self {

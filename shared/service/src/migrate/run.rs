@@ -46,7 +46,7 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
-    /// Whose proofs its items become.
+    /// The tenants whose proofs its items become.
     #[must_use]
     pub fn owners(&self) -> Owners {
         Owners { tenant: self.tenant.clone(), keep: self.keep_tenants, from: self.from_tenant.clone() }

@@ -336,7 +336,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         }))
     }
 
-    /// What a look at the content of a copy finds wrong with it, as a predicate and in detail.
+    /// The fault that a look at the content of a copy finds, as a predicate and in detail.
     async fn difference(&self, copy: &Copy) -> Result<Option<(&'static str, String)>, GivenUp> {
         Ok(Some(match self.calls.verify(copy, Depth::Content).await {
             Ok(Verdict::Verified { .. }) => return Ok(None),

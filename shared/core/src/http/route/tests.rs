@@ -1,0 +1,221 @@
+use super::*;
+use crate::hash::MediaHash;
+
+const ID: &str = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
+
+fn parse(method: &str, target: &str) -> Result<Route, Problem> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Route::parse(&method.parse().unwrap(), path, query)
+}
+
+#[test]
+fn every_path_of_the_api() {
+    let id: ProofId = ID.parse().unwrap();
+    assert_eq!(id, ProofId::derive(&Tenant::default(), &MediaHash::of(b"")));
+    let record = Route::Read { key: ObjectKey::Record(id), signature: None, form: Form::Content };
+    let urn = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+    let manifest =
+        Route::ReadPlainManifest { id: urn.parse().unwrap(), signature: None, form: Form::Content };
+    let of_acme = ManifestKey { id: urn.parse().unwrap(), tenant: "acme".parse().unwrap() };
+    let read = |key| Route::Read { key, signature: None, form: Form::Content };
+    let hash = MediaHash::of(b"").to_string();
+    let hex = hash.strip_prefix("sha256:").unwrap();
+    for (method, target, route) in [
+        ("POST", "/v1/proofs", Route::StoreProof),
+        ("GET", "/v1/proofs?limit=7&after=x", Route::ListProofs { after: Some("x".into()), limit: 7 }),
+        ("GET", "/v1/proofs", Route::ListProofs { after: None, limit: DEFAULT_PAGE }),
+        ("GET", &format!("/v1/proofs?media_hash={hash}"), record.clone()),
+        ("GET", &format!("/v1/proofs?media_hash={}", hash.replace(':', "%3A")), record.clone()),
+        ("GET", &format!("/proofs/by-hash/{hex}"), record.clone()),
+        ("HEAD", &format!("/v1/proofs/{ID}"), record.clone()),
+        ("GET", &format!("/proofs/{ID}"), record),
+        ("GET", "/v1/proofs/p-1", Route::ReadAlias("p-1".parse().unwrap())),
+        ("GET", "/v1/aliases", Route::ListAliases { after: None, limit: DEFAULT_PAGE }),
+        ("GET", "/v1/aliases?after=x&limit=3", Route::ListAliases { after: Some("x".into()), limit: 3 }),
+        ("PUT", "/v1/aliases/urn%3Aold:7", Route::BindAlias("urn:old:7".parse().unwrap())),
+        (
+            "DELETE",
+            &format!("/v1/aliases/p-1?proof={ID}"),
+            Route::WithdrawAlias { id: "p-1".parse().unwrap(), proof: id },
+        ),
+        ("GET", "/v1/manifests?limit=2", Route::ListManifests { after: None, limit: 2 }),
+        ("HEAD", "/proofs/urn%3Aold:7", Route::ReadAlias("urn:old:7".parse().unwrap())),
+        (
+            "GET",
+            &format!("/v1/proofs/{ID}/2"),
+            Route::Read { key: ObjectKey::Revision(id, 2), signature: None, form: Form::Content },
+        ),
+        ("PUT", &format!("/v1/proofs/{ID}"), Route::SupersedeProof(id)),
+        ("DELETE", &format!("/v1/proofs/{ID}"), Route::DeleteProof(id)),
+        ("GET", &format!("/v1/proofs/{ID}/url"), Route::SignLink { id, expires_in: DEFAULT_LINK_SECONDS }),
+        ("POST", "/v1/proofs/batch-delete", Route::BatchDelete),
+        (
+            "POST",
+            "/v1/manifests",
+            Route::StoreManifest { visibility: Visibility::Public, tenant: None, imported: false },
+        ),
+        (
+            "POST",
+            "/v1/manifests?visibility=private&tenant=acme&imported=true",
+            Route::StoreManifest {
+                visibility: Visibility::Private,
+                tenant: Some("acme".parse().unwrap()),
+                imported: true,
+            },
+        ),
+        ("GET", &format!("/v1/manifests/{urn}"), manifest.clone()),
+        (
+            "GET",
+            &format!("/manifests/{}", urn.to_uppercase().replace("URN:C2PA", "urn:c2pa")),
+            manifest.clone(),
+        ),
+        ("GET", &format!("/manifests/{}?x=1", urn.replace(':', "%3A")), manifest),
+        (
+            "GET",
+            &format!("/v1/proofs/{ID}?form=stored"),
+            Route::Read { key: ObjectKey::Record(id), signature: None, form: Form::Stored },
+        ),
+        (
+            "DELETE",
+            &format!("/v1/manifests/{urn}"),
+            Route::DeleteManifest { id: urn.parse().unwrap(), tenant: None, imported: false },
+        ),
+        ("GET", &format!("/tenants/acme/manifests/{urn}"), read(ObjectKey::Manifest(of_acme.clone()))),
+        ("HEAD", &format!("/v1/tenants/acme/manifests/{urn}"), read(ObjectKey::Manifest(of_acme.clone()))),
+        (
+            "GET",
+            &format!("/v1/tenants/default/manifests/{urn}"),
+            read(ObjectKey::Manifest(urn.parse().unwrap())),
+        ),
+        (
+            "DELETE",
+            &format!("/v1/tenants/acme/manifests/{urn}"),
+            Route::DeleteManifest { id: of_acme.id, tenant: Some(of_acme.tenant), imported: false },
+        ),
+        ("GET", &format!("/v1/manifests/{urn}/front"), read(ObjectKey::Front(urn.parse().unwrap()))),
+        ("PUT", &format!("/v1/manifests/{urn}/front"), Route::DecideFront(urn.parse().unwrap())),
+        (
+            "PUT",
+            &format!("/v1/manifests/{urn}/visibility"),
+            Route::ChangeVisibility { id: urn.parse().unwrap(), tenant: None },
+        ),
+        (
+            "PUT",
+            &format!("/v1/tenants/acme/manifests/{urn}/visibility"),
+            Route::ChangeVisibility { id: urn.parse().unwrap(), tenant: Some("acme".parse().unwrap()) },
+        ),
+        ("POST", "/v1/migrations", Route::BeginMigration),
+        (
+            "HEAD",
+            "/v1/migrations/archive-2019?after=a%2Fb",
+            Route::ReadMigration { job: "archive-2019".parse().unwrap(), after: Some("a/b".into()) },
+        ),
+        ("DELETE", "/v1/migrations/a", Route::RemoveMigration { job: "a".parse().unwrap(), abandon: false }),
+        (
+            "DELETE",
+            "/v1/migrations/a?abandon=true",
+            Route::RemoveMigration { job: "a".parse().unwrap(), abandon: true },
+        ),
+        ("OPTIONS", "/v1/migrations/a", Route::Options("GET, HEAD, DELETE, OPTIONS")),
+        ("GET", "/v1/health", Route::Health),
+        ("GET", "/v1/stats", Route::Stats),
+        ("GET", "/v1/openapi.json", Route::OpenApi),
+        ("OPTIONS", "/v1/manifests", Route::Options("GET, HEAD, POST, OPTIONS")),
+    ] {
+        assert!(Route::NAMES.contains(&route.name()), "{}", route.name());
+        // What has no id and no parameter is never malformed.
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if !matches!(route, Route::StoreProof | Route::BatchDelete | Route::BeginMigration | Route::Stats) {
+            let scope = Route::scope_of(&method.parse().unwrap(), path, query);
+            assert_eq!(scope, route.scope(), "{method} {target}");
+        }
+        assert_eq!(parse(method, target), Ok(route), "{method} {target}");
+    }
+}
+
+#[test]
+fn what_is_no_path_of_the_api() {
+    for (method, target, status) in [
+        ("GET", "/", 404),
+        ("GET", "/v1", 404),
+        ("GET", "/v1/proofs/", 400),
+        ("GET", "/v2/proofs", 404),
+        ("GET", "/stats", 404),
+        ("PATCH", "/v1/proofs", 405),
+        ("DELETE", &format!("/proofs/{ID}"), 405),
+        ("GET", "/v1/proofs/batch-delete", 405),
+        ("GET", "/v1/proofs/..%2f..", 400),
+        ("GET", "/v1/proofs/%ff", 400),
+        ("PUT", "/v1/proofs/p-1", 400),
+        ("DELETE", "/v1/proofs/p-1", 400),
+        ("GET", &format!("/v1/proofs/{ID}/0"), 400),
+        ("GET", &format!("/v1/proofs/{ID}/01"), 400),
+        ("GET", &format!("/v1/proofs/{ID}/1/2"), 404),
+        ("GET", "/v1/manifests/..", 400),
+        ("GET", "/v1/manifests/urn:a%2Fb", 400),
+        ("GET", "/v1/manifests/a/b", 404),
+        ("GET", "/manifests/urn:x/front", 404),
+        ("DELETE", "/v1/manifests/urn:x/front", 405),
+        ("GET", "/v1/manifests/urn:x/visibility", 405),
+        ("POST", "/v1/tenants/acme/manifests/urn:x/visibility", 405),
+        ("DELETE", "/v1/manifests/urn:x?import=true", 400),
+        ("DELETE", "/v1/tenants/acme/manifests/urn:x?tenant=acme", 400),
+        ("PUT", "/v1/tenants/A/manifests/urn:x/visibility", 400),
+        ("PUT", "/tenants/acme/manifests/urn:x/visibility", 404),
+        ("POST", "/v1/manifests?visibility=hidden", 400),
+        ("POST", "/v1/manifests?visible=private", 400),
+        ("GET", "/v1/tenants", 404),
+        ("GET", "/v1/tenants/A/manifests/urn:x", 400),
+        ("GET", "/v1/tenants/acme/manifests/x", 400),
+        ("DELETE", "/tenants/acme/manifests/urn:x", 405),
+        ("PUT", "/v1/tenants/acme/manifests/urn:x", 405),
+        ("GET", "/v1/proofs?limit=1001", 400),
+        ("GET", "/v1/proofs?offset=1", 400),
+        ("GET", &format!("/proofs/by-hash/{}?tennant=a", "0".repeat(64)), 400),
+        ("GET", &format!("/v1/proofs?media_hash={}&limit=1", MediaHash::of(b"")), 400),
+        ("GET", &format!("/v1/proofs/{ID}?form=gzip"), 400),
+        ("GET", "/v1/proofs/p-1?form=gzip", 400),
+        ("GET", "/v1/proofs/p-1?expires=1", 403),
+        ("GET", &format!("/v1/proofs/{ID}/url?expires_in=604801"), 400),
+        ("GET", "/v1/migrations", 405),
+        ("GET", "/aliases", 404),
+        ("POST", "/v1/aliases", 405),
+        ("GET", "/v1/aliases/p-1", 405),
+        ("PUT", "/v1/aliases/..", 400),
+        ("DELETE", "/v1/aliases/p-1", 400),
+        ("DELETE", "/v1/aliases/p-1?proof=x", 400),
+        ("DELETE", &format!("/v1/aliases/p-1?proof={ID}&x=1"), 400),
+        ("GET", "/v1/aliases?limit=0", 400),
+        ("GET", "/v1/manifests?media_hash=x", 400),
+        ("PUT", "/v1/migrations/a", 405),
+        ("DELETE", "/v1/migrations/a?abandon=yes", 400),
+        ("DELETE", "/v1/migrations/a?after=x", 400),
+        ("DELETE", "/v1/migrations/Not-a-name", 400),
+        ("POST", "/migrations", 404),
+        ("GET", "/v1/migrations/Not-a-name", 400),
+        ("GET", "/v1/migrations/a?limit=1", 400),
+        ("GET", "/v1/migrations/a/items", 404),
+        ("GET", &format!("/v1/manifests/{}", "x".repeat(9_000)), 414),
+    ] {
+        let problem = parse(method, target).expect_err(target);
+        assert_eq!(problem.kind.status().as_u16(), status, "{method} {target}: {problem}");
+    }
+}
+
+#[test]
+fn readers_that_there_are_not_are_told_and_cut() {
+    for (said, told) in [
+        ("hidden".to_owned(), "not `hidden`".to_owned()),
+        ("x".repeat(1_000), format!("not `{}…`", "x".repeat(300))),
+    ] {
+        let problem = parse("POST", &format!("/v1/manifests?visibility={said}")).unwrap_err();
+        assert_eq!(problem.field.as_deref(), Some("visibility"));
+        assert!(problem.detail.contains(&told), "{}", problem.detail);
+    }
+}
+
+#[test]
+fn a_wrong_method_is_told_the_right_ones() {
+    let problem = parse("PATCH", "/v1/proofs").unwrap_err();
+    assert_eq!(problem.headers[0].1, "GET, HEAD, POST, OPTIONS");
+}
