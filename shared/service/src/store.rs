@@ -395,9 +395,11 @@ async fn try_to_store_manifest<P: Ports>(
         if let Some((key, earlier)) = brought.hold.take_if(|(_, earlier)| *earlier != generation) {
             drop_hold(service, &key, earlier).await?;
         }
-        let known =
-            service.manifest_row(key).await?.is_some_and(|row| row.state == State::Live && row.standalone);
-        if !known {
+        let row = service.manifest_row(key).await?.filter(|row| row.state == State::Live && row.standalone);
+        let known = row.is_some();
+        // A rollback of an import drops the hold first, and may have been cut off there.
+        let is_taken = arrival == Arrival::New && row.is_some_and(|row| row.imported);
+        if !known || is_taken {
             service.intend(&ObjectKey::Hold(key.clone(), generation)).await?;
             if write_hold(service, key, generation).await? {
                 brought.hold = Some((key.clone(), generation));

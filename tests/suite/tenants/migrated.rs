@@ -6,6 +6,8 @@ use credlink_adapters::gate::Gate;
 use credlink_core::access::Visibility;
 use credlink_core::front::{DecidedBy, Front};
 use credlink_core::manifest::Manifest;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::ObjectKey;
 use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
@@ -156,6 +158,30 @@ async fn a_rollback_leaves_what_its_tenant_has_stored() {
         let found = served(&world, "", &own("acme")).await;
         assert_eq!(found, if is_touched { "acme" } else { "410" });
     }
+}
+
+/// A rollback that was cut off has dropped the hold of a manifest, without which a lost index would forget that it stands by itself. It
+/// is there again when its tenant has stored the manifest, and when another rollback leaves it.
+#[tokio::test]
+async fn what_its_tenant_has_stored_is_held() {
+    let world = world();
+    let parcel = loose("acme", Visibility::Public);
+    let TakenOver::Stored(copy) = world.destination().take_over(&parcel).await.unwrap() else {
+        panic!("it is not stored")
+    };
+    let hold = ObjectKey::Hold(ManifestKey::new(&"acme".parse().unwrap(), &ID.parse().unwrap()), 0);
+    let ports = world.service().ports();
+    let objects = ports.objects();
+    let is_held = async || objects.head(&hold).await.unwrap().is_some();
+    assert!(is_held().await);
+    objects.delete(&hold).await.unwrap();
+    assert_eq!(status(&world, "acme", store_alone("acme")).await, 200);
+    assert!(is_held().await);
+    objects.delete(&hold).await.unwrap();
+    let at = Timestamp::from_milliseconds(1_767_268_800_007);
+    assert_eq!(world.destination().withdraw(&copy, at).await.unwrap(), Withdrawal::Touched);
+    assert!(is_held().await);
+    world.assert_sound().await;
 }
 
 /// What the operator has freed at the source is free: who was there then does not get it by being copied.

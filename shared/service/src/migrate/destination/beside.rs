@@ -15,7 +15,7 @@ use crate::aliases;
 use crate::delete::{claim, finish_manifest};
 use crate::error::Error;
 use crate::front::Arrival;
-use crate::holds::drop_hold;
+use crate::holds::{drop_hold, write_hold};
 use crate::migrate::ledger::{Copy, StoredObject};
 use crate::migrate::ports::{PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
 use crate::migrate::target::{Loose, Naming, Target};
@@ -193,8 +193,11 @@ pub(super) async fn withdraw_manifest<P: Ports>(
     let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
     let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
     match row.state {
-        // Its tenant has stored it, too.
-        State::Live if ours && row.standalone && !row.imported => return Ok(Some(Withdrawal::Touched)),
+        // Its tenant has stored it, too, and maybe while a withdrawal had dropped the hold already.
+        State::Live if ours && row.standalone && !row.imported => {
+            write_hold(service, manifest, row.generation).await?;
+            return Ok(Some(Withdrawal::Touched));
+        }
         State::Live if ours && row.standalone => {
             let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };
             let next = ManifestRow { standalone: false, imported: false, ..row.in_state(state) };
