@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::input::STANDARD_INPUT;
 use crate::trouble::{Kind, Trouble};
 
 /// The name of standard output.
@@ -27,6 +28,8 @@ impl Output {
         let shown = typed.display();
         let refused =
             |why: String| Err(Trouble::new(Kind::Usage, format!("{shown} {why}; nothing was written")));
+        // Standard input may be a file, too.
+        let source = if source == Path::new(STANDARD_INPUT) { Path::new("/dev/stdin") } else { source };
         if are_one(typed, source) {
             return refused(
                 "is the file itself that was asked about: name another one with --output".to_owned(),

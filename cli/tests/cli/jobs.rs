@@ -262,6 +262,13 @@ fn a_token_of_another_tenant_is_refused_by_every_step() {
         .run("migrate run --job b --token key --from-tenant acme")
         .ends(2)
         .says(&["of what is `team`'s at the source"]);
+    world.write("old.jsonl", b"{}\n");
+    let legacy =
+        world.run("migrate run --job d --from jsonl:old.jsonl --to dir:more --from-tenant team").ends(2);
+    legacy.says(&["holds legacy records, which have no tenant: --tenant says whose they become"]);
+    std::os::unix::fs::symlink("copy", world.path("alias")).unwrap();
+    let one = world.run("migrate run --job e --from dir:copy --to dir:alias").ends(2);
+    one.says(&["is the source and the store"]);
     let vain = world
         .run("migrate run --job c --from dir:copy --to dir:other --tenant acme --from-tenant nobody")
         .ends(7);

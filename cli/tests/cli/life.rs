@@ -6,7 +6,7 @@ use credlink_adapters::embedded::EmbeddedIndex;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::world::{Server, World};
+use crate::world::{Ran, Server, World};
 
 /// Everything that can be done with one proof; the same over a folder and over a server.
 fn a_life(world: &World, place: &str) {
@@ -47,6 +47,11 @@ fn a_life(world: &World, place: &str) {
     );
     let photo = std::fs::read(world.path("photo.jpg")).unwrap();
     run("get photo.jpg -o ./photo.jpg --force").ends(2).says(&["the file itself that was asked about"]);
+    // Also where it is standard input.
+    let typed = "get - -o photo.jpg --force --data-dir data";
+    let mut command = world.command(typed);
+    command.stdin(std::fs::File::open(world.path("photo.jpg")).unwrap());
+    Ran::of(typed, &mut command).ends(2).says(&["the file itself that was asked about"]);
     assert_eq!(std::fs::read(world.path("photo.jpg")).unwrap(), photo);
 
     run("verify photo.jpg").ends(0).says(&[

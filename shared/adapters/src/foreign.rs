@@ -21,13 +21,22 @@ const UNFINISHED: [&str; 2] = ["deployment", "link-key"];
 /// The folder that a file system makes itself.
 const OF_THE_FILE_SYSTEM: &str = "lost+found";
 
+/// The folder to name in its place: its parent, where it is the `objects/` of a CredLink itself.
+fn advice(folder: &Path, file: &str) -> String {
+    match folder.parent() {
+        Some(parent) if OBJECTS.contains(&file) && folder.ends_with("objects") => {
+            format!("name the folder in which `objects/` stands: {}", parent.display())
+        }
+        _ => "name a folder that is empty or still to be made".to_owned(),
+    }
+}
+
 /// A folder that has files and no CredLink.
 #[derive(Debug, thiserror::Error)]
 pub enum Foreign {
     /// It has.
     #[error(
-        "{} holds other files, such as `{file}`, and no CredLink. Nothing is changed; name a folder that is empty or still to be \
-         made", folder.display()
+        "{} holds other files, such as `{file}`, and no CredLink. Nothing is changed; {}", folder.display(), advice(folder, file)
     )]
     Files {
         /// The folder.

@@ -37,7 +37,7 @@ pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, T
     };
     let (from, to) = (needed(&args.from, "--from")?, needed(&args.to, "--to")?);
     to.check_destination().map_err(|error| Trouble::new(Kind::Usage, error))?;
-    if from == to {
+    if from == to || are_one_folder(&from, &to) {
         return Err(Trouble::new(Kind::Usage, format!("{from} is the source and the store")));
     }
     Ok(JobSpec {
@@ -51,6 +51,12 @@ pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, T
             && ![&from, &to].into_iter().any(|place| matches!(place, Place::Api(_))),
         from_tenant: args.from_tenant.clone(),
     })
+}
+
+/// Returns `true` if both are one folder, by whatever names.
+fn are_one_folder(from: &Place, to: &Place) -> bool {
+    let (Place::Folder(from), Place::Folder(to)) = (from, to) else { return false };
+    matches!((from.canonicalize(), to.canonicalize()), (Ok(from), Ok(to)) if from == to)
 }
 
 fn options(args: &JobArgs, run: &Run, spec: &JobSpec) -> CopyOptions {

@@ -186,11 +186,21 @@ pub(super) async fn check_sides(
     destination: &AnyDestination,
     job: &JobSpec,
 ) -> Result<(), Trouble> {
+    if job.from_tenant.is_some() && matches!(source, AnySource::Folder(_) | AnySource::Lines(_)) {
+        let what = format!(
+            "{} holds legacy records, which have no tenant: --tenant says whose they become",
+            job.from
+        );
+        return Err(Trouble::new(Kind::Usage, what));
+    }
     reach_source(source).await?;
     reach_destination(destination).await?;
     let (from, to) = (source.side().await.map_err(unreached)?, destination.side().await.map_err(unreached)?);
     if from.store.is_some() && from.store == to.store {
-        let what = format!("{} and {} are one CredLink under two names: nothing is moved", job.from, job.to);
+        let what = format!(
+            "{} and {} are one CredLink under two names, or one is a copy of the other: they have the same store id. Nothing is moved",
+            job.from, job.to
+        );
         return Err(Trouble::new(Kind::Usage, what));
     }
     check_credential(&job.to, to.tenant, &job.tenant)?;
@@ -217,8 +227,8 @@ fn check_credential(place: &str, shown: Option<Tenant>, meant: &Tenant) -> Resul
         None => Ok(()),
         Some(shown) => {
             let what = format!(
-                "the token for {place} is one of the tenant `{shown}`, and the job is for `{meant}` there: give another token, or \
-                 name the tenant with --tenant, and the one of the source with --from-tenant"
+                "the token for {place} is one of the tenant `{shown}`, and the job is for `{meant}` there: give a token of `{meant}`. A \
+                 new job names its tenant with --tenant, and the one of the source with --from-tenant"
             );
             Err(Trouble::new(Kind::Usage, what))
         }

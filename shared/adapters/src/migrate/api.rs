@@ -64,7 +64,7 @@ pub(super) struct Api {
     elsewhere: Option<Agent>,
     /// `true` once the server was found at a public address.
     is_public: Arc<AtomicBool>,
-    base: String,
+    pub(super) base: String,
     token: Option<HeaderValue>,
 }
 
@@ -175,7 +175,11 @@ impl Answer {
 
     /// What it means that there is no other reading of it.
     pub(super) fn unexpected(&self, question: &str) -> Failure {
-        self.failure(FailureKind::Unavailable, question)
+        let kind = match self.status {
+            StatusCode::FORBIDDEN => FailureKind::AccessDenied,
+            _ => FailureKind::Unavailable,
+        };
+        self.failure(kind, question)
     }
 
     /// The options by which a CredLink knows who asks, where it has refused that.

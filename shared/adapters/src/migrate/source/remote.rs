@@ -307,6 +307,7 @@ async fn part<T: DeserializeOwned>(
     let after = after.map(|after| format!("&after={}", escape(after))).unwrap_or_default();
     let target = format!("/v1/{part}?limit={limit}{after}");
     let answer = api.ask(Question::new(Method::GET, target.clone())).await?;
+    let target = format!("{}{target}", api.base);
     if answer.status != StatusCode::OK {
         return Err(answer.unexpected(&target));
     }
