@@ -156,12 +156,11 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
         );
     }
     let left_out: Vec<_> = hash.exclusions.iter().map(|exclusion| exclusion.xpath.as_str()).collect();
-    let doubtful = idle::doubtful(boxes.as_deref().unwrap_or_default(), &left_out, file)?;
-    if !doubtful.is_empty() {
-        more.push(format!(
-            "{} may have been changed, and what is shown may be read from there",
-            doubtful.join(", ")
-        ));
+    match &boxes {
+        Some(boxes) => more.extend(idle::doubt(boxes, &left_out, file)?),
+        None => more.push(
+            "CredLink cannot walk over all of its boxes, and does not know what stands in those".to_owned(),
+        ),
     }
     if !content.is_empty() {
         more.push(format!(

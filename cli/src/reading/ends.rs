@@ -29,15 +29,20 @@ pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Option<End>> {
 }
 
 /// The place at which a JPEG ends: behind the marker of its end, which stands in no segment. `None` also where it has something that those who
-/// hash it and those who show it may read differently: bytes between segments, an `0xff` that is repeated, or segments of which
+/// hash it and those who show it may read differently: bytes between segments, an `0xff` that is repeated in a scan, or segments of which
 /// the specification does not say what they are (ITU-T T.81, annex B).
 fn jpeg(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
     loop {
-        let Some([0xff, marker]) = read::<2>(file)? else { return Ok(None) };
+        let Some([0xff, mut marker]) = read::<2>(file)? else { return Ok(None) };
+        // A marker may be filled up in front, which says nothing (ITU-T T.81, B.1.1.2).
+        while marker == 0xff {
+            let Some([next]) = read(file)? else { return Ok(None) };
+            marker = next;
+        }
         match marker {
             0xd9 => return file.stream_position().map(Some),
-            // Fill, what stands by itself in a scan alone, and what is reserved.
-            0x00..=0xbf | 0xd0..=0xd8 | 0xf0..=0xfd | 0xff => return Ok(None),
+            // What stands by itself in a scan alone, and what is reserved.
+            0x00..=0xbf | 0xd0..=0xd8 | 0xf0..=0xfd => return Ok(None),
             _ => {}
         }
         let Some(length) = read(file)?.map(u16::from_be_bytes) else { return Ok(None) };
@@ -132,10 +137,12 @@ mod tests {
         assert_eq!(end(jpeg), Some(End { name: "EOI", is_at_the_end: true }));
         assert_eq!(end(&[jpeg, b"more"].concat()), Some(End { name: "EOI", is_at_the_end: false }));
         assert_eq!(end(&jpeg[..jpeg.len() - 1]), None);
+        let filled = b"\xff\xd8\xff\xff\xff\xe1\0\x04aa\xff\xff\xda\0\x02\xaa\xff\xd9";
+        assert_eq!(end(filled), Some(End { name: "EOI", is_at_the_end: true }));
         for odd in [
-            // In a scan, and before a marker.
+            // In a scan, and behind it.
             b"\xff\xd8\xff\xda\0\x02\xaa\xff\xff\0\xbb\xff\xd9".as_slice(),
-            b"\xff\xd8\xff\xff\xda\0\x02\xaa\xff\xd9",
+            b"\xff\xd8\xff\xda\0\x02\xaa\xff\xff\xd9",
             // Between segments.
             b"\xff\xd8\xff\xe1\0\x04aax\xff\xda\0\x02\xaa\xff\xd9",
             b"\xff\xd8\xff\xf1\0\x04aa\xff\xda\0\x02\xaa\xff\xd9",

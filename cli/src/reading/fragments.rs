@@ -7,8 +7,8 @@ use c2pa::assertions::{BmffHash, DataMap, ExclusionsMap, SubsetMap};
 use super::binding::{BaseMedia, BoxExclusion};
 use super::place::read;
 
-/// Most boxes that are walked over: a head has a handful, and each track of it some dozens.
-const MAX_BOXES: usize = 10_000;
+/// Most boxes that are walked over: each fragment is two, and each block of content that has a hash one.
+const MAX_BOXES: usize = 200_000;
 
 /// Boxes that lead to the tables of samples.
 const CONTAINERS: [&[u8; 4]; 4] = [b"trak", b"mdia", b"minf", b"stbl"];

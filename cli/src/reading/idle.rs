@@ -6,21 +6,22 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::coverage::C2PA_UUID;
 use super::fragments::Found;
 
-/// Longest text in free space that is taken for one: some writers leave their name there.
-const MAX_TEXT: u64 = 1_024;
-/// Longest content of a file type box: a brand, its version, and the brands that it is compatible with.
-const MAX_BRANDS: u64 = 264;
+/// Longest content of a file type box that is taken for one, in bytes: a brand, its version, and the brands that it is compatible with.
+const MAX_BRANDS: u64 = 64;
+/// Boxes that are named.
+const NAMED: usize = 3;
 
 /// Purposes of the boxes that hold a manifest.
 const MANIFESTS: [&[u8]; 3] = [b"manifest", b"original", b"update"];
 
-/// The boxes that hold more than what can be nothing but idle, of those whose names are among `left_out`, in words.
-pub fn doubtful(
+/// The doubt that is left by boxes which hold more than what can be nothing but idle, of those whose names are among `left_out`, in
+/// words. `None`: there is none.
+pub fn doubt(
     boxes: &[Found],
     left_out: &[&str],
     file: &mut (impl Read + Seek),
-) -> io::Result<Vec<String>> {
-    let (mut doubtful, mut purposes) = (Vec::new(), Vec::new());
+) -> io::Result<Option<String>> {
+    let (mut doubtful, mut purposes, mut has_index) = (Vec::new(), Vec::new(), false);
     for (name, start, end) in boxes {
         let xpath = format!("/{}", String::from_utf8_lossy(name));
         if !left_out.contains(&&*xpath) {
@@ -35,32 +36,44 @@ pub fn doubtful(
                 Some(purpose) => {
                     let is_first = !purposes.contains(&purpose);
                     let is_manifests = MANIFESTS.contains(&purpose.as_slice());
-                    purposes.push(purpose);
+                    if is_first {
+                        purposes.push(purpose);
+                    }
                     is_manifests && is_first
                 }
             },
-            // An index of fragments, in which any number may stand.
-            _ => end == start,
+            b"mfra" => {
+                has_index |= end > start;
+                true
+            }
+            // Left out for other reasons, of which others are told.
+            _ => true,
         };
         if !is_idle {
             doubtful.push(format!("bytes {start} to {} (`{}`)", end.saturating_sub(1), &xpath[1..]));
         }
     }
-    Ok(doubtful)
+    let more = doubtful.len().saturating_sub(NAMED);
+    doubtful.truncate(NAMED);
+    if more > 0 {
+        doubtful.push(format!("{more} more boxes"));
+    }
+    let places = (!doubtful.is_empty()).then(|| {
+        format!("{} may have been changed, and what is shown may be read from there", doubtful.join(", "))
+    });
+    let index = has_index.then(|| "its index of fragments (`mfra`) may have been changed".to_owned());
+    Ok(places.into_iter().chain(index).reduce(|places, index| format!("{places}; {index}")))
 }
 
-/// Returns `true` if bytes of a file are zeros, or a short text of printable ASCII.
+/// Returns `true` if bytes of a file are zeros. A text is not told from a picture: its samples may all be printable.
 fn is_blank(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<bool> {
-    let may_be_text = end - start <= MAX_TEXT;
-    let is_printable = |byte: u8| may_be_text && (byte.is_ascii_graphic() || byte.is_ascii_whitespace());
     file.seek(SeekFrom::Start(start))?;
     let (mut left, mut piece) = (end - start, [0; 65_536]);
     while left > 0 {
         let room = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let Some(room) = piece.get_mut(..room) else { return Ok(false) };
         let count = file.read(room)?;
-        let read = room.get(..count).unwrap_or_default();
-        if count == 0 || !read.iter().all(|byte| *byte == 0 || is_printable(*byte)) {
+        if count == 0 || room.get(..count).unwrap_or_default().iter().any(|byte| *byte != 0) {
             return Ok(false);
         }
         left -= count as u64;
@@ -98,8 +111,8 @@ mod tests {
 
     use super::*;
 
-    /// The doubtful boxes of a file of these, of which all are left out.
-    fn told(boxes: &[(&[u8; 4], Vec<u8>)]) -> Vec<String> {
+    /// The doubt about a file of these boxes, of which all are left out.
+    fn told(boxes: &[(&[u8; 4], Vec<u8>)]) -> Option<String> {
         let (mut file, mut found) = (Vec::new(), Vec::new());
         for (name, content) in boxes {
             file.extend((content.len() as u32 + 8).to_be_bytes());
@@ -108,38 +121,38 @@ mod tests {
             file.extend_from_slice(content);
             found.push((**name, start, file.len() as u64));
         }
-        doubtful(&found, &["/ftyp", "/free", "/skip", "/mfra", "/uuid"], &mut Cursor::new(file)).unwrap()
+        doubt(&found, &["/ftyp", "/free", "/skip", "/mfra", "/uuid", "/mdat"], &mut Cursor::new(file))
+            .unwrap()
     }
 
     #[test]
     fn what_can_hold_a_picture_is_not_idle() {
         let brands = b"mp42\0\0\x02\0isommp42".to_vec();
-        let manifest = || [&C2PA_UUID[..], b"\0\0\0\0manifest\0"].concat();
+        let of = |purpose: &[u8]| [&C2PA_UUID[..], b"\0\0\0\0", purpose, b"\0more"].concat();
         let idle = [
             (b"ftyp", brands.clone()),
             (b"ftyp", b"qt  \x20\x05\x03\0qt  \0\0\0\0\0\0\0\0\0\0\0\0".to_vec()),
             (b"free", vec![0; 200_000]),
-            (b"skip", b"made by an encoder\r\n".to_vec()),
             (b"free", Vec::new()),
-            (b"uuid", manifest()),
+            (b"mfra", Vec::new()),
+            (b"uuid", of(b"manifest")),
             (b"uuid", vec![7; 40]),
             (b"mdat", vec![0xff; 40]),
         ];
-        assert_eq!(told(&idle), [""; 0]);
-        for (name, content, expected) in [
-            (b"free", vec![0xff; 40], "bytes 8 to 47 (`free`)"),
-            (b"skip", vec![b'a'; 1_025], "bytes 8 to 1032 (`skip`)"),
-            (b"free", [vec![0; 70_000], vec![1]].concat(), "bytes 8 to 70008 (`free`)"),
-            (b"ftyp", [brands.clone(), vec![0xff; 4]].concat(), "bytes 8 to 27 (`ftyp`)"),
-            (b"ftyp", [brands.clone(), vec![b'a'; 252]].concat(), "bytes 8 to 275 (`ftyp`)"),
-            (b"mfra", vec![0; 8], "bytes 8 to 15 (`mfra`)"),
+        assert_eq!(told(&idle), None);
+        assert_eq!(told(&[(b"uuid", of(b"original")), (b"uuid", of(b"update"))]), None);
+        for (boxes, expected) in [
+            (vec![(b"free", vec![0xff; 40])], "bytes 8 to 47 (`free`) may have been changed"),
+            (vec![(b"skip", b"made by an encoder".to_vec())], "bytes 8 to 25 (`skip`)"),
+            (vec![(b"free", [vec![0; 70_000], vec![1]].concat())], "bytes 8 to 70008 (`free`)"),
+            (vec![(b"ftyp", [brands.clone(), vec![0xff; 4]].concat())], "bytes 8 to 27 (`ftyp`)"),
+            (vec![(b"ftyp", [brands.clone(), vec![b'a'; 52]].concat())], "bytes 8 to 75 (`ftyp`)"),
+            (vec![(b"uuid", of(b"manifest")), (b"uuid", of(b"manifest"))], "(`uuid`)"),
+            (vec![(b"uuid", of(b"merkle")); 5], "2 more boxes may have been changed"),
+            (vec![(b"mfra", vec![0; 8])], "its index of fragments (`mfra`) may have been changed"),
         ] {
-            assert_eq!(told(&[(name, content)]), [expected]);
+            let said = told(&boxes).unwrap_or_default();
+            assert!(said.contains(expected), "{expected}: {said}");
         }
-        let second = told(&[(b"uuid", manifest()), (b"uuid", manifest())]);
-        assert_eq!(second, ["bytes 45 to 73 (`uuid`)"]);
-        let of = |purpose: &[u8]| [&C2PA_UUID[..], b"\0\0\0\0", purpose, b"\0more"].concat();
-        assert_eq!(told(&[(b"uuid", of(b"original")), (b"uuid", of(b"update"))]), [""; 0]);
-        assert_eq!(told(&[(b"uuid", of(b"merkle"))]), ["bytes 8 to 38 (`uuid`)"]);
     }
 }

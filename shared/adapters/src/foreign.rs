@@ -17,7 +17,7 @@ const LOCK: &str = "lock";
 /// The folders in `objects/` that tell a CredLink whose other files were lost.
 const OBJECTS: [&str; 3] = ["proofs", "manifests", "store"];
 /// Files that are written under another name first, without their extensions.
-const UNFINISHED: [&str; 2] = ["deployment", "link-key"];
+const UNFINISHED: [&str; 4] = ["deployment", "link-key", "index.redb", "queue.redb"];
 /// The folder that a file system makes itself.
 const OF_THE_FILE_SYSTEM: &str = "lost+found";
 
@@ -119,6 +119,8 @@ mod tests {
             (&["a.json"], true),
             (&["lock"], false),
             (&["lock", "objects/", "temporary/", "reserve"], false),
+            (&["lock", "objects/", "temporary/", "reserve", "index.redb.new"], false),
+            (&["lock", "queue.redb.new"], false),
             (&["lock", "objects/", "a.json"], true),
             (&["temporary/"], true),
             (&["objects/"], true),
