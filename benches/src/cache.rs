@@ -3,13 +3,13 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use credlink_adapters::cache::{MAX_ENTRIES, MokaCache};
+use credlink_cache::{MAX_ENTRIES, MokaCache};
 use credlink_core::hash::Digest;
 use credlink_core::object::{Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Cache as _, Failure};
+use credlink_ports::{Cache as _, Failure};
 
 use crate::error::Error;
 use crate::material::{Kind, proof_id};

@@ -6,22 +6,22 @@
 use std::time::{Duration, Instant as ProcessorInstant};
 
 use bytes::Bytes;
-use credlink_adapters::cache::NoCache;
-use credlink_adapters::clock::ManualClock;
-use credlink_adapters::counters::Counters;
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
-use credlink_adapters::tokens::Trusted;
+use credlink_auth::tokens::Trusted;
+use credlink_cache::NoCache;
 use credlink_core::bounds::EXPIRY_GRACE_SECONDS;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
-use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{
+use credlink_metrics::counters::Counters;
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
+use credlink_ports::migration::jobs::NoJobs;
+use credlink_ports::{
     Checksum, Clock as _, Commit, Condition, Failure, Index, Intent, Listed, Listing, Objects, Page, Parts,
     Put, Write,
 };
+use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::{Service, Settings};
 use http::Request;
 use tokio::runtime::Builder;

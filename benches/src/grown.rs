@@ -9,14 +9,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use credlink_adapters::embedded::EmbeddedIndex;
-use credlink_adapters::folder::Folder;
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey, State};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Commit, Condition, Failure, Index as _, Objects as _, Put, Write};
+use credlink_disk::folder::Folder;
+use credlink_embedded::index::EmbeddedIndex;
+use credlink_ports::{Commit, Condition, Failure, Index as _, Objects as _, Put, Write};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use credlink_adapters::provider::Provider;
+use credlink_deployment::provider::Provider;
 use tempfile::TempDir;
 
 use crate::bare::Bare;

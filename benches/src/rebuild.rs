@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use credlink_adapters::folder::Folder;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::manifest::Manifest;
@@ -19,7 +18,8 @@ use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Condition, Objects as _, Put};
+use credlink_disk::folder::Folder;
+use credlink_ports::{Condition, Objects as _, Put};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::Value;
 

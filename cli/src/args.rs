@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
-use credlink_adapters::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
+use credlink_auth::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
 use credlink_core::bounds::MAX_LIFETIME_SECONDS;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::tenant::Tenant;

@@ -10,9 +10,10 @@ use credlink_core::hash::{Digest, MediaHash};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
+use kind::Kind;
+
 use crate::input::{Input, STANDARD_INPUT};
 use crate::trouble::{self, Trouble};
-use kind::Kind;
 
 /// Bytes that are hashed at once: videos have gigabytes, and are never held in memory.
 const BLOCK: usize = 64 * 1_024;

@@ -7,7 +7,7 @@ use std::future::Future;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use credlink_core::message::Message;
-use credlink_service::request::within_request;
+use credlink_ports::request::within_request;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 

@@ -13,8 +13,6 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use credlink_adapters::deadline::within;
-use credlink_adapters::deployment::Deployment;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body as ReplyBody;
 use credlink_core::http::request_id::REQUEST_ID;
@@ -22,8 +20,10 @@ use credlink_core::http::route::{Form, Route};
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::tenant::Tenant;
+use credlink_deployment::deployment::Deployment;
+use credlink_ports::Ports;
+use credlink_runtime::deadline::within;
 use credlink_service::Service;
-use credlink_service::ports::Ports;
 use credlink_service::router::Fronted;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -230,8 +230,8 @@ fn combined(headers: &HeaderMap) -> HeaderMap {
 mod tests {
     use std::path::Path;
 
-    use credlink_adapters::gate::Gate;
-    use credlink_adapters::local::{Local, open};
+    use credlink_auth::gate::Gate;
+    use credlink_deployment::local::{Local, open};
     use credlink_service::Settings;
     use serde_json::{Value, json};
 

@@ -3,11 +3,11 @@
 //! Due work is done in every run, within minutes. A function has minutes, a store may have millions of objects: where
 //! a walk or a recount is cut off, the next run goes on, and bookmarks in the index say where.
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::deployment::Deployment;
 use credlink_core::time::Timestamp;
+use credlink_deployment::deployment::Deployment;
+use credlink_ports::{Clock as _, Failure};
+use credlink_runtime::clock::SystemClock;
 use credlink_service::cleanup::{Limits, Position, Report};
-use credlink_service::ports::{Clock as _, Failure};
 use serde::Serialize;
 
 /// The bookmark of the cleanup.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use credlink_adapters::aws::{Limits, http_client, plain_config};
-use credlink_adapters::s3::{Checksums, Credentials, S3Objects, Settings};
+use credlink_aws::s3::{Checksums, Credentials, S3Objects, Settings};
+use credlink_aws::{Limits, http_client, plain_config};
 
 use crate::engines::{ministack, r2, unique};
 

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use credlink_adapters::gate::Gate;
-use credlink_adapters::local::open;
-use credlink_adapters::tokens::Trusted;
+use credlink_auth::gate::Gate;
+use credlink_auth::tokens::Trusted;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::record::Record;
 use credlink_core::testing::manifest_store;
+use credlink_deployment::local::open;
 use credlink_service::Settings;
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::fsck::{Severity, fsck};

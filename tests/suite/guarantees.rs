@@ -2,15 +2,9 @@
 //! long hunts are in `faults`, `races` and `crash`.
 
 use bytes::Bytes;
-use credlink_adapters::cache::NoCache;
-use credlink_adapters::clock::ManualClock;
-use credlink_adapters::counters::Counters;
-use credlink_adapters::faults::{FaultPlan, Faulty, Flavour};
-use credlink_adapters::folder::Folder;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::local::open;
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
-use credlink_adapters::tokens::Trusted;
+use credlink_auth::gate::Gate;
+use credlink_auth::tokens::Trusted;
+use credlink_cache::NoCache;
 use credlink_core::bounds::{
     MAX_BATCH, MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_MANIFEST_BYTES, MAX_JUMBF_DEPTH,
     MAX_MANIFEST_ID_BYTES, MAX_TARGET_BYTES,
@@ -18,9 +12,15 @@ use credlink_core::bounds::{
 use credlink_core::object::ObjectKey;
 use credlink_core::testing::{manifest_store, store_of, superbox};
 use credlink_core::time::Timestamp;
+use credlink_deployment::local::open;
+use credlink_disk::folder::Folder;
+use credlink_metrics::counters::Counters;
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
+use credlink_ports::migration::jobs::NoJobs;
+use credlink_ports::{Condition, Objects, Parts, Ports, Put};
 use credlink_service::fsck::{Severity, fsck};
-use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{Condition, Objects, Parts, Ports, Put};
 use credlink_service::{Service, Settings};
 use data_encoding::BASE64;
 use flate2::Compression;

@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use credlink_adapters::clock::ManualClock;
-use credlink_adapters::faults::{FaultPlan, Faulty, Flavour};
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::{Digest, MediaHash};
@@ -19,9 +16,12 @@ use credlink_core::rules::behind;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
-use credlink_service::ports::{Condition, Index as _, Objects as _, Put, Queue as _, Write};
-use credlink_service::replicate::{Outcome, Walked, replicate, walk};
-use credlink_service::worker::{Limits, Report, drain};
+use credlink_deployment::worker::{Limits, Report, drain};
+use credlink_pair::replicate::{Outcome, Walked, replicate, walk};
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
+use credlink_ports::{Condition, Index as _, Objects as _, Put, Queue as _, Write};
 
 fn at() -> Timestamp {
     Timestamp::from_milliseconds(5_000)

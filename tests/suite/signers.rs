@@ -6,13 +6,13 @@
 use std::io::Cursor;
 
 use c2pa::{Builder, Context, EphemeralSigner, Signer, SigningAlg, create_signer};
-use credlink_adapters::signers::ListedSigners;
+use credlink_auth::signers::ListedSigners;
 use credlink_core::c2pa::signature::Signature;
 use credlink_core::hash::Digest;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::{manifest_store, store_of};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{NoSigners, Signers};
+use credlink_ports::{NoSigners, Signers};
 use serde_json::json;
 
 use crate::reader::PICTURES;

@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;
-use credlink_service::ports::Objects as _;
+use credlink_ports::Objects as _;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -245,7 +245,7 @@ async fn the_api_answers_as_written_down_on_a_deployed_stack() {
 fn config() -> aws_config::SdkConfig {
     aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
-        .http_client(credlink_adapters::aws::http_client())
+        .http_client(credlink_aws::http_client())
         .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(
             aws_credential_types::Credentials::new(ACCESS_KEY, SECRET, None, None, "tests"),
         ))

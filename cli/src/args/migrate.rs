@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use credlink_adapters::migrate::place::{Place, PlaceError};
 use credlink_core::tenant::Tenant;
-use credlink_service::migrate::ledger::JobName;
+use credlink_deployment::migration::place::{Place, PlaceError};
+use credlink_ports::migration::ledger::JobName;
 
 /// The folder of the ledgers of jobs that were not told another.
 pub const JOBS_DIR: &str = "./credlink-jobs";

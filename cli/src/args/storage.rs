@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use credlink_adapters::s3::Range;
+use credlink_aws::s3::Range;
 use credlink_core::message::Replica;
 
 /// Work with the objects of a provider.

@@ -3,17 +3,17 @@
 use std::future::Future;
 use std::path::Path;
 
-use credlink_adapters::configuration::{Configuration, IndexChoice};
-use credlink_adapters::deployment::{Deployment, Note, Opening};
-use credlink_adapters::embedded::SERVING_CACHE_BYTES;
-use credlink_adapters::foreign::Foreign;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::local::{self, NewIndex};
-use credlink_adapters::provider::ProviderSettings;
-use credlink_adapters::tokens::StaticTokens;
+use credlink_auth::gate::Gate;
+use credlink_auth::tokens::StaticTokens;
 use credlink_core::hash::Digest;
 use credlink_core::object::JSON_TYPE;
 use credlink_core::tenant::Tenant;
+use credlink_deployment::configuration::{Configuration, IndexChoice};
+use credlink_deployment::deployment::{Deployment, Note, Opening};
+use credlink_deployment::local::{self, NewIndex};
+use credlink_deployment::provider::ProviderSettings;
+use credlink_disk::foreign::Foreign;
+use credlink_embedded::index::SERVING_CACHE_BYTES;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, Uri};
 use tokio::runtime::{Builder, Runtime};

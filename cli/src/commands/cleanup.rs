@@ -1,10 +1,10 @@
 //! `credlink cleanup`: a whole cleanup now, and an operator's word to a collector or a clock that stopped it.
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::deployment::Deployment;
-use credlink_adapters::local::NewIndex;
+use credlink_deployment::deployment::Deployment;
+use credlink_deployment::local::NewIndex;
+use credlink_ports::Clock as _;
+use credlink_runtime::clock::SystemClock;
 use credlink_service::cleanup::{Limits, Position, Report, cleanup as clean};
-use credlink_service::ports::Clock as _;
 
 use super::deployment;
 use super::fsck::cleaned;

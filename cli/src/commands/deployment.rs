@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::path::Path;
 
-use credlink_adapters::configuration::Configuration;
-use credlink_adapters::deployment::{Deployment, Note, Opening};
-use credlink_adapters::embedded::SERVING_CACHE_BYTES;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::local::{NewIndex, index_path, is_there};
+use credlink_auth::gate::Gate;
+use credlink_deployment::configuration::Configuration;
+use credlink_deployment::deployment::{Deployment, Note, Opening};
+use credlink_deployment::local::{NewIndex, index_path};
+use credlink_disk::presence::is_there;
+use credlink_embedded::index::SERVING_CACHE_BYTES;
 use tokio::runtime::Builder;
 
 use crate::logs;

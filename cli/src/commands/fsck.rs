@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::configuration::{Configuration, IndexChoice};
-use credlink_adapters::deployment::Deployment;
-use credlink_adapters::local::NewIndex;
+use credlink_deployment::configuration::{Configuration, IndexChoice};
+use credlink_deployment::deployment::Deployment;
+use credlink_deployment::local::NewIndex;
+use credlink_ports::Clock as _;
+use credlink_runtime::clock::SystemClock;
 use credlink_service::cleanup::{Limits, Report, Restored, bring_back, cleanup};
 use credlink_service::fsck::{Finding, Manner, Severity, Summary, Surrounding, check};
-use credlink_service::ports::Clock as _;
 use serde::Serialize;
 
 use super::deployment;

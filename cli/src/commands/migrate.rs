@@ -23,9 +23,11 @@ mod undo;
 
 use std::future::{Future, pending};
 
-use credlink_service::migrate::run::RunError;
-use credlink_service::ports::{Failure, FailureKind};
+use credlink_migrate::run::RunError;
+use credlink_ports::{Failure, FailureKind};
 use tokio::runtime::Builder;
+
+use bar::Bar;
 
 use crate::args::Connection;
 use crate::args::migrate::{Action, Migrate};
@@ -34,7 +36,6 @@ use crate::logs;
 use crate::printer::Printer;
 use crate::serve::told_to_stop;
 use crate::trouble::{Kind, Trouble};
-use bar::Bar;
 
 /// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;

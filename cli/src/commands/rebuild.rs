@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use credlink_adapters::deployment::Deployment;
-use credlink_adapters::local::NewIndex;
-use credlink_service::ports::Failure;
+use credlink_deployment::deployment::Deployment;
+use credlink_deployment::local::NewIndex;
+use credlink_ports::Failure;
 use credlink_service::rebuild::report::{Finding, FindingKind, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
 use serde::Serialize;

@@ -11,12 +11,13 @@ mod transfer;
 
 use tokio::runtime::Builder;
 
+use providers::{Access, Providers};
+
 use crate::args::Connection;
 use crate::args::storage::{Action, Storage};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
-use providers::{Access, Providers};
 
 /// Does what was typed.
 pub fn storage(connection: &Connection, args: Storage, printer: &Printer) -> Result<Exit, Trouble> {

@@ -5,12 +5,12 @@ mod changed;
 use std::path::Path;
 
 use bytes::Bytes;
-use credlink_adapters::clock::SystemClock;
 use credlink_core::hash::MediaHash;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
-use credlink_service::ports::Clock as _;
+use credlink_ports::Clock as _;
+use credlink_runtime::clock::SystemClock;
 use serde::Serialize;
 
 use crate::args::{Connection, Verify};

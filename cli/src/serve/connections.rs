@@ -12,9 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use beginning::Beginning;
+
 use super::request::{self, Served};
 use super::seats::{Entered, SILENCE, Seats, Unseated};
-use beginning::Beginning;
 
 mod beginning;
 mod refusal;

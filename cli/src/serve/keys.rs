@@ -3,9 +3,9 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use credlink_adapters::private;
 use credlink_core::hash::Digest;
 use credlink_core::link::{LinkKey, LinkKeys, MIN_KEY_BYTES};
+use credlink_disk::private;
 use data_encoding::HEXLOWER;
 
 use crate::trouble::{Kind, Trouble};

@@ -1,9 +1,9 @@
 //! `GET /metrics`: what was counted, for Prometheus. It is the server's own, and no part of the API.
 
 use bytes::Bytes;
-use credlink_adapters::prometheus::CONTENT_TYPE;
 use credlink_core::access::Scope;
 use credlink_core::http::problem::Problem;
+use credlink_metrics::prometheus::CONTENT_TYPE;
 use credlink_service::error::Error;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;

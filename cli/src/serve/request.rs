@@ -10,12 +10,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use credlink_adapters::deployment::Deployment;
-use credlink_adapters::prometheus::Prometheus;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body;
 use credlink_core::http::route::Route;
+use credlink_deployment::deployment::Deployment;
+use credlink_metrics::prometheus::Prometheus;
 use futures_util::FutureExt as _;
 use http::header::{CONTENT_ENCODING, EXPECT, HOST, RETRY_AFTER};
 use http::request::Parts;

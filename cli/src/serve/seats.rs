@@ -26,11 +26,12 @@ use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 
-use super::memory::{Account, BODIES, Limit};
 use leaving::Looks;
 use network::{Network, network};
 use places::{Places, Share};
 use queue::Queue;
+
+use super::memory::{Account, BODIES, Limit};
 
 mod leaving;
 mod network;

@@ -5,13 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::deployment::Deployment;
-use credlink_adapters::prometheus::Prometheus;
 use credlink_core::time::Timestamp;
+use credlink_deployment::deployment::Deployment;
+use credlink_hybrid::hybrid::Report;
+use credlink_metrics::prometheus::Prometheus;
+use credlink_ports::Clock as _;
+use credlink_runtime::clock::SystemClock;
 use credlink_service::cleanup::{Limits, Position};
-use credlink_service::legacy::hybrid::Report;
-use credlink_service::ports::Clock as _;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 

@@ -1,9 +1,9 @@
 //! A migration's job that is removed: its ledger goes, and what it made stays.
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::migrate::ledger::FileLedger;
-use credlink_service::migrate::ledger::{Job, JobName};
-use credlink_service::migrate::ports::Ledger as _;
+use credlink_embedded::ledger::FileLedger;
+use credlink_ports::migration::Ledger as _;
+use credlink_ports::migration::ledger::{Job, JobName};
+use credlink_runtime::clock::SystemClock;
 
 use crate::world::{Server, World};
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use credlink_adapters::embedded::EmbeddedIndex;
+use credlink_embedded::index::EmbeddedIndex;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

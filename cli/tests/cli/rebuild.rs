@@ -5,8 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::local::open;
+use credlink_auth::gate::Gate;
+use credlink_deployment::local::open;
 use credlink_service::Settings;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;

@@ -17,9 +17,10 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::Serialize;
 
+use credlink_ports::{Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put};
+
 use crate::delete::claim;
 use crate::error::{Error, contended};
-use crate::ports::{Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put};
 use crate::reconcile::may_follow;
 use crate::service::{MAX_ATTEMPTS, Service, other_tenant};
 use crate::supersede::{any_live_row, live_row};

@@ -25,8 +25,8 @@ use credlink_core::time::Timestamp;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::ports::{Failure, Ports};
 use crate::service::Service;
+use credlink_ports::{Failure, Ports};
 pub use position::Position;
 pub(crate) use removed::keep;
 pub use removed::{Restored, bring_back};

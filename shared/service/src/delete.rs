@@ -17,12 +17,13 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use http::HeaderMap;
 
+use credlink_ports::{
+    Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put, Write,
+};
+
 use crate::error::{Error, contended};
 use crate::holds::drop_hold;
 use crate::ownership::is_hidden;
-use crate::ports::{
-    Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put, Write,
-};
 use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::service::{MAX_ATTEMPTS, Service, is_visible, other_tenant};
 
@@ -295,17 +296,13 @@ pub(crate) async fn undo_manifest<P: Ports>(
 }
 
 /// Commits one row. Returns `true` if the expectation held.
-pub(crate) async fn claim<P: Ports>(
-    service: &Service<P>,
-    row: Row,
-    expected: Option<u64>,
-) -> Result<bool, Failure> {
+pub async fn claim<P: Ports>(service: &Service<P>, row: Row, expected: Option<u64>) -> Result<bool, Failure> {
     Ok(service.write_rows(&[Write { row, expected }]).await? == Commit::Done)
 }
 
 /// The first step for a live proof, which is deleted `at`: its row and those of the manifests it held, in one commit. `None`:
 /// another writer was first.
-pub(crate) async fn bury<P: Ports>(
+pub async fn bury<P: Ports>(
     service: &Service<P>,
     row: &ProofRow,
     at: Timestamp,
@@ -324,7 +321,7 @@ pub(crate) async fn bury<P: Ports>(
 }
 
 /// The other steps for a proof whose row says *deleting*.
-pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<(), Failure> {
+pub async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<(), Failure> {
     let State::Deleting(at) = row.state else { return Ok(()) };
     if service.spares {
         return Ok(());
@@ -344,10 +341,7 @@ pub(crate) async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow)
 }
 
 /// The other steps for a manifest whose row says *deleting*. Nothing happens to another one.
-pub(crate) async fn finish_manifest<P: Ports>(
-    service: &Service<P>,
-    row: &ManifestRow,
-) -> Result<(), Failure> {
+pub async fn finish_manifest<P: Ports>(service: &Service<P>, row: &ManifestRow) -> Result<(), Failure> {
     let State::Deleting(at) = row.state else { return Ok(()) };
     if service.spares {
         return Ok(());

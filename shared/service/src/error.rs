@@ -5,7 +5,7 @@
 
 use credlink_core::http::problem::{Kind, Problem};
 
-use crate::ports::{Failure, FailureKind};
+use credlink_ports::{Failure, FailureKind};
 
 /// Why a use case ended early.
 #[derive(Debug, thiserror::Error)]

@@ -19,30 +19,19 @@ use credlink_core::row::State;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 
+use credlink_ports::migration::AdoptedFront;
+use credlink_ports::{Cache as _, Condition, Failure, FailureKind, Objects as _, Ports, Put};
+
 use crate::error::{Error, contended};
-use crate::ports::{Cache as _, Condition, Failure, FailureKind, Objects as _, Ports, Put};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// The time at which a manifest came, as far as it matters to an address that the operator has freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
+pub enum Arrival {
     /// It is stored by this request, and gets the address.
     New,
     /// It was there when the operator freed the address, for all that is known, and does not get it.
     Earlier,
-}
-
-/// The front of a source that a migration has written here before it stores anything under the id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdoptedFront {
-    /// The front as it was written.
-    pub front: Front,
-    /// `true` if the tenant that it names had a manifest under the id before.
-    pub is_founded: bool,
-    /// Its tag.
-    pub tag: StoredTag,
-    /// The number of times that it was written.
-    pub writes: u32,
 }
 
 impl Arrival {
@@ -149,7 +138,7 @@ impl<P: Ports> Service<P> {
     ///
     /// # Errors
     /// A failure of a provider or the index.
-    pub(crate) async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
+    pub async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
         let id = &front.manifest_id;
         let is_anothers = front.tenant.as_ref().is_some_and(|tenant| !tenant.is_default());
         if front.is_released() || is_anothers && !self.settings.has_tenants {
@@ -195,7 +184,7 @@ impl<P: Ports> Service<P> {
     ///
     /// # Errors
     /// A failure of a provider or the index.
-    pub(crate) async fn release_front(&self, adopted: &AdoptedFront) -> Result<(), Failure> {
+    pub async fn release_front(&self, adopted: &AdoptedFront) -> Result<(), Failure> {
         let AdoptedFront { front, is_founded, tag, writes } = adopted;
         if !is_founded && self.is_founded(front).await? {
             return Ok(());

@@ -25,10 +25,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use serde::Serialize;
 
-use crate::error::Error;
-use crate::ports::{Copied, Failure, FailureKind, Index as _, Listed, Listing, Ports};
-use crate::service::Service;
+use credlink_ports::{Copied, Failure, FailureKind, Index as _, Listed, Listing, Ports};
 use holders::Holders;
+
+use crate::error::Error;
+use crate::service::Service;
 
 /// Rows or objects that are looked at a time: with 16, S3 and DynamoDB at 10 ms a call allow some 800 a second.
 const CONCURRENCY: usize = 16;

@@ -24,11 +24,14 @@ use credlink_core::row::StoreRow;
 use credlink_core::rules::guard::{Act, Doubt, Standing, Stopped};
 use credlink_core::time::Timestamp;
 
+use credlink_ports::{
+    Clock as _, Commit, Event, Events as _, Failure, FailureKind, Index as _, Ports, Write,
+};
+use look::Manner;
+
 use crate::error::Error;
 use crate::overview::in_words;
-use crate::ports::{Clock as _, Commit, Event, Events as _, Failure, FailureKind, Index as _, Ports, Write};
 use crate::service::Service;
-use look::Manner;
 
 /// Maximum age of the result of a look, in seconds, before the next request that changes something looks again.
 const MAX_AGE_SECONDS: u64 = 60;
@@ -135,7 +138,7 @@ impl<P: Ports> Service<P> {
 
     /// Commits rows of proofs, manifests and legacy ids, and takes note that there was a commit: the store's mark goes up
     /// after it.
-    pub(crate) async fn write_rows(&self, writes: &[Write]) -> Result<Commit, Failure> {
+    pub async fn write_rows(&self, writes: &[Write]) -> Result<Commit, Failure> {
         let commit = self.ports.index().commit(writes).await;
         // Also after a failure: the commit may be done.
         if !matches!(commit, Ok(Commit::Lost { .. })) {

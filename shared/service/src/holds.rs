@@ -5,15 +5,16 @@ use credlink_core::note::HoldNote;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::State;
 
+use credlink_ports::{Condition, Failure, Objects as _, Ports, Put};
+
 use crate::delete::finish_manifest;
 use crate::error::{Error, contended};
-use crate::ports::{Condition, Failure, Objects as _, Ports, Put};
 use crate::publish::{Published, Reference};
 use crate::reconcile::{Reconciled, may_follow};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// Writes the hold of a manifest in `generation`, unless it is there already. Returns `true` if it was written.
-pub(crate) async fn write_hold<P: Ports>(
+pub async fn write_hold<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
     generation: u32,
@@ -27,7 +28,7 @@ pub(crate) async fn write_hold<P: Ports>(
 
 /// Removes the hold of a manifest in `generation`. No later life of the manifest has that generation, so a removal that
 /// arrives late takes nothing away.
-pub(crate) async fn drop_hold<P: Ports>(
+pub async fn drop_hold<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
     generation: u32,

@@ -13,7 +13,8 @@ use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::proof_id::ProofId;
 use credlink_core::time::Timestamp;
 
-use crate::ports::{Clock as _, Failure, Ports};
+use credlink_ports::{Clock as _, Failure, Ports};
+
 use crate::service::Service;
 
 /// Longest time, in seconds, for which what is stored is ahead of the last instant that the index says was seen.

@@ -14,9 +14,6 @@
 //! | storing while the cloud storage is off | [`alone`] |
 
 pub mod alone;
-pub mod catalogue;
-pub mod hybrid;
-pub mod queued;
 mod rows;
 pub(crate) mod serve;
 
@@ -30,7 +27,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 
-use crate::ports::Failure;
+use credlink_ports::Failure;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

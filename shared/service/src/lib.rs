@@ -28,35 +28,29 @@
 //! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`; 10 and 12 in `guard`.
 
 pub mod aliases;
-pub mod behind;
 pub mod cleanup;
 pub mod delete;
 pub mod error;
 pub mod front;
 pub mod fsck;
 mod guard;
-mod holds;
+pub mod holds;
 mod leftovers;
 pub mod legacy;
 pub mod list;
-pub mod migrate;
 pub mod openapi;
 pub mod overview;
 mod ownership;
-pub mod ports;
 mod publish;
 mod reads;
 pub mod rebuild;
 mod reconcile;
-pub mod replicate;
-pub mod request;
 pub mod retrieve;
 pub mod router;
-mod service;
+pub mod service;
 pub mod store;
 pub mod supersede;
 pub mod take_over;
-mod visibility;
-pub mod worker;
+pub mod visibility;
 
 pub use service::{Service, Settings};

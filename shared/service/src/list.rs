@@ -14,8 +14,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use serde::Serialize;
 
+use credlink_ports::{Index as _, Listing, Ports};
+
 use crate::error::Error;
-use crate::ports::{Index as _, Listing, Ports};
 use crate::reconcile::{Reconciled, settle};
 use crate::service::Service;
 

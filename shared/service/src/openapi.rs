@@ -22,9 +22,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa::OpenApi as _;
 
+use credlink_ports::Ports;
+
 use crate::error::Error;
 use crate::overview::{self, Health, Stats, Status};
-use crate::ports::Ports;
 use crate::service::Service;
 
 /// The answer to a deletion, and when that was, where it is to be told.

@@ -9,10 +9,11 @@ use credlink_core::rules::guard::Standing;
 use credlink_core::tenant::Tenant;
 use serde::Serialize;
 
-use crate::ports::{
+use credlink_ports::{
     Authenticator as _, BreakerState, Cache as _, Clock as _, Credentials, Failure, FailureKind, Index as _,
     LayerStats, Objects as _, Ports, ProviderState, Unread,
 };
+
 use crate::service::Service;
 
 /// The state of the service.

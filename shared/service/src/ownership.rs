@@ -5,8 +5,9 @@ use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 
+use credlink_ports::{Failure, FailureKind, Objects as _, Ports};
+
 use crate::error::Error;
-use crate::ports::{Failure, FailureKind, Objects as _, Ports};
 use crate::service::Service;
 
 /// The tenant that owns a record or a manifest, and who may read it: as its attributes say, or else its row. `None` where

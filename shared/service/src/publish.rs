@@ -20,12 +20,13 @@ use credlink_core::record::Record;
 use credlink_core::row::{ManifestRow, ProofRow, Row, State};
 use credlink_core::tombstone::Tombstone;
 
+use credlink_ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
+
 use crate::cleanup::keep;
 use crate::delete::{finish_manifest, undo_manifest, undo_record};
 use crate::error::{Error, contended};
 use crate::front::Arrival;
 use crate::holds::drop_hold;
-use crate::ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
 use crate::visibility::bring_up;
 

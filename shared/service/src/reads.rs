@@ -7,7 +7,8 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::Reads;
 use credlink_core::time::Timestamp;
 
-use crate::ports::{Failure, Index as _, Ports};
+use credlink_ports::{Failure, Index as _, Ports};
+
 use crate::service::Service;
 
 /// Most proofs whose reads are held in memory: 100,000 × about 100 bytes. Reads of further proofs go uncounted until

@@ -30,12 +30,13 @@ use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-use crate::ports::{Copied, Failure, FailureKind, Ports};
-use crate::service::Service;
+use credlink_ports::{Copied, Failure, FailureKind, Ports};
 use follow::{Followed, Known, follow};
 use ports::View;
 use report::{Finding, Report};
+
+use crate::error::Error;
+use crate::service::Service;
 
 /// Objects of one page: what is done again after a crash.
 const PAGE: usize = 1_000;
@@ -222,7 +223,7 @@ impl Rebuild {
         service: &Service<P>,
         prefix: &str,
     ) -> Result<(Option<String>, Vec<(String, Followed)>), Failure> {
-        use crate::ports::Objects as _;
+        use credlink_ports::Objects as _;
         let page = service.ports.objects().list(prefix, self.after.as_deref(), PAGE).await?;
         let known = Known {
             trusts_rows: self.trusts_rows,

@@ -19,10 +19,11 @@ use credlink_core::rules::life::{Found, Verdict, judge_record};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
+use credlink_ports::{Objects as _, Ports};
+
 use crate::aliases::secure_alias;
 use crate::delete::{claim, finish_proof};
 use crate::error::{Error, contended};
-use crate::ports::{Objects as _, Ports};
 use crate::publish::{Published, Reference, Released};
 use crate::service::{MAX_ATTEMPTS, Service};
 

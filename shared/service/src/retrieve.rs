@@ -14,9 +14,10 @@ use credlink_core::rules::retrieve::Lookup;
 use credlink_core::tombstone::Tombstone;
 use http::Method;
 
+use credlink_ports::{Cache as _, Event, Events as _, Failure, FailureKind, Ports};
+
 use crate::error::Error;
 use crate::ownership::is_hidden_by;
-use crate::ports::{Cache as _, Event, Events as _, Failure, FailureKind, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{Current, Service};
 use crate::visibility::bring_up;

@@ -35,13 +35,14 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
+use credlink_ports::request::within_request;
+use credlink_ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, Ports, Refused};
+
 use crate::aliases::leads_for_all;
 use crate::error::Error;
 use crate::front::Arrival;
 use crate::legacy::serve::{Unnamed, off};
 use crate::openapi::{self, aliases, batches, manifests, migrations, proofs};
-use crate::ports::{Authenticator as _, Clock as _, Event, Events as _, Failure, Ports, Refused};
-use crate::request::within_request;
 use crate::retrieve::retrieve;
 use crate::service::Service;
 

@@ -17,18 +17,19 @@ use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+use credlink_ports::{
+    Cache as _, Clock as _, Failure, FailureKind, InPlace, Index as _, NoSigners, Objects as _, Ports,
+    Signers, Work,
+};
+
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::leftovers::Leftovers;
 use crate::legacy::Legacy;
-use crate::ports::{
-    Cache as _, Clock as _, Failure, FailureKind, InPlace, Index as _, NoSigners, Objects as _, Ports,
-    Signers, Work,
-};
 use crate::reads::ReadLog;
 
 /// Most attempts of a use case that loses races. Every lost race means that another writer got through.
-pub(crate) const MAX_ATTEMPTS: usize = 32;
+pub const MAX_ATTEMPTS: usize = 32;
 
 /// The settings that an operator decides. By default it has one tenant, and nothing that needs more than the ports.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +45,7 @@ pub struct Settings {
     /// `true` if a read of a record that is not in the cache, and that a request which was cut off may have left behind, also
     /// looks at the record's row, and lets the row follow ([`Service::begin_after`]). It is for an index on this machine, where
     /// that costs microseconds and nothing else. Where it is `false`, a store notes in the index what it is about to write
-    /// ([`Index::intend`](crate::ports::Index::intend)), and cleanup looks at that.
+    /// ([`Index::intend`](credlink_ports::Index::intend)), and cleanup looks at that.
     pub notice_on_read: bool,
     /// `true` if the deployment has several tenants: each one's manifests have addresses of their own, and a front says which
     /// one's the plain address of an id serves ([`credlink_core::front`]). Where it is `false`, a credential that names another
@@ -68,11 +69,12 @@ pub struct Service<P> {
 }
 
 /// A stored object together with the tag that a compare-and-swap needs.
-pub(crate) struct Current {
+pub struct Current {
     pub(crate) tag: StoredTag,
     /// Time at which it was written, as the provider has it.
     pub(crate) modified: Timestamp,
-    pub(crate) verified: Verified,
+    /// The object, checked.
+    pub verified: Verified,
 }
 
 impl Current {
@@ -198,7 +200,11 @@ impl<P: Ports> Service<P> {
         self.ports.clock().now()
     }
 
-    pub(crate) async fn proof_row(&self, id: &ProofId) -> Result<Option<ProofRow>, Failure> {
+    /// Returns the row of a proof, in whatever state.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn proof_row(&self, id: &ProofId) -> Result<Option<ProofRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Proof(*id)).await?.and_then(Row::proof))
     }
 
@@ -210,12 +216,16 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    pub(crate) async fn manifest_row(&self, key: &ManifestKey) -> Result<Option<ManifestRow>, Failure> {
+    /// Returns the row of a C2PA manifest, in whatever state.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn manifest_row(&self, key: &ManifestKey) -> Result<Option<ManifestRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Manifest(key.clone())).await?.and_then(Row::manifest))
     }
 
     /// The object as the provider holds it now, checked, past the cache.
-    pub(crate) async fn current(&self, key: &ObjectKey) -> Result<Option<Current>, Failure> {
+    pub async fn current(&self, key: &ObjectKey) -> Result<Option<Current>, Failure> {
         let Some(object) = self.ports.objects().get(key).await? else { return Ok(None) };
         let (tag, modified) = (object.head.tag.clone(), object.head.modified);
         // Checked on its way in (guarantee 4).

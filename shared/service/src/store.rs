@@ -23,13 +23,14 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use futures_util::future::join;
 
+use credlink_ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
+
 use crate::aliases::secure_alias;
 use crate::cleanup::keep;
 use crate::delete::{bury, finish_proof, undo_record};
 use crate::error::{Error, contended};
 use crate::front::Arrival;
 use crate::holds::{drop_hold, write_hold};
-use crate::ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 use crate::publish::{Brought, Published, Reference};
 use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::service::{MAX_ATTEMPTS, Service};
@@ -358,7 +359,7 @@ pub(crate) async fn put_record<P: Ports>(
 ///
 /// # Errors
 /// A manifest without an id (400), an id that has another content or other readers (409), or a failure.
-pub(crate) async fn store_manifest<P: Ports>(
+pub async fn store_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &Manifest,
     tenant: &Tenant,

@@ -22,10 +22,11 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use http::HeaderMap;
 
+use credlink_ports::{Condition, Event, Events as _, Objects as _, Ports};
+
 use crate::error::{Error, contended};
 use crate::front::Arrival;
 use crate::ownership::is_hidden;
-use crate::ports::{Condition, Event, Events as _, Objects as _, Ports};
 use crate::publish::{Brought, Published, Reference};
 use crate::reconcile::{Reconciled, give_back, reconcile};
 use crate::service::{Current, MAX_ATTEMPTS, Service, is_visible, other_tenant};

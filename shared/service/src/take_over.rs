@@ -15,10 +15,11 @@ use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+use credlink_ports::{Commit, Failure, Index as _, Ports, Write};
+
 use crate::aliases::{agree, follow_alias, keep_alias, refuse_unknown, secure_alias};
 use crate::error::{Error, contended};
 use crate::legacy::Wanted;
-use crate::ports::{Commit, Failure, Index as _, Ports, Write};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};
 use crate::store::{Stored, store};
@@ -74,13 +75,13 @@ fn legacy_id(draft: &Draft, now: Timestamp) -> Result<Option<&LegacyId>, Problem
 }
 
 /// Whether a legacy id needs an alias: a proof id is no other name of itself.
-pub(crate) fn is_another_name(legacy: &LegacyId, id: &ProofId) -> bool {
+pub fn is_another_name(legacy: &LegacyId, id: &ProofId) -> bool {
     legacy.as_str().parse() != Ok(*id)
 }
 
 /// Who binds a legacy id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Claimant {
+pub enum Claimant {
     /// The tenant of the proof: an id that is nobody's, or its own and leads to no other live proof.
     Tenant,
     /// The operator: any id.
@@ -91,7 +92,7 @@ pub(crate) enum Claimant {
 ///
 /// # Errors
 /// It names another proof or is another tenant's (409), or a failure.
-pub(crate) async fn bind<P: Ports>(
+pub async fn bind<P: Ports>(
     service: &Service<P>,
     legacy: &LegacyId,
     proof: &ProofRow,
@@ -206,12 +207,12 @@ impl<P: Ports> Service<P> {
     }
 
     /// What a legacy id names.
-    pub(crate) async fn alias(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
+    pub async fn alias(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
         Ok(self.alias_row(id).await?.filter(|row| row.withdrawn.is_none()))
     }
 
     /// What a legacy id names, or named until that was taken back.
-    pub(crate) async fn alias_row(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
+    pub async fn alias_row(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Alias(id.clone())).await?.and_then(Row::alias))
     }
 }

@@ -13,18 +13,19 @@ use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, State};
 
+use credlink_ports::{Condition, Ports};
+
 use crate::delete::claim;
 use crate::error::{Error, contended};
 use crate::front::Arrival;
 use crate::holds::{drop_hold, write_hold};
-use crate::ports::{Condition, Ports};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// Lets everybody read a manifest, or its tenant alone.
 ///
 /// # Errors
 /// No such manifest (404), or a deleted one (410); or a failure. The same again goes on.
-pub(crate) async fn change_visibility<P: Ports>(
+pub async fn change_visibility<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
     visibility: Visibility,

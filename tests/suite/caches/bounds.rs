@@ -4,11 +4,11 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use credlink_adapters::cache::folder::FolderSettings;
-use credlink_adapters::cache::lifetime::{AgeClock, Lifetimes};
-use credlink_adapters::cache::memory::MemoryBounds;
-use credlink_adapters::cache::{Layered, MokaCache};
-use credlink_service::ports::Cache as _;
+use credlink_cache::folder::FolderSettings;
+use credlink_cache::lifetime::{AgeClock, Lifetimes};
+use credlink_cache::memory::MemoryBounds;
+use credlink_cache::{Layered, MokaCache};
+use credlink_ports::Cache as _;
 use redis::AsyncCommands as _;
 
 use super::{a_clock, a_folder, a_redis, layer, process, raw, value_name};
@@ -61,7 +61,7 @@ async fn long_objects_leave_the_memory_as_others_come() {
 #[tokio::test]
 async fn what_nobody_asks_for_leaves_the_memory() {
     let bounds = MemoryBounds { idle: Duration::from_millis(20), ..MemoryBounds::default() };
-    let cache = MokaCache::with(bounds, Lifetimes::default(), AgeClock::Manual(a_clock()));
+    let cache = MokaCache::with(bounds, Lifetimes::default(), AgeClock::by(a_clock()));
     read(&cache, &key("x"), "old").await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(read(&cache, &key("x"), "new").await.stored(), "new");
@@ -70,8 +70,7 @@ async fn what_nobody_asks_for_leaves_the_memory() {
 #[tokio::test]
 async fn memory_keeps_no_object_longer_than_its_lifetime_however_often_it_is_read() {
     let clock = a_clock();
-    let cache =
-        MokaCache::with(MemoryBounds::default(), Lifetimes::default(), AgeClock::Manual(clock.clone()));
+    let cache = MokaCache::with(MemoryBounds::default(), Lifetimes::default(), AgeClock::by(clock.clone()));
     read(&cache, &key("x"), "old").await;
     for _ in 0..29 {
         clock.advance_seconds(10);

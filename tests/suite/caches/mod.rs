@@ -11,14 +11,14 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use credlink_adapters::cache::folder::FolderSettings;
-use credlink_adapters::cache::lifetime::AgeClock;
-use credlink_adapters::cache::redis::{RedisAddress, RedisSettings};
-use credlink_adapters::cache::{Layered, Layers};
-use credlink_adapters::clock::ManualClock;
+use credlink_cache::folder::FolderSettings;
+use credlink_cache::lifetime::AgeClock;
+use credlink_cache::redis::{RedisAddress, RedisSettings};
+use credlink_cache::{Layered, Layers};
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Cache as _, LayerStats};
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::{Cache as _, LayerStats};
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
@@ -59,7 +59,7 @@ fn process(clock: &ManualClock, redis: Option<&RedisSettings>, folder: Option<&F
     Layered::new(Layers {
         redis: redis.cloned(),
         folder: folder.cloned(),
-        clock: AgeClock::Manual(clock.clone()),
+        clock: AgeClock::by(clock.clone()),
         ..Layers::default()
     })
 }

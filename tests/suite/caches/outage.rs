@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use credlink_adapters::cache::folder::FolderSettings;
-use credlink_adapters::cache::redis::RedisSettings;
-use credlink_service::ports::Cache as _;
+use credlink_cache::folder::FolderSettings;
+use credlink_cache::redis::RedisSettings;
+use credlink_ports::Cache as _;
 
 use super::gate::Gate;
 use super::{a_clock, a_redis, layer, process, redis_at, with_redis_at};
@@ -36,7 +36,7 @@ async fn a_restart_of_redis_costs_hits_only() {
 }
 
 /// A process behind a gate, which has put "old" under x into Redis.
-async fn behind_a_gate(remembered: usize) -> (Gate, RedisSettings, credlink_adapters::cache::Layered) {
+async fn behind_a_gate(remembered: usize) -> (Gate, RedisSettings, credlink_cache::Layered) {
     let gate = Gate::before(shared().port()).await;
     let direct = a_redis();
     let through = RedisSettings { namespace: direct.namespace.clone(), remembered, ..redis_at(&gate.url()) };

@@ -1,9 +1,9 @@
 //! Two processes and more.
 
-use credlink_adapters::cache::Layered;
-use credlink_adapters::cache::lifetime::{IMMUTABLE, RECORD};
+use credlink_cache::Layered;
+use credlink_cache::lifetime::{IMMUTABLE, RECORD};
 use credlink_core::object::{ObjectKey, Verified};
-use credlink_service::ports::Cache as _;
+use credlink_ports::Cache as _;
 use futures_util::future::{join, join3};
 use redis::AsyncCommands as _;
 use tokio::sync::Notify;

@@ -7,7 +7,7 @@ use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{Row, RowKey, State};
 use credlink_core::testing::manifest_store;
-use credlink_service::ports::{Commit, Condition, Index as _, Objects, Put, Write};
+use credlink_ports::{Commit, Condition, Index as _, Objects, Put, Write};
 use data_encoding::BASE64;
 use http::Method;
 use serde_json::{Value, json};
@@ -110,7 +110,7 @@ async fn a_run_deletes_what_is_due_and_the_next_goes_on_where_it_ended() {
     assert!(!tombstone(kept).await);
 
     let inside = ground.inside().await;
-    use credlink_service::ports::Ports as _;
+    use credlink_ports::Ports as _;
     assert_eq!(inside.ports().index().totals().await.unwrap().proofs, 1);
     ground.assert_sound().await;
 }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use credlink_adapters::aws::http_client;
-use credlink_adapters::cache::NoCache;
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::counters::Counters;
-use credlink_adapters::dynamodb::DynamoIndex;
-use credlink_adapters::s3::S3Objects;
-use credlink_adapters::sqs::SqsQueue;
-use credlink_adapters::tokens::Trusted;
+use credlink_auth::tokens::Trusted;
+use credlink_aws::dynamodb::DynamoIndex;
+use credlink_aws::http_client;
+use credlink_aws::s3::S3Objects;
+use credlink_aws::sqs::SqsQueue;
+use credlink_cache::NoCache;
 use credlink_core::object::ObjectKey;
+use credlink_metrics::counters::Counters;
+use credlink_ports::migration::jobs::NoJobs;
+use credlink_ports::{Objects, Parts};
+use credlink_runtime::clock::SystemClock;
 use credlink_service::fsck::{Finding, Severity, fsck};
-use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{Objects, Parts};
 use credlink_service::{Service, Settings};
 use tempfile::TempDir;
 use tokio::time::Instant;

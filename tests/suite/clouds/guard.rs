@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use credlink_core::object::ObjectKey;
-use credlink_service::ports::Objects as _;
+use credlink_ports::Objects as _;
 use http::header::{AUTHORIZATION, IF_MATCH};
 use http::{Method, Request};
 use serde_json::{Value, json};

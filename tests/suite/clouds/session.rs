@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use credlink_adapters::metered::catalogue;
 use credlink_core::testing::manifest_store;
+use credlink_metrics::catalogue;
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, ETAG, IF_MATCH};
 use http::{Method, Request, Response};

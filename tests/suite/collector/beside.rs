@@ -4,10 +4,10 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_ports::Clock as _;
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 use credlink_service::cleanup::{Limits, Report, cleanup};
 use credlink_service::fsck::{Severity, fsck};
-use credlink_service::ports::Clock as _;
 use data_encoding::BASE64;
 use http::header::IF_MATCH;
 use http::{Method, Request};

@@ -1,8 +1,8 @@
 //! More orphans at once than crashes leave: the collector stops, says so, and waits for an operator.
 
 use credlink_core::object::ObjectKey;
+use credlink_ports::{Clock as _, Objects as _};
 use credlink_service::cleanup::{Limits, Report, bring_back, cleanup};
-use credlink_service::ports::{Clock as _, Objects as _};
 use http::Method;
 use serde_json::json;
 

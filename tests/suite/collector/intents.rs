@@ -1,11 +1,11 @@
 //! Stores that ended between an object and its row, over an index that no read looks at: the next run of cleanup finds them
 //! by what they noted before, without a walk.
 
-use credlink_adapters::faults::{FaultPlan, Flavour};
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
+use credlink_ports::{Clock as _, Index as _, Objects as _};
 use credlink_service::cleanup::{Limits, Report, cleanup};
-use credlink_service::ports::{Clock as _, Index as _, Objects as _};
 use data_encoding::BASE64;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};

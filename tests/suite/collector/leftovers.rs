@@ -1,7 +1,7 @@
 //! Records that a request left over on one machine: the next read finds them, whatever instants they tell of.
 
 use bytes::Bytes;
-use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 use http::{Method, Request};
 use serde_json::json;
 
@@ -38,7 +38,7 @@ async fn stopped(proofs: &[&str], request: impl Fn() -> Request<Bytes>) -> (Grou
 
 /// A server that begins at this moment.
 async fn begin(ground: &Ground, process: Process) -> Process {
-    use credlink_service::ports::Clock as _;
+    use credlink_ports::Clock as _;
     process.begin_after(Some(ground.clock.now().minus_seconds(1_800))).await.unwrap();
     process.standing().await;
     process
@@ -98,7 +98,7 @@ async fn a_deletion_that_failed_is_finished_by_the_next_read() {
 /// By less than what is doubted, between two servers.
 #[tokio::test]
 async fn a_clock_that_was_set_back_hides_nothing_that_was_cut_off() {
-    use credlink_service::ports::Clock as _;
+    use credlink_ports::Clock as _;
     let (ground, writes) = stopped(&[], || store("a")).await;
     let mut there = 0;
     for (write, flavour) in (1..=writes).flat_map(|write| [(write, Flavour::Lost), (write, Flavour::Kept)]) {

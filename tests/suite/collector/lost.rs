@@ -1,11 +1,11 @@
 //! An index that lost all its rows, under a service that nothing guards: cleanup takes everything up again from the objects,
 //! and removes nothing.
 
-use credlink_adapters::memory::MemoryIndex;
 use credlink_core::row::{ManifestRow, ProofRow, Row, State};
+use credlink_ports::doubles::MemoryIndex;
+use credlink_ports::{Clock as _, Index as _, Listing, Objects as _};
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::fsck::{Severity, fsck};
-use credlink_service::ports::{Clock as _, Index as _, Listing, Objects as _};
 use http::{Method, Request};
 
 use crate::faults::act::What::{C2pa, Json};

@@ -19,7 +19,7 @@ use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Attributes, Facts, ObjectKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Condition, Objects, Put};
+use credlink_ports::{Condition, Objects, Put};
 use std::collections::BTreeMap;
 
 use crate::faults::act::{c2pa_bytes, c2pa_id};

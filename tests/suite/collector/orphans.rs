@@ -7,9 +7,9 @@ use credlink_core::object::ObjectKey;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
+use credlink_ports::{Clock as _, Objects as _, Ports as _};
 use credlink_service::cleanup::bring_back;
 use credlink_service::fsck::Severity;
-use credlink_service::ports::{Clock as _, Objects as _, Ports as _};
 use http::{Method, StatusCode};
 
 use super::{put, put_manifest};

@@ -3,9 +3,9 @@
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::object::{Object, ObjectKey};
+use credlink_ports::{Condition, Objects as _, Ports as _, Put};
 use credlink_service::cleanup::bring_back;
 use credlink_service::fsck::Severity;
-use credlink_service::ports::{Condition, Objects as _, Ports as _, Put};
 use http::Method;
 
 use crate::faults::act::What::{C2pa, Json};

@@ -1,9 +1,12 @@
 //! A record that cannot be read in a walk may be the one that names a manifest: then no manifest is removed in that walk.
 
-use credlink_adapters::faults::FaultPlan;
 use credlink_core::object::{Object, ObjectKey};
+use credlink_ports::doubles::faults::FaultPlan;
+use credlink_ports::{Clock as _, Index as _, Listing, Objects as _};
 use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::ports::{Clock as _, Index as _, Listing, Objects as _};
+
+use credlink_ports::doubles::MemoryIndex;
+use http::Method;
 
 use super::put_manifest;
 use crate::faults::act::What::C2pa;
@@ -11,8 +14,6 @@ use crate::faults::act::{c2pa_id, proof_id};
 use crate::faults::gate::Gate;
 use crate::guard::ground::{Ground, answer, done, ready};
 use crate::http::ask::{get, text};
-use credlink_adapters::memory::MemoryIndex;
-use http::Method;
 
 /// A store whose index has lost its rows: the manifests `one` and `two` are named by records alone, `orphan` by nothing.
 async fn without_rows() -> Ground {

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_adapters::cache::{MokaCache, NoCache};
+use credlink_cache::{MokaCache, NoCache};
 use credlink_core::access::Visibility;
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::tenant::Tenant;
-use credlink_service::ports::{Cache, CacheStats, Failure, FailureKind};
+use credlink_ports::{Cache, CacheStats, Failure, FailureKind};
 use futures_util::future::{FutureExt as _, join, join_all};
 use tokio::sync::Notify;
 

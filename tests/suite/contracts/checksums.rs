@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
-use credlink_adapters::folder::Folder;
-use credlink_adapters::memory::MemoryObjects;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::Digest;
 use credlink_core::object::Attributes;
-use credlink_service::ports::{Checksum, Condition, Objects};
+use credlink_disk::folder::Folder;
+use credlink_ports::doubles::MemoryObjects;
+use credlink_ports::{Checksum, Condition, Objects};
 
 use super::over_every_adapter;
 use crate::buckets;

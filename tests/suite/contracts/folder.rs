@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use credlink_adapters::folder::{Folder, FolderError};
 use credlink_core::object::ObjectKey;
-use credlink_service::ports::{Condition, FailureKind, Objects as _, Put};
+use credlink_disk::folder::{Folder, FolderError};
+use credlink_ports::{Condition, FailureKind, Objects as _, Put};
 use tempfile::TempDir;
 
 use super::{attributes, proof_id};

@@ -4,16 +4,17 @@ mod listings;
 
 use std::collections::BTreeSet;
 
-use credlink_adapters::embedded::{EmbeddedError, EmbeddedIndex};
-use credlink_adapters::memory::MemoryIndex;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, ProofRow, Reads, Row, RowKey, State, Totals};
-use credlink_service::ports::{Commit, Index, Intent, Listing, Page, Write};
+use credlink_embedded::index::{EmbeddedError, EmbeddedIndex};
+use credlink_ports::doubles::MemoryIndex;
+use credlink_ports::{Commit, Index, Intent, Listing, Page, Write};
 use futures_util::future::{join, join_all};
+
+use listings::*;
 
 use super::{at, due, manifest, next, over_every_adapter, proof};
 use crate::engines::dynoxide;
-use listings::*;
 
 over_every_adapter! {
     {

@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use credlink_adapters::clock::{ManualClock, SystemClock};
-use credlink_adapters::migrate::ledger::{AnyLedger, FileLedger, LedgerError, TableLedger, ledger_path};
+use credlink_aws::dynamodb::ledger::TableLedger;
 use credlink_core::bounds::MAX_ITEM_KEY_BYTES;
 use credlink_core::hash::Digest;
 use credlink_core::row::Row;
 use credlink_core::tenant::Tenant;
-use credlink_service::migrate::ledger::Copy as Copied;
-use credlink_service::migrate::ledger::{
+use credlink_deployment::migration::ledger::AnyLedger;
+use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::migration::Ledger;
+use credlink_ports::migration::Removable;
+use credlink_ports::migration::ledger::Copy as Copied;
+use credlink_ports::migration::ledger::{
     Entry, ItemState, Job, JobName, LEDGER_VERSION, Order, Reason, StoredObject,
 };
-use credlink_service::migrate::ports::Ledger;
-use credlink_service::migrate::removal::Removable;
-use credlink_service::migrate::target::Target;
-use credlink_service::ports::{FailureKind, Index as _, Listing, Write};
+use credlink_ports::migration::target::Target;
+use credlink_ports::{FailureKind, Index as _, Listing, Write};
+use credlink_runtime::clock::SystemClock;
 use futures_util::future::join_all;
 
 use super::{at, due, over_every_adapter, proof, proof_id};
@@ -446,7 +449,7 @@ async fn what_another_version_wrote_is_refused_in_words() {
 }
 
 async fn change(
-    index: &credlink_adapters::dynamodb::DynamoIndex,
+    index: &credlink_aws::dynamodb::DynamoIndex,
     partition: &str,
     sort: &str,
     expression: &str,

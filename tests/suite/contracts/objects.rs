@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::folder::Folder;
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
-use credlink_adapters::replicated::{Replicated, Settings};
 use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, ObjectKey, StoredTag};
-use credlink_service::ports::{Condition, Objects, Put};
+use credlink_disk::folder::Folder;
+use credlink_pair::{Replicated, Settings};
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
+use credlink_ports::{Condition, Objects, Put};
+use credlink_runtime::clock::SystemClock;
 use futures_util::future::{join, join_all};
 
 use super::{attributes, over_every_adapter, proof_id};

@@ -5,15 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use credlink_adapters::clock::{ManualClock, SystemClock};
-use credlink_adapters::memory::MemoryQueue;
-use credlink_adapters::queue::{EmbeddedQueue, MAX_ATTEMPTS, QueueError};
 use credlink_core::bounds::{MAX_MANIFEST_ID_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_KEYS};
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;
 use credlink_core::repair_mark::RepairMark;
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{Delivery, Queue};
+use credlink_embedded::queue::{EmbeddedQueue, QueueError};
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::doubles::MemoryQueue;
+use credlink_ports::limits::MAX_DELIVERIES as MAX_ATTEMPTS;
+use credlink_ports::{Delivery, Queue};
+use credlink_runtime::clock::SystemClock;
 use futures_util::future::{join, join_all};
 
 use super::{at, over_every_adapter, proof_id};

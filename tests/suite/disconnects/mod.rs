@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 
+use subject::{CHANGES, Change, State, Subject};
+use wire::{Answer, Ask, End, Point};
+
 use crate::clouds::cleanup::scheduled;
 use crate::clouds::ground::Ground;
 use crate::engines::runtime::Function;
 use crate::server::{Server, binary};
-use subject::{CHANGES, Change, State, Subject};
-use wire::{Answer, Ask, End, Point};
 
 const TRIES: usize = 2_000;
 /// Requests that are under way at once: enough that answers take longer than the longest wait before a cut.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use credlink_core::row::{Reads, Row, RowKey};
-use credlink_service::ports::{Commit, Index as _, Listing, Write};
+use credlink_ports::{Commit, Index as _, Listing, Write};
 
 use super::wire::Wire;
 use crate::contracts::{at, due, manifest, next, proof};

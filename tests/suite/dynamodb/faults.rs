@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use credlink_adapters::aws::http_client;
-use credlink_adapters::deadline::within;
-use credlink_adapters::dynamodb::DynamoIndex;
+use credlink_aws::dynamodb::DynamoIndex;
+use credlink_aws::http_client;
 use credlink_core::row::{ProofRow, Reads, Row, RowKey};
-use credlink_service::ports::{Commit, FailureKind, Index as _, Listing, Write};
+use credlink_ports::{Commit, FailureKind, Index as _, Listing, Write};
+use credlink_runtime::deadline::within;
 use futures_util::future::join;
 use tokio::sync::Semaphore;
 use tokio::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use credlink_core::object::ObjectKey;
 use credlink_core::row::Row;
-use credlink_service::ports::{Index as _, Listing, Write};
+use credlink_ports::{Index as _, Listing, Write};
 
 use super::wire::Wire;
 use crate::contracts::{at, proof, proof_id};

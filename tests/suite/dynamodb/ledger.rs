@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use credlink_adapters::aws::http_client;
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::dynamodb::DynamoIndex;
-use credlink_adapters::migrate::ledger::TableLedger;
+use credlink_aws::dynamodb::DynamoIndex;
+use credlink_aws::dynamodb::ledger::TableLedger;
+use credlink_aws::http_client;
 use credlink_core::row::Row;
-use credlink_service::migrate::ledger::{Entry, ItemState};
-use credlink_service::migrate::ports::Ledger as _;
-use credlink_service::ports::{FailureKind, Index as _, Listing, Write};
+use credlink_ports::migration::Ledger as _;
+use credlink_ports::migration::ledger::{Entry, ItemState};
+use credlink_ports::{FailureKind, Index as _, Listing, Write};
+use credlink_runtime::clock::SystemClock;
 use futures_util::future::join;
 use tokio::sync::Semaphore;
 

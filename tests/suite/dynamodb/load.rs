@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use credlink_core::row::{ProofRow, Row, RowKey};
-use credlink_service::ports::{Commit, Index as _, Listing, Write};
+use credlink_ports::{Commit, Index as _, Listing, Write};
 use futures_util::future::join_all;
 
 use crate::contracts::{due, next, proof};

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use credlink_adapters::aws::{ErrorKind, Limits, http_client};
+use credlink_aws::{ErrorKind, Limits, http_client};
 
 use super::wire::{Fault, Wire};
 use crate::engines::dynoxide::{endpoint, index_at, patient};

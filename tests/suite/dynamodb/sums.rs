@@ -1,10 +1,10 @@
 //! Sums that several processes add to, that get lost with one, and that are set right.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use credlink_adapters::aws::http_client;
-use credlink_adapters::dynamodb::DynamoIndex;
+use credlink_aws::dynamodb::DynamoIndex;
+use credlink_aws::http_client;
 use credlink_core::row::{Row, Totals};
-use credlink_service::ports::{Commit, Index as _, Write};
+use credlink_ports::{Commit, Index as _, Write};
 use tokio::time::{Duration, Instant};
 
 use crate::contracts::{manifest, proof};

@@ -3,15 +3,15 @@
 //! What they answer is compared by [`Ground::ask`], so that no test of the edge can forget it.
 
 use bytes::Bytes;
-use credlink_adapters::cache::MokaCache;
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::counters::Counters;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::memory::MemoryIndex;
-use credlink_adapters::s3::S3Objects;
+use credlink_auth::gate::Gate;
+use credlink_aws::s3::S3Objects;
+use credlink_cache::MokaCache;
 use credlink_core::http::request_id::REQUEST_ID;
-use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::Parts;
+use credlink_metrics::counters::Counters;
+use credlink_ports::Parts;
+use credlink_ports::doubles::MemoryIndex;
+use credlink_ports::migration::jobs::NoJobs;
+use credlink_runtime::clock::SystemClock;
 use credlink_service::router::MARK;
 use credlink_service::{Service, Settings};
 use http::header::{AGE, CONTENT_LENGTH, DATE, HOST};

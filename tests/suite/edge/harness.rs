@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use credlink_service::ports::Objects as _;
+use credlink_ports::Objects as _;
 use http::Method;
 
 use super::forms::manifest;

@@ -108,7 +108,7 @@ async fn an_old_entry_stands_in_for_a_dying_origin() {
     let seed = Seed::record("dying");
     seed.put(&edge).await;
     warm(&edge, &[&seed]).await;
-    credlink_service::ports::Objects::delete(&edge.objects(), &seed.key).await.unwrap();
+    credlink_ports::Objects::delete(&edge.objects(), &seed.key).await.unwrap();
     edge.set_ahead(4_000 * SECOND).await;
     let faults = [
         Fault::Refuse,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use credlink_adapters::s3::S3Objects;
+use credlink_aws::s3::S3Objects;
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
@@ -13,7 +13,7 @@ use credlink_core::object::{Attributes, Facts, ObjectKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
-use credlink_service::ports::{Condition, Objects as _, Put};
+use credlink_ports::{Condition, Objects as _, Put};
 use http::Response;
 
 use crate::engines::edge::Edge;

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_adapters::s3::S3Objects;
+use credlink_aws::s3::S3Objects;
 use credlink_core::time::Timestamp;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response, Uri};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::config::Credentials;
-use credlink_adapters::aws::{Limits, http_client, sdk_config};
-use credlink_adapters::sqs::{Settings, SqsQueue};
+use credlink_aws::sqs::{Settings, SqsQueue};
+use credlink_aws::{Limits, http_client, sdk_config};
 
 use super::ministack::{ACCESS_KEY, REGION, SECRET, endpoint};
 use super::unique;

@@ -2,10 +2,10 @@
 
 use std::pin::pin;
 
-use credlink_adapters::faults::FaultPlan;
 use credlink_core::bounds::EXPIRY_GRACE_SECONDS;
+use credlink_ports::Clock as _;
+use credlink_ports::doubles::faults::FaultPlan;
 use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::ports::Clock as _;
 use http::{Method, Request, StatusCode};
 use serde_json::json;
 

@@ -1,11 +1,11 @@
 //! A proof is extended, and the request is cut off at each of its writes. Then its old time is over: whoever has seen the
 //! extension must not lose the proof, whoever comes first.
 
-use credlink_adapters::faults::{FaultPlan, Flavour};
 use credlink_core::object::ObjectKey;
 use credlink_core::record::Record;
+use credlink_ports::Objects as _;
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 use credlink_service::fsck::Severity;
-use credlink_service::ports::Objects as _;
 use http::StatusCode;
 use serde_json::Value;
 

@@ -218,7 +218,7 @@ impl World {
     /// Settles, and then every proof can be stored and deleted as ever.
     pub fn go_on(&mut self, when: &str) {
         self.settle(when);
-        let plan = credlink_adapters::faults::FaultPlan::none;
+        let plan = credlink_ports::doubles::faults::FaultPlan::none;
         for (file, name) in FILES.into_iter().zip(MANIFESTS) {
             self.act(&Act::Store(file, What::C2pa(name)), plan());
         }

@@ -13,7 +13,7 @@ use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{
+use credlink_ports::{
     Checksum, Commit, Condition, Copied, Failure, Index, Intent, Listed, Listing, Objects, Page, Put, Write,
 };
 

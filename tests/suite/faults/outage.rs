@@ -4,17 +4,15 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use credlink_adapters::clock::ManualClock;
-use credlink_adapters::faults::{FaultPlan, Faulty};
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects, MemoryQueue};
-use credlink_adapters::replicated::breaker::BreakerSettings;
-use credlink_adapters::replicated::{Replicated, Settings};
 use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{
-    Condition, Copied, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,
-};
+use credlink_pair::breaker::BreakerSettings;
+use credlink_pair::{Replicated, Settings};
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::doubles::faults::{FaultPlan, Faulty};
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
+use credlink_ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put};
 use std::time::Duration;
 
 use super::gate::{Gate, Gated};

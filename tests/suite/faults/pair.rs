@@ -6,16 +6,16 @@
 
 use std::pin::pin;
 
-use credlink_adapters::faults::FaultPlan;
 use credlink_core::message::Replica;
 use credlink_core::object::Object;
 use credlink_core::record::Record;
 use credlink_core::row::{Row, RowKey};
 use credlink_core::rules::behind::stands;
 use credlink_core::time::Timestamp;
+use credlink_deployment::worker::{Limits, Report, drain};
+use credlink_ports::doubles::faults::FaultPlan;
+use credlink_ports::{Clock as _, Index as _, Objects as _, Queue as _};
 use credlink_service::fsck::Severity;
-use credlink_service::ports::{Clock as _, Index as _, Objects as _, Queue as _};
-use credlink_service::worker::{Limits, Report, drain};
 
 use super::act::What::C2pa;
 use super::act::{Act, Outcome, proof_id};

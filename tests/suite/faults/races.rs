@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 
-use credlink_adapters::faults::FaultPlan;
+use credlink_ports::doubles::faults::FaultPlan;
 use credlink_service::fsck::Severity;
 
 use super::act::Act::{

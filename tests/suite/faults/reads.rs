@@ -1,6 +1,6 @@
 //! Each read of each use case fails: that is a failure, and never absence (guarantee 7).
 
-use credlink_adapters::faults::FaultPlan;
+use credlink_ports::doubles::faults::FaultPlan;
 use credlink_service::fsck::Severity;
 
 use super::act::Outcome;

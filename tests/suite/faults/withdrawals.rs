@@ -4,7 +4,7 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 use credlink_service::fsck::Severity;
 use http::{Method, Request};
 

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use credlink_adapters::cache::{MokaCache, NoCache};
-use credlink_adapters::clock::ManualClock;
-use credlink_adapters::counters::Counters;
-use credlink_adapters::faults::{FaultPlan, Faulty};
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
-use credlink_adapters::tokens::Trusted;
+use credlink_auth::tokens::Trusted;
+use credlink_cache::{MokaCache, NoCache};
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::time::Timestamp;
+use credlink_metrics::counters::Counters;
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::doubles::faults::{FaultPlan, Faulty};
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
+use credlink_ports::migration::jobs::NoJobs;
+use credlink_ports::{Cache, CacheStats, Clock as _, Failure, Parts};
 use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{Cache, CacheStats, Clock as _, Failure, Parts};
 use credlink_service::{Service, Settings};
 use http::{Request, Response};
 
@@ -117,7 +117,7 @@ impl World {
                     assert!(matches!(outcome, Outcome::Done(_)), "{act:?}: {outcome:?}");
                 }
                 Step::Crash(act, write) => {
-                    let plan = FaultPlan::from(*write, credlink_adapters::faults::Flavour::Lost);
+                    let plan = FaultPlan::from(*write, credlink_ports::doubles::faults::Flavour::Lost);
                     let outcome = world.act(act, plan);
                     assert!(matches!(outcome, Outcome::Failed(_)), "{act:?}: {outcome:?}");
                 }

@@ -1,6 +1,6 @@
 //! Each write of each use case fails, in both ways, alone or with all that follow.
 
-use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 use credlink_service::fsck::Severity;
 
 use super::act::{Act, Outcome};

@@ -2,11 +2,11 @@
 
 use std::pin::pin;
 
-use credlink_adapters::faults::FaultPlan;
 use credlink_core::bounds::{MAX_CLOCK_JUMP_SECONDS, MAX_CLOCK_LAG_SECONDS};
 use credlink_core::time::Timestamp;
+use credlink_ports::Clock as _;
+use credlink_ports::doubles::faults::FaultPlan;
 use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::ports::Clock as _;
 use http::{Method, StatusCode};
 
 use super::ground::{Ground, answer, body, done, labels, ready, run, store};

@@ -2,9 +2,9 @@
 
 use std::pin::pin;
 
-use credlink_adapters::faults::{FaultPlan, Flavour};
-use credlink_adapters::memory::MemoryIndex;
 use credlink_core::rules::guard::Standing;
+use credlink_ports::doubles::MemoryIndex;
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 
 use super::ground::{Ground, answer, done, labels, ready, run, store};
 use crate::faults::gate::Gate;

@@ -2,13 +2,13 @@
 //! which that index does not know. And under objects that were: what was deleted since stays deleted.
 
 use bytes::Bytes;
-use credlink_adapters::memory::MemoryIndex;
 use credlink_core::bounds::MAX_REVISIONS;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::testing::manifest_store;
+use credlink_ports::doubles::MemoryIndex;
+use credlink_ports::{Clock as _, Condition, Objects as _, Put};
 use credlink_service::fsck::fsck;
-use credlink_service::ports::{Clock as _, Condition, Objects as _, Put};
 use credlink_service::rebuild::{Manner, Rebuild};
 use data_encoding::BASE64;
 use http::header::IF_MATCH;

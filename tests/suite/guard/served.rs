@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use credlink_adapters::embedded::EmbeddedIndex;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::local::{index_path, open};
-use credlink_adapters::tokens::Trusted;
+use credlink_auth::gate::Gate;
+use credlink_auth::tokens::Trusted;
 use credlink_core::hash::Digest;
 use credlink_core::testing::manifest_store;
+use credlink_deployment::local::{index_path, open};
+use credlink_embedded::index::EmbeddedIndex;
+use credlink_ports::Clock as _;
 use credlink_service::Settings;
 use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::ports::Clock as _;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 
 use super::ground::{Ground, Process, done, labels, ready, run, store};
 use crate::faults::gate::Gate;

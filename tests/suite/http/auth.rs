@@ -8,8 +8,8 @@ pub mod issuer;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::jwt::settings::Jwks;
+use credlink_auth::gate::Gate;
+use credlink_auth::jwt::settings::Jwks;
 use credlink_core::access::Scope;
 use credlink_core::http::route::Route;
 use credlink_core::testing::manifest_store;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use credlink_adapters::metered::catalogue::{CATALOGUE, Kind};
+use credlink_metrics::catalogue::{CATALOGUE, Kind};
 use serde_json::json;
 
 use super::ask::{media, proof_path};

@@ -1,14 +1,14 @@
 //! Without a catalogue in memory, rows of the index say where records are.
 
-use credlink_adapters::cache::NoCache;
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::counters::Counters;
-use credlink_adapters::faults::{FaultPlan, Faulty};
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
-use credlink_adapters::tokens::Trusted;
+use credlink_auth::tokens::Trusted;
+use credlink_cache::NoCache;
 use credlink_core::row::{LegacyItemRow, Row};
-use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{Commit, Index, Parts, Write};
+use credlink_metrics::counters::Counters;
+use credlink_ports::doubles::faults::{FaultPlan, Faulty};
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
+use credlink_ports::migration::jobs::NoJobs;
+use credlink_ports::{Commit, Index, Parts, Write};
+use credlink_runtime::clock::SystemClock;
 
 use super::*;
 

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use credlink_adapters::s3::{Body, S3Objects};
+use credlink_aws::s3::{Body, S3Objects};
 use credlink_core::object::Attributes;
 use flate2::Compression;
 use flate2::write::GzEncoder;

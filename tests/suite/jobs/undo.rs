@@ -146,7 +146,7 @@ fn a_cleanup_of_a_bucket_removes_what_was_verified() {
     let bucket = job.from.bucket.clone().unwrap();
     let upload = |key: &str, text: String| {
         let attributes = credlink_core::object::Attributes::default();
-        let body = credlink_adapters::s3::Body::whole(text.into());
+        let body = credlink_aws::s3::Body::whole(text.into());
         runtime.block_on(bucket.upload(key, &attributes, None, body)).unwrap();
     };
     // What lies beside the prefix is none of the job's business.
@@ -156,7 +156,7 @@ fn a_cleanup_of_a_bucket_removes_what_was_verified() {
         upload("old/proofs/proof-009999.json", good(9_999).text);
     };
     let list = |prefix: &str| {
-        use credlink_service::ports::Objects as _;
+        use credlink_ports::Objects as _;
         let page = runtime.block_on(bucket.list(prefix, None, 1_000)).unwrap();
         page.items.into_iter().map(|item| item.key).collect::<Vec<_>>()
     };

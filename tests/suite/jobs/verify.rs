@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use credlink_adapters::s3::{Body, S3Objects};
+use credlink_aws::s3::{Body, S3Objects};
 use credlink_core::object::{Head, ObjectKey};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};

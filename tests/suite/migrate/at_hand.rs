@@ -2,14 +2,9 @@
 
 use std::pin::pin;
 
-use super::ground::parcel;
 use bytes::Bytes;
-use credlink_adapters::cache::NoCache;
-use credlink_adapters::clock::ManualClock;
-use credlink_adapters::counters::Counters;
-use credlink_adapters::faults::{FaultPlan, Faulty, Flavour};
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
-use credlink_adapters::tokens::Trusted;
+use credlink_auth::tokens::Trusted;
+use credlink_cache::NoCache;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::legacy::LegacyRecord;
 use credlink_core::manifest::Manifest;
@@ -20,17 +15,23 @@ use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_service::fsck::{Severity, fsck};
-use credlink_service::migrate::destination::ServiceDestination;
-use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::migrate::ledger::Copy;
-use credlink_service::migrate::ports::{
+use credlink_metrics::counters::Counters;
+use credlink_migrate_io::destination::service::ServiceDestination;
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
+use credlink_ports::migration::jobs::NoJobs;
+use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::proof_content::ProofContent;
+use credlink_ports::migration::target::Target;
+use credlink_ports::migration::{
     Depth, Destination as _, ItemRows as _, Standing, TakenOver, Verdict, Withdrawal,
 };
-use credlink_service::migrate::proof_content::ProofContent;
-use credlink_service::migrate::target::Target;
-use credlink_service::ports::{Condition, Index as _, Objects as _, Parts, Put};
+use credlink_ports::{Condition, Index as _, Objects as _, Parts, Put};
+use credlink_service::fsck::{Severity, fsck};
 use credlink_service::{Service, Settings};
+
+use super::ground::parcel;
 
 use crate::faults::gate::{Gate, Gated};
 

@@ -1,7 +1,5 @@
 //! What a destination takes beside proofs: other names of them, and manifests for themselves. At hand and by its API.
 
-use credlink_adapters::migrate::destination::AnyDestination;
-use credlink_adapters::migrate::destination::remote::Remote;
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::legacy::LegacyRecord;
@@ -10,12 +8,14 @@ use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_service::migrate::ledger::Copy;
-use credlink_service::migrate::ports::{
+use credlink_deployment::migration::destination::AnyDestination;
+use credlink_migrate_io::destination::remote::Remote;
+use credlink_ports::FailureKind;
+use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::target::{Loose, Naming, Parcel, Target};
+use credlink_ports::migration::{
     Depth, Destination as _, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal,
 };
-use credlink_service::migrate::target::{Loose, Naming, Parcel, Target};
-use credlink_service::ports::FailureKind;
 
 use crate::migrate::ground::{id, legacy, open, parcel};
 use crate::server::Server;

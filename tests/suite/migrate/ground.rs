@@ -4,15 +4,15 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use credlink_adapters::configuration::Source as Variables;
-use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
-use credlink_service::migrate::ports::{Item, Source};
-use credlink_service::migrate::target::Parcel;
+use credlink_deployment::configuration::Source as Variables;
+use credlink_deployment::migration::destination::{AnyDestination, Making, Opening};
+use credlink_ports::migration::target::Parcel;
+use credlink_ports::migration::{Item, Source};
 use serde_json::{Value, json};
 
 use crate::server::Server;

@@ -3,16 +3,16 @@
 use std::fs;
 
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
-use credlink_adapters::aws::{http_client, sdk_config};
-use credlink_adapters::configuration::{Configuration, Source as Variables};
-use credlink_adapters::deployment::Surroundings;
-use credlink_adapters::migrate::destination::{AnyDestination, Making, OpenError, Opening};
-use credlink_adapters::migrate::source::AnySource;
+use credlink_aws::{http_client, sdk_config};
 use credlink_core::legacy::LegacyRecord;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
-use credlink_service::migrate::ports::{Depth, Destination as _, Source as _, Standing, TakenOver, Verdict};
-use credlink_service::migrate::target::Target;
+use credlink_deployment::configuration::{Configuration, Source as Variables};
+use credlink_deployment::deployment::Surroundings;
+use credlink_deployment::migration::destination::{AnyDestination, Making, OpenError, Opening};
+use credlink_deployment::migration::source::AnySource;
+use credlink_ports::migration::target::Target;
+use credlink_ports::migration::{Depth, Destination as _, Source as _, Standing, TakenOver, Verdict};
 
 use crate::buckets;
 use crate::engines::{dynoxide, ministack, r2, unique};

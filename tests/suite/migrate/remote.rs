@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use credlink_adapters::migrate::destination::remote::Remote;
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::legacy::LegacyRecord;
@@ -15,11 +14,12 @@ use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_service::migrate::ledger::Copy;
-use credlink_service::migrate::ports::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
-use credlink_service::migrate::proof_content::ProofContent;
-use credlink_service::migrate::target::{Loose, Parcel, Target};
-use credlink_service::ports::FailureKind;
+use credlink_migrate_io::destination::remote::Remote;
+use credlink_ports::FailureKind;
+use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::proof_content::ProofContent;
+use credlink_ports::migration::target::{Loose, Parcel, Target};
+use credlink_ports::migration::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
 use serde_json::json;
 
 use crate::gateway;

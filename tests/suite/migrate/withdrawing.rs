@@ -1,7 +1,6 @@
 //! Manifests that are private at the source and public at the destination: they are withdrawn with the proof that is taken over,
 //! and stay as they are where it is not. At hand and by its API.
 
-use credlink_adapters::migrate::destination::AnyDestination;
 use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
 use credlink_core::legacy::LegacyRecord;
@@ -10,9 +9,10 @@ use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_service::migrate::ledger::Copy;
-use credlink_service::migrate::ports::{Depth, Destination as _, TakenOver, Verdict, Withdrawal};
-use credlink_service::migrate::target::{Loose, Parcel};
+use credlink_deployment::migration::destination::AnyDestination;
+use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::target::{Loose, Parcel};
+use credlink_ports::migration::{Depth, Destination as _, TakenOver, Verdict, Withdrawal};
 
 use crate::migrate::ground::{legacy, open, parcel};
 use crate::server::Server;

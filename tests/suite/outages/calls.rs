@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;
-use credlink_service::ports::Objects as _;
+use credlink_ports::Objects as _;
 use http::Method;
 
 use super::load::{Manifest, expect, manifest, proof, reads, store, supersede};

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use credlink_adapters::clock::SystemClock;
 use credlink_core::message::Replica;
-use credlink_service::ports::Queue as _;
-use credlink_service::worker::{Limits, drain};
+use credlink_deployment::worker::{Limits, drain};
+use credlink_ports::Queue as _;
+use credlink_runtime::clock::SystemClock;
 use http::Method;
 
 use super::load::{Manifest, expect, is_gone, proof, reads, store, supersede};

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use credlink_adapters::cache::edge::EdgeSettings;
-use credlink_adapters::cache::{Layered, Layers};
-use credlink_adapters::deadline::within;
+use credlink_cache::edge::EdgeSettings;
+use credlink_cache::{Layered, Layers};
 use credlink_core::hash::MediaHash;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
-use credlink_service::ports::Cache as _;
-use credlink_service::request::within_request;
+use credlink_ports::Cache as _;
+use credlink_ports::request::within_request;
+use credlink_runtime::deadline::within;
 
 use super::edge::{Edge, Fault};
 

@@ -2,10 +2,10 @@
 //! left to say which of them is behind.
 
 use bytes::Bytes;
-use credlink_adapters::aws::http_client;
+use credlink_aws::http_client;
 use credlink_core::object::ObjectKey;
+use credlink_ports::{Condition, Objects, Put};
 use credlink_service::fsck::{Finding, Manner, Severity, Surrounding, check};
-use credlink_service::ports::{Condition, Objects, Put};
 use credlink_service::rebuild::Manner as Rebuilding;
 use serde_json::json;
 
@@ -49,7 +49,7 @@ fn a_table_that_is_lost_comes_back_from_two_providers_that_differ() {
                 let key = ObjectKey::Record(proof(name));
                 let earlier = ObjectKey::Revision(proof(name), 1);
                 let old = primary.get(&earlier).await.unwrap().unwrap();
-                let replace = async |objects: &credlink_adapters::provider::Provider| {
+                let replace = async |objects: &credlink_deployment::provider::Provider| {
                     let tag = objects.head(&key).await.unwrap().unwrap().tag;
                     let condition = Condition::Matches(tag);
                     objects.put(&key, old.body.clone(), &old.head.attributes, condition).await.unwrap()

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, RowKey};
+use credlink_ports::{Clock as _, Commit, Condition, Index as _, Objects, Ports as _, Put, Write};
 use credlink_service::cleanup::{Limits, bring_back, cleanup};
 use credlink_service::fsck::{Finding, Manner, Severity, Surrounding, check};
-use credlink_service::ports::{Clock as _, Commit, Condition, Index as _, Objects, Ports as _, Put, Write};
 
 use super::full::{Client, fill_for_one, urn};
 use super::memory::{clock, over};
@@ -106,7 +106,7 @@ fn every_fault_is_named() {
 
 #[tokio::test]
 async fn what_was_removed_as_an_orphan_is_brought_back() {
-    use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+    use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
     let clock = clock();
     let other = MemoryObjects::with_clock(clock.clone());
     Client(&over(other.clone(), MemoryIndex::new(), clock.clone())).put_manifest("x", OWNER, 201).await;

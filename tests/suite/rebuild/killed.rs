@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use credlink_adapters::clock::{ManualClock, SystemClock};
-use credlink_adapters::embedded::EmbeddedIndex;
-use credlink_adapters::folder::Folder;
+use credlink_disk::folder::Folder;
+use credlink_embedded::index::EmbeddedIndex;
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::{Clock as _, Index as _, Ports};
+use credlink_runtime::clock::SystemClock;
 use credlink_service::Service;
-use credlink_service::ports::{Clock as _, Index as _, Ports};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::pin::pin;
 
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
-use credlink_service::ports::Index as _;
+use credlink_ports::Index as _;
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_service::rebuild::{Manner, Rebuild};
 
 use super::full::{fill, rows};

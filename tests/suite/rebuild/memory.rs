@@ -1,14 +1,14 @@
 //! The whole index from nothing, over the adapters that police their contracts.
 
-use credlink_adapters::cache::NoCache;
-use credlink_adapters::clock::ManualClock;
-use credlink_adapters::counters::Counters;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+use credlink_auth::gate::Gate;
+use credlink_cache::NoCache;
 use credlink_core::object::ObjectKey;
+use credlink_metrics::counters::Counters;
+use credlink_ports::doubles::ManualClock;
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
+use credlink_ports::migration::jobs::NoJobs;
+use credlink_ports::{Clock as _, Condition, Copied, Index, Objects, Parts, Ports, Put};
 use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::migrate::jobs::NoJobs;
-use credlink_service::ports::{Clock as _, Condition, Copied, Index, Objects, Parts, Ports, Put};
 use credlink_service::rebuild::report::{Finding, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
 use credlink_service::{Service, Settings};

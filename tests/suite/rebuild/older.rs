@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use credlink_adapters::embedded::EmbeddedIndex;
-use credlink_adapters::folder::Folder;
 use credlink_core::row::{Row, RowKey, State};
+use credlink_disk::folder::Folder;
+use credlink_embedded::index::EmbeddedIndex;
+use credlink_ports::{Commit, Index as _, Ports, Write};
 use credlink_service::Service;
 use credlink_service::fsck::fsck;
-use credlink_service::ports::{Commit, Index as _, Ports, Write};
 use credlink_service::rebuild::Manner;
 use serde_json::json;
 

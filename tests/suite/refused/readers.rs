@@ -1,7 +1,7 @@
 //! A request is cut off at each of its writes, and then somebody reads: on an index that costs nothing to ask, the reader, the
 //! listing and the next writer agree at once.
 
-use credlink_adapters::faults::{FaultPlan, Flavour};
+use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 use credlink_service::fsck::Severity;
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderValue, Request};

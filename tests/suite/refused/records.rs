@@ -4,12 +4,12 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use credlink_adapters::faults::FaultPlan;
 use credlink_core::hash::Digest;
 use credlink_core::object::ObjectKey;
 use credlink_core::testing::{store_of, superbox};
+use credlink_ports::Objects as _;
+use credlink_ports::doubles::faults::FaultPlan;
 use credlink_service::fsck::fsck;
-use credlink_service::ports::Objects as _;
 use credlink_service::rebuild::{Manner, Rebuild};
 use data_encoding::BASE64;
 use http::{Method, Request};

@@ -7,10 +7,11 @@ use http::Method;
 use http::header::{ETAG, IF_MATCH};
 use serde_json::json;
 
+use data_encoding::BASE64;
+
 use super::{assert_clean, assert_never_brought, content, id, proof_row, served, store};
 use crate::http::ask::{get, json, media, proof_path, with};
 use crate::world::{Ground, World};
-use data_encoding::BASE64;
 
 const SIGNERS: usize = 4;
 

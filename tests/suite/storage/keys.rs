@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use credlink_adapters::s3::{Body, Entry, S3Objects, Sum};
+use credlink_aws::s3::{Body, Entry, S3Objects, Sum};
 use credlink_core::object::Attributes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use credlink_adapters::aws::ErrorKind;
-use credlink_adapters::s3::S3Objects;
+use credlink_aws::ErrorKind;
+use credlink_aws::s3::S3Objects;
 
 use super::over_both;
 

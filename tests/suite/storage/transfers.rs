@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_adapters::aws::{Error, ErrorKind};
-use credlink_adapters::s3::{Body, Range, S3Objects};
+use credlink_aws::s3::{Body, Range, S3Objects};
+use credlink_aws::{Error, ErrorKind};
 use credlink_core::object::Attributes;
 use credlink_core::time::Timestamp;
 use futures_util::TryStreamExt as _;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use credlink_adapters::aws::Limits;
-use credlink_adapters::s3::{S3Objects, Settings};
+use credlink_aws::Limits;
+use credlink_aws::s3::{S3Objects, Settings};
 use credlink_core::object::{Attributes, ObjectKey, StoredTag};
-use credlink_service::ports::{Condition, FailureKind, Objects as _};
+use credlink_ports::{Condition, FailureKind, Objects as _};
 
 use crate::buckets::{self, credentials, open, r2_settings, s3_settings};
 use crate::engines::{free_port, ministack, r2};

@@ -1,6 +1,6 @@
 //! What the plain address of a manifest id serves.
 
-use credlink_service::ports::{Objects as _, Ports as _};
+use credlink_ports::{Objects as _, Ports as _};
 use http::header::CACHE_CONTROL;
 
 use super::{

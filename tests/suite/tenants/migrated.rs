@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use credlink_adapters::gate::Gate;
+use credlink_auth::gate::Gate;
 use credlink_core::access::Visibility;
 use credlink_core::front::{DecidedBy, Front};
 use credlink_core::manifest::Manifest;
@@ -11,9 +11,9 @@ use credlink_core::object::ObjectKey;
 use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_service::migrate::ports::{Destination as _, TakenOver, Withdrawal};
-use credlink_service::migrate::target::{Loose, Parcel};
-use credlink_service::ports::{FailureKind, Objects as _, Ports as _};
+use credlink_ports::migration::target::{Loose, Parcel};
+use credlink_ports::migration::{Destination as _, TakenOver, Withdrawal};
+use credlink_ports::{FailureKind, Objects as _, Ports as _};
 
 use http::Method;
 

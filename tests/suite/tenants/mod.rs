@@ -14,8 +14,8 @@ mod table;
 mod visibility;
 
 use bytes::Bytes;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::tokens::StaticTokens;
+use credlink_auth::gate::Gate;
+use credlink_auth::tokens::StaticTokens;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::proof_id::ProofId;
 use credlink_core::testing::manifest_store;

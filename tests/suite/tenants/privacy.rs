@@ -5,7 +5,7 @@ use bytes::Bytes;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Attributes, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
-use credlink_service::ports::{Condition, Objects as _, Ports as _, Put};
+use credlink_ports::{Condition, Objects as _, Ports as _, Put};
 use http::header::{CONTENT_LENGTH, HeaderName, IF_MATCH};
 use http::{Method, Request, Response};
 use serde_json::json;
@@ -143,7 +143,7 @@ async fn a_conflict_tells_of_ones_own_alone() {
 
 #[tokio::test]
 async fn one_tenant_is_all_that_there_is_where_nothing_else_is_said() {
-    let world = World::single(credlink_adapters::gate::Gate::of(Some(super::tokens()), None));
+    let world = World::single(credlink_auth::gate::Gate::of(Some(super::tokens()), None));
     let refused = world.answer(by("acme", store_as("acme", "public"))).await;
     assert_eq!(refused.status(), 403);
     let said = String::from_utf8_lossy(refused.body()).into_owned();

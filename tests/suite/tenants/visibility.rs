@@ -1,10 +1,10 @@
 //! A manifest that its owner withdraws, and publishes again.
 
 use bytes::Bytes;
-use credlink_adapters::gate::Gate;
+use credlink_auth::gate::Gate;
+use credlink_ports::{Clock as _, Condition, Objects as _, Ports};
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::fsck::Severity;
-use credlink_service::ports::{Clock as _, Condition, Objects as _, Ports};
 use credlink_service::{Service, Settings};
 use http::{Method, Request, Response};
 use serde_json::json;

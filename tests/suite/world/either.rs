@@ -5,15 +5,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use credlink_adapters::dynamodb::DynamoIndex;
-use credlink_adapters::embedded::EmbeddedIndex;
-use credlink_adapters::folder::Folder;
-use credlink_adapters::memory::{MemoryIndex, MemoryObjects};
+use credlink_aws::dynamodb::DynamoIndex;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
-use credlink_service::ports::{
+use credlink_disk::folder::Folder;
+use credlink_embedded::index::EmbeddedIndex;
+use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
+use credlink_ports::{
     Commit, Condition, Copied, Failure, Index, Intent, Listed, Listing, Objects, Page, Put, Write,
 };
 

@@ -1,6 +1,6 @@
 //! The credentials of a world that asks for them.
 
-use credlink_adapters::tokens::StaticTokens;
+use credlink_auth::tokens::StaticTokens;
 use credlink_core::hash::Digest;
 
 /// May do everything in the tenant `default`.

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use credlink_service::migrate::ledger::Reason;
-use credlink_service::migrate::progress::{Counts, Watch};
-use credlink_service::ports::Failure;
+use credlink_migrate::progress::{Counts, Watch};
+use credlink_ports::Failure;
+use credlink_ports::migration::ledger::Reason;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::printer::one_line;

@@ -1,10 +1,10 @@
 //! Where a legacy source has each proof, into the store's index.
 
-use credlink_adapters::migrate::destination::Making;
-use credlink_adapters::migrate::place::Place;
-use credlink_adapters::migrate::source::AnySource;
-use credlink_service::migrate::catalogue::catalogue as keep;
-use credlink_service::migrate::copy::CopyOptions;
+use credlink_deployment::migration::destination::Making;
+use credlink_deployment::migration::place::Place;
+use credlink_deployment::migration::source::AnySource;
+use credlink_migrate::catalogue::catalogue as keep;
+use credlink_migrate::copy::CopyOptions;
 
 use super::bar::Bar;
 use super::copy::{beside, count, spec};

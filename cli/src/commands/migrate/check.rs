@@ -1,9 +1,9 @@
 //! What compares: verify.
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::migrate::destination::Making;
-use credlink_service::migrate::verify::{VerifyOptions, verify as compare};
-use credlink_service::ports::Clock as _;
+use credlink_deployment::migration::destination::Making;
+use credlink_migrate::verify::{VerifyOptions, verify as compare};
+use credlink_ports::Clock as _;
+use credlink_runtime::clock::SystemClock;
 
 use super::bar::Bar;
 use super::open::{self, Parts};

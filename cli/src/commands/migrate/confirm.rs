@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
 
-use credlink_service::migrate::ledger::JobName;
+use credlink_ports::migration::ledger::JobName;
 
 use crate::trouble::{Kind, Trouble};
 

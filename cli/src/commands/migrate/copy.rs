@@ -3,17 +3,18 @@
 use std::future::{Future, pending};
 use std::path::Path;
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::migrate::destination::Making;
-use credlink_adapters::migrate::ledger::{AnyLedger, ledger_path};
-use credlink_adapters::migrate::place::Place;
-use credlink_adapters::migrate::source::AnySource;
-use credlink_service::migrate::Patience;
-use credlink_service::migrate::copy::CopyOptions;
-use credlink_service::migrate::plan::plan as dry_run;
-use credlink_service::migrate::ports::{Ledger as _, Source as _};
-use credlink_service::migrate::run::{JobSpec, run as copy};
-use credlink_service::ports::Clock as _;
+use credlink_deployment::migration::destination::Making;
+use credlink_deployment::migration::ledger::AnyLedger;
+use credlink_deployment::migration::place::Place;
+use credlink_deployment::migration::source::AnySource;
+use credlink_embedded::ledger::ledger_path;
+use credlink_migrate::Patience;
+use credlink_migrate::copy::CopyOptions;
+use credlink_migrate::plan::plan as dry_run;
+use credlink_migrate::run::{JobSpec, run as copy};
+use credlink_ports::Clock as _;
+use credlink_ports::migration::{Ledger as _, Source as _};
+use credlink_runtime::clock::SystemClock;
 
 use super::bar::Bar;
 use super::confirm::confirm;

@@ -1,23 +1,25 @@
 //! What a job works with: source, store and ledger, each as it was named.
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::configuration::{self, Configuration, IndexChoice};
-use credlink_adapters::deployment::{Note, Surroundings};
-use credlink_adapters::dynamodb::{DynamoIndex, Settings};
-use credlink_adapters::local::is_there;
-use credlink_adapters::migrate::destination::{AnyDestination, Making, Opening};
-use credlink_adapters::migrate::ledger::{AnyLedger, FileLedger, LedgerError, TableLedger, ledger_path};
-use credlink_adapters::migrate::place::Place;
-use credlink_adapters::migrate::source::AnySource;
+use credlink_aws::dynamodb::ledger::TableLedger;
+use credlink_aws::dynamodb::{DynamoIndex, Settings};
 use credlink_core::hash::MediaHash;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
-use credlink_service::migrate::ledger::Job;
-use credlink_service::migrate::parts::Migration;
-use credlink_service::migrate::ports::{Destination as _, Ledger as _, Source as _};
-use credlink_service::migrate::run::JobSpec;
-use credlink_service::migrate::target::Target;
-use credlink_service::ports::Failure;
+use credlink_deployment::configuration::{self, Configuration, IndexChoice};
+use credlink_deployment::deployment::{Note, Surroundings};
+use credlink_deployment::migration::destination::{AnyDestination, Making, Opening};
+use credlink_deployment::migration::ledger::AnyLedger;
+use credlink_deployment::migration::place::Place;
+use credlink_deployment::migration::source::AnySource;
+use credlink_disk::presence::is_there;
+use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
+use credlink_migrate::parts::Migration;
+use credlink_migrate::run::JobSpec;
+use credlink_ports::Failure;
+use credlink_ports::migration::ledger::Job;
+use credlink_ports::migration::target::Target;
+use credlink_ports::migration::{Destination as _, Ledger as _, Source as _};
+use credlink_runtime::clock::SystemClock;
 
 use super::ended_without_a_job;
 use crate::args::Connection;

@@ -1,14 +1,14 @@
 //! What works through a queue: a run that others do, and redrive.
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::configuration::{Configuration, QueueChoice};
-use credlink_adapters::deployment::Surroundings;
-use credlink_adapters::migrate::place::Place;
-use credlink_adapters::sqs::{Settings, SqsQueue};
-use credlink_service::migrate::enqueue::{EnqueueOptions, close, enqueue};
-use credlink_service::migrate::progress::{Counts, Watch as _};
-use credlink_service::migrate::run::{RunError, hold, open as begin};
-use credlink_service::ports::Clock as _;
+use credlink_aws::sqs::{Settings, SqsQueue};
+use credlink_deployment::configuration::{Configuration, QueueChoice};
+use credlink_deployment::deployment::Surroundings;
+use credlink_deployment::migration::place::Place;
+use credlink_migrate::enqueue::{EnqueueOptions, close, enqueue};
+use credlink_migrate::progress::{Counts, Watch as _};
+use credlink_migrate::run::{RunError, hold, open as begin};
+use credlink_ports::Clock as _;
+use credlink_runtime::clock::SystemClock;
 use serde_json::json;
 
 use super::bar::Bar;

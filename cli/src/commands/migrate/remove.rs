@@ -1,10 +1,12 @@
 //! What forgets a job: its ledger goes, and proofs stay.
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::migrate::ledger::{AnyLedger, ledger_path};
-use credlink_service::migrate::ports::Ledger as _;
-use credlink_service::migrate::progress::Watch as _;
-use credlink_service::migrate::removal::{Removed, remove as remove_job};
+use credlink_deployment::migration::ledger::AnyLedger;
+use credlink_embedded::ledger::ledger_path;
+use credlink_migrate::progress::Watch as _;
+use credlink_migrate::removal::remove as remove_job;
+use credlink_ports::migration::Ledger as _;
+use credlink_ports::migration::jobs::Removed;
+use credlink_runtime::clock::SystemClock;
 use serde_json::json;
 
 use super::bar::Bar;

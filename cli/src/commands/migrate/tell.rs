@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use credlink_service::migrate::catalogue::Catalogued;
-use credlink_service::migrate::cleanup::Cleanup;
-use credlink_service::migrate::enqueue::Enqueued;
-use credlink_service::migrate::ledger::{Job, Reason};
-use credlink_service::migrate::plan::{MAX_PROBLEMS, Plan};
-use credlink_service::migrate::ports::Ledger as _;
-use credlink_service::migrate::report;
-use credlink_service::migrate::rollback::Rollback;
-use credlink_service::migrate::run::{JobSpec, Run, RunError};
-use credlink_service::migrate::verify::{MAX_FINDINGS, Verification};
+use credlink_migrate::catalogue::Catalogued;
+use credlink_migrate::cleanup::Cleanup;
+use credlink_migrate::enqueue::Enqueued;
+use credlink_migrate::plan::{MAX_PROBLEMS, Plan};
+use credlink_migrate::report;
+use credlink_migrate::rollback::Rollback;
+use credlink_migrate::run::{JobSpec, Run, RunError};
+use credlink_migrate::verify::{MAX_FINDINGS, Verification};
+use credlink_ports::migration::Ledger as _;
+use credlink_ports::migration::ledger::{Job, Reason};
 
 use super::bar::{size, time};
 use super::open::{self, Access, failed};

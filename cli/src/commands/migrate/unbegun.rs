@@ -1,9 +1,9 @@
 //! The ledger of a job that was not begun: a dry run and a catalogue have one in which nothing stands, and in which nothing is
 //! written.
 
-use credlink_service::migrate::ledger::{Entry, Job, Order};
-use credlink_service::migrate::ports::Ledger;
-use credlink_service::ports::{Failure, FailureKind, Page};
+use credlink_ports::migration::Ledger;
+use credlink_ports::migration::ledger::{Entry, Job, Order};
+use credlink_ports::{Failure, FailureKind, Page};
 
 /// The ledger of no job.
 #[derive(Debug)]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::migrate::destination::Making;
-use credlink_service::migrate::cleanup::{CleanupOptions, cleanup as clean_up};
-use credlink_service::migrate::rollback::{RollbackOptions, rollback as roll_back};
-use credlink_service::ports::Clock as _;
+use credlink_deployment::migration::destination::Making;
+use credlink_migrate::cleanup::{CleanupOptions, cleanup as clean_up};
+use credlink_migrate::rollback::{RollbackOptions, rollback as roll_back};
+use credlink_ports::Clock as _;
+use credlink_runtime::clock::SystemClock;
 
 use super::bar::{Bar, time};
 use super::confirm::confirm;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use credlink_adapters::s3::{Entry, Range};
+use credlink_aws::s3::{Entry, Range};
 use credlink_core::object::Head;
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};

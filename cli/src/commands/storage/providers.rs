@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use credlink_adapters::configuration::Source;
-use credlink_adapters::deployment::{Note, NoteError};
-use credlink_adapters::folder::Folder;
-use credlink_adapters::local::is_there;
-use credlink_adapters::provider::{OpenError, Provider, ProviderSettings};
+use credlink_deployment::configuration::Source;
+use credlink_deployment::deployment::{Note, NoteError};
+use credlink_deployment::provider::{OpenError, Provider, ProviderSettings};
+use credlink_disk::folder::Folder;
+use credlink_disk::presence::is_there;
 use tokio::sync::Mutex;
 
 use crate::args::Connection;

@@ -1,6 +1,6 @@
 //! What deletes: rm.
 
-use credlink_adapters::s3::{Deletion, Entry};
+use credlink_aws::s3::{Deletion, Entry};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 

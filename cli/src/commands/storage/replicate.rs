@@ -1,15 +1,15 @@
 //! `storage replicate`: everything that one provider holds, queued for the other. For a provider that is new, and for
 //! one that was mended by hand.
 
-use credlink_adapters::clock::SystemClock;
-use credlink_adapters::configuration::Configuration;
-use credlink_adapters::deployment::{Deployment, Opening, Store};
-use credlink_adapters::embedded::PASSING_CACHE_BYTES;
-use credlink_adapters::gate::Gate;
-use credlink_adapters::local::NewIndex;
+use credlink_auth::gate::Gate;
 use credlink_core::message::Replica;
-use credlink_service::ports::{Clock as _, Failure};
-use credlink_service::replicate::{Walked, walk};
+use credlink_deployment::configuration::Configuration;
+use credlink_deployment::deployment::{Deployment, Opening, Store};
+use credlink_deployment::local::NewIndex;
+use credlink_embedded::index::PASSING_CACHE_BYTES;
+use credlink_pair::replicate::{Walked, walk};
+use credlink_ports::{Clock as _, Failure};
+use credlink_runtime::clock::SystemClock;
 use serde::Serialize;
 
 use super::providers::failed;

@@ -5,10 +5,11 @@ use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 
+use credlink_ports::{Failure, Index as _, Listing, Ports};
+
 use super::{CONCURRENCY, Done, Limits, Report};
 use crate::delete::{bury, finish_manifest, finish_proof};
 use crate::error::Error;
-use crate::ports::{Failure, Index as _, Listing, Ports};
 use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::service::Service;
 

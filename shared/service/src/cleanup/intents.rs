@@ -9,12 +9,13 @@ use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 
+use credlink_ports::{Failure, FailureKind, Index as _, Objects as _, Ports};
+
 use super::position::Position;
 use super::walk::{Found, Walk};
 use super::{CONCURRENCY, Done, Limits, Report};
 use crate::error::Error;
 use crate::holds::follow_hold;
-use crate::ports::{Failure, FailureKind, Index as _, Objects as _, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 use crate::visibility::bring_up;

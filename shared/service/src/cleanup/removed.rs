@@ -9,9 +9,10 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use serde::Serialize;
 
+use credlink_ports::{Condition, Failure, Objects as _, Ports, Put};
+
 use crate::error::Error;
 use crate::holds::{follow_hold, write_hold};
-use crate::ports::{Condition, Failure, Objects as _, Ports, Put};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 

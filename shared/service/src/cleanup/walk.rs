@@ -10,6 +10,8 @@ use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 
+use credlink_ports::{Failure, Listed, Objects as _, Ports};
+
 use super::position::{Part, Position};
 use super::{CONCURRENCY, Done, Limits, Report, removed};
 use crate::aliases::follow_alias;
@@ -17,7 +19,6 @@ use crate::delete::{undo_manifest, undo_record};
 use crate::error::Error;
 use crate::front::Arrival;
 use crate::holds::follow_hold;
-use crate::ports::{Failure, Listed, Objects as _, Ports};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 use crate::visibility::bring_up;

@@ -11,8 +11,9 @@ use credlink_core::hash::Digest;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::row::{ProofRow, Row, State};
 
+use credlink_ports::{Failure, Index as _, Listing, Ports};
+
 use super::PAGE;
-use crate::ports::{Failure, Index as _, Listing, Ports};
 use crate::service::Service;
 
 /// Sums, one for each value of the first two bytes of a manifest's digest.

@@ -6,11 +6,12 @@ use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, RowKey, State};
 use credlink_core::tombstone::Tombstone;
 
+use credlink_ports::{Condition, Copied, Failure, Index as _, Lag, Objects as _, Ports, Put};
+
 use crate::aliases::secure_alias;
 use crate::delete::claim;
 use crate::error::Error;
 use crate::holds::write_hold;
-use crate::ports::{Condition, Copied, Failure, Index as _, Lag, Objects as _, Ports, Put};
 use crate::service::Service;
 
 /// Sets right what was found wrong with a row: a marker, a hold or a note that is not there. Returns `true` if

@@ -11,8 +11,9 @@ use credlink_core::row::State;
 use credlink_core::rules::life::{Found, Verdict, judge_manifest, judge_record, judge_revision};
 use credlink_core::tombstone::Tombstone;
 
+use credlink_ports::{Copied, Failure, FailureKind, Lag, Lagging, Listed, Ports};
+
 use super::{Look, Severity, verified};
-use crate::ports::{Copied, Failure, FailureKind, Lag, Lagging, Listed, Ports};
 use crate::service::Service;
 
 /// Looks at one object.

@@ -6,8 +6,9 @@ use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, RowKey, State};
 
+use credlink_ports::{Copied, Failure, FailureKind, Ports};
+
 use super::{Look, verified};
-use crate::ports::{Copied, Failure, FailureKind, Ports};
 use crate::service::Service;
 
 /// Looks at what a row speaks of.

@@ -8,10 +8,11 @@ use credlink_core::object::{ObjectKey, StoredTag};
 use credlink_core::row::{Row, RowKey, StoreRow};
 use credlink_core::time::Timestamp;
 
-use super::Known;
-use crate::ports::{
+use credlink_ports::{
     Clock as _, Commit, Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put, Write,
 };
+
+use super::Known;
 use crate::service::Service;
 
 /// Most attempts of a look, which begins anew if others made something meanwhile.

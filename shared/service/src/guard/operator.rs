@@ -5,8 +5,9 @@ use credlink_core::object::ObjectKey;
 use credlink_core::row::{Row, StoreRow};
 use credlink_core::rules::guard::Stopped;
 
+use credlink_ports::{Commit, Condition, Failure, FailureKind, Index as _, Objects as _, Ports, Write};
+
 use super::look::{FIRST_EPOCH, Manner};
-use crate::ports::{Commit, Condition, Failure, FailureKind, Index as _, Objects as _, Ports, Write};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 impl<P: Ports> Service<P> {

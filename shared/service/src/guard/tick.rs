@@ -12,8 +12,9 @@ use credlink_core::identity::{Mark, judge};
 use credlink_core::row::{Row, StoreRow};
 use credlink_core::time::Timestamp;
 
+use credlink_ports::{Clock as _, Commit, Condition, Failure, Index as _, Ports, Write};
+
 use super::Known;
-use crate::ports::{Clock as _, Commit, Condition, Failure, Index as _, Ports, Write};
 use crate::service::Service;
 
 /// Interval, in seconds, at which the last instant that was seen moves on where nothing is committed: a quiet store

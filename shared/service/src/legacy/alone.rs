@@ -12,10 +12,11 @@ use data_encoding::BASE64;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use credlink_ports::{Event, Events as _, Failure, FailureKind, Ports};
+
 use super::serve::off;
 use super::{Found, Legacy};
 use crate::error::{Error, contended};
-use crate::ports::{Event, Events as _, Failure, FailureKind, Ports};
 use crate::service::Service;
 use crate::store::Stored;
 

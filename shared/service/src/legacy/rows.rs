@@ -1,16 +1,17 @@
 //! Where a legacy source has a proof, as the index says: for a process that has no catalogue of its own, because it lives too
-//! short for one. The rows are made by [`catalogue`](crate::migrate::catalogue).
+//! short for one. The rows are made by [`catalogue`](credlink_migrate::catalogue).
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{LegacyItemRow, Row, RowKey};
 
+use credlink_ports::{Failure, Index as _, Ports};
+
 use super::{Found, Legacy, Wanted};
-use crate::ports::{Failure, Index as _, Ports};
 use crate::service::Service;
 
 impl<P: Ports> Service<P> {
     /// The row that says where a legacy source has a proof.
-    pub(crate) async fn legacy_item(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
+    pub async fn legacy_item(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::LegacyItem(*proof)).await?.and_then(Row::legacy_item))
     }
 

@@ -15,9 +15,10 @@ use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
+use credlink_ports::{Event, Events as _, Failure, Ports};
+
 use super::{Found, Legacy, Wanted};
 use crate::error::Error;
-use crate::ports::{Event, Events as _, Failure, Ports};
 use crate::service::Service;
 use crate::take_over::take_over;
 

@@ -9,11 +9,12 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::rules::alias::AliasBody;
 use http::StatusCode;
 
+use credlink_ports::Ports;
+
 use super::gone;
 use crate::aliases::{self, Alias, AliasPage};
 use crate::error::Error;
 use crate::list::{self, ManifestPage};
-use crate::ports::Ports;
 use crate::service::Service;
 
 /// List legacy ids

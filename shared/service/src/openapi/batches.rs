@@ -10,9 +10,10 @@ use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+use credlink_ports::Ports;
+
 use crate::delete;
 use crate::error::Error;
-use crate::ports::Ports;
 use crate::service::Service;
 
 /// Deletions of one batch that are under way at once.

@@ -15,11 +15,12 @@ use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use credlink_ports::Ports;
+
 use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
 use crate::front::Arrival;
-use crate::ports::Ports;
 use crate::router::with_tag;
 use crate::service::{Service, other_tenant};
 use crate::store::store_manifest as store_alone;

@@ -10,10 +10,11 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde::Serialize;
 
+use credlink_ports::Ports;
+use credlink_ports::migration::jobs::Removed;
+use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs as _, Progress};
+
 use crate::error::Error;
-use crate::migrate::jobs::{Asked, Begun, JobError, Jobs as _, Progress};
-use crate::migrate::removal::Removed;
-use crate::ports::Ports;
 use crate::service::Service;
 
 /// Begin a migration

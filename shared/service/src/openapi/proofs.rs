@@ -18,16 +18,18 @@ use http::header::{IF_MATCH, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+use credlink_ports as ports;
+use credlink_ports::Ports;
+
 use super::{gone, requested_instant};
+use crate::delete;
 use crate::error::Error;
 use crate::list::{ProofPage, Summary, list};
-use crate::ports::Ports;
 use crate::router::with_tag;
 use crate::service::Service;
 use crate::store::Stored;
 use crate::supersede::{live_row, supersede};
 use crate::take_over::take_over;
-use crate::{delete, ports};
 
 /// The answer to a store or a replacement.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

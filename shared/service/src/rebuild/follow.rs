@@ -7,11 +7,12 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, State};
 use credlink_core::tombstone::Tombstone;
 
+use credlink_ports::{Objects as _, Ports};
+
 use crate::aliases::follow_alias;
 use crate::delete::claim;
 use crate::error::{Error, contended};
 use crate::holds::follow_hold;
-use crate::ports::{Objects as _, Ports};
 use crate::reconcile::{Reconciled, hold_earlier, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};
 use crate::take_over::is_another_name;

@@ -12,11 +12,12 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
 
-use super::Manner;
-use crate::ports::{
+use credlink_ports::{
     Cache, CacheStats, Commit, Condition, Copied, Copies, Failure, FailureKind, Index, Intent, Lag, Lagging,
     Listed, Listing, Objects, Page, Ports, ProviderState, Put, Write,
 };
+
+use super::Manner;
 use crate::service::Service;
 
 /// Rows that a page wrote, or would have.

@@ -5,8 +5,9 @@ use credlink_core::row::{Row, RowKey, State};
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 
+use credlink_ports::{Failure, FailureKind, Index as _, Listing, Objects as _, Ports};
+
 use super::follow::Followed;
-use crate::ports::{Failure, FailureKind, Index as _, Listing, Objects as _, Ports};
 use crate::service::Service;
 
 /// A page of rows, each with what became of it, and where the next page begins.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use credlink_adapters::gate::Gate;
-use credlink_adapters::jwt::JwtAuthenticator;
-use credlink_adapters::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
-use credlink_adapters::tokens::StaticTokens;
+use credlink_auth::gate::Gate;
+use credlink_auth::jwt::JwtAuthenticator;
+use credlink_auth::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
+use credlink_auth::tokens::StaticTokens;
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use credlink_adapters::configuration::Source as Variables;
-use credlink_adapters::folder::Folder;
-use credlink_adapters::migrate::source::AnySource;
-use credlink_adapters::migrate::source::bucket::Bucket;
-use credlink_adapters::s3::S3Objects;
+use credlink_aws::s3::S3Objects;
 use credlink_core::hash::Digest;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::record::Record;
 use credlink_core::testing::manifest_store;
-use credlink_service::migrate::ports::{Content, Item, Removal, Revision, Source};
-use credlink_service::ports::{Condition, FailureKind, Objects as _};
+use credlink_deployment::configuration::Source as Variables;
+use credlink_deployment::migration::source::AnySource;
+use credlink_disk::folder::Folder;
+use credlink_migrate_io::source::bucket::Bucket;
+use credlink_ports::migration::{Content, Item, Removal, Revision, Source};
+use credlink_ports::{Condition, FailureKind, Objects as _};
 
 use crate::gateway;
 use crate::migrate::ground::{c2pa, fill, id, items};

@@ -1,9 +1,10 @@
 //! The table: one row for each operation of `/v1/openapi.json`, and for each route of the edge.
 
-use super::probes::*;
-use super::{Cell, Place, Reason, Row};
 use Cell::{Cannot, Tried};
 use Reason::{Adds, GivesNoName, HoldsNothing, Reads, Removes, SaysNothing, WritesNoContent};
+
+use super::probes::*;
+use super::{Cell, Place, Reason, Row};
 
 /// A route that changes nothing: what can be learnt by it.
 const fn reading(place: Place, path: &'static str, learn: &'static Probe) -> Row {

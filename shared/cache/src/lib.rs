@@ -1,0 +1,66 @@
+//! The caches in front of `Objects::get`.
+//!
+//! | module | layer | what |
+//! |---|---|---|
+//! | [`memory`] | L1 | moka in this process: single flight, generations |
+//! | [`redis`] | L2 | Redis, shared by processes: leases, a breaker, invalidations that are repeated |
+//! | [`folder`] | L3 | files of this machine: bounded in bytes, checked on the way out |
+//! | [`layered`] | all | asks L1, L2, L3, then loads; fills upwards; forgets everywhere |
+//! | [`edge`] | none | tells the edge, which readers ask instead of this process, what changed |
+//!
+//! [`lifetime`] says how long a layer keeps what, and [`NoCache`] keeps nothing.
+//!
+//! What holds for all of them:
+//!
+//! 1. What this process was told to forget, it never answers with again, whatever layer is slow or out of order.
+//! 2. What another process changed is noticed within the [`lifetime::Lifetimes`]. An entry carries the time at which
+//!    its load from the provider began from layer to layer, so that lifetimes do not add up.
+//! 3. What comes out of L2 or L3 is checked before it is handed on; what is damaged is a miss, and is removed.
+//! 4. A layer that is out of order costs hits and a bounded wait, never an answer.
+
+mod breaker;
+pub mod edge;
+pub mod folder;
+mod frame;
+pub mod layered;
+pub mod lifetime;
+pub mod memory;
+pub mod redis;
+mod stripes;
+mod tally;
+mod unsettled;
+
+use std::sync::Arc;
+
+use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::time::Timestamp;
+use credlink_ports::{Cache, CacheStats, Failure};
+
+pub use layered::{Layered, Layers};
+pub use memory::{MAX_BYTES, MAX_ENTRIES, MokaCache};
+
+/// What a layer holds or a load brought: the object, or that there is none, and when its load began.
+#[derive(Debug, Clone)]
+struct Held {
+    object: Option<Arc<Verified>>,
+    loaded: Timestamp,
+}
+
+/// No cache: every read loads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCache;
+
+impl Cache for NoCache {
+    async fn get_or_load<L>(&self, _: &ObjectKey, load: L) -> Result<Option<Arc<Verified>>, Failure>
+    where
+        L: Future<Output = Result<Option<Verified>, Failure>>,
+    {
+        Ok(load.await?.map(Arc::new))
+    }
+
+    async fn invalidate(&self, _: &ObjectKey) {}
+
+    fn stats(&self) -> CacheStats {
+        CacheStats::default()
+    }
+}

@@ -1,0 +1,225 @@
+//! What an operator sets in the environment: one list of variables, read once.
+//!
+//! [`VARIABLES`] is that list, with what each takes; `docs/configuration.md` is made from it, and a test keeps the two
+//! the same. An error names the variable, its value (unless it is a secret) and what is allowed.
+
+#[cfg(test)]
+mod tests;
+mod value;
+mod variables;
+
+use std::path::PathBuf;
+
+use credlink_core::link::{LinkKeys, LinkKeysError};
+
+use credlink_auth::gate::Gate;
+use credlink_auth::jwt::JwtAuthenticator;
+use credlink_auth::jwt::settings::JwtSettings;
+use credlink_auth::jwt::source::KeysError;
+use credlink_auth::signers::ListedSigners;
+use credlink_auth::tokens::{StaticTokens, TokensError};
+use credlink_aws::Limits;
+use credlink_cache::edge::{EdgeSettings, MIN_TOKEN_CHARACTERS};
+use credlink_cache::redis::RedisAddress;
+
+use crate::legacy;
+use crate::migration::sources::MigrationSources;
+use crate::provider::{self, ProviderSettings};
+
+pub use value::{ConfigurationError, Source};
+pub use variables::{VARIABLES, Variable, table};
+
+/// The service's configuration.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// Where bytes are.
+    pub primary: ProviderSettings,
+    /// Where they are as well.
+    pub fallback: Option<ProviderSettings>,
+    /// Where rows are.
+    pub index: IndexChoice,
+    /// Where work waits.
+    pub queue: QueueChoice,
+    /// The region of table and queue; `None`: as the SDK's chain says.
+    pub region: Option<String>,
+    /// How long calls may take.
+    pub limits: Limits,
+    /// The Redis of the second cache layer.
+    pub redis: Option<RedisAddress>,
+    /// The folder of the third cache layer, and its size in bytes.
+    pub cache_folder: Option<(PathBuf, u64)>,
+    /// What stands before the paths in links, without a slash at the end.
+    pub public_url: Option<String>,
+    /// The domain that objects are read from, without a slash at the end.
+    pub cdn_url: Option<String>,
+    /// The keys of signed links.
+    pub link_keys: Option<LinkKeys>,
+    /// Who answers readers in place of the service, and is told what changes.
+    pub edge: Option<EdgeSettings>,
+    /// JWTs that are accepted.
+    pub jwt: Option<JwtSettings>,
+    /// Static tokens that are accepted: the path of a file, or its content.
+    pub tokens: Option<String>,
+    /// Whose signatures make a manifest a tenant's own.
+    pub signers: Option<ListedSigners>,
+    /// Whether a slow read is asked of the fallback as well.
+    pub hedge: bool,
+    /// `true` if there are several tenants.
+    pub has_tenants: bool,
+    /// A legacy source beside it.
+    pub legacy: Option<legacy::Settings>,
+    /// What queued migrations may read, and for whom.
+    pub migration_sources: MigrationSources,
+    /// The namespace of CloudWatch's metrics.
+    pub metrics_namespace: String,
+}
+
+/// Where rows are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IndexChoice {
+    /// In a table of DynamoDB, of this name.
+    DynamoDb(String),
+    /// In a file of this machine, in the data folder.
+    Embedded,
+}
+
+/// Where work waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueChoice {
+    /// In a queue of SQS, at this URL.
+    Sqs(String),
+    /// In a file of this machine, in the data folder.
+    Embedded,
+}
+
+/// How large the third cache layer is where nothing is said: half of the disk that a Lambda has for nothing.
+const CACHE_FOLDER_BYTES: u64 = 256_000_000;
+
+/// Says whether there are several tenants; the Worker has a variable of the same name.
+pub const TENANTS: &str = "CREDLINK_TENANTS";
+
+impl Configuration {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn from_environment() -> Result<Self, ConfigurationError> {
+        Self::read(&Source::environment())
+    }
+
+    /// Reads variables from anywhere.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn read(source: &Source<'_>) -> Result<Self, ConfigurationError> {
+        let primary = ProviderSettings::said_by(source, "STORAGE_PROVIDER")?;
+        let primary = primary.unwrap_or_else(|| ProviderSettings::folder(source));
+        let fallback = ProviderSettings::said_by(source, "STORAGE_FALLBACK_PROVIDER")?;
+        if let Some(fallback) = fallback.as_ref().filter(|fallback| fallback.is_place_of(&primary)) {
+            let allowed = "another place than that of STORAGE_PROVIDER";
+            return Err(ConfigurationError::invalid("STORAGE_FALLBACK_PROVIDER", fallback.name(), allowed));
+        }
+        let cache_folder = source.text("CREDLINK_CACHE_FOLDER").map(PathBuf::from);
+        let cache_bytes = source.number("CREDLINK_CACHE_BYTES", 1_000_000..=u64::MAX)?;
+        Ok(Self {
+            primary,
+            fallback,
+            index: source.text("CREDLINK_TABLE").map_or(IndexChoice::Embedded, IndexChoice::DynamoDb),
+            queue: source.url("CREDLINK_QUEUE_URL")?.map_or(QueueChoice::Embedded, QueueChoice::Sqs),
+            region: source.text("STORAGE_REGION"),
+            limits: provider::limits(source)?,
+            redis: source.text("REDIS_URL").map(|url| RedisAddress::parse(&url)).transpose()?,
+            cache_folder: cache_folder.map(|path| (path, cache_bytes.unwrap_or(CACHE_FOLDER_BYTES))),
+            public_url: source.url("CREDLINK_PUBLIC_URL")?,
+            cdn_url: cdn_url(source)?,
+            link_keys: link_keys(source)?,
+            edge: edge(source)?,
+            jwt: JwtSettings::read(|name| source.text(name))?,
+            tokens: source.text("CREDLINK_TOKENS"),
+            signers: source.text("CREDLINK_SIGNERS").map(|text| ListedSigners::read(&text)).transpose()?,
+            hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
+            has_tenants: has_tenants(source)?,
+            legacy: legacy::Settings::read(source)?,
+            migration_sources: MigrationSources::read(source)?,
+            metrics_namespace: source
+                .text("CREDLINK_METRICS_NAMESPACE")
+                .unwrap_or_else(|| "CredLink".to_owned()),
+        })
+    }
+}
+
+/// Returns `true` if there are several tenants.
+fn has_tenants(source: &Source<'_>) -> Result<bool, ConfigurationError> {
+    match source.text(TENANTS).as_deref() {
+        None | Some("one") => Ok(false),
+        Some("several") => Ok(true),
+        Some(other) => Err(ConfigurationError::invalid(TENANTS, other, "`one` or `several`")),
+    }
+}
+
+/// The domain of the primary, or else that of R2.
+fn cdn_url(source: &Source<'_>) -> Result<Option<String>, ConfigurationError> {
+    let (own, r2) = (source.url("STORAGE_CDN_URL")?, source.url("R2_CDN_URL")?);
+    Ok(own.or(r2))
+}
+
+/// The edge, by its address and the token that goes with it.
+fn edge(source: &Source<'_>) -> Result<Option<EdgeSettings>, ConfigurationError> {
+    const NAME: &str = "CREDLINK_EDGE_TOKEN";
+    let (url, token) = (source.url("CREDLINK_EDGE_URL")?, source.text(NAME));
+    let allowed = format!(
+        "{MIN_TOKEN_CHARACTERS} characters or more, without spaces: the CREDLINK_PURGE_TOKEN of the Worker"
+    );
+    let fits = |token: &String| {
+        token.len() >= MIN_TOKEN_CHARACTERS && token.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    match (url, token) {
+        (None, None) => Ok(None),
+        (Some(url), Some(token)) if fits(&token) => Ok(Some(EdgeSettings::new(url, token))),
+        (Some(_), Some(_)) => Err(ConfigurationError::Secret { variable: NAME, allowed }),
+        (Some(_), None) => Err(ConfigurationError::Missing { variable: NAME, allowed }),
+        (None, Some(_)) => {
+            let allowed = "the address of the Worker that CREDLINK_EDGE_TOKEN is for".to_owned();
+            Err(ConfigurationError::Missing { variable: "CREDLINK_EDGE_URL", allowed })
+        }
+    }
+}
+
+/// Why credentials cannot be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The static tokens.
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
+    /// The keys of JWTs.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+impl Configuration {
+    /// Who stands at the door.
+    ///
+    /// # Errors
+    /// Tokens or keys that cannot be read.
+    pub fn gate(&self) -> Result<Gate, GateError> {
+        let tokens = match self.tokens.as_deref() {
+            None => None,
+            // A function has its configuration and no files.
+            Some(content) if content.starts_with('[') => Some(StaticTokens::parse(content.as_bytes())?),
+            Some(path) => Some(StaticTokens::open(path)?),
+        };
+        let jwt = self.jwt.clone().map(JwtAuthenticator::new).transpose()?;
+        Ok(Gate::of(tokens, jwt))
+    }
+}
+
+/// `name:secret` of the key that signs, and after a comma that of the key before it, which only checks.
+fn link_keys(source: &Source<'_>) -> Result<Option<LinkKeys>, ConfigurationError> {
+    const NAME: &str = "CREDLINK_LINK_KEYS";
+    const ALLOWED: &str = "`NAME:SECRET`, or two of them with a comma between, the one that signs first; a name has 1 to \
+                           32 letters, digits, `-` and `_`, a secret 64 hexadecimal digits or more";
+    let Some(text) = source.text(NAME) else { return Ok(None) };
+    let refused =
+        |_: LinkKeysError| ConfigurationError::Secret { variable: NAME, allowed: ALLOWED.to_owned() };
+    text.parse().map(Some).map_err(refused)
+}

@@ -1,0 +1,71 @@
+//! Having legacy records migrated by the function behind the queue: for functions, which stand still after their answer.
+
+use std::sync::{Arc, Once};
+
+use credlink_core::bounds::MAX_MESSAGE_ITEMS;
+use credlink_migrate::requested::Messages;
+use credlink_ports::migration::jobs::JobRequest;
+use credlink_service::legacy::Found;
+
+use credlink_runtime::clock::SystemClock;
+
+use super::Settings;
+use crate::deployment::QueuedJobs;
+
+/// What sends messages, and where to.
+#[derive(Debug)]
+pub(super) struct Queueing {
+    messages: Messages,
+    request: JobRequest,
+    jobs: QueuedJobs,
+    /// Why nothing can be queued.
+    obstacle: Option<String>,
+    told: Once,
+}
+
+impl Queueing {
+    pub(super) fn new(settings: &Settings, jobs: QueuedJobs) -> Self {
+        let from = settings.place.to_string();
+        let obstacle = if settings.bucket.is_none() {
+            Some(format!("a queued job reads from a bucket, not from {from}"))
+        } else if from == jobs.place() {
+            Some(format!("{from} is where proofs are taken over to"))
+        } else {
+            let reach = jobs.ledger(&settings.job).and_then(|_| jobs.queue().map(drop));
+            reach.err().map(|error| error.to_string())
+        };
+        let request = JobRequest {
+            name: settings.job.clone(),
+            from,
+            tenant: settings.tenant.clone(),
+            keep_tenants: false,
+            from_tenant: None,
+            batch_size: u32::try_from(MAX_MESSAGE_ITEMS).unwrap_or(u32::MAX),
+            request_id: String::new(),
+        };
+        let messages = Messages::new(request.clone(), jobs.place().to_owned());
+        Self { messages, request, jobs, obstacle, told: Once::new() }
+    }
+
+    /// Queues the migration of a proof, beside what this process answers.
+    pub(super) fn begin(self: &Arc<Self>, found: &Found) {
+        if let Some(reason) = &self.obstacle {
+            self.told.call_once(|| {
+                tracing::warn!(reason, "legacy records are answered with, and nothing of them is migrated");
+            });
+            return;
+        }
+        if self.messages.begin(found.draft.id(), &found.item, &SystemClock) {
+            let queueing = Arc::clone(self);
+            // Nobody waits for it: where this process stands still before it is done, it goes on with the next event.
+            drop(tokio::spawn(async move { queueing.send().await }));
+        }
+    }
+
+    async fn send(&self) {
+        if let (Ok(ledger), Ok(queue)) = (self.jobs.ledger(&self.request.name), self.jobs.queue()) {
+            let sent = Box::pin(self.messages.send(&ledger, queue, &SystemClock)).await;
+            tracing::debug!(sent, job = %self.request.name, "legacy records that were read are queued");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Where proofs go: [`AnyDestination`] is the CredLink that a [`Place`](super::place::Place) names.
+//!
+//! | place | destination |
+//! |---|---|
+//! | `dir:PATH` | the data folder of `credlink serve`: of the environment, `CREDLINK_TENANTS` alone counts |
+//! | `s3://…`, `r2://…` | a deployment with that bucket alone, and the index of `CREDLINK_TABLE` or of the data folder |
+//! | `credlink:URL` | [`remote`] |
+//!
+//! Each step of an item is a task of its own: what it computes (hashes, gzip, JSON) keeps every core busy.
+
+use std::sync::Arc;
+
+use credlink_core::front::Front;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::LegacyItemRow;
+use credlink_core::time::Timestamp;
+use credlink_migrate_io::destination::service::{ServiceDestination, check_one_tenant};
+use credlink_ports::migration::AdoptedFront;
+use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::target::{Parcel, Target};
+use credlink_ports::migration::{Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::{Failure, FailureKind, Page, Ports as _};
+
+use credlink_migrate_io::destination::remote::Remote;
+use credlink_migrate_io::side::Side;
+
+use crate::deployment::Deployed;
+
+pub use super::open::{Making, OpenError, Opening};
+
+/// The destination that was chosen. Clones are one.
+#[derive(Debug, Clone)]
+pub enum AnyDestination {
+    /// A CredLink at hand.
+    Here(Arc<ServiceDestination<Deployed>>),
+    /// One behind HTTP.
+    Remote(Arc<Remote>),
+    /// One that is still to be made, and has nothing. It takes nothing either.
+    Unmade {
+        /// The name of its provider.
+        name: &'static str,
+        /// `true` if it is to have several tenants.
+        has_tenants: bool,
+    },
+}
+
+impl AnyDestination {
+    /// Opens a place.
+    ///
+    /// # Errors
+    /// It is no destination, or what is on this machine cannot be opened, or a variable is missing or wrong.
+    pub async fn open(place: &super::place::Place, opening: Opening<'_>) -> Result<Self, OpenError> {
+        super::open::open(place, opening).await
+    }
+
+    /// The store that it is, and the tenant of the credential that its API was shown.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub async fn side(&self) -> Result<Side, Failure> {
+        match self {
+            Self::Here(here) => Side::of(here.service().ports().objects()).await,
+            Self::Remote(remote) => remote.side().await,
+            Self::Unmade { .. } => Ok(Side::default()),
+        }
+    }
+
+    /// Returns `true` if it has several tenants; `None` where only a server knows.
+    #[must_use]
+    pub fn has_tenants(&self) -> Option<bool> {
+        match self {
+            Self::Here(here) => Some(here.has_tenants()),
+            Self::Unmade { has_tenants, .. } => Some(*has_tenants),
+            Self::Remote(_) => None,
+        }
+    }
+
+    /// Writes down what the destination has kept in memory of sums, and tells others of what changed. To be called at the
+    /// end of whatever was done to it.
+    ///
+    /// # Errors
+    /// The index failed. No proof is lost by that.
+    pub async fn finish(&self) -> Result<(), Failure> {
+        match self {
+            Self::Here(here) => {
+                here.service().announce().await;
+                here.service().tick().await?;
+                here.service().ports().index.flush().await
+            }
+            Self::Remote(_) | Self::Unmade { .. } => Ok(()),
+        }
+    }
+}
+
+/// Runs `work` as a task of its own.
+async fn task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => {
+                let message = error.to_string();
+                Err(Failure { provider: "task", kind: FailureKind::Unavailable, message })
+            }
+        },
+    }
+}
+
+/// What is said of a destination that is not made.
+fn unmade<T>(name: &'static str) -> Result<T, Failure> {
+    let message = "the destination is still to be made, and takes nothing".to_owned();
+    Err(Failure { provider: name, kind: FailureKind::AccessDenied, message })
+}
+
+impl Destination for AnyDestination {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Here(here) => here.name(),
+            Self::Remote(remote) => remote.name(),
+            Self::Unmade { name, .. } => name,
+        }
+    }
+
+    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.find(target)).await,
+            Self::Remote(remote) => remote.find(target).await,
+            Self::Unmade { .. } => Ok(Standing::Absent),
+        }
+    }
+
+    async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.admits(parcel)).await,
+            Self::Remote(_) => Ok(()),
+            Self::Unmade { name, has_tenants } => check_one_tenant(parcel, *has_tenants, name),
+        }
+    }
+
+    async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.adopt_front(front)).await,
+            Self::Remote(_) | Self::Unmade { .. } => Ok(None),
+        }
+    }
+
+    async fn release_front(&self, adopted: &AdoptedFront) -> Result<(), Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.release_front(adopted)).await,
+            Self::Remote(_) | Self::Unmade { .. } => Ok(()),
+        }
+    }
+
+    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
+        let parcel = parcel.clone();
+        match self.clone() {
+            Self::Here(here) => task(async move { here.take_over(&parcel).await }).await,
+            Self::Remote(remote) => task(async move { remote.take_over(&parcel).await }).await,
+            Self::Unmade { name, .. } => unmade(name),
+        }
+    }
+
+    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+        let copy = copy.clone();
+        match self.clone() {
+            Self::Here(here) => task(async move { here.verify(&copy, depth).await }).await,
+            Self::Remote(remote) => task(async move { remote.verify(&copy, depth).await }).await,
+            Self::Unmade { .. } => Ok(Verdict::Missing("the destination is not there".to_owned())),
+        }
+    }
+
+    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+        let copy = copy.clone();
+        match self.clone() {
+            Self::Here(here) => task(async move { here.withdraw(&copy, at).await }).await,
+            Self::Remote(remote) => task(async move { remote.withdraw(&copy, at).await }).await,
+            Self::Unmade { .. } => Ok(Withdrawal::Absent),
+        }
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.list(after, limit)).await,
+            Self::Remote(remote) => remote.list(after, limit).await,
+            Self::Unmade { .. } => Ok(Page::default()),
+        }
+    }
+}
+
+/// What is said of a destination whose index is behind its API.
+fn behind_its_api<T>(remote: &Remote) -> Result<T, Failure> {
+    let message = "its index is not written over its API".to_owned();
+    Err(Failure { provider: remote.name(), kind: FailureKind::AccessDenied, message })
+}
+
+impl ItemRows for AnyDestination {
+    async fn item_row(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.item_row(proof)).await,
+            Self::Remote(remote) => behind_its_api(remote),
+            Self::Unmade { .. } => Ok(None),
+        }
+    }
+
+    async fn keep_item(&self, row: &LegacyItemRow) -> Result<bool, Failure> {
+        match self {
+            Self::Here(here) => Box::pin(here.keep_item(row)).await,
+            Self::Remote(remote) => behind_its_api(remote),
+            Self::Unmade { name, .. } => unmade(name),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Places, as operators write them behind `--from` and `--to`.
+//!
+//! | text | what |
+//! |---|---|
+//! | `dir:PATH` | a folder: of legacy records, or the data folder of a CredLink |
+//! | `jsonl:FILE` | a dump with one legacy record a line, gzipped or not; a source only |
+//! | `s3://BUCKET/PREFIX`, `r2://BUCKET/PREFIX` | objects of a bucket; as a destination the bucket alone |
+//! | `credlink:URL` | the API of another CredLink |
+
+use std::fmt;
+use std::path::{PathBuf, absolute};
+use std::str::FromStr;
+
+use http::Uri;
+
+use credlink_aws::s3::Kind;
+
+use crate::configuration::{ConfigurationError, Source};
+use crate::provider::ProviderSettings;
+
+/// Longest text that is read as a place, in bytes: the longest path of most systems.
+const MAX_PLACE_BYTES: usize = 4_096;
+
+/// Longest key of an object, in bytes (S3 User Guide, "Naming Amazon S3 objects").
+const MAX_PREFIX_BYTES: usize = 1_024;
+
+/// Where proofs are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `dir:PATH`.
+    Folder(PathBuf),
+    /// `jsonl:FILE`.
+    Lines(PathBuf),
+    /// `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`: the objects whose keys begin with the prefix, which may be empty.
+    Bucket {
+        /// Of S3 or of R2.
+        kind: Kind,
+        /// Its name.
+        bucket: String,
+        /// What keys begin with.
+        prefix: String,
+    },
+    /// `credlink:URL`: what stands before `/v1`, without a slash at the end.
+    Api(String),
+}
+
+/// Why a text is no place, or not one to take over into.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// No known beginning.
+    #[error(
+        "`{0}` is no place; allowed are dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX, r2://BUCKET/PREFIX and credlink:URL"
+    )]
+    Unknown(String),
+    /// Longer than any place.
+    #[error("a place has at most {MAX_PLACE_BYTES} bytes; this has {0}")]
+    TooLong(usize),
+    /// Nothing behind the beginning.
+    #[error("behind `{0}` there has to be {1}")]
+    Empty(&'static str, &'static str),
+    /// No name of a bucket.
+    #[error("`{0}` is no bucket's name; a name has 3 to 63 letters, digits, `-`, `_` and `.`")]
+    Bucket(String),
+    /// A prefix that no key begins with.
+    #[error("a prefix has at most {MAX_PREFIX_BYTES} bytes; this has {0}")]
+    Prefix(usize),
+    /// A relative path, where nobody can say what it is relative to.
+    #[error("{place} has no absolute path: {reason}; name it by its absolute path")]
+    Relative {
+        /// The place.
+        place: Place,
+        /// Why.
+        reason: String,
+    },
+    /// No address of an API.
+    #[error(
+        "`{0}` is no address of a CredLink; it has to begin with https:// or http://, without a user, a query or a fragment"
+    )]
+    Url(String),
+    /// A dump as a destination.
+    #[error(
+        "{0} is a dump, which is read only; a destination is dir:PATH, s3://BUCKET, r2://BUCKET or credlink:URL"
+    )]
+    DumpAsDestination(Place),
+    /// A prefix of a destination.
+    #[error("a CredLink has its bucket for itself: name the destination {kind}://{bucket}, without a prefix")]
+    PrefixAsDestination {
+        /// Of S3 or of R2.
+        kind: Kind,
+        /// The bucket.
+        bucket: String,
+    },
+}
+
+impl Place {
+    /// Whether proofs can be taken over into this place.
+    ///
+    /// # Errors
+    /// A dump, or a bucket with a prefix.
+    pub fn check_destination(&self) -> Result<(), PlaceError> {
+        match self {
+            Self::Lines(_) => Err(PlaceError::DumpAsDestination(self.clone())),
+            Self::Bucket { kind, bucket, prefix } if !prefix.is_empty() => {
+                Err(PlaceError::PrefixAsDestination { kind: *kind, bucket: bucket.clone() })
+            }
+            Self::Folder(_) | Self::Bucket { .. } | Self::Api(_) => Ok(()),
+        }
+    }
+
+    /// The same place for a process with another working directory: with an absolute path, where it has a path.
+    ///
+    /// # Errors
+    /// The working directory is gone, or its path is no UTF-8, which a ledger could not keep.
+    pub fn absolute(self) -> Result<Self, PlaceError> {
+        let refused = |reason: String| PlaceError::Relative { place: self.clone(), reason };
+        let whole = |path: &PathBuf| match absolute(path) {
+            Ok(path) if path.to_str().is_some() => Ok(path),
+            Ok(path) => Err(refused(format!("{} is no UTF-8", path.display()))),
+            Err(error) => Err(refused(error.to_string())),
+        };
+        Ok(match &self {
+            Self::Folder(path) => Self::Folder(whole(path)?),
+            Self::Lines(path) => Self::Lines(whole(path)?),
+            Self::Bucket { .. } | Self::Api(_) => self,
+        })
+    }
+}
+
+/// The settings of a bucket: those that the deployment uses for a bucket of its kind
+/// ([`ProviderSettings::named`]), with this name.
+///
+/// # Errors
+/// A variable that is missing or wrong.
+pub(crate) fn bucket_settings(
+    source: &Source<'_>,
+    kind: Kind,
+    bucket: &str,
+) -> Result<ProviderSettings, ConfigurationError> {
+    let variable = match kind {
+        Kind::S3 => "STORAGE_BUCKET",
+        Kind::R2 => "R2_BUCKET",
+    };
+    let replaced =
+        Source::new(|name| if name == variable { Some(bucket.to_owned()) } else { source.text(name) });
+    ProviderSettings::named(&replaced, kind.name())
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "dir:{}", path.display()),
+            Self::Lines(path) => write!(f, "jsonl:{}", path.display()),
+            Self::Bucket { kind, bucket, prefix } if prefix.is_empty() => write!(f, "{kind}://{bucket}"),
+            Self::Bucket { kind, bucket, prefix } => write!(f, "{kind}://{bucket}/{prefix}"),
+            Self::Api(url) => write!(f, "credlink:{url}"),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        if text.len() > MAX_PLACE_BYTES {
+            return Err(PlaceError::TooLong(text.len()));
+        }
+        if let Some(path) = text.strip_prefix("dir:") {
+            return path_of(path, "dir:", "the path of a folder").map(Self::Folder);
+        }
+        if let Some(path) = text.strip_prefix("jsonl:") {
+            return path_of(path, "jsonl:", "the path of a file").map(Self::Lines);
+        }
+        for kind in [Kind::S3, Kind::R2] {
+            let rest = text.strip_prefix(kind.name()).and_then(|rest| rest.strip_prefix("://"));
+            if let Some(rest) = rest {
+                return bucket(kind, rest);
+            }
+        }
+        match text.strip_prefix("credlink:") {
+            Some(url) => api(url).map(Self::Api).ok_or_else(|| PlaceError::Url(shown(url))),
+            None => Err(PlaceError::Unknown(shown(text))),
+        }
+    }
+}
+
+fn path_of(path: &str, start: &'static str, what: &'static str) -> Result<PathBuf, PlaceError> {
+    if path.is_empty() { Err(PlaceError::Empty(start, what)) } else { Ok(PathBuf::from(path)) }
+}
+
+fn bucket(kind: Kind, rest: &str) -> Result<Place, PlaceError> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(allowed) {
+        return Err(PlaceError::Bucket(shown(bucket)));
+    }
+    if prefix.len() > MAX_PREFIX_BYTES {
+        return Err(PlaceError::Prefix(prefix.len()));
+    }
+    Ok(Place::Bucket { kind, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+}
+
+/// The address of an API, without a slash at the end. A user in it would be a secret in a ledger.
+fn api(url: &str) -> Option<String> {
+    let parsed = url.parse::<Uri>().ok()?;
+    let authority = parsed.authority()?;
+    let fits = matches!(parsed.scheme_str(), Some("http" | "https"))
+        && !authority.host().is_empty()
+        && !authority.as_str().contains('@')
+        && parsed.query().is_none()
+        && !url.contains('#');
+    fits.then(|| url.trim_end_matches('/').to_owned())
+}
+
+/// An operator's text in an error, cut where it becomes unreasonable.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let shown: String = text.chars().take(LONGEST).collect();
+    if shown.len() < text.len() { format!("{shown}…") } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_written_as_they_are_read() {
+        let bucket =
+            |kind, prefix: &str| Place::Bucket { kind, bucket: "old-proofs".into(), prefix: prefix.into() };
+        for (text, place) in [
+            ("dir:/var/lib/proofs", Place::Folder("/var/lib/proofs".into())),
+            ("dir:.", Place::Folder(".".into())),
+            ("jsonl:dump: of June.jsonl.gz", Place::Lines("dump: of June.jsonl.gz".into())),
+            ("s3://old-proofs", bucket(Kind::S3, "")),
+            ("s3://old-proofs/a/b", bucket(Kind::S3, "a/b")),
+            ("r2://old-proofs//x/", bucket(Kind::R2, "/x/")),
+            ("credlink:https://a.example/stage", Place::Api("https://a.example/stage".into())),
+            ("credlink:http://127.0.0.1:8787", Place::Api("http://127.0.0.1:8787".into())),
+        ] {
+            assert_eq!(text.parse(), Ok(place.clone()), "{text}");
+            assert_eq!(place.to_string(), text);
+        }
+        for (text, written) in [
+            ("s3://old-proofs/", "s3://old-proofs"),
+            ("credlink:http://a.example/", "credlink:http://a.example"),
+        ] {
+            assert_eq!(text.parse::<Place>().map(|place| place.to_string()), Ok(written.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_told_what_is_one() {
+        let long = format!("dir:{}", "x".repeat(MAX_PLACE_BYTES));
+        for (text, says) in [
+            ("", "allowed are dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX"),
+            ("/var/lib/proofs", "`/var/lib/proofs` is no place"),
+            ("gs://bucket", "`gs://bucket` is no place"),
+            ("s3:bucket", "`s3:bucket` is no place"),
+            ("dir:", "behind `dir:` there has to be the path of a folder"),
+            ("jsonl:", "behind `jsonl:` there has to be the path of a file"),
+            ("s3://", "`` is no bucket's name"),
+            ("r2://a b/c", "`a b` is no bucket's name"),
+            ("credlink:", "`` is no address of a CredLink"),
+            ("credlink:a.example", "`a.example` is no address"),
+            ("credlink:ftp://a.example", "it has to begin with https:// or http://"),
+            ("credlink:https://user:secret@a.example", "without a user"),
+            ("credlink:https://a.example?x=1", "is no address"),
+            (&long, "a place has at most 4096 bytes"),
+        ] {
+            let error = text.parse::<Place>().expect_err(text).to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_is_that_of_the_working_directory() {
+        let absolute = |text: &str| text.parse::<Place>().unwrap().absolute().unwrap().to_string();
+        let here = std::env::current_dir().unwrap();
+        for (text, whole) in [("dir:./old", "dir:HERE/old"), ("jsonl:old.gz", "jsonl:HERE/old.gz")] {
+            assert_eq!(absolute(text), whole.replace("HERE", here.to_str().unwrap()));
+        }
+        for text in ["dir:/old", "jsonl:/old.gz", "s3://old-proofs/a/b", "credlink:https://a.example"] {
+            assert_eq!(absolute(text), text);
+        }
+    }
+
+    #[test]
+    fn not_every_place_is_a_destination() {
+        let check = |text: &str| {
+            text.parse::<Place>().unwrap().check_destination().map_err(|error| error.to_string())
+        };
+        for good in ["dir:x", "s3://bucket", "r2://bucket/", "credlink:https://a.example"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        assert!(check("jsonl:a.jsonl").unwrap_err().contains("jsonl:a.jsonl is a dump, which is read only"));
+        assert!(
+            check("r2://bucket/x")
+                .unwrap_err()
+                .contains("name the destination r2://bucket, without a prefix")
+        );
+    }
+
+    #[test]
+    fn a_bucket_has_the_deployments_settings_and_its_own_name() {
+        let variables =
+            [("STORAGE_BUCKET", "live"), ("STORAGE_REGION", "eu-west-1"), ("STORAGE_ENDPOINT", "http://a")];
+        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
+        let settings = bucket_settings(&Source::new(find), Kind::S3, "old").unwrap();
+        let ProviderSettings::Bucket(settings) = settings else { panic!("it is a bucket") };
+        assert_eq!((settings.bucket.as_str(), settings.region.as_str()), ("old", "eu-west-1"));
+        assert_eq!(settings.endpoint.as_deref(), Some("http://a"));
+        let error = bucket_settings(&Source::new(find), Kind::R2, "old").unwrap_err().to_string();
+        assert!(error.starts_with("R2_ACCESS_KEY_ID is not set"), "{error}");
+    }
+}

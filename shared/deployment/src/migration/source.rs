@@ -1,0 +1,209 @@
+//! Where proofs come from: [`AnySource`] is the one that a [`Place`] names.
+//!
+//! | place | source |
+//! |---|---|
+//! | `dir:PATH` | [`folder`]: legacy records · [`data_folder`]: a CredLink's, known by `objects/` and `index.redb` · [`layout`]: objects whose index stands elsewhere, known by `objects/` and `lock` |
+//! | `jsonl:FILE` | [`lines`] |
+//! | `s3://…`, `r2://…` | [`bucket`]: legacy records, and a CredLink's objects |
+//! | `credlink:URL` | [`remote`] |
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use credlink_core::front::Front;
+use credlink_core::manifest_id::ManifestId;
+use credlink_ports::migration::{Content, Item, Removal, Source};
+use credlink_ports::{Failure, Page};
+
+use credlink_aws::s3::S3Objects;
+use credlink_disk::folder::{Folder, FolderError};
+use credlink_migrate_io::TokenError;
+use credlink_migrate_io::side::Side;
+use credlink_migrate_io::source::bucket::Bucket;
+use credlink_migrate_io::source::folder::LegacyFolder;
+use credlink_migrate_io::source::layout::Layout;
+use credlink_migrate_io::source::lines::Lines;
+use credlink_migrate_io::source::remote::Remote;
+
+use super::data_folder::DataFolder;
+use super::place::{Place, bucket_settings};
+use crate::configuration::{self, ConfigurationError};
+use crate::deployment::Note;
+use crate::local::{self, index_path};
+use crate::provider::{self, Provider};
+
+/// The source that was chosen.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
+pub enum AnySource {
+    /// Files of a folder.
+    Folder(LegacyFolder),
+    /// The data folder of a CredLink.
+    DataFolder(DataFolder),
+    /// The objects of a CredLink in a folder.
+    Layout(Layout<Folder>),
+    /// Lines of a dump.
+    Lines(Lines),
+    /// Objects of a bucket.
+    Bucket(Bucket<S3Objects>),
+    /// Another CredLink.
+    Remote(Remote),
+}
+
+/// Why a source cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A folder or a file that is not there, or may not be read.
+    #[error("{} cannot be opened: {error}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the file system said.
+        error: io::Error,
+    },
+    /// The data folder of a CredLink.
+    #[error(transparent)]
+    DataFolder(#[from] local::OpenError),
+    /// The folder of a CredLink's objects.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The settings of a bucket.
+    #[error(transparent)]
+    Settings(#[from] ConfigurationError),
+    /// A bucket.
+    #[error(transparent)]
+    Bucket(#[from] provider::OpenError),
+    /// The token of an API.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl AnySource {
+    /// Opens a place: buckets with the settings in `variables`, an API with `token`. What is on the network is not asked for
+    /// anything yet. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// What is on this machine cannot be opened, or a variable is missing or wrong.
+    pub async fn open(
+        place: &Place,
+        variables: &configuration::Source<'_>,
+        token: Option<&str>,
+    ) -> Result<Self, OpenError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |error| OpenError::Io { path, error }
+        };
+        Ok(match place {
+            Place::Folder(path) => {
+                // The data folder of a server that keeps its objects elsewhere looks like any folder.
+                Note::has_objects(path).map_err(local::OpenError::from)?;
+                match Contents::of(path) {
+                    Contents::DataFolder => Self::DataFolder(DataFolder::open(path)?),
+                    Contents::Objects => Self::Layout(Layout::new(Folder::open(path)?)),
+                    Contents::Anything => Self::Folder(LegacyFolder::open(path).map_err(failed(path))?),
+                }
+            }
+            Place::Lines(path) => Self::Lines(Lines::open(path).map_err(failed(path))?),
+            Place::Bucket { kind, bucket, prefix } => {
+                let settings = bucket_settings(variables, *kind, bucket)?;
+                let shared = settings.shared().await;
+                match settings.open(&shared, None)? {
+                    Provider::Bucket(objects) => Self::Bucket(Bucket::new(objects, prefix)),
+                    Provider::Folder(folder) => Self::Layout(Layout::new(folder)),
+                }
+            }
+            Place::Api(url) => Self::Remote(Remote::new(url, token)?),
+        })
+    }
+}
+
+impl AnySource {
+    /// The store that it is, if it is a CredLink's, and the tenant of the credential that its API was shown.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub async fn side(&self) -> Result<Side, Failure> {
+        match self {
+            Self::Folder(_) | Self::Lines(_) => Ok(Side::default()),
+            Self::DataFolder(folder) => folder.side().await,
+            Self::Layout(layout) => layout.side().await,
+            Self::Bucket(bucket) => bucket.side().await,
+            Self::Remote(remote) => remote.side().await,
+        }
+    }
+}
+
+/// What a folder holds.
+pub(crate) enum Contents {
+    /// The data folder of a CredLink.
+    DataFolder,
+    /// A CredLink's objects.
+    Objects,
+    /// Anything else.
+    Anything,
+}
+
+impl Contents {
+    pub(crate) fn of(path: &Path) -> Self {
+        let has_objects = path.join("objects").is_dir();
+        if has_objects && index_path(path).is_file() {
+            Self::DataFolder
+        } else if has_objects && path.join("lock").is_file() {
+            Self::Objects
+        } else {
+            Self::Anything
+        }
+    }
+}
+
+macro_rules! chosen {
+    ($self:ident, $source:ident => $call:expr) => {
+        match $self {
+            Self::Folder($source) => $call,
+            Self::DataFolder($source) => $call,
+            Self::Layout($source) => $call,
+            Self::Lines($source) => $call,
+            Self::Bucket($source) => $call,
+            Self::Remote($source) => $call,
+        }
+    };
+}
+
+// A call of an SDK is a future of many kilobytes: in a box, it does not make every future around it as large.
+impl Source for AnySource {
+    fn name(&self) -> &'static str {
+        chosen!(self, source => source.name())
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        chosen!(self, source => Box::pin(source.list(after, limit)).await)
+    }
+
+    async fn sample(&self, limit: usize) -> Result<Vec<String>, Failure> {
+        chosen!(self, source => Box::pin(source.sample(limit)).await)
+    }
+
+    fn follows(&self, item: &Item) -> bool {
+        chosen!(self, source => source.follows(item))
+    }
+
+    fn left_behind(&self) -> Option<&'static str> {
+        chosen!(self, source => source.left_behind())
+    }
+
+    async fn front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        chosen!(self, source => Box::pin(Source::front(source, id)).await)
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
+        chosen!(self, source => Box::pin(Source::read(source, key)).await)
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
+        chosen!(self, source => Box::pin(source.look(key)).await)
+    }
+
+    async fn remove(&self, item: &Item) -> Result<Removal, Failure> {
+        chosen!(self, source => Box::pin(source.remove(item)).await)
+    }
+}

@@ -1,0 +1,327 @@
+//! A provider that is chosen at run time: a bucket or a folder, with what operators do with either.
+//!
+//! A bucket takes keys of any text. A folder holds CredLink's own objects only, so that no key can lead out of it.
+
+mod settings;
+
+use bytes::Bytes;
+use credlink_core::object::{Attributes, Head, Object, ObjectKey};
+use credlink_ports::{Checksum, Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+
+use credlink_aws::s3::{Body, Deletion, Download, Entry, Range, S3Objects, Sum, Uploaded};
+use credlink_aws::{Error, ErrorKind};
+use credlink_disk::folder::Folder;
+
+pub use settings::{OpenError, ProviderSettings, limits};
+
+/// Objects of one page of a folder.
+const PAGE: usize = 1_000;
+
+/// A provider.
+#[derive(Debug, Clone)]
+pub enum Provider {
+    /// A bucket of S3 or R2.
+    Bucket(S3Objects),
+    /// A folder of this machine.
+    Folder(Folder),
+}
+
+impl Provider {
+    /// Everything whose key begins with `prefix`, as [`S3Objects::walk`].
+    #[must_use]
+    pub fn walk(&self, prefix: &str, deep: bool) -> BoxStream<'static, Result<Entry, Error>> {
+        match self {
+            Self::Bucket(bucket) => bucket.walk(prefix, deep).boxed(),
+            Self::Folder(folder) => walk(folder.clone(), prefix.to_owned(), deep).boxed(),
+        }
+    }
+
+    /// What is said of the object under `key`; `None` if there is none.
+    ///
+    /// # Errors
+    /// What the provider said; with a folder, a key that is no object's.
+    pub async fn describe(&self, key: &str) -> Result<Option<Head>, Error> {
+        match self {
+            Self::Bucket(bucket) => {
+                let Some(mut head) = bucket.describe(key).await? else { return Ok(None) };
+                head.attributes.tags = bucket.tags(key).await?.unwrap_or_default();
+                Ok(Some(head))
+            }
+            Self::Folder(folder) => Ok(folder.head(&object_key(key)?).await?),
+        }
+    }
+
+    /// The object under `key`, or a range of it; `None` if there is none. Tags are left out.
+    ///
+    /// # Errors
+    /// As [`Self::describe`]; a range that lies outside the object.
+    pub async fn download(&self, key: &str, range: Option<Range>) -> Result<Option<Download>, Error> {
+        match self {
+            Self::Bucket(bucket) => bucket.download(key, range).await,
+            Self::Folder(folder) => {
+                let Some(Object { head, body }) = folder.get(&object_key(key)?).await? else {
+                    return Ok(None);
+                };
+                let body = match range {
+                    None => body,
+                    Some(range) => cut(&body, range).ok_or_else(|| {
+                        let what = format!("the range lies outside {key}, which has {} bytes", head.size);
+                        Error::new(folder.name(), ErrorKind::Refused, what)
+                    })?,
+                };
+                Ok(Some(Download { head, body: Body::whole(body) }))
+            }
+        }
+    }
+
+    /// Writes a stream under `key`, over whatever stands there. A folder takes it into memory first.
+    ///
+    /// # Errors
+    /// What the provider said, or the stream; with a folder, a key that is no object's.
+    pub async fn upload(
+        &self,
+        key: &str,
+        attributes: &Attributes,
+        length: Option<u64>,
+        body: impl Stream<Item = Result<Bytes, Error>> + Send,
+    ) -> Result<Uploaded, Error> {
+        match self {
+            Self::Bucket(bucket) => bucket.upload(key, attributes, length, body).await,
+            Self::Folder(folder) => {
+                let key = object_key(key)?;
+                let chunks: Vec<Bytes> = body.try_collect().await?;
+                let bytes = Bytes::from(chunks.concat());
+                loop {
+                    let there = folder.head(&key).await?;
+                    let condition = there.map_or(Condition::Absent, |head| Condition::Matches(head.tag));
+                    match folder.put(&key, bytes.clone(), attributes, condition).await? {
+                        Put::Stored(_) => return Ok(Uploaded { size: bytes.len() as u64, parts: 1 }),
+                        // Somebody else was faster, and is written over.
+                        Put::Lost => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies within the provider, over whatever stands at `to`: a bucket does so without the bytes coming here.
+    ///
+    /// # Errors
+    /// As [`S3Objects::copy`].
+    pub async fn copy(&self, from: &str, to: &str) -> Result<Option<Head>, Error> {
+        match self {
+            Self::Bucket(bucket) => bucket.copy(from, to).await,
+            Self::Folder(_) => {
+                let Some(Download { head, body }) = self.download(from, None).await? else { return Ok(None) };
+                self.upload(to, &head.attributes, Some(head.size), body).await?;
+                Ok(Some(head))
+            }
+        }
+    }
+
+    /// Moves within the provider: the original is deleted once the copy is there.
+    ///
+    /// # Errors
+    /// As [`S3Objects::rename`].
+    pub async fn rename(&self, from: &str, to: &str) -> Result<Option<Head>, Error> {
+        match self {
+            Self::Bucket(bucket) => bucket.rename(from, to).await,
+            Self::Folder(folder) if from != to => {
+                let copied = self.copy(from, to).await?;
+                if copied.is_some() {
+                    folder.delete(&object_key(from)?).await?;
+                }
+                Ok(copied)
+            }
+            Self::Folder(_) => self.describe(from).await,
+        }
+    }
+
+    /// Removes the objects under these keys, however many.
+    pub async fn remove_all(&self, keys: &[String]) -> Deletion {
+        match self {
+            Self::Bucket(bucket) => bucket.remove_all(keys).await,
+            Self::Folder(folder) => {
+                let mut deletion = Deletion::default();
+                for key in keys {
+                    let deleted = match object_key(key) {
+                        Ok(object) => folder.delete(&object).await.map_err(Error::from),
+                        Err(error) => Err(error),
+                    };
+                    match deleted {
+                        Ok(()) => deletion.deleted += 1,
+                        Err(error) => deletion.failed.push((key.clone(), error.to_string())),
+                    }
+                }
+                deletion
+            }
+        }
+    }
+
+    /// The number of objects under `prefix`, and their bytes.
+    ///
+    /// # Errors
+    /// What the provider said.
+    pub async fn sum(&self, prefix: &str) -> Result<Sum, Error> {
+        let add = |sum: Sum, entry| async move {
+            let Entry::Object(object) = entry else { return Ok(sum) };
+            Ok(Sum { objects: sum.objects + 1, bytes: sum.bytes.saturating_add(object.size) })
+        };
+        self.walk(prefix, true).try_fold(Sum::default(), add).await
+    }
+
+    /// The bucket, where it is one: for what a folder has not, such as signed URLs.
+    #[must_use]
+    pub const fn bucket(&self) -> Option<&S3Objects> {
+        match self {
+            Self::Bucket(bucket) => Some(bucket),
+            Self::Folder(_) => None,
+        }
+    }
+}
+
+/// The forms of the keys of CredLink's objects, by what they begin with.
+const FORMS: [(&str, &str); 7] = [
+    ("proofs/", "proofs/{id}, where the id has 32 characters of a-z and 2-7, and proofs/{id}/{revision}"),
+    ("manifests/", "manifests/{id}, and manifests/{id}/{tenant} of other tenants than `default`"),
+    ("fronts/", "fronts/{manifest id}"),
+    ("aliases/", "aliases/{legacy id}"),
+    ("holds/", "holds/{manifest id}/{number}, and holds/{manifest id}/{tenant}/{number}"),
+    ("removed/", "removed/{milliseconds}/{key}"),
+    ("store/", "store/identity"),
+];
+
+/// The key of one of CredLink's objects.
+fn object_key(key: &str) -> Result<ObjectKey, Error> {
+    key.parse().map_err(|_| {
+        let what = match FORMS.iter().find(|(start, _)| key.starts_with(start)) {
+            Some((_, form)) => {
+                format!("`{key}` is no key of an object of CredLink's, which is written {form}")
+            }
+            None => {
+                let starts = FORMS.map(|(start, _)| format!("{start}…")).join(", ");
+                format!("a folder holds CredLink's own objects only ({starts}), not `{key}`")
+            }
+        };
+        let what =
+            format!("{what}; a key is written as `credlink storage ls` prints it, with %3A for a colon");
+        Error::new("folder", ErrorKind::Refused, what)
+    })
+}
+
+fn walk(
+    folder: Folder,
+    prefix: String,
+    deep: bool,
+) -> impl Stream<Item = Result<Entry, Error>> + Send + 'static {
+    let start = Some((None::<String>, None::<String>));
+    let pages = stream::try_unfold(start, move |state| {
+        let (folder, prefix) = (folder.clone(), prefix.clone());
+        async move {
+            let Some((after, mut seen)) = state else { return Ok(None) };
+            let page = folder.list(&prefix, after.as_deref(), PAGE).await?;
+            let mut entries = Vec::new();
+            for object in page.items {
+                let rest = object.key.get(prefix.len()..).unwrap_or_default();
+                match rest.find('/').filter(|_| !deep) {
+                    None => entries.push(Entry::Object(object)),
+                    Some(end) => {
+                        let shared = object.key.get(..=prefix.len() + end).unwrap_or_default().to_owned();
+                        if seen.as_ref() != Some(&shared) {
+                            entries.push(Entry::Prefix(shared.clone()));
+                            seen = Some(shared);
+                        }
+                    }
+                }
+            }
+            Ok::<_, Error>(Some((entries, page.next.map(|next| (Some(next), seen)))))
+        }
+    });
+    pages.map_ok(|entries| stream::iter(entries.into_iter().map(Ok))).try_flatten()
+}
+
+fn cut(body: &Bytes, range: Range) -> Option<Bytes> {
+    let length = body.len() as u64;
+    let (first, end) = match range {
+        Range::Bounded(first, last) => (first, last.saturating_add(1).min(length)),
+        Range::From(first) => (first, length),
+        Range::Last(count) => (length.saturating_sub(count), length),
+    };
+    let (first, end) = (usize::try_from(first).ok()?, usize::try_from(end).ok()?);
+    (first < end).then(|| body.slice(first..end))
+}
+
+impl Objects for Provider {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Bucket(bucket) => bucket.name(),
+            Self::Folder(folder) => folder.name(),
+        }
+    }
+
+    fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Bucket(bucket) => bucket.is_at_hand(),
+            Self::Folder(folder) => folder.is_at_hand(),
+        }
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.get(key).await,
+            Self::Folder(folder) => folder.get(key).await,
+        }
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.head(key).await,
+            Self::Folder(folder) => folder.head(key).await,
+        }
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.head_with_checksum(key).await,
+            Self::Folder(folder) => folder.head_with_checksum(key).await,
+        }
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.put(key, body, attributes, condition).await,
+            Self::Folder(folder) => folder.put(key, body, attributes, condition).await,
+        }
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.delete(key).await,
+            Self::Folder(folder) => folder.delete(key).await,
+        }
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.list(prefix, after, limit).await,
+            Self::Folder(folder) => folder.list(prefix, after, limit).await,
+        }
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        match self {
+            Self::Bucket(bucket) => bucket.write_failure().await,
+            Self::Folder(folder) => folder.write_failure().await,
+        }
+    }
+}
+
+/// There is one copy.
+impl Copied for Provider {}

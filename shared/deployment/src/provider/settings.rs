@@ -1,0 +1,350 @@
+//! A provider's settings from environment variables.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::types::StorageClass;
+
+use credlink_aws::s3::{Checksums, Credentials, Encryption, S3Objects, Settings};
+use credlink_aws::{Limits, http_client, plain_config, sdk_config};
+use credlink_disk::folder::{Folder, FolderError};
+
+use super::Provider;
+use crate::configuration::{ConfigurationError, Source};
+
+/// The largest `STORAGE_TIMEOUT`, in milliseconds: a Lambda ends after 15 minutes.
+const MAX_TIMEOUT: u64 = 900_000;
+/// The largest `STORAGE_MAX_RETRIES`.
+const MAX_RETRIES: u64 = 20;
+
+/// Which provider, and how to reach it.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "made once a process, and consumed")]
+pub enum ProviderSettings {
+    /// A bucket of S3 or R2. The region of a bucket of S3 is empty where the SDK's chain shall find it.
+    Bucket(Settings),
+    /// A folder of this machine; `None`: the data folder.
+    Folder(Option<PathBuf>),
+}
+
+impl ProviderSettings {
+    /// The settings of a provider: `s3`, `r2` or `folder`, or `primary` or `fallback` for the one that `STORAGE_PROVIDER` or
+    /// `STORAGE_FALLBACK_PROVIDER` names.
+    ///
+    /// | provider | variables |
+    /// |---|---|
+    /// | `s3` | `STORAGE_BUCKET`, `STORAGE_REGION` (else `AWS_REGION`), `STORAGE_ENDPOINT`, `STORAGE_CHECKSUMS`; credentials by the SDK's chain |
+    /// | `r2` | `R2_BUCKET`, `R2_ACCOUNT_ID` or `R2_ENDPOINT`, `R2_ACCESS_KEY_ID`, `R2_SECRET_ACCESS_KEY` |
+    /// | `folder` | `STORAGE_FOLDER` |
+    /// | `s3`, `r2` | `STORAGE_TIMEOUT` (milliseconds a call, with its retries), `STORAGE_MAX_RETRIES` |
+    ///
+    /// # Errors
+    /// The first variable that is missing or wrong.
+    pub fn named(source: &Source<'_>, name: &str) -> Result<Self, ConfigurationError> {
+        let said_by = |variable| {
+            let said = Self::said_by(source, variable)?;
+            said.ok_or_else(|| ConfigurationError::Missing { variable, allowed: PROVIDERS.to_owned() })
+        };
+        match name {
+            "primary" => said_by("STORAGE_PROVIDER"),
+            "fallback" => said_by("STORAGE_FALLBACK_PROVIDER"),
+            name => Self::of(source, name, "the provider"),
+        }
+    }
+
+    /// Where it is, as operators write it behind `--to`: `s3://bucket`. A folder of its own or else `data_folder`.
+    #[must_use]
+    pub fn place(&self, data_folder: Option<&Path>) -> String {
+        match self {
+            Self::Bucket(settings) => format!("{}://{}", settings.kind, settings.bucket),
+            Self::Folder(Some(folder)) => format!("dir:{}", folder.display()),
+            Self::Folder(None) => format!("dir:{}", data_folder.unwrap_or_else(|| Path::new("")).display()),
+        }
+    }
+
+    /// The folder of its own, if it is one and has one.
+    #[must_use]
+    pub fn own_folder(&self) -> Option<&Path> {
+        match self {
+            Self::Bucket(_) => None,
+            Self::Folder(folder) => folder.as_deref(),
+        }
+    }
+
+    /// The settings of the provider that `variable` names; `None` if it names none.
+    ///
+    /// # Errors
+    /// It names something else, or a variable of the provider is missing or wrong.
+    pub fn said_by(source: &Source<'_>, variable: &'static str) -> Result<Option<Self>, ConfigurationError> {
+        source.text(variable).map(|name| Self::of(source, &name, variable)).transpose()
+    }
+
+    fn of(source: &Source<'_>, name: &str, said_by: &'static str) -> Result<Self, ConfigurationError> {
+        match name {
+            "s3" => s3(source).map(Self::Bucket),
+            "r2" => r2(source).map(Self::Bucket),
+            "folder" => Ok(Self::folder(source)),
+            other => Err(ConfigurationError::invalid(said_by, other, PROVIDERS)),
+        }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(source: &Source<'_>) -> Self {
+        Self::Folder(source.text("STORAGE_FOLDER").map(PathBuf::from))
+    }
+
+    /// The name that operators know it by.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Bucket(settings) => settings.kind.name(),
+            Self::Folder(_) => "folder",
+        }
+    }
+
+    /// Whether both are one place, which is no fallback of itself.
+    #[must_use]
+    pub fn is_place_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bucket(one), Self::Bucket(two)) => {
+                (one.kind, &one.bucket, &one.endpoint) == (two.kind, &two.bucket, &two.endpoint)
+            }
+            (Self::Folder(one), Self::Folder(two)) => one == two,
+            (Self::Bucket(_), Self::Folder(_)) | (Self::Folder(_), Self::Bucket(_)) => false,
+        }
+    }
+
+    /// Opens the provider. Nothing is sent; a folder is made and locked. `aws` brings the pool of connections, and the
+    /// SDK's chain of credentials and regions; `data_folder` is the folder where none is named, which holds nothing but a CredLink.
+    ///
+    /// # Errors
+    /// A folder that cannot be opened or is not named, or a bucket of S3 without a region.
+    pub fn open(&self, aws: &SdkConfig, data_folder: Option<&Path>) -> Result<Provider, OpenError> {
+        match self {
+            Self::Folder(path) => {
+                let own = path.as_deref();
+                // What stands in the data folder is for whoever opens all of it to look at.
+                let folder = match (own, data_folder) {
+                    (Some(own), Some(data)) if are_one(own, data) => Folder::open_own(own),
+                    (Some(own), _) => Folder::open(own),
+                    (None, Some(data)) => Folder::open_own(data),
+                    (None, None) => return Err(OpenError::NoFolder),
+                };
+                Ok(Provider::Folder(folder?))
+            }
+            Self::Bucket(settings) => {
+                let mut settings = settings.clone();
+                if settings.region.is_empty() {
+                    settings.region = aws.region().ok_or(OpenError::NoRegion)?.to_string();
+                }
+                Ok(Provider::Bucket(S3Objects::new(settings, aws)))
+            }
+        }
+    }
+
+    /// What the clients of AWS share, for this provider alone. Where it has a key of its own, the SDK's chain is left
+    /// alone: it may ask the network.
+    pub async fn shared(&self) -> SdkConfig {
+        match self {
+            Self::Bucket(settings) if settings.credentials.is_none() => {
+                let region = Some(settings.region.as_str()).filter(|region| !region.is_empty());
+                sdk_config(http_client(), region, &settings.limits).await
+            }
+            Self::Bucket(_) | Self::Folder(_) => plain_config(http_client()),
+        }
+    }
+}
+
+/// Why a provider could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder itself.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// No folder is named.
+    #[error("STORAGE_FOLDER is not set; it has to be a folder of this machine, as the provider is `folder`")]
+    NoFolder,
+    /// A bucket of S3 has no region.
+    #[error(
+        "STORAGE_REGION is not set, and neither is AWS_REGION nor a region in the profile; it has to be the bucket's \
+             region, such as eu-central-1"
+    )]
+    NoRegion,
+}
+
+/// Returns `true` if two names are of one folder.
+fn are_one(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    a == b || real(a).is_some_and(|a| real(b) == Some(a))
+}
+
+const PROVIDERS: &str = "s3, r2 or folder";
+const ACCOUNT: &str = "the id of the account at Cloudflare, which is 32 hexadecimal digits";
+
+/// Whether this may be an account: it becomes a part of a host's name.
+fn is_account(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn s3(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
+    let bucket = source.required("STORAGE_BUCKET", "the bucket's name")?;
+    let mut settings = Settings::s3(bucket, source.text("STORAGE_REGION").unwrap_or_default());
+    if let Some(endpoint) = source.url("STORAGE_ENDPOINT")? {
+        settings = settings.at(endpoint);
+    }
+    settings.checksums = match source.text("STORAGE_CHECKSUMS").as_deref() {
+        None => settings.checksums,
+        Some("supported") => Checksums::WhenSupported,
+        Some("required") => Checksums::WhenRequired,
+        Some(other) => {
+            return Err(ConfigurationError::invalid("STORAGE_CHECKSUMS", other, "supported or required"));
+        }
+    };
+    if let Some(class) = source.text("STORAGE_CLASS") {
+        let known = StorageClass::try_parse(&class);
+        let allowed = || format!("one of {}", StorageClass::values().join(", "));
+        let refused = |_| ConfigurationError::invalid("STORAGE_CLASS", &class, allowed());
+        settings.storage_class = Some(known.map_err(refused)?);
+    }
+    if let Some(key) = source.text("STORAGE_KMS_KEY") {
+        settings.encryption = Encryption::Kms(key);
+    }
+    settings.limits = limits(source)?;
+    Ok(settings)
+}
+
+fn r2(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
+    let bucket = source.required("R2_BUCKET", "the bucket's name")?;
+    let key = source.required("R2_ACCESS_KEY_ID", "the id of an access key of R2")?;
+    let secret = source.required("R2_SECRET_ACCESS_KEY", "the secret of that access key")?;
+    let credentials = Credentials::new(key, secret, None, None, "environment");
+    let endpoint = source.url("R2_ENDPOINT")?;
+    let account = match (&endpoint, source.text("R2_ACCOUNT_ID")) {
+        (Some(_), account) => account.unwrap_or_default(),
+        (None, Some(account)) if !is_account(&account) => {
+            return Err(ConfigurationError::invalid("R2_ACCOUNT_ID", &account, ACCOUNT));
+        }
+        (None, _) => source.required("R2_ACCOUNT_ID", ACCOUNT)?,
+    };
+    let mut settings = Settings::r2(bucket, &account, credentials);
+    if let Some(endpoint) = endpoint {
+        settings = settings.at(endpoint);
+    }
+    settings.limits = limits(source)?;
+    Ok(settings)
+}
+
+/// How long calls may take, and how often they are tried.
+///
+/// # Errors
+/// A variable that is no such number.
+pub fn limits(source: &Source<'_>) -> Result<Limits, ConfigurationError> {
+    let mut limits = Limits::default();
+    if let Some(milliseconds) = source.number("STORAGE_TIMEOUT", 100..=MAX_TIMEOUT)? {
+        limits.operation = Duration::from_millis(milliseconds);
+        limits.attempt = limits.attempt.min(limits.operation);
+        limits.connect = limits.connect.min(limits.operation);
+    }
+    if let Some(retries) = source.number("STORAGE_MAX_RETRIES", 0..=MAX_RETRIES)? {
+        limits.retries = u32::try_from(retries).unwrap_or(u32::MAX);
+    }
+    Ok(limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An account.
+    const ID: &str = "0123456789abcdef0123456789abcdef";
+
+    fn read(name: &str, variables: &[(&str, &str)]) -> Result<ProviderSettings, String> {
+        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
+        ProviderSettings::named(&Source::new(find), name).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn providers_are_read() {
+        let s3 = [("STORAGE_PROVIDER", "s3"), ("STORAGE_BUCKET", "b"), ("STORAGE_REGION", "eu-west-1")];
+        let limits = [("STORAGE_TIMEOUT", "1500"), ("STORAGE_MAX_RETRIES", "0")];
+        let Ok(ProviderSettings::Bucket(settings)) = read("primary", &[&s3[..], &limits].concat()) else {
+            panic!("it is a bucket")
+        };
+        assert_eq!((settings.bucket.as_str(), settings.region.as_str()), ("b", "eu-west-1"));
+        assert_eq!((settings.limits.operation, settings.limits.retries), (Duration::from_millis(1_500), 0));
+        assert_eq!(settings.limits.attempt, settings.limits.operation);
+        let elsewhere = [("STORAGE_ENDPOINT", "http://127.0.0.1:9")];
+        for (said, checksums) in [
+            (&[][..], Checksums::WhenRequired),
+            (&[("STORAGE_CHECKSUMS", "supported")], Checksums::WhenSupported),
+        ] {
+            let read = read("s3", &[&s3[..], &elsewhere, said].concat());
+            assert!(
+                matches!(read, Ok(ProviderSettings::Bucket(settings)) if settings.checksums == checksums)
+            );
+        }
+        let keys = [("R2_BUCKET", "b"), ("R2_ACCESS_KEY_ID", "k"), ("R2_SECRET_ACCESS_KEY", "hush")];
+        let Ok(ProviderSettings::Bucket(settings)) =
+            read("r2", &[&keys[..], &[("R2_ACCOUNT_ID", ID)]].concat())
+        else {
+            panic!("it is a bucket")
+        };
+        let account = format!("https://{ID}.r2.cloudflarestorage.com");
+        assert_eq!(settings.endpoint.as_deref(), Some(account.as_str()));
+        assert!(!format!("{settings:?}").contains("hush"));
+        let folder = read("fallback", &[("STORAGE_FALLBACK_PROVIDER", "folder"), ("STORAGE_FOLDER", "x")]);
+        assert!(
+            matches!(folder, Ok(ProviderSettings::Folder(Some(path))) if path.as_path() == Path::new("x"))
+        );
+    }
+
+    #[test]
+    fn errors_name_the_variable_its_value_and_what_is_allowed() {
+        let bucket = ("STORAGE_BUCKET", "b");
+        let region = ("STORAGE_REGION", "r");
+        for (name, variables, said) in [
+            ("primary", &[][..], "STORAGE_PROVIDER is not set; it has to be s3, r2 or folder"),
+            (
+                "primary",
+                &[("STORAGE_PROVIDER", "gcs")],
+                "STORAGE_PROVIDER is `gcs`; allowed is s3, r2 or folder",
+            ),
+            ("ftp", &[], "the provider is `ftp`; allowed is s3, r2 or folder"),
+            ("s3", &[("STORAGE_BUCKET", " ")], "STORAGE_BUCKET is not set; it has to be the bucket's name"),
+            (
+                "s3",
+                &[bucket, region, ("STORAGE_ENDPOINT", "host:1")],
+                "STORAGE_ENDPOINT is `host:1`; allowed is a URL with `https://` or `http://` and no query",
+            ),
+            (
+                "s3",
+                &[bucket, region, ("STORAGE_CHECKSUMS", "sha256")],
+                "STORAGE_CHECKSUMS is `sha256`; allowed is supported or required",
+            ),
+            (
+                "s3",
+                &[bucket, region, ("STORAGE_TIMEOUT", "5s")],
+                "STORAGE_TIMEOUT is `5s`; allowed is a number from 100 to 900000",
+            ),
+            (
+                "s3",
+                &[bucket, region, ("STORAGE_MAX_RETRIES", "21")],
+                "STORAGE_MAX_RETRIES is `21`; allowed is a number from 0 to 20",
+            ),
+            (
+                "r2",
+                &[
+                    ("R2_BUCKET", "b"),
+                    ("R2_ACCESS_KEY_ID", "k"),
+                    ("R2_SECRET_ACCESS_KEY", "s"),
+                    ("R2_ACCOUNT_ID", "xyz"),
+                ],
+                "R2_ACCOUNT_ID is `xyz`; allowed is the id of the account at Cloudflare, which is 32 hexadecimal digits",
+            ),
+        ] {
+            assert_eq!(read(name, variables).unwrap_err(), said);
+        }
+    }
+}

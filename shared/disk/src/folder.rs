@@ -1,0 +1,468 @@
+//! Objects as files of a folder, on this machine's disk.
+//!
+//! * **One file an object**, attributes and bytes together. It is written under a temporary name, synced, renamed,
+//!   and its directory synced: a reader sees the old file or the new one, and so does a machine after a crash.
+//! * **One process a folder**, held by a lock on a file. Conditional writes are therefore decided by locks of this
+//!   process, striped by key.
+//! * **Reads take no lock.** A read may see a write shortly before it is acknowledged. A `Lost` never does: it is
+//!   decided under the lock that the winner holds until its directory is synced.
+//!
+//! * **On a full disk** a marker may use the folder's [`Reserve`], and nothing else is written while that is spent.
+//!
+//! Below the folder stand `objects/` (see `layout`), `temporary/` (from which an opening removes what is ours) and `lock`. Beside
+//! them other things may stand, such as the index and the reserve. A folder of other files is not opened ([`Foreign`]).
+
+mod file;
+mod layout;
+mod listing;
+mod temporary;
+
+use std::collections::HashSet;
+use std::fs::{self, File, TryLockError};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
+use credlink_ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
+
+use credlink_runtime::deadline;
+use credlink_runtime::in_flight::{InFlight, SHORT_BYTES};
+use file::{Header, ReadError};
+use layout::Place;
+use temporary::Temporary;
+
+use crate::failure::{from_io, off_the_executor_with};
+use crate::foreign::Foreign;
+use crate::private::{self, make_one, make_private_folder, sync_directory};
+use crate::reserve::Reserve;
+
+/// The name that operators know this provider by.
+const NAME: &str = "folder";
+
+/// The folder of the objects' files.
+const OBJECTS: &str = "objects";
+
+/// The folder of files that are being written.
+const TEMPORARY: &str = "temporary";
+
+/// Locks for writes. A writer holds one during a directory sync (about a millisecond); with sixteen writers at work the
+/// chance that a new one meets a stripe of theirs by accident is under 2 %.
+const KEY_STRIPES: usize = 1_024;
+
+/// Locks between renames and listings, held for microseconds and for one directory's reading.
+const SHARD_STRIPES: usize = 64;
+
+/// Most room that is made for a file by its length alone, in bytes: more than any object of this version takes.
+const MAX_ROOM_BYTES: usize = 16_777_216;
+
+/// The reasons why a folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another process holds it.
+    #[error("the folder {} is used by another process; is a `credlink serve` running on it?", .0.display())]
+    InUse(PathBuf),
+    /// It holds other files, and no CredLink.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
+    /// It holds nothing that could be read.
+    #[error("{} holds no objects of a CredLink", .0.display())]
+    Nothing(PathBuf),
+    /// The file system refused.
+    #[error("the folder {} cannot be opened: {source}", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// The error of the file system.
+        source: io::Error,
+    },
+}
+
+/// A folder that holds objects.
+#[derive(Debug, Clone)]
+pub struct Folder(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    objects: PathBuf,
+    temporary: PathBuf,
+    /// Numbers the temporary files.
+    written: AtomicU64,
+    keys: Vec<Mutex<()>>,
+    shards: Vec<RwLock<()>>,
+    /// The shards whose own directory entries are known to be on the disk.
+    durable: Mutex<HashSet<(String, String)>>,
+    reserve: Reserve,
+    /// Room for files that are not short.
+    in_flight: InFlight,
+    /// Held as long as this value lives; closing the file gives the lock up. A copy of a folder may have none, which nobody else
+    /// holds.
+    _lock: Option<File>,
+}
+
+impl Folder {
+    /// Opens the folder at `path`, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Another process uses it, it holds other files and no CredLink, or the file system refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FolderError> {
+        Foreign::check(path.as_ref(), None)?;
+        Self::open_own(path)
+    }
+
+    /// The same, of a folder that the caller has seen to hold nothing but a CredLink ([`Foreign::check`]).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_own(path: impl AsRef<Path>) -> Result<Self, FolderError> {
+        let path = path.as_ref();
+        let failed = |source| FolderError::Io { path: path.to_owned(), source };
+        make_private_folder(path).map_err(failed)?;
+        let lock_path = path.join("lock");
+        let lock = private::options().open(&lock_path).map_err(failed)?;
+        private::keep_private(&lock_path);
+        hold(&lock, path)?;
+        let durable = prepare(path).map_err(failed)?;
+        Ok(Self(Arc::new(Inner::new(path, Some(lock), durable))))
+    }
+
+    /// Opens the folder at `path` for who only reads: nothing is made or changed there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), or it holds no objects.
+    pub fn look(path: impl AsRef<Path>) -> Result<Self, FolderError> {
+        let path = path.as_ref();
+        let failed = |source| FolderError::Io { path: path.to_owned(), source };
+        Foreign::check(path, None)?;
+        if !path.join(OBJECTS).try_exists().map_err(failed)? {
+            return Err(FolderError::Nothing(path.to_owned()));
+        }
+        let lock = match private::open_to_read(&path.join("lock")) {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        if let Some(lock) = &lock {
+            hold(lock, path)?;
+        }
+        Ok(Self(Arc::new(Inner::new(path, lock, HashSet::new()))))
+    }
+
+    /// Returns `true` if `path` is the folder.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        self.0.objects == path.join(OBJECTS)
+    }
+
+    /// The room that deletions may use when the disk is full.
+    #[must_use]
+    pub fn reserve(&self) -> &Reserve {
+        &self.0.reserve
+    }
+}
+
+/// Takes the folder's lock, for as long as the file is open.
+fn hold(lock: &File, path: &Path) -> Result<(), FolderError> {
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => FolderError::InUse(path.to_owned()),
+        TryLockError::Error(source) => FolderError::Io { path: path.to_owned(), source },
+    })
+}
+
+/// Makes what belongs into the folder, removes what a crash left half written, and gives the shards whose names are on the disk.
+fn prepare(path: &Path) -> io::Result<HashSet<(String, String)>> {
+    let (objects, temporary) = (path.join(OBJECTS), path.join(TEMPORARY));
+    for folder in [&objects, &temporary] {
+        make_one(folder)?;
+        private::keep_private(folder);
+    }
+    temporary::clear(&temporary)?;
+    sync_directory(path)?;
+    // Shards that stand here need no sync of their names later on: these syncs are for all of them.
+    sync_directory(&objects)?;
+    let mut durable = HashSet::new();
+    for top in fs::read_dir(&objects)? {
+        let top = top?;
+        if top.path().is_dir() {
+            let names = listing::names(&top.path())?.into_iter();
+            durable.extend(names.map(|shard| (top.file_name().to_string_lossy().into_owned(), shard)));
+            sync_directory(&top.path())?;
+        }
+    }
+    Ok(durable)
+}
+
+impl Inner {
+    fn new(path: &Path, lock: Option<File>, durable: HashSet<(String, String)>) -> Self {
+        Self {
+            objects: path.join(OBJECTS),
+            temporary: path.join(TEMPORARY),
+            written: AtomicU64::new(0),
+            keys: (0..KEY_STRIPES).map(|_| Mutex::default()).collect(),
+            shards: (0..SHARD_STRIPES).map(|_| RwLock::default()).collect(),
+            durable: Mutex::new(durable),
+            reserve: Reserve::at(path),
+            in_flight: InFlight::default(),
+            _lock: lock,
+        }
+    }
+
+    fn path(&self, place: &Place) -> PathBuf {
+        self.objects.join(&place.top).join(&place.shard).join(&place.name)
+    }
+
+    /// Opens the file of `key`. That `objects` is gone too, as after an unmount, is a failure and not absence.
+    fn file(&self, key: &str, place: &Place) -> Result<Option<File>, Failure> {
+        match private::open_to_read(&self.path(place)) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::metadata(&self.objects).map_err(|e| from_io(NAME, "looking for the folder", &e))?;
+                Ok(None)
+            }
+            Err(error) => Err(from_io(NAME, &format!("opening {key}"), &error)),
+        }
+    }
+
+    /// Reads an object into `body`, which is empty and has the room that it most likely takes.
+    fn get_long(&self, key: &str, body: Vec<u8>) -> Result<Option<Object>, Failure> {
+        self.file(key, &Place::of(key))?.map(|file| object(key, file, body)).transpose()
+    }
+
+    /// The object, if its file is short.
+    fn get_short(&self, key: &str) -> Result<Short, Failure> {
+        let Some(file) = self.file(key, &Place::of(key))? else { return Ok(Short::Absent) };
+        let metadata = file.metadata().map_err(|error| from_io(NAME, &format!("reading {key}"), &error))?;
+        match usize::try_from(metadata.len()).unwrap_or(usize::MAX) {
+            length if length > SHORT_BYTES => Ok(Short::Long(length)),
+            _ => object(key, file, Vec::new()).map(Short::Object),
+        }
+    }
+
+    fn head(&self, key: &str) -> Result<Option<Head>, Failure> {
+        let Some(mut file) = self.file(key, &Place::of(key))? else { return Ok(None) };
+        let (header, _) = file::read_header(&mut file, key).map_err(|error| unreadable(key, error))?;
+        head(key, &file, header).map(Some)
+    }
+
+    fn holds(&self, key: &str, condition: &Condition) -> Result<bool, Failure> {
+        match condition {
+            // The file's presence decides, whatever is in it: a damaged object is not replaced unseen.
+            Condition::Absent => Ok(self.file(key, &Place::of(key))?.is_none()),
+            Condition::Matches(tag) => Ok(self.head(key)?.is_some_and(|head| head.tag == *tag)),
+        }
+    }
+
+    fn put(
+        &self,
+        key: &str,
+        body: &[u8],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<Put, Failure> {
+        let failed = |error: io::Error| from_io(NAME, &format!("writing {key}"), &error);
+        let stripe = || self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
+        // A condition that does not hold is noticed before anything is written. It counts only under the lock:
+        // what stands there may be a write whose directory is not synced yet.
+        if !self.holds(key, condition)? {
+            let _alone = stripe();
+            if !self.holds(key, condition)? {
+                return Ok(Put::Lost);
+            }
+        }
+        let (header, sha256) = file::header(key, body, attributes).ok_or_else(|| Failure {
+            provider: NAME,
+            kind: FailureKind::Damaged,
+            message: format!("the attributes of {key} need more than {} bytes", file::MAX_HEADER_BYTES),
+        })?;
+        let place = Place::of(key);
+        let written = || {
+            let directory = self.shard(&place)?;
+            let number = self.written.fetch_add(1, Ordering::Relaxed);
+            let temporary = Temporary::write(&self.temporary, number, &[&header, body])?;
+            Ok((directory, temporary))
+        };
+        let written = if attributes.content_type == TOMBSTONE_TYPE {
+            self.reserve.lent(written)
+        } else {
+            self.reserve.admit().and_then(|()| self.reserve.noted(written()))
+        };
+        let (directory, temporary) = written.map_err(failed)?;
+        let _alone = stripe();
+        if !self.holds(key, condition)? {
+            return Ok(Put::Lost);
+        }
+        {
+            let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
+            temporary.rename(&directory.join(&place.name)).map_err(failed)?;
+        }
+        sync_directory(&directory).map_err(failed)?;
+        Ok(Put::Stored(tag(&sha256.to_string())))
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Failure> {
+        let failed = |error: io::Error| from_io(NAME, &format!("deleting {key}"), &error);
+        let place = Place::of(key);
+        let directory = self.objects.join(&place.top).join(&place.shard);
+        let _alone = self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = {
+            let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
+            self.reserve.lent(|| fs::remove_file(directory.join(&place.name)))
+        };
+        match removed {
+            Ok(()) => sync_directory(&directory).map_err(failed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::metadata(&self.objects).map(drop).map_err(failed)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        listing::page(&self.objects, &listing::Wanted { prefix, after, limit }, |shard| {
+            // A name that is replaced while its directory is read may be missed, or read twice (POSIX leaves it
+            // open): renames into this directory wait, for about half a millisecond a thousand names.
+            let _still = self.listings(shard).write().unwrap_or_else(PoisonError::into_inner);
+            listing::names(shard)
+        })
+        .map_err(|error| from_io(NAME, "listing", &error))
+    }
+
+    fn listings(&self, shard: &Path) -> &RwLock<()> {
+        &self.shards[stripe(shard, SHARD_STRIPES)]
+    }
+
+    /// The directory of a shard, made if there is none. It is synced into its parents before anything in it is
+    /// acknowledged, also when another task has just made it.
+    fn shard(&self, place: &Place) -> io::Result<PathBuf> {
+        let parent = self.objects.join(&place.top);
+        let directory = parent.join(&place.shard);
+        let name = (place.top.clone(), place.shard.clone());
+        let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known().contains(&name) {
+            // Not create_dir_all on `objects`: a folder that was unmounted is not made anew below its mount point.
+            for directory in [&parent, &directory] {
+                make_one(directory)?;
+            }
+            sync_directory(&parent)?;
+            sync_directory(&self.objects)?;
+            known().insert(name);
+        }
+        Ok(directory)
+    }
+}
+
+impl Objects for Folder {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        let key = key.to_string();
+        let short = key.clone();
+        match off_the_executor_with(NAME, &self.0, move |folder| folder.get_short(&short)).await? {
+            Short::Absent => Ok(None),
+            Short::Object(object) => Ok(Some(object)),
+            Short::Long(length) => {
+                // A request that has a deadline has half of what is left of it to be told so in time.
+                let limit = deadline::remaining().map(|left| left / 2);
+                let share = self.0.in_flight.share(length, limit).await.ok_or_else(|| busy(&key))?;
+                // It is made here and not where it is filled: an allocator that has an arena for each thread, as glibc's, keeps
+                // what is freed in every one of them, and there are many more threads for files than for requests.
+                let body = Vec::with_capacity(length.min(MAX_ROOM_BYTES));
+                // The room comes back with the object: a reader may be gone before that is read.
+                let read = move |folder: &Inner| Ok((folder.get_long(&key, body)?, share));
+                let (object, _share) = off_the_executor_with(NAME, &self.0, read).await?;
+                Ok(object)
+            }
+        }
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        let key = key.to_string();
+        off_the_executor_with(NAME, &self.0, move |folder| folder.head(&key)).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        let (key, attributes) = (key.to_string(), attributes.clone());
+        off_the_executor_with(NAME, &self.0, move |folder| folder.put(&key, &body, &attributes, &condition))
+            .await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        let key = key.to_string();
+        off_the_executor_with(NAME, &self.0, move |folder| folder.delete(&key)).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        off_the_executor_with(NAME, &self.0, move |folder| folder.list(&prefix, after.as_deref(), limit))
+            .await
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        let is_full = off_the_executor_with(NAME, &self.0, |folder| Ok(folder.reserve.is_full())).await;
+        is_full
+            .map_or_else(|failure| Some(failure.kind), |is_full| is_full.then_some(FailureKind::OutOfSpace))
+    }
+}
+
+fn busy(key: &str) -> Failure {
+    let message = format!("{key} waited in vain for room in memory beside other long objects that are read");
+    Failure { provider: NAME, kind: FailureKind::Throttled, message }
+}
+
+/// An object that is read if it is short.
+enum Short {
+    Absent,
+    Object(Object),
+    /// It is there, and its file has so many bytes.
+    Long(usize),
+}
+
+fn object(key: &str, mut file: File, body: Vec<u8>) -> Result<Object, Failure> {
+    let (header, body) = file::read(&mut file, key, body).map_err(|error| unreadable(key, error))?;
+    Ok(Object { head: head(key, &file, header)?, body })
+}
+
+fn head(key: &str, file: &File, header: Header) -> Result<Head, Failure> {
+    let modified = file
+        .metadata()
+        .and_then(|metadata| listing::modified(&metadata))
+        .map_err(|error| from_io(NAME, &format!("reading {key}"), &error))?;
+    let tag = tag(&header.sha256.to_string());
+    Ok(Head { attributes: header.attributes, size: header.length, tag, modified })
+}
+
+fn tag(sha256: &str) -> StoredTag {
+    StoredTag(sha256.to_owned())
+}
+
+fn unreadable(key: &str, error: ReadError) -> Failure {
+    match error {
+        ReadError::Io(error) => from_io(NAME, &format!("reading {key}"), &error),
+        ReadError::Damaged(why) => {
+            Failure { provider: NAME, kind: FailureKind::Damaged, message: format!("reading {key}: {why}") }
+        }
+    }
+}
+
+fn stripe(of: impl std::hash::Hash, stripes: usize) -> usize {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(of);
+    usize::try_from(hash % stripes as u64).unwrap_or(0)
+}
+
+/// There is one copy.
+impl Copied for Folder {}

@@ -1,0 +1,22 @@
+//! CredLink's objects in a folder of this machine, and what adapters need to keep files safe.
+//!
+//! **In scope:** files that are private, durable and bounded.
+//! **Out of scope:** the index and the queue of one machine (`credlink-embedded`).
+//!
+//! | to find | look in |
+//! |---|---|
+//! | `Objects` over a folder | [`folder`] |
+//! | files and folders that others cannot read, written durably | [`private`] |
+//! | files that an operator edits, read with a bound | [`bounded_file`] |
+//! | room for deletions on a full disk | [`reserve`] |
+//! | folders of other programs | [`foreign`] |
+//! | whether something stands at a path | [`presence`] |
+//! | from errors of the file system to failures | [`failure`] |
+
+pub mod bounded_file;
+pub mod failure;
+pub mod folder;
+pub mod foreign;
+pub mod presence;
+pub mod private;
+pub mod reserve;

@@ -1,0 +1,341 @@
+//! Files and folders that their owner alone may read, and whose names outlive a power cut.
+//!
+//! Private proofs stand in the data folder, so nothing there is left to the umask: a folder has mode 0700 and a file 0600.
+//! A name is durable when the folder that it stands in was synced after it was made (POSIX says no less); every name that is
+//! made here is synced before the call returns, or by the caller where that is said.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Makes the folder at `path`, and those above it that are missing. Each is durable.
+///
+/// # Errors
+/// The file system refuses, or something stands there that is no folder.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = parent(path);
+    make_folder(&parent)?;
+    make_one(path)?;
+    sync_directory(&parent)
+}
+
+/// Makes the folder at `path` as [`make_folder`] does, for private data. From one that is there already the rights of others are
+/// taken; where that is not possible, the log says so.
+///
+/// # Errors
+/// As [`make_folder`].
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    make_folder(path)?;
+    keep_private(path);
+    Ok(())
+}
+
+/// Makes one folder, in one that is there. The caller syncs that. One that is there already is left as it is.
+pub(crate) fn make_one(path: &Path) -> io::Result<()> {
+    match folder_builder().create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made.inspect(|()| record(Step::Made(path))),
+    }
+}
+
+/// The way to open a file that is made if there is none. A pipe that stands in its place is refused, and not waited for.
+#[must_use]
+pub fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options
+}
+
+/// The same, of a file whose content is thrown away: a link to another one is refused.
+#[must_use]
+pub fn options_for_anew() -> OpenOptions {
+    let mut options = options();
+    options.truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options
+}
+
+/// Opens a file for reading. A pipe that stands in its place is not waited for: it is as if the file were empty, or in use.
+///
+/// # Errors
+/// The file system refuses.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+    }
+    options.open(path)
+}
+
+/// Opens a file for reading and writing, and makes it if there is none. Its name is durable.
+///
+/// # Errors
+/// The file system refuses.
+pub fn open(path: &Path) -> io::Result<File> {
+    let is_there = path.exists();
+    let file = options().read(true).open(path)?;
+    if !is_there {
+        record(Step::Made(path));
+        sync_directory(&parent(path))?;
+    }
+    Ok(file)
+}
+
+/// Writes a file whole: under another name, synced, and then under its own, durably. Who reads it finds what stood there
+/// before or all of `content`, also after a crash in between.
+///
+/// # Errors
+/// The file system refuses.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = options_for_anew().open(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    rename(&new, path)?;
+    sync_directory(&parent(path))
+}
+
+/// The ways in which [`write_new`] ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The file is there, with this content.
+    New,
+    /// One stood there, also if another process was a moment faster. It is as it was.
+    Not,
+}
+
+/// The ways in which a file gets a second name.
+enum Linked {
+    /// It has it.
+    Done,
+    /// Another file has that name.
+    Taken,
+    /// The file system does not give it.
+    Refused(io::Error),
+}
+
+/// Writes a file whole, as [`write()`] does, where none stands.
+///
+/// # Errors
+/// The file system refuses.
+pub fn write_new(path: &Path, content: &[u8]) -> io::Result<Written> {
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let linked = write_and_link(&new, path, content);
+    // Also on a full disk: whoever tries again finds the folder as it was.
+    let removed = fs::remove_file(&new);
+    let linked = linked?;
+    removed?;
+    match linked {
+        Linked::Done => sync_directory(&parent(path)).map(|()| Written::New),
+        Linked::Taken => Ok(Written::Not),
+        // A file system without links has one process at a time, as far as anybody knows.
+        Linked::Refused(_) if !path.exists() => write(path, content).map(|()| Written::New),
+        Linked::Refused(error) => Err(error),
+    }
+}
+
+/// Writes `content` to `new`, and gives that the name `path` too. Unlike a rename, this takes nobody's place.
+fn write_and_link(new: &Path, path: &Path, content: &[u8]) -> io::Result<Linked> {
+    let mut file = options_for_anew().open(new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    Ok(match fs::hard_link(new, path) {
+        Ok(()) => {
+            record(Step::Made(path));
+            Linked::Done
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Linked::Taken,
+        Err(error) => Linked::Refused(error),
+    })
+}
+
+/// Gives a file another name. The caller syncs the folder.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).inspect(|()| record(Step::Made(to)))
+}
+
+/// Takes the rights of others at what another program has made or changed. Where they cannot be
+/// taken, the log says so. So it does of a folder in which everybody has files of their own, such as `/tmp`: that is left as it
+/// is.
+pub fn keep_private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = || fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o7777);
+        let Ok(before) = mode() else { return };
+        if before & 0o077 == 0 {
+            return;
+        }
+        let (path_shown, was) = (path.display(), format!("{before:o}"));
+        if before & 0o1000 != 0 {
+            tracing::error!(path = %path_shown, was, "others have rights here, and files of their own: give the data a folder of its own");
+            return;
+        }
+        let taken = fs::set_permissions(path, fs::Permissions::from_mode(before & 0o700));
+        // Some file systems, such as shares of Windows, say that it is done, and know no rights.
+        match taken.and_then(|()| mode()) {
+            Ok(after) if after & 0o077 == 0 => {
+                tracing::warn!(path = %path_shown, was, "others had rights here, and have none any longer")
+            }
+            Ok(_) => {
+                tracing::error!(path = %path_shown, was, "others have rights here, and this file system does not take them: private proofs are kept here");
+            }
+            Err(error) => {
+                tracing::error!(path = %path_shown, was, %error, "others have rights here: take them, as private proofs are kept here");
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Makes the names in a directory survive a crash. Windows has no such call, and journals names by itself.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(path)?.sync_all()?;
+    }
+    record(Step::Synced(path));
+    Ok(())
+}
+
+fn folder_builder() -> fs::DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// The folder that a path stands in.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_owned(),
+        None => path.to_owned(),
+    }
+}
+
+/// What was done to names, for tests.
+#[cfg_attr(not(any(test, feature = "recorder")), expect(dead_code, reason = "only tests look"))]
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    /// A name was made.
+    Made(&'a Path),
+    /// A folder was synced.
+    Synced(&'a Path),
+}
+
+#[cfg(not(any(test, feature = "recorder")))]
+const fn record(_: Step<'_>) {}
+
+#[cfg(any(test, feature = "recorder"))]
+use recorder::record;
+
+/// Which names were made and not synced since, on any thread.
+#[cfg(any(test, feature = "recorder"))]
+pub mod recorder {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Mutex, PoisonError};
+
+    use super::{Step, parent};
+
+    static NAMES: Mutex<(BTreeSet<PathBuf>, BTreeSet<PathBuf>)> =
+        Mutex::new((BTreeSet::new(), BTreeSet::new()));
+
+    pub(super) fn record(step: Step<'_>) {
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let (made, unsynced) = &mut *names;
+        match step {
+            Step::Made(path) => {
+                made.insert(path.to_owned());
+                unsynced.insert(path.to_owned());
+            }
+            Step::Synced(folder) => unsynced.retain(|path| parent(path) != folder),
+        }
+    }
+
+    /// The names that were made below `folder`, that one included, and those of them that a power cut may take.
+    pub fn names(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let below =
+            |set: &BTreeSet<PathBuf>| set.iter().filter(|path| path.starts_with(folder)).cloned().collect();
+        (below(&names.0), below(&names.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    fn mode(path: &Path) -> u32 {
+        use std::os::unix::fs::PermissionsExt as _;
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_folders_are_made_durably() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b/c");
+        make_folder(&folder).unwrap();
+        let file = folder.join("key");
+        write(&file, b"one").unwrap();
+        write(&file, b"two").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left over");
+        let (made, unsynced) = recorder::names(root.path());
+        assert_eq!((made.len(), unsynced), (4, Vec::new()));
+        #[cfg(unix)]
+        for (path, expected) in [(root.path().join("a"), 0o700), (folder, 0o700), (file, 0o600)] {
+            assert_eq!(mode(&path), expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_new_file_takes_nobodys_place() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("key");
+        assert_eq!(write_new(&file, b"one").unwrap(), Written::New);
+        assert_eq!(write_new(&file, b"two").unwrap(), Written::Not);
+        assert_eq!(fs::read(&file).unwrap(), b"one");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left over");
+        assert_eq!(recorder::names(root.path()), (vec![file], Vec::new()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn rights_of_others_are_taken() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("x");
+        fs::write(&file, b"x").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        keep_private(&file);
+        assert_eq!(mode(&file), 0o600);
+        keep_private(&root.path().join("none"));
+        for (before, after) in [(0o777, 0o700), (0o755, 0o700), (0o700, 0o700), (0o1777, 0o1777)] {
+            let folder = root.path().join("folder");
+            make_folder(&folder).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(before)).unwrap();
+            make_private_folder(&folder).unwrap();
+            assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o7777, after, "{before:o}");
+        }
+    }
+}

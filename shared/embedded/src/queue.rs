@@ -1,0 +1,316 @@
+//! A queue in one file of this machine, over redb.
+//!
+//! * Every change is synced to the disk before it is answered, so a message that makes the process crash is counted
+//!   as an attempt too.
+//! * A message that was handed out [`MAX_DELIVERIES`] times and not settled is put aside, where an operator finds it
+//!   ([`EmbeddedQueue::dead`]) and can put it back.
+//! * After a failed write the file is opened anew (`database`). On a full disk, messages may use the reserve: a deletion
+//!   that a provider missed needs one.
+//! * One process uses the file. One change is made at a time; receiving from an empty queue changes nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use credlink_core::message::Message;
+use credlink_core::time::Timestamp;
+use credlink_ports::{Clock, Delivery, Failure, FailureKind, Queue};
+use redb::{
+    DatabaseError, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, WriteTransaction,
+};
+
+use credlink_disk::failure::off_the_executor;
+use credlink_disk::reserve::Reserve;
+use credlink_ports::limits::{MAX_DELIVERIES, milliseconds};
+
+use crate::database::Database;
+use crate::failure::from_redb;
+
+#[cfg(test)]
+mod tests;
+
+/// The name that operators know this queue by.
+const NAME: &str = "queue";
+
+/// Most messages of one call.
+const MAX_RECEIVED: usize = 10;
+/// Longest delay, in seconds: that of SQS.
+const MAX_DELAY_SECONDS: u32 = 900;
+/// Memory for pages of the file, in bytes.
+const CACHE_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// Number → from when it is handed out (milliseconds), how often it was, and its text.
+const MESSAGES: TableDefinition<'_, u64, (u64, u32, &str)> = TableDefinition::new("messages");
+/// From when it is handed out, number → nothing.
+const BY_TIME: TableDefinition<'_, (u64, u64), ()> = TableDefinition::new("by_time");
+/// Number → when it was put aside (milliseconds), how often it was handed out, and its text.
+const DEAD: TableDefinition<'_, u64, (u64, u32, &str)> = TableDefinition::new("dead");
+/// `next`: the number of the next message. `version`: of these tables.
+const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+
+/// The version of the tables.
+const TABLES_VERSION: u64 = 1;
+
+/// Why a queue could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// Another process holds it.
+    #[error("the queue {} is used by another process; is a `credlink serve` running on it?", .0.display())]
+    InUse(PathBuf),
+    /// It was written by another version.
+    #[error("the queue {} has tables of version {found}; this program reads version 1", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What its tables say.
+        found: u64,
+    },
+    /// The file system refused, or the file is damaged.
+    #[error("the queue {} cannot be opened: {source}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Failure,
+    },
+}
+
+/// A message that was put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// Names it to [`EmbeddedQueue::put_back`].
+    pub number: u64,
+    /// Its text.
+    pub text: String,
+    /// How often it was handed out.
+    pub attempts: u32,
+    /// When it was put aside.
+    pub at: Timestamp,
+}
+
+/// A queue in one file. Clones are one queue.
+#[derive(Debug, Clone)]
+pub struct EmbeddedQueue<K> {
+    database: Arc<Database>,
+    clock: K,
+}
+
+impl<K: Clock> EmbeddedQueue<K> {
+    /// Opens the queue at `path`, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Another process uses it, it is of another version, it is damaged, or the file system refuses.
+    pub fn open(path: impl AsRef<Path>, clock: K) -> Result<Self, QueueError> {
+        let path = path.as_ref();
+        Self::open_beside(path, clock, Reserve::at(path.parent().unwrap_or(path)))
+    }
+
+    /// The same, with the reserve of the disk that the file is on.
+    ///
+    /// # Errors
+    /// As [`EmbeddedQueue::open`].
+    pub fn open_beside(path: impl AsRef<Path>, clock: K, reserve: Reserve) -> Result<Self, QueueError> {
+        let path = path.as_ref();
+        let failed = |source| QueueError::Failed { path: path.to_owned(), source };
+        let database = Database::open(NAME, path, CACHE_BYTES, reserve).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => QueueError::InUse(path.to_owned()),
+            error => failed(failure(error)),
+        })?;
+        let found = database.write(prepare).map_err(failed)?;
+        if found != TABLES_VERSION {
+            return Err(QueueError::Version { path: path.to_owned(), found });
+        }
+        Ok(Self { database: Arc::new(database), clock })
+    }
+
+    /// Runs `work` in a transaction, which is synced if the work says that it changed something.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<(T, bool), Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let database = Arc::clone(&self.database);
+        off_the_executor(NAME, move || {
+            database.write(|open| {
+                let transaction = open.begin_write().map_err(failure)?;
+                let (answer, changed) = work(&transaction)?;
+                if changed {
+                    transaction.commit().map_err(failure)?;
+                } else {
+                    transaction.abort().map_err(failure)?;
+                }
+                Ok(answer)
+            })
+        })
+        .await
+    }
+
+    /// At most `limit` of the messages that were put aside, from behind the number `after`, oldest first.
+    ///
+    /// # Errors
+    /// The file system failed.
+    pub async fn dead(&self, after: Option<u64>, limit: usize) -> Result<Vec<Dead>, Failure> {
+        let database = Arc::clone(&self.database);
+        off_the_executor(NAME, move || {
+            database.read(|snapshot| {
+                let table = snapshot.open_table(DEAD).map_err(failure)?;
+                let first = after.map_or(0, |after| after.saturating_add(1));
+                let range = table.range(first..).map_err(failure)?.take(limit);
+                range
+                    .map(|entry| {
+                        let (number, value) = entry.map_err(failure)?;
+                        let (at, attempts, text) = value.value();
+                        let at = Timestamp::from_milliseconds(i64::try_from(at).unwrap_or(i64::MAX));
+                        Ok(Dead { number: number.value(), text: text.to_owned(), attempts, at })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// Puts a message that was put aside back, as if it were new. `false`: there is none of this number.
+    ///
+    /// # Errors
+    /// The file system failed. The message is still in one of both places.
+    pub async fn put_back(&self, number: u64) -> Result<bool, Failure> {
+        let now = milliseconds(self.clock.now());
+        self.change(move |transaction| {
+            let mut dead = transaction.open_table(DEAD).map_err(failure)?;
+            let text = dead.remove(number).map_err(failure)?.map(|value| value.value().2.to_owned());
+            let Some(text) = text else { return Ok((false, false)) };
+            put(transaction, number, now, 0, &text)?;
+            Ok((true, true))
+        })
+        .await
+    }
+}
+
+impl<K: Clock> Queue for EmbeddedQueue<K> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn send(&self, message: &Message, delay_seconds: u32) -> Result<(), Failure> {
+        let text = message.to_string();
+        let from = self.clock.now().plus_seconds(delay_seconds.min(MAX_DELAY_SECONDS).into());
+        self.change(move |transaction| {
+            let mut about = transaction.open_table(ABOUT).map_err(failure)?;
+            let number = about.get("next").map_err(failure)?.map_or(0, |next| next.value());
+            about.insert("next", number + 1).map_err(failure)?;
+            put(transaction, number, milliseconds(from), 0, &text)?;
+            Ok(((), true))
+        })
+        .await
+    }
+
+    async fn receive(&self, most: usize, hidden_seconds: u32) -> Result<Vec<Delivery>, Failure> {
+        let now = self.clock.now();
+        let until = milliseconds(now.plus_seconds(hidden_seconds.into()));
+        let (now, most) = (milliseconds(now), most.clamp(1, MAX_RECEIVED));
+        self.change(move |transaction| {
+            let mut deliveries = Vec::new();
+            let mut changed = false;
+            while deliveries.len() < most {
+                let Some((from, number)) = first_ready(transaction, now, &deliveries)? else { break };
+                changed = true;
+                let Some((attempts, text)) = take(transaction, from, number)? else { continue };
+                if attempts >= MAX_DELIVERIES {
+                    let mut dead = transaction.open_table(DEAD).map_err(failure)?;
+                    dead.insert(number, (now, attempts, text.as_str())).map_err(failure)?;
+                    continue;
+                }
+                put(transaction, number, until, attempts + 1, &text)?;
+                deliveries.push(Delivery { receipt: number.to_string(), text, attempts: attempts + 1 });
+            }
+            Ok((deliveries, changed))
+        })
+        .await
+    }
+
+    async fn settle(&self, receipt: &str) -> Result<(), Failure> {
+        let number: u64 = receipt.parse().map_err(|_| Failure {
+            provider: NAME,
+            kind: FailureKind::Damaged,
+            message: format!("`{receipt}` is no receipt"),
+        })?;
+        self.change(move |transaction| {
+            let messages = transaction.open_table(MESSAGES).map_err(failure)?;
+            let from = messages.get(number).map_err(failure)?.map(|value| value.value().0);
+            drop(messages);
+            let Some(from) = from else { return Ok(((), false)) };
+            take(transaction, from, number)?;
+            Ok(((), true))
+        })
+        .await
+    }
+
+    async fn depth(&self) -> Result<u64, Failure> {
+        let database = Arc::clone(&self.database);
+        off_the_executor(NAME, move || {
+            database.read(|snapshot| snapshot.open_table(MESSAGES).map_err(failure)?.len().map_err(failure))
+        })
+        .await
+    }
+}
+
+/// Makes the tables of a new file. Gives the version of the tables.
+fn prepare(database: &redb::Database) -> Result<u64, Failure> {
+    let transaction = database.begin_write().map_err(failure)?;
+    let found = {
+        transaction.open_table(MESSAGES).map_err(failure)?;
+        transaction.open_table(BY_TIME).map_err(failure)?;
+        transaction.open_table(DEAD).map_err(failure)?;
+        let mut about = transaction.open_table(ABOUT).map_err(failure)?;
+        let found = about.get("version").map_err(failure)?.map(|version| version.value());
+        if found.is_none() {
+            about.insert("version", TABLES_VERSION).map_err(failure)?;
+        }
+        found.unwrap_or(TABLES_VERSION)
+    };
+    transaction.commit().map_err(failure)?;
+    Ok(found)
+}
+
+/// The message that waits longest and may be handed out now. What this very call hands out with no time of hiding is
+/// passed over.
+fn first_ready(
+    transaction: &WriteTransaction,
+    now: u64,
+    handed_out: &[Delivery],
+) -> Result<Option<(u64, u64)>, Failure> {
+    let by_time = transaction.open_table(BY_TIME).map_err(failure)?;
+    for entry in by_time.range(..(now.saturating_add(1), 0)).map_err(failure)? {
+        let (from, number) = entry.map_err(failure)?.0.value();
+        if handed_out.iter().all(|delivery| delivery.receipt != number.to_string()) {
+            return Ok(Some((from, number)));
+        }
+    }
+    Ok(None)
+}
+
+fn put(
+    transaction: &WriteTransaction,
+    number: u64,
+    from: u64,
+    attempts: u32,
+    text: &str,
+) -> Result<(), Failure> {
+    let mut messages = transaction.open_table(MESSAGES).map_err(failure)?;
+    messages.insert(number, (from, attempts, text)).map_err(failure)?;
+    let mut by_time = transaction.open_table(BY_TIME).map_err(failure)?;
+    by_time.insert((from, number), ()).map(drop).map_err(failure)
+}
+
+/// Takes a message out: how often it was handed out, and its text.
+fn take(transaction: &WriteTransaction, from: u64, number: u64) -> Result<Option<(u32, String)>, Failure> {
+    transaction.open_table(BY_TIME).map_err(failure)?.remove((from, number)).map_err(failure)?;
+    let mut messages = transaction.open_table(MESSAGES).map_err(failure)?;
+    let taken = messages.remove(number).map_err(failure)?;
+    Ok(taken.map(|value| {
+        let (_, attempts, text) = value.value();
+        (attempts, text.to_owned())
+    }))
+}
+
+fn failure(error: impl Into<redb::Error>) -> Failure {
+    from_redb(NAME, error)
+}

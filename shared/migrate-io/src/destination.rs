@@ -1,0 +1,4 @@
+//! Where a migration writes.
+
+pub mod remote;
+pub mod service;

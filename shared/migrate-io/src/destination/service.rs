@@ -1,0 +1,341 @@
+//! A CredLink at hand as a destination: its use cases, without HTTP.
+
+mod beside;
+mod compare;
+mod history;
+mod items;
+
+use std::sync::Arc;
+
+use credlink_core::access::Visibility;
+use credlink_core::front::Front;
+use credlink_core::http::conditional::entity_tag;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ProofRow, Row, State};
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use credlink_core::tombstone::Tombstone;
+use http::header::IF_MATCH;
+use http::{HeaderMap, HeaderValue};
+
+use credlink_ports::migration::AdoptedFront;
+use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::proof_content::{difference, difference_in_readers};
+use credlink_ports::migration::target::{Parcel, Target};
+use credlink_ports::migration::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::{
+    Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
+};
+use credlink_service::delete::{bury, finish_proof};
+use credlink_service::error::Error;
+use credlink_service::service::{MAX_ATTEMPTS, Service};
+use credlink_service::store::Stored;
+use credlink_service::supersede::supersede;
+use credlink_service::take_over::{Claimant, bind, take_over};
+use history::History;
+
+/// A [`Service`] as a destination.
+#[derive(Debug)]
+pub struct ServiceDestination<P> {
+    service: Arc<Service<P>>,
+    /// The tenant whose proofs [`Destination::list`] names; everybody's without it.
+    tenant: Option<Tenant>,
+}
+
+/// Refuses what becomes another tenant's where there is one tenant: nobody would find it.
+///
+/// # Errors
+/// The destination, `name`, has one tenant, and the parcel is another one's.
+pub fn check_one_tenant(parcel: &Parcel, has_tenants: bool, name: &'static str) -> Result<(), Failure> {
+    match parcel.tenant() {
+        Some(tenant) if !has_tenants && !tenant.is_default() => Err(Failure {
+            provider: name,
+            kind: FailureKind::AccessDenied,
+            message: format!(
+                "the destination has one tenant, `default`, and this is to be `{tenant}`'s; set CREDLINK_TENANTS=several for a \
+                 destination that has more"
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+impl<P: Ports> ServiceDestination<P> {
+    /// A destination. Its listing names the proofs of `tenant`, or everybody's.
+    pub fn new(service: Arc<Service<P>>, tenant: Option<Tenant>) -> Self {
+        Self { service, tenant }
+    }
+
+    /// Returns `true` if it has several tenants.
+    pub fn has_tenants(&self) -> bool {
+        self.service.settings().has_tenants
+    }
+
+    /// The service.
+    pub const fn service(&self) -> &Arc<Service<P>> {
+        &self.service
+    }
+
+    /// Turns a refusal of the guard into a failure that an operator has to act on.
+    fn allowed(&self, asked: Result<(), Error>) -> Result<(), Failure> {
+        asked.map_err(|error| match error {
+            Error::Failure(failure) => failure,
+            Error::Problem(problem) => Failure {
+                provider: self.service.ports().index().name(),
+                kind: FailureKind::AccessDenied,
+                message: problem.detail,
+            },
+        })
+    }
+
+    fn contended(&self, id: &dyn std::fmt::Display) -> Failure {
+        Failure {
+            provider: self.service.ports().index().name(),
+            kind: FailureKind::Unavailable,
+            message: format!("{id}: others kept changing it"),
+        }
+    }
+
+    /// Returns the time at which a proof was deleted. A deletion that took back what was never there does not count.
+    async fn deleted(&self, id: &ProofId) -> Result<Option<Timestamp>, Failure> {
+        if let Some(ProofRow { state: State::Deleting(at) | State::Deleted(at), void: false, .. }) =
+            self.service.proof_row(id).await?
+        {
+            return Ok(Some(at));
+        }
+        // A marker without its row, of a deletion that a restored index does not know.
+        let key = ObjectKey::Record(*id);
+        let Some(current) = self.service.current(&key).await? else { return Ok(None) };
+        let marker =
+            current.verified.facts().tombstone.then(|| Tombstone::parse(&current.verified.content()));
+        let marker = marker.and_then(Result::ok).filter(|marker| !marker.void);
+        Ok(marker.map(|marker| marker.deleted))
+    }
+
+    /// Returns what an error of a use case means; `None` if the caller has to look at the world again.
+    async fn refused(&self, id: &ProofId, error: Error) -> Result<Option<TakenOver>, Failure> {
+        let problem = match error {
+            Error::Failure(failure) => return Err(failure),
+            Error::Problem(problem) => problem,
+        };
+        match problem.kind {
+            Kind::Deleted => Ok(self.deleted(id).await?.map(TakenOver::Deleted)),
+            Kind::Contended | Kind::NotFound | Kind::Expired | Kind::PreconditionFailed => Ok(None),
+            kind => Ok(Some(TakenOver::Refused { kind: kind.slug().to_owned(), detail: problem.detail })),
+        }
+    }
+
+    /// One step from what is there towards the drafts' history. `None`: look at the world again.
+    async fn advance(&self, drafts: &[Draft], stored: &Stored) -> Result<Option<TakenOver>, Error> {
+        let (Some(last), row) = (drafts.last(), &stored.row) else { return Ok(None) };
+        if let (Some(body), [draft]) = (&stored.body, drafts) {
+            // What was just stored is the whole history, and its legacy id leads to it.
+            return Ok(Some(TakenOver::Stored(history::stored_just_now(draft, row, body))));
+        }
+        let history = History::new(drafts, row.first_revision);
+        let position = history.position(row);
+        let is_published = (last.visibility, row.visibility) == (Visibility::Private, Visibility::Public);
+        if position.is_none() && last.is_identical_to(row) && is_published {
+            return Ok(Some(TakenOver::Conflict { detail: difference_in_readers(&row.id) }));
+        }
+        if position.is_some() || last.is_identical_to(row) {
+            self.bind(drafts, row).await?;
+        }
+        match position.and_then(|position| drafts.get(position + 1)) {
+            Some(next) => {
+                let tag = entity_tag(&row.record_sha256, None);
+                let tag = HeaderValue::from_str(&tag).map_err(|_| self.contended(&row.id))?;
+                let headers = HeaderMap::from_iter([(IF_MATCH, tag)]);
+                let replaced =
+                    supersede(&self.service, &row.id, &row.tenant, &headers, |_| Ok(next.clone())).await;
+                self.make_way(next, replaced).await?;
+                Ok(None)
+            }
+            None if position.is_some() => {
+                self.hide(drafts).await?;
+                Ok(Some(TakenOver::Stored(history.copy(row))))
+            }
+            None if last.is_identical_to(row) => {
+                self.hide(drafts).await?;
+                Ok(Some(TakenOver::Equal(history::standing(row, drafts))))
+            }
+            None => Ok(Some(TakenOver::Conflict { detail: difference(&row.id, &row.manifest_sha256, last) })),
+        }
+    }
+
+    /// Lets the history's legacy id lead to the proof that is there.
+    async fn bind(&self, drafts: &[Draft], proof: &ProofRow) -> Result<(), Error> {
+        let Some((legacy, _)) = history::legacy(drafts) else { return Ok(()) };
+        match self.service.alias(legacy).await? {
+            Some(row) if row.proof == proof.id => Ok(()),
+            _ => bind(&self.service, legacy, proof, Claimant::Tenant).await.map(drop),
+        }
+    }
+
+    /// Withdraws the manifests of a proof that is here as its source has it, where they are private there and public here.
+    async fn hide(&self, drafts: &[Draft]) -> Result<(), Error> {
+        for draft in drafts.iter().filter(|draft| draft.has_private_manifest()) {
+            if let Some(manifest) = draft.manifest_key() {
+                beside::hide(&self.service, &manifest, draft.manifest.sha256()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Withdraws the manifest of a private draft that was refused because the same manifest is public here. `None`: it can be
+    /// stored then. Nothing else is in its way: a proof that was deleted here stays deleted, and its manifest as it is.
+    async fn make_way<T>(&self, draft: &Draft, stored: Result<T, Error>) -> Result<Option<T>, Error> {
+        let problem = match stored {
+            Err(Error::Problem(problem)) if problem.kind == Kind::VisibilityConflict => problem,
+            stored => return stored.map(Some),
+        };
+        let Some(manifest) = draft.manifest_key().filter(|_| draft.has_private_manifest()) else {
+            return Err(problem.into());
+        };
+        let restores = draft.origin.as_ref().and_then(|origin| origin.restores);
+        if let Some(at) = self.deleted(&draft.id()).await?
+            && restores != Some(at)
+        {
+            return Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into());
+        }
+        if beside::make_private(&self.service, &manifest, draft.manifest.sha256()).await? {
+            return Ok(None);
+        }
+        Err(problem.into())
+    }
+
+    /// Takes over a proof: its drafts by their revisions, the current one last.
+    async fn take_over_proof(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+        let Some(first) = drafts.first() else {
+            let problem = Problem::new(Kind::InvalidRequest, "a proof has at least one record");
+            return Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail });
+        };
+        let id = first.id();
+        // Every draft is a step of its own, may have to wait for its manifest to be withdrawn, and may be disturbed.
+        for _ in 0..MAX_ATTEMPTS + 2 * drafts.len() {
+            // What is there already is not changed by this: it is told.
+            let stored = take_over(&self.service, first).await;
+            let stored = match self.make_way(first, stored).await {
+                Ok(Some(stored)) => stored,
+                Ok(None) => continue,
+                Err(error) => match self.refused(&id, error).await? {
+                    Some(outcome) => return Ok(outcome),
+                    None => continue,
+                },
+            };
+            match self.advance(drafts, &stored).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => {}
+                Err(error) => {
+                    if let Some(outcome) = self.refused(&id, error).await? {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        }
+        Err(self.contended(&id))
+    }
+
+    async fn withdraw_row(
+        &self,
+        id: &ProofId,
+        copy: &Copy,
+        at: Timestamp,
+    ) -> Result<Option<Withdrawal>, Failure> {
+        let row = match self.service.proof_row(id).await? {
+            None => return Ok(Some(Withdrawal::Absent)),
+            Some(row) => row,
+        };
+        match row.state {
+            State::Deleting(deleted) if deleted == at => finish_proof(&self.service, &row).await?,
+            State::Deleted(deleted) if deleted == at => {}
+            State::Deleting(_) | State::Deleted(_) => return Ok(Some(Withdrawal::Touched)),
+            State::Live => {
+                if copy.objects.first().is_none_or(|record| record.content != row.record_sha256) {
+                    return Ok(Some(Withdrawal::Touched));
+                }
+                // Of this very row: whoever replaces it meanwhile comes first.
+                let Some(row) = bury(&self.service, &row, at).await? else { return Ok(None) };
+                finish_proof(&self.service, &row).await?;
+                self.service.ports().events().record(Event::Deleted);
+            }
+        }
+        Ok(Some(Withdrawal::Deleted(at)))
+    }
+}
+
+impl<P: Ports> Destination for ServiceDestination<P> {
+    fn name(&self) -> &'static str {
+        self.service.ports().objects().name()
+    }
+
+    async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
+        self.allowed(self.service.may_change().await)?;
+        check_one_tenant(parcel, self.service.settings().has_tenants, self.name())
+    }
+
+    async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
+        self.service.adopt_front(front).await
+    }
+
+    async fn release_front(&self, adopted: &AdoptedFront) -> Result<(), Failure> {
+        self.service.release_front(adopted).await
+    }
+
+    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+        let id = match target {
+            Target::Proof(id) => id,
+            Target::Alias { id, .. } => return beside::find_alias(&self.service, id).await,
+            Target::Manifest(id) => return beside::find_manifest(&self.service, id).await,
+        };
+        let Some(row) = self.service.proof_row(id).await? else { return Ok(Standing::Absent) };
+        Ok(match row.state {
+            State::Live => Standing::Live(Some((&row).into())),
+            State::Deleting(at) | State::Deleted(at) => Standing::Deleted(at),
+        })
+    }
+
+    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
+        self.admits(parcel).await?;
+        match parcel {
+            Parcel::Proof(drafts) => self.take_over_proof(drafts).await,
+            Parcel::Alias(naming) => beside::bind(&self.service, naming).await,
+            Parcel::Manifest(loose) => beside::keep(&self.service, loose).await,
+        }
+    }
+
+    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+        compare::verify(&self.service, copy, depth).await
+    }
+
+    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+        self.allowed(self.service.may_destroy().await)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let withdrawal = match &copy.target {
+                Target::Proof(id) => self.withdraw_row(id, copy, at).await?,
+                Target::Alias { id, proof } => Some(beside::withdraw_alias(&self.service, id, proof).await?),
+                Target::Manifest(id) => beside::withdraw_manifest(&self.service, id, copy, at).await?,
+            };
+            if let Some(withdrawal) = withdrawal {
+                self.service.announce().await;
+                return Ok(withdrawal);
+            }
+        }
+        Err(self.contended(&copy.target))
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {
+        let listing = self.tenant.clone().map_or(Listing::All, Listing::Tenant);
+        let page =
+            self.service.ports().index().list(&listing, after, limit).await?.ok_or_else(|| Failure {
+                provider: self.service.ports().index().name(),
+                kind: FailureKind::Unavailable,
+                message: "it does not know its own cursor any more".to_owned(),
+            })?;
+        let live = page.items.into_iter().filter_map(Row::proof).filter(|row| row.state == State::Live);
+        Ok(Page { items: live.map(|row| row.id).collect(), next: page.next })
+    }
+}

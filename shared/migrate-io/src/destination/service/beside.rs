@@ -1,0 +1,220 @@
+//! What a CredLink has beside proofs: other names of them, and manifests that were stored for themselves.
+
+use credlink_core::access::Visibility;
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::Kind;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ManifestRow, Row, State};
+use credlink_core::time::Timestamp;
+
+use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::target::{Loose, Naming, Target};
+use credlink_ports::migration::{PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::{Event, Events as _, Failure, Ports};
+use credlink_service::aliases;
+use credlink_service::delete::{claim, finish_manifest};
+use credlink_service::error::Error;
+use credlink_service::front::Arrival;
+use credlink_service::holds::{drop_hold, write_hold};
+use credlink_service::service::Service;
+use credlink_service::store::store_manifest;
+use credlink_service::visibility::change_visibility;
+
+use super::history::first_stored;
+
+/// Another name leads to whatever proof, or nowhere.
+pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<Standing, Failure> {
+    Ok(if service.alias(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
+}
+
+/// A manifest is stored for itself, or not.
+pub(super) async fn find_manifest<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+) -> Result<Standing, Failure> {
+    Ok(match service.manifest_row(manifest).await? {
+        Some(ManifestRow { state: State::Live, standalone: true, .. }) => Standing::Live(None),
+        Some(ManifestRow { state: State::Deleting(at) | State::Deleted(at), .. }) => Standing::Deleted(at),
+        Some(_) | None => Standing::Absent,
+    })
+}
+
+/// Lets another name lead to its proof, if that is there as its source has it.
+pub(super) async fn bind<P: Ports>(service: &Service<P>, naming: &Naming) -> Result<TakenOver, Failure> {
+    let proof = &naming.proof;
+    let missing = |detail| TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail };
+    let row = match service.proof_row(proof).await? {
+        None => return Ok(missing(format!("it names {proof}, which is not there"))),
+        Some(row) => row,
+    };
+    if let State::Deleting(at) | State::Deleted(at) = row.state {
+        return Ok(TakenOver::Deleted(at));
+    }
+    let signature = naming.signature.as_ref().map(|text| Digest::of(text.as_bytes()));
+    if row.manifest_sha256 != naming.manifest_sha256 || row.signature_sha256 != signature {
+        let detail = format!("it names {proof}, which has another manifest or signature there");
+        return Ok(TakenOver::Conflict { detail });
+    }
+    let target = Target::Alias { id: naming.id.clone(), proof: *proof };
+    match aliases::name(service, &naming.id, proof, &naming.tenant).await {
+        Ok(_) => Ok(TakenOver::Stored(copy(target, Vec::new()))),
+        Err(Error::Failure(failure)) => Err(failure),
+        Err(Error::Problem(problem)) if problem.kind == Kind::NotFound => Ok(missing(problem.detail)),
+        Err(Error::Problem(problem)) => {
+            Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail })
+        }
+    }
+}
+
+/// Stores a manifest for itself.
+pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Result<TakenOver, Failure> {
+    let refused = |kind: Kind, detail| Ok(TakenOver::Refused { kind: kind.slug().to_owned(), detail });
+    let Some(id) = loose.manifest.id() else {
+        return refused(Kind::InvalidManifest, "only a C2PA manifest has an id".to_owned());
+    };
+    let manifest = ManifestKey::new(&loose.tenant, id);
+    if let Standing::Deleted(at) = find_manifest(service, &manifest).await?
+        && loose.restores != Some(at)
+    {
+        return Ok(TakenOver::Deleted(at));
+    }
+    let stored = async {
+        if loose.visibility == Visibility::Private {
+            hide(service, &manifest, loose.manifest.sha256()).await?;
+        }
+        store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility, Arrival::Earlier).await
+    };
+    match stored.await {
+        Ok(_) => {
+            let object = first_stored(&ObjectKey::Manifest(manifest.clone()), loose.manifest.bytes());
+            let object = StoredObject { private: loose.visibility == Visibility::Private, ..object };
+            Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
+        }
+        Err(Error::Failure(failure)) => Err(failure),
+        Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),
+    }
+}
+
+/// Withdraws a manifest whose source has it as private, where it is public here.
+pub(super) async fn hide<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+    sha256: &Digest,
+) -> Result<(), Error> {
+    let row = service.manifest_row(manifest).await?;
+    let is_public = |row: &ManifestRow| {
+        row.state == State::Live && row.visibility == Visibility::Public && row.sha256 == *sha256
+    };
+    if row.as_ref().is_some_and(is_public) {
+        change_visibility(service, manifest, Visibility::Private).await?;
+    }
+    Ok(())
+}
+
+/// Has a manifest with this content be private here, also where a withdrawal was cut off. Returns `false` where there is none.
+pub(super) async fn make_private<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+    sha256: &Digest,
+) -> Result<bool, Error> {
+    let row = service.manifest_row(manifest).await?;
+    let is_here = row.is_some_and(|row| row.state == State::Live && row.sha256 == *sha256);
+    if is_here {
+        change_visibility(service, manifest, Visibility::Private).await?;
+    }
+    Ok(is_here)
+}
+
+fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
+    let source = Digest::from_bytes([0; 32]);
+    Copy { target, legacy: None, source, created: false, exact: true, objects }
+}
+
+/// What is wrong with another name, if anything is.
+pub(super) async fn check_alias<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+    proof: &ProofId,
+) -> Result<Option<Verdict>, Failure> {
+    if let Some(at) = service.alias_row(id).await?.and_then(|row| row.withdrawn) {
+        return Ok(Some(Verdict::Changed(format!("the legacy id `{id}` was taken back on {at}"))));
+    }
+    Ok(match service.alias(id).await? {
+        None => Some(Verdict::Missing(format!("the legacy id `{id}` leads nowhere"))),
+        Some(row) if row.proof != *proof => {
+            Some(Verdict::Changed(format!("the legacy id `{id}` leads to {}", row.proof)))
+        }
+        Some(_) => None,
+    })
+}
+
+/// What is wrong with the row of a manifest that was stored for itself, if anything is.
+pub(super) async fn check_manifest<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+) -> Result<Option<Verdict>, Failure> {
+    let id = &manifest.id;
+    Ok(match service.manifest_row(manifest).await? {
+        None => Some(Verdict::Missing(format!("the index has no manifest {id}"))),
+        Some(ManifestRow { state: State::Deleting(at) | State::Deleted(at), .. }) => {
+            Some(Verdict::Changed(format!("{id} was deleted on {at}")))
+        }
+        Some(ManifestRow { standalone: false, .. }) => {
+            Some(Verdict::Missing(format!("{id} is there for proofs alone, and goes with the last of them")))
+        }
+        Some(_) => None,
+    })
+}
+
+/// Takes another name back, if it still leads to the proof. That it is done already is no news.
+pub(super) async fn withdraw_alias<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+    proof: &ProofId,
+) -> Result<Withdrawal, Failure> {
+    let Some(row) = service.alias_row(id).await? else { return Ok(Withdrawal::Absent) };
+    match aliases::withdraw(service, id, proof, &row.tenant).await {
+        Ok(Some(at)) => Ok(Withdrawal::Deleted(at)),
+        Ok(None) => Ok(Withdrawal::Absent),
+        Err(Error::Problem(_)) => Ok(Withdrawal::Touched),
+        Err(Error::Failure(failure)) => Err(failure),
+    }
+}
+
+/// Has a manifest no longer stored for itself: it goes, or stays for the proofs that hold it. `None`: look again.
+pub(super) async fn withdraw_manifest<P: Ports>(
+    service: &Service<P>,
+    manifest: &ManifestKey,
+    copied: &Copy,
+    at: Timestamp,
+) -> Result<Option<Withdrawal>, Failure> {
+    let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
+    let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
+    match row.state {
+        // Its tenant has stored it, too, and maybe while a withdrawal had dropped the hold already.
+        State::Live if ours && row.standalone && !row.imported => {
+            write_hold(service, manifest, row.generation).await?;
+            return Ok(Some(Withdrawal::Touched));
+        }
+        State::Live if ours && row.standalone => {
+            let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };
+            let next = ManifestRow { standalone: false, imported: false, ..row.in_state(state) };
+            // First: what says so in the store would make it stand by itself again.
+            drop_hold(service, manifest, row.generation).await?;
+            if !claim(service, Row::Manifest(next.clone()), Some(row.version)).await? {
+                return Ok(None);
+            }
+            finish_manifest(service, &next).await?;
+            service.ports().events().record(Event::Deleted);
+        }
+        // It is there for proofs alone, which is all that a withdrawal can do; whoever did it leaves no instant.
+        State::Live if ours => {}
+        State::Deleting(deleted) if deleted == at => finish_manifest(service, &row).await?,
+        State::Deleted(deleted) if deleted == at => {}
+        State::Live | State::Deleting(_) | State::Deleted(_) => return Ok(Some(Withdrawal::Touched)),
+    }
+    Ok(Some(Withdrawal::Deleted(at)))
+}

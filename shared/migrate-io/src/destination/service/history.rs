@@ -1,0 +1,127 @@
+//! What a proof's drafts make, and where in it a destination stands.
+
+use bytes::Bytes;
+use crc_fast::CrcAlgorithm;
+use credlink_core::encoding::at_rest;
+use credlink_core::hash::Digest;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::{Coding, ObjectKey};
+use credlink_core::row::ProofRow;
+use credlink_core::rules::store::Draft;
+use credlink_core::time::Timestamp;
+
+use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::target::Target;
+use credlink_service::store::StoredBody;
+use credlink_service::take_over::is_another_name;
+
+/// The records that drafts make, where their proof's life begins with the revision `first`.
+pub(super) struct History<'a> {
+    first: u32,
+    records: Vec<(&'a Draft, u32, Bytes)>,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(drafts: &'a [Draft], first: u32) -> Self {
+        let records = drafts.iter().zip(first..).map(|(draft, revision)| {
+            // The instant does not count: what is taken over brings its own.
+            let mut record = draft.record(revision, Timestamp::from_milliseconds(0));
+            record.first_revision = first;
+            (draft, revision, record.to_bytes())
+        });
+        Self { first, records: records.collect() }
+    }
+
+    /// Which of the drafts the row stands for, exactly.
+    pub(super) fn position(&self, row: &ProofRow) -> Option<usize> {
+        let position = usize::try_from(row.revision.checked_sub(self.first)?).ok()?;
+        let (_, _, record) = self.records.get(position)?;
+        (Digest::of(record) == row.record_sha256).then_some(position)
+    }
+
+    /// The whole history as it is stored, with `row` for its end.
+    pub(super) fn copy(&self, row: &ProofRow) -> Copy {
+        let mut objects: Vec<StoredObject> = Vec::with_capacity(self.records.len() * 2);
+        for (draft, revision, record) in self.records.iter().rev() {
+            let key = if *revision == row.revision {
+                ObjectKey::Record(row.id)
+            } else {
+                ObjectKey::Revision(row.id, *revision)
+            };
+            objects.push(first_stored(&key, record));
+            if let Some(manifest) = stored_manifest(draft)
+                // Two revisions may have one manifest.
+                && objects.iter().all(|object| object.key != manifest.key)
+            {
+                objects.push(manifest);
+            }
+        }
+        let drafts = self.records.iter().map(|(draft, ..)| *draft);
+        Copy { objects, exact: true, ..standing(row, drafts) }
+    }
+}
+
+/// What stands there of a draft whose record, the row's, was just stored with these bytes.
+pub(super) fn stored_just_now(draft: &Draft, row: &ProofRow, body: &StoredBody) -> Copy {
+    let record = stored(&ObjectKey::Record(row.id), row.record_sha256, &body.bytes, body.coding);
+    let objects = [record].into_iter().chain(stored_manifest(draft)).collect();
+    Copy { objects, exact: true, ..standing(row, [draft]) }
+}
+
+/// What stands there for `drafts`, as the row has it. Whose doing it is, and of which content, the caller knows.
+pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a Draft> + Clone) -> Copy {
+    let known = |key: ObjectKey, content| StoredObject {
+        key: key.to_string(),
+        content,
+        stored: None,
+        crc64nvme: None,
+        coding: None,
+        private: false,
+    };
+    let mut objects = vec![known(ObjectKey::Record(row.id), row.record_sha256)];
+    let manifest = row.manifest_id.as_ref().map(|id| ObjectKey::Manifest(ManifestKey::new(&row.tenant, id)));
+    let is_it = |draft: &&Draft| *draft.manifest.sha256() == row.manifest_sha256;
+    let private = drafts.clone().into_iter().filter(is_it).any(Draft::has_private_manifest);
+    objects.extend(manifest.map(|key| StoredObject { private, ..known(key, row.manifest_sha256) }));
+    Copy {
+        target: Target::Proof(row.id),
+        legacy: legacy(drafts).map(|(id, _)| id.clone()),
+        source: Digest::from_bytes([0; 32]),
+        created: false,
+        exact: false,
+        objects,
+    }
+}
+
+/// The id that a history's proof had in a legacy store, and the draft that says so.
+pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<(&'a LegacyId, &'a Draft)> {
+    drafts.into_iter().find_map(|draft| {
+        let legacy = draft.origin.as_ref()?.legacy.as_ref()?;
+        is_another_name(&legacy.id, &draft.id()).then_some((&legacy.id, draft))
+    })
+}
+
+/// A draft's manifest, in the form in which it is stored for the first time. `None` where it stands in the record.
+fn stored_manifest(draft: &Draft) -> Option<StoredObject> {
+    let object = first_stored(&ObjectKey::Manifest(draft.manifest_key()?), draft.manifest.bytes());
+    Some(StoredObject { private: draft.has_private_manifest(), ..object })
+}
+
+/// An object by its content, in the form in which it is stored for the first time.
+pub(super) fn first_stored(key: &ObjectKey, content: &[u8]) -> StoredObject {
+    let form = at_rest(content);
+    stored(key, Digest::of(content), &form.bytes, form.coding)
+}
+
+/// An object by the SHA-256 of its content and the form in which it is stored.
+fn stored(key: &ObjectKey, content: Digest, body: &[u8], coding: Option<Coding>) -> StoredObject {
+    StoredObject {
+        key: key.to_string(),
+        content,
+        stored: Some(Digest::of(body)),
+        crc64nvme: Some(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, body)),
+        coding: coding.map(|Coding::Gzip| "gzip".to_owned()),
+        private: false,
+    }
+}

@@ -1,0 +1,24 @@
+//! The rows that say where a source has proofs, in the index of a CredLink at hand.
+
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{LegacyItemRow, Row};
+
+use credlink_ports::migration::ItemRows;
+use credlink_ports::{Commit, Failure, Ports, Write};
+
+use super::ServiceDestination;
+
+impl<P: Ports> ItemRows for ServiceDestination<P> {
+    async fn item_row(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
+        self.service.legacy_item(proof).await
+    }
+
+    async fn keep_item(&self, row: &LegacyItemRow) -> Result<bool, Failure> {
+        let expected = row.version.checked_sub(1).filter(|version| *version > 0);
+        let row = Row::LegacyItem(row.clone());
+        Ok(match self.service.write_rows(&[Write { row: row.clone(), expected }]).await? {
+            Commit::Done => true,
+            Commit::Lost { current, .. } => current == Some(row),
+        })
+    }
+}

@@ -1,0 +1,352 @@
+//! Legacy records as files of a folder, at any depth.
+//!
+//! * **What is an item.** Every file. Names that begin with a `.` are passed over, and so is what lies in such a folder:
+//!   they are the file system's and its tools'. Whatever else cannot be read is an item too, with its reason: what is no
+//!   regular file, a folder that may not be opened, a path that is no UTF-8 or longer than a key. Nothing is dropped in
+//!   silence.
+//! * **Symbolic links** are not followed. One that leads to what lies in this folder is passed over, since that is an
+//!   item of its own; any other is an item with its reason.
+//! * **Order** is that of the paths' bytes. A listing keeps what is left of one folder a level, and of large ones a part
+//!   (`walk`): memory does not grow with the number of files.
+//! * **Removal** compares size, time and inode right before it: a writer who replaces the file in the microseconds between
+//!   loses. Folders are never removed.
+
+mod walk;
+
+use std::borrow::Cow;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use credlink_core::hash::Digest;
+use credlink_ports::migration::{Content, Item, Removal, Source};
+use credlink_ports::{Failure, FailureKind, Page};
+
+use credlink_disk::failure::{from_io, off_the_executor_with};
+use walk::{Found, Kind, Walk};
+
+use super::text::{self, MAX_STORED_BYTES};
+
+/// The name that operators know this source by.
+const NAME: &str = "dir";
+
+/// Longest key of an item, in bytes.
+const MAX_KEY_BYTES: usize = 1_024;
+
+/// So much is shown of a path that is no key, in bytes.
+const SHOWN_BYTES: usize = 700;
+
+/// Ends the key of what has no key of its own: no path of a file ends like this.
+const NO_FILE: char = '/';
+
+/// A folder of legacy records.
+#[derive(Debug, Clone)]
+pub struct LegacyFolder(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// The folder, with no symbolic link in its path.
+    root: PathBuf,
+    /// Where the latest page ended, so that the next one goes on there.
+    walk: Mutex<Option<(String, Walk)>>,
+}
+
+impl LegacyFolder {
+    /// The folder at `path`.
+    ///
+    /// # Errors
+    /// It is not there, or no folder.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let root = path.canonicalize()?;
+        if !fs::metadata(&root)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self(Arc::new(Inner { root, walk: Mutex::default() })))
+    }
+
+    /// Writes a file under a name that nothing has: whether it did. After `Ok` it survives a crash; a file that a crash
+    /// leaves half written is passed over by its name.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub async fn create(&self, key: &str, content: Bytes) -> Result<bool, Failure> {
+        let key = key.to_owned();
+        off_the_executor_with(NAME, &self.0, move |folder| folder.create(&key, &content)).await
+    }
+}
+
+impl Source for LegacyFolder {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        let after = after.map(str::to_owned);
+        off_the_executor_with(NAME, &self.0, move |folder| folder.list(after.as_deref(), limit)).await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
+        let key = key.to_owned();
+        off_the_executor_with(NAME, &self.0, move |folder| folder.read(&key)).await
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
+        let key = key.to_owned();
+        off_the_executor_with(NAME, &self.0, move |folder| folder.look(&key)).await
+    }
+
+    async fn remove(&self, item: &Item) -> Result<Removal, Failure> {
+        let item = item.clone();
+        off_the_executor_with(NAME, &self.0, move |folder| folder.remove(&item)).await
+    }
+}
+
+impl Inner {
+    fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        let failed = |error: io::Error| from_io(NAME, "listing the folder", &error);
+        let kept = self.walk.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut walk = match (after, kept) {
+            (Some(after), Some((at, walk))) if at == after => walk,
+            (Some(after), _) => {
+                let path = path_of_cursor(after).ok_or_else(|| Failure {
+                    provider: NAME,
+                    kind: FailureKind::Damaged,
+                    message: format!("`{after}` is no place in this folder's listing"),
+                })?;
+                Walk::behind(&self.root, &path).map_err(failed)?
+            }
+            (None, _) => Walk::begin(&self.root).map_err(failed)?,
+        };
+        let mut items = Vec::new();
+        let mut last = Vec::new();
+        while items.len() < limit {
+            let Some(found) = walk.next(&self.root).map_err(failed)? else {
+                return Ok(Page { items, next: None });
+            };
+            if let Some(item) = self.item(&found).map_err(failed)? {
+                items.push(item);
+            }
+            last = found.bytes;
+        }
+        let next = cursor_of(&last);
+        *self.walk.lock().unwrap_or_else(PoisonError::into_inner) = Some((next.clone(), walk));
+        Ok(Page { items, next: Some(next) })
+    }
+
+    /// The item that was found; `None` for what is listed elsewhere, or is gone.
+    fn item(&self, found: &Found) -> io::Result<Option<Item>> {
+        let metadata = match fs::symlink_metadata(self.root.join(&found.path)) {
+            Ok(metadata) => metadata,
+            Err(error) if is_absence(&error) => return Ok(None),
+            // Reading it tells why.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Ok(Some(Item { key: key_of(found), size: 0, version: String::new() }));
+            }
+            Err(error) => return Err(error),
+        };
+        if found.kind == Kind::Link && self.leads_inside(&found.path) {
+            return Ok(None);
+        }
+        Ok(Some(Item { key: key_of(found), size: metadata.len(), version: version(&metadata) }))
+    }
+
+    /// Whether a symbolic link leads to what is listed under its own path.
+    fn leads_inside(&self, link: &Path) -> bool {
+        let Ok(target) = self.root.join(link).canonicalize() else { return false };
+        let inside = target.strip_prefix(&self.root);
+        inside.is_ok_and(|path| !path.components().any(|part| walk::is_hidden(part.as_os_str())))
+    }
+
+    fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
+        let failed = |error: io::Error| from_io(NAME, &format!("reading {key}"), &error);
+        let Some(path) = path_of(key) else { return self.read_what_has_no_key(key).map_err(failed) };
+        let path = self.root.join(path);
+        let read = || {
+            let metadata = fs::symlink_metadata(&path)?;
+            // Opening anything else may wait for ever.
+            if let Some(why) = no_file(&metadata) {
+                return Ok(Content::Unreadable(why.to_owned()));
+            }
+            if metadata.len() > MAX_STORED_BYTES as u64 {
+                return Ok(text::too_long(metadata.len()));
+            }
+            let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+            File::open(&path)?.take(MAX_STORED_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+            Ok(text::legacy(bytes.into()))
+        };
+        match read() {
+            Err(error) if is_absence(&error) => self.nothing().map(|()| None).map_err(failed),
+            // One file of many, and nothing that waiting mends.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(Some(Content::Unreadable(format!("the file may not be opened: {error}"))))
+            }
+            Err(error) => Err(failed(error)),
+            Ok(content) => Ok(Some(content)),
+        }
+    }
+
+    /// That the whole folder is gone, as after an unmount, is a failure and not absence.
+    fn nothing(&self) -> io::Result<()> {
+        fs::metadata(&self.root).map(drop)
+    }
+
+    fn read_what_has_no_key(&self, key: &str) -> io::Result<Option<Content>> {
+        let Some(found) = self.find(key)? else { return Ok(None) };
+        let why = match found.kind {
+            Kind::Unopened(why) => format!("the folder may not be opened: {why}"),
+            Kind::File | Kind::Link | Kind::Other => {
+                format!("its path is no UTF-8 text of at most {MAX_KEY_BYTES} bytes: rename it")
+            }
+        };
+        Ok(Some(Content::Unreadable(why)))
+    }
+
+    /// What is listed under a key that is no path. There are few of them, if any.
+    fn find(&self, key: &str) -> io::Result<Option<Found>> {
+        let mut walk = Walk::begin(&self.root)?;
+        while let Some(found) = walk.next(&self.root)? {
+            if key_of(&found) == key {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
+        let failed = |error: io::Error| from_io(NAME, &format!("looking for {key}"), &error);
+        let Some(path) = path_of(key) else {
+            let found = self.find(key).map_err(failed)?;
+            return found.map_or(Ok(None), |found| self.item(&found)).map_err(failed);
+        };
+        match fs::symlink_metadata(self.root.join(path)) {
+            Ok(metadata) => {
+                Ok(Some(Item { key: key.to_owned(), size: metadata.len(), version: version(&metadata) }))
+            }
+            Err(error) if is_absence(&error) => self.nothing().map(|()| None).map_err(failed),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn create(&self, key: &str, content: &[u8]) -> Result<bool, Failure> {
+        let failed = |error: io::Error| from_io(NAME, &format!("writing {key}"), &error);
+        let Some(path) = path_of(key) else { return Err(failed(io::ErrorKind::InvalidFilename.into())) };
+        let path = self.root.join(path);
+        let temporary = self.root.join(format!(".{}.new", uuid::Uuid::new_v4().simple()));
+        let written = || {
+            let mut file = File::create_new(&temporary)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            // A link takes no place that is taken, as a rename would.
+            let linked = match fs::hard_link(&temporary, &path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+                linked => linked.map(|()| true)?,
+            };
+            if cfg!(unix) {
+                File::open(&self.root)?.sync_all()?;
+            }
+            Ok(linked)
+        };
+        let done = written();
+        // Left over, it is passed over.
+        let _ = fs::remove_file(&temporary);
+        done.map_err(failed)
+    }
+
+    fn remove(&self, item: &Item) -> Result<Removal, Failure> {
+        let failed = |error: io::Error| from_io(NAME, &format!("removing {}", item.key), &error);
+        let Some(path) = path_of(&item.key) else { return Ok(Removal::Changed) };
+        let path = self.root.join(path);
+        let removed = || {
+            let metadata = fs::symlink_metadata(&path)?;
+            if no_file(&metadata).is_some() || version(&metadata) != item.version {
+                return Ok(Removal::Changed);
+            }
+            fs::remove_file(&path)?;
+            if let Some(parent) = path.parent().filter(|_| cfg!(unix)) {
+                File::open(parent)?.sync_all()?;
+            }
+            Ok(Removal::Removed)
+        };
+        match removed() {
+            Err(error) if is_absence(&error) => self.nothing().map(|()| Removal::Absent).map_err(failed),
+            other => other.map_err(failed),
+        }
+    }
+}
+
+/// That there is nothing under a path, also because what was a folder is none any more.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The path that a key is; `None` where it is none of this folder's.
+fn path_of(key: &str) -> Option<PathBuf> {
+    let is_ours = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+    let path = Path::new(key);
+    (!key.is_empty() && key.len() <= MAX_KEY_BYTES && !key.ends_with(NO_FILE) && is_ours(path))
+        .then(|| path.to_owned())
+}
+
+/// The key of what was found: its path with `/` between its parts. What has none is named by what can be shown of its
+/// path, and told apart by its digest.
+fn key_of(found: &Found) -> String {
+    let shown = String::from_utf8_lossy(&found.bytes);
+    if found.bytes.len() <= MAX_KEY_BYTES && matches!(shown, Cow::Borrowed(_)) {
+        return shown.into_owned();
+    }
+    let start: String =
+        shown.char_indices().take_while(|(at, _)| *at < SHOWN_BYTES).map(|(_, c)| c).collect();
+    format!("{start}#{}{NO_FILE}", Digest::of(&found.bytes))
+}
+
+/// Why this is no file that is read.
+fn no_file(metadata: &Metadata) -> Option<&'static str> {
+    if metadata.is_symlink() {
+        Some(
+            "a symbolic link that leads out of the folder is not followed: name what it leads to as a source",
+        )
+    } else if metadata.is_file() {
+        None
+    } else {
+        Some("it is no regular file")
+    }
+}
+
+/// Differs whenever the file's content does, as far as the file system can tell.
+fn version(metadata: &Metadata) -> String {
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let modified = modified.unwrap_or_default().as_nanos();
+    format!("{}-{modified}-{}", metadata.len(), inode(metadata))
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+
+    metadata.ino()
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> u64 {
+    0
+}
+
+/// Where a listing goes on: the path of the last thing found, in hexadecimal where it is no text.
+fn cursor_of(path: &[u8]) -> String {
+    match std::str::from_utf8(path) {
+        Ok(text) => format!("={text}"),
+        Err(_) => data_encoding::HEXLOWER.encode(path),
+    }
+}
+
+fn path_of_cursor(cursor: &str) -> Option<Vec<u8>> {
+    match cursor.strip_prefix('=') {
+        Some(text) => Some(text.as_bytes().to_vec()),
+        None => data_encoding::HEXLOWER.decode(cursor.as_bytes()).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

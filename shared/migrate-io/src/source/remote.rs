@@ -1,0 +1,429 @@
+//! The proofs of another CredLink, by its API.
+//!
+//! * **Items** are the live proofs of the credential's tenant, by their ids. Their version is the revision, which no two
+//!   records of a proof share, however often it is deleted and stored again. Behind them come the manifests that were stored
+//!   for themselves, and the legacy ids: every id that leads to a proof, also those that records name.
+//! * **Reading** gives the current record, the earlier ones and their manifests. Each is compared with the digest that the
+//!   API or the record names. Who may read a manifest is in the answer's `Cache-Control`.
+//! * **Removal** is a deletion with `If-Match`: what was replaced since stays. A legacy id is not removed by itself.
+
+use bytes::Bytes;
+use credlink_core::access::Visibility;
+use credlink_core::front::Front;
+use credlink_core::hash::Digest;
+use credlink_core::identity::StoreId;
+use credlink_core::legacy::LegacyId;
+use credlink_core::link::exact_path;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::Record;
+use credlink_core::tenant::Tenant;
+use credlink_ports::migration::{Content, Item, Removal, Revision, RevisionManifest, Source};
+use credlink_ports::{Failure, FailureKind, Page};
+use http::header::LOCATION;
+use http::{Method, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::names::{Named, Part, is_alias, manifest_version};
+use crate::api::{Answer, Api, NAME, Question, TokenError, failure};
+use crate::side::Side;
+
+/// Another CredLink.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    api: Api,
+}
+
+/// A page of `GET /v1/proofs`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Proofs {
+    pub(crate) proofs: Vec<Listed>,
+    pub(crate) next: Option<String>,
+    tenant: Option<Tenant>,
+    store: Option<StoreId>,
+}
+
+/// What a page says of a proof, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) id: ProofId,
+    revision: u32,
+    manifest: ListedManifest,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedManifest {
+    length: u64,
+}
+
+/// A page of `GET /v1/aliases`.
+#[derive(Debug, Deserialize)]
+struct Aliases {
+    aliases: Vec<ListedAlias>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedAlias {
+    id: LegacyId,
+    proof: ProofId,
+}
+
+/// A page of `GET /v1/manifests`.
+#[derive(Debug, Deserialize)]
+struct Manifests {
+    manifests: Vec<AloneManifest>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AloneManifest {
+    id: ManifestId,
+    tenant: Tenant,
+    sha256: Digest,
+    length: u64,
+    visibility: Visibility,
+}
+
+/// An object as it was read.
+struct Object {
+    bytes: Bytes,
+    /// The digest in its `ETag`.
+    tag: Option<Digest>,
+    /// Its readers, where the answer tells.
+    visibility: Option<Visibility>,
+}
+
+/// A record as it was read.
+struct Read {
+    bytes: Bytes,
+    record: Record,
+}
+
+impl Remote {
+    /// The CredLink at `url`.
+    ///
+    /// # Errors
+    /// A token that is none.
+    pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
+        Ok(Self { api: Api::new(url, token)? })
+    }
+
+    /// The store, and the tenant of the credential.
+    pub async fn side(&self) -> Result<Side, Failure> {
+        side(&self.api).await
+    }
+
+    /// The object under `key`; `None` where it is not there (any more) or has expired.
+    async fn object(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        let target = format!("/v1{}", exact_path(key));
+        // What says whom an address serves is small, and is nowhere else.
+        let question = match key {
+            ObjectKey::Front(_) => Question::new(Method::GET, target.clone()),
+            _ => Question::object(target.clone()),
+        };
+        let answer = self.api.ask(question).await?;
+        match answer.status {
+            StatusCode::OK => {
+                Ok(Some(Object { tag: answer.digest(), visibility: answer.visibility(), bytes: answer.body }))
+            }
+            _ if answer.is_not_found() || answer.is_gone() => Ok(None),
+            StatusCode::FORBIDDEN => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: it is private")))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
+    async fn record(&self, key: &ObjectKey) -> Result<Option<Read>, Failure> {
+        let Some(Object { bytes, tag, .. }) = self.object(key).await? else { return Ok(None) };
+        if tag != Some(Digest::of(&bytes)) {
+            return Err(damaged(key, &"it does not have the digest that the API names"));
+        }
+        let record = Record::parse(&bytes).map_err(|error| damaged(key, &error))?;
+        Ok(Some(Read { bytes, record }))
+    }
+
+    async fn read_front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        let key = ObjectKey::Front(id.clone());
+        let Some(object) = self.object(&key).await? else { return Ok(None) };
+        Front::parse(&object.bytes).map(Some).map_err(|error| damaged(&key, &error))
+    }
+
+    async fn revision(&self, read: Read) -> Result<Option<Revision>, Failure> {
+        let Read { bytes, record } = read;
+        let Some(id) = record.manifest.id else {
+            return Ok(Some(Revision { record: bytes, manifest: None }));
+        };
+        let key = ObjectKey::Manifest(ManifestKey { id, tenant: record.tenant });
+        let Some(object) = self.object(&key).await? else { return Ok(None) };
+        if Digest::of(&object.bytes) != record.manifest.sha256 {
+            return Err(damaged(&key, &format!("it is not the one of the proof {}", record.id)));
+        }
+        let manifest = RevisionManifest { visibility: object.readers(&key)?, bytes: object.bytes };
+        Ok(Some(Revision { record: bytes, manifest: Some(manifest) }))
+    }
+
+    async fn proof(&self, id: &ProofId) -> Result<Option<Vec<Revision>>, Failure> {
+        let Some(current) = self.record(&ObjectKey::Record(*id)).await? else { return Ok(None) };
+        let mut revisions = Vec::new();
+        for revision in current.record.first_revision..current.record.revision {
+            // Absence of a part is that of the whole: it was deleted while it was read. If not, the next read tells.
+            let Some(read) = self.record(&ObjectKey::Revision(*id, revision)).await? else {
+                return self.gone(id, &current).await;
+            };
+            let Some(revision) = self.revision(read).await? else { return self.gone(id, &current).await };
+            revisions.push(revision);
+        }
+        let tag = Digest::of(&current.bytes);
+        match self.revision(current).await? {
+            Some(revision) => revisions.push(revision),
+            None => return self.gone_at(id, tag).await,
+        }
+        Ok(Some(revisions))
+    }
+
+    /// Where a legacy id leads; `None`: nowhere.
+    async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
+        let target = format!("/v1/proofs/{id}");
+        leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
+    }
+
+    async fn manifest(&self, id: ManifestKey) -> Result<Option<Content>, Failure> {
+        let key = ObjectKey::Manifest(id);
+        let Some(object) = self.object(&key).await? else { return Ok(None) };
+        if object.tag != Some(Digest::of(&object.bytes)) {
+            return Err(damaged(&key, &"it does not have the digest that the API names"));
+        }
+        let visibility = object.readers(&key)?;
+        let ObjectKey::Manifest(ManifestKey { tenant, .. }) = key else { return Ok(None) };
+        Ok(Some(Content::Manifest { bytes: object.bytes, tenant: Some(tenant), visibility }))
+    }
+
+    async fn alias(&self, id: LegacyId) -> Result<Option<Content>, Failure> {
+        let Some(proof) = self.named(&id).await? else { return Ok(None) };
+        Ok(Some(match self.record(&ObjectKey::Record(proof)).await? {
+            Some(Read { bytes, .. }) => Content::Alias { id, record: bytes },
+            None => Content::Gone(format!("it names the proof {proof}, which is deleted or has expired")),
+        }))
+    }
+
+    async fn remove_manifest(&self, id: ManifestKey, item: &Item) -> Result<Removal, Failure> {
+        let key = ObjectKey::Manifest(id);
+        let Some(object) = self.object(&key).await? else { return Ok(Removal::Absent) };
+        if object.manifest_version(&key)? != item.version {
+            return Ok(Removal::Changed);
+        }
+        let target = format!("/v1{}", exact_path(&key));
+        let answer = self.api.ask(Question::new(Method::DELETE, target.clone())).await?;
+        match answer.status {
+            StatusCode::NO_CONTENT => Ok(Removal::Removed),
+            // Proofs hold it: it goes with the last of them.
+            StatusCode::CONFLICT => Ok(Removal::Changed),
+            StatusCode::FORBIDDEN => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+
+    async fn gone(&self, id: &ProofId, current: &Read) -> Result<Option<Vec<Revision>>, Failure> {
+        self.gone_at(id, Digest::of(&current.bytes)).await
+    }
+
+    /// Nothing, if the record with this digest is no longer there; a failure if it is, and a part of it is missing.
+    async fn gone_at(&self, id: &ProofId, tag: Digest) -> Result<Option<Vec<Revision>>, Failure> {
+        let key = ObjectKey::Record(*id);
+        match self.object(&key).await? {
+            None => Ok(None),
+            Some(object) if Digest::of(&object.bytes) == tag => {
+                Err(damaged(&key, &"an earlier record or a manifest of it is not there"))
+            }
+            Some(_) => {
+                Err(failure(FailureKind::Unavailable, format!("{key}: it was replaced while it was read")))
+            }
+        }
+    }
+}
+
+impl Object {
+    /// The readers of a manifest. An answer that does not say so is none to go by: what is private would become public.
+    fn readers(&self, key: &ObjectKey) -> Result<Visibility, Failure> {
+        let untold = || damaged(key, &"the answer has no Cache-Control that says who may read it");
+        self.visibility.ok_or_else(untold)
+    }
+
+    /// The version of a manifest that was stored for itself.
+    fn manifest_version(&self, key: &ObjectKey) -> Result<String, Failure> {
+        Ok(manifest_version(&Digest::of(&self.bytes), self.readers(key)?))
+    }
+}
+
+fn version(revision: u32) -> String {
+    format!("revision {revision}")
+}
+
+fn damaged(key: &ObjectKey, why: &dyn std::fmt::Display) -> Failure {
+    failure(FailureKind::Damaged, format!("{key}: {why}"))
+}
+
+/// The store behind an API, and the tenant of the credential.
+pub(crate) async fn side(api: &Api) -> Result<Side, Failure> {
+    let Proofs { tenant, store, .. } = page(api, None, 1).await?;
+    Ok(Side { store, tenant })
+}
+
+/// A page of the proofs of the credential's tenant.
+pub(crate) async fn page(api: &Api, after: Option<&str>, limit: usize) -> Result<Proofs, Failure> {
+    part(api, "proofs", after, limit).await
+}
+
+/// Where an answer to a legacy id leads; `None`: nowhere.
+pub(crate) fn leads_to(answer: &Answer, target: &str) -> Result<Option<ProofId>, Failure> {
+    let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let proof = location.and_then(|location| location.rsplit('/').next()).and_then(|id| id.parse().ok());
+    match (answer.status, proof) {
+        (StatusCode::PERMANENT_REDIRECT, Some(proof)) => Ok(Some(proof)),
+        _ if answer.is_not_found() => Ok(None),
+        _ => Err(answer.unexpected(target)),
+    }
+}
+
+/// A page of a listing.
+async fn part<T: DeserializeOwned>(
+    api: &Api,
+    part: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<T, Failure> {
+    let after = after
+        .map(|after| format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)))
+        .unwrap_or_default();
+    let target = format!("/v1/{part}?limit={limit}{after}");
+    let answer = api.ask(Question::new(Method::GET, target.clone())).await?;
+    let target = format!("{}{target}", api.base);
+    if answer.status != StatusCode::OK {
+        return Err(answer.unexpected(&target));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        failure(FailureKind::Damaged, format!("{target}: it is no CredLink that answers: {error}"))
+    })
+}
+
+impl Source for Remote {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
+        self.read_front(id).await
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
+        let none =
+            || failure(FailureKind::Unavailable, format!("`{}` is no cursor", after.unwrap_or_default()));
+        let (at, after) = Part::read(after).ok_or_else(none)?;
+        let (items, next): (Vec<Item>, _) = match at {
+            Part::Proofs => {
+                let page = page(&self.api, after, limit).await?;
+                let item = |listed: Listed| Item {
+                    key: Named::Proof(listed.id).to_string(),
+                    size: listed.manifest.length,
+                    version: version(listed.revision),
+                };
+                (page.proofs.into_iter().map(item).collect(), page.next)
+            }
+            Part::Manifests => {
+                let page: Manifests = part(&self.api, "manifests", after, limit).await?;
+                let item = |listed: AloneManifest| Item {
+                    key: Named::Manifest(ManifestKey { id: listed.id, tenant: listed.tenant }).to_string(),
+                    size: listed.length,
+                    version: manifest_version(&listed.sha256, listed.visibility),
+                };
+                (page.manifests.into_iter().map(item).collect(), page.next)
+            }
+            Part::Aliases => {
+                let page: Aliases = part(&self.api, "aliases", after, limit).await?;
+                let item = |listed: ListedAlias| Item {
+                    key: Named::Alias(listed.id).to_string(),
+                    size: 0,
+                    version: listed.proof.to_string(),
+                };
+                (page.aliases.into_iter().map(item).collect(), page.next)
+            }
+        };
+        Ok(Page { items, next: at.cursor(next.as_deref()) })
+    }
+
+    fn follows(&self, item: &Item) -> bool {
+        is_alias(&item.key)
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Content>, Failure> {
+        match key.parse() {
+            Ok(Named::Proof(id)) => Ok(self.proof(&id).await?.map(Content::Proof)),
+            Ok(Named::Alias(id)) => self.alias(id).await,
+            Ok(Named::Manifest(id)) => self.manifest(id).await,
+            Err(()) => Ok(None),
+        }
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Item>, Failure> {
+        let (size, version) = match key.parse() {
+            Ok(Named::Proof(id)) => {
+                let read = self.record(&ObjectKey::Record(id)).await?;
+                let Some(Read { record, .. }) = read else { return Ok(None) };
+                (record.manifest.length, version(record.revision))
+            }
+            Ok(Named::Manifest(id)) => {
+                let key = ObjectKey::Manifest(id);
+                let Some(found) = self.object(&key).await? else { return Ok(None) };
+                (found.bytes.len() as u64, found.manifest_version(&key)?)
+            }
+            Ok(Named::Alias(id)) => {
+                let Some(proof) = self.named(&id).await? else { return Ok(None) };
+                if self.record(&ObjectKey::Record(proof)).await?.is_none() {
+                    return Ok(None);
+                }
+                (0, proof.to_string())
+            }
+            Err(()) => return Ok(None),
+        };
+        Ok(Some(Item { key: key.to_owned(), size, version }))
+    }
+
+    async fn remove(&self, item: &Item) -> Result<Removal, Failure> {
+        let id = match item.key.parse() {
+            Ok(Named::Proof(id)) => id,
+            Ok(Named::Manifest(id)) => return self.remove_manifest(id, item).await,
+            Ok(Named::Alias(id)) => {
+                let why = format!(
+                    "the legacy id `{id}` is not removed by itself: it leads where its proof's id does"
+                );
+                return Err(failure(FailureKind::AccessDenied, why));
+            }
+            Err(()) => return Ok(Removal::Absent),
+        };
+        let key = ObjectKey::Record(id);
+        let Some(Read { bytes, record }) = self.record(&key).await? else { return Ok(Removal::Absent) };
+        if version(record.revision) != item.version {
+            return Ok(Removal::Changed);
+        }
+        let target = format!("/v1{}", exact_path(&key));
+        let mut question = Question::new(Method::DELETE, target.clone());
+        question.if_match = Some(Digest::of(&bytes));
+        let answer = self.api.ask(question).await?;
+        match answer.status {
+            StatusCode::NO_CONTENT => Ok(Removal::Removed),
+            StatusCode::PRECONDITION_FAILED => Ok(Removal::Changed),
+            StatusCode::FORBIDDEN => {
+                Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
+            }
+            _ => Err(answer.unexpected(&target)),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Cleaning up: what was copied, verified and kept for long enough is removed from the source. There is no way back.
+
+#[cfg(test)]
+mod tests;
+
+use credlink_core::time::Timestamp;
+use serde::Serialize;
+
+use credlink_ports::Clock;
+use credlink_ports::migration::ledger::{Copy, Entry, ItemState, JobName, Order};
+use credlink_ports::migration::target::Target;
+use credlink_ports::migration::{Depth, Destination, Ledger, Removal, Sleep, Source, Verdict};
+
+use super::calls::{Calls, Wrote};
+use super::parts::Migration;
+use super::patience::{GivenUp, Patience};
+use super::progress::Watch;
+use super::records::Change;
+use super::replay::replay;
+use super::run::{RunError, hold, known, was_cancelled};
+use super::verify::MAX_FINDINGS;
+
+/// How long a source's item is kept after its copy was verified: 30 days, in seconds.
+pub const KEEP_SECONDS: u64 = 30 * 86_400;
+
+/// How to clean up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CleanupOptions {
+    /// How long an item is kept after its copy was verified for the first time, in seconds.
+    pub keep_seconds: u64,
+    /// Items that are removed at the same time.
+    pub concurrency: usize,
+    /// When to go on, and when to give up.
+    pub patience: Patience,
+}
+
+impl Default for CleanupOptions {
+    fn default() -> Self {
+        Self { keep_seconds: KEEP_SECONDS, concurrency: 16, patience: Patience::default() }
+    }
+}
+
+/// What a cleanup came to. Each entry of the ledger counts once, `bytes` aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cleanup {
+    /// Items that were removed.
+    pub removed: u64,
+    /// Their bytes, as the source told them.
+    pub bytes: u64,
+    /// Items that were removed before, or were not there any more.
+    pub gone: u64,
+    /// Items that were verified too short a time ago.
+    pub young: u64,
+    /// Items that were copied and not verified yet.
+    pub unverified: u64,
+    /// Items whose proof there is an equal one, and not exactly theirs: they stay for ever.
+    pub inexact: u64,
+    /// Other names of proofs: they stay, and lead where their proof's id does.
+    pub names: u64,
+    /// Items that were not copied, or rolled back.
+    pub not_copied: u64,
+    /// Items that changed since they were copied.
+    pub changed: u64,
+    /// Items whose copy was not found to be there at the last moment.
+    pub unsafe_now: u64,
+    /// Why each of the last two kinds stays, at most [`MAX_FINDINGS`] of them.
+    pub kept: Vec<Kept>,
+    /// Whether it was cancelled before its end.
+    pub interrupted: bool,
+}
+
+/// An item that stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Its key.
+    pub item: String,
+    /// Why, in words.
+    pub detail: String,
+}
+
+/// What became of one entry.
+enum Fate {
+    Removed(u64),
+    Gone,
+    Young,
+    Unverified,
+    Inexact,
+    Name,
+    NotCopied,
+    Changed(String),
+    Unsafe(String),
+}
+
+/// Cleans up after a job. `holder` names this cleanup, unique for ever.
+///
+/// # Errors
+/// See [`RunError`]; a source that cannot remove anything is one.
+pub async fn cleanup<S, D, L, C, T, W>(
+    parts: Migration<'_, S, D, L, C, T>,
+    name: &JobName,
+    options: &CleanupOptions,
+    holder: &str,
+    watch: &W,
+) -> Result<Cleanup, RunError>
+where
+    S: Source,
+    D: Destination,
+    L: Ledger,
+    C: Clock,
+    T: Sleep,
+    W: Watch,
+{
+    hold(parts, name, holder, async {
+        known(parts, name).await?;
+        let calls = Calls::new(parts, watch, options.patience, None);
+        let mut outcome = Cleanup::default();
+        // Decided once: an item that becomes due meanwhile is for the next time.
+        let due = parts.clock.now().minus_seconds(options.keep_seconds);
+        let note = |(item, fate)| {
+            outcome.note(item, fate);
+            outcome.removed
+        };
+        let each = |entry| clear(&calls, due, entry);
+        let end = replay(&calls, Order::Forward, options.concurrency, each, note).await;
+        outcome.interrupted = was_cancelled(end)?;
+        Ok(outcome)
+    })
+    .await
+}
+
+impl Cleanup {
+    fn note(&mut self, item: String, fate: Fate) {
+        let (count, kept) = match fate {
+            Fate::Removed(bytes) => {
+                self.bytes += bytes;
+                (&mut self.removed, None)
+            }
+            Fate::Gone => (&mut self.gone, None),
+            Fate::Young => (&mut self.young, None),
+            Fate::Unverified => (&mut self.unverified, None),
+            Fate::Inexact => (&mut self.inexact, None),
+            Fate::Name => (&mut self.names, None),
+            Fate::NotCopied => (&mut self.not_copied, None),
+            Fate::Changed(detail) => (&mut self.changed, Some(detail)),
+            Fate::Unsafe(detail) => (&mut self.unsafe_now, Some(detail)),
+        };
+        *count += 1;
+        if let Some(detail) = kept
+            && self.kept.len() < MAX_FINDINGS
+        {
+            self.kept.push(Kept { item, detail });
+        }
+    }
+}
+
+/// Deals with an entry: what was verified until `due` is removed.
+async fn clear<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
+    calls: &Calls<'_, S, D, L, C, T, W>,
+    due: Timestamp,
+    entry: Entry,
+) -> Result<(String, Fate), GivenUp> {
+    let key = entry.key.clone();
+    let fate = match &entry.state {
+        // A rollback was about to delete the copy.
+        _ if entry.withdrawing.is_some() => Fate::NotCopied,
+        ItemState::Verified { copy, .. } if is_name(copy) => Fate::Name,
+        ItemState::Verified { copy, .. } if !copy.exact => Fate::Inexact,
+        ItemState::Verified { at, .. } if *at > due => Fate::Young,
+        ItemState::Verified { copy, .. } => {
+            let copy = copy.clone();
+            match remove(calls, entry, copy).await {
+                Err(GivenUp::Item(failure)) => Fate::Unsafe(failure.to_string()),
+                outcome => outcome?,
+            }
+        }
+        ItemState::Copied(_) => Fate::Unverified,
+        ItemState::Deleted { .. } => Fate::Gone,
+        ItemState::Planned
+        | ItemState::Copying { .. }
+        | ItemState::RolledBack { .. }
+        | ItemState::Lost { .. }
+        | ItemState::Failed { .. }
+        | ItemState::Skipped { .. } => Fate::NotCopied,
+    };
+    Ok((key, fate))
+}
+
+/// Whether it is another name of a proof, which is never removed by itself.
+pub(super) const fn is_name(copy: &Copy) -> bool {
+    matches!(copy.target, Target::Alias { .. })
+}
+
+/// Removes an item that is due, if its copy is there at this moment and the item is what was copied.
+async fn remove<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
+    calls: &Calls<'_, S, D, L, C, T, W>,
+    entry: Entry,
+    copy: Copy,
+) -> Result<Fate, GivenUp> {
+    let item = entry.item();
+    // What is not there any more was removed, and then it could not be written down.
+    if calls.look(&item.key).await?.is_some() {
+        match calls.verify(&copy, Depth::Checksum).await? {
+            Verdict::Verified { .. } => {}
+            Verdict::Missing(detail)
+            | Verdict::Corrupted(detail)
+            | Verdict::EncodingDiffers(detail)
+            | Verdict::Changed(detail) => return Ok(Fate::Unsafe(detail)),
+        }
+    }
+    let removal = calls.remove(&item).await?;
+    if removal == Removal::Changed {
+        return Ok(Fate::Changed(
+            "it changed since it was copied; run the job again, and verify it".to_owned(),
+        ));
+    }
+    let (size, at) = (entry.size, calls.parts.clock.now());
+    let change = Change::to(item, ItemState::Deleted { copy, at });
+    let wrote = calls.record(vec![(change, Some(entry))]).await?;
+    Ok(match (removal, wrote.first()) {
+        (Removal::Removed, Some(Wrote::Written(_))) => Fate::Removed(size),
+        _ => Fate::Gone,
+    })
+}

@@ -1,0 +1,325 @@
+//! From what a source holds to what is stored of it, or the reason why nothing is.
+
+use bytes::Bytes;
+use credlink_core::access::Visibility;
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::Kind;
+use credlink_core::legacy::{LegacyError, LegacyId, LegacyRecord};
+use credlink_core::manifest::Manifest;
+use credlink_core::proof_id::ProofId;
+use credlink_core::record::{Record, RecordError};
+use credlink_core::rules::store::{Draft, Origin, check_binding};
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use serde::Serialize;
+
+use credlink_ports::migration::ledger::{Copy, Reason};
+use credlink_ports::migration::target::{Loose, Naming, Parcel};
+use credlink_ports::migration::{Content, Revision};
+use credlink_ports::{Failure, FailureKind};
+
+/// Whose proofs a source's items become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owners {
+    /// The tenant of what has none: of legacy records.
+    pub tenant: Tenant,
+    /// `true` if the proofs of a CredLink keep their tenants, and with them their ids. Otherwise those of one tenant become
+    /// `tenant`'s.
+    pub keep: bool,
+    /// The tenant whose proofs these are at the source; `None`: `tenant`, as there.
+    pub from: Option<Tenant>,
+}
+
+impl Owners {
+    /// The tenant of what is `own`'s at the source.
+    fn of(&self, own: &Tenant) -> Result<Tenant, NotCopied> {
+        if self.keep {
+            return Ok(own.clone());
+        }
+        let Self { tenant, from, .. } = self;
+        match from {
+            Some(from) if from == own => Ok(tenant.clone()),
+            None if tenant == own => Ok(tenant.clone()),
+            Some(from) => {
+                let detail = format!("it is the tenant `{own}`'s, and this job takes what is `{from}`'s");
+                Err(NotCopied::new(Reason::LeftOut, detail))
+            }
+            None => {
+                let detail = format!(
+                    "it is the tenant `{own}`'s at the source, and this job is for `{tenant}`: name the tenant with --tenant, or \
+                     give `{tenant}` what is `{own}`'s with --from-tenant {own}"
+                );
+                Err(NotCopied::new(Reason::OtherTenant, detail))
+            }
+        }
+    }
+}
+
+/// An item that can be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// SHA-256 of the item's content ([`digest`]).
+    pub source: Digest,
+    /// What is to be stored.
+    pub parcel: Parcel,
+}
+
+/// Why an item is not copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotCopied {
+    /// The reason.
+    pub reason: Reason,
+    /// In words.
+    pub detail: String,
+}
+
+impl NotCopied {
+    pub(super) fn new(reason: Reason, detail: impl std::fmt::Display) -> Self {
+        Self { reason, detail: cut(&detail.to_string()) }
+    }
+
+    /// Of an item that was listed, and could not be read.
+    pub(super) fn unread(failure: &Failure) -> Self {
+        let reason = match failure.kind {
+            FailureKind::Damaged => Reason::Damaged,
+            _ => Reason::Unavailable,
+        };
+        Self::new(reason, failure)
+    }
+
+    /// Of an item that was listed, and is not there any more.
+    pub(super) fn vanished() -> Self {
+        Self::new(Reason::Vanished, "it was listed, and is not there any more")
+    }
+
+    /// Whether there is nothing to copy, so that the item did not fail.
+    #[must_use]
+    pub const fn is_skip(&self) -> bool {
+        matches!(
+            self.reason,
+            Reason::Duplicate | Reason::Expired | Reason::Deleted | Reason::Gone | Reason::LeftOut
+        )
+    }
+}
+
+/// Longest text of a reason, in characters: a ledger keeps one for each item.
+const MAX_DETAIL_CHARS: usize = 500;
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_DETAIL_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
+/// SHA-256 of an item's content: of a legacy record's or a manifest's bytes; of a proof, of the digests of its records and
+/// manifests; of another name, of that and the proof's id, whatever the proof says. A manifest that is private by itself, or
+/// has other readers than the record that refers to it, has another one. `None` where it cannot be read.
+#[must_use]
+pub fn digest(content: &Content) -> Option<Digest> {
+    match content {
+        Content::Legacy(json) => Some(Digest::of(json)),
+        Content::Proof(revisions) => {
+            let mut digests = Vec::with_capacity(revisions.len() * 64);
+            for Revision { record, manifest } in revisions {
+                digests.extend_from_slice(Digest::of(record).as_bytes());
+                let bytes = manifest.as_ref().map(|manifest| &*manifest.bytes).unwrap_or_default();
+                digests.extend_from_slice(Digest::of(bytes).as_bytes());
+                let readers = manifest.as_ref().map(|manifest| manifest.visibility);
+                let others = readers.filter(|readers| {
+                    Record::parse(record).is_ok_and(|record| record.visibility != *readers)
+                });
+                if let Some(readers) = others {
+                    digests.extend_from_slice(readers.to_string().as_bytes());
+                }
+            }
+            Some(Digest::of(&digests))
+        }
+        Content::Alias { id, record } => {
+            let proof = Record::parse(record).ok()?.id;
+            Some(Digest::of(format!("{id} {proof}").as_bytes()))
+        }
+        Content::Manifest { bytes, visibility: Visibility::Public, .. } => Some(Digest::of(bytes)),
+        Content::Manifest { bytes, visibility: Visibility::Private, .. } => {
+            Some(Digest::of(format!("{} private", Digest::of(bytes)).as_bytes()))
+        }
+        Content::Gone(_) | Content::Unreadable(_) => None,
+    }
+}
+
+/// Returns `true` if an item has the content that was copied, and other readers: with those of the copy its digest is that of the
+/// copy's source.
+pub(super) fn is_same_for_other_readers(content: &Content, copy: &Copy) -> bool {
+    let copied = |bytes: &[u8], readers: &mut Visibility| {
+        let sha256 = Digest::of(bytes);
+        if let Some(object) = copy.objects.iter().find(|object| object.content == sha256) {
+            *readers = if object.private { Visibility::Private } else { Visibility::Public };
+        }
+    };
+    let mut before = content.clone();
+    match &mut before {
+        Content::Proof(revisions) => {
+            for manifest in revisions.iter_mut().filter_map(|revision| revision.manifest.as_mut()) {
+                copied(&manifest.bytes, &mut manifest.visibility);
+            }
+        }
+        Content::Manifest { bytes, visibility, .. } => copied(bytes, visibility),
+        Content::Legacy(_) | Content::Alias { .. } | Content::Gone(_) | Content::Unreadable(_) => {}
+    }
+    before != *content && digest(&before) == Some(copy.source)
+}
+
+/// Reads and checks an item, at the instant `now`.
+///
+/// # Errors
+/// Why it is not copied.
+pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<Incoming, NotCopied> {
+    let parcel = match content {
+        Content::Legacy(json) => Parcel::Proof(vec![legacy(json, owners)?]),
+        Content::Proof(revisions) => Parcel::Proof(proof(revisions, owners)?),
+        Content::Alias { id, record } => Parcel::Alias(naming(id, record, owners, now)?),
+        Content::Manifest { bytes, tenant, visibility } => {
+            Parcel::Manifest(loose(bytes, tenant.as_ref(), *visibility, owners)?)
+        }
+        Content::Gone(why) => return Err(NotCopied::new(Reason::Gone, why)),
+        Content::Unreadable(why) => return Err(NotCopied::new(Reason::InvalidRecord, why)),
+    };
+    if let Some(Origin { expires, .. }) = parcel.drafts().last().and_then(|draft| draft.origin.as_ref())
+        && *expires <= now
+    {
+        return Err(NotCopied::new(Reason::Expired, format!("it expired on {expires}")));
+    }
+    let source = digest(content).ok_or_else(|| NotCopied::new(Reason::InvalidRecord, "it cannot be read"))?;
+    Ok(Incoming { source, parcel })
+}
+
+/// Another name of a proof, under the tenant that the proof is taken over for.
+fn naming(id: &LegacyId, record: &[u8], owners: &Owners, now: Timestamp) -> Result<Naming, NotCopied> {
+    let record = Record::parse(record).map_err(unread)?;
+    if record.expires <= now {
+        let detail = format!("it names the proof {}, which expired on {}", record.id, record.expires);
+        return Err(NotCopied::new(Reason::Gone, detail));
+    }
+    let tenant = owners.of(&record.tenant)?;
+    Ok(Naming {
+        id: id.clone(),
+        proof: ProofId::derive(&tenant, &record.media_hash),
+        tenant,
+        manifest_sha256: record.manifest.sha256,
+        signature: record.signature,
+    })
+}
+
+fn loose(
+    bytes: &Bytes,
+    tenant: Option<&Tenant>,
+    visibility: Visibility,
+    owners: &Owners,
+) -> Result<Loose, NotCopied> {
+    let manifest =
+        Manifest::c2pa(bytes.clone()).map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
+    let tenant = tenant.map_or_else(|| Ok(owners.tenant.clone()), |own| owners.of(own))?;
+    Ok(Loose { manifest, tenant, visibility, restores: None })
+}
+
+fn unread(error: RecordError) -> NotCopied {
+    let reason = match &error {
+        RecordError::Damaged(_) | RecordError::Id | RecordError::Manifest => Reason::Damaged,
+        RecordError::Version(_) => Reason::InvalidRecord,
+    };
+    NotCopied::new(reason, error)
+}
+
+/// What a legacy record becomes, also one whose time is over.
+pub(super) fn legacy(json: &[u8], owners: &Owners) -> Result<Draft, NotCopied> {
+    let record = LegacyRecord::parse(json).map_err(|error| {
+        let reason = match &error {
+            LegacyError::Binding { .. } => Reason::HashMismatch,
+            LegacyError::Manifest(_) | LegacyError::Member { member: "manifest", .. } => {
+                Reason::InvalidManifest
+            }
+            LegacyError::TooLong(_)
+            | LegacyError::TooDeep(_)
+            | LegacyError::NotAnObject(_)
+            | LegacyError::Missing(_)
+            | LegacyError::Member { .. } => Reason::InvalidRecord,
+        };
+        NotCopied::new(reason, error)
+    })?;
+    Ok(record.draft(owners.tenant.clone()))
+}
+
+fn proof(revisions: &[Revision], owners: &Owners) -> Result<Vec<Draft>, NotCopied> {
+    let mut before: Option<Record> = None;
+    let mut drafts = Vec::with_capacity(revisions.len());
+    for revision in revisions {
+        let record = Record::parse(&revision.record).map_err(unread)?;
+        if let Some(before) = &before
+            && (before.id != record.id || before.revision >= record.revision)
+        {
+            let detail = format!(
+                "revision {} of {} follows on revision {} of {}",
+                record.revision, record.id, before.revision, before.id
+            );
+            return Err(NotCopied::new(Reason::Damaged, detail));
+        }
+        drafts.push(draft(&record, revision, owners)?);
+        before = Some(record);
+    }
+    if drafts.is_empty() {
+        return Err(NotCopied::new(Reason::Damaged, "the proof has no record"));
+    }
+    Ok(drafts)
+}
+
+fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft, NotCopied> {
+    let damaged =
+        |why: String| NotCopied::new(Reason::Damaged, format!("revision {}: {why}", record.revision));
+    let inline = record.manifest.inline_bytes().map_err(|error| damaged(error.to_string()))?;
+    let bytes = match (inline, &revision.manifest) {
+        (Some(bytes), _) => bytes,
+        (None, Some(manifest)) => manifest.bytes.clone(),
+        (None, None) => return Err(damaged("the manifest that it refers to is not there".to_owned())),
+    };
+    let found = Digest::of(&bytes);
+    if found != record.manifest.sha256 || bytes.len() as u64 != record.manifest.length {
+        return Err(damaged(format!(
+            "the record's manifest has the SHA-256 {}; {found} is there",
+            record.manifest.sha256
+        )));
+    }
+    let manifest = Manifest::of_type(record.manifest.kind, bytes)
+        .map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
+    check_binding(&manifest, &record.media_hash).map_err(|problem| {
+        let reason = if problem.kind == Kind::BindingMismatch {
+            Reason::HashMismatch
+        } else {
+            Reason::InvalidManifest
+        };
+        NotCopied::new(reason, problem.detail)
+    })?;
+    Ok(Draft {
+        tenant: owners.of(&record.tenant)?,
+        media_hash: record.media_hash,
+        media_type: record.media_type.clone(),
+        manifest,
+        signature: record.signature.clone(),
+        lifetime: 0,
+        tags: record.tags.clone(),
+        visibility: record.visibility,
+        origin: Some(Origin {
+            created: record.created,
+            expires: record.expires,
+            legacy: record.legacy.clone(),
+            restores: None,
+            manifest_visibility: revision
+                .manifest
+                .as_ref()
+                .map(|manifest| manifest.visibility)
+                .filter(|readers| *readers != record.visibility),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use credlink_core::rules::store::Draft;
+
+use credlink_ports::migration::Content;
+use credlink_ports::migration::proof_content::ProofContent;
+
+use super::*;
+use crate::testing::{There as Stored, World, legacy, options};
+
+async fn planned(world: &World) -> Plan {
+    plan(world.parts(), &options(), &()).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_says_what_a_run_then_does() {
+    let world = World::mixed();
+    let plan = planned(&world).await;
+    assert_eq!((plan.items, plan.would_copy, plan.duplicates, plan.already), (10, 6, 1, 0));
+    assert_eq!(plan.invalid, BTreeMap::from([(Reason::InvalidRecord, 1), (Reason::Conflict, 1)]));
+    assert_eq!(plan.skipped, BTreeMap::from([(Reason::Expired, 1)]));
+    let problems: Vec<_> = plan.problems.iter().map(|problem| problem.item.as_str()).collect();
+    assert_eq!(problems, ["a-unlike", "broken"]);
+    assert_eq!((plan.calls.source_gets, plan.calls.puts, plan.calls.heads), (10, 6, 6));
+    // Nothing was changed.
+    assert!(world.ledger.all().is_empty() && world.destination.proofs().is_empty());
+    let run = world.run().await.unwrap().counts;
+    assert_eq!((run.copied, run.duplicates, &run.failed), (plan.would_copy, plan.duplicates, &plan.invalid));
+    // What is there is there, and the others differ from it as they differ from each other.
+    let plan = planned(&world).await;
+    assert_eq!((plan.would_copy, plan.already, plan.duplicates), (0, 6, 1));
+    assert_eq!(plan.invalid, run.failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_tells_the_same_from_another_as_the_run_does() {
+    let earlier = World::mixed();
+    earlier.run().await.unwrap();
+    let world = World::mixed();
+    for (proof, there) in earlier.destination.proofs() {
+        world.destination.put(proof, there);
+    }
+    // One that says something else, and one that only has another date.
+    world.source.put("good-1", legacy("g1", 1, r#"{"n":2}"#));
+    world.source.put("good-2", legacy("g2", 2, "{}").replace("1700000000000", "1600000000000"));
+    let plan = planned(&world).await;
+    assert_eq!(
+        (plan.would_copy, plan.already, plan.duplicates, plan.invalid[&Reason::Conflict]),
+        (0, 5, 1, 2)
+    );
+    let problem = plan.problems.iter().find(|problem| problem.item == "good-1").unwrap();
+    assert!(problem.detail.contains("is there with a manifest whose SHA-256 is"), "{problem:?}");
+    let run = world.run().await.unwrap().counts;
+    assert_eq!((run.copied, run.duplicates, run.failed), (0, 6, plan.invalid));
+}
+
+/// The history of a proof at another CredLink, of which the destination has the first revisions.
+#[test]
+fn what_is_behind_is_told_from_what_is_another() {
+    let owners = options().owners;
+    let content = Content::Legacy(legacy("a", 1, "{}").into());
+    let now = credlink_core::time::Timestamp::from_milliseconds(1_767_225_600_000);
+    let Parcel::Proof(drafts) = incoming(&content, &owners, now).unwrap().parcel else { panic!() };
+    let first = &drafts[0];
+    let with = |text: &str| {
+        let manifest = credlink_core::manifest::Manifest::json(text.to_owned().into()).unwrap();
+        Draft { manifest, ..first.clone() }
+    };
+    let drafts = [with("{}"), with("{\"n\":2}"), with("{\"n\":3}")];
+    let of = |standing| There::of(standing, &drafts);
+    let live = |draft: &Draft| Standing::Live(Some(ProofContent::of(draft)));
+    assert!(matches!(of(Standing::Absent), There::Nothing));
+    assert!(matches!(of(Standing::Live(None)), There::Same));
+    assert!(matches!(of(live(&drafts[2])), There::Same));
+    assert!(matches!(of(live(&drafts[1])), There::Earlier { revisions: 1, manifests: 0 }));
+    assert!(matches!(of(live(&drafts[0])), There::Earlier { revisions: 2, manifests: 0 }));
+    assert!(matches!(of(live(&with("{\"n\":4}"))), There::Other(_)));
+    let unsigned = Draft { signature: None, ..drafts[2].clone() };
+    let There::Other(detail) = of(live(&unsigned)) else { panic!() };
+    assert!(detail.contains("the same manifest, and with another signature or none"), "{detail}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_there_is_not_planned() {
+    let world = World::new();
+    world.source.put("a", legacy("a", 1, "{}"));
+    world.run().await.unwrap();
+    let proof = *world.ledger.one("a").state.copy().unwrap().target.proof().unwrap();
+    let at = credlink_core::time::Timestamp::from_milliseconds(7);
+    world.destination.put(proof, Stored::Deleted(at));
+    let plan = planned(&world).await;
+    assert_eq!(plan.skipped, BTreeMap::from([(Reason::Deleted, 1)]));
+    assert!(plan.is_well());
+}

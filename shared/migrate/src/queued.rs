@@ -1,0 +1,172 @@
+//! Copying the items that a message names. A queue hands messages out more than once, and to several workers at a time:
+//! what is done already is seen in the ledger.
+
+use credlink_ports::migration::ledger::{Entry, ItemState, Reason};
+use credlink_ports::migration::{Destination, Item, Ledger, Sleep, Source};
+use credlink_ports::{Clock, Failure};
+
+use super::copy::{CopyOptions, Ended, copy_items, is_done};
+use super::parts::Migration;
+use super::progress::{Counts, Watch};
+
+/// Most items that are held in memory at once.
+const MAX_ITEMS: usize = 25;
+/// Most bytes of items that are held in memory at once, as the source tells them; one item may have more.
+const MAX_BYTES: u64 = 16_000_000;
+
+/// What became of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queued {
+    /// What became of its items.
+    pub counts: Counts,
+    /// Those of its keys that are not dealt with: whoever watched ended it before, or they may work later.
+    pub open: Vec<String>,
+    /// Why the first of those is, in words.
+    pub why: String,
+    /// Whether whoever watched ended it.
+    pub interrupted: bool,
+}
+
+/// Copies the items under `keys`. What can never be copied is in the ledger with its reason, and dealt with.
+///
+/// # Errors
+/// Somebody is out of reach, or an operator has to act; no item fails of that.
+pub async fn copy_queued<S, D, L, C, T, W>(
+    parts: Migration<'_, S, D, L, C, T>,
+    keys: &[String],
+    options: &CopyOptions,
+    watch: &W,
+) -> Result<Queued, Ended>
+where
+    S: Source,
+    D: Destination,
+    L: Ledger,
+    C: Clock,
+    T: Sleep,
+    W: Watch,
+{
+    let mut queued = Queued::default();
+    let ended = |failure, counts: &Counts| Ended { failure, counts: counts.clone() };
+    let items = items(&parts, keys, &mut queued.counts).await;
+    let items = items.map_err(|failure| ended(failure, &queued.counts))?;
+    for lot in lots(&items) {
+        let options = CopyOptions { batch_size: MAX_ITEMS, ..options.clone() };
+        match copy_items(parts, lot, &options, watch).await {
+            Ok(copying) => {
+                queued.counts.add(&copying.counts);
+                queued.interrupted |= copying.interrupted;
+            }
+            Err(Ended { failure, counts }) => {
+                queued.counts.add(&counts);
+                return Err(ended(failure, &queued.counts));
+            }
+        }
+        if queued.interrupted {
+            break;
+        }
+    }
+    let entries = parts.ledger.entries(keys).await.map_err(|failure| ended(failure, &queued.counts))?;
+    for (key, entry) in keys.iter().zip(entries) {
+        if let Some(why) = is_open(entry.as_ref()) {
+            if queued.open.is_empty() {
+                queued.why = format!("`{key}`: {why}");
+            }
+            queued.open.push(key.clone());
+        }
+    }
+    Ok(queued)
+}
+
+/// Says in the ledger that the items under `keys` were given up because of `failure`, for now: those that nothing became of.
+/// A later run tries them again.
+///
+/// # Errors
+/// The ledger failed.
+pub async fn give_up<L: Ledger, C: Clock>(
+    ledger: &L,
+    clock: &C,
+    keys: &[String],
+    failure: &Failure,
+) -> Result<(), Failure> {
+    let entries = ledger.entries(keys).await?.into_iter().flatten();
+    let given_up =
+        entries.filter(|entry| matches!(entry.state, ItemState::Planned | ItemState::Copying { .. }));
+    let given_up = given_up.map(|entry| {
+        let state = ItemState::Failed { reason: Reason::Unavailable, detail: failure.to_string() };
+        Entry { version: entry.version + 1, updated: clock.now(), state, ..entry }
+    });
+    // Who wrote one meanwhile knows more of it.
+    ledger.write(&given_up.collect::<Vec<_>>()).await?;
+    Ok(())
+}
+
+/// The items under `keys`, as the ledger or else the source has them now.
+async fn items<S: Source, D, L: Ledger, C, T>(
+    parts: &Migration<'_, S, D, L, C, T>,
+    keys: &[String],
+    counts: &mut Counts,
+) -> Result<Vec<Item>, Failure> {
+    let entries = parts.ledger.entries(keys).await?;
+    let mut items = Vec::with_capacity(keys.len());
+    for (key, entry) in keys.iter().zip(entries) {
+        // Nothing became of it since it was listed.
+        if let Some(Entry { state: ItemState::Planned, key, item, size, .. }) = entry {
+            items.push(Item { key, size, version: item });
+            continue;
+        }
+        match (parts.source.look(key).await?, entry) {
+            (Some(item), Some(entry)) if is_done(&entry, &item) => counts.done += 1,
+            (Some(item), _) => items.push(item),
+            // What is not there any more was dealt with, or is found to have vanished.
+            (None, Some(entry)) if is_open(Some(&entry)).is_none() && !is_failed(&entry) => counts.done += 1,
+            (None, entry) => {
+                let (version, size) = entry.map(|entry| (entry.item, entry.size)).unwrap_or_default();
+                items.push(Item { key: key.clone(), size, version });
+            }
+        }
+    }
+    Ok(items)
+}
+
+/// The items in lots that are held in memory at once.
+fn lots(items: &[Item]) -> Vec<&[Item]> {
+    let (mut lots, mut rest) = (Vec::new(), items);
+    while !rest.is_empty() {
+        let mut bytes = 0_u64;
+        let fits = rest.iter().take(MAX_ITEMS).take_while(|item| {
+            bytes = bytes.saturating_add(item.size);
+            bytes <= MAX_BYTES
+        });
+        let (lot, behind) = rest.split_at(fits.count().max(1));
+        lots.push(lot);
+        rest = behind;
+    }
+    lots
+}
+
+const fn is_failed(entry: &Entry) -> bool {
+    matches!(entry.state, ItemState::Failed { .. })
+}
+
+/// Why an item is not dealt with, in words; `None`: it is.
+fn is_open(entry: Option<&Entry>) -> Option<String> {
+    match entry.map(|entry| &entry.state) {
+        None => Some("it has no entry in the ledger".to_owned()),
+        Some(ItemState::Planned | ItemState::Copying { .. } | ItemState::RolledBack { .. }) => {
+            Some("it was not come to".to_owned())
+        }
+        Some(ItemState::Lost { detail, .. } | ItemState::Failed { reason: Reason::Unavailable, detail }) => {
+            Some(detail.clone())
+        }
+        Some(
+            ItemState::Copied(_)
+            | ItemState::Verified { .. }
+            | ItemState::Deleted { .. }
+            | ItemState::Skipped { .. }
+            | ItemState::Failed { .. },
+        ) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

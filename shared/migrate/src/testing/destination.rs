@@ -1,0 +1,332 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use credlink_core::hash::Digest;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::LegacyItemRow;
+use credlink_core::rules::store::Draft;
+use credlink_core::time::Timestamp;
+
+use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::proof_content::ProofContent;
+use credlink_ports::migration::target::{Loose, Naming, Parcel, Target};
+use credlink_ports::migration::{
+    Depth, Destination, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal,
+};
+use credlink_ports::{Failure, Page};
+
+use super::Faults;
+
+/// What a proof is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum There {
+    /// A record, and what tells another manifest from this one.
+    Live {
+        record: Digest,
+        manifest: Digest,
+    },
+    Deleted(Timestamp),
+}
+
+/// Proofs in memory, of one revision each; other names of them, and manifests.
+pub(crate) struct MemoryDestination {
+    proofs: Mutex<BTreeMap<ProofId, There>>,
+    aliases: Mutex<BTreeMap<LegacyId, ProofId>>,
+    /// Names that were taken back, since when.
+    withdrawn: Mutex<BTreeMap<LegacyId, Timestamp>>,
+    /// By their ids; deleted ones with the instant.
+    manifests: Mutex<BTreeMap<ManifestKey, Option<Timestamp>>>,
+    /// How often each proof was made.
+    made: Mutex<BTreeMap<ProofId, u32>>,
+    /// The legacy ids of what was asked to be taken over.
+    asked: Mutex<Vec<String>>,
+    verdict: Mutex<Option<Verdict>>,
+    /// Where the source has proofs.
+    pub(super) items: Mutex<BTreeMap<ProofId, LegacyItemRow>>,
+    pub(super) faults: Arc<Faults>,
+}
+
+fn record(draft: &Draft) -> Digest {
+    Digest::of(&draft.record(1, Timestamp::from_milliseconds(0)).to_bytes())
+}
+
+fn copy(proof: ProofId, record: Digest) -> Copy {
+    let object = StoredObject {
+        key: format!("proofs/{proof}"),
+        content: record,
+        stored: None,
+        crc64nvme: None,
+        coding: None,
+        private: false,
+    };
+    let source = Digest::of(b"");
+    Copy {
+        target: Target::Proof(proof),
+        legacy: None,
+        source,
+        created: false,
+        exact: true,
+        objects: vec![object],
+    }
+}
+
+impl MemoryDestination {
+    pub(super) fn new(faults: Arc<Faults>) -> Self {
+        Self {
+            proofs: Mutex::default(),
+            aliases: Mutex::default(),
+            withdrawn: Mutex::default(),
+            manifests: Mutex::default(),
+            made: Mutex::default(),
+            asked: Mutex::default(),
+            verdict: Mutex::default(),
+            items: Mutex::default(),
+            faults,
+        }
+    }
+
+    pub(crate) fn proofs(&self) -> BTreeMap<ProofId, There> {
+        self.proofs.lock().unwrap().clone()
+    }
+
+    pub(crate) fn put(&self, proof: ProofId, there: There) {
+        self.proofs.lock().unwrap().insert(proof, there);
+    }
+
+    pub(crate) fn remove(&self, proof: &ProofId) {
+        self.proofs.lock().unwrap().remove(proof);
+    }
+
+    pub(crate) fn made(&self) -> BTreeMap<ProofId, u32> {
+        self.made.lock().unwrap().clone()
+    }
+
+    pub(crate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    pub(crate) fn aliases(&self) -> BTreeMap<LegacyId, ProofId> {
+        self.aliases.lock().unwrap().clone()
+    }
+
+    pub(crate) fn name(&self, id: &str, proof: Option<ProofId>) {
+        let (id, mut aliases) = (id.parse().unwrap(), self.aliases.lock().unwrap());
+        match proof {
+            Some(proof) => aliases.insert(id, proof),
+            None => aliases.remove(&id),
+        };
+    }
+
+    pub(crate) fn manifests(&self) -> BTreeMap<ManifestKey, Option<Timestamp>> {
+        self.manifests.lock().unwrap().clone()
+    }
+
+    /// What is there of other things than proofs, as a copy that this job did not make.
+    fn beside(target: Target) -> Copy {
+        let source = Digest::of(b"");
+        Copy { target, legacy: None, source, created: false, exact: true, objects: Vec::new() }
+    }
+
+    fn bind(&self, naming: &Naming) -> TakenOver {
+        let Some(There::Live { manifest, .. }) = self.proofs.lock().unwrap().get(&naming.proof).cloned()
+        else {
+            return TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail: "no proof".to_owned() };
+        };
+        if manifest != naming.manifest_sha256 {
+            return TakenOver::Conflict { detail: "another manifest".to_owned() };
+        }
+        let mut aliases = self.aliases.lock().unwrap();
+        if aliases.get(&naming.id).is_some_and(|proof| *proof != naming.proof) {
+            return TakenOver::Refused {
+                kind: "alias-conflict".to_owned(),
+                detail: "another proof".to_owned(),
+            };
+        }
+        aliases.insert(naming.id.clone(), naming.proof);
+        self.withdrawn.lock().unwrap().remove(&naming.id);
+        TakenOver::Stored(Self::beside(Target::Alias { id: naming.id.clone(), proof: naming.proof }))
+    }
+
+    fn keep(&self, loose: &Loose) -> TakenOver {
+        let id = &ManifestKey::new(&loose.tenant, loose.manifest.id().unwrap());
+        let mut manifests = self.manifests.lock().unwrap();
+        if let Some(Some(at)) = manifests.get(id)
+            && loose.restores != Some(*at)
+        {
+            return TakenOver::Deleted(*at);
+        }
+        manifests.insert(id.clone(), None);
+        TakenOver::Stored(Self::beside(Target::Manifest(id.clone())))
+    }
+
+    /// What every verification finds.
+    pub(crate) fn say(&self, verdict: Option<Verdict>) {
+        *self.verdict.lock().unwrap() = verdict;
+    }
+
+    fn take(&self, draft: &Draft) -> TakenOver {
+        let (id, record) = (draft.id(), record(draft));
+        let origin = draft.origin.as_ref().unwrap();
+        self.asked.lock().unwrap().push(origin.legacy.as_ref().unwrap().id.to_string());
+        let mut proofs = self.proofs.lock().unwrap();
+        match proofs.get(&id) {
+            Some(There::Deleted(at)) if origin.restores != Some(*at) => return TakenOver::Deleted(*at),
+            Some(There::Live { record: there, .. }) if *there == record => {
+                return TakenOver::Stored(copy(id, record));
+            }
+            Some(There::Live { record: there, manifest }) => {
+                return if manifest == draft.manifest.sha256() {
+                    TakenOver::Equal(copy(id, *there))
+                } else {
+                    TakenOver::Conflict { detail: "another manifest".to_owned() }
+                };
+            }
+            Some(There::Deleted(_)) | None => {}
+        }
+        proofs.insert(id, There::Live { record, manifest: *draft.manifest.sha256() });
+        *self.made.lock().unwrap().entry(id).or_default() += 1;
+        TakenOver::Stored(copy(id, record))
+    }
+}
+
+impl Destination for MemoryDestination {
+    fn name(&self) -> &'static str {
+        "destination"
+    }
+
+    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+        self.faults
+            .call("destination find", "", || match target {
+                Target::Proof(id) => match self.proofs.lock().unwrap().get(id) {
+                    None => Standing::Absent,
+                    // Every record of these worlds has one signature.
+                    Some(There::Live { manifest, .. }) => {
+                        Standing::Live(Some(ProofContent::new(*manifest, Some("c2ln"))))
+                    }
+                    Some(There::Deleted(at)) => Standing::Deleted(*at),
+                },
+                Target::Alias { id, .. } if self.aliases.lock().unwrap().contains_key(id) => {
+                    Standing::Live(None)
+                }
+                Target::Alias { .. } => Standing::Absent,
+                Target::Manifest(id) => match self.manifests.lock().unwrap().get(id) {
+                    None => Standing::Absent,
+                    Some(None) => Standing::Live(None),
+                    Some(Some(at)) => Standing::Deleted(*at),
+                },
+            })
+            .await
+    }
+
+    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
+        let drafts = match parcel {
+            Parcel::Proof(drafts) => drafts,
+            Parcel::Alias(naming) => {
+                let key = format!("/aliases/{}", naming.id);
+                return self.faults.call("destination take", &key, || self.bind(naming)).await;
+            }
+            Parcel::Manifest(loose) => {
+                return self.faults.call("destination take", "/manifests", || self.keep(loose)).await;
+            }
+        };
+        let legacy = drafts[0].origin.as_ref().unwrap().legacy.as_ref().unwrap().id.to_string();
+        self.faults.call("destination take", &legacy, || self.take(&drafts[0])).await
+    }
+
+    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+        self.faults
+            .call("destination verify", "", || {
+                if let Some(verdict) = self.verdict.lock().unwrap().clone() {
+                    return verdict;
+                }
+                let id = match &copy.target {
+                    Target::Proof(id) => id,
+                    Target::Alias { id, proof } => {
+                        return match self.aliases.lock().unwrap().get(id) {
+                            None => Verdict::Missing("it leads nowhere".to_owned()),
+                            Some(named) if named != proof => Verdict::Changed("it is another".to_owned()),
+                            Some(_) => Verdict::Verified { by: depth },
+                        };
+                    }
+                    Target::Manifest(id) => {
+                        return match self.manifests.lock().unwrap().get(id) {
+                            Some(None) => Verdict::Verified { by: depth },
+                            _ => Verdict::Missing("it is not there".to_owned()),
+                        };
+                    }
+                };
+                match self.proofs.lock().unwrap().get(id) {
+                    Some(There::Live { record, .. }) if *record == copy.objects[0].content => {
+                        Verdict::Verified { by: depth }
+                    }
+                    Some(_) => Verdict::Changed("it is another".to_owned()),
+                    None => Verdict::Missing("it is not there".to_owned()),
+                }
+            })
+            .await
+    }
+
+    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+        self.faults
+            .call("destination withdraw", "", || {
+                let id = match &copy.target {
+                    Target::Proof(id) => id,
+                    Target::Alias { id, proof } => {
+                        let mut aliases = self.aliases.lock().unwrap();
+                        let mut withdrawn = self.withdrawn.lock().unwrap();
+                        return match aliases.get(id) {
+                            None => {
+                                withdrawn.get(id).copied().map_or(Withdrawal::Absent, Withdrawal::Deleted)
+                            }
+                            Some(named) if named != proof => Withdrawal::Touched,
+                            Some(_) => {
+                                aliases.remove(id);
+                                withdrawn.insert(id.clone(), at);
+                                Withdrawal::Deleted(at)
+                            }
+                        };
+                    }
+                    Target::Manifest(id) => {
+                        return match self.manifests.lock().unwrap().get_mut(id) {
+                            None => Withdrawal::Absent,
+                            Some(Some(deleted)) if *deleted == at => Withdrawal::Deleted(at),
+                            Some(Some(_)) => Withdrawal::Touched,
+                            Some(live) => {
+                                *live = Some(at);
+                                Withdrawal::Deleted(at)
+                            }
+                        };
+                    }
+                };
+                let mut proofs = self.proofs.lock().unwrap();
+                match proofs.get(id) {
+                    None => Withdrawal::Absent,
+                    Some(There::Live { record, .. }) if *record == copy.objects[0].content => {
+                        proofs.insert(*id, There::Deleted(at));
+                        Withdrawal::Deleted(at)
+                    }
+                    Some(There::Deleted(deleted)) if *deleted == at => Withdrawal::Deleted(at),
+                    Some(_) => Withdrawal::Touched,
+                }
+            })
+            .await
+    }
+
+    async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page<ProofId>, Failure> {
+        let after: Option<ProofId> = after.map(|after| after.parse().unwrap());
+        self.faults
+            .call("destination list", "", || {
+                let proofs = self.proofs.lock().unwrap();
+                let live = proofs.iter().filter(|(_, there)| matches!(there, There::Live { .. }));
+                let live = live.map(|(id, _)| *id).filter(|id| after.is_none_or(|after| *id > after));
+                let mut items: Vec<ProofId> = live.take(limit + 1).collect();
+                let more = items.len() > limit;
+                items.truncate(limit);
+                let next = items.last().filter(|_| more).map(ToString::to_string);
+                Page { items, next }
+            })
+            .await
+    }
+}

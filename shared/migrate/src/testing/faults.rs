@@ -1,0 +1,116 @@
+use std::future::pending;
+use std::sync::Mutex;
+
+use tokio::sync::Notify;
+
+use credlink_ports::{Failure, FailureKind};
+
+/// What happens at a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It fails in this way, and nothing is done.
+    Lost(FailureKind),
+    /// It is done, and fails in this way.
+    Kept(FailureKind),
+    /// The process is killed before it is done.
+    KilledBefore,
+    /// The process is killed after it was done.
+    KilledAfter,
+}
+
+/// Which calls fail.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    plan: Mutex<Plan>,
+    pub(crate) killed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    calls: usize,
+    at: Option<(usize, Fault)>,
+    down: Option<(&'static str, FailureKind)>,
+    key: Option<(String, FailureKind)>,
+    dice: u64,
+}
+
+impl Faults {
+    pub(crate) fn at(&self, call: usize, fault: Fault) {
+        let mut plan = self.plan.lock().unwrap();
+        plan.calls = 0;
+        plan.at = Some((call, fault));
+    }
+
+    /// From now on, every call whose name begins so fails in this way.
+    pub(crate) fn down(&self, name: &'static str, kind: FailureKind) {
+        self.plan.lock().unwrap().down = Some((name, kind));
+    }
+
+    /// From now on, every call of this key fails in this way.
+    pub(crate) fn key(&self, key: &str, kind: FailureKind) {
+        self.plan.lock().unwrap().key = Some((key.to_owned(), kind));
+    }
+
+    /// From now on, each call gives way one to four times, as `seed` has it.
+    pub(crate) fn shuffle(&self, seed: u64) {
+        self.plan.lock().unwrap().dice = seed;
+    }
+
+    fn roll(&self) -> u64 {
+        let dice = &mut self.plan.lock().unwrap().dice;
+        // xorshift64 (Marsaglia 2003); 0 stays 0.
+        *dice ^= *dice << 13;
+        *dice ^= *dice >> 7;
+        *dice ^= *dice << 17;
+        *dice % 4
+    }
+
+    pub(crate) fn none(&self) {
+        *self.plan.lock().unwrap() = Plan::default();
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.plan.lock().unwrap().calls
+    }
+
+    /// Makes a call that does `effect`.
+    pub(super) async fn call<R>(
+        &self,
+        name: &'static str,
+        key: &str,
+        effect: impl FnOnce() -> R,
+    ) -> Result<R, Failure> {
+        for _ in 0..=self.roll() {
+            tokio::task::yield_now().await;
+        }
+        let failed = |kind| Failure { provider: name, kind, message: format!("{name} {key}") };
+        let fault = {
+            let mut plan = self.plan.lock().unwrap();
+            plan.calls += 1;
+            let now = plan.calls;
+            if let Some((_, kind)) = plan.down.filter(|(down, _)| name.starts_with(down)) {
+                return Err(failed(kind));
+            }
+            if let Some((_, kind)) = plan.key.as_ref().filter(|(failing, _)| key.ends_with(failing.as_str()))
+            {
+                return Err(failed(*kind));
+            }
+            plan.at.filter(|(call, _)| *call == now).map(|(_, fault)| fault)
+        };
+        match fault {
+            None => Ok(effect()),
+            Some(Fault::Lost(kind)) => Err(failed(kind)),
+            Some(Fault::Kept(kind)) => {
+                effect();
+                Err(failed(kind))
+            }
+            Some(fault) => {
+                if fault == Fault::KilledAfter {
+                    effect();
+                }
+                self.killed.notify_one();
+                pending().await
+            }
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The three walks of a verification: source, ledger, destination.
+
+use std::collections::HashSet;
+
+use credlink_core::hash::Digest;
+use futures_util::stream::{self, StreamExt as _};
+
+use credlink_ports::migration::ledger::{Copy, Entry, ItemState, Order, Reason};
+use credlink_ports::migration::target::Target;
+use credlink_ports::migration::{Depth, Destination, Item, Ledger, Sleep, Source, Verdict};
+use credlink_ports::{Clock, FailureKind};
+
+use super::{Class, Verification, VerifyOptions};
+use crate::calls::Calls;
+use crate::incoming::{NotCopied, digest, is_same_for_other_readers};
+use crate::patience::GivenUp;
+use crate::progress::{Counts, Watch};
+use crate::records::Change;
+
+/// A short name of a key or a proof: 8 bytes of its digest. Of 1,000,000, two have the same one once in 37 million
+/// verifications, and one of them would not be looked at again.
+fn short(text: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *Digest::of(text.as_bytes()).as_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The copy of an item, also where it was found to be lost.
+const fn compared(entry: &Entry) -> Option<&Copy> {
+    match &entry.state {
+        ItemState::Lost { copy, .. } => Some(copy),
+        state => state.copy(),
+    }
+}
+
+/// The version that the ledger keeps of an item whose content changed under one version: none that a source gives, so that the
+/// next run copies it again.
+const OUTDATED: &str = "outdated";
+
+/// What was found of one item.
+struct Found {
+    item: Item,
+    /// The entry to be written anew: that of the copy that was compared, or that of an outdated one. An outdated item that has
+    /// another version than its entry is copied again without that, and has none here.
+    entry: Option<Entry>,
+    /// `true` if it can be copied again, because it is at the source.
+    is_at_source: bool,
+    class: Class,
+    detail: String,
+    by: Option<Depth>,
+}
+
+pub(super) struct Walk<'b, 'a, S, D, L, C, T, W> {
+    calls: &'b Calls<'a, S, D, L, C, T, W>,
+    options: &'b VerifyOptions,
+    pub(super) found: Verification,
+    /// The keys of the source, 8 bytes each.
+    seen: HashSet<u64>,
+    /// The proofs of the job, 8 bytes each.
+    proofs: HashSet<u64>,
+}
+
+impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
+    Walk<'b, 'a, S, D, L, C, T, W>
+{
+    pub(super) fn new(calls: &'b Calls<'a, S, D, L, C, T, W>, options: &'b VerifyOptions) -> Self {
+        Self { calls, options, found: Verification::default(), seen: HashSet::new(), proofs: HashSet::new() }
+    }
+
+    pub(super) async fn run(&mut self) -> Result<(), GivenUp> {
+        self.walk_source().await?;
+        self.walk_ledger().await?;
+        if self.options.extra {
+            self.walk_destination().await?;
+        }
+        Ok(())
+    }
+
+    async fn walk_source(&mut self) -> Result<(), GivenUp> {
+        let mut after = None;
+        loop {
+            let page = self.calls.page(after.as_deref()).await?;
+            let items: Vec<Item> =
+                page.items.into_iter().filter(|item| self.seen.insert(short(&item.key))).collect();
+            let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
+            let entries = if keys.is_empty() { Vec::new() } else { self.calls.entries(&keys).await? };
+            let looks: Vec<_> =
+                items.into_iter().zip(entries).map(|(item, entry)| self.of(item, entry)).collect();
+            let found: Vec<_> = stream::iter(looks).buffer_unordered(self.concurrency()).collect().await;
+            self.note(found).await?;
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What is not in the source any more stands at the destination all the same; and who is whose.
+    async fn walk_ledger(&mut self) -> Result<(), GivenUp> {
+        let mut after = None;
+        loop {
+            let page = self.calls.listed(Order::Forward, after.as_deref()).await?;
+            let mut looks = Vec::new();
+            for entry in page.items {
+                let begun = entry.begun.as_ref().map(|begun| &begun.target);
+                let target = compared(&entry).map(|copy| &copy.target).or(begun);
+                self.proofs.extend(target.and_then(Target::proof).map(|proof| short(&proof.to_string())));
+                if self.seen.contains(&short(&entry.key)) {
+                    continue;
+                }
+                // What was not copied and is not there any more is nothing that can be lost.
+                if compared(&entry).is_some() {
+                    let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
+                    looks.push((item, entry));
+                }
+            }
+            let looks: Vec<_> = looks.into_iter().map(|(item, entry)| self.gone(item, entry)).collect();
+            let found: Vec<_> = stream::iter(looks).buffer_unordered(self.concurrency()).collect().await;
+            self.note(found).await?;
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn walk_destination(&mut self) -> Result<(), GivenUp> {
+        let mut after = None;
+        loop {
+            let page = self.calls.proofs(after.as_deref()).await?;
+            for proof in page.items {
+                let proof = proof.to_string();
+                if !self.proofs.contains(&short(&proof)) {
+                    self.found.note(Class::Extra, &proof, "no item of the job became this proof".to_owned());
+                }
+            }
+            self.pause()?;
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn concurrency(&self) -> usize {
+        self.options.concurrency.max(1)
+    }
+
+    fn pause(&self) -> Result<(), GivenUp> {
+        if self.calls.watch.is_cancelled() { Err(GivenUp::Cancelled) } else { Ok(()) }
+    }
+
+    fn is_sampled(&self, key: &str) -> bool {
+        // 2^53 steps from 0 to 1, as many as an f64 tells apart.
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+        let place = (short(key) >> 11) as f64 / (1_u64 << 53) as f64;
+        place < self.options.sample
+    }
+
+    /// An item of the source.
+    async fn of(&self, item: Item, entry: Option<Entry>) -> Result<Option<Found>, GivenUp> {
+        let not_there = |class, detail: String| {
+            let item = item.clone();
+            Ok(Some(Found { item, entry: None, is_at_source: true, class, detail, by: None }))
+        };
+        let Some(entry) = entry else {
+            return not_there(Class::Missing, "no run has come to it yet".to_owned());
+        };
+        let copy = match &entry.state {
+            ItemState::Copied(copy)
+            | ItemState::Verified { copy, .. }
+            | ItemState::Lost { copy, .. }
+            | ItemState::Deleted { copy, .. } => copy,
+            ItemState::Planned | ItemState::Copying { .. } => {
+                return not_there(Class::Missing, "it is begun, and not done; run the job again".to_owned());
+            }
+            ItemState::RolledBack { at, .. } => {
+                return not_there(Class::Missing, format!("it was rolled back on {at}"));
+            }
+            ItemState::Failed { reason, detail } => {
+                return not_there(Class::Missing, format!("{reason}: {detail}"));
+            }
+            ItemState::Skipped { .. } if entry.item != item.version => {
+                let detail = "it changed at the source since a run came to it; run the job again";
+                return not_there(Class::Missing, detail.to_owned());
+            }
+            ItemState::Skipped { reason, detail } => {
+                return not_there(Class::Skipped, format!("{reason}: {detail}"));
+            }
+        };
+        if !self.is_sampled(&item.key) {
+            return Ok(None);
+        }
+        if (self.options.deep || entry.item != item.version)
+            && let Some((class, detail)) = self.source_differs(&item, copy).await?
+        {
+            // Where the listing does not tell, the ledger has to, or no run would come to it.
+            let entry = Some(entry).filter(|entry| class == Class::Outdated && entry.item == item.version);
+            return Ok(Some(Found { item, entry, is_at_source: true, class, detail, by: None }));
+        }
+        self.compare(item, entry, true).await
+    }
+
+    /// An item that is not in the source any more.
+    async fn gone(&self, item: Item, entry: Entry) -> Result<Option<Found>, GivenUp> {
+        if self.is_sampled(&item.key) { self.compare(item, entry, false).await } else { Ok(None) }
+    }
+
+    /// How the source's content differs from what was copied, if it does.
+    async fn source_differs(&self, item: &Item, copy: &Copy) -> Result<Option<(Class, String)>, GivenUp> {
+        match self.calls.read(&item.key).await {
+            Ok(Some(content)) if digest(&content) == Some(copy.source) => Ok(None),
+            Ok(Some(content)) => Ok(Some((
+                Class::Outdated,
+                match digest(&content) {
+                    Some(_) if is_same_for_other_readers(&content, copy) => {
+                        "the source has the same content for other readers; run the job again: it withdraws what is private \
+                         there, and publishes nothing"
+                            .to_owned()
+                    }
+                    Some(now) => format!(
+                        "the source has a content with the SHA-256 {now}; {} was copied; run the job again, and where \
+                         that is a conflict, replace {} first (PUT)",
+                        copy.source, copy.target
+                    ),
+                    None => "the source's item cannot be read any more".to_owned(),
+                },
+            ))),
+            // It went since it was listed.
+            Ok(None) => Ok(None),
+            Err(GivenUp::Item(failure)) => Ok(Some((Class::Unknown, failure.to_string()))),
+            Err(end) => Err(end),
+        }
+    }
+
+    async fn compare(&self, item: Item, entry: Entry, is_at_source: bool) -> Result<Option<Found>, GivenUp> {
+        let Some(copy) = compared(&entry) else { return Ok(None) };
+        let depth = if self.options.deep { Depth::Content } else { Depth::Checksum };
+        let (class, detail, by) = match self.calls.verify(copy, depth).await {
+            Ok(Verdict::Verified { by }) => (Class::Verified, String::new(), Some(by)),
+            Ok(Verdict::Missing(detail)) => (Class::Missing, detail, None),
+            Ok(Verdict::Corrupted(detail)) => (Class::Corrupted, detail, None),
+            Ok(Verdict::EncodingDiffers(detail)) => (Class::EncodingDiffers, detail, None),
+            Ok(Verdict::Changed(detail)) => (Class::Changed, detail, None),
+            // A store that checks what it reads tells so by itself.
+            Err(GivenUp::Item(failure)) if failure.kind == FailureKind::Damaged => {
+                (Class::Corrupted, failure.to_string(), None)
+            }
+            Err(GivenUp::Item(failure)) => (Class::Unknown, failure.to_string(), None),
+            Err(end) => return Err(end),
+        };
+        Ok(Some(Found { item, entry: Some(entry), is_at_source, class, detail, by }))
+    }
+
+    /// Counts what was found, and writes down what is well, and what the next run has to copy again.
+    async fn note(&mut self, found: Vec<Result<Option<Found>, GivenUp>>) -> Result<(), GivenUp> {
+        let mut end = Ok(());
+        let mut changes = Vec::new();
+        for found in found {
+            self.found.items += 1;
+            let found = match found {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(given_up) => {
+                    end = Err(given_up);
+                    continue;
+                }
+            };
+            self.found.note(found.class, &found.item.key, found.detail.clone());
+            let Some(entry) = found.entry else { continue };
+            if found.class == Class::Outdated {
+                let item = Item { version: OUTDATED.to_owned(), ..found.item };
+                changes.push((Change::to(item, entry.state.clone()), Some(entry)));
+                continue;
+            }
+            self.found.compared += 1;
+            self.found.by_checksum += u64::from(found.by == Some(Depth::Checksum));
+            if matches!(found.class, Class::Missing | Class::Corrupted | Class::EncodingDiffers) {
+                // Of what is not at the source any more, the ledger alone knows what there was.
+                if found.is_at_source {
+                    let NotCopied { detail, .. } = NotCopied::new(Reason::Lost, found.detail);
+                    let state = compared(&entry).cloned().map(|copy| ItemState::Lost { copy, detail });
+                    changes.extend(state.map(|state| (Change::to(found.item, state), Some(entry))));
+                }
+                continue;
+            }
+            // Since when it is known to be there is kept; a new version of the item with the same content is not news.
+            let at = match (found.class, &entry.state) {
+                (Class::Verified, ItemState::Copied(_) | ItemState::Lost { .. }) => {
+                    self.calls.parts.clock.now()
+                }
+                (Class::Verified, ItemState::Verified { at, .. }) if entry.item != found.item.version => *at,
+                _ => continue,
+            };
+            if let Some(copy) = compared(&entry).cloned() {
+                let state = ItemState::Verified { copy, at };
+                changes.push((Change::to(found.item, state), Some(entry)));
+            }
+        }
+        if !changes.is_empty() {
+            self.calls.record(changes).await?;
+        }
+        let counts = Counts { listed: self.found.items, done: self.found.items, ..Counts::default() };
+        self.calls.watch.progress(&counts);
+        end.and_then(|()| self.pause())
+    }
+}

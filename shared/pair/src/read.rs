@@ -1,0 +1,337 @@
+//! Reads: the primary first, then the fallback; checked against the index where a provider is behind.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use credlink_core::message::Replica;
+use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::row::Row;
+use credlink_core::rules::replica::{Standing, Wanted, judge, wanted};
+use credlink_ports::{Checksum, Failure, FailureKind, Index, Objects, Queue};
+use futures_util::future::{Either, join, select};
+
+use super::Replicated;
+use super::side::{Missed, Side};
+use super::tag::{Tag, same};
+
+/// Reads of the primary that have to be known before a read is hedged.
+const HEDGE_SAMPLES: usize = 50;
+/// No read is slow before this.
+const HEDGE_LEAST: Duration = Duration::from_millis(20);
+/// How often a checked read starts again because the row changed under it.
+const ATTEMPTS: usize = 4;
+
+/// How many reads may be hedged: 5 of 100, and at most 10 in a row.
+#[derive(Debug, Default)]
+pub(super) struct Budget(u32);
+
+impl Budget {
+    /// What one hedged read costs, in reads.
+    const COST: u32 = 20;
+
+    fn earn(&mut self) {
+        self.0 = (self.0 + 1).min(10 * Self::COST);
+    }
+
+    fn spend(&mut self) -> bool {
+        let enough = self.0 >= Self::COST;
+        if enough {
+            self.0 -= Self::COST;
+        }
+        enough
+    }
+}
+
+/// What a provider says of a key: the object, its absence, or no answer.
+type Answer<T> = Result<Option<T>, Missed>;
+
+impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
+    pub(super) async fn get_either(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        match self.knows_behind(Replica::Primary).await {
+            Some(false) => {}
+            Some(true) => return Box::pin(self.checked(key)).await,
+            None => return Box::pin(self.agreed(key)).await,
+        }
+        let answer = if self.settings.hedge {
+            self.get_hedged(key).await
+        } else {
+            self.get_on(&self.primary, key).await
+        };
+        match answer {
+            Ok(Some(object)) => Ok(Some(object)),
+            answer => {
+                if self.is_behind(Replica::Fallback).await {
+                    return Box::pin(self.checked(key)).await;
+                }
+                let by_fallback = self.get_on(&self.fallback, key).await;
+                self.second(key, &answer, by_fallback).await
+            }
+        }
+    }
+
+    pub(super) async fn head_either(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        match self.knows_behind(Replica::Primary).await {
+            Some(false) => {}
+            Some(true) => return Ok(Box::pin(self.checked(key)).await?.map(|object| object.head)),
+            None => return Ok(Box::pin(self.agreed(key)).await?.map(|object| object.head)),
+        }
+        match self.head_on(&self.primary, key).await {
+            Ok(Some(head)) => Ok(Some(head)),
+            answer => {
+                if self.is_behind(Replica::Fallback).await {
+                    return Ok(Box::pin(self.checked(key)).await?.map(|object| object.head));
+                }
+                let by_fallback = self.head_on(&self.fallback, key).await;
+                self.second(key, &answer, by_fallback).await
+            }
+        }
+    }
+
+    /// What the primary says, with its checksum; what either says, without one, where the primary says nothing.
+    pub(super) async fn head_summed(
+        &self,
+        key: &ObjectKey,
+    ) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        let objects = &self.primary.objects;
+        if let Ok(Some((mut head, checksum))) =
+            self.primary.call("head", objects.head_with_checksum(key)).await
+        {
+            retag(&mut head, Replica::Primary);
+            return Ok(Some((head, checksum)));
+        }
+        Ok(self.head_either(key).await?.map(|head| (head, None)))
+    }
+
+    /// The copy at the other provider than the one where a damaged one was read.
+    pub(super) async fn get_other(
+        &self,
+        key: &ObjectKey,
+        damaged: &StoredTag,
+    ) -> Result<Option<Object>, Failure> {
+        let Some(Tag { read, .. }) = Tag::read(damaged) else { return Ok(None) };
+        let other = match read {
+            Replica::Primary => Replica::Fallback,
+            Replica::Fallback => Replica::Primary,
+        };
+        let found = if self.is_behind(other).await {
+            Box::pin(self.checked(key)).await?
+        } else {
+            let answer = match other {
+                Replica::Primary => self.get_on(&self.primary, key).await,
+                Replica::Fallback => self.get_on(&self.fallback, key).await,
+            };
+            answer.map_err(|missed| missed.failure)?
+        };
+        if let Some(object) = &found
+            && Verified::check(object.clone()).is_ok()
+        {
+            if other == Replica::Fallback {
+                metrics::counter!("credlink_fallback_reads").increment(1);
+            }
+            self.noticed(read, key).await;
+        }
+        Ok(found)
+    }
+
+    async fn is_behind(&self, replica: Replica) -> bool {
+        self.knows_behind(replica).await.unwrap_or(true)
+    }
+
+    async fn knows_behind(&self, replica: Replica) -> Option<bool> {
+        if self.primary.is_on_trial() || self.fallback.is_on_trial() {
+            // It comes back from an outage: what was missed there may be news.
+            self.behind.forget();
+        }
+        self.behind.is(replica).await
+    }
+
+    /// The fallback's answer, after the primary had none. Both absent is absence; one absent and the other silent is a
+    /// failure (guarantee 7).
+    async fn second<T>(
+        &self,
+        key: &ObjectKey,
+        by_primary: &Answer<T>,
+        by_fallback: Answer<T>,
+    ) -> Result<Option<T>, Failure> {
+        match (by_primary, by_fallback) {
+            (by_primary, Ok(Some(found))) => {
+                metrics::counter!("credlink_fallback_reads").increment(1);
+                if by_primary.is_ok() {
+                    self.noticed(Replica::Primary, key).await;
+                }
+                Ok(Some(found))
+            }
+            (Ok(_), Ok(None)) => Ok(None),
+            (Err(missed), _) => Err(missed.failure.clone()),
+            (Ok(_), Err(missed)) => Err(missed.failure),
+        }
+    }
+
+    pub(super) async fn get_on<O: Objects>(&self, side: &Side<O>, key: &ObjectKey) -> Answer<Object> {
+        let mut object = side.call("get", side.objects.get(key)).await?;
+        if let Some(object) = &mut object {
+            retag(&mut object.head, side.replica);
+        }
+        Ok(object)
+    }
+
+    pub(super) async fn head_on<O: Objects>(&self, side: &Side<O>, key: &ObjectKey) -> Answer<Head> {
+        let mut head = side.call("head", side.objects.head(key)).await?;
+        if let Some(head) = &mut head {
+            retag(head, side.replica);
+        }
+        Ok(head)
+    }
+
+    /// Reads from the primary, and where it takes long, from the fallback too. The fallback's answer counts only if it
+    /// has the object and is not behind.
+    async fn get_hedged(&self, key: &ObjectKey) -> Answer<Object> {
+        let mut first = pin!(self.get_on(&self.primary, key));
+        self.budget(Budget::earn);
+        let Some(patience) = self.primary.patience(HEDGE_SAMPLES, HEDGE_LEAST) else { return first.await };
+        if let Ok(answer) = tokio::time::timeout(patience, first.as_mut()).await {
+            return answer;
+        }
+        if self.behind.is(Replica::Fallback).await != Some(false) || !self.budget(Budget::spend) {
+            return first.await;
+        }
+        metrics::counter!("credlink_hedged_reads").increment(1);
+        let second = pin!(self.get_on(&self.fallback, key));
+        match select(first, second).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right((Ok(Some(object)), _)) => Ok(Some(object)),
+            Either::Right((_, first)) => first.await,
+        }
+    }
+
+    fn budget<T>(&self, act: impl FnOnce(&mut Budget) -> T) -> T {
+        act(&mut self.budget.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// A read where nobody says whether a provider is behind, because the index never answered this process. A write that
+    /// was acknowledged is at one provider at least: what both agree on is current.
+    async fn agreed(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        match join(self.get_on(&self.primary, key), self.head_on(&self.fallback, key)).await {
+            (Ok(None), Ok(None)) => Ok(None),
+            (Ok(Some(object)), Ok(Some(head))) if same(&object.head, &head) => Ok(Some(object)),
+            _ => Box::pin(self.checked(key)).await,
+        }
+    }
+
+    /// A read while a provider is behind: what stands there counts only if the row agrees.
+    async fn checked(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        let mut row = self.index.get(&key.row()).await?;
+        for _ in 0..ATTEMPTS {
+            let answer = self.checked_by(key, row.as_ref()).await;
+            if answer.is_ok() {
+                return answer;
+            }
+            // The row may have changed since it was read.
+            let again = self.index.get(&key.row()).await?;
+            if again.as_ref().map(Row::version) == row.as_ref().map(Row::version) {
+                return answer;
+            }
+            row = again;
+        }
+        Err(self.stale(key, "it changes all the time"))
+    }
+
+    async fn checked_by(&self, key: &ObjectKey, row: Option<&Row>) -> Result<Option<Object>, Failure> {
+        let wanted = wanted(key, row);
+        if wanted == Wanted::Nothing {
+            return Ok(None);
+        }
+        if wanted == Wanted::Latest {
+            return self.latest(key).await;
+        }
+        let by_primary = self.get_on(&self.primary, key).await;
+        let mut failure = None;
+        let mut stale = false;
+        match look(key, row, by_primary) {
+            Look::Good(object) => return Ok(Some(object)),
+            Look::Stale => stale = true,
+            Look::Absent => {}
+            Look::Silent(missed) => failure = Some(missed),
+        }
+        match look(key, row, self.get_on(&self.fallback, key).await) {
+            Look::Good(object) => {
+                metrics::counter!("credlink_fallback_reads").increment(1);
+                return Ok(Some(object));
+            }
+            Look::Stale => stale = true,
+            Look::Absent => {}
+            Look::Silent(missed) => failure = failure.or(Some(missed)),
+        }
+        match failure {
+            Some(failure) => Err(failure),
+            None if stale || wanted == Wanted::Content => {
+                Err(self.stale(key, "neither provider has what the index names"))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Of two copies the one that was written later. Where one provider is silent nobody knows which that is.
+    async fn latest(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        let written =
+            |object: &Object| Facts::read(&object.head.attributes).map_or(0, |facts| facts.generation);
+        let by_primary = self.get_on(&self.primary, key).await.map_err(|missed| missed.failure)?;
+        let by_fallback = self.get_on(&self.fallback, key).await.map_err(|missed| missed.failure)?;
+        Ok(match (by_primary, by_fallback) {
+            (Some(one), Some(other)) if written(&other) > written(&one) => Some(other),
+            (one, other) => one.or(other),
+        })
+    }
+
+    fn stale(&self, key: &ObjectKey, what: &str) -> Failure {
+        let message = format!("{key}: {what}");
+        Failure { provider: self.primary.objects.name(), kind: FailureKind::Unavailable, message }
+    }
+}
+
+fn retag(head: &mut Head, replica: Replica) {
+    head.tag = Tag::new(replica, head.tag.clone(), &head.attributes).text();
+}
+
+enum Look {
+    Good(Object),
+    Stale,
+    Absent,
+    Silent(Failure),
+}
+
+/// What an answer is worth, where the row may know better.
+fn look(key: &ObjectKey, row: Option<&Row>, answer: Answer<Object>) -> Look {
+    match answer {
+        Err(missed) => Look::Silent(missed.failure),
+        Ok(None) => Look::Absent,
+        Ok(Some(object)) => match wanted(key, row) {
+            Wanted::Undecided | Wanted::Kept | Wanted::Latest | Wanted::Going => Look::Good(object),
+            Wanted::Content | Wanted::Marker | Wanted::Nothing => {
+                match Verified::check(object.clone()).map(|verified| judge(key, row, &verified)) {
+                    Ok(Standing::Right | Standing::Ahead) => Look::Good(object),
+                    // What is damaged here may be whole there.
+                    Ok(Standing::Stale) | Err(_) => Look::Stale,
+                }
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_of_a_hundred_reads_are_hedged() {
+        let mut budget = Budget::default();
+        let mut hedged = 0;
+        for _ in 0..1_000 {
+            budget.earn();
+            hedged += u32::from(budget.spend());
+        }
+        assert_eq!(hedged, 50);
+        (0..10_000).for_each(|_| budget.earn());
+        assert_eq!((0..100).filter(|_| budget.spend()).count(), 10);
+    }
+}

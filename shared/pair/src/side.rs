@@ -1,0 +1,243 @@
+//! One of the two providers: its calls, with a time-out, behind a circuit breaker, and measured.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use credlink_core::message::Replica;
+use credlink_ports::{BreakerState, Failure, FailureKind, Objects, ProviderState};
+use tokio::time::Instant;
+
+use credlink_runtime::deadline;
+
+use super::breaker::{Breaker, BreakerSettings, counts};
+use super::latency::Latency;
+
+/// A provider.
+#[derive(Debug)]
+pub(super) struct Side<O> {
+    pub(super) objects: O,
+    pub(super) replica: Replica,
+    limit: Duration,
+    health: Mutex<Health>,
+}
+
+#[derive(Debug)]
+struct Health {
+    breaker: Breaker,
+    latency: Latency,
+    failure: Option<FailureKind>,
+}
+
+/// A call that was not answered.
+#[derive(Debug, Clone)]
+pub(super) struct Missed {
+    pub(super) failure: Failure,
+    /// `true` if the call may have taken effect: it was made, and not refused.
+    pub(super) attempted: bool,
+}
+
+impl<O: Objects> Side<O> {
+    pub(super) fn new(objects: O, replica: Replica, limit: Duration, breaker: BreakerSettings) -> Self {
+        let health = Health {
+            breaker: Breaker::new(breaker, Instant::now()),
+            latency: Latency::default(),
+            failure: None,
+        };
+        Self { objects, replica, limit, health: Mutex::new(health) }
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns `true` if the next call is a trial that finds out if the provider is back.
+    pub(super) fn is_on_trial(&self) -> bool {
+        self.health().breaker.is_due(Instant::now())
+    }
+
+    /// Makes a call.
+    pub(super) async fn call<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Missed> {
+        let began = Instant::now();
+        if !self.health().breaker.admit(began) {
+            let message = "it failed too often, and is not asked for a while".to_owned();
+            let failure = Failure { provider: self.objects.name(), kind: FailureKind::Unavailable, message };
+            return Err(Missed { failure, attempted: false });
+        }
+        let limit = deadline::at_most(self.limit);
+        // In a box: whoever makes calls side by side would be as large as all of them.
+        match tokio::time::timeout(limit, Box::pin(within(began, limit, call))).await {
+            Ok(Ok(answer)) => {
+                self.answered(operation, began);
+                Ok(answer)
+            }
+            Ok(Err(failure)) => {
+                self.failed(failure.kind);
+                // A write that is throttled is not done.
+                let attempted = failure.kind != FailureKind::Throttled;
+                Err(Missed { failure, attempted })
+            }
+            Err(_) => {
+                // A request that has no time left says nothing of the provider.
+                if limit == self.limit {
+                    self.failed(FailureKind::TimedOut);
+                }
+                Err(self.too_slow(limit))
+            }
+        }
+    }
+
+    /// The call was given up: the other provider was done long ago.
+    pub(super) fn gave_up(&self, after: Duration) -> Missed {
+        self.failed(FailureKind::TimedOut);
+        self.too_slow(after)
+    }
+
+    fn too_slow(&self, after: Duration) -> Missed {
+        let message = format!("no answer within {} ms", after.as_millis());
+        let failure = Failure { provider: self.objects.name(), kind: FailureKind::TimedOut, message };
+        Missed { failure, attempted: true }
+    }
+
+    fn answered(&self, operation: &'static str, began: Instant) {
+        let now = Instant::now();
+        let took = now - began;
+        {
+            let mut health = self.health();
+            health.breaker.succeeded(now);
+            health.failure = None;
+            if operation == "get" {
+                health.latency.record(took);
+            }
+        }
+        self.show();
+        metrics::histogram!(
+            "credlink_provider_latency_ms", "provider" => self.replica.to_string(), "operation" => operation
+        )
+        .record(took.as_secs_f64() * 1_000.0);
+    }
+
+    fn failed(&self, kind: FailureKind) {
+        {
+            let mut health = self.health();
+            health.failure = Some(kind);
+            if counts(kind) {
+                health.breaker.failed(Instant::now(), fastrand::f64());
+            } else {
+                // It answers.
+                health.breaker.succeeded(Instant::now());
+            }
+        }
+        self.show();
+        metrics::counter!(
+            "credlink_provider_failures", "provider" => self.replica.to_string(), "kind" => kind.to_string()
+        )
+        .increment(1);
+    }
+
+    /// Shows the breaker's state: 0 closed, 1 half open, 2 open.
+    fn show(&self) {
+        let state = match self.health().breaker.state().0 {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        };
+        metrics::gauge!("credlink_breaker_state", "provider" => self.replica.to_string()).set(state);
+    }
+
+    /// Returns the time after which a read is slow enough to ask the other provider: the 95th percentile, and at
+    /// least `least`. `None` if too little is known.
+    pub(super) fn patience(&self, samples: usize, least: Duration) -> Option<Duration> {
+        let health = self.health();
+        (health.latency.count() >= samples).then(|| health.latency.percentile(95).max(least))
+    }
+
+    /// Returns what is known of the provider.
+    pub(super) fn state(&self, behind: bool) -> ProviderState {
+        let health = self.health();
+        let (breaker, since) = health.breaker.state();
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        ProviderState {
+            name: self.objects.name(),
+            replica: self.replica,
+            breaker,
+            for_ms: milliseconds(since.elapsed()),
+            failure: health.failure,
+            p50_ms: milliseconds(health.latency.percentile(50)),
+            p95_ms: milliseconds(health.latency.percentile(95)),
+            behind,
+        }
+    }
+}
+
+/// The call, which is told how long it may take: what it tries again ends before it is cut off.
+async fn within<T>(began: Instant, limit: Duration, call: impl Future<Output = T>) -> T {
+    match began.checked_add(limit) {
+        Some(until) => deadline::within(until, call).await,
+        None => call.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use metrics::{
+        Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder,
+    };
+
+    use super::*;
+    use credlink_metrics::catalogue;
+    use credlink_ports::doubles::MemoryObjects;
+
+    /// Notes the names of metrics.
+    #[derive(Default)]
+    struct Names(Arc<Mutex<BTreeSet<String>>>);
+
+    impl Names {
+        fn note(&self, key: &Key) {
+            self.0.lock().unwrap().insert(key.name().to_owned());
+        }
+    }
+
+    impl Recorder for Names {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            self.note(key);
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            self.note(key);
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            self.note(key);
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn metrics_have_the_names_of_the_catalogue() {
+        let names = Names::default();
+        let side =
+            Side::new(MemoryObjects::new(), Replica::Primary, Duration::MAX, BreakerSettings::default());
+        with_local_recorder(&names, || {
+            side.answered("get", Instant::now());
+            side.failed(FailureKind::TimedOut);
+        });
+        let names = names.0.lock().unwrap();
+        let expected =
+            ["credlink_breaker_state", "credlink_provider_failures", "credlink_provider_latency_ms"];
+        assert!(names.iter().eq(expected), "{names:?}");
+        assert!(names.iter().all(|name| catalogue::find(name).is_some()));
+    }
+}

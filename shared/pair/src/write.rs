@@ -1,0 +1,346 @@
+//! Writes to both providers.
+//!
+//! A creation goes to both side by side. A replacement goes to the one that decides first, and then to the other: of
+//! two replacements at once, the one that loses must not reach either.
+//!
+//! The primary has as long as a call may take: it decides. The fallback has a moment when the primary is done, and as long
+//! as a call may take while it throttles the write, which it does for a second or two ([`credlink_runtime::throttle`]).
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use credlink_core::message::Replica;
+use credlink_core::object::{Attributes, Facts, Head, ObjectKey, StoredTag};
+use credlink_core::rules::replica::{Wanted, wanted};
+use credlink_ports::{Condition, Failure, Index, Objects, Put, Queue};
+use futures_util::future::{Either, join, select};
+
+use crate::replicate::replicate;
+
+use credlink_runtime::deadline;
+use credlink_runtime::throttle::Noted;
+
+use super::side::{Missed, Side};
+use super::tag::{Tag, identity, identity_of, same};
+use super::{Replicated, Stale};
+
+/// What a provider has under a key, against the object that a condition names.
+enum Found {
+    /// That object, with this tag.
+    Same(StoredTag),
+    /// The object that was to be written.
+    Written,
+    /// Another one, or none.
+    Other,
+}
+
+impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
+    /// Creates an object on both.
+    pub(super) async fn create(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+    ) -> Result<Put, Failure> {
+        let (primary, fallback) = (&self.primary, &self.fallback);
+        let put_primary =
+            pin!(primary.call("put", primary.objects.put(key, body.clone(), attributes, Condition::Absent)));
+        let put_fallback =
+            fallback.call("put", fallback.objects.put(key, body.clone(), attributes, Condition::Absent));
+        let noted = Noted::default();
+        let put_fallback = pin!(noted.during(put_fallback));
+        let (by_primary, by_fallback) = match select(put_primary, put_fallback).await {
+            Either::Left((Ok(put), rest)) => (Ok(put), self.within_grace(&noted, rest).await),
+            Either::Left((Err(missed), rest)) => (Err(missed), rest.await),
+            Either::Right((by_fallback, rest)) => (rest.await, by_fallback),
+        };
+        let tag = |read, own| Tag::new(read, own, attributes).text();
+        match (by_primary, by_fallback) {
+            (Ok(Put::Stored(own)), Ok(Put::Stored(_))) => Ok(Put::Stored(tag(Replica::Primary, own))),
+            (Ok(Put::Stored(own)), Ok(Put::Lost)) => {
+                self.lost_on_one(fallback, key, attributes).await?;
+                Ok(Put::Stored(tag(Replica::Primary, own)))
+            }
+            (Ok(Put::Stored(own)), Err(_)) => {
+                self.missed(Replica::Fallback, key, Stale::No).await?;
+                Ok(Put::Stored(tag(Replica::Primary, own)))
+            }
+            (Ok(Put::Lost), Ok(Put::Lost)) => Ok(Put::Lost),
+            (Ok(Put::Lost), Ok(Put::Stored(_))) => {
+                self.lost_on_one(primary, key, attributes).await?;
+                Ok(Put::Lost)
+            }
+            (Ok(Put::Lost), Err(missed)) => {
+                if missed.attempted {
+                    self.missed(Replica::Fallback, key, Stale::Perhaps).await?;
+                }
+                Ok(Put::Lost)
+            }
+            (Err(_), Ok(Put::Stored(own))) => {
+                self.missed(Replica::Primary, key, Stale::Perhaps).await?;
+                Ok(Put::Stored(tag(Replica::Fallback, own)))
+            }
+            (Err(missed), Ok(Put::Lost)) => {
+                if missed.attempted {
+                    self.missed(Replica::Primary, key, Stale::Perhaps).await?;
+                }
+                Ok(Put::Lost)
+            }
+            (Err(by_primary), Err(by_fallback)) => {
+                self.unknown(key, &[(Replica::Primary, &by_primary), (Replica::Fallback, &by_fallback)])
+                    .await;
+                Err(by_primary.failure)
+            }
+        }
+    }
+
+    /// A creation was done on one provider and came too late on `side`. The fallback is repaired, unless `side` holds the
+    /// same: two processes created it at once.
+    async fn lost_on_one<O: Objects>(
+        &self,
+        side: &Side<O>,
+        key: &ObjectKey,
+        attributes: &Attributes,
+    ) -> Result<(), Failure> {
+        let head = side.call("head", side.objects.head(key)).await;
+        if matches!(head, Ok(Some(head)) if is(&head, attributes)) {
+            return Ok(());
+        }
+        self.missed(Replica::Fallback, key, Stale::Perhaps).await
+    }
+
+    /// Replaces the object that `tag` names on both.
+    pub(super) async fn replace(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        tag: &Tag,
+    ) -> Result<Put, Failure> {
+        let stored = |read, own| Ok(Put::Stored(Tag::new(read, own, attributes).text()));
+        let by_primary = match self.find_to_replace(&self.primary, key, tag, attributes).await {
+            Ok(Found::Same(own)) => {
+                self.put_on(&self.primary, key, &body, attributes, Condition::Matches(own)).await
+            }
+            // The tag is of the fallback, and the primary missed what stands there: it follows, and then decides.
+            Ok(Found::Other) if tag.read == Replica::Fallback => {
+                match self.bring_primary_up(key, tag, attributes).await? {
+                    Some(condition) => self.put_on(&self.primary, key, &body, attributes, condition).await,
+                    None => Ok(Put::Lost),
+                }
+            }
+            Ok(Found::Other | Found::Written) => Ok(Put::Lost),
+            Err(missed) => Err(missed),
+        };
+        match by_primary {
+            Ok(Put::Lost) => Ok(Put::Lost),
+            Ok(Put::Stored(own)) => {
+                self.follow_on_fallback(key, &body, attributes, tag).await?;
+                stored(Replica::Primary, own)
+            }
+            Err(by_primary) => {
+                let found = self.find_to_replace(&self.fallback, key, tag, attributes).await;
+                let by_fallback = match found {
+                    Ok(Found::Same(own)) => {
+                        self.put_on(&self.fallback, key, &body, attributes, Condition::Matches(own)).await
+                    }
+                    Ok(Found::Other | Found::Written) => Ok(Put::Lost),
+                    Err(missed) => Err(missed),
+                };
+                match by_fallback {
+                    Ok(Put::Stored(own)) => {
+                        self.missed(Replica::Primary, key, Stale::Readable).await?;
+                        stored(Replica::Fallback, own)
+                    }
+                    Ok(Put::Lost) => {
+                        if by_primary.attempted {
+                            self.missed(Replica::Primary, key, Stale::Perhaps).await?;
+                        }
+                        Ok(Put::Lost)
+                    }
+                    Err(by_fallback) => {
+                        let both = [(Replica::Primary, &by_primary), (Replica::Fallback, &by_fallback)];
+                        self.unknown(key, &both).await;
+                        Err(by_primary.failure)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The fallback follows a replacement that the primary has, or a repair is queued.
+    async fn follow_on_fallback(
+        &self,
+        key: &ObjectKey,
+        body: &Bytes,
+        attributes: &Attributes,
+        tag: &Tag,
+    ) -> Result<(), Failure> {
+        let follow = async {
+            match self.find_to_replace(&self.fallback, key, tag, attributes).await {
+                Ok(Found::Written) => Ok(true),
+                Ok(Found::Same(own)) => {
+                    let put =
+                        self.put_on(&self.fallback, key, body, attributes, Condition::Matches(own)).await?;
+                    Ok(matches!(put, Put::Stored(_)))
+                }
+                Ok(Found::Other) => Ok(false),
+                Err(missed) => Err(missed),
+            }
+        };
+        let noted = Noted::default();
+        let follow = pin!(noted.during(follow));
+        match self.within_grace(&noted, follow).await {
+            Ok(true) => Ok(()),
+            // What was replaced is readable there, whatever the reason is: a throttled write is no exception.
+            Ok(false) | Err(_) => self.missed(Replica::Fallback, key, Stale::Readable).await,
+        }
+    }
+
+    /// The fallback's answer, where the primary is done: it has a moment, and to its own limit while it is throttled.
+    async fn within_grace<T>(
+        &self,
+        noted: &Noted,
+        mut rest: impl Future<Output = Result<T, Missed>> + Unpin,
+    ) -> Result<T, Missed> {
+        let grace = deadline::at_most(self.settings.grace);
+        match tokio::time::timeout(grace, &mut rest).await {
+            Ok(answer) => answer,
+            Err(_) if noted.is_throttled() => rest.await,
+            Err(_) => Err(self.fallback.gave_up(grace)),
+        }
+    }
+
+    /// What `side` has under `key`; only the provider that the tag is of need not be asked.
+    async fn find_to_replace<O: Objects>(
+        &self,
+        side: &Side<O>,
+        key: &ObjectKey,
+        tag: &Tag,
+        attributes: &Attributes,
+    ) -> Result<Found, Missed> {
+        if side.replica == tag.read {
+            return Ok(Found::Same(tag.own.clone()));
+        }
+        let head = side.call("head", side.objects.head(key)).await;
+        Ok(match head.map_err(|missed| Missed { attempted: false, ..missed })? {
+            Some(head) if tag.is_of(&head) => Found::Same(head.tag),
+            Some(head) if is(&head, attributes) => Found::Written,
+            _ => Found::Other,
+        })
+    }
+
+    async fn put_on<O: Objects>(
+        &self,
+        side: &Side<O>,
+        key: &ObjectKey,
+        body: &Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Missed> {
+        side.call("put", side.objects.put(key, body.clone(), attributes, condition)).await
+    }
+
+    /// Repairs the primary at once, where a write depends on it: the condition of the write there.
+    async fn bring_primary_up(
+        &self,
+        key: &ObjectKey,
+        tag: &Tag,
+        attributes: &Attributes,
+    ) -> Result<Option<Condition>, Failure> {
+        let now = self.clock.now();
+        let repair = replicate(&self.fallback.objects, &self.primary.objects, &self.index, key, now);
+        match tokio::time::timeout(deadline::at_most(self.settings.timeout), repair).await {
+            Ok(Ok(outcome)) => tracing::debug!(%key, ?outcome, "repaired before a write"),
+            Ok(Err(error)) => tracing::debug!(%key, %error, "not repaired before a write"),
+            Err(_) => tracing::debug!(%key, "not repaired in time before a write"),
+        }
+        let head = self.primary.call("head", self.primary.objects.head(key)).await;
+        match head.map_err(|missed| missed.failure)? {
+            Some(head) if tag.is_of(&head) => Ok(Some(Condition::Matches(head.tag))),
+            // A deletion that is under way takes whatever stands there. The row is read after the tag, as deletions do:
+            // what the tag names was not stored after the deletion.
+            head if Facts::read(attributes).is_ok_and(|facts| facts.tombstone)
+                && !head.as_ref().is_some_and(|head| is(head, attributes)) =>
+            {
+                let row = self.index.get(&key.row()).await?;
+                let condition = head.map_or(Condition::Absent, |head| Condition::Matches(head.tag));
+                Ok((wanted(key, row.as_ref()) == Wanted::Going).then_some(condition))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Nobody is told of the write, and it may arrive all the same: repairs are queued if that is possible.
+    async fn unknown(&self, key: &ObjectKey, sides: &[(Replica, &Missed)]) {
+        for (replica, missed) in sides {
+            if missed.attempted
+                && let Err(failure) = self.missed(*replica, key, Stale::Perhaps).await
+            {
+                tracing::warn!(%key, %failure, "a write failed, and its repair was not queued");
+            }
+        }
+    }
+
+    /// Removes an object from both.
+    pub(super) async fn delete_both(&self, key: &ObjectKey) -> Result<(), Failure> {
+        let (primary, fallback) = (&self.primary, &self.fallback);
+        let done = join(
+            primary.call("delete", primary.objects.delete(key)),
+            fallback.call("delete", fallback.objects.delete(key)),
+        );
+        match done.await {
+            (Ok(()), Ok(())) => Ok(()),
+            (Ok(()), Err(_)) => self.missed(Replica::Fallback, key, Stale::No).await,
+            (Err(_), Ok(())) => self.missed(Replica::Primary, key, Stale::No).await,
+            (Err(missed), Err(_)) => Err(missed.failure),
+        }
+    }
+
+    /// Looks whether both have what was read as `expected`, and queues a repair of the one that does not.
+    pub(super) async fn confirm_both(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
+        let (primary, fallback) = (&self.primary, &self.fallback);
+        let heads = join(
+            primary.call("head", primary.objects.head(key)),
+            fallback.call("head", fallback.objects.head(key)),
+        );
+        let expected = identity_of(expected);
+        let is_expected = |head: &Head| identity(&head.attributes) == expected;
+        match heads.await {
+            (Ok(None), Ok(None)) => Ok(()),
+            (Ok(Some(one)), Ok(Some(other))) if same(&one, &other) => Ok(()),
+            (Ok(Some(_)), Ok(None)) => self.missed(Replica::Fallback, key, Stale::No).await,
+            (Ok(None), Ok(Some(_))) => self.missed(Replica::Primary, key, Stale::Perhaps).await,
+            (Ok(Some(one)), Ok(Some(_))) if is_expected(&one) => {
+                self.missed(Replica::Fallback, key, Stale::Readable).await
+            }
+            (Ok(Some(_)), Ok(Some(other))) if is_expected(&other) => {
+                self.missed(Replica::Primary, key, Stale::Readable).await
+            }
+            (Ok(Some(_)), Ok(Some(_))) => {
+                self.missed(Replica::Primary, key, Stale::Perhaps).await?;
+                self.missed(Replica::Fallback, key, Stale::Readable).await
+            }
+            // What answers may be the one that missed it: what was read came from the other one then.
+            (Ok(Some(one)), Err(_)) => {
+                if !is_expected(&one) {
+                    self.missed(Replica::Primary, key, Stale::Readable).await?;
+                }
+                self.missed(Replica::Fallback, key, Stale::Readable).await
+            }
+            (Err(_), Ok(Some(other))) => {
+                if !is_expected(&other) {
+                    self.missed(Replica::Fallback, key, Stale::Readable).await?;
+                }
+                self.missed(Replica::Primary, key, Stale::Readable).await
+            }
+            (Ok(None), Err(missed)) | (Err(missed), Ok(None) | Err(_)) => Err(missed.failure),
+        }
+    }
+}
+
+/// Whether `head` is of the object that was to be written.
+fn is(head: &Head, attributes: &Attributes) -> bool {
+    let written = identity(attributes);
+    !written.is_empty() && identity(&head.attributes) == written
+}

@@ -1,0 +1,236 @@
+//! Objects in memory.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use credlink_core::hash::Digest;
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
+
+use crate::{Checksum, Clock, Condition, Copied, Failure, Listed, Objects, Page, Put};
+
+use super::clock::WallClock;
+
+/// A provider in memory. Clones share their objects.
+///
+/// # Panics
+/// `put` panics where it breaks the rule of immutable keys ([`ObjectKey::is_mutable`]): what stands there may be
+/// replaced by the marker of a deletion, and the marker by content in a stored form that never stood there before
+/// (the same bytes would have the tag that a late deletion waits for). What missed both is replaced by the same content
+/// of a later generation. Nothing else replaces it.
+#[derive(Clone)]
+pub struct MemoryObjects {
+    state: Arc<Mutex<State>>,
+    clock: Arc<dyn Clock + Send + Sync>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    objects: BTreeMap<String, Object>,
+    /// Digests of the forms that stood under immutable keys since the key was last absent.
+    forms: HashMap<String, HashSet<Digest>>,
+}
+
+impl Default for MemoryObjects {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for MemoryObjects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.state().objects.keys()).finish()
+    }
+}
+
+impl MemoryObjects {
+    /// An empty provider, on the system's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(WallClock)
+    }
+
+    /// An empty provider that takes the instants of its writes from `clock`.
+    #[must_use]
+    pub fn with_clock(clock: impl Clock + Send + Sync + 'static) -> Self {
+        Self { state: Arc::default(), clock: Arc::new(clock) }
+    }
+
+    /// A copy of the objects as they are now, which shares nothing with them: what a backup holds.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        let state = self.state().clone();
+        Self { state: Arc::new(Mutex::new(state)), clock: Arc::clone(&self.clock) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic of the police leaves the state as it was before the call.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn holds(&self, key: &str, condition: &Condition) -> bool {
+        match (self.objects.get(key), condition) {
+            (None, Condition::Absent) => true,
+            (Some(object), Condition::Matches(tag)) => object.head.tag == *tag,
+            _ => false,
+        }
+    }
+
+    fn police(&self, key: &ObjectKey, text: &str, form: Digest, attributes: &Attributes) {
+        let Some(before) = self.objects.get(text) else { return };
+        if key.is_mutable() || attributes.content_type == TOMBSTONE_TYPE {
+            return;
+        }
+        // A provider that missed both a deletion and the store after it.
+        let later = match (Facts::read(&before.head.attributes), Facts::read(attributes)) {
+            (Ok(before), Ok(after)) => before.sha256 == after.sha256 && before.generation < after.generation,
+            _ => false,
+        };
+        assert!(
+            later || before.head.attributes.content_type == TOMBSTONE_TYPE,
+            "{text} is immutable, and was about to be replaced by other content"
+        );
+        assert!(
+            !self.forms.get(text).is_some_and(|forms| forms.contains(&form)),
+            "{text} was deleted, and was about to be restored in a stored form that stood there before"
+        );
+    }
+}
+
+impl Objects for MemoryObjects {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        Ok(self.state().objects.get(&key.to_string()).cloned())
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
+        Ok(self.state().objects.get(&key.to_string()).map(|object| object.head.clone()))
+    }
+
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        let state = self.state();
+        let object = state.objects.get(&key.to_string());
+        Ok(object.map(|object| (object.head.clone(), Some(Checksum::Sha256(Digest::of(&object.body))))))
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Failure> {
+        let text = key.to_string();
+        let form = Digest::of(&body);
+        let modified = self.clock.now();
+        let mut state = self.state();
+        if !state.holds(&text, &condition) {
+            return Ok(Put::Lost);
+        }
+        state.police(key, &text, form, attributes);
+        if !key.is_mutable() && attributes.content_type != TOMBSTONE_TYPE {
+            state.forms.entry(text.clone()).or_default().insert(form);
+        }
+        let tag = StoredTag(form.to_string());
+        let head =
+            Head { attributes: attributes.clone(), size: body.len() as u64, tag: tag.clone(), modified };
+        // A copy, as a provider makes one: the caller's buffer may be a slice of a larger one.
+        state.objects.insert(text, Object { head, body: Bytes::copy_from_slice(&body) });
+        Ok(Put::Stored(tag))
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
+        let text = key.to_string();
+        let mut state = self.state();
+        state.objects.remove(&text);
+        state.forms.remove(&text);
+        Ok(())
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
+        assert!((1..=1_000).contains(&limit), "a page has 1 to 1,000 objects, not {limit}");
+        let state = self.state();
+        let start = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        let mut items: Vec<Listed> = state
+            .objects
+            .range::<str, _>((start, Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .take(limit + 1)
+            .map(|(key, object)| Listed {
+                key: key.clone(),
+                size: object.head.size,
+                modified: object.head.modified,
+            })
+            .collect();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = if more { items.last().map(|item| item.key.clone()) } else { None };
+        Ok(Page { items, next })
+    }
+}
+
+/// There is one copy.
+impl Copied for MemoryObjects {}
+
+#[cfg(test)]
+mod tests {
+    use credlink_core::tenant::Tenant;
+    use credlink_core::time::Timestamp;
+    use credlink_core::tombstone::Tombstone;
+
+    use super::*;
+
+    async fn replace(objects: &MemoryObjects, key: &ObjectKey, body: &[u8], attributes: &Attributes) {
+        let condition = match objects.head(key).await.unwrap() {
+            Some(head) => Condition::Matches(head.tag),
+            None => Condition::Absent,
+        };
+        let put = objects.put(key, Bytes::copy_from_slice(body), attributes, condition).await.unwrap();
+        assert!(matches!(put, Put::Stored(_)));
+    }
+
+    async fn deleted() -> (MemoryObjects, ObjectKey) {
+        let (objects, key) = (MemoryObjects::new(), ObjectKey::Manifest("urn:c2pa:x".parse().unwrap()));
+        replace(&objects, &key, b"content", &Attributes::default()).await;
+        let (body, attributes) =
+            Tombstone::new(Timestamp::from_milliseconds(0), 0).object(&key, &Tenant::default());
+        replace(&objects, &key, &body, &attributes).await;
+        (objects, key)
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "manifests/urn%3Ac2pa%3Ax is immutable")]
+    async fn immutable_content_is_not_replaced() {
+        let (objects, key) = (MemoryObjects::new(), ObjectKey::Manifest("urn:c2pa:x".parse().unwrap()));
+        replace(&objects, &key, b"content", &Attributes::default()).await;
+        replace(&objects, &key, b"other", &Attributes::default()).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "in a stored form that stood there before")]
+    async fn a_deleted_form_does_not_come_back() {
+        let (objects, key) = deleted().await;
+        replace(&objects, &key, b"content", &Attributes::default()).await;
+    }
+
+    #[tokio::test]
+    async fn deletion_and_restoration_in_another_form_are_no_breach() {
+        let (objects, key) = deleted().await;
+        replace(&objects, &key, b"content, packed", &Attributes::default()).await;
+        objects.delete(&key).await.unwrap();
+        replace(&objects, &key, b"content", &Attributes::default()).await;
+    }
+}

@@ -1,0 +1,62 @@
+//! What CredLink's use cases need of the world: the contracts, and the types they speak.
+//!
+//! Each method documents a guarantee, not a mechanism. Futures carry no `Send` bound: it is found at the concrete type, in
+//! `main`. The contract suites in `tests/` run over every adapter.
+//!
+//! **In scope:** the traits, their types, the bounds that every implementation shares, and the id of the request at hand.
+//! **Out of scope:** implementations. Behind the feature `doubles` there are those that tests use; they police the contracts.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | bytes | [`Objects`] · copies at several providers: [`Copied`] |
+//! | rows | [`Index`] |
+//! | messages | [`Queue`] |
+//! | the cache in front of the bytes | [`Cache`] |
+//! | time and request ids | [`Clock`] |
+//! | counting | [`Events`] |
+//! | credentials | [`Authenticator`] · listed signers: [`Signers`] |
+//! | computing beside requests | [`Work`] |
+//! | all ports of one service | [`Ports`] |
+//! | failures | [`Failure`], [`FailureKind`] |
+//! | the ports of a migration | [`migration`] |
+//! | bounds, and places in listings | [`limits`], [`cursor`] |
+//! | the request at hand, for logs and queues | [`request`] |
+
+mod authenticator;
+mod cache;
+mod checksum;
+mod clock;
+mod copies;
+pub mod cursor;
+#[cfg(any(test, feature = "doubles"))]
+pub mod doubles;
+mod events;
+mod failure;
+mod index;
+pub mod limits;
+pub mod migration;
+mod objects;
+mod page;
+mod parts;
+mod provider_state;
+mod queue;
+pub mod request;
+mod shared;
+mod signers;
+mod work;
+
+pub use authenticator::{Authenticator, Credentials, Refused, Unread};
+pub use cache::{Cache, CacheStats, LayerStats};
+pub use checksum::Checksum;
+pub use clock::Clock;
+pub use copies::{Copied, Copies, Lag, Lagging};
+pub use events::{Event, Events};
+pub use failure::{Failure, FailureKind};
+pub use index::{Commit, Index, Intent, Listing, Write};
+pub use objects::{Condition, Listed, Objects, Put};
+pub use page::Page;
+pub use parts::{Parts, Ports};
+pub use provider_state::{BreakerState, ProviderState};
+pub use queue::{Delivery, Queue};
+pub use signers::{NoSigners, Signers};
+pub use work::{InPlace, Job, Work};

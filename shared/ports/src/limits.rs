@@ -1,0 +1,50 @@
+//! Bounds that every implementation of a port shares.
+
+use std::collections::BTreeSet;
+
+use credlink_core::row::{ProofRow, Row, State};
+use credlink_core::time::Timestamp;
+
+use crate::Write;
+
+/// The most writes of one commit. DynamoDB allows as many in a transaction.
+pub const MAX_WRITES: usize = 100;
+
+/// The most deliveries of a message in a queue that is kept on one machine. It is left alone afterwards.
+pub const MAX_DELIVERIES: u32 = 10;
+
+/// What is wrong with `writes`, whatever stands in the index.
+pub fn breach(writes: &[Write]) -> Option<String> {
+    if writes.len() > MAX_WRITES {
+        return Some(format!("{} writes in one commit; {MAX_WRITES} are allowed", writes.len()));
+    }
+    let mut keys = BTreeSet::new();
+    for write in writes {
+        let key = write.row.key();
+        let (version, expected) = (write.row.version(), write.expected);
+        if version != expected.unwrap_or(0).saturating_add(1) {
+            return Some(format!("the row {key} of version {version} does not follow on {expected:?}"));
+        }
+        if !keys.insert(key.clone()) {
+            return Some(format!("two writes to the row {key} in one commit"));
+        }
+    }
+    None
+}
+
+/// A live proof's place in its tenant's listing: the instant since when it is live. A later revision of it does not
+/// move it, or a listing that is under way would show it twice.
+pub fn place(row: &Row, before: Option<(u64, &Row)>) -> u64 {
+    let live = |row: &Row| matches!(row, Row::Proof(ProofRow { state: State::Live, .. }));
+    match (row, before) {
+        (_, Some((place, before))) if live(before) => place,
+        (Row::Proof(proof), _) => milliseconds(proof.created),
+        (Row::Manifest(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_), _) => 0,
+    }
+}
+
+/// An instant as milliseconds since 1970, for a key that sorts by time.
+#[must_use]
+pub fn milliseconds(instant: Timestamp) -> u64 {
+    instant.milliseconds().unsigned_abs()
+}

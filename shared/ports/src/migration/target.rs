@@ -1,0 +1,211 @@
+//! What items become at a destination: mostly proofs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use credlink_core::access::Visibility;
+use credlink_core::hash::Digest;
+use credlink_core::legacy::LegacyId;
+use credlink_core::manifest::Manifest;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// What an item becomes. As text, which is what a ledger keeps: the id of a proof, `alias/{legacy id}/{proof id}`, or
+/// `manifest/{manifest id}`, with `/{tenant}` behind it for another tenant than `default`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// A proof.
+    Proof(ProofId),
+    /// Another name of a proof that is there.
+    Alias {
+        /// The name.
+        id: LegacyId,
+        /// The proof that it names.
+        proof: ProofId,
+    },
+    /// A C2PA manifest that is stored for itself.
+    Manifest(ManifestKey),
+}
+
+/// A text that names nothing that an item becomes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither a proof id nor `alias/LEGACY-ID/PROOF-ID` nor `manifest/MANIFEST-ID`")]
+pub struct TargetError(String);
+
+impl Target {
+    /// The proof, if it is one.
+    #[must_use]
+    pub const fn proof(&self) -> Option<&ProofId> {
+        match self {
+            Self::Proof(id) => Some(id),
+            Self::Alias { .. } | Self::Manifest(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proof(id) => write!(f, "{id}"),
+            Self::Alias { id, proof } => write!(f, "alias/{id}/{proof}"),
+            Self::Manifest(key) => write!(f, "manifest/{key}"),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let target = if let Some(rest) = text.strip_prefix("alias/") {
+            let names =
+                rest.split_once('/').and_then(|(id, proof)| Some((id.parse().ok()?, proof.parse().ok()?)));
+            names.map(|(id, proof)| Self::Alias { id, proof })
+        } else if let Some(key) = text.strip_prefix("manifest/") {
+            key.parse().ok().map(Self::Manifest)
+        } else {
+            text.parse().ok().map(Self::Proof)
+        };
+        target.ok_or_else(|| TargetError(text.chars().take(80).collect()))
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// What is to be stored of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parcel {
+    /// A proof: its drafts by their revisions, the current one last. At least one.
+    Proof(Vec<Draft>),
+    /// Another name of a proof.
+    Alias(Naming),
+    /// A manifest for itself.
+    Manifest(Loose),
+}
+
+/// A legacy id that is to lead to a proof which is there already: to that one as its source has it, and to no other one of the
+/// same media file (no id ever leads to another manifest than the one that it was given for).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Naming {
+    /// The id.
+    pub id: LegacyId,
+    /// The proof, under the tenant that it was taken over for.
+    pub proof: ProofId,
+    /// That tenant.
+    pub tenant: Tenant,
+    /// SHA-256 of the proof's manifest.
+    pub manifest_sha256: Digest,
+    /// The proof's detached signature.
+    pub signature: Option<String>,
+}
+
+/// A C2PA manifest that no proof brings along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loose {
+    /// The manifest. It has an id.
+    pub manifest: Manifest,
+    /// Whose it becomes.
+    pub tenant: Tenant,
+    /// Its readers.
+    pub visibility: Visibility,
+    /// A manifest that was deleted is not taken over, unless it was at this very instant.
+    pub restores: Option<Timestamp>,
+}
+
+impl Parcel {
+    /// What it becomes; `None` where there is nothing in it.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        match self {
+            Self::Proof(drafts) => drafts.first().map(|draft| Target::Proof(draft.id())),
+            Self::Alias(naming) => Some(Target::Alias { id: naming.id.clone(), proof: naming.proof }),
+            Self::Manifest(loose) => {
+                loose.manifest.id().map(|id| Target::Manifest(ManifestKey::new(&loose.tenant, id)))
+            }
+        }
+    }
+
+    /// The tenant that it is to belong to; `None` where there is nothing in it.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&Tenant> {
+        match self {
+            Self::Proof(drafts) => drafts.first().map(|draft| &draft.tenant),
+            Self::Alias(naming) => Some(&naming.tenant),
+            Self::Manifest(loose) => Some(&loose.tenant),
+        }
+    }
+
+    /// The ids of the C2PA manifests in it.
+    pub fn manifest_ids(&self) -> impl Iterator<Item = &ManifestId> {
+        let loose = match self {
+            Self::Manifest(loose) => loose.manifest.id(),
+            Self::Proof(_) | Self::Alias(_) => None,
+        };
+        self.drafts().iter().filter_map(|draft| draft.manifest.id()).chain(loose)
+    }
+
+    /// The drafts of a proof; none of anything else.
+    #[must_use]
+    pub fn drafts(&self) -> &[Draft] {
+        match self {
+            Self::Proof(drafts) => drafts,
+            Self::Alias(_) | Self::Manifest(_) => &[],
+        }
+    }
+
+    /// Has it restore what was deleted at `at`.
+    pub fn restore(&mut self, at: Timestamp) {
+        match self {
+            Self::Proof(drafts) => {
+                if let Some(origin) = drafts.first_mut().and_then(|draft| draft.origin.as_mut()) {
+                    origin.restores = Some(at);
+                }
+            }
+            Self::Manifest(loose) => loose.restores = Some(at),
+            // Nothing keeps an id from being bound again.
+            Self::Alias(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROOF: &str = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
+
+    #[test]
+    fn every_target_has_one_text() {
+        for (text, target) in [
+            (PROOF.to_owned(), Target::Proof(PROOF.parse().unwrap())),
+            (
+                format!("alias/urn:old:7/{PROOF}"),
+                Target::Alias { id: "urn:old:7".parse().unwrap(), proof: PROOF.parse().unwrap() },
+            ),
+            ("manifest/urn:c2pa:x".to_owned(), Target::Manifest("urn:c2pa:x".parse().unwrap())),
+        ] {
+            assert_eq!(target.to_string(), text);
+            assert_eq!(text.parse(), Ok(target.clone()));
+            assert_eq!(serde_json::to_value(&target).unwrap(), text);
+            assert_eq!(serde_json::from_value::<Target>(text.into()).unwrap(), target);
+        }
+        for none in ["", "alias/x", "alias//x", "manifest/", "alias/a/b", "proofs/x"] {
+            assert_eq!(none.parse::<Target>(), Err(TargetError(none.to_owned())));
+        }
+    }
+}

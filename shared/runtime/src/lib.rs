@@ -1,0 +1,18 @@
+//! The clock, deadlines and threads that CredLink's adapters share, on tokio.
+//!
+//! **In scope:** what an adapter of any provider needs of the process that it runs in.
+//! **Out of scope:** providers.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the system's clock | [`clock`] |
+//! | how long a request may still take | [`deadline`] |
+//! | bounds on the memory of reads under way | [`in_flight`] |
+//! | computing beside requests | [`threads`] |
+//! | providers that ask to slow down | [`throttle`] |
+
+pub mod clock;
+pub mod deadline;
+pub mod in_flight;
+pub mod threads;
+pub mod throttle;
