@@ -38,7 +38,7 @@ fn redis_at(url: &str) -> RedisSettings {
         namespace: unique("cache"),
         connect: patience,
         call: patience,
-        // The cache never pauses between attempts to reach Redis.
+        // No pause between attempts is long enough to be noticed.
         rest: Duration::ZERO,
         longest_rest: Duration::ZERO,
         lease: patience,
