@@ -32,7 +32,7 @@ pub fn new_id() -> String {
     format!("urn:c2pa:{}", Uuid::new_v4())
 }
 
-/// A picture signed for `server`, under a new manifest id.
+/// A picture signed for `server`, under a new manifest ID.
 fn signed(server: &Server, (format, picture): (&str, &[u8])) -> (Signed, String) {
     let id = new_id();
     let url = format!("{}/v1/manifests/{id}", server.url());

@@ -165,7 +165,7 @@ impl World {
         }
     }
 
-    /// Returns the file whose proof a legacy id leads to.
+    /// Returns the file whose proof a legacy ID leads to.
     fn named(&self, id: &str, when: &str) -> Option<File> {
         let response = self.get(&format!("/v1/proofs/{id}"));
         match response.status().as_u16() {

@@ -23,7 +23,7 @@ use super::ask::{ask, get, json, media, proof, with};
 use super::session::exchange;
 use crate::world::{Ground, World, tokens};
 
-/// A manifest id that is taken.
+/// A manifest ID that is taken.
 const TAKEN: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000a";
 
 /// A bad request, and the answer that its sender must get.

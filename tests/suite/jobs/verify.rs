@@ -14,7 +14,7 @@ use super::world::Job;
 
 const RECORDS: usize = 60;
 
-/// The objects of a store by key, and a way to replace them behind CredLink's back.
+/// Reads the objects of a store, and replaces or removes them behind CredLink's back.
 struct Planted<'a> {
     runtime: &'a Runtime,
     bucket: &'a S3Objects,

@@ -67,7 +67,7 @@ async fn an_older_index_is_brought_up_to_date() {
         client.delete_manifest("alone-returns", OWNER).await;
         client.put_manifest("alone-returns", OWNER, 201).await;
         client.delete_manifest("alone", OWNER).await;
-        // Legacy ids.
+        // Legacy IDs.
         client.withdraw("old-2", "old").await;
         client.bind("old-2", "new", 201).await;
         client.withdraw("named-1", "named").await;

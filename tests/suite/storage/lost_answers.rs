@@ -90,7 +90,7 @@ async fn a_write_that_was_kept_is_stored() {
     assert!(proxy.has_lost_it());
     assert_eq!(direct.head(&key()).await.unwrap().unwrap().tag, first);
 
-    // The answer on a connection that is already open would not be lost.
+    // A new proxy, since an answer on a connection that is already open would not be lost.
     let (proxy, objects) = (Forgetful::start().await, objects.settings().clone());
     let objects = open(objects.at(&proxy.endpoint));
     proxy.lose_one();

@@ -1,4 +1,4 @@
-//! Two tenants store manifests under one id.
+//! Two tenants store manifests under one ID.
 
 use serde_json::json;
 
