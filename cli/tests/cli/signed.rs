@@ -15,11 +15,11 @@ const SETTINGS: &str = r#"{"core":{"decode_identity_assertions":false},
 /// The location of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// In the file.
+    /// The manifest is embedded in the file.
     Embedded,
-    /// At a URL that the file's XMP names.
+    /// The manifest is at a URL that the file's XMP names.
     Remote,
-    /// In a file of its own.
+    /// The manifest is in a separate file.
     Sidecar,
 }
 

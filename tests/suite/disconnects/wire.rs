@@ -17,11 +17,11 @@ pub struct Ask {
 /// The point at which a request is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// In the middle of its head.
+    /// The middle of its head.
     Head,
-    /// In the middle of its body, or before the last byte of the head where there is no body.
+    /// The middle of its body, or the last byte of the head if there is no body.
     Body,
-    /// This many milliseconds after its last byte.
+    /// The moment this many milliseconds after its last byte.
     After(u64),
 }
 

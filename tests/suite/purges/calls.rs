@@ -240,7 +240,7 @@ async fn an_edge_that_hangs_is_waited_for_once() {
     assert_eq!(edge.told().len(), 1, "it is waited for again");
 }
 
-/// A request that has less time left than it would wait says nothing about the edge.
+/// A wait that ends early because the request runs out of time does not count as a failure of the edge.
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_no_longer_than_it_has_time() {
     let edge = Edge::with(Fault::Hold);
