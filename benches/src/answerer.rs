@@ -1,8 +1,8 @@
-//! The ceiling of clients of S3 and DynamoDB: a server that keeps objects in a map and lists them, and answers every call of
-//! DynamoDB with `{}`, but for the row of the store, without which nothing is stored.
+//! The ceiling of clients of S3 and DynamoDB: a server that keeps objects in a map and lists them, and answers every
+//! DynamoDB call with `{}`, except for the row of the store, without which nothing is stored.
 //!
-//! It is no engine: it checks no signature, evaluates no condition of a table, and syncs nothing. It answers in some tens
-//! of microseconds, beside which the work of a client can be seen; beside a real engine's milliseconds it cannot.
+//! It is not an engine: it checks no signature, evaluates no condition of a table, and syncs nothing. It answers within
+//! some tens of microseconds, so that the work of a client shows; beside a real engine's milliseconds it does not.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -26,20 +26,20 @@ use tokio::net::TcpListener;
 use crate::error::Error;
 use crate::report;
 
-/// Where it tells how many objects were asked for by GET, as a number.
+/// The path that returns the number of objects requested by GET.
 pub const GETS: &str = "/-/gets";
 
-/// What S3 says of an object that is not there.
+/// The answer of S3 for an object that does not exist.
 const NO_SUCH_KEY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>NoSuchKey</Code>\
                            <Message>The specified key does not exist.</Message></Error>";
-/// What it says of a write whose condition does not hold.
+/// The answer of S3 to a write whose condition fails.
 const PRECONDITION_FAILED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>PreconditionFailed</Code>\
                                    <Message>There is an object.</Message></Error>";
 
-/// The key of the store's row, as it stands in a call.
+/// The key of the store's row, as written in a call.
 const ROW: &str = "\"STORE\"";
 
-/// Headers of a PUT that a GET answers with, beside `x-amz-meta-`.
+/// Headers of a PUT that a later GET returns, besides `x-amz-meta-`.
 const KEPT: [&str; 6] = [
     "content-type",
     "content-encoding",
@@ -53,14 +53,14 @@ const KEPT: [&str; 6] = [
 struct Objects {
     objects: Mutex<BTreeMap<String, (HeaderMap, Bytes)>>,
     gets: AtomicU64,
-    /// The row of the store, as an item of DynamoDB.
+    /// The row of the store, as a DynamoDB item.
     row: Mutex<Option<Value>>,
 }
 
 /// Serves until the process is killed.
 ///
 /// # Errors
-/// The system refuses.
+/// Fails if the system does not allow it.
 pub fn serve() -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Error::io("starting a runtime"))?.block_on(async {
@@ -79,7 +79,7 @@ pub fn serve() -> Result<(), Error> {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service);
-            // A connection ends when its client goes away.
+            // The connection ends when its client disconnects.
             tokio::spawn(connection);
         }
     })
@@ -95,21 +95,21 @@ impl Objects {
         let path = head.uri.path();
         let lock = || self.objects.lock().unwrap_or_else(PoisonError::into_inner);
         match head.method {
-            // Only DynamoDB is asked by POST here.
+            // Only DynamoDB uses POST here.
             Method::POST => {
                 let mut answer = plain(StatusCode::OK, &self.row(&body).unwrap_or_else(|| "{}".to_owned()));
                 let json = HeaderValue::from_static("application/x-amz-json-1.0");
                 answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
                 answer
             }
-            // A bucket is made: there is nothing to keep of it.
+            // A bucket is created, of which nothing needs to be kept.
             Method::PUT if is_bucket(path) => plain(StatusCode::OK, ""),
             Method::PUT => {
                 let mut objects = lock();
                 if head.headers.contains_key(http::header::IF_NONE_MATCH) && objects.contains_key(path) {
                     return plain(StatusCode::PRECONDITION_FAILED, PRECONDITION_FAILED);
                 }
-                // As S3 has it: clients check what they sent by it.
+                // Computed as S3 does, because clients check what they sent against it.
                 let etag = format!("\"{}\"", HEXLOWER.encode(&Md5::digest(&body)));
                 let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"0\""));
                 objects.insert(path.to_owned(), (kept(&head.headers, &etag), body));
@@ -133,7 +133,7 @@ impl Objects {
 }
 
 impl Objects {
-    /// The answer to a call about the row of the store: it is kept when it is written, and told when it is asked for.
+    /// Answers a call about the row of the store, which is kept when written and returned when read.
     fn row(&self, body: &[u8]) -> Option<String> {
         if !body.windows(ROW.len()).any(|part| part == ROW.as_bytes()) {
             return None;
@@ -146,7 +146,7 @@ impl Objects {
         let Some(names) = call["ExpressionAttributeNames"].as_object() else {
             return row.as_ref().map(|row| json!({ "Item": row }).to_string());
         };
-        // The first one stays: whoever made another looks again, and sees it.
+        // The first row stays: a process that created another one looks again, and sees the first.
         let is_first =
             call["ConditionExpression"].as_str().is_some_and(|condition| condition.contains("not_exists"));
         if is_first && row.is_some() {
@@ -168,7 +168,8 @@ fn is_bucket(path: &str) -> bool {
     !path.trim_matches('/').contains('/')
 }
 
-/// A page of `ListObjects` or `ListObjectsV2`, with the keys as they stand: none that is copied here has a character that XML escapes.
+/// A page of `ListObjects` or `ListObjectsV2`, with unescaped keys: no key that is copied here has a character that XML
+/// escapes.
 fn listing(
     objects: &BTreeMap<String, (HeaderMap, Bytes)>,
     bucket: &str,

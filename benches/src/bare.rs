@@ -1,4 +1,4 @@
-//! What a store and a read cost with the SDK alone: the same calls in the same order, and nothing around them.
+//! The cost of a store and of a read with the SDK alone: the same calls in the same order, and nothing around them.
 
 use std::net::SocketAddr;
 
@@ -20,7 +20,7 @@ use crate::engines::{ACCESS_KEY, BUCKET, REGION, SECRET, TABLE};
 use crate::error::Error;
 use crate::material::{Kind, media_hash, proof_id};
 
-/// Clients with the SDK's own settings, and a pool of connections of their own.
+/// Clients with the SDK's own settings, and their own connection pool.
 #[derive(Debug)]
 pub struct Bare {
     s3: aws_sdk_s3::Client,
@@ -35,7 +35,7 @@ pub fn objects(address: SocketAddr) -> S3Objects {
     S3Objects::new(Settings { credentials: Some(credentials), ..settings }, &plain_config(http_client()))
 }
 
-/// A store that was made before the clock started.
+/// A store that is prepared before the clock starts.
 #[derive(Debug)]
 pub struct Prepared {
     key: String,
@@ -64,10 +64,10 @@ impl Bare {
         Self { s3, dynamodb: aws_sdk_dynamodb::Client::from_conf(config.build()) }
     }
 
-    /// Makes the bucket and, where there is a real DynamoDB, the table.
+    /// Creates the bucket and, for a real DynamoDB, the table.
     ///
     /// # Errors
-    /// They cannot be made.
+    /// Fails if they cannot be created.
     pub async fn prepare(&self, with_table: bool) -> Result<(), Error> {
         self.s3
             .create_bucket()
@@ -82,10 +82,10 @@ impl Bare {
         Ok(())
     }
 
-    /// `GetObject` of the record of proof `number`, to the last byte; its length.
+    /// Reads the record of proof `number` with `GetObject` to the last byte, and returns its length.
     ///
     /// # Errors
-    /// It is not there, or the call fails.
+    /// Fails if the record does not exist, or the call fails.
     pub async fn read(&self, number: u64) -> Result<usize, Error> {
         let key = ObjectKey::Record(proof_id(number)).to_string();
         let got = self.s3.get_object().bucket(BUCKET).key(key).send().await;
@@ -94,11 +94,11 @@ impl Bare {
         Ok(body.into_bytes().len())
     }
 
-    /// `GetItem` of a row that is not there, `UpdateItem` of an intent, `PutObject` of an object that is not there,
+    /// Stores a proof: `GetItem` of an absent row, `UpdateItem` of an intent, `PutObject` of an absent object, and
     /// `UpdateItem` of the row.
     ///
     /// # Errors
-    /// One of them fails.
+    /// Fails if one of the calls fails.
     pub async fn store(&self, store: Prepared) -> Result<(), Error> {
         let Prepared { key, row, body, attributes, item } = store;
         let get = self.dynamodb.get_item().table_name(TABLE).consistent_read(true);
@@ -132,10 +132,10 @@ impl Bare {
 }
 
 impl Prepared {
-    /// The store of proof `number`: the bytes that the service would write, and a row with as much in it.
+    /// Prepares the store of proof `number`: the bytes that the service would write, and a row of the same size.
     ///
     /// # Errors
-    /// There is no such proof.
+    /// Fails if there is no such proof.
     pub fn new(number: u64) -> Result<Self, Error> {
         let draft = Draft::parse(&Kind::Json.body(number), Tenant::default(), None);
         let draft = draft.map_err(|problem| Error::wrong("a draft", problem))?;
@@ -181,7 +181,7 @@ fn count(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// An error of the SDK with its causes, which it does not show by itself.
+/// An error of the SDK with its causes, which its own display omits.
 fn failed(doing: &str, error: &dyn std::error::Error) -> Error {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let causes: Vec<String> = causes.map(ToString::to_string).collect();

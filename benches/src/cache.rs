@@ -1,4 +1,4 @@
-//! The cache in memory: what a hit costs, and how many there are beside the best possible cache.
+//! The in-memory cache: the cost of a hit, and the hit rate compared with the best possible cache.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -18,19 +18,19 @@ use crate::report::{Cell, Table};
 use crate::spread::Spread;
 use crate::zipf::{least_recent_hits, optimal_hits, trace};
 
-/// Hits in one round.
+/// Number of hits in one round.
 const HITS: usize = 1_000_000;
-/// Records that take turns.
+/// Number of records that are read in turn.
 const HOT: u64 = 64;
-/// Reads of the trace.
+/// Number of reads in the trace.
 const READS: usize = 100_000;
-/// Proofs that the trace reads.
+/// Number of proofs in the trace.
 const ITEMS: usize = 10_000;
 
 /// Measures both.
 ///
 /// # Errors
-/// A record that is not one.
+/// Fails if a record is invalid.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(Error::io("starting a runtime"))?;
@@ -79,7 +79,7 @@ async fn hits(rounds: usize) -> Result<Spread, Error> {
             let found = cache.get_or_load(key, absent).await.map_err(|error| Error::wrong("a hit", error))?;
             black_box(found.ok_or_else(|| Error::wrong("a hit", "the record is not there"))?);
         }
-        // The first round warms up.
+        // The first round only warms up.
         if round > 0 {
             nanoseconds.push(started.elapsed().as_nanos() as f64 / HITS as f64);
         }
@@ -87,7 +87,7 @@ async fn hits(rounds: usize) -> Result<Spread, Error> {
     Ok(Spread::of(nanoseconds))
 }
 
-/// The share of hits in percent, in each round from an empty cache.
+/// The hit rate in percent, in each round from an empty cache.
 async fn hit_rate(trace: &[usize], rounds: usize) -> Result<Vec<f64>, Error> {
     let records: Vec<_> = (0..ITEMS as u64).map(record).collect::<Result<_, _>>()?;
     let mut shares = Vec::new();
@@ -111,7 +111,7 @@ async fn read(cache: &MokaCache, key: &ObjectKey, record: &Verified) -> Result<(
     cache.get_or_load(key, load).await.map(drop).map_err(|error| Error::wrong("a read", error))
 }
 
-/// The record of proof `number`, as a provider gives it.
+/// The record of proof `number`, as a provider returns it.
 fn record(number: u64) -> Result<(ObjectKey, Verified), Error> {
     let draft = Draft::parse(&Kind::Json.body(number), Tenant::default(), None);
     let record =

@@ -1,7 +1,7 @@
-//! The ceiling of this client: a hyper server that does nothing but answer, on the same machine and in the same way.
+//! The ceiling of this client: a hyper server that only answers, on the same machine and in the same way.
 //!
-//! Whatever the client, the loopback interface and HTTP itself cost, it costs here too. What a service is slower than
-//! this, it is slower by its own work.
+//! It bears the same cost of the client, the loopback interface and HTTP itself. If a service is slower than this, the
+//! difference is its own work.
 
 use std::convert::Infallible;
 
@@ -17,16 +17,16 @@ use crate::error::Error;
 use crate::material::noise;
 use crate::report;
 
-/// The body of so many bytes.
+/// A body of this length in bytes.
 #[must_use]
 pub fn body(length: usize) -> Vec<u8> {
     noise(length as u64, length)
 }
 
-/// Serves bodies of these lengths, until the process is killed.
+/// Serves bodies of these lengths until the process is killed.
 ///
 /// # Errors
-/// The system refuses.
+/// Fails if the system does not allow it.
 pub fn serve(lengths: &[usize]) -> Result<(), Error> {
     let bodies: Vec<_> =
         lengths.iter().map(|length| (format!("/{length}"), Bytes::from(body(*length)))).collect();
@@ -50,7 +50,7 @@ pub fn serve(lengths: &[usize]) -> Result<(), Error> {
             });
             let connection =
                 http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
-            // A connection ends when its client goes away.
+            // The connection ends when its client disconnects.
             tokio::spawn(connection);
         }
     })

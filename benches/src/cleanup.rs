@@ -1,7 +1,7 @@
-//! Cleanup where every call takes as long as it does in a cloud: items a second, and the hours that twelve million take.
+//! Cleanup where every call takes as long as in a cloud: items per second, and the hours for twelve million items.
 //!
-//! The latency passes on tokio's own clock, which goes on to the next timer whenever nothing is left to do: a million items
-//! take the time of the processor, and the time of all calls is counted beside it.
+//! The latency passes on tokio's own clock, which jumps to the next timer whenever nothing is left to do. A million
+//! items take only processor time, and the time of all calls is counted separately.
 
 use std::time::{Duration, Instant as ProcessorInstant};
 
@@ -32,17 +32,17 @@ use crate::plan::Plan;
 use crate::report::{Cell, Table, progress};
 use crate::spread::Spread;
 
-/// Latency of a call to the objects: S3's usual time to the first byte.
+/// Latency of a call to the object store: S3's usual time to the first byte.
 const OBJECTS: Duration = Duration::from_millis(10);
-/// Latency of a call to the index, as DynamoDB has it.
+/// Latency of a call to the index, as for DynamoDB.
 const INDEX: Duration = Duration::from_millis(5);
-/// Number of items in the store that the hours are computed for.
+/// Number of items in the store for which the hours are computed.
 const LARGE: f64 = 12e6;
-/// A lifetime that is over soon, in seconds, and one that is not.
+/// A lifetime that ends soon, in seconds, and one that does not.
 const SHORT: u64 = 60;
 const LONG: u64 = 31_536_000;
 
-/// An adapter whose calls take a while.
+/// An adapter whose calls are delayed.
 #[derive(Debug, Clone)]
 struct Slow<T> {
     inner: T,
@@ -68,7 +68,7 @@ impl Part {
         }
     }
 
-    /// The lifetime of the proofs, in seconds: for what is due, one that is soon over.
+    /// The lifetime of the proofs in seconds, which is short if the part deletes what is due.
     const fn lifetime(self) -> u64 {
         match self {
             Self::Due => SHORT,
@@ -77,10 +77,10 @@ impl Part {
     }
 }
 
-/// Measures a run over what is due, one over intents, and a walk.
+/// Measures a run over expired proofs, a run over intents, and a walk.
 ///
 /// # Errors
-/// The service failed.
+/// Fails if the service fails.
 pub fn run(plan: &Plan, items: usize) -> Result<(), Error> {
     let mut table = Table::new(
         "Cleanup with the latency of a cloud (`cleanup`)",
@@ -115,14 +115,14 @@ pub fn run(plan: &Plan, items: usize) -> Result<(), Error> {
 
 /// The cost of one item, in seconds.
 struct Cost {
-    /// Waiting for calls.
+    /// The wait for calls.
     calls: f64,
-    /// Of the processor.
+    /// The processor time.
     processor: f64,
 }
 
-/// The cost of an item in this part of a run over a store of so many proofs, a while after the lifetime is over where it is
-/// short.
+/// Returns the cost of an item in this part of a run over a store of `items` proofs, some time after a short lifetime
+/// is over.
 async fn cost(items: usize, part: Part) -> Result<Cost, Error> {
     let lifetime = part.lifetime();
     let clock = ManualClock::at(Timestamp::from_milliseconds(1_800_000_000_000));
@@ -142,7 +142,7 @@ async fn cost(items: usize, part: Part) -> Result<Cost, Error> {
     }
     clock.advance_seconds(SHORT + EXPIRY_GRACE_SECONDS);
     let slow = service(&objects, &index, &clock, OBJECTS, INDEX);
-    // Of the other parts the intents were looked at long ago.
+    // For the other parts, the intents were handled long ago.
     let intents_from = (part != Part::Intents).then(|| clock.now().minus_seconds(3_600));
     let walk = part == Part::Walk;
     let limits = Limits { walk, intents_from, ..Limits::until(clock.now().plus_seconds(1_000_000)) };
@@ -152,7 +152,7 @@ async fn cost(items: usize, part: Part) -> Result<Cost, Error> {
     let wanted = items as u64;
     let wanted = match part {
         Part::Due => (wanted, wanted, 0),
-        // Nothing was left to do.
+        // Nothing is left to do.
         Part::Intents => (0, 0, 0),
         Part::Walk => (wanted, 0, 0),
     };

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client that keeps its connections open: hyper, one connection a value.
+//! An HTTP/1.1 client that keeps its connections open, based on hyper, with one connection per value.
 
 use std::net::SocketAddr;
 
@@ -15,40 +15,40 @@ use crate::error::Error;
 /// A request as this client sends it.
 pub type Asked = Request<Full<Bytes>>;
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The whole body, as it came over the wire.
+    /// The whole body, as received.
     pub body: Bytes,
 }
 
-/// One open connection.
+/// An open connection.
 #[derive(Debug)]
 pub struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
-    /// Connects. To be called within a tokio runtime, which drives the connection.
+    /// Connects. The caller must be within a tokio runtime, which drives the connection.
     ///
     /// # Errors
-    /// Nobody listens there.
+    /// Fails if nothing listens at this address.
     pub async fn open(address: SocketAddr) -> Result<Self, Error> {
         let stream = TcpStream::connect(address).await.map_err(Error::io("connecting"))?;
         stream.set_nodelay(true).map_err(Error::io("connecting"))?;
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| Error::wrong("connecting", error))?;
-        // What goes wrong with the connection, the request under way is told.
+        // A failure of the connection is reported to the request in flight.
         tokio::spawn(connection);
         Ok(Self(sender))
     }
 
-    /// Sends a request and reads the whole answer. A request that names no host gets one.
+    /// Sends a request and reads the whole answer. Adds a host to a request that names none.
     ///
     /// # Errors
-    /// The connection broke.
+    /// Fails if the connection breaks.
     pub async fn ask(&mut self, mut request: Asked) -> Result<Answer, Error> {
         request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("127.0.0.1"));
         let broke = |error| Error::wrong("a request", error);
@@ -62,15 +62,15 @@ impl Connection {
 /// A GET without a body.
 ///
 /// # Errors
-/// This is no path.
+/// Fails if `path` is not a path.
 pub fn get(path: &str) -> Result<Asked, Error> {
     Request::get(path).body(Full::default()).map_err(|error| Error::wrong("a request", error))
 }
 
-/// Asks once, on a connection and a runtime of its own.
+/// Sends one request, on its own connection and runtime.
 ///
 /// # Errors
-/// Nobody listens there, or the connection broke.
+/// Fails if nothing listens at this address, or if the connection breaks.
 pub fn once(address: SocketAddr, request: Asked) -> Result<Answer, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::io("starting a runtime"))?;

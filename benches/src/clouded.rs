@@ -1,4 +1,4 @@
-//! A deployment over S3 and DynamoDB in a process of its own, which the environment leads to its engines.
+//! A deployment over S3 and DynamoDB in a process of its own, with engines configured by its environment.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,77 +24,77 @@ use crate::material::{Kind, json_manifest, proof_id};
 use crate::report;
 use crate::spread::quantile;
 
-/// Proofs that are read in each round, and that are stored in each.
+/// Number of proofs that are read in each round, and number that are stored in each.
 const READ: u64 = 200;
 const STORED: u64 = 100;
-/// Reads that are under way at once.
+/// Number of concurrent reads.
 const AT_ONCE: u64 = 1_000;
-/// Proofs are numbered from here on where the SDK stores them.
+/// The number of the first proof that the SDK stores.
 const BARE: u64 = 1 << 40;
 
-/// What is measured.
+/// The subject of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Subject {
-    /// Calls one after the other, by the service and by the SDK alone.
+    /// Single calls, through the service and through the SDK alone.
     Calls,
-    /// Many reads at once.
+    /// Many concurrent reads.
     Crowd,
 }
 
 /// The median time of an operation in one round, in microseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Pair {
-    /// By the SDK alone.
+    /// With the SDK alone.
     pub bare: f64,
-    /// By the service.
+    /// With the service.
     pub service: f64,
 }
 
-/// What calls came to, by round.
+/// The results of single calls, by round.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Calls {
-    /// Reads whose client takes gzip.
+    /// Reads by a client that accepts gzip.
     pub reads: Vec<Pair>,
-    /// Reads whose client does not.
+    /// Reads by a client that does not accept gzip.
     pub unpacked: Vec<Pair>,
     /// Stores of new proofs.
     pub stores: Vec<Pair>,
 }
 
-/// What 1,000 reads at once came to.
+/// The result of 1,000 concurrent reads.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Crowd {
-    /// Until all were answered, in milliseconds.
+    /// The time until all reads were answered, in milliseconds.
     pub total: f64,
-    /// Half of them took no longer, in milliseconds.
+    /// The median latency, in milliseconds.
     pub p50: f64,
-    /// 99 of 100 took no longer, in milliseconds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub p99: f64,
-    /// Answers that were not right.
+    /// Number of wrong answers.
     pub errors: u64,
-    /// Reads that went to the provider, by the cache's own count.
+    /// Number of reads that went to the provider, as counted by the cache.
     pub loads: u64,
-    /// Most memory of the process so far (`VmHWM`), in bytes.
+    /// Peak memory of the process so far (`VmHWM`), in bytes.
     pub memory: f64,
 }
 
-/// What crowds came to.
+/// The results of concurrent reads.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Crowds {
-    /// Memory before the first (`VmRSS`), in bytes.
+    /// Memory before the first reads (`VmRSS`), in bytes.
     pub before: f64,
     /// 1,000 proofs, none of them cached.
     pub cold: Crowd,
     /// The same proofs again.
     pub hot: Crowd,
-    /// One proof, not cached.
+    /// One proof that is not cached.
     pub same: Crowd,
 }
 
 /// Measures, and prints a line of JSON.
 ///
 /// # Errors
-/// The engines are not there, or something fails that is measured.
+/// Fails if the engines are not there, or if a measured operation fails.
 pub fn run(subject: Subject, rounds: usize, with_table: bool) -> Result<(), Error> {
     let variable = |name| std::env::var(name).map_err(|error| Error::wrong(name, error));
     let bare = Bare::new(&variable("STORAGE_ENDPOINT")?, &variable("AWS_ENDPOINT_URL_DYNAMODB")?);
@@ -180,7 +180,7 @@ async fn calls(deployment: &Deployment, bare: &Bare, rounds: usize) -> Result<Ca
     }
     let mut measured = Calls::default();
     let mut next = READ;
-    // The first round warms up.
+    // The first round only warms up.
     for round in 0..=rounds {
         let reads = read_round(deployment, bare, true).await?;
         let unpacked = read_round(deployment, bare, false).await?;
@@ -204,7 +204,7 @@ async fn read_round(deployment: &Deployment, bare: &Bare, gzip: bool) -> Result<
     for number in 0..READ {
         let head = reading(number, gzip)?;
         forget(deployment, number).await;
-        // Neither is always the first to ask for an object.
+        // The two take turns in being the first to request an object.
         for turn in 0..2 {
             let started = Instant::now();
             if (number + turn) % 2 == 0 {
@@ -245,13 +245,13 @@ fn microseconds(since: Instant) -> f64 {
 }
 
 async fn crowds() -> Result<Crowds, Error> {
-    // Whoever stored the proofs had connections and memory for that: the readers begin anew.
+    // The writer has used connections and memory, so the readers start afresh.
     let writer = open().await?;
     let stores = iter((0..=AT_ONCE).map(|number| store(&writer, Kind::Json.body(number))));
     stores.buffer_unordered(8).try_collect::<()>().await?;
     drop(writer);
     let deployment = Arc::new(open().await?);
-    // The client is built, and credentials are there.
+    // The client is ready and has its credentials.
     forget(&deployment, AT_ONCE).await;
     read(&deployment, &reading(AT_ONCE, true)?).await?;
     let before = memory("VmRSS")?;
@@ -262,7 +262,7 @@ async fn crowds() -> Result<Crowds, Error> {
     Ok(Crowds { before, cold, hot, same })
 }
 
-/// Reads so many proofs at once, which `number` names.
+/// Reads the proofs that `number` names, all at once.
 async fn crowd(deployment: &Arc<Deployment>, number: fn(u64) -> u64) -> Result<Crowd, Error> {
     let loads = || deployment.service().ports().cache.stats().misses;
     let loaded = loads();
@@ -283,7 +283,7 @@ async fn crowd(deployment: &Arc<Deployment>, number: fn(u64) -> u64) -> Result<C
         let (answer, time) = answer.map_err(|error| Error::wrong("a reader", error))?;
         times.push(time);
         if let Err(error) = answer {
-            // One says what they are.
+            // One error is printed as an example.
             if errors == 0 {
                 report::progress(&format!("clouds: {error}"));
             }
@@ -300,7 +300,7 @@ async fn crowd(deployment: &Arc<Deployment>, number: fn(u64) -> u64) -> Result<C
     })
 }
 
-/// What the kernel says of this process's memory, in bytes.
+/// A value of the kernel's memory statistics of this process, in bytes.
 fn memory(name: &str) -> Result<f64, Error> {
     let text =
         std::fs::read_to_string("/proc/self/status").map_err(Error::io("reading /proc/self/status"))?;

@@ -1,4 +1,4 @@
-//! What the service costs above the calls that it makes, and 1,000 reads at once, over S3 and DynamoDB.
+//! The cost of the service beyond that of the calls that it makes, and 1,000 concurrent reads, over S3 and DynamoDB.
 
 use std::process::{Command, Stdio};
 
@@ -19,7 +19,7 @@ const MEGABYTE: f64 = 1e6;
 /// Measures both, over real engines and over the ceiling.
 ///
 /// # Errors
-/// An engine does not start, or a call fails.
+/// Fails if an engine does not start, or a call fails.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut calls = Table::new(
         "The service above the SDK (`clouds`)",
@@ -57,7 +57,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
         let mut rounds: Vec<Crowds> = Vec::new();
         for _ in 0..plan.rounds {
             let (round, gets): (Crowds, _) = measure(plan, choice, Subject::Crowd)?;
-            // One warms the client up. Where no call was tried again, the engine's own count bears out the cache's.
+            // One read warms the client up. If no call was retried, the engine's own count confirms that of the cache.
             let crowds = [round.cold, round.hot, round.same];
             let loads = 1 + crowds.iter().map(|crowd| crowd.loads).sum::<u64>();
             let is_clean = crowds.iter().all(|crowd| crowd.errors == 0);
@@ -101,8 +101,8 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// Measures in a process of its own, which the environment leads to engines of its own. With the answerer also how many
-/// objects it was asked for.
+/// Measures in a separate process, with its own engines. Also returns the number of objects requested, if the engine is
+/// the answerer.
 fn measure<T: DeserializeOwned>(
     plan: &Plan,
     choice: Choice,

@@ -1,4 +1,4 @@
-//! The bare disk: files made durable one by one, as the folder does it, by threads that do nothing else.
+//! The bare disk: files made durable one by one, as the folder adapter does it, by threads that do nothing else.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::error::Error;
 
-/// Directories that files are spread over: as many as the folder has for records.
+/// Number of directories over which files are spread: as many as the folder adapter has for records.
 const DIRECTORIES: u64 = 1_024;
 
 /// A folder of files.
@@ -22,10 +22,10 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// An empty folder below `folder`.
+    /// Creates an empty folder below `folder`.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// Fails if the file system does.
     pub fn new(folder: &Path) -> Result<Self, Error> {
         let folder = tempfile::tempdir_in(folder).map_err(Error::io("making a folder"))?;
         for directory in 0..DIRECTORIES {
@@ -36,11 +36,11 @@ impl Disk {
         Ok(Self { folder, written: AtomicU64::new(0) })
     }
 
-    /// Writes `files` files of these bytes by so many threads: under a temporary name, synced, renamed, and the
-    /// directory synced. Gives files a second.
+    /// Writes `files` files with these bytes from `threads` threads: under a temporary name, synced, renamed, and the
+    /// directory synced. Returns the files per second.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// Fails if the file system does.
     pub fn run(&self, threads: usize, files: usize, bytes: &[u8]) -> Result<f64, Error> {
         let left = AtomicU64::new(files as u64);
         let one =
@@ -78,11 +78,11 @@ fn sync_directory(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
-/// Asks the system to forget the contents of all files below `folder`, so that they are read from the disk again. What
-/// it knows of names and places stays, and what the host of a virtual machine keeps is out of reach.
+/// Asks the system to forget the contents of all files below `folder`, so that they are read from the disk again. Its
+/// knowledge of names and locations stays, and the cache of a virtual machine's host is out of reach.
 ///
 /// # Errors
-/// The file system refuses.
+/// Fails if the file system does.
 pub fn forget_contents(folder: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(folder).map_err(Error::io("walking the data"))? {
         let path = entry.map_err(Error::io("walking the data"))?.path();

@@ -1,4 +1,5 @@
-//! Engines that stand in for S3 and DynamoDB, each a process: real ones of the tools folder, or [`crate::answerer`].
+//! Engines that stand in for S3 and DynamoDB, each in its own process: real ones from the tools folder, or
+//! [`crate::answerer`].
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -8,31 +9,31 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::server::Server;
 
-/// The access key that ministack knows.
+/// The access key that ministack accepts.
 pub const ACCESS_KEY: &str = "AKIACREDLINKBENCH";
-/// Its secret.
+/// The secret of that key.
 pub const SECRET: &str = "a secret of the benchmarks";
-/// The region of everything: the one in which buckets need no location constraint.
+/// The region of all resources, which is the one in which buckets need no location constraint.
 pub const REGION: &str = "us-east-1";
 
-/// How long an engine may take until it listens.
+/// The time that an engine may take until it listens.
 const START: Duration = Duration::from_secs(60);
 
-/// A shell that ends what it started when its standard input is closed, which it is in whatever way this process ends.
+/// A shell that ends its child when its standard input is closed, which happens in whatever way this process ends.
 const LEASH: &str =
     "\"$@\" </dev/null >/dev/null 2>&1 & child=$!; cat >/dev/null; kill $child; sleep 1; kill -9 $child";
 
-/// Which engines.
+/// A choice of engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// ministack for S3 (Python), dynoxide for DynamoDB (Rust, over SQLite in memory).
+    /// The engines ministack for S3 (Python) and dynoxide for DynamoDB (Rust, over SQLite in memory).
     Real,
-    /// [`crate::answerer`] for both.
+    /// The [`crate::answerer`] for both.
     Answerer,
 }
 
 impl Choice {
-    /// Its name in tables.
+    /// The name of the choice in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,9 +46,9 @@ impl Choice {
 /// Running engines.
 #[derive(Debug)]
 pub struct Engines {
-    /// Where S3 is.
+    /// The address of S3.
     pub s3: SocketAddr,
-    /// Where DynamoDB is.
+    /// The address of DynamoDB.
     pub dynamodb: SocketAddr,
     _processes: Processes,
     _line: Option<Server>,
@@ -61,10 +62,10 @@ enum Processes {
 }
 
 impl Engines {
-    /// Starts them.
+    /// Starts the engines.
     ///
     /// # Errors
-    /// They are not in the tools folder, or do not start.
+    /// Fails if they are not in the tools folder, or do not start.
     pub fn start(choice: Choice, tools: &Path) -> Result<Self, Error> {
         if choice == Choice::Answerer {
             let server = Server::answerer()?;
@@ -102,16 +103,16 @@ impl Engines {
         Ok(Self { s3, dynamodb, _processes: Processes::Real([ministack, dynoxide]), _line: None })
     }
 
-    /// The same, with S3 at the other end of a [`crate::line`].
+    /// The same engines, with S3 at the other end of a [`crate::line`].
     ///
     /// # Errors
-    /// The line does not start.
+    /// Fails if the line does not start.
     pub fn far_away(self) -> Result<Self, Error> {
         let line = Server::line(self.s3)?;
         Ok(Self { s3: line.address, _line: Some(line), ..self })
     }
 
-    /// The variables that lead a process to them, and its credentials.
+    /// The variables with which a process finds the engines, and its credentials.
     #[must_use]
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -131,7 +132,7 @@ impl Engines {
 
 /// The bucket of all of these benchmarks.
 pub const BUCKET: &str = "credlink-benches";
-/// Their table.
+/// The table of all of these benchmarks.
 pub const TABLE: &str = "credlink-benches";
 
 #[derive(Debug)]

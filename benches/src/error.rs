@@ -1,19 +1,19 @@
-//! Why a benchmark could not be run to its end. None of these ever becomes a figure.
+//! The reasons why a benchmark did not finish. None of them ever becomes a figure.
 
 use std::io;
 
-/// What went wrong.
+/// A failure of a benchmark.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("{doing}: {source}")]
     Io {
-        /// What was being done.
+        /// The activity that failed.
         doing: String,
-        /// What it said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// An answer was not the right one, or there was none.
+    /// An answer was wrong or missing.
     #[error("{0}")]
     Wrong(String),
 }
@@ -25,7 +25,7 @@ impl Error {
         |source| Self::Io { doing, source }
     }
 
-    /// Something that should not be, and is no error of the operating system.
+    /// A failure while `doing` something that is not an error of the operating system.
     pub fn wrong(doing: &str, why: impl std::fmt::Display) -> Self {
         Self::Wrong(format!("{doing}: {why}"))
     }

@@ -1,4 +1,4 @@
-//! The core's pure functions on hot paths, as cases that both this program and `cargo bench` run.
+//! The pure functions of the core on hot paths, as cases that both this program and `cargo bench` run.
 
 use std::fmt;
 use std::hint::black_box;
@@ -23,16 +23,16 @@ use crate::plan::Plan;
 use crate::report::{Cell, Table};
 use crate::spread::Spread;
 
-/// About how long one function is called in a round.
+/// The approximate time for which one function is called in a round.
 const ROUND: Duration = Duration::from_millis(100);
 
 /// A function with its argument.
 pub struct Case {
-    /// What it does.
+    /// A description of the work.
     pub name: &'static str,
-    /// Bytes that it goes through, where that says something.
+    /// The number of bytes processed, if that is meaningful.
     pub bytes: Option<usize>,
-    /// One call.
+    /// Makes one call.
     pub call: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -130,7 +130,7 @@ fn sink<T>(value: T) {
 /// Measures every case.
 ///
 /// # Errors
-/// None; as the other benchmarks.
+/// Never fails. The result type is that of the other benchmarks.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut table = Table::new(
         "Pure functions (`functions`)",
@@ -138,7 +138,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
         &["function", "µs", "MB/s"],
     );
     for case in cases() {
-        // The first round warms up.
+        // The first round only warms up.
         let rounds: Vec<f64> = (0..=plan.rounds).map(|_| seconds(&case)).skip(1).collect();
         let speed = |bytes: usize| Spread::of(rounds.iter().map(|seconds| bytes as f64 / 1e6 / seconds));
         table.row([
@@ -151,11 +151,11 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// Seconds of one call, over a round.
+/// The seconds that one call takes, averaged over a round.
 fn seconds(case: &Case) -> f64 {
     let (started, mut calls) = (Instant::now(), 0.0);
     while started.elapsed() < ROUND {
-        // A look at the clock takes some 30 ns: not at every call.
+        // A look at the clock takes some 30 ns, so it is not taken for every call.
         for _ in 0..16 {
             (case.call)();
         }

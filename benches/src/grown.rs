@@ -1,6 +1,7 @@
-//! A store of some size, in a process of its own, so that its memory is nobody else's.
+//! A store of some size, in a process of its own, so that its memory can be measured.
 //!
-//! It is filled, says so in a line of JSON, and then measures one round for each line that it is sent.
+//! The process fills the store, reports that in a line of JSON, and then measures one round for each line that it
+//! receives.
 
 use std::fs;
 use std::io::BufRead as _;
@@ -24,21 +25,21 @@ use crate::error::Error;
 use crate::material::{Kind, manifest_id, media_hash, noise, proof_id};
 use crate::report;
 
-/// Writes of a round, at once and in all.
+/// Number of concurrent writes in a round, and number of all writes in it.
 const AT_ONCE: usize = 16;
 const WRITES: u64 = 2_000;
-/// Reads of a round, one after the other.
+/// Number of reads in a round, one after the other.
 const READS: u64 = 20_000;
-/// Proofs of one commit while the index is filled: 66 of them have 99 rows, and one commit may have 100.
+/// Number of proofs in one commit while the index is filled: 66 of them have 99 rows, and one commit may have 100.
 const FILL: u64 = 66;
-/// Commits at once while it is filled: the writer makes them durable together.
+/// Number of concurrent commits while the index is filled, which the writer makes durable together.
 const FILL_AT_ONCE: usize = 256;
-/// Writers that fill the folder.
+/// Number of writers that fill the folder.
 const FOLDER_AT_ONCE: usize = 64;
 /// Length of an object in the folder: a usual record, gzipped.
 const OBJECT_BYTES: usize = 1_200;
 
-/// What grows.
+/// The part of the store that grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Subject {
     /// The index.
@@ -47,23 +48,23 @@ pub enum Subject {
     Folder,
 }
 
-/// What there is when it is filled.
+/// The report of a filled store.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Filled {
-    /// How long that took.
+    /// The time that filling took.
     pub seconds: f64,
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Round {
-    /// One read, in microseconds.
+    /// The time of one read, in microseconds.
     pub read_us: f64,
-    /// Durable writes a second, by sixteen writers.
+    /// Durable writes per second, with sixteen writers.
     pub writes: f64,
     /// Memory of this process (`VmRSS`), in bytes.
     pub memory: f64,
-    /// Bytes of its files.
+    /// Size of its files, in bytes.
     pub size: f64,
 }
 
@@ -72,10 +73,10 @@ enum Store {
     Folder(Folder),
 }
 
-/// Fills a store below `folder` with so many proofs, and then measures a round for each line of standard input.
+/// Fills a store below `folder` with this many proofs, and then measures a round for each line of standard input.
 ///
 /// # Errors
-/// A write or a read that fails.
+/// Fails if a write or a read does.
 pub fn run(subject: Subject, proofs: u64, folder: &Path) -> Result<(), Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(Error::io("starting a runtime"))?;
     let path = folder.join("store");
@@ -121,7 +122,7 @@ impl Store {
         }
     }
 
-    /// Writes these proofs, some at a time in one commit, and so many commits at once.
+    /// Writes these proofs, with `together` proofs in a commit and `at_once` concurrent commits.
     async fn write(&self, numbers: std::ops::Range<u64>, together: u64, at_once: usize) -> Result<(), Error> {
         let end = numbers.end;
         let starts = numbers.step_by(usize::try_from(together).unwrap_or(1));
@@ -161,7 +162,7 @@ impl Store {
     }
 }
 
-/// The row of a proof of this kind, as a store makes it.
+/// The row of a proof of this kind, as a store creates it.
 fn row(kind: Kind) -> Result<ProofRow, Error> {
     let draft = Draft::parse(&kind.body(0), Tenant::default(), None);
     let now = Timestamp::from_milliseconds(1_767_225_600_000);
@@ -169,7 +170,7 @@ fn row(kind: Kind) -> Result<ProofRow, Error> {
     Ok(ProofRow::publish(&record, *media_hash(0).digest(), None))
 }
 
-/// What storing proof `number` commits: every other one has a C2PA manifest, and with it a second row.
+/// The commit of a store of proof `number`. Every other proof has a C2PA manifest, and with it a second row.
 fn writes([json, c2pa]: &[ProofRow; 2], number: u64) -> Vec<Write> {
     let with_manifest = number % 2 == 1;
     let mut row = if with_manifest { c2pa.clone() } else { json.clone() };
@@ -222,7 +223,7 @@ fn memory() -> Result<f64, Error> {
         .ok_or_else(|| Error::wrong("/proc/self/status", "no VmRSS"))
 }
 
-/// Bytes of a file, or of all files below a directory.
+/// Size in bytes of a file, or of all files below a directory.
 fn size(path: &Path) -> Result<f64, Error> {
     let metadata = fs::metadata(path).map_err(Error::io("measuring files"))?;
     if !metadata.is_dir() {

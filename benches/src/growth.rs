@@ -1,4 +1,4 @@
-//! What the store costs when it has grown: memory, size, and the time of a read and a write.
+//! The cost of a store that has grown: memory, size, and the time of a read and a write.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -13,12 +13,12 @@ use crate::plan::Plan;
 use crate::report::{Cell, Table, progress};
 use crate::spread::Spread;
 
-/// Proofs in a small store.
+/// Number of proofs in a small store.
 const SMALL: u64 = 10_000;
-/// A megabyte, as memory and disks are sold.
+/// A megabyte in the decimal sense, as of memory and disks.
 const MEGABYTE: f64 = 1e6;
 
-/// A filled store in its process.
+/// A filled store in its own process.
 struct Grown {
     proofs: u64,
     child: Child,
@@ -32,7 +32,7 @@ struct Grown {
 /// Measures the index and the folder, small and large.
 ///
 /// # Errors
-/// One of the processes fails.
+/// Fails if one of the processes does.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut table = Table::new(
         "Cost as the store grows (`growth`)",
@@ -53,7 +53,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
         };
         progress(&format!("growth: filling the {name}"));
         let mut stores = [Grown::start(plan, subject, SMALL)?, Grown::start(plan, subject, large)?];
-        // One round more than is counted: the first one warms up.
+        // One round more than is counted, since the first only warms up.
         for round in 0..=plan.rounds {
             for store in &mut stores {
                 store.round(round > 0)?;

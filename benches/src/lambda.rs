@@ -13,23 +13,23 @@ use crate::report::{Cell, Table, progress};
 use crate::runtime_api::{Life, live};
 use crate::spread::quantile;
 
-/// Rounds that are counted: a start is short, and its 95th percentile needs some.
+/// Number of counted rounds. A start is short, and its 95th percentile needs some.
 const ROUNDS: usize = 30;
-/// The second event of which the answer is measured.
+/// The second event whose answer is measured.
 const ABSENT: &str = "`GET` of an absent proof";
 const MEGABYTE: f64 = 1e6;
 
-/// A function, and what it is asked first.
+/// A function and its first event.
 struct Subject {
     name: &'static str,
     asked: &'static str,
     binary: PathBuf,
     bytes: f64,
-    /// `None`: it is killed when it asks.
+    /// The event. With `None`, the function is killed when it asks for one.
     event: Option<Value>,
-    /// What its answer has to say.
+    /// The status that its answer must have.
     status: Option<u64>,
-    /// Whether its start is told, and not only its answer.
+    /// Set if its start is reported, and not only its answer.
     is_start: bool,
     lives: Vec<Life>,
 }
@@ -37,9 +37,9 @@ struct Subject {
 /// Measures the binaries in the folder `functions`.
 ///
 /// # Errors
-/// They are not there, or one of them fails.
+/// Fails if they are not there, or if one of them fails.
 pub fn run(plan: &Plan, functions: &Path) -> Result<(), Error> {
-    // An absent object takes no time there: what is left is the function's own.
+    // The lookup of an absent object takes no time there, so the time is the function's own.
     let engines = Engines::start(Choice::Answerer, &plan.tools)?;
     let mut variables = engines.variables();
     let token = json!([{"name": "bench", "sha256": "00".repeat(32), "tenant": "default", "scopes": ["store:manifests"]}]);
@@ -91,7 +91,7 @@ pub fn run(plan: &Plan, functions: &Path) -> Result<(), Error> {
     for subject in &subjects {
         let (start, computed) =
             (subject.at(0.5, |life| life.start), subject.at(0.5, |life| life.start_computed));
-        // The second event of a function is no other start of it.
+        // The second event of a function is not another start.
         if subject.is_start {
             starts.row([
                 subject.name.into(),
@@ -132,7 +132,7 @@ impl Subject {
     }
 }
 
-/// A GET as API Gateway hands it on (HTTP API, payload format 2.0).
+/// A GET as API Gateway passes it on (HTTP API, payload format 2.0).
 fn http_event(path: &str) -> Value {
     json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",

@@ -1,7 +1,7 @@
-//! Latency at 1,000 connections beside that at 100.
+//! Latency at 1,000 connections compared with that at 100.
 //!
-//! In a closed loop ten times the connections wait ten times as long wherever the machine is busy all the time. More
-//! than that would mean that something gives way under them.
+//! In a closed loop, ten times as many connections wait ten times as long if the machine is busy all the time. More
+//! than that would mean that something breaks down under them.
 
 use crate::error::Error;
 use crate::load::{self, Outcome};
@@ -14,17 +14,17 @@ use crate::spread::Spread;
 use crate::stores::Numbers;
 use crate::work::Wanted;
 
-/// Connections, few and many.
+/// Numbers of connections, few and many.
 const CONNECTIONS: [usize; 2] = [100, 1_000];
-/// Stores before the first round.
+/// Number of stores before the first round.
 const WARM_UP: usize = 4_000;
-/// Hot records.
+/// Number of hot records.
 const HOT: u64 = 64;
 
 /// Measures stores and hot reads.
 ///
 /// # Errors
-/// An operation that fails.
+/// Fails if an operation does.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut table = Table::new(
         "Latency at 100 and at 1,000 connections (`latency`)",
@@ -48,7 +48,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     server.stop()
 }
 
-/// Rounds of both numbers of connections.
+/// Measures rounds with both numbers of connections.
 fn measure(
     plan: &Plan,
     mut load: impl FnMut(usize, usize) -> Result<Outcome, Error>,

@@ -1,37 +1,37 @@
 //! CredLink's benchmarks: what they measure, and how they keep a fast wrong answer from counting.
 //!
 //! **In scope:** the release binary of `credlink serve` over HTTP from another process, the functions' binaries over a
-//! Runtime API, a deployment over local engines, the edge on workerd, the adapters in this process, pure functions of the
-//! core. **Out of scope:** cloud providers; a network. `docs/performance.md` has the figures.
+//! Runtime API, a deployment over local engines, the edge on workerd, the adapters in this process, and pure functions
+//! of the core. **Out of scope:** cloud providers, and any network. `docs/performance.md` has the figures.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | proofs stored a second, beside the bare disk | [`stores`], [`disk`] |
-//! | hot and cold reads a second, beside a server that answers a constant | [`reads`], [`ceiling`] |
+//! | proofs stored per second, beside the bare disk | [`stores`], [`disk`] |
+//! | hot and cold reads per second, beside a server that answers a constant | [`reads`], [`ceiling`] |
 //! | latency at 100 and at 1,000 connections | [`latency`] |
-//! | the latency of others beside slow clients | [`slow`] |
-//! | the cache's hit: its time, and its rate beside the best possible | [`cache`], [`zipf`] |
+//! | the latency of other clients beside slow ones | [`slow`] |
+//! | the time of a cache hit, and the hit rate beside the best possible | [`cache`], [`zipf`] |
 //! | memory, size and cost as the store grows | [`growth`], [`grown`] |
 //! | cold starts of the functions | [`lambda`], [`runtime_api`] |
-//! | the service beside the bare SDK, and 1,000 reads at once | [`clouds`], [`clouded`], [`bare`] |
+//! | the service beside the bare SDK, and 1,000 concurrent reads | [`clouds`], [`clouded`], [`bare`] |
 //! | the edge in Rust beside the same Worker in JavaScript | [`edge`] |
 //! | a migration beside `rclone` and `s5cmd` | [`migrate`] |
 //! | cleanup where every call takes as long as in a cloud | [`mod@cleanup`] |
-//! | what stands in for S3 and DynamoDB | [`engines`], [`answerer`] |
+//! | the stand-ins for S3 and DynamoDB | [`engines`], [`answerer`] |
 //! | pure functions | [`functions`] |
 //! | the load, its client, and the server under it | [`load`], [`client`], [`server`] |
-//! | proofs to store, and what has to come back | [`material`], [`work`] |
+//! | proofs to store, and the answers to expect | [`material`], [`work`] |
 //! | medians, tables, the machine | [`spread`], [`report`], [`machine`] |
 //!
-//! What holds for every figure here:
+//! Rules for every figure here:
 //!
-//! 1. Every answer's status is checked, every read's length, and of every 64th read each byte.
-//! 2. A round that is not counted comes first; counted rounds of what is compared take turns, so that the noise of a
-//!    shared machine falls on all of them. A figure is the median of its rounds, with the least and the greatest.
-//! 3. Where there is something to compare with, it runs in the same minute with the same client, and the ratio is
-//!    the figure to trust.
+//! 1. Every answer's status is checked, every read's length, and every byte of each 64th read.
+//! 2. A round that is not counted comes first. Counted rounds of things that are compared take turns, so that the noise
+//!    of a shared machine affects all of them. A figure is the median of its rounds, with the minimum and the maximum.
+//! 3. If there is something to compare with, it runs in the same minute with the same client, and the ratio is the
+//!    figure to trust.
 
-// A task that reads has the future of a whole request in it.
+// A task that reads contains the future of a whole request.
 #![recursion_limit = "256"]
 
 pub mod answerer;

@@ -1,8 +1,9 @@
-//! A line to a provider that is far away: a proxy with a bandwidth and a delay, as a network has them and loopback has not.
+//! A line to a remote provider: a proxy with a bandwidth and a delay, which a network has and the loopback interface
+//! does not.
 //!
-//! Each direction is one line that all connections share. Bytes leave in the order in which they came, no faster than
-//! the bandwidth, and arrive the delay later. What waits at the sender's end waits in its socket, as it would before a slow
-//! network.
+//! Each direction is one line that all connections share. Bytes leave in the order of their arrival, no faster than the
+//! bandwidth allows, and arrive after the delay. Waiting bytes wait in the socket of the sender, as they would in front
+//! of a slow network.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,25 +20,25 @@ use tokio::time::{Instant, sleep_until};
 use crate::error::Error;
 use crate::report;
 
-/// Bits a second, in each direction: an office's line.
+/// Bits per second in each direction, as on an office's line.
 pub const BITS: u64 = 100_000_000;
-/// From one end to the other: half of the 20 ms of a round trip to a region on the same continent.
+/// The delay from one end to the other: half of the round trip of 20 ms to a region on the same continent.
 pub const DELAY: Duration = Duration::from_millis(10);
 
-/// Bytes that are sent at a time: ten packets.
+/// Number of bytes sent at a time: ten packets.
 const CHUNK: usize = 14_600;
-/// Chunks of one connection that are under way: more than the bandwidth and the delay leave room for.
+/// Number of chunks of one connection in flight: more than the bandwidth and the delay allow.
 const UNDER_WAY: usize = 64;
 
-/// One direction.
+/// One direction of the line.
 #[derive(Default)]
 struct Direction {
-    /// When everything that was sent so far has left.
+    /// The instant at which everything sent so far has left.
     free: Mutex<Option<Instant>>,
 }
 
 impl Direction {
-    /// Takes the line for so many bytes: when they have left.
+    /// Occupies the line for this many bytes, and returns the instant at which they have left.
     fn take(&self, bytes: usize) -> Instant {
         let now = Instant::now();
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,10 +49,10 @@ impl Direction {
     }
 }
 
-/// Leads to `to` until the process is killed.
+/// Forwards to `to` until the process is killed.
 ///
 /// # Errors
-/// The system refuses.
+/// Fails if the system does not allow it.
 pub fn serve(to: SocketAddr) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Error::io("starting a runtime"))?.block_on(async {
@@ -62,9 +63,9 @@ pub fn serve(to: SocketAddr) -> Result<(), Error> {
         loop {
             let (near, _) = listener.accept().await.map_err(Error::io("listening"))?;
             let (up, down) = (Arc::clone(&up), Arc::clone(&down));
-            // A connection ends when either end goes away.
+            // The connection ends when either end disconnects.
             tokio::spawn(async move {
-                // One round trip makes the connection.
+                // Establishing the connection takes one round trip.
                 tokio::time::sleep(DELAY * 2).await;
                 let far = TcpStream::connect(to).await?;
                 near.set_nodelay(true)?;

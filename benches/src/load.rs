@@ -1,7 +1,7 @@
-//! A closed loop: so many connections, each of which asks again as soon as it is answered.
+//! A closed loop: a number of connections, each of which sends its next request as soon as it is answered.
 //!
-//! A thread for each processor, with a runtime of its own; connections stay on their thread. All are open before the
-//! clock starts, and it stops when the last answer is there.
+//! There is a thread for each processor, with its own runtime, and connections stay on their thread. All are open
+//! before the clock starts, and it stops when the last answer has arrived.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -19,31 +19,31 @@ use crate::work::Work;
 
 /// A load that takes longer than this has met a server that hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Latencies are kept to three digits.
+/// Number of significant digits of latencies.
 const DIGITS: u8 = 3;
 
-/// What a load came to.
+/// The result of a load.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome {
-    /// Operations a second.
+    /// Operations per second.
     pub per_second: f64,
-    /// Half of all answers took no longer, in milliseconds.
+    /// The median latency, in milliseconds.
     pub p50: f64,
-    /// 99 of 100 answers took no longer, in milliseconds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub p99: f64,
 }
 
-/// What one thread saw.
+/// The result of one thread.
 struct Share {
     started: Instant,
     ended: Instant,
     latencies: Histogram<u64>,
 }
 
-/// Runs `operations` operations over so many connections.
+/// Runs `operations` operations over this many connections.
 ///
 /// # Errors
-/// One answer that is not right, and nothing is measured.
+/// Fails if a single answer is wrong; nothing is measured then.
 pub fn run<W: Work>(
     address: SocketAddr,
     connections: usize,
@@ -90,7 +90,7 @@ fn share<W: Work>(
     work: &W,
 ) -> Result<Share, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    // Every thread comes to the barrier, also with a failure: the others wait for it there.
+    // Every thread reaches the barrier, even after a failure, because the others wait for it there.
     let opened = runtime.map_err(Error::io("starting a runtime")).and_then(|runtime| {
         let opened = runtime.block_on(try_join_all((0..connections).map(|_| Connection::open(address))))?;
         Ok((runtime, opened))

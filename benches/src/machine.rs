@@ -1,4 +1,4 @@
-//! The machine that the figures are of.
+//! The machine on which the figures were measured.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::plan::Plan;
 use crate::report::Table;
 
-/// Prints what the machine is, as far as Linux says.
+/// Prints a description of the machine, as far as Linux provides one.
 pub fn run(plan: &Plan) {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let line = |text: &str, name: &str| {
@@ -35,7 +35,7 @@ pub fn run(plan: &Plan) {
     plan.printer.table(&table);
 }
 
-/// The type of the file system that a folder is on: that of its longest mount point.
+/// The type of a folder's file system, which is that of the longest matching mount point.
 fn file_system(folder: &Path) -> Option<String> {
     let folder = folder.canonicalize().ok()?;
     let mounts = fs::read_to_string("/proc/mounts").ok()?;

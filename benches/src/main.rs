@@ -1,4 +1,4 @@
-//! `credlink-benches`: each benchmark by its name, or all of them.
+//! The program `credlink-benches`, which runs one benchmark by name, or all of them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,70 +17,72 @@ use credlink_benches::{
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What to measure.
+    /// The benchmark to run.
     #[command(subcommand)]
     command: Command,
-    /// Print JSON, one table a line, and not Markdown.
+    /// Print JSON, one table per line, instead of Markdown.
     #[arg(long, global = true)]
     json: bool,
-    /// The release binary of `credlink`; the one beside this program by default.
+    /// The release binary of `credlink`. The default is the one beside this program.
     #[arg(long, global = true)]
     server: Option<PathBuf>,
-    /// Where data is written; on the disk that is to be measured. The system's temporary folder by default.
+    /// The folder for data, on the disk to be measured. The default is the system's temporary folder.
     #[arg(long, global = true)]
     folder: Option<PathBuf>,
-    /// The folder that `tests/run tools` installs into. `tools` in `$CREDLINK_CACHE` or `~/.cache/credlink` by default.
+    /// The folder into which `tests/run tools` installs. The default is `tools` in `$CREDLINK_CACHE` or
+    /// `~/.cache/credlink`.
     #[arg(long, global = true)]
     tools: Option<PathBuf>,
-    /// Rounds that are counted.
+    /// Number of counted rounds.
     #[arg(long, global = true, default_value_t = 3)]
     rounds: usize,
-    /// About how long one measurement of one round takes.
+    /// Approximate duration of one measurement in one round, in seconds.
     #[arg(long, global = true, default_value_t = 1.0)]
     seconds: f64,
-    /// Proofs in the large index.
+    /// Number of proofs in the large index.
     #[arg(long, global = true, default_value_t = 1_000_000)]
     proofs: u64,
-    /// Objects in the large folder.
+    /// Number of objects in the large folder.
     #[arg(long, global = true, default_value_t = 100_000)]
     objects: u64,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything below that needs the server's binary alone: all but `rebuild`, `lambda`, `clouds`, `edge`, `migrate` and
-    /// `cleanup`.
+    /// All benchmarks that need only the server's binary, which excludes `rebuild`, `lambda`, `clouds`, `edge`,
+    /// `migrate` and `cleanup`.
     All,
     /// Pure functions of the core.
     Functions,
     /// The time of a hit in L1, and the hit rate beside the best possible.
     Cache,
-    /// Durable stores a second at 1, 16 and 256 connections, beside the bare disk.
+    /// Durable stores per second at 1, 16 and 256 connections, beside the bare disk.
     Stores,
-    /// Hot and cold reads a second at 1, 16, 64 and 256 connections, beside a server that only answers.
+    /// Hot and cold reads per second at 1, 16, 64 and 256 connections, beside a server that only answers.
     Reads,
     /// Latency of stores and reads at 100 and at 1,000 connections.
     Latency,
-    /// The latency of others beside clients that read no answer, or send half of a body.
+    /// The latency of other clients beside clients that read no answer, or send half of a body.
     Slow,
     /// Memory, size and cost of index and folder as they grow.
     Growth,
-    /// An index made anew from a folder of so many proofs: rate and memory.
+    /// The rebuild of an index from a folder of proofs: rate and memory.
     Rebuild,
-    /// Cold starts of the functions beside a function that does nothing.
+    /// Cold starts of the functions, beside a function that does nothing.
     Lambda {
-        /// The folder of the functions' binaries, and of `examples/hello`. `lambda` in the target folder by default.
+        /// The folder of the functions' binaries, and of `examples/hello`. The default is `lambda` in the target
+        /// folder.
         #[arg(long)]
         functions: Option<PathBuf>,
     },
-    /// The service beside the bare SDK, and 1,000 reads at once.
+    /// The service beside the bare SDK, and 1,000 concurrent reads.
     Clouds,
     /// The edge in Rust beside the same Worker in JavaScript, on workerd.
     Edge {
         /// The folder `workers`, in which `worker-build` has built.
         #[arg(long, default_value = "workers")]
         worker: PathBuf,
-        /// Only what has this in its name; starts too, if it is empty.
+        /// Run only the cases whose name contains this text. If it is empty, measure starts too.
         #[arg(long, default_value = "")]
         only: String,
     },
@@ -92,57 +94,57 @@ enum Command {
         /// The program `s5cmd`.
         #[arg(long, default_value = "s5cmd")]
         s5cmd: PathBuf,
-        /// Records that are copied.
+        /// Number of records to copy.
         #[arg(long, default_value_t = 10_000)]
         records: usize,
-        /// Records at which memory is measured once more.
+        /// Number of records for a second measurement of memory.
         #[arg(long, default_value_t = 100_000)]
         large: usize,
-        /// Only the engines that have this in their names, or `memory`.
+        /// Run only the engines whose name contains this text, or `memory`.
         #[arg(long, default_value = "")]
         only: String,
     },
     /// Cleanup where every call takes as long as in a cloud.
     Cleanup {
-        /// Proofs that are due, and that are walked over.
+        /// Number of proofs that are due, and over which the walk goes.
         #[arg(long, default_value_t = 5_000)]
         items: usize,
     },
-    /// What stands in for R2 and the Cache API (started by `edge`).
+    /// The stand-in for R2 and the Cache API (started by `edge`).
     #[command(hide = true)]
     Backing,
-    /// What stands in for S3 and DynamoDB and only answers (started by `lambda` and `clouds`).
+    /// The stand-in for S3 and DynamoDB that only answers (started by `lambda` and `clouds`).
     #[command(hide = true)]
     Answerer,
-    /// A line to an engine that is far away (started by `migrate`).
+    /// A line to a remote engine (started by `migrate`).
     #[command(hide = true)]
     Line {
-        /// Where it leads.
+        /// The address to which it forwards.
         to: SocketAddr,
     },
     /// A deployment over S3 and DynamoDB (started by `clouds`).
     #[command(hide = true)]
     Clouded {
-        /// What is measured.
+        /// The subject of the measurement.
         subject: clouded::Subject,
-        /// Make the table.
+        /// Create the table.
         #[arg(long)]
         with_table: bool,
     },
     /// The server that only answers (started by `reads`).
     #[command(hide = true)]
     Ceiling {
-        /// Lengths of its bodies.
+        /// The lengths of its bodies.
         lengths: Vec<usize>,
     },
     /// A store of some size (started by `growth`).
     #[command(hide = true)]
     Grown {
-        /// What grows.
+        /// The part that grows.
         subject: Subject,
-        /// How far.
+        /// Number of proofs.
         proofs: u64,
-        /// Where.
+        /// The folder for its data.
         folder: PathBuf,
     },
 }
@@ -195,13 +197,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Where `tests/run tools` installs.
+/// The folder into which `tests/run tools` installs.
 fn tools() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/credlink");
     std::env::var_os("CREDLINK_CACHE").map_or_else(home, PathBuf::from).join("tools")
 }
 
-/// Where `cargo build --profile lambda` puts the functions, beside the folder of this program.
+/// The folder into which `cargo build --profile lambda` puts the functions, beside the folder of this program.
 fn built_functions() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program.ancestors().nth(2).unwrap_or(&program).join("lambda")

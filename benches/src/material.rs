@@ -1,4 +1,4 @@
-//! Proofs to store: numbered, all different, the same on every run.
+//! Proofs to store: numbered, all different, and the same on every run.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,17 +13,17 @@ pub const JSON_BYTES: usize = 4_096;
 /// Length of a C2PA manifest store.
 pub const C2PA_BYTES: usize = 65_536;
 
-/// What kind of manifest a proof has.
+/// The kind of a proof's manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A JSON manifest of [`JSON_BYTES`]: text with digests in it, of which gzip saves three quarters.
+    /// A JSON manifest of [`JSON_BYTES`]: text with digests in it, which gzip shortens by three quarters.
     Json,
-    /// A C2PA manifest store of [`C2PA_BYTES`]: nearly all of it a thumbnail, of which gzip saves nothing.
+    /// A C2PA manifest store of [`C2PA_BYTES`]: nearly all of it a thumbnail, which gzip does not shorten.
     C2pa,
 }
 
 impl Kind {
-    /// Its name in tables.
+    /// The name of the kind in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl Kind {
         }
     }
 
-    /// The length of its manifests.
+    /// The length of its manifests, in bytes.
     #[must_use]
     pub const fn bytes(self) -> usize {
         match self {
@@ -55,19 +55,19 @@ impl Kind {
     }
 }
 
-/// The media file's hash of proof `number`.
+/// The media hash of proof `number`.
 #[must_use]
 pub fn media_hash(number: u64) -> MediaHash {
     Digest::of(&number.to_be_bytes()).into()
 }
 
-/// The id of proof `number`.
+/// The ID of proof `number`.
 #[must_use]
 pub fn proof_id(number: u64) -> ProofId {
     ProofId::derive(&Tenant::default(), &media_hash(number))
 }
 
-/// The id of the C2PA manifest of proof `number`.
+/// The ID of the C2PA manifest of proof `number`.
 #[must_use]
 pub fn manifest_id(number: u64) -> String {
     let digest = *Digest::of(&number.to_le_bytes()).as_bytes();
@@ -83,7 +83,7 @@ pub fn json_manifest(number: u64) -> String {
     json_manifest_of(number, JSON_BYTES)
 }
 
-/// The legacy record of proof `number`: exactly so many bytes long, nearly all of them its manifest.
+/// The legacy record of proof `number`: exactly `length` bytes long, nearly all of them its manifest.
 #[must_use]
 pub fn legacy_record(number: u64, length: usize) -> String {
     let hash = media_hash(number).digest().to_string();
@@ -121,13 +121,13 @@ fn json_manifest_of(number: u64, length: usize) -> String {
     text + r#""}"#
 }
 
-/// The C2PA manifest store of proof `number`, of exactly `length` bytes: a manifest that binds the media file, and
-/// before it a box of noise, as a thumbnail would be.
+/// The C2PA manifest store of proof `number`, of exactly `length` bytes: a manifest that binds the media file, preceded
+/// by a box of noise, like a thumbnail.
 #[must_use]
 pub fn c2pa_manifest(number: u64, length: usize) -> Vec<u8> {
     const EMBEDDED: [u8; 16] = *b"\x40\xcb\x0c\x32\xbb\x8a\x48\x9d\xa7\x0b\x2a\xd6\xf4\x7f\x43\x69";
     let store = manifest_store(&manifest_id(number), media_hash(number).digest());
-    // The store's own box and its description box, which comes first, are opened: the noise goes behind it.
+    // The store's own box and its description box, which comes first, are opened, and the noise is put after it.
     let described =
         store.get(8..12).and_then(|length| length.try_into().ok()).map_or(0, u32::from_be_bytes) as usize;
     let (description, manifest) = store[8..].split_at(described);
@@ -137,7 +137,7 @@ pub fn c2pa_manifest(number: u64, length: usize) -> Vec<u8> {
     data_box(*b"jumb", &[description, &thumbnail(&noise(number, room)), manifest].concat())
 }
 
-/// Bytes that no gzip makes shorter (splitmix64).
+/// Bytes that gzip does not shorten (splitmix64).
 #[must_use]
 pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d;

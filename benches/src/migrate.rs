@@ -1,10 +1,10 @@
-//! A migration beside the copying tools that operators know: `rclone` and `s5cmd`.
+//! A migration beside copying tools that operators know: `rclone` and `s5cmd`.
 //!
-//! Each measurement meets an engine of its own, with nothing in it: ministack; the ceiling of clients, which answers at
-//! once and leaves what the clients themselves take; and the same at the other end of a line, as a provider is. What is
-//! copied is 20 KB of legacy record an object. The tools copy the files as they are; `credlink migrate` reads, checks and
-//! packs them, writes index and ledger, and makes its store durable. All of them are first tried at several concurrencies,
-//! and measured at the best of each.
+//! Each measurement uses an empty engine of its own: ministack; the ceiling of clients, which answers at once, so that
+//! the time is that of the clients themselves; and the ceiling at the other end of a line, like a provider. The objects
+//! are legacy records of 20 KB each. The tools copy the files as they are; `credlink migrate` reads, checks and
+//! compresses them, writes index and ledger, and makes its store durable. All of them are first tried at several
+//! concurrencies, and then measured at the best of each.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -24,25 +24,25 @@ use crate::plan::Plan;
 use crate::report::{Cell, Table, progress};
 use crate::spread::Spread;
 
-/// Bytes of a legacy record.
+/// Length of a legacy record, in bytes.
 const RECORD_BYTES: usize = 20_000;
-/// The concurrencies that each tool is tried at.
+/// The concurrencies at which each tool is tried.
 const TRIED: [usize; 4] = [16, 32, 64, 128];
-/// How often a process is asked for its memory.
+/// Interval at which a process's memory is sampled.
 const LOOK: Duration = Duration::from_millis(10);
-/// Clock ticks a second of `/proc/PID/stat` (`sysconf(_SC_CLK_TCK)` on every Linux).
+/// Clock ticks per second in `/proc/PID/stat` (`sysconf(_SC_CLK_TCK)` on every Linux).
 const TICKS: f64 = 100.0;
 
-/// The programs that are measured against.
+/// The programs with which the migration is compared.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// `rclone`.
+    /// The program `rclone`.
     pub rclone: PathBuf,
-    /// `s5cmd`.
+    /// The program `s5cmd`.
     pub s5cmd: PathBuf,
 }
 
-/// Who copies.
+/// The program that copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Credlink,
@@ -50,7 +50,7 @@ enum Who {
     S5cmd,
 }
 
-/// Where to.
+/// The destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Ministack,
@@ -81,7 +81,7 @@ impl Place {
     }
 }
 
-/// What one process did.
+/// The resources that one process used.
 #[derive(Debug, Clone, Copy)]
 struct Ran {
     seconds: f64,
@@ -92,7 +92,7 @@ struct Ran {
 /// Measures copying and checking.
 ///
 /// # Errors
-/// A tool or an engine is not there or fails, or does not copy everything.
+/// Fails if a tool or an engine is missing or fails, or does not copy everything.
 pub fn run(plan: &Plan, tools: &Tools, records: usize, large: usize, only: &str) -> Result<(), Error> {
     let folder = TempDir::new_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let source = write_records(folder.path(), records)?;
@@ -118,7 +118,7 @@ struct Bench<'a> {
     records: usize,
 }
 
-/// An engine with what was copied into it, and the folder of the job.
+/// An engine with the copied objects, and the folder of the job.
 struct Copied {
     engines: Engines,
     job: TempDir,
@@ -258,7 +258,7 @@ impl Bench<'_> {
             }
             Who::Rclone => {
                 let mut command = self.rclone(&engines);
-                // What a first copy into an empty bucket does not need is switched off.
+                // Switches off what a first copy into an empty bucket does not need.
                 command.args([
                     "copy",
                     "--no-traverse",
@@ -297,7 +297,7 @@ impl Bench<'_> {
     fn credlink(&self, engines: &Engines, job: &Path) -> Command {
         let mut command = Command::new(&self.plan.server);
         command.envs(engines.variables()).env_remove("CREDLINK_TABLE").env_remove("STORAGE_PROVIDER");
-        // The engine keeps checksums, as S3 does: they are what a verification compares.
+        // The engine stores checksums, as S3 does, and a verification compares them.
         command.env("STORAGE_CHECKSUMS", "supported");
         command
             .arg("migrate")
@@ -331,13 +331,13 @@ fn keys(command: &mut Command) {
     command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN").env_remove("AWS_CA_BUNDLE");
 }
 
-/// Objects in the bucket.
+/// The number of objects in the bucket.
 async fn count(address: SocketAddr) -> Result<u64, Error> {
     let provider = Provider::Bucket(crate::bare::objects(address));
     provider.sum("").await.map(|sum| sum.objects).map_err(|error| Error::wrong("counting objects", error))
 }
 
-/// Runs a process to its end, which has to be good.
+/// Runs a process to its end. Fails unless it succeeds.
 fn measured(command: &mut Command) -> Result<Ran, Error> {
     let began = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
@@ -350,7 +350,7 @@ fn measured(command: &mut Command) -> Result<Ran, Error> {
     });
     let process = format!("/proc/{}", child.id());
     let (mut cpu, mut memory) = (0.0, 0.0);
-    // A process that has ended is still there until it is waited for, with its times and without its memory.
+    // A process that has ended remains until it is waited for, with its times and without its memory.
     let status = loop {
         cpu = ticks(&process).unwrap_or(cpu);
         memory = peak(&process).unwrap_or(memory);
@@ -375,20 +375,20 @@ fn ticks(process: &str) -> Option<f64> {
     Some((field(14)? + field(15)?) / TICKS)
 }
 
-/// Whether it has ended: a zombie.
+/// Returns `true` if the process has ended and is a zombie.
 fn is_over(process: &str) -> bool {
     let stat = fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
 }
 
-/// The most memory that it had, in megabytes.
+/// The peak memory of a process, in megabytes.
 fn peak(process: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1_000.0)
 }
 
-/// A folder of legacy records, a thousand a folder.
+/// Writes a folder of legacy records, with a thousand in each subfolder.
 fn write_records(folder: &Path, records: usize) -> Result<PathBuf, Error> {
     let source = folder.join("legacy");
     for number in 0..records {

@@ -1,36 +1,36 @@
-//! How much to measure, and where: what the options say.
+//! The extent and the places of the measurements, from the options.
 
 use std::path::PathBuf;
 
 use crate::report::Printer;
 
-/// How the benchmarks are run.
+/// The settings of all benchmarks.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The release binary of `credlink`.
     pub server: PathBuf,
-    /// The folder of the tools that `tests/run tools` installs.
+    /// The folder into which `tests/run tools` installs.
     pub tools: PathBuf,
-    /// Where data is written: a folder of a real disk.
+    /// The folder for data, on a real disk.
     pub folder: PathBuf,
-    /// Rounds that are counted.
+    /// Number of counted rounds.
     pub rounds: usize,
-    /// About how long one measurement of one round takes, in seconds.
+    /// Approximate duration of one measurement in one round, in seconds.
     pub seconds: f64,
-    /// Proofs in the large index.
+    /// Number of proofs in the large index.
     pub proofs: u64,
-    /// Objects in the large folder.
+    /// Number of objects in the large folder.
     pub objects: u64,
-    /// Where tables go.
+    /// The printer of the tables.
     pub printer: Printer,
 }
 
 impl Plan {
-    /// So many operations that they take about the planned time at this rate.
+    /// The number of operations that take about the planned time at this rate.
     #[must_use]
     pub fn operations(&self, per_second: f64, connections: usize) -> usize {
-        // Every connection gets enough that its first and its last operation do not matter. The bound is on memory:
-        // bodies are made before the clock starts.
+        // Every connection gets enough operations that its first and its last do not matter. The bound limits memory,
+        // because bodies are created before the clock starts.
         let wanted = (per_second * self.seconds).clamp(0.0, 400_000.0);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was clamped")]
         let wanted = wanted as usize;

@@ -1,4 +1,4 @@
-//! Reads a second: hot ones, which L1 answers, and cold ones, which it never can.
+//! Reads per second: hot reads, which L1 answers, and cold reads, which it never can.
 
 use std::sync::OnceLock;
 
@@ -19,14 +19,14 @@ use crate::spread::Spread;
 use crate::stores::Numbers;
 use crate::work::{Item, Reads, Wanted, Work};
 
-/// Connections of one measurement each.
+/// Numbers of connections, each with its own measurement.
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
-/// Hot records, far fewer than L1 holds.
+/// Number of hot records, far fewer than L1 holds.
 const HOT: u64 = 64;
-/// Cold records, each read once by a server that has just started: ten times what L1 holds.
+/// Number of cold records, each read once by a server that has just started: ten times what L1 holds.
 const COLD: u64 = 10_000;
 
-/// Learns the right answers: each one is checked against what was stored, to the last byte.
+/// Learns the right answers, each of which is checked to the last byte against what was stored.
 struct Lesson {
     wanted: Wanted,
     learnt: Vec<OnceLock<Item>>,
@@ -53,7 +53,7 @@ impl Work for Lesson {
 /// The reads of proofs 0 to `count`, with their right answers.
 ///
 /// # Errors
-/// One of them is not what was stored.
+/// Fails if an answer differs from what was stored.
 pub fn learn(server: &Server, wanted: Wanted, count: u64) -> Result<Reads, Error> {
     let learnt = (0..count).map(|_| OnceLock::new()).collect();
     let lesson = Lesson { wanted, learnt };
@@ -62,7 +62,7 @@ pub fn learn(server: &Server, wanted: Wanted, count: u64) -> Result<Reads, Error
     Ok(Reads { items, gzip: wanted == Wanted::RecordGzip })
 }
 
-/// The ceiling's answer of the usual length of these reads.
+/// The ceiling's answer with the usual length of these reads.
 fn constant(reads: &Reads) -> Result<(usize, Reads), Error> {
     let length = reads.items.first().map_or(0, Item::length);
     let item = Item::new(&format!("/{length}"), &ceiling::body(length))?;
@@ -72,7 +72,7 @@ fn constant(reads: &Reads) -> Result<(usize, Reads), Error> {
 /// Measures hot reads and cold ones.
 ///
 /// # Errors
-/// A read that fails or is wrong, or a cache that was not in the state that the figure is named after.
+/// Fails if a read fails or is wrong, or if the cache was not in the state after which the figure is named.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     progress("reads: storing what is read");
     let (json, c2pa) = (stored(plan, Kind::Json, COLD)?, stored(plan, Kind::C2pa, HOT)?);
@@ -99,7 +99,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// A folder with so many proofs.
+/// A folder with `count` proofs.
 fn stored(plan: &Plan, kind: Kind, count: u64) -> Result<TempDir, Error> {
     let data = tempfile::tempdir_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let server = Server::credlink(&plan.server, data.path())?;
@@ -140,7 +140,7 @@ fn hot(plan: &Plan, data: &TempDir, wanted: Wanted, table: &mut Table) -> Result
         ]);
     }
     let seen = server.cache()?;
-    // Records are loaded again every minute, all of them.
+    // All records are loaded again every minute.
     if seen.misses * 100 > seen.hits {
         return Err(Error::wrong("hot reads", format!("L1 did not answer them: {seen:?}")));
     }

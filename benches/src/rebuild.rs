@@ -28,7 +28,7 @@ use crate::material::{manifest_id, media_hash};
 use crate::plan::Plan;
 use crate::report::{Cell, Table, progress};
 
-/// Writers that fill the folder.
+/// Number of writers that fill the folder.
 const AT_ONCE: usize = 64;
 /// One proof in this many has a C2PA manifest, and with it a second row.
 const ONE_OF: u64 = 4;
@@ -37,10 +37,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Time at which the proofs were stored: 1 January 2026.
 const CREATED: i64 = 1_767_225_600_000;
 
-/// Fills a folder without an index, and has the program make one; then once more, with every row right.
+/// Fills a folder without an index, and lets the program create one. Then runs it again, with every row correct.
 ///
 /// # Errors
-/// A write fails, or the program.
+/// Fails if a write or the program does.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let folder = tempfile::tempdir_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let runtime = tokio::runtime::Runtime::new().map_err(Error::io("starting a runtime"))?;
@@ -80,7 +80,7 @@ async fn fill(folder: &Path, proofs: u64) -> Result<(), Error> {
     writes.buffer_unordered(AT_ONCE).try_collect::<()>().await
 }
 
-/// The objects of one proof, as a store leaves them.
+/// Writes the objects of one proof, as a store leaves them.
 async fn store(objects: &Folder, number: u64) -> Result<(), Error> {
     let hash = media_hash(number);
     let now = Timestamp::from_milliseconds(CREATED);
@@ -119,7 +119,7 @@ async fn put(objects: &Folder, key: &ObjectKey, body: Bytes, attributes: &Attrib
     }
 }
 
-/// Runs the program; its report, and the most memory that it had, in bytes.
+/// Runs the program. Returns its report, and its peak memory in bytes.
 fn rebuild(program: &Path, folder: &Path) -> Result<(Value, f64), Error> {
     let mut command = Command::new(program);
     command.args(["rebuild", "--json", "--data-dir"]).arg(folder).stdout(Stdio::piped());
@@ -135,7 +135,7 @@ fn rebuild(program: &Path, folder: &Path) -> Result<(Value, f64), Error> {
     Ok((report, memory))
 }
 
-/// The most memory that a process had so far, in bytes; 0 when it has ended.
+/// The peak memory of a process so far, in bytes, or 0 if it has ended.
 fn most(child: &Child) -> f64 {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,4 +1,4 @@
-//! The one place that prints: tables in Markdown or JSON on standard output, progress on standard error.
+//! The only place that prints: tables in Markdown or JSON on standard output, progress on standard error.
 
 use std::fmt::Write as _;
 
@@ -11,15 +11,15 @@ use crate::spread::{Spread, figure, grouped};
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Cell {
-    /// Words.
+    /// Text.
     Text(String),
-    /// How many.
+    /// A count.
     Count(u64),
     /// A number that was not measured in rounds.
     Number(f64),
-    /// A number that was.
+    /// A number that was measured in rounds.
     Spread(Spread),
-    /// Nothing to say.
+    /// An empty cell.
     None,
 }
 
@@ -63,7 +63,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table. The note says in a sentence or two what the columns mean.
+    /// An empty table. The note explains the columns in a sentence or two.
     #[must_use]
     pub fn new(title: impl Into<String>, note: &'static str, columns: &[&'static str]) -> Self {
         Self { title: title.into(), note, columns: columns.to_vec(), rows: Vec::new() }
@@ -74,7 +74,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The table in Markdown: columns of numbers to the right.
+    /// The table in Markdown, with columns of numbers aligned to the right.
     #[must_use]
     pub fn markdown(&self) -> String {
         let text = |cell: &Cell| match cell {
@@ -102,7 +102,7 @@ impl Table {
         out
     }
 
-    /// The table in JSON: an object for each row.
+    /// The table in JSON, with an object for each row.
     #[must_use]
     pub fn json(&self) -> Value {
         let object = |row: &Vec<Cell>| {
@@ -113,14 +113,14 @@ impl Table {
     }
 }
 
-/// Where tables go.
+/// Prints tables.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     json: bool,
 }
 
 impl Printer {
-    /// A printer of JSON, one table a line, or else of Markdown.
+    /// A printer of JSON, with one table per line, or else of Markdown.
     #[must_use]
     pub const fn new(json: bool) -> Self {
         Self { json }
@@ -146,7 +146,7 @@ fn out(text: &str) {
     println!("{text}");
 }
 
-/// Says what is going on, to who waits.
+/// Reports progress to the person who waits.
 #[expect(clippy::print_stderr, reason = "standard output is for tables")]
 pub fn progress(text: &str) {
     eprintln!("{text}");

@@ -1,4 +1,4 @@
-//! Starts a function as AWS Lambda does, and notes when it asks for its first event and when it answers that.
+//! Starts a function as AWS Lambda does, and records when it asks for its first event and when it answers.
 //!
 //! The Runtime API, version 2018-06-01: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. A function
 //! gets one event, and is killed when it has answered.
@@ -24,17 +24,17 @@ use tokio::sync::mpsc;
 
 use crate::error::Error;
 
-/// How long a function may take to its answer.
+/// The time that a function may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the function did, and when.
+/// A call of the function, with its moment.
 enum Call {
     Next(Moment),
     Response(Moment, Bytes),
     Failed(Bytes),
 }
 
-/// A moment of a function's life: by the clock, and by what its main thread has computed so far, in milliseconds.
+/// A moment of a function's life: by the clock, and by the processor time of its main thread so far, in milliseconds.
 #[derive(Clone, Copy)]
 struct Moment {
     now: Instant,
@@ -42,7 +42,8 @@ struct Moment {
 }
 
 impl Moment {
-    /// Now, with the time that the kernel has counted for the process (`/proc/PID/schedstat`, in nanoseconds).
+    /// The present moment, with the time that the kernel has counted for the process (`/proc/PID/schedstat`, in
+    /// nanoseconds).
     fn of(process: u32) -> Self {
         let now = Instant::now();
         let counted = std::fs::read_to_string(format!("/proc/{process}/schedstat")).unwrap_or_default();
@@ -54,15 +55,15 @@ impl Moment {
 /// One life of a function.
 #[derive(Debug)]
 pub struct Life {
-    /// From `exec` to its asking for the first event, in milliseconds.
+    /// The time from `exec` to the request for the first event, in milliseconds.
     pub start: f64,
-    /// What it computed until then, in milliseconds: waiting for a processor does not count.
+    /// The processor time until then, in milliseconds, which excludes waiting for a processor.
     pub start_computed: f64,
-    /// From the first event's hand-over to its answer, in milliseconds, if there was an event.
+    /// The time from the delivery of the first event to its answer, in milliseconds, if there was an event.
     pub first: Option<f64>,
-    /// What it computed from then to its answer, in milliseconds.
+    /// The processor time from then to the answer, in milliseconds.
     pub first_computed: Option<f64>,
-    /// What it answered; `null` if there was no event.
+    /// The answer, or `null` if there was no event.
     pub answer: Value,
 }
 
@@ -83,11 +84,11 @@ impl Drop for Aborted {
     }
 }
 
-/// Starts `binary` with these variables and no others, and hands it `event`. Without an event, it is
-/// killed when it asks for one.
+/// Starts `binary` with only these variables, and sends it `event`. Without an event, the function is killed when it
+/// asks for one.
 ///
 /// # Errors
-/// It does not start, fails, or does not answer.
+/// Fails if the function does not start, fails, or does not answer.
 pub async fn live(binary: &Path, variables: &[(&str, String)], event: Option<&Value>) -> Result<Life, Error> {
     let doing = || binary.display().to_string();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::io("listening"))?;
@@ -159,7 +160,7 @@ impl Api {
         let path = request.uri().path().to_owned();
         if path.ends_with("/invocation/next") {
             let event = self.event.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // There is one event. Who asks for another waits until it is killed.
+            // There is one event. A function that asks for another waits until it is killed.
             let Some(event) = event else { return std::future::pending().await };
             let _ = self.calls.send(Call::Next(moment));
             return if event.is_empty() { std::future::pending().await } else { handed(event) };

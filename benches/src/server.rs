@@ -12,16 +12,16 @@ use serde::Deserialize;
 use crate::client::{get, once};
 use crate::error::Error;
 
-/// How long a server may take to stop by itself.
+/// The time that a server may take to stop by itself.
 const STOP: Duration = Duration::from_secs(20);
 
-/// A running server. It is killed when this is dropped.
+/// A running server, which is killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    // Kept open: a server that writes a line to a closed pipe would end.
+    // Kept open, because a server that writes to a closed pipe would end.
     _output: BufReader<ChildStdout>,
-    /// Where it listens.
+    /// The address at which the server listens.
     pub address: SocketAddr,
 }
 
@@ -31,7 +31,7 @@ struct Ready {
     url: String,
 }
 
-/// What the cache of a server has seen.
+/// The counters of a server's cache.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct CacheSeen {
     /// Reads answered from memory.
@@ -41,20 +41,20 @@ pub struct CacheSeen {
 }
 
 impl Server {
-    /// Starts `credlink serve` on a free port of the loopback interface, with its usual settings; its log goes nowhere.
+    /// Starts `credlink serve` on a free port of the loopback interface, with its usual settings, and discards its log.
     ///
     /// # Errors
-    /// There is no such program, or it does not start.
+    /// Fails if there is no such program, or if it does not start.
     pub fn credlink(program: &Path, data: &Path) -> Result<Self, Error> {
         let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"]).arg(data);
         Self::start(command)
     }
 
-    /// Starts a server that answers `/{bytes}` with a constant body of so many bytes, for each of these lengths.
+    /// Starts a server that answers `/{bytes}` with a constant body of that length, for each of these lengths.
     ///
     /// # Errors
-    /// It does not start.
+    /// Fails if it does not start.
     pub fn ceiling(lengths: &[usize]) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
         let mut command = Command::new(program);
@@ -65,7 +65,7 @@ impl Server {
     /// Starts [`crate::answerer`].
     ///
     /// # Errors
-    /// It does not start.
+    /// Fails if it does not start.
     pub fn answerer() -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
         let mut command = Command::new(program);
@@ -76,7 +76,7 @@ impl Server {
     /// Starts a [`crate::line`] to this address.
     ///
     /// # Errors
-    /// It does not start.
+    /// Fails if it does not start.
     pub fn line(to: SocketAddr) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
         let mut command = Command::new(program);
@@ -87,7 +87,7 @@ impl Server {
     /// Starts [`crate::edge::backing`].
     ///
     /// # Errors
-    /// It does not start.
+    /// Fails if it does not start.
     pub fn backing() -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
         let mut command = Command::new(program);
@@ -116,10 +116,10 @@ impl Server {
         }
     }
 
-    /// What the cache has seen, as `GET /v1/stats` tells it.
+    /// The counters of the cache, from `GET /v1/stats`.
     ///
     /// # Errors
-    /// It does not answer.
+    /// Fails if the server does not answer.
     pub fn cache(&self) -> Result<CacheSeen, Error> {
         #[derive(Deserialize)]
         struct Stats {
@@ -131,10 +131,10 @@ impl Server {
         Ok(stats.cache)
     }
 
-    /// The most memory that the process had so far (`VmHWM`), in MB.
+    /// The peak memory of the process so far (`VmHWM`), in MB.
     ///
     /// # Errors
-    /// The system does not say.
+    /// Fails if the system does not report it.
     pub fn most_memory(&self) -> Result<f64, Error> {
         let path = format!("/proc/{}/status", self.child.id());
         let status =
@@ -146,10 +146,10 @@ impl Server {
             .ok_or_else(|| Error::wrong("the server's memory", "it is not told"))
     }
 
-    /// Asks the server to stop, and waits until it has: what it holds is then as a regular stop leaves it.
+    /// Asks the server to stop, and waits until it has. Its data are then as a regular stop leaves them.
     ///
     /// # Errors
-    /// It does not stop, or ends with a failure.
+    /// Fails if the server does not stop, or ends with a failure.
     pub fn stop(mut self) -> Result<(), Error> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| Error::wrong("stopping the server", "it has no process id"))?;
@@ -168,7 +168,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Of a server that has stopped, both say so and do nothing.
+        // If the server has stopped, both calls return an error and do nothing.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

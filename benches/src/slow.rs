@@ -1,7 +1,7 @@
-//! The latency of others beside clients that are slow: that read no answer, or send half of a body.
+//! The latency of other clients beside slow clients, which read no answer or send half of a body.
 //!
-//! The slow ones come from another address of the loopback interface, as from another network: whoever shares theirs shares
-//! their room as well.
+//! The slow clients connect from another address of the loopback interface, as from another network, because clients of
+//! the same address also share their allowance.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -23,19 +23,19 @@ use crate::spread::Spread;
 use crate::stores::Numbers;
 use crate::work::{Reads, Wanted};
 
-/// Slow clients of one measurement each.
+/// Numbers of slow clients, each with its own measurement.
 const SLOW: [usize; 3] = [1, 200, 2_048];
-/// Others, who read hot records.
+/// Number of other clients, which read hot records.
 const OTHERS: usize = 4;
-/// Hot records, and after them as many manifests that nobody reads.
+/// Number of hot records, which are followed by as many manifests that are never read.
 const HOT: u64 = 64;
-/// The address that the slow clients come from.
+/// The address from which the slow clients connect.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// The bytes that the system buffers for a client that does not read.
 const RECEIVE_BUFFER_BYTES: u32 = 4_096;
-/// A request that is not taken within this is left as it is.
+/// A request that is not accepted within this time is abandoned.
 const TAKEN: Duration = Duration::from_millis(20);
-/// Time until what the slow clients hold is all there.
+/// The time after which the slow clients hold all that they will hold.
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// A way of being slow.
@@ -71,10 +71,10 @@ impl Slow {
     }
 }
 
-/// Measures the latency of others, beside nobody and beside so many who are slow, in turn.
+/// Measures the latency of other clients, in turn without slow clients and beside each number of them.
 ///
 /// # Errors
-/// A read of the others that fails or is wrong.
+/// Fails if a read of the other clients fails or is wrong.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut table = Table::new(
         "Others beside slow clients (`slow`)",
@@ -129,7 +129,7 @@ fn others(plan: &Plan, server: &Server, reads: &Reads) -> Result<Outcome, Error>
     load::run(server.address, OTHERS, plan.operations(20_000.0, OTHERS), reads)
 }
 
-/// Connects so many slow clients, which stay until they are dropped, or the server has had enough of them.
+/// Connects this many slow clients, which stay until they are dropped, or until the server disconnects them.
 fn begin(runtime: &Runtime, to: SocketAddr, slow: Slow, count: usize) -> Result<Vec<TcpStream>, Error> {
     runtime.block_on(async {
         let mut held = Vec::with_capacity(count);
@@ -138,7 +138,7 @@ fn begin(runtime: &Runtime, to: SocketAddr, slow: Slow, count: usize) -> Result<
             socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).map_err(Error::io("making a socket"))?;
             socket.bind((ELSEWHERE, 0).into()).map_err(Error::io("binding to another address"))?;
             let mut stream = socket.connect(to).await.map_err(Error::io("connecting"))?;
-            // Whoever is refused has been served as well as it can be.
+            // A client that is refused counts as served.
             let _ = timeout(TAKEN, stream.write_all(&slow.sent(number))).await;
             held.push(stream);
         }

@@ -1,22 +1,22 @@
-//! A median and how far the rounds lie apart.
+//! A median and the range of the rounds.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What some rounds of one measurement came to.
+/// The result of several rounds of one measurement.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Spread {
     /// The median.
     pub median: f64,
-    /// The least.
+    /// The minimum.
     pub least: f64,
-    /// The greatest.
+    /// The maximum.
     pub greatest: f64,
 }
 
 impl Spread {
-    /// The spread of these values; of none, all zero.
+    /// The spread of these values, all zero if there are none.
     #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
@@ -29,7 +29,7 @@ impl Spread {
     }
 }
 
-/// The value that such a share of the values does not exceed; of none, zero.
+/// The value that this share of the values does not exceed, or zero if there are none.
 #[must_use]
 pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut values = values.to_vec();
@@ -47,7 +47,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// Three significant digits at least, and a comma between thousands.
+/// Formats a number with at least three significant digits, and a comma between thousands.
 #[must_use]
 pub fn figure(value: f64) -> String {
     let decimals = match value.abs() {

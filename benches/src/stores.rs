@@ -1,4 +1,4 @@
-//! Proofs stored a second, each durable before it is answered.
+//! Proofs stored per second, each durable before it is acknowledged.
 
 use std::ops::Range;
 
@@ -12,27 +12,27 @@ use crate::server::Server;
 use crate::spread::Spread;
 use crate::work::Stores;
 
-/// Connections of one measurement each.
+/// Numbers of connections, each with its own measurement.
 const CONNECTIONS: [usize; 3] = [1, 16, 256];
-/// Stores before the first round, so that the folder has nearly all of its 1,024 directories.
+/// Number of stores before the first round, so that the folder has nearly all of its 1,024 directories.
 const WARM_UP: usize = 4_000;
 
-/// Gives numbers of proofs that were not stored yet.
+/// A source of numbers for proofs that have not been stored yet.
 #[derive(Debug, Default)]
 pub struct Numbers(u64);
 
 impl Numbers {
-    /// The next `count` ones.
+    /// Returns the next `count` numbers.
     pub fn take(&mut self, count: usize) -> Range<u64> {
         let first = self.0;
         self.0 += count as u64;
         first..self.0
     }
 
-    /// Stores so many new proofs.
+    /// Stores this many new proofs.
     ///
     /// # Errors
-    /// One of them is not stored.
+    /// Fails if one of them is not stored.
     pub fn store(
         &mut self,
         server: &Server,
@@ -48,7 +48,7 @@ impl Numbers {
 /// Measures both kinds.
 ///
 /// # Errors
-/// A store that fails.
+/// Fails if a store does.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     let mut table = Table::new(
         "Durable stores (`stores`)",

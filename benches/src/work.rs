@@ -1,4 +1,4 @@
-//! What a load asks for, and what has to come back.
+//! The requests of a load, and the answers to expect.
 
 use bytes::Bytes;
 use credlink_core::encoding::decode;
@@ -12,7 +12,7 @@ use crate::client::{Answer, Asked};
 use crate::error::Error;
 use crate::material::{C2PA_BYTES, Kind, c2pa_manifest, json_manifest, manifest_id, proof_id};
 
-/// Of so many reads, one is checked to the last byte. SHA-256 of 64 KB takes as long as a read: more of it would
+/// One in this many reads is checked to the last byte. SHA-256 of 64 KB takes as long as a read, so more checks would
 /// measure the client.
 const SAMPLE: u64 = 64;
 
@@ -21,14 +21,14 @@ pub trait Work: Sync {
     /// The request of operation `number`.
     fn request(&self, number: u64) -> Asked;
 
-    /// Checks its answer.
+    /// Checks the answer of operation `number`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Fails with a description of the fault.
     fn check(&self, number: u64, answer: &Answer) -> Result<(), String>;
 }
 
-/// Stores of new proofs, with bodies that were made before the clock started.
+/// Stores of new proofs, with bodies that are created before the clock starts.
 #[derive(Debug)]
 pub struct Stores {
     first: u64,
@@ -72,10 +72,10 @@ pub struct Item {
 }
 
 impl Item {
-    /// A read of `path`, to be answered with exactly `body`.
+    /// A read of `path`, whose answer must be exactly `body`.
     ///
     /// # Errors
-    /// This is no path.
+    /// Fails if `path` is not a path.
     pub fn new(path: &str, body: &[u8]) -> Result<Self, Error> {
         let uri = path.parse().map_err(|error| Error::wrong(path, error))?;
         Ok(Self { uri, length: body.len(), sha256: Digest::of(body) })
@@ -91,9 +91,9 @@ impl Item {
 /// Reads of some items, in turn.
 #[derive(Debug)]
 pub struct Reads {
-    /// What is read.
+    /// The items to read.
     pub items: Vec<Item>,
-    /// Whether the client takes gzip.
+    /// Set if the client accepts gzip.
     pub gzip: bool,
 }
 
@@ -127,19 +127,19 @@ impl Work for Reads {
     }
 }
 
-/// Which representation of a proof is read.
+/// The representation of a proof to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// The record, with no coding: what a client gets who does not ask for gzip.
+    /// The record without a coding, for a client that does not accept gzip.
     Record,
-    /// The record, as it is stored.
+    /// The record as stored.
     RecordGzip,
     /// The C2PA manifest.
     Manifest,
 }
 
 impl Wanted {
-    /// Its name in tables.
+    /// The name of the representation in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -149,7 +149,7 @@ impl Wanted {
         }
     }
 
-    /// Where it is.
+    /// The path of the representation for proof `number`.
     #[must_use]
     pub fn path(self, number: u64) -> String {
         match self {
@@ -158,10 +158,10 @@ impl Wanted {
         }
     }
 
-    /// The read of proof `number`, with `body` as its answer, if that is what was stored.
+    /// The read of proof `number`, whose answer is `body` if that is what was stored.
     ///
     /// # Errors
-    /// It is not.
+    /// Fails if `body` is not what was stored.
     pub fn item(self, number: u64, answer: &Answer) -> Result<Item, Error> {
         let path = self.path(number);
         let wrong = |why: &dyn std::fmt::Display| Error::wrong(&path, why);

@@ -1,10 +1,10 @@
-//! A trace of reads that follow Zipf's law, and what caches of known rules make of it.
+//! A trace of reads that follow Zipf's law, and the hits of known cache policies on it.
 
 use std::collections::BTreeSet;
 
 use crate::material::noise;
 
-/// A trace of `reads` reads over `items` items: item k is read with a probability in proportion to 1 / (k + 1).
+/// A trace of `reads` reads over `items` items. Item k is read with a probability proportional to 1 / (k + 1).
 #[must_use]
 pub fn trace(reads: usize, items: usize) -> Vec<usize> {
     let mut sums = Vec::with_capacity(items);
@@ -19,12 +19,12 @@ pub fn trace(reads: usize, items: usize) -> Vec<usize> {
     uniform.map(|share| sums.partition_point(|at| *at < share * sum).min(items - 1)).collect()
 }
 
-/// Hits of the best possible cache (Belady 1966): it knows the future, keeps what is read again soonest, and need not
-/// keep what it has just loaded.
+/// The hits of the best possible cache (Belady 1966), which knows the future, keeps the items that are read again
+/// soonest, and need not keep the item that it has just loaded.
 #[must_use]
 pub fn optimal_hits(trace: &[usize], entries: usize) -> usize {
     let items = trace.iter().max().map_or(0, |item| item + 1);
-    // When each read's item is read again; an item that never is counts as read after the end.
+    // The next read of each read's item, which is after the end if there is none.
     let mut next = vec![usize::MAX; trace.len()];
     let mut seen = vec![usize::MAX; items];
     for (at, item) in trace.iter().enumerate().rev() {
@@ -42,7 +42,7 @@ pub fn optimal_hits(trace: &[usize], entries: usize) -> usize {
     hits
 }
 
-/// Hits of a cache that drops what was read longest ago.
+/// The hits of a cache that evicts the least recently read item.
 #[must_use]
 pub fn least_recent_hits(trace: &[usize], entries: usize) -> usize {
     let items = trace.iter().max().map_or(0, |item| item + 1);
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn known_traces_have_known_hits() {
-        // Belady's own kind of example: with room for two, 1 is kept over 3, which never comes back.
+        // Belady's own kind of example: with room for two, 1 is kept rather than 3, which never comes back.
         let trace = [1, 2, 3, 1, 2, 1, 2];
         assert_eq!((optimal_hits(&trace, 2), least_recent_hits(&trace, 2)), (4, 2));
         assert_eq!((optimal_hits(&trace, 3), least_recent_hits(&trace, 3)), (4, 4));
@@ -85,7 +85,7 @@ mod tests {
     fn the_trace_follows_the_law() {
         let trace = trace(100_000, 10_000);
         let count = |wanted: usize| trace.iter().filter(|item| **item == wanted).count();
-        // The first item is read in 1 of 9.79 reads: the 10,000th harmonic number.
+        // The first item is read in 1 of 9.79 reads, 9.79 being the 10,000th harmonic number.
         assert!((9_900..=10_550).contains(&count(0)), "{}", count(0));
         assert!((900..=1_150).contains(&count(9)), "{}", count(9));
     }

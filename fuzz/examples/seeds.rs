@@ -1,6 +1,6 @@
-//! Writes the seeds that are made rather than found: `cargo run --manifest-path fuzz/Cargo.toml --example seeds`.
+//! Writes the seeds that are generated rather than found: `cargo run --manifest-path fuzz/Cargo.toml --example seeds`.
 //!
-//! They change only with a format; `git diff` then shows which.
+//! They change only with a format, and `git diff` then shows which.
 
 use std::collections::BTreeMap;
 use std::fs;

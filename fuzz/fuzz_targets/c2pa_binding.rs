@@ -1,4 +1,4 @@
-//! Any CBOR in boxes that are well formed: the claim's length in one byte, the claim, and its hard binding.
+//! Arbitrary CBOR in well-formed boxes: the claim's length in one byte, the claim, and its hard binding.
 //!
 //! The mutations of `c2pa_store` seldom get past the lengths of nested boxes; here the boxes are built around them.
 
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
         superbox(uuid(*b"c2as"), "c2pa.assertions", &[boxed(*b"cbor", "c2pa.hash.data", assertion)]);
     let manifest = superbox(uuid(*b"c2ma"), ID, &[assertions, boxed(*b"c2cl", "c2pa.claim.v2", claim)]);
 
-    // No claim, however damaged, makes a manifest without an id: to judge the rest is a validator's work.
+    // A damaged claim never leaves a manifest without an ID: to judge the rest is the task of a validator.
     let bytes = store_of(&[manifest]);
     let store = ManifestStore::parse(&bytes).expect("the boxes are well formed");
     assert_eq!(store.active.as_str(), ID);

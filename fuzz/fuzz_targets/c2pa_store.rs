@@ -1,4 +1,4 @@
-//! Any bytes as a manifest store: never a panic, and what is accepted means one thing only.
+//! Arbitrary bytes as a manifest store: nothing panics, and an accepted store has only one meaning.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         "the id stands in the store"
     );
 
-    // A length of 0 says "to the end of the file": such a store has no length of its own to hold it to.
+    // A length of 0 means "to the end of the file": such a store states no length that could be checked.
     let Some(length) = stated_length(bytes) else { return };
     assert!(length <= bytes.len(), "a store does not end after its bytes");
     let alone = &bytes[..length];

@@ -1,4 +1,5 @@
-//! Any bytes as CBOR: never a panic, what another reader takes is taken to the same byte, and what is read is what stands there.
+//! Arbitrary bytes as CBOR: nothing panics, whatever another reader accepts is accepted to the same byte, and the
+//! values read are the values written.
 
 #![no_main]
 
@@ -10,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut rest = bytes;
     let value: Option<Value> = ciborium::de::from_reader_with_recursion_limit(&mut rest, 48).ok();
     let Some((item, behind)) = Item::read(bytes) else {
-        // The other reader takes chunks within chunks, which RFC 8949, section 3.2.3 forbids.
+        // The other reader accepts chunks within chunks, which RFC 8949, section 3.2.3 forbids.
         let strings = bytes.iter().filter(|byte| matches!(byte, 0x5f | 0x7f)).count();
         assert!(value.is_none() || strings > 1, "the other reader takes it");
         return;
@@ -27,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Looks at everything: elements and entries are items themselves.
+/// Visits everything: elements and entries are items themselves.
 fn walk(item: Item<'_>) {
     for element in item.elements().into_iter().flatten() {
         walk(element);
@@ -42,14 +43,14 @@ fn walk(item: Item<'_>) {
     }
 }
 
-/// What both say of an item.
+/// Asserts that both readers agree on an item.
 fn same(item: Item<'_>, value: &Value) {
     assert_eq!(item.text().as_deref(), value.as_text());
     // Large integers are byte strings with a tag here, and integers there.
     if let Some(bytes) = value.as_bytes() {
         assert_eq!(item.bytes().as_deref(), Some(bytes.as_slice()));
     }
-    // The other reader takes undefined for null.
+    // The other reader treats undefined as null.
     assert!(value.is_null() || !item.is_null());
     if let Some(array) = value.as_array() {
         let elements: Vec<Item<'_>> = item.elements().expect("an array").collect();

@@ -1,4 +1,4 @@
-//! Any bytes as gzip data, and as content to be stored.
+//! Arbitrary bytes as gzip data, and as content to be stored.
 
 #![no_main]
 
@@ -6,7 +6,7 @@ use credlink_core::encoding::{DecodeError, at_rest, at_rest_again, decode};
 use credlink_core::object::Coding;
 use libfuzzer_sys::fuzz_target;
 
-/// Small, so that a bomb of a few hundred bytes reaches it: deflate packs 1,032 to 1 at best.
+/// A small limit, so that a bomb of a few hundred bytes reaches it: deflate compresses 1,032 to 1 at best.
 const LIMIT: usize = 65_536;
 
 fuzz_target!(|bytes: &[u8]| {

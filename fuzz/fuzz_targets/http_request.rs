@@ -1,5 +1,5 @@
 //! A request: a request line, headers and a body, as text. Nothing in it makes the rules panic, a problem always names
-//! what was wrong, and an answer never promises bytes that are not there.
+//! the fault, and an answer never promises bytes that do not exist.
 
 #![no_main]
 
@@ -72,7 +72,7 @@ fn key_of(byte: u8) -> LinkKey {
     LinkKey::new("a", vec![byte; 32]).expect("32 bytes are a key")
 }
 
-/// Reads an object, stored either way.
+/// Reads an object, stored in either form.
 fn read(key: &ObjectKey, form: Form, method: &Method, headers: &HeaderMap, keys: &LinkKeys) {
     let content = vec![b'a'; LENGTH as usize];
     for coding in [None, at_rest(&content).coding] {
@@ -113,7 +113,7 @@ fn read(key: &ObjectKey, form: Form, method: &Method, headers: &HeaderMap, keys:
     }
 }
 
-/// Reads a body as each of the documents that are taken.
+/// Reads a body as each of the accepted documents.
 fn body(body: &[u8]) {
     let _ = BatchDeleteBody::parse(body);
     match Draft::parse(body, Tenant::default(), None) {

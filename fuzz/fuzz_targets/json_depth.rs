@@ -1,4 +1,4 @@
-//! The depth that is counted before parsing is the depth that the parser meets.
+//! The depth that is counted before parsing equals the depth that the parser meets.
 
 #![no_main]
 
@@ -28,12 +28,12 @@ fuzz_target!(|text: &[u8]| {
                 assert!(check_depth(text, less).is_err(), "{depth} levels are more than {less}");
             }
         }
-        // serde_json gives up at 128 levels: what passed the check may fail for any other reason, not for this.
+        // serde_json refuses 128 levels: text that passed the check may fail for any reason but this one.
         Err(error) if checked.is_ok() => assert!(!error.to_string().contains("recursion limit"), "{error}"),
         Err(_) => {}
     }
     if checked.is_ok() {
-        // A raw value is skipped over without a bound of its own; a stack overflow would end the process.
+        // A raw value is skipped without a bound of its own; a stack overflow would end the process.
         let _ = serde_json::from_slice::<&RawValue>(text);
     }
 });

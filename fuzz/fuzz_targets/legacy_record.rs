@@ -1,5 +1,5 @@
-//! Any bytes as a legacy record. One that is read makes a record that can be read, and always the same one: what a
-//! migration has copied is known by its digest.
+//! Arbitrary bytes as a legacy record. If one can be read, it becomes a record that can be read, and always the same
+//! one, because a migration recognises its copies by their digests.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Messages of a queue, from any text: what is read is within its bounds, and reads back the same.
+//! Queue messages from arbitrary text: a message that can be read is within its bounds, and reads back the same.
 
 #![no_main]
 

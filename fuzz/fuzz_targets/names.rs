@@ -1,4 +1,5 @@
-//! Every name, from any text: what is read is written in one way, and reads back as the same name.
+//! Every kind of name from arbitrary text: a name that can be read has only one spelling, and reads back as the same
+//! name.
 
 #![no_main]
 
@@ -21,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let Ok(text) = str::from_utf8(bytes) else { return };
 
-    // One spelling only: a second one would be a second URL, a second object or a second row.
+    // There is only one spelling, since a second one would be a second URL, a second object or a second row.
     for only in
         [written::<ProofId>(text), written::<Tenant>(text), written::<ObjectKey>(text)].into_iter().flatten()
     {
@@ -53,7 +54,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// The text of a name, where `text` is one.
+/// The spelling of a name, if `text` is one.
 fn written<T: FromStr + Display + PartialEq + Debug>(text: &str) -> Option<String> {
     let name: T = text.parse().ok()?;
     let canonical = name.to_string();

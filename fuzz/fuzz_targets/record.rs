@@ -1,4 +1,5 @@
-//! Any bytes as a record, and as a JSON manifest that goes into one and must come out byte for byte (guarantee 4).
+//! Arbitrary bytes as a record, and as a JSON manifest that goes into a record and must come out byte for byte
+//! (guarantee 4).
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Buckets of the real engines, each with a client of its own: a pool of connections belongs to one test's runtime.
+//! Buckets of the real engines. Each has a client of its own, since a connection pool belongs to the runtime of one
+//! test.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use credlink_aws::{Limits, http_client, plain_config};
 
 use crate::engines::{ministack, r2, unique};
 
-/// Longer than any pause of a machine that builds at the same time.
+/// Timeouts longer than any pause of a machine that is building at the same time.
 const PATIENT: Limits = Limits {
     connect: Duration::from_secs(60),
     attempt: Duration::from_secs(60),
@@ -20,7 +21,7 @@ pub fn credentials(key: &str, secret: &str) -> Credentials {
     Credentials::new(key, secret, None, None, "tests")
 }
 
-/// Settings for a bucket of S3, which may not be there.
+/// Settings for an S3 bucket, which need not exist.
 pub fn s3_settings(bucket: &str) -> Settings {
     Settings {
         credentials: Some(credentials(ministack::ACCESS_KEY, ministack::SECRET)),
@@ -30,7 +31,7 @@ pub fn s3_settings(bucket: &str) -> Settings {
     }
 }
 
-/// Settings for a bucket of R2, which may not be there.
+/// Settings for an R2 bucket, which need not exist.
 pub fn r2_settings(bucket: &str) -> Settings {
     let settings = Settings::r2(bucket, "account", credentials(r2::ACCESS_KEY, r2::SECRET));
     Settings { limits: PATIENT, ..settings.at(r2::endpoint()) }
@@ -41,19 +42,19 @@ pub fn open(settings: Settings) -> S3Objects {
     S3Objects::new(settings, &plain_config(http_client()))
 }
 
-/// A new bucket of S3.
+/// A new S3 bucket.
 pub async fn s3() -> S3Objects {
     let bucket = unique("bucket");
     make(&bucket).await;
     open(s3_settings(&bucket))
 }
 
-/// A bucket of R2 that nobody has used.
+/// An R2 bucket that nothing has used yet.
 pub async fn r2() -> S3Objects {
     open(r2_settings(&r2::bucket()))
 }
 
-/// Makes a bucket of S3.
+/// Creates an S3 bucket.
 pub async fn make(bucket: &str) {
     use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
@@ -62,7 +63,7 @@ pub async fn make(bucket: &str) {
     raw().create_bucket().bucket(bucket).create_bucket_configuration(place).send().await.unwrap();
 }
 
-/// The SDK's own client of S3, for what the adapter does not do.
+/// The SDK's own S3 client, for operations that the adapter does not offer.
 pub fn raw() -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(&plain_config(http_client()))
         .region(aws_sdk_s3::config::Region::new(ministack::REGION))

@@ -1,4 +1,4 @@
-//! What takes long to read holds up nobody else.
+//! Requests whose bodies take long to read hold up no other caller.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use credlink_core::testing::{data_box, store_of, superbox};
 
 use crate::server::Server;
 
-/// Callers that send the worst body that there is, again and again.
+/// Callers that send the most expensive body possible, again and again.
 const CALLERS: usize = 4;
-/// Time for all of it; it takes some seconds.
+/// Time limit for the whole test, which takes some seconds.
 const IN_ALL: Duration = Duration::from_secs(120);
-/// The longest that somebody else may wait meanwhile.
+/// The longest that another caller may wait meanwhile.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The longest store of which the most is read: a claim with ten million lists.
+/// The largest manifest store of which the most has to be read: a claim with ten million lists.
 fn worst_store() -> Vec<u8> {
     let count = u32::try_from(MAX_C2PA_MANIFEST_BYTES - 1_000).unwrap();
     let claim = [&b"\x9a"[..], &count.to_be_bytes(), &vec![0x80; count as usize]].concat();
@@ -47,7 +47,7 @@ fn callers_of_the_worst_bodies_make_nobody_wait() {
             });
         }
         let mut waits = Vec::new();
-        // Until each of them has been answered, on average.
+        // Until each caller has been answered, on average.
         let deadline = Instant::now() + IN_ALL;
         while (stored.load(Ordering::Relaxed) < CALLERS || waits.len() < 50) && Instant::now() < deadline {
             let begun = Instant::now();
@@ -59,7 +59,7 @@ fn callers_of_the_worst_bodies_make_nobody_wait() {
         waits
     });
     assert!(stored.into_inner() >= CALLERS, "the callers are answered");
-    // Other tests share the processors with this one: nine of ten have to hold.
+    // Other tests share the processors with this one, so only nine of ten waits have to be within the limit.
     let mut sorted = waits;
     sorted.sort_unstable();
     let slow = sorted[sorted.len() * 9 / 10];

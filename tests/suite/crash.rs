@@ -1,8 +1,8 @@
-//! `kill -9` during a storm of writes, round after round on one folder: what a real `credlink serve` acknowledged is
-//! there after its restart, byte for byte, and what it acknowledged as deleted is not.
+//! `kill -9` during a storm of writes, round after round on one folder: everything that a real `credlink serve`
+//! acknowledged is there after its restart, byte for byte, and everything that it acknowledged as deleted is not.
 //!
-//! Each client has files of its own, and so knows what has to become of them. What was under way when the server was
-//! killed may have happened or not.
+//! Each client has files of its own, and therefore knows what must have become of them. A request in flight when the
+//! server was killed may have taken effect or not.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,10 +24,10 @@ use crate::server::Server;
 
 const ROUNDS: u64 = 8;
 const CLIENTS: u64 = 16;
-/// Files of one client: few, so that each is stored, replaced and deleted often.
+/// Number of files of each client: few, so that each is stored, replaced and deleted often.
 const FILES: u64 = 6;
 
-/// A manifest, and the id of a C2PA one.
+/// A manifest, with the ID of a C2PA one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Manifest {
     bytes: Vec<u8>,
@@ -35,7 +35,7 @@ struct Manifest {
 }
 
 impl Manifest {
-    /// A new one, of either type.
+    /// A new manifest of either type.
     fn new(media: &MediaHash, number: u64) -> Self {
         if number.is_multiple_of(2) {
             return Self { bytes: format!(r#"{{ "number" : {number}.0 }}"#).into_bytes(), id: None };
@@ -51,7 +51,7 @@ impl Manifest {
     }
 }
 
-/// What a file's proof may be.
+/// A possible state of a file's proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Never,
@@ -59,10 +59,10 @@ enum State {
     Deleted,
 }
 
-/// What is known of each file: one of these.
+/// The possible states of each file, one of which must be true.
 type Ledger = BTreeMap<String, Vec<State>>;
 
-/// Numbers that look random (xorshift64*, Vigna 2016).
+/// A pseudo-random number generator (xorshift64*, Vigna 2016).
 struct Dice(u64);
 
 impl Dice {
@@ -79,14 +79,14 @@ fn agent() -> ureq::Agent {
     config.timeout_global(Some(Duration::from_secs(30))).build().new_agent()
 }
 
-/// What was answered: status and body. `None`: the server is gone.
+/// The status and the body of an answer, or `None` if the server is gone.
 fn read(answer: Result<http::Response<ureq::Body>, ureq::Error>) -> Option<(u16, Vec<u8>)> {
     let mut answer = answer.ok()?;
     let body = answer.body_mut().read_to_vec().ok()?;
     Some((answer.status().as_u16(), body))
 }
 
-/// One client's writes, until the server is gone.
+/// The writes of one client, until the server is gone.
 fn write(url: &str, client: u64, dice: &mut Dice, ledger: &mut Ledger) {
     let agent = agent();
     loop {
@@ -108,7 +108,7 @@ fn write(url: &str, client: u64, dice: &mut Dice, ledger: &mut Ledger) {
         };
         let is_stored = |state: &State| matches!(state, State::Stored(_));
         let Some((status, answer)) = answer else {
-            // It may have happened or not.
+            // The request may have taken effect or not.
             known.push(if act == "delete" { State::Deleted } else { State::Stored(manifest) });
             return;
         };
@@ -122,11 +122,11 @@ fn write(url: &str, client: u64, dice: &mut Dice, ledger: &mut Ledger) {
                     }
                     State::Never | State::Deleted => false,
                 };
-                // The index tells what is kept. Behind half a replacement the record may be ahead of it.
+                // The index decides what is kept. After half a replacement the record may be ahead of the index.
                 assert!(known.iter().any(is_kept), "store {path} found what was never stored: {kept}");
                 known.retain(is_stored);
             }
-            // Half a store can still become a whole one: the next store of the file may find its record.
+            // Half a store may still be completed: the next store of the file may find its record.
             ("replace", 404 | 410) if !known.iter().all(is_stored) => {}
             ("delete", 204) => {
                 known.retain(|state| !is_stored(state));
@@ -140,8 +140,8 @@ fn write(url: &str, client: u64, dice: &mut Dice, ledger: &mut Ledger) {
     }
 }
 
-/// What is served of `file` is one of `known`. More may be known only by the next acknowledgement: half a deletion
-/// leaves what whoever comes next finishes.
+/// Asserts that what is served of `file` is one of `known`. The next acknowledgement may still settle which: half a
+/// deletion is finished by the next caller.
 fn check(url: &str, agent: &ureq::Agent, file: &str, known: &[State], when: &str) {
     let path = proof_path(file);
     let (status, body) = read(agent.get(format!("{url}{path}")).call()).unwrap();
@@ -167,8 +167,8 @@ fn check(url: &str, agent: &ureq::Agent, file: &str, known: &[State], when: &str
     }
 }
 
-/// fsck over the folder, of which no server is in charge; nothing may be broken. `tidy`: nothing may be left after a
-/// cleanup either.
+/// Runs fsck over the folder while no server owns it, and asserts that nothing is broken and, if `tidy`, that cleanup
+/// leaves nothing behind.
 async fn check_folder(folder: &Path, tidy: bool, when: &str) {
     let settings = Settings {
         public_url: "http://127.0.0.1".to_owned(),

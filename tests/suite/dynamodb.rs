@@ -1,5 +1,5 @@
-//! The index on DynamoDB beyond its contract: what it costs, what it makes of answers that get lost or ask to wait, and
-//! its sums. What many processes at once do to it is in `clouds::races`.
+//! The index on DynamoDB beyond its contract: its cost, its handling of answers that get lost or ask for a delay, and
+//! its sums. `clouds::races` tests what many concurrent processes do to it.
 
 mod billing;
 mod faults;

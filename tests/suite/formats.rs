@@ -1,4 +1,5 @@
-//! Properties of what is stored and sent: whatever comes in, it is read back as it was, or refused; nothing panics.
+//! Properties of the formats that are stored and sent: any input is either read back unaltered or refused, and nothing
+//! panics.
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -25,7 +26,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-/// White space as JSON has it: it has to survive around a manifest.
+/// JSON white space, which must be preserved around a manifest.
 const SPACE: &str = "[ \t\r\n]{0,3}";
 
 fn instants() -> impl Strategy<Value = Timestamp> {
@@ -79,7 +80,7 @@ fn drafts() -> impl Strategy<Value = Draft> {
     )
 }
 
-/// What a hostile client may put into a header.
+/// Values that a hostile client may put into a header.
 fn header_values() -> impl Strategy<Value = HeaderValue> {
     let near =
         "(W/)?(\"[!-~]{0,8}\"?[, ]{0,2}){0,4}|bytes=[0-9, -]{0,12}|\\*|[A-Z][a-z]{2}, [0-9: A-Za-z]{0,30}";
@@ -228,7 +229,7 @@ proptest! {
         prop_assert!(signature.verify(&keys, &key, now).is_ok());
         prop_assert!(signature.verify(&keys, &key, expires).is_err());
         prop_assert!(one == other || signature.verify(&keys, &ObjectKey::Manifest(other), now).is_err());
-        // Any other letter at any place: another time, another key, another signature, or no link at all.
+        // A different letter in any place means another time, another key, another signature, or no link at all.
         let at = flipped % query.len();
         let letter = if query.as_bytes()[at] == b'7' { "8" } else { "7" };
         let mut tampered = query.clone();

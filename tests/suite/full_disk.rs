@@ -1,9 +1,10 @@
-//! A real `credlink serve` on a disk that fills up: what was acknowledged is read, a store is refused in words, health says
-//! why, deletions go on, and with room everything works again, without a restart. A folder is left in which nothing is
-//! broken or left over.
+//! A real `credlink serve` on a disk that fills up: acknowledged proofs can be read, a store is refused with an
+//! explanation, health states the reason, deletions continue, and once there is room everything works again without a
+//! restart. The folder that remains has nothing broken and no leftovers.
 //!
-//! The disk is a file system in memory that only this test sees: it starts itself again in a mount namespace of its own,
-//! which a user may make who is not root (`unshare --map-root-user`), and a root of a container that may mount.
+//! The disk is an in-memory file system that only this test sees: the test starts itself again in its own mount
+//! namespace. A user other than root may create one (`unshare --map-root-user`), and so may the root of a container
+//! that is allowed to mount.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -18,13 +19,13 @@ use serde_json::{Value, json};
 
 use crate::server::{Server, binary};
 
-/// Tells the test in the namespace where its disk is.
+/// The variable that gives the path of the disk to the test in the namespace.
 const DISK: &str = "CREDLINK_TESTS_FULL_DISK";
-/// Size of the disk: three times the room that is kept for deletions, and 8 MB to fill.
+/// The size of the disk: three times the reserve for deletions, and 8 MB to fill.
 const SIZE: &str = "size=32m";
-/// A disk with as much room, and few inodes: a file has one, also where it is empty.
+/// A disk of the same size with few inodes. Even an empty file takes one.
 const INODES: &str = "size=32m,nr_inodes=400";
-/// Longest time that the server may take to notice that there is room.
+/// The longest time that the server may take to notice that there is room.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
@@ -42,7 +43,7 @@ fn a_withdrawal_waits_for_room() {
     with_a_disk("full_disk::a_withdrawal_waits_for_room", SIZE, withdrawing);
 }
 
-/// Starts this test again, by its `name`, where it has a disk of its own, and there does `work` on it.
+/// Starts this test again, by its `name`, with a disk of its own, and runs `work` on that disk.
 fn with_a_disk(name: &str, options: &str, work: impl Fn(&Path)) {
     if let Some(disk) = std::env::var_os(DISK) {
         return work(Path::new(&disk));
@@ -76,7 +77,8 @@ fn with_a_disk(name: &str, options: &str, work: impl Fn(&Path)) {
     );
 }
 
-/// A shell that mounts the disk where nobody else sees it, and goes on with `script`, in which `$0` is this test.
+/// A shell that mounts the disk where no other process sees it, and continues with `script`, in which `$0` is this
+/// test.
 fn mounted(namespace: &[&str], disk: &Path, options: &str, script: &str) -> Command {
     let mut command = Command::new("unshare");
     let script = format!("mount -t tmpfs -o {options} tmpfs \"${DISK}\" && {script}");
@@ -94,7 +96,7 @@ struct Filling {
 }
 
 impl Filling {
-    /// A server over `data` with forty proofs.
+    /// Starts a server over `data`, with forty proofs.
     fn start(disk: &Path, data: &Path) -> Self {
         let server = Server::over(data, &[]);
         let mut filling = Self { server, disk: disk.to_owned(), stored: Vec::new(), number: 0 };
@@ -105,7 +107,7 @@ impl Filling {
         filling
     }
 
-    /// Stores one proof more, of about 10 KB that no packing makes smaller.
+    /// Stores a further proof of about 10 KB that does not compress.
     fn store(&mut self) -> (u16, Value) {
         self.number += 1;
         let number = self.number;
@@ -124,7 +126,7 @@ impl Filling {
         (status, answer)
     }
 
-    /// Takes all the room that is left, as another program does.
+    /// Takes all the room that is left, as another program might.
     fn fill(&self) {
         let mut file = File::create(self.disk.join("hog")).unwrap();
         for block in [1_048_576, 65_536, 4_096, 1] {
@@ -136,7 +138,7 @@ impl Filling {
         fs::remove_file(self.disk.join("hog")).unwrap();
     }
 
-    /// Deletes the proof that was stored last. Gives the status.
+    /// Deletes the proof that was stored last, and returns the status.
     fn delete(&mut self) -> u16 {
         let id = self.stored.last().unwrap().0.clone();
         let status = self.server.delete(&format!("/v1/proofs/{id}"));
@@ -146,7 +148,7 @@ impl Filling {
         status
     }
 
-    /// Deletes so many proofs at once.
+    /// Deletes this many proofs in one request.
     fn delete_in_batch(&mut self, count: usize) {
         let last = self.stored.split_off(self.stored.len() - count);
         let ids: Vec<_> = last.into_iter().map(|(id, _)| id).collect();
@@ -154,14 +156,14 @@ impl Filling {
         assert_eq!((status, answer["deleted"].as_array().map(Vec::len)), (200, Some(count)), "{answer}");
     }
 
-    /// Binds a legacy id: a change of the index alone. Gives the status.
+    /// Binds a legacy ID, which changes only the index, and returns the status.
     fn bind(&mut self) -> u16 {
         self.number += 1;
         let proof = &self.stored[0].0;
         self.server.put(&format!("/v1/aliases/old-{}", self.number), &json!({"proof": proof})).0
     }
 
-    /// Everything that was acknowledged is served.
+    /// Asserts that every acknowledged proof is served.
     fn check(&self) {
         for (id, manifest) in &self.stored {
             let record: Value =
@@ -174,7 +176,7 @@ impl Filling {
         serde_json::from_slice(&self.server.get_bytes("/v1/health")).unwrap()
     }
 
-    /// Nothing can be stored, and whoever asks is told so.
+    /// Asserts that nothing can be stored, and that callers are told so.
     fn is_full(&mut self) {
         let (status, answer) = self.store();
         assert_eq!(status, 503, "{answer}");
@@ -188,7 +190,7 @@ impl Filling {
         self.check();
     }
 
-    /// Stores again as soon as the server has noticed that there is room.
+    /// Waits until the server has noticed that there is room and stores again.
     fn recovers(&mut self) {
         let begun = Instant::now();
         loop {
@@ -216,7 +218,7 @@ fn on_disk(disk: &Path) {
     let data = disk.join("data");
     let mut filling = Filling::start(disk, &data);
 
-    // Somebody else takes all the room: a store has no place for its object, and a deletion has the reserve.
+    // Another program takes all the room: a store has no place for its object, but a deletion has the reserve.
     filling.fill();
     filling.is_full();
     for _ in 0..5 {
@@ -226,14 +228,14 @@ fn on_disk(disk: &Path) {
     filling.empty();
     filling.recovers();
 
-    // Many at once: all of them meet the full disk, and one of them gives the reserve up.
+    // Many requests at once: all of them meet the full disk, and one of them releases the reserve.
     filling.fill();
     filling.delete_in_batch(10);
     filling.is_full();
     filling.empty();
     filling.recovers();
 
-    // A legacy id meets the full disk, which is a few bytes: deletions go on after that.
+    // A legacy ID takes only a few bytes, and meets the full disk. Deletions continue after that.
     filling.fill();
     while filling.bind() == 201 {}
     filling.is_full();
@@ -241,7 +243,7 @@ fn on_disk(disk: &Path) {
     filling.empty();
     filling.recovers();
 
-    // The room of the reserve is taken as well: nothing can be written, and reads go on.
+    // The room of the reserve is taken as well: nothing can be written, but reads continue.
     filling.fill();
     assert_eq!(filling.delete(), 204);
     filling.fill();
@@ -258,7 +260,7 @@ fn on_disk(disk: &Path) {
     }
     filling.recovers();
 
-    // Somebody took the reserve away: it is made again with the rest.
+    // The reserve was removed from outside, and is created again with the rest.
     fs::remove_file(disk.join("data/reserve")).unwrap();
     filling.fill();
     let begun = Instant::now();
@@ -269,7 +271,7 @@ fn on_disk(disk: &Path) {
     filling.empty();
     filling.recovers();
 
-    // A store fills the disk, and not somebody else.
+    // A store, rather than another program, fills the disk.
     filling.fill();
     File::options().write(true).open(disk.join("hog")).unwrap().set_len(16_000_000).unwrap();
     let mut stores = 0;
@@ -278,7 +280,7 @@ fn on_disk(disk: &Path) {
     }
     filling.is_full();
     assert_eq!(filling.delete(), 204);
-    // It stops on the full disk, and starts on it.
+    // The server stops on the full disk, and starts on it.
     filling.server.stop();
     fsck(&data);
     filling.server = Server::over(&data, &[]);
@@ -312,7 +314,7 @@ fn without_inodes(disk: &Path) {
     fsck(&data);
 }
 
-/// A withdrawal writes the manifest again: without room it is refused as a whole, and done once there is some.
+/// A withdrawal rewrites the manifest: without room it is refused as a whole, and with room it is done.
 fn withdrawing(disk: &Path) {
     let data = disk.join("data");
     let mut filling = Filling::start(disk, &data);
@@ -322,7 +324,7 @@ fn withdrawing(disk: &Path) {
         assert_eq!(filling.server.post_bytes("/v1/manifests", "application/c2pa", &manifest).0, 201);
     }
     let path = format!("/v1/manifests/{id}");
-    // What the page of another site reads is what a stranger reads.
+    // A page of another site reads the same as a caller without a credential.
     let url = format!("{}{path}", filling.server.url());
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
     let stranger =
@@ -336,7 +338,7 @@ fn withdrawing(disk: &Path) {
     let (status, answer) = make(&filling, "private");
     assert!(status == 503 && answer["detail"].as_str().unwrap().contains("out of space"), "{answer}");
     assert_eq!(stranger(), 200, "nothing was changed");
-    // Who cannot wait deletes it.
+    // An owner who cannot wait deletes the manifest.
     assert_eq!(filling.server.delete(&format!("/v1/manifests/{other}")), 204);
     filling.empty();
     filling.recovers();

@@ -1,27 +1,27 @@
-//! Something that is no CredLink and answers every request with 404 and a document of its own, as a gateway or a wrong address
-//! does.
+//! A server that is not CredLink and answers every request with 404 and a document of its own, like a gateway or a
+//! wrong address.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-/// What it answers.
+/// The document of every answer.
 const DOCUMENT: &str = r#"{"message":"Not Found"}"#;
 
-/// Listens on `address` until the tests end. Gives the address that it has.
+/// Listens on `address` until the tests end, and returns the actual address.
 pub fn listen(address: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind(address).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
-            // A client that goes away is not answered.
+            // A client that disconnects is not answered.
             thread::spawn(move || answer(connection).ok());
         }
     });
     address
 }
 
-/// Listens on a free port. Gives what stands before its paths.
+/// Listens on a free port, and returns the URL with which its paths begin.
 pub fn start() -> String {
     format!("http://{}", listen(SocketAddr::from(([127, 0, 0, 1], 0))))
 }

@@ -1,5 +1,5 @@
-//! One test for each guarantee of the design, by its number. Each is short, and would catch the guarantee's loss; the
-//! long hunts are in `faults`, `races` and `crash`.
+//! One test for each guarantee of the design, by its number. Each is short, and would detect the loss of its guarantee;
+//! the exhaustive searches are in `faults`, `races` and `crash`.
 
 use bytes::Bytes;
 use credlink_auth::gate::Gate;
@@ -79,7 +79,7 @@ fn store_c2pa(name: &str) -> Request<Bytes> {
     )
 }
 
-/// 1. A live index row never points at nothing: whichever write of a store fails, and in whichever way.
+/// 1. A live index row never points at nothing, whichever write of a store fails, and in whichever way.
 #[tokio::test]
 async fn guarantee_1_a_live_row_never_points_at_nothing() {
     for flavour in [Flavour::Lost, Flavour::Kept] {
@@ -98,7 +98,8 @@ async fn guarantee_1_a_live_row_never_points_at_nothing() {
     }
 }
 
-/// 2. One image, one proof: fifty concurrent stores are all told the same id, and one of them that it is new.
+/// 2. One image, one proof: fifty concurrent stores all get the same ID, and exactly one of them is told that it is
+///    new.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn guarantee_2_one_image_has_one_proof() {
     let world = World::on(Ground::Memory);
@@ -117,8 +118,8 @@ async fn guarantee_2_one_image_has_one_proof() {
     assert_eq!((created, world.totals().await.proofs), (1, 1));
 }
 
-/// 3. Nothing is dropped in silence: another manifest for a known file is said not to be kept; one that is to replace
-///    the first needs its tag, and leaves it readable.
+/// 3. Nothing is dropped silently: a caller is told that another manifest for a known file is not kept. One that is to
+///    replace the first needs its tag, and leaves it readable.
 #[tokio::test]
 async fn guarantee_3_nothing_is_dropped_in_silence() {
     let world = World::on(Ground::Memory);
@@ -136,8 +137,7 @@ async fn guarantee_3_nothing_is_dropped_in_silence() {
     assert_eq!(body(&earlier)["manifest"]["json"], json!({"n": 1}));
 }
 
-/// 4. Bytes are exact: a JSON manifest keeps its spaces, and of every byte of every stored file that is changed, none
-///    is served.
+/// 4. Bytes are exact: a JSON manifest keeps its spaces, and a stored file in which any byte has changed is not served.
 #[tokio::test]
 async fn guarantee_4_bytes_are_exact_or_not_served() {
     let folder = tempfile::tempdir().unwrap();
@@ -169,7 +169,7 @@ async fn guarantee_4_bytes_are_exact_or_not_served() {
     assert!(flipped > 1_000, "{flipped} bytes are too few to be three objects");
 }
 
-/// The file of this name, somewhere below `folder`.
+/// The path of the file of this name, somewhere below `folder`.
 fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -185,7 +185,7 @@ fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
     panic!("{name} is not there");
 }
 
-/// 5. Acknowledged means durable: what one process acknowledged, the next one has. `crash` kills the process.
+/// 5. Acknowledged means durable: whatever one process acknowledged, the next one has. `crash` kills the process.
 #[tokio::test]
 async fn guarantee_5_acknowledged_is_durable() {
     let folder = tempfile::tempdir().unwrap();
@@ -201,7 +201,7 @@ async fn guarantee_5_acknowledged_is_durable() {
     assert_eq!(body(&answer(&service, get("/v1/proofs")).await)["proofs"].as_array().unwrap().len(), 2);
 }
 
-/// 6. The same manifest id never has two contents, also not one after the other.
+/// 6. The same manifest ID never has two contents, not even one after the other.
 #[tokio::test]
 async fn guarantee_6_a_manifest_id_has_one_content_for_ever() {
     let world = World::on(Ground::Memory);
@@ -216,7 +216,7 @@ async fn guarantee_6_a_manifest_id_has_one_content_for_ever() {
     assert_eq!(*world.answer(get(MANIFEST_PATH)).await.body(), one);
 }
 
-/// 7. Absence is not failure: the same request is answered differently when nothing is there, and when nobody knows.
+/// 7. Absence is not failure: the same request gets different answers if nothing is stored, and if that is unknown.
 #[tokio::test]
 async fn guarantee_7_absence_is_not_failure() {
     let requests = || {
@@ -242,7 +242,7 @@ async fn guarantee_7_absence_is_not_failure() {
     }
 }
 
-/// 8. Deleted stays deleted: on every path to it, behind a cache that has seen it, and when a copy arrives late.
+/// 8. Deleted stays deleted: on every path to the proof, behind a cache that has seen it, and when a copy arrives late.
 #[tokio::test]
 async fn guarantee_8_deleted_stays_deleted() {
     let (objects, index) = (MemoryObjects::new(), MemoryIndex::new());
@@ -262,7 +262,7 @@ async fn guarantee_8_deleted_stays_deleted() {
     for path in paths {
         assert_eq!(answer(&writer, get(path)).await.status(), 410, "{path}");
     }
-    // The same behind a cache that has seen each of them, deletion by deletion.
+    // The same behind a cache that has seen each object, deletion by deletion.
     let world = World::on(Ground::Memory);
     world.answer(store_c2pa("a")).await;
     let replacement = text(Method::PUT, &path, r#"{"manifest":{}}"#);
@@ -279,7 +279,7 @@ async fn guarantee_8_deleted_stays_deleted() {
     assert_eq!(world.answer(get(MANIFEST_PATH)).await.status(), 410);
 }
 
-/// 9. Every parser has a bound: one more than the bound is refused, with what is wrong, before anything is stored.
+/// 9. Every parser has a bound: one more than the bound is refused with an explanation before anything is stored.
 #[tokio::test]
 async fn guarantee_9_every_parser_has_a_bound() {
     let world = World::on(Ground::Memory);

@@ -1,8 +1,8 @@
-//! Serving beside a legacy source: what is not migrated yet is answered with the record that its migration makes, and is
-//! taken over; and with the cloud storage off, the source alone is read and written.
+//! Serving beside a legacy source: a proof that is not migrated yet is answered with the record that its migration
+//! creates, and is imported. With the cloud storage off, only the source is read and written.
 //!
-//! A [`Ground`] is the service of a folder beside a folder or a bucket of legacy records, in this process. The last tests
-//! are of the binary.
+//! A [`Ground`] is the service of a folder beside a folder or a bucket of legacy records, in this process. The last
+//! tests use the binary.
 
 mod rows;
 
@@ -36,7 +36,7 @@ use crate::server::Server;
 
 const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
-/// The legacy record of a file, under an id.
+/// The legacy record of a file, with a legacy ID.
 fn legacy(name: &str, id: &str) -> String {
     let hash = media(name).digest().to_string();
     format!(
@@ -44,7 +44,7 @@ fn legacy(name: &str, id: &str) -> String {
     )
 }
 
-/// What its migration stores.
+/// The bytes that the migration of a record stores.
 fn migrated(text: &str) -> Bytes {
     let draft = LegacyRecord::parse(text.as_bytes()).unwrap().draft(Tenant::default());
     draft.record(1, Timestamp::from_milliseconds(0)).to_bytes()
@@ -72,7 +72,7 @@ fn service(data: &Path, source: &LegacySource) -> Arc<Service<Local>> {
 }
 
 impl Ground {
-    /// Beside a folder that holds these records, by the paths of their files.
+    /// A ground beside a folder that holds these records, given by the paths of their files.
     fn over(records: &[(&str, String)]) -> Self {
         Self::with(records, &[], true)
     }
@@ -94,7 +94,7 @@ impl Ground {
         Self { data, records, service, source }
     }
 
-    /// The same folders, in another process with other variables.
+    /// The same folders in another process with other variables.
     fn again(self, more: &[(&str, &str)]) -> Self {
         let Self { data, records, service, source } = self;
         drop((service, source));
@@ -136,7 +136,7 @@ fn by_hash(name: &str) -> String {
     format!("/v1/proofs?media_hash={}", media(name))
 }
 
-/// Nobody but the tenant whose proofs the records become can bind their ids, whether or not they were read before.
+/// Only the tenant whose proofs the records become can bind their IDs, whether or not they were read before.
 #[tokio::test]
 async fn an_id_of_the_legacy_source_is_its_tenants() {
     let records = [("leg-1.json", legacy("a", "leg-1"))];
@@ -162,7 +162,7 @@ async fn an_id_of_the_legacy_source_is_its_tenants() {
     assert_eq!(bind("free-1").await.status(), 201);
 }
 
-/// By each of its names; the answer does not change when it is migrated.
+/// A record is found by each of its names, and the answer does not change when it is migrated.
 #[tokio::test]
 async fn a_miss_is_answered_with_the_record_of_its_migration() {
     let text = legacy("a", "p-1");
@@ -194,13 +194,13 @@ async fn a_miss_is_answered_with_the_record_of_its_migration() {
     let same = |name: http::HeaderName| assert_eq!(before.get(&name), after.get(&name), "{name}");
     [ETAG, http::header::LAST_MODIFIED, http::header::CACHE_CONTROL].into_iter().for_each(same);
     assert_eq!(ground.take_over().await, Report::default(), "what is there is not taken over again");
-    // The legacy store is not needed any more.
+    // The legacy store is no longer needed.
     std::fs::remove_dir_all(ground.records.path().join("2019")).unwrap();
     read("alone").await;
     ground.assert_whole().await;
 }
 
-/// Only asking whether it is there begins it, too.
+/// A mere check that the proof exists starts its migration, too.
 #[tokio::test]
 async fn head_begins_a_migration() {
     let ground = Ground::over(&[("p-1.json", legacy("a", "p-1"))]);
@@ -230,7 +230,7 @@ async fn sixty_four_readers_migrate_a_proof_once() {
     ground.assert_whole().await;
 }
 
-/// Guarantee 8: what was deleted here is not looked for there.
+/// Guarantee 8: a proof that was deleted here is not looked up in the source.
 #[tokio::test]
 async fn a_marker_wins() {
     let ground = Ground::over(&[("p-1.json", legacy("a", "p-1")), ("p-2.json", legacy("b", "p-2"))]);
@@ -238,7 +238,7 @@ async fn a_marker_wins() {
     assert_eq!(ground.send(get(&proof_path("a"))).await.status(), 200);
     assert_eq!(ground.take_over().await, ONE);
     assert_eq!(ground.send(ask(Method::DELETE, &proof_path("a"))).await.status(), 204);
-    // It was never migrated: its deletion leaves a marker all the same.
+    // This proof was never migrated, but its deletion leaves a tombstone all the same.
     assert_eq!(ground.send(ask(Method::DELETE, &proof_path("b"))).await.status(), 204);
     for (name, id) in [("a", "p-1"), ("b", "p-2")] {
         for target in [proof_path(name), by_hash(name)] {
@@ -254,7 +254,7 @@ async fn a_marker_wins() {
     ground.assert_whole().await;
 }
 
-/// What changes a proof takes it over first; and what has another manifest here stays as it is.
+/// A change to a proof imports it first, and a proof that has another manifest here stays as it is.
 #[tokio::test]
 async fn what_is_not_migrated_can_be_replaced() {
     let ground = Ground::over(&[("p-1.json", legacy("a", "p-1")), ("p-2.json", legacy("b", "p-2"))]);
@@ -273,7 +273,7 @@ async fn what_is_not_migrated_can_be_replaced() {
     ground.assert_whole().await;
 }
 
-/// A record whose time is over is gone, and not migrated.
+/// An expired record is gone, and is not migrated.
 #[tokio::test]
 async fn what_has_expired_is_gone() {
     let text = legacy("a", "p-1").replace(r#""metadata""#, r#""expiresAt":1600000001000,"metadata""#);
@@ -283,7 +283,7 @@ async fn what_has_expired_is_gone() {
     assert_eq!(ground.take_over().await, Report::default());
 }
 
-/// Guarantee 7: a source that does not answer is a failure, whatever it would have said.
+/// Guarantee 7: a source that does not answer is a failure, whatever it would have answered.
 #[tokio::test]
 async fn a_legacy_source_out_of_reach_is_no_absence() {
     let ground = Ground::over(&[("p-1.json", legacy("a", "p-1"))]);
@@ -300,12 +300,12 @@ async fn a_legacy_source_out_of_reach_is_no_absence() {
     assert_eq!(ground.send(get(&proof_path("c"))).await.status(), 200, "what is here needs nobody");
     std::fs::rename(&moved, ground.records.path()).unwrap();
     assert_eq!(ground.send(get(&proof_path("a"))).await.status(), 200);
-    // A record under this very name that cannot be read is there.
+    // An unreadable record under this very name is not an absence.
     std::fs::write(ground.records.path().join("p-3.json"), "{").unwrap();
     assert!(ground.send(get("/v1/proofs/p-3")).await.status().is_server_error());
 }
 
-/// A function walks over nothing: by a legacy id it answers with the record itself.
+/// A function does not list the source: for a legacy ID it answers with the record itself.
 #[tokio::test]
 async fn without_a_catalogue_records_are_found_by_their_names() {
     let (named, own) = (legacy("a", "p-1"), legacy("b", &proof("b").to_string()));
@@ -323,7 +323,8 @@ async fn without_a_catalogue_records_are_found_by_their_names() {
     assert_eq!(ground.send(get(&proof_path("a"))).await.body(), &migrated(&named));
 }
 
-/// Reads and new proofs go to the legacy store alone, and a later migration makes of them what was answered.
+/// Reads and new proofs go only to the legacy store, and a later migration turns its records into exactly what was
+/// answered.
 #[tokio::test]
 async fn the_cloud_storage_can_be_switched_off_and_on() {
     let old = legacy("old", "p-1");
@@ -403,7 +404,7 @@ async fn the_cloud_storage_can_be_switched_off_and_on() {
     ground.assert_whole().await;
 }
 
-/// The same beside a bucket, which goes out of reach.
+/// The same beside a bucket, which becomes unreachable.
 #[tokio::test]
 async fn a_bucket_is_a_legacy_source() {
     let bucket = r2::bucket();
@@ -453,7 +454,7 @@ async fn a_bucket_is_a_legacy_source() {
     assert_eq!(send(&service, get(&proof_path("a"))).await.body(), read.body());
 }
 
-/// Asks until the answer has this status.
+/// Repeats the request until the answer has this status.
 fn until(server: &Server, path: &str, status: u16) -> Vec<u8> {
     let began = Instant::now();
     loop {
@@ -490,7 +491,7 @@ fn a_server_migrates_what_is_asked_for_and_goes_back() {
     let server = Server::with(data.path(), &[], &off);
     let (status, _) =
         server.post("/v1/proofs", &json!({"media_hash": media("b").to_string(), "manifest": {}}));
-    // Until all was looked through, nobody knows whether it is there already.
+    // Until the whole source has been read, it is not known whether the proof exists.
     if status == 503 {
         until(&server, &proof_path("c"), 404);
         assert_eq!(

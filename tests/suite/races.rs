@@ -1,8 +1,8 @@
-//! What many clients at once may not break.
+//! Guarantees that many concurrent clients must not break.
 //!
-//! The tasks run on several threads, and every call of an adapter gives way (see `world`), so that each round is
-//! another interleaving. Every test ends with fsck: no round may leave a broken guarantee behind, and nothing that a
-//! cleanup does not remove.
+//! The tasks run on several threads, and every call of an adapter yields (see `world`), so that each round is another
+//! interleaving. Every test ends with fsck: no round may leave a broken guarantee behind, or anything that a cleanup
+//! does not remove.
 
 mod deletions;
 mod mixes;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::http::ask::{json, with};
 use crate::world::World;
 
-/// An answer that was read.
+/// An answer with its body read.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -33,13 +33,13 @@ impl Answer {
         Self { status: response.status().as_u16(), body }
     }
 
-    /// The SHA-256 of the manifest that the proof has.
+    /// The SHA-256 of the proof's manifest.
     fn manifest(&self) -> &Value {
         &self.body["manifest"]["sha256"]
     }
 }
 
-/// Sends all requests at once, each from a task of its own; the answers are in the requests' order.
+/// Sends all requests at once, each from its own task, and returns the answers in the order of the requests.
 async fn at_once(world: &World, requests: Vec<Request<Bytes>>) -> Vec<Answer> {
     let send = |request| {
         let world = world.clone();
@@ -58,7 +58,7 @@ async fn one(world: &World, request: Request<Bytes>) -> Answer {
     Answer::read(&world.answer(request).await)
 }
 
-/// A manifest: of JSON, or a C2PA store for `media` with an id of this number.
+/// A JSON manifest, or a C2PA manifest store for `media` with an ID of this number.
 fn manifest(media: &MediaHash, c2pa: bool, number: usize) -> Value {
     if c2pa {
         let id = format!("urn:c2pa:00000000-0000-4000-8000-{number:012}");
@@ -75,7 +75,7 @@ fn store(media: &MediaHash, c2pa: bool, number: usize) -> Request<Bytes> {
     json(Method::POST, "/v1/proofs", &body)
 }
 
-/// A replacement of what `if_match` names by such a manifest.
+/// A replacement of the record that `if_match` names with such a manifest.
 fn supersede(path: &str, media: &MediaHash, c2pa: bool, number: usize, if_match: &str) -> Request<Bytes> {
     with(json(Method::PUT, path, &manifest(media, c2pa, number)), IF_MATCH, if_match)
 }

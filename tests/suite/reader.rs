@@ -1,7 +1,7 @@
-//! The real reader: pictures are signed by c2pa-rs, their manifests stored through the API of a real `credlink serve`,
-//! and c2pa-rs validates them by fetching what their XMP points to.
+//! A real reader: c2pa-rs signs pictures, their manifests are stored through the API of a real `credlink serve`, and
+//! c2pa-rs validates them by fetching the manifest to which their XMP points.
 //!
-//! The signer is the README's example, so that neither can be right without the other.
+//! The signer is the README's example, so that the two cannot diverge.
 
 use std::io::Cursor;
 
@@ -19,7 +19,7 @@ mod example;
 use example::Signed;
 pub use example::sign;
 
-/// The picture of the formats that are tried: each keeps its XMP in another way.
+/// A picture in each tested format. Each format stores its XMP in another way.
 pub const PICTURES: [(&str, &[u8]); 3] = [
     ("image/jpeg", include_bytes!("../pictures/waves.jpg")),
     ("image/png", include_bytes!("../pictures/waves.png")),
@@ -27,24 +27,25 @@ pub const PICTURES: [(&str, &[u8]); 3] = [
 ];
 const JPEG: (&str, &[u8]) = PICTURES[0];
 
-/// A manifest id that nobody has.
+/// A manifest ID that is not in use.
 pub fn new_id() -> String {
     format!("urn:c2pa:{}", Uuid::new_v4())
 }
 
-/// A picture signed for `server`, under a new manifest id.
+/// A picture signed for `server`, under a new manifest ID.
 fn signed(server: &Server, (format, picture): (&str, &[u8])) -> (Signed, String) {
     let id = new_id();
     let url = format!("{}/v1/manifests/{id}", server.url());
     (sign(picture, format, &id, &url).unwrap(), id)
 }
 
-/// What the store is sent for a picture and a manifest.
+/// The body that stores a picture's manifest.
 fn body(picture: &[u8], manifest: &[u8]) -> Value {
     json!({ "media_hash": MediaHash::of(picture).to_string(), "manifest_base64": STANDARD.encode(manifest) })
 }
 
-/// What the reader says of a picture: its state and the codes of what failed; or that it could not fetch.
+/// The reader's verdict on a picture: its state and the codes of all failures, or an error if it could not fetch the
+/// manifest.
 pub fn read(format: &str, picture: &[u8]) -> Result<(ValidationState, Vec<String>, Reader), c2pa::Error> {
     let context = Context::new().with_settings(r#"{ "verify": { "verify_trust": false } }"#)?;
     let reader = Reader::from_context(context).with_stream(format, Cursor::new(picture.to_vec()))?;
@@ -110,7 +111,7 @@ fn another_pictures_manifest_is_noticed() {
     let server = Server::start();
     let (other, other_id) = signed(&server, PICTURES[1]);
     assert_eq!(server.post("/v1/proofs", &body(&other.picture, &other.manifest)).0, 201);
-    // The picture points to the other one's manifest.
+    // The picture points to the manifest of the other picture.
     let url = format!("{}/v1/manifests/{other_id}", server.url());
     let misled = sign(JPEG.1, JPEG.0, &new_id(), &url).unwrap();
     let (state, failures, _) = read(JPEG.0, &misled.picture).unwrap();

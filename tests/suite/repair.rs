@@ -1,4 +1,4 @@
-//! Repair, case by case: what stands on both sides, what the row says, and what becomes of it. And the worker over it.
+//! Repair, case by case: the objects on both sides, the row, and the result. And the worker that runs repairs.
 
 use std::collections::BTreeMap;
 
@@ -27,13 +27,13 @@ fn at() -> Timestamp {
     Timestamp::from_milliseconds(5_000)
 }
 
-/// What stands on a side.
+/// The content of a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Has {
     Nothing,
     /// The manifest, in this generation.
     Manifest(u32),
-    /// The marker of the deletion of this generation.
+    /// The tombstone of this generation's deletion.
     Marker(u32),
     /// The attributes of the manifest, over other bytes.
     Damaged,
@@ -45,7 +45,7 @@ fn key() -> ObjectKey {
 }
 
 fn object(has: Has) -> Option<(Bytes, credlink_core::object::Attributes)> {
-    // A manifest that was deleted before is kept in another form.
+    // A manifest that was deleted before is stored in another form.
     let content = |generation: u32, bytes: &'static [u8]| {
         let at_rest = at_rest_again(bytes, generation);
         let facts = Facts {
@@ -136,12 +136,12 @@ async fn each_case_comes_to_what_the_row_says() {
         (deleted, Marker(0), Nothing, Ok(Outcome::Marked), Marker(0)),
         (deleted, Manifest(0), Manifest(0), Ok(Outcome::Marked), Marker(0)),
         (deleted, Nothing, Marker(0), Ok(Outcome::AlreadyThere), Marker(0)),
-        // A store of its next life is under way.
+        // A store of the next life is in flight.
         (deleted, Marker(0), Manifest(1), retry(), Manifest(1)),
     ] {
         let case = format!("{row:?}, {here:?}, {there:?}");
         let (from, to, index) = (side(here).await, side(there).await, index(row).await);
-        // Once more changes nothing.
+        // A second repair changes nothing.
         for again in [false, true] {
             let now = to.head(&key()).await.unwrap().map_or(at(), |head| head.modified);
             let done = replicate(&from, &to, &index, &key(), now).await;
@@ -151,12 +151,12 @@ async fn each_case_comes_to_what_the_row_says() {
                     assert!(outcome == expected || again && settled, "{case}: {outcome:?}");
                 }
                 (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{case}: {error}"),
-                // The deletion is not done before its row says so.
+                // The deletion is not complete before its row says so.
                 (Err(_), Ok(Outcome::Marked)) if again && row == deleting => {}
                 _ => panic!("{case}: {done:?}"),
             }
             let found = to.get(&key()).await.unwrap().map(|object| (object.body, object.head.attributes));
-            // A marker that is made of a row keeps it.
+            // A tombstone that is made from a row carries that row.
             let of_row = index.get(&key().row()).await.unwrap().as_ref().and_then(Tombstone::of);
             let made = of_row.map(|(marker, tenant)| marker.object(&key(), &tenant));
             let made = made.map(|(body, attributes)| (Bytes::from(body), attributes));
@@ -166,7 +166,8 @@ async fn each_case_comes_to_what_the_row_says() {
     }
 }
 
-/// A store got no further than one provider, and its row may still follow: it is taken up a while later, and never taken away.
+/// A store reached only one provider, and its row may still follow: the object is copied a while later, and never
+/// removed.
 #[tokio::test]
 async fn what_one_provider_has_alone_of_a_next_life_is_copied() {
     for (here, there) in [(Manifest(1), Marker(0)), (Marker(0), Manifest(1))] {
@@ -185,7 +186,7 @@ async fn what_one_provider_has_alone_of_a_next_life_is_copied() {
     }
 }
 
-/// The row is of before a second life and its deletion, which one provider missed.
+/// The row is from before a second life and its deletion, which one provider missed.
 #[tokio::test]
 async fn what_was_deleted_since_the_row_is_marked() {
     for (here, there) in [(Manifest(1), Marker(1)), (Marker(1), Manifest(1))] {
@@ -257,12 +258,13 @@ async fn the_worker_settles_what_is_done_and_leaves_the_rest() {
     assert_eq!(run(&lost).await, Report { received: 3, done: 2, left: 1, poisoned: 1 });
     assert_eq!(to.get(&key()).await.unwrap().unwrap().body, "content");
     assert_eq!(run(&lost).await, Report::default());
-    // Hidden until then.
+    // The message is hidden until then.
     clock.advance_seconds(121);
     assert_eq!(run(&lost).await, Report { received: 1, done: 0, left: 1, poisoned: 1 });
 }
 
-/// The flag of the fallback goes down when the last message that holds it up is done, however often one comes.
+/// The flag of the fallback is cleared once the last message that keeps it set is done, however often a message is
+/// delivered.
 #[tokio::test]
 async fn the_worker_lowers_the_flag_with_the_last_repair() {
     let clock = ManualClock::at(at());
@@ -292,25 +294,25 @@ async fn the_worker_lowers_the_flag_with_the_last_repair() {
         drain(&queue, &from, &to, &index, &clock, Limits::default(), |_| ()).await.unwrap()
     };
     let (first, second, lost) = (raise(1).await, raise(2).await, raise(3).await);
-    // Twice, as a queue may hand it out.
+    // Sent twice, as a queue may deliver it.
     send(key(), first).await;
     send(key(), first).await;
     assert_eq!(run(plan.clone()).await.done, 2);
     assert_eq!(left().await, 2);
-    // The index fails after the repair: the message stays, and its mark does.
+    // The index fails after the repair: the message stays, and so does its repair mark.
     send(key(), second).await;
     let failed = run(FaultPlan::at(1, Flavour::Lost)).await;
     assert_eq!((failed, left().await), (Report { received: 1, done: 0, left: 1, poisoned: 0 }, 2));
     clock.advance_seconds(121);
     assert_eq!(run(plan.clone()).await.done, 1);
     assert_eq!(left().await, 1);
-    // What cannot be repaired holds it up: this manifest is at neither.
+    // An impossible repair keeps the flag set: neither provider has this manifest.
     let other = ObjectKey::Manifest("urn:c2pa:y".parse().unwrap());
     let row = Row::Manifest(ManifestRow { id: "urn:c2pa:y".parse().unwrap(), ..live() });
     good.commit(&[Write { row, expected: None }]).await.unwrap();
     send(other.clone(), lost).await;
     assert_eq!((run(plan.clone()).await.poisoned, left().await), (1, 1));
-    // An operator brings it back, and the message.
+    // An operator restores the manifest, and sends the message again.
     let (body, attributes) = object(Manifest(0)).unwrap();
     from.put(&other, body, &attributes, Condition::Absent).await.unwrap();
     clock.advance_seconds(121);

@@ -1,5 +1,5 @@
-//! `credlink serve` over a folder, with a bucket as its replica: what a server on one machine does with a second
-//! provider, and with the embedded queue.
+//! `credlink serve` over a folder, with a bucket as its replica: how a server on one machine uses a second provider and
+//! the embedded queue.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,8 @@ use crate::engines::proxy::{Fault, Proxy};
 use crate::engines::{ministack, unique};
 use crate::server::Server;
 
-/// How long the server may take to repair, on a machine that builds at the same time: it waits 30 s before it tries.
+/// The time that the server may take to repair, on a machine that is building at the same time. The server waits 30 s
+/// before it tries.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

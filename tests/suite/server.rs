@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longest answer that is read, in bytes: more than any that the API gives.
+/// The longest answer that is read, in bytes: longer than any answer of the API.
 const MAX_ANSWER_BYTES: u64 = 64_000_000;
 
-/// A server, for as long as this value lives.
+/// A server, which runs for as long as this value lives.
 pub struct Server {
     child: Child,
     url: String,
@@ -20,7 +20,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server over a new folder, which asks for no credentials.
+    /// Starts a server over a new folder, which requires no credentials.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut server = Self::over(folder.path(), &[]);
@@ -33,7 +33,7 @@ impl Server {
         Self::with(folder, arguments, &[])
     }
 
-    /// What a server says that refuses to start with these variables.
+    /// The error of a server that refuses to start with these variables.
     pub fn refuses(folder: &Path, variables: &[(&str, &str)]) -> String {
         let ended = command(folder, &[], variables).output().unwrap();
         assert!(!ended.status.success(), "the server ends");
@@ -45,7 +45,7 @@ impl Server {
         Self::of(command(folder, arguments, variables))
     }
 
-    /// The same, with its log in a file.
+    /// Starts a server like [`with`](Self::with), with its log in a file.
     pub fn logging(folder: &Path, variables: &[(&str, &str)], log: &Path) -> Self {
         let mut command = command(folder, &[], variables);
         command.stderr(std::fs::File::create(log).unwrap());
@@ -54,7 +54,7 @@ impl Server {
 
     fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        // It says where it listens as soon as it does.
+        // The server prints its address as soon as it listens.
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let started: Value = serde_json::from_str(&line).expect("the server starts");
@@ -66,24 +66,24 @@ impl Server {
         Self { child, url, agent: config.build().new_agent(), _folder: None }
     }
 
-    /// The id of its process.
+    /// The ID of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What stands before its paths.
+    /// The URL with which the server's paths begin.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Ends it as a power cut would: SIGKILL, by its own id.
+    /// Ends the server as a power cut would: by SIGKILL to its own process ID.
     pub fn kill(&mut self) {
-        // It may have ended by itself; either way it is gone afterwards.
+        // The process may have ended by itself; either way it is gone afterwards.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Ends it as an operator does: SIGTERM. It ends in order.
+    /// Ends the server cleanly, as an operator does: by SIGTERM.
     pub fn stop(&mut self) {
         rustix::process::kill_process(
             rustix::process::Pid::from_child(&self.child),
@@ -93,12 +93,12 @@ impl Server {
         assert!(self.child.wait().unwrap().success(), "the server ends in order");
     }
 
-    /// Sends JSON. Gives the status and the answer's JSON.
+    /// POSTs JSON, and returns the status and the JSON of the answer.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_bytes(path, "application/json", body.to_string().as_bytes())
     }
 
-    /// Sends bytes. Gives the status and the answer's JSON.
+    /// POSTs bytes, and returns the status and the JSON of the answer.
     pub fn post_bytes(&self, path: &str, content_type: &str, body: &[u8]) -> (u16, Value) {
         let request = self.agent.post(format!("{}{path}", self.url)).header("content-type", content_type);
         let mut response = request.send(body).unwrap();
@@ -106,19 +106,19 @@ impl Server {
         (response.status().as_u16(), serde_json::from_slice(&answer).unwrap())
     }
 
-    /// The body of what is there.
+    /// The body of a successful GET.
     pub fn get_bytes(&self, path: &str) -> Vec<u8> {
         let mut response = self.agent.get(format!("{}{path}", self.url)).call().unwrap();
         assert_eq!(response.status(), 200, "{path}");
         response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().unwrap()
     }
 
-    /// Replaces what stands there, whatever it is. Gives the status and the answer's JSON.
+    /// Replaces whatever record is there, and returns the status and the JSON of the answer.
     pub fn replace(&self, path: &str, body: &Value) -> (u16, Value) {
         self.send(self.agent.put(format!("{}{path}", self.url)).header("if-match", "*"), body)
     }
 
-    /// Puts something there. Gives the status and the answer's JSON, or null where it has no body.
+    /// PUTs JSON, and returns the status and the JSON of the answer, or null if it has no body.
     pub fn put(&self, path: &str, body: &Value) -> (u16, Value) {
         self.send(self.agent.put(format!("{}{path}", self.url)), body)
     }
@@ -131,21 +131,21 @@ impl Server {
         (response.status().as_u16(), said)
     }
 
-    /// Where a redirection leads, as it is written.
+    /// The target of a redirect, exactly as sent.
     pub fn leads_to(&self, path: &str) -> String {
         let response = self.agent.get(format!("{}{path}", self.url)).call().unwrap();
         assert_eq!(response.status(), 308, "{path}");
         response.headers()["location"].to_str().unwrap().to_owned()
     }
 
-    /// Asks for a deletion that is refused. Gives the status and the problem.
+    /// Requests a deletion that is refused, and returns the status and the problem.
     pub fn delete_in_words(&self, path: &str) -> (u16, Value) {
         let mut response = self.agent.delete(format!("{}{path}", self.url)).call().unwrap();
         let answer = response.body_mut().read_to_vec().unwrap();
         (response.status().as_u16(), serde_json::from_slice(&answer).unwrap())
     }
 
-    /// Deletes. Gives the status.
+    /// Sends a DELETE, and returns the status.
     pub fn delete(&self, path: &str) -> u16 {
         self.agent.delete(format!("{}{path}", self.url)).call().unwrap().status().as_u16()
     }
@@ -168,7 +168,8 @@ impl Drop for Server {
     }
 }
 
-/// `target/debug/deps/suite-…` → `target/debug/credlink`, which `cargo test --workspace` builds as well.
+/// The path `target/debug/credlink`, derived from `target/debug/deps/suite-…`. `cargo test --workspace` builds it as
+/// well.
 pub fn binary() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let binary = tests.parent().and_then(Path::parent).unwrap().join("credlink");

@@ -1,7 +1,7 @@
-//! Whose signature a manifest has: manifests that c2pa-rs signed with keys of every kind, against lists of signers.
+//! The signer of a manifest: manifests that c2pa-rs signed with keys of every kind, against lists of signers.
 //!
-//! The certificates are those of `vectors/signers`: valid from 2020 to 2120, by one authority (one of them over another), and one
-//! by an authority that nobody lists.
+//! The certificates are those of `vectors/signers`: valid from 2020 to 2120, all but one from the same authority (one
+//! through an intermediate), and one from an authority that no list contains.
 
 use std::io::Cursor;
 
@@ -27,7 +27,7 @@ const KEYS: &[(&str, &[u8], &[u8])] = vectors!("es256" "es384" "es512" "rsa" "ed
 const AUTHORITY: &str = include_str!("../vectors/signers/authority.pem");
 const OTHER: &str = include_str!("../vectors/signers/other.pem");
 
-/// Every algorithm, with a key that goes with it.
+/// Every algorithm, with a key that fits it.
 const ALGORITHMS: [(SigningAlg, &str); 7] = [
     (SigningAlg::Es256, "es256"),
     (SigningAlg::Es384, "es384"),
@@ -47,7 +47,7 @@ fn signed_by(signer: &dyn Signer) -> Vec<u8> {
             "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCreation"
         }] } }]
     });
-    // What is signed for a test may be signed badly on purpose.
+    // A test may sign a manifest badly on purpose.
     let context = Context::new().with_settings(r#"{"verify":{"verify_after_sign":false}}"#).unwrap();
     let mut builder = Builder::from_context(context).with_definition(definition).unwrap();
     builder.set_no_embed(true);
@@ -60,13 +60,13 @@ fn signed(algorithm: SigningAlg, name: &str) -> Vec<u8> {
     signed_by(&*create_signer::from_keys(certificates, key, algorithm, None).unwrap())
 }
 
-/// The signers that one tenant, `acme`, has.
+/// The listed signers of one tenant, `acme`.
 fn listed(certificates: &[String], anchors: &[&str]) -> ListedSigners {
     let list = json!({ "tenants": { "acme": { "certificates": certificates, "anchors": anchors } } });
     ListedSigners::parse(&list.to_string()).unwrap()
 }
 
-/// How the certificate is listed that a manifest was signed with.
+/// The list entry for the certificate with which a manifest was signed.
 fn certificate(manifest: &[u8]) -> String {
     format!("sha256:{}", Digest::of(&Signature::read(manifest).unwrap().certificates[0]))
 }
@@ -155,7 +155,7 @@ fn every_cut_and_every_flipped_bit_is_nobodys_or_harmless() {
         assert!(!signers.signed_by(&acme(), &manifest[..place], at(2030)), "cut at {place}");
         let mut flipped = manifest.clone();
         flipped[place] ^= 0x10;
-        // Labels and the padding of the signature are not signed; nothing that is odd panics.
+        // Labels and the padding of the signature are not signed. No odd input panics.
         let _ = signers.signed_by(&acme(), &flipped, at(2030));
     }
 }
@@ -165,7 +165,7 @@ fn what_is_not_signed_is_nobodys() {
     let manifest = signed(SigningAlg::Es256, "es256");
     let signers = listed(&[certificate(&manifest)], &[AUTHORITY]);
     let unsigned = manifest_store("urn:c2pa:x", &Digest::of(b"x"));
-    // The active manifest is the last one: a signed one before it says nothing.
+    // The active manifest is the last one, and a signed manifest before it proves nothing.
     let inner = |store: &[u8]| {
         store[store.windows(4).skip(8).position(|kind| kind == b"jumb").unwrap() + 4..].to_vec()
     };

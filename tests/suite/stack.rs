@@ -1,5 +1,5 @@
-//! `template.yaml` on a local AWS: with a function that tells what it was asked, which shows what the template promises,
-//! and with the functions themselves.
+//! `template.yaml` on a local AWS: with a function that echoes its request, which shows what the template promises, and
+//! with the functions themselves.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -41,11 +41,11 @@ fn hello() -> Bootstraps {
 
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    // The template has no variable for another R2 than Cloudflare's.
+    // The template has no variable for an R2 other than Cloudflare's.
     ENGINE.get_or_init(|| Engine::start(&[("R2_ENDPOINT", r2::endpoint())]))
 }
 
-/// What the function says of the request that reached it, with the status.
+/// The status of the answer, and the function's description of the request that reached it.
 fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
     let agent =
         ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build();
@@ -65,7 +65,7 @@ fn told(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Value
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{method} {url}: {error}: {text}"))
 }
 
-/// The logical name of the function that answered: the engine calls it `stack-LogicalName-id`.
+/// The logical name of the function that answered. The engine names functions `stack-LogicalName-id`.
 fn function(told: &Value) -> &str {
     told["function"].as_str().and_then(|name| name.rsplit('-').nth(1)).unwrap_or_default()
 }
@@ -78,7 +78,7 @@ fn requests_and_rights_of_a_deployed_stack() {
     let stack = engine().deploy(&name, &hello(), &parameters, &[(&secret, r#"[{"name":"x"}]"#)]);
     let url = stack.url();
 
-    // A static token is no JWT: the gateway lets it through, and the service checks it.
+    // A static token is not a JWT: the gateway lets it through, and the service checks it.
     let store =
         told("POST", &format!("{url}/v1/proofs"), &[("authorization", "Bearer abc")], b"\xff\x00binary");
     assert_eq!(store["method"], "POST");
@@ -105,7 +105,7 @@ fn requests_and_rights_of_a_deployed_stack() {
         ("DELETE", "/v1/migrations/a", "DeleteFunction"),
         ("GET", "/v1/stats", "RetrieveFunction"),
         ("GET", "/health", "RetrieveFunction"),
-        // What there is not: the service says so, in its own form.
+        // A path that does not exist: the service says so, in its own form.
         ("GET", "/no/such/path", "RetrieveFunction"),
         ("PATCH", "/v1/proofs", "RetrieveFunction"),
     ] {
@@ -124,8 +124,8 @@ fn requests_and_rights_of_a_deployed_stack() {
         bytes.len() == 300_000 && bytes.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8 | 0x80)
     );
 
-    // One line a role: everything that it may do of what the script tries, and nothing else. A read of what is not there
-    // is told as absence (`NoSuchKey`), because whoever reads may list.
+    // One line per role: exactly those actions of the script that the role allows. A read of a missing object is
+    // answered as an absence (`NoSuchKey`), because every role that reads may also list.
     insta::assert_snapshot!(stack.rights(), @r"
     StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan query-table send
     RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant query-table send
@@ -181,7 +181,7 @@ fn parameters_that_do_not_fit_each_other_are_refused_in_words() {
 struct Deployed<'a> {
     api: BaseUrl,
     stack: &'a Stack<'a>,
-    /// Whether something was changed since the function behind GET was published.
+    /// Set once something has changed since the function behind GET was published.
     changed: AtomicBool,
 }
 
@@ -189,16 +189,16 @@ impl Api for Deployed<'_> {
     async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         if reads && self.changed.swap(false, Ordering::Relaxed) {
-            // A process that was started before the last change may answer out of its cache for a minute.
+            // A process that was started before the last change may answer from its cache for a minute.
             self.stack.renew("RetrieveFunctionArn");
         }
         if request.uri().path() == "/v1/stats" {
-            // A process that commits often writes its sums every ten seconds; behind a walk they are set right.
+            // A process that commits often writes its sums only every ten seconds; they are corrected after a walk.
             let_a_walk_be_due(self.stack).await;
             let done = self.stack.invoke("CleanupFunctionArn", &json!({})).unwrap();
             assert_eq!((&done["failed"], &done["recounted"]), (&json!(0), &json!(true)), "{done}");
         }
-        // What the engine's gateway does not hand on: see `engines::stack`.
+        // Requests that the engine's gateway does not pass on: see `engines::stack`.
         let by_hand = match *request.method() {
             Method::OPTIONS => Some("RetrieveFunctionArn"),
             Method::POST if request.headers().contains_key(CONTENT_ENCODING) => Some("StoreFunctionArn"),
@@ -258,7 +258,7 @@ fn queues() -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(&config())
 }
 
-/// Makes the next run of the schedule walk, as it does a week after the last walk.
+/// Makes the next scheduled run walk, as it does a week after the last walk.
 async fn let_a_walk_be_due(stack: &Stack<'_>) {
     let bookmark = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     let deleted = aws_sdk_dynamodb::Client::new(&config())
@@ -270,7 +270,7 @@ async fn let_a_walk_be_due(stack: &Stack<'_>) {
     deleted.await.unwrap();
 }
 
-/// Asks until there is an answer: the engine looks into its queues every second.
+/// Repeats `ask` until there is an answer, since the engine polls its queues every second.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     for _ in 0..900 {
         if let Some(answer) = ask().await {

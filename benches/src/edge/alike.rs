@@ -1,4 +1,4 @@
-//! Before anything is measured: both Workers give the same answers.
+//! A check before any measurement: both Workers give the same answers.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +10,14 @@ use crate::edge::cases::Case;
 use crate::error::Error;
 use crate::work::Work as _;
 
-/// How long an entry may take to get into the cache.
+/// The time that an entry may take to reach the cache.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Fills the cache of both, and compares every answer: status, headers and body with each other, and the body with what was
-/// stored. The seconds of `age` depend on the clock, and `date` is not looked at.
+/// Fills the caches of both Workers, and compares every answer: status, headers and body with each other, and the body
+/// with the stored one. The seconds of `age` depend on the clock, and `date` is ignored.
 ///
 /// # Errors
-/// The first difference.
+/// Fails with the first difference.
 pub async fn compare(case: &Case, rust: &mut Connection, javascript: &mut Connection) -> Result<(), Error> {
     for number in 0..case.variety() {
         let (ours, theirs) = (answer(case, number, rust).await?, answer(case, number, javascript).await?);
@@ -34,7 +34,7 @@ pub async fn compare(case: &Case, rust: &mut Connection, javascript: &mut Connec
     Ok(())
 }
 
-/// The answer; that of the cache, where it has to be one.
+/// The answer to a request, which comes from the cache if the case requires a hit.
 async fn answer(case: &Case, number: u64, connection: &mut Connection) -> Result<Answer, Error> {
     let began = Instant::now();
     loop {
@@ -55,7 +55,7 @@ async fn answer(case: &Case, number: u64, connection: &mut Connection) -> Result
     }
 }
 
-/// Status and headers, one a line, in the order of the alphabet.
+/// Status and headers, one per line, in alphabetical order.
 fn show(answer: &Answer) -> String {
     let headers = answer.headers.iter().filter(|(name, _)| **name != DATE).map(|(name, value)| {
         let value = if *name == AGE { "(seconds)" } else { value.to_str().unwrap_or("(not ASCII)") };

@@ -1,8 +1,10 @@
-//! What stands behind the edge: R2 and the Cache API as workerd asks for them, in a process of its own and out of memory.
+//! The backing services of the edge, R2 and the Cache API as workerd calls them, in memory and in a process of their
+//! own.
 //!
-//! workerd turns a call of its R2 binding into a request with the header `cf-r2-request` (JSON), and one of the Cache API
-//! into GET, PUT or PURGE of the entry's URL; miniflare's `workers/r2` and `workers/cache` are the reference for both. Only
-//! what the measured paths need is answered: `get` of R2 without conditions or ranges, and no entry ever expires.
+//! workerd turns a call of its R2 binding into a request with the header `cf-r2-request` (JSON), and a call of the
+//! Cache API into GET, PUT or PURGE of the entry's URL; miniflare's `workers/r2` and `workers/cache` are the reference
+//! for both. Only the operations of the measured paths are supported: `get` of R2 without conditions or ranges, and
+//! cache entries that never expire.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -23,9 +25,9 @@ use crate::edge::objects::{Stored, all};
 use crate::error::Error;
 use crate::report;
 
-/// Entries of this host are never kept: every read of it goes to R2.
+/// A host whose entries are never kept, so that every read goes to R2.
 pub const COLD: &str = "cold.example.com";
-/// Entries of this host are.
+/// A host whose entries are kept.
 pub const WARM: &str = "warm.example.com";
 
 const R2_REQUEST: &str = "cf-r2-request";
@@ -33,11 +35,11 @@ const R2_METADATA_SIZE: HeaderName = HeaderName::from_static("cf-r2-metadata-siz
 const R2_ERROR: HeaderName = HeaderName::from_static("cf-r2-error");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cf-cache-status");
 
-/// What R2 says of an object that is not there.
+/// The answer of R2 for an object that does not exist.
 const NO_SUCH_KEY: &str = r#"{"message":"The specified key does not exist.","version":1,"v4code":10007}"#;
 
 struct Backing {
-    /// Answers to `get`: metadata and bytes, with the length of the former.
+    /// Answers to `get`: metadata and bytes, with the length of the metadata.
     objects: HashMap<String, (usize, Bytes)>,
     /// Entries of the Cache API, by host and path.
     entries: Mutex<HashMap<String, (HeaderMap, Bytes)>>,
@@ -46,7 +48,7 @@ struct Backing {
 /// Serves until the process is killed.
 ///
 /// # Errors
-/// The system refuses, or an object cannot be made.
+/// Fails if the system does not allow it, or if an object cannot be created.
 pub fn serve() -> Result<(), Error> {
     let objects = all()?.iter().map(|object| (object.key.clone(), got(object))).collect();
     let backing = Arc::new(Backing { objects, entries: Mutex::default() });
@@ -66,13 +68,13 @@ pub fn serve() -> Result<(), Error> {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service);
-            // A connection ends when its client goes away.
+            // The connection ends when its client disconnects.
             tokio::spawn(connection);
         }
     })
 }
 
-/// The answer to `get` of an object, and how much of it is metadata.
+/// The answer to `get` of an object, and the length of its metadata.
 fn got(Stored { key, body, attributes, .. }: &Stored) -> (usize, Bytes) {
     let fields: Vec<Value> = attributes.metadata.iter().map(|(k, v)| json!({ "k": k, "v": v })).collect();
     let metadata = json!({
@@ -144,7 +146,7 @@ impl Backing {
     }
 }
 
-/// Reads what the Cache API puts: a response as HTTP/1.1 writes it, in the body of the request.
+/// Reads what the Cache API puts: a response in the form of HTTP/1.1, in the body of the request.
 fn entry(put: &Bytes) -> Option<(HeaderMap, Bytes)> {
     let end = put.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&put[..end]).ok()?;

@@ -1,4 +1,4 @@
-//! What is asked of the edge, and what has to come back.
+//! The requests to the edge, and the answers to expect.
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
@@ -13,15 +13,15 @@ use crate::edge::objects::{COUNT, Stored};
 use crate::error::Error;
 use crate::work::Work;
 
-/// Of so many answers, one is checked to the last byte.
+/// One in this many answers is checked to the last byte.
 const SAMPLE: u64 = 64;
 
 /// Requests of one sort, each for another object.
 #[derive(Debug)]
 pub struct Case {
-    /// Its name in tables.
+    /// The name of the case in tables.
     pub name: &'static str,
-    /// Whether the cache has to answer it.
+    /// Set if the answer must come from the cache.
     pub hit: bool,
     method: Method,
     status: StatusCode,
@@ -36,7 +36,7 @@ struct Ask {
     sha256: Digest,
 }
 
-/// How an object is asked for.
+/// The way in which an object is requested.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     Options,
@@ -48,7 +48,7 @@ enum How {
 /// All cases over these objects.
 ///
 /// # Errors
-/// An object's key is none.
+/// Fails if the key of an object is invalid.
 pub fn all(objects: &[Stored]) -> Result<Vec<Case>, Error> {
     let count = usize::try_from(COUNT).unwrap_or(usize::MAX);
     let [records, small, large] = [0, 1, 2].map(|kind| &objects[kind * count..(kind + 1) * count]);
@@ -97,13 +97,13 @@ fn ask(host: &'static str, how: How, object: &Stored) -> Result<Ask, Error> {
 }
 
 impl Case {
-    /// How many different requests there are.
+    /// The number of different requests.
     #[must_use]
     pub const fn variety(&self) -> u64 {
         self.asks.len() as u64
     }
 
-    /// Bytes of a body, about.
+    /// The approximate length of a body, in bytes.
     #[must_use]
     pub fn length(&self) -> usize {
         self.asks.first().map_or(0, |ask| ask.body.len())
@@ -125,7 +125,7 @@ impl Case {
     /// Checks an answer to the last byte.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Fails with a description of the fault.
     pub fn check_all(&self, number: u64, answer: &Answer) -> Result<(), String> {
         self.wrong(number, answer, |ask| answer.body == ask.body)
     }

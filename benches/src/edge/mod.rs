@@ -1,16 +1,16 @@
-//! The Worker in Rust against the same Worker in JavaScript: processor time a request and requests a second, on the same
-//! workerd, in turn; and how long each takes from its start to its first answer.
+//! The Worker in Rust against the same Worker in JavaScript: processor time per request and requests per second, in
+//! turn on the same workerd, and the time of each from its start to its first answer.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | the Worker in JavaScript | `benches/edge/js` |
-//! | workerd, and what it is configured with | [`workerd`] |
+//! | workerd and its configuration | [`workerd`] |
 //! | R2 and the Cache API, in a process of their own | [`backing`], [`objects`] |
-//! | what is asked | [`cases`] |
-//! | that both Workers answer alike | [`alike`] |
+//! | the requests | [`cases`] |
+//! | the check that both Workers answer alike | [`alike`] |
 //!
-//! The processor time is that of all threads of the workerd process, by `/proc/PID/task/*/schedstat`: R2, the cache and the
-//! load are other processes, and are not in it.
+//! The processor time is that of all threads of the workerd process, from `/proc/PID/task/*/schedstat`: R2, the cache
+//! and the load are other processes, and are not included.
 
 pub mod alike;
 pub mod backing;
@@ -33,33 +33,33 @@ use crate::server::Server;
 use crate::spread::{Spread, quantile};
 use crate::work::Work as _;
 
-/// Connections of the load: enough that workerd is never idle, and fewer than there are objects.
+/// Number of connections of the load: enough that workerd is never idle, and fewer than there are objects.
 const CONNECTIONS: usize = 8;
-/// Requests before the first round, so that V8 has compiled what is hot; of long bodies fewer.
+/// Number of requests before the first round, so that V8 has compiled the hot code. Fewer for long bodies.
 const WARM_UP: usize = 6_000;
-/// Bytes that are asked for before the first round, at most.
+/// The most bytes that are requested before the first round.
 const WARM_UP_BYTES: usize = 1 << 29;
-/// Starts of each Worker.
+/// Number of starts of each Worker.
 const STARTS: usize = 20;
 
-/// A Worker under load, and what it was measured at in one case, a value a round.
+/// A Worker under load, and its measurements in one case, with a value for each round.
 struct Subject {
     workerd: Workerd,
     _backing: Server,
 }
 
-/// One round of one case: microseconds of processor time a request, and requests a second.
+/// A round of one case: microseconds of processor time per request, and requests per second.
 #[derive(Clone, Copy)]
 struct Measured {
     computed: f64,
     per_second: f64,
 }
 
-/// Measures the Worker in the folder `built` and the one in JavaScript: cases that have `only` in their name, and starts if
-/// that is all of them.
+/// Measures the Worker in the folder `built` and the one in JavaScript: the cases whose name contains `only`, and the
+/// starts if `only` is empty.
 ///
 /// # Errors
-/// One of them does not start, or they do not answer alike, or an answer is wrong.
+/// Fails if a Worker does not start, if the two do not answer alike, or if an answer is wrong.
 pub fn run(plan: &Plan, built: &Path, only: &str) -> Result<(), Error> {
     let (rust, javascript) = (Worker::built(built)?, Worker::javascript());
     progress("edge: comparing answers");
@@ -101,7 +101,7 @@ fn requests(plan: &Plan, cases: &[Case], subjects: &[Subject; 2]) -> Result<(), 
         progress(&format!("edge: round {} of {}", round + 1, plan.rounds));
         for ((case, operations), rounds) in cases.iter().zip(&operations).zip(&mut rounds) {
             let [rust, javascript] = subjects;
-            // Who comes first alternates: a machine that gets slower or faster meanwhile favours neither.
+            // The order alternates, so that a machine that becomes slower or faster favours neither.
             rounds.push(if round % 2 == 0 {
                 let rust = rust.measure(case, *operations)?;
                 [rust, javascript.measure(case, *operations)?]
@@ -164,7 +164,7 @@ fn starts(plan: &Plan, rust: &Worker, javascript: &Worker, cases: &[Case]) -> Re
     Ok(())
 }
 
-/// Milliseconds from a start to the first answer, and what was computed until then.
+/// The milliseconds from a start to the first answer, and the processor time until then.
 fn first_answer(
     plan: &Plan,
     worker: &Worker,

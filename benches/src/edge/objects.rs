@@ -1,4 +1,4 @@
-//! The objects of the edge's benchmark: the same in both processes that need them.
+//! The objects of the edge's benchmark, which are the same in both processes that need them.
 
 use bytes::Bytes;
 use credlink_core::encoding::at_rest;
@@ -11,35 +11,35 @@ use credlink_core::time::Timestamp;
 use crate::error::Error;
 use crate::material::{Kind, c2pa_manifest, manifest_id, proof_id};
 
-/// Objects of each kind: more than there are connections, so that no two requests under way are for the same one.
+/// Number of objects of each kind: more than connections, so that no two requests in flight are for the same object.
 pub const COUNT: u64 = 32;
-/// Length of a small manifest.
+/// Length of a small manifest, in bytes.
 pub const SMALL: usize = 4_096;
-/// Length of a large one.
+/// Length of a large manifest, in bytes.
 pub const LARGE: usize = 1_048_576;
 
-/// 2026-11-21T12:00:00Z.
+/// The instant 2026-11-21T12:00:00Z.
 const CREATED: i64 = 1_795_262_400_000;
-/// 9000-01-01T00:00:00Z: no record expires while it is measured.
+/// The instant 9000-01-01T00:00:00Z, so that no record expires during a measurement.
 const EXPIRES: i64 = 221_845_392_000_000;
 
 /// An object as R2 holds it, and its content.
 #[derive(Debug)]
 pub struct Stored {
-    /// Its key in R2.
+    /// The key in R2.
     pub key: String,
-    /// What is said of it.
+    /// The attributes of the object.
     pub attributes: Attributes,
-    /// Its bytes, with their content coding.
+    /// The bytes, in their content coding.
     pub body: Bytes,
-    /// Its content, without.
+    /// The content, without a content coding.
     pub content: Bytes,
 }
 
 /// All objects: records of a JSON manifest of 4 KB, then small manifests, then large ones; [`COUNT`] of each.
 ///
 /// # Errors
-/// One of them cannot be made.
+/// Fails if an object cannot be created.
 pub fn all() -> Result<Vec<Stored>, Error> {
     let records = (0..COUNT).map(record);
     let small = (COUNT..2 * COUNT).map(|number| manifest(number, SMALL));
@@ -59,7 +59,7 @@ fn record(number: u64) -> Result<Stored, Error> {
     Ok(Stored { key: key.to_string(), attributes, body, content })
 }
 
-/// A C2PA manifest store, which is not packed.
+/// A C2PA manifest store, which is not compressed.
 fn manifest(number: u64, length: usize) -> Result<Stored, Error> {
     let id = manifest_id(number).parse().map_err(|error| Error::wrong("a manifest id", error))?;
     let (key, content) = (ObjectKey::Manifest(id), c2pa_manifest(number, length));

@@ -1,4 +1,4 @@
-//! One Worker in one workerd, with [`super::backing`] behind it.
+//! A Worker in a workerd of its own, with [`super::backing`] behind it.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use crate::error::Error;
 
-/// The same compatibility date and flags as in production.
+/// The configuration with the compatibility date and flags of production.
 const WRANGLER: &str = include_str!("../../../wrangler.toml");
 
-/// The Worker in JavaScript, which is measured against.
+/// The modules of the Worker in JavaScript, with which the Rust Worker is compared.
 const JAVASCRIPT: [(&str, &str); 7] = [
     ("index.js", include_str!("../../edge/js/index.js")),
     ("answer.js", include_str!("../../edge/js/answer.js")),
@@ -26,32 +26,32 @@ const JAVASCRIPT: [(&str, &str); 7] = [
     ("route.js", include_str!("../../edge/js/route.js")),
 ];
 
-/// Entries stay fresh for longer than a benchmark takes: what is measured as a hit is one.
+/// Variables that keep entries fresh for longer than a benchmark takes, so that a measured hit is a hit.
 const VARIABLES: [(&str, &str); 2] =
     [("CREDLINK_RECORD_FRESH", "86400"), ("CREDLINK_IMMUTABLE_FRESH", "86400")];
 
-/// Leads the control messages, of which the first says where workerd listens, to standard output, and what the Worker
-/// logs to nowhere. The process stays the same.
+/// Sends the control messages, the first of which says where workerd listens, to standard output, and discards the log
+/// of the Worker. The process stays the same.
 const SHELL: &str = r#"exec "$@" 3>&1 >/dev/null"#;
 
-/// A Worker: its modules, by their paths; the one that is started first.
+/// A Worker, as its modules by path, starting with the main module.
 #[derive(Debug)]
 pub struct Worker {
     modules: Vec<(String, Vec<u8>)>,
 }
 
 impl Worker {
-    /// The one in JavaScript.
+    /// The Worker in JavaScript.
     #[must_use]
     pub fn javascript() -> Self {
         let modules = JAVASCRIPT.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
         Self { modules: modules.collect() }
     }
 
-    /// The one in Rust, of the folder `workers`: what is deployed, as `worker-build` leaves it.
+    /// The Worker in Rust from the folder `workers`, as `worker-build` leaves it for deployment.
     ///
     /// # Errors
-    /// It is not there.
+    /// Fails if it has not been built.
     pub fn built(folder: &Path) -> Result<Self, Error> {
         let how = || {
             format!("reading the Worker in {} (`docs/performance.md` says how to build it)", folder.display())
@@ -64,13 +64,13 @@ impl Worker {
     }
 }
 
-/// A running workerd. It is killed when this is dropped.
+/// A running workerd, which is killed when this is dropped.
 #[derive(Debug)]
 pub struct Workerd {
     child: Child,
     _control: BufReader<ChildStdout>,
     _folder: TempDir,
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
 }
 
@@ -84,15 +84,15 @@ impl Workerd {
     /// Starts workerd on a free port of the loopback interface.
     ///
     /// # Errors
-    /// There is no such program, or it does not start; then with what it says.
+    /// Fails if there is no such program, or if it does not start, with its output.
     pub fn start(tools: &Path, worker: &Worker, backing: SocketAddr) -> Result<Self, Error> {
         Prepared::new(tools, worker, backing)?.start()
     }
 
-    /// Processor time that the kernel has counted for all of its threads so far.
+    /// The processor time that the kernel has counted so far for all threads of the process.
     ///
     /// # Errors
-    /// The process has ended.
+    /// Fails if the process has ended.
     pub fn computed(&self) -> Result<Duration, Error> {
         let tasks = format!("/proc/{}/task", self.child.id());
         let failed = || Error::io(format!("reading {tasks}"));
@@ -114,7 +114,7 @@ impl Drop for Workerd {
     }
 }
 
-/// What workerd is started with, in a folder of its own.
+/// The configuration and modules with which workerd is started, in a folder of their own.
 #[derive(Debug)]
 pub struct Prepared {
     program: PathBuf,
@@ -122,10 +122,10 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Writes configuration and modules.
+    /// Writes the configuration and the modules.
     ///
     /// # Errors
-    /// The system refuses.
+    /// Fails if the system does not allow it.
     pub fn new(tools: &Path, worker: &Worker, backing: SocketAddr) -> Result<Self, Error> {
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "64" };
         let program = format!("node/node_modules/@cloudflare/workerd-linux-{architecture}/bin/workerd");
@@ -144,10 +144,10 @@ impl Prepared {
         Ok(Self { program: tools.join(program), folder })
     }
 
-    /// Starts it, and waits until it listens.
+    /// Starts workerd, and waits until it listens.
     ///
     /// # Errors
-    /// There is no such program, or it does not start; then with what it says.
+    /// Fails if there is no such program, or if it does not start, with its output.
     pub fn start(self) -> Result<Workerd, Error> {
         let said = self.folder.path().join("stderr");
         let errors = File::create(&said).map_err(Error::io("making a file"))?;
@@ -171,7 +171,7 @@ impl Prepared {
     }
 }
 
-/// The configuration of workerd: the Worker, what stands behind it, and a socket.
+/// The configuration of workerd: the Worker, its backing services, and a socket.
 fn configuration(worker: &Worker, backing: SocketAddr) -> String {
     let modules = worker.modules.iter().map(|(name, _)| {
         let kind = if name.ends_with(".wasm") { "wasm" } else { "esModule" };

@@ -1,4 +1,4 @@
-//! Files of which a part is bound by no hash: c2pa-rs calls them valid, and anything can stand in that part.
+//! Files in which no hash binds some part: c2pa-rs calls them valid, and that part may contain anything.
 
 use c2pa::ValidationState;
 use c2pa::assertions::{BoxHash, BoxMap};
@@ -13,7 +13,7 @@ use crate::world::{Ran, World};
 const JPEG: &[u8] = include_bytes!("../../../tests/pictures/waves.jpg");
 const PNG: &[u8] = include_bytes!("../../../tests/pictures/waves.png");
 
-/// Stores a file that the reader calls valid in a store of its own, and verifies it.
+/// Stores a file that the reader calls valid in a new store, and verifies it.
 #[track_caller]
 fn verified(world: &World, media_type: &str, name: &str, file: &[u8]) -> Ran {
     assert_eq!(signed::verdict(media_type, file, None), Some(ValidationState::Valid), "{name}");
@@ -22,7 +22,7 @@ fn verified(world: &World, media_type: &str, name: &str, file: &[u8]) -> Ran {
     world.offline(&format!("verify {name} --data-dir data-{name}"))
 }
 
-/// The bytes of a JPEG's pictures: behind the head of its scan, up to its end.
+/// The bytes of a JPEG's image data: from the end of its scan header to the end of the scan.
 fn scan(jpeg: &[u8]) -> std::ops::Range<usize> {
     let head = jpeg.windows(2).rposition(|window| window == [0xff, 0xda]).unwrap();
     let length = usize::from(u16::from_be_bytes([jpeg[head + 2], jpeg[head + 3]]));
@@ -46,7 +46,7 @@ fn bytes_that_are_left_out_beside_the_manifest_are_named() {
         let verify = verify.says(&["NOT everything holds", &bytes, "nothing says what stands there"]);
         assert!(!verify.report().contains("binds the rest of it"), "{}", verify.report());
     }
-    // Under its id stands the one that was signed: nothing more is said of the other one.
+    // The signed manifest is stored under this ID, and nothing more is said about the other one.
     world.run("put signed.jpg --data-dir data").ends(0);
     world.offline("verify forged.jpg --data-dir data").ends(4).says(&[&bytes]);
 }
@@ -54,7 +54,7 @@ fn bytes_that_are_left_out_beside_the_manifest_are_named() {
 #[test]
 fn what_stands_between_the_parts_of_a_manifest_is_no_part_of_it() {
     let world = World::new();
-    // A manifest in two segments (ISO/IEC 19566-5, annex D), each with the head of the box that it continues.
+    // A manifest in two segments (ISO/IEC 19566-5, annex D), each with the header of the box that it continues.
     let between = |manifest: &[u8], more: &[u8]| {
         let (head, content) = (&manifest[..12], &manifest[12..]);
         let half = content.len() / 2;
@@ -79,7 +79,7 @@ fn what_stands_between_the_parts_of_a_manifest_is_no_part_of_it() {
     }
 }
 
-/// A video with its manifest behind its brand.
+/// A video whose manifest follows its brand.
 fn video(manifest: &[u8]) -> Vec<u8> {
     let sample = samples::all().into_iter().find(|sample| sample.name == "a.mp4").unwrap().bytes;
     let brand = u32::from_be_bytes([sample[0], sample[1], sample[2], sample[3]]) as usize;
@@ -105,7 +105,7 @@ fn boxes_that_are_left_out_beside_the_manifest_are_named() {
         let Signed { file, .. } = signed::without_boxes("video/mp4", &boxes, video);
         verified(&world, "video/mp4", name, &file).ends(code).says(&[says]);
     }
-    // The content is another one, and the reader does not mind.
+    // The content is different, and the reader accepts it.
     let boxes = json!([{ "xpath": "/mdat" }]);
     let mut file = signed::without_boxes("video/mp4", &boxes, video).file;
     let last = file.len() - 1;
@@ -131,7 +131,7 @@ fn parts_that_are_left_out_beside_the_manifest_are_named() {
     let head = chunks[0].1.len() + chunks[1].1.len();
     let compose =
         |more: &'static [u8]| move |manifest: &[u8]| [&PNG[..head], manifest, &PNG[head..], more].concat();
-    // A hash for each chunk, and none for the manifest, which stands behind the first ones.
+    // A hash for each chunk except the manifest, which follows the first chunks.
     let whole = || {
         let mut parts: Vec<BoxMap> = chunks
             .iter()
@@ -178,7 +178,7 @@ fn only_the_head_that_was_signed_is_the_head_of_a_video_in_fragments() {
     world.run("put init.mp4 --data-dir data").ends(0);
     let verification = world.offline("verify init.mp4 --json --data-dir data").ends(0).json();
     assert_eq!(outcome(&verification, "validation"), "open");
-    // A bit of its tracks; and another video, whose content is said to be free space.
+    // A flipped bit in its tracks, and another video whose content is labelled as free space.
     let mut bit = head.clone();
     bit[movie + 60] ^= 1;
     let other = samples::base_media(b"isom", &[samples::boxed(b"moov", &samples::boxed(b"mvhd", &[1; 100]))]);
@@ -206,7 +206,7 @@ fn content_whose_blocks_have_hashes_is_bound_but_for_its_head() {
     let verify = verified(&world, sample.media_type, "blocks.mp4", &file).ends(0);
     let verify = verify.says(&["– the C2PA manifest is valid", "the first 16 bytes of each box of content"]);
     assert!(!verify.report().contains("everything that can be checked holds"), "{}", verify.report());
-    // The first byte of the content that has a hash, and the last one.
+    // The first hashed byte of the content, and the last one.
     let content = file.windows(4).rposition(|window| window == b"mdat").unwrap() - 4;
     for at in [content + 16, content + 5_007] {
         let mut forged = file.clone();

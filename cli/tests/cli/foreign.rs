@@ -1,4 +1,4 @@
-//! Answers of what is no CredLink: a gateway, a portal, a web server. Nothing is believed of them.
+//! Answers of servers that are not CredLink, such as a gateway, a portal or a web server. None of them is believed.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,8 @@ use crate::world::{Server, World};
 const PICTURE: &[u8] = include_bytes!("../../../tests/pictures/waves.jpg");
 const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
-/// Answers every request with 404 and a document that is not CredLink's. Gives what stands before its paths.
+/// Starts a server that answers every request with 404 and a document that is not CredLink's. Returns the URL with
+/// which its paths begin.
 fn gateway() -> String {
     answering(|_| {
         let body = r#"{"message":"Not Found"}"#;
@@ -17,7 +18,8 @@ fn gateway() -> String {
     })
 }
 
-/// Answers every request with what `answer` makes of its first line: a status, headers and a body.
+/// Starts a server that derives each answer from the first line of the request with `answer`: a status, headers and a
+/// body.
 pub fn answering(answer: impl Fn(&str) -> String + Send + 'static) -> String {
     serving(move |asked| {
         let answer = answer(asked);
@@ -26,7 +28,7 @@ pub fn answering(answer: impl Fn(&str) -> String + Send + 'static) -> String {
     })
 }
 
-/// The same, with a body of any bytes.
+/// The same, with a body of arbitrary bytes.
 fn serving(answer: impl Fn(&str) -> (String, Vec<u8>) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -35,7 +37,7 @@ fn serving(answer: impl Fn(&str) -> (String, Vec<u8>) + Send + 'static) -> Strin
             let request = whole(&mut connection);
             let (head, body) = answer(request.lines().next().unwrap_or_default());
             let body = if request.starts_with("HEAD") { Vec::new() } else { body };
-            // A client that goes away is not answered.
+            // A client that disconnects is not answered.
             let _ = write!(connection, "HTTP/1.1 {head}\r\nconnection: close\r\n\r\n");
             let _ = connection.write_all(&body);
         }
@@ -43,7 +45,7 @@ fn serving(answer: impl Fn(&str) -> (String, Vec<u8>) + Send + 'static) -> Strin
     url
 }
 
-/// A request with its body: a connection that is closed before all of it was read is reset.
+/// Reads a request with its body, since a connection that is closed before that is reset.
 fn whole(connection: &mut TcpStream) -> String {
     let (mut request, mut piece) = (Vec::new(), [0; 4_096]);
     loop {
@@ -79,7 +81,7 @@ fn a_404_that_is_not_credlinks_is_no_absence() {
         "put photo.jpg",
         "get urn:c2pa:x",
     ];
-    // A URL that was typed whole is no matter of --url.
+    // A URL that was entered whole has nothing to do with --url.
     let elsewhere = world.run(&format!("get {}/v1/proofs/x", gateway())).ends(1);
     let elsewhere =
         elsewhere.says(&["404 Not Found", "is this the URL of a record or a manifest of CredLink?"]);
@@ -97,7 +99,7 @@ fn a_404_that_is_not_credlinks_is_no_absence() {
 fn a_success_that_is_not_credlinks_is_none() {
     let world = World::new();
     let page = "200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>";
-    // Envoy, Heroku and Rails name requests too.
+    // Envoy, Heroku and Rails send request IDs too.
     let named =
         "200 OK\r\nx-request-id: r-1\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>";
     let typed = "200 OK\r\nx-request-id: r-1\r\ncontent-type: application/c2pa\r\ncontent-length: 13\r\n\r\n<html></html>";
@@ -131,7 +133,8 @@ fn a_success_that_is_not_credlinks_is_none() {
     }
 }
 
-/// A change is made where it was asked for, or not at all: behind a redirect it would become a GET. The token stays here.
+/// A change is made at the given address, or not at all, since a redirect would turn it into a GET. The token is not
+/// sent on.
 #[test]
 fn a_redirect_makes_no_change_and_gets_no_token() {
     let world = World::new();
@@ -165,7 +168,8 @@ fn a_redirect_makes_no_change_and_gets_no_token() {
     assert!(asked.starts_with("get /v1/proofs/x") && !asked.contains("authorization"), "{asked}");
 }
 
-/// An object at the edge, or in a bucket that an answer leads to, comes without the mark: its content tells.
+/// An object at the edge, or in a bucket to which an answer redirects, arrives without the mark. Its content identifies
+/// it.
 #[test]
 fn content_is_known_by_itself() {
     let world = World::new();
@@ -190,9 +194,9 @@ fn content_is_known_by_itself() {
         .says(&["everything that can be checked holds"]);
     let bytes = world.command(&format!("get {ID} --url {edge}")).output().unwrap().stdout;
     assert_eq!(bytes, manifest);
-    // It is not the one that was asked for.
+    // This is not the requested manifest.
     world.run(&format!("get urn:c2pa:other --url {edge}")).ends(1).says(&["The answer is not CredLink's"]);
-    // Of a URL nobody knows which id it has.
+    // A URL does not tell which ID it has.
     let bytes = world.command(&format!("get {edge}/manifests/x")).output().unwrap().stdout;
     assert_eq!(bytes, manifest);
 }

@@ -1,4 +1,4 @@
-//! `verify` against the stock reader, over every format and every way of keeping a manifest; always without a network.
+//! `verify` compared with the stock reader, over every format and every way of storing a manifest, and always offline.
 
 use c2pa::{BuilderIntent, ValidationState};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub fn outcome(verification: &Value, about: &str) -> String {
     check.map_or_else(|| "no such check".to_owned(), |check| check["outcome"].as_str().unwrap().to_owned())
 }
 
-/// Stores a file with a manifest of its own, or with the one in it, in a store of its own; and verifies it.
+/// Stores a file in a new store, with a separate manifest or with the one inside it, and verifies it.
 fn put_and_verify(world: &World, name: &str, file: &[u8], manifest: Option<&[u8]>) -> Result<Ran, Ran> {
     world.write(name, file);
     let store = format!("data-{}", Uuid::new_v4());
@@ -33,13 +33,13 @@ fn put_and_verify(world: &World, name: &str, file: &[u8], manifest: Option<&[u8]
     Ok(world.offline(&format!("verify {name} --json --data-dir {store}")))
 }
 
-/// Checks that `verify` says what the reader says.
+/// Checks that `verify` agrees with the reader.
 #[track_caller]
 fn agrees(world: &World, sample: &Sample, file: &[u8], manifest: Option<&[u8]>, what: &str) {
     let reader = signed::verdict(sample.media_type, file, manifest);
     let about = format!("{} {what}: the reader says {reader:?}", sample.name);
     match put_and_verify(world, sample.name, file, manifest) {
-        // What the service refuses is not taken for valid by anybody.
+        // The reader does not call valid what the service refuses.
         Err(put) => assert!(reader != Some(ValidationState::Valid), "{about}; {}", put.report()),
         Ok(verify) => {
             let holds = reader == Some(ValidationState::Valid);
@@ -50,7 +50,7 @@ fn agrees(world: &World, sample: &Sample, file: &[u8], manifest: Option<&[u8]>, 
     }
 }
 
-/// Places in a file that are worth damage: the first bytes of the content, and parts of the manifest.
+/// Positions in a file where damage is interesting: the first bytes of the content, and parts of the manifest.
 fn places(file: &[u8]) -> Vec<usize> {
     let find = |mark: &[u8]| file.windows(mark.len()).position(|window| window == mark);
     let marks = [&b"c2pa.assertions"[..], b"c2pa.hash", b"c2pa.claim", b"c2pa.signature"];
@@ -71,7 +71,7 @@ fn every_format_is_verified_in_every_way() {
             agrees(&world, &sample, &signed.file, given, &format!("{way:?}"));
         }
     }
-    // A manifest cannot be written into a PDF here; it can stand beside one.
+    // A manifest cannot be written into a PDF here, but can be beside one.
     let pdf = Sample { name: "a.pdf", media_type: "application/pdf", bytes: samples::pdf() };
     let signed = signed::sign(pdf.media_type, &pdf.bytes, Way::Sidecar, &id()).unwrap();
     agrees(&world, &pdf, &signed.file, Some(&signed.manifest), "beside");
@@ -98,7 +98,7 @@ fn another_manifest_in_the_place_that_is_left_out_is_told() {
         let id = id();
         let Signed { mut file, manifest } =
             signed::sign(sample.media_type, &sample.bytes, Way::Embedded, &id).unwrap();
-        // In an SVG it is in base64.
+        // In an SVG the manifest is in base64.
         let mark = if sample.name == "a.svg" { b"c2pa:manifest>".as_slice() } else { &id.as_bytes()[..9] };
         let at = file.windows(mark.len()).position(|window| window == mark).unwrap() + mark.len() + 2;
         file[at] = if file[at] == b'4' { b'5' } else { b'4' };
@@ -140,7 +140,7 @@ fn stores_of_several_manifests_are_verified() {
     }
 }
 
-/// C2PA 2.x has a second type of standard manifests, which readers have to take (section 11.2.2).
+/// C2PA 2.x has a second type of standard manifests, which readers must accept (section 11.2.2).
 #[test]
 fn either_type_of_standard_manifest_is_read() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! What `--help` says: the interface, as a person reads it.
+//! The output of `--help`: the interface, as a person reads it.
 
 use crate::world::World;
 

@@ -1,4 +1,4 @@
-//! A migration's job that is removed: its ledger goes, and what it made stays.
+//! The removal of a migration's job: its ledger is deleted, and the proofs that it created stay.
 
 use credlink_embedded::ledger::FileLedger;
 use credlink_ports::migration::Ledger as _;
@@ -34,7 +34,7 @@ fn a_job_that_is_over_is_removed_and_its_proofs_stay() {
     world.run("migrate status --job archive").ends(1).says(&["there is no job `archive`"]);
     world.run("migrate remove --job archive --confirm archive").ends(1).says(&["there is no job `archive`"]);
     world.run("list --data-dir data").ends(0).says(&["application/json"]);
-    // The name is another job's.
+    // The name belongs to another job.
     std::fs::rename(world.path("old"), world.path("older")).unwrap();
     world.run("migrate run --from dir:older --to dir:data --job archive").ends(0).says(&["0 copied"]);
 }
@@ -45,13 +45,13 @@ fn a_job_that_cannot_begin_leaves_no_ledger() {
     for places in ["--from dir:none --to dir:data", "--from dir:old --to dir:photo.jpg"] {
         world.run(&format!("migrate run {places} --job second")).ends(1);
         assert!(!world.path("credlink-jobs/second.redb").exists(), "{places}");
-        // One that was begun stays.
+        // A job that has begun stays.
         world.run(&format!("migrate run {places} --job archive"));
         world.run("migrate status --job archive").ends(0);
     }
 }
 
-/// A dry run has nothing to resume, and who is not let in is told how.
+/// A dry run has nothing to resume, and a caller that is refused is told which options to use.
 #[test]
 fn a_plan_that_is_refused_names_the_options() {
     let world = migrated();
@@ -70,7 +70,7 @@ async fn a_job_that_is_not_over_is_removed_where_it_is_abandoned() {
     {
         let ledger = FileLedger::open(&world.path("credlink-jobs"), &name, SystemClock).unwrap();
         let job = ledger.job().await.unwrap().unwrap();
-        // As a run that was cut off while it listed the source.
+        // The state after a run that was cut off while it listed the source.
         ledger.keep_job(&Job { listed: None, ..job }).await.unwrap();
     }
     let refused = world.run("migrate remove --job archive --confirm archive").ends(1);
@@ -80,7 +80,7 @@ async fn a_job_that_is_not_over_is_removed_where_it_is_abandoned() {
     world.run("migrate status --job archive").ends(1);
 }
 
-/// What verify finds to be damaged is copied again once the object is gone: exactly the record that was there.
+/// An object that verify finds damaged is copied again once it is gone: exactly the record that was there.
 #[test]
 fn a_record_that_is_lost_comes_back_with_a_run() {
     let world = World::new();
@@ -106,7 +106,7 @@ fn a_record_that_is_lost_comes_back_with_a_run() {
     world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(0).says(&["1 deleted"]);
     let again = world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(3);
     again.says(&["0 deleted", &format!("nothing stands at folder:proofs/{id}")]);
-    // A job that was begun knows its source and its store.
+    // A job that has begun knows its source and its store.
     world.run("migrate run --job all --to dir:other").ends(2).says(&["has --to dir:"]);
     world.run("migrate run --job all").ends(0).says(&["1 copied"]);
     world.run("migrate verify --job all --deep").ends(0).says(&["all is well"]);
@@ -114,7 +114,7 @@ fn a_record_that_is_lost_comes_back_with_a_run() {
     world.run("fsck --data-dir data").ends(0);
 }
 
-/// Who is not there at the start is named wrongly, as like as not.
+/// A place that cannot be reached at the start has probably been mistyped.
 #[test]
 fn a_place_that_is_not_there_is_told_at_once() {
     let world = World::new();
@@ -129,8 +129,8 @@ fn a_place_that_is_not_there_is_told_at_once() {
     }
 }
 
-/// A run says so where what stands in the way of a lost object is still there, and a rollback takes back what a verification has found
-/// lost.
+/// A run reports that the obstacle to restoring a lost object is still there, and a rollback withdraws items that a
+/// verification has found lost.
 #[test]
 fn what_is_lost_stays_lost_until_it_is_there() {
     let world = World::new();
@@ -153,7 +153,7 @@ fn what_is_lost_stays_lost_until_it_is_there() {
     world.run("migrate status --job all").ends(0).says(&["1 failed: lost"]);
     world.run(&format!("storage rm folder:{key} --data-dir data")).ends(0);
     world.run("migrate verify --job all --deep").ends(7).says(&["missing           1"]);
-    // It goes as if nobody had looked.
+    // The rollback proceeds as if there had been no verification.
     let undone = world.run("migrate rollback --job all --confirm all").ends(0);
     undone.says(&["1 deleted"]);
 }
@@ -167,7 +167,7 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// A job that was begun is rolled back where its source is gone, and a run that goes on has patience with it.
+/// A job that has begun can be rolled back without its source, and a run that is resumed retries a missing source.
 #[test]
 fn a_rollback_needs_no_source() {
     let world = World::new();
@@ -183,7 +183,7 @@ fn a_rollback_needs_no_source() {
     ended.says(&["it was ended, and can be resumed"]);
 }
 
-/// Of a folder with several tenants, a job that is for one takes nothing of another's, and says so.
+/// From a folder with several tenants, a job for one tenant imports nothing of another's, and says so.
 #[test]
 fn what_is_another_tenants_becomes_nobody_elses() {
     let world = World::new();
@@ -198,7 +198,7 @@ fn what_is_another_tenants_becomes_nobody_elses() {
         let mut command = world.command(typed);
         crate::world::Ran::of(typed, command.env("CREDLINK_TENANTS", "several"))
     };
-    // A plan says what a run would be refused for.
+    // A plan reports why a run would be refused.
     world
         .run("migrate plan --from dir:source --to dir:new --job x")
         .ends(2)
@@ -216,7 +216,7 @@ fn what_is_another_tenants_becomes_nobody_elses() {
     other.says(&["a job keeps its source, destination and tenant for ever"]);
 }
 
-/// A source that is the store itself under another name is refused: a cleanup would delete the only copy.
+/// A source that is the store itself under another name is refused, because a cleanup would delete the only copy.
 #[test]
 fn a_store_is_no_source_of_itself_under_another_name() {
     let world = World::new();
@@ -232,7 +232,8 @@ fn a_store_is_no_source_of_itself_under_another_name() {
     drop(server);
 }
 
-/// Every step asks whose the tokens are, so that another tenant's view of a store is not taken for what is there.
+/// Every step checks the tenant of its tokens, so that another tenant's view of a store is not mistaken for its
+/// contents.
 #[test]
 fn a_token_of_another_tenant_is_refused_by_every_step() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! What can be done with a proof, over a folder and over a server, with tokens and without; and what fsck finds.
+//! The operations on a proof, over a folder and over a server, with tokens and without, and the findings of fsck.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::world::{Ran, Server, World};
 
-/// Everything that can be done with one proof; the same over a folder and over a server.
+/// Performs every operation on one proof, in the same way over a folder and over a server.
 fn a_life(world: &World, place: &str) {
     let run = |typed: &str| world.run(&format!("{typed} {place}"));
     run("get photo.jpg").ends(if place.starts_with("--url") { 3 } else { 1 });
@@ -37,7 +37,7 @@ fn a_life(world: &World, place: &str) {
     run("get photo.jpg --manifest -o out.json").ends(0).says(&["out.json: 18 bytes"]);
     assert_eq!(std::fs::read(world.path("out.json")).unwrap(), b"{ \"title\" : 1.0 }\n");
     assert_eq!(run("get photo.jpg --manifest -o -").ends(0).stdout(), "{ \"title\" : 1.0 }\n");
-    // No file goes unasked, and the one that was asked about never.
+    // No file is overwritten without --force, and the input file never is.
     run("get photo.jpg -o out.json").ends(2).says(&["out.json is there already: --force replaces it"]);
     assert_eq!(std::fs::read(world.path("out.json")).unwrap(), b"{ \"title\" : 1.0 }\n");
     run("get photo.jpg -o out.json --force").ends(0);
@@ -47,7 +47,7 @@ fn a_life(world: &World, place: &str) {
     );
     let photo = std::fs::read(world.path("photo.jpg")).unwrap();
     run("get photo.jpg -o ./photo.jpg --force").ends(2).says(&["the file itself that was asked about"]);
-    // Also where it is standard input.
+    // This also holds if the input is standard input.
     let typed = "get - -o photo.jpg --force --data-dir data";
     let mut command = world.command(typed);
     command.stdin(std::fs::File::open(world.path("photo.jpg")).unwrap());
@@ -79,7 +79,7 @@ fn a_life_in_a_folder() {
     world.run("fsck --data-dir data").ends(0).says(&["everything is as it has to be"]);
 }
 
-/// With the server's variables a command works on what the server worked on; without them it changes nothing.
+/// With the server's variables a command works on the same deployment as the server; without them it changes nothing.
 #[cfg(unix)]
 #[test]
 fn a_command_opens_the_deployment_that_the_server_had() {
@@ -112,7 +112,7 @@ fn a_command_opens_the_deployment_that_the_server_had() {
             .says(&["STORAGE_FOLDER", "Nothing is changed"]);
     }
     world.run("migrate run --job a --from dir:data --to dir:other").ends(1).says(&["STORAGE_FOLDER"]);
-    // Nor are its objects told to be lost: the note says where they are.
+    // Its objects are not reported as lost either: the note says where they are.
     let serve = world.run("serve --listen 127.0.0.1:0 --data-dir data").ends(1);
     let serve = serve.says(&[
         "data was last used with objects in dir:",
@@ -183,7 +183,7 @@ fn damage_is_found_and_leftovers_are_repaired() {
     assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{lines}");
     std::fs::write(&record, &sound).unwrap();
     world.run("fsck --data-dir data").ends(0);
-    // A record that no row stands for, as a crash leaves one: it is whole, and is taken up.
+    // A record without a row, as a crash leaves it: it is intact, and its row is restored.
     world.run("put photo.jpg --data-dir other --tenant acme").ends(0);
     let orphan = find_file(&world.path("other/objects/proofs"));
     let place = world.path("data").join(orphan.strip_prefix(world.path("other")).unwrap());
@@ -229,7 +229,7 @@ fn find_file(folder: &Path) -> PathBuf {
     if entry.is_dir() { find_file(&entry) } else { entry }
 }
 
-/// A proof that was taken over is found by the id that it had.
+/// An imported proof is found by its legacy ID.
 #[test]
 fn a_legacy_id_leads_to_its_proof() {
     let world = World::new();
@@ -245,7 +245,7 @@ fn a_legacy_id_leads_to_its_proof() {
     world.run("get p-1 --manifest --data-dir data").ends(0).says(&[r#"{"n":1}"#]);
     let neither = "neither a file `p-2` here nor a proof with the legacy id `p-2` there";
     world.run("get p-2 --data-dir data").ends(3).says(&["There is no such proof", neither]);
-    // A file of that name is meant where there is one.
+    // If a file of that name exists, the file is meant.
     world.write("p-1", b"another");
     world.run("get p-1 --data-dir data").ends(3);
     std::fs::remove_file(world.path("p-1")).unwrap();
@@ -255,7 +255,7 @@ fn a_legacy_id_leads_to_its_proof() {
     world.run(&format!("get p-2 {}", server.address())).ends(3).says(&[neither]);
 }
 
-/// A proof has the readers that it was first stored for, and says so.
+/// A proof keeps the visibility with which it was first stored, and the output says so.
 #[test]
 fn a_proof_that_is_there_keeps_its_readers() {
     let world = World::new();

@@ -1,9 +1,9 @@
-//! The program as it is run: one process a command, over a folder and over a server on a free port.
+//! The program as it is run: one process per command, over a folder and over a server on a free port.
 //!
-//! What a command prints for people is compared as a whole where it is short, and by its telling part where paths and
-//! times are in it. Exit codes are part of every check. `samples` are files of every format, and `signed` signs them.
+//! Short output for people is compared as a whole, and output with paths and times by its significant part. Every check
+//! includes the exit code. `samples` has files of every format, and `signed` signs them.
 
-// `cfg(test)` holds for the whole binary; written out, it tells clippy that these modules may unwrap.
+// `cfg(test)` holds for the whole binary. Written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Output, whoever reads it: the exit code says what was found, and no value makes a line of its own.
+//! Output, whoever reads it: the exit code reports the result, and no value can create a line of its own.
 
 use std::process::{Command, Stdio};
 
 use crate::foreign::answering;
 use crate::world::World;
 
-/// Runs a command whose output nobody reads: the exit code, and what it says of trouble.
+/// Runs a command whose output is not read. Returns the exit code and the error messages.
 fn unread(mut command: Command) -> (Option<i32>, String) {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -22,7 +22,7 @@ fn a_verdict_is_the_same_where_nobody_reads_it() {
         ("put photo.jpg --data-dir data", 0),
         ("fsck --data-dir data", 0),
         ("stats --data-dir data", 0),
-        // Not all of it was read, and the command was for nothing else.
+        // Not all of the output was read, and output is all that this command is for.
         ("list --data-dir data", 10),
         ("list --json --data-dir data", 10),
         ("get photo.jpg --data-dir data", 10),
@@ -31,13 +31,13 @@ fn a_verdict_is_the_same_where_nobody_reads_it() {
     ] {
         assert_eq!(unread(world.command(typed)), (Some(code), String::new()), "{typed}");
     }
-    // The record has lost its file.
+    // The file of the record is missing.
     let shard = std::fs::read_dir(world.path("data/objects/proofs")).unwrap().next().unwrap().unwrap().path();
     std::fs::remove_dir_all(shard).unwrap();
     for typed in ["fsck --data-dir data", "fsck --json --data-dir data"] {
         assert_eq!(unread(world.command(typed)), (Some(6), String::new()), "{typed}");
     }
-    // Somebody answers with the record of another file.
+    // A server answers with the record of another file.
     world.run("put photo.jpg --data-dir other").ends(0);
     world.run("get photo.jpg --data-dir other -o record.json").ends(0);
     let record = std::fs::read_to_string(world.path("record.json")).unwrap();
@@ -51,7 +51,7 @@ fn a_verdict_is_the_same_where_nobody_reads_it() {
     assert_eq!(unread(world.command(&typed)), (Some(4), String::new()));
 }
 
-/// Characters that steer a terminal, and a line that would be taken for the program's.
+/// Control characters for a terminal, and a line that could be mistaken for the program's.
 const FORGED: &str = "x\n\u{1b}[2K\u{9b}1A\u{7f}\u{202e}\r\u{2713}everything-holds";
 
 #[track_caller]
@@ -83,7 +83,7 @@ fn the_name_of_a_file_prints_nothing_of_its_own() {
             is_harmless(&ran.stderr());
             match (command, json) {
                 ("put", "") => assert!(ran.stdout().contains(r"x\n\u{1b}[2K\u{9b}1A"), "{}", ran.report()),
-                // It is JSON of the same value.
+                // The output is JSON with the same value.
                 ("put", _) => assert_eq!(ran.json()["file"], name.as_str()),
                 _ => {}
             }

@@ -1,4 +1,4 @@
-//! An index that is lost, made anew by the program itself, also when it is killed again and again.
+//! A lost index that the program itself rebuilds, even when it is killed again and again.
 
 use std::fs;
 use std::process::Stdio;
@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::world::{Server, World};
 
-/// Proofs of the store that is rebuilt under kills.
+/// Number of proofs in the store that is rebuilt under kills.
 const PROOFS: usize = 3_000;
 
 #[test]

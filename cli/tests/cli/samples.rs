@@ -1,10 +1,11 @@
-//! The smallest files of every format that a manifest can be in: enough structure for a parser, and next to no content.
+//! The smallest files of every format that can contain a manifest: enough structure for a parser, and next to no
+//! content.
 
 /// A file of a format.
 pub struct Sample {
-    /// What it is called.
+    /// The name of the file.
     pub name: &'static str,
-    /// Its media type.
+    /// The media type of the file.
     pub media_type: &'static str,
     pub bytes: Vec<u8>,
 }
@@ -60,7 +61,7 @@ pub fn all() -> Vec<Sample> {
     ]
 }
 
-/// A PDF, into which c2pa-rs writes no manifest: one has to stand beside it.
+/// A PDF, into which c2pa-rs writes no manifest, so that the manifest must be beside it.
 pub fn pdf() -> Vec<u8> {
     let mut text = String::from("%PDF-1.7\n");
     let mut offsets = Vec::new();
@@ -79,10 +80,10 @@ pub fn pdf() -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A TIFF with more directories below its pages than anybody reads: 38 KB that once took minutes.
+/// A TIFF with more directories below its pages than any parser reads: 38 KB that once took minutes.
 pub fn tiff_of_directories() -> Vec<u8> {
     let mut bytes = b"II*\0\x08\0\0\0".to_vec();
-    // One directory with SubIFDs (330): 9,500 of them, all at the same place.
+    // A directory with 9,500 SubIFDs (330), all at the same offset.
     let count = 9_500_u32;
     bytes.extend(1_u16.to_le_bytes());
     bytes.extend(330_u16.to_le_bytes());
@@ -94,7 +95,7 @@ pub fn tiff_of_directories() -> Vec<u8> {
     bytes
 }
 
-/// The head of a video in fragments, with one track.
+/// The head of a fragmented video with one track.
 pub fn fragmented_head() -> Vec<u8> {
     let track = boxed(b"trak", &boxed(b"tkhd", &[&[0; 12], [0, 0, 0, 1].as_slice(), &[0; 68]].concat()));
     let extends = boxed(

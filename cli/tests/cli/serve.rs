@@ -1,4 +1,4 @@
-//! The server: how it starts, what it refuses, how it answers what is odd, and how it stops.
+//! The server: how it starts, what it refuses, how it answers unusual requests, and how it stops.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
@@ -49,7 +49,8 @@ fn a_server_is_not_started_where_everybody_could_write() {
     world.run("serve --listen 127.0.0.1:0 --public-url here").ends(2).says(&["--public-url is an address"]);
 }
 
-/// A note that cannot be read may be of several tenants, or a newer program's: no server starts as if there were one tenant.
+/// An unreadable note may be from a folder of several tenants, or from a newer program, so no server starts as if there
+/// were one tenant.
 #[cfg(unix)]
 #[test]
 fn a_note_that_cannot_be_read_is_no_permission() {
@@ -79,7 +80,7 @@ fn a_note_that_cannot_be_read_is_no_permission() {
     world.run("serve --listen 127.0.0.1:0 --data-dir data").ends(1).says(&["it is not a regular file"]);
 }
 
-/// The operator's own file in the folder of the data does not make it somebody else's, whatever the keys of links are.
+/// A file of the operator's in the data folder does not make the folder foreign, wherever the keys of links come from.
 #[test]
 fn a_file_of_tokens_may_stand_in_the_folder() {
     let world = World::new();
@@ -100,7 +101,7 @@ fn a_body_that_is_not_wanted_is_answered_all_the_same() {
     world.run(&typed).ends(1).says(&["A valid credential is needed"]);
 }
 
-/// HEAD and odd requests, written by hand.
+/// HEAD and unusual requests, written by hand.
 #[test]
 fn http_is_kept_to_the_letter() {
     let world = World::new();
@@ -109,7 +110,7 @@ fn http_is_kept_to_the_letter() {
     let path = format!("/v1/proofs/{}", put["id"].as_str().unwrap());
     let ask = |head: &str| {
         let mut stream = server.connect();
-        // One write: a server that has seen enough hangs up before a second one.
+        // A single write, because a server that has seen enough hangs up before a second one.
         let _ =
             stream.write_all(format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes());
         let mut answer = String::new();
@@ -128,14 +129,14 @@ fn http_is_kept_to_the_letter() {
         100_000_000
     );
     assert!(ask(&format!("{long}\r\nExpect: 100-continue")).starts_with("http/1.1 413"));
-    // It hangs up with bytes unread, so the answer may be lost on its way.
+    // The server hangs up with bytes unread, so the answer may be lost on its way.
     let answer = ask(&format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(100_000)));
     assert!(answer.is_empty() || answer.starts_with("http/1.1 431"), "{answer}");
     assert!(ask("nonsense").starts_with("http/1.1 400"));
 }
 
-/// A page of another site, a name that leads here, a proxy: none of them has the trust of this machine. With tokens
-/// none of that is looked at.
+/// A page of another site, a foreign name that resolves to this machine and a proxy are not trusted as this machine is.
+/// With tokens, none of that is checked.
 #[test]
 fn without_tokens_only_this_machine_is_answered() {
     let world = World::new();
@@ -156,7 +157,7 @@ fn without_tokens_only_this_machine_is_answered() {
     let evil = "Host: localhost\r\nOrigin: https://evil.example\r\nSec-Fetch-Site: cross-site";
     let read = ask(&server, &format!("GET {public} HTTP/1.1\r\n{evil}"));
     assert!(read.starts_with("http/1.1 200") && read.contains("access-control-allow-origin: *"), "{read}");
-    // What is private is to the page as if it were not there.
+    // To the page, a private object looks as if it did not exist.
     let read = ask(&server, &format!("GET {private} HTTP/1.1\r\n{evil}"));
     assert!(read.starts_with("http/1.1 404") && read.contains("access-control-allow-origin: *"), "{read}");
     let read = ask(&server, &format!("GET {private} HTTP/1.1\r\nHost: localhost"));
@@ -175,7 +176,7 @@ fn without_tokens_only_this_machine_is_answered() {
     assert!(preflight.contains("access-control-allow-methods: get, head, options\r\n"), "{preflight}");
     let rebound = ask(&server, &format!("GET {public} HTTP/1.1\r\nHost: evil.example"));
     assert!(rebound.starts_with("http/1.1 421"), "{rebound}");
-    // The host of the target decides, and `Host` is not looked at (RFC 9112, section 3.2.2).
+    // The host of the target decides, and `Host` is ignored (RFC 9112, section 3.2.2).
     let rebound = ask(&server, &format!("GET http://evil.example{public} HTTP/1.1\r\nHost: localhost"));
     assert!(rebound.starts_with("http/1.1 421"), "{rebound}");
     let own = ask(&server, &format!("GET http://localhost{public} HTTP/1.1\r\nHost: evil.example"));
@@ -193,9 +194,10 @@ fn without_tokens_only_this_machine_is_answered() {
     assert!(ask(&server, &head).starts_with("http/1.1 200"));
 }
 
-/// A request of HTTP/2 without TLS, as its frames: `:authority`, and a `host` where one is given. Everything that comes back.
+/// Sends an HTTP/2 request without TLS, as frames, with `:authority` and optionally `host`. Returns everything that
+/// comes back.
 fn ask_h2(server: &Server, path: &str, authority: &str, host: Option<&str>) -> String {
-    // Literals that are not indexed, their names by the static table (RFC 7541, section 6.2.2 and appendix A).
+    // Literals without indexing, with names from the static table (RFC 7541, section 6.2.2 and appendix A).
     let mut block = vec![0x82, 0x86];
     let mut literal = |name: u8, value: &str| {
         block.extend([name, u8::try_from(value.len()).unwrap()]);
@@ -204,7 +206,7 @@ fn ask_h2(server: &Server, path: &str, authority: &str, host: Option<&str>) -> S
     literal(4, path);
     literal(1, authority);
     if let Some(host) = host {
-        // 38, of which the first 15 fill the prefix.
+        // Index 38, of which the first 15 fill the prefix.
         block.extend([0x0f, 23, u8::try_from(host.len()).unwrap()]);
         block.extend(host.as_bytes());
     }
@@ -216,7 +218,7 @@ fn ask_h2(server: &Server, path: &str, authority: &str, host: Option<&str>) -> S
     stream.write_all(&sent).unwrap();
     let mut answer = Vec::new();
     let mut frame = [0; 9];
-    // Until the last frame of the answer, whose flag says that it is that.
+    // Until the last frame of the answer, which carries the flag for its end.
     while stream.read_exact(&mut frame).is_ok() {
         let mut payload = vec![0; usize::from(frame[1]) << 8 | usize::from(frame[2])];
         stream.read_exact(&mut payload).unwrap();
@@ -244,7 +246,7 @@ fn the_authority_of_a_request_of_http_2_is_looked_at() {
     }
 }
 
-/// Rights that others have in a folder that was there before are taken at the start, by a server and by a command.
+/// At their start, a server and a command remove the rights of other users from an existing folder.
 #[cfg(unix)]
 #[test]
 fn a_folder_that_others_may_use_is_made_private() {
@@ -271,7 +273,7 @@ fn a_folder_that_others_may_use_is_made_private() {
             assert_eq!(mode(&format!("data/{file}")), 0o600, "{file}");
         }
     }
-    // Everybody shares such a folder, as `/tmp`: it is not taken away from the others.
+    // A folder like `/tmp`, which all users share, is left accessible to them.
     std::fs::create_dir(world.path("shared")).unwrap();
     set("shared", 0o1777);
     let put = world.run("put photo.jpg --data-dir shared").ends(0);
@@ -294,7 +296,7 @@ fn a_request_in_flight_is_finished_and_a_silent_connection_does_not_hold_up_the_
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&body.as_bytes()[..10]).unwrap();
-    // Until the server has begun to read it.
+    // Wait until the server has begun to read the request.
     std::thread::sleep(std::time::Duration::from_millis(300));
     server.signal();
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -309,11 +311,11 @@ fn a_request_in_flight_is_finished_and_a_silent_connection_does_not_hold_up_the_
     drop(silent);
 }
 
-/// What an adapter logs while it works for a request stands under the request's id, as well as the request's own line.
+/// A line that an adapter logs during a request has the request's ID, as does the request's own line.
 #[test]
 fn every_line_of_a_request_has_its_id() {
     let world = World::new();
-    // Nobody listens on port 1, so that the keys cannot be had, and the log says so.
+    // Nothing listens on port 1, so the keys cannot be fetched, and the log says so.
     let typed = "serve --json --listen 127.0.0.1:0 --data-dir data --jwks http://127.0.0.1:1/ --jwt-issuer i \
                  --jwt-audience a";
     let mut child = world

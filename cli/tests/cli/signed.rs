@@ -1,4 +1,4 @@
-//! Files that c2pa-rs signed, each in a way that is found in the world.
+//! Files that c2pa-rs signed, each in a way that occurs in practice.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -7,18 +7,19 @@ use c2pa::{Builder, BuilderIntent, Context, EphemeralSigner, HashRange, Reader, 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The settings of the control: as `verify` promises, it asks no network and judges neither signers nor identities.
+/// The settings of the reader used for comparison: as `verify` promises, it uses no network and judges neither signers
+/// nor identities.
 const SETTINGS: &str = r#"{"core":{"decode_identity_assertions":false},
     "verify":{"verify_trust":false,"verify_timestamp_trust":false,"remote_manifest_fetch":false}}"#;
 
-/// Where a manifest is kept.
+/// The location of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// In the file.
+    /// The manifest is embedded in the file.
     Embedded,
-    /// At a URL that the file's XMP names.
+    /// The manifest is at a URL that the file's XMP names.
     Remote,
-    /// In a file of its own.
+    /// The manifest is in a separate file.
     Sidecar,
 }
 
@@ -52,7 +53,7 @@ fn finish(mut builder: Builder, media_type: &str, file: &[u8]) -> c2pa::Result<S
     Ok(Signed { file: signed.into_inner(), manifest })
 }
 
-/// Signs a file in one of the ways.
+/// Signs a file in one of these ways.
 pub fn sign(media_type: &str, file: &[u8], way: Way, id: &str) -> c2pa::Result<Signed> {
     let mut builder = builder(definition(Some(id)));
     if way == Way::Remote {
@@ -69,7 +70,7 @@ pub fn with_assertion(media_type: &str, file: &[u8], label: &str, data: &Value) 
     finish(builder, media_type, file).unwrap()
 }
 
-/// Signs once more, as an edit or an update of a file that is signed already: its store has several manifests.
+/// Signs an already signed file again, as an edit or an update, so that its store has several manifests.
 pub fn again(media_type: &str, file: &[u8], intent: BuilderIntent) -> c2pa::Result<Signed> {
     let mut builder =
         builder(json!({ "claim_generator_info": [{ "name": "credlink-test", "version": "2" }] }));
@@ -93,13 +94,14 @@ pub fn in_blocks(media_type: &str, file: &[u8]) -> Signed {
         .unwrap()
 }
 
-/// Signs a JPEG whose manifest stands at `offset`, and whose hash leaves out `from` up to the manifest's end.
+/// Signs a JPEG whose manifest is at `offset`, and whose hash excludes the range from `from` to the manifest's end.
 pub fn leaving_out(jpeg: &[u8], from: usize, offset: usize) -> Signed {
     let compose = |manifest: &[u8]| [&jpeg[..offset], manifest, &jpeg[offset..]].concat();
     with_ranges("image/jpeg", |length| vec![(from, offset + length - from)], compose)
 }
 
-/// Signs a file into which `compose` puts the manifest, and whose hash leaves out ranges, which depend on the length of that.
+/// Signs a file into which `compose` puts the manifest, and whose hash excludes ranges that depend on the length of the
+/// manifest.
 pub fn with_ranges(
     media_type: &str,
     ranges: impl Fn(usize) -> Vec<(usize, usize)>,
@@ -114,10 +116,10 @@ pub fn with_ranges(
     composed(&builder, media_type, &compose)
 }
 
-/// Signs an ISO base media file, and leaves out further boxes, which are written in JSON.
+/// Signs an ISO base media file, and excludes further boxes, which are given in JSON.
 pub fn without_boxes(media_type: &str, boxes: &Value, compose: impl Fn(&[u8]) -> Vec<u8>) -> Signed {
     let mut builder = signing();
-    // The binding has to be there before something is added to it, and the place has to be as long as all of it.
+    // The binding must exist before something is added to it, and the placeholder must be long enough for all of it.
     builder.placeholder(media_type).unwrap();
     builder.add_bmff_hash_exclusions(&boxes.to_string()).unwrap();
     let place = builder.placeholder(media_type).unwrap();
@@ -125,7 +127,7 @@ pub fn without_boxes(media_type: &str, boxes: &Value, compose: impl Fn(&[u8]) ->
     composed(&builder, media_type, &compose)
 }
 
-/// Signs a file with a binding of one's own.
+/// Signs a file with a given binding.
 pub fn with_binding(
     media_type: &str,
     label: &str,
@@ -148,7 +150,7 @@ fn composed(builder: &Builder, media_type: &str, compose: &impl Fn(&[u8]) -> Vec
     Signed { file, manifest }
 }
 
-/// Signs a video in fragments: `init.mp4` and `1.m4s` in a folder. Gives the signed head.
+/// Signs a fragmented video, `init.mp4` and `1.m4s` in a folder, and returns the signed head.
 pub fn fragmented(folder: &Path) -> Vec<u8> {
     let signer = EphemeralSigner::new("credlink-test").unwrap();
     let out = folder.join("signed");
@@ -158,7 +160,7 @@ pub fn fragmented(folder: &Path) -> Vec<u8> {
     std::fs::read(out.join(folder.file_name().unwrap()).join("init.mp4")).unwrap()
 }
 
-/// What the reader itself says of a file and a manifest; `None` where it cannot read them.
+/// The reader's own verdict on a file and a manifest, or `None` if it cannot read them.
 pub fn verdict(media_type: &str, file: &[u8], manifest: Option<&[u8]>) -> Option<ValidationState> {
     let reader = Reader::from_context(Context::new().with_settings(SETTINGS).unwrap());
     let stream = Cursor::new(file.to_vec());

@@ -1,4 +1,4 @@
-//! `storage` over a folder. Buckets are in the suite of the workspace, which has engines for them.
+//! `storage` over a folder. The suite of the workspace tests it over buckets, since it has the engines for them.
 
 use crate::world::World;
 
@@ -24,7 +24,7 @@ fn a_folder_is_looked_at() {
         "metadata  tenant: default",
         &format!("  size      {size}"),
     ]);
-    // As it is stored: in gzip (RFC 1952, section 2.3).
+    // The bytes as stored, in gzip (RFC 1952, section 2.3).
     let cat = format!("storage cat folder:{record} --range 0-9 --data-dir data");
     let start = world.command(&cat).output().unwrap().stdout;
     assert!(start.len() == 10 && start.starts_with(b"\x1f\x8b"), "{start:?}");
@@ -43,7 +43,7 @@ fn objects_are_copied_moved_and_deleted() {
     assert_eq!(cat(&copy), cat(&record));
     let moved = format!("{record}/8");
     at(&format!("mv folder:{copy} folder:{moved}")).ends(0).says(&["moved to"]);
-    // One folder under two names: what is moved onto itself is still there.
+    // One folder under two names: an object that is moved onto itself is still there.
     let typed = format!("storage mv primary:{moved} folder:{moved} --data-dir data");
     let mut command = world.command(&typed);
     command.env("STORAGE_PROVIDER", "folder").env("STORAGE_FOLDER", "data");
@@ -54,7 +54,7 @@ fn objects_are_copied_moved_and_deleted() {
     world.write("new.json", b"{\"new\":1}");
     at(&format!("put new.json folder:{moved} --content-type application/json")).ends(0).says(&["9 bytes"]);
     assert_eq!(cat(&moved), "{\"new\":1}");
-    // What cannot be described is what has to go: a file that was cut off.
+    // A truncated file cannot be described, and yet must be deletable.
     let cut = find(world.path("data/objects"), b"{\"new\":1}").expect("it is there");
     std::fs::write(&cut, &std::fs::read(&cut).unwrap()[..100]).unwrap();
     at(&format!("stat folder:{moved}")).ends(1);
@@ -100,7 +100,7 @@ fn trouble_says_what_to_do() {
     assert!(missing.contains("urn:credlink:problem:cli:provider"), "{missing}");
 }
 
-/// The file that ends with this content somewhere in a folder.
+/// The file somewhere in a folder that ends with this content.
 fn find(folder: std::path::PathBuf, content: &[u8]) -> Option<std::path::PathBuf> {
     std::fs::read_dir(folder).unwrap().find_map(|entry| {
         let path = entry.unwrap().path();

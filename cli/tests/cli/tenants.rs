@@ -1,4 +1,4 @@
-//! Whose proofs: over HTTP the token decides, and every command that it could surprise says so.
+//! The tenant of a command: over HTTP the token decides, and every command that this might surprise says so.
 
 use credlink_core::front::Front;
 use sha2::{Digest as _, Sha256};
@@ -10,7 +10,7 @@ use crate::world::{Ran, Server, World};
 const PICTURE: &[u8] = include_bytes!("../../../tests/pictures/waves.jpg");
 const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
-/// A server whose token `secret` is of the tenant `team`, and `key` of the tenant `acme`.
+/// A server on which the token `secret` belongs to the tenant `team`, and `key` to the tenant `acme`.
 pub fn server(world: &World) -> Server {
     let entry = |token: &str, tenant: &str| {
         let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(token));
@@ -59,7 +59,7 @@ fn the_tenant_is_said_where_it_matters() {
     assert_eq!(list.stderr(), "");
 }
 
-/// Of a proof that has a record, the manifest is read where its tenant has it, whatever the plain address serves.
+/// The manifest of a recorded proof is read from the proof's tenant, whatever the plain address serves.
 #[test]
 fn a_manifest_is_the_one_of_its_tenant() {
     let world = World::new();
@@ -104,7 +104,8 @@ fn a_manifest_that_was_withdrawn_is_left_open() {
     verify.says(&["everything that can be checked holds"]);
 }
 
-/// Whoever names another tenant's proof, or another tenant, does not withdraw a manifest of one's own that has the same id.
+/// A command that names another tenant's proof, or another tenant, does not withdraw the caller's own manifest with the
+/// same ID.
 #[test]
 fn a_manifest_that_is_withdrawn_is_the_one_that_was_meant() {
     let world = World::new();
@@ -124,13 +125,13 @@ fn a_manifest_that_is_withdrawn_is_the_one_that_was_meant() {
     world.run(&format!("withdraw own.jpg --tenant team {place} --token secret")).ends(0);
     world.run(&format!("get {ID} --force -o out.c2pa {place} --tenant team")).ends(3);
     world.run(&format!("get {ID} --force -o out.c2pa {place} --tenant acme")).ends(0);
-    // No tenant is named: it is the token's.
+    // No tenant is named, so it is that of the token.
     let undone = world.run(&format!("withdraw {ID} --undo {place} --token secret")).ends(0);
     undone.says(&["the manifest of the tenant of the token"]);
     world.run(&format!("get {ID} --force -o out.c2pa {place} --tenant team")).ends(0);
 }
 
-/// Everything that can be withdrawn, over a folder and over a server; by whoever may, and by nobody else.
+/// Everything that can be withdrawn, over a folder and over a server, by callers that may and by no others.
 #[test]
 fn a_manifest_is_withdrawn_and_published_again() {
     for over_http in [false, true] {
@@ -147,13 +148,13 @@ fn a_manifest_is_withdrawn_and_published_again() {
             let withdrawn = world.run(&format!("withdraw {subject} {own} --tenant team")).ends(0);
             withdrawn.says(&[&format!("{ID}: withdrawn; only the tenant `team` and holders")]);
             reader("team", if over_http { 3 } else { 0 });
-            // The same again is no trouble.
+            // Repeating the command does no harm.
             let again = world.run(&format!("withdraw {subject} {own} --tenant team --json")).ends(0).json();
             assert_eq!(
                 again,
                 serde_json::json!({"manifest_id": ID, "tenant": "team", "visibility": "private"})
             );
-            // The proof is public, and its manifest is not.
+            // The proof is public, but its manifest is not.
             let put = world.run(&format!("put inside.jpg {own} --tenant team")).ends(0);
             put.says(&["everybody (public); its C2PA manifest was withdrawn"]);
             let published = world.run(&format!("withdraw {subject} --undo {own} --tenant team")).ends(0);
@@ -197,13 +198,13 @@ fn a_front_is_shown_and_decided() {
     let shown = several(&format!("front {ID}")).ends(0);
     let shown = shown.says(&["its plain address is that of the tenant `acme`, which was the first"]);
     assert!(!shown.report().contains("several"), "{}", shown.report());
-    // With one tenant no front is asked for.
+    // With a single tenant, no front is used.
     let kept = world.run(&format!("front {ID} --data-dir once --give acme"));
     kept.ends(1).says(&["once holds no CredLink"]);
     world.run("put photo.jpg --data-dir once").ends(0);
     let kept = world.run(&format!("front {ID} --data-dir once --give acme")).ends(0);
     kept.says(&["is that of the tenant `acme`", "this counts once there are several"]);
-    // A tenant that was named elsewhere decides nothing.
+    // Naming a tenant in another option decides nothing.
     several(&format!("front {ID} --tenant bad")).ends(0).says(&["`acme`"]);
     let given = several(&format!("front {ID} --give bad --json")).ends(0).json();
     let expected =
@@ -216,7 +217,7 @@ fn a_front_is_shown_and_decided() {
     several(&format!("front {ID} --give acme --free")).ends(2);
     several(&format!("front {ID} --give A/B")).ends(2);
     several(&format!("front {ID} --give acme")).ends(0).says(&["as the operator has decided"]);
-    // Who decides may read what others may not.
+    // A caller that decides may read what others may not.
     several("withdraw inside.jpg --tenant acme").ends(0);
     let hidden = several(&format!("front {ID} --give acme --tenant acme")).ends(0);
     hidden.says(&["the tenant `acme` has no manifest under this id that everybody can read"]);
@@ -226,7 +227,7 @@ fn a_front_is_shown_and_decided() {
     several(&format!("get {ID} --force -o out.c2pa")).ends(0);
 }
 
-/// A migration that was rolled back leaves a front that says nothing.
+/// A migration that was rolled back leaves a front that names no tenant.
 #[test]
 fn a_front_that_was_released_is_as_none() {
     let world = World::new();
@@ -238,11 +239,12 @@ fn a_front_that_was_released_is_as_none() {
     });
     let none = world.run(&format!("front {ID} --url {server}")).ends(3);
     none.says(&["Nobody has claimed the plain address: it serves what the tenant `default` stores"]);
-    // It is not the front of another id.
+    // The answer is not the front of the requested ID.
     world.run(&format!("front urn:c2pa:x --url {server}")).ends(1).says(&["not as CredLink answers"]);
 }
 
-/// Over HTTP the scope decides: whose a plain address is, anybody may ask, and the operator alone says.
+/// Over HTTP the scope decides: every caller may ask whose manifest a plain address serves, and only the operator may
+/// change it.
 #[test]
 fn a_front_is_decided_by_the_operator_alone() {
     let world = World::new();
@@ -261,7 +263,8 @@ fn a_front_is_decided_by_the_operator_alone() {
     world.run(&format!("front {ID} {place}")).ends(0).says(&["the tenant `team`"]);
 }
 
-/// A folder that is made for several tenants says so: whoever opens it without the variable would leave plain addresses to nobody.
+/// A folder that is created for several tenants records that: a program that opened it without the variable would leave
+/// plain addresses without a front.
 #[test]
 fn a_folder_that_is_made_for_several_tenants_says_so() {
     let world = World::new();
@@ -273,12 +276,12 @@ fn a_folder_that_is_made_for_several_tenants_says_so() {
         "here it would be with one tenant.",
     ]);
     let job = "migrate run --from dir:old --to dir:new --job all --tenant acme";
-    // Where there is one tenant, nobody would find it.
+    // With a single tenant, the proof would not be found.
     let mut alone = world.command(job);
     let refused = Ran::of(job, alone.env("CREDLINK_TENANTS", "one")).ends(2);
     refused.says(&["has one tenant, `default`, and the job brings others", "CREDLINK_TENANTS=several"]);
     world.run(job).ends(0).says(&["1 copied"]);
-    // Nor does a server that was not told take it for one of one tenant.
+    // A server without the variable does not take the folder for one of a single tenant either.
     let serve = world.run("serve --listen 127.0.0.1:0 --data-dir new").ends(1);
     serve.says(&["new was last used with several tenants", "CREDLINK_TENANTS=one to go back to one"]);
     world

@@ -1,4 +1,4 @@
-//! Small things that `verify` says, each as it is.
+//! Small details that `verify` reports exactly.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,8 @@ fn signed() -> Vec<u8> {
     signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file
 }
 
-/// An address that leads to a server, once: before anything is asked there, `file` gets another content.
+/// An address that forwards one connection to a server. Before the first request is forwarded, `file` gets another
+/// content.
 fn behind_a_change(server: &Server, file: PathBuf, content: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -27,7 +28,7 @@ fn behind_a_change(server: &Server, file: PathBuf, content: Vec<u8>) -> String {
         let answers = (there.try_clone().unwrap(), here.try_clone().unwrap());
         let copy = |(mut from, mut to): (TcpStream, TcpStream)| io::copy(&mut from, &mut to);
         let asked = thread::spawn(move || copy((here, there)));
-        // Whoever asks hangs up when it has its answers.
+        // The client hangs up when it has its answers.
         let _ = (copy(answers), asked.join());
     });
     format!("http://{address}")
@@ -44,7 +45,7 @@ fn a_file_that_changes_while_it_is_read_gets_no_verdict() {
     world.write("a.jpg", &forged);
     world.run(&format!("put a.jpg {}", server.address())).ends(0);
     world.run(&format!("verify a.jpg {}", server.address())).ends(4);
-    // What was hashed is forged, and what is validated would be genuine.
+    // The hashed file is forged, and the validated one would be genuine.
     let url = behind_a_change(&server, world.path("a.jpg"), genuine);
     let verify = world.run(&format!("verify a.jpg --url {url}")).ends(1);
     verify.says(&["a.jpg: the file changed while it was read"]);
@@ -66,7 +67,7 @@ fn the_owner_sees_that_a_manifest_is_withdrawn() {
     assert_eq!(outcome(&verification, "manifest_visibility"), "open");
     world.run("withdraw a.jpg --undo --data-dir data").ends(0);
     verify(false);
-    // Of a proof that is private as a whole, that is said already.
+    // For a proof that is private as a whole, this has been said already.
     world.run("put a.jpg --private --data-dir other").ends(0);
     let verify = world.offline("verify a.jpg --data-dir other").ends(0).says(&["– it is private"]);
     assert!(!verify.report().contains("its manifest alone"), "{}", verify.report());

@@ -1,4 +1,4 @@
-//! What a command says when it cannot do its work.
+//! The messages of a command that cannot do its work.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::world::{Ran, Server, World};
 #[test]
 fn trouble_says_what_to_do() {
     let world = World::new();
-    // Port 1 is reserved, and nobody listens on it.
+    // Port 1 is reserved, and nothing listens on it.
     let nobody = "--url http://127.0.0.1:1";
     world.run(&format!("get photo.jpg {nobody}")).ends(1).says(&[
         "nothing answers",
@@ -61,7 +61,8 @@ fn trouble_says_what_to_do() {
     world.run("fly").ends(2);
 }
 
-/// What the file system does not let anybody look at is not told to be absent. A link to itself is such a thing for root too.
+/// A path that the file system does not let anyone inspect is not reported as absent. A link to itself is such a path
+/// even for root.
 #[cfg(unix)]
 #[test]
 fn what_cannot_be_looked_at_is_not_absent() {
@@ -72,7 +73,7 @@ fn what_cannot_be_looked_at_is_not_absent() {
         let ran = world.run(&format!("{command} --data-dir loop")).ends(1).says(&["(os error "]);
         assert!(!ran.report().contains("no CredLink"), "{}", ran.report());
     }
-    // The note can be read, and the index cannot be looked at.
+    // The note can be read, but the index cannot be inspected.
     std::fs::create_dir(world.path("data")).unwrap();
     std::os::unix::fs::symlink("index.redb", world.path("data/index.redb")).unwrap();
     for command in ["fsck", "get photo.jpg", "list"] {
@@ -82,7 +83,7 @@ fn what_cannot_be_looked_at_is_not_absent() {
     let job = world.run("migrate status --jobs-dir loop --job x").ends(1);
     job.says(&["The job cannot be worked on: loop/x.redb cannot be looked at: "]);
     world.run("storage ls folder: --data-dir loop").ends(1).says(&["loop cannot be looked at: "]);
-    // Objects that cannot be seen are not taken for none, over which an index could be made.
+    // Objects that cannot be seen are not taken for absent, since an index could then be created over them.
     std::fs::remove_file(world.path("data/index.redb")).unwrap();
     std::os::unix::fs::symlink("objects", world.path("data/objects")).unwrap();
     let put = world.run("put photo.jpg --data-dir data").ends(1);
@@ -90,7 +91,7 @@ fn what_cannot_be_looked_at_is_not_absent() {
     assert!(!world.path("data/index.redb").exists());
 }
 
-/// A command takes the rights of others at the key of signed links, as a server does.
+/// A command removes the rights of other users to the key of signed links, as a server does.
 #[cfg(unix)]
 #[test]
 fn a_command_keeps_the_key_of_links_private() {
@@ -114,7 +115,7 @@ fn a_folder_that_is_a_file_is_named() {
     world.run("put photo.jpg --data-dir photo.jpg").ends(1).says(&["photo.jpg"]);
 }
 
-/// A migration from a folder of records in which a CredLink was made would see the CredLink alone.
+/// A migration from a folder of records in which a CredLink was created would see only the CredLink.
 #[test]
 fn no_credlink_is_made_among_other_files() {
     let world = World::new();
@@ -126,7 +127,7 @@ fn no_credlink_is_made_among_other_files() {
         refused.says(&["old holds other files, such as `b.json`, and no CredLink", "Nothing is changed"]);
         assert_eq!(std::fs::read_dir(world.path("old")).unwrap().count(), 3, "{typed}");
     }
-    // Nor are objects kept there, nor is anything made or removed by who only looks.
+    // No objects are stored there either, and a command that only reads creates and removes nothing.
     std::fs::create_dir_all(world.path("old/temporary")).unwrap();
     world.write("old/temporary/20240101", b"a diary");
     world.write("old/temporary/credlink-1.part", b"somebody else's");
@@ -155,7 +156,7 @@ fn no_credlink_is_made_among_other_files() {
     world.run("put photo.jpg --data-dir disk").ends(0);
 }
 
-/// A catalogue is of legacy records that a function reads, and in an index at hand.
+/// A catalogue is for legacy records that a function reads, and for an index that can be opened directly.
 #[test]
 fn what_makes_no_catalogue_is_told_so() {
     let world = World::new();
@@ -221,7 +222,7 @@ fn a_wrong_manifest_is_named_by_its_file() {
     }
 }
 
-/// A pipe that nobody writes into is not waited for.
+/// A pipe without a writer is not waited for.
 #[cfg(unix)]
 #[test]
 fn a_pipe_in_place_of_a_file_is_damage() {

@@ -1,4 +1,4 @@
-//! `verify` and embedded manifests, with pictures that c2pa-rs signed.
+//! `verify` and embedded manifests, with pictures signed by c2pa-rs.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,12 @@ mod example;
 const PICTURE: &[u8] = include_bytes!("../../../tests/pictures/waves.jpg");
 const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
-/// A picture with its manifest inside.
+/// A picture with an embedded manifest.
 fn with_manifest_inside() -> Vec<u8> {
     signed::sign("image/jpeg", PICTURE, Way::Embedded, ID).unwrap().file
 }
 
-/// What came of each check.
+/// The outcome of each check.
 fn outcomes(verification: &Value) -> Vec<String> {
     let checks = verification["checks"].as_array().unwrap().iter();
     checks.map(|check| format!("{} {}", check["about"], check["outcome"]).replace('"', "")).collect()
@@ -44,7 +44,7 @@ fn a_manifest_beside_the_picture_holds() {
         world.run(&format!("get {subject} --force -o out.c2pa --data-dir data")).ends(0);
         assert_eq!(std::fs::read(world.path("out.c2pa")).unwrap(), signed.manifest, "{subject}");
     }
-    // Another picture: the service refuses what binds this one.
+    // Another picture, for which the service refuses a manifest that binds this one.
     world.write("other.jpg", PICTURE);
     let put = world.run("put other.jpg --manifest signed.c2pa --data-dir data").ends(1);
     put.says(&["The manifest belongs to another file"]);
@@ -64,7 +64,7 @@ fn a_manifest_in_the_picture_is_taken_and_another_ones_does_not_hold() {
         .ends(0)
         .says(&["✓ the C2PA manifest is valid for this file"]);
     world.run("get inside.jpg --manifest -o inside.c2pa --data-dir data").ends(0);
-    // Its binding leaves out the place of the manifest, so that the service cannot refuse it for another picture.
+    // The binding excludes the place of the manifest, so the service cannot refuse it for another picture.
     let mut other = PICTURE.to_vec();
     other.extend_from_slice(b"more");
     world.write("other.jpg", &other);
@@ -82,7 +82,7 @@ fn a_detached_signature_is_kept_and_left_open() {
     world.run("verify photo.jpg --data-dir data").ends(0).says(&["– it has a detached signature"]);
 }
 
-/// The segments of a JPEG up to its first table: where each begins.
+/// The start of each segment of a JPEG up to its first table.
 fn metadata(jpeg: &[u8]) -> Vec<usize> {
     let mut starts = vec![2];
     while let [.., at] = starts[..]
@@ -98,7 +98,7 @@ fn what_stands_in_the_place_that_is_left_out_is_the_manifest_or_it_fails() {
     let world = World::new();
     let inside = with_manifest_inside();
     let manifest = c2pa::jumbf_io::load_jumbf_from_memory("image/jpeg", &inside).unwrap();
-    // The manifest's segments, of which each names the box that it continues, become comments of the same length.
+    // The segments of the manifest, each of which names the box that it continues, become comments of the same length.
     let mut forged = inside.clone();
     let segments = metadata(&inside);
     for at in segments.iter().filter(|at| inside[**at + 1] == 0xeb) {
@@ -131,13 +131,13 @@ fn metadata_that_is_left_out_is_told_with_its_bytes() {
         before - 1
     );
     verify.says(&[&bytes]);
-    // A table is no metadata: the picture depends on it.
+    // A table is not metadata: the picture depends on it.
     let tables = before + 2 + usize::from(u16::from_be_bytes([PICTURE[before + 2], PICTURE[before + 3]]));
     let signed = signed::leaving_out(PICTURE, 0, tables);
     world.write("tables.jpg", &signed.file);
     world.run("put tables.jpg --data-dir data").ends(0);
     world.offline("verify tables.jpg --data-dir data").ends(4).says(&["it leaves out bytes 0 to"]);
-    // The same hole, and other pixels: the hash tells.
+    // The same gap with other pixels, which the hash detects.
     let mut pixels = signed::leaving_out(PICTURE, 0, before).file;
     let last = pixels.len() - 9;
     pixels[last] ^= 1;
@@ -149,7 +149,7 @@ fn metadata_that_is_left_out_is_told_with_its_bytes() {
 #[test]
 fn an_identity_is_shown_and_not_judged() {
     let world = World::new();
-    // No identity that anybody could decode: whoever judges it calls the whole file invalid.
+    // An identity that no reader can decode. A reader that judges it calls the whole file invalid.
     let identity = json!({ "signer_payload": {}, "signature": "", "pad1": "" });
     let signed = signed::with_assertion("image/jpeg", PICTURE, "cawg.identity", &identity);
     world.write("who.jpg", &signed.file);
@@ -186,7 +186,7 @@ fn a_file_that_was_changed_is_called_changed() {
             "this manifest is stored here, and it does not match this file: the file was changed after it was signed",
             "assertion.dataHash.mismatch",
         ]);
-        // The manifest in it was changed, which its own hash leaves out.
+        // The embedded manifest was changed in a place that its own hash excludes.
         if name == "inside.jpg" {
             let mark = b"c2pa.signature";
             let at = file.windows(mark.len()).rposition(|window| window == mark).unwrap() + 60;
@@ -196,12 +196,12 @@ fn a_file_that_was_changed_is_called_changed() {
             let verify = world.offline(&format!("verify changed.jpg --data-dir {store}")).ends(9);
             verify.says(&["this manifest is stored here with other bytes than the file has"]);
         }
-        // What knows nothing of it says so, and of whom it was asked.
+        // A store that does not know the manifest says so, and names the tenant for which it looked.
         world.run(&format!("put photo.jpg --data-dir other-{name}")).ends(0);
         let verify = world.offline(&format!("verify {name} --data-dir other-{name} --tenant acme")).ends(3);
         verify.says(&["There is nothing here", "the tenant `acme`"]);
     }
-    // A stripped file names nothing.
+    // A stripped file names no manifest.
     world.write("stripped.jpg", PICTURE);
     world.offline("verify stripped.jpg --data-dir data-inside.jpg").ends(3);
 }
@@ -290,7 +290,7 @@ fn a_type_is_known_by_content_and_by_what_is_said() {
             .ends(0)
             .says(&["✓ the C2PA manifest is valid"]);
     }
-    // What the content does not say, and the name neither.
+    // Neither the content nor the name tells the format.
     let drawing = format!(
         "<!--{}--><svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0h1\"/></svg>",
         " ".repeat(2_000)
@@ -378,7 +378,7 @@ fn a_file_that_is_made_to_take_long_takes_no_longer_than_others() {
     world.write("inside.c2pa", &c2pa::jumbf_io::load_jumbf_from_memory("image/jpeg", &inside).unwrap());
     world.run("put long.tif --manifest inside.c2pa --data-dir data").ends(0);
     world.offline("verify long.tif --data-dir data").ends(4);
-    // A process that reads is ended after 30 s.
+    // A reader process is killed after 30 s.
     assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
 }
 

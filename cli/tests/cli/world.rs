@@ -1,4 +1,4 @@
-//! What commands run in: a folder, and a server over it.
+//! The surroundings of a command: a folder, and a server over it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -28,7 +28,7 @@ impl World {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    /// Runs `credlink` in this folder, with an environment that says nothing.
+    /// Prepares `credlink` to run in this folder, with a neutral environment.
     pub fn command(&self, typed: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_credlink"));
         command.current_dir(self.folder.path()).args(typed.split(' ')).env_remove("COLUMNS");
@@ -38,18 +38,18 @@ impl World {
                 command.env_remove(&name);
             }
         }
-        // Who names a tenant is where there are several.
+        // A command that names a tenant runs with several tenants.
         if typed.contains("--tenant") {
             command.env("CREDLINK_TENANTS", "several");
         }
         command
     }
 
-    /// Runs `credlink` where there is no network at all, not even the loopback interface.
+    /// Runs `credlink` without any network, not even the loopback interface.
     pub fn offline(&self, typed: &str) -> Ran {
         let inner = self.command(typed);
         let mut command = Command::new("unshare");
-        // Root needs no namespace of users; others may have one on most systems.
+        // Root does not need a user namespace; other users may create one on most systems.
         let may = |options: &[&str]| Command::new("unshare").args(options).status().unwrap().success();
         if !may(&["--net", "true"]) {
             let options = ["--user", "--map-root-user"];
@@ -68,12 +68,12 @@ impl World {
         }
     }
 
-    /// Runs `credlink` with this on standard input.
+    /// Runs `credlink` with this input on standard input.
     pub fn fed(&self, typed: &str, input: &[u8]) -> Ran {
         let mut command = self.command(typed);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // It may have seen enough before the end.
+        // The process may stop reading before the end.
         if let Err(error) = child.stdin.take().unwrap().write_all(input) {
             assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{typed}");
         }
@@ -92,7 +92,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// What was typed, run to its end.
+    /// Runs the command entered as `typed` to its end.
     pub fn of(typed: &str, command: &mut Command) -> Self {
         Self { typed: typed.to_owned(), output: command.output().unwrap() }
     }
@@ -125,7 +125,7 @@ impl Ran {
         self
     }
 
-    /// Checks that stdout or stderr says each of these.
+    /// Checks that stdout or stderr contains each of these texts.
     #[track_caller]
     pub fn says(self, parts: &[&str]) -> Self {
         let report = self.report();
@@ -136,7 +136,7 @@ impl Ran {
     }
 }
 
-/// A server, ended by its own id when it is dropped.
+/// A server, which is ended by its own process ID when this is dropped.
 pub struct Server {
     child: Child,
     url: String,
@@ -147,7 +147,7 @@ impl Server {
         Self::of(world, options, &[])
     }
 
-    /// The same, with further variables.
+    /// Starts a server with further variables.
     pub fn of(world: &World, options: &str, variables: &[(&str, PathBuf)]) -> Self {
         let typed = format!("serve --json --listen 127.0.0.1:0 --data-dir data{options}");
         let mut child = world
@@ -165,29 +165,29 @@ impl Server {
         Self { url: started["url"].as_str().unwrap().to_owned(), child }
     }
 
-    /// Where commands have to be sent.
+    /// The options that direct a command to the server.
     pub fn address(&self) -> String {
         format!("--url {}", self.url)
     }
 
-    /// A connection of one's own.
+    /// Opens a new connection.
     pub fn connect(&self) -> TcpStream {
         TcpStream::connect(self.url.trim_start_matches("http://")).unwrap()
     }
 
-    /// Asks it to stop, by its own id.
+    /// Asks the server to stop, by its own process ID.
     #[cfg(unix)]
     pub fn signal(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     }
 
-    /// Whether it still runs.
+    /// Returns `true` if the server still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end.
+    /// Waits until the server has ended.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }

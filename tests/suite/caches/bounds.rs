@@ -1,4 +1,4 @@
-//! Bounds, and what is counted.
+//! The bounds of each layer, and the counters of the cache.
 
 use std::fs;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ async fn the_folder_keeps_its_bound() {
     let load = async |cache: &Layered, name: &str, length: usize| {
         cache.get_or_load(&key(name), async { Ok(Some(object(vec![1; length]))) }).await.unwrap()
     };
-    // Processes that take turns: each finds what those before it left.
+    // Processes run one after another, and each finds the entries that its predecessors left.
     for round in 0..4 {
         let cache = process(&clock, None, Some(&folder));
         for number in 0..20 {
@@ -43,7 +43,7 @@ async fn the_folder_keeps_its_bound() {
     assert_eq!(read(&process(&clock, None, Some(&folder)), &key("over-a-quarter"), "x").await.stored(), "x");
 }
 
-/// Nothing is used afterwards that would make the cache look at its bounds.
+/// Nothing is used afterwards that would make the cache check its bounds.
 #[tokio::test]
 async fn long_objects_leave_the_memory_as_others_come() {
     let cache = MokaCache::bounded(1_000, 10_000_000);
@@ -53,7 +53,7 @@ async fn long_objects_leave_the_memory_as_others_come() {
         let object = cache.get_or_load(&key(&number.to_string()), load).await.unwrap().unwrap();
         seen.push(Arc::downgrade(&object));
     }
-    // Four have room. moka frees what it has dropped a little later.
+    // There is room for four. moka frees an evicted entry a little later.
     let held = seen.iter().filter(|object| object.strong_count() > 0).count();
     assert!((1..=6).contains(&held), "{held} of 2 MB each");
 }

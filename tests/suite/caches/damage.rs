@@ -1,4 +1,4 @@
-//! What comes out of Redis or a folder is checked.
+//! Values read from Redis or from a folder are checked before they are used.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ async fn a_flipped_bit_in_redis_is_noticed_and_removed() {
     let (mut server, name) = (raw(&shared().url()).await, value_name(&redis, &key));
     read(&process(&clock, Some(&redis), None), &key, "old").await;
     let value: Vec<u8> = server.get(&name).await.unwrap();
-    // A digit of the header's digest, somewhere in the header, the last byte of the body.
+    // A digit of the header's digest, a byte somewhere in the header, and the last byte of the body.
     for at in [20, 200, value.len() - 1] {
         let mut flipped = value.clone();
         flipped[at] ^= 1;
@@ -39,7 +39,7 @@ async fn a_value_of_something_else_is_noticed() {
         assert_eq!(read(&cache, &key("x"), "loaded").await.stored(), "loaded");
         assert_eq!(layer(&cache, "l2").errors, 1);
     }
-    // One that would never end.
+    // A lease that would never end.
     let cache = process(&clock, Some(&redis), None);
     let _: () = server.persist(value_name(&redis, &key("y"))).await.unwrap();
     assert_eq!(read(&cache, &key("y"), "loaded").await.stored(), "loaded");

@@ -1,4 +1,4 @@
-//! A network between a process and its Redis, which can be cut.
+//! A network connection between a process and its Redis, which can be cut.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -7,16 +7,16 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Passes connections on to a server, while it is open.
+/// Forwards connections to a server while it is open.
 #[derive(Debug)]
 pub struct Gate {
     port: u16,
-    /// The connections; none while it is shut.
+    /// The open connections, or `None` while the gate is shut.
     connections: Arc<Mutex<Option<JoinSet<()>>>>,
 }
 
 impl Gate {
-    /// An open gate before the server at `port`.
+    /// Opens a gate in front of the server at `port`.
     pub async fn before(port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let gate = Self {
@@ -37,7 +37,7 @@ impl Gate {
         gate
     }
 
-    /// Where it is.
+    /// The address of the gate, as a Redis URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
@@ -47,7 +47,7 @@ impl Gate {
         *self.connections.lock().unwrap() = None;
     }
 
-    /// Passes new connections on again.
+    /// Forwards new connections again.
     pub fn open(&self) {
         *self.connections.lock().unwrap() = Some(JoinSet::new());
     }

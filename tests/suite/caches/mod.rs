@@ -1,5 +1,6 @@
-//! What layers of a cache do together, and processes that share a Redis or a folder. Each [`Layered`] stands for a
-//! process. Ages are moved by a manual clock; time-outs are long where Redis has to answer, on however slow a machine.
+//! The layers of a cache working together, and processes that share a Redis or a folder. Each [`Layered`] stands for a
+//! process. A manual clock moves ages; timeouts are long where Redis has to answer, so that a slow machine does not
+//! fail the tests.
 
 mod bounds;
 mod damage;
@@ -25,19 +26,19 @@ use tempfile::TempDir;
 use crate::engines::redis::shared;
 use crate::engines::{free_port, unique};
 
-/// The shared Redis, with a prefix that no other test has.
+/// The shared Redis, with a prefix that no other test uses.
 fn a_redis() -> RedisSettings {
     redis_at(&shared().url())
 }
 
-/// A Redis that is waited for as long as it takes.
+/// A Redis whose timeouts are long enough for any machine.
 fn redis_at(url: &str) -> RedisSettings {
     let patience = Duration::from_secs(60);
     RedisSettings {
         namespace: unique("cache"),
         connect: patience,
         call: patience,
-        // No rest is noticed.
+        // No pause between attempts is long enough to be noticed.
         rest: Duration::ZERO,
         longest_rest: Duration::ZERO,
         lease: patience,
@@ -49,12 +50,12 @@ fn a_folder(folder: &Path) -> FolderSettings {
     FolderSettings { path: folder.join("cache"), bytes: 10_000_000 }
 }
 
-/// A clock that stands still at some moment.
+/// A clock that stands still at an arbitrary moment.
 fn a_clock() -> ManualClock {
     ManualClock::at(Timestamp::from_milliseconds(1_700_000_000_000))
 }
 
-/// A process's cache, with nothing in its memory.
+/// The cache of a new process, with nothing in memory.
 fn process(clock: &ManualClock, redis: Option<&RedisSettings>, folder: Option<&FolderSettings>) -> Layered {
     Layered::new(Layers {
         redis: redis.cloned(),
@@ -64,12 +65,12 @@ fn process(clock: &ManualClock, redis: Option<&RedisSettings>, folder: Option<&F
     })
 }
 
-/// A connection past the cache.
+/// A connection to Redis that bypasses the cache.
 async fn raw(url: &str) -> MultiplexedConnection {
     redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
-/// The name of the value of `key` in Redis.
+/// The name of the Redis value that holds `key`.
 fn value_name(redis: &RedisSettings, key: &ObjectKey) -> String {
     format!("{}:{{{key}}}:value", redis.namespace)
 }
@@ -93,19 +94,19 @@ pub fn folder_alone() -> (TempDir, Layered) {
     (folder, Layered::new(layers))
 }
 
-/// All layers, with nothing where Redis should be.
+/// All layers, with nothing listening where Redis should be.
 pub fn redis_dead() -> (TempDir, Layered) {
     with_redis_at(free_port(), |_| ())
 }
 
-/// All layers, with a Redis that takes connections and never answers.
+/// All layers, with a Redis that accepts connections and never answers.
 pub fn redis_hanging() -> ((TempDir, TcpListener), Layered) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (folder, cache) = with_redis_at(listener.local_addr().unwrap().port(), |_| ());
     ((folder, listener), cache)
 }
 
-/// All layers, with the usual time-outs and what `change` makes of them.
+/// All layers, with the usual timeouts as altered by `change`.
 fn with_redis_at(port: u16, change: impl FnOnce(&mut RedisSettings)) -> (TempDir, Layered) {
     let folder = tempfile::tempdir().unwrap();
     let address = RedisAddress::parse(&format!("redis://127.0.0.1:{port}")).unwrap();

@@ -1,4 +1,4 @@
-//! A Redis that goes away and comes back, and a folder that is none.
+//! A Redis that goes away and comes back, and a cache folder that is not a folder.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -30,12 +30,12 @@ async fn a_restart_of_redis_costs_hits_only() {
     assert!(layer(&cache, "l2").errors > 0);
     let _server = Server::at(port);
     assert_eq!(read(&process(&clock, Some(&redis), None), &key("x"), "3").await.stored(), "3", "it is empty");
-    // The old process uses it again: what it loads, another one finds.
+    // The old process uses Redis again: another process finds what it loads.
     read(&cache, &key("y"), "4").await;
     assert_eq!(read(&process(&clock, Some(&redis), None), &key("y"), "5").await.stored(), "4");
 }
 
-/// A process behind a gate, which has put "old" under x into Redis.
+/// A process behind a gate, which has put "old" into Redis under x.
 async fn behind_a_gate(remembered: usize) -> (Gate, RedisSettings, credlink_cache::Layered) {
     let gate = Gate::before(shared().port()).await;
     let direct = a_redis();
@@ -53,7 +53,7 @@ async fn an_invalidation_that_did_not_arrive_is_repeated() {
     let other = process(&a_clock(), Some(&direct), None);
     assert_eq!(read(&other, &key("x"), "new").await.stored(), "old", "Redis was not told");
     gate.open();
-    // Whatever it reads next, the invalidation goes first.
+    // The invalidation is sent first, no matter which key is read next.
     read(&cache, &key("y"), "y").await;
     let third = process(&a_clock(), Some(&direct), None);
     assert_eq!(read(&third, &key("x"), "new").await.stored(), "new");

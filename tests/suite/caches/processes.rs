@@ -1,4 +1,4 @@
-//! Two processes and more.
+//! Two or more processes that share a Redis.
 
 use credlink_cache::Layered;
 use credlink_cache::lifetime::{IMMUTABLE, RECORD};
@@ -13,7 +13,7 @@ use crate::contracts::cache::{key, object, read};
 use crate::contracts::proof_id;
 use crate::engines::redis::shared;
 
-/// A key, what a process sees under it, and how long it may see that after another process changed it.
+/// Keys, each with the time for which a process may still see its old value after another process has changed it.
 fn kinds() -> [(ObjectKey, u64); 2] {
     [(ObjectKey::Record(proof_id("x")), RECORD.as_secs()), (key("x"), IMMUTABLE.as_secs())]
 }
@@ -37,7 +37,7 @@ async fn an_invalidation_is_seen_in_redis_at_once_and_in_memory_within_the_bound
 async fn lifetimes_do_not_add_up_from_redis_to_memory() {
     let (clock, redis, key) = (a_clock(), a_redis(), ObjectKey::Record(proof_id("x")));
     read(&process(&clock, Some(&redis), None), &key, "old").await;
-    // Fifty of its sixty seconds are over.
+    // Fifty of the lease's sixty seconds have passed.
     let mut server = raw(&shared().url()).await;
     let _: () = server.pexpire(value_name(&redis, &key), 10_000).await.unwrap();
     let cache = process(&clock, Some(&redis), None);
@@ -66,7 +66,7 @@ async fn lifetimes_do_not_add_up_from_the_folder_to_memory() {
     }
 }
 
-/// A read whose load has begun when `begun` is told, and ends with `body` when `release` is.
+/// A read whose load notifies `begun` when it starts, and returns `body` once `release` is notified.
 async fn slow(cache: &Layered, body: &'static str, begun: &Notify, release: &Notify) {
     let load = async {
         begun.notify_one();
@@ -109,7 +109,7 @@ async fn a_lease_is_good_for_its_own_load_only() {
         changer.invalidate(&key("x")).await;
         late_may.notify_one();
         late_begun.notified().await;
-        // The late one's lease stands when the early one ends.
+        // The lease of the late read is still held when the early read ends.
         early_release.notify_one();
         early_over.notified().await;
         late_release.notify_one();

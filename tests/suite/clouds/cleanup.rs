@@ -1,4 +1,5 @@
-//! The function behind the schedule: what is due goes, what is young stays, and a run that is cut short is gone on with.
+//! The function behind the schedule: what is due is deleted, what is young stays, and the next run continues one that
+//! was cut short.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::engines::runtime::Function;
 use crate::http::ask::{json as request, media, proof, with};
 use crate::world::tokens;
 
-/// A run that has no more time than it keeps for its last page.
+/// The time limit of a run that has only the time reserved for its last page.
 const SHORT: Duration = Duration::from_secs(20);
 
 /// The event of a schedule.
@@ -46,12 +47,12 @@ async fn a_run_deletes_what_is_due_and_the_next_goes_on_where_it_ended() {
         let stored = with(stored, http::header::AUTHORIZATION, format!("Bearer {}", tokens::SIGNER));
         assert_eq!(store.invoke(event(&stored)).await.unwrap()["statusCode"], 201);
     }
-    // A deletion that got no further than its row.
+    // A deletion that was cut off after it had written its row.
     let row = ground.index.get(&RowKey::Proof(proof("cut off"))).await.unwrap().and_then(Row::proof).unwrap();
     let deleting = row.in_state(State::Deleting(row.created));
     let write = Write { row: Row::Proof(deleting), expected: Some(row.version) };
     assert_eq!(ground.index.commit(&[write]).await.unwrap(), Commit::Done);
-    // Manifests that no row names, and uploads that nobody completed; by their keys the proxy tells their age.
+    // Manifests that no row names, and uploads that were never completed. The proxy derives their age from their keys.
     let manifest_key = |id: &str| ObjectKey::Manifest(id.parse::<ManifestKey>().unwrap());
     let kept = manifest_key("urn:c2pa:00000000-0000-4000-8000-000000000001");
     let model = ground.s3.get(&kept).await.unwrap().unwrap();
@@ -80,7 +81,7 @@ async fn a_run_deletes_what_is_due_and_the_next_goes_on_where_it_ended() {
     variables.push(("STORAGE_ENDPOINT".to_owned(), proxy.url()));
     let cleanup = Function::start("cleanup", &variables);
 
-    // Each short run deals with what is due, and does one page of one kind of objects.
+    // Each short run handles what is due, and one page of one kind of objects.
     for (part, deleted) in [("aliases", 1), ("holds", 0), ("manifests", 0), ("removed", 1)] {
         let run = cleanup.invoke_within(SHORT, scheduled()).await.unwrap();
         assert_eq!((&run["deleted"], &run["failed"]), (&json!(deleted), &json!(0)), "{run}");

@@ -1,5 +1,5 @@
-//! The API out of the functions themselves: each request becomes an event of API Gateway, and goes to the binary that
-//! `template.yaml` routes it to.
+//! The API as the functions themselves serve it: each request becomes an API Gateway event, and goes to the binary to
+//! which `template.yaml` routes it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,19 +17,19 @@ use super::rights::Watch;
 use crate::engines::runtime::Function;
 use crate::http::api::Api;
 
-/// What `template.yaml` gives a run of the schedule.
+/// The time limit that `template.yaml` sets for a scheduled run.
 pub const RUN: Duration = Duration::from_secs(900);
 
-/// The three functions behind API Gateway, and the schedule's.
+/// The three functions behind API Gateway, and the scheduled one.
 pub struct Functions {
     ground: Arc<Ground>,
-    /// Variables of this deployment, which stand in for the ground's.
+    /// This deployment's own variables, which replace those of the ground.
     own: Vec<(String, String)>,
     store: Function,
     delete: Function,
     retrieve: Mutex<Function>,
     cleanup: Function,
-    /// Whether something was changed since `retrieve` was started.
+    /// Set once something has been changed since `retrieve` was started.
     changed: AtomicBool,
     watch: Option<Watch>,
 }
@@ -45,12 +45,13 @@ impl Functions {
         Self::with(ground, &[("CREDLINK_MIGRATION_SOURCES", sources)])
     }
 
-    /// Starts the binaries with these variables in the place of the ground's.
+    /// Starts the binaries with these variables in place of the ground's.
     pub fn with(ground: &Arc<Ground>, own: &[(&str, &str)]) -> Self {
         Self::asking(ground, own, None)
     }
 
-    /// The same, with what they ask of AWS compared with their rights ([`assert_rights`](Self::assert_rights)).
+    /// Starts the binaries like [`with`](Self::with), and compares their calls to AWS with the rights of their roles
+    /// ([`assert_rights`](Self::assert_rights)).
     pub fn watched(ground: &Arc<Ground>, own: &[(&str, &str)]) -> Self {
         Self::asking(ground, own, Some(Watch::over(&ground.s3.settings().bucket)))
     }
@@ -70,13 +71,14 @@ impl Functions {
         }
     }
 
-    /// Fails if a watched function has asked for what its role does not allow, or not for what is expected of it.
+    /// Fails if a watched function has made a call that its role does not allow, or has not made one of the `expected`
+    /// calls.
     pub fn assert_rights(&self, expected: &[&str]) {
         self.watch.as_ref().expect("they are watched").assert_allowed(expected);
     }
 
-    /// The function behind GET and HEAD. One that was started before the last change may answer out of its cache for a
-    /// minute, as the CDN may: here it is a new process then, as where Lambda starts another one.
+    /// The function behind GET and HEAD. A process that was started before the last change may answer from its cache
+    /// for a minute, as the CDN may. A new process is therefore started here, as when Lambda starts another instance.
     async fn retrieve(&self, event: Value) -> Value {
         let mut retrieve = self.retrieve.lock().await;
         if self.changed.swap(false, Ordering::Relaxed) {
@@ -90,7 +92,7 @@ impl Functions {
         &self.store
     }
 
-    /// Whether the process behind GET and HEAD has told, or tells soon, that a layer of the cache answered so often.
+    /// Waits until the process behind GET and HEAD has reported `hits` answers from a layer of the cache.
     pub async fn hits(&self, layer: &str, hits: u64) {
         let is = |line: &Value| line["layer"] == layer && line["credlink_cache_hits"] == hits;
         self.retrieve.lock().await.line(is).await;
@@ -100,14 +102,14 @@ impl Functions {
 impl Api for Functions {
     async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
         let event = event(&request);
-        // The routes of `template.yaml`.
+        // The same routes as in `template.yaml`.
         let function = match *request.method() {
             Method::DELETE => &self.delete,
             Method::POST if request.uri().path() == "/v1/proofs/batch-delete" => &self.delete,
             Method::POST | Method::PUT => &self.store,
             _ => {
                 if request.uri().path() == "/v1/stats" {
-                    // A process that commits often writes its sums every ten seconds; the schedule sets them right.
+                    // A process that commits often writes its sums only every ten seconds; the schedule corrects them.
                     done(self.cleanup.invoke_within(RUN, json!({})).await);
                 }
                 return response(&self.retrieve(event).await);
@@ -129,7 +131,7 @@ impl Api for Functions {
     }
 }
 
-/// A new process of the function `name`.
+/// Starts a new process of the function `name`.
 fn start(name: &str, ground: &Ground, own: &[(String, String)], watch: Option<&Watch>) -> Function {
     let mut variables = ground.variables(name);
     let watched = watch.map(|watch| watch.variables(name)).unwrap_or_default();
@@ -144,7 +146,7 @@ fn done(outcome: Result<Value, Value>) -> Value {
     outcome.unwrap_or_else(|error| panic!("the function failed: {error}"))
 }
 
-/// The event that API Gateway makes of a request (HTTP API, payload format 2.0).
+/// Returns the event that API Gateway makes of a request (HTTP API, payload format 2.0).
 pub fn event(request: &Request<Bytes>) -> Value {
     let mut headers = Map::new();
     for name in request.headers().keys() {
@@ -183,7 +185,7 @@ pub fn event(request: &Request<Bytes>) -> Value {
     })
 }
 
-/// The response that API Gateway makes of a function's answer.
+/// Returns the response that API Gateway makes of a function's answer.
 pub fn response(answer: &Value) -> Response<Bytes> {
     let status = u16::try_from(answer["statusCode"].as_u64().expect("an answer has a status")).unwrap();
     let text = answer["body"].as_str().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! What functions stand on: a bucket, a table and a queue of their own, and a second bucket, a Redis and folders if wanted.
+//! The engines that functions run on: a bucket, a table and a queue of their own, and on request a second bucket, a
+//! Redis and folders.
 
 use std::time::Duration;
 
@@ -24,13 +25,13 @@ use crate::engines::redis::Server;
 use crate::engines::{free_port, ministack, r2, sqs, unique};
 use crate::world::tokens;
 
-/// What stands before the paths of links that the functions give.
+/// The public URL with which the links that the functions return begin.
 pub const PUBLIC_URL: &str = "https://credlink.example.com";
 
-/// The key that signs links: `first`, and a secret of 32 bytes in hexadecimal digits.
+/// The key that signs links: `first`, with a secret of 32 bytes in hexadecimal digits.
 pub const LINK_KEYS: &str = "first:0707070707070707070707070707070707070707070707070707070707070707";
 
-/// The service in this process, to look at what functions left behind.
+/// The service in this process, which inspects what functions have left behind.
 pub type Inside = Service<Parts<S3Objects, DynamoIndex, NoCache, SystemClock, Counters, Trusted>>;
 
 /// The engines that functions use.
@@ -39,13 +40,13 @@ pub struct Ground {
     pub s3: S3Objects,
     /// The fallback.
     pub r2: Option<S3Objects>,
-    /// The rows.
+    /// The index.
     pub index: DynamoIndex,
-    /// The work.
+    /// The queue.
     pub queue: SqsQueue,
     /// The second layer of the cache.
     redis: Option<Server>,
-    /// The third, a folder a process.
+    /// The third layer of the cache, with a folder for each process.
     folder: Option<TempDir>,
 }
 
@@ -63,18 +64,19 @@ impl Ground {
         }
     }
 
-    /// The same with R2 as the fallback.
+    /// Like [`plain`](Self::plain), with R2 as the fallback.
     pub async fn pair() -> Self {
         Self { r2: Some(buckets::r2().await), ..Self::plain().await }
     }
 
-    /// The same with all layers of the cache.
+    /// Like [`pair`](Self::pair), with all layers of the cache.
     pub async fn whole() -> Self {
         let redis = Some(Server::at(free_port()));
         Self { redis, folder: Some(tempfile::tempdir().unwrap()), ..Self::pair().await }
     }
 
-    /// The variables of a new process of the function `name`, as `template.yaml` sets them, and the engines' addresses.
+    /// The variables of a new process of the function `name`: those that `template.yaml` sets, and the engines'
+    /// addresses.
     pub fn variables(&self, name: &str) -> Vec<(String, String)> {
         let mut variables = vec![
             ("AWS_ACCESS_KEY_ID", ministack::ACCESS_KEY.to_owned()),
@@ -87,7 +89,7 @@ impl Ground {
             ("STORAGE_REGION", ministack::REGION.to_owned()),
             ("STORAGE_BUCKET", self.s3.settings().bucket.clone()),
             ("STORAGE_ENDPOINT", ministack::endpoint().to_owned()),
-            // For a machine that builds at the same time.
+            // Long enough for a machine that is building at the same time.
             ("STORAGE_TIMEOUT", "25000".to_owned()),
             ("CREDLINK_TABLE", self.index.table().to_owned()),
             ("CREDLINK_QUEUE_URL", self.queue.url().to_owned()),
@@ -114,19 +116,19 @@ impl Ground {
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// A ground over the same bucket and table without a fallback, as before there was one.
+    /// A ground over the same bucket and table without a fallback, as it was before a fallback was added.
     pub async fn alone(&self) -> Self {
         let table = self.index.table();
         let index = index_at(dynoxide::endpoint(), table, http_client(), patient()).await;
         Self { s3: self.s3.clone(), index, ..Self::plain().await }
     }
 
-    /// The same bucket beside another table.
+    /// A ground over the same bucket with another table.
     pub async fn beside(&self, index: DynamoIndex) -> Self {
         Self { s3: self.s3.clone(), index, ..Self::plain().await }
     }
 
-    /// The service in this process, over the primary and the rows.
+    /// The service in this process, over the primary and the index.
     pub async fn inside(&self) -> Inside {
         let parts = Parts {
             objects: self.s3.clone(),
@@ -150,8 +152,9 @@ impl Ground {
         )
     }
 
-    /// Asserts that fsck finds nothing broken, when no function is at work. A process that commits often keeps sums to
-    /// itself for ten seconds, and is ended here before they are over: they are counted anew, as the schedule does.
+    /// Asserts that fsck finds nothing broken while no function is running. A process that commits often holds its sums
+    /// back for ten seconds, and the tests end processes before that. The sums are therefore counted anew first, as the
+    /// schedule does.
     pub async fn assert_sound(&self) {
         self.index.recount(None, Instant::now() + Duration::from_secs(600)).await.unwrap();
         let mut broken: Vec<Finding> = Vec::new();
@@ -166,7 +169,7 @@ impl Ground {
     }
 }
 
-/// Every object of a bucket: its key, the bytes that it holds, and what is said of them.
+/// Every object of a bucket: its key, its bytes and its attributes.
 pub async fn everything(bucket: &S3Objects) -> Vec<(String, Vec<u8>, String)> {
     let mut all = Vec::new();
     let listed = bucket.list("", None, 1_000).await.unwrap();

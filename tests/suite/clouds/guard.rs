@@ -1,5 +1,5 @@
-//! The functions beside a table that was lost, restored to an earlier instant, or is another stack's: what is acknowledged is
-//! served, and neither requests nor the schedule destroy anything.
+//! The functions with a table that was lost, was restored to an earlier instant, or belongs to another stack:
+//! acknowledged objects are still served, and neither requests nor the schedule destroy anything.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ fn by(request: Request<Bytes>, token: &str) -> Request<Bytes> {
     with(request, AUTHORIZATION, format!("Bearer {token}"))
 }
 
-/// Asks a new process of the function `name`: status and JSON.
+/// Sends a request to a new process of the function `name`, and returns the status and the JSON of its answer.
 async fn asked(ground: &Ground, name: &str, request: &Request<Bytes>) -> (u16, Value) {
     let function = Function::start(name, &ground.variables(name));
     let answer = response(&function.invoke(event(request)).await.unwrap());
@@ -43,7 +43,7 @@ async fn scheduled(ground: &Ground) -> Value {
     function.invoke_within(RUN, json!({})).await.unwrap()
 }
 
-/// Every object but the mark.
+/// Every object except the mark.
 async fn tree(ground: &Ground) -> BTreeMap<String, Bytes> {
     let mut tree = BTreeMap::new();
     for listed in ground.s3.list("", None, 1_000).await.unwrap().items {
@@ -72,7 +72,8 @@ async fn a_table_that_is_not_the_buckets_own_destroys_nothing() {
     assert_eq!(asked(&other, "store", &store("c")).await.0, 201);
 
     let before = tree(&ground).await;
-    // From before a store and two replacements, from before both, and from before the last.
+    // Tables from before a store and two replacements, from before both replacements, and from before the last
+    // replacement.
     let older = earlier.into_iter().map(|table| ("The index is older than the store", table, true));
     let others = [
         ("The index belongs to another store", other.index, false),
@@ -99,11 +100,11 @@ async fn a_table_that_is_not_the_buckets_own_destroys_nothing() {
         let after = tree(&ground).await;
         assert!(before.iter().all(|(key, body)| after.get(key) == Some(body)), "{words}");
         if takes_stores {
-            // For the next one, as it was.
+            // Restore the bucket for the next table.
             ground.s3.delete(&ObjectKey::Record(crate::http::ask::proof("new"))).await.unwrap();
         }
     }
-    // With its own table, all goes on.
+    // With its own table, the service works again.
     let delete = by(ask(Method::DELETE, &proof_path("a")), tokens::OWNER);
     assert_eq!(asked(&ground, "delete", &delete).await.0, 204);
 }

@@ -1,4 +1,4 @@
-//! Serving beside a legacy source: what the function `retrieve` finds there is migrated by the function behind the queue.
+//! Serving beside a legacy source: the function behind the queue migrates what the function `retrieve` finds there.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -26,10 +26,10 @@ use crate::http::ask::{ask, get, media, proof, proof_path, with};
 use crate::server::binary;
 use crate::world::tokens;
 
-/// How long a message is waited for, and no other one comes.
+/// The wait for a message, and the time after which no further message is expected.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The legacy record of a file, under an id.
+/// The legacy record of a file, with a legacy ID.
 fn legacy(name: &str, id: &str) -> String {
     let hash = media(name).digest().to_string();
     format!(
@@ -37,13 +37,13 @@ fn legacy(name: &str, id: &str) -> String {
     )
 }
 
-/// What its migration stores.
+/// The bytes that the migration of a record stores.
 fn migrated(text: &str) -> Bytes {
     let draft = LegacyRecord::parse(text.as_bytes()).unwrap().draft(Tenant::default());
     draft.record(1, Timestamp::from_milliseconds(0)).to_bytes()
 }
 
-/// A bucket with these records behind `old/`, as a place.
+/// Creates a bucket with these records under `old/`, and returns its location.
 async fn old_store(records: &[(&str, &str)]) -> String {
     let bucket = buckets::s3().await.settings().bucket.clone();
     for (name, text) in records {
@@ -53,7 +53,7 @@ async fn old_store(records: &[(&str, &str)]) -> String {
     format!("s3://{bucket}/old")
 }
 
-/// A function beside a legacy source, with other variables.
+/// Starts a function beside a legacy source, with further variables.
 fn beside(ground: &Ground, name: &str, from: &str, more: &[(&str, &str)]) -> Function {
     let mut variables = ground.variables(name);
     variables.retain(|(name, _)| !more.iter().any(|(other, _)| name == other));
@@ -67,7 +67,7 @@ async fn send(function: &Function, request: Request<Bytes>) -> Response<Bytes> {
     response(&function.invoke(event(&request)).await.unwrap())
 }
 
-/// Waits for so many messages.
+/// Waits for `count` messages.
 async fn messages(ground: &Ground, count: usize) -> Vec<Received> {
     let (mut messages, began) = (Vec::new(), std::time::Instant::now());
     while messages.len() < count {
@@ -78,7 +78,7 @@ async fn messages(ground: &Ground, count: usize) -> Vec<Received> {
     messages
 }
 
-/// Nothing comes for a while.
+/// Asserts that no message arrives for a while.
 async fn assert_quiet(ground: &Ground) {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(receive(ground, Duration::ZERO).await, []);
@@ -124,7 +124,7 @@ async fn what_is_read_is_migrated_by_the_function_behind_the_queue() {
     for message in &sent {
         settle(&ground, message).await;
     }
-    // The legacy store is not needed any more.
+    // The legacy store is no longer needed.
     let alone = Function::start("retrieve", &ground.variables("retrieve"));
     let led = send(&alone, get("/v1/proofs/p-1")).await;
     assert_eq!(
@@ -137,7 +137,7 @@ async fn what_is_read_is_migrated_by_the_function_behind_the_queue() {
     assert_eq!(send(&alone, get(&proof_path("c"))).await.status(), 404, "nobody asked for it");
     ground.assert_sound().await;
 
-    // Guarantee 8: what was deleted here is not looked for there, migrated or not.
+    // Guarantee 8: a proof that was deleted here is not looked up there, migrated or not.
     let delete = beside(&ground, "delete", &from, &[]);
     for name in ["b", "c"] {
         let gone = ask(Method::DELETE, &proof_path(name));
@@ -152,7 +152,7 @@ async fn what_is_read_is_migrated_by_the_function_behind_the_queue() {
     ground.assert_sound().await;
 }
 
-/// `credlink migrate catalogue` of a source, into the ground's table.
+/// Runs `credlink migrate catalogue` on a source, into the ground's table.
 fn catalogue(ground: &Ground, from: &str) -> Value {
     let mut command = Command::new(binary());
     command.args(["migrate", "catalogue", "--json", "--from", from]);
@@ -163,7 +163,7 @@ fn catalogue(ground: &Ground, from: &str) -> Value {
     serde_json::from_slice(&ended.stdout).unwrap()
 }
 
-/// Names that say nothing of the proof: without the rows nobody finds it by its media hash.
+/// The names of the objects do not reveal the proof: without the rows, its media hash does not lead to a record.
 #[tokio::test]
 async fn a_catalogue_in_the_index_finds_records_of_any_name() {
     let [one, two, named] = ["a", "b", "d"].map(|name| legacy(name, &format!("old-{name}")));
@@ -209,7 +209,7 @@ async fn a_catalogue_in_the_index_finds_records_of_any_name() {
         (308, &*proof("d").to_string()),
         "its proof id finds this very record"
     );
-    // Of each that was read, its own item is migrated.
+    // For each proof that was read, exactly its own item is migrated.
     let sent = messages(&ground, 2).await;
     let keys = |message: &Received| {
         let message: Message = message.body().unwrap().parse().unwrap();
@@ -227,7 +227,7 @@ async fn a_catalogue_in_the_index_finds_records_of_any_name() {
     assert_eq!(send(&alone, get(&by_hash("a"))).await.body(), &migrated(&one));
     assert_eq!(status(&alone, &by_hash("b")).await, 404, "nobody asked for it");
 
-    // A deletion takes over by the row, and its marker wins (guarantee 8); also with the cloud storage off.
+    // A deletion imports by the row, and its tombstone wins (guarantee 8); also with the cloud storage off.
     let delete = beside(&ground, "delete", &from, &[]);
     let gone =
         with(ask(Method::DELETE, &proof_path("b")), AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
@@ -249,7 +249,7 @@ async fn settle_all(ground: &Ground, messages: Vec<Received>) {
     }
 }
 
-/// Answers come from the legacy source, whatever becomes of the messages; and the log says what becomes of them.
+/// The legacy source answers reads whatever becomes of the messages, and the log reports what became of them.
 #[tokio::test]
 async fn what_is_read_is_answered_where_it_cannot_be_queued() {
     let one = legacy("a", "p-1");

@@ -1,4 +1,5 @@
-//! The function behind the queue: it brings a provider what it missed, and each message fails for itself.
+//! The function behind the queue: it copies to a provider the objects that it missed, and each message fails on its
+//! own.
 
 use std::time::Duration;
 
@@ -14,15 +15,15 @@ use crate::engines::runtime::Function;
 use crate::http::ask::{json as request, media, with};
 use crate::world::tokens;
 
-/// What `template.yaml` gives a batch.
+/// The time limit that `template.yaml` sets for a batch.
 pub const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// The event that Lambda makes of messages that are handed out for the first time: their ids and bodies.
+/// The event that Lambda makes of messages, given as IDs and bodies, that are delivered for the first time.
 fn batch(messages: &[(String, String)]) -> Value {
     batch_of(messages.iter().map(|(id, body)| (id.as_str(), body.as_str(), 1)))
 }
 
-/// The event that Lambda makes of messages: their ids and bodies, and how often each was handed out.
+/// The event that Lambda makes of messages, given as IDs, bodies and delivery counts.
 pub fn batch_of<'a>(messages: impl Iterator<Item = (&'a str, &'a str, u32)>) -> Value {
     let record = |(id, body, attempts): (&str, &str, u32)| {
         json!({
@@ -45,7 +46,7 @@ pub fn batch_of<'a>(messages: impl Iterator<Item = (&'a str, &'a str, u32)>) -> 
     json!({"Records": messages.map(record).collect::<Vec<_>>()})
 }
 
-/// Hands the messages of a batch to the function; the ids of those that failed.
+/// Passes a batch of messages to the function, and returns the IDs of those that failed.
 async fn work(migrate: &Function, messages: &[(String, String)]) -> Vec<String> {
     let done = migrate.invoke_within(TIME_LIMIT, batch(messages)).await;
     let done = done.unwrap_or_else(|error| panic!("the batch failed as a whole: {error}"));
@@ -56,7 +57,7 @@ async fn work(migrate: &Function, messages: &[(String, String)]) -> Vec<String> 
     failed
 }
 
-/// Does what waits in the queue, as Lambda does it, until nothing waits.
+/// Works through the queue as Lambda does, until it is empty.
 pub async fn work_off(ground: &Ground) {
     let migrate = Function::start("migrate", &ground.variables("migrate"));
     let (queue, url) = (ground.queue.client(), ground.queue.url());
@@ -84,7 +85,7 @@ pub async fn work_off(ground: &Ground) {
 #[tokio::test]
 async fn a_poison_message_fails_alone_and_the_others_are_replicated() {
     let ground = Ground::pair().await;
-    // Stored where there was one provider: the fallback has nothing.
+    // Stored while there was only one provider, so the fallback has nothing.
     let store = Function::start("store", &ground.alone().await.variables("store"));
     let manifest = manifest_store("urn:c2pa:00000000-0000-4000-8000-000000000001", media("c2pa").digest());
     for body in [
@@ -117,7 +118,7 @@ async fn a_poison_message_fails_alone_and_the_others_are_replicated() {
     migrate.line(|line| line.get("credlink_queue_depth").is_some()).await;
     assert_eq!(everything(r2).await, wanted);
 
-    // SQS may hand a message out twice.
+    // SQS may deliver a message twice.
     messages.remove(1);
     assert_eq!(work(&migrate, &messages).await, [""; 0]);
     assert_eq!(everything(r2).await, wanted);

@@ -1,5 +1,5 @@
-//! Migrations over the queue: the API begins them, the function behind the queue lists and copies, and SQS hands messages
-//! out more often than once.
+//! Migrations over the queue: the API starts them, the function behind the queue lists and copies, and SQS delivers
+//! messages more than once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ use crate::http::ask::{ask, c2pa, get, json as request, with};
 use crate::http::contract::CONTRACT;
 use crate::world::tokens;
 
-/// The media file of a record.
+/// The hash of a record's media file.
 fn file(number: usize) -> MediaHash {
     MediaHash::of(format!("file {number}").as_bytes())
 }
@@ -69,7 +69,7 @@ fn record(number: usize) -> String {
     broken.to_string()
 }
 
-/// A bucket with this many records, under a prefix.
+/// Creates a bucket with this many records under a prefix.
 async fn old_bucket(bucket: &str, records: usize) {
     let client = buckets::raw();
     let puts = (0..records).map(|number| {
@@ -81,7 +81,7 @@ async fn old_bucket(bucket: &str, records: usize) {
     stranger.body(Bytes::from("not ours").into()).send().await.unwrap();
 }
 
-/// What the queue hands out now, hidden for so long.
+/// Receives the messages that the queue delivers now, and hides them for `hidden`.
 pub(super) async fn receive(ground: &Ground, hidden: Duration) -> Vec<Received> {
     let request = ground.queue.client().receive_message().queue_url(ground.queue.url());
     let request = request
@@ -107,13 +107,13 @@ pub(super) async fn settle(ground: &Ground, message: &Received) {
     queue.delete_message().queue_url(ground.queue.url()).receipt_handle(receipt).send().await.unwrap();
 }
 
-/// The ids of the messages that an answer names as failed.
+/// The IDs of the messages that an answer reports as failed.
 pub(super) fn failed(answer: &Value) -> Vec<&str> {
     let failures = answer["batchItemFailures"].as_array().unwrap_or_else(|| panic!("{answer}"));
     failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect()
 }
 
-/// Works the queue off, and hands every message to two functions at once.
+/// Works through the queue, and passes every message to two functions at once.
 async fn work_off_twice(ground: &Ground) {
     let start = || Function::start("migrate", &ground.variables("migrate"));
     let (one, two) = (start(), start());
@@ -162,8 +162,7 @@ impl Operator {
     }
 }
 
-/// Asserts that the deployment holds the proofs of the good ones among so many records, each once and as it was, and
-/// nothing else.
+/// Asserts that the deployment holds the proof of every good record, each once and unaltered, and nothing else.
 async fn assert_migrated(ground: &Ground, records: usize) {
     let good: Vec<usize> = (0..records).filter(|number| number % 100 != 0).collect();
     ground.assert_sound().await;
@@ -172,7 +171,7 @@ async fn assert_migrated(ground: &Ground, records: usize) {
     let mut keys = Vec::new();
     loop {
         let page = Objects::list(&ground.s3, "", after.as_deref(), 1_000).await.unwrap();
-        // The mark is no proof.
+        // The mark is not a proof.
         let keys_here = page.items.into_iter().map(|listed| listed.key);
         keys.extend(keys_here.filter(|key| !key.starts_with("store/")));
         after = page.next;
@@ -254,7 +253,7 @@ async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_eve
         (StatusCode::PERMANENT_REDIRECT, id(1).to_string().as_str())
     );
 
-    // Another run does nothing but look, and picks up what is new and what was mended.
+    // Another run only looks, and picks up what is new and what was corrected.
     let client = buckets::raw();
     let put = client.put_object().bucket(&bucket).key("old/0/0.json").body(Bytes::from(record(1)).into());
     put.send().await.unwrap();
@@ -291,13 +290,13 @@ async fn a_request_is_refused_where_it_cannot_be_done() {
         assert_eq!((status, &problem["field"]), (400, &json!("from")), "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
     }
-    // Neither the deployment's own bucket nor another one that is not on the list.
+    // Neither the deployment's own bucket nor another bucket that is not on the list is accepted.
     for from in [&format!("s3://{}", ground.s3.settings().bucket), "s3://one/below", "r2://one"] {
         let (status, problem, _) = operator.begin(json!({"name": "a", "from": from})).await;
         assert_eq!((status, &problem["type"]), (403, &json!("urn:credlink:problem:source-not-listed")));
         assert!(problem["detail"].as_str().unwrap().contains("CREDLINK_MIGRATION_SOURCES"), "{problem}");
     }
-    // A tenant's administrator begins none at all, so that nobody takes the name of a job of the operator's.
+    // A tenant's administrator may start no job at all, so that nobody can take the name of one of the operator's jobs.
     let legacy = json!({"name": "legacy", "from": "s3://one"});
     for token in [tokens::OWNER, tokens::STRANGER] {
         let asked = request(Method::POST, "/v1/migrations", &legacy);
@@ -314,7 +313,7 @@ async fn a_request_is_refused_where_it_cannot_be_done() {
     assert!(ledger(&ground, "a").claim("somebody", 60).await.unwrap());
     let (status, problem, _) = operator.begin(json!({"name": "a", "from": "s3://one"})).await;
     assert_eq!((status, &problem["type"]), (409, &json!("urn:credlink:problem:contended")));
-    // A tenant's administrator sees the jobs that make proofs of the tenant.
+    // A tenant's administrator sees the jobs that create proofs of that tenant.
     for (name, from, tenant, keep_tenants, seen) in [
         ("b", "s3://three", "acme", false, 404),
         ("c", "r2://four", "default", true, 404),
@@ -331,7 +330,7 @@ async fn a_request_is_refused_where_it_cannot_be_done() {
     }
 }
 
-/// Stores a public proof with a manifest, and a manifest by itself, and withdraws both manifests.
+/// Stores a public proof with a manifest, and another manifest by itself, and withdraws both manifests.
 async fn withdrawn(functions: &Functions) -> [ManifestId; 2] {
     let ids = ["held", "alone"].map(|name| format!("urn:c2pa:{name}").parse::<ManifestId>().unwrap());
     let content = |id: &ManifestId| manifest_store(id.as_str(), file(2).digest());
@@ -351,7 +350,8 @@ async fn withdrawn(functions: &Functions) -> [ManifestId; 2] {
     ids
 }
 
-/// What is private in the store of another CredLink stays private, and becomes the proof of the tenant that the list names.
+/// A private proof in the store of another CredLink stays private, and becomes a proof of the tenant that the list
+/// names.
 #[tokio::test]
 async fn private_proofs_become_those_of_the_listed_tenant_and_stay_private() {
     let former = Arc::new(Ground::plain().await);
@@ -408,7 +408,8 @@ pub(super) fn job(ground: &Ground, name: &str, from: &str) -> Job {
     }
 }
 
-/// Fifty kills at random moments of one job: nothing is lost, nothing is made twice, and what was confirmed stays as it is.
+/// Fifty kills at random moments of one job: nothing is lost, nothing is created twice, and confirmed entries stay as
+/// they are.
 #[tokio::test]
 async fn a_function_that_is_killed_time_and_again_migrates_all_the_same() {
     const RECORDS: usize = 1_000;
@@ -423,12 +424,13 @@ async fn a_function_that_is_killed_time_and_again_migrates_all_the_same() {
 
     let mut confirmed: BTreeMap<String, Entry> = BTreeMap::new();
     let (mut kills, mut idle) = (0, 0);
-    // Within so many milliseconds it is killed: fewer where it was done before, and more where it was not.
+    // The function is killed within this many milliseconds: fewer if it was done before the last kill, more if it was
+    // not.
     let mut limit = 700;
     while idle < 3 {
         let messages = receive(&ground, Duration::from_secs(2)).await;
         if messages.is_empty() {
-            // What a killed function held comes back.
+            // The messages of a killed function become visible again.
             tokio::time::sleep(Duration::from_secs(1)).await;
             idle += 1;
             continue;
@@ -476,7 +478,7 @@ async fn a_function_that_is_killed_time_and_again_migrates_all_the_same() {
     assert_migrated(&ground, RECORDS).await;
 }
 
-/// A queue with a dead-letter queue that takes what was handed out twice.
+/// Adds to a ground a queue whose dead-letter queue takes messages that were delivered twice.
 async fn with_dead_letters(ground: Ground) -> (Ground, String) {
     let client = ground.queue.client();
     let dead = client.create_queue().queue_name(unique("dead")).send().await.unwrap().queue_url.unwrap();
@@ -521,11 +523,11 @@ async fn what_cannot_be_done_yet_goes_to_the_dead_letters_and_comes_back_from_th
         assert_eq!(messages.len(), 3);
         assert!(messages.iter().all(|message| attempts(message) == attempt));
         let answer = migrate.invoke_within(TIME_LIMIT, event(&messages)).await.unwrap();
-        // What is of a job that is not there is passed over.
+        // A message of a job that does not exist is skipped.
         assert_eq!(failed(&answer).len(), 2, "{answer}");
         for (at, state) in ledger.entries(&[key(1), key(2)]).await.unwrap().into_iter().flatten().enumerate()
         {
-            // No item fails of an outage, until its message is given up.
+            // An outage fails no item until its message becomes a dead letter.
             match (attempt, &state.state) {
                 (1, ItemState::Planned) => {}
                 (2, ItemState::Failed { reason: Reason::Unavailable, detail }) => {
@@ -542,7 +544,7 @@ async fn what_cannot_be_done_yet_goes_to_the_dead_letters_and_comes_back_from_th
     assert_eq!(receive(&ground, Duration::ZERO).await.len(), 0);
     assert_eq!(depth(&dead).await, 3);
 
-    // The cause is mended, and the messages are given back.
+    // The cause is removed, and the dead letters are moved back.
     buckets::make(&bucket).await;
     let client = buckets::raw();
     for number in [1, 2] {
@@ -570,7 +572,8 @@ async fn depth(url: &str) -> u64 {
     queue.depth().await.unwrap()
 }
 
-/// Where the service moves nothing itself: text and attributes stay, and only what was sent is deleted.
+/// The fallback for a service that does not move dead letters itself: text and attributes are kept, and a dead letter
+/// is deleted only once it has been sent.
 #[tokio::test]
 async fn dead_letters_are_given_back_one_by_one() {
     let (ground, dead) = with_dead_letters(Ground::plain().await).await;
@@ -594,13 +597,13 @@ async fn dead_letters_are_given_back_one_by_one() {
         }
     }
     assert_eq!(seen, (0..25).flat_map(keys).collect());
-    // A queue without a dead-letter queue says so.
+    // A queue without a dead-letter queue reports that it has none.
     let alone = sqs::queue().await;
     let refused = alone.redrive(None, |_| {}).await.unwrap_err();
     assert!(refused.message.contains("has no redrive policy"), "{refused}");
 }
 
-/// One that holds nothing: a job of it ends at once.
+/// A job over a source that holds nothing ends at once.
 #[tokio::test]
 async fn an_empty_source_ends_the_job() {
     let ground = Arc::new(Ground::plain().await);
@@ -625,7 +628,7 @@ async fn an_empty_source_ends_the_job() {
     assert_eq!(operator.ask(remove("")).await.0, 404);
     assert_eq!(operator.ask(get("/v1/migrations/empty")).await.0, 404);
 
-    // The name is free. A job that is not over is removed if that is asked for, and its messages do nothing.
+    // The name is free again. An unfinished job is removed only on request, and its messages then have no effect.
     assert_eq!(operator.begin(json!({"name": "empty", "from": from})).await.0, 202);
     let (status, problem, _) = operator.ask(remove("")).await;
     assert_eq!((status, &problem["type"]), (409, &json!("urn:credlink:problem:job-conflict")), "{problem}");

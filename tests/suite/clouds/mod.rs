@@ -1,9 +1,11 @@
-//! The real binaries of the five Lambda functions, over S3, R2, DynamoDB, SQS and Redis as engines of this machine.
+//! The real binaries of the five Lambda functions, over S3, R2, DynamoDB, SQS and Redis as engines on this machine.
 //!
-//! `functions` is the API out of three of them, `ground` what they stand on. `script` walks through the whole API, `session`
-//! does what a client may do over both providers and all layers of the cache, `migrate` and `cleanup` are the two
-//! functions that nobody calls, `migrations` runs whole migrations over the queue, `hybrid` serves beside a legacy source, `races` has many processes at once, `rights` compares what they ask for with their roles, and `start` what a function says that cannot work.
-//! `stack` has them deployed by `template.yaml`.
+//! `functions` is the API as three of them serve it, and `ground` holds the engines that they use. `script` walks
+//! through the whole API. `session` does everything a client may do, over both providers and all layers of the cache.
+//! `migrate` and `cleanup` test the two functions that no client calls, `migrations` runs whole migrations over the
+//! queue, and `hybrid` serves beside a legacy source. `races` runs many processes at once, `rights` compares the calls
+//! of the functions with their roles, and `start` tests what a function reports that cannot work. `stack` deploys them
+//! with `template.yaml`.
 
 pub mod cleanup;
 pub mod functions;

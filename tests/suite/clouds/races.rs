@@ -1,5 +1,5 @@
-//! Stores of one file at once by many processes of the function `store`, as Lambda has one for each request under way
-//! (guarantees 2 and 3).
+//! Concurrent stores of one file by many processes of the function `store`, since Lambda runs one for each request in
+//! flight (guarantees 2 and 3).
 
 use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
@@ -17,7 +17,7 @@ use crate::world::tokens;
 const PROCESSES: usize = 50;
 const ROUNDS: usize = 20;
 
-/// A store of the round's file: in even rounds everybody has the same manifest, in odd ones each client another.
+/// A store of the round's file. In even rounds all clients send the same manifest, in odd rounds each sends its own.
 fn store(round: usize, client: usize) -> Value {
     let media = media(&format!("round {round}"));
     let number = if round.is_multiple_of(2) { round } else { round * 1_000 + client };

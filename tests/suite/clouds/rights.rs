@@ -1,5 +1,6 @@
-//! The rights of the functions: whatever each of them asks of S3, DynamoDB and SQS, its role in `template.yaml` allows. The engines
-//! of this machine check no rights, so the requests are noted on their way and compared with the statements of the roles.
+//! The rights of the functions: the role in `template.yaml` allows every call that its function makes to S3, DynamoDB
+//! and SQS. The engines on this machine check no rights, so the requests are recorded on their way and compared with
+//! the statements of the roles.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use crate::engines::{dynoxide, ministack};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// The functions, and the roles that they have.
+/// The functions and their roles.
 const ROLES: [(&str, &str); 4] = [
     ("store", "StoreRole"),
     ("delete", "DeleteRole"),
@@ -16,7 +17,7 @@ const ROLES: [(&str, &str); 4] = [
     ("cleanup", "CleanupRole"),
 ];
 
-/// Notes what each function asks for.
+/// Records the calls of each function.
 #[derive(Debug)]
 pub struct Watch {
     bucket: String,
@@ -24,7 +25,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches functions over this bucket.
+    /// Watches functions that use this bucket.
     pub fn over(bucket: &str) -> Self {
         let to = |url: &str| Proxy::to(url.trim_start_matches("http://").parse().unwrap());
         let proxies =
@@ -32,7 +33,7 @@ impl Watch {
         Self { bucket: bucket.to_owned(), proxies }
     }
 
-    /// The variables by which the function `name` asks through here.
+    /// The variables that route the calls of the function `name` through this watch.
     pub fn variables(&self, name: &str) -> Vec<(String, String)> {
         let (_, table, others) = self.proxies.iter().find(|(known, ..)| *known == name).unwrap();
         [
@@ -44,8 +45,8 @@ impl Watch {
         .into()
     }
 
-    /// Fails if a function has asked for what its role does not allow, or if one has not asked for what is `expected` of it, each as
-    /// `store dynamodb:Query`: a watch that has seen nothing proves nothing.
+    /// Fails if a function has made a call that its role does not allow, or if a call in `expected` (such as `store
+    /// dynamodb:Query`) was not made: a watch that has seen nothing proves nothing.
     pub fn assert_allowed(&self, expected: &[&str]) {
         let (mut wrong, mut asked) = (BTreeSet::new(), BTreeSet::new());
         for ((name, table, others), (_, role)) in self.proxies.iter().zip(ROLES) {
@@ -65,7 +66,8 @@ impl Watch {
         }
     }
 
-    /// The action that a request is, and the place as a statement names it. `None`: it is about another bucket.
+    /// The action of a request and its resource, named as in a statement. `None` if the request concerns another
+    /// bucket.
     fn action(&self, seen: &Seen) -> Option<(String, String)> {
         if let Some((service, operation)) = seen.target.as_deref().and_then(|target| target.split_once('.')) {
             return Some(if service.starts_with("DynamoDB") {
@@ -89,7 +91,8 @@ impl Watch {
     }
 }
 
-/// The right that an operation needs: a transaction needs those of its parts, of which all that CredLink writes are updates.
+/// The right that an operation needs. A transaction needs the rights of its parts, and all that CredLink writes in one
+/// are updates.
 fn dynamodb(operation: &str) -> String {
     let right = match operation {
         "TransactWriteItems" => "UpdateItem",
@@ -99,7 +102,7 @@ fn dynamodb(operation: &str) -> String {
     format!("dynamodb:{right}")
 }
 
-/// A statement of a policy, as far as it matters here.
+/// A policy statement, as far as it matters here.
 struct Statement {
     text: String,
 }
@@ -130,7 +133,7 @@ impl Statement {
     }
 }
 
-/// The statements of a role, as the template writes them.
+/// The statements of a role, as written in the template.
 fn statements(template: &str, role: &str) -> Vec<Statement> {
     let begin = template.find(&format!("\n  {role}:\n")).unwrap_or_else(|| panic!("there is no {role}"));
     let rest = &template[begin + 1..];

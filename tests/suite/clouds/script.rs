@@ -6,7 +6,7 @@ use super::functions::Functions;
 use super::ground::Ground;
 use crate::http::script::whole;
 
-/// By a real clock; it takes some seconds, because links and proofs expire in it.
+/// Runs by a real clock and takes some seconds, because links and proofs expire during the script.
 #[tokio::test]
 async fn the_api_answers_as_written_down_by_the_functions() {
     let ground = Arc::new(Ground::plain().await);

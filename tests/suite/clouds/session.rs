@@ -1,4 +1,5 @@
-//! What a client may do, over both providers and all layers of the cache; in the end both providers hold the same.
+//! Everything a client may do, over both providers and all layers of the cache. At the end both providers hold the
+//! same.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ async fn both_providers_hold_the_same_after_a_session() {
     let client = Client(Functions::start(&ground));
     let store = |body: &Value| request(Method::POST, "/v1/proofs", body);
 
-    // Long enough to be packed at rest.
+    // Long enough to be compressed at rest.
     let json =
         json!({"media_hash": media("json").to_string(), "manifest": {"note": "provenance ".repeat(100)}});
     let stored = client.send(201, store(&json)).await;
@@ -54,11 +55,11 @@ async fn both_providers_hold_the_same_after_a_session() {
     let duplicate = client.told(200, store(&json)).await;
     assert_eq!((&duplicate["deduplicated"], &duplicate["identical"]), (&true.into(), &true.into()));
 
-    // Cold, then from the memory of the process, then, by another process, from Redis.
+    // First cold, then from the memory of the process, then from Redis by another process.
     let target = format!("/v1/manifests/{id}");
     assert_eq!(client.send(200, get(&target)).await.body(), &manifest);
     assert_eq!(client.send(200, get(&target)).await.body(), &manifest);
-    // One for the front of the id, one for the manifest.
+    // One hit for the front of the ID, and one for the manifest.
     client.0.hits("l1", 2).await;
     let replacement = request(Method::PUT, &proof_path("json"), &json!({"manifest": {"draft": 2}}));
     client.send(200, with(replacement, IF_MATCH, stored.headers()[ETAG].as_bytes())).await;
@@ -93,7 +94,7 @@ async fn both_providers_hold_the_same_after_a_session() {
     let unknown: Vec<_> = names.into_iter().filter(|name| catalogue::find(name).is_none()).collect();
     assert_eq!(unknown, [""; 0], "metrics that are not in the documentation");
 
-    // A provider that was slow for a moment is repaired by way of the queue.
+    // A provider that was slow for a moment is repaired through the queue.
     work_off(&ground).await;
     let held = everything(&ground.s3).await;
     assert_eq!(held, everything(ground.r2.as_ref().unwrap()).await);

@@ -1,4 +1,4 @@
-//! Functions that cannot work: they fail with every event, say why in their log, and serve nothing.
+//! Functions that cannot work: they fail on every event, log why, and serve nothing.
 
 use http::Method;
 use serde_json::json;

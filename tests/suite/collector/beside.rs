@@ -1,5 +1,5 @@
-//! Cleanup by intents beside requests for the same proof, each stopped at each of its calls, after each way in which a first
-//! store was cut off.
+//! Cleanup by intents concurrent with a request for the same proof. Each is stopped before each of its calls, after
+//! each way in which a first store can be cut off.
 
 use std::pin::pin;
 
@@ -67,8 +67,8 @@ async fn run(ground: &Ground, process: &Process) -> Report {
     cleanup(process, Limits { walk: false, ..Limits::until(deadline) }, None).await.unwrap()
 }
 
-/// Does both, the one stopped before its call of this number and the other one in between. The status of the answer; `None`
-/// if the one has not so many calls.
+/// Runs cleanup and a request: one is stopped before its call number `stop`, and the other runs in between. Returns the
+/// status of the answer, or `None` if the first makes fewer calls.
 async fn both(ground: &Ground, second: Second, is_cleanup_first: bool, stop: u64) -> Option<u16> {
     let (calm, gate) = (ground.process(), Gate::open());
     let gated = ground.process_with(&FaultPlan::none(), &gate);
@@ -94,7 +94,7 @@ async fn both(ground: &Ground, second: Second, is_cleanup_first: bool, stop: u64
     Some(gate.run(asked).unwrap().status().as_u16())
 }
 
-/// Asserts that reader and listing agree, and that what was acknowledged is so.
+/// Asserts that reads and listings agree, and that an acknowledged change has taken effect.
 async fn check(ground: &Ground, second: Second, answered: u16, case: &str) {
     let calm = ground.process();
     run(ground, &calm).await;

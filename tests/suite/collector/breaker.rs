@@ -1,4 +1,4 @@
-//! More orphans at once than crashes leave: the collector stops, says so, and waits for an operator.
+//! More orphans at once than crashes can leave: the collector stops, reports it, and waits for an operator.
 
 use credlink_core::object::ObjectKey;
 use credlink_ports::{Clock as _, Objects as _};
@@ -12,10 +12,10 @@ use crate::http::ask::{ask, get, json as request, media, proof_path};
 
 const PROOFS: usize = 180;
 const ORPHANS: usize = 120;
-/// Number of orphans that a walk removes whatever it has looked at.
+/// Number of orphans that a walk may remove however few objects it has seen.
 const ALWAYS: usize = 100;
 
-/// 300 objects, of which nothing names 120, for longer than any store takes.
+/// 300 objects, 120 of which have been orphans for longer than any store takes.
 async fn with_orphans() -> Ground {
     let ground = Ground::new();
     let process = ground.process();
@@ -30,7 +30,7 @@ async fn with_orphans() -> Ground {
     ground
 }
 
-/// Counts the orphans that stand in their places, and those that are kept to be brought back.
+/// Counts the orphans that are in place, and the removed ones that can still be restored.
 async fn count(ground: &Ground) -> (usize, usize) {
     let process = ground.process();
     let mut there = 0;
@@ -63,13 +63,13 @@ async fn a_collector_that_would_remove_too_much_stops_and_asks() {
     assert_eq!(report.deleted, ALWAYS as u64, "{report:?}");
     assert!(report.stopped.as_ref().is_some_and(|why| why.contains("of 30")), "{report:?}");
     assert_eq!(count(&ground).await, (ORPHANS - ALWAYS, ALWAYS));
-    // It is said where an operator looks, by every process.
+    // Every process reports it where an operator looks.
     for process in [process, ground.process()] {
         let health = answer(&process, get("/v1/health")).await;
         let health = body(&health);
         assert_eq!(health["status"], "degraded", "{health}");
         assert!(health["problems"][0].as_str().unwrap().contains("--go-on"), "{health}");
-        // Nothing more goes in the next runs, also days later.
+        // Later runs remove nothing more, even days later.
         for _ in 0..3 {
             ground.clock.advance_seconds(86_400);
             process.tick().await.unwrap();
@@ -79,7 +79,7 @@ async fn a_collector_that_would_remove_too_much_stops_and_asks() {
         }
     }
     assert_eq!(count(&ground).await, (ORPHANS - ALWAYS, ALWAYS));
-    // Everything else goes on.
+    // Everything else continues.
     let process = ground.process();
     done(&process, ask(Method::DELETE, &proof_path("0"))).await;
     done(&process, store("0")).await;
@@ -106,13 +106,13 @@ async fn an_operator_brings_back_what_should_not_have_gone() {
     assert_eq!((brought.restored, brought.taken, brought.failed), (ALWAYS as u64, 0, 0));
     assert_eq!(count(&ground).await, (ORPHANS, 0));
     process.let_collector_go_on().await.unwrap();
-    // What was brought back stands by itself; the few others are what a walk may remove.
+    // The restored manifests are now held for themselves. The few others are no more than a walk may remove.
     let report = run(&ground, &process, false).await;
     assert_eq!((report.deleted, report.stopped), ((ORPHANS - ALWAYS) as u64, None));
     assert_eq!(count(&ground).await, (ALWAYS, ORPHANS - ALWAYS));
 }
 
-/// Expired proofs do not count towards the share: each of them goes, however many there are.
+/// Expired proofs do not count towards the share: all of them are deleted, however many there are.
 #[tokio::test]
 async fn what_expired_does_not_count() {
     let ground = Ground::new();
@@ -125,7 +125,7 @@ async fn what_expired_does_not_count() {
         });
         done(&process, request(Method::POST, "/v1/proofs", &body)).await;
     }
-    // The days of a store that is looked at all the while.
+    // The store is looked at on each of these days.
     for _ in 0..9 {
         ground.clock.advance_seconds(86_400);
         process.tick().await.unwrap();

@@ -1,5 +1,5 @@
-//! Stores that ended between an object and its row, over an index that no read looks at: the next run of cleanup finds them
-//! by what they noted before, without a walk.
+//! Stores that ended between an object and its row, over an index that no read consults: the next cleanup finds them by
+//! the intents that they noted before, without a walk.
 
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
@@ -15,7 +15,7 @@ use crate::faults::gate::Gate;
 use crate::guard::ground::{Ground, Process, answer, store};
 use crate::http::ask::{self, proof, proof_path};
 
-/// A run of the schedule that does not walk.
+/// A scheduled run that does not walk.
 async fn run(ground: &Ground, process: &Process, intents_from: Option<Timestamp>) -> Report {
     let deadline = ground.clock.now().plus_seconds(1_000);
     let limits = Limits { walk: false, intents_from, ..Limits::until(deadline) };
@@ -72,7 +72,7 @@ async fn what_is_stored_again_after_a_deletion_is_found_as_well() {
     let delete = ask::ask(Method::DELETE, &proof_path("a"));
     assert_eq!(answer(&calm, delete).await.status(), StatusCode::NO_CONTENT);
     let again = async |process: &Process| answer(process, store("a")).await.status();
-    // Its last write is its row.
+    // The row is its last write.
     let plan = FaultPlan::none();
     assert_eq!(again(&ground.snapshot().process_with(&plan, &Gate::open())).await, StatusCode::CREATED);
     let plan = FaultPlan::from(plan.writes(), Flavour::Lost);
@@ -107,18 +107,18 @@ async fn a_run_goes_on_where_the_last_one_ended_and_only_if_all_could_be_looked_
     let first = run(&ground, &calm, None).await.intents_from;
     assert_eq!(first, Some(ground.clock.now().minus_seconds(600)));
     ground.clock.advance_seconds(3_600);
-    // The mark goes up with the first store of an hour: the row is the last write.
+    // The first store of an hour also writes the mark. The row is the last write.
     let plan = FaultPlan::none();
     drop(answer(&ground.snapshot().process_with(&plan, &Gate::open()), store("a")).await);
     let plan = FaultPlan::from(plan.writes(), Flavour::Lost);
     assert!(answer(&ground.process_with(&plan, &Gate::open()), store("a")).await.status().is_server_error());
     assert!(ground.objects.head(&ObjectKey::Record(proof("a"))).await.unwrap().is_some());
-    // Nothing can be written: the next run begins where this one did.
+    // Nothing can be written, so the next run begins where this one did.
     let failing = ground.process_with(&FaultPlan::from(1, Flavour::Lost), &Gate::open());
     let report = run(&ground, &failing, first).await;
     assert_eq!((report.completed, report.intents_from), (0, None));
     assert!(report.failed > 0, "{report:?}");
-    // From an instant that is past the intent, nothing is found; from where the last run ended it is.
+    // A run that begins after the intent finds nothing. A run that begins where the last one ended finds it.
     let late = ground.clock.now().plus_seconds(3_600);
     ground.clock.advance_seconds(7_200);
     assert_eq!(run(&ground, &calm, Some(late)).await.completed, 0);
@@ -147,7 +147,7 @@ async fn a_run_that_has_no_more_time_says_how_far_it_got() {
     let second = short(first).await;
     assert_eq!(second, Some(began.plus_seconds(798)));
     assert_eq!(short(second).await, Some(ground.clock.now().minus_seconds(600)), "the end");
-    // A bookmark of a clock that was ahead says nothing.
+    // A bookmark from a clock that was ahead is ignored.
     assert_eq!(short(Some(ground.clock.now().plus_seconds(600))).await, first);
 }
 
@@ -173,7 +173,7 @@ async fn two_cut_off() -> Ground {
 #[tokio::test]
 async fn whatever_fails_the_next_run_finishes_the_rest() {
     let ground = two_cut_off().await;
-    // The next run begins behind what was noted by now.
+    // The next run begins after the intents noted so far.
     ground.clock.advance_seconds(1_200);
     let plan = FaultPlan::none();
     let copy = ground.snapshot();
@@ -223,7 +223,7 @@ async fn a_run_removes_few_orphans_and_none_while_the_collector_is_stopped() {
             ground.process_with(&FaultPlan::from(plan.writes() - before, Flavour::Lost), &Gate::open());
         process.standing().await;
         assert!(answer(&process, request()).await.status().is_server_error());
-        // Its manifest is deleted by its owner.
+        // The owner deletes the manifest.
         let gone = answer(&calm, ask::ask(Method::DELETE, &format!("/v1/manifests/{id}"))).await;
         assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     }

@@ -1,4 +1,5 @@
-//! Records that a request left over on one machine: the next read finds them, whatever instants they tell of.
+//! Records that an interrupted request left behind on one machine: the next read finds them, whatever their timestamps
+//! say.
 
 use bytes::Bytes;
 use credlink_ports::doubles::faults::{FaultPlan, Flavour};
@@ -9,7 +10,7 @@ use crate::faults::gate::Gate;
 use crate::guard::ground::{Ground, Process, answer, body, done, store};
 use crate::http::ask::{ask, get, json as request, media, proof, proof_path};
 
-/// A store of what another store had years ago.
+/// A store of a proof that another store created years ago.
 fn take_over() -> Request<Bytes> {
     let origin =
         json!({"created": "2020-01-01T00:00:00Z", "expires": "2090-01-01T00:00:00Z", "legacy_id": "old"});
@@ -17,7 +18,8 @@ fn take_over() -> Request<Bytes> {
     request(Method::POST, "/v1/proofs", &body)
 }
 
-/// A server that stopped in order an hour ago, with so many proofs, and the number of writes that a request makes there.
+/// A server that was shut down cleanly an hour ago, with these proofs, and the number of writes that the request makes
+/// there.
 async fn stopped(proofs: &[&str], request: impl Fn() -> Request<Bytes>) -> (Ground, u64) {
     let ground = Ground::new();
     let process = ground.process();
@@ -36,7 +38,7 @@ async fn stopped(proofs: &[&str], request: impl Fn() -> Request<Bytes>) -> (Grou
     (ground, plan.writes() - before)
 }
 
-/// A server that begins at this moment.
+/// Starts a server at this moment.
 async fn begin(ground: &Ground, process: Process) -> Process {
     use credlink_ports::Clock as _;
     process.begin_after(Some(ground.clock.now().minus_seconds(1_800))).await.unwrap();
@@ -44,7 +46,7 @@ async fn begin(ground: &Ground, process: Process) -> Process {
     process
 }
 
-/// Returns whether the proof is read, and asserts that it is listed if it is.
+/// Returns `true` if the proof can be read, and asserts that it is then also listed.
 async fn is_there(process: &Process, case: &str) -> bool {
     let read = answer(process, get(&proof_path("a"))).await.status();
     let page = body(&answer(process, get("/v1/proofs")).await);
@@ -95,7 +97,7 @@ async fn a_deletion_that_failed_is_finished_by_the_next_read() {
     assert!(failed >= 2, "{failed}");
 }
 
-/// By less than what is doubted, between two servers.
+/// The clock is set back between two servers, by less than the period that is doubted.
 #[tokio::test]
 async fn a_clock_that_was_set_back_hides_nothing_that_was_cut_off() {
     use credlink_ports::Clock as _;
@@ -104,7 +106,7 @@ async fn a_clock_that_was_set_back_hides_nothing_that_was_cut_off() {
     for (write, flavour) in (1..=writes).flat_map(|write| [(write, Flavour::Lost), (write, Flavour::Kept)]) {
         let copy = ground.snapshot();
         let stored = copy.clock.now();
-        // Something was committed before, and so the index knows the time.
+        // Something was committed before, so the index knows the time.
         let calm = begin(&copy, copy.process()).await;
         done(&calm, store("another")).await;
         calm.tick().await.unwrap();

@@ -1,5 +1,5 @@
-//! An index that lost all its rows, under a service that nothing guards: cleanup takes everything up again from the objects,
-//! and removes nothing.
+//! An index that lost all its rows, in a service without a guard: cleanup restores every row from the objects, and
+//! removes nothing.
 
 use credlink_core::row::{ManifestRow, ProofRow, Row, State};
 use credlink_ports::doubles::MemoryIndex;
@@ -13,7 +13,7 @@ use crate::faults::act::{What, c2pa_bytes, c2pa_id, proof_id};
 use crate::guard::ground::{Ground, Process, answer, done};
 use crate::http::ask::{ask, c2pa, get, text, with};
 
-/// The legacy ids that no object but their proofs' records and markers name.
+/// The legacy IDs that are named by no object except the records and tombstones of their proofs.
 const RECORDED: [&str; 2] = ["p-1", "p-3"];
 
 fn store(file: &'static str, what: What) -> Request<bytes::Bytes> {
@@ -35,7 +35,7 @@ fn delete(file: &'static str) -> Request<bytes::Bytes> {
     ask(Method::DELETE, &format!("/v1/proofs/{}", proof_id(file)))
 }
 
-/// A store with everything that there is.
+/// A store with one of everything that can be stored.
 async fn with_everything() -> Ground {
     let ground = Ground::new();
     let process = ground.process().unguarded();
@@ -71,16 +71,16 @@ async fn with_everything() -> Ground {
     ground
 }
 
-/// Returns all rows without the fields that only count commits. A deleted manifest has its row in its marker, and
-/// gets it back when it is asked for.
+/// Returns all rows without the fields that only count commits. A deleted manifest keeps the content of its row in its
+/// tombstone, and gets the row back when the manifest is next requested.
 async fn rows(ground: &Ground) -> Vec<Row> {
     let page = ground.index.list(&Listing::All, None, 1_000).await.unwrap().unwrap();
     let rows = page.items.into_iter().filter_map(|row| match row {
         Row::Proof(row) => Some(Row::Proof(ProofRow { version: 0, ..row })),
         Row::Manifest(ManifestRow { state: State::Deleted(_), .. }) | Row::Store(_) => None,
-        // A replacement that was done leaves it at its claim; an object tells of no claims.
+        // A completed replacement leaves this field at the value of its claim, and an object records no claims.
         Row::Manifest(row) => Some(Row::Manifest(ManifestRow { version: 0, void: false, ..row })),
-        // `credlink rebuild` binds such ids anew.
+        // `credlink rebuild` binds these IDs again.
         Row::Alias(row) if RECORDED.contains(&row.id.as_str()) => None,
         Row::Alias(row) => Some(Row::Alias(credlink_core::row::AliasRow { version: 0, ..row })),
         other => Some(other),
@@ -110,14 +110,14 @@ async fn served(process: &Process) -> Vec<(String, u16, bytes::Bytes)> {
         if RECORDED.iter().any(|id| path.ends_with(id)) || path == "/v1/aliases" {
             continue;
         }
-        // A problem names its own request.
+        // The body of a problem contains the ID of its own request.
         let body = if answer.status() == 200 { answer.body().clone() } else { bytes::Bytes::new() };
         served.push((path, answer.status().as_u16(), body));
     }
     served
 }
 
-/// The same with the index emptied, and cleaned up in steps of one page or at once.
+/// Empties the index, cleans up in steps of one page or all at once, and compares rows and answers.
 async fn everything_is_taken_up(any_age: bool) {
     let ground = with_everything().await;
     let (rows_before, served_before) = (rows(&ground).await, served(&ground.process().unguarded()).await);
@@ -145,7 +145,7 @@ async fn everything_is_taken_up(any_age: bool) {
         .await
         .unwrap();
     assert_eq!(broken, [], "after all rows were lost");
-    // A deleted manifest's id has its one content for ever, and so has a taken one.
+    // The ID of a deleted manifest is bound to its content for ever, and so is the ID of a stored one.
     for (name, status) in [("deleted", 409), ("gone", 409), ("alone", 409)] {
         let other = credlink_core::testing::manifest_store(
             &c2pa_id(name),

@@ -1,8 +1,10 @@
-//! Orphans, and the way in which cleanup removes them (guarantee 10): never something that is named, with some days
-//! in which they can be brought back, and never many at once.
+//! Orphans, and how cleanup removes them (guarantee 10): never an object that is named, always with some days in which
+//! the object can be restored, and never many at once.
 //!
-//! `orphans` has every kind of orphan and its way through `removed/`, `breaker` too many at once, `unread` records that cannot be
-//! read, `intents` and `leftovers` stores that were cut off, `beside` cleanup beside requests for those, `restored` what was put back from a backup, and `lost` an index that lost its rows.
+//! `orphans` follows every kind of orphan through `removed/`, `breaker` has too many at once, `unread` has records that
+//! cannot be read, `intents` and `leftovers` have stores that were cut off, `beside` runs cleanup concurrently with
+//! requests for those, `restored` has objects that were put back from a backup, and `lost` has an index that lost its
+//! rows.
 
 mod beside;
 mod breaker;
@@ -24,13 +26,13 @@ use std::collections::BTreeMap;
 
 use crate::faults::act::{c2pa_bytes, c2pa_id};
 
-/// Puts an object in an empty place.
+/// Puts an object under a key that is free.
 async fn put(objects: &impl Objects, key: &ObjectKey, body: Bytes, attributes: &Attributes) {
     let put = objects.put(key, body, attributes, Condition::Absent).await.unwrap();
     assert!(matches!(put, Put::Stored(_)), "{key}");
 }
 
-/// The manifest that a short name stands for, as an object.
+/// The manifest for a short name, as an object.
 fn manifest(name: &str, created: Timestamp) -> (ManifestKey, Bytes, Attributes) {
     let (id, body): (ManifestKey, Bytes) = (c2pa_id(name).parse().unwrap(), c2pa_bytes(name));
     let facts = Facts::of(&body, Tenant::default(), Visibility::Public, created);

@@ -1,4 +1,5 @@
-//! Every kind of orphan: left alone while it may be in use, removed so that it can be brought back, and gone after a week.
+//! Every kind of orphan: left alone while it may be in use, then removed in such a way that it can be restored, and
+//! purged after a week.
 
 use credlink_core::bounds::{ORPHAN_AGE_SECONDS, REMOVED_GRACE_SECONDS};
 use credlink_core::manifest_key::ManifestKey;
@@ -18,7 +19,7 @@ use crate::faults::act::{What, c2pa_id, proof_id};
 use crate::http::ask::{ask, get, text};
 use crate::world::{Ground, World};
 
-/// Objects carry the test's own clock only in memory.
+/// Only in memory do objects carry the time of the test's own clock.
 const GROUNDS: [Ground; 2] = [Ground::Memory, Ground::Dynamo];
 
 const MANIFEST: What = C2pa("orphan");
@@ -41,14 +42,15 @@ fn manifest_id() -> ManifestKey {
     c2pa_id("orphan").parse().unwrap()
 }
 
-/// The objects that are kept under `removed/`, without the instant.
+/// The keys of the objects under `removed/`, without the instant.
 async fn removed(world: &World) -> Vec<String> {
     let keys = world.keys().await.into_iter();
     let removed = keys.filter_map(|key| Some(key.strip_prefix("removed/")?.split_once('/')?.1.to_owned()));
     removed.collect()
 }
 
-/// Cleans up just before an orphan is due, which does nothing, and then when it is: exactly this is removed.
+/// Cleans up just before an orphan is due, which does nothing, and again when the orphan is due, which removes exactly
+/// `wanted`.
 async fn assert_removed(world: &World, due: u64, wanted: &[String]) {
     let before = world.keys().await;
     world.clock().advance_seconds(due - 1);
@@ -61,7 +63,7 @@ async fn assert_removed(world: &World, due: u64, wanted: &[String]) {
     assert_eq!(removed(world).await, wanted);
 }
 
-/// A week later nothing is kept any more.
+/// Asserts that nothing is kept any longer a week later.
 async fn assert_purged(world: &World) {
     world.clock().advance_seconds(REMOVED_GRACE_SECONDS - 1);
     let kept = removed(world).await.len();
@@ -87,7 +89,7 @@ async fn a_manifest_that_nothing_names() {
                 let brought = bring_back(world.service(), None).await.unwrap();
                 assert_eq!((brought.restored, brought.taken, brought.failed), (1, 0, 0));
                 assert_eq!(status(&world, &manifest_path()).await, 200);
-                // It stands by itself from now on.
+                // The manifest is held for itself from now on.
                 world.clock().advance_seconds(86_400);
                 assert_eq!(world.clean_up_on_schedule().await.deleted, 0);
                 assert_eq!(status(&world, &manifest_path()).await, 200);
@@ -112,7 +114,8 @@ async fn a_hold_without_its_manifest() {
         let key = ObjectKey::Hold(manifest_id(), 0);
         put(world.service().ports().objects(), &key, body.into(), &attributes).await;
         assert_removed(&world, ORPHAN_AGE_SECONDS, &[key.to_string()]).await;
-        // Without the manifest it is of no use: it is kept where it is, and what was brought back is removed once more.
+        // The record is of no use without its manifest. It stays under `removed/`, and the restored manifest is removed
+        // once more.
         let brought = bring_back(world.service(), None).await.unwrap();
         assert_eq!((brought.restored, brought.taken, brought.failed), (0, 0, 1));
         world.clock().advance_seconds(ORPHAN_AGE_SECONDS);
@@ -146,7 +149,7 @@ async fn a_revision_of_an_earlier_life() {
     }
 }
 
-/// A record, with an earlier one, and without the manifest that it names: a store was cut off, and its manifest deleted.
+/// A record that names a missing manifest: its store was cut off, and the manifest was then deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_without_its_manifest() {
     for ground in GROUNDS {
@@ -160,11 +163,11 @@ async fn a_record_without_its_manifest() {
             let (body, attributes) = record.stored(&bytes, credlink_core::hash::Digest::of(&bytes), &key);
             let objects = world.service().ports().objects();
             put(objects, &key, body, &attributes).await;
-            // Nothing tells a manifest that was lost from one that was never there: the record is kept.
+            // A lost manifest cannot be told from one that never existed, so the record is kept.
             world.clock().advance_seconds(ORPHAN_AGE_SECONDS);
             let report = world.clean_up_on_schedule().await;
             assert_eq!((report.deleted, report.failed), (0, 1), "{report:?}");
-            // The manifest was deleted before anyone was told of the record.
+            // The manifest was deleted before the record was reported to any caller.
             let manifest = ObjectKey::Manifest(manifest_id());
             let at = world.clock().now();
             let (marker, marked) = Tombstone::new(at, 0).object(&manifest, &Tenant::default());
@@ -177,7 +180,7 @@ async fn a_record_without_its_manifest() {
             let path = format!("/v1/proofs/{}", proof_id("a"));
             assert_eq!(status(&world, &path).await, 404, "nobody was told of it");
             if brought_back {
-                // Its manifest was found again.
+                // The manifest is found again.
                 put_manifest(world.service().ports().objects(), "orphan", now).await;
                 let brought = bring_back(world.service(), Some(now)).await.unwrap();
                 assert_eq!((brought.restored, brought.taken, brought.failed), (1, 0, 0));
@@ -188,7 +191,7 @@ async fn a_record_without_its_manifest() {
                 assert_eq!(world.clean_up_on_schedule().await.deleted, 0);
                 world.assert_tidy().await;
             } else {
-                // The place is free.
+                // The key is free.
                 store(&world, Json(r#"{"n":2}"#)).await;
                 let brought = bring_back(world.service(), None).await.unwrap();
                 assert_eq!((brought.restored, brought.taken, brought.failed), (0, 1, 0));

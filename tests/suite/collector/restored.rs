@@ -1,5 +1,5 @@
-//! A deleted proof or manifest stays deleted (guarantee 8), also when its objects are put back from a backup: fsck
-//! finds them, and a cleanup puts them away again.
+//! A deleted proof or manifest stays deleted (guarantee 8), even if its objects are put back from a backup: fsck finds
+//! them, and cleanup removes them again.
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::object::{Object, ObjectKey};
@@ -25,7 +25,7 @@ async fn status(world: &World, path: &str) -> u16 {
     world.answer(get(path)).await.status().as_u16()
 }
 
-/// Puts an object where it stood, whatever stands there: what `cp` does, and `copy-object`.
+/// Puts an object back under its key and overwrites whatever is there, as `cp` and `copy-object` do.
 async fn put_back(world: &World, key: &ObjectKey, object: Object) {
     let objects = world.service().ports().objects();
     objects.delete(key).await.unwrap();
@@ -33,7 +33,7 @@ async fn put_back(world: &World, key: &ObjectKey, object: Object) {
     assert!(matches!(put, Put::Stored(_)));
 }
 
-/// A deleted proof whose objects are all back.
+/// A deleted proof with all its objects put back.
 async fn with_restored_objects(ground: Ground, what: What) -> (World, String) {
     let world = World::on(ground);
     store(&world, what).await;
@@ -62,11 +62,12 @@ async fn what_was_put_back_is_put_away_again() {
             let (world, path) = with_restored_objects(ground, what).await;
             let broken = world.findings(Severity::Broken).await;
             assert_eq!(broken.len(), if what == TEXT { 1 } else { 2 }, "{ground:?}: {broken:?}");
-            // Until then nobody is served a manifest of an earlier life, which its owner may have withdrawn.
+            // Until cleanup runs, no caller is served a manifest from before the deletion, which its owner may have
+            // withdrawn.
             if let C2pa(name) = what {
                 assert_eq!(status(&world, &format!("/v1/manifests/{}", c2pa_id(name))).await, 410);
             }
-            // As `credlink fsck --repair` does it.
+            // The same call as in `credlink fsck --repair`.
             let report = world.clean_up().await;
             assert_eq!(report.failed, 0, "{ground:?} {what:?}: {report:?}");
             assert_eq!(status(&world, &path).await, 410, "{ground:?} {what:?}");
@@ -75,14 +76,15 @@ async fn what_was_put_back_is_put_away_again() {
             }
             world.assert_sound().await;
             assert_eq!(world.findings(Severity::Leftover).await, [""; 0], "{ground:?}");
-            // It is kept like all that a collector removes, and is not brought back: its owner deleted it.
+            // The object is kept like everything that the collector removes, but is not restored, because its owner
+            // deleted it.
             let brought = bring_back(world.service(), None).await.unwrap();
             assert_eq!((brought.restored, brought.failed), (0, 0), "{ground:?} {what:?}: {brought:?}");
             assert_eq!(status(&world, &path).await, 410);
             if let C2pa(name) = what {
                 assert_eq!(status(&world, &format!("/v1/manifests/{}", c2pa_id(name))).await, 410);
             }
-            // Whoever stores it anew gets it anew.
+            // A new store creates the proof again.
             store(&world, what).await;
             assert_eq!(status(&world, &path).await, 200);
             world.assert_tidy().await;
@@ -104,7 +106,7 @@ async fn the_schedule_puts_it_away_too() {
     }
 }
 
-/// A store that meets such a record does not take it for its own.
+/// A store that meets such a record does not adopt it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_does_not_take_up_what_was_put_back() {
     for ground in [Ground::Memory, Ground::Folder, Ground::Dynamo] {
@@ -118,7 +120,7 @@ async fn a_store_does_not_take_up_what_was_put_back() {
     }
 }
 
-/// A record that cannot be read may name any manifest that nothing else names, and none whose owner deleted it.
+/// An unreadable record may name any manifest that nothing else names, but never one whose owner deleted it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_manifest_that_was_put_back_goes_beside_a_record_that_cannot_be_read() {
     for ground in [Ground::Memory, Ground::Dynamo] {

@@ -1,4 +1,4 @@
-//! A record that cannot be read in a walk may be the one that names a manifest: then no manifest is removed in that walk.
+//! A record that cannot be read during a walk may be the one that names a manifest, so that walk removes no manifest.
 
 use credlink_core::object::{Object, ObjectKey};
 use credlink_ports::doubles::faults::FaultPlan;
@@ -15,7 +15,7 @@ use crate::faults::gate::Gate;
 use crate::guard::ground::{Ground, answer, done, ready};
 use crate::http::ask::{get, text};
 
-/// A store whose index has lost its rows: the manifests `one` and `two` are named by records alone, `orphan` by nothing.
+/// A store whose index has lost its rows: only records name the manifests `one` and `two`, and nothing names `orphan`.
 async fn without_rows() -> Ground {
     let ground = Ground::new();
     let process = ground.process().unguarded();
@@ -59,7 +59,7 @@ fn a_read_that_fails_in_a_walk_costs_no_manifest() {
         ready(assert_served(&ground, &when));
         kept += usize::from(ready(orphans(&ground)) == 0);
         let failed = !matches!(&run, Ok(report) if report.failed == 0);
-        // The next walk reads everything, takes up the proofs, and removes the orphan.
+        // The next walk reads everything, restores the rows of the proofs, and removes the orphan.
         let calm = ground.process().unguarded();
         let limits = Limits::until(ground.clock.now().plus_seconds(1_000));
         let report = ready(cleanup(&calm, limits, None)).unwrap();
@@ -75,7 +75,7 @@ fn a_read_that_fails_in_a_walk_costs_no_manifest() {
     assert!(kept > 3, "{kept} walks with a failure kept the orphan");
 }
 
-/// Flips a bit of a record, and waits until orphans are due. Gives the record as it was.
+/// Flips a bit of a record, and waits until orphans are due. Returns the intact record.
 async fn damage_a_record(ground: &Ground) -> (ObjectKey, Object) {
     let key = ObjectKey::Record(proof_id("a"));
     let record = ground.objects.get(&key).await.unwrap().unwrap();
@@ -98,7 +98,7 @@ async fn a_damaged_record_keeps_every_manifest() {
         assert_eq!((report.failed, report.deleted), (1, 0), "{report:?}");
         assert_eq!(orphans(&ground).await, 0);
     }
-    // The record is brought from a backup.
+    // The record is restored from a backup.
     ground.objects.delete(&key).await.unwrap();
     super::put(&ground.objects, &key, record.body, &record.head.attributes).await;
     ground.clock.advance_seconds(3_600);
@@ -109,7 +109,7 @@ async fn a_damaged_record_keeps_every_manifest() {
     assert_eq!(orphans(&ground).await, 1);
 }
 
-/// A walk that is resumed remembers that something could not be read.
+/// A resumed walk remembers that something could not be read.
 #[tokio::test]
 async fn a_walk_in_steps_remembers_what_it_could_not_read() {
     let ground = without_rows().await;

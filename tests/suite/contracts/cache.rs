@@ -49,7 +49,7 @@ pub fn object(body: impl Into<Bytes>) -> Verified {
     Verified::check(Object { head, body }).unwrap()
 }
 
-/// Reads `key`, where the store holds `body` by now.
+/// Reads `key`, while the store holds `body`.
 pub async fn read(cache: &impl Cache, key: &ObjectKey, body: &'static str) -> Arc<Verified> {
     cache.get_or_load(key, async { Ok(Some(object(body))) }).await.unwrap().unwrap()
 }
@@ -74,12 +74,12 @@ async fn what_was_absent_is_loaded_anew(cache: &impl Cache) {
     assert!(cache.get_or_load(&key("x"), async { Ok(None) }).await.unwrap().is_none());
     cache.forget_absence(&key("x")).await;
     assert_eq!(read(cache, &key("x"), "there").await.stored(), "there");
-    // A place that was empty for who filled it need not have been empty for this cache.
+    // A key that was absent for the caller that filled it need not have been absent for this cache.
     cache.forget_absence(&key("x")).await;
     assert_eq!(read(cache, &key("x"), "anew").await.stored(), "anew");
 }
 
-/// A reader whose load has read "old" and is held up until `release`; it has begun when `begun` was notified.
+/// A reader whose load has read "old", notifies `begun`, and then waits for `release`.
 async fn slow_reader(cache: &impl Cache, begun: &Notify, release: &Notify) -> Arc<Verified> {
     let load = async {
         let old = object("old");
@@ -106,7 +106,7 @@ async fn nobody_joins_a_load_that_began_before_the_key_was_forgotten(cache: &imp
     let later = async {
         begun.notified().await;
         cache.invalidate(&key("x")).await;
-        // Several readers begin while the old load is held up; it ends while they wait for it, or for their own.
+        // Several readers start while the old load is held up. It ends while they wait for it, or for their own load.
         let key = key("x");
         let readers = join_all((0..10).map(|_| read(cache, &key, "new")));
         let end = async {
@@ -137,7 +137,7 @@ async fn absence_is_not_kept_for_long(cache: &impl Cache) {
 
 async fn a_call_that_was_cut_short_has_forgotten(cache: &impl Cache) {
     read(cache, &key("x"), "old").await;
-    // Polled once: the client went away while Redis or the disk was waited for.
+    // Polled only once: the client went away during a wait for Redis or the disk.
     let _ = cache.invalidate(&key("x")).now_or_never();
     assert_eq!(read(cache, &key("x"), "new").await.stored(), "new");
 }
@@ -190,14 +190,14 @@ async fn absence_is_kept_for_a_moment_and_forgotten_like_anything_else() {
 #[tokio::test]
 async fn both_bounds_hold() {
     for (entries, length) in [(100, 10), (1_000, 100_000)] {
-        // 100 entries, or ten of a tenth of the bytes each.
+        // 100 small entries, or ten entries of a tenth of the bytes each.
         let cache = MokaCache::bounded(entries, 1_000_000);
         for number in 0..2_000 {
             let body = vec![0; length];
             let key = key(&number.to_string());
             cache.get_or_load(&key, async { Ok(Some(object(body))) }).await.unwrap();
         }
-        // moka's housekeeping runs within some hundred writes; reads give it occasion to.
+        // moka's housekeeping runs within some hundred writes, and reads trigger it too.
         let mut held = BTreeSet::new();
         for _ in 0..3 {
             tokio::time::sleep(Duration::from_millis(400)).await;

@@ -1,4 +1,4 @@
-//! The checksum that a `HEAD` tells: one of the bytes as stored, or none.
+//! The checksum in the answer to a `HEAD`: that of the stored bytes, or none.
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
@@ -25,7 +25,7 @@ over_every_adapter! {
     r2 => ((), buckets::r2().await),
 }
 
-/// Writes gzip data, and gives what is told of them.
+/// Writes gzip data, and returns them with the checksum reported for them.
 async fn told(objects: &impl Objects) -> (Bytes, Option<Checksum>) {
     let key = credlink_core::object::ObjectKey::Record(proof_id("x"));
     assert_eq!(objects.head_with_checksum(&key).await.unwrap(), None, "nothing is there");

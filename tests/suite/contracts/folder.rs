@@ -1,4 +1,4 @@
-//! What only a folder can get wrong: its files.
+//! The files of a folder, and the mistakes that only a folder can make.
 
 use std::fs;
 use std::path::PathBuf;
@@ -108,7 +108,7 @@ async fn files_of_others_are_listed_and_never_taken_for_objects() {
     fs::write(proofs.join("junk"), "").unwrap();
     fs::create_dir(proofs.join("00")).unwrap();
     fs::copy(&file, proofs.join("00").join(&id)).unwrap();
-    // A copy of a bucket by another tool: a directory of the proof's name.
+    // A copy of a bucket made by another tool: a directory with the proof's name.
     fs::create_dir(proofs.join(&id)).unwrap();
     fs::write(proofs.join(&id).join("7"), "").unwrap();
     fs::create_dir(shard.join("zz")).unwrap();

@@ -49,8 +49,8 @@ over_every_adapter! {
         let index = EmbeddedIndex::open(directory.path().join("index")).unwrap();
         (directory, index)
     },
-    // The engine's indexes follow at once, so that these tests see what they wrote. Those of AWS lag behind, as the
-    // port allows; what a listing shows is read from the table either way.
+    // The engine's indexes are updated at once, so that these tests see what they wrote. Those of AWS lag behind, as
+    // the port allows. Either way the content of a listing is read from the table.
     dynamodb => ((), dynoxide::index().await),
 }
 
@@ -60,7 +60,7 @@ over_every_adapter! {
     dynamodb_shared => ((), dynoxide::index().await),
 }
 
-/// A tenant of the tests, and another one whose name it begins.
+/// A tenant of the tests, whose name is a prefix of the name of another tenant, `OTHER`.
 const TENANT: &str = "acme";
 const OTHER: &str = "acme2";
 
@@ -68,7 +68,7 @@ fn first(row: impl Into<AnyRow>) -> Write {
     Write { row: row.into().0, expected: None }
 }
 
-/// So that tests need not wrap rows.
+/// Spares the tests from wrapping rows.
 struct AnyRow(Row);
 
 impl From<ProofRow> for AnyRow {
@@ -213,7 +213,7 @@ async fn a_commit_is_done_wholly_or_not_at_all(index: &impl Index) {
     assert_eq!(keys(index, &tenant(TENANT), 10).await, names([&a]));
     assert_eq!(keys(index, &Listing::Due(due(1_000)), 10).await, names([&a]));
     assert_eq!(index.totals().await.unwrap(), before);
-    // The same amid commits that are done: an adapter may write them together.
+    // The same amid commits that succeed: an adapter may write them together.
     let race = (0..100).map(|number| {
         let other = proof(&format!("other {number}"), OTHER, 1, 2_000);
         let writes = if number % 2 == 0 { vec![first(other)] } else { writes.to_vec() };
@@ -245,7 +245,7 @@ async fn a_hundred_rows_make_one_commit(index: &impl Index) {
 }
 
 async fn readers_see_whole_commits(index: &impl Index) {
-    // Two rows that always change together: a page that shows both shows one revision.
+    // Two rows that always change together: a page that shows both shows the same revision of both.
     let (a, b) = (proof("a", TENANT, 1, 1_000), proof("b", TENANT, 2, 1_000));
     done(index, &[first(a.clone()), first(b.clone())]).await;
     let writes = async {
@@ -287,7 +287,7 @@ async fn totals_are_exact(index: &impl Index) {
     done(index, &gone).await;
     let expected = Totals { proofs: 1, manifests: 0, manifest_bytes: 0, deleted: 1 };
     assert_eq!(index.totals().await.unwrap(), expected);
-    // Many at once, some of which lose.
+    // Many commits at once, some of which lose.
     let race = (0..100)
         .map(|n| async move { index.commit(&[first(proof(&(n % 50).to_string(), OTHER, n, 10))]).await });
     let answers = join_all(race).await;
@@ -304,25 +304,25 @@ async fn reads_and_commits_leave_each_other_alone(index: &impl Index) {
     index.count_reads(&[(row.id, reads(4, 20)), (row.id, reads(1, 30))]).await.unwrap();
     let counted = current(index, &row).await;
     assert_eq!(counted, ProofRow { reads: reads(8, 50), ..row.clone() }, "and nothing else has changed");
-    // A commit by somebody who read the row before the reads were counted, and one who makes reads up.
+    // One commit by a caller that read the row before the reads were counted, and one by a caller that invents reads.
     done(index, &[change(next(&row, |row| row.revision = 2))]).await;
     let second = current(index, &row).await;
     assert_eq!((second.revision, second.version, second.reads), (2, 2, reads(8, 50)));
     done(index, &[change(next(&second, |row| row.reads = reads(1_000, 1_000)))]).await;
     let third = current(index, &row).await;
     assert_eq!((third.version, third.reads), (3, reads(8, 50)));
-    // Every way to a row shows them.
+    // Every way to obtain a row includes its reads.
     let lost = index.commit(&[first(row.clone())]).await.unwrap();
     assert_eq!(lost, Commit::Lost { write: 0, current: Some(Row::Proof(third.clone())) });
     for listing in [tenant(TENANT), Listing::Due(due(1_000)), Listing::All] {
         let page = index.list(&listing, None, 10).await.unwrap().unwrap();
         assert_eq!(page.items, [Row::Proof(third.clone())]);
     }
-    // A first row does not bring reads along either.
+    // A first row cannot set its reads either.
     let made_up = ProofRow { reads: reads(9, 9), ..proof("y", TENANT, 1, 100) };
     done(index, &[first(made_up.clone())]).await;
     assert_eq!(current(index, &made_up).await.reads, Reads::default());
-    // Counting and committing side by side.
+    // Counting and committing concurrently.
     let two = [(made_up.id, Reads { count: 2, last: None })];
     let counting = join_all((0..50).map(|_| async { index.count_reads(&two).await.unwrap() }));
     let committing = async {
@@ -404,7 +404,7 @@ fn breaches() -> [(Vec<Write>, &'static str); 4] {
 }
 
 async fn intents_are_shown_in_their_order_from_an_instant_on(index: &impl Index) {
-    // More than a page, several at one instant, and one that is noted twice.
+    // More intents than fit on a page, several of one instant, and one that is noted twice.
     let intent = |number: i64| Intent {
         at: at(1_000_000 + number / 3),
         key: ObjectKey::Record(super::proof_id(&number.to_string())),
@@ -431,7 +431,7 @@ async fn intents_are_shown_in_their_order_from_an_instant_on(index: &impl Index)
         }
     }
     assert_eq!(shown, intents);
-    // They are no rows.
+    // Intents are not rows.
     assert_eq!(index.list(&Listing::All, None, 10).await.unwrap().unwrap().items, []);
     assert_eq!(index.totals().await.unwrap(), Totals::default());
 }

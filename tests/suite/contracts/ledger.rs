@@ -152,7 +152,7 @@ async fn entries_come_back_exactly(ledger: &impl Ledger) {
         entry("b", 1, copying),
         copied("c", 1),
         failed("d", 1, "no \"JSON\": \u{1F5BC}\u{0}\n"),
-        // The largest number that JSON and DynamoDB both keep.
+        // The largest number that both JSON and DynamoDB can represent.
         Entry { size: u64::MAX, item: String::new(), ..planned("e") },
     ];
     written(ledger, &all).await;
@@ -164,7 +164,7 @@ async fn entries_come_back_exactly(ledger: &impl Ledger) {
 async fn entries_come_in_the_order_of_the_keys(ledger: &impl Ledger) {
     let all: Vec<_> = (0..250).map(|number| planned(&format!("{number:03}"))).collect();
     written(ledger, &all).await;
-    // Backwards, every other one missing, and one of them asked for twice.
+    // In reverse order, with every other key missing and one key requested twice.
     let mut names: Vec<String> = (0..500).rev().map(|number| format!("{number:03}")).collect();
     names.push("007".to_owned());
     let found = ledger.entries(&names).await.unwrap();
@@ -175,19 +175,19 @@ async fn entries_come_in_the_order_of_the_keys(ledger: &impl Ledger) {
 
 async fn versions_decide(ledger: &impl Ledger) {
     assert_eq!(ledger.write(&[]).await.unwrap(), Vec::<bool>::new());
-    // Nothing stands there.
+    // There is no entry yet.
     let (zero, second) = (entry("a", 0, ItemState::Planned), copied("a", 2));
     assert_eq!(ledger.write(&[zero, second.clone()]).await.unwrap(), [false, false]);
     assert_eq!(ledger.entries(&["a".to_owned()]).await.unwrap(), [None]);
     written(ledger, &[planned("a")]).await;
-    // One of three holds, and each for itself.
+    // Only one of the three conditions holds, and each write is decided on its own.
     let answers = ledger.write(&[planned("a"), planned("b"), copied("a", 3)]).await.unwrap();
     assert_eq!(answers, [false, true, false]);
     written(ledger, std::slice::from_ref(&second)).await;
     assert_eq!(ledger.write(std::slice::from_ref(&second)).await.unwrap(), [false], "the same once more");
     let after = ledger.entries(&["a".to_owned(), "b".to_owned()]).await.unwrap();
     assert_eq!(after, [Some(second), Some(planned("b"))]);
-    // Two of one item in one call go by each other.
+    // Two writes to one item in one call are applied in order.
     written(ledger, &[copied("a", 3), failed("a", 4, "x")]).await;
     assert_eq!(ledger.entries(&["a".to_owned()]).await.unwrap(), [Some(failed("a", 4, "x"))]);
 }
@@ -254,7 +254,7 @@ async fn a_listing_under_way_shows_every_entry_once(ledger: &impl Ledger) {
     loop {
         let page = ledger.list(Order::Forward, after.as_deref(), 20).await.unwrap();
         found.extend(page.items.into_iter().map(|entry| entry.key).filter(|key| key.len() == 2));
-        // What is written meanwhile moves no entry.
+        // A concurrent write moves no entry.
         written(ledger, &[planned(&format!("00 {pages}")), copied(&format!("{pages:02}"), 2)]).await;
         written(ledger, &[copied(&format!("{:02}", 59 - pages), 2)]).await;
         (after, pages) = (page.next, pages + 1);
@@ -338,7 +338,7 @@ async fn one_holder_has_the_job(ledger: &impl Ledger) {
     assert_eq!(claims, 1);
 }
 
-/// What goes by the clock.
+/// The behaviour that depends on the clock.
 async fn a_lease_ends(ledger: &impl Ledger, clock: &ManualClock) {
     assert!(ledger.claim("a", 60).await.unwrap());
     clock.advance_seconds(59);
@@ -372,7 +372,7 @@ async fn a_file_survives_its_process() {
     ledger.keep_job(&job()).await.unwrap();
     written(&ledger, &[planned("a"), copied("b", 1)]).await;
     assert!(ledger.claim("killed", 1_000_000).await.unwrap());
-    // Nobody else runs it or reads it meanwhile, but another job has a file of its own.
+    // No other process can run or read the job meanwhile, but another job has its own file.
     for error in [
         FileLedger::open(&folder, &name(), SystemClock).unwrap_err(),
         FileLedger::look(&folder, &name(), SystemClock).unwrap_err(),
@@ -381,7 +381,7 @@ async fn a_file_survives_its_process() {
         assert!(error.to_string().starts_with("another process runs the job `archive-2019` ("), "{error}");
     }
     drop(FileLedger::open(&folder, &other, SystemClock).unwrap());
-    // What is on the disk now is what a kill would leave.
+    // A kill would leave exactly what is on the disk now.
     let killed = directory.path().join("killed");
     std::fs::create_dir(&killed).unwrap();
     std::fs::copy(ledger_path(&folder, &name()), ledger_path(&killed, &name())).unwrap();
@@ -482,7 +482,8 @@ async fn items_have_one_form() {
     insta::assert_snapshot!("ledger_items", items.join("\n"));
 }
 
-/// The entries that are named go, and with the job its own entry: what comes after begins at version 1.
+/// The named entries are removed, and the job's own entry is removed with the job. A later write starts again at
+/// version 1.
 async fn what_is_removed_is_not_there_and_may_be_written_anew(ledger: &impl Removable) {
     ledger.keep_job(&job()).await.unwrap();
     written(ledger, &["a", "b", "c"].map(planned)).await;
@@ -503,7 +504,7 @@ async fn what_is_removed_is_not_there_and_may_be_written_anew(ledger: &impl Remo
     assert_eq!(keys(ledger, Order::Forward, 10).await, ["a", "b"]);
 }
 
-/// What is removed leaves no item behind, and no other job's.
+/// Removing a job leaves none of its items behind, and removes nothing of another job.
 #[tokio::test]
 async fn a_job_that_is_removed_leaves_nothing_behind() {
     let index = dynoxide::index().await;
@@ -527,7 +528,7 @@ async fn a_job_that_is_removed_leaves_nothing_behind() {
     assert_eq!(other.job().await.unwrap(), Some(job()));
 }
 
-/// Jobs, their leases and their entries stand in the table of the rows, and are in no listing and no sum.
+/// Jobs, their leases and their entries are in the same table as the rows, and appear in no listing and no sum.
 #[tokio::test]
 async fn rows_and_ledgers_leave_each_other_alone() {
     let index = dynoxide::index().await;

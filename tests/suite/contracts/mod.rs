@@ -1,4 +1,4 @@
-//! What every adapter of a port has to do.
+//! The contracts that every adapter of a port must fulfil.
 
 pub mod cache;
 mod checksums;
@@ -19,8 +19,9 @@ use credlink_core::row::{ManifestRow, ProofRow, Reads, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
-/// A `#[tokio::test]` for every case over every adapter. `$make` gives a guard (a temporary directory, or nothing)
-/// and the adapter. Several threads, so that adapters that hand work over are raced for real.
+/// Defines a `#[tokio::test]` for every case over every adapter. `$make` returns a guard (a temporary directory, or
+/// nothing) and the adapter. The tests run on several threads, so that adapters that pass work to other threads are
+/// really raced.
 macro_rules! over_every_adapter {
     ($cases:tt $($adapter:ident => $make:expr),+ $(,)?) => {
         $($crate::contracts::over_one_adapter! { $cases $adapter => $make })+
@@ -51,12 +52,12 @@ pub fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_milliseconds(milliseconds)
 }
 
-/// The instant at which a proof is due that expires so many milliseconds after 1970.
+/// The instant at which a proof is due that expires `milliseconds` after the start of 1970.
 pub fn due(milliseconds: i64) -> Timestamp {
     at(milliseconds).plus_seconds(EXPIRY_GRACE_SECONDS)
 }
 
-/// Attributes with something in every field.
+/// Attributes with a value in every field.
 fn attributes() -> Attributes {
     let text = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
@@ -70,7 +71,7 @@ fn attributes() -> Attributes {
     }
 }
 
-/// A live proof's first row.
+/// The first row of a live proof.
 pub fn proof(name: &str, tenant: &str, created: i64, expires: i64) -> ProofRow {
     ProofRow {
         id: ProofId::derive(&tenant.parse().unwrap(), &MediaHash::of(name.as_bytes())),
@@ -98,7 +99,7 @@ pub fn proof(name: &str, tenant: &str, created: i64, expires: i64) -> ProofRow {
     }
 }
 
-/// A live manifest's first row.
+/// The first row of a live manifest.
 pub fn manifest(id: &str, length: u64) -> ManifestRow {
     ManifestRow {
         id: id.parse().unwrap(),
@@ -116,7 +117,7 @@ pub fn manifest(id: &str, length: u64) -> ManifestRow {
     }
 }
 
-/// The next version of a row, with something changed.
+/// The next version of a row, altered by `change`.
 pub fn next(row: &ProofRow, change: impl FnOnce(&mut ProofRow)) -> Row {
     let mut row = ProofRow { version: row.version + 1, ..row.clone() };
     change(&mut row);

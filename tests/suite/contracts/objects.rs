@@ -68,7 +68,8 @@ over_every_adapter! {
     two_providers => ((), two(None)),
 }
 
-// With one of two out of reach, absence is not known, and is a failure: what looks for it is left out.
+// While one of two providers is unreachable, absence cannot be established and is reported as a failure. Cases that
+// look for absence are left out.
 over_every_adapter! {
     {
         what_is_written_is_read_exactly,
@@ -90,14 +91,14 @@ over_every_adapter! {
     without_the_fallback => ((), two(Some(Replica::Fallback))),
 }
 
-/// Two providers, of which one may be out of reach from the start.
+/// Two providers, one of which may be unreachable from the start.
 fn two(dead: Option<Replica>) -> impl Objects {
     let outage = Outage::default();
     if let Some(dead) = dead {
         outage.of(dead);
     }
     let cut = |replica| Cut::new(MemoryObjects::new(), replica, outage.clone());
-    // Nobody waits for other processes: there are none.
+    // There are no other processes to wait for.
     let settings = Settings { look_every: Duration::ZERO, ..Settings::default() };
     let (primary, fallback) = (cut(Replica::Primary), cut(Replica::Fallback));
     Replicated::new(primary, fallback, MemoryQueue::default(), MemoryIndex::new(), SystemClock, settings)
@@ -157,7 +158,7 @@ async fn what_is_written_is_read_exactly(objects: &impl Objects) {
             assert_eq!(&object.body[..], body);
             let mut said = object.head.attributes.clone();
             if said.tags.is_empty() {
-                // Tags may be left out of what is read.
+                // A read may omit tags.
                 said.tags.clone_from(&attributes.tags);
             }
             assert_eq!(said, attributes);
@@ -243,7 +244,7 @@ async fn of_fifty_replacements_one_succeeds(objects: &impl Objects) {
 
 async fn readers_see_whole_objects(objects: &impl Objects) {
     let key = &record("x");
-    // Bytes and attributes of every write say the same number.
+    // The bytes and attributes of each write carry the same number.
     let write = |number: u8, condition| {
         let attributes = Attributes { content_type: number.to_string(), ..Attributes::default() };
         async move { objects.put(key, vec![number; 100_000].into(), &attributes, condition).await.unwrap() }
@@ -294,7 +295,7 @@ async fn large_bodies_come_back(objects: &impl Objects) {
         (0..10_000_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let key = manifest("urn:c2pa:large");
     create(objects, &key, &body).await;
-    // More at once than an adapter may read at the same time: all wait for their turns, and none is refused.
+    // More reads at once than an adapter may do at a time: all wait for their turn, and none is refused.
     let readers = (0..12).map(|_| objects.get(&key));
     for object in join_all(readers).await {
         let object = object.unwrap().unwrap();
@@ -316,7 +317,7 @@ async fn a_record_and_its_revisions_stand_side_by_side(objects: &impl Objects) {
     assert_eq!(keys(objects, &ObjectKey::revisions(&id), None, 2).await, revisions);
 }
 
-/// Keys of all kinds, with beginnings that interleave: `ur…` around `urn:c2pa:…`, ids that begin one another.
+/// Keys of all kinds whose prefixes interleave: `ur…` around `urn:c2pa:…`, and IDs that are prefixes of one another.
 fn many() -> Vec<ObjectKey> {
     let mut keys: Vec<_> = (0..40).map(|number| record(&number.to_string())).collect();
     keys.extend((1..12).map(|revision| ObjectKey::Revision(proof_id("7"), revision)));
@@ -364,7 +365,7 @@ async fn listings_are_in_the_order_of_keys(objects: &impl Objects) {
         }
     }
     assert_eq!(keys(objects, "nothing/", None, 5).await, Vec::<String>::new());
-    // The last page says that it is the last, also when it is full.
+    // The last page reports that it is the last, even if it is full.
     let page = objects.list("", None, all.len()).await.unwrap();
     assert_eq!((page.items.len(), page.next), (all.len(), None));
 }
@@ -391,7 +392,7 @@ async fn listings_begin_behind_any_text(objects: &impl Objects) {
 }
 
 async fn a_listing_under_way_shows_every_object_once(objects: &impl Objects) {
-    // All in one shard of a folder, and replaced without end, while others come and go around them.
+    // All are in one shard of a folder and are replaced continually, while others come and go around them.
     let stays: Vec<_> = (0..150).map(|number| manifest(&format!("urn:c2pa:ff{number:03}"))).collect();
     let changes: Vec<_> = (0..40).map(|number| record(&number.to_string())).collect();
     let mut tags = Vec::new();

@@ -1,7 +1,7 @@
 //! The contract of `Queue`.
 //!
-//! No case waits for time to pass: what is hidden for no time comes again at once, and what is hidden for ten minutes
-//! does not come while a test runs.
+//! No case waits for time to pass: a message that is hidden for no time comes again at once, and a message that is
+//! hidden for ten minutes does not come again while a test runs.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ over_every_adapter! {
     sqs => ((), engine::queue().await),
 }
 
-/// Longer than any test.
+/// A time in seconds that is longer than any test.
 const LONG: u32 = 600;
 
 fn message(name: &str) -> Message {
@@ -57,7 +57,7 @@ async fn send(queue: &impl Queue, name: &str) {
     queue.send(&message(name), 0).await.unwrap();
 }
 
-/// The only message that is handed out.
+/// The only message that is delivered.
 async fn one(queue: &impl Queue, hidden_seconds: u32) -> Delivery {
     let mut deliveries = queue.receive(10, hidden_seconds).await.unwrap();
     assert_eq!(deliveries.len(), 1, "{deliveries:?}");
@@ -77,7 +77,7 @@ async fn a_message_is_handed_out_as_it_was_sent(queue: &impl Queue) {
     send(queue, "x").await;
     let delivery = one(queue, LONG).await;
     assert_eq!((delivery.text.parse(), delivery.attempts), (Ok(message("x")), 1));
-    // Whoever sends it may have no request.
+    // A sender need not have a request.
     let nobody = Message { request_id: String::new(), ..message("y") };
     queue.send(&nobody, 0).await.unwrap();
     assert_eq!(one(queue, LONG).await.text.parse(), Ok(nobody));
@@ -205,7 +205,7 @@ async fn many_at_once_lose_nothing(queue: &impl Queue) {
     assert_eq!(queue.depth().await.unwrap(), 0);
 }
 
-/// What goes by the clock, over the queues that have one of ours.
+/// The behaviour that depends on the clock, for the queues whose clock a test can set.
 async fn time_brings_messages_back(queue: &impl Queue, clock: &ManualClock) {
     queue.send(&message("x"), 30).await.unwrap();
     clock.advance_seconds(29);

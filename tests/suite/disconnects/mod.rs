@@ -1,8 +1,8 @@
-//! Clients that go away, from a real `credlink serve` over a folder, and over S3 and DynamoDB: 2,000 requests for changes of
-//! every kind are cut off, in their head, in their body, and up to 6 ms after their last byte. What is cut off before its body is read does nothing. All
-//! else is done or not done, and whoever asks afterwards is told the same by every operation, at once and without a
-//! cleanup; the folder has no leftover. Where the process is killed instead, the next run of the schedule finishes what it
-//! was in the middle of.
+//! Clients that disconnect from a real `credlink serve` over a folder, and over S3 and DynamoDB: 2,000 changes of every
+//! kind are cut off in their head, in their body, and up to 6 ms after their last byte. A request that is cut off
+//! before its body has been read has no effect. Every other change is done or not done, and afterwards every operation
+//! reports the same outcome, at once and without a cleanup, and the folder has no leftovers. If the process is killed
+//! instead, the next scheduled run finishes what the process was in the middle of.
 
 mod subject;
 mod wire;
@@ -23,10 +23,11 @@ use crate::engines::runtime::Function;
 use crate::server::{Server, binary};
 
 const TRIES: usize = 2_000;
-/// Requests that are under way at once: enough that answers take longer than the longest wait before a cut.
+/// Number of requests in flight: enough that answers take longer than the longest wait before a cut.
 const AT_ONCE: usize = 64;
 
-/// Half of the cuts come with the last byte or at most 2 ms after it, where most changes are in the middle.
+/// The points of the cuts. Half of them come with the last byte or at most 2 ms after it, when most changes are in the
+/// middle.
 const POINTS: [Point; 12] = [
     Point::Head,
     Point::Body,
@@ -51,7 +52,7 @@ struct Try {
 }
 
 impl Try {
-    /// The tries go through every kind of change, within each through every point, and within each through both ends.
+    /// The tries iterate over every kind of change, for each over every point, and for each point over both ends.
     fn number(number: usize) -> Self {
         let change = CHANGES[number % CHANGES.len()];
         let turn = number / CHANGES.len();
@@ -59,7 +60,7 @@ impl Try {
         Self { subject: Subject { number, change }, point: POINTS[turn % POINTS.len()], end }
     }
 
-    /// Makes ready, and cuts off. Returns `true` if that was before an answer.
+    /// Prepares the subject and cuts the request off. Returns `true` if the cut came before an answer.
     async fn make(&self, address: &str) -> bool {
         for ask in self.subject.before() {
             assert_eq!(ask.whole(address).await.status, 201, "{self:?}");
@@ -67,7 +68,7 @@ impl Try {
         self.subject.change().cut(address, self.point, self.end).await
     }
 
-    /// Returns the state afterwards, on which every operation has to agree.
+    /// Returns the state afterwards, on which every operation must agree.
     async fn check(&self, address: &str, listed: &Listed) -> State {
         let subject = &self.subject;
         let got = Ask::of("GET", &subject.path()).whole(address).await;
@@ -97,7 +98,7 @@ impl Try {
         state
     }
 
-    /// POST and PUT see the proof that GET gave.
+    /// Asserts that POST and PUT see the same proof as GET.
     async fn agree(&self, address: &str, got: &Answer, state: &State) {
         let subject = &self.subject;
         let State::Manifest(sha256) = state else {
@@ -117,7 +118,7 @@ impl Try {
     }
 }
 
-/// The ids in the lists.
+/// The IDs in the listings.
 struct Listed {
     proofs: BTreeSet<String>,
     manifests: BTreeSet<String>,
@@ -145,7 +146,7 @@ impl Listed {
     }
 }
 
-/// A server, and what it stands on.
+/// A server and the storage beneath it.
 struct Subjected<'a> {
     folder: &'a Path,
     variables: &'a [(&'a str, &'a str)],
@@ -161,7 +162,7 @@ impl<'a> Subjected<'a> {
         self.server.url().trim_start_matches("http://").to_owned()
     }
 
-    /// Stops the server, and runs `credlink fsck` over what it stood on. Returns its exit code and its output.
+    /// Stops the server, and runs `credlink fsck` over its storage. Returns the exit code and the output.
     fn stop(mut self) -> (Option<i32>, String) {
         self.server.stop();
         let mut command = Command::new(binary());
@@ -184,7 +185,7 @@ async fn a_change_over_s3_and_dynamodb_is_done_or_not_done_whenever_its_client_g
     cut_off(Subjected::start(folder.path(), &without_tokens(&variables))).await;
 }
 
-/// Without tokens, as a server over a folder.
+/// The variables without tokens, as for a server over a folder.
 fn without_tokens(variables: &[(String, String)]) -> Vec<(&str, &str)> {
     let pairs = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     pairs.filter(|(name, _)| !matches!(*name, "CREDLINK_TOKENS" | "CREDLINK_PUBLIC_URL")).collect()
@@ -192,7 +193,8 @@ fn without_tokens(variables: &[(String, String)]) -> Vec<(&str, &str)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_kill_cut_off_over_s3_and_dynamodb_is_finished_by_the_next_run_of_the_schedule() {
-    /// Kills at least, and at most: until some were in the middle of a change, however fast the machine is.
+    /// The minimum and the maximum number of kills. Killing continues until some were in the middle of a change,
+    /// however fast the machine is.
     const KILLS: std::ops::Range<usize> = 4..40;
     let (ground, folder) = (Ground::plain().await, tempfile::tempdir().unwrap());
     let serve = ground.variables("serve");
@@ -222,12 +224,12 @@ async fn what_a_kill_cut_off_over_s3_and_dynamodb_is_finished_by_the_next_run_of
         });
         assert_eq!(sent.await, AT_ONCE);
         killed.await.unwrap();
-        // Before the next server does the same at its start.
+        // Clean up before the next server does so at its start.
         let run = cleanup.invoke(scheduled()).await.unwrap();
         assert_eq!(run["failed"], 0, "{run}");
         completed += run["completed"].as_u64().unwrap();
     }
-    // Those were stores and replacements that had their record and not their row; a walk finds nothing that is as young.
+    // These were stores and replacements that had their record but not their row. A walk finds nothing so young.
     assert!(ground.index.bookmark("intents").await.unwrap().is_some());
     let again = cleanup.invoke(scheduled()).await.unwrap();
     assert_eq!((&again["completed"], &again["failed"]), (&0.into(), &0.into()), "{again}");
@@ -250,7 +252,8 @@ async fn cut_off(subjected: Subjected<'_>) {
     let states: Vec<State> =
         stream::iter(&tries).map(|one| one.check(&address, &listed)).buffered(AT_ONCE).collect().await;
     assert_eq!((early.len(), states.len()), (TRIES, TRIES));
-    // Of the whole requests: how many were cut off before their answer, and how many of those are done all the same.
+    // Of the requests that were sent in full: the number that were cut off before their answer, and the number of those
+    // that took effect all the same.
     let (mut whole, mut unanswered, mut done) = (0, 0, 0);
     for ((one, is_early), state) in tries.iter().zip(early).zip(&states) {
         if !matches!(one.point, Point::After(_)) || one.subject.change == Change::StoreAgain {

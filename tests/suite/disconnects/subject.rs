@@ -1,5 +1,4 @@
-//! The subject of a try: a file, a manifest or a legacy id of its own, so that the outcome can be told from what
-//! stands there.
+//! The subject of a try: a file, a manifest or a legacy ID of its own, so that its state shows the outcome.
 
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::testing::manifest_store;
@@ -22,7 +21,7 @@ pub enum Change {
     Withdraw,
 }
 
-/// Every kind.
+/// Every kind of change.
 pub const CHANGES: [Change; 9] = [
     Change::Store,
     Change::StoreAgain,
@@ -35,18 +34,18 @@ pub const CHANGES: [Change; 9] = [
     Change::Withdraw,
 ];
 
-/// The state of an address, by the status of its answer.
+/// The state of an address, as the status of its answer shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// 404, or 410.
+    /// The answer is 404 or 410.
     Nothing,
-    /// 200, with a manifest of this digest.
+    /// The answer is 200, with a manifest of this digest.
     Manifest(String),
-    /// 308.
+    /// The answer is 308.
     Leads,
 }
 
-/// A thing that one try is about.
+/// The file, manifest or legacy ID that one try changes.
 #[derive(Debug, Clone)]
 pub struct Subject {
     pub number: usize,
@@ -70,7 +69,7 @@ impl Subject {
         crate::http::ask::proof(&self.name()).to_string()
     }
 
-    /// The id of its first manifest, its second one, …, where those are C2PA.
+    /// The ID of the subject's first, second, … manifest, if that is C2PA.
     pub fn manifest_id(&self, version: usize) -> String {
         format!("urn:c2pa:{:08x}-0000-4000-8000-{version:012x}", self.number)
     }
@@ -79,7 +78,7 @@ impl Subject {
         format!("legacy-{}", self.number)
     }
 
-    /// Its first manifest, its second one, …: C2PA for half of the subjects.
+    /// The subject's first, second, … manifest, which is C2PA for half of the subjects.
     fn manifest(&self, version: usize) -> (Vec<u8>, &'static str) {
         if self.is_about_a_manifest() || self.number.is_multiple_of(2) {
             return (manifest_store(&self.manifest_id(version), self.media().digest()), "application/c2pa");
@@ -125,7 +124,7 @@ impl Subject {
         Ask::of("PUT", &format!("/v1/aliases/{}", self.legacy_id())).body("application/json", body)
     }
 
-    /// Returns the requests that are made, and answered to their end, before the try.
+    /// Returns the requests that are made, and fully answered, before the try.
     pub fn before(&self) -> Vec<Ask> {
         match self.change {
             Change::Store | Change::StoreManifest => Vec::new(),
@@ -161,7 +160,7 @@ impl Subject {
         format!("/v1/manifests/{}", self.manifest_id(1))
     }
 
-    /// Returns the state if the change is not done, and the state if it is.
+    /// Returns the state if the change did not take effect, and the state if it did.
     pub fn states(&self) -> [State; 2] {
         let first = || State::Manifest(self.sha256(1));
         match self.change {
@@ -174,7 +173,7 @@ impl Subject {
         }
     }
 
-    /// Returns the path under which it stands.
+    /// Returns the path of the subject.
     pub fn path(&self) -> String {
         if self.is_about_a_manifest() {
             self.manifest_path()

@@ -1,4 +1,4 @@
-//! Requests on a connection of their own, whole or cut off.
+//! Requests on connections of their own, sent whole or cut off.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// A request as it goes over the wire.
+/// A request as sent over the wire.
 #[derive(Debug, Clone)]
 pub struct Ask {
     head: String,
@@ -17,20 +17,20 @@ pub struct Ask {
 /// The point at which a request is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// In the middle of its head.
+    /// The middle of its head.
     Head,
-    /// In the middle of its body, or before the last byte of the head where there is no body.
+    /// The middle of its body, or the last byte of the head if there is no body.
     Body,
-    /// So many milliseconds after its last byte.
+    /// The moment this many milliseconds after its last byte.
     After(u64),
 }
 
 /// The way in which a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// `RST`: what is under way is thrown away, in both directions.
+    /// `RST`: data in flight are discarded in both directions.
     Reset,
-    /// `FIN`.
+    /// `FIN`: an orderly close.
     Close,
 }
 
@@ -66,7 +66,7 @@ impl Ask {
         [self.head.as_bytes(), b"\r\n", &self.body].concat()
     }
 
-    /// Sends it, and reads the answer.
+    /// Sends the request, and reads the answer.
     pub async fn whole(&self, address: &str) -> Answer {
         let asked = async {
             let mut stream = TcpStream::connect(address).await?;
@@ -78,8 +78,7 @@ impl Ask {
         Answer::parse(&bytes)
     }
 
-    /// Sends it as far as `point`, and breaks off. Returns `true` if that was before anything of an answer
-    /// had come.
+    /// Sends the request up to `point`, and disconnects. Returns `true` if no byte of an answer had arrived by then.
     pub async fn cut(&self, address: &str, point: Point, end: End) -> bool {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -114,7 +113,7 @@ impl Answer {
         Self { status, head, body: bytes[end + 4..].to_vec() }
     }
 
-    /// A header, named in lower case.
+    /// The value of a header, which is named in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }

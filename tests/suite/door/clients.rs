@@ -1,4 +1,4 @@
-//! Clients by hand: what they send, and no more.
+//! Hand-written clients that send exactly what a test specifies.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,17 +7,18 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// What the system buffers for a client that does not read: little, as the memory that is looked at is the server's.
+/// Bytes that the system buffers for a client that does not read. It is small because the memory that is measured is
+/// the server's.
 const RECEIVE_BUFFER_BYTES: u32 = 4_096;
 
-/// Connects as soon as the system lets it.
+/// Connects as soon as the system allows it.
 pub async fn connect(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
     socket.connect(address).await.unwrap()
 }
 
-/// Connects from another address of this machine, as another client: 127.0.0.`client`.
+/// Connects from another address of this machine, 127.0.0.`client`, as another client.
 pub async fn connect_from(client: u8, address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
@@ -25,41 +26,43 @@ pub async fn connect_from(client: u8, address: SocketAddr) -> TcpStream {
     socket.connect(address).await.unwrap()
 }
 
-/// Connects so many times, and sends the same each time, as far as it is taken within a moment.
+/// Opens this many connections, and sends the same bytes on each, as far as they are accepted within a moment.
 pub async fn connect_and_send(address: SocketAddr, connections: usize, sent: &[u8]) -> Vec<TcpStream> {
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
         let mut stream = connect(address).await;
-        // It may be refused, or not read to the end.
+        // The connection may be refused, or not read to the end.
         let _ = timeout(Duration::from_millis(20), stream.write_all(sent)).await;
         open.push(stream);
     }
     open
 }
 
-/// A GET of HTTP/1.1.
+/// An HTTP/1.1 GET.
 pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
-/// What a client of HTTP/2 sends that takes no bytes of any answer: its window is empty (RFC 9113, section 6.5.2).
+/// The first bytes of an HTTP/2 client that accepts no bytes of any answer: its window is empty (RFC 9113, section
+/// 6.5.2).
 pub fn http2_preface() -> Vec<u8> {
     const INITIAL_WINDOW_SIZE: u16 = 4;
     let setting = [INITIAL_WINDOW_SIZE.to_be_bytes().as_slice(), &0_u32.to_be_bytes()].concat();
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(4, 0, 0, &setting)].concat()
 }
 
-/// The same of one that reads its answers.
+/// The first bytes of an HTTP/2 client that reads its answers.
 pub fn http2_preface_to_read() -> Vec<u8> {
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(4, 0, 0, &[])].concat()
 }
 
-/// A request of HTTP/2 without a body (RFC 9113, section 6.2).
+/// An HTTP/2 request without a body (RFC 9113, section 6.2).
 pub fn http2_get(stream: u32, path: &str) -> Vec<u8> {
     http2_get_with_headers(stream, path, &[])
 }
 
-/// The same with so many headers more, each of them three bytes in a table of the receiver (RFC 7541, section 6.2.2).
+/// The same request with this many further headers, each of them three bytes in a table of the receiver (RFC 7541,
+/// section 6.2.2).
 pub fn http2_get_with(headers: u16, stream: u32, path: &str) -> Vec<u8> {
     let name = |header: u16| {
         let [a, b] = [header / 26, header % 26].map(|digit| char::from(b'a' + u8::try_from(digit).unwrap()));
@@ -69,7 +72,7 @@ pub fn http2_get_with(headers: u16, stream: u32, path: &str) -> Vec<u8> {
     http2_get_with_headers(stream, path, &headers)
 }
 
-/// The same with further headers.
+/// The same request with further headers.
 pub fn http2_get_with_headers(stream: u32, path: &str, headers: &[(String, String)]) -> Vec<u8> {
     // The static table (RFC 7541, appendix A) has `GET` at 2 and `http` at 6.
     let mut block = [&[0x82, 0x86], literal(1, "localhost").as_slice(), &literal(4, path)].concat();
@@ -79,10 +82,10 @@ pub fn http2_get_with_headers(stream: u32, path: &str, headers: &[(String, Strin
     http2_head(stream, &block)
 }
 
-/// Longest frame that a server takes that has said nothing else (RFC 9113, section 6.5.2).
+/// The longest frame that a server accepts unless it has announced another limit (RFC 9113, section 6.5.2).
 const MAX_FRAME_BYTES: usize = 16_384;
 
-/// The frames of a head without a body: HEADERS, and CONTINUATION for what does not fit (RFC 9113, section 6.10).
+/// The frames of a head without a body: HEADERS, and CONTINUATION for the rest (RFC 9113, section 6.10).
 fn http2_head(stream: u32, block: &[u8]) -> Vec<u8> {
     const END_STREAM: u8 = 0x1;
     const END_HEADERS: u8 = 0x4;
@@ -94,7 +97,7 @@ fn http2_head(stream: u32, block: &[u8]) -> Vec<u8> {
     frames.collect::<Vec<_>>().concat()
 }
 
-/// The head of a POST with a body of `length` bytes, and so many bytes of it in a frame.
+/// The head of a POST with a body of `length` bytes, and `sent` of those bytes in a frame.
 pub fn http2_post(stream: u32, path: &str, length: usize, sent: usize) -> Vec<u8> {
     // The static table has `POST` at 3, `content-length` at 28 and `content-type` at 31.
     let headers = [
@@ -111,7 +114,7 @@ pub fn http2_post(stream: u32, path: &str, length: usize, sent: usize) -> Vec<u8
     bytes
 }
 
-/// A piece of a body, and not its last.
+/// A piece of a body other than the last.
 pub fn http2_data(stream: u32, data: &[u8]) -> Vec<u8> {
     frame(0, 0, stream, data)
 }
@@ -121,14 +124,14 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// A header without indexing, with a name of the static table (RFC 7541, section 6.2.2).
+/// A header without indexing, whose name is from the static table (RFC 7541, section 6.2.2).
 fn literal(name: u8, value: &str) -> Vec<u8> {
     let mut bytes = if name < 15 { vec![name] } else { vec![15, name - 15] };
     bytes.extend(string(value));
     bytes
 }
 
-/// A string as it is (RFC 7541, sections 5.1 and 5.2).
+/// A string without Huffman coding (RFC 7541, sections 5.1 and 5.2).
 fn string(text: &str) -> Vec<u8> {
     const PREFIX: usize = 127;
     let mut bytes = vec![u8::try_from(text.len().min(PREFIX)).unwrap()];
@@ -143,14 +146,14 @@ fn string(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The kind of a frame that has the head of an answer.
+/// The type of a frame with the head of an answer.
 pub const HEADERS: u8 = 1;
-/// The kind of the frame with which a server begins.
+/// The type of the first frame that a server sends.
 pub const SETTINGS: u8 = 4;
-/// The kind of a frame that ends a connection.
+/// The type of a frame that ends a connection.
 pub const GOAWAY: u8 = 7;
 
-/// The payload of the next frame of a kind. `None`: the connection ended before, in whatever way.
+/// The payload of the next frame of type `wanted`, or `None` if the connection ended before, in whatever way.
 pub async fn http2_next(stream: &mut TcpStream, wanted: u8) -> Option<Vec<u8>> {
     loop {
         let mut head = [0; 9];
@@ -164,9 +167,9 @@ pub async fn http2_next(stream: &mut TcpStream, wanted: u8) -> Option<Vec<u8>> {
     }
 }
 
-/// The status of an answer, of which the head is the first thing on a connection.
+/// The status of an answer whose head is the first one on its connection.
 pub fn http2_status(head: &[u8]) -> u16 {
-    // The static table (RFC 7541, appendix A) has these three. What is not there is sent in Huffman's code.
+    // The static table (RFC 7541, appendix A) has these three. Any other status is sent in Huffman code.
     match head {
         [0x88, ..] => 200,
         [0x8c, ..] => 400,

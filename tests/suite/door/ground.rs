@@ -1,4 +1,4 @@
-//! A server with a manifest that is small at rest and large when it is sent, and what others get from it.
+//! A server with a manifest that is small at rest and large in transit, and how well it serves other clients.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +8,20 @@ use tempfile::TempDir;
 
 use crate::server::Server;
 
-/// Most memory that the server may ever have, in kilobytes.
+/// The most memory that the server may ever have, in kilobytes.
 const MAX_KILOBYTES: u64 = 512_000;
-/// What others may wait at the 99th percentile on a machine that does other things as well.
+/// The time that other clients may wait at the 99th percentile on a machine that is busy with other things as well.
 const FLOOR: Duration = Duration::from_millis(400);
-/// Requests of others in one measurement.
+/// Requests of other clients in one measurement.
 const OTHERS: usize = 200;
 /// The type of a JUMBF superbox that is a C2PA manifest: `c2ma`.
 const MANIFEST_BOX: [u8; 16] =
     [b'c', b'2', b'm', b'a', 0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71];
 
-/// A server, and what it has.
+/// A server and what it stores.
 pub struct Ground {
     pub server: Server,
-    /// The path of a manifest of ten megabytes, of which nearly all are zeros.
+    /// The path of a manifest of ten megabytes, nearly all of them zeros.
     pub manifest: String,
     quiet: Duration,
     _folder: TempDir,
@@ -44,7 +44,7 @@ impl Ground {
         ground
     }
 
-    /// Stores so many manifests of nearly ten megabytes that do not compress. Returns their paths.
+    /// Stores this many manifests of nearly ten megabytes that do not compress, and returns their paths.
     pub fn store_large(&self, manifests: u32) -> Vec<String> {
         let one = |number: u32| {
             let id = format!("urn:c2pa:1f2d3c4b-0000-4000-8000-{number:012x}");
@@ -57,12 +57,13 @@ impl Ground {
         (1..=manifests).map(one).collect()
     }
 
-    /// Where it listens.
+    /// The address on which the server listens.
     pub fn address(&self) -> std::net::SocketAddr {
         self.server.url().trim_start_matches("http://").parse().unwrap()
     }
 
-    /// The 99th percentile of what others wait for a small answer, each on a connection of its own. All of them get it.
+    /// The 99th percentile of the time that other clients wait for a small answer, each on its own connection. All of
+    /// them must get one.
     pub fn others(&self) -> Duration {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -82,7 +83,7 @@ impl Ground {
         waited[OTHERS * 99 / 100 - 1]
     }
 
-    /// Asserts that others are served as usual, and that the process has not taken too much memory.
+    /// Asserts that other clients are served as usual, and that the process has not used too much memory.
     #[track_caller]
     pub fn holds(&self, case: &str) {
         let (waited, quiet) = (self.others(), self.quiet);
@@ -93,8 +94,8 @@ impl Ground {
         );
     }
 
-    /// Asserts that others are answered, and that the process has not taken too much memory: for while the server works for its
-    /// clients, and others wait for a processor as long as the machine has them wait.
+    /// Asserts that other clients are answered, and that the process has not used too much memory. It sets no limit to
+    /// their wait, because the server is at work for its clients and the wait for a processor depends on the machine.
     #[track_caller]
     pub fn holds_at_work(&self, case: &str) {
         self.others();
@@ -107,7 +108,7 @@ impl Ground {
         assert!(most < MAX_KILOBYTES, "{case}: it took {most} kB");
     }
 
-    /// A line of what the system says of the process.
+    /// The value of a line of the system's status of the process.
     fn kilobytes(&self, line: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.id())).unwrap();
         let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
@@ -115,7 +116,7 @@ impl Ground {
     }
 }
 
-/// Bytes that look like chance, and are the same for each seed (xorshift64, Marsaglia 2003).
+/// Pseudo-random bytes, the same for the same seed (xorshift64, Marsaglia 2003).
 fn noise(seed: u32, length: usize) -> Vec<u8> {
     let mut state = u64::from(seed) ^ 0x9e37_79b9_7f4a_7c15;
     let mut bytes = Vec::with_capacity(length + 8);
@@ -129,7 +130,7 @@ fn noise(seed: u32, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Lets this process, and those that it starts, have as many open files as the system lets them.
+/// Raises the limit of open files of this process, and of those that it starts, to the system's maximum.
 fn allow_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

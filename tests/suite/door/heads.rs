@@ -1,4 +1,4 @@
-//! Heads: many, and of many headers.
+//! Request heads in large numbers, and with large numbers of headers.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use super::clients::{
 };
 use super::ground::Ground;
 
-/// What HTTP/2 has read before anybody can count it is bounded by the connections and the requests that there may be.
+/// The memory that HTTP/2 takes for heads before they can be counted is bounded by the limits of connections and
+/// requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heads_of_many_headers_hold_little_memory_and_nobody_up() {
     let ground = Ground::new();
@@ -34,12 +35,12 @@ async fn heads_of_many_headers_hold_little_memory_and_nobody_up() {
     }
 }
 
-/// In either version a request has at most 100 headers.
+/// In either version a request may have at most 100 headers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_of_too_many_headers_is_refused() {
     let ground = Ground::new();
     for (headers, status) in [(100, 200), (101, 431)] {
-        // One of them is `host`, which is none in HTTP/2.
+        // One of them is `host`, which is not a header in HTTP/2.
         let more: Vec<_> = (1..headers).map(|number| (format!("x-{number}"), "a".to_owned())).collect();
         assert_eq!(http1_status(&ground, "/v1/health", &more).await, status, "{headers} headers of HTTP/1.1");
         let asked = http2_get_with(headers, 1, "/v1/health");
@@ -47,7 +48,7 @@ async fn a_head_of_too_many_headers_is_refused() {
     }
 }
 
-/// A head of HTTP/1.1 that does not end is in memory: it may have 32 KiB.
+/// An HTTP/1.1 head that does not end is held in memory, and may have 32 KiB.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_that_is_too_long_is_refused() {
     let ground = Ground::new();
@@ -56,7 +57,7 @@ async fn a_head_that_is_too_long_is_refused() {
     };
     assert_eq!(http1_status(&ground, "/v1/health", &headers(31 * 1_024)).await, 200);
     let mut stream = connect(ground.address()).await;
-    // No end is sent: the answer does not wait for it.
+    // The end is never sent, and the answer does not wait for it.
     let asked = format!("GET /v1/health HTTP/1.1\r\nhost: localhost\r\nx: {}", "a".repeat(33 * 1_024));
     let _ = stream.write_all(asked.as_bytes()).await;
     let mut answer = vec![0; 12];
@@ -64,7 +65,7 @@ async fn a_head_that_is_too_long_is_refused() {
     assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 431");
 }
 
-/// The longest target and the longest token go together, in either version.
+/// The longest target and the longest token fit into one request, in either version.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_longest_target_and_the_longest_token_go_together() {
     let ground = Ground::new();

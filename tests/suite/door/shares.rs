@@ -1,4 +1,4 @@
-//! Shares: what one address takes of the connections that there may be, and what is left for others.
+//! The share of the connections that one address may take, and the connections that are left for others.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,11 +14,12 @@ use super::clients::{
 };
 use super::ground::Ground;
 
-/// A body that has begun.
+/// The beginning of a request with a body.
 const UPLOAD: &[u8] = b"POST /v1/proofs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                         content-length: 100\r\n\r\n{";
 
-/// One address has its share of the seats, and of the places to wait for one. Its further connections are closed, and no others.
+/// One address gets its share of the seats, and of the places to wait for one. Only its own further connections are
+/// closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_address_that_waits_for_seats_keeps_nobody_out() {
     let ground = Ground::new();
@@ -41,7 +42,7 @@ async fn one_address_that_waits_for_seats_keeps_nobody_out() {
     }
 }
 
-/// Connections of HTTP/2 that are idle make room for others, and hear that they do.
+/// Idle HTTP/2 connections make room for others, and are told so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_connections_of_http2_keep_nobody_out() {
     let ground = Ground::new();
@@ -62,7 +63,8 @@ async fn idle_connections_of_http2_keep_nobody_out() {
     }
 }
 
-/// Two addresses that have all connections of HTTP/2 make room for others, however often they use them, and come again at once.
+/// Two addresses that hold all HTTP/2 connections make room for others, however often they use their connections and
+/// even though they reconnect at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_of_http2_that_are_used_often_keep_nobody_out() {
     let ground = Ground::new();
@@ -81,7 +83,8 @@ async fn connections_of_http2_that_are_used_often_keep_nobody_out() {
     used.shutdown().await;
 }
 
-/// One address has its share of the connections of HTTP/2, and others have theirs. A client that waits for one in vain hears of it.
+/// One address gets its share of the HTTP/2 connections, and others get theirs. A client that waits for a connection in
+/// vain is told so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_address_does_not_get_all_connections_of_http2() {
     let ground = Ground::new();
@@ -90,7 +93,7 @@ async fn one_address_does_not_get_all_connections_of_http2() {
     let mut busy = Vec::new();
     for _ in 0..96 {
         let mut stream = connect_and_send_from(2, address, &begun).await;
-        // It has its place as soon as the server speaks.
+        // The client has its place as soon as the server speaks.
         http2_next(&mut stream, SETTINGS).await.unwrap();
         busy.push(stream);
     }
@@ -109,15 +112,15 @@ async fn one_address_does_not_get_all_connections_of_http2() {
     assert_eq!(ask(3, address).await.0, Some(200), "another one has room");
     let goodbye = timeout(Duration::from_secs(20), refused).await.unwrap().unwrap();
     let goodbye = goodbye.expect("who finds no place hears of it");
-    // No stream was looked at; ENHANCE_YOUR_CALM (RFC 9113, section 7).
+    // No stream was processed; ENHANCE_YOUR_CALM (RFC 9113, section 7).
     assert_eq!(goodbye[..8], [0, 0, 0, 0, 0, 0, 0, 0xb]);
-    // All of them are gone with their task.
+    // All of the connections are dropped with their task.
     sending.abort();
     assert!(sending.await.unwrap_err().is_cancelled());
     assert_eq!(ask(2, address).await.0, Some(200));
 }
 
-/// The preface of HTTP/2 is known in whatever pieces it comes.
+/// The HTTP/2 preface is recognised however it is split.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_preface_in_pieces_begins_a_connection() {
     let ground = Ground::new();
@@ -133,11 +136,11 @@ async fn a_preface_in_pieces_begins_a_connection() {
     assert_eq!(http2_next(&mut stream, HEADERS).await.map(|head| http2_status(&head)), Some(200));
 }
 
-/// Asks by HTTP/2 again and again, on another connection where one ends.
+/// Sends HTTP/2 requests continually, and reconnects when a connection ends.
 async fn use_often(client: u8, address: SocketAddr, mut stream: TcpStream) {
     loop {
         for request in 0.. {
-            // It may have ended meanwhile.
+            // The connection may have ended meanwhile.
             let _ = stream.write_all(&http2_get(2 * request + 1, "/v1/health")).await;
             if timeout(Duration::from_secs(1), http2_next(&mut stream, GOAWAY)).await.is_ok() {
                 break;
@@ -151,7 +154,8 @@ fn asked() -> Vec<u8> {
     [http2_preface(), http2_get(1, "/v1/health")].concat()
 }
 
-/// The status of an answer by HTTP/2 to a client, or `None` if the connection ended without one. The connection stays open.
+/// The status of an HTTP/2 answer to a client, or `None` if the connection ended without one. The connection stays
+/// open.
 async fn ask(client: u8, address: SocketAddr) -> (Option<u16>, TcpStream) {
     let mut stream = connect_and_send_from(client, address, &asked()).await;
     let head = timeout(Duration::from_secs(20), http2_next(&mut stream, HEADERS)).await.unwrap();
@@ -160,7 +164,7 @@ async fn ask(client: u8, address: SocketAddr) -> (Option<u16>, TcpStream) {
 
 async fn connect_and_send_from(client: u8, address: SocketAddr, sent: &[u8]) -> TcpStream {
     let mut stream = connect_from(client, address).await;
-    // It may be refused meanwhile.
+    // The connection may be refused meanwhile.
     let _ = stream.write_all(sent).await;
     stream
 }

@@ -1,4 +1,4 @@
-//! Answers that nobody reads.
+//! Answers that are never read.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::clients::{connect, connect_and_send, get, http2_get, http2_preface};
 use super::ground::Ground;
 
-/// More than a connection is left in peace for that waits for its client while others wait for its place.
+/// Longer than a connection that waits for its client may keep its place while others wait for it.
 const A_WHILE: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,7 +29,7 @@ async fn readers_that_do_not_read_hold_little_memory_and_nobody_up() {
     drop(open);
 }
 
-/// What the answers have in common is in memory once; here they have nothing in common, and no cache helps.
+/// Content that answers share is in memory only once. These answers share nothing, so no cache helps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_large_manifests_that_nobody_reads_hold_little_memory_and_nobody_up() {
     let ground = Ground::new();
@@ -46,7 +46,7 @@ async fn many_large_manifests_that_nobody_reads_hold_little_memory_and_nobody_up
     }
 }
 
-/// An answer takes its room before the rest of a body that nobody wants is waited for.
+/// An answer reserves its memory before the server waits for the rest of an unwanted body.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_to_requests_whose_bodies_do_not_come_hold_little_memory_and_nobody_up() {
     let ground = Ground::new();
@@ -63,7 +63,8 @@ async fn answers_to_requests_whose_bodies_do_not_come_hold_little_memory_and_nob
     drop(open);
 }
 
-/// While it changes for whom a manifest is, readers see that the change is not written yet: they do not all write it.
+/// While the visibility of a manifest changes, readers see that the change is not written yet, but they do not all
+/// write it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_of_a_manifest_that_is_being_withdrawn_hold_little_memory() {
     let ground = Ground::new();
@@ -108,7 +109,7 @@ async fn idle_connections_do_not_take_all_places() {
     drop(open);
 }
 
-/// The time-out is 30 s: whoever reads nothing for as long is cut off, in either version.
+/// The timeout is 30 s: a client that reads nothing for that long is cut off, in either version.
 #[tokio::test]
 async fn an_answer_that_makes_no_progress_ends_its_connection() {
     let ground = Ground::new();
@@ -120,7 +121,7 @@ async fn an_answer_that_makes_no_progress_ends_its_connection() {
         let stalled = tokio::spawn(async move {
             sleep(Duration::from_secs(33)).await;
             let mut rest = Vec::new();
-            // It ends, in whatever way, and long before the answer does.
+            // The connection ends, in whatever way, and long before the answer does.
             let read = timeout(Duration::from_secs(5), open[0].read_to_end(&mut rest)).await;
             assert!(read.is_ok(), "the connection is still open");
             rest.len()

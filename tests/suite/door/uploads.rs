@@ -1,4 +1,4 @@
-//! Bodies that do not arrive to their end.
+//! Bodies that do not arrive completely.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ async fn uploads_that_stop_hold_little_memory_and_nobody_up() {
     }
 }
 
-/// What each of sixteen streams sends: together as much as the server lets a connection send (RFC 9113, section 6.9.2).
+/// The bytes that each of sixteen streams sends: together as much as the server lets a connection send (RFC 9113,
+/// section 6.9.2).
 const SENT: usize = 65_535 / 16;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -41,7 +42,7 @@ async fn streams_that_stop_hold_little_memory_and_nobody_up() {
     }
 }
 
-/// A change of visibility is a few bytes, and has a whole manifest read and written again.
+/// A change of visibility is a few bytes long, and makes the server read and rewrite a whole manifest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_withdrawals_at_once_hold_little_memory() {
     let ground = Ground::new();
@@ -63,11 +64,11 @@ async fn many_withdrawals_at_once_hold_little_memory() {
     ground.holds_at_work("24 withdrawals of large manifests at once");
 }
 
-/// What stands in the way of an upload is its own kind: one that is whole finds room as soon as there is some.
+/// Only other uploads stand in the way of an upload: one that sends its whole body gets room as soon as there is some.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_finds_room_beside_those_that_stop() {
     let ground = Ground::new();
-    // Of these 47 take what there is for long bodies of one address, and the others wait.
+    // 47 of these take the whole allowance of one address for long bodies, and the others wait.
     let head = "POST /v1/proofs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                 content-length: 1000000\r\n\r\n";
     let open = connect_and_send(ground.address(), 100, head.as_bytes()).await;

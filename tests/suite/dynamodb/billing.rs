@@ -1,4 +1,4 @@
-//! What an operation costs, in calls.
+//! The cost of an operation, in calls.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ async fn a_store_is_one_read_and_one_write() {
         assert_eq!(index.get(&RowKey::Proof(row.id)).await.unwrap(), None);
         let write = Write { row: Row::Proof(row.clone()), expected: None };
         assert_eq!(index.commit(&[write]).await.unwrap(), Commit::Done);
-        // The sums go along with the first commit, and are not due again for a while.
+        // The sums are written with the first commit, and are not due again for a while.
         let write = if number == 0 { "TransactWriteItems" } else { "UpdateItem" };
         assert_eq!(wire.calls(), calls(&[("GetItem", 1), (write, 1)]));
         assert!(index.get(&RowKey::Proof(row.id)).await.unwrap().is_some());
@@ -40,11 +40,11 @@ async fn a_commit_that_follows_on_what_was_seen_is_one_call() {
     ];
     index.commit(&writes).await.unwrap();
     assert_eq!(wire.calls(), calls(&[("TransactWriteItems", 1)]));
-    // Seen because this very process wrote it.
+    // Known because this very process wrote it.
     let second = next(&row, |row| row.revision = 2);
     index.commit(&[Write { row: second.clone(), expected: Some(1) }]).await.unwrap();
     assert_eq!(wire.calls(), calls(&[("UpdateItem", 1)]));
-    // Seen in a lost commit.
+    // Known from a lost commit.
     let Commit::Lost { .. } = index.commit(&[Write { row: second, expected: Some(1) }]).await.unwrap() else {
         panic!("the row has version 2")
     };

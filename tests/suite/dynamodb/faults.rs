@@ -1,4 +1,4 @@
-//! Answers that get lost, and answers that ask to wait.
+//! Answers that get lost, and answers that ask for a delay.
 
 use std::sync::Arc;
 
@@ -24,7 +24,8 @@ fn second(row: &ProofRow) -> Write {
     Write { row: next(row, |row| row.revision = 2), expected: Some(1) }
 }
 
-/// The process writes its sums with the first commit: what comes behind it is one `UpdateItem`.
+/// An index whose process has already written its sums with the first commit, so that each further commit is one
+/// `UpdateItem`.
 async fn warmed_up(wire: &Wire) -> DynamoIndex {
     let index = wire.index().await;
     index.commit(&[first(&proof("first", "warm", 1, 1_000))]).await.unwrap();
@@ -66,12 +67,12 @@ async fn a_commit_that_nobody_can_tell_about_any_more_is_a_failure() {
     let index = warmed_up(&wire).await;
     let row = proof("x", "acme", 1, 1_000);
     let third = Write { row: next(&row, |row| row.version = 3), expected: Some(2) };
-    // The row's two further versions are committed between the attempt that was kept and the next one.
+    // Two further versions of the row are committed between the attempt that was kept and the next attempt.
     let permits = Arc::new(Semaphore::new(0));
     wire.fail("UpdateItem", Fault::LoseAnswer);
     wire.fail("UpdateItem", Fault::Wait(Arc::clone(&permits)));
     let rival = async {
-        // It goes past the wire.
+        // The rival bypasses the wire.
         let rival = index_at(endpoint(), index.table(), http_client(), patient()).await;
         while rival.get(&RowKey::Proof(row.id)).await.unwrap().is_none() {
             tokio::task::yield_now().await;
@@ -113,7 +114,7 @@ async fn a_transaction_that_met_another_is_tried_again() {
     let wire = Wire::new();
     let index = wire.index().await;
     let row = proof("x", "acme", 1, 1_000);
-    // In the sums, which every process adds to: the commit goes on without them.
+    // A conflict in the sums, which every process updates: the commit continues without them.
     wire.fail("TransactWriteItems", Fault::Cancel(&["None", "TransactionConflict"]));
     assert_eq!(index.commit(&[first(&row)]).await.unwrap(), Commit::Done);
     assert_eq!(
@@ -121,7 +122,7 @@ async fn a_transaction_that_met_another_is_tried_again() {
         [("TransactWriteItems".to_owned(), 1), ("UpdateItem".to_owned(), 1)]
     );
     assert_eq!(index.totals().await.unwrap().proofs, 1, "the change is not lost");
-    // In a row before one that does not hold: nobody knows yet which is the first.
+    // A conflict in a row before one whose condition fails: it is not known yet which of them is the first to fail.
     let (other, held) = (proof("y", "acme", 1, 1_000), manifest("urn:x", 5));
     let writes = [second(&row), first(&other), Write { row: Row::Manifest(held), expected: None }];
     let reasons = &["ThrottlingError", "None", "None"];
@@ -143,7 +144,7 @@ async fn a_commit_ends_by_the_deadline_of_its_request() {
     let wire = Wire::new();
     let index = warmed_up(&wire).await;
     let row = first(&proof("x", "acme", 1, 1_000));
-    // An answer that never comes, and limits that would wait for two minutes.
+    // An answer that never comes, with limits that would allow a wait of two minutes.
     wire.fail("UpdateItem", Fault::Wait(Arc::new(Semaphore::new(0))));
     let deadline = Instant::now() + Duration::from_millis(200);
     let failure = within(deadline, index.commit(std::slice::from_ref(&row))).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Intents in the table, beyond their contract: what a scan of the rows makes of them, and how long they are kept.
+//! Intents in the table, beyond their contract: how a scan of the rows treats them, and how long they are kept.
 
 use credlink_core::object::ObjectKey;
 use credlink_core::row::Row;
@@ -7,7 +7,7 @@ use credlink_ports::{Index as _, Listing, Write};
 use super::wire::Wire;
 use crate::contracts::{at, proof, proof_id};
 
-/// There may be as many intents as rows, which DynamoDB removes by its time to live; a scan does not read them.
+/// There may be as many intents as rows. DynamoDB removes them by their time to live, and a scan does not read them.
 #[tokio::test]
 async fn a_scan_passes_over_intents_and_each_has_an_end() {
     let wire = Wire::new();
@@ -20,7 +20,7 @@ async fn a_scan_passes_over_intents_and_each_has_an_end() {
     }
     wire.calls();
     assert_eq!(index.list(&Listing::All, None, 1).await.unwrap().unwrap().items, [row]);
-    // The row, the sums, four partitions of intents, and what is behind them.
+    // The row, the sums, four partitions of intents, and what comes after each.
     assert!(wire.calls()["Scan"] <= 8);
     let scanned = index.client().scan().table_name(index.table()).send().await.unwrap();
     let intents = scanned.items().iter().filter(|item| {

@@ -1,5 +1,5 @@
-//! A ledger in the table, beyond its contract: answers that get lost or ask to wait, and what a scan of the rows makes of
-//! its entries.
+//! A ledger in the table, beyond its contract: answers that get lost or ask for a delay, and how a scan of the rows
+//! treats its entries.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ async fn an_entry_that_was_kept_is_written_whatever_became_of_its_answer() {
         wire.fail("UpdateItem", fault);
     }
     assert_eq!(ledger.write(&[entry("a", 2)]).await.unwrap(), [true]);
-    // The very same entry of another writer is not this one's.
+    // An identical entry by another writer does not count as this writer's own.
     assert_eq!(ledger.write(&[entry("a", 2)]).await.unwrap(), [false]);
     wire.fail("UpdateItem", Fault::Refuse(400, "AccessDeniedException"));
     assert_eq!(ledger.write(&[entry("b", 1)]).await.unwrap_err().kind, FailureKind::AccessDenied);
@@ -65,7 +65,7 @@ async fn an_entry_that_nobody_can_tell_about_any_more_is_a_failure() {
     wire.fail("UpdateItem", Fault::LoseAnswer);
     wire.fail("UpdateItem", Fault::Wait(Arc::clone(&permits)));
     let rival = async {
-        // It goes past the wire.
+        // The rival bypasses the wire.
         let rival = ledger(&index_at(endpoint(), index.table(), http_client(), patient()).await);
         while rival.entries(&["a".to_owned()]).await.unwrap() == [None] {
             tokio::task::yield_now().await;
@@ -78,7 +78,7 @@ async fn an_entry_that_nobody_can_tell_about_any_more_is_a_failure() {
     assert_eq!(written.unwrap_err().kind, FailureKind::Unavailable);
 }
 
-/// A job has as many entries as the table has rows, and a scan of the rows does not read them.
+/// A job may have as many entries as the table has rows, and a scan of the rows does not read them.
 #[tokio::test]
 async fn a_scan_passes_over_a_job_in_one_call() {
     let wire = Wire::new();
@@ -90,6 +90,6 @@ async fn a_scan_passes_over_a_job_in_one_call() {
     assert_eq!(ledger.write(&entries).await.unwrap(), vec![true; 500]);
     wire.calls();
     assert_eq!(index.list(&Listing::All, None, 1).await.unwrap().unwrap().items, [row]);
-    // The row, the sums, the job's entries, and what is behind them.
+    // The row, the sums, the job's entries, and what comes after each.
     assert!(wire.calls()["Scan"] <= 5);
 }

@@ -1,4 +1,4 @@
-//! Many at once, and many rows.
+//! Many concurrent commits, and many rows.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use crate::contracts::{due, next, proof};
 use crate::engines::dynoxide;
 
-/// A hundred tasks, each of which replaces two of ten rows by their next versions until it is through.
+/// A hundred tasks, each of which replaces two of ten rows with their next versions and retries until it succeeds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn transactions_that_meet_are_all_done_in_the_end() {
     let index = Arc::new(dynoxide::index().await);

@@ -1,4 +1,4 @@
-//! What a program is told that starts over a table that cannot be used.
+//! The errors that a program reports when it starts over an unusable table.
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,

@@ -1,4 +1,4 @@
-//! Sums that several processes add to, that get lost with one, and that are set right.
+//! Sums that several processes update, that are lost with a process, and that are then corrected.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use credlink_aws::dynamodb::DynamoIndex;
@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant};
 use crate::contracts::{manifest, proof};
 use crate::engines::dynoxide::{endpoint, index, index_at, patient};
 
-/// As another process sees the table.
+/// The index of another process over the same table.
 async fn another(index: &DynamoIndex) -> DynamoIndex {
     index_at(endpoint(), index.table(), http_client(), patient()).await
 }
@@ -73,14 +73,14 @@ async fn a_recount_sets_right_what_got_lost() {
     }
     let expected = Totals { proofs: 1_299, manifests: 1, manifest_bytes: 129_950, deleted: 0 };
     assert_eq!(index.totals().await.unwrap(), expected);
-    // A process that was killed had changes that nobody else knows; another one's were written twice.
+    // A process that was killed held changes that no other process knows, and another process wrote its changes twice.
     let reader = another(&index).await;
     assert_eq!(reader.totals().await.unwrap(), Totals::default());
     let wrong = reader.client().update_item().table_name(reader.table());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let wrong = wrong.key("pk", text("STATS#03")).key("sk", text("SUM")).update_expression("ADD deleted :n");
     wrong.expression_attribute_values(":n", AttributeValue::N("7".to_owned())).send().await.unwrap();
-    // No time at all: a page a call.
+    // No time at all, so each call handles one page.
     let now = Instant::now();
     let first = reader.recount(None, now).await.unwrap();
     assert_eq!(first.rows, 1_000);

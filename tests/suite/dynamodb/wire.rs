@@ -1,4 +1,4 @@
-//! The wire between the SDK and the engine: it counts the calls, and fails those that a test names.
+//! The connection between the SDK and the engine, which counts calls and fails those that a test names.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -18,22 +18,22 @@ use tokio::sync::Semaphore;
 
 use crate::engines::dynoxide;
 
-/// What happens to a call instead of an answer.
+/// A fault that happens to a call.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// The call arrives, and its answer does not.
+    /// The call arrives, but its answer does not.
     LoseAnswer,
     /// The call does not arrive, and is answered with this status and code.
     Refuse(u16, &'static str),
-    /// The call waits for a permit, and then goes on.
+    /// The call waits for a permit, and then continues.
     Wait(Arc<Semaphore>),
-    /// The transaction does not arrive, and is answered as cancelled for these reasons, one a write.
+    /// The transaction does not arrive, and is answered as cancelled for these reasons, one per write.
     Cancel(&'static [&'static str]),
-    /// The answer leaves everything to be asked again.
+    /// The answer reports every item as unprocessed.
     ProcessNothing,
 }
 
-/// A client that goes by the wire. Clones are one.
+/// A client whose calls pass through the wire. Clones share its state.
 #[derive(Debug, Clone)]
 pub struct Wire {
     inner: SharedHttpClient,
@@ -58,17 +58,17 @@ impl Wire {
         index
     }
 
-    /// The next call of `operation` meets `fault`; further ones are told one after the other.
+    /// Makes the next call of `operation` meet `fault`. Several faults of one operation are met in turn.
     pub fn fail(&self, operation: &'static str, fault: Fault) {
         self.state.lock().unwrap().faults.push_back((operation, fault));
     }
 
-    /// The calls since this was asked last.
+    /// Returns the calls since this was last called.
     pub fn calls(&self) -> BTreeMap<String, u32> {
         std::mem::take(&mut self.state.lock().unwrap().calls)
     }
 
-    /// Whether every fault was met.
+    /// Returns `true` if every fault was met.
     pub fn is_whole(&self) -> bool {
         self.state.lock().unwrap().faults.is_empty()
     }

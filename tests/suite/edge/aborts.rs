@@ -1,4 +1,4 @@
-//! A Worker whose program is aborted, as a panic would: it fails the requests of that moment, and no later one.
+//! A Worker whose program is aborted, as by a panic: the requests of that moment fail, and no later one does.
 
 use http::Method;
 
@@ -14,7 +14,7 @@ async fn an_aborted_program_starts_anew() {
     }
     seed.assert_is(&read(&edge, &seed.path()).await.0);
     edge.settle().await;
-    // Twice: what starts anew may be aborted anew.
+    // Twice, since a restarted program may be aborted again.
     for _ in 0..2 {
         edge.set("clock", Mode::Fails).await;
         assert_eq!(edge.send(seed.asked(Method::GET)).await.body(), "aborted");

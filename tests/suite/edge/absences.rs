@@ -1,4 +1,4 @@
-//! That nothing is there, or not any more: known for a while, and no longer.
+//! Absences: the edge remembers for a limited time that an object does not exist, or no longer exists.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Legacy ids: the origin knows where they lead, and the edge keeps it for as long as the redirect says.
+//! Legacy IDs: the origin knows which proof an alias leads to, and the edge keeps the redirect for as long as it is
+//! fresh.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::world::tokens;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A proof that was taken over under this id, behind the origin.
+/// Imports a proof under this legacy ID, behind the origin.
 async fn take_over(origin: &Origin, name: &str, id: &str) {
     let body = json!({
         "media_hash": media(name).to_string(), "manifest": {},
@@ -32,7 +33,7 @@ async fn edge_over(origin: &str) -> Edge {
     edge_with(origin, 1_500, 5).await
 }
 
-/// One that waits so many milliseconds, and keeps an absence for so many seconds.
+/// An edge with this timeout in milliseconds, which keeps an absence for `absent` seconds.
 async fn edge_with(origin: &str, timeout: u64, absent: u64) -> Edge {
     let own = [
         ("CREDLINK_ORIGIN_URL", origin.to_owned()),
@@ -42,16 +43,16 @@ async fn edge_with(origin: &str, timeout: u64, absent: u64) -> Edge {
     Edge::with(slow().into_iter().filter(|(name, _)| *name != "CREDLINK_ABSENT").chain(own)).await
 }
 
-/// An answer of the API: no proof has this id.
+/// The API's answer that no proof has this ID.
 fn nothing() -> Response<bytes::Bytes> {
     let body = r#"{"type":"urn:credlink:problem:not-found","title":"x","status":404,"detail":"x"}"#;
     Response::builder().status(404).body(bytes::Bytes::from_static(body.as_bytes())).unwrap()
 }
 
-/// Headers and body, without what the edge or a server adds.
+/// Headers and body, without those that the edge or a server adds.
 fn shown(answer: &Response<bytes::Bytes>) -> String {
     let added = [AGE, CACHE_STATUS, http::header::DATE, CONTENT_LENGTH];
-    // The API of this test has a caller who may be told more than others.
+    // In this test the API has a caller that may be told more than others.
     let is_shared = |name: &http::HeaderName| !name.as_str().starts_with("access-control-");
     let headers = answer.headers().iter().filter(|(name, _)| !added.contains(name) && is_shared(name));
     let mut lines: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
@@ -59,7 +60,7 @@ fn shown(answer: &Response<bytes::Bytes>) -> String {
     format!("{}\n{}\n{:?}", answer.status(), lines.join("\n"), answer.body())
 }
 
-/// The Worker says what the API says, from the cache and past it, and asks once.
+/// The Worker answers as the API does, from the cache and past it, and asks the API once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_legacy_id_leads_where_the_api_says() {
     let origin = Origin::start().await;
@@ -81,7 +82,7 @@ async fn a_legacy_id_leads_where_the_api_says() {
     ] {
         let answer = edge.send(named(method.clone(), target)).await;
         let mut own = origin.world().answer(named(method.clone(), target)).await;
-        // Only the API says that it is the API.
+        // Only the API marks its answers as its own.
         assert!(own.headers_mut().remove(MARK).is_some() && !answer.headers().contains_key(MARK));
         assert_eq!(shown(&answer), shown(&own), "{method} {target}");
         states
@@ -111,7 +112,7 @@ async fn a_legacy_id_leads_where_the_api_says() {
     );
 }
 
-/// A redirect is kept for its hour, and an absence for as long as any.
+/// A redirect is kept for an hour, and an absence for as long as any other absence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_known_of_a_legacy_id_grows_old() {
     let origin = Origin::start().await;
@@ -130,7 +131,7 @@ async fn what_is_known_of_a_legacy_id_grows_old() {
     let age: u64 = answer.headers()[AGE].to_str().unwrap().parse().unwrap();
     assert!((3_590..3_600).contains(&age), "{age}");
     origin.asked();
-    // It was rolled back, and migrated for another tenant.
+    // The migration was rolled back and repeated for another tenant.
     let led = proof("another").to_string();
     let other = led.clone();
     origin.answer_with(move |_| {
@@ -147,7 +148,7 @@ async fn what_is_known_of_a_legacy_id_grows_old() {
     assert_eq!(origin.count(), 1);
 }
 
-/// An answer is as old as the question.
+/// The age of an answer counts from the request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_takes_long_is_old_when_it_comes() {
     let origin = Origin::start().await;
@@ -166,7 +167,7 @@ async fn an_answer_that_takes_long_is_old_when_it_comes() {
     assert!((20..60).contains(&age) && how == "credlink; hit", "{age} {how}");
 }
 
-/// What came is answered with until the cache has it.
+/// An answer of the origin is reused until the cache has it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_origin_says_is_shared_until_it_is_kept() {
     let origin = Origin::start().await;
@@ -184,7 +185,7 @@ async fn what_the_origin_says_is_shared_until_it_is_kept() {
     assert_eq!(state(&edge, "/proofs/p-1").await, (308, "credlink; hit".to_owned()));
 }
 
-/// A migration was rolled back: the id leads nowhere any more, and no old redirect says otherwise.
+/// A migration was rolled back: the ID leads nowhere any more, and no old redirect contradicts that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_id_that_leads_nowhere_any_more_is_forgotten() {
     for (absent, then) in [(1_000, "credlink; hit; detail=absent"), (0, "credlink; fwd=uri-miss")] {
@@ -205,7 +206,7 @@ async fn an_id_that_leads_nowhere_any_more_is_forgotten() {
     }
 }
 
-/// What the origin does not say is not known: an old redirect stands in, and nothing else is said or kept.
+/// Without an answer of the origin, an old redirect is served instead, and nothing else is claimed or kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_origin_out_of_reach_is_no_absence() {
     let origin = Origin::start().await;
@@ -252,7 +253,7 @@ async fn an_origin_out_of_reach_is_no_absence() {
     origin.answer_with(|_| None);
     assert_eq!(state(&edge, "/proofs/p-2").await.0, 404, "nothing was kept");
     assert_eq!(state(&edge, "/proofs/p-1").await.0, 308);
-    // Nobody listens.
+    // Nothing listens on this port.
     let edge = edge_over("http://127.0.0.1:9").await;
     assert_eq!(state(&edge, "/proofs/p-1").await.0, 503);
 }
@@ -273,7 +274,7 @@ async fn many_who_ask_for_a_legacy_id_ask_the_origin_once() {
     assert_eq!(origin.count(), 1);
 }
 
-/// An edge that knows no origin knows no legacy id, and says so in the API's words.
+/// An edge without an origin knows no legacy ID, and answers so in the API's words.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_origin_no_legacy_id_is_known() {
     let ground = Ground::new().await;

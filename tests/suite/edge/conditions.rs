@@ -7,10 +7,10 @@ use super::seeds::Seed;
 use super::table::Expected::{Beyond, Failed, Malformed, NotModified, Part, Whole};
 use super::table::{Row, row};
 
-/// The second before seeds were stored, and one long after.
+/// A date before the seeds were stored, by one second, and a date long after.
 pub const BEFORE: &str = "Thu, 01 Jan 2026 11:59:59 GMT";
 pub const AFTER: &str = "Wed, 01 Jan 2076 12:00:00 GMT";
-/// The second in which they were stored, in the two obsolete formats of section 5.6.7.
+/// The second in which the seeds were stored, in the two obsolete formats of section 5.6.7.
 const RFC_850: &str = "Thursday, 01-Jan-26 12:00:00 GMT";
 const ASCTIME: &str = "Thu Jan  1 12:00:00 2026";
 const OTHER: &str = "\"other\"";

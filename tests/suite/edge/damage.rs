@@ -1,4 +1,5 @@
-//! Objects of R2 that are not what was stored: never answered with, never kept, and right again once they are mended.
+//! Objects in R2 that differ from what was stored: they are never served and never kept, and are served again once they
+//! are repaired.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::http::ask::{ask, get, with};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A way to damage what is stored.
+/// A way to damage a stored object.
 type Damage = fn(&Seed) -> (Attributes, Bytes);
 
 /// The object with other bytes.
@@ -33,7 +34,8 @@ fn entry(seed: &Seed, name: &str, value: &str) -> (Attributes, Bytes) {
     (attributes, seed.stored())
 }
 
-/// Each with `true` where the attributes can be read: what is private is known to be, then.
+/// Every damage by name. The flag is `true` if the attributes can still be read, so that a private object is known to
+/// be private.
 const DAMAGES: [(&str, bool, Damage); 16] = [
     ("the first bit of the content", true, |seed| bytes(seed, |bytes| bytes[12] ^= 1)),
     ("the last bit", true, |seed| bytes(seed, |bytes| *bytes.last_mut().unwrap() ^= 1)),
@@ -65,7 +67,7 @@ const DAMAGES: [(&str, bool, Damage); 16] = [
     }),
 ];
 
-/// Asserts that the answer is the API's own about damaged content, and what it leaves behind.
+/// Asserts that the answer is the API's own for damaged content, and checks what the answer leaves behind.
 async fn assert_damaged(edge: &Edge, what: &str, seed: &Seed) {
     let id = format!("damaged-{}", seed.key.to_string().replace('%', "."));
     let answer = edge.send(with(get(&seed.path()), REQUEST_ID, &id)).await;
@@ -97,7 +99,7 @@ async fn what_is_damaged_is_not_answered_with() {
     let kinds = [Seed::record as fn(&str) -> Seed, Seed::manifest];
     let cases =
         kinds.iter().flat_map(|kind| DAMAGES.iter().enumerate().map(move |(at, damage)| (kind, at, damage)));
-    // Where attributes cannot be read, nobody knows what is private: that is absent, as below.
+    // If the attributes cannot be read, it is not known whether the object is private, so it is absent, as below.
     let cases = cases.filter(|(_, _, (_, is_readable, _))| *is_readable);
     let cases: Vec<_> = cases.map(|(kind, at, damage)| (kind(&format!("damaged-{at}")), damage)).collect();
     join_all(cases.iter().map(async |(seed, (what, _, damage))| {
@@ -115,8 +117,8 @@ async fn what_is_damaged_is_not_answered_with() {
     .await;
 }
 
-/// Who may not read it is not even told that it is damaged (guarantee 13). Where its attributes cannot be read, nobody knows who
-/// may. The operator finds it in the log.
+/// A caller that may not read an object is not even told that it is damaged (guarantee 13). If its attributes cannot be
+/// read, it is not known who may read it. The operator finds the damage in the log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_private_and_damaged_is_absent() {
     let edge = Edge::with(slow()).await;
@@ -141,7 +143,7 @@ async fn what_is_private_and_damaged_is_absent() {
     }
 }
 
-/// The longest object there is, and one that is longer by a byte.
+/// The longest object allowed, and one that is longer by a byte.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_over_the_bound_is_damaged() {
     let edge = Edge::start().await;
@@ -159,7 +161,7 @@ async fn an_object_over_the_bound_is_damaged() {
     right.assert_is(&read(&edge, &right.path()).await.0);
 }
 
-/// What was kept is answered with for as long as its time says, and what is damaged does not take its place.
+/// An entry in the cache is served for its whole freshness lifetime, and a damaged object does not replace it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damage_is_not_kept_in_place_of_what_was_right() {
     let edge = Edge::with(slow()).await;
@@ -182,7 +184,8 @@ async fn damage_is_not_kept_in_place_of_what_was_right() {
     assert_eq!(edge.count("cache.put").await, 0);
 }
 
-/// Where buffers grow, and where what is unpacked at once ends: nothing that is right is taken for damaged.
+/// Lengths at which buffers grow, and at which decompression in one step ends: intact objects are not taken for
+/// damaged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_right_is_not_damaged_whatever_its_length() {
     let edge = &Edge::start().await;

@@ -1,5 +1,5 @@
-//! A deletion and a replacement on their whole way: the real `credlink serve` writes to the bucket, tells the real Worker,
-//! and readers of the Worker see it with their next request, long before anything grows old.
+//! A deletion and a replacement end to end: the real `credlink serve` writes to the bucket and notifies the real
+//! Worker, and readers of the Worker see the change with their next request, long before anything expires.
 
 use credlink_core::link::path;
 use credlink_core::object::ObjectKey;

@@ -1,5 +1,5 @@
-//! Content codings (RFC 9110, section 12.5.3): what is stored in gzip goes as it is to who accepts it, and unpacked to
-//! everybody else, byte for byte, from R2 and from the cache.
+//! Content codings (RFC 9110, section 12.5.3): an object stored in gzip is sent as it is to clients that accept gzip,
+//! and decompressed to all others, byte for byte, from R2 and from the cache.
 
 use bytes::Bytes;
 use credlink_core::object::{Coding, ObjectKey};
@@ -14,7 +14,7 @@ use super::ground::{CACHE_STATUS, Ground};
 use super::seeds::Seed;
 use crate::http::ask::with;
 
-/// What a client says that it accepts, and whether that is gzip.
+/// Values of `Accept-Encoding`, and whether each accepts gzip.
 const ACCEPTED: [(Option<&str>, bool); 11] = [
     (None, false),
     (Some(""), false),
@@ -29,11 +29,11 @@ const ACCEPTED: [(Option<&str>, bool); 11] = [
     (Some("identity, gzip;q=0.5"), false),
 ];
 
-/// The requests of the matrix: the method, and a range.
+/// The requests of the matrix, as a method and a range.
 const ASKED: [(Method, Option<&str>); 3] =
     [(Method::GET, None), (Method::HEAD, None), (Method::GET, Some("bytes=2-40"))];
 
-/// A record and a manifest of each coding, and manifests of more than one chunk.
+/// A record and a manifest in each coding, and manifests of more than one chunk.
 fn seeds() -> Vec<Seed> {
     let large: Bytes = (0_u32..140_000).map(|number| format!("{number:07} ")).collect::<String>().into();
     let large = Seed::new(manifest(3), large);
@@ -48,7 +48,7 @@ fn seeds() -> Vec<Seed> {
     ]
 }
 
-/// What is wrong with an answer to who accepts gzip, or does not.
+/// Returns the faults in an answer to a client that accepts gzip, or does not.
 fn faults(seed: &Seed, gzip: bool, asked: &(Method, Option<&str>), answer: &Response<Bytes>) -> Vec<String> {
     let (method, range) = asked;
     let packed = seed.facts.coding.filter(|_| gzip);
@@ -56,7 +56,7 @@ fn faults(seed: &Seed, gzip: bool, asked: &(Method, Option<&str>), answer: &Resp
     let part = range.filter(|_| packed.is_none());
     let (status, body) = if part.is_some() { (206, whole.slice(2..41)) } else { (200, whole.clone()) };
     let is_head = *method == Method::HEAD;
-    // How long a packed body is, HEAD need not say (section 9.3.2), and the API does not.
+    // A HEAD need not state the length of a compressed body (section 9.3.2), and the API's does not.
     let length = (!is_head || packed.is_none()).then(|| body.len().to_string());
     let expected: [(HeaderName, Option<String>); 6] = [
         (CONTENT_LENGTH, length),
@@ -116,8 +116,8 @@ async fn every_coding_reaches_who_accepts_it_byte_for_byte() {
     check(&Ground::holding(&seeds).await, &seeds).await;
 }
 
-/// A long content goes past in pieces: every part of it is the same from R2 and from the cache, also where many are asked for
-/// at the same time.
+/// Long content passes in pieces: every part of it is the same from R2 and from the cache, even if many parts are
+/// requested at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_of_long_content_are_exact() {
     let seeds: Vec<Seed> = seeds().into_iter().filter(|seed| seed.content.len() > 1_048_576).collect();
@@ -167,7 +167,7 @@ async fn the_tag_of_a_gzip_is_one_of_its_own() {
         ("13.1.2", IF_NONE_MATCH, &tag, 304),
         ("13.1.1", IF_MATCH, &gzip, 200),
         ("13.1.1", IF_MATCH, &tag, 200),
-        // Section 14.2: a range of a gzip is of use to nobody.
+        // Section 14.2: a range of gzip data is of no use.
         ("13.1.5", IF_RANGE, &gzip, 200),
         ("13.1.5", IF_RANGE, &tag, 200),
     ] {

@@ -1,5 +1,5 @@
-//! What is deleted, expired, private or not there: it is told so before any condition is looked at (RFC 9110,
-//! section 13.2.1), and as the API tells it.
+//! Objects that are deleted, expired, private or absent: the answer says so before any condition is evaluated (RFC
+//! 9110, section 13.2.1), in the same way as the API.
 
 use credlink_core::object::Facts;
 use http::header::{IF_MATCH, IF_NONE_MATCH, RANGE};
@@ -14,7 +14,7 @@ fn expired(facts: &mut Facts) {
     facts.expires = Some(facts.created.plus_seconds(60));
 }
 
-/// Requests for an object: plainly, under conditions, and for a part.
+/// Requests for an object: plain, conditional, and for a part.
 fn requests(target: &str) -> Vec<Request<bytes::Bytes>> {
     let head = ask(Method::HEAD, target);
     vec![
@@ -26,7 +26,7 @@ fn requests(target: &str) -> Vec<Request<bytes::Bytes>> {
     ]
 }
 
-/// Every request for `target` is answered so, past the cache and by it.
+/// Asserts that every request for `target` gets this status, past the cache and from it.
 async fn check(ground: &Ground, target: &str, status: u16) {
     for request in requests(target) {
         for _ in 0..2 {
@@ -43,7 +43,7 @@ async fn what_is_deleted_or_expired_is_gone() {
         Seed::marker(record("deleted")),
         Seed::marker(manifest(1)),
         Seed::packed(record("expired")).but(expired),
-        // What a deletion has not come to yet.
+        // An earlier record that the deletion has not reached yet.
         Seed::plain(revision("deleted", 1)),
         Seed::plain(revision("expired", 1)),
     ];
@@ -55,14 +55,14 @@ async fn what_is_deleted_or_expired_is_gone() {
     check(&ground, &format!("/proofs/by-hash/{hex}"), 410).await;
 }
 
-/// The marker of what nobody was told of: a request that was refused took it back.
+/// The tombstone of an object that was never acknowledged: a refused request took it back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_taken_back_was_never_there() {
     let void = |key| Seed::marker(key).but(|facts| facts.void = true);
     let seeds = [
         void(record("refused")),
         void(manifest(1)),
-        // What is left beside such a record.
+        // An object left behind beside such a record.
         Seed::plain(revision("refused", 1)),
     ];
     let ground = Ground::holding(&seeds).await;
@@ -77,7 +77,7 @@ async fn what_was_taken_back_was_never_there() {
 async fn what_is_not_there_is_not_there() {
     let seeds = [
         Seed::plain(record("there")).but(|facts| facts.generation = 3),
-        // Of an earlier life, and of none.
+        // Earlier records from before a deletion, and of a proof that does not exist.
         Seed::plain(revision("there", 3)),
         Seed::plain(revision("nowhere", 1)),
     ];

@@ -1,4 +1,4 @@
-//! Many who ask for the same thing at once: one looks for all.
+//! Request coalescing: of many concurrent requests for the same object, one fetches it for all.
 
 use std::sync::Arc;
 
@@ -10,28 +10,28 @@ use super::origin::{Origin, stored_form};
 use super::seeds::{LINK_KEYS, Seed, kind, read, slow, state, until};
 use crate::engines::edge::{Edge, Mode};
 
-/// Readers at once.
+/// Number of concurrent readers.
 const READERS: usize = 64;
 
-/// An origin that has this alone, and a Worker over it.
+/// An origin that holds only this object, and a Worker over it.
 async fn over_origin(seed: &Seed) -> (Arc<Edge>, Origin) {
     let origin = Origin::start().await;
     let own = seed.clone();
     origin.answer_with(move |_| Some(stored_form(&own)));
     let variables =
         [("CREDLINK_ORIGIN_URL", origin.url().to_owned()), ("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned())];
-    // Longer than any pause of a machine that builds at the same time.
+    // Longer than any pause of a machine that is building at the same time.
     let patient = [("CREDLINK_TIMEOUT", "25000".to_owned())];
     (Arc::new(Edge::with(slow().into_iter().chain(variables).chain(patient)).await), origin)
 }
 
-/// Ends a connection at once, as a client does that is switched off: a closed one might still be read from.
+/// Resets a connection at once, as when a client is switched off. A closed connection might still be read from.
 fn go_away(client: TcpStream) {
     client.set_zero_linger().unwrap();
     drop(client);
 }
 
-/// Waits until so many have looked into the cache, in vain.
+/// Waits until this many readers have looked into the cache in vain.
 async fn arrived(edge: &Edge, readers: usize) {
     until("all have come", async || edge.count("cache.match").await >= readers).await;
 }
@@ -57,7 +57,7 @@ async fn misses_at_once_are_one_fetch_of_the_origin() {
     assert_eq!(state(&edge, &path).await, (200, "credlink; hit".to_owned()));
 }
 
-/// The fetch was begun for somebody who is not there any more; the others get what it brings.
+/// The client for which the fetch was started has gone away; the other clients get its result.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_began_a_fetch_may_go_away() {
     let seed = Seed::manifest("gone");
@@ -84,7 +84,7 @@ async fn who_began_a_fetch_may_go_away() {
     assert_eq!(seed.there(&edge).await, Some((seed.attributes(), seed.stored())));
 }
 
-/// Nobody is left, and what was fetched is kept all the same.
+/// No client is left, and the fetched object is kept all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fetch_goes_on_without_its_client() {
     let seed = Seed::record("nobody");
@@ -96,7 +96,7 @@ async fn a_fetch_goes_on_without_its_client() {
     client.write_all(request.as_bytes()).await.unwrap();
     origin.wait_for(1).await;
     go_away(client);
-    // Somebody else's request passes through the Worker, which has seen that the connection is closed by then.
+    // Another client's request passes through the Worker, which has by then seen that the connection is closed.
     assert_eq!(state(&edge, "/nowhere").await.0, 404);
     origin.hold(false);
     edge.settle().await;
@@ -104,7 +104,7 @@ async fn a_fetch_goes_on_without_its_client() {
     assert_eq!(origin.count(), 1);
 }
 
-/// What came is answered with until the cache has it: who asks in between fetches nothing.
+/// A fetched object is served until the cache has it: requests in between fetch nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fetch_is_shared_until_it_is_kept() {
     let seed = Seed::record("kept");
@@ -121,7 +121,7 @@ async fn a_fetch_is_shared_until_it_is_kept() {
     assert_eq!(state(&edge, &seed.path()).await, (200, "credlink; hit".to_owned()));
 }
 
-/// A link may open what others are refused: their requests are not one.
+/// A link may open an object that other callers are refused, so requests with and without a link are not coalesced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_shows_a_link_shares_with_nobody_who_does_not() {
     let seed = Seed::record("linked").private();
@@ -131,7 +131,8 @@ async fn who_shows_a_link_shares_with_nobody_who_does_not() {
         let is_signed = request.uri().query().is_some_and(|query| query.contains("signature="));
         is_signed.then(|| stored_form(&own))
     });
-    // Without a link, the service behind answers that it has no such proof: whatever it says, it says to that one.
+    // Without a link the service behind answers that there is no such proof, and that answer goes only to the request
+    // without a link.
     origin.hold(true);
     let (path, link) = (seed.path(), seed.link());
     let (linked, plain, ()) = tokio::join!(read(&edge, &link), read(&edge, &path), async {

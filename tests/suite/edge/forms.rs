@@ -1,4 +1,4 @@
-//! Objects of every kind, in the form that a test of HTTP wants them to be stored in.
+//! Objects of every kind, in the stored form that a test of HTTP needs.
 
 use bytes::Bytes;
 use credlink_core::http::conditional::{entity_tag, http_date};
@@ -10,7 +10,7 @@ use http::{Method, Request};
 use super::seeds::Seed;
 use crate::http::ask::{ask, proof};
 
-/// The key of a current record, of the file of this name.
+/// The key of the current record for the file of this name.
 pub fn record(name: &str) -> ObjectKey {
     ObjectKey::Record(proof(name))
 }
@@ -20,7 +20,7 @@ pub fn revision(name: &str, number: u32) -> ObjectKey {
     ObjectKey::Revision(proof(name), number)
 }
 
-/// The key of a manifest; `number` makes it one of its own.
+/// The key of a manifest, different for each `number`.
 pub fn manifest(number: u32) -> ObjectKey {
     ObjectKey::Manifest(format!("urn:c2pa:f9168c5e-ceb2-4faa-b6bf-{number:012x}").parse().unwrap())
 }
@@ -34,34 +34,34 @@ impl Seed {
         packed
     }
 
-    /// The same object, stored as it is.
+    /// The same object, stored without compression.
     pub fn plain(key: ObjectKey) -> Self {
         Self::packed(key).unpacked()
     }
 
-    /// The same content, stored as it is.
+    /// The same content, stored without compression.
     pub fn unpacked(self) -> Self {
         self.but(|facts| facts.coding = None)
     }
 
-    /// The marker of a deleted object.
+    /// The tombstone of a deleted object.
     pub fn marker(key: ObjectKey) -> Self {
         let deleted = "2026-01-02T03:04:05.250Z".parse().unwrap();
         let (content, attributes) = Tombstone::new(deleted, 1).object(&key, &Tenant::default());
         Self { facts: Facts::read(&attributes).unwrap(), ..Self::new(key, content) }
     }
 
-    /// A request for it.
+    /// A request for the object.
     pub fn asked(&self, method: Method) -> Request<Bytes> {
         ask(method, &self.path())
     }
 
-    /// The `ETag` of its content, or of its gzip.
+    /// The `ETag` of the content, or of its gzip form.
     pub fn tag(&self, coding: Option<Coding>) -> String {
         entity_tag(&self.facts.sha256, coding)
     }
 
-    /// Its `Last-Modified`.
+    /// The `Last-Modified` of the object.
     pub fn modified(&self) -> String {
         http_date(self.facts.created)
     }

@@ -1,6 +1,6 @@
-//! One bucket, two readers: the Worker, and the API's service over our adapter of the same bucket.
+//! One bucket with two readers: the Worker, and the API's service over our adapter of the same bucket.
 //!
-//! What they answer is compared by [`Ground::ask`], so that no test of the edge can forget it.
+//! [`Ground::ask`] compares their answers, so that no test of the edge can forget to.
 
 use bytes::Bytes;
 use credlink_auth::gate::Gate;
@@ -22,10 +22,10 @@ use crate::engines::edge::Edge;
 use crate::http::ask::with;
 use crate::world::tokens;
 
-/// `Cache-Status` (RFC 9211).
+/// The header `Cache-Status` (RFC 9211).
 pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// Headers that the edge alone has, and what a server adds to each answer.
+/// Headers that only the edge sends, and the one that a server adds to each answer.
 const OF_THE_EDGE: [HeaderName; 3] = [AGE, CACHE_STATUS, DATE];
 
 /// A Worker and a service over one bucket.
@@ -35,13 +35,13 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Over an empty bucket. Nobody is trusted.
+    /// A ground over an empty bucket, which trusts no caller.
     pub async fn new() -> Self {
-        // It lets everybody in without a credential, as nobody.
+        // Callers without a credential are admitted as anonymous.
         Self::behind(Gate::of(Some(tokens::all()), None)).await
     }
 
-    /// Over an empty bucket, and a service that trusts everybody.
+    /// A ground over an empty bucket, with a service that trusts every caller.
     pub async fn trusting() -> Self {
         Self::behind(Gate::of(None, None)).await
     }
@@ -65,7 +65,7 @@ impl Ground {
         Self { edge, service: Service::new(parts, settings).unguarded() }
     }
 
-    /// Over a bucket that holds these.
+    /// A ground over a bucket that holds these objects.
     pub async fn holding(seeds: &[Seed]) -> Self {
         let ground = Self::new().await;
         for seed in seeds {
@@ -74,11 +74,11 @@ impl Ground {
         ground
     }
 
-    /// What the service answers, with the headers that its host would add.
+    /// The answer of the service, with the headers that its host would add.
     pub async fn api(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let mut response = self.service.handle(&parts, async { Ok(body) }).await;
-        // Only the API says that it is the API.
+        // Only the API marks its answers as its own.
         assert!(response.headers_mut().remove(MARK).is_some());
         let has_body = parts.method != Method::HEAD
             && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
@@ -90,8 +90,8 @@ impl Ground {
         response
     }
 
-    /// What the Worker answers, and the service no other way. The cache of `domain` is one of its own, and so what is
-    /// asked for the first time there is in no cache.
+    /// Returns the Worker's answer, and asserts that the service's is the same. Each `domain` has its own cache, so the
+    /// first request for an object there finds it in no cache.
     pub async fn ask(&self, domain: &str, request: Request<Bytes>) -> Response<Bytes> {
         let named = with(request, REQUEST_ID, "of-a-test");
         let answered = self.edge.send(with(named.clone(), HOST, domain)).await;
@@ -108,9 +108,9 @@ impl Ground {
     }
 }
 
-/// An answer without what the edge may add, for a person to compare.
+/// An answer as text that a person can compare, without the headers that the edge may add.
 fn shown(response: &Response<Bytes>) -> String {
-    // The edge has no caller who may be told more than others: what it says of a request may be read by every script.
+    // The edge has no callers that may be told more than others, so every script may read its answers about a request.
     let is_of_request = [400, 405, 414].contains(&response.status().as_u16());
     let is_left_out = |name: &HeaderName| {
         OF_THE_EDGE.contains(name) || is_of_request && name.as_str().starts_with("access-control-")

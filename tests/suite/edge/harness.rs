@@ -1,5 +1,5 @@
-//! What the tests of the edge stand on: what the Worker calls is seen, fails and waits as a test says, its clock goes
-//! ahead, and what it logs and does after an answer is known.
+//! Tests of the harness itself: calls of the Worker are seen, and fail and wait as a test orders, its clock can be
+//! moved ahead, and its log and its work after an answer are known.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +66,7 @@ async fn calls_wait_when_they_shall() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(!waiting.is_finished());
-    // Other calls go on.
+    // Other calls continue.
     assert_eq!(ground.edge.send(get("/health")).await.status(), 200);
     ground.edge.set("bucket.get", Mode::Well).await;
     assert_eq!(waiting.await.unwrap().body(), &seed.content);

@@ -1,4 +1,4 @@
-//! Health: what answers this data center, and what does not.
+//! Health: the services that answer this data center, and those that do not.
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -9,7 +9,7 @@ use crate::engines::edge::{Edge, Mode};
 use crate::engines::proxy::{Fault, Proxy};
 use crate::http::ask::{ask, get};
 
-/// The document without its latencies, which are whole numbers of milliseconds.
+/// The health document without its latencies, which are whole numbers of milliseconds.
 fn told(answer: &Response<Bytes>) -> Value {
     let mut health: Value = serde_json::from_slice(answer.body()).unwrap();
     for provider in health["providers"].as_array_mut().unwrap() {

@@ -1,4 +1,4 @@
-//! What is answered from the cache of a data center, for how long, and when R2 is looked at again.
+//! The lifetime of answers in the cache of a data center, and when R2 is consulted again.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn a_stale_entry_is_answered_with_at_once_and_refreshed_once() {
         assert_eq!(how, "credlink; hit; detail=stale");
     }
     assert_eq!(edge.count("bucket.get").await, 1);
-    // What came is not kept yet: who asks meanwhile starts no second refresh.
+    // The fetched object is not kept yet, and a request in the meantime starts no second refresh.
     edge.set("cache.put", Mode::Held).await;
     edge.set("bucket", Mode::Well).await;
     until("it is about to be kept", async || edge.count("cache.put").await == 1).await;
@@ -80,7 +80,7 @@ async fn an_unchanged_object_renews_its_entry_without_its_bytes() {
         seed.put(&edge).await;
     }
     warm(&edge, &[&record, &manifest]).await;
-    // Stale, and then old: 1,500 s after it was renewed, and 2,500 s after that.
+    // Stale, and then old: 1,500 s after the entry was renewed, and 2,500 s after that.
     for (ahead, expected) in [(1_500, "credlink; hit; detail=stale"), (4_000, "credlink; fwd=stale")] {
         edge.set_ahead(ahead * SECOND).await;
         for seed in [&record, &manifest] {
@@ -106,7 +106,7 @@ async fn an_unchanged_object_renews_its_entry_without_its_bytes() {
     }
 }
 
-/// By the real clock. Readers that never stop keep entries warm; what nobody reads meanwhile grows old.
+/// Runs by the real clock. Readers that never stop keep entries warm; entries that are not read meanwhile grow old.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_older_than_the_bound_is_answered() {
     let seconds = ["RECORD_FRESH", "RECORD_STALE", "IMMUTABLE_FRESH", "IMMUTABLE_STALE"];

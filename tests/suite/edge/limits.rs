@@ -1,4 +1,5 @@
-//! How much a client may have looked for, where a limiter is bound: what the cache answers is not counted, nor is a link.
+//! The number of lookups that a client may cause if a rate limiter is bound. Answers from the cache do not count, and
+//! neither do links.
 
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use super::seeds::{LINK_KEYS, Seed, kind, slow, warm};
 use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{get, with};
 
-/// Where Cloudflare says who asks.
+/// The header in which Cloudflare names the client's address.
 const CLIENT: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// How long an answer may take that would never come, on a machine that builds at the same time.
+/// The time after which an answer is considered never to come, on a machine that is building at the same time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// More requests than the limiter lets pass in two of its minutes: it counts anew with the clock's, which may come in between.
+/// More requests than the limiter lets pass in two of its minutes. It starts a new count with each minute of the clock,
+/// and one may begin in between.
 const MANY: usize = 10;
 
 async fn edge() -> Edge {
@@ -28,7 +30,7 @@ fn from(address: &str, target: &str) -> Request<Bytes> {
     with(get(target), CLIENT, address)
 }
 
-/// Asks for many things that are not there.
+/// Requests many objects that do not exist.
 async fn flood(edge: &Edge, address: &str) -> Vec<Response<Bytes>> {
     let mut answers = Vec::new();
     for number in 0..MANY {
@@ -56,7 +58,7 @@ async fn who_asks_for_what_is_not_there_is_told_to_stop() {
     assert_eq!((&*kind(told), &told.headers()["retry-after"]), ("too-many-requests", &"60".parse().unwrap()));
     assert_eq!(told.headers()["cache-control"], "no-store");
     assert!(!told.headers().contains_key(CACHE_STATUS));
-    // What the cache has is for everybody, as often as they like.
+    // Answers from the cache are not limited.
     for _ in 0..MANY {
         let answer = edge.send(from("192.0.2.1", &seed.path())).await;
         seed.assert_is(&answer);
@@ -66,7 +68,7 @@ async fn who_asks_for_what_is_not_there_is_told_to_stop() {
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"), "others are not told");
 }
 
-/// An address of IPv4 is one as well, however it is written.
+/// An IPv4 address is one client too, however it is written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_of_ipv6_is_one_client() {
     let edge = edge().await;
@@ -105,7 +107,7 @@ async fn links_and_what_is_at_hand_are_not_counted() {
     for _ in 0..MANY {
         private.assert_is(&edge.send(from("192.0.2.1", &private.link())).await);
     }
-    // It is old, and looked at again.
+    // The entry is old, so R2 is consulted again.
     edge.set_ahead(Duration::from_secs(2_500)).await;
     public.assert_is(&edge.send(from("192.0.2.1", &public.path())).await);
     edge.settle().await;
@@ -136,7 +138,7 @@ async fn a_limiter_that_fails_keeps_nobody_out() {
     assert_eq!(logs.iter().filter(|line| line["message"] == "the limiter does not answer").count(), MANY);
 }
 
-/// One that never answers is waited for as long as R2 is.
+/// The wait for a limiter that never answers is as long as for R2.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limiter_that_hangs_keeps_nobody_out() {
     let origin = Origin::start().await;

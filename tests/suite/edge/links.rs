@@ -15,7 +15,7 @@ use crate::engines::edge::Edge;
 use crate::engines::proxy::{Fault, Proxy};
 use crate::http::ask::ask;
 
-/// `tests/vectors/links.json`: what another implementation signs, and what it did not sign.
+/// `tests/vectors/links.json`: links that another implementation signed, and links that it did not.
 #[derive(serde::Deserialize)]
 struct Vectors {
     link_keys: String,
@@ -35,7 +35,7 @@ struct Asked {
     target: String,
     object: String,
     answer: String,
-    /// Seconds since 1970; without it the answer is the same from 2026 to 2096.
+    /// Seconds since 1970. Without it, the answer is the same from 2026 to 2096.
     now: Option<i64>,
 }
 
@@ -47,12 +47,12 @@ fn second(seconds: i64) -> Timestamp {
     Timestamp::from_milliseconds(seconds * 1_000)
 }
 
-/// What a request came to: `opens`, or the kind of problem.
+/// The outcome of a request: `opens`, or the type of a problem.
 fn answered(answer: &Response<Bytes>) -> String {
     if answer.status() == 200 { "opens".to_owned() } else { kind(answer) }
 }
 
-/// The requests of the vectors, from the socket to the answer. All objects are private.
+/// The requests of the vectors, end to end. All objects are private.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_opens_what_another_implementation_signed() {
     let vectors: Vectors = serde_json::from_str(include_str!("../../vectors/links.json")).unwrap();
@@ -100,7 +100,7 @@ async fn a_link_opens_what_another_implementation_signed() {
     assert_eq!(edge.kept().await, 0, "what is private is not kept");
 }
 
-/// A link allows GET and HEAD; there is no other method that it could be shown to.
+/// A link allows GET and HEAD. No other method accepts links.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_is_for_reading() {
     let edge = Edge::with([keys()]).await;
@@ -139,7 +139,8 @@ async fn a_link_is_not_replayed_after_its_time() {
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (403, "invalid-link"));
 }
 
-/// Who changes the keys names the old one behind the new one, until the last link of the old one is over.
+/// An operator that rotates the keys lists the old key after the new one until the last link signed with the old key
+/// has expired.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_keys_breaks_no_link() {
     let (new, seed) = (format!("second:{}", "08".repeat(32)), Seed::record("rotated").private());
@@ -150,7 +151,7 @@ async fn a_change_of_keys_breaks_no_link() {
         (Some(LINK_KEYS.to_owned()), "opens", "invalid-link"),
         (Some(both), "opens", "opens"),
         (Some(new), "invalid-link", "opens"),
-        // Without keys nothing can be opened, and the answer says nothing about links.
+        // Without keys no link opens anything, and the answer does not mention links.
         (None, "not-found", "not-found"),
     ] {
         let edge = Edge::with(set.map(|set| ("CREDLINK_LINK_KEYS", set))).await;
@@ -187,7 +188,8 @@ async fn what_is_private_is_kept_for_nobody() {
     assert_eq!(edge.kept().await, 0, "{:?}", edge.calls().await);
 }
 
-/// A record by its content; a manifest, which was deleted and stored again with the same bytes, by its attributes alone.
+/// A record changes by its content; a manifest, which was deleted and stored again with the same bytes, by its
+/// attributes alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_turns_private_is_forgotten_when_it_is_next_looked_at() {
     let edge = Edge::with(slow().into_iter().chain([keys()])).await;
@@ -219,8 +221,8 @@ async fn what_turns_private_is_forgotten_when_it_is_next_looked_at() {
     }
 }
 
-/// What was read through is kept without an entity tag of R2. When R2 says that it is private, an origin that is out of reach
-/// does not keep it alive.
+/// An object that was read through is kept without an entity tag of R2. When R2 reports it as private, an unreachable
+/// origin does not keep it alive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_read_through_and_turns_private_is_forgotten_without_the_origin() {
     let origin = Origin::start().await;

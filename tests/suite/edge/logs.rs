@@ -1,5 +1,5 @@
-//! The log: one line a request, with these members and no others. That no line holds a query or a secret is asserted for
-//! every line of every test, in `engines::edge`.
+//! The log: one line per request, with these members and no others. `engines::edge` asserts for every line of every
+//! test that it holds no query and no secret.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::seeds::{LINK_KEYS, Seed, slow, warm};
 use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{ask, get, text, with};
 
-/// The only line that a request leaves behind, without its latency, which is a whole number of milliseconds.
+/// The only log line of a request, without its latency, which is a whole number of milliseconds.
 async fn line_of(edge: &Edge, request: http::Request<bytes::Bytes>) -> Value {
     edge.settle().await;
     edge.forget().await;
@@ -60,7 +60,7 @@ async fn a_request_leaves_one_line() {
         let what = format!("{} {}", request.method(), request.uri());
         assert_eq!(line_of(&edge, request).await, expected, "{what}");
     }
-    // A problem's body has its own length.
+    // The length of a problem's body depends on the problem.
     let purge = |shown: &str| {
         let request = text(Method::POST, "/purge", &json!({"manifests": ["urn:c2pa:x"]}).to_string());
         with(request, http::header::AUTHORIZATION, format!("Bearer {shown}"))
@@ -84,7 +84,7 @@ async fn a_request_leaves_one_line() {
         line["bytes"] = json!(0);
         assert_eq!(line, expect(method, route, status, cache, 0), "{what}");
     }
-    // As it grows old.
+    // The same object as it grows old.
     warm(&edge, &[&record]).await;
     for (ahead, mode, cache) in
         [(1_500, Mode::Well, "stale"), (4_000, Mode::Well, "revalidated"), (6_500, Mode::Fails, "error")]
@@ -100,7 +100,7 @@ fn unpacked_of(seed: &Seed) -> usize {
     seed.content.len()
 }
 
-/// What failed, for which request, and why.
+/// The line names the call that failed, the request and the reason.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_leaves_a_line_of_its_own() {
     let edge = Edge::with([("CREDLINK_ORIGIN_URL", "http://127.0.0.1:9".to_owned())]).await;
@@ -119,7 +119,7 @@ async fn a_failure_leaves_a_line_of_its_own() {
     }
 }
 
-/// An address that a URL cannot have: the runtime repeats the whole of it, with the link's signature, when it refuses it.
+/// An address that a URL cannot have: the runtime repeats all of it in its refusal, including the link's signature.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signature_is_not_in_the_reason_of_a_failure() {
     let edge = Edge::with([("CREDLINK_ORIGIN_URL", "http://127.0.0.1:99999".to_owned())]).await;

@@ -1,20 +1,21 @@
-//! The edge: the real Worker on workerd, over HTTP as it is.
+//! The edge: the real Worker on workerd, over plain HTTP.
 //!
-//! What HTTP asks for: a [`ground::Ground`] is one bucket with two readers, the Worker and the API's service, and every
-//! answer of the Worker is compared with the service's. `conditions` and `ranges` hold the rows of a table of RFC 9110
-//! that `table` asks for, once past the cache and once by it; `encodings` tries every content coding, `targets` what is
-//! no path or no id, and `fates` what is deleted, expired, private or not there. `reading` is c2pa-rs, which follows a
-//! picture's link to the Worker.
+//! The requirements of HTTP: a [`ground::Ground`] is one bucket with two readers, the Worker and the API's service, and
+//! every answer of the Worker is compared with the service's. `conditions` and `ranges` hold the rows of a table of RFC
+//! 9110 that `table` requests, once past the cache and once from it; `encodings` tries every content coding, `targets`
+//! tries invalid paths and IDs, and `fates` has objects that are deleted, expired, private or absent. `reading` is
+//! c2pa-rs, which follows a picture's link to the Worker.
 //!
-//! What depends on time, on the outside and on secrets: `lifetimes`, `absences` and `revisions` are what the cache is good
-//! for, and for how long; `flights` many who ask at once; `outages` R2 and the origin out of reach; `read_through`,
-//! `aliases`, `replication` and `nonsense` what comes from the origin, which [`origin`] plays; `damage` what is not what was stored; `aborts` a
-//! Worker that panics;
-//! `places` how many long objects are loaded at a time; `limits` how much a client may have looked for; `links` who may read what is private, and `privacy` that nobody else can
-//! tell whether it is there; `purge`, `health`, `settings` and `logs` what an operator has. `deletion` goes the
-//! whole way from the service.
+//! The behaviour that depends on time, on other services and on secrets: `lifetimes`, `absences` and `revisions` test
+//! what the cache serves, and for how long; `flights` tests many concurrent requests, and `outages` an unreachable R2
+//! and origin. `read_through`, `aliases`, `replication` and `nonsense` test what comes from the origin, which
+//! [`origin`] plays; `damage` has objects that differ from what was stored, and `aborts` a Worker that panics. `places`
+//! tests how many long objects are loaded at a time, and `limits` how many lookups a client may cause. `links` tests
+//! who may read a private object, and `privacy` that no other caller can tell whether it exists. `purge`, `health`,
+//! `settings` and `logs` are for the operator. `deletion` tests the whole path from the service.
 //!
-//! Both stand on [`seeds`], objects as the service leaves them in a bucket, `forms` of them, and what `harness` tries.
+//! Both parts use [`seeds`], objects as the service leaves them in a bucket, `forms` of them, and the controls that
+//! `harness` tests.
 
 mod aborts;
 mod absences;

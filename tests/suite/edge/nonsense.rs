@@ -1,4 +1,4 @@
-//! An origin whose answers are none: a page of whoever stands before it, half an object, another one, nothing.
+//! An origin whose answers are not valid: a page of a server in front of it, half an object, another object, nothing.
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
@@ -11,10 +11,10 @@ use super::origin::{Origin, stored_form};
 use super::seeds::{Seed, kind, read, slow, state};
 use crate::engines::edge::Edge;
 
-/// What is answered in place of an object, by an origin at this URL.
+/// The invalid answer in place of an object, by an origin at this URL.
 type Nonsense = fn(&Seed, &str) -> Response<Bytes>;
 
-/// What each comes to: 502 where the origin has sent an object that is damaged.
+/// Each invalid answer with the resulting status: 502 if the origin has sent a damaged object.
 const ANSWERS: [(&str, u16, Nonsense); 22] = [
     ("a page of 200", 503, |_, _| page(200)),
     ("a page of 404", 503, |_, _| page(404)),
@@ -44,7 +44,7 @@ const ANSWERS: [(&str, u16, Nonsense); 22] = [
     ("too much content", 503, |seed, _| stored_form(seed).map(|_| vec![7; 10_000_001].into())),
 ];
 
-/// Nothing is said of the object, and nothing kept. It is read as soon as the origin is well.
+/// The edge claims nothing about the object and keeps nothing. The object can be read as soon as the origin recovers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_origin_that_talks_nonsense_is_out_of_reach() {
     let origin = Origin::start().await;
@@ -84,7 +84,7 @@ fn status(seed: &Seed, status: StatusCode) -> Response<Bytes> {
     answer
 }
 
-/// A redirect instead of the object.
+/// A redirect in place of the object.
 fn redirect(seed: &Seed, to: &str) -> Response<Bytes> {
     let mut answer = status(seed, StatusCode::TEMPORARY_REDIRECT);
     answer.headers_mut().insert(LOCATION, to.parse().unwrap());

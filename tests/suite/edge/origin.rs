@@ -1,5 +1,5 @@
-//! An origin: the service in this process behind a socket, which counts what it is asked, and can be made to wait or to
-//! answer something else.
+//! An origin: the service in this process behind a socket, which counts its requests, and can be made to wait or to
+//! give other answers.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use super::seeds::{Seed, now, until};
 use crate::world::{Ground, World};
 
-/// An answer that is not the service's own, where there is one.
+/// Returns the answer to give in place of the service's own, if any.
 type Instead = Arc<dyn Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync>;
 
-/// A request that came.
+/// A request that the origin received.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub method: String,
@@ -30,7 +30,7 @@ pub struct Asked {
     pub body: Bytes,
 }
 
-/// An origin, for as long as the runtime of its test.
+/// An origin, which lives as long as the runtime of its test.
 #[derive(Clone)]
 pub struct Origin {
     url: String,
@@ -45,12 +45,12 @@ struct Shared {
 }
 
 impl Origin {
-    /// A service in which everybody may do everything.
+    /// An origin with a service that allows every caller everything.
     pub async fn start() -> Self {
         Self::of(World::on(Ground::Memory)).await
     }
 
-    /// This service, at the real time.
+    /// An origin with this service, at the real time.
     pub async fn of(world: World) -> Self {
         world.clock().set(now());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -72,7 +72,7 @@ impl Origin {
                     }
                 });
                 let server = hyper::server::conn::http1::Builder::new();
-                // Whoever goes away in the middle is gone.
+                // A client that disconnects midway is ignored.
                 tokio::spawn(async move { server.serve_connection(TokioIo::new(stream), service).await });
             }
         });
@@ -93,27 +93,27 @@ impl Origin {
             Some(answer) => answer,
             None => self.world.answer(request).await,
         };
-        // It is made before it waits: what happens meanwhile, it does not know.
+        // The answer is computed before the wait, so it reflects nothing that happens during the wait.
         let _ = self.shared.held.subscribe().wait_for(|held| !held).await;
         answer
     }
 
-    /// What stands before its paths, without `/v1`.
+    /// The URL with which the origin's paths begin, without `/v1`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The service behind it.
+    /// The service behind the origin.
     pub const fn world(&self) -> &World {
         &self.world
     }
 
-    /// From now on, answers are made and not sent, or sent again.
+    /// Holds answers back after they were computed, or lets them go again.
     pub fn hold(&self, held: bool) {
         self.shared.held.send_replace(held);
     }
 
-    /// From now on, this is answered where it is something, and what the service says where it is nothing.
+    /// From now on, gives this answer if it is `Some`, and the service's own otherwise.
     pub fn answer_with(
         &self,
         instead: impl Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync + 'static,
@@ -121,23 +121,23 @@ impl Origin {
         *self.shared.instead.lock().unwrap() = Some(Arc::new(instead));
     }
 
-    /// What it was asked since this was last asked.
+    /// Returns the requests since this was last called.
     pub fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.shared.asked.lock().unwrap())
     }
 
-    /// How often it was asked since [`Self::asked`] was last asked.
+    /// The number of requests since [`Self::asked`] was last called.
     pub fn count(&self) -> usize {
         self.shared.asked.lock().unwrap().len()
     }
 
-    /// Waits until it was asked so often.
+    /// Waits until the origin has received this many requests.
     pub async fn wait_for(&self, count: usize) {
         until("the origin is asked", async || self.count() >= count).await;
     }
 }
 
-/// The object as the API hands it out to who keeps a copy.
+/// The object in the stored form, as the API serves it to a client that mirrors the store.
 pub fn stored_form(seed: &Seed) -> Response<Bytes> {
     let attributes = serde_json::to_string(&seed.attributes()).unwrap();
     let response =

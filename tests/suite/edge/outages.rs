@@ -1,5 +1,5 @@
-//! R2 and the origin out of reach: what is at hand is answered for a while, and what is not is a 503. That something is not
-//! there is never said for want of an answer.
+//! R2 and the origin out of reach: cached objects are served for a while, and all others are answered with 503. A
+//! missing answer is never reported as an absence.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::http::ask::{text, with as ask_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Variables with which R2 and the origin may take 1.5 s.
+/// Variables that give R2 and the origin 1.5 s.
 fn impatient() -> Vec<(&'static str, String)> {
     slow().into_iter().chain([("CREDLINK_TIMEOUT", "1500".to_owned())]).collect()
 }
 
-/// Asserts that nothing can be said for the moment.
+/// Asserts that the answer is 503.
 async fn assert_unavailable(edge: &Edge, seed: &Seed) {
     let (answer, how) = read(edge, &seed.path()).await;
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (503, "unavailable"), "{}", seed.key);
@@ -28,7 +28,7 @@ async fn assert_unavailable(edge: &Edge, seed: &Seed) {
     assert!(!how.contains("hit") && !how.contains("stored"), "{how}");
 }
 
-/// Asserts that an old entry stands in.
+/// Asserts that an old entry is served instead.
 async fn assert_stands_in(edge: &Edge, seed: &Seed, seconds: u64) {
     let (answer, how) = read(edge, &seed.path()).await;
     seed.assert_is(&answer);
@@ -37,7 +37,7 @@ async fn assert_stands_in(edge: &Edge, seed: &Seed, seconds: u64) {
     assert!(age >= seconds, "{age}");
 }
 
-/// R2 that throws, and R2 that never answers.
+/// R2 throws, and R2 never answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_entry_stands_in_for_r2_for_a_while() {
     let outage = |mode| async move {
@@ -56,7 +56,7 @@ async fn an_old_entry_stands_in_for_r2_for_a_while() {
             assert_stands_in(&edge, &record, 4_000),
             assert_stands_in(&edge, &manifest, 4_000),
             assert_unavailable(&edge, &unread),
-            // That it is not there was known once, and is not any more.
+            // The absence was known once, and no longer is.
             async { assert_unavailable(&edge, &Seed::record("absent")).await },
         );
         let said = edge.logs().await;
@@ -77,7 +77,7 @@ async fn an_old_entry_stands_in_for_r2_for_a_while() {
     tokio::join!(outage(Mode::Fails), outage(Mode::Held));
 }
 
-/// A stale entry is answered with whatever R2 does, and is what stands in when it is old.
+/// A stale entry is served whatever R2 does, and is still there to serve in the outage once it is old.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_that_fails_takes_nothing_away() {
     let edge = Edge::with(impatient()).await;
@@ -98,7 +98,7 @@ async fn a_refresh_that_fails_takes_nothing_away() {
     assert_eq!(state(&edge, &seed.path()).await, (200, "credlink; fwd=stale".to_owned()));
 }
 
-/// R2 answers that it has nothing, and the origin cannot say whether that is so.
+/// R2 answers that it does not have the object, and the origin cannot confirm that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_entry_stands_in_for_a_dying_origin() {
     let origin = Origin::start().await;
@@ -175,7 +175,7 @@ async fn a_cache_that_fails_is_gone_without() {
     }
 }
 
-/// What was loaded is at hand until the cache has it. Where the cache never does, it is let go.
+/// A loaded object is reused until the cache has it. If the cache never stores it, it is dropped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_that_never_keeps_is_not_waited_for() {
     let edge = Edge::with(slow().into_iter().chain([("CREDLINK_TIMEOUT", "500".to_owned())])).await;
@@ -191,8 +191,8 @@ async fn a_cache_that_never_keeps_is_not_waited_for() {
     edge.settle().await;
 }
 
-/// An earlier record that is at hand is answered while R2 is out of reach, if the current one is at hand as well: without
-/// that, nobody knows whether its proof still lives.
+/// An earlier record in the cache is served while R2 is unreachable, but only together with a cached current record:
+/// without that, it is not known whether the proof is still live.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_earlier_record_needs_the_current_one_in_an_outage() {
     let edge = Edge::with(slow().into_iter().chain([("CREDLINK_PURGE_TOKEN", "0".repeat(32))])).await;

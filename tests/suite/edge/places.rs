@@ -1,5 +1,5 @@
-//! Long objects take the most memory of what an isolate does: three are loaded and checked at a time, wherever they come
-//! from, and a load that comes to nothing gives its place to the next one.
+//! Long objects account for most of the memory of an isolate. Three are loaded and checked at a time, whatever their
+//! origin, and a load that fails gives its place to the next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::origin::{Origin, stored_form};
 use super::seeds::{LINK_KEYS, Seed, kind, read, slow, state, until, write};
 use crate::engines::edge::{Edge, Mode};
 
-/// Places in an isolate.
+/// Number of places in an isolate.
 const PLACES: usize = 3;
 
 /// A manifest of more than 1 MiB.
@@ -30,7 +30,7 @@ fn several(name: &str) -> Vec<Seed> {
     (0..PLACES).map(|number| long(&format!("{name}-{number}"))).collect()
 }
 
-/// A Worker that takes at most so many milliseconds for R2, and the same for the origin.
+/// A Worker that gives R2 this many milliseconds, and the origin the same.
 async fn edge_with(milliseconds: u32, origin: Option<&Origin>) -> Arc<Edge> {
     let patience =
         [("CREDLINK_TIMEOUT", milliseconds.to_string()), ("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned())];
@@ -38,7 +38,7 @@ async fn edge_with(milliseconds: u32, origin: Option<&Origin>) -> Arc<Edge> {
     Arc::new(Edge::with(slow().into_iter().chain(patience).chain(origin)).await)
 }
 
-/// Reads all of these at once.
+/// Reads all of these objects at once.
 fn read_all(edge: &Arc<Edge>, seeds: &[Seed]) -> JoinSet<(Seed, http::Response<Bytes>)> {
     let mut reading = JoinSet::new();
     for seed in seeds.iter().cloned() {
@@ -51,8 +51,8 @@ fn read_all(edge: &Arc<Edge>, seeds: &[Seed]) -> JoinSet<(Seed, http::Response<B
     reading
 }
 
-/// Asserts that a long object is loaded without having to wait for a place that nobody gives back: while it waits, the time of
-/// a load passes.
+/// Asserts that a long object is loaded without a wait for a place that is never given back. During such a wait the
+/// time limit of a load would pass.
 async fn assert_free(edge: &Edge, name: &str) {
     let seed = long(name);
     seed.put(edge).await;
@@ -76,7 +76,8 @@ async fn what_is_no_object_of_ours_takes_no_place() {
     assert_free(&edge, "ours").await;
 }
 
-/// R2 takes longer than it may: the load has ended for its reader, whose request the runtime ends in the middle of it.
+/// R2 takes longer than its timeout: the load has ended for its reader, and the runtime ends the reader's request in
+/// the middle of the load.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_too_late_takes_no_place() {
     let edge = edge_with(3_000, None).await;
@@ -91,7 +92,7 @@ async fn what_comes_too_late_takes_no_place() {
     assert_free(&edge, "in-time").await;
 }
 
-/// Those that wait for a place when their time is over do not take one later.
+/// Requests that time out while they wait for a place do not take one later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waited_in_vain_takes_no_place() {
     let edge = edge_with(3_000, None).await;
@@ -111,7 +112,7 @@ async fn who_waited_in_vain_takes_no_place() {
     assert_free(&edge, "after").await;
 }
 
-/// Who goes away while long objects are loaded leaves no place taken.
+/// A client that goes away while long objects are loaded leaves no place taken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_goes_away_takes_no_place() {
     let edge = edge_with(3_000, None).await;
@@ -135,7 +136,7 @@ async fn who_goes_away_takes_no_place() {
     assert_free(&edge, "there").await;
 }
 
-/// What comes from the origin takes as much memory as what comes from R2.
+/// An object from the origin takes as much memory as an object from R2.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_from_the_origin_takes_the_same_places() {
     let origin = Origin::start().await;
@@ -154,7 +155,7 @@ async fn what_comes_from_the_origin_takes_the_same_places() {
     let reading = read_all(&edge, &all);
     origin.wait_for(far.len()).await;
     until("all places are taken", async || edge.count("digest").await >= PLACES).await;
-    // Those that have none would come to be checked in this time.
+    // In this time, objects without a place would be checked if they could be.
     for _ in 0..100 {
         assert_eq!(edge.count("digest").await, PLACES, "{:?}", edge.calls().await);
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -165,7 +166,7 @@ async fn what_comes_from_the_origin_takes_the_same_places() {
     }
 }
 
-/// An answer of the origin that is no object takes no place either.
+/// An answer of the origin that is not an object takes no place either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_answer_of_the_origin_takes_no_place() {
     let origin = Origin::start().await;

@@ -1,5 +1,5 @@
-//! Guarantee 13 at the edge: no part of an answer, and no call that the Worker makes for it, tells who may not read an object
-//! whether it is there.
+//! Guarantee 13 at the edge: no part of an answer, and no call that the Worker makes for it, reveals to a caller that
+//! may not read an object whether that object exists.
 
 use bytes::Bytes;
 use credlink_core::object::ObjectKey;
@@ -12,7 +12,7 @@ use crate::engines::edge::Edge;
 use crate::engines::proxy::{Fault, Proxy};
 use crate::http::ask::{ask, get, with};
 
-/// The ways in which somebody may ask, without a link that holds.
+/// The ways to request an object without a valid link.
 fn questions(path: &str) -> Vec<Request<Bytes>> {
     let forged = "expires=4102444800&key=first&life=0&signature=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     vec![
@@ -27,7 +27,7 @@ fn questions(path: &str) -> Vec<Request<Bytes>> {
     ]
 }
 
-/// An answer, without the id that was asked for and what differs from one request to the next.
+/// An answer, without the requested ID and the parts that differ from request to request.
 fn shown(answer: &Response<Bytes>, id: &str) -> String {
     let is_of_request = |name: &str| ["date", "x-request-id"].contains(&name);
     let headers = answer.headers().iter().filter(|(name, _)| !is_of_request(name.as_str()));
@@ -42,8 +42,8 @@ fn shown(answer: &Response<Bytes>, id: &str) -> String {
     format!("{}\n{}\n{}", answer.status(), lines.join("\n"), body.to_string().replace(id, "ID"))
 }
 
-/// What the edge answers to every question about an object, twice each, and what it calls for that. Each question is asked on
-/// a domain of its own, whose cache is empty.
+/// The edge's answers to every request for an object, twice each, and the calls that they cause. Each request uses a
+/// domain of its own, whose cache is empty.
 async fn answers(edge: &Edge, seed: &Seed) -> Vec<(String, Vec<String>)> {
     let id = match &seed.key {
         ObjectKey::Record(id) | ObjectKey::Revision(id, _) => id.to_string(),
@@ -56,7 +56,7 @@ async fn answers(edge: &Edge, seed: &Seed) -> Vec<(String, Vec<String>)> {
             edge.forget().await;
             let answer = edge.send(with(question.clone(), HOST, format!("question-{number}.test"))).await;
             edge.settle().await;
-            // The head of an object comes with the beginning of its body, which is given up.
+            // The head of an object arrives with the beginning of its body, which is discarded.
             let calls = edge.calls().await.into_iter().filter(|call| !call.starts_with("body "));
             let calls = calls.map(|call| call.replace("%3A", ":").replace(&id, "ID")).collect();
             all.push((shown(&answer, &id), calls));
@@ -65,7 +65,7 @@ async fn answers(edge: &Edge, seed: &Seed) -> Vec<(String, Vec<String>)> {
     all
 }
 
-/// Pairs of what is private and what is not there, with ids of one length.
+/// Pairs of a private object and an absent one, with IDs of the same length.
 fn pairs() -> Vec<(&'static str, Seed, Seed)> {
     let gone = |seed: Seed| seed.private().but(|facts| facts.tombstone = true);
     vec![
@@ -85,7 +85,7 @@ fn long(name: &str) -> Seed {
     Seed::new(seed.key, seed.content.repeat(1_000))
 }
 
-/// A manifest whose content has another digest than it should.
+/// A manifest whose content does not match its digest.
 fn damaged(name: &str) -> Seed {
     let other = Seed::manifest("other");
     Seed::manifest(name).but(|facts| facts.sha256 = other.facts.sha256)
@@ -114,7 +114,7 @@ async fn what_is_private_looks_as_if_it_were_not_there() {
     }
 }
 
-/// What R2 does not have is asked of the origin: that takes time, and fails when the origin is out of reach.
+/// The origin is asked for objects that R2 does not have, which takes time, and fails when the origin is unreachable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_private_looks_as_if_it_were_not_there_before_an_origin_too() {
     let origin = Origin::start().await;
@@ -127,7 +127,7 @@ async fn what_is_private_looks_as_if_it_were_not_there_before_an_origin_too() {
     }
 }
 
-/// The origin would say of a link what nobody here can: it is not shown one.
+/// The origin could judge a link that this edge cannot check, so links are not passed to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_it_does_where_links_cannot_be_checked_here_and_the_origin_checks_them() {
     let origin = Origin::start().await;

@@ -1,4 +1,4 @@
-//! Purging: what is forgotten before its time is over.
+//! Purging: the cache forgets entries before their lifetime is over.
 
 use bytes::Bytes;
 use credlink_core::proof_id::ProofId;
@@ -21,7 +21,7 @@ fn token() -> (&'static str, String) {
     ("CREDLINK_PURGE_TOKEN", TOKEN.to_owned())
 }
 
-/// A purge of this, by who may.
+/// A purge with this body by an authorised caller.
 fn purge(body: &Value) -> Request<Bytes> {
     with(text(Method::POST, "/purge", &body.to_string()), AUTHORIZATION, format!("Bearer {TOKEN}"))
 }
@@ -52,7 +52,8 @@ async fn what_is_purged_is_looked_for_again() {
     for seed in all {
         seed.delete(&edge).await;
     }
-    // A deletion of a proof marks its earlier records as well; one that it has missed shares its fate.
+    // The deletion of a proof also puts tombstones over its earlier records. One that it has missed shares the fate of
+    // the current record.
     revision.put(&edge).await;
     Seed::record("later").put(&edge).await;
     assert_eq!(state(&edge, &record.path()).await, (200, "credlink; hit".to_owned()));
@@ -65,7 +66,7 @@ async fn what_is_purged_is_looked_for_again() {
     }
     assert_eq!(state(&edge, &Seed::record("later").path()).await.0, 200, "also an absence is forgotten");
     assert_eq!(state(&edge, &other.path()).await, (200, "credlink; hit".to_owned()));
-    // What is not there is purged as well, and twice does no harm.
+    // Absent objects can be purged as well, and a second purge does no harm.
     assert_eq!(told(&edge.send(purge(&body)).await)["purged"], 4);
 }
 
@@ -122,7 +123,7 @@ async fn a_purge_needs_the_token_and_ids() {
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "no-such-route"));
 }
 
-/// A fake of Cloudflare's API, and a Worker that knows a zone.
+/// A Worker that knows a zone, and takes `api` for Cloudflare's API.
 async fn with_zone(api: &str) -> Edge {
     let zone = [
         ("CREDLINK_ZONE_ID", ZONE.to_owned()),
@@ -172,7 +173,8 @@ async fn the_zone_forgets_by_tags() {
     assert_eq!(cloudflare.count(), 1);
 }
 
-/// Whoever purges is told, and may come again; this data center has forgotten by then.
+/// The caller is told that the zone was not purged and may try again; this data center has forgotten the entries by
+/// then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_zone_that_is_not_purged_is_said() {
     let cloudflare = Origin::start().await;

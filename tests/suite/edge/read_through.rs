@@ -1,4 +1,4 @@
-//! What R2 does not have: the origin is asked, its answer is handed on, and what is public is put into R2.
+//! Objects that R2 does not have: the origin is asked, its answer is passed on, and public objects are put into R2.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::engines::edge::{Edge, Mode};
 use crate::http::ask::{ask, get, json as request, media, proof, with};
 use crate::world::{Ground, World, tokens};
 
-/// A Worker without a bucket's content, over this origin.
+/// A Worker with an empty bucket, over this origin.
 async fn edge_over(origin: &Origin) -> Edge {
     let own =
         [("CREDLINK_ORIGIN_URL", origin.url().to_owned()), ("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned())];
     Edge::with(slow().into_iter().chain(own)).await
 }
 
-/// Asks the service behind the origin.
+/// Sends a request to the service behind the origin, and asserts its status.
 async fn told(origin: &Origin, status: u16, request: Request<Bytes>) -> Response<Bytes> {
     let request = with(request, AUTHORIZATION, format!("Bearer {}", tokens::OWNER));
     let response = origin.world().answer(request).await;
@@ -31,7 +31,7 @@ async fn told(origin: &Origin, status: u16, request: Request<Bytes>) -> Response
     response
 }
 
-/// Has the service behind the origin store a proof.
+/// Stores a proof in the service behind the origin.
 async fn store(origin: &Origin, name: &str, more: Value) {
     let mut body = json!({"media_hash": media(name).to_string()});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -58,13 +58,14 @@ async fn a_miss_asks_the_origin_once_and_r2_from_then_on() {
     assert_eq!(asked.len(), 1);
     assert_eq!((&*asked[0].method, &*asked[0].target), ("GET", &*format!("/v1{path}?form=stored")));
     assert_eq!(asked[0].headers["x-request-id"], "trace-1");
-    // The cache forgets, as it may at any time: R2 has it now.
+    // The cache may forget at any time. R2 has the object now.
     edge.set_ahead(Duration::from_secs(6_000)).await;
     assert_eq!(state(&edge, &path).await.0, 200);
     assert_eq!((origin.count(), edge.count("bucket.put").await), (0, 1));
 }
 
-/// The origin has what R2 has with attributes that nobody can read. What stands in R2 is left to the operator.
+/// R2 holds an object whose attributes cannot be read, and the origin has it intact. The object in R2 is left to the
+/// operator.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_r2_cannot_describe_the_origin_may_have() {
     let origin = Origin::start().await;
@@ -81,7 +82,7 @@ async fn what_r2_cannot_describe_the_origin_may_have() {
     assert_eq!(left.body, b"what is this?".as_slice());
 }
 
-/// 404 and 410 are handed on in the API's words, and kept. What is private is like what is not there.
+/// 404 and 410 are passed on in the API's words, and kept. A private object looks like an absent one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_origin_does_not_hand_out_is_handed_on() {
     let origin = Origin::of(World::with_tokens(Ground::Memory)).await;
@@ -129,7 +130,7 @@ async fn what_is_private_is_read_through_by_its_link_and_left_nowhere() {
     assert_eq!(answer.headers()["cache-control"], "private, no-store");
     let (answer, _) = read(&edge, &record.path()).await;
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"));
-    // An earlier record has a link of its own, which does not open the current one.
+    // An earlier record has its own link, which does not open the current record.
     let keys: LinkKeys = LINK_KEYS.parse().unwrap();
     let revision = ObjectKey::Revision(id, 1);
     let query = keys.sign(&revision, 0, now().plus_seconds(60));
@@ -146,8 +147,8 @@ async fn what_is_private_is_read_through_by_its_link_and_left_nowhere() {
     assert_eq!((edge.count("bucket.put").await, edge.kept().await), (0, 0), "{:?}", edge.calls().await);
 }
 
-/// A marker in R2 is an answer, and nothing is put over it, also if the deletion happens while the origin's answer is on
-/// its way.
+/// A tombstone in R2 is an answer and is never overwritten, even if the deletion happens while the origin's answer is
+/// on its way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_deleted_is_never_filled_again() {
     let origin = Origin::start().await;
@@ -177,8 +178,8 @@ async fn what_is_deleted_is_never_filled_again() {
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (410, "deleted"));
 }
 
-/// What a function cannot answer with, because it has more than 4.4 MB, is elsewhere; and whoever is there may pack it once
-/// more for the way.
+/// A function cannot answer with more than 4.4 MB, and redirects to a longer object instead. The server there may
+/// compress the object once more for transfer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_origin_may_send_elsewhere() {
     let origin = Origin::start().await;
@@ -196,7 +197,7 @@ async fn the_origin_may_send_elsewhere() {
             *answer.body_mut() = Bytes::new();
             return Some(answer);
         }
-        // The bucket: what is stored as gzip comes marked as such, and the runtime unpacks it.
+        // The bucket labels an object stored as gzip as such, and the runtime decompresses it.
         let mut answer = Response::new(seed.stored());
         if seed.path() == seeds[1].path() {
             answer.headers_mut().insert(CONTENT_ENCODING, "gzip".parse().unwrap());
@@ -221,7 +222,7 @@ async fn the_origin_may_send_elsewhere() {
     }
 }
 
-/// R2 that takes nothing, or not now: nobody is told, and nobody waits.
+/// R2 accepts no writes, or none now: no client is told, and none waits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_put_into_r2_is_answered_all_the_same() {
     let origin = Origin::start().await;

@@ -17,10 +17,10 @@ async fn a_reader_validates_pictures_whose_manifest_the_edge_serves() {
         let signed = sign(picture, format, &id, &url).unwrap();
         let stored = ground.api(c2pa(Method::POST, "/v1/manifests", signed.manifest.clone())).await;
         assert_eq!(stored.status(), 201, "{:?}", stored.body());
-        // From R2, and then from the cache.
+        // First from R2, and then from the cache.
         for _ in 0..2 {
             let picture = signed.picture.clone();
-            // It waits on its thread.
+            // The reader blocks its thread.
             let seen = tokio::task::spawn_blocking(move || {
                 let (state, failures, reader) = read(format, &picture).unwrap();
                 (state, failures, reader.remote_url().map(str::to_owned))

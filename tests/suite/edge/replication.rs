@@ -1,4 +1,4 @@
-//! Two ways into R2: the service replicates, and the edge fills what is missing. What they leave behind is the same.
+//! Two ways into R2: the service replicates, and the edge fills in what is missing. Both leave the same objects behind.
 
 use bytes::Bytes;
 use credlink_core::link::path;
@@ -15,8 +15,8 @@ use crate::world::tokens;
 
 const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000c";
 
-/// The real `credlink serve` replicates into one bucket, and a Worker reads through it into another: what lies in both is
-/// the same to the last attribute.
+/// The real `credlink serve` replicates into one bucket, and a Worker reads through it into another: the contents of
+/// both are the same to the last attribute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_read_through_is_what_is_replicated() {
     let replica = Edge::start().await;
@@ -38,7 +38,7 @@ async fn what_is_read_through_is_what_is_replicated() {
             assert_eq!(status, 201, "{stored}");
         }
         server.stop();
-        // The edge is no program of this machine, and reads what is public from a server with tokens.
+        // The edge is not a program on this machine, and reads public objects from a server with tokens.
         let tokens = folder.path().join("tokens.json");
         std::fs::write(&tokens, tokens::file()).unwrap();
         (Server::with(folder.path(), &["--tokens", tokens.to_str().unwrap()], &variables), folder)

@@ -6,7 +6,7 @@ use super::seeds::{LINK_KEYS, Seed, kind, now, read, slow, state, warm};
 use crate::engines::edge::Edge;
 use crate::http::ask::get;
 
-/// What becomes of a current record, and what is then said of an earlier one.
+/// The fate of a current record, and the resulting answer for an earlier record.
 type Fate = (&'static str, fn(Seed) -> Seed, u16, &'static str);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,7 +32,7 @@ async fn an_earlier_record_shares_the_fate_of_the_current_one() {
         change(Seed::record(name).replaced()).put(&edge).await;
     }
     Seed::record("deleted").delete(&edge).await;
-    // Beyond what an entry of a current record is good for, and within what the others are.
+    // After the entry of a current record has expired, and before the other entries do.
     edge.set_ahead(Duration::from_secs(2_500)).await;
     for (name, _, status, problem) in
         fates.into_iter().chain([("deleted", Seed::private as fn(Seed) -> Seed, 410, "deleted")])
@@ -40,9 +40,9 @@ async fn an_earlier_record_shares_the_fate_of_the_current_one() {
         let answer = edge.send(get(&Seed::revision(name, 2).path())).await;
         assert_eq!((answer.status().as_u16(), &*kind(&answer)), (status, problem), "{name}");
     }
-    // It began with the third record: that is not of an earlier life.
+    // The present life of the proof began with its third record, so that record is not from an earlier life.
     assert_eq!(state(&edge, &Seed::revision("of a later life", 3).path()).await.0, 200);
-    // Nobody has looked at R2, and the clock says so.
+    // R2 has not been consulted; the clock alone shows that the proof has expired.
     let answer = edge.send(get(&Seed::revision("about to expire", 2).path())).await;
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (410, "expired"));
 }

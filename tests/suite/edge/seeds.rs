@@ -1,4 +1,4 @@
-//! Objects as the service leaves them in a bucket, and what it does to them later.
+//! Objects as the service leaves them in a bucket, and the changes that it makes to them later.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,19 +19,20 @@ use http::Response;
 use crate::engines::edge::Edge;
 use crate::http::ask::{get, proof};
 
-/// The key that links are signed with in these tests: the one of a world.
+/// The key that signs links in these tests, which is the key of a world.
 pub const LINK_KEYS: &str = "first:0707070707070707070707070707070707070707070707070707070707070707";
 
-/// How long a condition may take to hold, on a machine that builds at the same time, and how often it is looked at.
+/// The time limit for a condition to hold on a machine that is building at the same time, and the interval between
+/// checks.
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// An object.
+/// An object for the bucket of an edge.
 #[derive(Clone, Debug)]
 pub struct Seed {
     pub key: ObjectKey,
     pub facts: Facts,
-    /// With no content coding.
+    /// The content without a content coding.
     pub content: Bytes,
 }
 
@@ -47,26 +48,26 @@ impl Seed {
         Self { key, facts, content }
     }
 
-    /// The current record of the media file of this name: JSON that is packed at rest.
+    /// The current record for the media file of this name: JSON that is compressed at rest.
     pub fn record(name: &str) -> Self {
         Self::new(ObjectKey::Record(proof(name)), content(name, "the first"))
     }
 
-    /// An earlier record of it.
+    /// An earlier record of the same proof.
     pub fn revision(name: &str, revision: u32) -> Self {
         Self::new(ObjectKey::Revision(proof(name), revision), content(name, "an earlier"))
     }
 
-    /// A manifest store, as far as the edge can tell: bytes that are kept as they are.
+    /// A manifest store, as far as the edge can tell: bytes that are stored without compression.
     pub fn manifest(name: &str) -> Self {
         let id = format!("urn:c2pa:{name}").parse().unwrap();
-        // Hashes cannot be packed.
+        // Hashes do not compress.
         let bytes: Vec<u8> =
             (0..40).flat_map(|part| *Digest::of(format!("{name} {part}").as_bytes()).as_bytes()).collect();
         Self::new(ObjectKey::Manifest(id), bytes)
     }
 
-    /// The same with another content, as a replacement has it.
+    /// The same object with other content, as after a replacement.
     pub fn replaced(&self) -> Self {
         let replaced = Self::new(self.key.clone(), [&self.content[..], b"\n"].concat());
         Self {
@@ -79,29 +80,29 @@ impl Seed {
         }
     }
 
-    /// The same with other facts.
+    /// The same object with other facts.
     pub fn but(mut self, change: impl FnOnce(&mut Facts)) -> Self {
         change(&mut self.facts);
         self
     }
 
-    /// The same, private.
+    /// The same object, but private.
     pub fn private(self) -> Self {
         self.but(|facts| facts.visibility = Visibility::Private)
     }
 
-    /// Where the edge has it.
+    /// The path of the object at the edge.
     pub fn path(&self) -> String {
         path(&self.key)
     }
 
-    /// Where the edge has it for an hour, for whoever holds this link.
+    /// A signed link to the object at the edge, valid for an hour.
     pub fn link(&self) -> String {
         let keys: LinkKeys = LINK_KEYS.parse().unwrap();
         format!("{}?{}", self.path(), keys.sign(&self.key, self.facts.generation, now().plus_seconds(3_600)))
     }
 
-    /// Its bytes as stored.
+    /// The bytes of the object as stored.
     pub fn stored(&self) -> Bytes {
         if self.facts.coding.is_some() {
             at_rest(&self.content).bytes.into_owned().into()
@@ -110,36 +111,36 @@ impl Seed {
         }
     }
 
-    /// What is said of it in the bucket.
+    /// The attributes of the object in the bucket.
     pub fn attributes(&self) -> Attributes {
         self.facts.attributes(&self.key, BTreeMap::new())
     }
 
-    /// Puts it into the bucket of `edge`, over whatever stands there.
+    /// Puts the object into the bucket of `edge`, and overwrites whatever is there.
     pub async fn put(&self, edge: &Edge) {
         write(&edge.objects(), &self.key, self.stored(), &self.attributes()).await;
     }
 
-    /// Puts the marker of its deletion over it.
+    /// Overwrites the object with the tombstone of its deletion.
     pub async fn delete(&self, edge: &Edge) {
         let (body, attributes) = Tombstone::new(now(), 1).object(&self.key, &self.facts.tenant);
         write(&edge.objects(), &self.key, body.into(), &attributes).await;
     }
 
-    /// What stands under its key in the bucket of `edge`.
+    /// The object under the same key in the bucket of `edge`.
     pub async fn there(&self, edge: &Edge) -> Option<(Attributes, Bytes)> {
         let object = edge.objects().get(&self.key).await.unwrap()?;
         Some((object.head.attributes, object.body))
     }
 
-    /// Asserts that `answer` is it.
+    /// Asserts that `answer` is this object.
     pub fn assert_is(&self, answer: &Response<Bytes>) {
         assert_eq!(answer.status(), 200, "{}: {}", self.key, String::from_utf8_lossy(answer.body()));
         assert!(*answer.body() == self.content, "{}: another content", self.key);
     }
 }
 
-/// Writes over whatever stands there.
+/// Writes an object, and overwrites whatever is there.
 pub async fn write(objects: &S3Objects, key: &ObjectKey, body: Bytes, attributes: &Attributes) {
     let head = objects.head(key).await.unwrap();
     let condition = head.map_or(Condition::Absent, |head| Condition::Matches(head.tag));
@@ -147,20 +148,20 @@ pub async fn write(objects: &S3Objects, key: &ObjectKey, body: Bytes, attributes
     assert!(matches!(written, Put::Stored(_)), "{key}: somebody else writes as well");
 }
 
-/// Reads at the edge, and gives the answer and its `Cache-Status`.
+/// Reads at the edge, and returns the answer and its `Cache-Status`.
 pub async fn read(edge: &Edge, target: &str) -> (Response<Bytes>, String) {
     let answer = edge.send(get(target)).await;
     let state = answer.headers().get("cache-status").map_or("", |value| value.to_str().unwrap()).to_owned();
     (answer, state)
 }
 
-/// Status and `Cache-Status` of a read.
+/// The status and the `Cache-Status` of a read.
 pub async fn state(edge: &Edge, target: &str) -> (u16, String) {
     let (answer, state) = read(edge, target).await;
     (answer.status().as_u16(), state)
 }
 
-/// Reads for the first time and waits until what came is kept. Forgets what was seen meanwhile.
+/// Reads for the first time and waits until the objects are in the cache. Forgets the calls that were seen meanwhile.
 pub async fn warm(edge: &Edge, seeds: &[&Seed]) {
     for seed in seeds {
         seed.assert_is(&read(edge, &seed.path()).await.0);
@@ -169,7 +170,7 @@ pub async fn warm(edge: &Edge, seeds: &[&Seed]) {
     edge.forget().await;
 }
 
-/// Waits until it holds.
+/// Waits until the condition holds.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {
@@ -178,7 +179,7 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// The `type` of a problem, without what all have in common.
+/// The `type` of a problem, without the common prefix.
 pub fn kind(answer: &Response<Bytes>) -> String {
     assert_eq!(answer.headers()["content-type"], "application/problem+json", "{answer:?}");
     let problem: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
@@ -192,8 +193,8 @@ pub fn now() -> Timestamp {
     Timestamp::from_milliseconds(i64::try_from(since.as_millis()).unwrap())
 }
 
-/// Variables with which an entry is fresh for 1,000 s, stale for as long, good in an outage up to 5,000 s, and an absence
-/// is kept for 1,000 s: nothing changes while a test runs, unless it sets the clock.
+/// Variables that make an entry fresh for 1,000 s, stale for as long, and usable in an outage up to 5,000 s, and that
+/// keep an absence for 1,000 s: nothing changes while a test runs, unless it sets the clock.
 pub fn slow() -> Vec<(&'static str, String)> {
     let seconds = [
         ("CREDLINK_RECORD_FRESH", 1_000),

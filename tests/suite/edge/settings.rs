@@ -1,4 +1,4 @@
-//! Variables that cannot be used: said in the log and to nobody else, and nothing is answered by a guess.
+//! Unusable variables: the log alone names them, and no request is answered on the basis of a guess.
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -9,11 +9,11 @@ use crate::engines::edge::Edge;
 const ZONE: (&str, &str) = ("CREDLINK_ZONE_ID", "fedcba9876543210fedcba9876543210");
 const ZONE_TOKEN: (&str, &str) = ("CREDLINK_ZONE_TOKEN", "a-token-of-the-zone");
 
-/// What clients are told, whichever variable it is.
+/// The answer to clients, whichever variable is wrong.
 const SAID_TO_ALL: &str =
     "the edge is set up wrongly; the operator finds the reason in the log under the request id";
 
-/// Variables, and what the log says of them.
+/// Variables, and what the log says about them.
 type Case = (Vec<(&'static str, &'static str)>, String);
 
 fn cases() -> Vec<Case> {

@@ -1,8 +1,8 @@
-//! A table of conditional and range requests, each row with the clause of RFC 9110 that it is about.
+//! A table of conditional and range requests, each row with the clause of RFC 9110 that it tests.
 //!
-//! Every row is asked of a record, an earlier record and manifests, stored as they are and in gzip, by a client that
-//! accepts no coding. Each is asked twice, in a domain that no other row has: first the cache has nothing, and then it
-//! must not take R2 to answer.
+//! Every row is requested for a record, an earlier record and manifests, stored plain and in gzip, by a client that
+//! accepts no coding. Each is requested twice, in a domain that no other row uses: the cache is empty the first time,
+//! and the second answer must come without R2.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ use super::ground::{CACHE_STATUS, Ground};
 use super::seeds::Seed;
 use super::{conditions, ranges};
 
-/// A request, and what answers it.
+/// A request, and the answer to expect.
 pub struct Row {
     /// The clause of RFC 9110.
     pub clause: &'static str,
@@ -31,17 +31,17 @@ pub struct Row {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// 200 with everything.
+    /// The answer is 200 with the whole content.
     Whole,
-    /// 206 with these bytes.
+    /// The answer is 206 with these bytes.
     Part(Range<usize>),
-    /// 304.
+    /// The answer is 304.
     NotModified,
-    /// 412.
+    /// The answer is 412.
     Failed,
-    /// 416.
+    /// The answer is 416.
     Beyond,
-    /// 400: a header that is malformed.
+    /// The answer is 400, since a header is malformed.
     Malformed,
 }
 
@@ -57,18 +57,18 @@ pub fn row(
 }
 
 impl Row {
-    /// The same, with a further header line.
+    /// The same request, with a further header line.
     pub fn and(mut self, header: HeaderName, value: &str) -> Self {
         self.headers.push((header, value.to_owned()));
         self
     }
 
-    /// The same, as HEAD.
+    /// The same request, as HEAD.
     pub fn head(self) -> Self {
         Self { method: Method::HEAD, ..self }
     }
 
-    /// What is wrong with an answer.
+    /// Returns the faults in an answer.
     fn faults(&self, seed: &Seed, response: &Response<bytes::Bytes>) -> Vec<String> {
         let mut faults = Vec::new();
         let header = |name: &HeaderName| {
@@ -102,7 +102,7 @@ impl Row {
             expect(header(&ACCEPT_RANGES) == "bytes", "`Accept-Ranges`");
         }
         if matches!(status, 200 | 206 | 304) {
-            // Sections 15.3.7 and 15.4.5: what a 200 would have said of these.
+            // Sections 15.3.7 and 15.4.5: the values that a 200 would have had for these headers.
             expect(header(&ETAG) == seed.tag(None), "`ETag`");
             expect(header(&LAST_MODIFIED) == seed.modified(), "`Last-Modified`");
             expect(header(&CACHE_CONTROL) == seed.key.cache_control(), "`Cache-Control`");

@@ -1,4 +1,4 @@
-//! Paths, ids, parameters and methods: what is none is told so without a look at R2 or the cache.
+//! Paths, IDs, parameters and methods: invalid ones are refused without a look at R2 or the cache.
 
 use bytes::Bytes;
 use credlink_core::http::problem::PROBLEM_TYPE;
@@ -15,10 +15,10 @@ use super::seeds::Seed;
 use crate::engines::edge::Edge;
 use crate::http::ask::{ask, get, media, proof, with};
 
-/// What every path of the edge that reads takes.
+/// The methods of every path of the edge that can be read.
 const READS: &str = "GET, HEAD, OPTIONS";
 
-/// Targets that are none, and the status that says so.
+/// Invalid targets, each with the status of its refusal.
 fn bad_targets() -> Vec<(String, u16)> {
     let id = proof("there").to_string();
     let hex = media("there").to_string().replace("sha256:", "");
@@ -121,7 +121,7 @@ fn allowed(answer: &Response<Bytes>) -> &str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_method_that_a_path_does_not_take_is_told_which_it_takes() {
     let ground = Ground::new().await;
-    // The runtime makes no second request of a TRACE.
+    // The runtime does not forward a TRACE.
     ground.edge.without_front().await;
     let id = proof("there");
     for target in [format!("/proofs/{id}"), format!("/proofs/{id}/1"), "/manifests/urn:x".to_owned()] {
@@ -162,7 +162,7 @@ async fn browsers_may_read_from_anywhere() {
     }
 }
 
-/// Each spelling of a target names the same object, in the cache too.
+/// Asserts that each spelling of a target names the same object, in the cache too.
 async fn check_spellings(ground: &Ground, seed: &Seed, domain: &str, spellings: &[String]) {
     for (number, target) in spellings.iter().enumerate() {
         let answer = ground.ask(domain, get(target)).await;

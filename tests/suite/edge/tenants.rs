@@ -1,4 +1,4 @@
-//! Several tenants at the edge: each one's own address, and what a plain address serves.
+//! Several tenants at the edge: the address of each tenant's manifest, and the content of a plain address.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn several() -> (&'static str, String) {
     ("CREDLINK_TENANTS", "several".to_owned())
 }
 
-/// The manifest that a tenant stores under the id that everybody uses.
+/// The manifest that a tenant stores under an ID that all tenants use.
 fn manifest(tenant: &str) -> Seed {
     let tenant: Tenant = tenant.parse().unwrap();
     let key = ManifestKey { id: ID.parse().unwrap(), tenant: tenant.clone() };
@@ -75,7 +75,7 @@ async fn a_plain_address_serves_what_its_front_says() {
         manifest(tenant).put(&edge).await;
     }
     let ahead = |minutes: u64| Duration::from_secs(minutes * 60);
-    // The front may be another tenant's, and not have reached R2: no tenant's bytes are taken for its.
+    // The front may name another tenant and not have reached R2 yet, so no tenant's bytes are served without it.
     let (answer, _) = read(&edge, &plain()).await;
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"));
     front(Some("acme")).put(&edge).await;
@@ -93,7 +93,7 @@ async fn a_plain_address_serves_what_its_front_says() {
     let (answer, _) = read(&edge, &plain()).await;
     assert_eq!((answer.status().as_u16(), &*kind(&answer)), (404, "not-found"));
     manifest("acme").assert_is(&read(&edge, &own("acme")).await.0);
-    // Where its tenant keeps it private, there is nothing at the plain address either.
+    // If the tenant keeps the manifest private, the plain address serves nothing either.
     front(Some("acme")).put(&edge).await;
     manifest("acme").but(|facts| facts.visibility = Visibility::Private).put(&edge).await;
     edge.set_ahead(ahead(20)).await;
@@ -111,7 +111,7 @@ async fn with_one_tenant_no_front_is_asked_for() {
     assert_eq!(edge.count("bucket.get").await, 1, "{:?}", edge.calls().await);
 }
 
-/// What R2 lacks is read from the API, by whose it is.
+/// A manifest that R2 lacks is read from the API by its tenant.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn manifests_of_tenants_are_read_through() {
     let origin = Origin::of(World::with_tokens(Ground::Memory)).await;

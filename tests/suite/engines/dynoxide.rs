@@ -1,4 +1,4 @@
-//! DynamoDB: one process in memory for all tests of this binary, and a table a test.
+//! DynamoDB: one in-memory process for all tests of this binary, and a table for each test.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -13,7 +13,7 @@ use credlink_aws::{Limits, http_client, sdk_config};
 
 use super::{Process, free_port, tool, unique};
 
-/// Where DynamoDB is.
+/// The address of DynamoDB.
 pub fn endpoint() -> &'static str {
     static ENGINE: OnceLock<(Process, String)> = OnceLock::new();
     let (_, endpoint) = ENGINE.get_or_init(|| {
@@ -28,17 +28,17 @@ pub fn endpoint() -> &'static str {
     endpoint
 }
 
-/// An index over the table `table` of the engine at `endpoint`, by way of `client`.
+/// An index over the table `table` of the engine at `endpoint`, through `client`.
 pub async fn index_at(endpoint: &str, table: &str, client: SharedHttpClient, limits: Limits) -> DynamoIndex {
     let credentials = Credentials::new("test", "test", None, None, "test");
     let config = sdk_config(client, Some("eu-central-1"), &limits).await.into_builder();
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
     let settings = Settings { table: table.to_owned(), endpoint: Some(endpoint.to_owned()), limits };
-    // With the first commit and never again, however slow the machine is.
+    // Sums are written with the first commit and never again, however slow the machine is.
     DynamoIndex::new(&config.build(), settings).writing_sums_every(Duration::MAX)
 }
 
-/// Limits for a machine that builds at the same time.
+/// Limits for a machine that is building at the same time.
 pub fn patient() -> Limits {
     let second = Duration::from_secs;
     Limits { connect: second(20), attempt: second(60), operation: second(120), retries: 3 }
@@ -49,7 +49,7 @@ pub async fn index() -> DynamoIndex {
     index_over(http_client()).await
 }
 
-/// An index over an empty table, by way of `client`.
+/// An index over an empty table, through `client`.
 pub async fn index_over(client: SharedHttpClient) -> DynamoIndex {
     let table = unique("index");
     let index = index_at(endpoint(), &table, client, patient()).await;
@@ -57,12 +57,12 @@ pub async fn index_over(client: SharedHttpClient) -> DynamoIndex {
     index
 }
 
-/// An index over an empty table, for who cannot wait: a world is made without.
+/// An index over an empty table, for callers that cannot `await`, such as the constructor of a world.
 pub fn index_of_a_world() -> DynamoIndex {
     let made = std::thread::spawn(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            // The connections of this one end with the runtime that made them.
+            // The connections of this index end with the runtime that opened them.
             let table = index().await.table().to_owned();
             index_at(endpoint(), &table, http_client(), patient()).await
         })
@@ -70,7 +70,7 @@ pub fn index_of_a_world() -> DynamoIndex {
     made.join().unwrap()
 }
 
-/// A new table with everything that is in `index` now: what a restore makes.
+/// Copies the present content of `index` into a new table, as a restore does.
 pub async fn copied(index: &DynamoIndex) -> DynamoIndex {
     let copy = self::index().await;
     let items = index.client().scan().table_name(index.table()).send().await.unwrap();

@@ -1,9 +1,9 @@
-//! The Worker of the edge on workerd: what `worker-build` left in `workers/build`, with a bucket, a cache and a port of
-//! its own for each [`Edge`].
+//! The Worker of the edge on workerd, as `worker-build` built it in `workers/build`. Each [`Edge`] has its own bucket,
+//! cache and port.
 //!
-//! One process holds many Workers, because it starts in a second whether they are one or forty. Around each, in its
-//! isolate, stands `watched.mjs`: it hands requests over as Cloudflare's front does, and lets a test see and disturb
-//! what the Worker calls. Requests are HTTP as it is: nothing is added to them, and nothing is decoded.
+//! One process holds many Workers, because it starts in a second whether they are one or forty. `watched.mjs` wraps
+//! each Worker in its isolate: it passes requests on as Cloudflare's front does, and lets a test see and disturb the
+//! calls of the Worker. Requests are plain HTTP: nothing is added to them, and nothing is decoded.
 
 mod log;
 
@@ -26,52 +26,52 @@ use tokio::net::TcpStream;
 use super::{Process, r2, tool};
 use crate::buckets;
 
-/// Workers of one process.
+/// Number of Workers in a process.
 const WORKERS: usize = 40;
 
-/// How often work in the background is asked whether it is done, and how long it waits in between.
+/// The number of polls for the end of background work, and the pause between them.
 const ROUNDS: u32 = 6_000;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(10);
 
-/// How calls of the Worker go.
+/// The behaviour of the Worker's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// As they do.
+    /// Calls work as usual.
     Well,
-    /// They throw.
+    /// Calls throw.
     Fails,
-    /// They wait until the mode is another one.
+    /// Calls wait until the mode changes.
     Held,
 }
 
-/// A Worker, for as long as the test binary runs.
+/// A Worker, which lives as long as the test binary runs.
 #[derive(Debug)]
 pub struct Edge {
     url: String,
     endpoint: String,
     bucket: String,
-    /// What must not be seen in its log.
+    /// Secrets that must not appear in the Worker's log.
     secrets: Vec<String>,
 }
 
-/// A process and its Workers that nobody has.
+/// A process and its unused Workers.
 struct Pool {
     _process: Process,
     endpoint: String,
-    /// Addresses and buckets.
+    /// The addresses and buckets of the unused Workers.
     free: Vec<(String, String)>,
 }
 
-/// Processes that ran out stay: their Workers are in use.
+/// All processes. Those without unused Workers stay, because their Workers are in use.
 static POOLS: Mutex<Vec<Pool>> = Mutex::new(Vec::new());
 
 impl Edge {
-    /// A Worker with an empty bucket, whose variables are not set.
+    /// A Worker with an empty bucket and no variables.
     pub async fn start() -> Self {
         Self::with([]).await
     }
 
-    /// The same, with a limiter that lets an address have four things looked for in a minute.
+    /// A Worker with these variables and a limiter that allows an address four lookups a minute.
     pub async fn limited(variables: impl IntoIterator<Item = (&str, String)>) -> Self {
         let edge = Self::with(variables).await;
         edge.set("limiter", Mode::Well).await;
@@ -87,7 +87,7 @@ impl Edge {
         edge
     }
 
-    /// Sets these variables as well. The Worker reads them with its first request, and never again.
+    /// Sets further variables. The Worker reads them with its first request, and never again.
     pub async fn give(&self, variables: impl IntoIterator<Item = (&str, &str)>) {
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
         self.control(&json!({ "variables": variables })).await;
@@ -103,12 +103,12 @@ impl Edge {
         Self { url, bucket, endpoint: pool.endpoint.clone(), secrets: Vec::new() }
     }
 
-    /// What stands before its paths.
+    /// The URL with which the Worker's paths begin.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Variables of a service whose fallback is the bucket that it reads.
+    /// Variables of a service whose fallback is the bucket that this Worker reads.
     pub fn as_fallback(&self) -> [(&'static str, String); 5] {
         [
             ("STORAGE_FALLBACK_PROVIDER", "r2".to_owned()),
@@ -119,13 +119,13 @@ impl Edge {
         ]
     }
 
-    /// Our adapter of the bucket that it reads: one for the runtime of the test that asks.
+    /// Our adapter of the bucket that this Worker reads, created for the runtime of the calling test.
     pub fn objects(&self) -> S3Objects {
         let settings = buckets::r2_settings(&self.bucket);
         buckets::open(settings.at(&self.endpoint))
     }
 
-    /// Sends a request as it is, with nothing but a `Host` more.
+    /// Sends a request unaltered except for an added `Host`.
     pub async fn send(&self, mut request: Request<Bytes>) -> Response<Bytes> {
         let url: Uri = self.url.parse().expect("a URL");
         let authority = url.authority().expect("a URL with a host").as_str();
@@ -141,9 +141,10 @@ impl Edge {
         Response::from_parts(parts, body)
     }
 
-    /// From now on, calls of this name go so. Names are those of [`Self::calls`] (`bucket.get`, `cache.put`, `fetch`),
-    /// or `bucket` and `cache` for all of a part. `body` is the bytes of an object of R2, and `digest` a SHA-256: both are
-    /// noted among the calls, as `body.arrayBuffer <key>` and `digest <bytes>`, while they do not go well. Where `clock` fails, the Worker's program is aborted, as by a panic.
+    /// Sets the mode of calls with this name. Names are those of [`Self::calls`] (`bucket.get`, `cache.put`, `fetch`),
+    /// or `bucket` and `cache` for all calls of a part. `body` is the read of an R2 object's bytes, and `digest` a
+    /// SHA-256: in any mode but [`Mode::Well`], both are recorded among the calls, as `body.arrayBuffer <key>` and
+    /// `digest <bytes>`. If `clock` fails, the Worker's program is aborted, as by a panic.
     pub async fn set(&self, name: &str, mode: Mode) {
         let mode = match mode {
             Mode::Well => "well",
@@ -153,44 +154,44 @@ impl Edge {
         self.control(&json!({ "modes": { name: mode } })).await;
     }
 
-    /// From now on, requests come as they are, without what Cloudflare's front makes of them: their
-    /// `Accept-Encoding` is the client's, and `request.cf` is missing.
+    /// From now on, passes requests on without the changes that Cloudflare's front makes: their `Accept-Encoding` is
+    /// the client's, and `request.cf` is missing.
     pub async fn without_front(&self) {
         self.control(&json!({ "modes": { "front": "out" } })).await;
     }
 
-    /// Sets the Worker's clock so much ahead of the real one.
+    /// Sets the Worker's clock ahead of the real one by this much.
     pub async fn set_ahead(&self, by: Duration) {
         self.control(&json!({ "ahead": by.as_millis() })).await;
     }
 
-    /// Stops the Worker's clock at this time, for good.
+    /// Stops the Worker's clock at this time for good.
     pub async fn stop_clock(&self, at: Timestamp) {
         self.control(&json!({ "at": at.milliseconds() })).await;
     }
 
-    /// What the Worker has called since it was last asked to [`Self::forget`]: `bucket.get <key>`, also `head`, `put`
-    /// and `list`; `cache.match <URL>`, also `put` and `delete`; `fetch <URL>`. `body <key>` follows a `bucket.get` that
-    /// has handed out bytes.
+    /// The calls of the Worker since [`Self::forget`] was last called: `bucket.get <key>`, also `head`, `put` and
+    /// `list`; `cache.match <URL>`, also `put` and `delete`; `fetch <URL>`. `body <key>` follows a `bucket.get` that
+    /// has returned bytes.
     pub async fn calls(&self) -> Vec<String> {
         let seen = self.control(&json!({})).await;
         let calls = seen["calls"].as_array().expect("a list").iter();
         calls.map(|call| call.as_str().expect("a text").to_owned()).collect()
     }
 
-    /// How many of the calls have a name that starts so.
+    /// The number of calls whose name starts with `name`.
     pub async fn count(&self, name: &str) -> usize {
         self.calls().await.iter().filter(|call| call.starts_with(name)).count()
     }
 
-    /// How many objects it has put into its cache: what is there, and not that something is not there.
+    /// The number of objects that the Worker has put into its cache, not counting absences.
     pub async fn kept(&self) -> usize {
         let calls = self.calls().await;
         calls.iter().filter(|call| call.starts_with("cache.put") && !call.ends_with("(nothing)")).count()
     }
 
-    /// What the Worker has logged since it was last asked to [`Self::forget`]: each line's JSON, or its text where it
-    /// is none.
+    /// The log lines of the Worker since [`Self::forget`] was last called: the JSON of each, or its text if it is not
+    /// JSON.
     pub async fn logs(&self) -> Vec<Value> {
         let seen = self.control(&json!({})).await;
         let lines = seen["logs"].as_array().expect("a list").iter();
@@ -203,7 +204,7 @@ impl Edge {
         self.control(&json!({ "forget": true })).await;
     }
 
-    /// Waits until everything is done that the Worker does after it has answered.
+    /// Waits until the Worker has finished everything that it does after it has answered.
     pub async fn settle(&self) {
         for _ in 0..ROUNDS {
             if self.control(&json!({})).await["unfinished"] == 0 {
@@ -226,7 +227,7 @@ impl Edge {
 }
 
 impl Drop for Edge {
-    /// Looks at the lines of the log that nobody has asked for.
+    /// Checks the log lines that no test has read.
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;

@@ -1,4 +1,4 @@
-//! A proxy in front of an API that lives below a path of another server: it makes it a host of its own.
+//! A proxy that gives an API below a path of another server a host of its own.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// Where requests go: a server's address, and what is put before their path.
+/// The destination of requests: a server's address, and the prefix of their path.
 type Target = Arc<OnceLock<(String, String)>>;
 
 /// The proxy. It runs until it is dropped.
@@ -23,7 +23,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// Listens at a free port of loopback, and answers 502 until it is told where to lead.
+    /// Listens on a free port of the loopback interface, and answers 502 until [`lead_to`](Self::lead_to) is called.
     pub fn listen() -> Self {
         let listener =
             std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
@@ -32,7 +32,7 @@ impl Front {
         let target = Target::default();
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&target);
-        // A runtime of its own: that of a test ends with the test, and this is used by several.
+        // A runtime of its own: that of a test ends with the test, and several tests use this proxy.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime starts").block_on(async {
@@ -45,12 +45,12 @@ impl Front {
         Self { url: format!("http://{address}"), target, _stop: stop }
     }
 
-    /// Its URL.
+    /// The URL of the proxy.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Sends every request from now on to `address` (`127.0.0.1:4566`), with `prefix` before its path.
+    /// Sends every request from now on to `address` (`127.0.0.1:4566`), with `prefix` in front of its path.
     pub fn lead_to(&self, address: &str, prefix: &str) {
         let known = self.target.set((address.to_owned(), prefix.to_owned()));
         known.expect("it leads to one place for good");
@@ -68,7 +68,7 @@ async fn accept(listener: std::net::TcpListener, target: Target) {
                 async move { Ok::<_, std::convert::Infallible>(answer(request, &target).await) }
             });
             let server = hyper::server::conn::http1::Builder::new();
-            // Whoever goes away in the middle is gone.
+            // A client that disconnects midway is ignored.
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -1,22 +1,22 @@
 //! S3 and SQS by ministack, one process for the whole test binary.
 //!
-//! What it cannot do, and tests therefore do not ask of it: a wrong *secret* is accepted on plain calls (signed URLs are
-//! checked, and so is the access key); parts under 5 MB and batch deletions of more than 1,000 keys are not refused;
-//! nothing is ever throttled, and no answer gets lost.
+//! Its limits, which the tests respect: a wrong *secret* is accepted on plain calls (signed URLs are checked, and so is
+//! the access key); parts under 5 MB and batch deletions of more than 1,000 keys are not refused; nothing is ever
+//! throttled, and no answer gets lost.
 
 use std::process::Command;
 use std::sync::OnceLock;
 
 use super::{Process, free_port, tool};
 
-/// The access key that it knows.
+/// The access key that ministack accepts.
 pub const ACCESS_KEY: &str = "AKIACREDLINKTESTS";
 /// The secret of that key.
 pub const SECRET: &str = "a secret of the tests";
-/// The region of everything in it.
+/// The region of all resources.
 pub const REGION: &str = "eu-central-1";
 
-/// Where it answers: the same address for S3 and SQS.
+/// The address of ministack, which is the same for S3 and SQS.
 pub fn endpoint() -> &'static str {
     static ENGINE: OnceLock<(Process, String)> = OnceLock::new();
     let (_, endpoint) = ENGINE.get_or_init(|| {

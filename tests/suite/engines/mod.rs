@@ -1,6 +1,7 @@
-//! Real engines, each a process of this test binary: started with the first test that needs it, ended with the binary.
+//! Real engines, each a child process of this test binary: started with the first test that needs it, ended with the
+//! binary.
 //!
-//! Tests share an engine and stay apart by names of their own: a bucket, a table, a queue, a key prefix a test
+//! Tests share an engine and stay apart by unique names: each has its own bucket, table, queue or key prefix
 //! ([`unique`]).
 
 pub mod dynoxide;
@@ -22,10 +23,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long an engine may take until it answers, on a machine that builds at the same time.
+/// The time that an engine may take to start, on a machine that is building at the same time.
 const START: Duration = Duration::from_secs(90);
 
-/// The tool's folder or file below the folder that `tests/run tools` installs into.
+/// The path of a tool below the folder into which `tests/run tools` installs.
 pub fn tool(name: &str) -> PathBuf {
     let cache = std::env::var_os("CREDLINK_CACHE").map(PathBuf::from);
     let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/credlink");
@@ -34,32 +35,32 @@ pub fn tool(name: &str) -> PathBuf {
     path
 }
 
-/// A port of loopback that nobody listens on.
+/// A loopback port on which nothing listens.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
     listener.local_addr().expect("it is bound").port()
 }
 
-/// A name that no other test of any run has: lower-case letters, digits and hyphens, as a bucket's.
+/// A name that no other test of any run uses: lower-case letters, digits and hyphens, as bucket names require.
 pub fn unique(name: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{name}-{}-{number}", std::process::id())
 }
 
-/// A process that ends when this is dropped, or when the test binary ends in whatever way.
+/// A process that ends when this is dropped, or when the test binary ends, in whatever way.
 #[derive(Debug)]
 pub struct Process {
-    /// The engine, or a shell that stands between: it ends when its standard input is closed.
+    /// The engine, or a shell in between that ends when its standard input is closed.
     child: Child,
     output: Mutex<Option<BufReader<std::process::ChildStdout>>>,
 }
 
 impl Process {
-    /// Starts `command`, with its errors in the test's output.
+    /// Starts `command`, with its standard error in the test's output.
     pub fn start(command: &Command) -> Self {
         let mut shell = Command::new("bash");
-        // The engine has no input of its own. A second `kill` ends what ignores the first.
+        // The engine has no input of its own. A second `kill` ends an engine that ignores the first.
         let script = "\"$@\" </dev/null & child=$!; cat >/dev/null; kill $child 2>/dev/null; \
                       for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 $child 2>/dev/null || exit 0; sleep 0.1; done; \
                       kill -9 $child 2>/dev/null";
@@ -88,7 +89,7 @@ impl Process {
         Self { child, output: Mutex::new(output) }
     }
 
-    /// The next line that it prints.
+    /// The next line that the process prints.
     pub fn line(&self) -> String {
         let mut line = String::new();
         let mut output = self.output.lock().expect("no reader panicked");
@@ -96,7 +97,7 @@ impl Process {
         line
     }
 
-    /// Reads its output from now on, and throws it away: a full pipe would stop it.
+    /// Reads and discards the output from now on, since a full pipe would block the process.
     pub fn silence(&self) {
         let output = self.output.lock().expect("no reader panicked").take();
         if let Some(mut output) = output {
@@ -104,7 +105,7 @@ impl Process {
         }
     }
 
-    /// Reads its output from now on, and keeps its lines.
+    /// Reads the output from now on, and keeps its lines.
     pub fn record(&self) -> Arc<Mutex<Vec<String>>> {
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let output = self.output.lock().expect("no reader panicked").take();
@@ -119,7 +120,7 @@ impl Process {
         lines
     }
 
-    /// Waits until something accepts connections at `port`.
+    /// Waits until the engine accepts connections at `port`.
     pub fn wait_for_port(&mut self, port: u16) {
         let began = Instant::now();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

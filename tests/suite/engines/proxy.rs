@@ -1,7 +1,7 @@
-//! A TCP proxy in front of an engine that injects faults, and notes every HTTP request that comes to it.
+//! A TCP proxy in front of an engine, which injects faults and records every HTTP request that it receives.
 //!
-//! It has threads and no runtime, so that tests of any runtime can use it. It reads HTTP/1.1 (RFC 9112) as far as it has
-//! to: heads of requests and responses, and how long their bodies are (`Content-Length` or chunked).
+//! It uses threads and no runtime, so that tests of any runtime can use it. It reads HTTP/1.1 (RFC 9112) as far as
+//! necessary: the heads of requests and responses, and the length of their bodies (`Content-Length` or chunked).
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,33 +11,33 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Interval at which a thread that waits looks whether the proxy is still there.
+/// Interval at which a waiting thread checks that the proxy still exists.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The fault that the proxy injects into connections and requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: everything passes.
+    /// No fault: everything passes.
     Pass,
-    /// Nobody listens: connections are refused, and those that stand are reset.
+    /// Nothing listens: new connections are refused, and open ones are reset.
     Refuse,
-    /// Connections are taken and requests are read, and nothing is ever answered.
+    /// Connections are accepted and requests are read, but nothing is ever answered.
     Hang,
-    /// Responses pass up to so many bytes, and then the connection is reset.
+    /// Responses pass up to this many bytes, and then the connection is reset.
     ResetAfter(usize),
     /// Every request is answered with this status, and does not reach the engine.
     Answer(u16),
-    /// Each response waits so long, and then comes in pieces of 16 bytes, a millisecond apart.
+    /// Each response is delayed by this much, and then sent in pieces of 16 bytes, a millisecond apart.
     Slow(Duration),
-    /// The response to what changes something waits so long; everything else passes.
+    /// The response to a change is delayed by this much; everything else passes.
     SlowWrites(Duration),
-    /// Of each path, one write a second passes. The next one is answered as R2 does (limit of writes to one key, error
-    /// 10058), and does not reach the engine.
+    /// One write a second passes for each path. A further one is answered as by R2 (the limit of writes to one key,
+    /// error 10058), and does not reach the engine.
     OneWriteASecond,
-    /// The next request that changes something (no `GET`, no `HEAD`) takes effect, and its answer is not sent: the
+    /// The next request for a change (neither `GET` nor `HEAD`) takes effect, but its answer is not sent: the
     /// connection is reset. Everything passes afterwards.
     DropNextAnswer,
-    /// In the lists of S3, objects and uploads whose keys hold this word are said to be of the year 2020.
+    /// In the listings of S3, objects and uploads whose keys contain this word appear to be from the year 2020.
     Ages(&'static str),
 }
 
@@ -45,13 +45,13 @@ pub enum Fault {
 const TOO_MANY_REQUESTS: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>TooManyRequests</Code>\
     <Message>Reduce your concurrent request rate for the same object.</Message></Error>";
 
-/// A request that came.
+/// A request that the proxy received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     pub method: String,
     /// The path, with its query.
     pub path: String,
-    /// `x-amz-target`: the operation of DynamoDB and SQS, e.g. `DynamoDB_20120810.GetItem`.
+    /// The header `x-amz-target`: the operation of DynamoDB and SQS, e.g. `DynamoDB_20120810.GetItem`.
     pub target: Option<String>,
 }
 
@@ -60,7 +60,7 @@ pub struct Seen {
 pub struct Proxy {
     shared: Arc<Shared>,
     port: u16,
-    /// Takes connections. None while nobody listens.
+    /// The listener, or `None` while nothing listens.
     listening: Mutex<Option<Listening>>,
 }
 
@@ -96,13 +96,13 @@ impl Proxy {
         Self { shared, port, listening }
     }
 
-    /// The URL at which it listens.
+    /// The URL of the proxy.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Changes what it does, for all connections, from the next request on. A fault that ends connections ends those
-    /// that stand.
+    /// Changes the fault for all connections, from the next request on. A fault that ends connections also ends the
+    /// open ones.
     pub fn set(&self, fault: Fault) {
         *self.shared.fault.lock().expect("no thread panicked") = fault;
         let mut listening = self.listening.lock().expect("no thread panicked");
@@ -117,7 +117,7 @@ impl Proxy {
         }
     }
 
-    /// The requests that came since the last call, answered or not, in the order of their coming.
+    /// Returns the requests received since the last call, answered or not, in the order of their arrival.
     pub fn requests(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.shared.seen.lock().expect("no thread panicked"))
     }
@@ -141,8 +141,8 @@ impl Listening {
     }
 }
 
-/// The same port again. Connections that were reset leave nothing behind that would hold it; another process may have
-/// it for a moment.
+/// Binds the same port again. Reset connections leave nothing behind that would hold the port, but another process may
+/// have it for a moment.
 fn rebind(port: u16) -> TcpListener {
     for _ in 0..500 {
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
@@ -166,7 +166,7 @@ fn listen(listener: TcpListener, shared: Arc<Shared>) -> Listening {
                         shared.connections.lock().expect("no thread panicked").push(kept);
                     }
                     std::thread::spawn(move || {
-                        // A client that goes away ends its connection, and nothing else.
+                        // A client that disconnects ends only its own connection.
                         let _ = client.set_nonblocking(false).and_then(|()| serve(&client, &shared));
                         shared.forget(&client);
                     });
@@ -195,7 +195,7 @@ impl Shared {
         false
     }
 
-    /// Gives up the second handle of a connection that ends.
+    /// Drops the second handle of a connection that has ended.
     fn forget(&self, client: &TcpStream) {
         let Ok(peer) = client.peer_addr() else { return };
         let mut connections = self.connections.lock().expect("no thread panicked");
@@ -209,8 +209,8 @@ impl Shared {
     }
 }
 
-/// Lets a connection end by RST: with a linger of zero, closing its last handle resets it. Its thread, which may wait for
-/// a request, is told that none will come, and closes it.
+/// Ends a connection by RST: with a linger of zero, closing its last handle resets it. Its thread, which may be waiting
+/// for a request, is told that none will come, and closes the connection.
 fn reset(connection: &TcpStream) {
     if let Ok(handle) = connection.try_clone() {
         let _ = tokio::net::TcpSocket::from_std_stream(handle).set_zero_linger();
@@ -218,7 +218,7 @@ fn reset(connection: &TcpStream) {
     let _ = connection.shutdown(Shutdown::Read);
 }
 
-/// A head, and the body behind it, as they came.
+/// A head and the body that follows, as received.
 struct Message {
     first: String,
     headers: Vec<(String, String)>,
@@ -233,7 +233,7 @@ impl Message {
 
 fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut requests = BufReader::new(client);
-    // Connected with the first request that passes: an engine that is down ends a connection then.
+    // Connected on the first request that passes, so that an engine that is down ends the connection only then.
     let mut engine: Option<BufReader<TcpStream>> = None;
     while let Some(request) = read_message(&mut requests, client, None)? {
         let mut words = request.first.split_whitespace();
@@ -246,7 +246,7 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
         match fault {
             Fault::Refuse => return Ok(()),
             Fault::Hang => {
-                // Until the client goes away, or the proxy.
+                // Until the client or the proxy goes away.
                 let mut client = client;
                 let _ = io::copy(&mut client, &mut io::sink());
                 return Ok(());
@@ -315,7 +315,7 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces the year in the first date behind each key that holds `word`. A year is as long as another.
+/// Replaces the year in the first date after each key that contains `word`. All years have the same length.
 fn age(bytes: &mut [u8], word: &str) {
     let find = |bytes: &[u8], from: usize, what: &str| {
         bytes[from..].windows(what.len()).position(|window| window == what.as_bytes()).map(|at| from + at)
@@ -334,8 +334,9 @@ fn age(bytes: &mut [u8], word: &str) {
     }
 }
 
-/// Reads a request, or the response to a request of `answers`. None: the connection ended before it. Who expects a
-/// `100 Continue` is told to go on by the proxy itself: the engine gets head and body at once.
+/// Reads a request, or the response to a request with the method `answers`. Returns `None` if the connection ended
+/// before it. The proxy itself tells a client that expects a `100 Continue` to go on, so the engine gets head and body
+/// at once.
 fn read_message(
     input: &mut impl BufRead,
     client: &TcpStream,
@@ -361,7 +362,7 @@ fn read_message(
             headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
         let mut message = Message { first, headers, bytes };
         let status = message.first.split_whitespace().nth(1).and_then(|status| status.parse::<u16>().ok());
-        // An interim response (RFC 9110, section 15.2): the final one follows.
+        // An interim response (RFC 9110, section 15.2), which the final one follows.
         if answers.is_some() && status.is_some_and(|status| status < 200) {
             continue;
         }
@@ -408,7 +409,7 @@ fn read_body(input: &mut impl BufRead, message: &mut Message, is_response: bool)
 mod tests {
     use super::*;
 
-    /// An engine that answers each request with its own body, or "answer", and counts.
+    /// An engine that answers each request with its own body, or "answer", and records the requests.
     fn engine() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -450,7 +451,7 @@ mod tests {
         let put = agent.put(format!("{}/x", proxy.url())).header("x-amz-target", "T.Op");
         put.send(vec![7_u8; 100_000]).unwrap();
         agent.head(format!("{}/h", proxy.url())).call().unwrap();
-        // Of unknown length, so in chunks.
+        // The length is unknown, so the body is sent in chunks.
         let mut chunks = io::Cursor::new(b"in chunks");
         agent.post(format!("{}/c", proxy.url())).send(ureq::SendBody::from_reader(&mut chunks)).unwrap();
         let seen = |method: &str, path: &str, target: Option<&str>| Seen {
@@ -549,7 +550,7 @@ mod tests {
         proxy.set(Fault::Hang);
         let url = proxy.url();
         let asked = std::thread::spawn(move || agent().get(url).call().is_err());
-        // It has come, and is not answered: it ends when the connection is reset, and not before.
+        // The request has arrived and is not answered: it ends when the connection is reset, and not before.
         while proxy.requests().is_empty() {
             std::thread::sleep(LOOK);
         }

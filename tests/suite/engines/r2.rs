@@ -1,7 +1,7 @@
 //! R2 by workerd, behind the S3 endpoint of miniflare: one process for the whole test binary.
 //!
-//! Signatures are really checked. What it cannot do: make buckets (so they are there from the start, and each is given
-//! out once), list uploads that were not completed, and lose an answer.
+//! Signatures are really checked. It cannot create buckets (they exist from the start, and each is given out once),
+//! list incomplete uploads, or lose an answer.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -11,15 +11,15 @@ use serde_json::Value;
 
 use super::{Process, tool};
 
-/// Buckets that are there: one for each test that asks.
+/// Number of buckets: one for each test that needs one.
 const BUCKETS: usize = 200;
 
-/// The access key that it knows.
+/// The access key that the endpoint accepts.
 pub const ACCESS_KEY: &str = "r2-access-key";
 /// The secret of that key.
 pub const SECRET: &str = "r2-secret";
 
-/// Where it answers.
+/// The address of the endpoint.
 pub fn endpoint() -> &'static str {
     static ENGINE: OnceLock<(Process, String)> = OnceLock::new();
     let (_, endpoint) = ENGINE.get_or_init(|| {
@@ -37,7 +37,7 @@ pub fn endpoint() -> &'static str {
     endpoint
 }
 
-/// A bucket that no other test of this run has.
+/// A bucket that no other test of this run uses.
 pub fn bucket() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

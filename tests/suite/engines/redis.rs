@@ -1,11 +1,11 @@
-//! Redis itself: one server for all tests, which stay apart by key prefix, and servers of one's own for outages.
+//! Redis itself: one server for all tests, which stay apart by key prefix, and separate servers for outages.
 
 use std::process::Command;
 use std::sync::LazyLock;
 
 use super::{Process, free_port};
 
-/// A server that keeps nothing on disk. It ends when this is dropped.
+/// A server that stores nothing on disk, and ends when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
@@ -13,7 +13,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server of one's own, empty, at `port`.
+    /// Starts an empty, separate server at `port`.
     pub fn at(port: u16) -> Self {
         let mut command = Command::new("redis-server");
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
@@ -24,18 +24,18 @@ impl Server {
         Self { port, _process: process }
     }
 
-    /// Where it is.
+    /// The URL of the server.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// Its port of loopback.
+    /// The loopback port of the server.
     pub const fn port(&self) -> u16 {
         self.port
     }
 }
 
-/// The server that tests share.
+/// The server that all tests share.
 pub fn shared() -> &'static Server {
     static SHARED: LazyLock<Server> = LazyLock::new(|| Server::at(free_port()));
     &SHARED

@@ -1,5 +1,5 @@
-//! The Lambda Runtime API, as far as a function needs it: a server that hands events to a real `bootstrap` binary, one
-//! at a time, and takes its answers.
+//! The Lambda Runtime API, as far as a function needs it: a server that passes events to a real `bootstrap` binary, one
+//! at a time, and receives its answers.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, version 2018-06-01: `invocation/next`,
 //! `invocation/{id}/response`, `invocation/{id}/error`.
@@ -24,12 +24,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Process, unique};
 
-/// What `template.yaml` gives the functions behind the API.
+/// The time limit that `template.yaml` sets for the functions behind the API.
 pub const TIME_LIMIT: Duration = Duration::from_secs(29);
-/// How long a test waits for an answer or a line, on a machine that builds at the same time.
+/// The time that a test waits for an answer or a line, on a machine that is building at the same time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a function made of an event: its answer, or its error.
+/// The result of an event: the function's answer, or its error.
 pub type Outcome = Result<Value, Value>;
 
 struct Invocation {
@@ -38,7 +38,7 @@ struct Invocation {
     answer: oneshot::Sender<Outcome>,
 }
 
-/// A function: a real binary, waiting for events. It ends when this is dropped.
+/// A function: a real binary that waits for events, and ends when this is dropped.
 pub struct Function {
     events: mpsc::UnboundedSender<Invocation>,
     printed: Arc<Mutex<Vec<String>>>,
@@ -52,7 +52,7 @@ struct Api {
 }
 
 impl Function {
-    /// Starts the binary `name`, which cargo built beside this one, with these variables and no others but `PATH`.
+    /// Starts the binary `name`, which cargo built beside this one, with only these variables and `PATH`.
     pub fn start(name: &str, variables: &[(String, String)]) -> Self {
         let (events, next) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
@@ -60,7 +60,7 @@ impl Function {
         listener.set_nonblocking(true).expect("a socket can be non-blocking");
         let address = listener.local_addr().expect("it is bound").to_string();
         let api = Arc::new(Api { next: tokio::sync::Mutex::new(next), running: Mutex::default() });
-        // A runtime of its own, which does not end with the part of a test that started the function.
+        // A runtime of its own, so that it does not end with the part of a test that started the function.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime starts").block_on(async {
@@ -89,12 +89,13 @@ impl Function {
         Self { events, printed, _process: process, _stop: stop }
     }
 
-    /// Hands it an event, and waits for what it makes of it.
+    /// Sends the function an event, and waits for the result.
     pub async fn invoke(&self, event: Value) -> Outcome {
         self.invoke_within(TIME_LIMIT, event).await
     }
 
-    /// The same, with another time limit: a function is told when it will be cut off, and nobody cuts it off.
+    /// Like [`invoke`](Self::invoke) with another time limit. The function is told the limit, but is not cut off when
+    /// it passes.
     pub async fn invoke_within(&self, time_limit: Duration, event: Value) -> Outcome {
         let (answer, answered) = oneshot::channel();
         let sent = self.events.send(Invocation { event, time_limit, answer });
@@ -104,12 +105,12 @@ impl Function {
         answered.expect("the server runs")
     }
 
-    /// Every line that it printed so far.
+    /// Every line that the function has printed so far.
     pub fn printed(&self) -> Vec<String> {
         self.printed.lock().unwrap().clone()
     }
 
-    /// The first line of JSON that it printed, or prints soon, of which `is` holds.
+    /// The first JSON line for which `is` returns `true`, among those that the function has printed or soon prints.
     pub async fn line(&self, is: impl Fn(&Value) -> bool) -> Value {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -124,7 +125,7 @@ impl Function {
     }
 }
 
-/// A binary that cargo built beside this one.
+/// The path of a binary that cargo built beside this one.
 pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test is a file");
     let profile = test.parent().and_then(|deps| deps.parent()).expect("it lies below the profile's folder");

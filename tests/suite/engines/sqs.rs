@@ -1,4 +1,4 @@
-//! Queues of SQS, by ministack: one a test.
+//! SQS queues by ministack, one for each test.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use credlink_aws::{Limits, http_client, sdk_config};
 use super::ministack::{ACCESS_KEY, REGION, SECRET, endpoint};
 use super::unique;
 
-/// The queue at `url`, whether it is there or not.
+/// A client of the queue at `url`, which need not exist.
 pub async fn queue_at(url: &str, endpoint: &str, access_key: &str) -> SqsQueue {
     let second = Duration::from_secs;
     let limits = Limits { connect: second(20), attempt: second(60), operation: second(120), retries: 2 };

@@ -1,28 +1,29 @@
-//! `template.yaml`, whole, on a local AWS: ministack's CloudFormation with the real SAM transform, API Gateway, Lambda
-//! (real `bootstrap` processes), S3, DynamoDB, SQS, Scheduler, Secrets Manager, and IAM, which enforces every policy.
+//! The whole `template.yaml` on a local AWS: ministack's CloudFormation with the real SAM transform, API Gateway,
+//! Lambda (real `bootstrap` processes), S3, DynamoDB, SQS, Scheduler, Secrets Manager, and IAM, which enforces every
+//! policy.
 //!
-//! `stack.py` deploys as `sam deploy` does: it packs each `bootstrap`, puts it into a bucket, and creates the stack. A
-//! [`Stack`] takes it away again. What differs from AWS, how it shows, and what is done about it:
+//! `stack.py` deploys as `sam deploy` does: it packs each `bootstrap`, uploads it to a bucket, and creates the stack.
+//! Dropping a [`Stack`] removes it again. The differences from AWS, and how the tests deal with them:
 //!
-//! | ministack 1.5.33 | so here |
+//! | ministack 1.5.33 | in these tests |
 //! |---|---|
 //! | has no CodeDeploy: `Unrecognized resource types` | `CanaryDeployment` is off |
-//! | gives the SAM transform the parameters' defaults, and not what they are set to | that default is edited in the text |
-//! | speaks without TLS, and enforces the policies that refuse that | those two conditions are turned round |
-//! | keeps `MaximumConcurrency` as text when a parameter gives it: the poller fails with `'>=' not supported` | it is set again, as a number, after the deployment |
+//! | passes the defaults of the parameters to the SAM transform, not their values | the default is edited in the template's text |
+//! | does not speak TLS, and enforces the policies that require it | those two conditions are inverted |
+//! | stores `MaximumConcurrency` as text if a parameter sets it: the poller fails with `'>=' not supported` | it is set again, as a number, after the deployment |
 //! | serves an API below a path, or under a host name that does not resolve | [`Stack::url`] is a small proxy in front |
 //! | runs functions as processes of one machine, with one `/tmp` | the cache in that folder is off |
-//! | hands a gzipped JSON body on as text, with every byte lost that is none | the function is invoked with it in base64; that AWS hands it on whole is written down nowhere |
-//! | gives an answer without a `content-type` the one of JSON | taken away where there is no content: 204, 304 |
-//! | refuses `OPTIONS` with 403 `CORS not configured` before it looks at routes | the function is invoked with what AWS would make of the request: it asks the route where an API has no CORS of its own |
+//! | passes a gzipped JSON body on as text, and loses every byte that is not text | the function is invoked with the body in base64; AWS does not document that it passes such a body on intact |
+//! | adds the `content-type` of JSON to an answer without one | it is removed from answers without content: 204, 304 |
+//! | refuses `OPTIONS` with 403 `CORS not configured` before it looks at routes | the function is invoked with AWS's event for the request: without CORS settings of the API, AWS passes it to the route |
 //! | applies no lifecycle to the bucket, no TTL and no point-in-time recovery to the table | `tests/template.py` checks the text |
 //! | writes no access log, throttles nothing, raises no alarm, and ignores `Architectures`, memory and VPC | `tests/template.py`, cfn-lint |
-//! | checks a JWT's signature only if it can fetch the issuer's keys | the service's own check is tested; the gateway's 401 is seen |
-//! | signs in whoever assumes a role, without looking at whom the role trusts, for all but Scheduler's | – |
+//! | checks a JWT's signature only if it can fetch the issuer's keys | the service's own check is tested, and the gateway's 401 is seen |
+//! | lets any caller assume a role without a check of the role's trust policy, except for Scheduler's | – |
 //!
-//! As on AWS: the path comes decoded (`%3A` is `:`, `%20` is encoded again by `lambda_http`), a query as it was sent, a
-//! header's values joined by commas, binary bodies whole in both directions, HEAD as a route of its own; of a header that
-//! an answer holds twice only the first value arrives.
+//! As on AWS, the path arrives decoded (`%3A` is `:`, and `lambda_http` encodes `%20` again), a query as it was sent,
+//! the values of a header joined by commas, binary bodies intact in both directions, and HEAD as a route of its own. If
+//! an answer holds a header twice, only the first value arrives.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,30 +36,30 @@ use tempfile::TempDir;
 use super::front::Front;
 use super::{Process, free_port, runtime, tool, unique};
 
-/// The access key that the engine knows: the account's root.
+/// The access key of the account's root, which the engine accepts.
 pub const ACCESS_KEY: &str = "AKIACREDLINKTESTS";
-/// Its secret.
+/// The secret of that key.
 pub const SECRET: &str = "a secret of the tests";
-/// The region of everything in it.
+/// The region of all resources.
 pub const REGION: &str = "eu-central-1";
 
 /// The functions' binaries.
 #[derive(Debug, Clone)]
 pub struct Bootstraps {
-    /// POST and PUT.
+    /// Handles POST and PUT.
     pub store: PathBuf,
-    /// GET and HEAD.
+    /// Handles GET and HEAD.
     pub retrieve: PathBuf,
-    /// DELETE.
+    /// Handles DELETE.
     pub delete: PathBuf,
-    /// The queue's.
+    /// Handles the queue.
     pub migrate: PathBuf,
-    /// The schedule's.
+    /// Handles the schedule.
     pub cleanup: PathBuf,
 }
 
 impl Bootstraps {
-    /// The five that cargo built beside this one, without what only debuggers read: half of their size is left.
+    /// The five that cargo built beside this one, stripped of debug information, which halves their size.
     pub fn built() -> &'static Self {
         static BUILT: OnceLock<(TempDir, Bootstraps)> = OnceLock::new();
         let (_, built) = BUILT.get_or_init(|| {
@@ -84,20 +85,21 @@ impl Bootstraps {
     }
 }
 
-/// A local AWS of one's own.
+/// A local AWS used by one test.
 #[derive(Debug)]
 pub struct Engine {
     endpoint: String,
     _process: Process,
 }
 
-/// Runs a command in a folder of its own, which goes when the command has ended, in whatever way: the engine unpacks each
-/// function there.
+/// Runs a command in a temporary folder, which is removed when the command has ended, in whatever way. The engine
+/// unpacks each function there.
 const IN_A_FOLDER: &str = "folder=$(mktemp -d) && cd \"$folder\" && export TMPDIR=$folder || exit 1; \
     (while kill -0 $$; do sleep 0.5; done; sleep 1; rm -rf \"$folder\") </dev/null >/dev/null 2>&1 & exec \"$@\"";
 
 impl Engine {
-    /// Starts one. The functions see `environment` too: `AWS_ENDPOINT_URL_DYNAMODB` sends them to another DynamoDB.
+    /// Starts an engine. The functions see `environment` too: `AWS_ENDPOINT_URL_DYNAMODB` directs them to another
+    /// DynamoDB.
     pub fn start(environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let endpoint = format!("http://127.0.0.1:{port}");
@@ -114,9 +116,9 @@ impl Engine {
             .env("AUTH", "true")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", SECRET)
-            // What the functions call. Without it they would call AWS.
+            // The endpoint that the functions call. Without it they would call AWS.
             .env("AWS_ENDPOINT_URL", &endpoint)
-            // Ports that nobody asked for.
+            // Closes ports that no test needs.
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
             .env("S3_PERSIST", "0")
@@ -129,12 +131,12 @@ impl Engine {
         Self { endpoint, _process: process }
     }
 
-    /// Where all of its services answer.
+    /// The address of all services.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Deploys `template.yaml` with `parameters` that name what is in `secrets`, and waits until it stands.
+    /// Deploys `template.yaml` with `parameters`, which refer to `secrets`, and waits until the stack is complete.
     ///
     /// `name` has lower-case letters, digits and hyphens. `PublicUrl` is set to [`Stack::url`].
     pub fn deploy(
@@ -147,7 +149,7 @@ impl Engine {
         self.try_deploy(name, bootstraps, parameters, secrets).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same, or why the stack was refused.
+    /// Like [`deploy`](Self::deploy), but returns the reason if the stack was refused.
     pub fn try_deploy(
         &self,
         name: &str,
@@ -158,7 +160,7 @@ impl Engine {
         let front = Front::listen();
         let mut parameters: BTreeMap<&str, &str> = parameters.iter().copied().collect();
         parameters.entry("PublicUrl").or_insert(front.url());
-        // What the processes are built for, whether the engine looks at it or not.
+        // The architecture for which the processes are built, whether the engine checks it or not.
         parameters.entry("Architecture").or_insert(if cfg!(target_arch = "x86_64") {
             "x86_64"
         } else {
@@ -184,7 +186,7 @@ impl Engine {
         Ok(stack)
     }
 
-    /// A call of Lambda's API; whether a function failed, and the answer. The engine looks at the access key and no further.
+    /// Calls Lambda's API. Returns `true` if a function failed, and the answer. The engine checks only the access key.
     fn lambda(&self, method: &str, path: &str, body: &Value) -> (bool, Value) {
         let key = format!("{ACCESS_KEY}/20261121/{REGION}/lambda/aws4_request");
         let credential = format!("AWS4-HMAC-SHA256 Credential={key}, SignedHeaders=host, Signature=0");
@@ -214,7 +216,7 @@ impl Engine {
     }
 }
 
-/// A deployed stack, taken away when it is dropped.
+/// A deployed stack, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct Stack<'a> {
     engine: &'a Engine,
@@ -224,7 +226,7 @@ pub struct Stack<'a> {
 }
 
 impl Stack<'_> {
-    /// The API's URL, without a slash at its end.
+    /// The API's URL, without a trailing slash.
     pub fn url(&self) -> &str {
         self.front.url()
     }
@@ -234,7 +236,7 @@ impl Stack<'_> {
         self.outputs.get(name).unwrap_or_else(|| panic!("{name} is not among {:?}", self.outputs))
     }
 
-    /// Invokes the function whose ARN is this output; what it answers, or its error.
+    /// Invokes the function whose ARN is this output, and returns its answer or its error.
     pub fn invoke(&self, function: &str, event: &Value) -> Result<Value, Value> {
         let arn = self.output(function);
         let path = format!("/2015-03-31/functions/{}/invocations", arn.replace(':', "%3A"));
@@ -242,8 +244,8 @@ impl Stack<'_> {
         if failed { Err(answer) } else { Ok(answer) }
     }
 
-    /// Publishes the function whose ARN is this output once more, as a deployment does: no process of the version
-    /// before serves its alias any longer.
+    /// Publishes the function whose ARN is this output again, as a deployment does. No process of the previous version
+    /// serves its alias afterwards.
     pub fn renew(&self, function: &str) {
         let arn = self.output(function);
         let name = arn.split(':').nth(6).expect("an ARN names its function");
@@ -258,7 +260,7 @@ impl Stack<'_> {
         told("PUT", "aliases/live", json!({"FunctionVersion": version["Version"]}));
     }
 
-    /// What each function's role may do, one line a role.
+    /// The rights of each function's role, one role per line.
     pub fn rights(&self) -> String {
         run(&mut self.engine.script("rights", &self.name)).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -273,7 +275,7 @@ impl Drop for Stack<'_> {
     }
 }
 
-/// What the script prints, or what it says when it fails.
+/// Runs the script, and returns its output, or its error message if it fails.
 fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output().expect("Python is there");
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();

@@ -1,4 +1,4 @@
-//! A clock that is a year ahead: by it every proof has expired, and nothing may be destroyed for that.
+//! A clock that is a year ahead: by that clock every proof has expired, and nothing may be destroyed for that reason.
 
 use std::pin::pin;
 
@@ -36,7 +36,7 @@ async fn three_proofs() -> Ground {
     ground
 }
 
-/// Asserts that every proof is answered so by a process that starts at this moment.
+/// Asserts that a process that starts at this moment answers for every proof with this status.
 async fn assert_all(ground: &Ground, status: StatusCode, when: &str) {
     let process = ground.process();
     for name in FILES {
@@ -50,7 +50,7 @@ async fn what_expired_by_a_wrong_clock_is_back_with_the_right_one() {
     let (right, before) = (ground.clock.now(), ground.tree().await);
     ground.clock.set(right.plus_seconds(400 * DAY));
     assert_all(&ground, StatusCode::GONE, "a year ahead").await;
-    // A run, and some more of them on the following days.
+    // One run, and further ones on the following days.
     for _ in 0..10 {
         let report = ground.clean_up(&ground.process()).await;
         assert!(report.stopped.is_some() && report.deleted == 0, "{report:?}");
@@ -91,13 +91,13 @@ fn a_clock_that_jumps_at_any_call_of_a_run_destroys_nothing() {
     }
 }
 
-/// A jump that is too small to be noticed uses up no more than the days for which a proof is kept.
+/// A jump that is too small to be noticed uses up at most the days for which an expired proof is kept.
 #[tokio::test]
 async fn a_jump_that_is_not_noticed_destroys_nothing_that_had_not_expired() {
     let ground = three_proofs().await;
     let process = ground.process();
     process.standing().await;
-    // The store is in use, up to the proofs' last hour.
+    // The store is in use up to the last hour of the proofs.
     for _ in 0..29 {
         ground.clock.advance_seconds(DAY);
         process.tick().await.unwrap();

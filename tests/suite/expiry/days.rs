@@ -1,4 +1,4 @@
-//! From the instant at which a proof expires to the one at which it is destroyed.
+//! The days between the expiry of a proof and its destruction.
 
 use credlink_core::bounds::EXPIRY_GRACE_SECONDS;
 use http::Method;
@@ -10,7 +10,7 @@ use crate::world::{Ground, World};
 
 const GROUNDS: [Ground; 3] = [Ground::Memory, Ground::Folder, Ground::Dynamo];
 
-/// A world with a proof of a minute, and one of a year.
+/// A world with a proof that lives for a minute, and one that lives for a year.
 async fn with_a_short_proof(ground: Ground) -> World {
     let world = World::on(ground);
     for (name, lifetime) in [("short", 60), ("long", 31_536_000)] {
@@ -24,14 +24,14 @@ async fn with_a_short_proof(ground: Ground) -> World {
     world
 }
 
-/// The status of a proof, and what is said of it.
+/// The status of a proof, and the type of the problem.
 async fn status(world: &World, path: &str) -> (u16, String) {
     let answer = world.answer(get(path)).await;
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
     (answer.status().as_u16(), body["type"].as_str().unwrap_or_default().to_owned())
 }
 
-/// The ids that a listing has.
+/// The number of proofs in a listing.
 async fn listed(world: &World) -> usize {
     let answer = world.answer(get("/v1/proofs")).await;
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
@@ -80,16 +80,16 @@ async fn a_store_over_what_expired_keeps_the_earlier_revision() {
         let told: Value = serde_json::from_slice(stored.body()).unwrap();
         assert_eq!((stored.status().as_u16(), &told["revision"]), (201, &json!(2)), "{ground:?}: {told}");
         assert_eq!(told["deduplicated"], false, "{ground:?}");
-        // It is kept, and its own time is over.
+        // The earlier record is kept, but its own lifetime is over.
         let earlier = format!("{path}/1");
         let (gone, kind) = status(&world, &earlier).await;
         assert!(gone == 410 && kind.ends_with("expired"), "{ground:?}: {gone} {kind}");
         world.clean_up().await;
         assert!(world.keys().await.contains(&format!("proofs/{}/1", path.rsplit('/').next().unwrap())));
-        // By the clock as it was, it is as it was.
+        // At an earlier time of the clock, the answer is as it was then.
         world.clock().set("2026-01-01T12:00:30Z".parse().unwrap());
         assert_eq!(world.answer(get(&earlier)).await.body(), &before, "{ground:?}");
-        // With the proof it goes.
+        // The earlier record is deleted with the proof.
         assert_eq!(world.answer(ask(Method::DELETE, &path)).await.status(), 204);
         world.assert_tidy().await;
     }

@@ -1,5 +1,5 @@
-//! A proof is extended, and the request is cut off at each of its writes. Then its old time is over: whoever has seen the
-//! extension must not lose the proof, whoever comes first.
+//! A proof is extended, and the request is cut off at each of its writes. Then the old lifetime ends: a caller that has
+//! seen the extension must not lose the proof, whatever happens next.
 
 use credlink_core::object::ObjectKey;
 use credlink_core::record::Record;
@@ -19,16 +19,16 @@ use crate::faults::world::{Memory, World, ready};
 const TEXT: What = Json(r#"{ "title" : 1.0 }"#);
 const EIGHT_DAYS: u64 = 8 * 86_400;
 
-/// The steps after the old time of the proof is over.
+/// The steps after the old lifetime of the proof has ended.
 #[derive(Debug, Clone, Copy)]
 enum Then {
-    /// Somebody stores the file again, just then.
+    /// A caller stores the file again at once.
     Store,
-    /// Cleanup runs, days later.
+    /// Cleanup runs days later.
     CleanUp,
-    /// Somebody stores the file again, and cleanup runs days later.
+    /// A caller stores the file again, and cleanup runs days later.
     Both,
-    /// Somebody stores the file days later, before cleanup runs.
+    /// A caller stores the file days later, before cleanup runs.
     StoreLate,
 }
 
@@ -36,7 +36,7 @@ fn path() -> String {
     format!("/v1/proofs/{}", proof_id("a"))
 }
 
-/// The revision of the record that stands there: what a GET shows that asks no index.
+/// The revision of the record in place, as a GET shows that does not consult the index.
 fn shown(world: &World) -> u32 {
     let object = ready(world.objects().get(&ObjectKey::Record(proof_id("a")))).unwrap().unwrap();
     let verified = credlink_core::object::Verified::check(object).unwrap();
@@ -48,8 +48,8 @@ fn done(world: &World, act: &Act) {
     assert!(matches!(outcome, Outcome::Done(_)), "{act:?}: {outcome:?}");
 }
 
-/// Cuts the extension off at its write `k`, and goes on. Returns whether there is such a write, and whether the
-/// extension was shown.
+/// Cuts the extension off at its write `k`, and continues with `then`. Returns whether there is such a write, and
+/// whether the extension was visible.
 fn cut_off(first: What, extension: What, k: u64, then: Then) -> (bool, bool) {
     let when = format!("{first:?} to {extension:?}, cut off at {k}, then {then:?}");
     let world = World::after(&[Do(Act::StoreShortly("a", first))], Memory::None);

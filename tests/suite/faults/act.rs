@@ -1,4 +1,4 @@
-//! What is done to a world: a request of the API, a run of cleanup, or time.
+//! The acts that change a world: a request of the API, a run of cleanup, or the passage of time.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,20 +12,20 @@ use credlink_core::testing::{store_of, superbox};
 const MANIFEST_BOX: [u8; 16] =
     [b'c', b'2', b'm', b'a', 0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71];
 
-/// A media file, by its content.
+/// A media file, named by its content.
 pub type File = &'static str;
 
 /// A manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// A JSON manifest, by its text.
+    /// A JSON manifest, given by its text.
     Json(&'static str),
-    /// A C2PA manifest that binds no file, by the part of its id that differs.
+    /// A C2PA manifest that binds no file, given by the distinctive part of its ID.
     C2pa(&'static str),
 }
 
 impl What {
-    /// The exact bytes. A C2PA manifest is long and even enough to be packed at rest.
+    /// The exact bytes. A C2PA manifest is long and uniform enough to be compressed at rest.
     pub fn bytes(self) -> Bytes {
         match self {
             Self::Json(text) => Bytes::from_static(text.as_bytes()),
@@ -37,7 +37,7 @@ impl What {
         Digest::of(&self.bytes())
     }
 
-    /// The body of a take-over, which may bring back what was deleted at an instant.
+    /// The body of an import, which may restore a proof that was deleted at the instant `restores`.
     pub fn legacy_body(self, file: File, id: &str, restores: Option<&str>) -> Bytes {
         let restores = restores.map(|at| format!(r#","restores":"{at}""#)).unwrap_or_default();
         let origin = format!(
@@ -68,32 +68,32 @@ pub fn c2pa_bytes(name: &str) -> Bytes {
     store_of(&[superbox(MANIFEST_BOX, &c2pa_id(name), &[note])]).into()
 }
 
-/// The manifest id that a short name stands for.
+/// The manifest ID for a short name.
 pub fn c2pa_id(name: &str) -> String {
     format!("urn:c2pa:{name}")
 }
 
-/// The id of a file's proof.
+/// The ID of a file's proof.
 pub fn proof_id(file: File) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(file.as_bytes()))
 }
 
-/// One thing that is done.
+/// A single act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// Store a proof for a year.
     Store(File, What),
     /// Store a proof for ten seconds.
     StoreShortly(File, What),
-    /// Take over a proof of another store, under the id that it had there.
+    /// Import a proof from another store, with the legacy ID that it had there.
     TakeOver(File, What, &'static str),
-    /// The same, of a proof that was deleted when the request is made: at that very instant.
+    /// Import a proof that is deleted when the request is made, and name the very instant of its deletion.
     Restore(File, What, &'static str),
     /// Replace the record that is current when the request is made (see [`super::world::World::request`]).
     Supersede(File, What),
     /// Delete a proof.
     Delete(File),
-    /// Delete proofs at once.
+    /// Delete several proofs in one request.
     Batch(&'static [File]),
     /// Store a C2PA manifest by itself.
     StoreManifest(&'static str),
@@ -104,7 +104,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// The C2PA manifest that it brings.
+    /// The C2PA manifest that the act stores.
     pub const fn brings(&self) -> Option<&'static str> {
         match self {
             Self::Store(_, What::C2pa(name))
@@ -118,13 +118,13 @@ impl Act {
     }
 }
 
-/// What an act came to, as far as a caller has to care.
+/// The outcome of an act, as far as it matters to a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is acknowledged. A store says whether the proof that is there is identical.
+    /// The act is acknowledged. The answer to a store says whether the stored proof is identical.
     Done(Option<bool>),
-    /// It is refused, with this status.
+    /// The act is refused with this status.
     Refused(u16),
-    /// It failed: nobody knows whether it was done.
+    /// The act failed with this status, and may have taken effect or not.
     Failed(u16),
 }

@@ -1,4 +1,4 @@
-//! The worlds, and what is done to them.
+//! The worlds, and the acts that are done in them.
 
 use super::act::Act::{
     Batch, Cleanup, Delete, DeleteManifest, Restore, Store, StoreManifest, StoreShortly, Supersede, TakeOver,
@@ -9,10 +9,10 @@ use super::world::Step::{self, Crash, Do, Wait, WaitDays};
 
 /// A JSON manifest with spaces that a second serialisation would lose.
 pub const TEXT: What = Json(r#"{ "title" : 1.0 }"#);
-/// Another.
+/// Another JSON manifest.
 pub const OTHER: What = Json(r#"{"b":[1, 2]}"#);
 
-/// Use cases: a name, how the world comes to be, and the act.
+/// The use cases: a name, the steps that create the world, and the act.
 pub fn use_cases() -> Vec<(&'static str, Vec<Step>, Act)> {
     let stored = |what| Do(Store("a", what));
     vec![
@@ -130,7 +130,7 @@ pub fn replaced() -> Vec<Step> {
     vec![Do(Store("a", TEXT)), Do(Supersede("a", C2pa("one"))), Do(Supersede("a", C2pa("three")))]
 }
 
-/// A replacement that ended before its row: copy, manifest, hold, record.
+/// A replacement that ended before its row: copy, manifest, hold and record are written.
 pub fn half_replaced() -> Vec<Step> {
     vec![Do(Store("a", TEXT)), Crash(Supersede("a", C2pa("one")), 5)]
 }
@@ -140,7 +140,7 @@ pub fn crashed_replacement() -> Vec<Step> {
     vec![Do(Store("a", TEXT)), Crash(Supersede("a", C2pa("one")), 4)]
 }
 
-/// A deletion whose row is written, and nothing else.
+/// A deletion that has written its row and nothing else.
 pub fn half_deleted() -> Vec<Step> {
     vec![Do(Store("a", C2pa("one"))), Crash(Delete("a"), 2)]
 }

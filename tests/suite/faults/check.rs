@@ -1,4 +1,4 @@
-//! Checks that a world is as it has to be: what is served, what fsck says, and what cleanup leaves.
+//! Checks that a world is in order: what it serves, what fsck finds, and what cleanup leaves.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use super::act::{Act, File, Outcome, What, c2pa_id, proof_id};
 use super::model::Model;
 use super::world::{Step, World, ready};
 
-/// The files that worlds have.
+/// The files of all worlds.
 pub const FILES: [File; 3] = ["a", "b", "c"];
-/// The C2PA manifests that worlds have.
+/// The C2PA manifests of all worlds.
 pub const MANIFESTS: [&str; 3] = ["one", "two", "three"];
-/// The legacy ids that worlds have.
+/// The legacy IDs of all worlds.
 pub const IDS: [&str; 2] = ["p-1", "p-2"];
-/// No proof of a world has a revision of this number.
+/// A revision number that no proof of a world reaches.
 const REVISIONS: u32 = 6;
 
 /// The answers for a file: the manifest of its current record, and of each earlier one.
@@ -25,14 +25,14 @@ pub type Served = Option<(Digest, Vec<Digest>)>;
 /// Leftovers of acts that were not acknowledged.
 #[derive(Debug, Default)]
 pub struct Left {
-    /// C2PA manifests: until cleanup.
+    /// C2PA manifests that remain until cleanup.
     manifests: BTreeSet<&'static str>,
-    /// Records that nobody was told of, until cleanup.
+    /// Unacknowledged records that remain until cleanup.
     records: Vec<(File, Served)>,
 }
 
 impl Left {
-    /// Returns what the crashes of `steps` may leave behind, and `acts`, which may fail.
+    /// Returns the leftovers that the crashes of `steps` may leave behind, and those of `acts`, which may fail.
     pub fn by(steps: &[Step], acts: &[&Act]) -> Self {
         let mut left = Self::default();
         let crashed = steps.iter().filter_map(|step| match step {
@@ -51,12 +51,12 @@ impl Left {
 }
 
 impl Left {
-    /// The records of a file that may be there.
+    /// The records of a file that may be present.
     pub fn records_of(&self, file: File) -> impl Iterator<Item = &Served> {
         self.records.iter().filter(move |(left, _)| *left == file).map(|(_, served)| served)
     }
 
-    /// An acknowledged deletion takes along what was left of its proof, or its manifest.
+    /// Removes what an acknowledged deletion takes with it: the leftovers of its proof, or of its manifest.
     pub fn after(&mut self, act: &Act, outcome: Outcome) {
         if !matches!(outcome, Outcome::Done(_)) {
             return;
@@ -71,8 +71,8 @@ impl Left {
 }
 
 impl World {
-    /// Each thing that is served is as one of the known models has it, if not all as the same one: something may be
-    /// half done. What `left` names may be there.
+    /// Asserts that each served part agrees with one of the known models, though not all with the same one, since an
+    /// act may be half done. Anything in `left` may be present.
     pub fn check_parts(&self, left: &Left, when: &str) {
         for file in FILES {
             let served = self.served(file, when);
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// Everything is as one known model has it, and what was deleted is said to be deleted.
+    /// Asserts that everything agrees with one known model, and that deleted proofs are reported as deleted.
     pub fn check_whole(&mut self, left: &Left, when: &str) {
         self.known.look_around();
         let served = FILES.map(|file| (file, self.served(file, when), self.says_deleted(file)));
@@ -124,7 +124,7 @@ impl World {
         self.known.0 = kept;
     }
 
-    /// Returns what is served of `file`, by every path to it; exact, or the test fails.
+    /// Returns what is served of `file` on every path to it. Fails the test if anything is not exact.
     pub fn served(&self, file: File, when: &str) -> Served {
         let path = format!("/v1/proofs/{}", proof_id(file));
         let current = self.record(&path, file, when);
@@ -143,7 +143,7 @@ impl World {
             if revision < current.revision {
                 earlier.push(found.manifest.sha256);
             } else {
-                // The first step of a replacement.
+                // The first step of a replacement makes this copy.
                 assert_eq!(found.to_bytes(), current.to_bytes(), "{when}: the copy of {file}");
             }
         }
@@ -165,7 +165,7 @@ impl World {
         }
     }
 
-    /// Returns the file whose proof a legacy id leads to.
+    /// Returns the file whose proof a legacy ID leads to.
     fn named(&self, id: &str, when: &str) -> Option<File> {
         let response = self.get(&format!("/v1/proofs/{id}"));
         match response.status().as_u16() {
@@ -184,7 +184,7 @@ impl World {
         self.get(&format!("/v1/proofs/{}", proof_id(file))).status() == 410
     }
 
-    /// Returns `true` if a manifest is there; exact, or the test fails.
+    /// Returns `true` if a manifest is served. Fails the test if it is not exact.
     fn manifest(&self, name: &'static str, when: &str) -> bool {
         let response = self.get(&format!("/v1/manifests/{}", c2pa_id(name)));
         match response.status().as_u16() {
@@ -199,7 +199,7 @@ impl World {
         }
     }
 
-    /// fsck finds nothing of this severity, or worse.
+    /// Asserts that fsck finds nothing worse than this severity.
     pub fn check_store(&self, worst: Severity, when: &str) {
         let mut findings = Vec::new();
         let run = ready(fsck(&self.calm(), |finding| findings.push(finding)));
@@ -208,14 +208,14 @@ impl World {
         assert!(findings.is_empty(), "{when}: {findings:#?}\n{:#?}", self);
     }
 
-    /// Cleans up, and then nothing may be left over.
+    /// Cleans up, and asserts that nothing is left over.
     pub fn settle(&mut self, when: &str) {
         self.clean();
         self.check_store(Severity::Leftover, &format!("{when}, cleaned"));
         self.check_whole(&Left::default(), &format!("{when}, cleaned"));
     }
 
-    /// Settles, and then every proof can be stored and deleted as ever.
+    /// Settles the world, and asserts that every proof can be stored and deleted as always.
     pub fn go_on(&mut self, when: &str) {
         self.settle(when);
         let plan = credlink_ports::doubles::faults::FaultPlan::none;

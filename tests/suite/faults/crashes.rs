@@ -1,4 +1,4 @@
-//! A process ends, or a client goes away, at each step of each use case: the request's future is dropped.
+//! A process ends, or a client disconnects, at each step of each use case: the request's future is dropped.
 
 use std::pin::pin;
 
@@ -12,7 +12,7 @@ use super::gate::Gate;
 use super::request::send;
 use super::world::{Memory, World, ready};
 
-/// Drops each use case at each gate, and repairs by the same request again or by cleanup.
+/// Drops each use case at each stop of its gate, and repairs by repeating the request or by cleanup.
 fn every_step_is_the_last(gate: &dyn Fn(u64) -> Gate, memory: &dyn Fn() -> Memory) {
     for (name, steps, act) in use_cases() {
         'steps: for k in 0..200 {
@@ -53,7 +53,7 @@ fn what_is_acknowledged_survives_a_crash_at_every_step() {
     every_step_is_the_last(&Gate::before, &|| Memory::None);
 }
 
-/// The process goes on: what its cache holds must not outlive what the store holds.
+/// The process continues, and its cache must not keep entries that the store no longer holds.
 #[test]
 fn what_is_acknowledged_survives_a_client_that_goes_away_at_every_step() {
     every_step_is_the_last(&Gate::around, &Memory::moka);

@@ -1,6 +1,6 @@
 //! Futures that stop at a chosen call of a port: for crashes, and for interleavings.
 //!
-//! Nothing here needs a runtime. The memory adapters never wait, so a future that is pending stands at its gate.
+//! Nothing here needs a runtime. The memory adapters never wait, so a pending future has stopped at its gate.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -17,7 +17,7 @@ use credlink_ports::{
     Checksum, Commit, Condition, Copied, Failure, Index, Intent, Listed, Listing, Objects, Page, Put, Write,
 };
 
-/// Lets so many calls through. Clones are one gate.
+/// Lets a number of calls through. Clones are one gate.
 #[derive(Debug, Clone)]
 pub struct Gate(Rc<State>);
 
@@ -25,9 +25,10 @@ pub struct Gate(Rc<State>);
 struct State {
     passed: Cell<u64>,
     limit: Cell<u64>,
-    /// Who stands at the gate: futures that run side by side inside one are polled only when they are woken.
+    /// The calls that have stopped at the gate: futures that run concurrently inside one future are polled only when
+    /// they are woken.
     waiting: RefCell<Vec<Waker>>,
-    /// Whether a call also stops when it is done, before its caller knows.
+    /// Set if a call also stops after it has taken effect, before its caller knows.
     twice: bool,
 }
 
@@ -42,7 +43,7 @@ impl Gate {
         Self::new(limit, false)
     }
 
-    /// A gate at which each call passes twice: before and after it is done.
+    /// A gate that each call passes twice: before and after it takes effect.
     pub fn around(limit: u64) -> Self {
         Self::new(limit, true)
     }
@@ -89,7 +90,7 @@ impl Gate {
         answer
     }
 
-    /// Runs `future` until it ends or stands at this gate.
+    /// Runs `future` until it ends or stops at this gate.
     pub fn run<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..1_000 {

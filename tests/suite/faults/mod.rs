@@ -2,13 +2,13 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what can be done | [`act`], and the worlds it is done to in [`cases`] |
-//! | what a caller may then expect | [`model`]: acts happen at once, one after the other |
-//! | how a world is checked | [`check`]: what is served, what fsck says, what cleanup leaves |
+//! | the acts | [`act`], and the worlds in which they are done in [`cases`] |
+//! | what a caller may expect afterwards | [`model`]: acts happen at once, one after the other |
+//! | how a world is checked | [`check`]: what it serves, what fsck finds, what cleanup leaves |
 //! | a write or a read that fails | [`writes`], [`reads`] |
-//! | a provider that is out of reach for some calls, of two | [`outage`], [`pair`] |
-//! | a process that ends in the middle | [`crashes`] |
-//! | two requests at once, in every interleaving | [`races`] |
+//! | one of two providers that is unreachable for some calls | [`outage`], [`pair`] |
+//! | a process that ends midway | [`crashes`] |
+//! | two concurrent requests, in every interleaving | [`races`] |
 //! | one request that is overtaken by several | [`overtaken`] |
 
 pub mod act;

@@ -1,40 +1,40 @@
 //! The service as a caller imagines it: acts happen at once, one after the other.
 //!
-//! An act that was not acknowledged may have happened or not. What is known of a world is therefore a *set* of models;
-//! each acknowledged act leaves those that agree with its outcome.
+//! An act that was not acknowledged may have taken effect or not. The knowledge of a world is therefore a *set* of
+//! models, and each acknowledged act leaves those that agree with its outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::act::{Act, File, Outcome, What};
 
-/// One proof's history.
+/// The history of one proof.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// Number of times that it began to live.
+    /// Number of lives that the proof has begun.
     pub lives: u32,
-    /// The revisions of its present life; none, if it is deleted.
+    /// The revisions of its present life, which is empty if the proof is deleted.
     pub revisions: Vec<What>,
-    /// Number of them, from the first one on, that were stored over after they had expired: they are kept, and not
+    /// Number of revisions, from the first on, that were stored over after they had expired. They are kept but not
     /// served.
     hidden: usize,
-    /// `true` if its time is over.
+    /// Set once its lifetime is over.
     pub expired: bool,
-    /// `true` if its time has been over for days.
+    /// Set once its lifetime has been over for days.
     pub over: bool,
     short: bool,
 }
 
-/// The place of a record in a proof's history: what an `If-Match` stands for.
+/// The place of a record in a proof's history, for which an `If-Match` stands.
 pub type Place = (u32, usize);
 
-/// Everything that is stored.
+/// Everything that is stored in a world.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Model {
     pub proofs: BTreeMap<File, Proof>,
     pub standalone: BTreeSet<&'static str>,
-    /// The file to whose proof each legacy id leads.
+    /// The file to whose proof each legacy ID leads.
     pub aliases: BTreeMap<&'static str, File>,
-    /// Stores that failed, and may have left a record that whoever meets it takes up.
+    /// Stores that failed, and may have left a record that the next caller adopts.
     half: Vec<Half>,
 }
 
@@ -51,7 +51,7 @@ impl Proof {
         *self = Self { lives: self.lives + 1, revisions: vec![what], short, ..Self::default() };
     }
 
-    /// Stores over what has expired.
+    /// Stores over an expired proof.
     fn revive(&mut self, what: What, short: bool) {
         self.hidden = self.revisions.len();
         self.revisions.push(what);
@@ -62,7 +62,7 @@ impl Proof {
         !self.revisions.is_empty() && !self.expired
     }
 
-    /// Returns what is served: the current manifest, and those before it.
+    /// Returns the served manifests: the current one, and those before it.
     pub fn served(&self) -> Option<(What, &[What])> {
         let (current, earlier) = self.revisions.split_last()?;
         self.is_served().then(|| (*current, &earlier[self.hidden.min(earlier.len())..]))
@@ -80,7 +80,7 @@ impl Model {
         self.proofs.contains_key(file) || self.half.iter().any(|half| half.file == file)
     }
 
-    /// Returns `true` if a manifest is there.
+    /// Returns `true` if a manifest is present.
     pub fn has_manifest(&self, name: &'static str) -> bool {
         self.standalone.contains(name) || self.holds(name)
     }
@@ -89,14 +89,14 @@ impl Model {
         self.proofs.values().any(|proof| proof.revisions.contains(&What::C2pa(name)))
     }
 
-    /// Some time goes by: longer than any short life.
+    /// Lets more time pass than any short lifetime.
     pub fn wait(&mut self) {
         for proof in self.proofs.values_mut() {
             proof.expired |= proof.short && !proof.revisions.is_empty();
         }
     }
 
-    /// More time goes by than an expired proof is kept.
+    /// Lets more time pass than an expired proof is kept.
     pub fn wait_days(&mut self) {
         self.wait();
         for proof in self.proofs.values_mut() {
@@ -127,7 +127,7 @@ impl Model {
             Act::Supersede(file, what) => match self.proofs.get_mut(file) {
                 None => Outcome::Refused(404),
                 Some(proof) if !proof.is_served() => Outcome::Refused(410),
-                // The same replacement again is answered as the first.
+                // The same replacement again gets the same answer as the first.
                 Some(proof)
                     if now == place.map(|(life, count)| (life, count + 1))
                         && proof.revisions.last() == Some(what) =>
@@ -166,7 +166,7 @@ impl Model {
         }
     }
 
-    /// `gone`: the life of a deleted proof that may be followed by another one.
+    /// Imports a proof. `gone` is the life of a deleted proof that may be followed by another.
     fn take_over(&mut self, file: File, what: What, id: &'static str, gone: Option<Place>) -> Outcome {
         let is_live = |file| self.proofs.get(file).is_some_and(|proof| !proof.revisions.is_empty());
         if self.aliases.get(id).is_some_and(|named| *named != file && is_live(*named)) {
@@ -188,7 +188,7 @@ impl Model {
         Outcome::Done(Some(identical))
     }
 
-    /// This model, and those in which somebody took up records that failed stores left behind.
+    /// This model, and those in which a caller adopted records that failed stores left behind.
     pub fn with_half_stores(&self) -> Vec<Self> {
         let mut models = vec![self.clone()];
         for Half { file, what, short } in &self.half {
@@ -201,8 +201,8 @@ impl Model {
         models
     }
 
-    /// A take-over that was refused after it wrote: another one got its id meanwhile (409), or its proof was deleted before
-    /// it was done (410), which has to follow.
+    /// An import that was refused after it had written: another import got its ID meanwhile (409), or its proof was
+    /// deleted before it finished (410), which has to follow.
     fn overtaken(&self, act: &Act, outcome: Outcome) -> Option<Self> {
         let (Act::TakeOver(file, what, _) | Act::Restore(file, what, _)) = act else { return None };
         let mut model = self.clone();
@@ -210,7 +210,7 @@ impl Model {
         (done && matches!(outcome, Outcome::Refused(409 | 410))).then_some(model)
     }
 
-    /// Returns what a failed act may have come to: nothing, all (`done`), or of a batch any part.
+    /// Returns the possible results of a failed act: nothing, everything (`done`), or any part of a batch.
     fn with_any_part_of(&self, act: &Act, done: Self) -> Vec<Self> {
         let mut nothing = self.clone();
         if let Act::Store(file, what)
@@ -221,7 +221,7 @@ impl Model {
             nothing.half.push(Half { file, what: *what, short: matches!(act, Act::StoreShortly(..)) });
         }
         if let Act::TakeOver(..) | Act::Restore(..) = act {
-            // The proof comes first, and its alias last.
+            // The proof is written first, and its alias last.
             let unnamed = Self { aliases: self.aliases.clone(), ..done.clone() };
             return vec![nothing, unnamed, done];
         }
@@ -248,7 +248,7 @@ fn act_place(act: &Act) -> Option<File> {
     if let Act::Supersede(file, _) = act { Some(file) } else { None }
 }
 
-/// The knowledge of a world: it is as one of these.
+/// The knowledge of a world: it agrees with one of these models.
 #[derive(Debug, Clone)]
 pub struct Known(pub Vec<Model>);
 
@@ -257,7 +257,7 @@ impl Known {
         Self(vec![Model::default()])
     }
 
-    /// After an act with this outcome. `None`: no model agrees with it.
+    /// The knowledge after an act with this outcome, or `None` if no model agrees with it.
     pub fn after(&self, act: &Act, place: Option<Place>, outcome: Outcome) -> Option<Self> {
         let mut models = Vec::new();
         for model in self.0.iter().flat_map(Model::with_half_stores) {
@@ -273,22 +273,22 @@ impl Known {
         (!models.is_empty()).then_some(Self(models))
     }
 
-    /// The same of an act that others ran beside. What is refused as deleted has to be deleted by one of them: see
-    /// [`Self::without_what_is_said_to_be_deleted`].
+    /// Like [`after`](Self::after), for an act that ran concurrently with others. If it is refused as deleted, one of
+    /// the others has to delete it: see [`Self::without_what_is_said_to_be_deleted`].
     pub fn after_beside_others(&self, act: &Act, place: Option<Place>, outcome: Outcome) -> Option<Self> {
         let mut models = self.after(act, place, outcome).map_or_else(Vec::new, |known| known.0);
         models.extend(self.0.iter().filter_map(|model| model.overtaken(act, outcome)));
         (!models.is_empty()).then_some(Self(models))
     }
 
-    /// Only those models in which what a take-over was refused for is so.
+    /// Keeps only the models in which the reason for refusing an import is true.
     pub fn without_what_is_said_to_be_deleted(mut self, acts: &[(&Act, Outcome)]) -> Option<Self> {
         for (act, outcome) in acts {
             if let (Act::TakeOver(file, ..) | Act::Restore(file, ..), Outcome::Refused(410)) = (act, outcome)
             {
                 let is_gone = |model: &Model| model.proofs.get(file).is_none_or(|proof| !proof.is_served());
                 let other = |act: &Act| matches!(act, Act::Restore(..) | Act::Store(..));
-                // Another one of the acts may have stored it anew.
+                // Another of the acts may have stored it again.
                 if !acts.iter().any(|(beside, _)| beside != act && other(beside)) {
                     self.0.retain(is_gone);
                 }
@@ -297,7 +297,7 @@ impl Known {
         (!self.0.is_empty()).then_some(self)
     }
 
-    /// After either order of two acts that ran side by side.
+    /// The knowledge after two concurrent acts, in either order.
     pub fn after_both(&self, acts: [(&Act, Option<Place>, Outcome); 2]) -> Option<Self> {
         let [first, second] = acts;
         let mut models = Vec::new();
@@ -319,7 +319,7 @@ impl Known {
         self.0.iter_mut().for_each(Model::wait_days);
     }
 
-    /// Somebody may have taken up what failed stores left behind.
+    /// Allows for callers that have adopted the records of failed stores.
     pub fn look_around(&mut self) {
         self.0 = self.0.iter().flat_map(Model::with_half_stores).collect();
         self.0.dedup();

@@ -1,4 +1,4 @@
-//! Two providers, of which one is out of reach for some calls.
+//! Two providers, one of which is unreachable for some calls.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::gate::{Gate, Gated};
 
-/// The calls for which a provider is out of reach. Clones are one outage; the calls of both providers are counted
+/// The calls for which a provider is unreachable. Clones are one outage, and the calls of both providers are counted
 /// together.
 #[derive(Debug, Clone, Default)]
 pub struct Outage(Arc<Mutex<Plan>>);
@@ -33,27 +33,27 @@ struct Plan {
 /// The way in which the calls of a provider fail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum How {
-    /// None takes effect.
+    /// No call takes effect.
     #[default]
     Lost,
-    /// The first one takes effect all the same.
+    /// The first call takes effect all the same.
     Kept,
-    /// It asks to slow down, and does nothing.
+    /// The provider asks the caller to slow down, and does nothing.
     Throttled,
 }
 
 impl Outage {
-    /// From now on, `replica` fails the calls of these numbers, counted from 0.
+    /// From now on, `replica` fails calls with these numbers, counted from 0.
     pub fn plan(&self, replica: Replica, calls: Range<u64>, how: How) {
         *self.0.lock().unwrap() = Plan { calls: 0, dead: Some((replica, calls)), how, failed: 0 };
     }
 
-    /// From now on, `replica` is out of reach.
+    /// From now on, `replica` is unreachable.
     pub fn of(&self, replica: Replica) {
         self.plan(replica, 0..u64::MAX, How::Lost);
     }
 
-    /// Ends it. Returns the number of calls, and the number of those that failed.
+    /// Ends the outage. Returns the number of calls, and the number of those that failed.
     pub fn end(&self) -> (u64, u64) {
         let plan = std::mem::take(&mut *self.0.lock().unwrap());
         (plan.calls, plan.failed)
@@ -75,7 +75,7 @@ impl Outage {
     }
 }
 
-/// A provider that may be out of reach.
+/// A provider that may be unreachable.
 #[derive(Debug, Clone)]
 pub struct Cut<T> {
     inner: T,
@@ -130,15 +130,15 @@ impl<T: Objects> Objects for Cut<T> {
     }
 }
 
-/// Two providers as a process sees them.
+/// Two providers, as a process sees them.
 pub type Two = Replicated<Cut<Gated<MemoryObjects>>, Cut<Gated<MemoryObjects>>, MemoryQueue, MemoryIndex>;
 
-/// The second provider of a world, and what belongs to having two.
+/// The second provider of a world, and everything else that two providers need.
 #[derive(Debug)]
 pub struct Second {
     pub objects: MemoryObjects,
     pub queue: MemoryQueue,
-    /// The queue's own time.
+    /// The clock of the queue.
     pub queue_clock: ManualClock,
     pub outage: Outage,
 }
@@ -154,8 +154,8 @@ impl Second {
         }
     }
 
-    /// Both providers, for one process. It asks who is behind with every read, and its breakers stay closed: nothing
-    /// here depends on time.
+    /// Both providers, for one process. It checks with every read which provider is behind, and its circuit breakers
+    /// stay closed, so that nothing here depends on time.
     pub fn store(
         &self,
         first: &MemoryObjects,

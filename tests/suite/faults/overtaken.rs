@@ -1,5 +1,5 @@
-//! One request is stopped before each of its calls, and several others run to their ends meanwhile, one after the
-//! other: what it knows of the world is then more than one step old. It has to come out in some place among them.
+//! One request is stopped before each of its calls, and several others run to completion meanwhile, one after the
+//! other, so that what it knows of the world is more than one step old. Its outcome must fit some place among them.
 
 use std::pin::pin;
 
@@ -31,7 +31,7 @@ fn overtake(steps: &[Step], slow: &Act, others: &[Act]) {
         if gate.run(run.as_mut()).is_some() {
             return;
         }
-        // The slow one may take its place before each of the others, or behind them all.
+        // The slow request may take its place before each of the others, or after them all.
         let mut before = Known(Vec::new());
         let mut places = Vec::new();
         let calm = world.calm();

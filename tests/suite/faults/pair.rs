@@ -1,8 +1,8 @@
-//! Two providers: one is out of reach from each call of each use case on, for a while or to its end.
+//! Two providers: one is unreachable from each call of each use case on, for a while or to its end.
 //!
-//! Afterwards nothing that was acknowledged is lost, and nothing that was deleted or replaced is served: not when the
-//! provider is back and no repair is done, and not when the other one is out of reach then; nor after any of the
-//! repairs. After the repairs, both hold the same, byte for byte, and neither counts as behind.
+//! Afterwards no acknowledged change is lost, and nothing that was deleted or replaced is served: not when the provider
+//! is back and no repair has run, not when the other provider is then unreachable, and not after any of the repairs.
+//! After the repairs, both hold the same, byte for byte, and neither counts as behind.
 
 use std::pin::pin;
 
@@ -27,8 +27,8 @@ use super::request::send;
 use super::world::Step::{self, Do};
 use super::world::{World, ready};
 
-/// Times and timers belong to a runtime, though nothing here waits for one; and two providers need more stack than a
-/// test's thread has, where nothing is optimised.
+/// Times and timers need a runtime, though nothing here waits for one; and in an unoptimised build two providers need
+/// more stack than the thread of a test has.
 fn in_a_runtime(test: impl FnOnce() + Send) {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -44,7 +44,7 @@ fn in_a_runtime(test: impl FnOnce() + Send) {
 }
 
 impl World {
-    /// Nothing stale is served while `replica` is out of reach; no answer at all is no lie.
+    /// Asserts that nothing stale is served while `replica` is unreachable. An error is not a stale answer.
     fn check_failover(&self, replica: Replica, left: &Left, when: &str) {
         let second = self.second.as_ref().unwrap();
         second.outage.of(replica);
@@ -74,7 +74,7 @@ impl World {
         row.is_some_and(|row| stands(&row, self.clock.now()))
     }
 
-    /// Does one repair after the other, and looks after each of them.
+    /// Runs one repair after the other, and checks the world after each of them.
     fn check_each_repair(&self, left: &Left, when: &str) {
         let second = self.second.as_ref().unwrap();
         second.queue_clock.advance_seconds(1_000);
@@ -92,7 +92,7 @@ impl World {
         panic!("{when}: the repairs do not end");
     }
 
-    /// Works the queue off, as far as that is possible now.
+    /// Works through the queue, as far as that is possible now.
     fn drain(&self) -> Report {
         let second = self.second.as_ref().unwrap();
         let mut last = Report::default();
@@ -109,7 +109,7 @@ impl World {
         last
     }
 
-    /// Everything that a provider holds.
+    /// The whole contents of a provider.
     fn contents(&self, of: Replica) -> Vec<(String, Object)> {
         let second = self.second.as_ref().unwrap();
         let objects = if of == Replica::Primary { self.objects() } else { &second.objects };
@@ -130,7 +130,7 @@ impl World {
         assert_eq!(report.received, 0, "{when}: not repaired: {:#?}", self);
         assert_eq!(ready(self.second.as_ref().unwrap().queue.depth()).unwrap(), 0, "{when}");
         for replica in [Replica::Primary, Replica::Fallback] {
-            // The flag of a process that ended before it queued its repair stands for its time.
+            // The flag of a process that ended before it queued its repair stays set until its time is over.
             let may_stand = crashed && self.is_behind(replica);
             assert!(
                 may_stand || !self.is_behind(replica),
@@ -140,7 +140,7 @@ impl World {
         }
         let mut primary = self.contents(Replica::Primary);
         let mut fallback = self.contents(Replica::Fallback);
-        // A repair writes later.
+        // A repair writes at a later time.
         for (_, object) in primary.iter_mut().chain(&mut fallback) {
             object.head.modified = Timestamp::from_milliseconds(0);
         }
@@ -148,8 +148,8 @@ impl World {
     }
 }
 
-/// One provider is out of reach for the calls `from..to` of `act`. Returns `true` if there were so many, and the
-/// outage mattered.
+/// Makes one provider unreachable for the calls `from..to` of `act`. Returns `true` if there were that many calls, and
+/// the outage mattered.
 fn outage(steps: &[Step], act: &Act, replica: Replica, how: How, calls: (u64, u64), when: &str) -> bool {
     let mut left = Left::by(steps, &[act]);
     let mut world = World::over_two(steps);
@@ -223,8 +223,8 @@ fn what_is_acknowledged_survives_a_fallback_that_throttles() {
     every_outage(Replica::Fallback, How::Throttled);
 }
 
-/// A process that ends while one provider has its write and the other one has not, is followed by one that finds what it
-/// left: nobody is told of that before a repair is queued.
+/// A process that ends after only one provider has its write is followed by one that finds the difference. No caller is
+/// told of the write before a repair is queued.
 #[test]
 fn what_is_acknowledged_survives_a_crash_between_the_providers() {
     in_a_runtime(|| {
@@ -254,7 +254,7 @@ fn what_is_acknowledged_survives_a_crash_between_the_providers() {
     });
 }
 
-/// Runs `first` to its call `k`, then all of `second` while `dead` is out of reach, then the rest of `first`. Returns
+/// Runs `first` up to its call `k`, then all of `second` while `dead` is unreachable, then the rest of `first`. Returns
 /// `true` if `first` stopped where it should.
 fn overtaken(steps: &[Step], first: &Act, second: &Act, k: u64, dead: Option<Replica>) -> bool {
     let when = format!("{first:?} to {k}, {second:?} without {dead:?}");

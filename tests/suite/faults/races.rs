@@ -1,7 +1,7 @@
-//! Two requests at once, in every interleaving of their calls: one is stopped before a call, the other one runs.
+//! Two concurrent requests, in every interleaving of their calls: one is stopped before a call, and the other runs.
 //!
-//! Both are processes of their own, with nothing in common but the store. The outcome has to be one that the two have
-//! one after the other, in either order.
+//! Both are processes of their own, with nothing in common but the store. The outcome must be one that the two have
+//! when they run one after the other, in either order.
 
 use std::pin::pin;
 
@@ -22,8 +22,8 @@ use super::request::send;
 use super::world::Step::{self, Crash, Do, WaitDays};
 use super::world::{Memory, World};
 
-/// Runs `first` to its call `k`, `second` to its call `l` or its end, `first` to its end, `second` to its end. Whether
-/// both stopped where they should.
+/// Runs `first` up to its call `k`, `second` up to its call `l` or its end, then `first` to its end, and `second` to
+/// its end. Returns whether each stopped where it should.
 fn interleave(steps: &[Step], first: &Act, second: &Act, k: u64, l: u64) -> (bool, bool) {
     let when = format!("{first:?} to {k}, {second:?} to {l}");
     let mut left = Left::by(steps, &[]);
@@ -47,7 +47,7 @@ fn interleave(steps: &[Step], first: &Act, second: &Act, k: u64, l: u64) -> (boo
     }
     let acts = [(first, one.place, outcome_one), (second, two.place, outcome_two)];
     let known = world.known.after_both(acts);
-    // Of the two, one may bring back the manifest that the other one deletes.
+    // One of the two may restore the manifest that the other deletes.
     for (act, _, outcome) in acts.iter().filter(|(act, ..)| !matches!(act, DeleteManifest(_))) {
         left.after(act, *outcome);
     }

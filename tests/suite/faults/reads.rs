@@ -1,4 +1,4 @@
-//! Each read of each use case fails: that is a failure, and never absence (guarantee 7).
+//! Each read of each use case fails, which is reported as a failure and never as absence (guarantee 7).
 
 use credlink_ports::doubles::faults::FaultPlan;
 use credlink_service::fsck::Severity;

@@ -1,4 +1,4 @@
-//! From an act to a request of the API, and from its answer to an outcome.
+//! Conversion of an act into a request of the API, and of its answer into an outcome.
 
 use bytes::Bytes;
 use credlink_service::cleanup::cleanup;
@@ -10,7 +10,7 @@ use super::check::expected;
 use super::model::Place;
 use super::world::{Process, World, limits};
 
-/// A request that is made, and waits to be sent.
+/// A request that is ready to be sent.
 #[derive(Debug)]
 pub struct Asked {
     pub act: Act,
@@ -20,7 +20,7 @@ pub struct Asked {
 }
 
 impl World {
-    /// Makes a request; `If-Match` names the record that is current now.
+    /// Creates a request, whose `If-Match` names the record that is current now.
     pub fn request(&self, act: &Act) -> Asked {
         let asked = |method: Method, path: String, kind: &str, body: Bytes| {
             let request = Request::builder().method(method).uri(path).header("content-type", kind);

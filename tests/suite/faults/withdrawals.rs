@@ -1,5 +1,6 @@
-//! A manifest is withdrawn by a request that is cut off at each of its steps, or beside a deletion: what is deleted afterwards is
-//! deleted, and nothing is left that a later life of the manifest would take for its own.
+//! A manifest is withdrawn by a request that is cut off at each of its steps, or runs beside a deletion: a manifest
+//! that is deleted afterwards stays deleted, and nothing is left that a later life of the manifest would take for its
+//! own.
 
 use std::pin::pin;
 
@@ -24,14 +25,15 @@ fn withdrawal() -> Request<Bytes> {
     request.body(Bytes::from_static(br#"{"visibility":"private"}"#)).unwrap()
 }
 
-/// What its owner reads: the status, and who else may, by the directives for caches.
+/// Reads the manifest as its owner. Returns the status, and whether other callers may read it, according to the cache
+/// directives.
 fn read(world: &World) -> (u16, bool) {
     let response = world.get(&format!("/v1/manifests/{}", c2pa_id("one")));
     let is_private = response.headers()["cache-control"] == "private, no-store";
     (response.status().as_u16(), is_private)
 }
 
-/// A later life of a manifest that was deleted is over when its proof is.
+/// Asserts that a later life of a deleted manifest ends with its proof.
 fn comes_back_and_goes(world: &mut World, when: &str) {
     assert_eq!(read(world).0, 410, "{when}");
     for act in [Store("a", C2pa("one")), Cleanup, Delete("a"), Cleanup] {
@@ -50,7 +52,7 @@ fn delete(world: &World, when: &str) {
     assert_eq!(ready(send(&world.calm(), &asked)), Outcome::Done(None), "{when}");
 }
 
-/// Drops a withdrawal at each gate. Returns how many steps it has.
+/// Drops a withdrawal at each stop of its gate. Returns the number of its steps.
 fn cut_off(
     gate: &dyn Fn(u64) -> Gate,
     memory: &dyn Fn() -> Memory,
@@ -91,7 +93,7 @@ fn the_same_request_goes_on() {
     });
 }
 
-/// Who reads the manifest is told what its owner's listing says.
+/// A reader of the manifest is told the same as its owner's listing says.
 #[test]
 fn a_reader_ends_it() {
     let mut withdrawn = 0;
@@ -106,7 +108,7 @@ fn a_reader_ends_it() {
     assert!(withdrawn > 0, "it is cut off behind its row");
 }
 
-/// Nothing can be written: the owner reads what is withdrawn, and nobody is told of a failure.
+/// Nothing can be written: the owner reads the withdrawn manifest, and no caller is told of a failure.
 #[test]
 fn a_reader_that_cannot_end_it_answers_as_if_it_had() {
     let mut withdrawn = 0;

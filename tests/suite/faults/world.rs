@@ -1,4 +1,4 @@
-//! A world of one store in memory, and the processes that serve it.
+//! A world with one store in memory, and the processes that serve it.
 
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ use super::model::Known;
 use super::outage::{Second, Store};
 use super::request::{Asked, handle, send};
 
-/// One process's ports.
+/// The ports of one process.
 pub type Ports = Parts<Store, Faulty<Gated<MemoryIndex>>, Memory, ManualClock, Counters, Trusted>;
 
-/// One process.
+/// A process.
 pub type Process = Service<Ports>;
 
-/// The cache of a process, or of none.
+/// The cache of a process, if it has one.
 #[derive(Debug, Clone)]
 pub enum Memory {
     None,
@@ -64,7 +64,7 @@ impl Cache for Memory {
     }
 }
 
-/// The store, and what is known of it.
+/// The store, and the knowledge of it.
 #[derive(Debug)]
 pub struct World {
     objects: MemoryObjects,
@@ -73,21 +73,21 @@ pub struct World {
     /// The second provider, if there are two.
     pub second: Option<Second>,
     memory: Memory,
-    /// Reads for the checks.
+    /// The process that reads for the checks.
     reader: Process,
     pub known: Known,
 }
 
-/// A step on the way to an interesting world.
+/// A step towards an interesting world.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Does something, which must not fail.
+    /// Does an act, which must not fail.
     Do(Act),
-    /// Does something, with the process ending before its write of this number.
+    /// Does an act, with the process ending before its write of this number.
     Crash(Act, u64),
-    /// Half a minute goes by.
+    /// Lets half a minute pass.
     Wait,
-    /// Eight days go by: every orphan is due, and so is every expired proof.
+    /// Lets eight days pass, so that every orphan and every expired proof is due.
     WaitDays,
 }
 
@@ -97,7 +97,7 @@ impl World {
         Self::over(steps, memory, |_| None)
     }
 
-    /// The same over two providers.
+    /// Like [`after`](Self::after), over two providers.
     pub fn over_two(steps: &[Step]) -> Self {
         Self::over(steps, Memory::None, |clock| Some(Second::new(clock)))
     }
@@ -133,7 +133,7 @@ impl World {
         matches!(self.memory, Memory::Moka(_))
     }
 
-    /// A millisecond goes by.
+    /// Lets a millisecond pass.
     pub fn tick(&self) {
         self.clock.set(Timestamp::from_milliseconds(self.clock.now().milliseconds() + 1));
     }
@@ -148,7 +148,7 @@ impl World {
         self.known.wait_days();
     }
 
-    /// A process on this world. All processes of a world share its cache.
+    /// A process of this world. All processes of a world share its cache.
     pub fn process(&self, plan: &FaultPlan, gate: &Gate) -> Process {
         let store = store(&self.objects, self.second.as_ref(), &self.index, &self.clock, plan, gate);
         process(store, &self.index, &self.clock, &self.memory, plan, gate)
@@ -159,18 +159,18 @@ impl World {
         &self.objects
     }
 
-    /// A process that nothing happens to.
+    /// A process without faults.
     pub fn calm(&self) -> Process {
         self.process(&FaultPlan::none(), &Gate::open())
     }
 
-    /// A read by a process that nothing happens to.
+    /// Reads through a process without faults.
     pub fn get(&self, path: &str) -> Response<Bytes> {
         let request = Request::get(path).body(Bytes::new()).unwrap();
         ready(handle(&self.reader, &request))
     }
 
-    /// Does something under `plan`, and takes note of what is known afterwards.
+    /// Does an act under `plan`, and records what is known afterwards.
     pub fn act(&mut self, act: &Act, plan: FaultPlan) -> Outcome {
         let asked = self.request(act);
         let outcome = ready(send(&self.process(&plan, &Gate::open()), &asked));
@@ -178,14 +178,14 @@ impl World {
         outcome
     }
 
-    /// Takes note of an outcome.
+    /// Records an outcome.
     pub fn note(&mut self, asked: &Asked, outcome: Outcome) {
         let known = self.known.after(&asked.act, asked.place, outcome);
         let known = known.unwrap_or_else(|| panic!("{:?} came to {outcome:?}: {:#?}", asked.act, self.known));
         self.known = known;
     }
 
-    /// A run of cleanup over a store that nobody has written to for longer than any request takes.
+    /// Runs cleanup over a store that has not been written to for longer than any request takes.
     pub fn clean(&mut self) {
         self.wait(1_000);
         self.known.look_around();
@@ -243,12 +243,12 @@ fn process(
     .unguarded()
 }
 
-/// A run of cleanup that takes as long as it needs.
+/// The limits of a cleanup that takes as long as it needs.
 pub fn limits(clock: &ManualClock, any_age: bool) -> Limits {
     Limits { any_age, ..Limits::until(clock.now().plus_seconds(3_600)) }
 }
 
-/// The output of a future that never has to wait.
+/// The output of a future that never waits.
 pub fn ready<F: Future>(future: F) -> F::Output {
     let gate = Gate::open();
     gate.run(std::pin::pin!(future)).expect("an open gate stops nothing")

@@ -30,7 +30,7 @@ fn every_write_fails(memory: &dyn Fn() -> Memory) {
     }
 }
 
-/// Whether there was an `n`-th write.
+/// Returns `true` if there was an `n`-th write.
 fn one_write_fails(
     steps: &[Step],
     act: &Act,
@@ -39,7 +39,7 @@ fn one_write_fails(
     memory: &dyn Fn() -> Memory,
     when: &str,
 ) -> bool {
-    // Repaired by the same request again, or by cleanup alone.
+    // Repaired by repeating the request, or by cleanup alone.
     for repair in [true, false] {
         let plan = plan.clone().anew();
         let mut world = World::after(steps, memory());

@@ -1,4 +1,4 @@
-//! A clock that jumps, before a run and during one, ahead and back.
+//! A clock that jumps, before a run and during one, forwards and backwards.
 
 use std::pin::pin;
 
@@ -34,7 +34,7 @@ async fn a_jump_stops_deletions_until_the_clock_is_right_again() {
         let jumped = if ahead { right.plus_seconds(400 * DAY) } else { right.minus_seconds(400 * DAY) };
         ground.clock.set(jumped);
         let before = ground.tree().await;
-        // The process that ran all the while, and one that is started by that clock.
+        // The process that has been running all the time, and one that starts by the wrong clock.
         for process in [running, ground.process()] {
             assert_eq!(labels(&process.standing().await), ["clock"], "{name}");
             let refused = answer(&process, ask(Method::DELETE, &proof_path("a"))).await;
@@ -45,14 +45,14 @@ async fn a_jump_stops_deletions_until_the_clock_is_right_again() {
             }
             let report = ground.clean_up(&process).await;
             assert!(report.stopped.is_some() && report.deleted == 0, "{name}: {report:?}");
-            // Behind, a new revision would be dated before the one that it replaces.
+            // With a clock that is behind, a new revision would be dated before the one that it replaces.
             let stored = answer(&process, store("d")).await;
             if ahead {
                 assert!(stored.status().is_success(), "{stored:?}");
             } else {
                 assert_eq!(stored.status(), StatusCode::SERVICE_UNAVAILABLE, "{stored:?}");
             }
-            // A tick does not take the instant for true.
+            // A tick does not trust the instant.
             process.tick().await.unwrap();
             process.tick_for_all().await.unwrap();
             let row = ground.row().await.unwrap();
@@ -103,7 +103,7 @@ async fn a_quiet_store_is_no_jump() {
     let ground = three_proofs().await;
     let process = ground.process();
     process.standing().await;
-    // A month without a commit, with a server that ticks, and with a function of the schedule.
+    // A month without a commit, with a server that ticks, and with a function that runs on a schedule.
     for _ in 0..15 {
         ground.clock.advance_seconds(DAY);
         process.tick().await.unwrap();

@@ -1,4 +1,4 @@
-//! Mark and row of a new store: stopped at each step, with each call failing, and by two processes at once.
+//! The mark and the row of a new store: stopped at each step, with each call failing, and by two processes at once.
 
 use std::pin::pin;
 
@@ -44,10 +44,10 @@ fn a_call_that_fails_stops_the_store_and_no_longer_than_it_fails() {
             let first = process.standing().await;
             if first != Standing::default() {
                 assert_eq!(labels(&first), ["unknown"], "{plan:?}");
-                // It looks again: the planned failure is over, and what it left is completed.
+                // The process looks again: the planned failure is over, and what it left is completed.
                 assert_eq!(answer(&process, store("a")).await.status(), 201, "{plan:?}");
             }
-            // As long as a look fails, nothing is stored.
+            // As long as the look fails, nothing is stored.
             let ground_of_an_outage = Ground::new();
             let lasting = ground_of_an_outage.process_with(&FaultPlan::reads_from(1), &Gate::open());
             for _ in 0..2 {
@@ -56,7 +56,7 @@ fn a_call_that_fails_stops_the_store_and_no_longer_than_it_fails() {
             }
             let other = ground.process();
             done(&other, store("a")).await;
-            // The planned call may be one of this look.
+            // The planned call may be part of this look.
             if process.standing().await != Standing::default() {
                 assert_eq!(process.standing().await, Standing::default(), "{plan:?}");
             }

@@ -1,4 +1,4 @@
-//! Objects and an index in memory, on which processes stand that can be stopped at any call.
+//! Objects and an index in memory, with processes that can be stopped at any call.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -30,7 +30,7 @@ pub type Process = Service<
     Parts<Faulty<Gated<MemoryObjects>>, Faulty<Gated<MemoryIndex>>, NoCache, ManualClock, Counters, Trusted>,
 >;
 
-/// Grounds that were made so far.
+/// Number of grounds created so far.
 static GROUNDS: AtomicU64 = AtomicU64::new(0);
 
 /// The objects, the index and the clock that processes share.
@@ -39,15 +39,15 @@ pub struct Ground {
     pub objects: MemoryObjects,
     pub index: MemoryIndex,
     pub clock: ManualClock,
-    /// `true` if several machines share the index, so that reads do not look at it.
+    /// Set if several machines share the index, so that reads do not consult it.
     pub is_shared: bool,
 }
 
 impl Ground {
-    /// Nothing, at noon of the first day of 2026.
+    /// An empty ground, at noon on the first day of 2026.
     pub fn new() -> Self {
         let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
-        // The identity of a store is made of the next request id: each ground begins with another one.
+        // The identity of a store is derived from the next request ID, so each ground begins with a different one.
         (0..GROUNDS.fetch_add(1, Ordering::Relaxed)).for_each(|_| drop(clock.request_id()));
         Self {
             objects: MemoryObjects::with_clock(clock.clone()),
@@ -57,22 +57,22 @@ impl Ground {
         }
     }
 
-    /// The same with an index that several machines share, and that no read looks at.
+    /// An empty ground whose index is shared by several machines, and consulted by no read.
     pub fn shared() -> Self {
         Self { is_shared: true, ..Self::new() }
     }
 
-    /// A copy as it is now, which shares nothing with this but the clock.
+    /// A copy of the present state, which shares only the clock with the original.
     pub fn snapshot(&self) -> Self {
         Self { objects: self.objects.snapshot(), index: self.index.snapshot(), ..self.clone() }
     }
 
-    /// A process to which nothing happens.
+    /// A process without faults.
     pub fn process(&self) -> Process {
         self.process_with(&FaultPlan::none(), &Gate::open())
     }
 
-    /// A process whose calls fail on this plan, and stop at this gate.
+    /// A process whose calls fail according to this plan, and stop at this gate.
     pub fn process_with(&self, plan: &FaultPlan, gate: &Gate) -> Process {
         let parts = Parts {
             objects: Faulty::new(Gated::new(self.objects.clone(), gate.clone()), plan.clone()),
@@ -91,7 +91,7 @@ impl Ground {
         )
     }
 
-    /// The same objects and clock beside another index.
+    /// The same objects and clock with another index.
     pub fn beside(&self, index: MemoryIndex) -> Self {
         Self { index, ..self.clone() }
     }
@@ -102,13 +102,13 @@ impl Ground {
         Some(Mark::parse(&object.body).unwrap())
     }
 
-    /// The index's row of the store.
+    /// The row of the store in the index.
     pub async fn row(&self) -> Option<StoreRow> {
         self.index.get(&RowKey::Store).await.unwrap().and_then(Row::store)
     }
 
-    /// Asserts that the mark is at most one epoch behind the index, and never ahead, and that both are one store's. The epoch
-    /// of the index.
+    /// Asserts that the mark is at most one epoch behind the index, and never ahead, and that both belong to one store.
+    /// Returns the epoch of the index.
     pub async fn assert_in_step(&self, when: &str) -> u64 {
         match (self.mark().await, self.row().await) {
             (None, None) => 0,
@@ -122,7 +122,7 @@ impl Ground {
         }
     }
 
-    /// Everything that is stored, by key, but for the mark.
+    /// Every stored object, by key, except the mark.
     pub async fn tree(&self) -> BTreeMap<String, Bytes> {
         let mut tree = BTreeMap::new();
         for listed in self.objects.list("", None, 1_000).await.unwrap().items {
@@ -134,7 +134,7 @@ impl Ground {
         tree
     }
 
-    /// Cleans up as the schedule does, and orphans of any age.
+    /// Cleans up as the schedule does, including orphans of any age.
     pub async fn clean_up(&self, process: &Process) -> Report {
         let deadline = self.clock.now().plus_seconds(1_000_000);
         cleanup(process, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap()
@@ -160,7 +160,7 @@ pub fn replace(name: &str, number: u32) -> Request<Bytes> {
     ask::with(request, http::header::IF_MATCH, "*")
 }
 
-/// Does it, and asserts that it was done.
+/// Sends a request, and asserts that it succeeds.
 pub async fn done(process: &Process, request: Request<Bytes>) {
     let answered = answer(process, request).await;
     assert!(answered.status().is_success(), "{answered:?}");
@@ -171,17 +171,17 @@ pub fn body(answered: &Response<Bytes>) -> Value {
     serde_json::from_slice(answered.body()).unwrap()
 }
 
-/// The labels of what stands in the way.
+/// The labels of the doubts that stand in the way.
 pub fn labels(standing: &Standing) -> Vec<&'static str> {
     standing.doubts.iter().map(Doubt::label).collect()
 }
 
-/// The output of a future that stands at no gate.
+/// The output of a future that stops at no gate.
 pub fn ready<F: Future>(future: F) -> F::Output {
     run(&Gate::open(), std::pin::pin!(future)).expect("an open gate stops nothing")
 }
 
-/// Runs `future` until it ends or stands at `gate`.
+/// Runs `future` until it ends or stops at `gate`.
 pub fn run<F: Future>(gate: &Gate, future: Pin<&mut F>) -> Option<F::Output> {
     gate.run(future)
 }

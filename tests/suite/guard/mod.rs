@@ -1,8 +1,10 @@
-//! The guard, against an index that is lost, older or another store's, objects that were put back, and a clock that jumps:
-//! what is acknowledged stays and is served, what destroys is refused in words.
+//! The guard against an index that is lost, outdated or another store's, against objects that were put back, and
+//! against a clock that jumps: acknowledged objects are kept and served, and destructive requests are refused with an
+//! explanation.
 //!
-//! `verdicts` tries every act in every such state, `creation` and `ticks` stop at each of their steps and run two processes
-//! at once, `clock` leaps, and `served` is the binary over a folder. The functions have theirs in `clouds`.
+//! `verdicts` tries every act in every such state, `creation` and `ticks` stop at each of their steps and run two
+//! processes at once, `clock` jumps, and `served` is the binary over a folder. The same for the functions is in
+//! `clouds`.
 
 mod clock;
 mod creation;

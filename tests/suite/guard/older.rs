@@ -1,5 +1,6 @@
-//! Requests under an index that was restored from an earlier instant: stores go on, and none of them takes anything away of
-//! which that index does not know. And under objects that were: what was deleted since stays deleted.
+//! Requests under an index that was restored from an earlier instant: stores continue, and none of them removes
+//! anything that this index does not know. And requests over objects that were restored: what was deleted since stays
+//! deleted.
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_REVISIONS;
@@ -19,7 +20,7 @@ use super::ground::{Ground, Process, answer, body, done, labels};
 use crate::faults::act::{c2pa_bytes, c2pa_id};
 use crate::http::ask::{ask, get, json as with_json, media, proof, proof_path, with};
 
-/// A manifest that any file may have.
+/// The ID of a manifest that any file may have.
 fn manifest_id(number: u32) -> String {
     format!("urn:c2pa:00000000-0000-4000-8000-{number:012x}")
 }
@@ -37,7 +38,7 @@ fn replace(name: &str, bytes: &str) -> Request<Bytes> {
     with(with_json(Method::PUT, &proof_path(name), &json!({"manifest_base64": bytes})), IF_MATCH, "*")
 }
 
-/// A process beside an index from before `commits`, of which the mark covers each.
+/// A ground with an index from before `commits`, each of which the mark covers.
 async fn restored(ground: &Ground, commits: impl AsyncFnOnce(&Process)) -> Ground {
     let process = ground.process();
     process.tick().await.unwrap();
@@ -57,7 +58,7 @@ async fn restored(ground: &Ground, commits: impl AsyncFnOnce(&Process)) -> Groun
 async fn a_store_that_is_refused_leaves_what_others_stored() {
     let ground = Ground::new();
     done(&ground.process(), super::ground::store("before")).await;
-    // It binds no file, and so any file may have it.
+    // The manifest binds no file, so any file may have it.
     let shared = BASE64.encode(&c2pa_bytes("shared"));
     let older = restored(&ground, async |process| {
         done(process, store("a", &shared)).await;
@@ -96,7 +97,7 @@ async fn a_legacy_id_that_leads_to_a_proof_is_not_given_away() {
     assert_eq!(body(&answered)["proof"], proof("after").to_string());
 }
 
-/// Neither a request nor fsck writes what the older index says of a legacy id over what was acknowledged since.
+/// Neither a request nor fsck lets the older index overwrite a binding of a legacy ID that was acknowledged since.
 #[tokio::test]
 async fn legacy_ids_lead_where_they_led() {
     let ground = Ground::new();
@@ -146,7 +147,7 @@ async fn legacy_ids_lead_where_they_led() {
     assert_eq!(leads("withdrawn").await.status(), 404);
 }
 
-/// Two lives of one proof, each with as many manifests as a proof can have: more rows than one commit takes.
+/// Two lives of one proof, each with as many manifests as a proof can have: more rows than fit into one commit.
 #[tokio::test]
 async fn a_row_follows_into_another_life_of_many_manifests() {
     let ground = Ground::new();
@@ -180,7 +181,7 @@ async fn a_row_follows_into_another_life_of_many_manifests() {
     assert_eq!((again.status().as_u16(), &body(&again)["identical"]), (200, &json!(true)));
 }
 
-/// Only a record that the index does not know says where the id leads.
+/// Only a record that the index does not know says to which proof the ID leads.
 #[tokio::test]
 async fn a_legacy_id_that_only_a_record_names_is_neither_given_away_nor_taken_back() {
     let take_over = |name: &str| {
@@ -231,7 +232,7 @@ async fn what_was_deleted_stays_deleted_over_objects_that_were_put_back() {
     process.tick().await.unwrap();
     let restored = Ground { objects, ..ground };
     let process = restored.process();
-    // As a server that stopped in order, and so looks at no row.
+    // A server that was shut down cleanly, and therefore looks at no row.
     process.begin_after(Some(restored.clock.now())).await.unwrap();
     assert_eq!(labels(&process.standing().await), ["store_older"]);
     let statuses = async |process: &Process| {
@@ -240,7 +241,7 @@ async fn what_was_deleted_stays_deleted_over_objects_that_were_put_back() {
     };
     assert_eq!(statuses(&process).await, (410, 200));
 
-    // The operator takes the losses: readers see the same, and a walk puts the proof away again.
+    // The operator accepts the losses: readers see the same, and a walk removes the proof again.
     let mut rebuild = Rebuild::begin(&process, Manner::Writing).await.unwrap();
     while rebuild.step(&process, |_| ()).await.unwrap() {}
     rebuild.finish(&process, true).await.unwrap();
@@ -259,14 +260,14 @@ async fn a_store_brings_a_manifest_back_that_was_lost_and_answers_for_no_damaged
     let process = ground.process();
     let (first, second) = (manifest("a", 1), BASE64.encode(&c2pa_bytes("other")));
     done(&process, store("a", &first)).await;
-    // Of a second life, whose stored form is another one.
+    // A proof in its second life, whose stored form differs.
     done(&process, ask(Method::DELETE, &proof_path("a"))).await;
     done(&process, store("a", &first)).await;
     let id: ManifestKey = manifest_id(1).parse().unwrap();
     let key = ObjectKey::Manifest(id);
     let before = ground.objects.get(&key).await.unwrap().unwrap();
     ground.objects.delete(&key).await.unwrap();
-    // Another one has not what is missing.
+    // Another manifest is not the missing one.
     assert_eq!(body(&answer(&process, store("a", &second)).await)["identical"], false);
     assert!(ground.objects.get(&key).await.unwrap().is_none());
     let again = answer(&process, store("a", &first)).await;

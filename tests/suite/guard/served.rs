@@ -1,6 +1,7 @@
-//! The binary over a folder, with an index that was lost, put back to an earlier instant, or taken from another folder.
+//! The binary over a folder, with an index that was lost, restored to an earlier instant, or taken from another folder.
 //!
-//! Its own cleanup begins a minute after the start; here the library does what that would do, once the server has ended.
+//! The server's own cleanup begins a minute after its start. Here the library does the same work after the server has
+//! ended.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,10 +22,10 @@ use serde_json::{Value, json};
 use crate::http::ask::{media, proof_path};
 use crate::server::Server;
 
-/// Commits something after the index was copied.
+/// A commit that is made after the index was copied.
 type Commit = fn(&Server);
 
-/// Every file of the objects, but for the store's mark.
+/// Every object file, except the store's mark.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Digest> {
     let (mut tree, mut folders) = (BTreeMap::new(), vec![folder.join("objects")]);
     while let Some(folder) = folders.pop() {
@@ -41,7 +42,7 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Digest> {
     tree
 }
 
-/// The body that stores a C2PA manifest of its own.
+/// The body that stores a proof with its own C2PA manifest.
 fn manifest(name: &str, number: u32) -> Value {
     let hex = media(name).digest().to_string();
     let id = format!("urn:c2pa:{}-0000-4000-8000-{number:012x}", &hex[..8]);
@@ -72,7 +73,7 @@ fn read(server: &Server, names: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
     names.iter().map(one).collect()
 }
 
-/// Cleans up as a server would, and removes even young orphans. Returns the reason why it was stopped.
+/// Cleans up as a server would, and removes even young orphans. Returns the reason if cleanup was stopped.
 fn clean_up(folder: &Path) -> Option<String> {
     let settings = Settings::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -81,14 +82,14 @@ fn clean_up(folder: &Path) -> Option<String> {
         let deadline = service.ports().clock.now().plus_seconds(600);
         let report =
             cleanup(&service, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap();
-        // What a row is behind of may be completed: that destroys nothing.
+        // A row that is behind its record may be completed, which destroys nothing.
         assert_eq!((report.deleted, report.failed), (0, 0), "{report:?}");
         report.stopped
     })
 }
 
-/// Starts over `folder`, and asserts that everything is served, nothing is deleted, and health says why. Returns
-/// `true` if stores are taken.
+/// Starts a server over `folder`, and asserts that everything is served, nothing is deleted, and health states the
+/// reason. Returns `true` if stores are accepted.
 fn doubted(folder: &Path, names: &[&str], served: &[(Vec<u8>, Vec<u8>)], words: &str) -> bool {
     let before = tree(folder);
     let mut server = Server::over(folder, &[]);
@@ -135,7 +136,7 @@ fn a_server_makes_no_index_over_objects() {
     assert!(said.contains("the index was lost") && said.contains(&rebuild), "{said}");
     assert!(!index_path(folder.path()).exists());
     assert_eq!(tree(folder.path()), before);
-    // It was put away, and comes back.
+    // The index was moved away, and is put back.
     fs::write(index_path(folder.path()), index).unwrap();
     let server = Server::over(folder.path(), &[]);
     assert_eq!(read(&server, &["a", "b"]), served);
@@ -187,7 +188,7 @@ fn an_index_of_another_folder_and_an_empty_one_take_nothing() {
     fs::remove_file(index_path(folder.path())).unwrap();
     drop(EmbeddedIndex::open(index_path(folder.path())).unwrap());
     assert!(!doubted(folder.path(), &["a", "b"], &served, "The index is a new one"));
-    // With its own, everything is as before.
+    // With its own index, everything is as before.
     fs::write(index_path(folder.path()), own).unwrap();
     let server = Server::over(folder.path(), &[]);
     assert_eq!(read(&server, &["a", "b"]), served);
@@ -212,7 +213,7 @@ fn a_server_does_not_start_without_the_objects_of_its_index() {
         folder.path(),
         &[("STORAGE_PROVIDER", "folder"), ("STORAGE_FOLDER", elsewhere.to_str().unwrap())],
     );
-    // The folder knows where its objects were, before anybody takes them for lost.
+    // The folder knows where its objects were, before they are taken for lost.
     assert!(said.contains("was last used with objects in the data folder"), "{said}");
     assert!(said.contains(elsewhere.to_str().unwrap()), "{said}");
     fs::rename(&kept, &objects).unwrap();
@@ -237,7 +238,7 @@ fn a_store_is_not_acknowledged_by_a_row_whose_record_was_lost() {
     let (status, problem) = server.post("/v1/proofs", &manifest("a", 0));
     assert_eq!(status, 502, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("was lost"), "{problem}");
-    // Whoever has the proof deletes what is left of it, and stores it again.
+    // The owner of the proof deletes what is left of it, and stores it again.
     assert_eq!(server.delete(&path), 204);
     let (status, answer) = server.post("/v1/proofs", &manifest("a", 0));
     assert_eq!(status, 201, "{answer}");
@@ -282,8 +283,8 @@ fn a_damaged_mark_stops_what_it_has_to_and_is_made_anew() {
     assert_eq!(server.delete(&proof_path("a")), 204);
 }
 
-/// A record without a row, as a store leaves it that is cut off: listed, replaced and read alike once it is met, by the
-/// server that starts after it. Under a server that has its changes run to their ends, reads need not look for one.
+/// A record without a row, as left by a store that was cut off: once the next server meets it, it is listed, replaced
+/// and read alike. Under a server that runs its changes to completion, reads need not look for such records.
 #[test]
 fn a_record_that_a_crash_left_is_taken_up_by_who_reads_it() {
     let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

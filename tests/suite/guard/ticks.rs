@@ -1,4 +1,4 @@
-//! The mark goes up after what was committed: stopped at each step, with each call failing, and by two processes at once.
+//! The mark is raised after a commit: stopped at each step, with each call failing, and by two processes at once.
 
 use std::pin::pin;
 
@@ -7,7 +7,8 @@ use credlink_ports::doubles::faults::{FaultPlan, Flavour};
 use super::ground::{Ground, Process, done, labels, ready, run, store};
 use crate::faults::gate::Gate;
 
-/// A store with one proof, its mark up to date, and then one commit more by `process`: with the index from before that.
+/// A store with one proof and an up-to-date mark, then one more commit by `process`. Returns a ground with the index
+/// from before that commit.
 async fn one_commit(ground: &Ground, process: &Process) -> Ground {
     let first = ground.process();
     done(&first, store("a")).await;
@@ -130,7 +131,7 @@ async fn functions_tick_once_a_minute_all_together() {
     let plan = FaultPlan::none();
     let functions: Vec<_> = (0..5).map(|_| ground.process_with(&plan, &Gate::open())).collect();
     let mut marks = std::collections::BTreeSet::new();
-    // Ten minutes, in which each of them stores something every ten seconds.
+    // Ten minutes in which each process stores something every ten seconds.
     for second in 0..60 {
         for (number, function) in functions.iter().enumerate() {
             done(function, store(&format!("{second} {number}"))).await;

@@ -1,4 +1,4 @@
-//! Every state of index and store, and every act in it.
+//! Every state of index and store, with every act in each.
 
 use credlink_core::rules::guard::Act;
 use http::{Method, StatusCode};
@@ -7,7 +7,8 @@ use serde_json::json;
 use super::ground::{Ground, answer, body, done, labels, replace, store};
 use crate::http::ask::{ask, get, json, proof, proof_path, text};
 
-/// A store with the proofs `a` and `b`, of which the mark covers each commit, and its index from before the last one.
+/// A store with the proofs `a` and `b`, each commit of which the mark covers, and its index from before the last
+/// commit.
 async fn two_proofs() -> (Ground, Ground) {
     let ground = Ground::new();
     let process = ground.process();
@@ -19,8 +20,8 @@ async fn two_proofs() -> (Ground, Ground) {
     (ground, before)
 }
 
-/// Returns every state of index and store: its name, the label of the doubt that it has to lead to, and `true` if `b`
-/// can still be read.
+/// Returns every state of index and store: its name, the label of the doubt that it must lead to, and `true` if `b` can
+/// still be read.
 async fn states() -> Vec<(&'static str, &'static str, Ground, bool)> {
     let (whole, _) = two_proofs().await;
     let (_, older) = two_proofs().await;
@@ -49,7 +50,7 @@ async fn states() -> Vec<(&'static str, &'static str, Ground, bool)> {
     let old_objects = Ground { objects, ..old_objects };
     let (foreign, _) = two_proofs().await;
     let foreign = foreign.beside(two_proofs().await.0.index);
-    // Both go on by themselves from the same instant.
+    // Both continue independently from the same instant.
     let (forked, _) = two_proofs().await;
     let fork = Ground { objects: forked.objects.snapshot(), ..forked.beside(forked.index.snapshot()) };
     for (ground, name) in [(&forked, "c"), (&fork, "d")] {
@@ -94,7 +95,7 @@ async fn every_act_is_allowed_or_refused() {
         let wanted: Vec<&str> = Some(label).into_iter().filter(|label| !label.is_empty()).collect();
         assert_eq!(labels(&process.standing().await), wanted, "{name}");
 
-        // What destroys comes first, while everything is as it was found.
+        // Destructive acts come first, while everything is as it was found.
         let batch = json(Method::POST, "/v1/proofs/batch-delete", &json!({"ids": [proof("a").to_string()]}));
         if forbids(Act::Destroy) {
             let manifest = ask(Method::DELETE, "/v1/manifests/urn:c2pa:x");
@@ -111,14 +112,14 @@ async fn every_act_is_allowed_or_refused() {
         let report = ground.clean_up(&process).await;
         assert_eq!(report.stopped.is_some(), forbids(Act::Destroy), "{name}: {report:?}");
         assert_eq!((report.deleted, report.failed), (0, 0), "{name}: {report:?}");
-        // A walk that could not begin has not come to its end.
+        // A walk that could not begin has not reached its end.
         assert_eq!(report.resume.is_some(), forbids(Act::Change), "{name}: {report:?}");
         assert_eq!(ground.tree().await, before, "{name}: nothing is destroyed, and nothing changed");
 
         let repairs = process.may_repair().await.is_ok();
         assert_eq!(repairs, !["index_older", "foreign", "index_new"].contains(&label), "{name}");
 
-        // Reading goes on.
+        // Reads continue.
         for file in ["a", "b"] {
             let status = answer(&process, get(&proof_path(file))).await.status();
             assert_eq!(status == StatusCode::OK, is_there, "{name}: {file} {status}");
@@ -127,7 +128,7 @@ async fn every_act_is_allowed_or_refused() {
         let problems = health["problems"].as_array().map_or(0, Vec::len);
         assert_eq!((health["status"] == "degraded", problems), (!label.is_empty(), wanted.len()), "{name}");
 
-        // What adds goes on where it mixes nothing.
+        // Acts that add something continue if they cannot mix two stores.
         let stored = answer(&process, store("new")).await.status();
         let bound = text(Method::PUT, "/v1/aliases/old", &json!({"proof": proof("a")}).to_string());
         let bound = answer(&process, bound).await.status();
@@ -137,7 +138,7 @@ async fn every_act_is_allowed_or_refused() {
             assert_eq!(ground.tree().await, before, "{name}");
         } else {
             assert_eq!(stored, StatusCode::CREATED, "{name}");
-            // A legacy id that the index does not know may be in a record that it does not know either.
+            // A legacy ID that the index does not know may be in a record that it does not know either.
             let is_known = !["index_older", "unmarked"].contains(&label);
             assert_eq!(bound != StatusCode::SERVICE_UNAVAILABLE, is_known, "{name}");
         }
@@ -169,7 +170,7 @@ async fn who_rebuilt_the_index_says_that_both_belong_together() {
         process.join_index_and_store().await.unwrap();
         assert_eq!(labels(&process.standing().await), [""; 0], "{name}");
         ground.assert_in_step(name).await;
-        // The index from before is older than the store from then on, or knows of none.
+        // From now on the index from before is older than the store, or knows of no store.
         if copy.row().await.is_some() {
             assert_ne!(labels(&copy.process().standing().await), [""; 0], "{name}");
         }

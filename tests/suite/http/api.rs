@@ -1,4 +1,4 @@
-//! The API, wherever it runs: the same requests go to a service in this process, or to a base URL.
+//! The API, wherever it runs: the same requests are sent to a service in this process, or to a base URL.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use tempfile::TempDir;
 use crate::server::Server;
 use crate::world::{PUBLIC_URL, World, tokens};
 
-/// Longest answer that is read, in bytes: more than any that the API gives.
+/// The longest answer that is read, in bytes: longer than any answer of the API.
 const MAX_ANSWER_BYTES: u64 = 64_000_000;
 
-/// Something that answers requests as CredLink's API does.
+/// A service that answers requests as CredLink's API does.
 pub trait Api {
     /// Answers a request whose URI is a path and a query.
     async fn send(&self, request: Request<Bytes>) -> Response<Bytes>;
 
-    /// What stands before the paths of the links that it gives.
+    /// The URL with which the links in its answers begin.
     fn base(&self) -> &str;
 
-    /// Lets so many seconds pass, by the clock that the API goes by.
+    /// Lets this many seconds pass by the clock of the API.
     async fn wait_seconds(&self, seconds: u64);
 }
 
 impl Api for World {
-    /// Every request takes a second, so that nothing happens at the same time as anything else.
+    /// Takes a second for every request, so that no two things happen at the same time.
     async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.clock().advance_seconds(1);
         self.answer(request).await
@@ -47,7 +47,7 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// The API at `url`, which has no slash at its end.
+    /// The API at `url`, which has no trailing slash.
     pub fn new(url: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -86,10 +86,10 @@ impl Api for BaseUrl {
     }
 }
 
-/// `credlink serve` over a folder of its own, which asks for [`tokens`], for as long as this value lives.
+/// A `credlink serve` over a folder of its own, which requires [`tokens`] and runs for as long as this value lives.
 pub struct Serve {
     api: BaseUrl,
-    // Ends before its folder is removed.
+    // Dropped before its folder is removed.
     _server: Server,
     _folder: TempDir,
 }

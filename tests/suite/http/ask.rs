@@ -1,4 +1,4 @@
-//! Requests, in few words.
+//! Shorthand for requests.
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
@@ -14,7 +14,7 @@ pub fn ask(method: Method, target: &str) -> Request<Bytes> {
     Request::builder().method(method).uri(target).body(Bytes::new()).unwrap()
 }
 
-/// GET.
+/// A GET.
 pub fn get(target: &str) -> Request<Bytes> {
     ask(Method::GET, target)
 }
@@ -24,13 +24,13 @@ pub fn json(method: Method, target: &str, body: &Value) -> Request<Bytes> {
     text(method, target, &body.to_string())
 }
 
-/// A request with a JSON body, as exactly this text.
+/// A request whose JSON body is exactly this text.
 pub fn text(method: Method, target: &str, body: &str) -> Request<Bytes> {
     let request = ask(method, target).map(|_| Bytes::copy_from_slice(body.as_bytes()));
     with(request, CONTENT_TYPE, JSON_TYPE)
 }
 
-/// A request with a C2PA manifest store for a body.
+/// A request whose body is a C2PA manifest store.
 pub fn c2pa(method: Method, target: &str, body: Vec<u8>) -> Request<Bytes> {
     with(ask(method, target).map(|_| body.into()), CONTENT_TYPE, C2PA_TYPE)
 }
@@ -41,17 +41,17 @@ pub fn with(mut request: Request<Bytes>, name: HeaderName, value: impl AsRef<[u8
     request
 }
 
-/// The media hash of a file that has nothing but its name in it.
+/// The media hash of a file that contains only its name.
 pub fn media(name: &str) -> MediaHash {
     MediaHash::of(name.as_bytes())
 }
 
-/// The proof of that file, of the default tenant.
+/// The proof of that file, in the default tenant.
 pub fn proof(name: &str) -> ProofId {
     ProofId::derive(&Tenant::default(), &media(name))
 }
 
-/// Where that proof is.
+/// The path of that proof.
 pub fn proof_path(name: &str) -> String {
     format!("/v1/proofs/{}", proof(name))
 }

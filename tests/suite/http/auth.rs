@@ -1,7 +1,7 @@
-//! Who may do what: every operation with every kind of credential, in one table for each gate.
+//! Authorisation: every operation with every kind of credential, in one table for each authenticator.
 //!
-//! Each cell has a world of its own, so that what one request does is not seen by the next. A new operation does not
-//! compile until it is in [`is_listed`], and the tables fail until [`requests`] has it.
+//! Each cell has its own world, so that no request sees the effects of another. A new operation does not compile until
+//! it is in [`is_listed`], and the tables fail until [`requests`] has it.
 
 pub mod issuer;
 
@@ -31,7 +31,7 @@ use crate::world::{Ground, World, tokens};
 
 const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000a";
 
-/// Whether the tables know of an operation: all that there are.
+/// Returns `true` if the tables know an operation, as they know all of them.
 const fn is_listed(route: &Route) -> bool {
     match route {
         Route::Read { .. }
@@ -104,12 +104,12 @@ fn route(request: &Request<Bytes>) -> Route {
     Route::parse(request.method(), uri.path(), uri.query().unwrap_or_default()).unwrap()
 }
 
-/// Shows a credential.
+/// Adds a credential to a request.
 fn by(credential: &str, request: Request<Bytes>) -> Request<Bytes> {
     with(request, AUTHORIZATION, credential)
 }
 
-/// A world behind this gate, with a public and a private proof of the tenant `default`, stored by `owner`.
+/// A world behind this authenticator, with a public and a private proof of the tenant `default`, stored by `owner`.
 async fn world(gate: Gate, owner: &str) -> World {
     let world = World::behind(Ground::Memory, gate);
     let store = BASE64.encode(&manifest_store(MANIFEST, media("there").digest()));
@@ -127,10 +127,10 @@ fn challenge(response: &Response<Bytes>) -> &str {
     response.headers().get(WWW_AUTHENTICATE).map_or("", |value| value.to_str().unwrap())
 }
 
-/// Credentials by name, for an operation that needs this scope: `None` shows none.
+/// Credentials by name, for an operation that needs a given scope. `None` stands for no credential.
 type Credentials = Vec<(&'static str, Option<String>)>;
 
-/// The table of a gate.
+/// The table of an authenticator.
 async fn table(
     gate: impl Fn() -> Gate,
     owner: &str,
@@ -164,7 +164,7 @@ async fn table(
     table
 }
 
-/// The scopes that are enough for an operation, and those that are not.
+/// Scopes that suffice for an operation, and scopes that do not.
 const fn scopes(needed: Option<Scope>) -> (&'static str, &'static str) {
     match needed {
         None => ("", ""),
@@ -232,7 +232,7 @@ async fn every_operation_with_every_kind_of_static_token() {
     insta::with_settings!({omit_expression => true}, { insta::assert_snapshot!("tokens", table.trim_end()) });
 }
 
-/// What a token is told, and the status.
+/// The status of the answer to a token, and its explanation.
 async fn told(world: &World, token: &str) -> (u16, String) {
     let response = exchange(world, by(&bearer(token), get("/v1/aliases"))).await;
     let document: Value = serde_json::from_slice(response.body()).unwrap();
@@ -253,7 +253,7 @@ async fn each_key_checks_its_own_algorithms_only() {
     ] {
         let right = token(key, Some(key), algorithm, &good);
         assert_eq!(told(&world, &right).await, (200, String::new()), "{algorithm:?}");
-        // Of each of these types the issuer has one key.
+        // The issuer has one key of each of these types.
         assert_eq!(told(&world, &token(key, None, algorithm, &good)).await.0, 200, "{algorithm:?}");
         for other in ["rsa", "p256", "p384", "ed25519"].into_iter().filter(|other| *other != key) {
             let wrong = token(key, Some(other), algorithm, &good);
@@ -292,7 +292,7 @@ async fn a_bad_token_is_told_why_and_never_shown() {
         assert!(detail.contains(says), "{detail}");
         assert!(!detail.contains("..") && token.split('.').all(|part| !detail.contains(part)), "{detail}");
     }
-    // Clocks that differ by less than a minute are no reason.
+    // A clock difference of less than a minute is tolerated.
     for (claim, seconds) in [("exp", -30), ("nbf", 30)] {
         let claims = claiming(good.clone(), claim, seconds_from_now(seconds));
         assert_eq!(told(&world, &signed(&claims)).await.0, 200, "{claim}");
@@ -319,7 +319,7 @@ async fn an_issuer_out_of_reach_is_a_failure_and_no_refusal() {
     assert_eq!((response.status().as_u16(), challenge(&response)), (503, ""));
     assert!(response.headers().contains_key(RETRY_AFTER));
     assert_eq!(exchange(&world, get("/v1/aliases")).await.status(), 401);
-    // Health says so, also to who shows a token that cannot be checked.
+    // Health reports it, even to a caller whose token cannot be checked.
     for asked in [get("/v1/health"), by(&bearer(&signed(&claims("operator"))), get("/v1/health"))] {
         let health = exchange(&world, asked).await;
         let told: Value = serde_json::from_slice(health.body()).unwrap();

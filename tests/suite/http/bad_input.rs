@@ -1,8 +1,8 @@
-//! What clients do wrong, and what they are told: one table, one snapshot.
+//! The mistakes of clients, and the answers to them, in one table and one snapshot.
 //!
-//! Each row says which status and which part of `detail` it wants; the snapshot shows the rest to a reviewer. For
-//! every row the answer has to be a problem document of its request, in words and not in Rust's debug notation, and
-//! nothing may have been stored.
+//! Each row gives the expected status and a part of `detail`; the snapshot shows the rest to a reviewer. For every row
+//! the answer must be a problem document for its request, in plain words and not in Rust's debug notation, and nothing
+//! may have been stored.
 
 mod bodies;
 mod credentials;
@@ -23,19 +23,19 @@ use super::ask::{ask, get, json, media, proof, with};
 use super::session::exchange;
 use crate::world::{Ground, World, tokens};
 
-/// A manifest id that is taken.
+/// A manifest ID that is taken.
 const TAKEN: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000a";
 
-/// A bad request, and what its sender has to be told.
+/// A bad request, and the answer that its sender must get.
 pub struct Bad {
     name: &'static str,
     request: Request<Bytes>,
     status: u16,
-    /// What `detail` has to name: what is allowed.
+    /// The text that `detail` must contain, which says what is allowed.
     says: &'static str,
 }
 
-/// A bad request of the owner of everything.
+/// A bad request by the owner of everything.
 fn bad(name: &'static str, request: Request<Bytes>, status: u16, says: &'static str) -> Bad {
     let credential = format!("Bearer {}", tokens::OWNER);
     Bad { name, request: with(request, AUTHORIZATION, credential), status, says }
@@ -67,7 +67,7 @@ async fn world() -> World {
     world
 }
 
-/// Words of Rust's debug notation and of its libraries, which no client should have to read.
+/// Words of Rust's debug notation and of its libraries, which clients should not see.
 const DEBUG_NOTATION: [&str; 12] = [
     "Some(",
     "None",
@@ -83,7 +83,7 @@ const DEBUG_NOTATION: [&str; 12] = [
     "Kind",
 ];
 
-/// What is wrong with an answer, of what has to hold for every problem document; and the document.
+/// Returns the problem document, and the ways in which the answer violates the rules for all problem documents.
 fn check(bad: &Bad, response: &Response<Bytes>) -> (Value, Vec<String>) {
     let text = String::from_utf8_lossy(response.body());
     let document: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -107,7 +107,7 @@ fn check(bad: &Bad, response: &Response<Bytes>) -> (Value, Vec<String>) {
     }
     match bad.status {
         401 => expect(header("www-authenticate").starts_with("Bearer "), "no challenge"),
-        // RFC 9110, sections 12.5.1 and 12.5.3: which types, or which codings, are taken.
+        // RFC 9110, sections 12.5.1 and 12.5.3: the accepted types or codings.
         415 => {
             let header_of = [("content-type", "accept"), ("content-encoding", "accept-encoding")];
             let told =

@@ -1,4 +1,4 @@
-//! The OpenAPI document as a contract: what it says of an exchange is checked against the exchange.
+//! The OpenAPI document as a contract: every exchange is checked against its description.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 
 use crate::world::{Ground, World};
 
-/// Longest body that is checked, in bytes.
+/// The longest body that is checked, in bytes.
 const MAX_BYTES: usize = 64_000_000;
 
-/// An OpenAPI document, and the operations in it.
+/// An OpenAPI document and its operations.
 pub struct Contract {
     document: Value,
     exercised: Mutex<BTreeSet<String>>,
 }
 
-/// The paths that the CDN domain has as well, for reading: the API's without `/v1`.
+/// The paths that can also be read on the CDN domain, which are the API's without `/v1`.
 pub const CDN_PATHS: [&str; 6] = [
     "/proofs/{id}",
     "/proofs/{id}/{revision}",
@@ -31,11 +31,11 @@ pub const CDN_PATHS: [&str; 6] = [
     "/health",
 ];
 
-/// What the service of this build says of itself.
+/// The document that the service of this build serves.
 pub static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     let request = Request::get("/v1/openapi.json").body(Bytes::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    // A thread of its own: a runtime cannot be entered within another.
+    // A separate thread, since a runtime cannot be entered within another.
     let document = std::thread::spawn(move || runtime.block_on(World::on(Ground::Memory).answer(request)));
     let document = serde_json::from_slice(document.join().unwrap().body()).unwrap();
     Contract { document, exercised: Mutex::default() }
@@ -47,7 +47,7 @@ impl Contract {
         &self.document
     }
 
-    /// Every operation: method and path template, and what is said of it.
+    /// Every operation, as its method, its path template and its description.
     pub fn operations(&self) -> impl Iterator<Item = (Method, &str, &Value)> {
         let paths = self.document["paths"].as_object().unwrap();
         paths.iter().flat_map(|(path, item)| {
@@ -58,8 +58,8 @@ impl Contract {
         })
     }
 
-    /// The operation of a request. HEAD is taken wherever GET is. Of several templates that a path fits, the one with
-    /// the fewest parameters is meant: `/v1/proofs/batch-delete` before `/v1/proofs/{id}` (OpenAPI 3.1, section 4.8.8.2).
+    /// The operation of a request. HEAD is allowed wherever GET is. If a path fits several templates, the one with the
+    /// fewest parameters applies: `/v1/proofs/batch-delete` before `/v1/proofs/{id}` (OpenAPI 3.1, section 4.8.8.2).
     pub fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         let paths = self.document["paths"].as_object().unwrap();
@@ -72,12 +72,12 @@ impl Contract {
         paths[&template].get(method.as_str().to_lowercase())
     }
 
-    /// The operations that succeeded so far in this process.
+    /// The operations that have succeeded so far in this process.
     pub fn exercised(&self) -> BTreeSet<String> {
         self.exercised.lock().unwrap().clone()
     }
 
-    /// Asserts that an exchange is as the document says.
+    /// Asserts that an exchange conforms to the document.
     pub fn check(&self, request: &Request<Bytes>, response: &Response<Bytes>) {
         let (method, path, status) = (request.method(), request.uri().path(), response.status());
         let place = format!("{method} {path} → {status}");
@@ -85,7 +85,7 @@ impl Contract {
             return;
         }
         let Some(operation) = self.operation(method, path) else {
-            // No such route or method, a target too long, or one that is no path at all.
+            // There is no such route or method, or the target is too long or not a path.
             assert!(matches!(status.as_u16(), 400 | 404 | 405 | 414), "{place}: undocumented");
             let schema = json!({"$ref": "#/components/schemas/Document"});
             return self.check_body(&place, &schema, response.headers(), response.body());
@@ -113,13 +113,13 @@ impl Contract {
         let Some(media) = content.get(kind) else {
             panic!("{place}: {kind} is not documented, but {:?}", content.keys());
         };
-        // A part of JSON is not JSON, and HEAD has no body.
+        // Part of a JSON text is not JSON, and HEAD has no body.
         if kind.ends_with("json") && status != 206 && *method != Method::HEAD {
             self.check_body(&place, &media["schema"], response.headers(), response.body());
         }
     }
 
-    /// A request that the service took has to be one that the document allows.
+    /// Asserts that the document allows a request that the service has accepted.
     fn check_request(&self, place: &str, operation: &Value, request: &Request<Bytes>) {
         let Some(content) = operation["requestBody"]["content"].as_object() else {
             assert!(request.body().is_empty(), "{place}: a request body, and none is documented");
@@ -149,7 +149,7 @@ impl Contract {
         );
     }
 
-    /// A validator of a schema of this document.
+    /// A validator for a schema of this document.
     pub fn validator(&self, schema: &Value) -> jsonschema::Validator {
         let components: BTreeMap<_, _> = self.document["components"].as_object().unwrap().iter().collect();
         let rooted = json!({"allOf": [schema], "components": components});
@@ -157,12 +157,12 @@ impl Contract {
     }
 }
 
-/// The template that a path means.
+/// The template that applies to a path.
 fn closest<'a>(templates: impl Iterator<Item = &'a str>, path: &str) -> Option<&'a str> {
     templates.filter(|template| fits(template, path)).min_by_key(|template| template.matches('{').count())
 }
 
-/// Whether a path fits a template.
+/// Returns `true` if a path fits a template.
 pub fn fits(template: &str, path: &str) -> bool {
     let (mut segments, mut wanted) = (path.split('/'), template.split('/'));
     loop {

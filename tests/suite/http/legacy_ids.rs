@@ -1,4 +1,5 @@
-//! Whose a legacy id is: the first tenant's whose proof it led to, for ever, unless an operator decides otherwise.
+//! The ownership of legacy IDs: an ID belongs for ever to the first tenant to whose proof it led, unless an operator
+//! decides otherwise.
 
 use bytes::Bytes;
 use credlink_core::proof_id::ProofId;
@@ -11,14 +12,14 @@ use super::session::exchange;
 use crate::world::tokens::{OPERATOR, OWNER, STRANGER};
 use crate::world::{Ground, World};
 
-/// Sends as somebody: the status and the document.
+/// Sends a request with this token, and returns the status and the document.
 async fn send(world: &World, token: &str, request: Request<Bytes>) -> (u16, Value) {
     let request = with(request, AUTHORIZATION, format!("Bearer {token}"));
     let response = exchange(world, request).await;
     (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or_default())
 }
 
-/// A proof that brings its legacy id along.
+/// An import of a proof with its legacy ID.
 fn old(name: &str, id: &str) -> Request<Bytes> {
     let origin =
         json!({"created": "2020-01-01T00:00:00Z", "expires": "2030-01-01T00:00:00Z", "legacy_id": id});
@@ -62,7 +63,7 @@ async fn an_id_stays_its_tenants_when_its_proof_is_deleted_expired_or_takes_it_b
     assert_eq!(send(&world, OWNER, ask(Method::DELETE, &proof_path("deleted"))).await.0, 204);
     let withdraw = ask(Method::DELETE, &format!("/v1/aliases/p-3?proof={}", proof("withdrawn")));
     assert_eq!(send(&world, OWNER, withdraw).await.0, 204);
-    // To 2031, when the others are expired, and then destroyed.
+    // Move on to 2031, when the other proofs have expired and are then destroyed.
     world.clock().advance_seconds(5 * 366 * 86_400);
     world.clean_up().await;
     world.clock().advance_seconds(30 * 86_400);
@@ -98,10 +99,10 @@ async fn an_operator_gives_an_id_to_another_proof() {
     let world = World::with_tokens(Ground::Memory);
     assert_eq!(send(&world, OWNER, old("mine", "p-1")).await.0, 201);
     assert_eq!(send(&world, STRANGER, new("b")).await.0, 201);
-    // Taken before it was migrated.
+    // The ID is bound before it is migrated.
     assert_eq!(send(&world, STRANGER, bind("p-2", &others("b"))).await.0, 201);
 
-    // Nothing changes hands by accident, and nobody else does it.
+    // No ID changes hands by accident, and only the operator can transfer one.
     let (status, problem) = send(&world, OPERATOR, bind("p-2", &proof("mine"))).await;
     assert_eq!((status, &problem["type"]), (409, &json!("urn:credlink:problem:alias-conflict")));
     for token in [OWNER, STRANGER] {

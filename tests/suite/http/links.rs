@@ -1,4 +1,4 @@
-//! What a signed link opens: the life of a proof that it was signed for, and none after it.
+//! Signed links: a link opens the life of the proof for which it was signed, and no later life.
 
 use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
@@ -60,7 +60,7 @@ async fn a_link_does_not_open_what_is_stored_after_a_deletion() {
     }
 }
 
-/// A replacement ends no life: who has a link reads what the proof has become.
+/// A replacement does not end a life: the holder of a link reads the proof as replaced.
 #[tokio::test]
 async fn a_link_goes_on_opening_a_proof_that_is_replaced() {
     let world = World::with_tokens(Ground::Memory);

@@ -1,4 +1,4 @@
-//! `GET /metrics` of a real server: what a known session of requests is counted as.
+//! `GET /metrics` of a real server: the counts for a known session of requests.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// Status, media type and text of a path, asked for with this credential.
+/// The status, media type and text of a path, requested with this credential.
 fn get(server: &Server, path: &str, token: Option<&str>) -> (u16, String, String) {
     let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
     let mut request = agent.get(format!("{}{path}", server.url()));
@@ -41,7 +41,7 @@ fn a_session_is_counted_exactly() {
     assert_eq!(server.post("/v1/proofs", &body("b")).0, 201);
     assert_eq!(server.post("/v1/proofs", &body("a")).0, 200);
     let record = server.get_bytes(&proof_path("a"));
-    // A second read of the same comes from memory.
+    // A second read of the same record comes from memory.
     assert_eq!(server.get_bytes(&proof_path("a")), record);
     assert_eq!(get(&server, &proof_path("missing"), None).0, 404);
     assert_eq!(server.delete(&proof_path("b")), 204);
@@ -80,7 +80,7 @@ fn a_session_is_counted_exactly() {
         );
     }
     assert!(sample("process_start_time_seconds").unwrap() > 1.7e9);
-    // Nothing is told that is not in the list, nor with a label that is not.
+    // No metric is reported that is not in the list, and none with a label that is not.
     for name in samples.keys() {
         let (name, labels) = name.split_once('{').unwrap_or((name, ""));
         let is_listed = CATALOGUE.iter().any(|metric| match metric.kind {
@@ -114,7 +114,7 @@ fn where_credentials_are_asked_for_metrics_are_the_operators() {
     assert_eq!(server.post("/v1/proofs", &json!({})).0, 401);
 }
 
-/// The table of the operator's guide has every metric, with its unit, its labels and what it says.
+/// The table of the operator's guide lists every metric, with its unit, its labels and its meaning.
 #[test]
 fn the_list_is_documented() {
     let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
@@ -140,7 +140,7 @@ fn the_list_is_documented() {
     assert_eq!(documented, listed);
 }
 
-/// Every name of a metric in the sources is one of the list: also of those that no test here gets emitted.
+/// Every metric name in the sources is in the list, even of metrics that no test here causes.
 #[test]
 fn the_sources_name_no_other_metric() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -155,7 +155,7 @@ fn the_sources_name_no_other_metric() {
                 let source = std::fs::read_to_string(&path).unwrap();
                 for rest in source.split("\"credlink_").skip(1) {
                     let name = rest.split_once('"').map_or("", |(name, _)| name);
-                    // What has more in it is no name: a filter of the log, a line of text.
+                    // A string with other characters is not a name, but a filter of the log or a line of text.
                     if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
                         let name = format!("credlink_{name}");
                         let is_listed = CATALOGUE.iter().any(|metric| metric.name == name);

@@ -1,5 +1,5 @@
-//! Migrations over HTTP where no queue is: what is wrong with a request is said first, then what is missing here. With a
-//! queue: `clouds::migrations`.
+//! Migrations over HTTP without a queue: the faults of a request are reported first, and then that there is no queue.
+//! `clouds::migrations` tests them with a queue.
 
 use http::Method;
 use http::header::AUTHORIZATION;

@@ -1,9 +1,10 @@
 //! The HTTP API as a client sees it.
 //!
 //! `script` walks through the whole API and is written to run anywhere: against the service in this process, or any
-//! base URL. `bad_input` is a table of what clients do wrong, and what they are told; `auth` is one of who may do what, `legacy_ids` is whose they are, `links` is what they open, and
-//! `metrics` is what is counted, `unread` is what is said of credentials that cannot be read. `openapi` and `contract` keep
-//! the OpenAPI document true: every exchange of a [`session::Session`] is checked against it.
+//! base URL. `bad_input` is a table of the mistakes of clients and the answers to them, and `auth` a table of
+//! permissions. `legacy_ids` tests who owns a legacy ID, `links` what a signed link opens, `metrics` the metrics, and
+//! `unread` the reports about credentials that cannot be read. `openapi` and `contract` keep the OpenAPI document true:
+//! every exchange of a [`session::Session`] is checked against it.
 
 pub mod api;
 pub mod ask;

@@ -1,6 +1,6 @@
-//! The OpenAPI document is kept true: it is well formed, and it lists what the router takes, no more and no less.
+//! The OpenAPI document is kept true: it is well formed, and it lists exactly what the router accepts.
 //!
-//! That answers and request bodies are as it says is checked with every exchange (see `contract`).
+//! Answers and request bodies are checked against it with every exchange (see `contract`).
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use super::ask::{media, proof};
 use super::contract::{CDN_PATHS, CONTRACT, fits};
 
-/// Every object of the document, with its place.
+/// Visits every object of the document, with its place.
 fn walk<'a>(value: &'a Value, place: &str, visit: &mut dyn FnMut(&str, &'a Value)) {
     visit(place, value);
     match value {
@@ -80,7 +80,7 @@ fn every_operation_says_what_it_needs_and_how_it_fails() {
             assert!(responses.contains_key(status), "{place}: {status} is not there");
         }
         for (status, response) in responses.iter().filter(|(status, _)| status.starts_with(['4', '5'])) {
-            // What stands before the service says 429 in its own words; health is told in the same form whatever it is.
+            // The proxy in front of the service words a 429 itself, and health has the same form whatever its status.
             let told = status == "429" || (path == "/v1/health" && status == "503");
             let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
             assert!(told || problem == "#/components/schemas/Document", "{place}: {status} is no problem");
@@ -230,7 +230,7 @@ fn bodies_are_what_their_schemas_say() {
     }
 }
 
-/// Whether the router takes this method of this path, whatever it says of the ids in it.
+/// Returns `true` if the router accepts this method on this path, whatever it says about the IDs in it.
 fn is_taken(method: &Method, path: &str) -> bool {
     match Route::parse(method, path, "") {
         Ok(_) => true,
@@ -266,7 +266,7 @@ fn the_document_lists_what_the_router_takes_and_nothing_else() {
         let longer = longer.flat_map(|path| words.iter().map(move |word| format!("{path}/{word}")));
         paths.extend(longer.collect::<Vec<_>>());
     }
-    // Longer ones: with every word in each place there would be hundreds of thousands.
+    // Longer paths. With every word in each place there would be hundreds of thousands.
     let longer = ["/front", "/visibility", "/tenants", "/front/x"];
     paths.extend(longer.iter().flat_map(|end| words.map(|word| format!("/v1/manifests/{word}{end}"))));
     for place in ["/v1/tenants/acme", "/tenants/acme", "/v1/tenants", "/v1/proofs/acme"] {
@@ -275,7 +275,7 @@ fn the_document_lists_what_the_router_takes_and_nothing_else() {
                 .map(|end| format!("{place}/{word}{end}"))
         }));
     }
-    // The one path that fits two templates of equally many parameters; neither reading of it can succeed.
+    // The only path that fits two templates with equally many parameters. It succeeds under neither.
     paths.retain(|path| !path.ends_with("/proofs/by-hash/url"));
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW"];
     let methods = methods.map(|method| method.parse::<Method>().unwrap());
@@ -286,7 +286,7 @@ fn the_document_lists_what_the_router_takes_and_nothing_else() {
             assert_eq!(is_taken(method, path), operation.is_some(), "{method} {path}");
             met.extend(operation.map(|operation| operation["operationId"].as_str().unwrap()));
         }
-        // OPTIONS is taken wherever anything is.
+        // OPTIONS is accepted wherever any method is.
         let anything = methods.iter().any(|method| is_taken(method, path));
         assert_eq!(is_taken(&Method::OPTIONS, path), anything, "OPTIONS {path}");
     }

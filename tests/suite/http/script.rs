@@ -1,8 +1,8 @@
-//! The whole API, in the order in which a client might come to use it; each chapter is a snapshot.
+//! The whole API, in the order in which a client might come to use it. Each chapter is a snapshot.
 //!
-//! The script asks for nothing but an [`Api`] that knows the tokens of `world::tokens` and holds nothing yet. So the
-//! same snapshots hold for the service in this process, over memory, a folder and DynamoDB, for `credlink serve`, and for
-//! the Lambda functions (`clouds`, `stack`).
+//! The script needs only an empty [`Api`] that knows the tokens of `world::tokens`. The same snapshots therefore hold
+//! for the service in this process, over memory, a folder and DynamoDB, for `credlink serve`, and for the Lambda
+//! functions (`clouds`, `stack`).
 
 mod copying;
 mod deleting;
@@ -21,7 +21,7 @@ use super::contract::CONTRACT;
 use super::session::Session;
 use crate::world::{Ground, World};
 
-/// Walks through all chapters.
+/// Runs all chapters.
 pub async fn whole(api: &impl Api) {
     let mut session = Session::of(api);
     storing::chapter(&mut session).await;
@@ -39,7 +39,7 @@ pub async fn whole(api: &impl Api) {
     let exercised = CONTRACT.exercised();
     let forgotten = CONTRACT
         .operations()
-        // Where there is a queue: `clouds::migrations`.
+        // These need a queue, and are tested in `clouds::migrations`.
         .filter(|(_, _, operation)| operation["tags"] != serde_json::json!(["migrations"]))
         .filter(|(_, _, operation)| !exercised.contains(operation["operationId"].as_str().unwrap()));
     let forgotten: Vec<_> = forgotten.map(|(method, path, _)| format!("{method} {path}")).collect();
@@ -67,7 +67,8 @@ async fn the_api_answers_as_written_down_over_dynamodb() {
     world.assert_tidy().await;
 }
 
-/// Over a real connection and a real clock; it takes some seconds, because links and proofs expire in it.
+/// Runs over a real connection by a real clock, and takes some seconds because links and proofs expire during the
+/// script.
 #[tokio::test]
 async fn the_api_answers_as_written_down_over_http() {
     whole(&Serve::start()).await;

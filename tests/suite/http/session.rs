@@ -1,8 +1,8 @@
-//! A client that writes down what it says and hears, for a person to review.
+//! A client that writes down requests and answers for a person to review.
 //!
-//! Every exchange is checked against the OpenAPI document here, so that no script can forget it. What differs from
-//! one run or place to the next is replaced by a name: times, the digests of records (a record holds its time), ids
-//! that the service makes up, signatures of links. What every answer has is asserted and left out.
+//! Every exchange is checked against the OpenAPI document here, so that no script can forget to. Values that differ
+//! from one run or deployment to the next are replaced by names: times, the digests of records (a record contains its
+//! time), generated IDs, and the signatures of links. The parts that every answer has are asserted and left out.
 
 use bytes::Bytes;
 use credlink_core::encoding::decode;
@@ -16,14 +16,14 @@ use super::ask::with;
 use super::contract::CONTRACT;
 use crate::world::tokens;
 
-/// Longest line of a body that is written down whole, in characters.
+/// The longest line of a body that is written down whole, in characters.
 const LONGEST_LINE: usize = 480;
 
-/// Headers of the connection or of a gateway, not of the answer.
+/// Headers that belong to the connection or to a gateway, not to the answer.
 const OF_THE_CONNECTION: [&str; 5] =
     ["apigw-requestid", "connection", "date", "keep-alive", "transfer-encoding"];
 
-/// What an answer has that scripts of other sites may read.
+/// Headers of every answer that scripts of other sites may read.
 const OF_OPEN_ANSWERS: [(&str, &str); 2] = [
     ("access-control-allow-origin", "*"),
     (
@@ -32,10 +32,10 @@ const OF_OPEN_ANSWERS: [(&str, &str); 2] = [
     ),
 ];
 
-/// What every answer has.
+/// Headers of every answer.
 const OF_EVERY_ANSWER: [(&str, &str); 2] = [("x-content-type-options", "nosniff"), ("credlink-api", "1")];
 
-/// What differs from run to run, and the name that stands for it.
+/// Patterns of values that differ from run to run, each with the name that replaces them.
 const FILTERS: [(&str, &str); 10] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<time>"),
     (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "<date>"),
@@ -52,7 +52,7 @@ const FILTERS: [(&str, &str); 10] = [
     (r#"x-request-id: (request-\d+|[0-9a-f-]{36})"#, "x-request-id: <new>"),
 ];
 
-/// Sends a request, and checks what has to hold for every exchange.
+/// Sends a request, and checks the rules for all exchanges.
 pub async fn exchange(api: &impl Api, request: Request<Bytes>) -> Response<Bytes> {
     let response = api.send(request.clone()).await;
     CONTRACT.check(&request, &response);
@@ -64,7 +64,7 @@ pub async fn exchange(api: &impl Api, request: Request<Bytes>) -> Response<Bytes
     for (name, value) in OF_OPEN_ANSWERS.into_iter().filter(|_| is_open) {
         assert_eq!(response.headers()[name], value, "{} {}", request.method(), request.uri());
     }
-    // Of what anybody may read, anybody's scripts may.
+    // Anything that every caller may read, every caller's scripts may read.
     let reads = request.method().is_safe() && request.uri().path().contains("/manifests/");
     if reads && !request.headers().contains_key(AUTHORIZATION) {
         assert!(is_open, "{} {}", request.method(), request.uri());
@@ -77,7 +77,7 @@ pub async fn exchange(api: &impl Api, request: Request<Bytes>) -> Response<Bytes
 pub struct Session<'a, A> {
     api: &'a A,
     transcript: String,
-    /// Digests of records, in the order of their appearance.
+    /// Digests of records, in order of appearance.
     records: Vec<String>,
 }
 
@@ -98,14 +98,14 @@ impl<'a, A: Api> Session<'a, A> {
         self.send_as_it_is(title, with(request, AUTHORIZATION, credential)).await
     }
 
-    /// Sends a request as it is, checks the exchange and writes it down under `title`.
+    /// Sends a request unaltered, checks the exchange and writes it down under `title`.
     pub async fn send_as_it_is(&mut self, title: &str, request: Request<Bytes>) -> Response<Bytes> {
         let own_id = request.headers().contains_key("x-request-id");
         let response = exchange(self.api, request.clone()).await;
         self.learn(&request, &response);
         let mut left_out = if own_id { vec![] } else { vec!["x-request-id"] };
         if response.status() == 308 {
-            // A gateway names a type also for a body that is not there.
+            // A gateway adds a type even to an absent body.
             left_out.push("content-type");
         }
         let exchange = format!(
@@ -122,7 +122,7 @@ impl<'a, A: Api> Session<'a, A> {
         response
     }
 
-    /// Compares what was written down since the last chapter with the snapshot of this name.
+    /// Compares everything written down since the last chapter with the snapshot of this name.
     pub fn end_chapter(&mut self, name: &str) {
         let chapter = std::mem::take(&mut self.transcript);
         insta::with_settings!({filters => FILTERS, omit_expression => true}, {
@@ -155,7 +155,7 @@ fn headers(headers: &HeaderMap, left_out: &[&str]) -> String {
     let shown = headers.iter().filter(|(name, _)| {
         let constant =
             OF_EVERY_ANSWER.iter().chain(&OF_OPEN_ANSWERS).any(|(constant, _)| name.as_str() == *constant);
-        // A length is said of every body on a connection, and is of interest where parts can be asked for.
+        // A connection states the length of every body, which is of interest only where parts can be requested.
         let length = *name == CONTENT_LENGTH && !ranges;
         let connection = OF_THE_CONNECTION.contains(&name.as_str());
         !(constant || length || connection || left_out.contains(&name.as_str()))
@@ -167,7 +167,7 @@ fn headers(headers: &HeaderMap, left_out: &[&str]) -> String {
     lines.concat()
 }
 
-/// A body as text: the members of JSON line by line, each exactly as it came.
+/// A body as text: the members of JSON line by line, each exactly as received.
 fn body(headers: &HeaderMap, body: &Bytes) -> String {
     if body.is_empty() {
         return String::new();
@@ -183,8 +183,7 @@ fn body(headers: &HeaderMap, body: &Bytes) -> String {
     }
 }
 
-/// Breaks lines between the members of the outermost object and between objects in its lists, and shortens what is
-/// long.
+/// Breaks lines between the members of the outermost object and between objects in its lists, and shortens long lines.
 fn members(text: &str) -> String {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     let mut lines = vec![String::new()];
@@ -210,7 +209,7 @@ fn members(text: &str) -> String {
     shortened.collect::<Vec<_>>().join("\n")
 }
 
-/// The same text without the names of stores, which are others each time, and which not every deployment has.
+/// The same text without the names of stores, which differ each time and which not every deployment has.
 fn without_store(text: String) -> String {
     const MEMBER: &str = "\"store\":\"";
     let Some((before, after)) = text.split_once(MEMBER) else { return text };

@@ -1,4 +1,4 @@
-//! Credentials that a running server cannot read anew: it goes on with those that it has, and says so.
+//! Credentials that a running server cannot reload: it continues with those that it has, and reports the failure.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use super::auth::issuer::{AUDIENCE, ISSUER, Published, jwks};
 use crate::server::Server;
 use crate::world::tokens;
 
-/// Longest time until a server has looked at its files, on a machine that builds at the same time.
+/// The longest time until a server has checked its files, on a machine that is building at the same time.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What is answered to a GET: the status and the text.
+/// The status and text of the answer to a GET.
 fn get(server: &Server, path: &str, token: Option<&str>) -> (u16, String) {
     let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
     let mut request = agent.get(format!("{}{path}", server.url()));
@@ -22,14 +22,14 @@ fn get(server: &Server, path: &str, token: Option<&str>) -> (u16, String) {
     (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
 }
 
-/// The health that somebody is told, which a load balancer takes for good throughout.
+/// The health as a caller with this token sees it, which a load balancer takes for good throughout.
 fn health(server: &Server, token: Option<&str>) -> Value {
     let (status, told) = get(server, "/v1/health", token);
     assert_eq!(status, 200, "{told}");
     serde_json::from_str(&told).unwrap()
 }
 
-/// The health that an operator is told, when it says so many sources.
+/// The health as an operator sees it, once it names this many sources.
 fn told_of(server: &Server, sources: usize) -> Value {
     let began = Instant::now();
     loop {
@@ -83,7 +83,7 @@ fn health_says_which_credentials_cannot_be_read() {
         "the keys that access tokens are checked with cannot be read; what was read before is in use",
     ]);
     assert_eq!(told["problems"], problems);
-    // Everybody else is told neither causes nor ages.
+    // Other callers are told neither causes nor ages.
     for token in [None, Some(tokens::OWNER)] {
         let told = health(&server, token);
         assert_eq!((&told["status"], &told["problems"]), (&json!("degraded"), &problems));

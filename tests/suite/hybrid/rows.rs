@@ -1,4 +1,4 @@
-//! Without a catalogue in memory, rows of the index say where records are.
+//! Without a catalogue in memory, rows of the index locate the records.
 
 use credlink_auth::tokens::Trusted;
 use credlink_cache::NoCache;
@@ -17,7 +17,7 @@ async fn keep(index: &impl Index, name: &str, item: &str) {
     assert_eq!(index.commit(&[Write { row, expected: None }]).await.unwrap(), Commit::Done);
 }
 
-/// A row finds a record of any name; one that is not right any more is in nobody's way.
+/// A row locates a record of any name, and an outdated row does no harm.
 #[tokio::test]
 async fn the_index_says_where_a_record_is() {
     let (any, own) = (legacy("a", "p-1"), legacy("b", "p-2"));
@@ -45,7 +45,7 @@ async fn the_index_says_where_a_record_is() {
     assert_eq!(ground.send(get(&by_hash("a"))).await.body(), &migrated(&any));
     ground.assert_whole().await;
 
-    // With the cloud storage off, too; a store finds what is there, and no second record is written.
+    // This also holds with the cloud storage off: a store finds the existing record, and no second record is written.
     let Ground { data, records, service, source } = ground;
     drop((service, source));
     let ground = Ground::opened(data, records, OFF, false);
@@ -56,7 +56,7 @@ async fn the_index_says_where_a_record_is() {
     assert!(!ground.records.path().join(format!("{}.json", proof("a"))).exists());
 }
 
-/// A legacy id leads to a proof id only where the index leads on from there, to this very record.
+/// A legacy ID redirects to a proof ID only if the index leads on from there to this very record.
 #[tokio::test]
 async fn a_legacy_id_redirects_where_the_row_of_its_proof_leads_back() {
     let (one, two) = (legacy("a", "p-1"), legacy("b", "p-2"));
@@ -72,7 +72,7 @@ async fn a_legacy_id_redirects_where_the_row_of_its_proof_leads_back() {
     assert_eq!(ground.send(get("/v1/proofs/p-2")).await.body(), &migrated(&two), "the row of another item");
 }
 
-/// Guarantee 7: where the index does not answer, what is not found under its name may be there all the same.
+/// Guarantee 7: if the index does not answer, a record that is not found under its name may exist all the same.
 #[tokio::test]
 async fn an_index_out_of_reach_is_no_absence() {
     let records = tempfile::tempdir().unwrap();

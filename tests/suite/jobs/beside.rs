@@ -1,5 +1,5 @@
-//! A CredLink with more than proofs: ids of duplicates, which are in its index alone, and a manifest that was stored for
-//! itself. Both travel with the proofs, from its API and from its data folder, to a folder and to another API.
+//! A CredLink with more than proofs: the IDs of duplicates, which are only in its index, and a manifest that was stored
+//! for itself. Both migrate with the proofs, from its API and from its data folder, to a folder and to another API.
 
 use credlink_core::hash::Digest;
 use credlink_core::testing::manifest_store;
@@ -13,7 +13,7 @@ use crate::server::Server;
 const ALONE: &str = "urn:c2pa:0f000000-0000-4000-8000-000000000001";
 const HELD: &str = "/v1/manifests/urn:c2pa:00000000-0000-4000-8000-000000000000";
 
-/// Thirty records; of the first five there are duplicates under two more ids each.
+/// Thirty records. The first five have duplicates under two more IDs each.
 fn with_twins() -> Vec<Legacy> {
     let mut all = good_ones(30);
     for number in 0..5 {
@@ -27,7 +27,7 @@ fn with_twins() -> Vec<Legacy> {
     all
 }
 
-/// The data folder of a CredLink with all of that, and with a manifest that nobody holds.
+/// The data folder of a CredLink with all of these, and with a manifest that no proof holds.
 fn origin(records: &[Legacy]) -> Place {
     let first = Job::new(Place::files(records), Place::data_folder());
     let ran = first.says("run", &[]);
@@ -39,7 +39,7 @@ fn origin(records: &[Legacy]) -> Place {
     first.to
 }
 
-/// Every id leads to its proof, and the manifest is there.
+/// Asserts that every ID leads to its proof, and that the manifest is there.
 fn has_all(server: &Server, records: &[Legacy]) {
     for record in records {
         let led = server.leads_to(&format!("/v1/proofs/{}", record.id));
@@ -49,7 +49,7 @@ fn has_all(server: &Server, records: &[Legacy]) {
     assert_eq!(server.get_bytes(&format!("/v1/manifests/{ALONE}")), store);
 }
 
-/// The id that the record of a proof names. The other two are in the index alone.
+/// The ID that the record of a proof names. The other two are only in the index.
 fn carried(server: &Server, record: &Legacy) -> String {
     let bytes = server.get_bytes(&format!("/v1/proofs/{}", record.proof.unwrap()));
     let record: Value = serde_json::from_slice(&bytes).unwrap();
@@ -62,12 +62,12 @@ fn status(server: &Server, path: &str) -> u16 {
     agent.get(format!("{}{path}", server.url())).call().unwrap().status().as_u16()
 }
 
-/// Thirty proofs, forty ids, one manifest.
+/// Runs the job, and asserts that it moves thirty proofs, forty IDs and one manifest.
 fn moves(job: &Job) {
     let planned = job.says("plan", &[]);
     assert_eq!((&planned["items"], &planned["would_copy"]), (&json!(71), &json!(71)), "{planned}");
     let ran = job.says("run", &["--batch-size", "7"]);
-    // The id that a record names is there with its proof.
+    // The ID that a record names arrives with its proof.
     let counts = &ran["counts"];
     assert_eq!((&counts["copied"], &counts["duplicates"]), (&json!(41), &json!(30)), "{ran}");
     assert!(ran.get("left_behind").is_none(), "{ran}");
@@ -90,7 +90,7 @@ fn every_id_and_every_manifest_travels_from_an_api_to_another() {
     moves(&job);
     has_all(&here, &records);
 
-    // An id that is lost is found missing, and so is a manifest; a run brings nothing back that was confirmed.
+    // Verification finds a lost ID and a lost manifest. A run restores nothing that was confirmed.
     let proof = records[3].proof.unwrap();
     let ids = ["twin-3", "double-3"];
     let lost = *ids.iter().find(|id| ***id != carried(&here, &records[3])).unwrap();
@@ -104,7 +104,7 @@ fn every_id_and_every_manifest_travels_from_an_api_to_another() {
     assert_eq!(put.header("content-type", "application/json").send(bound).unwrap().status(), 201);
     assert_eq!(job.says("verify", &[])["verified"], 71);
 
-    // A rollback takes back just that.
+    // A rollback withdraws exactly what the job brought.
     let own = json!({"media_hash": media(9_999).to_string(), "manifest": {"own": true}});
     let own = here.post("/v1/proofs", &own).1["id"].as_str().unwrap().to_owned();
     let undone = job.says("rollback", &["--confirm", "archive"]);
@@ -127,7 +127,7 @@ fn every_id_and_every_manifest_travels_from_an_api_to_another() {
 #[test]
 fn every_id_and_every_manifest_travels_from_a_data_folder() {
     let records = with_twins();
-    // Some of it is there before: two proofs with their twins, and a manifest that only a proof holds.
+    // Some of it is there before: two proofs with their duplicates, and a manifest that only a proof holds.
     let before = Job::new(Place::files(&[&records[..2], &records[30..34]].concat()), Place::data_folder());
     before.says("run", &[]);
     let job = Job::new(origin(&records), before.to);

@@ -1,4 +1,4 @@
-//! Items that change at the source once they are copied: what `verify` advises is what helps.
+//! Items that change at the source after they were copied: the advice of `verify` works.
 
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,14 @@ fn file(folder: &Path, number: usize) -> PathBuf {
     folder.join(format!("{}/{deep}{id}.json", number % 7))
 }
 
-/// Replaces a part of a record that stands in it once.
+/// Replaces a part of a record that occurs in it once.
 fn change(folder: &Path, number: usize, from: &str, to: &str) {
     let text = good(number).text;
     assert_eq!(text.matches(from).count(), 1, "{text}");
     std::fs::write(file(folder, number), text.replace(from, to)).unwrap();
 }
 
-/// The items that are outdated, and what is advised.
+/// The outdated items, each with its advice.
 fn outdated(verified: &Value) -> Vec<(String, String)> {
     let findings = verified["findings"].as_array().unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -37,7 +37,7 @@ fn what_changed_at_a_legacy_source_is_settled_as_verify_advises() {
     let job = Job::new(Place::files(&good_ones(RECORDS)), Place::data_folder());
     let (source, store) = (job.from.path.clone().unwrap(), job.to.path.clone().unwrap());
     job.says("run", &[]);
-    // Another manifest, another member that is only kept, and another media file.
+    // Another manifest, another member that is merely kept, and another media file.
     let other = json!({"proofId": good(2).id, "imageHash": media(2).to_string(), "manifest": {"n": 1}, "timestamp": 1_767_225_600_000_u64});
     std::fs::write(file(&source, 2), other.to_string()).unwrap();
     change(&source, 4, "\"timestamp\":17", "\"timestamp\":16");
@@ -64,7 +64,7 @@ fn what_changed_at_a_legacy_source_is_settled_as_verify_advises() {
     job.says("run", &[]);
     let verified = job.says("verify", &[]);
     assert_eq!((&verified["verified"], &verified["outdated"]), (&RECORDS.into(), &0.into()), "{verified}");
-    // Nobody's version of it was lost by a run: the one that was replaced is an earlier revision.
+    // The run loses no version: the replaced one is an earlier revision.
     let revisions = Server::over(&store, &[]).get_bytes(&format!("/v1/proofs/{changed}/1"));
     assert!(!revisions.is_empty());
 }

@@ -1,4 +1,5 @@
-//! A store whose address answers with somebody else's 404: that is no absence (guarantee 7), and no job takes it for one.
+//! A store whose address answers with the 404 of something else: that is not an absence (guarantee 7), and no job takes
+//! it for one.
 
 use serde_json::json;
 
@@ -30,7 +31,7 @@ fn a_job_does_not_take_a_foreign_404_for_absence() {
     let planned = Job::new(Place::files(&good_ones(3)), Place::api(&url)).ends("plan", &[]);
     assert_ne!(planned.code, Some(0), "{planned:?}");
 
-    // And back again: nothing was taken back, and all is there.
+    // The server is back: nothing was withdrawn, and everything is there.
     let server = Server::over(folder.path(), &[]);
     for record in good_ones(3) {
         server.get_bytes(&format!("/v1/proofs/{}", record.proof.unwrap()));

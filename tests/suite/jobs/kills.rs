@@ -1,5 +1,5 @@
-//! `kill -9` at random moments, again and again in one job: afterwards each proof is there once, and what was confirmed
-//! was not copied twice. Or, of a rollback, none is there, and the job knows all of them as withdrawn by itself.
+//! `kill -9` at random moments of one job, many times: afterwards each proof exists once, and no confirmed item was
+//! copied twice. After a rollback, no proof exists, and the job knows that it has withdrawn all of them itself.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::places::Place;
 use super::records::good_ones;
 use super::world::Job;
 
-/// How often a job is killed.
+/// Number of kills of a job.
 const KILLS: usize = 50;
-/// Records: so many that fifty short runs do not copy them all.
+/// Number of records: more than fifty short runs can copy.
 const RECORDS: usize = 6_000;
 
-/// Numbers that look random (xorshift64*, Vigna 2016).
+/// A pseudo-random number generator (xorshift64*, Vigna 2016).
 fn roll(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -27,14 +27,15 @@ fn a_job_that_is_killed_fifty_times_copies_everything_once() {
     let job = Job::new(Place::files(&good_ones(RECORDS)), Place::data_folder());
     let (mut dice, mut killed, mut confirmed) = (0x9e37_79b9_7f4a_7c15_u64, 0, 0);
     while killed < KILLS {
-        // A run that has a rate lasts longer than all of these waits, which grow for a machine that starts it slowly.
+        // A rate-limited run lasts longer than all of these waits, which grow for a machine on which it starts slowly.
         let wait = Duration::from_millis(60 + roll(&mut dice) % (400 + 8 * killed as u64));
         assert!(
             job.killed("run", &["--rate", "300", "--batch-size", "20"], wait),
             "the run ends before it is killed"
         );
         killed += 1;
-        // Only who may write puts a ledger in order that a kill left behind: looking does so too.
+        // A ledger that a kill left behind must be put in order by a process that may write it. Looking at the job does
+        // so too.
         if killed % 10 == 0 {
             let report = job.report();
             let migrated = report["migrated"].as_u64().unwrap_or(0);
@@ -52,7 +53,7 @@ fn a_job_that_is_killed_fifty_times_copies_everything_once() {
     assert_eq!([&report["migrated"], &report["failed"], &report["skipped"]], [RECORDS, 0, 0], "{report}");
     let verified = job.says("verify", &["--deep"]);
     assert_eq!((&verified["verified"], &verified["extra"]), (&json!(RECORDS), &json!(0)), "{verified}");
-    // Every proof was made by this job, and the job knows it: it takes back all of them.
+    // Every proof was created by this job, and the job knows it: a rollback withdraws all of them.
     let undone = job.says("rollback", &["--confirm", "archive"]);
     assert_eq!(undone["withdrawn"], RECORDS, "{undone}");
 }
@@ -77,6 +78,6 @@ fn a_rollback_that_is_killed_time_and_again_knows_what_it_withdrew() {
     let undone = job.says("rollback", &["--confirm", "archive"]);
     let all = undone["withdrawn"].as_u64().unwrap() + undone["rolled_back"].as_u64().unwrap();
     assert_eq!((all, &undone["touched"]), (RECORDS as u64, &json!(0)), "{undone}");
-    // All of it is the job's to make again.
+    // The job may create all of them again.
     assert_eq!(job.says("run", &[])["counts"]["copied"], RECORDS);
 }

@@ -1,4 +1,4 @@
-//! From every source to every store: every good record is there, every broken one is counted with its reason.
+//! From every source to every store: every good record arrives, and every broken one is counted with its reason.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::places::Place;
 use super::records::{Legacy, good_ones, records};
 use super::world::Job;
 
-/// Records of the engines' own matrix.
+/// Number of records in the matrix of the engines.
 const MANY: usize = 2_000;
-/// Records where the engine in between is one of them again.
+/// Number of records where one of those engines is in between again.
 const FEW: usize = 200;
 
 /// Moves `records`, and checks every count.
@@ -42,7 +42,7 @@ fn moves(from: Place, to: Place, records: &[Legacy]) {
         let named = |failure: &&Value| failure["reason"] == record.reason.unwrap();
         assert!(failures.iter().filter(named).count() > 0, "{} is not in {report}", record.id);
     }
-    // What was copied is there, and nothing else is.
+    // Everything that was copied is there, and nothing else.
     let verified = job.ends("verify", &["--deep"]);
     let said = &verified.said;
     assert_eq!(
@@ -87,8 +87,8 @@ matrix! {
     from_a_dump_to_a_server: FEW, |_, records| Place::dump(records, false) => |_| Place::served();
 }
 
-/// A CredLink is a source too: what was moved once is moved on. Where its index is read as well, each legacy id is an item
-/// of its own, which came with its proof already.
+/// A CredLink is a source too: records that were moved once are moved on. If its index is read as well, each legacy ID
+/// is an item of its own, which has already arrived with its proof.
 #[test]
 fn from_a_server_and_from_stores_to_everything() {
     let runtime = Runtime::new().unwrap();

@@ -1,5 +1,5 @@
-//! Jobs of `credlink migrate`, by the real binary over real engines: from everything to everything, killed at any moment,
-//! verified, undone and cleaned up.
+//! Jobs of `credlink migrate`, by the real binary over real engines: from every source to every store, killed at any
+//! moment, verified, rolled back and cleaned up.
 
 mod beside;
 mod changes;

@@ -1,4 +1,4 @@
-//! A job's folders are the same ones, wherever its commands are typed.
+//! The folders of a job are the same, wherever its commands are entered.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::places::Place;
 use super::records::good_ones;
 use super::world::{Ended, Job};
 
-/// A command, typed in `folder`.
+/// A command that is entered in `folder`.
 fn typed(job: &Job, folder: &Path, action: &str, arguments: &[&str]) -> Ended {
     let mut command = job.command(action, arguments);
     Ended::of(command.current_dir(folder).output().unwrap())
@@ -22,7 +22,7 @@ fn a_relative_path_stays_where_it_was_typed() {
     let ran = typed(&job, here, "run", &[]);
     assert_eq!((ran.code, &ran.said["counts"]["copied"]), (Some(0), &7.into()), "{ran:?}");
 
-    // The same words mean other folders there, and no other job.
+    // The same words mean other folders there, but not another job.
     let (kept, given) = (format!("dir:{}", source.display()), {
         let path = elsewhere.path().join(source.file_name().unwrap());
         format!("dir:{}", path.display())
@@ -36,7 +36,7 @@ fn a_relative_path_stays_where_it_was_typed() {
     says_both(&typed(&job, elsewhere.path(), "verify", &["--from", &job.from.name]));
     assert_eq!(typed(&job, here, "verify", &["--from", &job.from.name]).code, Some(0));
 
-    // Whatever names no folder finds the job's.
+    // A command that names no folder finds the job's.
     assert_eq!(typed(&job, elsewhere.path(), "status", &[]).said["job"]["from"], kept);
     let verified = typed(&job, elsewhere.path(), "verify", &[]);
     assert_eq!((verified.code, &verified.said["verified"]), (Some(0), &7.into()), "{verified:?}");

@@ -16,15 +16,15 @@ use crate::buckets;
 use crate::engines::{ministack, r2};
 use crate::server::Server;
 
-/// Records that are written at once.
+/// Number of records that are written concurrently.
 const PARALLEL: usize = 16;
 
 /// A place, as `--from` and `--to` name it.
 pub struct Place {
     pub name: String,
-    /// The bucket, where it is one.
+    /// The bucket, if the place is one.
     pub bucket: Option<S3Objects>,
-    /// The folder, where it is one.
+    /// The folder, if the place is one.
     pub path: Option<PathBuf>,
     _held: Option<Held>,
 }
@@ -35,7 +35,7 @@ enum Held {
     Server(Server),
 }
 
-/// The variables that lead a process to the engines.
+/// The variables with which a process finds the engines.
 pub fn variables() -> Vec<(&'static str, String)> {
     let text = |text: &str| text.to_owned();
     vec![
@@ -49,7 +49,7 @@ pub fn variables() -> Vec<(&'static str, String)> {
         ("R2_ENDPOINT", text(r2::endpoint())),
         ("R2_ACCESS_KEY_ID", text(r2::ACCESS_KEY)),
         ("R2_SECRET_ACCESS_KEY", text(r2::SECRET)),
-        // Longer than any pause of a machine that builds at the same time.
+        // Longer than any pause of a machine that is building at the same time.
         ("STORAGE_TIMEOUT", text("120000")),
     ]
 }
@@ -66,7 +66,7 @@ impl Place {
         Self { name, bucket: Some(bucket), path: None, _held: None }
     }
 
-    /// A folder of files, in folders of some depth.
+    /// A folder of files, in nested folders.
     pub fn files(records: &[Legacy]) -> Self {
         Self::folder("dir:", |folder| {
             for (number, record) in records.iter().enumerate() {
@@ -78,7 +78,7 @@ impl Place {
         })
     }
 
-    /// A dump, one record a line; gzipped or not.
+    /// A dump with one record per line, optionally gzipped.
     pub fn dump(records: &[Legacy], gzipped: bool) -> Self {
         let lines: String = records.iter().map(|record| format!("{}\n", record.text)).collect();
         Self::folder("jsonl:", |folder| {
@@ -95,7 +95,7 @@ impl Place {
         })
     }
 
-    /// Objects under a prefix of a bucket of S3.
+    /// Objects under a prefix of an S3 bucket.
     pub fn s3_objects(runtime: &Runtime, records: &[Legacy]) -> Self {
         let bucket = runtime.block_on(buckets::s3());
         let name = format!("s3://{}/old/proofs", bucket.settings().bucket);
@@ -103,7 +103,7 @@ impl Place {
         Self::of(name, bucket)
     }
 
-    /// Objects under a prefix of a bucket of R2.
+    /// Objects under a prefix of an R2 bucket.
     pub fn r2_objects(runtime: &Runtime, records: &[Legacy]) -> Self {
         let bucket = runtime.block_on(buckets::r2());
         let name = format!("r2://{}/old/proofs", bucket.settings().bucket);
@@ -116,13 +116,13 @@ impl Place {
         Self::folder("dir:", |folder| folder.join("data"))
     }
 
-    /// A store in a bucket of S3.
+    /// A store in an S3 bucket.
     pub fn s3(runtime: &Runtime) -> Self {
         let bucket = runtime.block_on(buckets::s3());
         Self::of(format!("s3://{}", bucket.settings().bucket), bucket)
     }
 
-    /// A store in a bucket of R2.
+    /// A store in an R2 bucket.
     pub fn r2(runtime: &Runtime) -> Self {
         let bucket = runtime.block_on(buckets::r2());
         Self::of(format!("r2://{}", bucket.settings().bucket), bucket)

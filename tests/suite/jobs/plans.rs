@@ -1,4 +1,4 @@
-//! What `plan` foresees is what `run` does, also where the store has something already.
+//! `plan` predicts what `run` does, even if the store already holds something.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ fn foresees(store: fn() -> Place) {
     let mut records = good_ones(20);
     let before = Job::new(Place::files(&records[..10]), store());
     before.says("run", &[]);
-    // Another manifest, another signature, and another date of the same.
+    // Another manifest, another signature, and another date for the same manifest.
     let mut change = |number: usize, from: &str, to: &str| {
         assert_eq!(records[number].text.matches(from).count(), 1);
         records[number].text = records[number].text.replace(from, to);
@@ -50,7 +50,7 @@ fn a_plan_into_a_running_credlink_foresees_conflicts() {
     foresees(Place::served);
 }
 
-/// A proof of which the store has the first revision only.
+/// The store has only the first revision of a proof.
 #[test]
 fn a_plan_tells_what_is_behind() {
     use crate::server::Server;

@@ -7,35 +7,35 @@ use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
 use serde_json::json;
 
-/// One in so many records is broken.
+/// One in this many records is broken.
 const BROKEN: usize = 100;
 
 /// A legacy record as a source holds it.
 #[derive(Clone, Debug)]
 pub struct Legacy {
-    /// Its id.
+    /// The legacy ID of the record.
     pub id: String,
-    /// Its text.
+    /// The text of the record.
     pub text: String,
-    /// What a good one becomes.
+    /// The proof that a good record becomes.
     pub proof: Option<ProofId>,
-    /// Why a broken one fails.
+    /// The reason for which a broken record fails.
     pub reason: Option<&'static str>,
 }
 
-/// So many records, of which one in a hundred is broken.
+/// Returns this many records, one in a hundred of which is broken.
 pub fn records(count: usize) -> Vec<Legacy> {
     (0..count)
         .map(|number| if number % BROKEN == BROKEN / 2 { broken(number) } else { good(number) })
         .collect()
 }
 
-/// So many good records.
+/// Returns this many good records.
 pub fn good_ones(count: usize) -> Vec<Legacy> {
     (0..count).map(good).collect()
 }
 
-/// The media file of a record.
+/// The hash of a record's media file.
 pub fn media(number: usize) -> MediaHash {
     MediaHash::of(format!("the picture {number}").as_bytes())
 }
@@ -44,7 +44,7 @@ fn id(number: usize) -> String {
     format!("proof-{number:06}")
 }
 
-/// A good record: with a JSON manifest, its text, or a C2PA manifest; with and without what may be missing.
+/// A good record: with a JSON manifest, its text, or a C2PA manifest, and with and without its optional members.
 pub fn good(number: usize) -> Legacy {
     let media = media(number);
     let hex = media.digest().to_string();
@@ -77,7 +77,7 @@ pub fn good(number: usize) -> Legacy {
     Legacy { id: id(number), text, proof, reason: None }
 }
 
-/// A broken one, each of another kind than the one before.
+/// A broken record, of another kind than the one before.
 fn broken(number: usize) -> Legacy {
     let good = good(number).text;
     let hex = media(number).digest().to_string();
@@ -91,7 +91,7 @@ fn broken(number: usize) -> Legacy {
             let text = json!({"proofId": id(number), "imageHash": hex, "manifest": manifest, "timestamp": 1_767_225_600_000_u64});
             (text.to_string(), "hash-mismatch")
         }
-        // The record before it has this file, and another manifest.
+        // The preceding record has the same file and another manifest.
         _ => {
             let hash = media(number - 1).to_string();
             let text = json!({"proofId": id(number), "imageHash": hash, "manifest": {"n": number}, "timestamp": 1_767_225_600_000_u64});

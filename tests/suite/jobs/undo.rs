@@ -1,4 +1,4 @@
-//! Rollback and cleanup touch what is theirs, and nothing else.
+//! Rollback and cleanup touch only what belongs to the job.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn a_rollback_takes_back_what_its_job_made_and_nobody_touched() {
     let all = good_ones(120);
-    // Fifty proofs are there before the job; forty of them are in its source again.
+    // Fifty proofs are there before the job, and its source holds forty of them too.
     let before = Job::new(Place::files(&all[..50]), Place::data_folder());
     before.says("run", &[]);
     let job = Job::new(Place::files(&all[10..]), before.to);
@@ -39,7 +39,7 @@ fn a_rollback_takes_back_what_its_job_made_and_nobody_touched() {
     let ran = job.says("run", &[]);
     assert_eq!((&ran["counts"]["copied"], &ran["counts"]["duplicates"]), (&json!(70), &json!(40)), "{ran}");
 
-    // Somebody replaces one of the job's proofs, deletes another, and stores one of their own.
+    // Another caller replaces one of the job's proofs, deletes another, and stores one of its own.
     let (replaced, deleted, kept) = (all[60].proof.unwrap(), all[61].proof.unwrap(), all[5].proof.unwrap());
     let stored = {
         let server = Server::over(&data, &[]);
@@ -78,7 +78,7 @@ fn a_rollback_takes_back_what_its_job_made_and_nobody_touched() {
     for record in all[50..].iter().filter(|record| record.proof != Some(replaced)) {
         assert_eq!(status(&format!("/v1/proofs/{}", record.proof.unwrap())), 410, "{}", record.id);
     }
-    // Legacy ids of proofs that stay still lead to them.
+    // The legacy IDs of proofs that stay still lead to them.
     let read = |id: &str| {
         let answer = agent.get(format!("{}/v1/proofs/{id}", server.url())).call();
         answer.unwrap().body_mut().read_to_vec().unwrap()
@@ -87,7 +87,7 @@ fn a_rollback_takes_back_what_its_job_made_and_nobody_touched() {
     assert_eq!(read(&kept.to_string()), read(&all[5].id));
     drop(server);
 
-    // The same job brings back what it took away, and not what somebody else deleted.
+    // The same job restores what it withdrew, but not what another caller deleted.
     let again = job.ends("run", &[]);
     assert_eq!(again.said["counts"]["copied"], 68, "{again:?}");
     let server = Server::over(&data, &[]);
@@ -98,7 +98,7 @@ fn a_rollback_takes_back_what_its_job_made_and_nobody_touched() {
     }
 }
 
-/// Cleans up a job of 200 records, of which some may not go.
+/// Cleans up a job of 200 records, some of which must stay.
 fn cleans_up(job: &Job, change: impl FnOnce(), left: impl FnOnce() -> Vec<String>) {
     job.ends("run", &[]);
     let early = job.ends("cleanup", &["--keep", "0s", "--confirm", "archive"]);
@@ -111,7 +111,7 @@ fn cleans_up(job: &Job, change: impl FnOnce(), left: impl FnOnce() -> Vec<String
     assert_eq!(asked.code, Some(2), "{asked:?}");
     assert!(asked.errors.contains("--confirm archive"), "{asked:?}");
     let cleaned = job.ends("cleanup", &["--keep", "0s", "--confirm", "archive"]);
-    // Two broken ones, one that changed, and one that came later.
+    // Two broken records, one that changed, and one that was added later.
     let mut expected = vec!["proof-000050", "proof-000150", "proof-000007", "proof-009999"];
     expected.sort_unstable();
     let mut left = left();
@@ -149,7 +149,7 @@ fn a_cleanup_of_a_bucket_removes_what_was_verified() {
         let body = credlink_aws::s3::Body::whole(text.into());
         runtime.block_on(bucket.upload(key, &attributes, None, body)).unwrap();
     };
-    // What lies beside the prefix is none of the job's business.
+    // An object outside the prefix does not concern the job.
     upload("other/proof-000001.json", good(1).text);
     let change = || {
         upload("old/proofs/proof-000007.json", good(8_888).text);

@@ -1,4 +1,4 @@
-//! `verify` finds each planted fault, and no other.
+//! `verify` finds each planted fault, and reports no other.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::world::Job;
 
 const RECORDS: usize = 60;
 
-/// What a store has under a key, and how it is replaced behind CredLink's back.
+/// Reads the objects of a store, and replaces or removes them behind CredLink's back.
 struct Planted<'a> {
     runtime: &'a Runtime,
     bucket: &'a S3Objects,
@@ -49,7 +49,7 @@ fn manifest(number: usize) -> String {
     ObjectKey::Manifest(id.parse().unwrap()).to_string()
 }
 
-/// The counts that a verification came to.
+/// The counts of a verification.
 fn counts(said: &Value) -> [u64; 5] {
     ["verified", "missing", "corrupted", "encoding_differs", "extra"]
         .map(|class| said[class].as_u64().unwrap_or(u64::MAX))
@@ -62,7 +62,7 @@ fn finds_every_fault(to: Place, runtime: &Runtime, arguments: &[&str]) {
     assert_eq!(counts(&job.says("verify", arguments)), [RECORDS as u64, 0, 0, 0, 0]);
     let bucket = job.to.bucket.clone().unwrap();
     let planted = Planted { runtime, bucket: &bucket };
-    // Records 0, 5, 10, … have a C2PA manifest of their own.
+    // Records 0, 5, 10, … have their own C2PA manifests.
     planted.remove(&record(&records, 1));
     planted.remove(&manifest(5));
     planted.write(&record(&records, 2), |_, bytes| bytes[20] ^= 1);
@@ -71,7 +71,7 @@ fn finds_every_fault(to: Place, runtime: &Runtime, arguments: &[&str]) {
         bytes[last] ^= 1;
     });
     planted.write(&record(&records, 3), |_, bytes| bytes.truncate(bytes.len() / 2));
-    // The bytes are gzip, and the header does not say so.
+    // The bytes are gzip, but the header does not say so.
     for key in [record(&records, 4), manifest(15)] {
         assert!(planted.read(&key).0.attributes.content_encoding.is_some(), "{key} is packed");
         planted.write(&key, |head, _| head.attributes.content_encoding = None);
@@ -133,7 +133,7 @@ fn faults_in_a_folder_are_found() {
     assert_eq!(counts(&verified.said), [RECORDS as u64 - 3, 1, 2, 0, 0], "{verified:?}");
 }
 
-/// The one file whose path has `name` in it.
+/// The only file whose path contains `name`.
 fn find(folder: &Path, name: &str) -> std::path::PathBuf {
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {

@@ -1,7 +1,8 @@
-//! Manifests that their owner withdrew: what is private at the source is private at the store, from everything to everything,
-//! in the first run and in the next one.
+//! Manifests that their owner has withdrawn: a manifest that is private at the source is private at the store, from
+//! every source to every store, in the first run and in the next.
 //!
-//! The servers ask for no credentials, so that everybody reads everything; who may read a manifest is in its `Cache-Control`.
+//! The servers require no credentials, so that every caller reads everything. The `Cache-Control` of a manifest tells
+//! who may read it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +19,7 @@ use super::places::Place;
 use super::world::Job;
 use crate::server::Server;
 
-/// The manifests of the source by their names, and the readers of each.
+/// The manifests of the source by name, each with its readers.
 const MANIFESTS: [(&str, &str); 7] = [
     ("open", "public"),
     ("held", "private"),
@@ -52,7 +53,7 @@ fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().new_agent()
 }
 
-/// Makes a manifest public or private. Gives the status.
+/// Makes a manifest public or private, and returns the status.
 fn make(server: &Server, name: &str, visibility: &str) -> u16 {
     let put = agent().put(format!("{}/v1/manifests/{}/visibility", server.url(), id(name)));
     let body = json!({"visibility": visibility}).to_string();
@@ -63,7 +64,7 @@ fn store_alone(server: &Server, name: &str) {
     assert_eq!(server.post_bytes("/v1/manifests", "application/c2pa", &content(name)).0, 201);
 }
 
-/// The readers of a manifest whose bytes are there; the status where they are not.
+/// The readers of a manifest whose bytes are there, or else the status.
 fn readers(server: &Server, name: &str) -> String {
     let mut response = agent().get(format!("{}/v1/manifests/{}", server.url(), id(name))).call().unwrap();
     if response.status() != 200 {
@@ -82,8 +83,9 @@ fn expected() -> BTreeMap<String, String> {
     MANIFESTS.iter().map(|(name, readers)| ((*name).to_owned(), (*readers).to_owned())).collect()
 }
 
-/// A data folder with a public proof; one whose manifest was withdrawn; one whose earlier manifest was; a private one; a
-/// private one whose manifest was published; a manifest by itself that was withdrawn, and one that was not.
+/// A data folder with a public proof, one whose manifest was withdrawn, one whose earlier manifest was withdrawn, a
+/// private proof, a private one whose manifest was published, a manifest by itself that was withdrawn, and one that was
+/// not.
 fn origin() -> Place {
     let place = Place::data_folder();
     let server = Server::over(place.path.as_deref().unwrap(), &[]);
@@ -118,7 +120,7 @@ fn api(server: &Server) -> Place {
     Place::api(server.url())
 }
 
-/// Runs and verifies: each item is copied, and is what was copied.
+/// Runs and verifies the job: each item is copied, and matches its copy.
 fn moves(job: &Job) {
     let ran = job.says("run", &[]);
     assert_eq!((&ran["counts"]["copied"], &ran["counts"]["duplicates"]), (&json!(7), &json!(0)), "{ran}");
@@ -140,7 +142,7 @@ fn what_is_private_stays_private_from_folder_to_folder() {
     assert_eq!(all_readers(&over(&job.to)), expected());
     assert_eq!(fsck(job.to.path.as_deref().unwrap()), Some(0));
 
-    // What is brought back after a rollback is as private as it was.
+    // An item that is restored after a rollback is as private as before.
     let undone = job.says("rollback", &["--confirm", "archive"]);
     assert_eq!((&undone["withdrawn"], &undone["failed"]), (&json!(7), &json!(0)), "{undone}");
     moves(&job);
@@ -175,8 +177,8 @@ fn what_is_private_stays_private_through_objects_and_buckets() {
     assert_eq!(all_readers(&here), expected());
 }
 
-/// A withdrawal at the source after the copy follows with the next run, or with the one after a deep verification where the
-/// source's listing does not tell.
+/// Asserts that a withdrawal at the source after the copy is applied by the next run, or by the run after a deep
+/// verification if the source's listing does not show it.
 fn follows(job: &Job, withdraw: impl Fn(&str), now: impl Fn(&str) -> String, is_told: bool) {
     withdraw("alone-open");
     withdraw("open");
@@ -243,15 +245,15 @@ fn a_later_withdrawal_follows_from_objects_alone() {
     follows(&job, withdraw, |name| readers(&over(&job.to), name), false);
 }
 
-/// A run withdraws what stands at the store in public, and publishes nothing.
+/// Asserts that a run withdraws public items of the store, and publishes nothing.
 fn never_publishes(job: &Job, at: impl Fn(&dyn Fn(&Server))) {
     at(&|server| {
-        // A proof that is there already, and two manifests by themselves.
+        // A proof that is already there, and two manifests by themselves.
         assert_eq!(server.post("/v1/proofs", &body("held", "public")).0, 201);
         store_alone(server, "alone");
         store_alone(server, "alone-open");
         assert_eq!(make(server, "alone-open", "private"), 204);
-        // The same picture as a private one of the source.
+        // The same picture as in a private proof of the source.
         assert_eq!(server.post("/v1/proofs", &body("private", "public")).0, 201);
     });
     let ran = job.ends("run", &[]);
@@ -286,7 +288,7 @@ fn nothing_is_published_behind_an_api() {
     never_publishes(&job, |look| look(&here));
 }
 
-/// A manifest that the owner publishes at the store after a run is the owner's: it is told, and nothing is done about it.
+/// Asserts that a manifest that its owner publishes at the store after a run is reported, and left as it is.
 fn tells_what_is_published(job: &Job, publish: impl FnOnce(&dyn Fn(&Server))) {
     moves(job);
     publish(&|server| {

@@ -1,4 +1,4 @@
-//! One job: its folder, and the binary that works on it.
+//! A job: its folder, and the binary that works on it.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -17,11 +17,11 @@ pub struct Job {
     pub to: Place,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
-    /// What it printed, if that is JSON.
+    /// The output of the command, if that is JSON.
     pub said: Value,
     pub errors: String,
 }
@@ -35,12 +35,12 @@ impl Job {
         self.folder.path()
     }
 
-    /// A command of this job. The options that name source and store come with `run` and `plan` only.
+    /// A command of this job. Only `run` and `plan` take the options that name source and store.
     pub fn command(&self, action: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(["migrate", action, "--json", "--job", "archive"]);
         command.arg("--jobs-dir").arg(self.folder().join("jobs"));
-        // A store in a bucket keeps its index here; a folder is its own.
+        // A store in a bucket keeps its index here; a folder has its own.
         command.arg("--data-dir").arg(self.folder().join("data"));
         if matches!(action, "run" | "plan") {
             command.args(["--from", &self.from.name, "--to", &self.to.name]);
@@ -51,31 +51,31 @@ impl Job {
         command
     }
 
-    /// Does a command to its end.
+    /// Runs a command to its end.
     pub fn ends(&self, action: &str, arguments: &[&str]) -> Ended {
         Ended::of(self.command(action, arguments).output().unwrap())
     }
 
-    /// Does a command that has to end well, and gives what it says.
+    /// Runs a command, asserts that it succeeds, and returns its output.
     pub fn says(&self, action: &str, arguments: &[&str]) -> Value {
         let ended = self.ends(action, arguments);
         assert_eq!(ended.code, Some(0), "{action}: {ended:?}");
         ended.said
     }
 
-    /// Kills an action after so long, unless it has ended by then. Whether it was killed.
+    /// Kills an action after this long, unless it has ended. Returns `true` if it was killed.
     pub fn killed(&self, action: &str, arguments: &[&str], after: Duration) -> bool {
         let mut command = self.command(action, arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(after);
         let was_running = child.try_wait().unwrap().is_none();
-        // SIGKILL, by its own id.
+        // Sends SIGKILL to the process by its own ID.
         let _ = child.kill();
         child.wait().unwrap();
         was_running
     }
 
-    /// Counts of the report.
+    /// The counts of the report.
     pub fn report(&self) -> Value {
         self.ends("report", &[]).said
     }

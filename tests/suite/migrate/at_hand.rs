@@ -1,4 +1,5 @@
-//! A CredLink at hand as a migration's destination: exact after every fault, and every planted damage has its verdict.
+//! A directly opened CredLink as the destination of a migration: exact after every fault, and every planted damage gets
+//! its verdict.
 
 use std::pin::pin;
 
@@ -35,12 +36,12 @@ use super::ground::parcel;
 
 use crate::faults::gate::{Gate, Gated};
 
-/// What fails at a call, or stands at it.
+/// A port whose calls can fail, or stop.
 type Stopped<T> = Faulty<Gated<T>>;
 type Ports = Parts<Stopped<MemoryObjects>, Stopped<MemoryIndex>, NoCache, ManualClock, Counters, Trusted>;
 type Destination = ServiceDestination<Ports>;
 
-/// What stands there. Every destination that is opened on it is a process of its own.
+/// The contents of the destination. Every destination opened on it is a process of its own.
 #[derive(Clone)]
 struct Store {
     objects: MemoryObjects,
@@ -88,7 +89,7 @@ impl Store {
         assert_eq!(broken, [""; 0]);
     }
 
-    /// Puts other bytes or attributes where an object stands.
+    /// Alters the bytes or attributes of a stored object.
     async fn plant(&self, key: &str, change: impl FnOnce(&mut Vec<u8>, &mut Attributes)) {
         let key: ObjectKey = key.parse().unwrap();
         let object = self.objects.get(&key).await.unwrap().unwrap();
@@ -100,7 +101,7 @@ impl Store {
     }
 }
 
-/// The draft of a legacy record, long enough to be packed.
+/// The draft of a legacy record, long enough to be compressed.
 fn legacy(id: &str, file: &[u8], manifest: &str) -> Draft {
     let text = format!(
         r#"{{"proofId":"{id}","imageHash":"{}","manifest":{manifest},"signature":"c2ln","timestamp":1700000000000,"more":"{}"}}"#,
@@ -110,8 +111,7 @@ fn legacy(id: &str, file: &[u8], manifest: &str) -> Draft {
     LegacyRecord::parse(text.as_bytes()).unwrap().draft(Tenant::default())
 }
 
-/// The history of a proof: a legacy record, and what replaced it `more` times. The first two replacements have one C2PA
-/// manifest.
+/// The history of a proof: a legacy record, replaced `more` times. The first two replacements have one C2PA manifest.
 fn history(more: i64) -> Vec<Draft> {
     let first = legacy("p-1", b"file", r#"{"a":1}"#);
     let mut drafts = vec![first.clone()];
@@ -132,11 +132,11 @@ fn history(more: i64) -> Vec<Draft> {
     drafts
 }
 
-/// What replaces the last of a history: a manifest that no coding makes shorter.
+/// A replacement for the last record of a history, with a manifest that does not compress.
 fn unpackable(drafts: &[Draft]) -> Draft {
     let noise: Vec<u8> = (0..80_u8).flat_map(|number| *Digest::of(&[number]).as_bytes()).collect();
     let mut bytes = manifest_store("urn:c2pa:noise", MediaHash::of(b"file").digest());
-    // A box more, of a kind that nobody reads.
+    // A further box, of a kind that no parser reads.
     bytes.extend([&u32::try_from(8 + noise.len()).unwrap().to_be_bytes(), b"free", &*noise].concat());
     let length = u32::try_from(bytes.len()).unwrap();
     bytes[..4].copy_from_slice(&length.to_be_bytes());
@@ -153,7 +153,7 @@ fn stored(outcome: TakenOver) -> Copy {
     }
 }
 
-/// The copy says what stands there, byte for byte.
+/// Asserts that the copy describes the stored objects byte for byte.
 async fn assert_as_stored(store: &Store, copy: &Copy) {
     for object in &copy.objects {
         let there = store.objects.get(&object.key.parse().unwrap()).await.unwrap().unwrap();
@@ -195,16 +195,16 @@ async fn what_is_there_already_is_told_apart() {
     let destination = store.open();
     let first = legacy("p-1", b"file", r#"{"a":1}"#);
     stored(destination.take_over(&parcel(std::slice::from_ref(&first))).await.unwrap());
-    // Another name of the same.
+    // Another ID for the same proof.
     let equal = legacy("p-2", b"file", r#"{"a":1}"#);
     let TakenOver::Equal(copy) = destination.take_over(&parcel(&[equal])).await.unwrap() else { panic!() };
     assert!(!copy.exact);
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
-    // Another manifest: its name leads nowhere.
+    // Another manifest, whose ID leads nowhere.
     let other = legacy("p-3", b"file", r#"{"a":2}"#);
     let outcome = destination.take_over(&parcel(&[other])).await.unwrap();
     assert!(matches!(&outcome, TakenOver::Conflict { detail } if detail.contains("manifest")), "{outcome:?}");
-    // A name that is taken.
+    // An ID that is taken.
     let taken = legacy("p-2", b"another file", "{}");
     let outcome = destination.take_over(&parcel(std::slice::from_ref(&taken))).await.unwrap();
     assert!(matches!(&outcome, TakenOver::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
@@ -220,7 +220,7 @@ async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
     let at = Timestamp::from_milliseconds(7);
     assert_eq!(destination.withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
     assert_eq!(destination.find(&copy.target).await.unwrap(), Standing::Deleted(at));
-    // The same one again is told as the first was; another one finds a deletion that is not its own.
+    // The same withdrawal again gets the same answer as the first. Another one finds a deletion that is not its own.
     assert_eq!(store.open().withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
     assert_eq!(destination.withdraw(&copy, at.plus_seconds(1)).await.unwrap(), Withdrawal::Touched);
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
@@ -231,7 +231,7 @@ async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
     drafts[0].origin.as_mut().unwrap().restores = Some(at);
     let copy = stored(destination.take_over(&parcel(&drafts)).await.unwrap());
     let verdict = destination.verify(&copy, Depth::Checksum).await.unwrap();
-    // A manifest that was deleted is stored in another form, which the copy does not know.
+    // A manifest that was deleted before is stored in another form, which the copy does not know.
     assert_eq!(verdict, Verdict::Verified { by: Depth::Content });
     assert_eq!(stored(destination.take_over(&parcel(&drafts)).await.unwrap()), copy);
     store.assert_sound().await;
@@ -252,7 +252,7 @@ async fn what_somebody_touched_is_left_alone() {
     assert!(matches!(destination.verify(&nobody, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
 }
 
-/// Each write and each read of a take-over fails once, done or not; another process goes on.
+/// Each write and each read of an import fails once, with or without effect, and another process continues.
 #[tokio::test]
 async fn a_fault_at_any_call_of_a_take_over_is_mended_by_the_next() {
     let drafts = history(2);
@@ -275,7 +275,8 @@ async fn a_fault_at_any_call_of_a_take_over_is_mended_by_the_next() {
     }
 }
 
-/// Each write and each read of a withdrawal fails once, done or not; another process knows the deletion as the same one.
+/// Each write and each read of a withdrawal fails once, with or without effect, and another process recognises the
+/// deletion as the same.
 #[tokio::test]
 async fn a_fault_at_any_call_of_a_withdrawal_is_tried_again() {
     let drafts = history(2);
@@ -300,7 +301,7 @@ async fn a_fault_at_any_call_of_a_withdrawal_is_tried_again() {
     }
 }
 
-/// A write whose answer got lost is known again; whoever writes something else has to know what stands there.
+/// A write whose answer was lost is recognised, and a caller that writes something else must know the present row.
 #[tokio::test]
 async fn the_row_of_a_legacy_item_changes_step_by_step() {
     let store = Store::new();
@@ -373,7 +374,7 @@ async fn every_planted_damage_has_its_verdict() {
                     .await;
                 assert!(matches!(destination.verify(&copy, depth).await.unwrap(), Verdict::Verified { .. }));
             }
-            // One that is gone.
+            // An object that is gone.
             for object in &copy.objects {
                 let key: ObjectKey = object.key.parse().unwrap();
                 let before = store.objects.get(&key).await.unwrap().unwrap();
@@ -405,7 +406,7 @@ async fn a_legacy_id_that_leads_elsewhere_is_seen() {
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
 }
 
-/// Somebody replaces or deletes a proof between two calls of its verification: that is no damage.
+/// Another caller replaces or deletes a proof between two calls of its verification, which is not damage.
 #[tokio::test]
 async fn who_changes_a_proof_while_it_is_verified_damages_nothing() {
     for (depth, deletes) in

@@ -1,4 +1,5 @@
-//! What a destination takes beside proofs: other names of them, and manifests for themselves. At hand and by its API.
+//! The items besides proofs that a destination accepts: further IDs of proofs, and manifests for themselves. Opened
+//! directly and through its API.
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
@@ -24,7 +25,7 @@ fn draft(name: &str) -> Draft {
     LegacyRecord::parse(legacy(name).as_bytes()).unwrap().draft(Tenant::default())
 }
 
-/// One more name of a draft's proof.
+/// A further ID for a draft's proof.
 fn naming(alias: &str, draft: &Draft) -> Naming {
     Naming {
         id: alias.parse().unwrap(),
@@ -58,10 +59,10 @@ async fn refused(destination: &AnyDestination, naming: &Naming) -> String {
     }
 }
 
-/// The instant that every withdrawal here has.
+/// The instant of every withdrawal here.
 const AT: fn() -> Timestamp = || Timestamp::from_milliseconds(7);
 
-/// Withdraws something: since when.
+/// Withdraws an item, and returns the instant of its withdrawal.
 async fn withdrawn(destination: &AnyDestination, copy: &Copy) -> Timestamp {
     match destination.withdraw(copy, AT()).await.unwrap() {
         Withdrawal::Deleted(at) => at,
@@ -85,7 +86,7 @@ async fn names(to: &AnyDestination, is_here: bool) {
     for depth in [Depth::Checksum, Depth::Content] {
         assert_eq!(to.verify(&copy, depth).await.unwrap(), Verdict::Verified { by: Depth::Content });
     }
-    // It names one proof, and only as its source has it.
+    // The ID names one proof, and only in the form that the source has.
     assert_eq!(refused(to, &naming("one", &b)).await, "alias-conflict");
     let other = Naming { manifest_sha256: Digest::of(b"other"), ..naming("two", &a) };
     assert!(refused(to, &other).await.contains("another manifest or signature"));
@@ -98,7 +99,7 @@ async fn names(to: &AnyDestination, is_here: bool) {
 
     let at = withdrawn(to, &copy).await;
     assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
-    // Behind an API nobody is told of an id that was taken back.
+    // The API does not report that an ID was withdrawn.
     match to.verify(&copy, Depth::Checksum).await.unwrap() {
         Verdict::Changed(detail) => assert!(is_here && detail.contains("was taken back"), "{detail}"),
         Verdict::Missing(detail) => assert!(!is_here, "{detail}"),
@@ -139,7 +140,7 @@ async fn manifests(to: &AnyDestination, is_here: bool) {
     take(to, &Parcel::Manifest(Loose { restores: Some(at), ..alone })).await;
     assert!(matches!(to.verify(&copy, Depth::Content).await.unwrap(), Verdict::Verified { .. }));
 
-    // One that a proof holds stays for it.
+    // A manifest that a proof holds stays for the proof.
     let held = Draft { manifest: manifest("urn:c2pa:held", "c"), ..draft("c") };
     take(to, &parcel(std::slice::from_ref(&held))).await;
     let target = Target::Manifest("urn:c2pa:held".parse().unwrap());
@@ -172,7 +173,7 @@ async fn a_destination_behind_its_api_takes_names_and_manifests() {
     let to = open(&format!("credlink:{}", server.url())).await;
     names(&to, false).await;
     manifests(&to, false).await;
-    // Its tenant stores by itself what an import had brought: from then on that is the tenant's.
+    // The tenant stores for itself what an import had brought. From then on it belongs to the tenant.
     let theirs = manifest("urn:c2pa:theirs", "film");
     let copy = take(&to, &Parcel::Manifest(loose(theirs.clone()))).await;
     let url = format!("{}/v1/manifests", server.url());
@@ -182,7 +183,7 @@ async fn a_destination_behind_its_api_takes_names_and_manifests() {
     assert!(matches!(to.verify(&copy, Depth::Content).await.unwrap(), Verdict::Verified { .. }));
 }
 
-/// Two tenants have the same manifest. A run that has the credential of the other one withdraws neither.
+/// Two tenants have the same manifest. A run with the credential of the other tenant withdraws neither.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_of_another_tenant_withdraws_nothing_of_its_own() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Legacy records, and a data folder with a bit of everything.
+//! Legacy records, and a data folder with a sample of everything.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::server::Server;
 
-/// The destination at a place, made if there is none; without a token.
+/// Opens the destination at a place without a token, and creates it if it does not exist.
 pub async fn open(place: &str) -> AnyDestination {
     let opening = Opening {
         variables: &Variables::new(|_| None),
@@ -30,17 +30,17 @@ pub async fn open(place: &str) -> AnyDestination {
     AnyDestination::open(&place.parse().unwrap(), opening).await.unwrap()
 }
 
-/// The proof of a file with this name for its content.
+/// The ID of the proof of a file whose content is this name.
 pub fn id(name: &str) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(name.as_bytes()))
 }
 
-/// What is to be stored of a proof with these drafts.
+/// The parcel to store for a proof with these drafts.
 pub fn parcel(drafts: &[Draft]) -> Parcel {
     Parcel::Proof(drafts.to_vec())
 }
 
-/// The legacy record of a file with this name for its content.
+/// The legacy record of a file whose content is this name.
 pub fn legacy(name: &str) -> String {
     let hash = MediaHash::of(name.as_bytes());
     format!(
@@ -48,7 +48,7 @@ pub fn legacy(name: &str) -> String {
     )
 }
 
-/// The body of a store of a C2PA manifest.
+/// The body that stores a C2PA manifest.
 pub fn c2pa(name: &str, manifest: &str) -> Value {
     let store = manifest_store(manifest, &Digest::of(name.as_bytes()));
     json!({"media_hash": MediaHash::of(name.as_bytes()), "manifest_base64": STANDARD.encode(store), "tags": {"k": "v"}})
@@ -68,8 +68,8 @@ pub async fn items(source: &impl Source, limit: usize) -> Vec<Item> {
     }
 }
 
-/// A data folder with: `json`, a JSON manifest; `c2pa`, a C2PA manifest with two replacements, one of them JSON; `private`;
-/// `reborn`, deleted and stored again; and `deleted`.
+/// Fills a data folder with `json`, a JSON manifest; `c2pa`, a C2PA manifest with two replacements, one of them JSON;
+/// `private`; `reborn`, deleted and stored again; and `deleted`.
 pub fn fill(folder: &Path) {
     let server = Server::over(folder, &[]);
     let json =

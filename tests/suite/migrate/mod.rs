@@ -1,6 +1,7 @@
-//! Migration over real things. `sources` is what each source gives of what is there, `remote` what another CredLink is as
-//! a destination, and `at_hand` what one is without HTTP; `beside` is what both take beside proofs, and `withdrawing` which manifests
-//! both make private; `places` opens both by their names; `ground` has what they stand on.
+//! Migration over real stores. `sources` tests the items that each source yields, `remote` another CredLink as a
+//! destination through its API, and `at_hand` one that is opened directly. `beside` tests the items besides proofs that
+//! both accept, and `withdrawing` the manifests that both make private. `places` opens both by name, and `ground` has
+//! the data that they share.
 
 mod at_hand;
 mod beside;

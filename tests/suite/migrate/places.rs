@@ -34,7 +34,7 @@ fn opening<'a>(variables: &'a Variables<'a>) -> Opening<'a> {
     }
 }
 
-/// Takes a proof over and finds it again.
+/// Imports a proof and finds it again.
 async fn use_it(destination: &AnyDestination) {
     assert_eq!(destination.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
     let TakenOver::Stored(copy) = destination.take_over(&parcel(&[draft("a")])).await.unwrap() else {
@@ -48,7 +48,7 @@ async fn use_it(destination: &AnyDestination) {
     destination.finish().await.unwrap();
 }
 
-/// What the environment says, where it has nothing to say.
+/// Values of the environment that must have no effect.
 fn misleading(name: &str) -> Option<String> {
     let value = match name {
         "STORAGE_PROVIDER" => "s3",
@@ -82,7 +82,7 @@ async fn a_folder_is_the_one_that_is_served() {
     assert_eq!(server.leads_to("/v1/proofs/old-a"), id("a").to_string());
 }
 
-/// Whoever says nothing of tenants works as the last server over the folder did.
+/// A caller that does not mention tenants works as the last server over the folder did.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_says_one_tenant_over_a_folder_of_several_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -147,7 +147,7 @@ async fn a_bucket_of_r2_has_its_index_in_a_folder() {
     assert!(matches!(unmade, AnyDestination::Unmade { name: "r2", .. }) && !data.exists());
     let destination = AnyDestination::open(&place, with_folder(Making::Allowed)).await.unwrap();
     use_it(&destination).await;
-    // The same name as a source: what stands there is a proof.
+    // The same name as a source: its content is a proof.
     let source = AnySource::open(&place, &variables, None).await.unwrap();
     assert_eq!(source.name(), "r2");
     let keys: Vec<_> = items(&source, 10).await.into_iter().map(|item| item.key).collect();

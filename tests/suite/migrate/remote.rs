@@ -1,4 +1,4 @@
-//! Another CredLink as a destination: a real server, asked by its API.
+//! Another CredLink as a destination: a real server, used through its API.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -163,7 +163,7 @@ async fn a_history_is_gone_on_with_wherever_it_was_cut_off() {
     for done in 0..=3 {
         let name = format!("h{done}");
         let mut drafts = history(&name);
-        // A manifest id has one content.
+        // A manifest ID has only one content.
         drafts[1].manifest = history("h0")[1].manifest.clone();
         if name != "h0" {
             drafts[1].manifest = Manifest::json(Bytes::from_static(b"{\"second\":2}")).unwrap();
@@ -310,7 +310,7 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
             "{failure}"
         );
     }
-    // Nothing became the credential's own tenant's instead.
+    // Nothing was stored for the credential's own tenant instead.
     assert_eq!(admin.find(&Target::Proof(id("b"))).await.unwrap(), Standing::Absent);
     let key = ManifestKey::new(&Tenant::default(), alone.manifest.id().unwrap());
     assert_eq!(admin.find(&Target::Manifest(key)).await.unwrap(), Standing::Absent);

@@ -1,5 +1,5 @@
-//! Manifests that are private at the source and public at the destination: they are withdrawn with the proof that is taken over,
-//! and stay as they are where it is not. At hand and by its API.
+//! Manifests that are private at the source and public at the destination: they are withdrawn with a proof that is
+//! imported, and stay as they are if it is not. Opened directly and through the API.
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
@@ -17,7 +17,7 @@ use credlink_ports::migration::{Depth, Destination as _, TakenOver, Verdict, Wit
 use crate::migrate::ground::{legacy, open, parcel};
 use crate::server::Server;
 
-/// The public proof of a file with this name for its content, with a JSON manifest.
+/// The public proof of a file whose content is this name, with a JSON manifest.
 fn draft(name: &str) -> Draft {
     LegacyRecord::parse(legacy(name).as_bytes()).unwrap().draft(Tenant::default())
 }
@@ -44,7 +44,8 @@ async fn take(to: &AnyDestination, drafts: &[Draft]) -> Copy {
     }
 }
 
-/// Stores the manifest by itself in public, and tells whether it is public: it has one visibility.
+/// Stores the manifest by itself as public, and returns `true` if it is then public, since a manifest has one
+/// visibility.
 async fn is_public(to: &AnyDestination, name: &str) -> bool {
     let loose = Loose {
         manifest: manifest(name),
@@ -59,9 +60,9 @@ async fn is_public(to: &AnyDestination, name: &str) -> bool {
     }
 }
 
-/// What is skipped or fails withdraws nothing.
+/// A skipped or failed item withdraws nothing.
 async fn stays(to: &AnyDestination) {
-    // The proof was deleted there, and its manifest is there by itself.
+    // The proof was deleted at the destination, where its manifest is by itself.
     let at = Timestamp::from_milliseconds(7);
     assert!(is_public(to, "deleted").await);
     let copy = take(to, &[signed("deleted", Visibility::Public)]).await;
@@ -78,7 +79,7 @@ async fn stays(to: &AnyDestination) {
         "who knows when it was deleted brings it back as it is at the source"
     );
 
-    // Another proof of the media file is there: alone, or as the end of another history.
+    // Another proof of the media file is there: alone, or at the end of another history.
     take(to, &[draft("conflict")]).await;
     assert!(is_public(to, "conflict").await);
     let first = Draft { signature: None, ..draft("conflict") };
@@ -89,7 +90,7 @@ async fn stays(to: &AnyDestination) {
         assert!(is_public(to, "conflict").await);
     }
 
-    // The same proof is there in public.
+    // The same proof is there and public.
     take(to, &[signed("shown", Visibility::Public)]).await;
     let outcome = to.take_over(&parcel(&[signed("shown", Visibility::Private)])).await.unwrap();
     assert!(
@@ -98,7 +99,7 @@ async fn stays(to: &AnyDestination) {
     );
     assert!(is_public(to, "shown").await);
 
-    // Its legacy id is another proof's.
+    // Its legacy ID belongs to another proof.
     assert!(is_public(to, "named").await);
     let named = signed("named", Visibility::Private);
     let origin = Origin { legacy: draft("conflict").origin.unwrap().legacy, ..named.origin.clone().unwrap() };
@@ -107,7 +108,8 @@ async fn stays(to: &AnyDestination) {
     assert!(is_public(to, "named").await);
 }
 
-/// What is taken over has private manifests where its source has: of its only record, and of one that replaces another.
+/// An imported proof has private manifests where its source has them: that of its only record, and that of a record
+/// that replaces another.
 async fn goes(to: &AnyDestination) {
     assert!(is_public(to, "alone").await);
     let alone = take(to, &[signed("alone", Visibility::Private)]).await;

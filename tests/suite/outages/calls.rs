@@ -1,8 +1,8 @@
-//! What every operation costs, in calls that a provider bills: counted by the proxies, of real requests.
+//! The cost of every operation, in calls that a provider bills: counted by the proxies for real requests.
 //!
-//! Not in the table, since they come once for many operations: a process reads which provider is behind (two rows) with
-//! its first read of an object, and then every five seconds in which it reads objects; and sums go along with a commit
-//! every ten seconds, which makes one commit a transaction. Here the process has done both before.
+//! Two costs are not in the table, since many operations share them. A process reads which provider is behind (two
+//! rows) with its first read of an object, and then every five seconds while it reads objects. And sums are written
+//! with a commit every ten seconds, which makes that commit a transaction. Here the process has done both before.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::site::{Process, Site, with_stack};
 use crate::engines::proxy::{Proxy, Seen};
 use crate::engines::unique;
 
-/// What a request is billed as.
+/// The billed operation of a request.
 fn operation(seen: &Seen) -> String {
     let name = match (&seen.target, seen.method.as_str()) {
         (Some(target), _) => target.split('.').next_back().unwrap_or_default(),
@@ -25,7 +25,7 @@ fn operation(seen: &Seen) -> String {
         (None, method) => method,
     };
     match name {
-        // With the sums of the last ten seconds it is the one, without them the other.
+        // A commit is a transaction with the sums of the last ten seconds, and an update without them.
         "UpdateItem" | "TransactWriteItems" => "write".to_owned(),
         name => name.to_owned(),
     }
@@ -46,7 +46,7 @@ struct Bill<'a> {
 }
 
 impl Bill<'_> {
-    /// What came since the last line is what `what` costs.
+    /// Attributes the calls since the last line to `what`.
     fn line(&mut self, what: &str) {
         let Site { s3, r2, dynamodb, sqs, .. } = self.site;
         let parts = [("S3", s3), ("R2", r2), ("DynamoDB", dynamodb), ("SQS", sqs)];
@@ -56,7 +56,7 @@ impl Bill<'_> {
     }
 }
 
-/// A process that has done what is done once.
+/// A process that has already paid its one-time costs.
 async fn warmed_up(site: &Site) -> Process {
     let process = site.process().await;
     expect(&process.send(store(&unique("warm"), &Manifest::Json("warm".into()))).await, &[201], "warm");

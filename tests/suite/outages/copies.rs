@@ -1,4 +1,4 @@
-//! One copy is damaged or missing, and what operators are told of two providers.
+//! One copy is damaged or missing, and the reports to operators about two providers.
 
 use bytes::Bytes;
 use credlink_core::message::{Message, Replica, Work};
@@ -17,7 +17,7 @@ fn key(path: &str) -> ObjectKey {
     path.replace(':', "%3A").parse().unwrap()
 }
 
-/// Turns one bit of an object, and leaves what is said of it.
+/// Flips one bit of an object, and leaves its attributes.
 async fn damage(provider: &impl Objects, key: &ObjectKey) {
     let object = provider.get(key).await.unwrap().unwrap();
     let mut body = object.body.to_vec();
@@ -44,7 +44,7 @@ fn what_is_damaged_at_one_provider_is_read_from_the_other_and_repaired() {
         assert_eq!(process.depth().await, 2, "a repair of each");
         site.repair("damaged").await;
         site.check_whole("damaged").await;
-        // A use case that goes on from what it reads.
+        // A use case that depends on what it reads.
         damage(first.pair().primary(), &key(&proof(&file))).await;
         let process = site.process().await;
         let tag = reads(&process, &file, &c2pa, "damaged again").await;
@@ -53,14 +53,14 @@ fn what_is_damaged_at_one_provider_is_read_from_the_other_and_repaired() {
         reads(&site.process().await, &file, &second, "damaged again").await;
         site.repair("damaged again").await;
         site.check_whole("damaged again").await;
-        // Damaged at both: no content at all.
+        // Damaged at both providers, so that there is no content at all.
         damage(first.pair().primary(), &key(&proof(&file))).await;
         damage(first.pair().fallback(), &key(&proof(&file))).await;
         expect(&site.process().await.get(&proof(&file)).await, &[502], "damaged at both");
     });
 }
 
-/// The only message of the queue.
+/// The only message in the queue.
 async fn message(process: &Process) -> Message {
     let mut found = process.0.waiting().receive(10, 1).await.unwrap();
     assert_eq!(found.len(), 1);
@@ -85,7 +85,8 @@ fn what_is_confirmed_is_at_both_or_in_the_queue() {
                 Replica::Fallback => pair.fallback().delete(&key).await.unwrap(),
             }
             process.0.store().confirm(&key, &facts).await.unwrap();
-            // The fallback may lack an object. Whoever reads the primary first might find a rival's there next.
+            // The fallback may lack an object. A caller that reads the primary first might then find a rival's object
+            // there.
             match message(&process).await.work {
                 Work::Replicate { to, keys, mark } => {
                     assert_eq!((to, keys, mark.is_some()), (missing, vec![key], missing == Replica::Primary));
@@ -103,7 +104,7 @@ fn a_repair_names_the_request_that_it_comes_from() {
     with_stack(async || {
         let site = Site::new().await;
         let process = site.process().await;
-        // A new store is marked while both providers answer.
+        // A new store gets its mark while both providers answer.
         assert!(process.0.service().standing().await.doubts.is_empty());
         site.r2.set(Fault::Refuse);
         let mut request = store(&unique("a"), &Manifest::Json("a".to_owned()));
@@ -139,7 +140,7 @@ fn health_tells_the_providers_apart() {
         expect(&process.send(request.unwrap()).await, &[204], "without S3");
         let mut told = health().await;
         for _ in 0..10 {
-            // Each asks the primary, until its breaker is open.
+            // Each request tries the primary, until its circuit breaker is open.
             told = health().await;
         }
         assert_eq!(states(&told), expected("degraded", "down"));

@@ -1,4 +1,4 @@
-//! One of two providers of objects does not work, in each of the ways in which a network and a server can fail.
+//! One of two object providers does not work, in each of the ways in which a network and a server can fail.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use super::load::Load;
 use super::site::{Site, with_stack};
 use crate::engines::proxy::Fault;
 
-/// Longer than a write waits for the second provider, shorter than a call may take.
+/// Longer than a write waits for the second provider, and shorter than a call may take.
 const SLOW: Duration = Duration::from_millis(1_300);
 
-/// Who is asked while a provider is out of reach is answered as if nothing was wrong. When it is back, nothing stale is
-/// served, also before the repair; and after it both hold the same, so that either can stand in for the other.
+/// Requests during an outage of one provider are answered as if nothing were wrong. When the provider is back, nothing
+/// stale is served, even before the repair. After the repair both hold the same, so that either can stand in for the
+/// other.
 async fn outage(replica: Replica, fault: Fault) {
     let site = Site::new().await;
     let load = Load::new();
@@ -24,7 +25,7 @@ async fn outage(replica: Replica, fault: Fault) {
     load.check(&site.process().await, &format!("{when}, another process")).await;
     site.end_outages();
     load.check(&site.process().await, &format!("{when}, over")).await;
-    // Answers of writes are short; and whoever decides may take his time.
+    // Answers to writes are short, and the provider that decides may take its time.
     let writes_pass =
         matches!((replica, fault), (_, Fault::ResetAfter(700)) | (Replica::Primary, Fault::Slow(_)));
     assert!(writes_pass || process.depth().await > 0, "{when}: no repair is queued");

@@ -1,5 +1,5 @@
-//! A provider that missed something counts as behind until the last repair is done, and not longer: reads of it need no
-//! index from then on.
+//! A provider that missed something counts as behind exactly until the last repair is done. From then on, reads from it
+//! need no index.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn text(text: &str) -> Manifest {
     Manifest::Json(text.to_owned())
 }
 
-/// Does one message, as the function behind the queue does, or as a server.
+/// Handles one message, as the function behind the queue or as a server.
 async fn repair_one(worker: &Process, as_the_function: bool) {
     let queue = worker.0.waiting();
     if as_the_function {
@@ -58,7 +58,7 @@ async fn outage(replica: Replica) {
         process
     };
     served(&format!("{when}, over")).await;
-    // One repair after the other: the flag is up while one is left.
+    // One repair after the other: the flag is set while one is left.
     let worker = site.process().await;
     let mut before = site.replica_row(replica).await.unwrap().repairs.len();
     assert!(before >= 2, "{when}: a replacement and a deletion were missed");
@@ -75,7 +75,7 @@ async fn outage(replica: Replica) {
     }
     site.check_no_flag(&when).await;
     site.check_whole(&when).await;
-    // The index is away next, and reads go on, also where only one provider is left to ask.
+    // Next the index is unreachable, and reads continue, even if only one provider is left to ask.
     let knows = served(&format!("{when}, repaired")).await;
     site.dynamodb.set(Fault::Refuse);
     tokio::time::sleep(site.look_every).await;

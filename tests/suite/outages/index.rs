@@ -1,4 +1,5 @@
-//! The index is out of reach: what is public is read on, and nothing is stored, replaced or deleted by half.
+//! The index is unreachable: public objects can still be read, and nothing is half stored, half replaced or half
+//! deleted.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ fn text(text: &str) -> Manifest {
     Manifest::Json(text.to_owned())
 }
 
-/// A failure that a client can work with: when to come again, and a problem document.
+/// Asserts that the answer is a failure that a client can handle: a problem document that says when to retry.
 #[track_caller]
 fn is_refused(response: &Response<Bytes>, what: &str) {
     expect(response, &[503], what);
@@ -30,7 +31,7 @@ fn delete(file: &str) -> Request<Bytes> {
 
 async fn outage(fault: Fault) {
     let when = format!("{fault:?}");
-    // A call that hangs costs that.
+    // The time that a hanging call takes.
     let site = Site { timeout: "4000", ..Site::new().await };
     let [a, b, c, d] = ["a", "b", "c", "d"].map(unique);
     let first = site.process().await;
@@ -118,8 +119,8 @@ fn is_slow() {
     });
 }
 
-/// A provider was away when something was deleted, and is back; then the index is away, and a process starts that was
-/// never told of that.
+/// A provider was unreachable during a deletion and is back. Then the index is unreachable, and a process starts that
+/// never learnt of the deletion.
 #[test]
 fn what_the_providers_do_not_agree_on_is_not_served_without_it() {
     with_stack(async || {
@@ -133,7 +134,7 @@ fn what_the_providers_do_not_agree_on_is_not_served_without_it() {
             site.dynamodb.set(Fault::Refuse);
             let answer = site.process().await.get(&proof(&file)).await;
             expect(&answer, &[404, 410, 503], &format!("the {replica} missed the deletion"));
-            // The one that was there when it was deleted knows.
+            // The process that was running during the deletion knows of it.
             let answer = process.get(&proof(&file)).await;
             expect(&answer, &[404, 410, 503], &format!("the {replica} missed the deletion"));
         }

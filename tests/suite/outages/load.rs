@@ -1,4 +1,4 @@
-//! Many clients at once, who store, read, replace and delete, and know what they were told.
+//! Many concurrent clients that store, read, replace and delete, and remember the answers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::site::Process;
 use crate::faults::act::c2pa_bytes;
 
-/// How many clients there are at once.
+/// Number of concurrent clients.
 const CLIENTS: usize = 8;
 
 /// A manifest.
@@ -74,13 +74,13 @@ fn said(response: &Response<Bytes>) -> String {
     format!("{} {}", response.status(), String::from_utf8_lossy(response.body()))
 }
 
-/// Asserts what a request was answered with.
+/// Asserts that an answer has one of these statuses.
 #[track_caller]
 pub fn expect(response: &Response<Bytes>, statuses: &[u16], what: &str) {
     assert!(statuses.contains(&response.status().as_u16()), "{what}: {}", said(response));
 }
 
-/// Reads a proof, which has to be this one; its tag.
+/// Reads a proof, asserts that it has this manifest, and returns its entity tag.
 pub async fn reads(process: &Process, file: &str, manifest: &Manifest, when: &str) -> HeaderValue {
     let response = process.get(&proof(file)).await;
     expect(&response, &[200], &format!("{when}: a read of {file}"));
@@ -89,21 +89,21 @@ pub async fn reads(process: &Process, file: &str, manifest: &Manifest, when: &st
     response.headers()["etag"].clone()
 }
 
-/// Reads a C2PA manifest, whose bytes have to be the ones that were stored.
+/// Reads a C2PA manifest, and asserts that its bytes are the ones that were stored.
 pub async fn reads_manifest(process: &Process, name: &str, when: &str) {
     let response = process.get(&manifest(name)).await;
     expect(&response, &[200], &format!("{when}: a read of the manifest {name}"));
     assert_eq!(*response.body(), Manifest::C2pa(name.to_owned()).bytes(), "{when}: {name}");
 }
 
-/// What is deleted is told so, and nothing else.
+/// Asserts that a deleted object is reported as deleted.
 pub async fn is_gone(process: &Process, path: &str, when: &str) {
     expect(&process.get(path).await, &[404, 410], &format!("{when}: a read of what is deleted"));
 }
 
 /// One client.
 struct Client {
-    /// Its files: `a` to `e`.
+    /// The prefix of its files, which are `a` to `e`.
     name: String,
 }
 
@@ -120,7 +120,7 @@ impl Client {
         Manifest::C2pa(self.file(letter))
     }
 
-    /// Stores what is there before an outage.
+    /// Stores the files that exist before an outage.
     async fn seed(&self, process: &Process) {
         for (file, manifest) in [("a", self.json("first")), ("b", self.c2pa("b")), ("c", self.json("first"))]
         {
@@ -129,7 +129,7 @@ impl Client {
         }
     }
 
-    /// 15 requests, all of which are answered as if nothing was wrong.
+    /// Sends 15 requests, all of which are answered as if nothing were wrong.
     async fn load(&self, process: &Process, when: &str) {
         let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|letter| self.file(letter));
         let (first, second) = (self.json("first"), self.json("second"));
@@ -155,7 +155,7 @@ impl Client {
         is_gone(process, &proof(&d), when).await;
     }
 
-    /// Everything that the load was told holds.
+    /// Asserts that everything that the clients were told is true.
     async fn check(&self, process: &Process, when: &str) {
         let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|letter| self.file(letter));
         reads(process, &a, &self.json("second"), when).await;

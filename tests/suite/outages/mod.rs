@@ -1,9 +1,9 @@
-//! A whole deployment over the real engines, each behind a proxy: what an outage of one of them may cost, and what every
-//! operation costs in billable calls.
+//! A whole deployment over the real engines, each behind a proxy: the possible effects of an outage of one of them, and
+//! the cost of every operation in billable calls.
 //!
-//! A [`site::Site`] is what stays where it is: buckets, a table, a queue. A deployment over it is a process, made from the
-//! variables that an operator sets. Time-outs and breakers are those of production; flags are looked at every half
-//! second and repairs wait for nobody, so that a test takes seconds.
+//! A [`site::Site`] holds the permanent parts: buckets, a table, a queue. A deployment over it is a process, configured
+//! by the variables that an operator sets. Timeouts and circuit breakers are those of production. Flags are checked
+//! every half second and repairs start at once, so that a test takes seconds.
 
 mod calls;
 mod copies;

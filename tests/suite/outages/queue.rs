@@ -1,4 +1,5 @@
-//! The queue is out of reach. A write that one provider missed would never be repaired there: nobody is told of it.
+//! The queue is unreachable. A write that one provider missed would never be repaired, so no caller is told that it
+//! succeeded.
 
 use credlink_core::message::Replica;
 use http::Method;
@@ -19,14 +20,14 @@ async fn outage(replica: Replica, fault: Fault) {
     }
     let tag = reads(&process, &a, &text("first"), &when).await;
     site.sqs.set(fault);
-    // While both providers work, nothing needs it.
+    // While both providers work, nothing needs the queue.
     expect(&process.ask(Method::DELETE, &proof(&d)).await, &[204], &when);
     site.of(replica).set(Fault::Refuse);
     expect(&process.send(supersede(&a, &text("second"), &tag)).await, &[503], &when);
     expect(&process.send(store(&c, &text("first"))).await, &[503], &when);
     expect(&process.ask(Method::DELETE, &proof(&b)).await, &[503], &when);
     is_gone(&site.process().await, &proof(&d), &when).await;
-    // It is back, and the provider is not: the same requests are done now, and repairs are queued.
+    // The queue is back, and the provider is not: the same requests succeed now, and repairs are queued.
     site.sqs.set(Fault::Pass);
     let answer = process.send(supersede(&a, &text("second"), &tag)).await;
     expect(&answer, &[200, 412], &when);

@@ -1,4 +1,4 @@
-//! Redis does not work: that costs hits, and nothing else.
+//! Redis does not work, which costs only cache hits.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -14,22 +14,22 @@ use super::load::Load;
 use super::site::{Site, with_stack};
 use crate::engines::redis::shared;
 
-/// What becomes of what Redis says.
+/// A fault in the answers of Redis.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     #[default]
     Pass,
     /// Connections end at once.
     Refuse,
-    /// It never comes.
+    /// The answer never comes.
     Hang,
-    /// The connection ends within it.
+    /// The connection ends within the answer.
     CutAfter(usize),
-    /// It comes late.
+    /// The answer comes late.
     Slow(Duration),
 }
 
-/// A network before the shared Redis.
+/// A network in front of the shared Redis.
 struct Network {
     url: String,
     fault: Arc<Mutex<Fault>>,
@@ -53,7 +53,7 @@ impl Network {
         Self { url, fault, connections }
     }
 
-    /// Ends every connection, and does this to the next ones.
+    /// Ends every connection, and applies the fault to the next ones.
     fn set(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
         *self.connections.lock().unwrap() = JoinSet::new();

@@ -30,11 +30,11 @@ use crate::buckets;
 use crate::engines::proxy::{Fault, Proxy};
 use crate::engines::{dynoxide, ministack, r2, sqs, unique};
 
-/// Number of times that a queue is asked before it counts as never worked off.
+/// Number of polls after which a queue counts as never drained.
 const ROUNDS: usize = 100;
 
-/// Runs a test on a thread with more stack than tests have: futures of a whole deployment are large where nothing is
-/// optimised.
+/// Runs a test on a thread with more stack than tests have, since the futures of a whole deployment are large in an
+/// unoptimised build.
 pub fn with_stack(test: impl AsyncFnOnce() + Send + 'static) {
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -46,15 +46,15 @@ pub fn with_stack(test: impl AsyncFnOnce() + Send + 'static) {
     }
 }
 
-/// The part of a world that stays where it is while processes come and go.
+/// The permanent part of a world, over which processes come and go.
 pub struct Site {
     pub bucket: String,
     pub r2_bucket: String,
     pub table: String,
     pub queue_url: String,
-    /// Milliseconds of a call with its retries (`STORAGE_TIMEOUT`).
+    /// The timeout of a call with its retries, in milliseconds (`STORAGE_TIMEOUT`).
     pub timeout: &'static str,
-    /// Interval at which a process asks which provider is behind.
+    /// Interval at which a process checks which provider is behind.
     pub look_every: Duration,
     pub redis: Option<String>,
     /// The address of the edge, and its token.
@@ -71,7 +71,7 @@ fn proxy(url: &str) -> Proxy {
 }
 
 impl Site {
-    /// An empty one.
+    /// An empty site.
     pub async fn new() -> Self {
         let bucket = unique("outage");
         buckets::make(&bucket).await;
@@ -93,7 +93,7 @@ impl Site {
         }
     }
 
-    /// The proxy of a provider of objects.
+    /// The proxy in front of an object provider.
     pub fn of(&self, replica: Replica) -> &Proxy {
         match replica {
             Replica::Primary => &self.s3,
@@ -101,7 +101,7 @@ impl Site {
         }
     }
 
-    /// The variables of a process here.
+    /// The variables of a process at this site.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let r2_path = r2::endpoint().parse::<Uri>().unwrap().path().to_owned();
         let mut variables = vec![
@@ -132,7 +132,7 @@ impl Site {
         variables
     }
 
-    /// A process that has just started: its caches are empty, and it knows of no outage.
+    /// A process that has just started, with empty caches and no knowledge of an outage.
     pub async fn process(&self) -> Process {
         let variables = self.variables();
         let find =
@@ -147,7 +147,7 @@ impl Site {
         surroundings.sqs = Some(self.sqs.url());
         surroundings.replicated.look_every = self.look_every;
         surroundings.replicated.repair_delay = 0;
-        // Of the machine that tests run on, and not of the engine behind a proxy.
+        // Allows for the machine that runs the tests, not for the engine behind a proxy.
         surroundings.replicated.timeout = Duration::from_secs(5);
         let opening = Opening {
             configuration: &configuration,
@@ -163,21 +163,21 @@ impl Site {
         Process(Deployment::open_in(opening, surroundings).unwrap())
     }
 
-    /// Forgets the requests that came.
+    /// Forgets the requests received so far.
     pub fn requests(&self) {
         for proxy in [&self.s3, &self.r2, &self.dynamodb, &self.sqs] {
             proxy.requests();
         }
     }
 
-    /// Everything passes again, everywhere.
+    /// Ends all faults, so that everything passes again.
     pub fn end_outages(&self) {
         for proxy in [&self.s3, &self.r2, &self.dynamodb, &self.sqs] {
             proxy.set(Fault::Pass);
         }
     }
 
-    /// Works the queue off, as the function behind it does, until nothing waits.
+    /// Works through the queue, as the function behind it does, until it is empty.
     pub async fn repair(&self, when: &str) {
         let process = self.process().await;
         let (pair, queue) = (process.pair(), process.0.waiting());
@@ -196,7 +196,7 @@ impl Site {
         panic!("{when}: the queue is never empty");
     }
 
-    /// The row of a provider that missed something.
+    /// The row of a provider that has missed something.
     pub async fn replica_row(&self, replica: Replica) -> Option<ReplicaRow> {
         let process = self.process().await;
         process.0.rows().get(&RowKey::Replica(replica)).await.unwrap().and_then(Row::replica)
@@ -207,7 +207,7 @@ impl Site {
         self.replica_row(replica).await.is_some_and(|row| stands(&row, SystemClock.now()))
     }
 
-    /// Neither provider counts as behind.
+    /// Asserts that neither provider counts as behind.
     pub async fn check_no_flag(&self, when: &str) {
         for replica in [Replica::Primary, Replica::Fallback] {
             let row = self.replica_row(replica).await;
@@ -216,7 +216,7 @@ impl Site {
         }
     }
 
-    /// Both providers hold the same, byte for byte, and nothing that a guarantee forbids.
+    /// Asserts that both providers hold the same, byte for byte, and that no guarantee is broken.
     pub async fn check_whole(&self, when: &str) {
         let process = self.process().await;
         let pair = process.pair();
@@ -224,7 +224,7 @@ impl Site {
         let keys = |held: &[Held]| held.iter().map(|held| held.0.clone()).collect::<Vec<_>>();
         assert_eq!(keys(&primary), keys(&fallback), "{when}");
         assert_eq!(primary, fallback, "{when}");
-        // Sums lag, and lose what a process that ended had not written yet.
+        // Sums lag, and lack what a process that ended had not written yet.
         process.0.rows().recount(None, 60_000).await.unwrap();
         let mut broken = Vec::new();
         let found = fsck(process.service(), |finding| {
@@ -237,10 +237,10 @@ impl Site {
     }
 }
 
-/// An object: its key, what is said of it, and its bytes.
+/// An object, as its key, attributes and bytes.
 type Held = (String, Attributes, Bytes);
 
-/// Everything that a provider holds, but for tags, which R2 has not.
+/// The contents of a provider, except for tags, which R2 does not have.
 async fn contents(provider: &Provider) -> Vec<Held> {
     let page = provider.list("", None, 1_000).await.unwrap();
     assert_eq!(page.next, None);
@@ -270,7 +270,7 @@ impl Process {
     /// Sends a request.
     pub async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
-        // Its future is large, and a test's thread has little stack.
+        // The future is large, and the thread of a test has little stack.
         Box::pin(self.service().handle(&parts, async { Ok(body) })).await
     }
 
@@ -283,7 +283,7 @@ impl Process {
         self.ask(Method::GET, path).await
     }
 
-    /// Returns the number of messages that wait.
+    /// Returns the number of waiting messages.
     pub async fn depth(&self) -> u64 {
         self.0.depth().await.unwrap()
     }

@@ -1,5 +1,5 @@
-//! R2 takes one write a second of each key. Whoever writes sooner waits, and nothing else happens: no provider is taken
-//! for one that is out of reach, and nothing is left to repair.
+//! R2 accepts one write a second for each key. A faster writer waits, and nothing else happens: no provider is taken
+//! for unreachable, and nothing is left to repair.
 
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,11 @@ fn text(text: &str) -> Manifest {
     Manifest::Json(text.to_owned())
 }
 
-/// Nothing is left of it.
+/// Asserts that the throttling has left nothing behind.
 async fn check_calm(site: &Site, process: &Process, when: &str) {
     assert_eq!(process.depth().await, 0, "{when}: a repair is left");
     site.check_no_flag(when).await;
-    // The process looks anew, too.
+    // The process checks the flags again, too.
     tokio::time::sleep(site.look_every).await;
     expect(&process.get(&proof(&unique("nothing"))).await, &[404], when);
     for provider in process.0.store().providers() {
@@ -43,13 +43,13 @@ fn a_store_a_replacement_and_a_deletion_within_a_second() {
         expect(&process.ask(Method::DELETE, &proof(&file)).await, &[204], "a deletion");
         is_gone(&process, &proof(&file), "deleted").await;
         check_calm(&site, &process, "within a second").await;
-        // It was throttled indeed: three writes to one key, and more attempts.
+        // It was indeed throttled: three writes to one key took more attempts.
         let path = proof(&file).trim_start_matches("/v1").to_owned();
         let puts = site.r2.requests().into_iter().filter(|seen| {
             seen.method == "PUT" && seen.path.split('?').next().unwrap_or_default().ends_with(&path)
         });
         assert!(puts.count() > 3);
-        // Who reads the fallback alone is not served what was deleted.
+        // Even a caller that reads only the fallback is not served what was deleted.
         site.s3.set(Fault::Refuse);
         is_gone(&site.process().await, &proof(&file), "without S3").await;
     });
@@ -87,7 +87,7 @@ fn two_writers_of_one_key() {
         for response in again.await {
             expect(&response, &[200, 201], "the same by two");
         }
-        // Which of two different records the fallback has was decided there; the repair follows the row.
+        // The fallback itself decided which of two different records it has; the repair follows the row.
         site.repair("two writers").await;
         check_calm(&site, &one, "two writers").await;
         let tag = one.get(&proof(&file)).await.headers()["etag"].clone();

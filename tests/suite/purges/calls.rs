@@ -1,4 +1,4 @@
-//! How changes become calls. No test waits for a time to pass: an edge that hangs hangs until it is told otherwise.
+//! The calls that result from changes. No test waits for time to pass: an edge that hangs does so until a test ends it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -77,7 +77,7 @@ async fn a_thousand_changes_are_ten_calls() {
     assert_eq!(edge.told(), expected);
 }
 
-/// Fifty requests that end at once do not call one after the other for a key each.
+/// Fifty requests that end at once do not make fifty calls of one key each, one after the other.
 #[tokio::test]
 async fn who_waits_for_a_call_shares_the_next() {
     let edge = Edge::with(Fault::Hold);
@@ -90,7 +90,7 @@ async fn who_waits_for_a_call_shares_the_next() {
     let others = async {
         edge.until_called(1).await;
         let open = async {
-            // Polled after the others: all of them wait by now.
+            // Polled after the others, all of which wait by now.
             tokio::task::yield_now().await;
             edge.set(Fault::None);
         };
@@ -103,7 +103,7 @@ async fn who_waits_for_a_call_shares_the_next() {
     assert!(calls.len() <= 3, "{} calls", calls.len());
 }
 
-/// A copy that the edge took between the change before the call and the one after would stay.
+/// Otherwise a copy that the edge made between the change before the call and the change after it would stay.
 #[tokio::test]
 async fn what_changes_again_while_it_is_told_is_told_again() {
     let edge = Edge::with(Fault::Hold);
@@ -160,7 +160,7 @@ async fn an_edge_that_is_not_there_costs_nothing_but_its_calls() {
     }
 }
 
-/// Another version of the Worker, which reads ids otherwise, would refuse the same call for ever.
+/// Another version of the Worker, which parses IDs differently, would refuse the same call for ever.
 #[tokio::test]
 async fn what_the_edge_cannot_read_is_not_told_again() {
     for status in [400, 413] {
@@ -175,8 +175,7 @@ async fn what_the_edge_cannot_read_is_not_told_again() {
     }
 }
 
-/// A connection that ended while nobody used it is no failure of the edge: where a Lambda was frozen meanwhile, that is
-/// the rule.
+/// A connection that ended while it was idle is not a failure of the edge. After a Lambda was frozen, that is the rule.
 #[tokio::test]
 async fn a_connection_that_ended_is_made_anew() {
     let edge = Edge::with(Fault::CloseKept);
@@ -202,7 +201,7 @@ async fn after_three_failures_it_is_let_alone() {
     assert_eq!(edge.calls().len(), 3);
 }
 
-/// The first one waits its time in vain, and those after it do not wait at all.
+/// The first request waits in vain until its timeout, and those after it do not wait at all.
 #[tokio::test(start_paused = true)]
 async fn an_edge_that_hangs_is_waited_for_once() {
     let edge = Edge::with(Fault::Hang);
@@ -225,7 +224,7 @@ async fn an_edge_that_hangs_is_waited_for_once() {
 
     edge.set(Fault::None);
     edge.until_told(&format!("proofs/{}", id("first"))).await;
-    // It has answered; what was noted meanwhile is told with the next request.
+    // The edge has answered. Keys that were noted meanwhile are purged with the next request.
     while edge.told().len() < 100 {
         cache.announce().await;
         tokio::task::yield_now().await;
@@ -241,7 +240,7 @@ async fn an_edge_that_hangs_is_waited_for_once() {
     assert_eq!(edge.told().len(), 1, "it is waited for again");
 }
 
-/// A request that has less time left than it would wait says nothing about the edge.
+/// A wait that ends early because the request runs out of time does not count as a failure of the edge.
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_no_longer_than_it_has_time() {
     let edge = Edge::with(Fault::Hold);
@@ -265,7 +264,7 @@ async fn a_request_waits_no_longer_than_it_has_time() {
     assert_eq!(edge.told().len(), 2, "the next one waits for it");
 }
 
-/// The edge's lifetimes bound what is too much to be remembered.
+/// Keys beyond the limit of the memory are dropped; the lifetimes at the edge bound the effect.
 #[tokio::test]
 async fn what_is_too_much_to_be_remembered_is_not_told() {
     let edge = Edge::with(Fault::Answer(500));

@@ -1,4 +1,5 @@
-//! A stand-in for the Worker's `POST /purge`: it takes what the Worker takes, notes every call, and does what it is told.
+//! A stand-in for the Worker's `POST /purge`: it accepts what the Worker accepts, records every call, and injects
+//! faults.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -21,30 +22,30 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
-/// What the Worker knows the service by.
+/// The token by which the Worker recognises the service.
 pub const TOKEN: &str = "the-service-as-the-worker-knows-it";
 
-/// How long something that has to happen may take, on a machine that builds at the same time.
+/// The time that an expected event may take, on a machine that is building at the same time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What it does with a call.
+/// The reaction to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It forgets what it is told to.
+    /// The call succeeds.
     None,
-    /// It answers with this status.
+    /// The answer has this status.
     Answer(u16),
-    /// It closes the connection.
+    /// The connection is closed.
     Close,
-    /// It closes a connection that it has answered on before, with the next call.
+    /// A connection that has already carried an answer is closed on its next call.
     CloseKept,
-    /// It does not answer, as long as this is so, and then closes the connection.
+    /// There is no answer while this fault is set, and then the connection is closed.
     Hang,
-    /// It does not answer, as long as this is so, and then does what it is told.
+    /// There is no answer while this fault is set, and then the call succeeds.
     Hold,
 }
 
-/// A call as it came.
+/// A call as received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     pub proofs: Vec<String>,
@@ -64,15 +65,15 @@ struct Body {
 #[derive(Debug, Default)]
 struct Seen {
     calls: Vec<Call>,
-    /// What was forgotten: `proofs/…` and `manifests/…`.
+    /// The purged keys: `proofs/…` and `manifests/…`.
     told: BTreeSet<String>,
-    /// What was not as the contract has it.
+    /// Violations of the contract.
     wrong: Vec<String>,
-    /// Calls that are under way.
+    /// Number of calls in flight.
     open: usize,
 }
 
-/// A call under way, until it is answered or its client is gone.
+/// A call in flight, until it is answered or its client is gone.
 struct Open(Arc<Mutex<Seen>>);
 
 impl Open {
@@ -88,7 +89,7 @@ impl Drop for Open {
     }
 }
 
-/// The stand-in, on a port of its own, until it is dropped.
+/// The stand-in, which runs on a port of its own until it is dropped.
 #[derive(Debug)]
 pub struct Edge {
     url: String,
@@ -98,12 +99,12 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// One that does what it is told.
+    /// Starts a stand-in without faults.
     pub fn start() -> Self {
         Self::with(Fault::None)
     }
 
-    /// One with this fault.
+    /// Starts a stand-in with this fault.
     pub fn with(fault: Fault) -> Self {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -112,7 +113,7 @@ impl Edge {
         let (stop, stopped) = oneshot::channel::<()>();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let notes = Arc::clone(&seen);
-        // A runtime of its own, which goes on while that of the test is busy.
+        // A runtime of its own, which continues while that of the test is busy.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -129,7 +130,7 @@ impl Edge {
         &self.url
     }
 
-    /// How a process is told of it, with calls that are waited for as long as they take, and no rests.
+    /// The settings of a process for this edge, with very long timeouts and no pauses between attempts.
     pub fn settings(&self) -> EdgeSettings {
         EdgeSettings {
             wait: PATIENCE,
@@ -140,34 +141,34 @@ impl Edge {
         }
     }
 
-    /// Changes what it does, from now on.
+    /// Changes the fault from now on.
     pub fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
     }
 
-    /// The calls that came since the last time, in the order of their coming. All have to be as the contract has them.
+    /// Returns the calls since the last time, in order of arrival. Asserts that all of them conform to the contract.
     pub fn calls(&self) -> Vec<Call> {
         let mut seen = self.seen.lock().unwrap();
         assert_eq!(seen.wrong, [""; 0]);
         std::mem::take(&mut seen.calls)
     }
 
-    /// What was forgotten since the last time.
+    /// Returns the keys purged since the last time.
     pub fn told(&self) -> BTreeSet<String> {
         std::mem::take(&mut self.seen.lock().unwrap().told)
     }
 
-    /// How many calls are under way.
+    /// Returns the number of calls in flight.
     pub fn open(&self) -> usize {
         self.seen.lock().unwrap().open
     }
 
-    /// Waits until so many calls have come since the last time.
+    /// Waits until this many calls have arrived since the last time.
     pub async fn until_called(&self, calls: usize) {
         self.until("it was not called", |seen| seen.calls.len() >= calls).await;
     }
 
-    /// Waits until this was forgotten.
+    /// Waits until this key was purged.
     pub async fn until_told(&self, key: &str) {
         self.until("it was not told", |seen| seen.told.contains(key)).await;
     }
@@ -192,14 +193,14 @@ async fn accept(listener: TcpListener, seen: Arc<Mutex<Seen>>, faults: watch::Re
                 let is_kept = answered.swap(true, Ordering::SeqCst);
                 answer(request, Arc::clone(&seen), faults.clone(), is_kept)
             });
-            // Whoever goes away in the middle is gone.
+            // A client that disconnects midway is ignored.
             let server = hyper::server::conn::http1::Builder::new();
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-/// An error closes the connection.
+/// An answer, or an error that closes the connection.
 type Answer = Result<Response<Full<Bytes>>, String>;
 
 async fn answer(
@@ -256,7 +257,7 @@ async fn answer(
     Ok(response)
 }
 
-/// A call, as strictly as the contract has it.
+/// Parses a call as strictly as the contract requires.
 fn read(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Body, (StatusCode, String)> {
     if (method, path) != (&Method::POST, "/purge") {
         return Err((StatusCode::NOT_FOUND, format!("{method} {path}")));

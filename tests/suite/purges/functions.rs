@@ -1,4 +1,4 @@
-//! The Lambdas with an edge: what a function changed is told before it answers, as it is frozen afterwards.
+//! The Lambdas with an edge: a function purges what it changed before it answers, because it is frozen afterwards.
 
 use http::header::{AUTHORIZATION, ETAG, IF_MATCH};
 use http::{Method, Request};

@@ -1,8 +1,8 @@
-//! What the edge is told: calls as they come to a stand-in for the Worker.
+//! The purges of the edge, as they arrive at a stand-in for the Worker.
 //!
-//! `calls` is a cache with an edge by itself: how changes become calls, and what an edge that is out of order costs.
-//! `requests` is a service over a folder: which requests tell what. `server` and `functions` are the same out of
-//! `credlink serve` and out of the Lambdas, and `repairs` is a second provider that was behind.
+//! `calls` tests a cache with an edge by itself: how changes become calls, and what a faulty edge costs. `requests`
+//! tests a service over a folder: which requests purge what. `server` and `functions` test the same with `credlink
+//! serve` and with the Lambdas, and `repairs` has a second provider that was behind.
 
 mod calls;
 pub mod edge;

@@ -1,5 +1,5 @@
-//! The edge reads from the second provider. While that was behind, the edge may have read what is gone: it is told again
-//! when the provider has it.
+//! The edge reads from the second provider. While that was behind, the edge may have read a deleted object, so it is
+//! purged again when the provider has caught up.
 
 use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;

@@ -1,4 +1,4 @@
-//! Which requests tell the edge what: a whole deployment over a folder, which takes the edge from its variables.
+//! The purges of each request: a whole deployment over a folder, whose edge is configured by its variables.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,7 @@ use super::edge::{Call, Edge, Fault, TOKEN};
 use crate::http::ask::{ask, c2pa, get, json as request, media, proof, proof_path, with};
 use crate::outages::site::with_stack;
 
-/// A deployment that tells an edge.
+/// A deployment that purges an edge.
 struct Told {
     deployment: Deployment,
     edge: Edge,
@@ -37,7 +37,7 @@ impl Told {
         Self { deployment: open(folder.path(), &edge).await, edge, _folder: folder }
     }
 
-    /// Sends a request; the answer has to be this.
+    /// Sends a request, and asserts the status of the answer.
     async fn send(&self, status: u16, request: Request<Bytes>) -> Response<Bytes> {
         let asked = format!("{} {}", request.method(), request.uri());
         let (parts, body) = request.into_parts();
@@ -50,13 +50,13 @@ impl Told {
         self.send(201, stored(name, &json!({"name": name}))).await
     }
 
-    /// The calls since the last time: what each was about.
+    /// Returns the calls since the last time, each as its set of keys.
     fn calls(&self) -> Vec<BTreeSet<String>> {
         self.edge.calls().into_iter().map(ids).collect()
     }
 }
 
-/// The proof of `name`, as the edge has its key.
+/// The key of the proof of `name` at the edge.
 fn key(name: &str) -> String {
     format!("proofs/{}", proof(name))
 }
@@ -79,7 +79,7 @@ async fn open(folder: &Path, edge: &Edge) -> Deployment {
         _ => None,
     };
     let mut configuration = Configuration::read(&Source::new(find)).unwrap();
-    // On a machine that builds at the same time; what the edge costs who waits is `calls`' subject.
+    // Allows for a machine that is building at the same time. `calls` tests how long requests wait for the edge.
     configuration.edge = configuration.edge.map(|_| edge.settings());
     let opening = Opening {
         configuration: &configuration,
@@ -107,7 +107,7 @@ fn what_is_new_is_not_told() {
         let body = json!({"media_hash": media("held").to_string(), "manifest_base64": manifest});
         told.send(201, request(Method::POST, "/v1/proofs", &body)).await;
         assert_eq!(told.calls(), [], "the edge keeps for seconds that nothing is there");
-        // Where a marker stands, the edge keeps that for seconds too.
+        // The edge keeps a tombstone for seconds too.
         told.send(204, ask(Method::DELETE, &proof_path("x"))).await;
         assert_eq!(told.calls(), [[key("x")].into()]);
         told.store("x").await;
@@ -132,7 +132,7 @@ fn a_replacement_is_told() {
     });
 }
 
-/// A proof goes with its revisions and with its manifest, and all of that is one call.
+/// A proof is deleted with its revisions and its manifest, and one call purges all of them.
 #[test]
 fn a_deletion_is_told_with_all_that_goes_with_it() {
     with_stack(async || {
@@ -166,7 +166,7 @@ fn the_deletion_of_a_manifest_is_told() {
     });
 }
 
-/// When the answer is there, all of it was told: in ten calls of a hundred ids, and not in a thousand.
+/// By the time of the answer everything was purged, in ten calls of a hundred IDs rather than in a thousand.
 #[test]
 fn a_batch_of_a_thousand_is_ten_calls() {
     with_stack(async || {
@@ -193,7 +193,7 @@ fn a_cleanup_tells_what_it_deletes() {
             let whole = json!({"media_hash": media(name).to_string(), "manifest": {}});
             told.send(201, request(Method::POST, "/v1/proofs", &whole)).await;
         }
-        // A deletion that got no further than its row.
+        // A deletion that was cut off after it had written its row.
         let rows = told.deployment.rows();
         let row = rows.get(&RowKey::Proof(proof("cut off"))).await.unwrap().and_then(Row::proof).unwrap();
         let deleting = row.in_state(State::Deleting(row.created));
@@ -207,7 +207,7 @@ fn a_cleanup_tells_what_it_deletes() {
     });
 }
 
-/// A deletion does not fail because of the edge, and the next request that changes something tells of both.
+/// A deletion does not fail because of the edge, and the next change purges for both.
 #[test]
 fn what_the_edge_missed_is_told_with_the_next_change() {
     with_stack(async || {
@@ -225,7 +225,7 @@ fn what_the_edge_missed_is_told_with_the_next_change() {
     });
 }
 
-/// The answer to a deletion waits for the edge; what only reads does not, whatever is owed to the edge.
+/// The answer to a deletion waits for the edge. A read does not, even if purges are pending.
 #[test]
 fn reads_wait_for_no_edge() {
     with_stack(async || {
@@ -249,7 +249,7 @@ fn reads_wait_for_no_edge() {
     });
 }
 
-/// A client that goes away in the middle of its deletion leaves nothing at the edge.
+/// A client that disconnects in the middle of its deletion leaves nothing at the edge.
 #[test]
 fn what_a_request_that_was_cut_off_changed_is_told_with_the_next() {
     with_stack(async || {
@@ -258,7 +258,7 @@ fn what_a_request_that_was_cut_off_changed_is_told_with_the_next() {
         told.edge.set(Fault::Answer(500));
         let (parts, body) = ask(Method::DELETE, &proof_path("x")).into_parts();
         let mut deletion = Box::pin(told.deployment.service().handle(&parts, async { Ok(body) }));
-        // Cut off as soon as the edge is called: the answer is not there yet.
+        // Cut off as soon as the edge is called, before there is an answer.
         tokio::select! {
             biased;
             () = told.edge.until_called(1) => {}

@@ -1,4 +1,5 @@
-//! `credlink serve` with an edge: what it takes from its variables, tells before it answers, and tells by itself later.
+//! `credlink serve` with an edge: its variables, the purges before an answer, and the later ones that it makes by
+//! itself.
 
 use serde_json::json;
 
@@ -37,7 +38,7 @@ async fn a_deletion_is_told_and_what_the_edge_missed_is_told_when_it_is_back() {
     let metrics = String::from_utf8(server.get_bytes("/metrics")).unwrap();
     let errors = metrics.lines().find(|line| line.starts_with("credlink_cache_errors_total{layer=\"edge\"}"));
     assert!(errors.is_some_and(|line| !line.ends_with(" 0")), "{metrics}");
-    // Nobody asks the server for anything any more.
+    // The server gets no further request.
     edge.set(Fault::None);
     for name in ["y", "z"] {
         edge.until_told(&key(name)).await;

@@ -31,7 +31,7 @@ async fn a_manifest_and_its_first_holder(ground: Ground) {
     world.assert_tidy().await;
 }
 
-/// The same while a proof is given the manifest by a replacement, whose record stands before its row.
+/// The same while a replacement gives the manifest to a proof, so that the record is there before its row.
 async fn a_manifest_and_a_replacement(ground: Ground) {
     let world = World::on(ground);
     for round in 0..60 {
@@ -76,7 +76,7 @@ async fn a_proof_never_holds_a_manifest_that_is_gone_in_a_folder() {
     a_manifest_and_its_first_holder(Ground::Folder).await;
 }
 
-/// Who was told of a deletion never reads the proof again, whatever readers keep in the cache meanwhile.
+/// A client that was told of a deletion never reads the proof again, whatever readers put into the cache meanwhile.
 async fn a_deletion_and_its_readers(ground: Ground) {
     let world = World::on(ground);
     for round in 0..40 {
@@ -112,7 +112,7 @@ async fn no_reader_brings_back_what_was_deleted_in_a_folder() {
     a_deletion_and_its_readers(Ground::Folder).await;
 }
 
-/// A deletion that is slow to end, because another one ended it first, meets the proof's next life.
+/// A deletion that ends late, because another one finished it first, meets the next life of the proof.
 async fn deletions_and_the_next_life(ground: Ground, rounds: usize) {
     let world = World::on(ground);
     for round in 0..rounds {

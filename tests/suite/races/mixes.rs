@@ -1,4 +1,4 @@
-//! Everything that can be done to one proof, by many, without an order.
+//! Everything that can be done to one proof, by many clients in random order.
 
 use bytes::Bytes;
 use http::header::ETAG;
@@ -10,7 +10,8 @@ use crate::world::{Ground, World};
 
 const TASKS: u64 = 16;
 
-/// A small generator of numbers (SplitMix64, Steele, Lea and Flood 2014): a task repeats its choices in every run.
+/// A small random number generator (SplitMix64, Steele, Lea and Flood 2014), so that a task repeats its choices in
+/// every run.
 struct Choices(u64);
 
 impl Choices {
@@ -21,10 +22,10 @@ impl Choices {
     }
 }
 
-/// Some request for the proof, and the statuses that it may be answered with.
+/// A random request for the proof, and the statuses that its answer may have.
 fn some_request(choices: &mut Choices, name: &str, tag: &str) -> (Request<Bytes>, &'static [u16]) {
     let (media, path) = (media(name), proof_path(name));
-    // Few manifests, so that tasks meet over them as well.
+    // There are few manifests, so that tasks compete for them as well.
     let (c2pa, number) = (choices.below(2) == 0, usize::try_from(choices.below(6)).unwrap());
     match choices.below(12) {
         0..4 => (store(&media, c2pa, number), &[200, 201, 409]),
@@ -53,7 +54,7 @@ async fn a_mix(ground: Ground, operations: usize) {
                 let body = String::from_utf8_lossy(response.body());
                 assert!(allowed.contains(&status), "{place}: {status} {body}");
                 if status == 409 {
-                    // The only reasons to refuse: the bound on revisions, or too many lost races in a row.
+                    // The only reasons to refuse are the bound on revisions, and too many lost races in a row.
                     let known = body.contains("too-many-revisions") || body.contains("contended");
                     assert!(known, "{place}: {body}");
                     contended += usize::from(body.contains("contended"));

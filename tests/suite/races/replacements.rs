@@ -1,4 +1,4 @@
-//! Replacements at once, and replacements against the end of a proof's life.
+//! Concurrent replacements, and replacements that race the end of a proof's life.
 
 use http::Method;
 use http::header::{ETAG, IF_MATCH};
@@ -42,11 +42,11 @@ async fn of_replacements_with_one_etag_exactly_one_is_done_in_a_folder() {
     replacements_of_one_record(Ground::Folder).await;
 }
 
-/// A proof expires while its owner extends it, and cleanup is at work: whoever commits first wins.
+/// A proof expires while its owner extends it and cleanup is at work: the first to commit wins.
 async fn extension_against_expiry(ground: Ground, rounds: usize) {
     let world = World::on(ground);
     let (mut extended, mut expired) = (0, 0);
-    // Adapts to the machine and the adapters, so that both win about as often.
+    // Adapts to the machine and the adapters, so that both win about equally often.
     let mut head_start = 16_u32;
     for round in 0..rounds {
         let (name, c2pa) = (format!("round {round}"), round % 2 == 1);
@@ -62,7 +62,7 @@ async fn extension_against_expiry(ground: Ground, rounds: usize) {
         let (extender, sweeper) = (world.clone(), world.clone());
         let extension = tokio::spawn(async move { Answer::read(&extender.answer(extension).await) });
         let sweep = tokio::spawn(async move {
-            // The time is over at some point while the extension is on its way.
+            // The lifetime ends at some point while the extension is in flight.
             for _ in 0..head_start {
                 tokio::task::yield_now().await;
             }

@@ -1,5 +1,4 @@
-//! Stores of one file at once (guarantees 2 and 3). Those over DynamoDB are made by several processes
-//! (`clouds::races`).
+//! Concurrent stores of one file (guarantees 2 and 3). `clouds::races` tests several processes over DynamoDB.
 
 use super::{Answer, at_once, one, store};
 use crate::http::ask::{get, media, proof_path};
@@ -8,7 +7,7 @@ use crate::world::{Ground, World};
 const CLIENTS: usize = 50;
 const ROUNDS: usize = 20;
 
-/// Exactly one client is told that it stored the proof, and all are told of the same one.
+/// Asserts that exactly one client is told that it stored the proof, and that all clients get the same proof.
 fn assert_one_winner(answers: &[Answer]) -> &Answer {
     assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 201)), "{answers:?}");
     let created: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();

@@ -1,5 +1,5 @@
-//! The same over S3 and DynamoDB, with R2 as the second provider: a table that is lost, and providers that differ with nobody
-//! left to say which of them is behind.
+//! A rebuild over S3 and DynamoDB, with R2 as the second provider: a table that is lost, and providers that differ
+//! while nothing is left to tell which of them is behind.
 
 use bytes::Bytes;
 use credlink_aws::http_client;
@@ -16,7 +16,7 @@ use crate::http::ask::{get, proof, proof_path};
 use crate::outages::site::{Site, with_stack};
 use crate::world::tokens::OWNER;
 
-/// Puts another content under a key, whatever stands there.
+/// Overwrites whatever content is under a key.
 async fn overwrite(provider: &impl Objects, key: &ObjectKey, of: impl FnOnce(Vec<u8>) -> Vec<u8>) {
     let object = provider.get(key).await.unwrap().unwrap();
     let body = Bytes::from(of(object.body.to_vec()));
@@ -71,7 +71,7 @@ fn a_table_that_is_lost_comes_back_from_two_providers_that_differ() {
             assert_eq!(process.send(get(&proof_path(name))).await.status(), 200, "{name}");
         }
         process.0.rows().flush().await.unwrap();
-        // A rebuild reads no manifest's bytes; fsck does.
+        // A rebuild does not read the bytes of manifests; fsck does.
         let mut behind = Vec::new();
         let note =
             |finding: Finding| behind.extend((finding.severity == Severity::Behind).then_some(finding.key));

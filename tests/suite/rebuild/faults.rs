@@ -1,4 +1,4 @@
-//! Findings and repairs of fsck over S3, R2 and DynamoDB when something is broken on purpose.
+//! Findings and repairs of fsck over S3, R2 and DynamoDB after deliberate damage.
 
 use bytes::Bytes;
 use credlink_core::manifest_key::ManifestKey;
@@ -37,7 +37,7 @@ fn every_fault_is_named() {
         assert_eq!(findings(&process, Manner::Telling).await, []);
 
         let (primary, fallback) = (process.pair().primary(), process.pair().fallback());
-        // A row without its object, a marker that is gone, and a record whose manifest is.
+        // A row without its object, a missing tombstone, and a record without its manifest.
         for key in [
             ObjectKey::Record(proof("plain")),
             ObjectKey::Record(proof("deleted")),
@@ -89,7 +89,8 @@ fn every_fault_is_named() {
             "counts 7 proofs that hold it; there are 1",
         );
 
-        // Markers and counts are right again, and copies with their repairs; what is lost stays named.
+        // Tombstones and counts are right again, and so are copies after their repairs. A lost object is still
+        // reported.
         site.repair("mended").await;
         let left: Vec<_> = findings(&process, Manner::Telling).await;
         let mut keys: Vec<_> = left.iter().map(|finding| finding.key.as_str()).collect();
@@ -127,7 +128,7 @@ async fn what_was_removed_as_an_orphan_is_brought_back() {
     let brought = bring_back(&service, None).await.unwrap();
     assert_eq!((brought.restored, brought.failed), (1, 0), "{brought:?}");
     assert_eq!(client.send(get(&path), OWNER).await.status(), 200);
-    // It stands by itself, so that the next cleanup leaves it.
+    // The manifest is held for itself, so that the next cleanup leaves it.
     clock.advance_seconds(7_200);
     let limits = Limits::until(clock.now().plus_seconds(60));
     assert_eq!(cleanup(&service, limits, None).await.unwrap().deleted, 0);

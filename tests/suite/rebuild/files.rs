@@ -1,4 +1,4 @@
-//! fsck over a folder whose files are damaged from their first byte on names each of them, and not only the first.
+//! fsck over a folder whose files are damaged from the first byte on reports each of them, not only the first.
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;

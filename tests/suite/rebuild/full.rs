@@ -1,4 +1,4 @@
-//! A store with everything in it.
+//! A store with one of everything in it.
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::http::ask::{self, ask, c2pa, media, proof, proof_path, with};
 use crate::world::tokens::{OPERATOR, OWNER, STRANGER};
 
-/// The id of a manifest.
+/// The ID of a manifest.
 pub fn urn(name: &str) -> String {
     let hex = MediaHash::of(name.as_bytes()).digest().to_string().replace("sha256:", "");
     format!("urn:c2pa:{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
@@ -43,7 +43,7 @@ impl<P: Ports> Client<'_, P> {
         self.done(ask::json(Method::POST, "/v1/proofs", &body), OWNER, status).await;
     }
 
-    /// A proof of a C2PA manifest.
+    /// Stores a proof with a C2PA manifest.
     pub async fn signed(&self, name: &str, manifest: &str, more: Value, token: &str, status: u16) {
         let mut body =
             json!({"media_hash": media(name).to_string(), "manifest_base64": rebound(name, manifest)});
@@ -51,7 +51,7 @@ impl<P: Ports> Client<'_, P> {
         self.done(ask::json(Method::POST, "/v1/proofs", &body), token, status).await;
     }
 
-    /// Replaces the proof of a file by the next revision.
+    /// Replaces the proof of a file with the next revision.
     pub async fn replace(&self, name: &str, more: Value) {
         let path = proof_path(name);
         let tag = self.done(ask::get(&path), OWNER, 200).await.headers()["etag"].clone();
@@ -86,12 +86,12 @@ impl<P: Ports> Client<'_, P> {
     }
 }
 
-/// The proof of the other tenant of a file.
+/// The other tenant's proof of a file.
 pub fn others(name: &str) -> ProofId {
     ProofId::derive(&"other".parse().unwrap(), &media(name))
 }
 
-/// The manifest store of a file of the same name.
+/// The manifest store for the file of the same name.
 pub fn store_of(manifest: &str) -> String {
     BASE64.encode(&manifest_store(&urn(manifest), media(manifest).digest()))
 }
@@ -105,26 +105,26 @@ fn merge(body: &mut Value, more: Value) {
     }
 }
 
-/// The origin of a proof that was taken over.
+/// The origin of an imported proof.
 pub fn origin(legacy: &str) -> Value {
     json!({"origin": {"created": "2020-01-01T00:00:00Z", "expires": "9999-01-01T00:00:00Z", "legacy_id": legacy}})
 }
 
-/// Fills a store of two tenants.
+/// Fills a store with the objects of two tenants.
 pub async fn fill<P: Ports>(service: &Service<P>) {
     fill_for_one(service).await;
     let client = Client(service);
     client.signed("shared", "shared", json!({}), STRANGER, 201).await;
     client.signed("shared", "shared", json!({}), OWNER, 201).await;
     client.put_manifest("shared", OWNER, 201).await;
-    // A legacy id that an operator gave to the other tenant's proof.
+    // A legacy ID that an operator transferred to the other tenant's proof.
     client.store("given", origin("given-1"), 201).await;
     client
         .bind_as(OPERATOR, "given-1", json!({"proof": others("shared").to_string(), "reassign": true}), 201)
         .await;
 }
 
-/// Fills a store whose callers are all of one tenant.
+/// Fills a store whose callers all belong to one tenant.
 pub async fn fill_for_one<P: Ports>(service: &Service<P>) {
     let client = Client(service);
     // JSON and C2PA, public and private, with a signature.
@@ -132,7 +132,7 @@ pub async fn fill_for_one<P: Ports>(service: &Service<P>) {
     client.store("private", json!({"visibility": "private"}), 201).await;
     client.signed("signed", "signed", json!({}), OWNER, 201).await;
     client.signed("hidden", "hidden", json!({"visibility": "private"}), OWNER, 201).await;
-    // Revisions, also of several manifests.
+    // Revisions, some with several manifests.
     client.store("revised", json!({}), 201).await;
     for revision in 2..=4 {
         client.replace("revised", json!({"manifest": {"revision": revision}})).await;
@@ -152,7 +152,7 @@ pub async fn fill_for_one<P: Ports>(service: &Service<P>) {
     client.delete("again").await;
     client.signed("again", "again", json!({}), OWNER, 201).await;
     client.replace("again", json!({"manifest": {"life": 2}})).await;
-    // Manifests by themselves; held too; deleted, and stored again.
+    // Manifests by themselves: one that a proof holds too, one that was deleted, and one that was stored again.
     client.put_manifest("alone", OWNER, 201).await;
     client.put_manifest("held", OWNER, 201).await;
     client.signed("held", "held", json!({}), OWNER, 201).await;
@@ -166,9 +166,9 @@ pub async fn fill_for_one<P: Ports>(service: &Service<P>) {
     client.put_manifest("alone-again", OWNER, 201).await;
     client.delete_manifest("alone-again", OWNER).await;
     client.put_manifest("alone-again", OWNER, 201).await;
-    // What a refused store left: a void marker.
+    // A refused store leaves a void tombstone.
     client.signed("plain", "void", json!({}), OWNER, 200).await;
-    // Legacy ids: of originals and duplicates, withdrawn, and bound anew.
+    // Legacy IDs: of originals and duplicates, withdrawn, and bound again.
     client.store("old", origin("old-1"), 201).await;
     client.store("old", json!({}), 200).await;
     client.bind("old-2", "old", 201).await;
@@ -183,12 +183,12 @@ pub async fn fill_for_one<P: Ports>(service: &Service<P>) {
     client.replace("named", json!({"manifest": {"revision": 2}})).await;
 }
 
-/// Another manifest for a file: it binds the file, whatever its name.
+/// Another manifest for a file, which binds the file whatever its name.
 fn rebound(name: &str, manifest: &str) -> String {
     BASE64.encode(&manifest_store(&urn(manifest), media(name).digest()))
 }
 
-/// Every row by its key, without what no object knows: versions and reads.
+/// Every row by its key, without the fields that no object records: versions and reads.
 pub async fn rows(index: &impl Index) -> Vec<(RowKey, Row)> {
     let mut rows = Vec::new();
     let mut after = None;
@@ -211,7 +211,7 @@ fn plain(row: Row) -> Option<Row> {
         }
         Row::Manifest(mut row) => {
             row.version = 0;
-            // Of a live manifest it says no more than that a replacement once began with it.
+            // On a live manifest this flag says only that a replacement once began with it.
             row.void &= row.state != State::Live;
             Row::Manifest(row)
         }

@@ -1,5 +1,5 @@
-//! `kill -9` of `credlink rebuild`, twenty times in one rebuild: over a folder, and over S3, R2 and DynamoDB. The same command
-//! goes on each time, and in the end every row is there.
+//! `kill -9` of `credlink rebuild`, twenty times in one rebuild: over a folder, and over S3, R2 and DynamoDB. The same
+//! command resumes each time, and in the end every row is there.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,10 +21,10 @@ use crate::outages::site::{Site, with_stack};
 use crate::server::binary;
 
 const KILLS: u64 = 20;
-/// Stores that are under way at once.
+/// Number of stores in flight.
 const AT_ONCE: usize = 32;
 
-/// Stores so many proofs that twenty short runs do not come to the end.
+/// Stores so many proofs that twenty short runs do not finish.
 async fn fill_up<P: Ports>(service: &Service<P>, proofs: usize) {
     let client = Client(service);
     stream::iter(0..proofs)
@@ -35,10 +35,10 @@ async fn fill_up<P: Ports>(service: &Service<P>, proofs: usize) {
         .await;
 }
 
-/// Kills a rebuild twenty times, and lets it come to its end then, where it goes on. fsck finds nothing afterwards.
+/// Kills a rebuild twenty times, and then lets it resume and finish. fsck finds nothing afterwards.
 ///
-/// The moments of the kills differ by up to `spread`, and adapt to the machine: where a run had no time to go on with the one
-/// before it, the next ones have more.
+/// The moments of the kills differ by up to `spread`, and adapt to the machine: if a run had no time to resume the one
+/// before it, the next runs have more.
 fn kill_and_end(folder: &Path, variables: &[(&str, String)], spread: Duration) {
     let command = |arguments: &[&str]| {
         let mut command = Command::new(binary());
@@ -53,7 +53,7 @@ fn kill_and_end(folder: &Path, variables: &[(&str, String)], spread: Duration) {
         let mut child = rebuild().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         std::thread::sleep(least + spread * u32::try_from(kill * 7 % KILLS).unwrap() / 20);
         let ended = child.try_wait().unwrap();
-        // SIGKILL, by its own id.
+        // Sends SIGKILL to the process by its own ID.
         let _ = child.kill();
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
@@ -77,7 +77,7 @@ fn kill_and_end(folder: &Path, variables: &[(&str, String)], spread: Duration) {
 async fn a_folders_index_comes_back_in_spite_of_twenty_kills() {
     let folder = tempfile::tempdir().unwrap();
     let index = folder.path().join("index.redb");
-    // The program has the time of this machine.
+    // The program uses the clock of this machine.
     let clock = ManualClock::at(SystemClock.now());
     let open = |folder: &Path| {
         over(

@@ -1,4 +1,4 @@
-//! A rebuild that is cut off at one call after another, before it and after it, and begun again each time.
+//! A rebuild that is cut off at one call after another, before the call and after it, and restarted each time.
 
 use std::cell::RefCell;
 use std::pin::pin;
@@ -20,7 +20,7 @@ async fn a_rebuild_that_is_killed_goes_on() {
         let anew = MemoryIndex::new();
         let kept: RefCell<Option<String>> = RefCell::new(None);
         let mut kills = 0;
-        // Each life is longer than the one before by some calls, and dies at another one.
+        // Each life is some calls longer than the one before, and ends at another call.
         for limit in (1..).map(|life| life * 7) {
             let gate = Gate::around(limit);
             let service = over(

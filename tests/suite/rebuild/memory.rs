@@ -1,4 +1,4 @@
-//! The whole index from nothing, over the adapters that police their contracts.
+//! The whole index rebuilt from nothing, over the adapters that enforce their contracts.
 
 use credlink_auth::gate::Gate;
 use credlink_cache::NoCache;
@@ -23,7 +23,7 @@ pub fn clock() -> ManualClock {
     ManualClock::at("2026-01-01T12:00:00.250Z".parse().unwrap())
 }
 
-/// A service over these, with its guard.
+/// A service over these adapters, with its guard.
 pub fn over<O: Objects, I: Index>(
     objects: O,
     index: I,
@@ -44,7 +44,7 @@ pub fn over<O: Objects, I: Index>(
     )
 }
 
-/// Rebuilds to the end; what was found, and what it came to.
+/// Rebuilds to the end, and returns the findings and the report.
 pub async fn rebuild<P: Ports>(service: &Service<P>, manner: Manner) -> (Vec<Finding>, Report)
 where
     P::Objects: Copied,
@@ -79,7 +79,7 @@ async fn an_index_that_is_lost_comes_back_row_by_row() {
     assert_eq!(anew.totals().await.unwrap(), totals);
     assert_eq!(service.standing().await.doubts, []);
 
-    // What is right stays as it is, versions too.
+    // Correct rows stay as they are, including their versions.
     let (found, again) = rebuild(&service, Manner::Writing).await;
     assert_eq!((found, again.made, again.changed, again.joined), (vec![], 0, 0, true));
     let client = Client(&service);
@@ -87,8 +87,8 @@ async fn an_index_that_is_lost_comes_back_row_by_row() {
     client.delete("plain").await;
     let legacy = crate::http::ask::get("/v1/proofs/old-2");
     assert_eq!(client.send(legacy, OWNER).await.status(), 308, "it leads to its proof");
-    // Whose a legacy id is has come back as well: where its proof is deleted, where it was withdrawn, and where it was given
-    // to the other tenant.
+    // The owner of a legacy ID is known again as well: if its proof is deleted, if it was withdrawn, and if it was
+    // transferred to the other tenant.
     for id in ["old-1", "lapsed-1", "taken-1"] {
         client.bind_as(STRANGER, id, serde_json::json!({"proof": others("shared").to_string()}), 409).await;
     }
@@ -107,7 +107,7 @@ pub fn similar<K: PartialEq + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
     assert_eq!(keys(wanted), keys(found));
 }
 
-/// An object that was copied to the place of another one is named, and stands in nobody's way.
+/// An object that was copied to the key of another is reported, and does no harm.
 #[tokio::test]
 async fn an_object_in_the_place_of_another_is_not_read() {
     let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());
@@ -139,7 +139,8 @@ async fn an_object_in_the_place_of_another_is_not_read() {
     similar(&before, &rows(service.ports().index()).await);
 }
 
-/// An index that was restored to an instant within a rebuild knows where that was. What the store got since is not passed over.
+/// An index that was restored to an instant within a rebuild knows where the rebuild was. Objects stored since are not
+/// skipped.
 #[tokio::test]
 async fn a_rebuild_is_begun_anew_where_the_store_went_on_without_it() {
     let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());
@@ -156,7 +157,7 @@ async fn a_rebuild_is_begun_anew_where_the_store_went_on_without_it() {
     assert!(!kept.can_go_on(&service).await.unwrap(), "index and store belonged together since");
 }
 
-/// The last instant seen survives the index.
+/// The last instant seen survives the loss of the index.
 #[tokio::test]
 async fn an_index_that_is_made_anew_by_a_clock_that_is_ahead_destroys_nothing() {
     let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());
@@ -175,7 +176,7 @@ async fn an_index_that_is_made_anew_by_a_clock_that_is_ahead_destroys_nothing() 
     assert_eq!(objects.list("", None, 1_000).await.unwrap().items, before);
 }
 
-/// A manifest of an earlier record that was missing when the index was made is held when it is back.
+/// A manifest of an earlier record that was missing during the rebuild is held again once it is back.
 #[tokio::test]
 async fn the_manifest_of_an_earlier_record_is_held_again() {
     let (objects, index, clock) = (MemoryObjects::with_clock(clock()), MemoryIndex::new(), clock());

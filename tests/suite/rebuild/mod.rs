@@ -1,4 +1,4 @@
-//! An index that is lost, or older than the objects, and what a rebuild makes of it: every row is compared.
+//! An index that is lost, or older than the objects, and the result of a rebuild: every row is compared.
 
 mod clouds;
 mod faults;

@@ -1,4 +1,5 @@
-//! An index that was restored from an earlier instant: it is brought up to date, and nothing is destroyed on its word.
+//! An index that was restored from an earlier instant: a rebuild brings it up to date, and destroys nothing because of
+//! it.
 
 use std::fs;
 use std::path::Path;
@@ -54,19 +55,19 @@ async fn an_older_index_is_brought_up_to_date() {
         client.delete("signed").await;
         client.delete("private").await;
         client.store("private", json!({}), 201).await;
-        // The manifest of one that is deleted has passed on to another.
+        // The manifest of a deleted proof has passed to another proof.
         client.signed("goes", "passed-on", json!({}), STRANGER, 201).await;
         client.delete("goes").await;
         client.delete("half-gone").await;
         client.store("half-gone", json!({"manifest": {"life": 2}}), 201).await;
-        // A manifest that was deleted is held again, by another proof, and another one stands by itself again.
+        // A manifest that was deleted is held again by another proof, and another manifest is by itself again.
         client.delete("returns").await;
         client.signed("returns", "returns", json!({}), OWNER, 201).await;
         client.replace("returns", json!({"manifest": {"revision": 2}})).await;
         client.delete_manifest("alone-returns", OWNER).await;
         client.put_manifest("alone-returns", OWNER, 201).await;
         client.delete_manifest("alone", OWNER).await;
-        // Legacy ids.
+        // Legacy IDs.
         client.withdraw("old-2", "old").await;
         client.bind("old-2", "new", 201).await;
         client.withdraw("named-1", "named").await;

@@ -1,8 +1,9 @@
 //! Refused requests leave nothing behind: nothing that is served, nothing that is claimed, nothing for cleanup
 //! (guarantee 11).
 //!
-//! `races` and `replacements` have many clients at once, `refusals` one request after the other, `records` what a store wrote that is refused late, and `readers` what somebody
-//! sees who reads after a request that was cut off.
+//! `races` and `replacements` have many concurrent clients, and `refusals` one request after the other. `records` tests
+//! the objects of a store that is refused late, and `readers` what a caller sees that reads after a request was cut
+//! off.
 
 mod races;
 mod readers;
@@ -26,12 +27,12 @@ use serde_json::json;
 use crate::http::ask::{c2pa, get, json, media};
 use crate::world::World;
 
-/// The id of a manifest that a test numbers.
+/// The ID of the manifest with this number.
 fn id(number: usize) -> String {
     format!("urn:c2pa:00000000-0000-4000-8000-{number:012}")
 }
 
-/// The manifest of this number, for a file.
+/// The manifest with this number, for a file.
 fn content(media: &MediaHash, number: usize) -> Vec<u8> {
     manifest_store(&id(number), media.digest())
 }
@@ -43,25 +44,25 @@ fn store(media: &MediaHash, number: usize) -> Request<Bytes> {
     json(Method::POST, "/v1/proofs", &body)
 }
 
-/// Stores, by itself, the manifest of this number for a file.
+/// Stores the manifest of this number by itself, for a file.
 fn store_alone(media: &MediaHash, number: usize) -> Request<Bytes> {
     c2pa(Method::POST, "/v1/manifests", content(media, number))
 }
 
-/// The status with which a manifest is answered.
+/// The status of a manifest's answer.
 async fn served(world: &World, number: usize) -> u16 {
     world.answer(get(&format!("/v1/manifests/{}", id(number)))).await.status().as_u16()
 }
 
-/// Asserts that nobody can tell that the manifest of this number was ever brought: it is not found, and another content can
-/// have its id.
+/// Asserts that no caller can tell that the manifest of this number was ever sent: it is not found, and another content
+/// can have its ID.
 async fn assert_never_brought(world: &World, number: usize) {
     assert_eq!(served(world, number).await, 404, "the manifest {number} of a refused request is there");
     let other = world.answer(store_alone(&media("another file"), number)).await;
     assert_eq!(other.status(), 201, "the id {number} is claimed: {:?}", other.body());
 }
 
-/// Asserts that fsck finds nothing at all, without a cleanup before.
+/// Asserts that fsck finds nothing at all, even without a cleanup before.
 async fn assert_clean(world: &World) {
     world.assert_sound().await;
     assert_eq!(world.findings(Severity::Leftover).await, [""; 0]);

@@ -1,4 +1,4 @@
-//! Stores of one file at once: all but one find another manifest there, and their own must be gone.
+//! Concurrent stores of one file: all but one find another manifest there, and their own must be gone.
 
 use http::{Request, StatusCode};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::world::{Ground, World};
 const ROUNDS: usize = 30;
 const CLIENTS: usize = 6;
 
-/// Sends all requests at once; status and body of each answer.
+/// Sends all requests at once, and returns the status and body of each answer.
 async fn at_once(world: &World, requests: Vec<Request<bytes::Bytes>>) -> Vec<(StatusCode, Value)> {
     let send = |request| {
         let world = world.clone();
@@ -71,7 +71,7 @@ async fn who_loses_a_race_leaves_nothing_on_dynamodb() {
     stores_of_one_file(Ground::Dynamo).await;
 }
 
-/// The loser of each race brings a manifest that somebody else stores by itself at the same moment.
+/// The loser of each race sends a manifest that another caller stores by itself at the same moment.
 async fn a_shared_manifest(ground: Ground, rounds: usize) {
     let world = World::on(ground);
     for round in 0..rounds {

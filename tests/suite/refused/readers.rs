@@ -1,4 +1,4 @@
-//! A request is cut off at each of its writes, and then somebody reads: on an index that costs nothing to ask, the reader, the
+//! A request is cut off at each of its writes, and then a caller reads. If the index is free to query, the reader, the
 //! listing and the next writer agree at once.
 
 use credlink_ports::doubles::faults::{FaultPlan, Flavour};
@@ -19,7 +19,7 @@ fn path() -> String {
     format!("/v1/proofs/{}", proof_id("a"))
 }
 
-/// Returns the revision that a listing has of the proof.
+/// Returns the revision of the proof in a listing.
 fn listed(world: &World) -> Option<u64> {
     let page: Value = serde_json::from_slice(world.get("/v1/proofs").body()).unwrap();
     let proofs = page["proofs"].as_array().unwrap().clone();
@@ -49,7 +49,7 @@ fn cut_off(steps: &[Step], act: &Act, memory: &dyn Fn() -> Memory) -> u64 {
                 return k - 1;
             }
             let when = format!("{act:?} cut off at {k}");
-            // An answer that was kept before is good for a minute.
+            // An answer that was cached before stays fresh for a minute.
             world.clock.advance_seconds(61);
             let read = world.get(&path());
             let body: Value = serde_json::from_slice(read.body()).unwrap();

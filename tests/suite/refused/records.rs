@@ -1,5 +1,5 @@
-//! The record of a store that is refused after it wrote that, and manifests that a refused store put where the index knows of
-//! another content, or of a deletion.
+//! The record of a store that is refused after it wrote that record, and manifests that a refused store put under IDs
+//! for which the index knows another content, or a deletion.
 
 use std::pin::pin;
 
@@ -21,7 +21,7 @@ use crate::http::ask::{ask, get, json as request, media, proof_path};
 
 const ID: &str = "urn:c2pa:shared";
 
-/// A manifest that binds no file, so that any may have it.
+/// A manifest that binds no file, so that any file may have it.
 fn content(note: &str) -> Vec<u8> {
     let kind = *b"c2ma\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71";
     store_of(&[superbox(kind, ID, &[superbox(kind, &note.repeat(50), &[])])])
@@ -37,7 +37,7 @@ async fn status(process: &Process, name: &str) -> u16 {
     answer(process, get(&proof_path(name))).await.status().as_u16()
 }
 
-/// The manifest that is served: its status, and which of two contents it has.
+/// The answer for the manifest: its status, and which of two contents it has.
 async fn served(process: &Process) -> (u16, Option<&'static str>) {
     let read = answer(process, get(&format!("/v1/manifests/{ID}"))).await;
     let is = |note: &&str| Digest::of(read.body()) == Digest::of(&content(note));
@@ -50,8 +50,8 @@ async fn assert_sound(process: &Process, case: &str) {
     assert_eq!(found, [], "{case}");
 }
 
-/// Two stores put the same manifest. One loses its race and takes it back while the other is between its manifest and its
-/// row; a third one then gives the id another content. The record of who is refused must not stay.
+/// Two stores put the same manifest. One loses its race and takes the manifest back while the other is between its
+/// manifest and its row, and a third then gives the ID another content. The record of the refused store must not stay.
 #[tokio::test]
 async fn a_store_whose_manifest_got_another_content_leaves_no_record() {
     let (mut refused, mut done_all) = (0, 0);
@@ -102,7 +102,7 @@ async fn a_store_whose_manifest_got_another_content_leaves_no_record() {
     assert!(refused > 5 && done_all > 2, "{refused} refused, {done_all} others");
 }
 
-/// Objects from before `commits`, of which the mark covers each, beside the index of after them.
+/// Objects from before `commits`, each of which the mark covers, beside the index from after them.
 async fn restored(commits: impl AsyncFnOnce(&Process)) -> Ground {
     let ground = Ground::new();
     let process = ground.process();
@@ -133,7 +133,7 @@ async fn an_id_keeps_its_content_where_objects_were_lost() {
             assert_eq!(answer(&process, store("b", "y")).await.status(), 409);
             assert_eq!((status(&process, "b").await, served(&process).await), (404, (404, None)));
         }
-        // Its own content comes back with a store of it.
+        // A store of its own content restores it.
         done(&process, store("c", "x")).await;
         assert_eq!((status(&process, "c").await, served(&process).await), (200, (200, Some("x"))));
     }
@@ -157,7 +157,7 @@ async fn a_deleted_manifest_stays_deleted_under_an_older_index() {
     let process = older.process();
     assert_eq!(labels(&process.standing().await), ["index_older"]);
     assert_eq!(served(&process).await, (410, None));
-    // Whether there is another proof already, or none: nobody knows yet that it was deleted.
+    // The answer is the same with another proof and without one: it is not known yet that the manifest was deleted.
     for name in ["b", "c"] {
         assert_eq!(answer(&process, store(name, "x")).await.status(), 503);
         assert_eq!(served(&process).await, (410, None));
@@ -170,7 +170,7 @@ async fn a_deleted_manifest_stays_deleted_under_an_older_index() {
     assert_eq!(served(&process).await, (200, Some("x")));
 }
 
-/// A manifest was removed past the product, which nothing tells of: at one of two providers, or at the only one.
+/// A manifest was removed from outside without a trace, from one of two providers or from the only one.
 #[tokio::test]
 async fn an_id_whose_manifest_is_lost_serves_no_other_content() {
     let ground = Ground::new();
@@ -181,7 +181,7 @@ async fn an_id_whose_manifest_is_lost_serves_no_other_content() {
         assert_eq!(answer(&process, store("b", "y")).await.status(), 409);
         assert_eq!((status(&process, "b").await, served(&process).await), (404, (404, None)));
     }
-    // Another reader's, of the same content.
+    // A proof with the same content but another visibility.
     let body = json!({
         "media_hash": media("c").to_string(),
         "manifest_base64": BASE64.encode(&content("x")),
@@ -189,14 +189,14 @@ async fn an_id_whose_manifest_is_lost_serves_no_other_content() {
     });
     assert_eq!(answer(&process, request(Method::POST, "/v1/proofs", &body)).await.status(), 409);
     assert_eq!(served(&process).await, (404, None));
-    // Its own content comes back with a store of it.
+    // A store of its own content restores it.
     assert_eq!(answer(&process, store("a", "x")).await.status(), 200);
     assert_eq!(served(&process).await, (200, Some("x")));
     done(&process, store("c", "x")).await;
     assert_sound(&process, "the end").await;
 }
 
-/// The row is of a life before, with other readers; the object says what is true.
+/// The row is from an earlier life with another visibility, and the object says what is true.
 #[tokio::test]
 async fn what_was_stored_again_for_other_readers_is_stored_with_under_an_older_index() {
     let private = json!({

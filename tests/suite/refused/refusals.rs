@@ -1,4 +1,4 @@
-//! One refused request after the other, and the same request again.
+//! One refused request after the other, and each of them repeated.
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
@@ -13,13 +13,13 @@ use crate::world::{Ground, World};
 
 const GROUNDS: [Ground; 3] = [Ground::Memory, Ground::Folder, Ground::Dynamo];
 
-/// Replaces what `tag` names by the manifest of this number.
+/// Replaces the record that `tag` names with the manifest of this number.
 fn replace(path: &str, media: &MediaHash, number: usize, tag: &str) -> Request<Bytes> {
     let body = json!({"manifest_base64": BASE64.encode(&content(media, number))});
     with(json(Method::PUT, path, &body), IF_MATCH, tag)
 }
 
-/// A world with a proof of the manifest 1, and its entity tag.
+/// A world with a proof that has the manifest 1, and the proof's entity tag.
 async fn with_a_proof(ground: Ground, name: &str) -> (World, String) {
     let world = World::on(ground);
     let stored = world.answer(store(&media(name), 1)).await;
@@ -33,7 +33,7 @@ async fn a_refusal_leaves_nothing() {
     for ground in GROUNDS {
         let (file, path) = (media("a"), proof_path("a"));
         let (world, tag) = with_a_proof(ground, "a").await;
-        // Another file's manifest has the id 2.
+        // The manifest of another file has the ID 2.
         assert_eq!(world.answer(store_alone(&media("b"), 2)).await.status(), 201);
         let private = json!({
             "media_hash": media("b").to_string(),
@@ -55,7 +55,7 @@ async fn a_refusal_leaves_nothing() {
             assert_eq!(answer.status().as_u16(), status, "{place}: {:?}", answer.body());
             let left: Vec<String> =
                 world.keys().await.into_iter().filter(|key| !before.contains(key)).collect();
-            // A copy of the current record is the first step of every replacement, and of the next one.
+            // Every replacement begins with a copy of the current record, and the next one can use it.
             let copies: Vec<&String> = left.iter().filter(|key| !key.ends_with("/1")).collect();
             assert!(copies.is_empty(), "{place}: {left:?}");
         }
@@ -81,7 +81,8 @@ async fn the_same_replacement_again_is_answered_as_the_first() {
         let body: Value = serde_json::from_slice(world.answer(get(&path)).await.body()).unwrap();
         assert_eq!(body["revision"], 2);
         assert_eq!(world.keys().await, before, "{ground:?}");
-        // With the tag of the first, another manifest is refused; and so is the same one when somebody went on from it.
+        // With the tag of the first record, another manifest is refused, and so is the same one once a further
+        // replacement has followed.
         assert_eq!(world.answer(replace(&path, &file, 3, &tag)).await.status(), 412);
         let current = first.headers()[ETAG].to_str().unwrap().to_owned();
         assert_eq!(world.answer(replace(&path, &file, 4, &current)).await.status(), 200);
@@ -91,7 +92,8 @@ async fn the_same_replacement_again_is_answered_as_the_first() {
     }
 }
 
-/// A loser's manifest, after one round of a race that it lost for sure: the winner's row stands before its own commit.
+/// The manifest of a loser, after one round of a race that it certainly lost: the winner's row was there before its own
+/// commit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_a_loser_brought_can_be_stored_and_deleted_like_anything_else() {
     for ground in GROUNDS {
@@ -107,12 +109,12 @@ async fn what_a_loser_brought_can_be_stored_and_deleted_like_anything_else() {
             let (one, _) = (one.await.unwrap(), two.await.unwrap());
             let loser = if one.status() == 201 { 2 } else { 1 };
             if manifest_row(&world, loser).await.is_none() {
-                // It came so late that it brought nothing. Another time.
+                // The loser came so late that it wrote nothing. Try again.
                 assert!(attempt < 1_000, "{ground:?}: no race");
                 continue;
             }
             let path = format!("/v1/manifests/{}", id(loser));
-            // Nothing is there to be deleted, and it does not count as deleted afterwards.
+            // There is nothing to delete, and the manifest does not count as deleted afterwards.
             assert_eq!(world.answer(ask(Method::DELETE, &path)).await.status(), 204);
             assert_eq!(world.answer(get(&path)).await.status(), 404);
             for _ in 0..2 {

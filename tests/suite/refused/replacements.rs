@@ -1,4 +1,4 @@
-//! Signers that replace one proof by turns of `If-Match`, until it has all the revisions that it may have.
+//! Signers that replace one proof in turn with `If-Match`, until it has all the revisions that it may have.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use crate::world::{Ground, World};
 
 const SIGNERS: usize = 4;
 
-/// The numbers of a signer's manifests that were accepted, and of those that were refused.
+/// The numbers of a signer's accepted manifests, and of its refused ones.
 #[derive(Default)]
 struct Signed {
     accepted: Vec<usize>,
     refused: Vec<usize>,
 }
 
-/// Replaces what is there, again and again, until no more revision is allowed.
+/// Replaces the present record again and again, until no further revision is allowed.
 async fn sign(world: World, name: &str, signer: usize) -> Signed {
     let (media, path) = (media(name), proof_path(name));
     let mut signed = Signed::default();

@@ -1,4 +1,4 @@
-//! `credlink storage` as it is run, between a bucket of S3 and one of R2.
+//! The command `credlink storage`, between an S3 bucket and an R2 bucket.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -54,7 +54,7 @@ impl World {
         command.output().unwrap()
     }
 
-    /// Runs it, and gives what it printed.
+    /// Runs a command, asserts its exit code, and returns its output.
     #[track_caller]
     fn ends(&self, code: i32, typed: &str) -> String {
         let output = self.output(typed);
@@ -92,7 +92,7 @@ async fn every_operation_works_on_buckets() {
     assert_eq!(world.ends(0, "cat s3:media/notes/1"), "a note");
     assert_eq!(world.ends(0, "cat s3:media/notes/1 --range -4"), "note");
 
-    // From one provider to the other, with everything that is said of an object.
+    // From one provider to the other, with all attributes of an object.
     let copied = world.json("cp -r s3:media/ fallback:copy/");
     assert_eq!((copied["copied"].as_u64(), copied["bytes"].as_u64()), (Some(2), Some(9_000_006)));
     let stat = world.json("stat r2:copy/clip.mp4");

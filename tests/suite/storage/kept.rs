@@ -1,4 +1,4 @@
-//! How objects are kept: the storage class and the encryption that are asked for with each write.
+//! The storage class and the encryption that each write requests.
 
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use bytes::Bytes;
@@ -22,7 +22,7 @@ async fn class_and_encryption_are_asked_for_with_each_write() {
     let key: ObjectKey = "manifests/urn%3Ac2pa%3Akept".parse().unwrap();
     let body = Bytes::from_static(b"kept");
     objects.put(&key, body, &Attributes::default(), Condition::Absent).await.unwrap();
-    // In parts: more than 8 MB.
+    // Uploaded in parts, since it has more than 8 MB.
     let large = Body::whole(vec![7; 9_000_000].into());
     objects.upload("large", &Attributes::default(), Some(9_000_000), large).await.unwrap();
     for key in [key.to_string().as_str(), "large"] {

@@ -1,4 +1,4 @@
-//! Many keys: listings, sums, batch deletion.
+//! Operations over many keys: listings, sums, batch deletion.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ async fn nothing_is_capped_in_silence(objects: S3Objects) {
     assert_eq!(objects.sum("many/").await.unwrap(), Sum { objects: 2_301, bytes });
     assert_eq!(objects.sum("nothing/").await.unwrap(), Sum::default());
 
-    // Some that are not there, so that there are two whole requests and a part of one.
+    // Some of them do not exist, so that there are two full requests and a partial one.
     let mut all: Vec<_> = expected.into_iter().map(str::to_owned).collect();
     all.extend((0..199).map(|number| format!("absent/{number}")));
     let deletion = objects.remove_all(&all).await;

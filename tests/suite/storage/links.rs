@@ -1,4 +1,4 @@
-//! Signed URLs, used by a client that knows nothing but the URL.
+//! Signed URLs, used by a client that knows only the URL.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ over_both! {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Sends a request; gives status and body.
+/// Sends a request, and returns the status and the body.
 async fn send(method: &str, url: &str, headers: &BTreeMap<String, String>, body: &[u8]) -> (u16, Vec<u8>) {
     let mut request = http::Request::builder().method(method).uri(url);
     for (name, value) in headers {
@@ -62,7 +62,7 @@ async fn a_url_that_was_changed_is_refused(objects: S3Objects) {
 
 async fn a_url_ends(objects: S3Objects) {
     let get = objects.sign_get("x", Duration::from_secs(1)).await.unwrap().url;
-    // Whether it says 404 before depends on the machine; that it says 403 in the end does not.
+    // Whether the answer is 404 first depends on the machine; that it is 403 in the end does not.
     let ends = async {
         while send("GET", &get, &none(), b"").await.0 != 403 {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! A write that was kept and whose answer got lost: it is tried again, and must not lose against itself.
+//! A write that took effect but whose answer got lost: it is retried, and must not lose against itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::buckets::{self, open, s3_settings};
 use crate::engines::ministack;
 use crate::engines::proxy::{Fault, Proxy};
 
-/// Something that passes connections on, and can lose one answer.
+/// A proxy that can lose one answer.
 struct Forgetful {
     endpoint: String,
     loses_one: Arc<AtomicBool>,
@@ -62,11 +62,11 @@ async fn pass(mut client: TcpStream, loses_one: Arc<AtomicBool>) {
             }
         }
     }
-    // That a side hangs up is no concern of this test.
+    // This test does not care if a side hangs up.
     let _ = copy_bidirectional(&mut client, &mut engine).await;
 }
 
-/// A new bucket through a proxy, and the same bucket without.
+/// A new bucket through a proxy, and the same bucket directly.
 async fn world() -> (Forgetful, S3Objects, S3Objects) {
     let direct = buckets::s3().await;
     let proxy = Forgetful::start().await;
@@ -90,7 +90,7 @@ async fn a_write_that_was_kept_is_stored() {
     assert!(proxy.has_lost_it());
     assert_eq!(direct.head(&key()).await.unwrap().unwrap().tag, first);
 
-    // A connection that is open already would not be lost.
+    // A new proxy, since an answer on a connection that is already open would not be lost.
     let (proxy, objects) = (Forgetful::start().await, objects.settings().clone());
     let objects = open(objects.at(&proxy.endpoint));
     proxy.lose_one();
@@ -103,7 +103,7 @@ async fn a_write_that_was_kept_is_stored() {
 #[tokio::test]
 async fn a_rivals_write_is_not_taken_for_ones_own() {
     let (proxy, objects, direct) = world().await;
-    // The very same bytes and attributes: only the mark tells whose they are.
+    // The bytes and attributes are identical: only the mark shows which write they came from.
     assert!(matches!(put(&direct, "same", Condition::Absent).await, Put::Stored(_)));
     proxy.lose_one();
     let attributes = Attributes::default();
@@ -114,7 +114,7 @@ async fn a_rivals_write_is_not_taken_for_ones_own() {
     assert_eq!(put(&objects, "same", Condition::Absent).await, Put::Lost);
 }
 
-/// A write was kept, its answer got lost, and the attempt after that comes too soon.
+/// A write took effect, its answer got lost, and the next attempt comes too soon.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_was_kept_and_is_throttled_then_is_stored() {
     let (forgetful, objects, direct) = world().await;
@@ -129,7 +129,7 @@ async fn a_write_that_was_kept_and_is_throttled_then_is_stored() {
     assert_eq!(puts, 3, "one was lost, one was throttled, and one found its own object");
 }
 
-/// A write that is throttled to the end was not kept, or is not said to be throttled.
+/// A write that is throttled to the end either had no effect, or is not reported as throttled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_is_throttled_to_the_end_says_so_if_nothing_was_kept() {
     let (forgetful, objects, direct) = world().await;

@@ -1,4 +1,4 @@
-//! What `S3Objects` does beyond its port, over S3 and over R2.
+//! The operations of `S3Objects` beyond its port, over S3 and over R2.
 
 mod commands;
 mod kept;
@@ -8,7 +8,7 @@ mod lost_answers;
 mod transfers;
 mod troubles;
 
-/// Makes a test of every case over every provider.
+/// Defines a test of every case over every provider.
 macro_rules! over_both {
     ($($case:ident),+ $(,)?) => {
         mod s3 {

@@ -25,10 +25,10 @@ over_both! {
 
 const PART: usize = 8 * 1_024 * 1_024;
 
-/// How long a test waits for what has to come.
+/// The time that a test waits for an expected event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Bytes of which no two stretches are alike.
+/// Bytes in which no two stretches are alike.
 fn noise(length: usize) -> Bytes {
     let mut state = 0x9e37_79b9_u32;
     let byte = |_| {
@@ -47,7 +47,7 @@ fn attributes() -> Attributes {
     }
 }
 
-/// A body in pieces that fit no part.
+/// A body in pieces that do not align with any part.
 fn pieces(bytes: &Bytes) -> impl futures_util::Stream<Item = Result<Bytes, Error>> + Send + use<> {
     let bytes = bytes.clone();
     let starts = (0..bytes.len()).step_by(1_000_003);
@@ -136,7 +136,7 @@ async fn moves_leave_nothing_behind(objects: S3Objects) {
     assert_eq!(objects.rename("nothing", "to").await.unwrap(), None);
 }
 
-/// Uploads in the bucket that were begun and neither completed nor aborted.
+/// The number of uploads in the bucket that were neither completed nor aborted.
 async fn begun(objects: &S3Objects) -> usize {
     let bucket = &objects.settings().bucket;
     buckets::raw().list_multipart_uploads().bucket(bucket).send().await.unwrap().uploads().len()
@@ -149,7 +149,7 @@ async fn uploads_that_fail_or_are_dropped_or_forgotten_are_aborted() {
     a_stream_that_breaks_leaves_nothing(objects.clone()).await;
     assert_eq!(begun(&objects).await, 0, "a failure aborts");
 
-    // The stream never ends. Nobody waits for the upload, so it is dropped before its id is known.
+    // The stream never ends. The upload is not awaited, so it is dropped before its ID is known.
     let begins = stream::iter([Ok(noise(PART + 1))]);
     let endless = futures_util::StreamExt::chain(begins, stream::pending());
     let attributes = attributes();
@@ -159,7 +159,7 @@ async fn uploads_that_fail_or_are_dropped_or_forgotten_are_aborted() {
     drop(upload);
     until_begun(&objects, 0).await;
 
-    // Dropped while its parts are sent.
+    // Dropped while its parts are being sent.
     let begins = stream::iter([Ok(noise(PART + 1))]);
     let endless = futures_util::StreamExt::chain(begins, stream::pending());
     let upload = objects.upload("x", &attributes, None, endless);
@@ -181,7 +181,7 @@ async fn uploads_that_fail_or_are_dropped_or_forgotten_are_aborted() {
     assert_eq!(begun(&objects).await, 0);
 }
 
-/// Waits until so many uploads are begun and not ended.
+/// Waits until this many uploads have begun and not ended.
 async fn until_begun(objects: &S3Objects, expected: usize) {
     let seen = async {
         while begun(objects).await != expected {

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, as operators read it; and that nothing which is wrong passes for absence.
+//! Faulty configurations, as operators read about them. No such fault is taken for an absence.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn key() -> ObjectKey {
     "manifests/urn%3Ax".parse().unwrap()
 }
 
-/// What `check` says, with the engines' ports taken out.
+/// The report of `check`, with the ports of the engines removed.
 async fn said(objects: &S3Objects) -> String {
     let error = objects.check().await.unwrap_err();
     let text = format!("{}\n{error}", error.message);

@@ -49,14 +49,16 @@ fn a_command_without_the_variable_is_refused() {
         let done = run(arguments, &SEVERAL);
         assert!(done.status.success(), "{arguments:?}: {done:?}");
     }
-    // A server that is not told is refused too. The one that has one tenant says so, and then the variable is not needed.
+    // A server without the variable is refused too. A server with one tenant declares it, and then the variable is not
+    // needed.
     let refused = Server::refuses(&path, &[]);
     assert!(refused.contains("was last used with several tenants"), "{refused}");
     drop(Server::with(&path, &[], &[("CREDLINK_TENANTS", "one")]));
     assert!(run(&["list", "--data-dir", data], &[]).status.success());
 }
 
-/// A migration names its places, and has no variables of the server: it goes by what the folder says of itself.
+/// A migration names its places and does not have the server's variables, so it follows what the folder records about
+/// itself.
 #[test]
 fn a_migration_claims_the_plain_addresses_that_the_server_has() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,11 +102,11 @@ fn a_migration_claims_the_plain_addresses_that_the_server_has() {
         assert_eq!(server.get_bytes("/v1/tenants/acme/manifests/urn:c2pa:moved"), store);
         assert_eq!(server.get_bytes("/v1/manifests/urn:c2pa:moved"), store, "the first claimant has it");
     }
-    // A folder that is new says nothing of itself.
+    // A new folder records nothing about itself.
     moved("out", &to, &back, &SEVERAL);
 }
 
-/// Answers a request of a caller: the status, and the body.
+/// Sends a request of a caller, and returns the status and the body.
 fn ask(server: &Server, caller: &str, method: &str, path: &str, body: &[u8], kind: &str) -> (u16, Vec<u8>) {
     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", server.url()));
     if !caller.is_empty() {
@@ -116,7 +118,8 @@ fn ask(server: &Server, caller: &str, method: &str, path: &str, body: &[u8], kin
     (answer.status().as_u16(), answer.body_mut().read_to_vec().unwrap())
 }
 
-/// Whom a plain address serves is as at the source, whoever is copied first or stores under the id later.
+/// A plain address serves the same tenant as at the source, whichever tenant is copied first or stores under the ID
+/// later.
 #[test]
 fn a_migration_leaves_plain_addresses_whose_they_are() {
     let root = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What the plain address of a manifest id serves.
+//! The content of the plain address of a manifest ID.
 
 use credlink_ports::{Objects as _, Ports as _};
 use http::header::CACHE_CONTROL;
@@ -11,7 +11,7 @@ use crate::http::ask::get;
 #[tokio::test]
 async fn the_first_who_stores_in_public_is_served() {
     let world = world();
-    // What is private claims nothing.
+    // A private manifest claims nothing.
     assert_eq!(status(&world, "default", store_as("default", "private")).await, 201);
     assert_eq!(served(&world, "", &plain()).await, "404");
     assert_eq!(status(&world, "acme", store("acme")).await, 201);
@@ -26,7 +26,7 @@ async fn the_first_who_stores_in_public_is_served() {
         front,
         serde_json::json!({"version": 1, "manifest_id": ID, "tenant": "acme", "decided_by": "claim"})
     );
-    // The address stays with who had it: nobody comes to be served in its place by a deletion.
+    // The address stays with the tenant that had it: a deletion does not let another tenant's manifest be served there.
     assert_eq!(
         status(&world, "acme", delete(&super::proof_of("acme", &crate::http::ask::media("acme")))).await,
         204
@@ -40,7 +40,7 @@ async fn the_first_who_stores_in_public_is_served() {
 #[tokio::test]
 async fn a_refused_store_claims_nothing() {
     let world = world();
-    // It does not bind this file.
+    // The manifest does not bind this file.
     let refused = serde_json::json!({
         "media_hash": crate::http::ask::media("another").to_string(),
         "manifest_base64": data_encoding::BASE64.encode(&super::content("bad")),
@@ -61,7 +61,7 @@ async fn the_operator_decides() {
     assert_eq!(decide(&world, "operator", Some("acme")).await, 200);
     assert_eq!(served(&world, "", &plain()).await, "acme");
     assert_eq!(served(&world, "bad", &own("bad")).await, "bad", "nothing is taken away from bad");
-    // Arrival, it is the next one's who stores.
+    // After a release the address goes to the next tenant that stores.
     assert_eq!(decide(&world, "operator", None).await, 200);
     assert_eq!(served(&world, "", &plain()).await, "404");
     assert_eq!(served(&world, "acme", &plain()).await, "acme", "a tenant reads its own");
@@ -74,12 +74,12 @@ async fn the_operator_decides() {
 async fn what_was_stored_while_there_was_one_tenant_keeps_its_address() {
     let world = world();
     assert_eq!(status(&world, "default", store_alone("default")).await, 201);
-    // As if no front had been written.
+    // Simulates that no front was written.
     let front = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
     world.service().ports().objects().delete(&front).await.unwrap();
     assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
     assert_eq!(served(&world, "", &plain()).await, "default");
-    // A store that was cut off before it claimed the address is completed by a walk.
+    // A walk completes a store that was cut off before it claimed the address.
     let acme = world;
     acme.service().ports().objects().delete(&front).await.unwrap();
     acme.clean_up().await;
@@ -93,7 +93,7 @@ async fn a_store_that_is_repeated_claims_the_address_that_it_missed() {
         let world = world();
         let store = if alone { store_alone } else { store };
         assert_eq!(status(&world, "acme", store("acme")).await, 201);
-        // As if the store had been cut off before it claimed the address.
+        // Simulates a store that was cut off before it claimed the address.
         let front = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
         world.service().ports().objects().delete(&front).await.unwrap();
         assert_eq!(status(&world, "acme", store("acme")).await, 200);

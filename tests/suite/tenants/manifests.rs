@@ -1,4 +1,4 @@
-//! Two tenants store manifests under one id.
+//! Two tenants store manifests under one ID.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::http::ask::{get, json as with_json, media};
 #[tokio::test]
 async fn nobody_takes_an_id_from_another() {
     let world = world();
-    // A stranger has copied the label out of a published picture, and is there first.
+    // Another tenant has copied the label from a published picture, and stores first.
     assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
     let stored = told(&world, "acme", store("acme")).await;
     assert_eq!(stored.status(), 201);
@@ -19,7 +19,7 @@ async fn nobody_takes_an_id_from_another() {
     assert_eq!(status(&world, "acme", store_alone("acme")).await, 201);
     assert_eq!(served(&world, "", &own("acme")).await, "acme");
     assert_eq!(served(&world, "", &own("bad")).await, "bad");
-    // Within a tenant an id has one content for ever.
+    // Within a tenant an ID has one content for ever.
     assert_eq!(status(&world, "acme", store_alone("other")).await, 409);
     world.assert_tidy().await;
 }
@@ -51,7 +51,7 @@ async fn a_deletion_lets_go_what_is_ones_own() {
     let listed = body(&told(&world, "acme", get("/v1/manifests")).await);
     assert_eq!(listed["manifests"][0]["id"], ID);
     assert_eq!(listed["manifests"].as_array().unwrap().len(), 1);
-    // Another one's is out of reach, whatever address is used.
+    // The manifest of another tenant is out of reach, whatever address is used.
     assert_eq!(status(&world, "bad", delete(&plain())).await, 204);
     assert_eq!(status(&world, "bad", delete(&own("acme"))).await, 403);
     assert_eq!(served(&world, "", &own("acme")).await, "acme");
@@ -64,7 +64,7 @@ async fn a_deletion_lets_go_what_is_ones_own() {
 async fn nobody_pins_what_is_anothers() {
     let world = world();
     assert_eq!(status(&world, "acme", store_alone("acme")).await, 201);
-    // A proof of any file that names acme's manifest.
+    // A proof of any file, which names acme's manifest.
     assert_eq!(status(&world, "bad", store("acme")).await, 201);
     assert_eq!(status(&world, "acme", delete(&plain())).await, 204);
     assert_eq!(served(&world, "", &own("acme")).await, "410");

@@ -1,4 +1,4 @@
-//! What a migration makes of the plain addresses of a source that is a CredLink with several tenants.
+//! The plain addresses of a source that is a CredLink with several tenants, after a migration.
 
 use std::slice;
 
@@ -21,7 +21,7 @@ use super::{ID, content, decide, own, plain, served, status, store_alone, told, 
 use crate::http::ask::{ask, c2pa, get, json, media};
 use crate::world::World;
 
-/// What the source says of the plain address: whom it serves.
+/// The source's front, which says whose manifest the plain address serves.
 fn front(tenant: Option<&str>, decided_by: DecidedBy) -> Front {
     let tenant = tenant.map(|name| name.parse().unwrap());
     Front { decided_by, ..Front::decided(ID.parse().unwrap(), tenant) }
@@ -37,7 +37,7 @@ fn loose(tenant: &str, visibility: Visibility) -> Parcel {
     })
 }
 
-/// The tenant's proof that brings its manifest along.
+/// The tenant's proof with its manifest.
 fn proof(tenant: &str, visibility: Visibility) -> Parcel {
     let created = Timestamp::from_milliseconds(1_767_225_600_000);
     let origin = Origin {
@@ -68,8 +68,8 @@ async fn take(world: &World, parcel: &Parcel, front: &Front) {
     assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");
 }
 
-/// The order in which tenants are copied decides nothing. Nor does what the tenant `default` has, which is served where there is no
-/// front.
+/// The order in which tenants are copied decides nothing. Neither does the tenant `default`, whose manifest is served
+/// where there is no front.
 #[tokio::test]
 async fn the_address_serves_whom_it_serves_at_the_source() {
     for make in MAKINGS {
@@ -80,7 +80,7 @@ async fn the_address_serves_whom_it_serves_at_the_source() {
                     let front = front(Some(owner), decided_by);
                     for tenant in order {
                         take(&world, &make(tenant, Visibility::Public), &front).await;
-                        // Neither does a walk that comes between.
+                        // A walk in between decides nothing either.
                         world.clean_up().await;
                         let is_there = tenant == owner || order[0] == owner;
                         let expected = if is_there { owner } else { "404" };
@@ -93,7 +93,7 @@ async fn the_address_serves_whom_it_serves_at_the_source() {
     }
 }
 
-/// It was withdrawn there, and the address is still its tenant's.
+/// The manifest was withdrawn at the source, and the address still belongs to its tenant.
 #[tokio::test]
 async fn what_is_private_keeps_its_address() {
     for make in MAKINGS {
@@ -104,8 +104,8 @@ async fn what_is_private_keeps_its_address() {
     }
 }
 
-/// A manifest that its owner withdrew and then deleted, or that was rolled back, is not published by a copy: neither as it is brought along by a
-/// proof, nor by itself, nor where a run undoes its own rollback. Its tenant publishes it by storing it.
+/// A copy does not publish a manifest that its owner withdrew and then deleted, or that was rolled back: neither with a
+/// proof, nor by itself, nor when a run undoes its own rollback. Its tenant publishes it by storing it.
 #[tokio::test]
 async fn what_was_private_when_it_was_deleted_is_not_published() {
     for make in MAKINGS {
@@ -118,7 +118,7 @@ async fn what_was_private_when_it_was_deleted_is_not_published() {
             panic!("it is not stored")
         };
         publish(&world, "acme", "private").await;
-        // A rollback.
+        // This is a rollback.
         let at = Timestamp::from_milliseconds(1_767_268_800_007);
         assert_eq!(world.destination().withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
         match &mut parcel {
@@ -135,8 +135,8 @@ async fn what_was_private_when_it_was_deleted_is_not_published() {
     }
 }
 
-/// A rollback takes back what an import alone has stored, and nothing that its tenant has stored since, whether or not it was deleted
-/// in between.
+/// A rollback withdraws only what the import alone has stored, and nothing that its tenant has stored since, whether or
+/// not it was deleted in between.
 #[tokio::test]
 async fn a_rollback_leaves_what_its_tenant_has_stored() {
     let at = Timestamp::from_milliseconds(1_767_268_800_007);
@@ -160,8 +160,9 @@ async fn a_rollback_leaves_what_its_tenant_has_stored() {
     }
 }
 
-/// A rollback that was cut off has dropped the hold of a manifest, without which a lost index would forget that it stands by itself. It
-/// is there again when its tenant has stored the manifest, and when another rollback leaves it.
+/// A rollback that was cut off has dropped the hold of a manifest. Without the hold, a lost index would forget that the
+/// manifest was stored for itself. The hold is there again once the tenant has stored the manifest, and once another
+/// rollback leaves the manifest in place.
 #[tokio::test]
 async fn what_its_tenant_has_stored_is_held() {
     let world = world();
@@ -184,7 +185,8 @@ async fn what_its_tenant_has_stored_is_held() {
     world.assert_sound().await;
 }
 
-/// What the operator has freed at the source is free: who was there then does not get it by being copied.
+/// An address that the operator has released at the source is free: the tenant that had it before does not get it by
+/// being copied.
 #[tokio::test]
 async fn what_is_freed_there_is_free_here() {
     for make in MAKINGS {
@@ -199,7 +201,8 @@ async fn what_is_freed_there_is_free_here() {
     }
 }
 
-/// What was decided here stays, also what the tenant `default` stored while it was the only one.
+/// A decision made here stays, and so does the address of a manifest that the tenant `default` stored while it was the
+/// only tenant.
 #[tokio::test]
 async fn a_source_overrules_nobody() {
     for make in MAKINGS {
@@ -219,20 +222,20 @@ async fn a_source_overrules_nobody() {
     }
 }
 
-/// As if the front had not been written.
+/// Simulates that the front was not written.
 async fn forget_front(world: &World) {
     let front = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
     world.service().ports().objects().delete(&front).await.unwrap();
 }
 
-/// A tenant that has another manifest under the id is refused. It claims nothing by it (guarantee 11), and takes nothing from who
-/// decided something meanwhile.
+/// A tenant that has another manifest under the ID is refused. It claims nothing thereby (guarantee 11), and takes
+/// nothing from a decision made meanwhile.
 #[tokio::test]
 async fn what_is_refused_takes_no_address() {
     for make in MAKINGS {
         for is_repeated in [false, true] {
             let world = world();
-            // What is private claims nothing.
+            // A private manifest claims nothing.
             let other = c2pa(
                 Method::POST,
                 "/v1/manifests?visibility=private",
@@ -257,8 +260,8 @@ async fn what_is_refused_takes_no_address() {
     }
 }
 
-/// The tenant `default` has its plain address since it was the only tenant, and no front says so. What the source says of that address
-/// and is refused leaves it as it is.
+/// The tenant `default` has had its plain address since it was the only tenant, and no front says so. A refused import
+/// with a front for that address leaves it as it is.
 #[tokio::test]
 async fn what_is_refused_leaves_the_address_of_the_tenant_that_was_alone() {
     for make in MAKINGS {
@@ -284,7 +287,8 @@ async fn what_is_refused_leaves_the_address_of_the_tenant_that_was_alone() {
     }
 }
 
-/// An address that was released is as one without a front: it serves the tenant `default`, which claims it by a withdrawal, too.
+/// A released address is like one without a front: it serves the tenant `default`, which also claims it by a
+/// withdrawal.
 #[tokio::test]
 async fn a_released_address_is_as_one_without_a_front() {
     let world = world();
@@ -307,7 +311,8 @@ async fn publish(world: &World, caller: &str, visibility: &str) {
     );
 }
 
-/// An item that the destination does not take leaves no front; and where there is one tenant, no other one's is written.
+/// An item that the destination does not accept leaves no front. With a single tenant, no other tenant's front is
+/// written.
 #[tokio::test]
 async fn no_front_is_written_of_what_is_not_taken() {
     for make in MAKINGS {
@@ -322,7 +327,7 @@ async fn no_front_is_written_of_what_is_not_taken() {
     }
 }
 
-/// Refused at first, and private when it comes: the address is kept for it then.
+/// The item is refused at first and private when it is accepted; the address is then kept for it.
 #[tokio::test]
 async fn an_address_that_was_given_back_is_kept_again() {
     for make in MAKINGS {
@@ -337,7 +342,8 @@ async fn an_address_that_was_given_back_is_kept_again() {
     }
 }
 
-/// Two items keep the same address at once. That one is refused takes nothing from the other, though nobody may read that.
+/// Two items keep the same address at once. The refusal of one takes nothing from the other, though that one is
+/// private.
 #[tokio::test]
 async fn an_address_is_not_given_back_that_has_its_manifest_by_now() {
     for make in MAKINGS {
@@ -351,7 +357,8 @@ async fn an_address_is_not_given_back_that_has_its_manifest_by_now() {
     }
 }
 
-/// A take-over that was cut off before it stored anything has kept the address for nothing, unless it is stored later.
+/// An import that was cut off before it stored anything has kept the address for nothing, unless the item is stored
+/// later.
 #[tokio::test]
 async fn an_address_that_was_kept_for_nothing_is_given_back() {
     for make in MAKINGS {
@@ -373,7 +380,8 @@ async fn an_address_that_was_kept_for_nothing_is_given_back() {
     }
 }
 
-/// A proof that was replaced has a manifest for each record. Cut off between two of them, its plain addresses are kept all the same.
+/// A replaced proof has a manifest for each record. If the import is cut off between two of them, all plain addresses
+/// are kept all the same.
 #[tokio::test]
 async fn every_record_of_a_proof_keeps_its_address() {
     let world = world();
@@ -387,7 +395,7 @@ async fn every_record_of_a_proof_keeps_its_address() {
     }
     let outcome = world.destination().take_over(&Parcel::Proof(drafts[..1].to_vec())).await.unwrap();
     assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");
-    // Here it was cut off.
+    // The import was cut off at this point.
     let other = manifest_store(second, media("bad").digest());
     let other = c2pa(Method::POST, "/v1/manifests", other);
     assert_eq!(status(&world, "bad", other).await, 201);

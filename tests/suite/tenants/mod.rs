@@ -1,9 +1,10 @@
-//! Several tenants in one deployment: nobody takes, hides, replaces, deletes, pins, names or learns what is another one's
-//! (guarantees 6 and 13).
+//! Several tenants in one deployment: no tenant takes, hides, replaces, deletes, pins, names or learns anything of
+//! another's (guarantees 6 and 13).
 //!
-//! `manifests` has two tenants under one manifest id, `fronts` what its plain address serves, `migrated` what a migration makes of it, `privacy` what conflicts tell a
-//! stranger, `visibility` a manifest that its owner withdraws, `commands` the folder of such a deployment without its server, and
-//! `table` every route in every way.
+//! `manifests` has two tenants under one manifest ID, `fronts` tests what its plain address serves, `migrated` the
+//! plain addresses after a migration, `privacy` what conflicts reveal to another tenant, `visibility` a manifest that
+//! its owner withdraws, `commands` the folder of such a deployment without its server, and `table` every route in every
+//! way.
 
 mod commands;
 mod fronts;
@@ -28,10 +29,10 @@ use crate::http::ask::{ask, c2pa, get, json as with_json, media, with};
 use crate::http::session::exchange;
 use crate::world::{Ground, World};
 
-/// The manifest id that everybody uses.
+/// The manifest ID that all tenants use.
 const ID: &str = "urn:c2pa:00000000-0000-4000-8000-0000000000aa";
 
-/// The tenants, each of which has every scope of its own, and the operator.
+/// The callers: one for each tenant, with every scope of the tenant, and the operator.
 const CALLERS: [(&str, &str, &str); 4] = [
     ("acme", "acme", "admin"),
     ("bad", "bad", "admin"),
@@ -39,7 +40,7 @@ const CALLERS: [(&str, &str, &str); 4] = [
     ("operator", "default", "operator"),
 ];
 
-/// The file of their tokens, as `credlink serve --tokens` and the functions read it.
+/// The token file, as `credlink serve --tokens` and the functions read it.
 fn token_file() -> String {
     let entries: Vec<Value> = CALLERS
         .iter()
@@ -59,7 +60,7 @@ fn world() -> World {
     World::behind(Ground::Memory, Gate::of(Some(tokens()), None))
 }
 
-/// The same request by a caller; by nobody for `""`.
+/// The same request by a caller, where `""` stands for an anonymous one.
 fn by(caller: &str, request: Request<Bytes>) -> Request<Bytes> {
     match caller {
         "" => request,
@@ -79,7 +80,7 @@ fn body(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap()
 }
 
-/// A manifest with the id that everybody uses, whose content is that of a file of this name.
+/// A manifest with the shared ID, whose content is for the file of this name.
 fn content(name: &str) -> Vec<u8> {
     manifest_store(ID, media(name).digest())
 }
@@ -114,7 +115,7 @@ fn plain() -> String {
     format!("/v1/manifests/{ID}")
 }
 
-/// Whose manifest somebody is served: the name of the file that its content is of, or the status.
+/// The manifest that a caller is served, named by the file of its content, or the status.
 async fn served(world: &World, caller: &str, target: &str) -> String {
     let response = told(world, caller, get(target)).await;
     let status = response.status();
@@ -128,7 +129,7 @@ async fn decide(world: &World, caller: &str, tenant: Option<&str>) -> u16 {
     status(world, caller, request).await
 }
 
-/// Lets everybody read a manifest of the caller, or the caller alone.
+/// Changes the visibility of the caller's manifest.
 async fn make(world: &World, caller: &str, visibility: &str) -> u16 {
     let target = format!("{}/visibility", plain());
     status(world, caller, with_json(Method::PUT, &target, &json!({"visibility": visibility}))).await

@@ -1,5 +1,5 @@
-//! What a stranger can tell of what another tenant keeps private and is damaged, or conflicts with: nothing (guarantee 13). That
-//! private and absent are the same on every route is in `table`.
+//! A stranger learns nothing about private objects of another tenant that are damaged or cause a conflict (guarantee
+//! 13). `table` tests that private and absent objects look the same on every route.
 
 use bytes::Bytes;
 use credlink_core::manifest_key::ManifestKey;
@@ -14,7 +14,7 @@ use super::{by, delete, own, plain, proof_of, status, store_as, told, world};
 use crate::http::ask::{ask, get, json as with_json, media, with};
 use crate::world::World;
 
-/// Every request that could tell whether acme has a private proof of a file, and its manifest.
+/// Every request that could reveal whether acme has a private proof of a file, and its manifest.
 fn requests(proof: &str) -> Vec<Request<Bytes>> {
     let hex = media("acme").to_string().replace("sha256:", "");
     let id = proof.rsplit('/').next().unwrap();
@@ -50,7 +50,7 @@ fn requests(proof: &str) -> Vec<Request<Bytes>> {
     all
 }
 
-/// An answer without what differs from one request to the next.
+/// An answer without the parts that differ from one request to the next.
 fn seen(response: &Response<Bytes>) -> String {
     let request_id = HeaderName::from_static("x-request-id");
     let headers =
@@ -71,12 +71,12 @@ async fn answers(world: &World, caller: &str) -> Vec<String> {
     answers
 }
 
-/// Changes an object behind the service's back: its bytes, or what is said of it as well.
+/// Changes an object behind the service's back: its bytes, and optionally its attributes.
 async fn damage(world: &World, key: &ObjectKey, with_attributes: bool) {
     let objects = world.service().ports().objects();
     let Object { head, .. } = objects.get(key).await.unwrap().unwrap();
     let attributes = if with_attributes { Attributes::default() } else { head.attributes };
-    // The objects in memory would not let an immutable one change in place.
+    // The in-memory adapter would not let an immutable object change in place.
     objects.delete(key).await.unwrap();
     let put = objects.put(key, Bytes::from_static(b"x"), &attributes, Condition::Absent).await;
     assert!(matches!(put, Ok(Put::Stored(_))), "{put:?}");
@@ -103,7 +103,7 @@ async fn what_is_private_and_damaged_is_absent_to_a_stranger() {
     }
 }
 
-/// Where neither the object nor a row says whose it was, nobody but the tenant `default` is told that something is damaged there.
+/// If neither the object nor a row names its tenant, only the tenant `default` is told that something is damaged there.
 #[tokio::test]
 async fn what_is_damaged_and_nobodys_is_absent_to_a_stranger() {
     let id = ProofId::derive(&"acme".parse().unwrap(), &media("acme"));
@@ -118,7 +118,7 @@ async fn what_is_damaged_and_nobodys_is_absent_to_a_stranger() {
             assert!(matches!(put, Ok(Put::Stored(_))), "{put:?}");
         }
         for (answer, nothing) in answers(&there, caller).await.iter().zip(&nothing) {
-            // Who reads its own manifest at its own address is told that what stands there is damaged.
+            // A tenant that reads its own manifest at its own address is told that it is damaged.
             if caller != "acme" || !answer.contains("502") {
                 assert_eq!(answer, nothing, "{caller:?}");
             }
@@ -131,7 +131,7 @@ async fn what_is_damaged_and_nobodys_is_absent_to_a_stranger() {
 async fn a_conflict_tells_of_ones_own_alone() {
     let world = world();
     assert_eq!(status(&world, "acme", store_as("acme", "private")).await, 201);
-    // Another content under acme's private id is stored as if acme's were not there.
+    // Another content under acme's private ID is stored as if acme's were not there.
     let stored = told(&world, "bad", super::store_alone("bad")).await;
     assert_eq!(stored.status(), 201);
     assert_eq!(super::served(&world, "", &plain()).await, "bad");

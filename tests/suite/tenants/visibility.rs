@@ -39,7 +39,7 @@ async fn a_manifest_is_withdrawn_and_its_proof_stays() {
     assert_eq!(told(&world, "", get(&plain())).await.body(), &content("acme"));
     assert_eq!(make(&world, "acme", "hidden").await, 400);
     world.assert_tidy().await;
-    // What holds it still does.
+    // The proof that holds the manifest still does.
     assert_eq!(status(&world, "acme", delete(&proof_of("acme", &media("acme")))).await, 204);
     assert_eq!(served(&world, "", &own("acme")).await, "acme", "it was stored by itself, too");
     assert_eq!(status(&world, "acme", delete(&plain())).await, 204);
@@ -52,7 +52,8 @@ async fn asked<P: Ports>(service: &Service<P>, caller: &str, request: Request<By
     service.handle(&parts, async { Ok(body) }).await
 }
 
-/// What stood at a plain address while there was one tenant is that tenant's, whatever has become of it since.
+/// A plain address that served a manifest while there was one tenant belongs to that tenant, whatever has become of the
+/// manifest since.
 #[tokio::test]
 async fn what_was_withdrawn_while_there_was_one_tenant_keeps_its_address() {
     let visible = |visibility: &str| {
@@ -69,7 +70,7 @@ async fn what_was_withdrawn_while_there_was_one_tenant_keeps_its_address() {
         (withdrawn(), true, "404"),
         (private_again(), false, "404"),
         (private_again(), true, "404"),
-        // What was never public has no claim, and does not tell that it is there.
+        // A manifest that was never public has no claim, and does not reveal that it exists.
         (always_private(), true, "bad"),
     ];
     for (number, (requests, walks, expected)) in cases.into_iter().enumerate() {
@@ -77,7 +78,7 @@ async fn what_was_withdrawn_while_there_was_one_tenant_keeps_its_address() {
         for (request, status) in requests {
             assert_eq!(asked(world.service(), "default", request).await.status(), status, "{number}");
         }
-        // That there is a front would say that something was withdrawn.
+        // The existence of a front would reveal that something was withdrawn.
         let front = || get(&format!("{}/front", plain()));
         for caller in ["", "default"] {
             assert_eq!(asked(world.service(), caller, front()).await.status(), 404, "{number} {caller:?}");
@@ -119,7 +120,7 @@ async fn a_manifest_is_stored_by_itself_for_its_tenant_alone() {
     world.assert_tidy().await;
 }
 
-/// The address that names the tenant changes no manifest of the caller's own in its place.
+/// A request to the address of another tenant's manifest does not change the caller's own manifest instead.
 #[tokio::test]
 async fn a_withdrawal_names_whose_manifest_it_is() {
     let world = world();
@@ -142,7 +143,7 @@ async fn a_withdrawal_names_whose_manifest_it_is() {
     world.assert_tidy().await;
 }
 
-/// A front that cannot be read is somebody's, and keeps no tenant from withdrawing what is its own.
+/// An unreadable front belongs to some tenant, and keeps no tenant from withdrawing its own manifest.
 #[tokio::test]
 async fn a_damaged_front_keeps_nobody_from_withdrawing() {
     let world = world();

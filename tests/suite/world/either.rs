@@ -1,6 +1,6 @@
-//! Adapters that are chosen at run time. One concrete type for all of them lets a test spawn a service's futures.
+//! Adapters that are chosen at run time. One concrete type for all of them lets a test spawn the futures of a service.
 //!
-//! Every call gives way before and after, so that tasks meet in between also where an adapter never waits.
+//! Every call yields before and after, so that tasks interleave even where an adapter never waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,7 +30,7 @@ pub enum EitherIndex {
     Dynamo(Box<DynamoIndex>),
 }
 
-/// Lets other tasks run, none to three times over: a fixed pattern would let them march in step.
+/// Lets other tasks run, none to three times: with a fixed pattern they might march in step.
 async fn give_way() {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
@@ -39,7 +39,7 @@ async fn give_way() {
     }
 }
 
-/// Calls the adapter that was chosen, and gives way on both sides.
+/// Calls the chosen adapter, and yields before and after.
 macro_rules! either {
     ($self:ident, $($variant:ident)|+, $adapter:ident => $call:expr) => {{
         give_way().await;

@@ -31,13 +31,13 @@ use tempfile::TempDir;
 
 use crate::engines::dynoxide;
 
-/// What stands before the paths of links that a world gives.
+/// The URL with which the links of a world begin.
 pub const PUBLIC_URL: &str = "https://credlink.test";
 
-/// The adapters that a world stands on.
+/// The adapters of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ground {
-    /// The adapters in memory, which police the contracts.
+    /// The in-memory adapters, which enforce the contracts.
     Memory,
     /// The adapters of `credlink serve`: a folder and an embedded index.
     Folder,
@@ -48,7 +48,7 @@ pub enum Ground {
 /// The ports of a world.
 pub type Ports = Parts<EitherObjects, EitherIndex, MokaCache, ManualClock, Counters, Gate>;
 
-/// A service over adapters of our choice. Clones are one world.
+/// A service over chosen adapters. Clones are one world.
 #[derive(Clone)]
 pub struct World {
     service: Arc<Service<Ports>>,
@@ -56,22 +56,22 @@ pub struct World {
 }
 
 impl World {
-    /// A world in which everybody is trusted, at noon of the first day of 2026.
+    /// A world in which every caller is trusted, at noon on the first day of 2026.
     pub fn on(ground: Ground) -> Self {
         Self::behind(ground, Gate::of(None, None))
     }
 
-    /// A world that asks for [`tokens`].
+    /// A world that requires [`tokens`].
     pub fn with_tokens(ground: Ground) -> Self {
         Self::behind(ground, Gate::of(Some(tokens::all()), None))
     }
 
-    /// A world of one tenant in memory, which asks for what this gate asks for.
+    /// An in-memory world of one tenant behind this authenticator.
     pub fn single(gate: Gate) -> Self {
         Self::with(Ground::Memory, gate, false)
     }
 
-    /// A world of several tenants that asks for what this gate asks for.
+    /// A world of several tenants behind this authenticator.
     pub fn behind(ground: Ground, gate: Gate) -> Self {
         Self::with(ground, gate, true)
     }
@@ -163,7 +163,8 @@ impl World {
         self.service.ports().index().totals().await.unwrap()
     }
 
-    /// Cleans up once, to the end. Orphans of any age are removed: nobody else is at work, or the test wants a fight.
+    /// Cleans up once, to the end. Orphans of any age are removed, because no other process is at work, or because the
+    /// test wants a race.
     pub async fn clean_up(&self) -> Report {
         let deadline: Timestamp = self.clock().now().plus_seconds(1_000_000_000);
         cleanup(&self.service, Limits { any_age: true, ..Limits::until(deadline) }, None).await.unwrap()
@@ -175,7 +176,7 @@ impl World {
         cleanup(&self.service, Limits::until(deadline), None).await.unwrap()
     }
 
-    /// What fsck finds of this severity, in words.
+    /// The findings of fsck of this severity, in words.
     pub async fn findings(&self, severity: Severity) -> Vec<String> {
         let mut found: Vec<Finding> = Vec::new();
         fsck(&self.service, |finding| found.push(finding)).await.unwrap();

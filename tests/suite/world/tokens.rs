@@ -1,17 +1,17 @@
-//! The credentials of a world that asks for them.
+//! The credentials of a world that requires them.
 
 use credlink_auth::tokens::StaticTokens;
 use credlink_core::hash::Digest;
 
-/// May do everything in the tenant `default`.
+/// Allows everything in the tenant `default`.
 pub const OWNER: &str = "token-of-the-owner";
-/// May store in the tenant `default`.
+/// Allows stores in the tenant `default`.
 pub const SIGNER: &str = "token-of-a-signer";
-/// May delete in the tenant `default`.
+/// Allows deletions in the tenant `default`.
 pub const DELETER: &str = "token-of-a-deleter";
-/// Runs the deployment, and acts in the tenant `default`.
+/// The operator's token, which acts in the tenant `default`.
 pub const OPERATOR: &str = "token-of-the-operator";
-/// May do everything in the tenant `other`.
+/// Allows everything in the tenant `other`.
 pub const STRANGER: &str = "token-of-a-stranger";
 
 /// The file of these tokens, as `credlink serve --tokens` reads it.
@@ -30,7 +30,7 @@ pub fn file() -> String {
     format!("[{}]", entries.join(","))
 }
 
-/// These tokens.
+/// All of these tokens.
 pub fn all() -> StaticTokens {
     StaticTokens::parse(file().as_bytes()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What an index lists, and how listings go on while it changes.
+//! The content of an index's listings, and how listings continue while the index changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ use super::{OTHER, TENANT, change, done, first, keys, names, tenant};
 use crate::contracts::{at, due, manifest, next, proof};
 
 pub async fn a_tenants_live_proofs_are_listed_oldest_first(index: &impl Index) {
-    // Created in another order than stored; two in one millisecond; other tenants before, between and behind.
+    // The order of creation differs from the order of storage, two proofs share a millisecond, and the names of other
+    // tenants sort before, between and after.
     let rows: Vec<_> = [30, 10, 20, 20, 40].into_iter().enumerate().collect();
     let rows: Vec<_> = rows.into_iter().map(|(n, at)| proof(&n.to_string(), TENANT, at, 1_000)).collect();
     for row in &rows {
@@ -30,7 +31,7 @@ pub async fn a_tenants_live_proofs_are_listed_oldest_first(index: &impl Index) {
     }
     assert_eq!(keys(index, &tenant(OTHER), 2).await.len(), 1);
     assert_eq!(keys(index, &tenant("nobody"), 2).await, Vec::<String>::new());
-    // Whatever is not live any more is not listed, and comes back when it lives again.
+    // A proof that is no longer live is not listed, and is listed again when it is live again.
     let deleting = rows[1].in_state(State::Deleting(at(50)));
     done(index, &[change(Row::Proof(deleting.clone()))]).await;
     expected.remove(0);
@@ -49,7 +50,7 @@ pub async fn a_new_revision_does_not_move_its_proof(index: &impl Index) {
         done(index, &[first(row.clone())]).await;
     }
     let page = index.list(&tenant(TENANT), None, 2).await.unwrap().unwrap();
-    // One that was seen already, and one that was not yet.
+    // One row that was already seen, and one that was not.
     for row in [&rows[0], &rows[2]] {
         done(index, &[change(next(row, |row| row.created = at(500)))]).await;
     }
@@ -105,7 +106,7 @@ pub async fn due_rows_are_listed_longest_due_first(index: &impl Index) {
             assert_eq!(found, names(expected[..count].iter().copied()), "by {by}");
         }
     }
-    // A deletion that is unfinished is due at once; a finished one never; an extension moves the proof.
+    // An unfinished deletion is due at once and a finished one never. An extension moves the proof.
     let deleting = expiring[2].in_state(State::Deleting(at(10)));
     done(index, &[change(Row::Proof(deleting.clone()))]).await;
     done(index, &[change(Row::Manifest(live.in_state(State::Deleting(at(5)))))]).await;
@@ -116,7 +117,7 @@ pub async fn due_rows_are_listed_longest_due_first(index: &impl Index) {
     assert_eq!(found, expected);
     done(index, &[change(Row::Proof(deleting.in_state(State::Deleted(at(10)))))]).await;
     assert_eq!(keys(index, &Listing::Due(due(19)), 2).await, [manifest]);
-    // A cursor of a listing that looks further ahead is at the end of one that does not.
+    // A cursor of a listing that looks further ahead is past the end of a listing that does not.
     let ahead = index.list(&Listing::Due(due(1_000)), None, 4).await.unwrap().unwrap();
     let page = index.list(&Listing::Due(due(7)), ahead.next.as_deref(), 10).await.unwrap().unwrap();
     assert!(page.items.is_empty() && page.next.is_none());
@@ -154,7 +155,7 @@ pub async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index
         })
     };
     let row = proof("x", TENANT, 1, 100);
-    // An id as long and as odd as ids may be.
+    // An ID as long and as unusual as IDs may be.
     let odd = format!("urn:old:{}", "~".repeat(MAX_LEGACY_ID_BYTES - 8));
     let replica = Row::Replica(ReplicaRow {
         replica: Replica::Primary,
@@ -164,7 +165,7 @@ pub async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index
         raised: 1,
         repairs: [RepairMark::new(at(1), 1)].into(),
     });
-    // The item of a record that a legacy source has of this very proof, under the longest key.
+    // The item of a record that a legacy source holds for this very proof, under the longest key.
     let item = |version, item: &str| {
         Row::LegacyItem(LegacyItemRow { proof: row.id, version, item: item.to_owned() })
     };
@@ -176,7 +177,7 @@ pub async fn what_is_neither_proof_nor_manifest_is_in_no_listing_of_proofs(index
     for row in &rows {
         assert_eq!(index.get(&row.key()).await.unwrap().as_ref(), Some(row));
     }
-    // Another name is never taken over in silence.
+    // An alias is never silently bound to another proof.
     let other = alias("p-1", 1, proof("y", TENANT, 1, 100).id);
     let lost = index.commit(&[Write { row: other.clone(), expected: None }]).await.unwrap();
     assert_eq!(lost, Commit::Lost { write: 0, current: Some(rows[0].clone()) });
@@ -216,7 +217,7 @@ pub async fn legacy_ids_are_listed_by_tenant_in_their_order(index: &impl Index) 
         let row = Row::Alias(alias(id, TENANT));
         done(index, &[Write { row, expected: None }, first(proof(id, TENANT, 1, 100))]).await;
     }
-    // What belongs to others, or names nothing any more.
+    // Aliases that belong to other tenants, or no longer name anything.
     for other in [alias("b", OTHER), AliasRow { withdrawn: Some(at(5)), ..alias("c", TENANT) }] {
         done(index, &[Write { row: Row::Alias(other), expected: None }]).await;
     }
@@ -227,7 +228,7 @@ pub async fn legacy_ids_are_listed_by_tenant_in_their_order(index: &impl Index) 
     }
     assert_eq!(keys(index, &of(OTHER), 2).await, ["ALIAS#b"]);
     assert!(keys(index, &of("acm"), 2).await.is_empty());
-    // One that is taken back leaves the listing, and one that is bound again is in it again.
+    // An alias that is withdrawn leaves the listing, and is listed again once it is bound again.
     let gone = AliasRow { version: 2, withdrawn: Some(at(9)), ..alias("a", TENANT) };
     done(index, &[change(Row::Alias(gone.clone()))]).await;
     assert_eq!(index.get(&RowKey::Alias(gone.id.clone())).await.unwrap(), Some(Row::Alias(gone.clone())));
@@ -258,7 +259,7 @@ pub async fn manifests_stored_for_themselves_are_listed_by_tenant_in_their_order
         assert_eq!(keys(index, &of(TENANT), limit).await, expected, "{limit} a page");
     }
     assert_eq!(keys(index, &of(OTHER), 1).await, [format!("MANIFEST#urn:c2pa:other/{OTHER}")]);
-    // Stored for itself as well, it joins them; deleted, it leaves.
+    // A manifest that is now also stored for itself joins the listing, and leaves it once it is deleted.
     let joined = ManifestRow { standalone: true, ..held.in_state(State::Live) };
     done(index, &[change(Row::Manifest(joined))]).await;
     let gone = standalone("a:1").in_state(State::Deleting(at(4)));

@@ -1,4 +1,4 @@
-//! What holds for every line that any Worker of any test has logged.
+//! Checks of every line that any Worker of any test has logged.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 /// Variables that are secrets.
 const SECRETS: [&str; 3] = ["CREDLINK_LINK_KEYS", "CREDLINK_PURGE_TOKEN", "CREDLINK_ZONE_TOKEN"];
 
-/// What only a query, a signed link or a credential has in it.
+/// Text that occurs only in a query, a signed link or a credential.
 const HIDDEN: [&str; 4] = ["expires=", "signature=", "form=", "Bearer"];
 
-/// What must not be seen of these variables: each secret, and each part of one that has several.
+/// The values of these variables that must not appear in a log: each secret, and each part of one that has several.
 pub(super) fn secrets(variables: &BTreeMap<&str, String>) -> Vec<String> {
     let values = SECRETS.iter().filter_map(|name| variables.get(name));
     let parts = values.flat_map(|value| value.split([',', ':']));
-    // Shorter ones are the names of keys.
+    // Shorter parts are the names of keys.
     parts.filter(|part| part.len() > 8).map(str::to_owned).collect()
 }
 
-/// Asserts that lines are JSON, on the console that their level belongs to, and hold no query and no secret.
+/// Asserts that lines are JSON, appear on the console for their level, and hold no query and no secret.
 pub(super) fn check(seen: &Value, secrets: &[String]) {
     for line in seen["logs"].as_array().expect("a list") {
         let text = line["text"].as_str().expect("a text");

@@ -16,10 +16,10 @@ use tempfile::TempDir;
 pub const ISSUER: &str = "https://issuer.example";
 pub const AUDIENCE: &str = "credlink";
 
-/// The RSA key's public half, as it is published: no secret, and so no key for an HMAC.
+/// The public half of the RSA key, as published: it is no secret, and so must not serve as an HMAC key.
 pub const RSA_PUBLIC: &[u8] = include_bytes!("keys/rsa.public.pem");
 
-/// A private key by the name of its file, which is its `kid` too.
+/// A private key by the name of its file, which is also its `kid`.
 pub fn key(name: &str) -> EncodingKey {
     match name {
         "rsa" => EncodingKey::from_rsa_pem(include_bytes!("keys/rsa.pem")).unwrap(),
@@ -31,7 +31,7 @@ pub fn key(name: &str) -> EncodingKey {
     }
 }
 
-/// The public half of a key, for whatever algorithm fits it.
+/// The public half of a key, for an algorithm that fits it.
 fn public(name: &str, algorithm: Algorithm) -> Value {
     let mut jwk = Jwk::from_encoding_key(&key(name), algorithm).unwrap();
     jwk.common.key_id = Some(name.to_owned());
@@ -41,7 +41,7 @@ fn public(name: &str, algorithm: Algorithm) -> Value {
     jwk
 }
 
-/// The keys that the issuer publishes: not the stranger's.
+/// The keys that the issuer publishes, which exclude the stranger's.
 pub fn jwks() -> Value {
     json!({"keys": [
         public("rsa", Algorithm::RS256),
@@ -63,18 +63,18 @@ impl Published {
         Self { folder }
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("jwks.json")
     }
 
-    /// A gate for these keys, and for static tokens if there are any.
+    /// An authenticator for these keys, and for static tokens if there are any.
     pub fn gate(&self, tokens: Option<StaticTokens>) -> Gate {
         Gate::of(tokens, Some(authenticator(Jwks::File(self.path()))))
     }
 }
 
-/// What checks the issuer's tokens with the keys of this place.
+/// An authenticator that checks the issuer's tokens with these keys.
 pub fn authenticator(jwks: Jwks) -> JwtAuthenticator {
     let settings = JwtSettings {
         jwks,
@@ -86,13 +86,13 @@ pub fn authenticator(jwks: Jwks) -> JwtAuthenticator {
     JwtAuthenticator::new(settings).unwrap()
 }
 
-/// Seconds since 1970, so many from now.
+/// The time `seconds` from now, in seconds since 1970.
 pub fn seconds_from_now(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     i64::try_from(now).unwrap() + seconds
 }
 
-/// The claims of a good token with these scopes.
+/// The claims of a valid token with these scopes.
 pub fn claims(scope: &str) -> Value {
     json!({
         "iss": ISSUER,
@@ -105,31 +105,31 @@ pub fn claims(scope: &str) -> Value {
     })
 }
 
-/// The claims with another value for one of them.
+/// The claims with one of them changed.
 pub fn with(mut claims: Value, name: &str, value: impl Into<Value>) -> Value {
     claims[name] = value.into();
     claims
 }
 
-/// A token that is signed with the key `signer`, and names the key `kid`.
+/// A token that is signed with the key `signer` and names the key `kid`.
 pub fn token(signer: &str, kid: Option<&str>, algorithm: Algorithm, claims: &Value) -> String {
     let mut header = Header::new(algorithm);
     header.kid = kid.map(str::to_owned);
     encode(&header, claims, &key(signer)).unwrap()
 }
 
-/// A good token with these claims.
+/// A valid token with these claims.
 pub fn signed(claims: &Value) -> String {
     token("ed25519", Some("ed25519"), Algorithm::EdDSA, claims)
 }
 
-/// A token that is not signed at all (RFC 7519, section 6).
+/// An unsigned token (RFC 7519, section 6).
 pub fn unsigned(claims: &Value) -> String {
     let part = |json: &Value| BASE64URL_NOPAD.encode(json.to_string().as_bytes());
     format!("{}.{}.", part(&json!({"alg": "none", "kid": "ed25519"})), part(claims))
 }
 
-/// A token with an HMAC under the published half of the issuer's RSA key.
+/// A token with an HMAC whose key is the published half of the issuer's RSA key.
 pub fn under_the_public_key(claims: &Value) -> String {
     let mut header = Header::new(Algorithm::HS256);
     header.kid = Some("rsa".to_owned());

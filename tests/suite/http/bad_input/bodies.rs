@@ -1,4 +1,4 @@
-//! Bodies that cannot be read: their size, their coding, their type, their JSON.
+//! Bodies that cannot be read because of their size, coding, type or JSON.
 
 use std::io::Read as _;
 

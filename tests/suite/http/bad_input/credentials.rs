@@ -1,4 +1,4 @@
-//! Credentials that are missing, wrong, or not enough.
+//! Credentials that are missing, wrong or insufficient.
 
 use bytes::Bytes;
 use credlink_core::http::deletion::DELETED;
@@ -48,7 +48,7 @@ pub fn rows() -> Vec<Bad> {
         bad("nobody counts", get("/v1/stats"), 401, needed),
         bad("nobody stores a manifest", post(), 401, needed),
         bad("nobody deletes a manifest", delete(&manifest), 401, needed),
-        // Whoever may not ask is not told how to ask.
+        // A caller that may not send a request is not told what is wrong with it.
         bad("nobody lists too much", get("/v1/proofs?limit=0"), 401, needed),
         bad("nobody lists legacy ids by another parameter", get("/v1/aliases?x=1"), 401, needed),
         bad("nobody lists too many manifests", get("/v1/manifests?limit=1001"), 401, needed),

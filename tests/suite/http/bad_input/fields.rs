@@ -1,4 +1,4 @@
-//! Members of a body that are not as they have to be.
+//! Invalid members of a body.
 
 use bytes::Bytes;
 use http::header::IF_MATCH;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Bad, bad};
 use crate::http::ask::{ask, json, media, proof, proof_path, with};
 
-/// A body that is good but for one member; `null` leaves it out.
+/// A body that is valid except for one member, which `null` leaves out.
 fn body(member: &str, value: Value) -> Value {
     let mut body = json!({"media_hash": media("bad").to_string(), "manifest": {}});
     body[member] = value;
@@ -32,7 +32,7 @@ fn tags(count: usize, key: &str, value: &str) -> Value {
     (0..count).map(|n| (format!("{key}{n}"), value.into())).collect::<Map<_, _>>().into()
 }
 
-/// What a proof brings along, good but for one member; `null` leaves it out.
+/// The `origin` of an imported proof, valid except for one member, which `null` leaves out.
 fn origin(member: &str, value: Value) -> Value {
     let mut origin = json!({"created": "2020-01-02T00:00:00Z", "expires": "9999-01-01T00:00:00Z"});
     origin[member] = value;

@@ -1,4 +1,4 @@
-//! Manifests that are damaged, hostile, or another one's.
+//! Manifests that are damaged, hostile, or made for another file.
 
 use bytes::Bytes;
 use credlink_core::testing::{data_box, manifest_store, store_of, superbox};
@@ -23,12 +23,12 @@ fn base64(text: String, kind: &str) -> Request<Bytes> {
     json(Method::POST, "/v1/proofs", &body)
 }
 
-/// Boxes within boxes, `depth` of them.
+/// Nested boxes, `depth` of them.
 fn nested(depth: usize) -> Vec<u8> {
     (0..depth).fold(Vec::new(), |inner, _| superbox([0; 16], "a:b", &[inner]))
 }
 
-/// A store whose manifest says that it is as long as the whole: a box that would hold itself.
+/// A manifest store whose manifest claims the length of the whole store: a box that would contain itself.
 fn holding_itself() -> Vec<u8> {
     let mut bytes = manifest_store(ID, media("bad").digest());
     let whole: [u8; 4] = bytes[..4].try_into().unwrap();
@@ -37,7 +37,7 @@ fn holding_itself() -> Vec<u8> {
     bytes
 }
 
-/// A store whose outermost box has this length.
+/// A manifest store whose outermost box has this length.
 fn of_length(length: u32) -> Vec<u8> {
     let mut bytes = manifest_store(ID, media("bad").digest());
     bytes[..4].copy_from_slice(&length.to_be_bytes());

@@ -1,4 +1,4 @@
-//! Paths, parameters and methods that there are not.
+//! Paths, parameters and methods that do not exist.
 
 use http::Method;
 

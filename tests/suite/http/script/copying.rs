@@ -1,4 +1,4 @@
-//! Copying: objects as they are stored, for who keeps a copy of them, as the edge does.
+//! Copying: objects in their stored form, for a client that mirrors the store, as the edge does.
 
 use credlink_core::access::Visibility;
 use credlink_core::encoding::decode;
@@ -22,7 +22,7 @@ use crate::world::tokens;
 
 const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000c0b1";
 
-/// What stands beside the bytes of a copy, with what has to hold for every copy.
+/// The attributes of a copy, and the facts in them. Asserts what must hold for every copy.
 fn attributes(copy: &Response<bytes::Bytes>) -> (Attributes, Facts) {
     assert_eq!(copy.status(), 200, "{}", String::from_utf8_lossy(copy.body()));
     assert_eq!(copy.headers()[CONTENT_TYPE], STORED_TYPE);
@@ -37,7 +37,7 @@ fn attributes(copy: &Response<bytes::Bytes>) -> (Attributes, Facts) {
     (attributes, facts)
 }
 
-/// A copy's content, if it is what its attributes say.
+/// The content of a copy. Asserts that it matches the attributes.
 fn content(copy: &Response<bytes::Bytes>) -> Vec<u8> {
     let (_, facts) = attributes(copy);
     let content = decode(copy.body(), facts.coding, 1_000_000).unwrap();
@@ -52,7 +52,7 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
     session.end_chapter("copying");
 }
 
-/// A record is stored packed, and is copied so.
+/// A record is stored compressed, and is copied in that form.
 async fn records(session: &mut Session<'_, impl Api>) {
     let api = session.api();
     let owner = format!("Bearer {}", tokens::OWNER);
@@ -107,7 +107,7 @@ async fn records(session: &mut Session<'_, impl Api>) {
     assert!(String::from_utf8(content(&current)).unwrap().contains(r#"{"short":true}"#));
 }
 
-/// What is private is copied by who may read it, and says of itself that it is private.
+/// A private object can be copied by a caller that may read it, and is marked as private.
 async fn manifests(session: &mut Session<'_, impl Api>) {
     let bytes = manifest_store(MANIFEST, media("copied-privately").digest());
     let body = json!({

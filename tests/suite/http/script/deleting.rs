@@ -1,4 +1,4 @@
-//! Deleting and expiring: gone is gone, until somebody stores it again.
+//! Deleting and expiring: a deleted proof is gone until it is stored again.
 
 use http::Method;
 use http::header::{ETAG, IF_MATCH};

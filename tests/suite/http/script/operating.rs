@@ -1,4 +1,4 @@
-//! Operating: lists, health, statistics, and what browsers and logs need.
+//! Operating: lists, health, statistics, and the headers that browsers and logs need.
 
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderName, ORIGIN};

@@ -1,4 +1,4 @@
-//! Reading: by id, by hash, in part, packed, and only if it has changed. Nobody needs a credential for that.
+//! Reading: by ID, by hash, in part, compressed, and only if changed. None of this needs a credential.
 
 use credlink_core::testing::manifest_store;
 use http::Method;

@@ -11,12 +11,12 @@ use crate::http::session::Session;
 
 const MANIFEST_ID: &str = "urn:c2pa:00000000-0000-4000-8000-000000000003";
 
-/// The path and query of a link that the API gave.
+/// The path and query of a link from an answer of the API.
 fn target(link: &Value, member: &str, base: &str) -> String {
     link[member].as_str().unwrap().strip_prefix(base).unwrap().to_owned()
 }
 
-/// The same link with the first digit or letter behind `parameter=` turned into another one.
+/// The same link with the first digit or letter after `parameter=` replaced by another.
 fn tampered(link: &str, parameter: &str) -> String {
     let (before, after) = link.split_once(&format!("{parameter}=")).unwrap();
     let other = if after.starts_with('9') { '8' } else { '9' };

@@ -1,4 +1,4 @@
-//! Storing: new, there already, and there with something else.
+//! Storing: a new proof, an identical one, and one with another manifest.
 
 use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
@@ -15,7 +15,7 @@ use crate::http::session::Session;
 
 const MANIFEST_ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
-/// What an answer says of duplicates: `deduplicated` and `identical`.
+/// The members `deduplicated` and `identical` of an answer.
 pub fn verdict(response: &Response<bytes::Bytes>) -> (bool, bool) {
     let body: Value = serde_json::from_slice(response.body()).unwrap();
     (body["deduplicated"].as_bool().unwrap(), body["identical"].as_bool().unwrap())
@@ -60,7 +60,7 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
     let again = session.send("The same C2PA manifest again", store(&c2pa)).await;
     assert_eq!((again.status().as_u16(), verdict(&again)), (200, (true, true)));
 
-    // Long enough to be kept, and served, as gzip.
+    // Long enough to be stored, and served, as gzip.
     let long =
         json!({"media_hash": media("long").to_string(), "manifest": {"note": "provenance ".repeat(100)}});
     let mut packed = Vec::new();

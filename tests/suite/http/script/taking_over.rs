@@ -1,4 +1,4 @@
-//! Taking over: proofs of another store, with their instants and their earlier ids.
+//! Importing: proofs of another store, with their instants and their legacy IDs.
 
 use credlink_core::http::deletion::DELETED;
 use http::Method;
@@ -10,7 +10,7 @@ use crate::http::api::Api;
 use crate::http::ask::{ask, get, media, proof, proof_path, text, with};
 use crate::http::session::Session;
 
-/// A store of the file of this name, whose record had this id.
+/// An import of the file of this name, whose record had this ID.
 fn taken_over(name: &str, id: &str, more: &str) -> http::Request<bytes::Bytes> {
     let body = format!(
         r#"{{"media_hash":"{}","manifest":{{ "title" : 1.0 }},"signature":"c2ln","origin":{{"created":"2020-01-02T03:04:05.678Z","expires":"9999-12-30T22:00:00.000Z","legacy_id":"{id}","legacy_fields":{{"metadata":{{"a" : [1.50]}}}}{more}}}}}"#,
@@ -101,7 +101,7 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
     session.end_chapter("taking_over");
 }
 
-/// Legacy ids by themselves, as who takes over a whole CredLink brings them along.
+/// Legacy IDs by themselves, as an import of a whole CredLink sends them.
 async fn by_themselves(session: &mut Session<'_, impl Api>) {
     let bind = |id: &str, proof: &str| {
         text(Method::PUT, &format!("/v1/aliases/{id}"), &json!({"proof": proof}).to_string())

@@ -1,4 +1,4 @@
-//! Manifests of several tenants under one id, and who may read one.
+//! Manifests of several tenants under one ID, and who may read each.
 
 use credlink_core::testing::manifest_store;
 use http::Method;

@@ -1,5 +1,5 @@
-//! One CredLink in each of its forms: its data folder, its objects in a folder and in a bucket, and its API. All give the
-//! same proofs.
+//! One CredLink in each of its forms: its data folder, its objects in a folder and in a bucket, and its API. All yield
+//! the same proofs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +30,7 @@ async fn open(place: &str) -> AnySource {
     AnySource::open(&place.parse().unwrap(), &Variables::new(|_| None), None).await.unwrap()
 }
 
-/// The proofs of a source by their ids.
+/// The proofs of a source by ID.
 async fn proofs(source: &impl Source) -> BTreeMap<String, Vec<Revision>> {
     let mut proofs = BTreeMap::new();
     for limit in [1, 2, 1_000] {
@@ -108,7 +108,7 @@ async fn objects_in_a_bucket_are_read_as_proofs(objects: S3Objects) {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path());
     copy(folder.path(), &objects).await;
-    // A manifest that no record names is one of its own.
+    // A manifest that no record names is an item of its own.
     let alone = Bytes::from(manifest_store("urn:c2pa:alone", &Digest::of(b"film")));
     let bucket = Bucket::new(objects.clone(), "");
     assert!(bucket.left_behind().is_none(), "nothing is known before it is listed");
@@ -142,11 +142,11 @@ async fn objects_in_a_bucket_are_read_as_proofs(objects: S3Objects) {
         read,
         Some(Content::Manifest { bytes: alone, tenant: Some(facts.tenant), visibility: facts.visibility })
     );
-    // To find out whether the bucket answers, no record is read for the manifests that are held; what has a key can be read.
+    // A check that the bucket answers reads no record for the sake of held manifests. Any item with a key can be read.
     let sample = AnySource::Bucket(Bucket::new(objects.clone(), "")).sample(1_000).await.unwrap();
     assert!(sample.contains(&first.to_string()) && all.iter().all(|item| sample.contains(&item.key)));
     assert!(sample.iter().all(|key| !matches!(key.parse(), Ok(ObjectKey::Revision(..)))), "{sample:?}");
-    // A part that is missing is damage, and no absence.
+    // A missing part is damage, not an absence.
     objects.remove_all(&["manifests/urn%3Ac2pa%3Athird".to_owned()]).await;
     let failure = bucket.read(&ObjectKey::Record(id("c2pa")).to_string()).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Damaged);
@@ -174,7 +174,7 @@ async fn an_api_gives_what_the_folder_behind_it_has() {
     assert_eq!(source.list(Some("nonsense"), 10).await.unwrap_err().kind, FailureKind::Unavailable);
 }
 
-/// What stands under each key beside proofs, in words.
+/// A description of each item besides proofs, by key.
 async fn beside(source: &impl Source) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut follow = false;
@@ -250,7 +250,7 @@ async fn what_is_no_proof_is_read_beside_them() {
         assert_eq!(beside(&source).await, expected);
     }
     assert_eq!(beside(&open(&place).await).await, expected);
-    // Objects alone say nothing of ids, nor that a proof's manifest was stored for itself as well.
+    // Objects alone show neither IDs, nor that a proof's manifest was also stored for itself.
     std::fs::remove_file(folder.path().join("index.redb")).unwrap();
     let source = open(&place).await;
     assert!(source.left_behind().is_some_and(|what| what.contains("credlink:URL")));
@@ -258,7 +258,7 @@ async fn what_is_no_proof_is_read_beside_them() {
     assert_eq!(found.into_keys().collect::<Vec<_>>(), ["/manifests/urn:c2pa:alone"]);
 }
 
-/// Removes all, of which one was replaced since it was listed.
+/// Removes all items, one of which was replaced since it was listed.
 async fn remove_all(source: &impl Source, listed: &[Item]) {
     let changed = Item { version: "another".to_owned(), ..listed[0].clone() };
     assert_eq!(source.remove(&changed).await.unwrap(), Removal::Changed);

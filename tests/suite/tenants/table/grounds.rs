@@ -1,4 +1,4 @@
-//! The deployments that the table is tried on.
+//! The deployments on which the table is tried.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const ACME_BY_BAD: Cast = Cast { victim: "acme", attacker: "bad" };
 const ACME_BY_DEFAULT: Cast = Cast { victim: "acme", attacker: "default" };
 const DEFAULT_BY_BAD: Cast = Cast { victim: "default", attacker: "bad" };
 
-/// The service in this process: what is wrong with a rule is seen here in a second.
+/// The service in this process, where a faulty rule shows within a second.
 #[tokio::test]
 async fn nothing_is_anothers_in_memory() {
     for cast in [ACME_BY_BAD, ACME_BY_DEFAULT, DEFAULT_BY_BAD] {
@@ -29,11 +29,11 @@ async fn nothing_is_anothers_in_memory() {
     }
 }
 
-/// `credlink serve` with the edge's bucket as its second provider, and the edge before it.
+/// A `credlink serve` with the edge's bucket as its second provider, and the edge in front of it.
 struct Site {
     api: BaseUrl,
     edge: Edge,
-    // Ends before its folder is removed.
+    // Dropped before its folder is removed.
     _server: Server,
     _folder: TempDir,
 }
@@ -70,7 +70,7 @@ impl Site {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_anothers_on_one_machine_and_at_the_edge() {
-    // With the other castings the service writes other keys, which is tried in memory.
+    // With the other casts the service writes other keys, which is tried in memory.
     Site::start("several").await.play(ACME_BY_BAD).await;
 }
 
@@ -79,7 +79,7 @@ async fn nothing_is_anothers_on_one_machine_and_at_the_edge_with_one_tenant() {
     Site::start("one").await.play(DEFAULT_BY_BAD).await;
 }
 
-/// The functions over engines of their own, where jobs become proofs of the victim.
+/// The functions over their own engines, where jobs create proofs of the victim.
 async fn play_functions(tenants: &str, cast: Cast) {
     let ground = Arc::new(Ground::plain().await);
     let source = "s3://old-store/proofs/";

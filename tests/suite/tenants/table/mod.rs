@@ -1,15 +1,15 @@
-//! The table of tenants: every route, and every way in which one tenant could take, hide, replace, delete, pin, name or learn
-//! what is another's (guarantees 6 and 13).
+//! The table of tenants: every route, and every way in which one tenant could take, hide, replace, delete, pin, name or
+//! learn something of another's (guarantees 6 and 13).
 //!
-//! `rows` is the table. A cell is a probe (`probes`) or the reason why the route cannot do it in that way. `subject` is what
-//! probes are tried on, `stage` tries them and says what came of it, and `grounds` runs all of it over `credlink serve`, over the
-//! Lambda functions and at the edge, with several tenants and with one.
+//! `rows` is the table. A cell is a probe (`probes`), or the reason why the route cannot do harm in that way. `subject`
+//! has the things on which probes are tried, `stage` tries them and reports the result, and `grounds` runs everything
+//! over `credlink serve`, over the Lambda functions and at the edge, with several tenants and with one.
 //!
-//! Each probe is sent by nobody and by a tenant with the scope `admin`, about what is public, what is secret and what never
-//! existed. Afterwards the victim and everybody else read what they read before, byte for byte; what the attacker is told of what
-//! is secret is what it is told of what never existed; and no answer has anything in it that only the victim knows. All that is
-//! tried while the things are there and once more when they are deleted. In between the victim deletes them: where an attacker
-//! has pinned one, they are not gone as what nobody has attacked is gone.
+//! Each probe is sent anonymously and by a tenant with the scope `admin`, about public, secret and nonexistent things.
+//! Afterwards the victim and every other caller read the same as before, byte for byte; the attacker is told the same
+//! about secret things as about nonexistent ones; and no answer contains anything that only the victim knows. All
+//! probes are tried while the things exist and once more after their deletion. In between the victim deletes them: a
+//! thing that an attacker has pinned would not disappear as an untouched one does.
 
 mod grounds;
 mod probes;
@@ -26,48 +26,48 @@ use rows::ROWS;
 
 use crate::http::contract::{CDN_PATHS, CONTRACT};
 
-/// Who is attacked, and by whom.
+/// The victim and the attacker.
 #[derive(Clone, Copy, Debug)]
 pub struct Cast {
-    /// The tenant whose things they are; its caller has the same name.
+    /// The tenant that owns the things. Its caller has the same name.
     pub victim: &'static str,
-    /// The tenant that wants them; its caller has the same name.
+    /// The tenant that attacks them. Its caller has the same name.
     pub attacker: &'static str,
 }
 
-/// Where a route is.
+/// The host of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The API's: `credlink serve` and the Lambda functions.
+    /// The API: `credlink serve` and the Lambda functions.
     Api,
-    /// The CDN domain's.
+    /// The CDN domain.
     Edge,
 }
 
-/// The ways in which something can be wronged, in the order of the columns.
+/// The ways to do harm, in the order of the columns.
 const WAYS: [&str; 7] = ["take", "hide", "replace", "delete", "pin", "name", "learn"];
 
-/// Why a route cannot do it in some way.
+/// The reason why a route cannot do harm in some way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// It changes nothing.
+    /// The route changes nothing.
     Reads,
-    /// What it writes is no deletion, and what is written has the caller's tenant in its key.
+    /// The route writes no deletions, and every key that it writes contains the caller's tenant.
     Adds,
-    /// It writes nothing but deletions.
+    /// The route writes only deletions.
     Removes,
-    /// It writes neither a manifest nor a proof, and nothing that a manifest or a proof is held by.
+    /// The route writes neither a manifest nor a proof, nor anything that holds one.
     HoldsNothing,
-    /// It writes where an id leads or who is served, and no content.
+    /// The route writes where an ID leads or which tenant is served, and no content.
     WritesNoContent,
-    /// Its answers are the same whatever is stored.
+    /// The answers are the same whatever is stored.
     SaysNothing,
-    /// It gives nothing a name but the one that its own content or the caller's tenant gives it.
+    /// The route gives a thing no name except the one derived from its content or the caller's tenant.
     GivesNoName,
 }
 
 impl Reason {
-    /// Its words in the table, and what they mean.
+    /// The words of the reason in the table, and their meaning.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Reads => ("reads", "the route changes nothing"),
@@ -93,9 +93,9 @@ impl Reason {
 
 /// A route in one way.
 pub enum Cell {
-    /// It is tried.
+    /// A probe tries it.
     Tried(&'static Probe),
-    /// It cannot be.
+    /// The route cannot do it, for this reason.
     Cannot(Reason),
 }
 
@@ -104,12 +104,12 @@ pub struct Row {
     pub place: Place,
     pub method: &'static str,
     pub path: &'static str,
-    /// One for each of [`WAYS`].
+    /// The cells, one for each of [`WAYS`].
     pub cells: [Cell; WAYS.len()],
 }
 
 impl Row {
-    /// Its probes with the ways that they are tried in: one that stands in several cells is tried once.
+    /// The probes of the row, with the ways in which they are tried. A probe that is in several cells is tried once.
     fn probes(&self) -> Vec<(String, &'static Probe)> {
         let mut probes: Vec<(String, &Probe)> = Vec::new();
         for (way, cell) in WAYS.iter().zip(&self.cells) {
@@ -122,13 +122,13 @@ impl Row {
         probes
     }
 
-    /// Whether it is about jobs.
+    /// Returns `true` if the route concerns jobs.
     fn has_jobs(&self) -> bool {
         self.path.starts_with("/v1/migrations")
     }
 }
 
-/// The paths that the Worker has beside those of the API, as its source names them: the constants that are paths.
+/// The paths that the Worker has beside those of the API, taken from the constants in its source that are paths.
 fn paths_of_the_worker() -> BTreeSet<String> {
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../workers/src");
     let mut paths = BTreeSet::new();
@@ -166,7 +166,7 @@ fn the_table_has_every_route_and_no_other() {
     }
 }
 
-/// The table for a reader: routes, ways, and under it what is tried and what the reasons mean.
+/// The table for a reader: routes and ways, followed by the probes and the meaning of the reasons.
 fn markdown() -> String {
     let mut text = format!("|  | {} |\n|---|{}\n", WAYS.join(" | "), "---|".repeat(WAYS.len()));
     let (mut tried, mut reasons) = (Vec::<&str>::new(), BTreeSet::new());

@@ -1,4 +1,5 @@
-//! The strongest that each route could do in each way: requests about a subject, which an attacker sends one after another.
+//! The strongest attempt at each route in each way: requests about a subject, which an attacker sends one after
+//! another.
 
 use bytes::Bytes;
 use credlink_core::manifest_id::ManifestId;
@@ -10,23 +11,23 @@ use serde_json::{Value, json};
 use super::subject::Subject;
 use crate::http::ask::{ask, c2pa, get, json as request, with};
 
-/// Something that an attacker tries.
+/// An attempt of an attacker.
 pub struct Probe {
-    /// What it is, for the reader of the table.
+    /// A description for the reader of the table.
     pub what: &'static str,
-    /// What the answers have to be the same as, where the subject is secret.
+    /// The answers that the attacker must get if the subject is secret.
     pub told: Told,
     pub requests: fn(&Subject) -> Vec<Request<Bytes>>,
 }
 
-/// What the attacker may know of what is secret.
+/// The facts that an attacker may learn about a secret subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// Nothing: the answers are those about what never existed.
+    /// Nothing: the answers are the same as for a nonexistent subject.
     Nothing,
-    /// That it is the operator's to do: each request is refused for want of a credential or a scope.
+    /// The route is for the operator: each request is refused for lack of a credential or a scope.
     Refusal,
-    /// That a name is taken, of those that all tenants share: the answers are those about what is public.
+    /// A name that all tenants share is taken: the answers are the same as for a public subject.
     Taken,
 }
 
@@ -42,7 +43,7 @@ const fn of_shared_name(what: &'static str, requests: fn(&Subject) -> Vec<Reques
     Probe { what, told: Told::Taken, requests }
 }
 
-/// A link that nobody has signed.
+/// A link that was never signed.
 const LINK: &str = "expires=4000000000&key=first&life=0&signature=AAAA";
 
 fn post(body: &Value) -> Request<Bytes> {
@@ -73,7 +74,7 @@ fn own(subject: &Subject, end: &str) -> String {
     format!("/v1/tenants/{}/manifests/{end}", subject.cast.victim)
 }
 
-/// A read of `target` in every form: whole, its head, as it is stored, a part, with a condition, by a link.
+/// Reads of `target` in every form: whole, only the head, in the stored form, in part, conditional, and through a link.
 fn reads(target: &str) -> Vec<Request<Bytes>> {
     let and = |query: &str| {
         let mark = if target.contains('?') { '&' } else { '?' };
@@ -90,13 +91,13 @@ fn reads(target: &str) -> Vec<Request<Bytes>> {
     ]
 }
 
-/// A replacement of the victim's proof, with every condition.
+/// Replacements of the victim's proof, with every condition.
 fn replacements(subject: &Subject, body: &Value) -> Vec<Request<Bytes>> {
     let put = || request(Method::PUT, &proof(subject), body);
     vec![put(), with(put(), IF_MATCH, "\"x\""), with(put(), IF_MATCH, "*")]
 }
 
-/// A deletion of `target`, with every condition.
+/// Deletions of `target`, with every condition.
 fn deletions(target: &str) -> Vec<Request<Bytes>> {
     let at = HeaderName::from_static("credlink-deleted");
     vec![
@@ -364,7 +365,7 @@ pub const STORE_ALONE_IN_PRIVATE: Probe = probe("stores other bytes under its id
 
 pub const PUBLISH: Probe = probe("publishes it", |it| change(it, "public"));
 
-/// A source that the operator may have listed, and one that nobody has.
+/// Starts of a job, with a source that the operator may have listed, and with one that is never listed.
 fn begin(job: &str) -> Vec<Request<Bytes>> {
     ["s3://old-store/proofs/", "s3://elsewhere", "dir:/"]
         .iter()

@@ -6,7 +6,7 @@ use Reason::{Adds, GivesNoName, HoldsNothing, Reads, Removes, SaysNothing, Write
 use super::probes::*;
 use super::{Cell, Place, Reason, Row};
 
-/// A route that changes nothing: what can be learnt by it.
+/// A route that changes nothing, with the probe that tries to learn something from it.
 const fn reading(place: Place, path: &'static str, learn: &'static Probe) -> Row {
     let cells = [
         Cannot(Reads),
@@ -20,7 +20,7 @@ const fn reading(place: Place, path: &'static str, learn: &'static Probe) -> Row
     Row { place, method: "GET", path, cells }
 }
 
-/// A route that changes nothing and says nothing of what is stored.
+/// A route that changes nothing and whose answers do not depend on what is stored.
 const fn saying_nothing(place: Place, path: &'static str) -> Row {
     let cells = [
         Cannot(Reads),

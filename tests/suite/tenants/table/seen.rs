@@ -1,4 +1,4 @@
-//! An answer as it is compared: whole, without what differs from one request to the next.
+//! An answer in the form in which it is compared: whole, without the parts that differ from one request to the next.
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
@@ -7,18 +7,18 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LAST_MODIFIED};
 use http::{HeaderName, HeaderValue, Response};
 use serde_json::Value;
 
-/// Headers of the request or of the connection, and not of the answer.
+/// Headers that belong to the request or to the connection, not to the answer.
 const LEFT_OUT: [&str; 7] =
     ["x-request-id", "date", "connection", "keep-alive", "transfer-encoding", "apigw-requestid", "age"];
 
-/// Members that differ from one request to the next: the request's id, and how often something was read.
+/// Members that differ from one request to the next: the ID of the request, and the counts of reads.
 const LEFT_OUT_OF_JSON: [&str; 3] = ["request_id", "reads", "last_read"];
 
 /// The answer to a request, with `names` replaced by the words that stand for them.
 pub fn seen(request: &str, answer: &Response<Bytes>, names: &[(String, &'static str)]) -> String {
     let (body, is_counted) = body(answer);
     let headers = answer.headers().iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
-    // What is counted has as many digits as it has.
+    // The length of a body with counts varies with their digits.
     let headers = headers.filter(|(name, _)| !(is_counted && **name == CONTENT_LENGTH));
     let mut lines: Vec<String> = headers.map(|(name, value)| header(name, value)).collect();
     lines.sort();
@@ -36,7 +36,8 @@ fn header(name: &HeaderName, value: &HeaderValue) -> String {
     format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
 }
 
-/// A manifest by its digest; JSON without what is counted, and whether it had that; everything else as it is.
+/// The body: a manifest as its digest, JSON without counts, and anything else unaltered. The flag is `true` if there
+/// were counts.
 fn body(answer: &Response<Bytes>) -> (String, bool) {
     let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind == C2PA_TYPE || kind == STORED_TYPE {
@@ -64,7 +65,7 @@ fn leave_out(value: &mut Value) {
     }
 }
 
-/// Digests of records have the time of their storing in them.
+/// Removes digests of records, which depend on the time of their storage.
 fn without_digests(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(|letter: char| !matches!(letter, '0'..='9' | 'a'..='f')) {
@@ -77,7 +78,7 @@ fn without_digests(text: &str) -> String {
     shown
 }
 
-/// `2026-01-01T12:00:00.250Z` is `<instant>`.
+/// Replaces instants such as `2026-01-01T12:00:00.250Z` with `<instant>`.
 fn without_instants(text: &str) -> String {
     const FORM: &str = "0000-00-00T00:00:00";
     let is_instant = |from: &[u8]| {
@@ -92,7 +93,7 @@ fn without_instants(text: &str) -> String {
         if is_instant(&bytes[at..]) {
             shown.extend(b"<instant>");
             at += FORM.len();
-            // Parts of a second, and the zone.
+            // The fraction of a second, and the zone.
             while bytes.get(at).is_some_and(|letter| letter.is_ascii_digit() || b".Z".contains(letter)) {
                 at += 1;
             }

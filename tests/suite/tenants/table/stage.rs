@@ -1,4 +1,4 @@
-//! Tries the rows of the table: sets up what the victim has, sends what the attacker tries, and notes what came of it.
+//! Tries the rows of the table: stores the victim's things, sends the attacker's requests, and records the results.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,19 +18,19 @@ use crate::http::api::Api;
 use crate::http::ask::{get, with};
 use crate::tenants::by;
 
-/// The number of what nobody attacks, and of what the rows share that change nothing.
+/// The number of the subjects that are never attacked, and of those that rows share which change nothing.
 const UNTOUCHED: usize = 0;
 const SHARED: usize = 1;
 
-/// A deployment that the table is tried on.
+/// A deployment on which the table is tried.
 pub struct Stage<'a, A> {
     api: &'a A,
     cast: Cast,
-    /// A source that the operator lists for the victim, where jobs can be begun.
+    /// A source that the operator lists for the victim, if jobs can be started.
     source: Option<String>,
     edge: Option<&'a Edge>,
     cursors: Cursors,
-    /// What was read last of the subjects of a number.
+    /// The last reads of the subjects of each number.
     views: BTreeMap<usize, Vec<(String, String)>>,
     domains: usize,
     wrong: Vec<String>,
@@ -50,17 +50,17 @@ impl<'a, A: Api> Stage<'a, A> {
         }
     }
 
-    /// With the edge that reads the deployment's replica.
+    /// Adds the edge that reads the deployment's replica.
     pub fn with_edge(self, edge: &'a Edge) -> Self {
         Self { edge: Some(edge), ..self }
     }
 
-    /// Where jobs can be begun, from this source.
+    /// Allows jobs to be started from this source.
     pub fn with_jobs(self, source: String) -> Self {
         Self { source: Some(source), ..self }
     }
 
-    /// Tries every row, before the victim deletes what it has and afterwards.
+    /// Tries every row, before the victim deletes its things and afterwards.
     pub async fn play(mut self) {
         for number in numbers() {
             for kind in [Kind::Public, Kind::Secret] {
@@ -93,7 +93,7 @@ impl<'a, A: Api> Stage<'a, A> {
         }
     }
 
-    /// The cursor behind the first item of a listing of the victim's.
+    /// The cursor after the first item of one of the victim's listings.
     async fn cursor(&self, path: &str) -> String {
         let page = self.api.send(by(self.cast.victim, get(&format!("{path}?limit=1")))).await;
         let page: Value = serde_json::from_slice(page.body()).unwrap();
@@ -112,7 +112,7 @@ impl<'a, A: Api> Stage<'a, A> {
                 let cell = format!("{} {}, {ways}, {when}: {}", row.method, row.path, probe.what);
                 self.attack(row, probe, &cell).await;
             }
-            // What the rows share that change nothing is looked at once, when all have been tried.
+            // The subjects shared by rows that change nothing are checked once, when all of those have been tried.
             if number != SHARED {
                 self.look_again(number, &format!("{} {}, {when}", row.method, row.path)).await;
             }
@@ -120,7 +120,7 @@ impl<'a, A: Api> Stage<'a, A> {
         self.look_again(SHARED, &format!("{}, {when}", route_of(SHARED))).await;
     }
 
-    /// Sends a probe about everything, as nobody and as the attacker, and compares what they are told.
+    /// Sends a probe about everything, anonymously and as the attacker, and compares the answers.
     async fn attack(&mut self, row: &Row, probe: &Probe, cell: &str) {
         for caller in ["", self.cast.attacker] {
             let mut told = BTreeMap::new();
@@ -156,7 +156,7 @@ impl<'a, A: Api> Stage<'a, A> {
         }
     }
 
-    /// Notes what an answer has in it of the victim's that its request has not.
+    /// Records anything of the victim's in an answer that was not in its request.
     fn look_for_secrets(
         &mut self,
         cell: &str,
@@ -170,15 +170,15 @@ impl<'a, A: Api> Stage<'a, A> {
             && !said.contains("media_hash=");
         for number in numbers() {
             for kind in [Kind::Public, Kind::Secret] {
-                // Who names one public thing is told of what belongs to it.
+                // A caller that names one public thing is told what belongs to it.
                 if kind == Kind::Public && !(is_listing && request.method().is_safe()) {
                     continue;
                 }
                 let subject = self.subject(number, kind);
-                // The id of a proof follows from its tenant and its file.
+                // The ID of a proof follows from its tenant and its file.
                 let follows = said.contains(&subject.hex()).then(|| subject.proof().to_string());
                 let mut secrets = subject.secrets().to_vec();
-                // The attacker stores nothing under these ids, so that none of its listings has them.
+                // The attacker stores nothing under these IDs, so none of its listings has them.
                 if is_listing && [UNTOUCHED, SHARED].contains(&number) {
                     secrets.extend([subject.manifest().to_string(), subject.alone().to_string()]);
                 }
@@ -204,7 +204,7 @@ impl<'a, A: Api> Stage<'a, A> {
         let request = by(caller, request);
         let answer = match (place, self.edge) {
             (Place::Edge, Some(edge)) => {
-                // A domain of its own has a cache of its own, in which nothing is kept yet.
+                // Each domain has its own cache, in which nothing is kept yet.
                 self.domains += 1;
                 edge.send(with(request, HOST, format!("domain-{}.test", self.domains))).await
             }
@@ -214,7 +214,8 @@ impl<'a, A: Api> Stage<'a, A> {
         (answer, shown)
     }
 
-    /// What the victim and everybody else read of the subjects of a number, and what the victim lists: each answer with the request.
+    /// The answers that the victim and every other caller get for the subjects of a number, and the victim's listings,
+    /// each with its request.
     async fn view(&mut self, number: usize) -> Vec<(String, String)> {
         let mut view = Vec::new();
         for kind in [Kind::Public, Kind::Secret] {
@@ -240,7 +241,7 @@ impl<'a, A: Api> Stage<'a, A> {
         view
     }
 
-    /// Notes what is read otherwise than before.
+    /// Records every answer that has changed.
     async fn look_again(&mut self, number: usize, cell: &str) {
         let now = self.view(number).await;
         let before = self.views.insert(number, now.clone()).unwrap_or_default();
@@ -255,7 +256,7 @@ impl<'a, A: Api> Stage<'a, A> {
         }
     }
 
-    /// Deletes the subjects of a number, as the victim does: they are gone then as what nobody has attacked.
+    /// Deletes the subjects of a number as the victim, and checks that they are gone in the same way as untouched ones.
     async fn delete(&mut self, number: usize) {
         for kind in [Kind::Public, Kind::Secret] {
             for request in self.subject(number, kind).deleted_by() {
@@ -276,7 +277,7 @@ impl<'a, A: Api> Stage<'a, A> {
             return;
         }
         for ((_, untouched), (what, gone)) in self.views[&UNTOUCHED].iter().zip(&gone) {
-            // Listings have the others in them.
+            // Listings contain the other subjects.
             if untouched != gone && !what.contains("limit=1000") {
                 let (route, told) = (route_of(number), difference(untouched, gone));
                 self.wrong.push(format!("{route}: {what}: not gone as what nobody has attacked\n{told}"));
@@ -285,7 +286,7 @@ impl<'a, A: Api> Stage<'a, A> {
     }
 }
 
-/// The number of the subjects that a row is tried on.
+/// The number of the subjects on which a row is tried.
 fn number(row: &Row) -> usize {
     let is_it = |known: &Row| (known.place, known.method, known.path) == (row.place, row.method, row.path);
     let place = ROWS.iter().position(is_it).expect("a row of the table");
@@ -297,7 +298,7 @@ fn has_job(number: usize) -> bool {
     number == SHARED || ROWS.iter().any(|row| row.has_jobs() && self::number(row) == number)
 }
 
-/// Every number that there is, what is untouched first.
+/// Every number, with the untouched subjects first.
 fn numbers() -> Vec<usize> {
     let mut numbers: Vec<usize> = [UNTOUCHED, SHARED].into_iter().chain(ROWS.iter().map(number)).collect();
     numbers.sort_unstable();
@@ -310,7 +311,7 @@ fn route_of(number: usize) -> String {
     row.map_or_else(|| "the routes that read".to_owned(), |row| format!("{} {}", row.method, row.path))
 }
 
-/// The lines in which two answers differ, each from a little before the first difference in it.
+/// The lines in which two answers differ, each from shortly before its first difference.
 fn difference(one: &str, other: &str) -> String {
     let request = one.lines().next().unwrap_or_default();
     let (mut lines, mut others) = (one.lines(), other.lines());

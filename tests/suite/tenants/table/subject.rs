@@ -1,4 +1,4 @@
-//! What the victim has, and what there never was: the things that a row of the table is tried on.
+//! The things on which a row of the table is tried: things of the victim, and things that never existed.
 
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::manifest_id::ManifestId;
@@ -15,19 +15,19 @@ use bytes::Bytes;
 use super::Cast;
 use crate::http::ask::{ask, c2pa, json as request, media, with};
 
-/// The things of a subject, by who may know of them. The words have one length, and so have the answers.
+/// The kinds of things, by who may know of them. Their words have the same length, and so have the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Everybody reads them.
+    /// Every caller may read them.
     Public,
-    /// The victim alone reads them.
+    /// Only the victim may read them.
     Secret,
     /// They never existed.
     Absent,
 }
 
 impl Kind {
-    /// Its word.
+    /// The word for this kind.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -37,7 +37,7 @@ impl Kind {
     }
 }
 
-/// Cursors of the victim's listings, which somebody may have got hold of.
+/// Cursors of the victim's listings, which another caller may have obtained.
 #[derive(Clone, Debug, Default)]
 pub struct Cursors {
     pub proofs: String,
@@ -45,13 +45,14 @@ pub struct Cursors {
     pub aliases: String,
 }
 
-/// A proof of the victim with two revisions, its C2PA manifest, its legacy id, a manifest that is stored by itself and a job.
+/// A proof of the victim with two revisions, its C2PA manifest, its legacy ID, a manifest that is stored by itself, and
+/// a job.
 #[derive(Clone, Debug)]
 pub struct Subject {
     pub cast: Cast,
     pub kind: Kind,
     pub cursors: Cursors,
-    /// Whose it is among several of its kind: the number of a row, or zero for what nobody attacks.
+    /// The number of the row to which the subject belongs, or zero if it is never attacked.
     number: usize,
 }
 
@@ -74,7 +75,7 @@ impl Subject {
         media(&self.name("file"))
     }
 
-    /// The same in hexadecimal digits alone.
+    /// The digest of that file in hexadecimal digits.
     pub fn hex(&self) -> String {
         self.media().to_string().replace("sha256:", "")
     }
@@ -89,7 +90,7 @@ impl Subject {
         media(&self.name("third"))
     }
 
-    /// The id of the manifest of the victim's proof.
+    /// The ID of the manifest of the victim's proof.
     pub fn manifest(&self) -> ManifestId {
         self.id("manifest")
     }
@@ -99,12 +100,12 @@ impl Subject {
         manifest_store(self.manifest().as_str(), self.media().digest())
     }
 
-    /// Other bytes under the id of the victim's manifest, which bind the attacker's file.
+    /// Other bytes under the ID of the victim's manifest, which bind the attacker's file.
     pub fn forged(&self) -> Vec<u8> {
         manifest_store(self.manifest().as_str(), self.another().digest())
     }
 
-    /// The id of the manifest that the victim stores by itself.
+    /// The ID of the manifest that the victim stores by itself.
     pub fn alone(&self) -> ManifestId {
         self.id("alone")
     }
@@ -114,17 +115,17 @@ impl Subject {
         manifest_store(self.alone().as_str(), self.media().digest())
     }
 
-    /// Other bytes under the id of that.
+    /// Other bytes under the ID of that manifest.
     pub fn forged_alone(&self) -> Vec<u8> {
         manifest_store(self.alone().as_str(), self.another().digest())
     }
 
-    /// The legacy id that leads to the victim's proof.
+    /// The legacy ID that leads to the victim's proof.
     pub fn legacy(&self) -> String {
         self.name("legacy")
     }
 
-    /// A legacy id that leads nowhere.
+    /// A legacy ID that leads nowhere.
     pub fn free(&self) -> String {
         self.name("unused")
     }
@@ -151,7 +152,8 @@ impl Subject {
         }
     }
 
-    /// What stores it: who asks, what, and the status of the answer. A job can be begun where a source of migrations is given.
+    /// The requests that store the subject: the caller, the request, and the status of the answer. A job can be started
+    /// if there is a source of migrations.
     pub fn stored_by(&self, source: Option<&str>) -> Vec<(&'static str, Request<Bytes>, u16)> {
         let victim = self.cast.victim;
         let body = |revision: &str| -> Value {
@@ -178,7 +180,7 @@ impl Subject {
         all
     }
 
-    /// What deletes it, as the victim does.
+    /// The requests with which the victim deletes the subject.
     pub fn deleted_by(&self) -> Vec<Request<Bytes>> {
         let targets = [
             format!("/v1/proofs/{}", self.proof()),
@@ -187,7 +189,8 @@ impl Subject {
         targets.iter().map(|target| ask(Method::DELETE, target)).collect()
     }
 
-    /// Where it is read. What is secret has no plain address: that is whoever's stores the first public manifest under its id.
+    /// The addresses at which the subject is read. A secret manifest has no plain address, which goes to the tenant
+    /// that first stores a public manifest under its ID.
     pub fn addresses(&self, has_job: bool) -> Vec<String> {
         let (proof, victim) = (self.proof(), self.cast.victim);
         let mut all = vec![
@@ -209,7 +212,7 @@ impl Subject {
         all
     }
 
-    /// The names in it, each with the word that stands for it in what is compared.
+    /// The names in the subject, each with the word that replaces it for comparison.
     pub fn names(&self) -> Vec<(String, &'static str)> {
         let digest = |bytes: Vec<u8>| Digest::of(&bytes).to_string();
         let hex = |media: MediaHash| media.to_string().replace("sha256:", "");
@@ -234,7 +237,7 @@ impl Subject {
         ]
     }
 
-    /// What nobody is told who did not say it.
+    /// Text that no answer may contain unless its request did.
     pub fn secrets(&self) -> [String; 5] {
         [self.proof().to_string(), self.legacy(), self.job(), self.name("tag"), self.name("signature")]
     }
