@@ -7,7 +7,13 @@ use flate2::bufread::GzDecoder;
 use flate2::{Compression, GzBuilder};
 
 use crate::bounds::{MAX_GZIP_MEMBERS, MIN_GZIP_BYTES};
-use crate::object::Coding;
+
+/// A content coding (RFC 9110, section 8.4) that objects are stored in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+}
 
 /// gzip's level at rest: 6. On records, 9 saves under 1 % more and takes twice the time.
 const LEVEL: Compression = Compression::new(6);

@@ -57,14 +57,17 @@ pub mod link;
 pub mod manifest;
 pub mod manifest_id;
 pub mod manifest_key;
+pub mod media_type;
 pub mod message;
 pub mod note;
 pub mod object;
 pub mod proof_id;
 pub mod record;
 pub mod repair_mark;
+pub mod replica;
 pub mod row;
 pub mod rules;
+pub mod store_id;
 pub mod tenant;
 #[doc(hidden)]
 pub mod testing;

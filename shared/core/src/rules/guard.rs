@@ -269,7 +269,7 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::http::problem::Kind;
-    use crate::identity::StoreId;
+    use crate::store_id::StoreId;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

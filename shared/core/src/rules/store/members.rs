@@ -21,7 +21,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::json::{check_depth, check_texts};
 use crate::legacy::{Fields, Legacy};
 use crate::manifest::{Manifest, ManifestError, ManifestType};
-use crate::object::{C2PA_TYPE, JSON_TYPE};
+use crate::media_type::{C2PA_TYPE, JSON_TYPE};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
