@@ -46,6 +46,7 @@ pub mod bounds;
 pub mod c2pa;
 pub mod cbor;
 pub mod encoding;
+mod excerpt;
 pub mod front;
 pub mod hash;
 pub mod http;

@@ -1,5 +1,7 @@
 //! Manifests, checked at the door.
 
+mod signature;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -9,6 +11,8 @@ use crate::hash::Digest;
 use crate::json::{TooDeep, check_depth};
 use crate::manifest_id::ManifestId;
 use crate::media_type::{C2PA_TYPE, JSON_TYPE};
+
+pub use signature::{SignatureError, check_signature};
 
 /// The two kinds of manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

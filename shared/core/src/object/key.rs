@@ -191,6 +191,7 @@ impl FromStr for ObjectKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::route::{Reads, Route};
 
     #[test]
     fn every_manifest_id_has_a_key_of_its_own_that_every_store_takes() {
@@ -214,9 +215,9 @@ mod tests {
                 segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:%".contains(&byte)),
                 "{path}"
             );
-            let route = crate::http::route::Route::parse(&http::Method::GET, &format!("/v1{path}"), "");
+            let route = Route::parse(&http::Method::GET, &format!("/v1{path}"), "");
             assert!(
-                matches!(route, Ok(crate::http::route::Route::Read { key: read, .. }) if read == key),
+                matches!(route, Ok(Route::Reads(Reads::Object { key: read, .. })) if read == key),
                 "{path}"
             );
         }
