@@ -5,8 +5,8 @@ use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMO
 
 use super::problem::Problem;
 use crate::bounds::MAX_ENTITY_TAGS;
+use crate::encoding::Coding;
 use crate::hash::Digest;
-use crate::object::Coding;
 use crate::time::Timestamp;
 
 /// What a client can compare a representation with.

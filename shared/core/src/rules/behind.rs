@@ -14,8 +14,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::message::Replica;
 use crate::repair_mark::RepairMark;
+use crate::replica::Replica;
 use crate::row::ReplicaRow;
 use crate::time::Timestamp;
 

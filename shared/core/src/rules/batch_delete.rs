@@ -1,9 +1,9 @@
-//! Deleting many at once.
+//! Deleting many proofs at once.
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::members::json;
+use super::body::json;
 use crate::bounds::{MAX_BATCH, MAX_JSON_DEPTH};
 use crate::http::problem::Problem;
 
@@ -63,6 +63,20 @@ impl BatchDeleteBody {
         match count {
             1..=MAX_BATCH => Ok(kept),
             count => Err(Problem::field("ids", format!("1 to {MAX_BATCH} ids; these are {count}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_bounded() {
+        let ids = |count: usize| format!(r#"{{"ids":[{}]}}"#, vec![r#""x""#; count].join(","));
+        assert_eq!(BatchDeleteBody::parse(ids(MAX_BATCH).as_bytes()).unwrap().len(), MAX_BATCH);
+        for bad in [ids(0), ids(MAX_BATCH + 1), r#"{"ids":[1]}"#.to_owned(), "{}".to_owned()] {
+            assert!(BatchDeleteBody::parse(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 }
