@@ -23,7 +23,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Connection;
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Trouble};
 pub use answer::Answer;
 use answer::{not_credlink, refusal};
 pub use folder::{Folder, Purpose};

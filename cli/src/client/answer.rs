@@ -11,7 +11,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::trouble::{IS_IT_THERE, Kind, Trouble};
+use crate::error::{IS_IT_THERE, Kind, Trouble};
 
 /// An answer, from wherever it came.
 #[derive(Clone, Debug)]

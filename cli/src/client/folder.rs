@@ -19,9 +19,9 @@ use http::{Request, Uri};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Answer, Question};
+use crate::error::{Kind, Trouble};
 use crate::logs;
 use crate::serve::keep_link_key_private;
-use crate::trouble::{Kind, Trouble};
 
 /// Where a server on this folder is, if it is started without further options: what stands in links.
 const PUBLIC_URL: &str = "http://127.0.0.1:8787";

@@ -10,8 +10,8 @@ use http::{HeaderValue, Request, Response, Uri};
 use ureq::{Agent, AsSendBody, Body, Proxy};
 
 use super::{Answer, Question};
+use crate::error::{Kind, Trouble};
 use crate::serve::is_this_machine;
-use crate::trouble::{Kind, Trouble};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);

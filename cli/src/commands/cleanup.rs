@@ -10,9 +10,9 @@ use super::deployment;
 use super::fsck::cleaned;
 use super::progress::Progress;
 use crate::args::Cleanup;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Seconds of one step: the time between two looks at the progress.
 const STEP_SECONDS: u64 = 10;

@@ -11,9 +11,9 @@ use credlink_disk::presence::is_there;
 use credlink_embedded::index::SERVING_CACHE_BYTES;
 use tokio::runtime::Builder;
 
+use crate::error::{Kind, Trouble};
 use crate::logs;
 use crate::serve::keep_link_key_private;
-use crate::trouble::{Kind, Trouble};
 
 /// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;

@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::deployment;
 use crate::args::Fsck;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// A line of what is printed.
 #[derive(Serialize)]

@@ -13,10 +13,10 @@ use tokio::time::sleep;
 use super::deployment;
 use super::progress::Progress;
 use crate::args;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::serve::CLEAN;
-use crate::trouble::{Kind, Trouble};
 
 /// The bookmark of a rebuild that goes on.
 const BOOKMARK: &str = "rebuild";
@@ -123,7 +123,7 @@ async fn walk(
             };
             let words = || format!("{kind:8}  {}: {}", finding.key, finding.what);
             if printed.is_ok() {
-                progress.aside(|| printed = printer.say(words, &Line::Finding(&finding)));
+                progress.suspended(|| printed = printer.say(words, &Line::Finding(&finding)));
             }
         };
         let stepped = rebuild.step(deployment.service(), found).await;

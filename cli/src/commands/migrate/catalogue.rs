@@ -6,16 +6,16 @@ use credlink_deployment::migration::source::AnySource;
 use credlink_migrate::catalogue::catalogue as keep;
 use credlink_migrate::copy::CopyOptions;
 
-use super::bar::Bar;
 use super::copy::{beside, count, spec};
 use super::open::{self, Parts};
+use super::progress_bar::Bar;
 use super::unbegun::Unbegun;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Reads every record of the source, and writes the rows that are missing.
 pub(super) async fn catalogue(

@@ -5,14 +5,14 @@ use credlink_migrate::verify::{VerifyOptions, verify as compare};
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 
-use super::bar::Bar;
 use super::open::{self, Parts};
+use super::progress_bar::Bar;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{JobArgs, Verify};
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::Trouble;
 
 /// Checks that everything that was copied is there.
 pub(super) async fn verify(

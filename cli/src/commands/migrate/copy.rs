@@ -16,16 +16,16 @@ use credlink_ports::Clock as _;
 use credlink_ports::migration::{Ledger as _, Source as _};
 use credlink_runtime::clock::SystemClock;
 
-use super::bar::Bar;
 use super::confirm::confirm;
 use super::open::{self, Access, Parts};
+use super::progress_bar::Bar;
 use super::unbegun::Unbegun;
 use super::{ended, ended_without_a_job, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Run};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Items that are counted at once.
 const PAGE: usize = 1_000;

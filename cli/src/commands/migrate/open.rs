@@ -24,7 +24,7 @@ use credlink_runtime::clock::SystemClock;
 use super::ended_without_a_job;
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Trouble};
 
 /// Which ledger is opened how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

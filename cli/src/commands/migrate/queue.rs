@@ -11,15 +11,15 @@ use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 use serde_json::json;
 
-use super::bar::Bar;
 use super::copy::spec;
 use super::open::{self, Access, Parts, failed};
+use super::progress_bar::Bar;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Redrive, Run};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Lists the source, and sends its items to the queue.
 pub(super) async fn run(

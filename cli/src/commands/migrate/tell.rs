@@ -14,12 +14,12 @@ use credlink_migrate::verify::{MAX_FINDINGS, Verification};
 use credlink_ports::migration::Ledger as _;
 use credlink_ports::migration::ledger::{Job, Reason};
 
-use super::bar::{size, time};
 use super::open::{self, Access, failed};
+use super::progress_bar::{size, time};
 use crate::args::migrate::{JOBS_DIR, JobArgs};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::{Lines, Printer};
-use crate::trouble::{Kind, Trouble};
 
 /// Findings that are named in words; JSON has more of them.
 const NAMED: usize = 20;

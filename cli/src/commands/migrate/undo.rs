@@ -8,15 +8,15 @@ use credlink_migrate::rollback::{RollbackOptions, rollback as roll_back};
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 
-use super::bar::{Bar, time};
 use super::confirm::confirm;
 use super::open::{self, Parts};
+use super::progress_bar::{Bar, time};
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{Cleanup, Confirm, JobArgs};
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::Trouble;
 
 /// Deletes from the source what was verified long enough ago.
 pub(super) async fn cleanup(

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::args::Connection;
 use crate::args::storage::Place;
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Trouble};
 
 /// The purpose for which providers are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

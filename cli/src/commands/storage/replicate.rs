@@ -14,9 +14,9 @@ use serde::Serialize;
 
 use super::providers::failed;
 use crate::args::Connection;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// What a script is told.
 #[derive(Serialize)]
