@@ -1,6 +1,6 @@
 //! The queue is out of reach. A write that one provider missed would never be repaired there: nobody is told of it.
 
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use http::Method;
 
 use super::load::{Manifest, expect, is_gone, proof, reads, store, supersede};
