@@ -8,8 +8,8 @@ mod document;
 use crate::job_name::JobName;
 use crate::object::ObjectKey;
 use crate::repair_mark::RepairMark;
-
 use crate::replica::Replica;
+
 pub use document::MessageError;
 
 /// The work that is to be done.
