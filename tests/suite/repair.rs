@@ -6,13 +6,15 @@ use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::{Digest, MediaHash};
-use credlink_core::identity::{Mark, StoreId};
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::identity::Mark;
+use credlink_core::message::{Message, Work};
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_core::row::{ManifestRow, Row, RowKey, State, StoreRow};
-use credlink_core::rules::behind;
+use credlink_core::rules::replica_lag;
+use credlink_core::store_id::StoreId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
@@ -274,7 +276,7 @@ async fn the_worker_lowers_the_flag_with_the_last_repair() {
     let raise = async |chance| {
         let mark = RepairMark::new(at(), chance);
         let before = good.get(&RowKey::Replica(Replica::Fallback)).await.unwrap().and_then(Row::replica);
-        let row = behind::raise(Replica::Fallback, before.as_ref(), Some(mark), at()).unwrap();
+        let row = replica_lag::raise(Replica::Fallback, before.as_ref(), Some(mark), at()).unwrap();
         let expected = before.map(|row| row.version);
         good.commit(&[Write { row: Row::Replica(row), expected }]).await.unwrap();
         mark
@@ -286,7 +288,7 @@ async fn the_worker_lowers_the_flag_with_the_last_repair() {
     let left = async || {
         let row =
             good.get(&RowKey::Replica(Replica::Fallback)).await.unwrap().and_then(Row::replica).unwrap();
-        assert_eq!(behind::stands(&row, at()), !row.repairs.is_empty());
+        assert_eq!(replica_lag::stands(&row, at()), !row.repairs.is_empty());
         row.repairs.len()
     };
     let run = async |plan: FaultPlan| {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::c2pa::ManifestStore;
 use credlink_core::manifest_id::ManifestId;
-use credlink_core::object::C2PA_TYPE;
+use credlink_core::media_type::C2PA_TYPE;
 use credlink_core::record::Record;
 use credlink_service::router::MARK;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};

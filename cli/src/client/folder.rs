@@ -6,7 +6,7 @@ use std::path::Path;
 use credlink_auth::gate::Gate;
 use credlink_auth::tokens::StaticTokens;
 use credlink_core::hash::Digest;
-use credlink_core::object::JSON_TYPE;
+use credlink_core::media_type::JSON_TYPE;
 use credlink_core::tenant::Tenant;
 use credlink_deployment::configuration::{Configuration, IndexChoice};
 use credlink_deployment::deployment::{Deployment, Note, Opening};

@@ -84,7 +84,7 @@ impl Http {
                 request.body(()).map_err(ureq::Error::from).and_then(|request| self.run(request, redirects))
             }
             Some(body) => request
-                .header(CONTENT_TYPE, credlink_core::object::JSON_TYPE)
+                .header(CONTENT_TYPE, credlink_core::media_type::JSON_TYPE)
                 .body(&*body)
                 .map_err(ureq::Error::from)
                 .and_then(|request| self.run(request, redirects)),

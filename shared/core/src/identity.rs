@@ -13,7 +13,7 @@ use crate::access::Visibility;
 use crate::bounds::MAX_IDENTITY_BYTES;
 use crate::object::{Attributes, Facts, ObjectKey};
 use crate::row::StoreRow;
-pub use crate::store_id::{StoreId, StoreIdError};
+use crate::store_id::StoreId;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 

@@ -5,11 +5,11 @@
 
 mod document;
 
-use crate::job::JobName;
+use crate::job_name::JobName;
 use crate::object::ObjectKey;
 use crate::repair_mark::RepairMark;
+use crate::replica::Replica;
 
-pub use crate::replica::Replica;
 pub use document::MessageError;
 
 /// The work that is to be done.

@@ -18,13 +18,11 @@ use http::HeaderName;
 
 use crate::time::Timestamp;
 
-pub use crate::encoding::Coding;
-pub use crate::media_type::{C2PA_TYPE, JSON_TYPE, STORED_TYPE, TOMBSTONE_TYPE};
 pub use facts::{AttributesError, Facts};
 pub use key::{KeyError, ObjectKey};
 pub use verified::{Damage, Verified};
 
-/// The header beside content of the type [`STORED_TYPE`]: the object's [`Attributes`], without its tags, as JSON.
+/// The header beside content of the type [`STORED_TYPE`](crate::media_type::STORED_TYPE): the object's [`Attributes`], without its tags, as JSON.
 pub const ATTRIBUTES_HEADER: HeaderName = HeaderName::from_static("credlink-attributes");
 
 /// What a writer says of an object, and a provider keeps beside its bytes.

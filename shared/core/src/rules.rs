@@ -7,17 +7,17 @@
 //! | reading by a legacy id | [`alias`]: from the proof that it names to an answer |
 //! | begin a migration | [`migration`]: from a body to what is asked for |
 //! | delete many proofs at once | [`batch_delete`]: from a body to the ids |
-//! | delete, cleanup, fsck | [`life`]: what an object and its row say of each other |
+//! | delete, cleanup, fsck | [`consistency`]: what an object and its row say of each other |
 //! | whatever changes or deletes | [`guard`]: from what index, store and clock say of each other to what is allowed |
-//! | repair | [`replica`]: what a row says of an object in one of two providers; [`behind`]: when a provider counts as behind |
+//! | repair | [`repair`]: what a row says of an object in one of two providers; [`replica_lag`]: when a provider counts as behind |
 
 pub mod alias;
 pub mod batch_delete;
-pub mod behind;
 mod body;
+pub mod consistency;
 pub mod guard;
-pub mod life;
 pub mod migration;
-pub mod replica;
+pub mod repair;
+pub mod replica_lag;
 pub mod retrieve;
 pub mod store;

@@ -17,9 +17,10 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use credlink_core::link::LinkKeys;
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
 use credlink_pair::repair_mark::lower;
 use credlink_pair::replicate::run;

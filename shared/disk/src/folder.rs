@@ -26,7 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
+use credlink_core::media_type::TOMBSTONE_TYPE;
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
 
 use credlink_runtime::deadline;

@@ -19,7 +19,7 @@ use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::hash::Digest;
 use credlink_core::http::deletion::DELETED;
 use credlink_core::http::problem::{Kind, TYPE_PREFIX};
-use credlink_core::object::JSON_TYPE;
+use credlink_core::media_type::JSON_TYPE;
 use credlink_core::time::Timestamp;
 use credlink_ports::{Failure, FailureKind};
 use credlink_service::router::MARK;

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use credlink_core::message::Replica;
 use credlink_core::object::{Head, Object, ObjectKey, Verified};
-use credlink_core::rules::replica::later;
+use credlink_core::replica::Replica;
+use credlink_core::rules::repair::later;
 use credlink_ports::{
     Copied, Copies, Failure, FailureKind, Index, Lag, Lagging, Listed, Objects, Page, Queue,
 };

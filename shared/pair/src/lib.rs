@@ -37,9 +37,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_ports::request::current_request_id;
 use credlink_ports::{
     Checksum, Clock, Condition, Failure, Index, Listed, Objects, Page, ProviderState, Put, Queue,

@@ -3,10 +3,10 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use credlink_core::message::Replica;
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::replica::Replica;
 use credlink_core::row::Row;
-use credlink_core::rules::replica::{Standing, Wanted, judge, wanted};
+use credlink_core::rules::repair::{Standing, Wanted, judge, wanted};
 use credlink_ports::{Checksum, Failure, FailureKind, Index, Objects, Queue};
 use futures_util::future::{Either, join, select};
 

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use credlink_core::message::Replica;
 use credlink_core::object::{Head, Object, ObjectKey};
+use credlink_core::replica::Replica;
 
 use super::{Failure, Listed, Objects, Page};
 

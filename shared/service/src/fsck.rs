@@ -19,8 +19,8 @@ mod rows;
 
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::row::{RowKey, Totals};
+use credlink_core::rules::consistency::orphan_is_due;
 use credlink_core::rules::guard::{Act, Doubt};
-use credlink_core::rules::life::orphan_is_due;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use serde::Serialize;

@@ -1,9 +1,9 @@
 //! Health and statistics, as operators ask for them.
 
 use credlink_core::hash::Digest;
-use credlink_core::message::Replica;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
+use credlink_core::replica::Replica;
 use credlink_core::row::{RowKey, Totals};
 use credlink_core::rules::guard::Standing;
 use credlink_core::tenant::Tenant;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope, Visibility};
 use credlink_core::bounds::{MAX_BODY_BYTES, QUICK_BYTES};
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::{DecodeError, decode};
-use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::cors;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::{Body, Reply};
@@ -22,7 +22,8 @@ use credlink_core::legacy::LegacyId;
 use credlink_core::link::Signature;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, ObjectKey, Verified};
+use credlink_core::media_type::{C2PA_TYPE, JSON_TYPE};
+use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::rules::alias::{alias_absent, alias_reply, private_alias_reply};
 use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
@@ -30,7 +31,6 @@ use credlink_core::rules::store::check_tenant;
 use credlink_core::tenant::Tenant;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
-    ETAG,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
@@ -655,9 +655,4 @@ fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut 
         }
     }
     response
-}
-
-/// The `ETag` of a record with this digest.
-pub(crate) fn with_tag(reply: Reply, sha256: &credlink_core::hash::Digest) -> Reply {
-    reply.with(ETAG, &entity_tag(sha256, None))
 }

@@ -9,11 +9,12 @@
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_REVISIONS;
+use credlink_core::encoding::Coding;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Coding, ObjectKey};
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};

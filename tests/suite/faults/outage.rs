@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
+use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
 use credlink_pair::breaker::BreakerSettings;
 use credlink_pair::{Replicated, Settings};

@@ -6,11 +6,11 @@
 
 use std::pin::pin;
 
-use credlink_core::message::Replica;
 use credlink_core::object::Object;
 use credlink_core::record::Record;
+use credlink_core::replica::Replica;
 use credlink_core::row::{Row, RowKey};
-use credlink_core::rules::behind::stands;
+use credlink_core::rules::replica_lag::stands;
 use credlink_core::time::Timestamp;
 use credlink_deployment::worker::{Limits, Report, drain};
 use credlink_ports::doubles::faults::FaultPlan;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use credlink_deployment::worker::{Limits, drain};
 use credlink_ports::Queue as _;
 use credlink_runtime::clock::SystemClock;

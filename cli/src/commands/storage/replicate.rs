@@ -2,7 +2,7 @@
 //! one that was mended by hand.
 
 use credlink_auth::gate::Gate;
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use credlink_deployment::configuration::Configuration;
 use credlink_deployment::deployment::{Deployment, Opening, Store};
 use credlink_deployment::local::NewIndex;

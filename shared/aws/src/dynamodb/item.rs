@@ -242,13 +242,13 @@ mod tests {
     use credlink_core::access::Visibility;
     use credlink_core::bounds::{MAX_MANIFEST_ID_BYTES, MAX_REVISIONS};
     use credlink_core::hash::{Digest, MediaHash};
-    use credlink_core::identity::StoreId;
     use credlink_core::manifest::ManifestType;
-    use credlink_core::message::Replica;
     use credlink_core::proof_id::ProofId;
     use credlink_core::repair_mark::RepairMark;
+    use credlink_core::replica::Replica;
     use credlink_core::row::{LegacyItemRow, ReplicaRow, StoreRow};
-    use credlink_core::rules::behind::{MAX_REPAIRS, STANDS_SECONDS};
+    use credlink_core::rules::replica_lag::{MAX_REPAIRS, STANDS_SECONDS};
+    use credlink_core::store_id::StoreId;
     use credlink_core::tenant::Tenant;
 
     use super::*;

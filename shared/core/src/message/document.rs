@@ -10,7 +10,7 @@ use crate::bounds::{
     MAX_ITEM_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS, MAX_MESSAGE_KEYS, MAX_REQUEST_ID_BYTES,
     MAX_SOURCE_CURSOR_BYTES,
 };
-use crate::job::JobName;
+use crate::job_name::JobName;
 use crate::repair_mark::RepairMark;
 use crate::replica::Replica;
 

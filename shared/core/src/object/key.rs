@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{C2PA_TYPE, JSON_TYPE};
 use crate::legacy::LegacyId;
 use crate::manifest_id::ManifestId;
 use crate::manifest_key::ManifestKey;
+use crate::media_type::{C2PA_TYPE, JSON_TYPE};
 use crate::proof_id::ProofId;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;

@@ -9,7 +9,7 @@ use crate::replica::Replica;
 use crate::time::Timestamp;
 
 /// The row of a provider that missed writes: what is read there may be stale, and is checked against the index. Its rules
-/// are in [`rules::behind`](crate::rules::behind).
+/// are in [`rules::replica_lag`](crate::rules::replica_lag).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaRow {
     /// The provider.

@@ -24,7 +24,6 @@ use crate::row::{ProofRow, State};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-pub use super::batch_delete::BatchDeleteBody;
 pub use body::{OriginBody, StoreBody};
 pub use checked::CheckedBody;
 pub use draft::{Draft, Origin};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use credlink_core::job::JobName;
+use credlink_core::job_name::JobName;
 use credlink_core::message::{Message, Work};
 use credlink_migrate::Patience;
 use credlink_migrate::copy::{CopyOptions, Ended};

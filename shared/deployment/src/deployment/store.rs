@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
+use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
 use credlink_ports::{
     Checksum, Condition, Copied, Copies, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put,

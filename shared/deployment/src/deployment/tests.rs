@@ -1,4 +1,5 @@
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
+use credlink_core::replica::Replica;
 use credlink_ports::Queue as _;
 
 use credlink_ports::limits::MAX_DELIVERIES as MAX_ATTEMPTS;

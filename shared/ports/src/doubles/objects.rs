@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
-use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
+use credlink_core::media_type::TOMBSTONE_TYPE;
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 
 use crate::{Checksum, Clock, Condition, Copied, Failure, Listed, Objects, Page, Put};
 

@@ -12,7 +12,7 @@ use super::Item;
 use super::target::Target;
 
 pub use credlink_core::bounds::MAX_JOB_NAME_BYTES;
-pub use credlink_core::job::{JobName, JobNameError};
+pub use credlink_core::job_name::{JobName, JobNameError};
 
 /// The version of the format that is written, and the only one there is.
 pub const LEDGER_VERSION: u32 = 1;

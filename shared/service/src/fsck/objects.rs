@@ -8,7 +8,7 @@ use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::State;
-use credlink_core::rules::life::{Found, Verdict, judge_manifest, judge_record, judge_revision};
+use credlink_core::rules::consistency::{Found, Verdict, judge_manifest, judge_record, judge_revision};
 use credlink_core::tombstone::Tombstone;
 
 use credlink_ports::{Copied, Failure, FailureKind, Lag, Lagging, Listed, Ports};

@@ -3,8 +3,7 @@
 use super::Route;
 use super::operation::Operation;
 use super::parameter::page;
-use super::path::{Endpoint, Given, Path};
-use super::reads::READ_ONLY;
+use super::path::{Endpoint, Given, Path, READ_ONLY};
 use super::segment::{legacy_id, proof_id};
 use crate::access::Scope;
 use crate::http::problem::Problem;

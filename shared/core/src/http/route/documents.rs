@@ -2,8 +2,7 @@
 
 use super::Route;
 use super::operation::Operation;
-use super::path::{Endpoint, Path};
-use super::reads::READ_ONLY;
+use super::path::{Endpoint, Path, READ_ONLY};
 use crate::access::Scope;
 
 /// A document about the service.

@@ -8,7 +8,7 @@ use super::segment::decode;
 use crate::access::Scope;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::job::JobName;
+use crate::job_name::JobName;
 
 /// An operation on migrations.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,9 @@ use super::operation::Operation;
 use crate::access::Scope;
 use crate::http::problem::{Kind, Problem};
 
+/// `Allow` of a path that only reads.
+pub(super) const READ_ONLY: &str = "GET, HEAD, OPTIONS";
+
 /// A path of the API.
 pub(super) struct Path {
     /// Its segments behind the version. `*` stands for any one: there are at most two of them.

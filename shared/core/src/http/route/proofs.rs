@@ -3,7 +3,7 @@
 use super::Route;
 use super::operation::Operation;
 use super::parameter::page_of;
-use super::path::{Endpoint, Given, Path};
+use super::path::{Endpoint, Given, Path, READ_ONLY};
 use super::reads::{self, by_hash};
 use super::segment::proof_id;
 use crate::access::Scope;
@@ -64,7 +64,7 @@ pub(super) const PATHS: &[Path] = &[
     },
     Path {
         segments: &["proofs", "*", "url"],
-        allow: reads::READ_ONLY,
+        allow: READ_ONLY,
         endpoints: &[Endpoint::get(SIGN_LINK, sign_link)],
     },
     Path {

@@ -3,7 +3,7 @@
 use super::Route;
 use super::documents;
 use super::operation::Operation;
-use super::path::{Endpoint, Given, Path};
+use super::path::{Endpoint, Given, Path, READ_ONLY};
 use super::segment::{decode, manifest_id, manifest_key, proof_id, revision_number};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -93,9 +93,6 @@ const REVISION: Path = Path {
         object(ObjectKey::Revision(proof_id(id)?, revision_number(revision)?), query)
     })],
 };
-
-/// `Allow` of a path that only reads.
-pub(super) const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 
 /// A proof by its id, or by the one that it had in the store that it was taken over from.
 pub(super) const PROOF: Endpoint = Endpoint::get(READ_PROOF, |Given { ids: [id, _], query }| {

@@ -1,9 +1,10 @@
 //! Whether what was copied stands there.
 
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
-use credlink_core::object::{Coding, Facts, Object, ObjectKey, Verified};
+use credlink_core::object::{Facts, Object, ObjectKey, Verified};
 use credlink_core::row::State;
 
 use credlink_ports::migration::ledger::{Copy, StoredObject};

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Coding, ObjectKey};
+use credlink_core::object::ObjectKey;
 use credlink_core::row::ProofRow;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
