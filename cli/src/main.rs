@@ -14,9 +14,6 @@
 //! | the process of its own in which a media file is read | [`isolation`] |
 //! | what is printed, and how it ends | [`printer`], [`lines`], [`error`], [`exit`] |
 
-// The future of a connection has those of a whole request in it, one within the other.
-#![recursion_limit = "256"]
-
 mod args;
 mod client;
 mod commands;

@@ -4,7 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use super::{Cli, Command};
+use super::{Cli, Command, migrate};
 
 impl Cli {
     /// Reads what was typed; ends the program with the usage where that makes no sense.
@@ -23,13 +23,15 @@ impl Cli {
             ("migrate", &["url"]),
             ("completions", &["url", "data_dir", "token", "tenant"]),
         ];
-        unused.into_iter().fold(Self::command(), |command, (name, ids)| {
+        let command = unused.into_iter().fold(Self::command(), |command, (name, ids)| {
             // A command's own option takes the place of the one of every command that has the same id.
             let is_unused = |arg: &&clap::Arg| ids.contains(&arg.get_id().as_str());
             let hidden: Vec<_> =
                 command.get_arguments().filter(is_unused).map(|arg| arg.clone().hide(true)).collect();
             command.mut_subcommand(name, |command| command.args(hidden))
-        })
+        });
+        let reworded: Vec<_> = command.get_arguments().filter_map(migrate::reworded).collect();
+        command.mut_subcommand("migrate", |command| command.args(reworded))
     }
 
     pub(super) fn try_read(
