@@ -12,7 +12,6 @@ use crate::access::Visibility;
 use crate::bounds::{MAX_JSON_DEPTH, MAX_LEGACY_RECORD_BYTES};
 use crate::c2pa::Binding;
 use crate::hash::{Digest, HashError, MediaHash};
-use crate::http::problem::Problem;
 use crate::json::{TooDeep, check_depth};
 use crate::manifest::{Manifest, ManifestError};
 use crate::rules::store::{self, Draft, Origin};
@@ -211,12 +210,7 @@ fn manifest(value: &RawValue) -> Result<Manifest, LegacyError> {
 
 fn signature(value: &RawValue) -> Result<String, LegacyError> {
     let text = text_of("signature", value)?;
-    store::signature(text.into()).map_err(|problem: Problem| member("signature", strip(&problem.detail)))
-}
-
-/// A problem's detail without the name of its member, which stands before it already.
-fn strip(detail: &str) -> &str {
-    detail.strip_prefix("`signature`: ").unwrap_or(detail)
+    store::signature(text.into()).map_err(|error| member("signature", error))
 }
 
 /// The earliest number that is taken for milliseconds: 3 March 1973. Smaller ones most likely count seconds.

@@ -208,16 +208,25 @@ pub(super) fn media_type(text: Cow<'_, str>) -> Result<String, Problem> {
     }
 }
 
-pub(crate) fn signature(text: Cow<'_, str>) -> Result<String, Problem> {
+/// A detached signature that is too long, empty, or no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("1 to {MAX_SIGNATURE_BYTES} bytes of text without control characters")]
+pub(crate) struct SignatureError;
+
+impl From<SignatureError> for Problem {
+    fn from(error: SignatureError) -> Self {
+        Self::field("signature", error)
+    }
+}
+
+/// The detached signature that a member holds.
+pub(crate) fn signature(text: Cow<'_, str>) -> Result<String, SignatureError> {
     let printable =
         text.chars().all(|character| !character.is_control() || character == '\n' || character == '\r');
     if !text.is_empty() && text.len() <= MAX_SIGNATURE_BYTES && printable {
         Ok(text.into_owned())
     } else {
-        Err(Problem::field(
-            "signature",
-            format!("1 to {MAX_SIGNATURE_BYTES} bytes of text without control characters"),
-        ))
+        Err(SignatureError)
     }
 }
 
