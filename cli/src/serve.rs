@@ -53,7 +53,6 @@ use crate::exit::Exit;
 use crate::logs;
 use crate::printer::Printer;
 use crate::trouble::{Kind, Trouble};
-pub use address::is_this_machine;
 use changes::Changes;
 pub use keys::keep_link_key_private;
 use request::Served;

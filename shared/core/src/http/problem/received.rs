@@ -52,6 +52,13 @@ impl Received {
         self.slug() == kind.slug()
     }
 
+    /// The detail without the name of the field, which [`Problem::field`] writes before it.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        let named = self.field.as_ref().and_then(|field| self.detail.strip_prefix(&format!("`{field}`: ")));
+        named.unwrap_or(&self.detail)
+    }
+
     /// The instant of the deletion that a [`Kind::Deleted`] tells of.
     #[must_use]
     pub fn deleted(&self) -> Option<Timestamp> {
@@ -89,6 +96,10 @@ mod tests {
         assert_eq!(
             (received.detail.as_str(), received.field.as_deref()),
             ("`limit`: a number", Some("limit"))
+        );
+        assert_eq!(
+            (received.reason(), sent(&Problem::new(problem.kind, "why")).reason()),
+            ("a number", "why")
         );
         assert_eq!((received.request_id.as_deref(), &received.members["given"]), (Some("r-1"), &"x".into()));
         for kind in Kind::ALL {
