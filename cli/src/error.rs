@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use credlink_core::http::problem::{Kind as Problem, TYPE_PREFIX};
+use credlink_core::http::problem::{Kind as Problem, Received, TYPE_PREFIX};
 use credlink_core::tenant::Tenant;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Map;
 
 use crate::exit::Exit;
 use crate::lines::Lines;
@@ -75,38 +75,48 @@ impl Kind {
 /// A problem, and the exit code that it leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Trouble(Box<Document>);
+pub struct Trouble(Box<Received>);
 
-/// The document (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Document {
-    #[serde(rename = "type")]
-    kind: String,
-    title: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(default)]
-    detail: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
-    #[serde(flatten)]
-    members: Map<String, Value>,
+/// What the user has named by its address: it decides what a refusal asks of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The server, with --url.
+    Server,
+    /// A record or a manifest, with its whole URL.
+    Thing,
 }
 
-/// The question to who named an address at which something else is.
-pub const IS_IT_THERE: &str = "is --url its address?";
-/// The question in its place where the whole address of a thing was named.
-const IS_IT_A_THING: &str = "is this the URL of a record or a manifest of CredLink?";
-/// The word to who named an address with a part of a path of the API.
-const WITHOUT_VERSION: &str = "; --url is the address without /v1";
+impl Named {
+    /// The question where something else is at the address.
+    pub const fn is_it_there(self) -> &'static str {
+        match self {
+            Self::Server => "is --url its address?",
+            Self::Thing => "is this the URL of a record or a manifest of CredLink?",
+        }
+    }
+
+    /// The question where the address refuses who asks.
+    const fn does_it_know_who_asks(self) -> &'static str {
+        match self {
+            Self::Server => "does it want a token (--token), or is --url another address?",
+            Self::Thing => "does it want a token (--token), or is it another thing's URL?",
+        }
+    }
+
+    /// The word where the server has no such path.
+    const fn has_no_version(self) -> &'static str {
+        match self {
+            Self::Server => "; --url is the address without /v1",
+            Self::Thing => "",
+        }
+    }
+}
 
 impl Trouble {
     /// A problem of this side.
     pub fn new(kind: Kind, detail: impl fmt::Display) -> Self {
         let (slug, title) = kind.about();
-        Self(Box::new(Document {
+        Self(Box::new(Received {
             kind: kind_of(slug),
             title: title.to_owned(),
             status: None,
@@ -124,14 +134,13 @@ impl Trouble {
 
     /// What an answer with a status of failure says. Only a problem document of CredLink's own says anything of what was
     /// asked for: a gateway, a proxy or a wrong address answers with statuses of its own (guarantee 7).
-    pub fn answered(status: StatusCode, body: &[u8]) -> Self {
-        let document = serde_json::from_slice::<Document>(body).ok();
-        let Some(mut document) = document.filter(|document| document.kind.starts_with(TYPE_PREFIX)) else {
+    pub fn answered(status: StatusCode, body: &[u8], named: Named) -> Self {
+        let document = Received::read(body);
+        let is_ours = |document: &Received| !document.slug().is_empty() && !document.title.is_empty();
+        let Some(mut document) = document.filter(is_ours) else {
             let hint = match status {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                    "does it want a token (--token), or is --url another address?"
-                }
-                _ => IS_IT_THERE,
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => named.does_it_know_who_asks(),
+                _ => named.is_it_there(),
             };
             let detail = format!("{status}, without a problem document of CredLink: {hint}");
             let mut trouble = Self::new(Kind::NotCredLink, detail);
@@ -141,7 +150,7 @@ impl Trouble {
         document.status = Some(status.as_u16());
         let more = match () {
             () if document.is(Problem::Unauthenticated) => "; give one with --token or CREDLINK_TOKEN",
-            () if document.is(Problem::NoSuchRoute) => WITHOUT_VERSION,
+            () if document.is(Problem::NoSuchRoute) => named.has_no_version(),
             () => "",
         };
         document.detail.push_str(more);
@@ -152,10 +161,8 @@ impl Trouble {
     pub fn of_manifest(mut self, source: &str) -> Self {
         let field = "manifest_base64";
         if self.0.field.as_deref() == Some(field) {
+            self.0.detail = format!("{source}: {}", self.0.reason());
             self.0.field = None;
-            let detail = &self.0.detail;
-            let detail = detail.strip_prefix(&format!("`{field}`: ")).unwrap_or(detail);
-            self.0.detail = format!("{source}: {detail}");
         }
         self
     }
@@ -167,14 +174,6 @@ impl Trouble {
                 .detail
                 .push_str(&format!("; the proofs of the tenant `{tenant}` were asked for (--tenant)"));
         }
-        self
-    }
-
-    /// The same, of what was asked for by its whole URL: --url has no part in that.
-    pub fn of_url(mut self) -> Self {
-        let detail = &mut self.0.detail;
-        *detail = detail.replace(IS_IT_THERE, IS_IT_A_THING).replace(WITHOUT_VERSION, "");
-        *detail = detail.replace("or is --url another address?", "or is it another thing's URL?");
         self
     }
 
@@ -260,21 +259,14 @@ impl Trouble {
     }
 }
 
-impl Document {
-    /// Whether it is a problem of this kind.
-    fn is(&self, kind: Problem) -> bool {
-        self.kind.strip_prefix(TYPE_PREFIX) == Some(kind.slug())
-    }
-}
-
 /// The `type` of a problem of this side.
 fn kind_of(slug: &str) -> String {
-    format!("urn:credlink:problem:cli:{slug}")
+    format!("{TYPE_PREFIX}cli:{slug}")
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Document { title, detail, field, .. } = &*self.0;
+        let Received { title, detail, field, .. } = &*self.0;
         // Some details begin with what the title says.
         let again = detail.get(..title.len()).filter(|start| start.eq_ignore_ascii_case(title));
         match again.and_then(|start| detail.strip_prefix(start)) {

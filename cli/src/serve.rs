@@ -44,7 +44,6 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::logs;
 use crate::printer::Printer;
-pub use address::is_this_machine;
 pub use credlink_server::signals::told_to_stop;
 use handler::Api;
 pub use link_key::keep_link_key_private;

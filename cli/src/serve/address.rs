@@ -1,7 +1,8 @@
 //! Where the server listens, and who can reach that.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
 
+use credlink_client::is_this_machine;
 use http::Uri;
 
 use crate::error::{Kind, Trouble};
@@ -63,12 +64,6 @@ pub fn public_url(given: Option<&str>, listening: &str) -> Result<String, Troubl
     }
 }
 
-/// Whether a URL's host is this machine, by its own loopback names alone.
-pub fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,16 +74,6 @@ mod tests {
         assert_eq!(resolve("[::1]:80").unwrap().to_string(), "[::1]:80");
         for bad in ["", "8787", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:1"] {
             assert!(resolve(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn loopback_has_many_names() {
-        for host in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "LOCALHOST"] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in ["example.com", "localhost.example.com", "10.0.0.1", "0.0.0.0"] {
-            assert!(!is_this_machine(host), "{host}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! A browser on this machine runs scripts of any site, a name that somebody else owns may be made to lead here (DNS
 //! rebinding), and a proxy passes on what comes from anywhere. The address of a connection tells none of them apart.
 
+use credlink_client::is_this_machine;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::route::Route;
 use credlink_service::router::Stranger;
@@ -10,8 +11,6 @@ use http::header::{FORWARDED, HOST, HeaderName, ORIGIN, VIA};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method};
-
-use super::address::is_this_machine;
 
 /// What sites of a browser's page and of the request have to do with each other (W3C Fetch Metadata, section 2.4).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

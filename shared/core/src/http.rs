@@ -11,11 +11,13 @@
 //! | the instant that a deletion is known by | [`deletion`] |
 //! | what scripts in browsers may read | [`cors`] |
 //! | the id of a request | [`request_id`] |
+//! | which answers are the API's own | [`mark`] |
 //! | what an answer is made of | [`reply`] |
 
 pub mod conditional;
 pub mod cors;
 pub mod deletion;
+pub mod mark;
 pub mod negotiation;
 pub mod problem;
 pub mod query;

@@ -19,7 +19,7 @@ use credlink_auth::jwt::source::KeysError;
 use credlink_auth::signers::ListedSigners;
 use credlink_auth::tokens::{StaticTokens, TokensError};
 use credlink_aws::Limits;
-use credlink_cache::edge::{EdgeSettings, MIN_TOKEN_CHARACTERS};
+use credlink_cache::purge::{EdgeSettings, MIN_TOKEN_CHARACTERS};
 use credlink_cache::redis::RedisAddress;
 
 use crate::legacy;

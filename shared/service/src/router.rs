@@ -46,8 +46,7 @@ use crate::openapi::{self, aliases, batches, manifests, migrations, proofs};
 use crate::retrieve::retrieve;
 use crate::service::Service;
 
-/// In every answer of the API, with its version: what no gateway, proxy or web server in its place says. The edge does not say it.
-pub const MARK: HeaderName = HeaderName::from_static("credlink-api");
+pub use credlink_core::http::mark::MARK;
 
 /// The version of the API.
 const VERSION: HeaderValue = HeaderValue::from_static("1");

@@ -207,9 +207,7 @@ async fn bring_back_manifest<P: Ports>(
 /// Refuses to take over what was deleted here (guarantee 8).
 fn stays_deleted(draft: &Draft, at: Timestamp) -> Result<(), Problem> {
     match &draft.origin {
-        Some(origin) if origin.restores != Some(at) => {
-            Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")))
-        }
+        Some(origin) if origin.restores != Some(at) => Err(Problem::deleted(at)),
         Some(_) | None => Ok(()),
     }
 }

@@ -91,7 +91,7 @@ impl Lookup<'_> {
             return Err(self.absent());
         }
         if facts.tombstone {
-            return Err(Problem::new(Kind::Deleted, format!("this was deleted on {}", facts.created)));
+            return Err(Problem::deleted(facts.created));
         }
         if let Some(expires) = facts.expires.filter(|expires| *expires <= self.now) {
             return Err(Problem::new(Kind::Expired, format!("this expired on {expires}")));

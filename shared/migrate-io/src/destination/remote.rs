@@ -35,7 +35,7 @@ use http::{Method, StatusCode};
 
 use steps::{Next, Steps};
 
-use crate::api::{Answer, Api, NAME, Question, TokenError, failure};
+use crate::api::{Answer, Api, NAME, Question, TokenError, Unexpected as _, failure};
 use crate::side::Side;
 use crate::source::remote::{page, side};
 

@@ -199,7 +199,7 @@ impl<P: Ports> ServiceDestination<P> {
         if let Some(at) = self.deleted(&draft.id()).await?
             && restores != Some(at)
         {
-            return Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into());
+            return Err(Problem::deleted(at).into());
         }
         if beside::make_private(&self.service, &manifest, draft.manifest.sha256()).await? {
             return Ok(None);

@@ -29,7 +29,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::names::{Named, Part, is_alias, manifest_version};
-use crate::api::{Answer, Api, NAME, Question, TokenError, failure};
+use crate::api::{Answer, Api, NAME, Question, TokenError, Unexpected as _, failure};
 use crate::side::Side;
 
 /// Another CredLink.

@@ -266,6 +266,7 @@ fn problems(document: &mut Value) {
             "string",
             "`manifest-conflict`: the SHA-256 of the manifest that is stored under the id",
         ),
+        ("deleted", "string", "`deleted`: the instant of the deletion, as RFC 3339 writes it"),
         ("holders", "integer", "`manifest-held`: how many proofs hold the manifest"),
         ("proof", "string", "`alias-conflict`: the proof that the legacy id leads to"),
     ] {

@@ -19,7 +19,7 @@ use credlink_ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
 use super::{Found, Remote, of_another_tenant, withdrawal};
-use crate::api::{Question, failure};
+use crate::api::{Question, Unexpected as _, failure};
 use crate::source::remote::leads_to;
 
 fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {

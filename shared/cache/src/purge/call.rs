@@ -3,12 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
+use credlink_client::{CallError, Client, Policy, Timeouts, twice};
 use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::object::ObjectKey;
-use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Request, StatusCode};
 use serde::Serialize;
-use ureq::Agent;
 
 use super::EdgeSettings;
 
@@ -42,7 +43,7 @@ struct Purge {
 pub(super) struct Call {
     url: String,
     authorization: String,
-    agent: Agent,
+    client: Client,
 }
 
 impl fmt::Debug for Call {
@@ -53,15 +54,9 @@ impl fmt::Debug for Call {
 
 impl Call {
     pub(super) fn new(settings: &EdgeSettings) -> Self {
-        // No redirection: the token is for the address that the operator set.
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_idle_age(IDLE)
-            .timeout_global(Some(settings.call))
-            .build()
-            .new_agent();
-        Self { url: settings.url.clone(), authorization: format!("Bearer {}", settings.token), agent }
+        let timeouts = Timeouts { whole: Some(settings.call), ..Timeouts::default() };
+        let client = Client::new(&Policy { timeouts, idle: Some(IDLE), ..Policy::default() });
+        Self { url: settings.url.clone(), authorization: format!("Bearer {}", settings.token), client }
     }
 
     /// The Worker's address.
@@ -87,12 +82,8 @@ impl Call {
         }
         let (call, request_id) = (self.clone(), request_id.map(str::to_owned));
         let answer = tokio::task::spawn_blocking(move || {
-            let body = serde_json::to_vec(&purge).unwrap_or_default();
-            call.send(&body, request_id.as_deref()).or_else(|error| match error {
-                // A connection that was kept may have ended without a word.
-                ureq::Error::Io(_) => call.send(&body, request_id.as_deref()),
-                other => Err(other),
-            })
+            let body = Bytes::from(serde_json::to_vec(&purge).unwrap_or_default());
+            twice(|| call.send(&body, request_id.as_deref()))
         });
         match answer.await {
             Ok(Ok(StatusCode::OK)) => Ok(()),
@@ -102,16 +93,18 @@ impl Call {
         }
     }
 
-    fn send(&self, body: &[u8], request_id: Option<&str>) -> Result<StatusCode, ureq::Error> {
-        let mut request = self.agent.post(format!("{}/purge", self.url));
-        request = request.header(AUTHORIZATION, &self.authorization).header(CONTENT_TYPE, "application/json");
+    fn send(&self, body: &Bytes, request_id: Option<&str>) -> Result<StatusCode, CallError> {
+        let mut request = Request::post(format!("{}/purge", self.url))
+            .header(AUTHORIZATION, &self.authorization)
+            .header(CONTENT_TYPE, "application/json");
         if let Some(id) = request_id {
             request = request.header(REQUEST_ID, id);
         }
-        let mut response = request.send(body)?;
-        // What cannot be read to its end costs the connection, and no more.
-        let _ = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
-        Ok(response.status())
+        // No redirection: the token is for the address that the operator set.
+        let answer = self.client.send(request.body(Some(body.clone()))?)?;
+        let status = answer.status();
+        answer.discard(MAX_ANSWER_BYTES);
+        Ok(status)
     }
 }
 

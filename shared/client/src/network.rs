@@ -1,8 +1,4 @@
-//! Redirections of another CredLink: an object that is too large for a function is read from where it is stored.
-//!
-//! A source is another operator's, and what it redirects to is read with the rights of this process's network. So only objects
-//! are read elsewhere, without the credential, never over HTTP from HTTPS, and from a source on the internet only on the internet:
-//! not on this machine, and not on a private network (OWASP, "Server-Side Request Forgery Prevention").
+//! Addresses of this machine and of the internet, and look-ups of names that keep to them.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,34 +6,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Uri;
-use http::uri::Scheme;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
+/// Returns `true` if the host of a URL is this machine, by its own loopback names alone.
+#[must_use]
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
 /// An agent that connects to public addresses alone.
-pub(super) fn public_agent(config: Config) -> Agent {
+pub(crate) fn public_agent(config: Config) -> Agent {
     Agent::with_parts(config, DefaultConnector::default(), PublicResolver::default())
 }
 
 /// An agent that connects to every address, and remembers in `is_public` that one of them was public. The name is not looked up once
 /// more to find that out: whoever has the name decides what each look finds.
-pub(super) fn watching_agent(config: Config, is_public: &Arc<AtomicBool>) -> Agent {
+pub(crate) fn watching_agent(config: Config, is_public: &Arc<AtomicBool>) -> Agent {
     let resolver = WatchingResolver { inner: DefaultResolver::default(), is_public: Arc::clone(is_public) };
     Agent::with_parts(config, DefaultConnector::default(), resolver)
-}
-
-/// The address that an answer at `from` leads to; `None` if it may not be followed.
-pub(super) fn next(from: &Uri, location: &str) -> Option<Uri> {
-    let to: Uri = if location.starts_with('/') && !location.starts_with("//") {
-        format!("{}://{}{location}", from.scheme()?, from.authority()?).parse().ok()?
-    } else {
-        location.parse().ok()?
-    };
-    let is_downgrade = from.scheme() == Some(&Scheme::HTTPS) && to.scheme() != Some(&Scheme::HTTPS);
-    let is_http = [Scheme::HTTP, Scheme::HTTPS].iter().any(|scheme| to.scheme() == Some(scheme));
-    (is_http && !is_downgrade && to.host().is_some()).then_some(to)
 }
 
 /// Looks names up, and notes that a public address was among those found.
@@ -125,6 +115,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn loopback_has_many_names() {
+        for host in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "LOCALHOST"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["example.com", "localhost.example.com", "10.0.0.1", "0.0.0.0"] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+
+    #[test]
     fn private_addresses_are_told_from_public_ones() {
         for private in [
             "127.0.0.1",
@@ -151,19 +151,6 @@ mod tests {
         }
         for public in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1"] {
             assert!(is_public(public.parse().unwrap()), "{public}");
-        }
-    }
-
-    #[test]
-    fn a_redirection_keeps_its_protection() {
-        let from = |text: &str| text.parse::<Uri>().unwrap();
-        let told = |base: &str, location: &str| next(&from(base), location).map(|to| to.to_string());
-        assert_eq!(told("https://a.example/x", "/y?z"), Some("https://a.example/y?z".to_owned()));
-        assert_eq!(told("https://a.example/x", "https://b.example/"), Some("https://b.example/".to_owned()));
-        assert_eq!(told("http://a.example/x", "https://b.example/"), Some("https://b.example/".to_owned()));
-        for refused in ["http://b.example/", "//b.example/", "file:///etc/passwd", "gopher://b.example/", "y"]
-        {
-            assert_eq!(told("https://a.example/x", refused), None, "{refused}");
         }
     }
 
