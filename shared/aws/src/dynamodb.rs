@@ -198,4 +198,8 @@ impl Index for DynamoIndex {
     async fn totals(&self) -> Result<Totals, Failure> {
         Ok(self.stored_sums().await?.plus(self.ledger.pending()).totals())
     }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        None
+    }
 }

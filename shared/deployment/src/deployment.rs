@@ -1,16 +1,16 @@
 //! A deployment: the service with all its adapters, as an operator has configured them.
 //!
-//! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`Store`], [`Rows`]
-//! and [`Waiting`] are the choices that are made at run time.
+//! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`AnyObjects`],
+//! [`AnyIndex`] and [`AnyQueue`] are the choices that are made at run time.
 
 mod cleaning;
+mod index;
 mod jobs;
 mod note;
-mod rows;
-mod store;
+mod objects;
+mod queue;
 #[cfg(test)]
 mod tests;
-mod waiting;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,15 +53,15 @@ use crate::legacy::{self, LegacySource};
 use crate::local::{IndexLost, NewIndex, ObjectsLost, index_path};
 use crate::provider::{self, Provider, ProviderSettings};
 
+pub use index::AnyIndex;
 pub use jobs::QueuedJobs;
 use jobs::{LastSource, Listing};
 pub use note::{Note, NoteError};
-pub use rows::Rows;
-pub use store::Store;
-pub use waiting::Waiting;
+pub use objects::AnyObjects;
+pub use queue::AnyQueue;
 
 /// The ports of a deployment.
-pub type Deployed = Parts<Store, Arc<Rows>, Layered, SystemClock, Metered, Gate, QueuedJobs>;
+pub type Deployed = Parts<AnyObjects, AnyIndex, Layered, SystemClock, Metered, Gate, QueuedJobs>;
 
 /// Time that links work to objects that are too large for an answer, in seconds.
 const LINK_SECONDS: u64 = 300;
@@ -168,8 +168,8 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct Deployment {
     service: Service<Deployed>,
-    rows: Arc<Rows>,
-    waiting: Arc<Waiting>,
+    rows: AnyIndex,
+    waiting: AnyQueue,
     cdn_url: Option<String>,
     legacy: Option<LegacySource>,
     last_source: LastSource,
@@ -220,10 +220,10 @@ impl Deployment {
         let reserve = reserve(folder, &primary, fallback.as_ref());
         let place = configuration.primary.place(folder);
         let limits = configuration.limits;
-        let rows = Arc::new(match &configuration.index {
+        let rows = match &configuration.index {
             IndexChoice::DynamoDb(table) => {
                 let settings = dynamodb::Settings { table: table.clone(), endpoint: dynamodb, limits };
-                Rows::DynamoDb(DynamoIndex::new(&aws, settings))
+                AnyIndex::DynamoDb(Arc::new(DynamoIndex::new(&aws, settings)))
             }
             IndexChoice::Embedded => {
                 let folder = folder.ok_or(OpenError::NoFolder("the index", "CREDLINK_TABLE"))?;
@@ -232,41 +232,41 @@ impl Deployment {
                 opening.new_index.check(folder, folders)?;
                 let (path, cache_bytes) = (index_path(folder), opening.index_cache_bytes);
                 let reserve = reserve.clone().unwrap_or_else(|| Reserve::at(folder));
-                Rows::Embedded(EmbeddedIndex::open_beside(path, cache_bytes, reserve)?)
+                AnyIndex::Embedded(Arc::new(EmbeddedIndex::open_beside(path, cache_bytes, reserve)?))
             }
-        });
-        let waiting = Arc::new(match (&configuration.queue, &fallback) {
+        };
+        let waiting = match (&configuration.queue, &fallback) {
             (QueueChoice::Sqs(url), _) => {
                 let settings = sqs::Settings { queue_url: url.clone(), endpoint: sqs, limits };
-                Waiting::Sqs(SqsQueue::new(&aws, settings))
+                AnyQueue::Sqs(SqsQueue::new(&aws, settings))
             }
             // With one provider, nothing ever waits.
-            (QueueChoice::Embedded, None) => Waiting::Nothing,
+            (QueueChoice::Embedded, None) => AnyQueue::Nothing,
             (QueueChoice::Embedded, Some(_)) => {
                 let folder = folder.ok_or(OpenError::NoFolder("the queue", "CREDLINK_QUEUE_URL"))?;
                 let path = folder.join("queue.redb");
                 let reserve = reserve.unwrap_or_else(|| Reserve::at(folder));
-                Waiting::Embedded(EmbeddedQueue::open_beside(path, SystemClock, reserve)?)
+                AnyQueue::Embedded(EmbeddedQueue::open_beside(path, SystemClock, reserve)?)
             }
-        });
+        };
         let objects = match fallback {
-            None => Store::One(primary),
+            None => AnyObjects::One(primary),
             Some(fallback) => {
-                let (queue, index) = (Arc::clone(&waiting), Arc::clone(&rows));
+                let (queue, index) = (waiting.clone(), rows.clone());
                 let pair = Replicated::new(primary, fallback, queue, index, SystemClock, replicated);
-                Store::Two(Arc::new(pair))
+                AnyObjects::Two(Box::new(pair))
             }
         };
         let parts = Parts {
             objects,
-            index: Arc::clone(&rows),
+            index: rows.clone(),
             cache: Layered::new(layers(configuration)),
             clock: SystemClock,
             events: Metered::new(),
             authenticator: opening.gate,
             jobs: QueuedJobs::new(
-                Arc::clone(&rows),
-                Arc::clone(&waiting),
+                rows.clone(),
+                waiting.clone(),
                 place,
                 configuration.migration_sources.clone(),
             ),
@@ -310,13 +310,13 @@ impl Deployment {
 
     /// Returns the store of the objects.
     #[must_use]
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &AnyObjects {
         &self.service.ports().objects
     }
 
     /// Returns the rows of the index.
     #[must_use]
-    pub fn rows(&self) -> &Rows {
+    pub fn rows(&self) -> &AnyIndex {
         &self.rows
     }
 
@@ -328,7 +328,7 @@ impl Deployment {
 
     /// Returns the queue in which work waits.
     #[must_use]
-    pub fn waiting(&self) -> &Waiting {
+    pub fn waiting(&self) -> &AnyQueue {
         &self.waiting
     }
 
@@ -363,12 +363,12 @@ impl Deployment {
         keys: &[ObjectKey],
         mark: Option<RepairMark>,
     ) -> Result<(), String> {
-        let Store::Two(pair) = self.store() else {
+        let AnyObjects::Two(pair) = self.store() else {
             return Err("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER".to_owned());
         };
         self.service.may_repair().await.map_err(|error| error.to_string())?;
         let now = SystemClock.now();
-        let done = run(to, keys, pair.primary(), pair.fallback(), &*self.rows, now).await;
+        let done = run(to, keys, pair.primary(), pair.fallback(), &self.rows, now).await;
         for (key, _) in
             done.iter().filter(|(_, done)| done.as_ref().is_ok_and(|outcome| outcome.is_a_change()))
         {
@@ -382,7 +382,7 @@ impl Deployment {
         }
         match mark {
             None => Ok(()),
-            Some(mark) => lower(&*self.rows, to, mark).await.map_err(|failure| failure.to_string()),
+            Some(mark) => lower(&self.rows, to, mark).await.map_err(|failure| failure.to_string()),
         }
     }
 
@@ -391,7 +391,7 @@ impl Deployment {
     /// # Errors
     /// The queue failed.
     pub async fn drain(&self) -> Result<worker::Report, Failure> {
-        let (Store::Two(pair), Waiting::Embedded(queue)) = (self.store(), &*self.waiting) else {
+        let (AnyObjects::Two(pair), AnyQueue::Embedded(queue)) = (self.store(), &self.waiting) else {
             return Ok(worker::Report::default());
         };
         // It waits for an operator, as the queue does.
@@ -401,7 +401,7 @@ impl Deployment {
         let limits = worker::Limits { attempts: ATTEMPTS, ..worker::Limits::default() };
         let changed = |key: &ObjectKey| self.note_for_edge(key);
         let drained =
-            drain(queue, pair.primary(), pair.fallback(), &*self.rows, &SystemClock, limits, changed).await;
+            drain(queue, pair.primary(), pair.fallback(), &self.rows, &SystemClock, limits, changed).await;
         self.service.announce().await;
         drained
     }
@@ -418,7 +418,7 @@ impl Deployment {
     /// # Errors
     /// The queue failed. What was put back is back.
     pub async fn put_back(&self) -> Result<u64, Failure> {
-        let Waiting::Embedded(queue) = &*self.waiting else { return Ok(0) };
+        let AnyQueue::Embedded(queue) = &self.waiting else { return Ok(0) };
         let mut count = 0;
         loop {
             let aside = queue.dead(None, PUT_BACK_PAGE).await?;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use credlink_ports::{
     Authenticator as _, BreakerState, Cache as _, Clock as _, Credentials, Failure, FailureKind, Index as _,
-    LayerStats, Objects as _, Ports, ProviderState, Unread,
+    LayerStats, Medium as _, Objects as _, Ports, ProviderState, Replicas as _, Unread,
 };
 
 use crate::service::Service;

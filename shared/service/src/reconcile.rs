@@ -19,7 +19,7 @@ use credlink_core::rules::consistency::{Found, Verdict, judge_record};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
-use credlink_ports::{Objects as _, Ports};
+use credlink_ports::{Objects as _, Ports, Replicas as _};
 
 use crate::aliases::secure_alias;
 use crate::delete::{claim, finish_proof};

@@ -24,7 +24,7 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use futures_util::future::join;
 
-use credlink_ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
+use credlink_ports::{Condition, Event, Events as _, Failure, Medium as _, Objects as _, Ports, Put};
 
 use crate::aliases::secure_alias;
 use crate::cleanup::keep;
@@ -151,7 +151,7 @@ async fn try_to_store<P: Ports>(
 /// # Errors
 /// The record is damaged, or a provider failed.
 async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<bool, Failure> {
-    let is_cheap = service.ports.objects().is_at_hand();
+    let is_cheap = service.ports.objects().has_cheap_lookups();
     Ok(is_cheap && service.current(&ObjectKey::Record(*id)).await?.is_none())
 }
 
@@ -188,7 +188,7 @@ async fn bring_back_manifest<P: Ports>(
     let Some(manifest) = draft.manifest_key().filter(|key| row.manifest_id.as_ref() == Some(&key.id)) else {
         return Ok(());
     };
-    let is_cheap = service.ports.objects().is_at_hand();
+    let is_cheap = service.ports.objects().has_cheap_lookups();
     if !is_cheap || !draft.is_identical_to(row) || service.manifest_facts(&manifest).await?.is_some() {
         return Ok(());
     }

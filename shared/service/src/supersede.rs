@@ -22,7 +22,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use http::HeaderMap;
 
-use credlink_ports::{Condition, Event, Events as _, Objects as _, Ports};
+use credlink_ports::{Condition, Event, Events as _, Objects as _, Ports, Replicas as _};
 
 use crate::error::{Error, contended};
 use crate::front::Arrival;

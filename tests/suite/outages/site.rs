@@ -1,7 +1,6 @@
 //! Buckets, a table and a queue, each behind a proxy, and deployments over them.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
@@ -13,7 +12,9 @@ use credlink_core::replica::Replica;
 use credlink_core::row::{ReplicaRow, Row, RowKey};
 use credlink_core::rules::replica_lag::stands;
 use credlink_deployment::configuration::{Configuration, Source};
-use credlink_deployment::deployment::{Deployed, Deployment, Opening, Rows, Store, Surroundings, Waiting};
+use credlink_deployment::deployment::{
+    AnyIndex, AnyObjects, AnyQueue, Deployed, Deployment, Opening, Surroundings,
+};
 use credlink_deployment::local::NewIndex;
 use credlink_deployment::provider::Provider;
 use credlink_deployment::worker::{Limits, drain};
@@ -260,10 +261,10 @@ impl Process {
         self.0.service()
     }
 
-    pub fn pair(&self) -> &Replicated<Provider, Provider, Arc<Waiting>, Arc<Rows>> {
+    pub fn pair(&self) -> &Replicated<Provider, Provider, AnyQueue, AnyIndex> {
         match self.0.store() {
-            Store::Two(pair) => pair,
-            Store::One(_) => panic!("two providers are configured"),
+            AnyObjects::Two(pair) => pair,
+            AnyObjects::One(_) => panic!("two providers are configured"),
         }
     }
 

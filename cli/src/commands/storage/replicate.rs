@@ -4,7 +4,7 @@
 use credlink_auth::gate::Gate;
 use credlink_core::replica::Replica;
 use credlink_deployment::configuration::Configuration;
-use credlink_deployment::deployment::{Deployment, Opening, Store};
+use credlink_deployment::deployment::{AnyObjects, Deployment, Opening};
 use credlink_deployment::local::NewIndex;
 use credlink_embedded::index::PASSING_CACHE_BYTES;
 use credlink_pair::replicate::{Walked, walk};
@@ -48,7 +48,7 @@ pub(super) async fn replicate(
         new_index: NewIndex::OverNothing,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
-    let Store::Two(pair) = deployment.store() else {
+    let AnyObjects::Two(pair) = deployment.store() else {
         let what = "there is one provider only: set STORAGE_FALLBACK_PROVIDER";
         return Err(Trouble::new(Kind::Usage, what));
     };

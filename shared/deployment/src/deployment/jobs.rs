@@ -27,7 +27,7 @@ use credlink_aws::sqs::SqsQueue;
 use credlink_runtime::clock::SystemClock;
 use credlink_runtime::deadline::remaining;
 
-use super::{Deployment, Rows, Waiting};
+use super::{AnyIndex, AnyQueue, Deployment};
 use crate::configuration;
 use crate::migration::place::Place;
 use crate::migration::source::AnySource;
@@ -46,16 +46,16 @@ const LISTING_SECONDS: u64 = 900;
 /// Jobs in the table, with the queue.
 #[derive(Clone, Debug)]
 pub struct QueuedJobs {
-    rows: Arc<Rows>,
-    waiting: Arc<Waiting>,
+    rows: AnyIndex,
+    waiting: AnyQueue,
     place: String,
     sources: MigrationSources,
 }
 
 impl QueuedJobs {
     pub(super) const fn new(
-        rows: Arc<Rows>,
-        waiting: Arc<Waiting>,
+        rows: AnyIndex,
+        waiting: AnyQueue,
         place: String,
         sources: MigrationSources,
     ) -> Self {
@@ -69,9 +69,9 @@ impl QueuedJobs {
 
     /// The ledger of a job.
     pub(crate) fn ledger(&self, job: &JobName) -> Result<TableLedger<SystemClock>, JobError> {
-        match &*self.rows {
-            Rows::DynamoDb(index) => Ok(TableLedger::new(index, job, SystemClock)),
-            Rows::Embedded(_) => Err(JobError::NotConfigured(
+        match &self.rows {
+            AnyIndex::DynamoDb(index) => Ok(TableLedger::new(index, job, SystemClock)),
+            AnyIndex::Embedded(_) => Err(JobError::NotConfigured(
                 "queued migrations keep their ledgers in a table: set CREDLINK_TABLE, or migrate on this machine with \
                  `credlink migrate run`"
                     .to_owned(),
@@ -81,9 +81,9 @@ impl QueuedJobs {
 
     /// The queue of SQS.
     pub(crate) fn queue(&self) -> Result<&SqsQueue, JobError> {
-        match &*self.waiting {
-            Waiting::Sqs(queue) => Ok(queue),
-            Waiting::Embedded(_) | Waiting::Nothing => Err(JobError::NotConfigured(
+        match &self.waiting {
+            AnyQueue::Sqs(queue) => Ok(queue),
+            AnyQueue::Embedded(_) | AnyQueue::Nothing => Err(JobError::NotConfigured(
                 "queued migrations wait in a queue of SQS: set CREDLINK_QUEUE_URL, or migrate on this machine with \
                  `credlink migrate run`"
                     .to_owned(),

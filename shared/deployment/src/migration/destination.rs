@@ -114,6 +114,7 @@ fn unmade<T>(name: &'static str) -> Result<T, Failure> {
     Err(Failure { provider: name, kind: FailureKind::AccessDenied, message })
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Destination for AnyDestination {
     fn name(&self) -> &'static str {
         match self {
@@ -195,6 +196,7 @@ fn behind_its_api<T>(remote: &Remote) -> Result<T, Failure> {
     Err(Failure { provider: remote.name(), kind: FailureKind::AccessDenied, message })
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl ItemRows for AnyDestination {
     async fn item_row(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
         match self {

@@ -35,6 +35,7 @@ macro_rules! chosen {
     };
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<K: Clock> Ledger for AnyLedger<K> {
     fn name(&self) -> &'static str {
         chosen!(self, ledger => ledger.name())
@@ -69,6 +70,7 @@ impl<K: Clock> Ledger for AnyLedger<K> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<K: Clock> Removable for AnyLedger<K> {
     async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
         chosen!(self, ledger => Box::pin(ledger.remove_entries(keys)).await)

@@ -170,6 +170,7 @@ macro_rules! chosen {
 }
 
 // A call of an SDK is a future of many kilobytes: in a box, it does not make every future around it as large.
+#[deny(clippy::missing_trait_methods)]
 impl Source for AnySource {
     fn name(&self) -> &'static str {
         chosen!(self, source => source.name())

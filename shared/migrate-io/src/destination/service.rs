@@ -27,7 +27,7 @@ use credlink_ports::migration::proof_content::{difference, difference_in_readers
 use credlink_ports::migration::target::{Parcel, Target};
 use credlink_ports::migration::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
 use credlink_ports::{
-    Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
+    Checksummed, Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
 };
 use credlink_service::delete::{bury, finish_proof};
 use credlink_service::error::Error;
@@ -267,7 +267,7 @@ impl<P: Ports> ServiceDestination<P> {
     }
 }
 
-impl<P: Ports> Destination for ServiceDestination<P> {
+impl<P: Ports<Objects: Checksummed>> Destination for ServiceDestination<P> {
     fn name(&self) -> &'static str {
         self.service.ports().objects().name()
     }

@@ -10,7 +10,7 @@ use credlink_core::row::State;
 use credlink_ports::migration::ledger::{Copy, StoredObject};
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{Depth, Verdict};
-use credlink_ports::{Checksum, Failure, Objects as _, Ports};
+use credlink_ports::{Checksum, Checksummed, Failure, Objects as _, Ports};
 use credlink_service::service::Service;
 
 use super::beside::{check_alias, check_manifest};
@@ -22,7 +22,7 @@ enum Finding {
 }
 
 /// Verifies a copy: its row, its legacy id, and each of its objects. Another name is what the index says.
-pub(super) async fn verify<P: Ports>(
+pub(super) async fn verify<P: Ports<Objects: Checksummed>>(
     service: &Service<P>,
     copy: &Copy,
     depth: Depth,
@@ -72,7 +72,7 @@ async fn rows<P: Ports>(service: &Service<P>, copy: &Copy) -> Result<Option<Verd
     }
 }
 
-async fn examine<P: Ports>(
+async fn examine<P: Ports<Objects: Checksummed>>(
     service: &Service<P>,
     expected: &StoredObject,
     depth: Depth,

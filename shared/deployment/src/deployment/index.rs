@@ -1,30 +1,25 @@
-//! Rows in a table of DynamoDB, or in a file of this machine.
+//! An index in a table of DynamoDB, or in a file of this machine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use credlink_core::object::ObjectKey;
-use credlink_core::proof_id::ProofId;
-use credlink_core::row::{Reads, Row, RowKey, Totals};
-use credlink_core::time::Timestamp;
-use credlink_ports::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
-
+use credlink_ports::{Failure, FailureKind, forward_index, on_variant};
 use tokio::time::Instant;
 
 use credlink_aws::Error;
 use credlink_aws::dynamodb::DynamoIndex;
 use credlink_embedded::index::EmbeddedIndex;
 
-/// The index that was chosen.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
-pub enum Rows {
+/// The index that was chosen. Clones are one index.
+#[derive(Debug, Clone)]
+pub enum AnyIndex {
     /// A table.
-    DynamoDb(DynamoIndex),
+    DynamoDb(Arc<DynamoIndex>),
     /// A file.
-    Embedded(EmbeddedIndex),
+    Embedded(Arc<EmbeddedIndex>),
 }
 
-impl Rows {
+impl AnyIndex {
     /// Checks that it can be used.
     ///
     /// # Errors
@@ -35,9 +30,7 @@ impl Rows {
             Self::Embedded(_) => Ok(()),
         }
     }
-}
 
-impl Rows {
     /// Returns the bookmark of this name: the place where work that is done in several runs goes on.
     ///
     /// # Errors
@@ -89,59 +82,14 @@ impl Rows {
     }
 }
 
+// A call of an SDK is a future of many kilobytes: in a box, it does not make every future around it as large.
 macro_rules! chosen {
-    ($self:ident, $index:ident => $call:expr) => {
-        match $self {
-            Self::DynamoDb($index) => $call,
-            Self::Embedded($index) => $call,
-        }
+    (now $self:ident, $index:ident => $call:expr) => {
+        on_variant!($self, DynamoDb | Embedded, $index => $call)
+    };
+    ($kind:ident $self:ident, $index:ident => $call:expr) => {
+        on_variant!($self, DynamoDb | Embedded, $index => Box::pin($call).await)
     };
 }
 
-impl Index for Rows {
-    fn name(&self) -> &'static str {
-        chosen!(self, index => index.name())
-    }
-
-    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        chosen!(self, index => Box::pin(index.get(key)).await)
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        chosen!(self, index => Box::pin(index.commit(writes)).await)
-    }
-
-    async fn list(
-        &self,
-        listing: &Listing,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Option<Page<Row>>, Failure> {
-        chosen!(self, index => Box::pin(index.list(listing, after, limit)).await)
-    }
-
-    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
-        chosen!(self, index => Box::pin(index.intend(key, at)).await)
-    }
-
-    async fn intents(
-        &self,
-        from: Timestamp,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Intent>, Failure> {
-        chosen!(self, index => Box::pin(index.intents(from, after, limit)).await)
-    }
-
-    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        chosen!(self, index => Box::pin(index.count_reads(reads)).await)
-    }
-
-    async fn totals(&self) -> Result<Totals, Failure> {
-        chosen!(self, index => Box::pin(index.totals()).await)
-    }
-
-    async fn write_failure(&self) -> Option<FailureKind> {
-        chosen!(self, index => index.write_failure().await)
-    }
-}
+forward_index!(impl[] for AnyIndex, by chosen);

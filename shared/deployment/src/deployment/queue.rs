@@ -1,4 +1,4 @@
-//! Work that waits in SQS, or in a file of this machine.
+//! A queue of SQS, or in a file of this machine.
 
 use credlink_core::message::Message;
 use credlink_ports::{Delivery, Failure, FailureKind, Queue};
@@ -8,9 +8,9 @@ use credlink_aws::sqs::SqsQueue;
 use credlink_embedded::queue::EmbeddedQueue;
 use credlink_runtime::clock::SystemClock;
 
-/// The queue that was chosen.
-#[derive(Debug)]
-pub enum Waiting {
+/// The queue that was chosen. Clones are one queue.
+#[derive(Debug, Clone)]
+pub enum AnyQueue {
     /// A queue of SQS.
     Sqs(SqsQueue),
     /// A file.
@@ -19,7 +19,7 @@ pub enum Waiting {
     Nothing,
 }
 
-impl Waiting {
+impl AnyQueue {
     /// Whether it can be used.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Waiting {
     }
 }
 
-impl Queue for Waiting {
+impl Queue for AnyQueue {
     fn name(&self) -> &'static str {
         match self {
             Self::Sqs(queue) => queue.name(),
