@@ -13,10 +13,12 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::Serialize;
 
-use credlink_ports::migration::ledger::{Copy, Reason};
-use credlink_ports::migration::target::{Loose, Naming, Parcel};
+use credlink_ports::migration::ledger::{CopiedItem, Reason};
+use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload};
 use credlink_ports::migration::{Content, Revision};
 use credlink_ports::{Failure, FailureKind};
+
+use super::patience::GivenUp;
 
 /// Whose proofs a source's items become.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +63,7 @@ pub struct Incoming {
     /// SHA-256 of the item's content ([`digest`]).
     pub source: Digest,
     /// What is to be stored.
-    pub parcel: Parcel,
+    pub payload: Payload,
 }
 
 /// Why an item is not copied.
@@ -99,6 +101,41 @@ impl NotCopied {
             self.reason,
             Reason::Duplicate | Reason::Expired | Reason::Deleted | Reason::Gone | Reason::LeftOut
         )
+    }
+}
+
+/// Why an item goes no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ItemError {
+    /// It was read, and is not copied.
+    NotCopied(NotCopied),
+    /// A call for it was given up.
+    GivenUp(GivenUp),
+}
+
+impl ItemError {
+    /// The reason why the item is not copied. One item that cannot be had is no reason to end the step.
+    ///
+    /// # Errors
+    /// The step ends.
+    pub(super) fn not_copied(self) -> Result<NotCopied, GivenUp> {
+        match self {
+            Self::NotCopied(not_copied) => Ok(not_copied),
+            Self::GivenUp(GivenUp::Item(failure)) => Ok(NotCopied::unread(&failure)),
+            Self::GivenUp(end) => Err(end),
+        }
+    }
+}
+
+impl From<NotCopied> for ItemError {
+    fn from(not_copied: NotCopied) -> Self {
+        Self::NotCopied(not_copied)
+    }
+}
+
+impl From<GivenUp> for ItemError {
+    fn from(given_up: GivenUp) -> Self {
+        Self::GivenUp(given_up)
     }
 }
 
@@ -149,7 +186,7 @@ pub fn digest(content: &Content) -> Option<Digest> {
 
 /// Returns `true` if an item has the content that was copied, and other readers: with those of the copy its digest is that of the
 /// copy's source.
-pub(super) fn is_same_for_other_readers(content: &Content, copy: &Copy) -> bool {
+pub(super) fn is_same_for_other_readers(content: &Content, copy: &CopiedItem) -> bool {
     let copied = |bytes: &[u8], readers: &mut Visibility| {
         let sha256 = Digest::of(bytes);
         if let Some(object) = copy.objects.iter().find(|object| object.content == sha256) {
@@ -174,34 +211,39 @@ pub(super) fn is_same_for_other_readers(content: &Content, copy: &Copy) -> bool 
 /// # Errors
 /// Why it is not copied.
 pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<Incoming, NotCopied> {
-    let parcel = match content {
-        Content::Legacy(json) => Parcel::Proof(vec![legacy(json, owners)?]),
-        Content::Proof(revisions) => Parcel::Proof(proof(revisions, owners)?),
-        Content::Alias { id, record } => Parcel::Alias(naming(id, record, owners, now)?),
+    let payload = match content {
+        Content::Legacy(json) => Payload::Proof(vec![legacy(json, owners)?]),
+        Content::Proof(revisions) => Payload::Proof(proof(revisions, owners)?),
+        Content::Alias { id, record } => Payload::Alias(alias_draft(id, record, owners, now)?),
         Content::Manifest { bytes, tenant, visibility } => {
-            Parcel::Manifest(loose(bytes, tenant.as_ref(), *visibility, owners)?)
+            Payload::Manifest(manifest_draft(bytes, tenant.as_ref(), *visibility, owners)?)
         }
         Content::Gone(why) => return Err(NotCopied::new(Reason::Gone, why)),
         Content::Unreadable(why) => return Err(NotCopied::new(Reason::InvalidRecord, why)),
     };
-    if let Some(Origin { expires, .. }) = parcel.drafts().last().and_then(|draft| draft.origin.as_ref())
+    if let Some(Origin { expires, .. }) = payload.drafts().last().and_then(|draft| draft.origin.as_ref())
         && *expires <= now
     {
         return Err(NotCopied::new(Reason::Expired, format!("it expired on {expires}")));
     }
     let source = digest(content).ok_or_else(|| NotCopied::new(Reason::InvalidRecord, "it cannot be read"))?;
-    Ok(Incoming { source, parcel })
+    Ok(Incoming { source, payload })
 }
 
 /// Another name of a proof, under the tenant that the proof is taken over for.
-fn naming(id: &LegacyId, record: &[u8], owners: &Owners, now: Timestamp) -> Result<Naming, NotCopied> {
+fn alias_draft(
+    id: &LegacyId,
+    record: &[u8],
+    owners: &Owners,
+    now: Timestamp,
+) -> Result<AliasDraft, NotCopied> {
     let record = Record::parse(record).map_err(unread)?;
     if record.expires <= now {
         let detail = format!("it names the proof {}, which expired on {}", record.id, record.expires);
         return Err(NotCopied::new(Reason::Gone, detail));
     }
     let tenant = owners.of(&record.tenant)?;
-    Ok(Naming {
+    Ok(AliasDraft {
         id: id.clone(),
         proof: ProofId::derive(&tenant, &record.media_hash),
         tenant,
@@ -210,16 +252,16 @@ fn naming(id: &LegacyId, record: &[u8], owners: &Owners, now: Timestamp) -> Resu
     })
 }
 
-fn loose(
+fn manifest_draft(
     bytes: &Bytes,
     tenant: Option<&Tenant>,
     visibility: Visibility,
     owners: &Owners,
-) -> Result<Loose, NotCopied> {
+) -> Result<ManifestDraft, NotCopied> {
     let manifest =
         Manifest::c2pa(bytes.clone()).map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
     let tenant = tenant.map_or_else(|| Ok(owners.tenant.clone()), |own| owners.of(own))?;
-    Ok(Loose { manifest, tenant, visibility, restores: None })
+    Ok(ManifestDraft { manifest, tenant, visibility, restores: None })
 }
 
 fn unread(error: RecordError) -> NotCopied {

@@ -13,12 +13,11 @@ use credlink_deployment::migration::place::Place;
 use credlink_deployment::migration::source::AnySource;
 use credlink_disk::presence::is_there;
 use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
-use credlink_migrate::parts::Migration;
-use credlink_migrate::run::JobSpec;
+use credlink_migrate::job_spec::JobSpec;
 use credlink_ports::Failure;
 use credlink_ports::migration::ledger::Job;
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Destination as _, Ledger as _, Source as _};
+use credlink_ports::migration::{Destination as _, Ledger as _, MigrationParts, Source as _};
 use credlink_runtime::clock::SystemClock;
 
 use super::ended_without_a_job;
@@ -76,14 +75,13 @@ impl<L> Parts<L> {
 }
 
 impl<L, D> Parts<L, D> {
-    /// The same, for the service.
-    pub(super) const fn migration(&self) -> Migration<'_, AnySource, D, L, SystemClock, SystemClock> {
-        Migration {
+    /// The ports of the job.
+    pub(super) const fn ports(&self) -> MigrationParts<'_, AnySource, D, L, SystemClock> {
+        MigrationParts {
             source: &self.source,
             destination: &self.destination,
             ledger: &self.ledger,
             clock: &SystemClock,
-            sleep: &SystemClock,
         }
     }
 }

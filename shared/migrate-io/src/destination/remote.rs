@@ -26,10 +26,10 @@ use credlink_core::record::Record;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::proof_content::{ProofContent, difference_in_readers};
-use credlink_ports::migration::target::{Parcel, Target};
-use credlink_ports::migration::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::target::{Payload, Target};
+use credlink_ports::migration::{Depth, Destination, Imported, Standing, Verdict, Withdrawal};
 use credlink_ports::{Failure, FailureKind, Page};
 use http::{Method, StatusCode};
 
@@ -120,23 +120,23 @@ impl Remote {
     }
 
     /// The outcome of a refusal; `None`: look at the world again.
-    fn refused(&self, answer: &Answer) -> Option<TakenOver> {
+    fn refused(&self, answer: &Answer) -> Option<Imported> {
         let problem = answer.problem();
         let again = [Kind::NotFound, Kind::Expired, Kind::PreconditionFailed, Kind::Contended];
         match problem.deleted() {
-            Some(at) => Some(TakenOver::Deleted(at)),
+            Some(at) => Some(Imported::Deleted(at)),
             None if again.iter().any(|kind| kind.slug() == problem.slug()) => None,
             None if problem.slug().is_empty() => {
                 // What stands before the service refuses without a problem document.
                 let detail = format!("it answers {}", answer.status);
-                Some(TakenOver::Refused { kind: String::new(), detail })
+                Some(Imported::Refused { kind: String::new(), detail })
             }
-            None => Some(TakenOver::Refused { kind: problem.slug().to_owned(), detail: problem.detail }),
+            None => Some(Imported::Refused { kind: problem.slug().to_owned(), detail: problem.detail }),
         }
     }
 
     /// One step of taking over. `None`: look at the world again.
-    async fn advance(&self, steps: &Steps<'_>) -> Result<Option<TakenOver>, Failure> {
+    async fn advance(&self, steps: &Steps<'_>) -> Result<Option<Imported>, Failure> {
         let (question, mut asked) = steps.first();
         let mut answer = self.api.ask(question).await?;
         loop {
@@ -166,11 +166,11 @@ impl Remote {
                         return Ok(Some(steps.conflict(&reply)));
                     }
                     if steps.is_published_by(&record) {
-                        return Ok(Some(TakenOver::Conflict { detail: difference_in_readers(&steps.id()) }));
+                        return Ok(Some(Imported::Conflict { detail: difference_in_readers(&steps.id()) }));
                     }
                     let bound = self.api.ask(steps.last()).await?;
                     return if bound.status.is_success() {
-                        self.hidden(steps, TakenOver::Equal(steps.standing(&reply))).await.map(Some)
+                        self.hidden(steps, Imported::Equal(steps.standing(&reply))).await.map(Some)
                     } else {
                         Ok(self.refused(&bound))
                     };
@@ -181,7 +181,7 @@ impl Remote {
 
     /// The outcome of a refusal to store a draft; `None`: look at the world again. A manifest that is private at the source and
     /// public there is withdrawn, where nothing else is in the draft's way.
-    async fn make_way(&self, draft: &Draft, answer: &Answer) -> Result<Option<TakenOver>, Failure> {
+    async fn make_way(&self, draft: &Draft, answer: &Answer) -> Result<Option<Imported>, Failure> {
         let is_in_the_way = answer.problem().slug() == Kind::VisibilityConflict.slug();
         let manifest = draft.manifest_key().filter(|_| is_in_the_way && draft.has_private_manifest());
         let Some(manifest) = manifest else { return Ok(self.refused(answer)) };
@@ -189,7 +189,7 @@ impl Remote {
         if let Found::Deleted(at) = self.found(&ObjectKey::Record(draft.id()), Depth::Checksum).await?
             && restores != Some(at)
         {
-            return Ok(Some(TakenOver::Deleted(at)));
+            return Ok(Some(Imported::Deleted(at)));
         }
         if self.make_private(&manifest, draft.manifest.sha256()).await? {
             return Ok(None);
@@ -198,8 +198,8 @@ impl Remote {
     }
 
     /// The outcome, where the proof is there as its source has it with its private manifests withdrawn.
-    async fn hidden(&self, steps: &Steps<'_>, outcome: TakenOver) -> Result<TakenOver, Failure> {
-        if matches!(outcome, TakenOver::Stored(_) | TakenOver::Equal(_)) {
+    async fn hidden(&self, steps: &Steps<'_>, outcome: Imported) -> Result<Imported, Failure> {
+        if matches!(outcome, Imported::Stored(_) | Imported::Equal(_)) {
             for (manifest, sha256) in steps.private_manifests() {
                 self.hide(&manifest, sha256).await?;
             }
@@ -318,16 +318,16 @@ impl Destination for Remote {
         })
     }
 
-    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
-        let drafts = match parcel {
-            Parcel::Proof(drafts) => drafts,
-            Parcel::Alias(naming) => return self.bind(naming).await,
-            Parcel::Manifest(loose) => return self.keep(loose).await,
+    async fn import(&self, payload: &Payload) -> Result<Imported, Failure> {
+        let drafts = match payload {
+            Payload::Proof(drafts) => drafts,
+            Payload::Alias(alias_draft) => return self.bind(alias_draft).await,
+            Payload::Manifest(manifest_draft) => return self.keep(manifest_draft).await,
         };
         let Some(steps) = Steps::of(drafts) else {
             let (kind, detail) =
                 (Kind::InvalidRequest.slug().to_owned(), "a proof has at least one record".to_owned());
-            return Ok(TakenOver::Refused { kind, detail });
+            return Ok(Imported::Refused { kind, detail });
         };
         // Each manifest that has to be withdrawn takes one.
         for _ in 0..MAX_ATTEMPTS + steps.count() {
@@ -338,7 +338,7 @@ impl Destination for Remote {
         Err(failure(FailureKind::Unavailable, format!("{}: others kept changing it", steps.id())))
     }
 
-    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+    async fn verify(&self, copy: &CopiedItem, depth: Depth) -> Result<Verdict, Failure> {
         for object in &copy.objects {
             if let Some(verdict) = self.verify_object(object, depth).await? {
                 return Ok(verdict);
@@ -358,7 +358,7 @@ impl Destination for Remote {
         }))
     }
 
-    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &CopiedItem, at: Timestamp) -> Result<Withdrawal, Failure> {
         let id = match &copy.target {
             Target::Proof(id) => id,
             Target::Alias { id, proof } => return self.withdraw_alias(id, proof).await,

@@ -11,9 +11,9 @@ use credlink_core::object::{C2PA_TYPE, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::time::Timestamp;
-use credlink_ports::migration::ledger::{Copy, StoredObject};
-use credlink_ports::migration::target::{Loose, Naming, Target};
-use credlink_ports::migration::{Depth, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
+use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Target};
+use credlink_ports::migration::{Depth, Imported, PROOF_MISSING, Standing, Verdict, Withdrawal};
 use credlink_ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
@@ -21,9 +21,9 @@ use super::{Found, Remote, of_another_tenant, withdrawal};
 use crate::api::{Question, failure};
 use crate::source::remote::leads_to;
 
-fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
+fn copy(target: Target, objects: Vec<StoredObject>) -> CopiedItem {
     let source = Digest::from_bytes([0; 32]);
-    Copy { target, legacy: None, source, created: false, exact: true, objects }
+    CopiedItem { target, legacy: None, source, created: false, exact: true, objects }
 }
 
 impl Remote {
@@ -48,9 +48,9 @@ impl Remote {
         })
     }
 
-    pub(super) async fn bind(&self, naming: &Naming) -> Result<TakenOver, Failure> {
-        let proof = &naming.proof;
-        let missing = |detail| TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail };
+    pub(super) async fn bind(&self, alias_draft: &AliasDraft) -> Result<Imported, Failure> {
+        let proof = &alias_draft.proof;
+        let missing = |detail| Imported::Refused { kind: PROOF_MISSING.to_owned(), detail };
         let target = format!("/v1{}", exact_path(&ObjectKey::Record(*proof)));
         let current = self.api.ask(Question::object(target.clone())).await?;
         match current.status {
@@ -61,7 +61,7 @@ impl Remote {
             _ if current.is_gone() => {
                 let problem = current.problem();
                 return Ok(match problem.deleted() {
-                    Some(at) => TakenOver::Deleted(at),
+                    Some(at) => Imported::Deleted(at),
                     None => missing(problem.detail),
                 });
             }
@@ -69,21 +69,22 @@ impl Remote {
         }
         let record = Record::parse(&current.body)
             .map_err(|error| failure(FailureKind::Damaged, format!("{target}: {error}")))?;
-        if record.manifest.sha256 != naming.manifest_sha256 || record.signature != naming.signature {
+        if record.manifest.sha256 != alias_draft.manifest_sha256 || record.signature != alias_draft.signature
+        {
             let detail = format!("it names {proof}, which has another manifest or signature there");
-            return Ok(TakenOver::Conflict { detail });
+            return Ok(Imported::Conflict { detail });
         }
-        let mut question = Question::new(Method::PUT, format!("/v1/aliases/{}", naming.id));
+        let mut question = Question::new(Method::PUT, format!("/v1/aliases/{}", alias_draft.id));
         question.body = Some(format!("{{\"proof\":\"{proof}\"}}").into());
         let answer = self.api.ask(question).await?;
         if answer.status.is_success() {
-            let target = Target::Alias { id: naming.id.clone(), proof: *proof };
-            return Ok(TakenOver::Stored(copy(target, Vec::new())));
+            let target = Target::Alias { id: alias_draft.id.clone(), proof: *proof };
+            return Ok(Imported::Stored(copy(target, Vec::new())));
         }
         let problem = answer.problem();
         Ok(match answer.status {
             StatusCode::NOT_FOUND if problem.slug() == Kind::NotFound.slug() => missing(problem.detail),
-            _ => TakenOver::Refused { kind: problem.slug().to_owned(), detail: problem.detail },
+            _ => Imported::Refused { kind: problem.slug().to_owned(), detail: problem.detail },
         })
     }
 
@@ -130,46 +131,46 @@ impl Remote {
         }
     }
 
-    pub(super) async fn keep(&self, loose: &Loose) -> Result<TakenOver, Failure> {
-        let Some(id) = loose.manifest.id() else {
+    pub(super) async fn keep(&self, manifest_draft: &ManifestDraft) -> Result<Imported, Failure> {
+        let Some(id) = manifest_draft.manifest.id() else {
             let (kind, detail) =
                 (Kind::InvalidManifest.slug().to_owned(), "only a C2PA manifest has an id".to_owned());
-            return Ok(TakenOver::Refused { kind, detail });
+            return Ok(Imported::Refused { kind, detail });
         };
-        let manifest = ManifestKey::new(&loose.tenant, id);
+        let manifest = ManifestKey::new(&manifest_draft.tenant, id);
         if let Standing::Deleted(at) = self.find_manifest(&manifest).await?
-            && loose.restores != Some(at)
+            && manifest_draft.restores != Some(at)
         {
-            return Ok(TakenOver::Deleted(at));
+            return Ok(Imported::Deleted(at));
         }
-        let is_private = loose.visibility == Visibility::Private;
+        let is_private = manifest_draft.visibility == Visibility::Private;
         if is_private {
-            self.hide(&manifest, loose.manifest.sha256()).await?;
+            self.hide(&manifest, manifest_draft.manifest.sha256()).await?;
         }
         let readers = if is_private { "&visibility=private" } else { "" };
         let mut question = Question::new(
             Method::POST,
-            format!("/v1/manifests?imported=true&tenant={}{readers}", loose.tenant),
+            format!("/v1/manifests?imported=true&tenant={}{readers}", manifest_draft.tenant),
         );
-        question.body = Some(loose.manifest.bytes().clone());
+        question.body = Some(manifest_draft.manifest.bytes().clone());
         question.content_type = C2PA_TYPE;
         let answer = self.api.ask(question).await?;
-        if let Some(failure) = of_another_tenant(&answer, &loose.tenant) {
+        if let Some(failure) = of_another_tenant(&answer, &manifest_draft.tenant) {
             return Err(failure);
         }
         if !answer.status.is_success() {
             let problem = answer.problem();
-            return Ok(TakenOver::Refused { kind: problem.slug().to_owned(), detail: problem.detail });
+            return Ok(Imported::Refused { kind: problem.slug().to_owned(), detail: problem.detail });
         }
         let object = StoredObject {
             key: ObjectKey::Manifest(manifest.clone()).to_string(),
-            content: *loose.manifest.sha256(),
+            content: *manifest_draft.manifest.sha256(),
             stored: None,
             crc64nvme: None,
             coding: None,
             private: is_private,
         };
-        Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
+        Ok(Imported::Stored(copy(Target::Manifest(manifest), vec![object])))
     }
 
     /// What is wrong with another name, if anything is.
@@ -197,7 +198,7 @@ impl Remote {
     pub(super) async fn withdraw_manifest(
         &self,
         manifest: &ManifestKey,
-        copied: &Copy,
+        copied: &CopiedItem,
         at: Timestamp,
     ) -> Result<Withdrawal, Failure> {
         let key = ObjectKey::Manifest(manifest.clone());

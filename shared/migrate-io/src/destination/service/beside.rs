@@ -10,9 +10,9 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, Row, State};
 use credlink_core::time::Timestamp;
 
-use credlink_ports::migration::ledger::{Copy, StoredObject};
-use credlink_ports::migration::target::{Loose, Naming, Target};
-use credlink_ports::migration::{PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
+use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Target};
+use credlink_ports::migration::{Imported, PROOF_MISSING, Standing, Verdict, Withdrawal};
 use credlink_ports::{Event, Events as _, Failure, Ports};
 use credlink_service::aliases;
 use credlink_service::delete::{claim, finish_manifest};
@@ -43,55 +43,69 @@ pub(super) async fn find_manifest<P: Ports>(
 }
 
 /// Lets another name lead to its proof, if that is there as its source has it.
-pub(super) async fn bind<P: Ports>(service: &Service<P>, naming: &Naming) -> Result<TakenOver, Failure> {
-    let proof = &naming.proof;
-    let missing = |detail| TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail };
+pub(super) async fn bind<P: Ports>(
+    service: &Service<P>,
+    alias_draft: &AliasDraft,
+) -> Result<Imported, Failure> {
+    let proof = &alias_draft.proof;
+    let missing = |detail| Imported::Refused { kind: PROOF_MISSING.to_owned(), detail };
     let row = match service.proof_row(proof).await? {
         None => return Ok(missing(format!("it names {proof}, which is not there"))),
         Some(row) => row,
     };
     if let State::Deleting(at) | State::Deleted(at) = row.state {
-        return Ok(TakenOver::Deleted(at));
+        return Ok(Imported::Deleted(at));
     }
-    let signature = naming.signature.as_ref().map(|text| Digest::of(text.as_bytes()));
-    if row.manifest_sha256 != naming.manifest_sha256 || row.signature_sha256 != signature {
+    let signature = alias_draft.signature.as_ref().map(|text| Digest::of(text.as_bytes()));
+    if row.manifest_sha256 != alias_draft.manifest_sha256 || row.signature_sha256 != signature {
         let detail = format!("it names {proof}, which has another manifest or signature there");
-        return Ok(TakenOver::Conflict { detail });
+        return Ok(Imported::Conflict { detail });
     }
-    let target = Target::Alias { id: naming.id.clone(), proof: *proof };
-    match aliases::name(service, &naming.id, proof, &naming.tenant).await {
-        Ok(_) => Ok(TakenOver::Stored(copy(target, Vec::new()))),
+    let target = Target::Alias { id: alias_draft.id.clone(), proof: *proof };
+    match aliases::name(service, &alias_draft.id, proof, &alias_draft.tenant).await {
+        Ok(_) => Ok(Imported::Stored(copy(target, Vec::new()))),
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) if problem.kind == Kind::NotFound => Ok(missing(problem.detail)),
         Err(Error::Problem(problem)) => {
-            Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail })
+            Ok(Imported::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail })
         }
     }
 }
 
 /// Stores a manifest for itself.
-pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Result<TakenOver, Failure> {
-    let refused = |kind: Kind, detail| Ok(TakenOver::Refused { kind: kind.slug().to_owned(), detail });
-    let Some(id) = loose.manifest.id() else {
+pub(super) async fn keep<P: Ports>(
+    service: &Service<P>,
+    manifest_draft: &ManifestDraft,
+) -> Result<Imported, Failure> {
+    let refused = |kind: Kind, detail| Ok(Imported::Refused { kind: kind.slug().to_owned(), detail });
+    let Some(id) = manifest_draft.manifest.id() else {
         return refused(Kind::InvalidManifest, "only a C2PA manifest has an id".to_owned());
     };
-    let manifest = ManifestKey::new(&loose.tenant, id);
+    let manifest = ManifestKey::new(&manifest_draft.tenant, id);
     if let Standing::Deleted(at) = find_manifest(service, &manifest).await?
-        && loose.restores != Some(at)
+        && manifest_draft.restores != Some(at)
     {
-        return Ok(TakenOver::Deleted(at));
+        return Ok(Imported::Deleted(at));
     }
     let stored = async {
-        if loose.visibility == Visibility::Private {
-            hide(service, &manifest, loose.manifest.sha256()).await?;
+        if manifest_draft.visibility == Visibility::Private {
+            hide(service, &manifest, manifest_draft.manifest.sha256()).await?;
         }
-        store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility, Arrival::Earlier).await
+        store_manifest(
+            service,
+            &manifest_draft.manifest,
+            &manifest_draft.tenant,
+            manifest_draft.visibility,
+            Arrival::Earlier,
+        )
+        .await
     };
     match stored.await {
         Ok(_) => {
-            let object = first_stored(&ObjectKey::Manifest(manifest.clone()), loose.manifest.bytes());
-            let object = StoredObject { private: loose.visibility == Visibility::Private, ..object };
-            Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
+            let object =
+                first_stored(&ObjectKey::Manifest(manifest.clone()), manifest_draft.manifest.bytes());
+            let object = StoredObject { private: manifest_draft.visibility == Visibility::Private, ..object };
+            Ok(Imported::Stored(copy(Target::Manifest(manifest), vec![object])))
         }
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),
@@ -128,9 +142,9 @@ pub(super) async fn make_private<P: Ports>(
     Ok(is_here)
 }
 
-fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
+fn copy(target: Target, objects: Vec<StoredObject>) -> CopiedItem {
     let source = Digest::from_bytes([0; 32]);
-    Copy { target, legacy: None, source, created: false, exact: true, objects }
+    CopiedItem { target, legacy: None, source, created: false, exact: true, objects }
 }
 
 /// What is wrong with another name, if anything is.
@@ -188,7 +202,7 @@ pub(super) async fn withdraw_alias<P: Ports>(
 pub(super) async fn withdraw_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
-    copied: &Copy,
+    copied: &CopiedItem,
     at: Timestamp,
 ) -> Result<Option<Withdrawal>, Failure> {
     let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
