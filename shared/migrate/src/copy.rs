@@ -4,10 +4,12 @@
 
 mod batch;
 mod clear;
+mod import;
+mod item;
 #[cfg(test)]
 mod tests;
 
-pub(super) use batch::is_done;
+pub(super) use item::is_done;
 
 use std::collections::BTreeSet;
 

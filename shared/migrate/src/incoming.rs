@@ -1,5 +1,10 @@
 //! From what a source holds to what is stored of it, or the reason why nothing is.
 
+mod not_copied;
+mod owners;
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
@@ -11,51 +16,14 @@ use credlink_core::record::{Record, RecordError};
 use credlink_core::rules::store::{Draft, Origin, check_binding};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use serde::Serialize;
 
 use credlink_ports::migration::ledger::{CopiedItem, Reason};
 use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload};
 use credlink_ports::migration::{Content, Revision};
-use credlink_ports::{Failure, FailureKind};
 
-use super::patience::GivenUp;
-
-/// Whose proofs a source's items become.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owners {
-    /// The tenant of what has none: of legacy records.
-    pub tenant: Tenant,
-    /// `true` if the proofs of a CredLink keep their tenants, and with them their ids. Otherwise those of one tenant become
-    /// `tenant`'s.
-    pub keep: bool,
-    /// The tenant whose proofs these are at the source; `None`: `tenant`, as there.
-    pub from: Option<Tenant>,
-}
-
-impl Owners {
-    /// The tenant of what is `own`'s at the source.
-    fn of(&self, own: &Tenant) -> Result<Tenant, NotCopied> {
-        if self.keep {
-            return Ok(own.clone());
-        }
-        let Self { tenant, from, .. } = self;
-        match from {
-            Some(from) if from == own => Ok(tenant.clone()),
-            None if tenant == own => Ok(tenant.clone()),
-            Some(from) => {
-                let detail = format!("it is the tenant `{own}`'s, and this job takes what is `{from}`'s");
-                Err(NotCopied::new(Reason::LeftOut, detail))
-            }
-            None => {
-                let detail = format!(
-                    "it is the tenant `{own}`'s at the source, and this job is for `{tenant}`: name the tenant with --tenant, or \
-                     give `{tenant}` what is `{own}`'s with --from-tenant {own}"
-                );
-                Err(NotCopied::new(Reason::OtherTenant, detail))
-            }
-        }
-    }
-}
+pub(super) use not_copied::ItemError;
+pub use not_copied::NotCopied;
+pub use owners::Owners;
 
 /// An item that can be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,89 +32,6 @@ pub struct Incoming {
     pub source: Digest,
     /// What is to be stored.
     pub payload: Payload,
-}
-
-/// Why an item is not copied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NotCopied {
-    /// The reason.
-    pub reason: Reason,
-    /// In words.
-    pub detail: String,
-}
-
-impl NotCopied {
-    pub(super) fn new(reason: Reason, detail: impl std::fmt::Display) -> Self {
-        Self { reason, detail: cut(&detail.to_string()) }
-    }
-
-    /// Of an item that was listed, and could not be read.
-    pub(super) fn unread(failure: &Failure) -> Self {
-        let reason = match failure.kind {
-            FailureKind::Damaged => Reason::Damaged,
-            _ => Reason::Unavailable,
-        };
-        Self::new(reason, failure)
-    }
-
-    /// Of an item that was listed, and is not there any more.
-    pub(super) fn vanished() -> Self {
-        Self::new(Reason::Vanished, "it was listed, and is not there any more")
-    }
-
-    /// Whether there is nothing to copy, so that the item did not fail.
-    #[must_use]
-    pub const fn is_skip(&self) -> bool {
-        matches!(
-            self.reason,
-            Reason::Duplicate | Reason::Expired | Reason::Deleted | Reason::Gone | Reason::LeftOut
-        )
-    }
-}
-
-/// Why an item goes no further.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ItemError {
-    /// It was read, and is not copied.
-    NotCopied(NotCopied),
-    /// A call for it was given up.
-    GivenUp(GivenUp),
-}
-
-impl ItemError {
-    /// The reason why the item is not copied. One item that cannot be had is no reason to end the step.
-    ///
-    /// # Errors
-    /// The step ends.
-    pub(super) fn not_copied(self) -> Result<NotCopied, GivenUp> {
-        match self {
-            Self::NotCopied(not_copied) => Ok(not_copied),
-            Self::GivenUp(GivenUp::Item(failure)) => Ok(NotCopied::unread(&failure)),
-            Self::GivenUp(end) => Err(end),
-        }
-    }
-}
-
-impl From<NotCopied> for ItemError {
-    fn from(not_copied: NotCopied) -> Self {
-        Self::NotCopied(not_copied)
-    }
-}
-
-impl From<GivenUp> for ItemError {
-    fn from(given_up: GivenUp) -> Self {
-        Self::GivenUp(given_up)
-    }
-}
-
-/// Longest text of a reason, in characters: a ledger keeps one for each item.
-const MAX_DETAIL_CHARS: usize = 500;
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_DETAIL_CHARS) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-    }
 }
 
 /// SHA-256 of an item's content: of a legacy record's or a manifest's bytes; of a proof, of the digests of its records and
@@ -362,6 +247,3 @@ fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft,
         }),
     })
 }
-
-#[cfg(test)]
-mod tests;

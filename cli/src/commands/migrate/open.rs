@@ -20,7 +20,7 @@ use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{Destination as _, Ledger as _, MigrationParts, Source as _};
 use credlink_runtime::clock::SystemClock;
 
-use super::ended_without_a_job;
+use super::kind_of;
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
 use crate::trouble::{Kind, Trouble};
@@ -163,8 +163,9 @@ pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
     }
 }
 
+/// One side that was not reached, before anything was begun.
 fn unreached(failure: Failure) -> Trouble {
-    ended_without_a_job(failure.into())
+    Trouble::new(kind_of(&failure), format!("nothing was begun: {failure}"))
 }
 
 /// Asks a source for something.

@@ -1,9 +1,10 @@
 //! A CredLink at hand as a destination: its use cases, without HTTP.
 
-mod beside;
+mod aliases;
 mod compare;
 mod history;
 mod items;
+mod manifests;
 
 use std::sync::Arc;
 
@@ -179,7 +180,7 @@ impl<P: Ports> ServiceDestination<P> {
     async fn hide(&self, drafts: &[Draft]) -> Result<(), Error> {
         for draft in drafts.iter().filter(|draft| draft.has_private_manifest()) {
             if let Some(manifest) = draft.manifest_key() {
-                beside::hide(&self.service, &manifest, draft.manifest.sha256()).await?;
+                manifests::hide(&self.service, &manifest, draft.manifest.sha256()).await?;
             }
         }
         Ok(())
@@ -201,7 +202,7 @@ impl<P: Ports> ServiceDestination<P> {
         {
             return Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into());
         }
-        if beside::make_private(&self.service, &manifest, draft.manifest.sha256()).await? {
+        if manifests::make_private(&self.service, &manifest, draft.manifest.sha256()).await? {
             return Ok(None);
         }
         Err(problem.into())
@@ -288,8 +289,8 @@ impl<P: Ports> Destination for ServiceDestination<P> {
     async fn find(&self, target: &Target) -> Result<Standing, Failure> {
         let id = match target {
             Target::Proof(id) => id,
-            Target::Alias { id, .. } => return beside::find_alias(&self.service, id).await,
-            Target::Manifest(id) => return beside::find_manifest(&self.service, id).await,
+            Target::Alias { id, .. } => return aliases::find_alias(&self.service, id).await,
+            Target::Manifest(id) => return manifests::find_manifest(&self.service, id).await,
         };
         let Some(row) = self.service.proof_row(id).await? else { return Ok(Standing::Absent) };
         Ok(match row.state {
@@ -302,8 +303,10 @@ impl<P: Ports> Destination for ServiceDestination<P> {
         self.admits(payload).await?;
         match payload {
             Payload::Proof(drafts) => self.import_proof(drafts).await,
-            Payload::Alias(alias_draft) => beside::bind(&self.service, alias_draft).await,
-            Payload::Manifest(manifest_draft) => beside::keep(&self.service, manifest_draft).await,
+            Payload::Alias(alias_draft) => aliases::import_alias(&self.service, alias_draft).await,
+            Payload::Manifest(manifest_draft) => {
+                manifests::import_manifest(&self.service, manifest_draft).await
+            }
         }
     }
 
@@ -316,8 +319,8 @@ impl<P: Ports> Destination for ServiceDestination<P> {
         for _ in 0..MAX_ATTEMPTS {
             let withdrawal = match &copy.target {
                 Target::Proof(id) => self.withdraw_row(id, copy, at).await?,
-                Target::Alias { id, proof } => Some(beside::withdraw_alias(&self.service, id, proof).await?),
-                Target::Manifest(id) => beside::withdraw_manifest(&self.service, id, copy, at).await?,
+                Target::Alias { id, proof } => Some(aliases::withdraw_alias(&self.service, id, proof).await?),
+                Target::Manifest(id) => manifests::withdraw_manifest(&self.service, id, copy, at).await?,
             };
             if let Some(withdrawal) = withdrawal {
                 self.service.announce().await;

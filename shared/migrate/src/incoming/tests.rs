@@ -9,6 +9,7 @@ use credlink_ports::migration::RevisionManifest;
 use credlink_ports::migration::ledger::StoredObject;
 use credlink_ports::migration::target::Target;
 
+use super::not_copied::MAX_DETAIL_CHARS;
 use super::*;
 
 const NOW: fn() -> Timestamp = || Timestamp::from_milliseconds(1_767_225_600_000);

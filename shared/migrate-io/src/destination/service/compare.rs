@@ -12,7 +12,8 @@ use credlink_ports::migration::{Depth, Verdict};
 use credlink_ports::{Checksum, Failure, Objects as _, Ports};
 use credlink_service::service::Service;
 
-use super::beside::{check_alias, check_manifest};
+use super::aliases::check_alias;
+use super::manifests::check_manifest;
 
 /// What an object is found to be.
 enum Finding {

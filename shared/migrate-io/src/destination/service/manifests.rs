@@ -1,20 +1,17 @@
-//! What a CredLink has beside proofs: other names of them, and manifests that were stored for themselves.
+//! Manifests that were stored for themselves, at hand.
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
-use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
-use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, Row, State};
 use credlink_core::time::Timestamp;
 
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
-use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Target};
-use credlink_ports::migration::{Imported, PROOF_MISSING, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::target::{ManifestDraft, Target};
+use credlink_ports::migration::{Imported, Standing, Verdict, Withdrawal};
 use credlink_ports::{Event, Events as _, Failure, Ports};
-use credlink_service::aliases;
 use credlink_service::delete::{claim, finish_manifest};
 use credlink_service::error::Error;
 use credlink_service::front::Arrival;
@@ -24,11 +21,7 @@ use credlink_service::store::store_manifest;
 use credlink_service::visibility::change_visibility;
 
 use super::history::first_stored;
-
-/// Another name leads to whatever proof, or nowhere.
-pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<Standing, Failure> {
-    Ok(if service.alias(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
-}
+use crate::destination::copied;
 
 /// A manifest is stored for itself, or not.
 pub(super) async fn find_manifest<P: Ports>(
@@ -42,38 +35,8 @@ pub(super) async fn find_manifest<P: Ports>(
     })
 }
 
-/// Lets another name lead to its proof, if that is there as its source has it.
-pub(super) async fn bind<P: Ports>(
-    service: &Service<P>,
-    alias_draft: &AliasDraft,
-) -> Result<Imported, Failure> {
-    let proof = &alias_draft.proof;
-    let missing = |detail| Imported::Refused { kind: PROOF_MISSING.to_owned(), detail };
-    let row = match service.proof_row(proof).await? {
-        None => return Ok(missing(format!("it names {proof}, which is not there"))),
-        Some(row) => row,
-    };
-    if let State::Deleting(at) | State::Deleted(at) = row.state {
-        return Ok(Imported::Deleted(at));
-    }
-    let signature = alias_draft.signature.as_ref().map(|text| Digest::of(text.as_bytes()));
-    if row.manifest_sha256 != alias_draft.manifest_sha256 || row.signature_sha256 != signature {
-        let detail = format!("it names {proof}, which has another manifest or signature there");
-        return Ok(Imported::Conflict { detail });
-    }
-    let target = Target::Alias { id: alias_draft.id.clone(), proof: *proof };
-    match aliases::name(service, &alias_draft.id, proof, &alias_draft.tenant).await {
-        Ok(_) => Ok(Imported::Stored(copy(target, Vec::new()))),
-        Err(Error::Failure(failure)) => Err(failure),
-        Err(Error::Problem(problem)) if problem.kind == Kind::NotFound => Ok(missing(problem.detail)),
-        Err(Error::Problem(problem)) => {
-            Ok(Imported::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail })
-        }
-    }
-}
-
 /// Stores a manifest for itself.
-pub(super) async fn keep<P: Ports>(
+pub(super) async fn import_manifest<P: Ports>(
     service: &Service<P>,
     manifest_draft: &ManifestDraft,
 ) -> Result<Imported, Failure> {
@@ -105,7 +68,7 @@ pub(super) async fn keep<P: Ports>(
             let object =
                 first_stored(&ObjectKey::Manifest(manifest.clone()), manifest_draft.manifest.bytes());
             let object = StoredObject { private: manifest_draft.visibility == Visibility::Private, ..object };
-            Ok(Imported::Stored(copy(Target::Manifest(manifest), vec![object])))
+            Ok(Imported::Stored(copied(Target::Manifest(manifest), vec![object])))
         }
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),
@@ -142,29 +105,6 @@ pub(super) async fn make_private<P: Ports>(
     Ok(is_here)
 }
 
-fn copy(target: Target, objects: Vec<StoredObject>) -> CopiedItem {
-    let source = Digest::from_bytes([0; 32]);
-    CopiedItem { target, legacy: None, source, created: false, exact: true, objects }
-}
-
-/// What is wrong with another name, if anything is.
-pub(super) async fn check_alias<P: Ports>(
-    service: &Service<P>,
-    id: &LegacyId,
-    proof: &ProofId,
-) -> Result<Option<Verdict>, Failure> {
-    if let Some(at) = service.alias_row(id).await?.and_then(|row| row.withdrawn) {
-        return Ok(Some(Verdict::Changed(format!("the legacy id `{id}` was taken back on {at}"))));
-    }
-    Ok(match service.alias(id).await? {
-        None => Some(Verdict::Missing(format!("the legacy id `{id}` leads nowhere"))),
-        Some(row) if row.proof != *proof => {
-            Some(Verdict::Changed(format!("the legacy id `{id}` leads to {}", row.proof)))
-        }
-        Some(_) => None,
-    })
-}
-
 /// What is wrong with the row of a manifest that was stored for itself, if anything is.
 pub(super) async fn check_manifest<P: Ports>(
     service: &Service<P>,
@@ -183,30 +123,15 @@ pub(super) async fn check_manifest<P: Ports>(
     })
 }
 
-/// Takes another name back, if it still leads to the proof. That it is done already is no news.
-pub(super) async fn withdraw_alias<P: Ports>(
-    service: &Service<P>,
-    id: &LegacyId,
-    proof: &ProofId,
-) -> Result<Withdrawal, Failure> {
-    let Some(row) = service.alias_row(id).await? else { return Ok(Withdrawal::Absent) };
-    match aliases::withdraw(service, id, proof, &row.tenant).await {
-        Ok(Some(at)) => Ok(Withdrawal::Deleted(at)),
-        Ok(None) => Ok(Withdrawal::Absent),
-        Err(Error::Problem(_)) => Ok(Withdrawal::Touched),
-        Err(Error::Failure(failure)) => Err(failure),
-    }
-}
-
 /// Has a manifest no longer stored for itself: it goes, or stays for the proofs that hold it. `None`: look again.
 pub(super) async fn withdraw_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
-    copied: &CopiedItem,
+    copy: &CopiedItem,
     at: Timestamp,
 ) -> Result<Option<Withdrawal>, Failure> {
     let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
-    let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
+    let ours = copy.objects.first().is_some_and(|object| object.content == row.sha256);
     match row.state {
         // Its tenant has stored it, too, and maybe while a withdrawal had dropped the hold already.
         State::Live if ours && row.standalone && !row.imported => {
