@@ -62,7 +62,7 @@ impl Kind {
             Self::Usage => ("usage", "This cannot be done like this"),
             Self::Server => ("server", "The server cannot run"),
             Self::Provider => ("provider", "A provider failed"),
-            Self::Refused => ("refused", "It is not allowed"),
+            Self::Refused => ("refused", "An operator has to act"),
             Self::NoObject => ("no-object", "There is no such object"),
             Self::NoProof => ("no-proof", "There is no such proof"),
             Self::Job => ("job", "The job cannot be worked on"),

@@ -23,7 +23,7 @@ mod undo;
 
 use std::future::{Future, pending};
 
-use credlink_migrate::run::RunError;
+use credlink_migrate::error::RunError;
 use credlink_ports::{Failure, FailureKind};
 use tokio::runtime::Builder;
 

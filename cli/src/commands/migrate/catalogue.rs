@@ -3,8 +3,8 @@
 use credlink_deployment::migration::destination::Making;
 use credlink_deployment::migration::place::Place;
 use credlink_deployment::migration::source::AnySource;
-use credlink_migrate::catalogue::catalogue as keep;
 use credlink_migrate::copy::CopyOptions;
+use credlink_migrate::item_rows::write_item_rows;
 
 use super::copy::{beside, count, spec};
 use super::open::{self, Parts};
@@ -54,7 +54,8 @@ pub(super) async fn catalogue(
         rate: args.rate.map(f64::from),
         ..CopyOptions::new(spec.owners())
     };
-    let work = keep(parts.migration(), &options, &bar);
+    let ports = parts.ports();
+    let work = write_item_rows(&ports, &options, &bar);
     let done = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
     let finished = parts.destination.finish().await;
     let done = done.map_err(ended)?;

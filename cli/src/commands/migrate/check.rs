@@ -32,7 +32,8 @@ pub(super) async fn verify(
         ..VerifyOptions::default()
     };
     let holder = SystemClock.request_id();
-    let work = compare(parts.migration(), &job.name, &options, &holder, &bar);
+    let ports = parts.ports();
+    let work = compare(&ports, &job.name, &options, &holder, &bar);
     let found = until_told(&bar, work).await?.map_err(ended)?;
     tell::verification(&job, &found, printer)?;
     Ok(match (found.interrupted, found.is_well()) {

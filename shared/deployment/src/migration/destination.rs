@@ -16,9 +16,9 @@ use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
 use credlink_migrate_io::destination::service::{ServiceDestination, check_one_tenant};
 use credlink_ports::migration::AdoptedFront;
-use credlink_ports::migration::ledger::Copy;
-use credlink_ports::migration::target::{Parcel, Target};
-use credlink_ports::migration::{Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::ledger::CopiedItem;
+use credlink_ports::migration::target::{Payload, Target};
+use credlink_ports::migration::{Depth, Destination, Imported, ItemRows, Standing, Verdict, Withdrawal};
 use credlink_ports::{Failure, FailureKind, Page, Ports as _};
 
 use credlink_migrate_io::destination::remote::Remote;
@@ -132,11 +132,11 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
+    async fn admits(&self, payload: &Payload) -> Result<(), Failure> {
         match self {
-            Self::Here(here) => Box::pin(here.admits(parcel)).await,
+            Self::Here(here) => Box::pin(here.admits(payload)).await,
             Self::Remote(_) => Ok(()),
-            Self::Unmade { name, has_tenants } => check_one_tenant(parcel, *has_tenants, name),
+            Self::Unmade { name, has_tenants } => check_one_tenant(payload, *has_tenants, name),
         }
     }
 
@@ -154,16 +154,16 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
-        let parcel = parcel.clone();
+    async fn import(&self, payload: &Payload) -> Result<Imported, Failure> {
+        let payload = payload.clone();
         match self.clone() {
-            Self::Here(here) => task(async move { here.take_over(&parcel).await }).await,
-            Self::Remote(remote) => task(async move { remote.take_over(&parcel).await }).await,
+            Self::Here(here) => task(async move { here.import(&payload).await }).await,
+            Self::Remote(remote) => task(async move { remote.import(&payload).await }).await,
             Self::Unmade { name, .. } => unmade(name),
         }
     }
 
-    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+    async fn verify(&self, copy: &CopiedItem, depth: Depth) -> Result<Verdict, Failure> {
         let copy = copy.clone();
         match self.clone() {
             Self::Here(here) => task(async move { here.verify(&copy, depth).await }).await,
@@ -172,7 +172,7 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &CopiedItem, at: Timestamp) -> Result<Withdrawal, Failure> {
         let copy = copy.clone();
         match self.clone() {
             Self::Here(here) => task(async move { here.withdraw(&copy, at).await }).await,

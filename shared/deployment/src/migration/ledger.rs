@@ -8,7 +8,6 @@
 //! Job and entries are the JSON of [`credlink_ports::migration::ledger`] in both.
 
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::Removable;
 use credlink_ports::migration::ledger::{Entry, Job, Order};
 use credlink_ports::{Clock, Failure, Page};
 
@@ -68,10 +67,14 @@ impl<K: Clock> Ledger for AnyLedger<K> {
     async fn list(&self, order: Order, after: Option<&str>, limit: usize) -> Result<Page<Entry>, Failure> {
         chosen!(self, ledger => Box::pin(ledger.list(order, after, limit)).await)
     }
-}
 
+<<<<<<< ours
 #[deny(clippy::missing_trait_methods)]
 impl<K: Clock> Removable for AnyLedger<K> {
+||||||| base
+impl<K: Clock> Removable for AnyLedger<K> {
+=======
+>>>>>>> theirs
     async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
         chosen!(self, ledger => Box::pin(ledger.remove_entries(keys)).await)
     }

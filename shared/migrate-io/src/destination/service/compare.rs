@@ -7,13 +7,14 @@ use credlink_core::hash::Digest;
 use credlink_core::object::{Facts, Object, ObjectKey, Verified};
 use credlink_core::row::State;
 
-use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{Depth, Verdict};
 use credlink_ports::{Checksum, Checksummed, Failure, Objects as _, Ports};
 use credlink_service::service::Service;
 
-use super::beside::{check_alias, check_manifest};
+use super::aliases::check_alias;
+use super::manifests::check_manifest;
 
 /// What an object is found to be.
 enum Finding {
@@ -24,7 +25,7 @@ enum Finding {
 /// Verifies a copy: its row, its legacy id, and each of its objects. Another name is what the index says.
 pub(super) async fn verify<P: Ports<Objects: Checksummed>>(
     service: &Service<P>,
-    copy: &Copy,
+    copy: &CopiedItem,
     depth: Depth,
 ) -> Result<Verdict, Failure> {
     if let Some(verdict) = rows(service, copy).await? {
@@ -43,7 +44,7 @@ pub(super) async fn verify<P: Ports<Objects: Checksummed>>(
 }
 
 /// What is wrong with the rows, if anything is.
-async fn rows<P: Ports>(service: &Service<P>, copy: &Copy) -> Result<Option<Verdict>, Failure> {
+async fn rows<P: Ports>(service: &Service<P>, copy: &CopiedItem) -> Result<Option<Verdict>, Failure> {
     let id = match &copy.target {
         Target::Proof(id) => id,
         Target::Alias { id, proof } => {

@@ -1,4 +1,4 @@
-//! The calls of a step, each made until it gets through or is given up.
+//! The ports of a step, whose every call is made until it gets through or is given up.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
-use credlink_ports::migration::ledger::{Copy, Entry, Order};
-use credlink_ports::migration::target::{Parcel, Target};
+use credlink_ports::migration::ledger::{CopiedItem, Entry, Order};
+use credlink_ports::migration::target::{Payload, Target};
 use credlink_ports::migration::{
-    Content, Depth, Destination, Item, Ledger, Removal, Sleep, Source, Standing, TakenOver, Verdict,
-    Withdrawal,
+    Content, Depth, Destination as _, Imported, Item, Ledger as _, MigrationPorts, Removal, Sleep as _,
+    Source as _, Standing, Verdict, Withdrawal,
 };
 use credlink_ports::{Clock, Failure, FailureKind, Page};
 
-use super::parts::Migration;
-use super::patience::{GivenUp, Patience, Question, Steady};
+use super::patience::{GivenUp, Patience};
 use super::progress::Watch;
 use super::rate::Pace;
 use super::records::{Change, merged};
+use super::retrier::{Probe, Retrier};
 
 /// Items, entries or proofs of one page.
 const PAGE: usize = 1_000;
@@ -30,56 +30,71 @@ const SAMPLE: usize = 8;
 /// How often a write to the ledger is tried again because others wrote.
 const MAX_ATTEMPTS: usize = 32;
 
-/// What a write to the ledger came to.
+/// The result of a write to the ledger.
 #[derive(Debug)]
-pub(super) enum Wrote {
+pub(super) enum Recorded {
     /// It was written.
     Written(Entry),
     /// The ledger says as much already, or more.
-    Left(Entry),
+    Unchanged(Entry),
 }
 
-impl Wrote {
+impl Recorded {
     pub(super) const fn entry(&self) -> &Entry {
         match self {
-            Self::Written(entry) | Self::Left(entry) => entry,
+            Self::Written(entry) | Self::Unchanged(entry) => entry,
         }
     }
 }
 
-/// Who makes them.
-pub(super) struct Calls<'a, S, D, L, C, T, W> {
-    pub(super) parts: Migration<'a, S, D, L, C, T>,
+/// The ports of one step, with what is known of their outages.
+pub(super) struct RetryingPorts<'a, M: MigrationPorts, W> {
+    ports: &'a M,
     pub(super) watch: &'a W,
-    pub(super) steady: Steady<'a, C, T, W>,
+    pub(super) retrier: Retrier<'a, M::Clock, W>,
     pace: Pace,
 }
 
-impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Calls<'a, S, D, L, C, T, W> {
-    pub(super) fn new(
-        parts: Migration<'a, S, D, L, C, T>,
-        watch: &'a W,
-        patience: Patience,
-        rate: Option<f64>,
-    ) -> Self {
-        let steady = Steady::new(parts.clock, parts.sleep, watch, patience);
-        Self { parts, watch, steady, pace: Pace::new(rate) }
+impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
+    pub(super) fn new(ports: &'a M, watch: &'a W, patience: Patience, rate: Option<f64>) -> Self {
+        let retrier = Retrier::new(ports.clock(), watch, patience);
+        Self { ports, watch, retrier, pace: Pace::new(rate) }
     }
 
-    async fn ask_source(&self, question: Question) -> Result<bool, Failure> {
+    /// The source, for what needs no call.
+    pub(super) fn source(&self) -> &'a M::Source {
+        self.ports.source()
+    }
+
+    /// The destination, for calls that one step alone makes.
+    pub(super) fn destination(&self) -> &'a M::Destination {
+        self.ports.destination()
+    }
+
+    /// The ledger, for calls that one step alone makes.
+    pub(super) fn ledger(&self) -> &'a M::Ledger {
+        self.ports.ledger()
+    }
+
+    /// The time.
+    pub(super) fn clock(&self) -> &'a M::Clock {
+        self.ports.clock()
+    }
+
+    async fn ask_source(&self, question: Probe) -> Result<bool, Failure> {
         match question {
-            Question::Anything => self.parts.source.sample(1).await.map(|_| true),
-            Question::TheSame => Ok(false),
+            Probe::Liveness => self.source().sample(1).await.map(|_| true),
+            Probe::SameOperation => Ok(false),
         }
     }
 
     /// The same of readings: whether any of the first items can be read.
-    async fn ask_source_to_read(&self, question: Question) -> Result<bool, Failure> {
-        if question == Question::Anything {
+    async fn ask_source_to_read(&self, question: Probe) -> Result<bool, Failure> {
+        if question == Probe::Liveness {
             return self.ask_source(question).await;
         }
-        for key in self.parts.source.sample(SAMPLE).await? {
-            if self.parts.source.read(&key).await.is_ok() {
+        for key in self.source().sample(SAMPLE).await? {
+            if self.source().read(&key).await.is_ok() {
                 return Ok(true);
             }
         }
@@ -87,27 +102,27 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
     }
 
     /// Nothing is written to find out whether that can be done.
-    pub(super) async fn ask_destination(&self, question: Question) -> Result<bool, Failure> {
+    pub(super) async fn ask_destination(&self, question: Probe) -> Result<bool, Failure> {
         let nobody = ProofId::derive(&Tenant::default(), &credlink_core::hash::MediaHash::of(b""));
         match question {
-            Question::Anything => self.parts.destination.find(&Target::Proof(nobody)).await.map(|_| true),
-            Question::TheSame => Ok(false),
+            Probe::Liveness => self.destination().find(&Target::Proof(nobody)).await.map(|_| true),
+            Probe::SameOperation => Ok(false),
         }
     }
 
     /// A page of the source.
     pub(super) async fn page(&self, after: Option<&str>) -> Result<Page<Item>, GivenUp> {
-        self.steady.need("source list", || self.parts.source.list(after, PAGE)).await
+        self.retrier.for_step("source list", || self.source().list(after, PAGE)).await
     }
 
     pub(super) async fn read(&self, key: &str) -> Result<Option<Content>, GivenUp> {
-        self.pace.wait(self.parts.clock, self.parts.sleep).await;
+        self.pace.wait(self.clock()).await;
         let probe = |question| self.ask_source_to_read(question);
-        match self.steady.call("source read", || self.parts.source.read(key), probe).await {
+        match self.retrier.for_item("source read", || self.source().read(key), probe).await {
             // One item that nobody may read is no reason to end everything, as long as the source can be listed.
             Err(GivenUp::Step(failure))
                 if failure.kind == FailureKind::AccessDenied
-                    && self.ask_source(Question::Anything).await.is_ok() =>
+                    && self.ask_source(Probe::Liveness).await.is_ok() =>
             {
                 Err(GivenUp::Item(failure))
             }
@@ -116,87 +131,87 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
     }
 
     pub(super) async fn look(&self, key: &str) -> Result<Option<Item>, GivenUp> {
-        self.steady
-            .call("source look", || self.parts.source.look(key), |question| self.ask_source(question))
+        self.retrier
+            .for_item("source look", || self.source().look(key), |question| self.ask_source(question))
             .await
     }
 
     pub(super) async fn remove(&self, item: &Item) -> Result<Removal, GivenUp> {
-        self.steady
-            .call("source remove", || self.parts.source.remove(item), |question| self.ask_source(question))
+        self.retrier
+            .for_item("source remove", || self.source().remove(item), |question| self.ask_source(question))
             .await
     }
 
     pub(super) async fn find(&self, target: &Target) -> Result<Standing, GivenUp> {
-        self.steady
-            .call(
+        self.retrier
+            .for_item(
                 "destination find",
-                || self.parts.destination.find(target),
+                || self.destination().find(target),
                 |question| self.ask_destination(question),
             )
             .await
     }
 
-    pub(super) async fn admits(&self, parcel: &Parcel) -> Result<(), GivenUp> {
-        self.steady
-            .call(
+    pub(super) async fn admits(&self, payload: &Payload) -> Result<(), GivenUp> {
+        self.retrier
+            .for_item(
                 "destination admits",
-                || self.parts.destination.admits(parcel),
+                || self.destination().admits(payload),
                 |question| self.ask_destination(question),
             )
             .await
     }
 
-    /// Takes a parcel over; where proofs keep their tenants, with what the source says of the plain addresses of its manifests.
-    pub(super) async fn take_over(&self, parcel: &Parcel, keeps_tenants: bool) -> Result<TakenOver, GivenUp> {
-        let Migration { source, destination, .. } = self.parts;
+    /// Imports a payload; where proofs keep their tenants, with what the source says of the plain addresses of its manifests.
+    pub(super) async fn import(&self, payload: &Payload, keeps_tenants: bool) -> Result<Imported, GivenUp> {
+        let (source, destination) = (self.source(), self.destination());
         let mut fronts = Vec::new();
-        let ids: BTreeSet<_> = parcel.manifest_ids().filter(|_| keeps_tenants).collect();
+        let ids: BTreeSet<_> = payload.manifest_ids().filter(|_| keeps_tenants).collect();
         for id in ids {
             let front = self
-                .steady
-                .call("source front", || source.front(id), |question| self.ask_source(question))
+                .retrier
+                .for_item("source front", || source.front(id), |question| self.ask_source(question))
                 .await?;
             fronts.extend(front);
         }
-        self.steady
-            .call(
-                "destination take_over",
-                || destination.take_over_with(parcel, &fronts),
+        self.retrier
+            .for_item(
+                "destination import",
+                || destination.import_with_fronts(payload, &fronts),
                 |question| self.ask_destination(question),
             )
             .await
     }
 
-    pub(super) async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, GivenUp> {
-        self.steady
-            .call(
+    pub(super) async fn verify(&self, copy: &CopiedItem, depth: Depth) -> Result<Verdict, GivenUp> {
+        self.retrier
+            .for_item(
                 "destination verify",
-                || self.parts.destination.verify(copy, depth),
+                || self.destination().verify(copy, depth),
                 |question| self.ask_destination(question),
             )
             .await
     }
 
     pub(super) async fn entries(&self, keys: &[String]) -> Result<Vec<Option<Entry>>, GivenUp> {
-        self.steady.need("ledger entries", || self.parts.ledger.entries(keys)).await
+        self.retrier.for_step("ledger entries", || self.ledger().entries(keys)).await
     }
 
     /// A page of the ledger.
     pub(super) async fn listed(&self, order: Order, after: Option<&str>) -> Result<Page<Entry>, GivenUp> {
-        self.steady.need("ledger list", || self.parts.ledger.list(order, after, PAGE)).await
+        self.retrier.for_step("ledger list", || self.ledger().list(order, after, PAGE)).await
     }
 
     /// A page of the destination's proofs.
     pub(super) async fn proofs(&self, after: Option<&str>) -> Result<Page<ProofId>, GivenUp> {
-        self.steady.need("destination list", || self.parts.destination.list(after, PAGE)).await
+        self.retrier.for_step("destination list", || self.destination().list(after, PAGE)).await
     }
 
-    pub(super) async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, GivenUp> {
-        self.steady
-            .call(
+    pub(super) async fn withdraw(&self, copy: &CopiedItem, at: Timestamp) -> Result<Withdrawal, GivenUp> {
+        self.retrier
+            .for_item(
                 "destination withdraw",
-                || self.parts.destination.withdraw(copy, at),
+                || self.destination().withdraw(copy, at),
                 |question| self.ask_destination(question),
             )
             .await
@@ -204,9 +219,12 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
 
     /// Brings changes into the ledger, from what was known of the items: in one write, if nobody else writes. `None`: there
     /// was and is no entry.
-    pub(super) async fn record(&self, changes: Vec<(Change, Option<Entry>)>) -> Result<Vec<Wrote>, GivenUp> {
-        let now = self.parts.clock.now();
-        let mut wrote: Vec<Option<Wrote>> = Vec::new();
+    pub(super) async fn record(
+        &self,
+        changes: Vec<(Change, Option<Entry>)>,
+    ) -> Result<Vec<Recorded>, GivenUp> {
+        let now = self.clock().now();
+        let mut wrote: Vec<Option<Recorded>> = Vec::new();
         wrote.resize_with(changes.len(), || None);
         let mut open: Vec<(usize, Change, Option<Entry>)> =
             changes.into_iter().enumerate().map(|(at, (change, known))| (at, change, known)).collect();
@@ -221,7 +239,7 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
                     }
                     None => {
                         if let Some(place) = wrote.get_mut(at) {
-                            *place = known.map(Wrote::Left);
+                            *place = known.map(Recorded::Unchanged);
                         }
                     }
                 }
@@ -231,14 +249,14 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
             }
             if attempt > 0 {
                 // Others write the same entries: whoever waits a little meets them less.
-                self.parts.sleep.sleep(Duration::from_millis(10)).await;
+                self.clock().sleep(Duration::from_millis(10)).await;
             }
-            let held = self.steady.need("ledger write", || self.parts.ledger.write(&entries)).await?;
+            let held = self.retrier.for_step("ledger write", || self.ledger().write(&entries)).await?;
             let mut lost = Vec::new();
             for (((at, change), entry), held) in proposed.into_iter().zip(entries).zip(held) {
                 if held {
                     if let Some(place) = wrote.get_mut(at) {
-                        *place = Some(Wrote::Written(entry));
+                        *place = Some(Recorded::Written(entry));
                     }
                 } else {
                     lost.push((at, change, entry));
@@ -252,7 +270,7 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
                 match (current == Some(entry), current) {
                     (true, Some(current)) => {
                         if let Some(place) = wrote.get_mut(at) {
-                            *place = Some(Wrote::Written(current));
+                            *place = Some(Recorded::Written(current));
                         }
                     }
                     (_, current) => open.push((at, change, current)),
@@ -263,12 +281,12 @@ impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Cal
             }
         }
         let count = wrote.len();
-        let wrote: Vec<Wrote> = wrote.into_iter().flatten().collect();
+        let wrote: Vec<Recorded> = wrote.into_iter().flatten().collect();
         if wrote.len() == count {
             return Ok(wrote);
         }
         Err(GivenUp::Step(Failure {
-            provider: self.parts.ledger.name(),
+            provider: self.ledger().name(),
             kind: FailureKind::Unavailable,
             message: "others kept writing the same entries".to_owned(),
         }))

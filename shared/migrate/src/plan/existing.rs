@@ -5,8 +5,8 @@ use credlink_core::rules::store::Draft;
 use credlink_ports::migration::Standing;
 use credlink_ports::migration::proof_content::{ProofContent, difference};
 
-/// What the destination has of a proof that can be copied.
-pub(super) enum There {
+/// The part of a proof that can be copied which the destination has already.
+pub(super) enum Existing {
     Nothing,
     /// The same, as far as it is shown.
     Same,
@@ -19,7 +19,7 @@ pub(super) enum There {
     Other(String),
 }
 
-impl There {
+impl Existing {
     /// What it has of a proof with these drafts, of which another name and a manifest have none.
     pub(super) fn of(standing: Standing, drafts: &[Draft]) -> Self {
         let (content, last) = match (standing, drafts.last()) {

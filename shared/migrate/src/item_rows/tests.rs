@@ -1,8 +1,8 @@
 use super::*;
-use crate::testing::{Fault, There, World, legacy, options};
+use crate::testing::{Fault, StoredProof, World, legacy, options};
 
-async fn catalogued(world: &World) -> Catalogued {
-    catalogue(world.parts(), &options(), &()).await.unwrap()
+async fn catalogued(world: &World) -> WrittenRows {
+    write_item_rows(world, &options(), &()).await.unwrap()
 }
 
 fn names(rows: &[&str]) -> BTreeMap<String, u64> {
@@ -37,7 +37,7 @@ async fn what_the_store_has_or_had_has_no_row() {
     world.run().await.unwrap();
     let deleted = *world.ledger.one("good-3").state.copy().unwrap().target.proof().unwrap();
     let at = credlink_core::time::Timestamp::from_milliseconds(7);
-    world.destination.put(deleted, There::Deleted(at));
+    world.destination.put(deleted, StoredProof::Deleted(at));
     let done = catalogued(&world).await;
     assert_eq!((done.written, done.not_needed), (1, 8));
     assert_eq!(world.destination.items(), names(&["expired"]));
@@ -91,6 +91,6 @@ async fn one_item_that_cannot_be_had_is_counted_and_the_rest_goes_on() {
     assert_eq!((done.written, done.invalid.get(&Reason::Damaged)), (6, Some(&1)));
     world.faults.none();
     world.faults.down("destination keep", FailureKind::AccessDenied);
-    let refused = catalogue(World::parts(&world), &options(), &()).await;
+    let refused = write_item_rows(&world, &options(), &()).await;
     assert!(matches!(refused, Err(RunError::Ended { .. })), "{refused:?}");
 }

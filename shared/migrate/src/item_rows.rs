@@ -16,25 +16,24 @@ use serde::Serialize;
 
 use credlink_ports::migration::ledger::Reason;
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Content, Destination, Item, ItemRows, Ledger, Sleep, Source, Standing};
-use credlink_ports::{Clock, Failure, FailureKind};
+use credlink_ports::migration::{Content, Destination as _, Item, ItemRows, MigrationPorts, Standing};
+use credlink_ports::{Failure, FailureKind};
 
-use super::calls::Calls;
 use super::copy::CopyOptions;
-use super::incoming::{NotCopied, legacy};
-use super::parts::Migration;
+use super::error::{RunError, was_cancelled};
+use super::incoming::{ItemError, NotCopied, legacy};
 use super::patience::GivenUp;
 use super::plan::{MAX_PROBLEMS, short};
 use super::progress::{Counts, Watch};
 use super::report::ItemFailure;
-use super::run::{RunError, was_cancelled};
+use super::retrying_ports::RetryingPorts;
 
 /// The most attempts at one row while other writers are faster.
 const MAX_ATTEMPTS: usize = 32;
 
-/// What came of a walk. Each item counts in exactly one of `written`, `already`, `duplicates`, `not_needed` and `invalid`.
+/// The result of a walk. Each item counts in exactly one of `written`, `already`, `duplicates`, `not_needed` and `invalid`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Catalogued {
+pub struct WrittenRows {
     /// Items of the source.
     pub items: u64,
     /// Rows that were written.
@@ -66,23 +65,18 @@ enum Kept {
 ///
 /// # Errors
 /// [`RunError::Ended`]: somebody is out of reach. What was written is right.
-pub async fn catalogue<S, D, L, C, T, W>(
-    parts: Migration<'_, S, D, L, C, T>,
+pub async fn write_item_rows<M: MigrationPorts, W: Watch>(
+    ports: &M,
     options: &CopyOptions,
     watch: &W,
-) -> Result<Catalogued, RunError>
+) -> Result<WrittenRows, RunError>
 where
-    S: Source,
-    D: Destination + ItemRows,
-    L: Ledger,
-    C: Clock,
-    T: Sleep,
-    W: Watch,
+    M::Destination: ItemRows,
 {
     let mut walk = Walk {
-        calls: Calls::new(parts, watch, options.patience, options.rate),
+        ports: RetryingPorts::new(ports, watch, options.patience, options.rate),
         options,
-        done: Catalogued::default(),
+        done: WrittenRows::default(),
         bytes: 0,
         keys: HashSet::new(),
     };
@@ -92,29 +86,30 @@ where
     Ok(done)
 }
 
-struct Walk<'a, S, D, L, C, T, W> {
-    calls: Calls<'a, S, D, L, C, T, W>,
+struct Walk<'a, M: MigrationPorts, W> {
+    ports: RetryingPorts<'a, M, W>,
     options: &'a CopyOptions,
-    done: Catalogued,
+    done: WrittenRows,
     /// Of the items so far, as the source tells them.
     bytes: u64,
     /// The keys that were seen.
     keys: HashSet<u64>,
 }
 
-impl<S: Source, D: Destination + ItemRows, L: Ledger, C: Clock, T: Sleep, W: Watch>
-    Walk<'_, S, D, L, C, T, W>
+impl<M: MigrationPorts, W: Watch> Walk<'_, M, W>
+where
+    M::Destination: ItemRows,
 {
     async fn walk(&mut self) -> Result<(), GivenUp> {
         let mut after = None;
         loop {
-            let page = self.calls.page(after.as_deref()).await?;
+            let page = self.ports.page(after.as_deref()).await?;
             let keys = &mut self.keys;
             let items =
                 page.items.into_iter().filter(|item| keys.insert(short(item.key.as_bytes()))).collect();
             self.page(items).await?;
-            let Catalogued { items, written, already, duplicates, not_needed, .. } = self.done;
-            self.calls.watch.progress(&Counts {
+            let WrittenRows { items, written, already, duplicates, not_needed, .. } = self.done;
+            self.ports.watch.progress(&Counts {
                 listed: items,
                 copied: written,
                 duplicates: already + duplicates + not_needed,
@@ -126,7 +121,7 @@ impl<S: Source, D: Destination + ItemRows, L: Ledger, C: Clock, T: Sleep, W: Wat
             if after.is_none() {
                 return Ok(());
             }
-            if self.calls.watch.is_cancelled() {
+            if self.ports.watch.is_cancelled() {
                 return Err(GivenUp::Cancelled);
             }
         }
@@ -140,10 +135,10 @@ impl<S: Source, D: Destination + ItemRows, L: Ledger, C: Clock, T: Sleep, W: Wat
         let (mut seen, mut first, mut others, mut refused) =
             (HashSet::new(), Vec::new(), Vec::new(), Vec::new());
         for (item, read) in items.iter().zip(reads) {
-            match unread(read)? {
+            match read {
                 Ok(proof) if seen.insert(proof) => first.push((item, proof)),
                 Ok(proof) => others.push((item, proof)),
-                Err(not_copied) => refused.push((item, not_copied)),
+                Err(error) => refused.push((item, error.not_copied()?)),
             }
         }
         let mut kept = Vec::with_capacity(items.len());
@@ -153,9 +148,9 @@ impl<S: Source, D: Destination + ItemRows, L: Ledger, C: Clock, T: Sleep, W: Wat
             kept.extend(stream::iter(work).buffered(concurrency).collect::<Vec<_>>().await);
         }
         for (item, kept) in kept {
-            match unread(kept.map(Ok))? {
+            match kept {
                 Ok(kept) => self.count(kept),
-                Err(not_copied) => refused.push((item, not_copied)),
+                Err(given_up) => refused.push((item, ItemError::from(given_up).not_copied()?)),
             }
         }
         for (item, not_copied) in refused {
@@ -167,37 +162,40 @@ impl<S: Source, D: Destination + ItemRows, L: Ledger, C: Clock, T: Sleep, W: Wat
     }
 
     /// The proof that an item becomes.
-    async fn proof(&self, key: &str) -> Result<Result<ProofId, NotCopied>, GivenUp> {
-        Ok(match self.calls.read(key).await? {
-            None => Err(NotCopied::vanished()),
-            Some(Content::Legacy(json)) => legacy(&json, &self.options.owners).map(|draft| draft.id()),
-            Some(Content::Unreadable(why)) => Err(NotCopied::new(Reason::InvalidRecord, why)),
+    async fn proof(&self, key: &str) -> Result<ProofId, ItemError> {
+        let not_copied = match self.ports.read(key).await? {
+            None => NotCopied::vanished(),
+            Some(Content::Legacy(json)) => return Ok(legacy(&json, &self.options.owners)?.id()),
+            Some(Content::Unreadable(why)) => NotCopied::new(Reason::InvalidRecord, why),
             Some(Content::Proof(_) | Content::Alias { .. } | Content::Manifest { .. } | Content::Gone(_)) => {
-                Err(NotCopied::new(Reason::InvalidRecord, "it is no legacy record"))
+                NotCopied::new(Reason::InvalidRecord, "it is no legacy record")
             }
-        })
+        };
+        Err(not_copied.into())
     }
 
     /// Has the row of a proof name an item which has it.
     async fn keep(&self, item: &Item, proof: ProofId) -> Result<Kept, GivenUp> {
-        if self.calls.find(&Target::Proof(proof)).await? != Standing::Absent {
+        if self.ports.find(&Target::Proof(proof)).await? != Standing::Absent {
             return Ok(Kept::NotNeeded);
         }
-        let (steady, rows) = (&self.calls.steady, self.calls.parts.destination);
+        let (retrier, rows) = (&self.ports.retrier, self.ports.destination());
         for _ in 0..MAX_ATTEMPTS {
-            let probe = |question| self.calls.ask_destination(question);
-            let before = steady.call("destination item", || rows.item_row(&proof), probe).await?;
+            let probe = |question| self.ports.ask_destination(question);
+            let before = retrier.for_item("destination item", || rows.item_row(&proof), probe).await?;
             if let Some(row) = &before {
                 if row.item == item.key {
                     return Ok(Kept::Already);
                 }
-                if self.proof(&row.item).await? == Ok(proof) {
-                    return Ok(Kept::Duplicate);
+                match self.proof(&row.item).await {
+                    Ok(named) if named == proof => return Ok(Kept::Duplicate),
+                    Ok(_) | Err(ItemError::NotCopied(_)) => {}
+                    Err(ItemError::GivenUp(given_up)) => return Err(given_up),
                 }
             }
             let version = before.map_or(0, |row| row.version) + 1;
             let row = LegacyItemRow { proof, version, item: item.key.clone() };
-            if steady.call("destination keep", || rows.keep_item(&row), probe).await? {
+            if retrier.for_item("destination keep", || rows.keep_item(&row), probe).await? {
                 return Ok(Kept::Written);
             }
         }
@@ -221,17 +219,9 @@ impl<S: Source, D: Destination + ItemRows, L: Ledger, C: Clock, T: Sleep, W: Wat
 
     fn refuse(&mut self, item: &Item, NotCopied { reason, detail }: NotCopied) {
         *self.done.invalid.entry(reason).or_default() += 1;
-        self.calls.watch.failed(&item.key, reason, &detail);
+        self.ports.watch.failed(&item.key, reason, &detail);
         if self.done.problems.len() < MAX_PROBLEMS {
             self.done.problems.push(ItemFailure { item: item.key.clone(), reason, detail });
         }
-    }
-}
-
-/// One item that cannot be had is no reason to end.
-fn unread<R>(outcome: Result<Result<R, NotCopied>, GivenUp>) -> Result<Result<R, NotCopied>, GivenUp> {
-    match outcome {
-        Err(GivenUp::Item(failure)) => Ok(Err(NotCopied::unread(&failure))),
-        outcome => outcome,
     }
 }

@@ -1,20 +1,17 @@
-//! What a CredLink has beside proofs: other names of them, and manifests that were stored for themselves.
+//! Manifests that were stored for themselves, at hand.
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
-use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
-use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ManifestRow, Row, State};
 use credlink_core::time::Timestamp;
 
-use credlink_ports::migration::ledger::{Copy, StoredObject};
-use credlink_ports::migration::target::{Loose, Naming, Target};
-use credlink_ports::migration::{PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
+use credlink_ports::migration::target::{ManifestDraft, Target};
+use credlink_ports::migration::{Imported, Standing, Verdict, Withdrawal};
 use credlink_ports::{Event, Events as _, Failure, Ports};
-use credlink_service::aliases;
 use credlink_service::delete::{claim, finish_manifest};
 use credlink_service::error::Error;
 use credlink_service::front::Arrival;
@@ -24,11 +21,7 @@ use credlink_service::store::store_manifest;
 use credlink_service::visibility::change_visibility;
 
 use super::history::first_stored;
-
-/// Another name leads to whatever proof, or nowhere.
-pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<Standing, Failure> {
-    Ok(if service.alias(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
-}
+use crate::destination::copied;
 
 /// A manifest is stored for itself, or not.
 pub(super) async fn find_manifest<P: Ports>(
@@ -42,56 +35,40 @@ pub(super) async fn find_manifest<P: Ports>(
     })
 }
 
-/// Lets another name lead to its proof, if that is there as its source has it.
-pub(super) async fn bind<P: Ports>(service: &Service<P>, naming: &Naming) -> Result<TakenOver, Failure> {
-    let proof = &naming.proof;
-    let missing = |detail| TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail };
-    let row = match service.proof_row(proof).await? {
-        None => return Ok(missing(format!("it names {proof}, which is not there"))),
-        Some(row) => row,
-    };
-    if let State::Deleting(at) | State::Deleted(at) = row.state {
-        return Ok(TakenOver::Deleted(at));
-    }
-    let signature = naming.signature.as_ref().map(|text| Digest::of(text.as_bytes()));
-    if row.manifest_sha256 != naming.manifest_sha256 || row.signature_sha256 != signature {
-        let detail = format!("it names {proof}, which has another manifest or signature there");
-        return Ok(TakenOver::Conflict { detail });
-    }
-    let target = Target::Alias { id: naming.id.clone(), proof: *proof };
-    match aliases::name(service, &naming.id, proof, &naming.tenant).await {
-        Ok(_) => Ok(TakenOver::Stored(copy(target, Vec::new()))),
-        Err(Error::Failure(failure)) => Err(failure),
-        Err(Error::Problem(problem)) if problem.kind == Kind::NotFound => Ok(missing(problem.detail)),
-        Err(Error::Problem(problem)) => {
-            Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail })
-        }
-    }
-}
-
 /// Stores a manifest for itself.
-pub(super) async fn keep<P: Ports>(service: &Service<P>, loose: &Loose) -> Result<TakenOver, Failure> {
-    let refused = |kind: Kind, detail| Ok(TakenOver::Refused { kind: kind.slug().to_owned(), detail });
-    let Some(id) = loose.manifest.id() else {
+pub(super) async fn import_manifest<P: Ports>(
+    service: &Service<P>,
+    manifest_draft: &ManifestDraft,
+) -> Result<Imported, Failure> {
+    let refused = |kind: Kind, detail| Ok(Imported::Refused { kind: kind.slug().to_owned(), detail });
+    let Some(id) = manifest_draft.manifest.id() else {
         return refused(Kind::InvalidManifest, "only a C2PA manifest has an id".to_owned());
     };
-    let manifest = ManifestKey::new(&loose.tenant, id);
+    let manifest = ManifestKey::new(&manifest_draft.tenant, id);
     if let Standing::Deleted(at) = find_manifest(service, &manifest).await?
-        && loose.restores != Some(at)
+        && manifest_draft.restores != Some(at)
     {
-        return Ok(TakenOver::Deleted(at));
+        return Ok(Imported::Deleted(at));
     }
     let stored = async {
-        if loose.visibility == Visibility::Private {
-            hide(service, &manifest, loose.manifest.sha256()).await?;
+        if manifest_draft.visibility == Visibility::Private {
+            hide(service, &manifest, manifest_draft.manifest.sha256()).await?;
         }
-        store_manifest(service, &loose.manifest, &loose.tenant, loose.visibility, Arrival::Earlier).await
+        store_manifest(
+            service,
+            &manifest_draft.manifest,
+            &manifest_draft.tenant,
+            manifest_draft.visibility,
+            Arrival::Earlier,
+        )
+        .await
     };
     match stored.await {
         Ok(_) => {
-            let object = first_stored(&ObjectKey::Manifest(manifest.clone()), loose.manifest.bytes());
-            let object = StoredObject { private: loose.visibility == Visibility::Private, ..object };
-            Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
+            let object =
+                first_stored(&ObjectKey::Manifest(manifest.clone()), manifest_draft.manifest.bytes());
+            let object = StoredObject { private: manifest_draft.visibility == Visibility::Private, ..object };
+            Ok(Imported::Stored(copied(Target::Manifest(manifest), vec![object])))
         }
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),
@@ -128,29 +105,6 @@ pub(super) async fn make_private<P: Ports>(
     Ok(is_here)
 }
 
-fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
-    let source = Digest::from_bytes([0; 32]);
-    Copy { target, legacy: None, source, created: false, exact: true, objects }
-}
-
-/// What is wrong with another name, if anything is.
-pub(super) async fn check_alias<P: Ports>(
-    service: &Service<P>,
-    id: &LegacyId,
-    proof: &ProofId,
-) -> Result<Option<Verdict>, Failure> {
-    if let Some(at) = service.alias_row(id).await?.and_then(|row| row.withdrawn) {
-        return Ok(Some(Verdict::Changed(format!("the legacy id `{id}` was taken back on {at}"))));
-    }
-    Ok(match service.alias(id).await? {
-        None => Some(Verdict::Missing(format!("the legacy id `{id}` leads nowhere"))),
-        Some(row) if row.proof != *proof => {
-            Some(Verdict::Changed(format!("the legacy id `{id}` leads to {}", row.proof)))
-        }
-        Some(_) => None,
-    })
-}
-
 /// What is wrong with the row of a manifest that was stored for itself, if anything is.
 pub(super) async fn check_manifest<P: Ports>(
     service: &Service<P>,
@@ -169,30 +123,15 @@ pub(super) async fn check_manifest<P: Ports>(
     })
 }
 
-/// Takes another name back, if it still leads to the proof. That it is done already is no news.
-pub(super) async fn withdraw_alias<P: Ports>(
-    service: &Service<P>,
-    id: &LegacyId,
-    proof: &ProofId,
-) -> Result<Withdrawal, Failure> {
-    let Some(row) = service.alias_row(id).await? else { return Ok(Withdrawal::Absent) };
-    match aliases::withdraw(service, id, proof, &row.tenant).await {
-        Ok(Some(at)) => Ok(Withdrawal::Deleted(at)),
-        Ok(None) => Ok(Withdrawal::Absent),
-        Err(Error::Problem(_)) => Ok(Withdrawal::Touched),
-        Err(Error::Failure(failure)) => Err(failure),
-    }
-}
-
 /// Has a manifest no longer stored for itself: it goes, or stays for the proofs that hold it. `None`: look again.
 pub(super) async fn withdraw_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
-    copied: &Copy,
+    copy: &CopiedItem,
     at: Timestamp,
 ) -> Result<Option<Withdrawal>, Failure> {
     let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
-    let ours = copied.objects.first().is_some_and(|object| object.content == row.sha256);
+    let ours = copy.objects.first().is_some_and(|object| object.content == row.sha256);
     match row.state {
         // Its tenant has stored it, too, and maybe while a withdrawal had dropped the hold already.
         State::Live if ours && row.standalone && !row.imported => {
