@@ -68,13 +68,6 @@ impl<K: Clock> Ledger for AnyLedger<K> {
         chosen!(self, ledger => Box::pin(ledger.list(order, after, limit)).await)
     }
 
-<<<<<<< ours
-#[deny(clippy::missing_trait_methods)]
-impl<K: Clock> Removable for AnyLedger<K> {
-||||||| base
-impl<K: Clock> Removable for AnyLedger<K> {
-=======
->>>>>>> theirs
     async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
         chosen!(self, ledger => Box::pin(ledger.remove_entries(keys)).await)
     }
