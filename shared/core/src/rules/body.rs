@@ -30,7 +30,7 @@ pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> R
         // serde has one kind of error for all that is wrong with data: that a member is unknown, only its text says. Which one it
         // is, the path says.
         let is_unknown = detail.starts_with("unknown field ");
-        let member = match error.path().iter().last() {
+        let member = match error.path().iter().next_back() {
             Some(Segment::Map { key }) if is_unknown => Some(key),
             _ => None,
         };
