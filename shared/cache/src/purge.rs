@@ -1,4 +1,4 @@
-//! The edge: a Worker that answers readers in place of the service, and keeps what it answered with for a while.
+//! Purges of the edge: a Worker that answers readers in place of the service, and keeps what it answered with for a while.
 //!
 //! It is no layer: nothing is read from it. It is told which proofs and manifests changed, so that it forgets them before
 //! their lifetimes are over.
