@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use credlink_core::job::JobName;
+use credlink_core::job_name::JobName;
 use credlink_core::message::{Message, Work};
 use credlink_ports::migration::ledger::{Job, Reason};
 use credlink_ports::migration::{Ledger, MigrationPorts, Source};

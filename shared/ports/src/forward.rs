@@ -32,7 +32,7 @@
 #[doc(hidden)]
 pub mod types {
     pub use bytes::Bytes;
-    pub use credlink_core::message::Replica;
+    pub use credlink_core::replica::Replica;
     pub use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
     pub use credlink_core::proof_id::ProofId;
     pub use credlink_core::row::{Reads, Row, RowKey, Totals};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag};
 
 use crate::{Failure, Listed, Objects, Page, ProviderState};

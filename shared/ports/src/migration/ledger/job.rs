@@ -1,6 +1,6 @@
 //! The job of a ledger.
 
-use credlink_core::job::JobName;
+use credlink_core::job_name::JobName;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
