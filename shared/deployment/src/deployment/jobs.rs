@@ -19,7 +19,8 @@ use credlink_ports::migration::Ledger as _;
 use credlink_ports::migration::jobs::Removed;
 use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs, Progress};
 use credlink_ports::migration::ledger::{Job, Reason};
-use credlink_ports::{Failure, Queue as _};
+use credlink_ports::{Failure, Ports, Queue as _};
+use credlink_service::Service;
 use tokio::sync::Mutex;
 
 use credlink_aws::dynamodb::ledger::TableLedger;
@@ -27,11 +28,12 @@ use credlink_aws::sqs::SqsQueue;
 use credlink_runtime::clock::SystemClock;
 use credlink_runtime::deadline::remaining;
 
-use super::{Deployment, Rows, Waiting};
-use crate::configuration;
+use super::{Rows, Waiting};
+use crate::configuration::value;
 use crate::migration::place::Place;
 use crate::migration::source::AnySource;
 use crate::migration::sources::MigrationSources;
+use crate::work::{Listing, Migrations, WorkError};
 
 /// What a worker keeps of its time: the items that it is at when it stops have to be done by then, and their entries
 /// written.
@@ -109,32 +111,18 @@ impl Jobs for QueuedJobs {
     }
 }
 
-/// What a message says of the listing of a job's source.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Listing<'a> {
-    /// The job.
-    pub(super) job: &'a JobName,
-    /// Who has the job meanwhile.
-    pub(super) run: &'a str,
-    /// Where the listing goes on; `None`: at the beginning.
-    pub(super) after: Option<&'a str>,
-    /// Items of one message.
-    pub(super) batch_size: u32,
-}
-
 /// The source of the job that was worked on last: a connection to it is worth keeping.
 #[derive(Debug, Default)]
 pub(super) struct LastSource(Mutex<Option<(String, Arc<AnySource>)>>);
 
 impl LastSource {
-    async fn open(&self, from: &str) -> Result<Arc<AnySource>, String> {
+    async fn open(&self, from: &str) -> Result<Arc<AnySource>, WorkError> {
         let mut last = self.0.lock().await;
         if let Some((_, source)) = last.as_ref().filter(|(name, _)| name == from) {
             return Ok(Arc::clone(source));
         }
-        let place: Place = from.parse().map_err(|error| format!("{error}"))?;
-        let opened = AnySource::open(&place, &configuration::Source::environment(), None).await;
-        let source = Arc::new(opened.map_err(|error| error.to_string())?);
+        let place: Place = from.parse()?;
+        let source = Arc::new(AnySource::open(&place, &value::Source::environment(), None).await?);
         *last = Some((from.to_owned(), Arc::clone(&source)));
         Ok(source)
     }
@@ -165,15 +153,25 @@ impl Watch for InTime {
     }
 }
 
-impl Deployment {
-    /// Copies the items that a message names. `attempts`: how often it was handed out.
-    pub(super) async fn migrate(
+/// The work of queued migrations.
+#[derive(Debug)]
+pub struct QueuedMigrations<'a, P> {
+    /// The service that takes proofs over.
+    pub(super) service: &'a Service<P>,
+    /// Jobs, with their table and their queue.
+    pub(super) jobs: &'a QueuedJobs,
+    /// The source of the job that was worked on last.
+    pub(super) last_source: &'a LastSource,
+}
+
+impl<P: Ports> Migrations for QueuedMigrations<'_, P> {
+    async fn migrate(
         &self,
         message: &Message,
         job: &JobName,
         keys: &[String],
         attempts: u32,
-    ) -> Result<(), String> {
+    ) -> Result<(), WorkError> {
         let Some((ledger, queue, job)) = self.job(job).await? else { return Ok(()) };
         let source = self.last_source.open(&job.from).await?;
         let service = self.service.alone_over_its_ports();
@@ -200,7 +198,7 @@ impl Deployment {
                 {
                     tracing::warn!(job = %job.name, reason = %failure, "the ledger does not say that the items were given up");
                 }
-                return Err(failure.to_string());
+                return Err(failure.into());
             }
         };
         let (copied, failed) = (queued.counts.copied, queued.counts.failures());
@@ -213,25 +211,24 @@ impl Deployment {
             // What is left is no failure: it begins anew, as a message of its own.
             let work = Work::Migrate { job: job.name, keys: queued.open };
             let rest = Message { request_id: message.request_id.clone(), work };
-            return queue.send(&rest, 0).await.map_err(|failure| failure.to_string());
+            return Ok(queue.send(&rest, 0).await?);
         }
-        Err(format!("{open} of {all} items have to be tried again: {}", queued.why))
+        Err(WorkError::Open { open, all, why: queued.why })
     }
 
     /// Lists the source of a job, and queues its items. What does not fit the time goes on in another message.
-    pub(super) async fn enumerate(&self, message: &Message, listing: Listing<'_>) -> Result<(), String> {
+    async fn enumerate(&self, message: &Message, listing: Listing<'_>) -> Result<(), WorkError> {
         let Listing { job, run, after, batch_size } = listing;
         let Some((ledger, queue, job)) = self.job(job).await? else { return Ok(()) };
         let source = self.last_source.open(&job.from).await?;
         let request_id = message.request_id.as_str();
-        let in_words = |failure: Failure| failure.to_string();
-        if !ledger.claim(run, LISTING_SECONDS).await.map_err(in_words)? {
-            return Err(format!("another run has the job `{}`", job.name));
+        if !ledger.claim(run, LISTING_SECONDS).await? {
+            return Err(WorkError::Busy(job.name));
         }
         // It may have been removed while its source was opened. Nobody removes it while this has it.
-        if ledger.job().await.map_err(in_words)?.is_none_or(|job| job.removing) {
+        if ledger.job().await?.is_none_or(|job| job.removing) {
             tracing::warn!(job = %job.name, "the job was removed: its message is passed over");
-            return ledger.release(run).await.map_err(in_words);
+            return Ok(ledger.release(run).await?);
         }
         let options = EnqueueOptions {
             job: &job.name,
@@ -240,37 +237,35 @@ impl Deployment {
         };
         let after = after.map(str::to_owned);
         let enqueued =
-            enqueue(&*source, &ledger, queue, &SystemClock, options, after, |_| !is_nearly_over()).await;
-        let enqueued = enqueued.map_err(in_words)?;
+            enqueue(&*source, &ledger, queue, &SystemClock, options, after, |_| !is_nearly_over()).await?;
         tracing::info!(job = %job.name, listed = enqueued.listed, sent = enqueued.sent, done = enqueued.done, "listed");
         if let Some(resume) = &enqueued.resume {
             let resume = resume.clone();
             let run = run.to_owned();
             let work = Work::Enumerate { job: job.name, run, after: Some(resume), batch_size };
             let rest = Message { request_id: request_id.to_owned(), work };
-            return queue.send(&rest, 0).await.map_err(in_words);
+            return Ok(queue.send(&rest, 0).await?);
         }
         // Whoever got the claim since has the job, and may remove it.
-        if !ledger.claim(run, LEASE_SECONDS).await.map_err(in_words)? {
+        if !ledger.claim(run, LEASE_SECONDS).await? {
             tracing::warn!(job = %job.name, "another one took the job while its source was listed");
             return Ok(());
         }
-        close(&ledger, &SystemClock, &enqueued).await.map_err(in_words)?;
-        ledger.release(run).await.map_err(in_words)
+        close(&ledger, &SystemClock, &enqueued).await?;
+        Ok(ledger.release(run).await?)
     }
+}
 
+impl<P: Ports> QueuedMigrations<'_, P> {
     /// A job of this deployment, with its ledger and its queue. `None`: it was removed, as each one is written down before its
     /// messages are sent.
     async fn job(
         &self,
         name: &JobName,
-    ) -> Result<Option<(TableLedger<SystemClock>, &SqsQueue, Job)>, String> {
-        let jobs = &self.service.ports().jobs;
-        let (ledger, queue) = (
-            jobs.ledger(name).map_err(|error| error.to_string())?,
-            jobs.queue().map_err(|error| error.to_string())?,
-        );
-        match ledger.job().await.map_err(|failure| failure.to_string())? {
+    ) -> Result<Option<(TableLedger<SystemClock>, &SqsQueue, Job)>, WorkError> {
+        let jobs = self.jobs;
+        let (ledger, queue) = (jobs.ledger(name)?, jobs.queue()?);
+        match ledger.job().await? {
             None => {
                 tracing::warn!(job = %name, "there is no such job in the table: its message is passed over");
                 Ok(None)
@@ -280,7 +275,7 @@ impl Deployment {
                 Ok(None)
             }
             Some(job) if job.to != jobs.place => {
-                Err(format!("the job `{name}` copies to {}, and this is {}", job.to, jobs.place))
+                Err(WorkError::Elsewhere { job: name.clone(), to: job.to, here: jobs.place.clone() })
             }
             Some(job) => Ok(Some((ledger, queue, job))),
         }

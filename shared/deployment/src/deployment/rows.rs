@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use credlink_aws::Error;
 use credlink_aws::dynamodb::DynamoIndex;
-use credlink_embedded::index::EmbeddedIndex;
+
+use crate::embedded::EmbeddedIndex;
 
 /// The index that was chosen.
 #[derive(Debug)]
