@@ -27,8 +27,8 @@ use credlink_auth::gate::Gate;
 use credlink_auth::jwt::JwtAuthenticator;
 use credlink_auth::tokens::{StaticTokens, TokensError};
 use credlink_deployment::configuration::{Configuration, Source, TENANTS};
-use credlink_deployment::deployment::{Deployment, Note, OpenError, Opening};
-use credlink_deployment::local::NewIndex;
+use credlink_deployment::data_folder::note::Note;
+use credlink_deployment::deployment::{Deployment, Machine, OpenError, Opening};
 use credlink_disk::foreign::Foreign;
 use credlink_embedded::index::SERVING_CACHE_BYTES;
 use credlink_metrics::prometheus::Prometheus;
@@ -201,14 +201,11 @@ async fn open(
     let note = Note::of(folder, configuration);
     let opening = Opening {
         configuration,
-        data_folder: Some(folder),
-        own_file: tokens,
+        machine: Some(Machine { own_file: tokens, ..Machine::new(folder, SERVING_CACHE_BYTES) }),
         gate,
         public_url,
         link_keys: Some(link_keys),
         count_reads: true,
-        index_cache_bytes: SERVING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| match (&error, note.check(folder)) {
         // They are where the last server had them.

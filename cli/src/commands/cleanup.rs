@@ -1,7 +1,7 @@
 //! `credlink cleanup`: a whole cleanup now, and an operator's word to a collector or a clock that stopped it.
 
+use credlink_deployment::data_folder::NewIndex;
 use credlink_deployment::deployment::Deployment;
-use credlink_deployment::local::NewIndex;
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 use credlink_service::cleanup::{Limits, Position, Report, cleanup as clean};

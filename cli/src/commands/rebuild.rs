@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use credlink_deployment::data_folder::NewIndex;
 use credlink_deployment::deployment::Deployment;
-use credlink_deployment::local::NewIndex;
 use credlink_ports::Failure;
 use credlink_service::rebuild::report::{Finding, FindingKind, Report};
 use credlink_service::rebuild::{Manner, Rebuild};

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use credlink_deployment::configuration::Source;
-use credlink_deployment::deployment::{Note, NoteError};
+use credlink_deployment::data_folder::note::{Note, NoteError};
 use credlink_deployment::provider::{OpenError, Provider, ProviderSettings};
 use credlink_disk::folder::Folder;
 use credlink_disk::presence::is_there;

@@ -4,8 +4,7 @@
 use credlink_auth::gate::Gate;
 use credlink_core::replica::Replica;
 use credlink_deployment::configuration::Configuration;
-use credlink_deployment::deployment::{AnyObjects, Deployment, Opening};
-use credlink_deployment::local::NewIndex;
+use credlink_deployment::deployment::{AnyObjects, Deployment, Opening, Machine};
 use credlink_embedded::index::PASSING_CACHE_BYTES;
 use credlink_pair::replicate::{Walked, walk};
 use credlink_ports::{Clock as _, Failure};
@@ -38,14 +37,11 @@ pub(super) async fn replicate(
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
     let opening = Opening {
         configuration: &configuration,
-        data_folder: connection.data_dir.as_deref(),
-        own_file: None,
+        machine: connection.data_dir.as_deref().map(|folder| Machine::new(folder, PASSING_CACHE_BYTES)),
         gate: Gate::of(None, None),
         public_url: String::new(),
         link_keys: None,
         count_reads: false,
-        index_cache_bytes: PASSING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
     let AnyObjects::Two(pair) = deployment.store() else {

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use credlink_aws::Error;
 use credlink_aws::dynamodb::DynamoIndex;
-use credlink_embedded::index::EmbeddedIndex;
+
+use crate::embedded::EmbeddedIndex;
 
 /// The index that was chosen. Clones are one index.
 #[derive(Debug, Clone)]

@@ -7,11 +7,13 @@ use credlink_core::job_name::JobName;
 use credlink_core::message::Message;
 use credlink_migrate::jobs::{begin, progress};
 use credlink_migrate::removal::remove;
-use credlink_migrate::worker::{Batch, conclude, copy_batch, enumerate, find_job};
+use credlink_migrate::worker::{Batch, Listing, conclude, copy_batch, enumerate, find_job};
 use credlink_migrate_io::destination::service::ServiceDestination;
+use credlink_ports::Ports;
 use credlink_ports::migration::MigrationParts;
 use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs, Progress, Removed};
 use credlink_ports::migration::ledger::Job;
+use credlink_service::Service;
 use tokio::sync::Mutex;
 
 use credlink_aws::dynamodb::ledger::TableLedger;
@@ -19,16 +21,16 @@ use credlink_aws::sqs::SqsQueue;
 use credlink_runtime::clock::SystemClock;
 use credlink_runtime::deadline::remaining;
 
-use super::{AnyIndex, AnyQueue, Deployment};
-use crate::configuration;
-use crate::migration::place::{Place, PlaceError};
-use crate::migration::source::{AnySource, OpenError};
+use super::{AnyIndex, AnyQueue};
+use crate::configuration::value;
+use crate::migration::place::Place;
+use crate::migration::source::AnySource;
 use crate::migration::sources::MigrationSources;
-
-pub(super) use credlink_migrate::worker::Listing;
+use crate::work::{Migrations, WorkError};
 
 /// What a request keeps of its time for a page of entries, of which each is removed by itself.
 const LAST_PAGE: Duration = Duration::from_secs(8);
+
 /// Jobs in the table, with the queue.
 #[derive(Clone, Debug)]
 pub struct QueuedJobs {
@@ -99,41 +101,40 @@ impl Jobs for QueuedJobs {
 #[derive(Debug, Default)]
 pub(super) struct LastSource(Mutex<Option<(String, Arc<AnySource>)>>);
 
-/// Why the source of a job cannot be opened.
-#[derive(Debug, thiserror::Error)]
-enum SourceError {
-    /// Its name is none of a place.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// The place cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-}
-
 impl LastSource {
-    async fn open(&self, from: &str) -> Result<Arc<AnySource>, SourceError> {
+    async fn open(&self, from: &str) -> Result<Arc<AnySource>, WorkError> {
         let mut last = self.0.lock().await;
         if let Some((_, source)) = last.as_ref().filter(|(name, _)| name == from) {
             return Ok(Arc::clone(source));
         }
         let place: Place = from.parse()?;
-        let source = Arc::new(AnySource::open(&place, &configuration::Source::environment(), None).await?);
+        let source = Arc::new(AnySource::open(&place, &value::Source::environment(), None).await?);
         *last = Some((from.to_owned(), Arc::clone(&source)));
         Ok(source)
     }
 }
 
-impl Deployment {
-    /// Copies the items that a message names. `attempts`: how often it was handed out.
-    pub(super) async fn migrate(
+/// The work of queued migrations.
+#[derive(Debug)]
+pub struct QueuedMigrations<'a, P> {
+    /// The service that imports proofs.
+    pub(super) service: &'a Service<P>,
+    /// Jobs, with their table and their queue.
+    pub(super) jobs: &'a QueuedJobs,
+    /// The source of the job that was worked on last.
+    pub(super) last_source: &'a LastSource,
+}
+
+impl<P: Ports> Migrations for QueuedMigrations<'_, P> {
+    async fn migrate(
         &self,
         message: &Message,
         job: &JobName,
         keys: &[String],
         attempts: u32,
-    ) -> Result<(), String> {
+    ) -> Result<(), WorkError> {
         let Some((ledger, queue, job)) = self.job(job).await? else { return Ok(()) };
-        let source = self.last_source.open(&job.from).await.map_err(in_words)?;
+        let source = self.last_source.open(&job.from).await?;
         let service = self.service.alone_over_its_ports();
         let destination = ServiceDestination::new(Arc::new(service), None);
         let ports = MigrationParts {
@@ -146,36 +147,29 @@ impl Deployment {
         self.service.announce().await;
         let batch = Batch { message, job: &job, keys };
         let is_last = is_last(queue, attempts);
-        conclude(&ledger, queue, &SystemClock, batch, decision, is_last).await.map_err(in_words)
+        Ok(conclude(&ledger, queue, &SystemClock, batch, decision, is_last).await?)
     }
 
-    /// Lists the source of a job, and queues its items. What does not fit the time goes on in another message.
-    pub(super) async fn enumerate(&self, message: &Message, listing: Listing<'_>) -> Result<(), String> {
+    async fn enumerate(&self, message: &Message, listing: Listing<'_>) -> Result<(), WorkError> {
         let Some((ledger, queue, job)) = self.job(listing.job).await? else { return Ok(()) };
-        let source = self.last_source.open(&job.from).await.map_err(in_words)?;
-        let listed =
-            enumerate(&*source, &ledger, queue, &SystemClock, listing, &message.request_id, remaining).await;
-        listed.map_err(in_words)
+        let source = self.last_source.open(&job.from).await?;
+        Ok(enumerate(&*source, &ledger, queue, &SystemClock, listing, &message.request_id, remaining).await?)
     }
+}
 
-    /// A job of this deployment, with its ledger and its queue. `None`: it was removed.
+impl<P: Ports> QueuedMigrations<'_, P> {
+    /// Returns a job of this deployment, with its ledger and its queue; `None` if it was removed.
     async fn job(
         &self,
         name: &JobName,
-    ) -> Result<Option<(TableLedger<SystemClock>, &SqsQueue, Job)>, String> {
-        let jobs = &self.service.ports().jobs;
-        let (ledger, queue) = (jobs.ledger(name).map_err(in_words)?, jobs.queue().map_err(in_words)?);
-        let job = find_job(&ledger, name, &jobs.place).await.map_err(in_words)?;
+    ) -> Result<Option<(TableLedger<SystemClock>, &SqsQueue, Job)>, WorkError> {
+        let (ledger, queue) = (self.jobs.ledger(name)?, self.jobs.queue()?);
+        let job = find_job(&ledger, name, &self.jobs.place).await?;
         Ok(job.map(|job| (ledger, queue, job)))
     }
 }
 
-/// An error as the log and the queue are told it.
-fn in_words(error: impl std::error::Error) -> String {
-    error.to_string()
-}
-
-/// Whether a message that fails now goes to the dead-letter queue.
+/// Returns `true` if a message that fails now goes to the dead-letter queue.
 async fn is_last(queue: &SqsQueue, attempts: u32) -> bool {
     match queue.redrive_policy().await {
         Ok(policy) => policy.is_some_and(|policy| attempts >= policy.max_receives),

@@ -5,8 +5,9 @@ use credlink_ports::{Delivery, Failure, FailureKind, Queue};
 
 use credlink_aws::Error;
 use credlink_aws::sqs::SqsQueue;
-use credlink_embedded::queue::EmbeddedQueue;
 use credlink_runtime::clock::SystemClock;
+
+use crate::embedded::EmbeddedQueue;
 
 /// The queue that was chosen. Clones are one queue.
 #[derive(Debug, Clone)]

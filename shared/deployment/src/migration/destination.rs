@@ -8,6 +8,8 @@
 //!
 //! Each step of an item is a task of its own: what it computes (hashes, gzip, JSON) keeps every core busy.
 
+mod open;
+
 use std::sync::Arc;
 
 use credlink_core::front::Front;
@@ -26,7 +28,7 @@ use credlink_migrate_io::side::Side;
 
 use crate::deployment::Deployed;
 
-pub use super::open::{Making, OpenError, Opening};
+pub use open::{Making, OpenError, Opening};
 
 /// The destination that was chosen. Clones are one.
 #[derive(Debug, Clone)]
@@ -45,14 +47,6 @@ pub enum AnyDestination {
 }
 
 impl AnyDestination {
-    /// Opens a place.
-    ///
-    /// # Errors
-    /// It is no destination, or what is on this machine cannot be opened, or a variable is missing or wrong.
-    pub async fn open(place: &super::place::Place, opening: Opening<'_>) -> Result<Self, OpenError> {
-        super::open::open(place, opening).await
-    }
-
     /// The store that it is, and the tenant of the credential that its API was shown.
     ///
     /// # Errors

@@ -13,8 +13,8 @@ use credlink_ports::{Clock, Failure, Page};
 
 use credlink_runtime::clock::SystemClock;
 
+pub use crate::embedded::FileLedger;
 pub use credlink_aws::dynamodb::ledger::TableLedger;
-pub use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
 
 /// The ledger that was chosen.
 #[derive(Debug)]

@@ -11,14 +11,16 @@ use credlink_migrate_io::destination::service::ServiceDestination;
 use credlink_auth::gate::Gate;
 use credlink_aws::s3::Kind;
 use credlink_disk::foreign::Foreign;
-use credlink_embedded::index::PASSING_CACHE_BYTES;
 use credlink_migrate_io::api::TokenError;
 use credlink_migrate_io::destination::remote::Remote;
 
-use super::destination::AnyDestination;
-use crate::configuration::{Configuration, ConfigurationError, IndexChoice, Source, TENANTS};
-use crate::deployment::{self, Deployment, Note, NoteError, Surroundings};
-use crate::local::{NewIndex, index_path};
+use super::AnyDestination;
+use crate::configuration::value::{ConfigurationError, Source};
+use crate::configuration::{Configuration, IndexChoice, TENANTS};
+use crate::data_folder::index_path;
+use crate::data_folder::note::{Note, NoteError};
+use crate::deployment::{self, Deployment, Machine, Surroundings};
+use crate::embedded::PASSING_CACHE_BYTES;
 use crate::migration::place::{Place, PlaceError};
 
 /// Whether a destination may be made that is not there.
@@ -83,42 +85,48 @@ pub enum OpenError {
     Token(#[from] TokenError),
 }
 
-pub(super) async fn open(place: &Place, opening: Opening<'_>) -> Result<AnyDestination, OpenError> {
-    place.check_destination()?;
-    match place {
-        Place::Api(url) => Ok(AnyDestination::Remote(Arc::new(Remote::new(url, opening.token)?))),
-        Place::Folder(path) => {
-            Foreign::check(path, None)?;
-            Note::check_alone(path)?;
-            let tenants = Source::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
-            let configuration = with_tenants(Configuration::read(&tenants)?, &tenants, path)?;
-            if opening.making == Making::Refused && !index_path(path).exists() {
-                let has_tenants = configuration.has_tenants;
-                return Ok(AnyDestination::Unmade { name: "folder", has_tenants });
-            }
-            at_hand(&configuration, Some(path), opening).await
-        }
-        Place::Bucket { kind, bucket, .. } => {
-            let mut configuration = Configuration::read(&of_bucket(opening.variables, *kind, bucket))?;
-            let folder = match (&configuration.index, opening.data_folder) {
-                (IndexChoice::DynamoDb(_), _) => None,
-                (IndexChoice::Embedded, None) => return Err(OpenError::NoIndex(place.clone())),
-                (IndexChoice::Embedded, Some(folder)) => Some(folder),
-            };
-            if let Some(folder) = folder {
-                if opening.making == Making::Refused && !index_path(folder).exists() {
-                    let (name, has_tenants) = (kind.name(), configuration.has_tenants);
-                    return Ok(AnyDestination::Unmade { name, has_tenants });
+impl AnyDestination {
+    /// Opens a place.
+    ///
+    /// # Errors
+    /// It is no destination, or what is on this machine cannot be opened, or a variable is missing or wrong.
+    pub async fn open(place: &Place, opening: Opening<'_>) -> Result<Self, OpenError> {
+        place.check_destination()?;
+        match place {
+            Place::Api(url) => Ok(AnyDestination::Remote(Arc::new(Remote::new(url, opening.token)?))),
+            Place::Folder(path) => {
+                Foreign::check(path, None)?;
+                Note::check_alone(path)?;
+                let tenants = Source::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
+                let configuration = with_tenants(Configuration::read(&tenants)?, &tenants, path)?;
+                if opening.making == Making::Refused && !index_path(path).exists() {
+                    let has_tenants = configuration.has_tenants;
+                    return Ok(AnyDestination::Unmade { name: "folder", has_tenants });
                 }
-                Foreign::check(folder, None)?;
-                let failed = |error| OpenError::Io { path: folder.to_owned(), error };
-                fs::create_dir_all(folder).map_err(failed)?;
-                configuration = with_tenants(configuration, opening.variables, folder)?;
+                at_hand(&configuration, Some(path), opening).await
             }
-            at_hand(&configuration, folder, opening).await
+            Place::Bucket { kind, bucket, .. } => {
+                let mut configuration = Configuration::read(&of_bucket(opening.variables, *kind, bucket))?;
+                let folder = match (&configuration.index, opening.data_folder) {
+                    (IndexChoice::DynamoDb(_), _) => None,
+                    (IndexChoice::Embedded, None) => return Err(OpenError::NoIndex(place.clone())),
+                    (IndexChoice::Embedded, Some(folder)) => Some(folder),
+                };
+                if let Some(folder) = folder {
+                    if opening.making == Making::Refused && !index_path(folder).exists() {
+                        let (name, has_tenants) = (kind.name(), configuration.has_tenants);
+                        return Ok(AnyDestination::Unmade { name, has_tenants });
+                    }
+                    Foreign::check(folder, None)?;
+                    let failed = |error| OpenError::Io { path: folder.to_owned(), error };
+                    fs::create_dir_all(folder).map_err(failed)?;
+                    configuration = with_tenants(configuration, opening.variables, folder)?;
+                }
+                at_hand(&configuration, folder, opening).await
+            }
+            // `check_destination` refuses it.
+            Place::Lines(_) => Err(PlaceError::DumpAsDestination(place.clone()).into()),
         }
-        // `check_destination` refuses it.
-        Place::Lines(_) => Err(PlaceError::DumpAsDestination(place.clone()).into()),
     }
 }
 
@@ -133,15 +141,12 @@ async fn at_hand(
     };
     let opened = deployment::Opening {
         configuration,
-        data_folder,
-        own_file: None,
+        machine: data_folder.map(|folder| Machine::new(folder, PASSING_CACHE_BYTES)),
         // Nobody comes in by HTTP.
         gate: Gate::of(None, None),
         public_url: String::new(),
         link_keys: None,
         count_reads: false,
-        index_cache_bytes: PASSING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     let service = Deployment::open_in(opened, surroundings)?.into_service();
     if let Some(folder) = data_folder.filter(|_| opening.making == Making::Allowed) {

@@ -11,9 +11,13 @@
 //!
 //! A note without `tenants` is that of a deployment with one tenant.
 
-use std::fmt;
+mod error;
+mod parts;
+#[cfg(test)]
+mod tests;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +25,8 @@ use credlink_disk::{bounded_file, private};
 
 use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::provider::ProviderSettings;
+
+pub use error::NoteError;
 
 /// The file in the data folder.
 const FILE: &str = "deployment.json";
@@ -61,74 +67,6 @@ impl Tenants {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
     fn is_one(&self) -> bool {
         *self == Self::One
-    }
-}
-
-/// The reasons why a data folder is not worked on.
-#[derive(Debug, thiserror::Error)]
-pub enum NoteError {
-    /// There is more to the deployment, or it is another one.
-    #[error(
-        "{} was last used with {}; here it would be with {}. Nothing is changed: the deployment would not hear of it, or would be \
-         another one. Set the variables that the server has, or ask a server, with --url",
-        folder.display(), Had(server), here.join(", ")
-    )]
-    Differs {
-        /// The data folder.
-        folder: PathBuf,
-        /// The parts that it was last used with, by what says so.
-        server: Vec<(&'static str, String)>,
-        /// The parts here in their place.
-        here: Vec<String>,
-    },
-    /// It is no note of this version.
-    #[error(
-        "{} is no note of a deployment that this program knows: {why}. Nothing is changed, as the deployment may have several tenants, or \
-         objects elsewhere. Bring the file back, or move it away and start `credlink serve` with the variables that the last server had \
-         (CREDLINK_TENANTS=several, where there are several tenants), which writes it anew", path.display()
-    )]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The file system refused.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-}
-
-/// A part of a deployment.
-struct Part {
-    /// The variable that says it, or that and its value.
-    variable: &'static str,
-    /// `true` if it is more than what a data folder has that is alone.
-    is_more: bool,
-    /// It in words.
-    words: String,
-}
-
-impl Part {
-    /// A part that may be missing; `none` says that in words.
-    fn new(variable: &'static str, words: Option<String>, none: &str) -> Self {
-        Self { variable, is_more: words.is_some(), words: words.unwrap_or_else(|| none.to_owned()) }
-    }
-}
-
-/// The parts that the folder was last used with, in words.
-struct Had<'a>(&'a [(&'static str, String)]);
-
-impl fmt::Display for Had<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (variable, words)) in self.0.iter().enumerate() {
-            write!(f, "{}{words} ({variable})", if at == 0 { "" } else { ", " })?;
-        }
-        Ok(())
     }
 }
 
@@ -279,38 +217,6 @@ impl Note {
             _ => Ok(()),
         }
     }
-
-    /// Each part with the variable that says it.
-    fn parts(&self) -> [Part; 6] {
-        let said = |place: &str, what: &str| {
-            let the = if place == HERE { "the " } else { "" };
-            Some(format!("{what} {the}{place}"))
-        };
-        // Where objects are in one place, nothing waits in a queue.
-        let queue = self.fallback.as_ref().and_then(|_| said(&self.queue, "the queue in"));
-        let objects_variable =
-            if self.objects.starts_with("dir:") { "STORAGE_FOLDER" } else { "STORAGE_PROVIDER" };
-        [
-            Part::new(objects_variable, said(&self.objects, "objects in"), "no objects"),
-            Part::new(
-                "STORAGE_FALLBACK_PROVIDER",
-                self.fallback.as_deref().and_then(|place| said(place, "the second provider")),
-                "no second provider",
-            ),
-            Part::new("CREDLINK_TABLE", said(&self.index, "the index in"), "no index"),
-            Part::new("CREDLINK_QUEUE_URL", queue, "no queue"),
-            Part::new(
-                "CREDLINK_EDGE_URL",
-                self.edge.as_deref().and_then(|url| said(url, "the edge at")),
-                "no edge",
-            ),
-            Part::new(
-                "CREDLINK_TENANTS=several",
-                (self.tenants == Tenants::Several).then(|| "several tenants".to_owned()),
-                "one tenant",
-            ),
-        ]
-    }
 }
 
 /// Where a provider is, whatever the folder is called from where the process runs.
@@ -323,101 +229,5 @@ fn place(folder: &Path, settings: &ProviderSettings) -> String {
         ProviderSettings::Folder(Some(own)) if absolute(own) == absolute(folder) => HERE.to_owned(),
         ProviderSettings::Folder(Some(own)) => format!("dir:{}", absolute(own).display()),
         ProviderSettings::Bucket(_) => settings.place(None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::configuration::Source;
-
-    fn configuration(variables: &[(&str, &str)]) -> Configuration {
-        let get =
-            |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        Configuration::read(&Source::new(get)).unwrap()
-    }
-
-    const WITH_R2: [(&str, &str); 7] = [
-        ("STORAGE_FALLBACK_PROVIDER", "r2"),
-        ("R2_BUCKET", "credlink"),
-        ("R2_ACCOUNT_ID", "0123456789abcdef0123456789abcdef"),
-        ("R2_ACCESS_KEY_ID", "id"),
-        ("R2_SECRET_ACCESS_KEY", "a secret"),
-        ("CREDLINK_EDGE_URL", "https://cdn.example.com"),
-        ("CREDLINK_EDGE_TOKEN", "0123456789abcdef0123456789abcdef"),
-    ];
-
-    #[test]
-    fn who_has_less_than_the_server_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
-        let (alone, more) = (Note::of(path, &configuration(&[])), Note::of(path, &configuration(&WITH_R2)));
-        assert_eq!(alone, Note::of_the_folder_alone());
-        alone.check(path).unwrap();
-        more.leave(path).unwrap();
-        let text = std::fs::read_to_string(path.join(FILE)).unwrap();
-        assert!(!text.contains("secret") && !text.contains("0123"), "{text}");
-        more.check(path).unwrap();
-        let refused = alone.check(path).unwrap_err().to_string();
-        for part in [
-            "the second provider r2://credlink (STORAGE_FALLBACK_PROVIDER)",
-            "the edge at https://cdn.example.com (CREDLINK_EDGE_URL)",
-            "here it would be with no second provider, no queue, no edge.",
-        ] {
-            assert!(refused.contains(part), "{refused}");
-        }
-        alone.leave(path).unwrap();
-        more.check(path).unwrap();
-    }
-
-    #[test]
-    fn who_has_one_tenant_where_the_server_had_several_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
-        assert!(!Note::has_tenants(path).unwrap());
-        let several = Note::of(path, &configuration(&[("CREDLINK_TENANTS", "several")]));
-        let one = Note::of(path, &configuration(&[]));
-        several.leave(path).unwrap();
-        let refused = one.check(path).unwrap_err().to_string();
-        for part in ["several tenants (CREDLINK_TENANTS=several)", "here it would be with one tenant."] {
-            assert!(refused.contains(part), "{refused}");
-        }
-        several.check(path).unwrap();
-        // Who cannot say it works as the server does.
-        Note::check_alone(path).unwrap();
-        assert!(Note::has_tenants(path).unwrap());
-        // Who says that there is one does not.
-        assert_eq!(Note::check_one_tenant(path).unwrap_err().to_string(), refused);
-        one.leave(path).unwrap();
-        assert!(!Note::has_tenants(path).unwrap());
-        Note::check_one_tenant(path).unwrap();
-        several.check(path).unwrap();
-        let text = std::fs::read_to_string(path.join(FILE)).unwrap();
-        assert!(
-            !text.contains("tenants"),
-            "a folder with one tenant has the note that it had before there were more: {text}"
-        );
-    }
-
-    #[test]
-    fn objects_that_stand_elsewhere_are_known() {
-        let (folder, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let path = folder.path();
-        let elsewhere = configuration(&[("STORAGE_FOLDER", disk.path().to_str().unwrap())]);
-        Note::of(path, &elsewhere).leave(path).unwrap();
-        let refused = Note::of_the_folder_alone().check(path).unwrap_err().to_string();
-        assert!(refused.contains("(STORAGE_FOLDER)"), "{refused}");
-        let here = configuration(&[("STORAGE_FOLDER", path.to_str().unwrap())]);
-        assert_eq!(Note::of(path, &here), Note::of_the_folder_alone());
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_no_permission() {
-        let folder = tempfile::tempdir().unwrap();
-        for text in ["", "{}", "[]", r#"{"version":2,"objects":"x","index":"x","queue":"x"}"#] {
-            std::fs::write(folder.path().join(FILE), text).unwrap();
-            assert!(Note::of_the_folder_alone().check(folder.path()).is_err(), "{text}");
-            assert!(Note::has_tenants(folder.path()).is_err(), "{text}");
-        }
     }
 }
