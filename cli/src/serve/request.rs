@@ -79,7 +79,7 @@ async fn respond(served: &Served, mut parts: Parts, body: &mut Upload) -> Respon
     } else if parts.method.is_safe() {
         // No operation that is safe wants a body.
         let none = std::future::ready(Ok(Bytes::new()));
-        guarded(&parts, pin!(served.deployment.service().handle(&parts, none))).await
+        guarded(&parts, pin!(served.deployment.handle(&parts, none))).await
     } else if let Err(refused) = body.admit() {
         problem(&refused)
     } else {
@@ -119,8 +119,7 @@ async fn change(served: &Served, parts: Parts, body: &mut Upload) -> Response<By
     let deployment = Arc::clone(&served.deployment);
     let route = Route::parse(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
     let rewritten = route.map_or(0, |route| route.rewritten_bytes());
-    let mut work =
-        Box::pin(async move { guarded(&parts, pin!(deployment.service().handle(&parts, arriving))).await });
+    let mut work = Box::pin(async move { guarded(&parts, pin!(deployment.handle(&parts, arriving))).await });
     let read = if is_bare {
         Ok((Bytes::new(), None))
     } else {

@@ -3,6 +3,7 @@
 //! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`Store`], [`Rows`]
 //! and [`Waiting`] are the choices that are made at run time.
 
+mod answer;
 mod cleaning;
 mod jobs;
 mod note;
@@ -21,6 +22,7 @@ use credlink_core::message::{Message, Replica, Work};
 use credlink_core::object::ObjectKey;
 use credlink_core::repair_mark::RepairMark;
 use credlink_core::time::Timestamp;
+use credlink_hybrid::Hybrid;
 use credlink_pair::repair_mark::lower;
 use credlink_pair::replicate::run;
 use credlink_ports::{Clock as _, Failure, Parts, Queue as _};
@@ -170,7 +172,8 @@ pub struct Deployment {
     rows: Arc<Rows>,
     waiting: Arc<Waiting>,
     cdn_url: Option<String>,
-    legacy: Option<LegacySource>,
+    /// Serves beside a legacy store, where there is one.
+    hybrid: Option<Hybrid<LegacySource>>,
     last_source: LastSource,
 }
 
@@ -283,16 +286,13 @@ impl Deployment {
         if let Some(signers) = &configuration.signers {
             service = service.knowing(Arc::new(signers.clone()));
         }
-        // A function does not live long enough to walk over a source, or to take proofs over beside its answers.
+        // A function does not live long enough to walk over a source, or to import proofs beside its answers.
         let legacy = configuration.legacy.as_ref().map(|settings| match folder {
             Some(_) => settings.open(&aws, true),
             None => settings.open_queued(&aws, jobs),
         });
-        let legacy = legacy.transpose()?;
-        if let Some(legacy) = &legacy {
-            service = service.beside(Arc::new(legacy.clone()));
-        }
-        Ok(Self { service, rows, waiting, cdn_url, legacy, last_source: LastSource::default() })
+        let hybrid = legacy.transpose()?.map(Hybrid::new);
+        Ok(Self { service, rows, waiting, cdn_url, hybrid, last_source: LastSource::default() })
     }
 
     /// The service.
@@ -321,8 +321,8 @@ impl Deployment {
 
     /// The legacy source, where there is one.
     #[must_use]
-    pub const fn legacy(&self) -> Option<&LegacySource> {
-        self.legacy.as_ref()
+    pub fn legacy(&self) -> Option<&LegacySource> {
+        self.hybrid.as_ref().map(Hybrid::legacy)
     }
 
     /// Returns the queue in which work waits.

@@ -383,6 +383,31 @@ impl Draft {
             && comparable(&made) == comparable(record)
     }
 
+    /// Refuses a proof that was deleted at `at` to a draft with an origin, which is older than that: what was deleted does not come
+    /// back with a migration (guarantee 8), unless that restores what was deleted at this very instant.
+    ///
+    /// # Errors
+    /// 410 `deleted`.
+    pub fn may_follow_deletion(&self, at: Timestamp) -> Result<(), Problem> {
+        match &self.origin {
+            Some(origin) if origin.restores != Some(at) => {
+                Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Refuses a proof that expired on `expires` to a draft with an origin: a proof of another store that expired here is over.
+    ///
+    /// # Errors
+    /// 410 `expired`.
+    pub fn may_follow_expiry(&self, expires: Timestamp) -> Result<(), Problem> {
+        match &self.origin {
+            Some(_) => Err(Problem::new(Kind::Expired, format!("this expired on {expires}"))),
+            None => Ok(()),
+        }
+    }
+
     /// Returns `true` if a row stands for the same manifest and signature (guarantee 3).
     #[must_use]
     pub fn is_identical_to(&self, row: &ProofRow) -> bool {

@@ -176,7 +176,7 @@ impl Deployment {
     ) -> Result<(), String> {
         let Some((ledger, queue, job)) = self.job(job).await? else { return Ok(()) };
         let source = self.last_source.open(&job.from).await?;
-        let service = self.service.alone_over_its_ports();
+        let service = self.service.borrowed();
         let destination = ServiceDestination::new(Arc::new(service), None);
         let parts = Migration {
             source: &*source,

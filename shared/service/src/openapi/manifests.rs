@@ -17,11 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use credlink_ports::Ports;
 
-use super::{gone, requested_instant};
+use super::{gone, requested_instant, with_tag};
 use crate::delete;
 use crate::error::Error;
 use crate::front::Arrival;
-use crate::router::with_tag;
 use crate::service::{Service, other_tenant};
 use crate::store::store_manifest as store_alone;
 use crate::visibility;
