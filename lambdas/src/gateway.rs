@@ -24,6 +24,7 @@ use credlink_deployment::deployment::Deployment;
 use credlink_ports::Ports;
 use credlink_runtime::deadline::within;
 use credlink_service::Service;
+use credlink_service::handler::Handler;
 use credlink_service::router::Fronted;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -65,9 +66,10 @@ impl Elsewhere for Deployment {
     }
 }
 
-/// Answers an event.
+/// Answers an event, with the operations of `handler`.
 pub async fn answer<P: Ports>(
     service: &Service<P>,
+    handler: &impl Handler<P>,
     elsewhere: &impl Elsewhere,
     event: ApiGatewayV2httpRequest,
     context: &Context,
@@ -81,7 +83,7 @@ pub async fn answer<P: Ports>(
                 return into_event(plain(&too_late(), &context.request_id));
             }
             let answered = within(deadline, async {
-                let answered = service.handle(&parts, async { Ok(body) }).await;
+                let answered = service.handle_by(handler, &parts, async { Ok(body) }).await;
                 // A function has no time of its own: the store's mark goes up with a request once a minute.
                 if !parts.method.is_safe() {
                     service.tick_in_turn().await;
@@ -235,6 +237,7 @@ mod tests {
     use credlink_auth::gate::Gate;
     use credlink_deployment::local::{Local, open};
     use credlink_service::Settings;
+    use credlink_service::plain::Plain;
     use serde_json::{Value, json};
 
     use super::*;
@@ -297,7 +300,7 @@ mod tests {
     }
 
     async fn ask(service: &Service<Local>, event: ApiGatewayV2httpRequest) -> Value {
-        serde_json::to_value(answer(service, &Cdn, event, &context()).await).unwrap()
+        serde_json::to_value(answer(service, &Plain, &Cdn, event, &context()).await).unwrap()
     }
 
     #[tokio::test]
@@ -320,7 +323,8 @@ mod tests {
         let service = service(folder.path());
         let body = r#"{"media_hash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","manifest":{"a":1}}"#;
         let late = context_with(RESERVE + CHANGE - Duration::from_millis(1));
-        let hurried = async |event| serde_json::to_value(answer(&service, &Cdn, event, &late).await).unwrap();
+        let hurried =
+            async |event| serde_json::to_value(answer(&service, &Plain, &Cdn, event, &late).await).unwrap();
         let refused = hurried(event("POST", "/v1/proofs", Some(("application/json", body)))).await;
         assert_eq!((&refused["statusCode"], &refused["headers"]["retry-after"]), (&json!(503), &json!("1")));
         assert!(refused["body"].as_str().unwrap().contains("it was not begun; send it again in 1 s"));

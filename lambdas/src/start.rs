@@ -32,7 +32,7 @@ const LAST_PAGE: Duration = Duration::from_secs(20);
 pub fn http() -> ExitCode {
     run(async |deployment: &Deployment, event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let (event, context) = event.into_parts();
-        let answer = gateway::answer(deployment.service(), deployment, event, &context).await;
+        let answer = gateway::answer(deployment.service(), deployment, deployment, event, &context).await;
         Ok::<ApiGatewayV2httpResponse, Error>(answer)
     })
 }

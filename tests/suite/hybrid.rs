@@ -20,7 +20,8 @@ use credlink_core::time::Timestamp;
 use credlink_deployment::configuration::Source;
 use credlink_deployment::legacy::{LegacySource, Settings as LegacySettings};
 use credlink_deployment::local::{Local, open};
-use credlink_hybrid::hybrid::Report;
+use credlink_hybrid::Hybrid;
+use credlink_hybrid::records::Report;
 use credlink_service::fsck::fsck;
 use credlink_service::{Service, Settings};
 use data_encoding::BASE64;
@@ -54,7 +55,7 @@ struct Ground {
     data: TempDir,
     records: TempDir,
     service: Arc<Service<Local>>,
-    source: LegacySource,
+    source: Hybrid<LegacySource>,
 }
 
 fn settings(place: &str, more: &[(&str, &str)]) -> LegacySettings {
@@ -65,10 +66,9 @@ fn settings(place: &str, more: &[(&str, &str)]) -> LegacySettings {
     LegacySettings::read(&Source::new(find)).unwrap().unwrap()
 }
 
-fn service(data: &Path, source: &LegacySource) -> Arc<Service<Local>> {
+fn service(data: &Path) -> Arc<Service<Local>> {
     let settings = Settings { public_url: "http://127.0.0.1".to_owned(), ..Settings::default() };
-    let service = open(data, Gate::of(None, None), settings).unwrap();
-    Arc::new(service.beside(Arc::new(source.clone())))
+    Arc::new(open(data, Gate::of(None, None), settings).unwrap())
 }
 
 impl Ground {
@@ -90,8 +90,8 @@ impl Ground {
     fn opened(data: TempDir, records: TempDir, more: &[(&str, &str)], has_catalogue: bool) -> Self {
         let place = format!("dir:{}", records.path().display());
         let source = settings(&place, more).open(&plain_config(http_client()), has_catalogue).unwrap();
-        let service = service(data.path(), &source);
-        Self { data, records, service, source }
+        let service = service(data.path());
+        Self { data, records, service, source: Hybrid::new(source) }
     }
 
     /// The same folders in another process with other variables.
@@ -102,15 +102,15 @@ impl Ground {
     }
 
     async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
-        send(&self.service, request).await
+        send(&self.source, &self.service, request).await
     }
 
     async fn walk(&self) {
-        self.source.walk().await.unwrap();
+        self.source.legacy().walk().await.unwrap();
     }
 
-    async fn take_over(&self) -> Report {
-        self.source.take_over_waiting(&self.service).await
+    async fn import(&self) -> Report {
+        self.source.legacy().import_requested(&self.service).await
     }
 
     async fn assert_whole(&self) {
@@ -120,13 +120,17 @@ impl Ground {
     }
 }
 
-async fn send(service: &Service<Local>, request: Request<Bytes>) -> Response<Bytes> {
+async fn send(
+    source: &Hybrid<LegacySource>,
+    service: &Service<Local>,
+    request: Request<Bytes>,
+) -> Response<Bytes> {
     let (parts, body) = request.into_parts();
-    service.handle(&parts, async { Ok(body) }).await
+    service.handle_by(source, &parts, async { Ok(body) }).await
 }
 
 const OFF: &[(&str, &str)] = &[("CREDLINK_CLOUD_STORAGE", "off")];
-const ONE: Report = Report { taken_over: 1, failed: 0 };
+const ONE: Report = Report { imported: 1, failed: 0 };
 
 fn body(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap()
@@ -189,11 +193,11 @@ async fn a_miss_is_answered_with_the_record_of_its_migration() {
         found.headers().clone()
     };
     let before = read("before").await;
-    assert_eq!(ground.take_over().await, ONE);
+    assert_eq!(ground.import().await, ONE);
     let after = read("after").await;
     let same = |name: http::HeaderName| assert_eq!(before.get(&name), after.get(&name), "{name}");
     [ETAG, http::header::LAST_MODIFIED, http::header::CACHE_CONTROL].into_iter().for_each(same);
-    assert_eq!(ground.take_over().await, Report::default(), "what is there is not taken over again");
+    assert_eq!(ground.import().await, Report::default(), "what is there is not taken over again");
     // The legacy store is no longer needed.
     std::fs::remove_dir_all(ground.records.path().join("2019")).unwrap();
     read("alone").await;
@@ -205,7 +209,7 @@ async fn a_miss_is_answered_with_the_record_of_its_migration() {
 async fn head_begins_a_migration() {
     let ground = Ground::over(&[("p-1.json", legacy("a", "p-1"))]);
     assert_eq!(ground.send(ask(Method::HEAD, "/proofs/p-1")).await.status(), 308);
-    assert_eq!(ground.take_over().await, ONE);
+    assert_eq!(ground.import().await, ONE);
     assert_eq!(ground.send(ask(Method::HEAD, &proof_path("a"))).await.status(), 200);
 }
 
@@ -216,15 +220,15 @@ async fn sixty_four_readers_migrate_a_proof_once() {
     ground.walk().await;
     let readers: Vec<_> = (0..64)
         .map(|number| {
-            let service = Arc::clone(&ground.service);
+            let (source, service) = (ground.source.clone(), Arc::clone(&ground.service));
             let target = if number % 2 == 0 { proof_path("a") } else { by_hash("a") };
-            tokio::spawn(async move { send(&service, get(&target)).await })
+            tokio::spawn(async move { send(&source, &service, get(&target)).await })
         })
         .collect();
     for reader in readers {
         assert_eq!(reader.await.unwrap().body(), &migrated(&text));
     }
-    assert_eq!(ground.take_over().await, ONE);
+    assert_eq!(ground.import().await, ONE);
     let counted = ground.service.ports().events.snapshot();
     assert_eq!((counted.stored, counted.deduplicated), (1, 0));
     ground.assert_whole().await;
@@ -236,7 +240,7 @@ async fn a_marker_wins() {
     let ground = Ground::over(&[("p-1.json", legacy("a", "p-1")), ("p-2.json", legacy("b", "p-2"))]);
     ground.walk().await;
     assert_eq!(ground.send(get(&proof_path("a"))).await.status(), 200);
-    assert_eq!(ground.take_over().await, ONE);
+    assert_eq!(ground.import().await, ONE);
     assert_eq!(ground.send(ask(Method::DELETE, &proof_path("a"))).await.status(), 204);
     // This proof was never migrated, but its deletion leaves a tombstone all the same.
     assert_eq!(ground.send(ask(Method::DELETE, &proof_path("b"))).await.status(), 204);
@@ -246,11 +250,11 @@ async fn a_marker_wins() {
         }
         assert_eq!(ground.send(get(&format!("/v1/proofs/{id}"))).await.status(), 308);
     }
-    assert_eq!(ground.take_over().await, Report::default());
+    assert_eq!(ground.import().await, Report::default());
     let ground = ground.again(&[]);
     ground.walk().await;
     assert_eq!(ground.send(get(&proof_path("b"))).await.status(), 410);
-    assert_eq!(ground.take_over().await, Report::default());
+    assert_eq!(ground.import().await, Report::default());
     ground.assert_whole().await;
 }
 
@@ -269,7 +273,7 @@ async fn what_is_not_migrated_can_be_replaced() {
         let found = ground.send(get(&proof_path(name))).await;
         assert_ne!(body(&found)["manifest"]["json"], json!({"of": name}));
     }
-    ground.take_over().await;
+    ground.import().await;
     ground.assert_whole().await;
 }
 
@@ -280,7 +284,7 @@ async fn what_has_expired_is_gone() {
     let ground = Ground::over(&[("p-1.json", text)]);
     ground.walk().await;
     assert_eq!(ground.send(get(&proof_path("a"))).await.status(), 410);
-    assert_eq!(ground.take_over().await, Report::default());
+    assert_eq!(ground.import().await, Report::default());
 }
 
 /// Guarantee 7: a source that does not answer is a failure, whatever it would have answered.
@@ -318,7 +322,7 @@ async fn without_a_catalogue_records_are_found_by_their_names() {
     assert_eq!(ground.send(asked).await.status(), 304);
     assert_eq!(ground.send(get(&proof_path("b"))).await.body(), &migrated(&own));
     assert_eq!(ground.send(get(&proof_path("a"))).await.status(), 404);
-    assert_eq!(ground.take_over().await, Report { taken_over: 2, failed: 0 });
+    assert_eq!(ground.import().await, Report { imported: 2, failed: 0 });
     assert_eq!(ground.send(get("/v1/proofs/p-1")).await.status(), 308);
     assert_eq!(ground.send(get(&proof_path("a"))).await.body(), &migrated(&named));
 }
@@ -389,14 +393,14 @@ async fn the_cloud_storage_can_be_switched_off_and_on() {
         assert!(refused.headers().contains_key(RETRY_AFTER), "{place}");
     }
     assert_eq!(ground.send(get("/v1/health")).await.status(), 200);
-    assert_eq!(ground.take_over().await, Report::default(), "nothing is migrated meanwhile");
+    assert_eq!(ground.import().await, Report::default(), "nothing is migrated meanwhile");
 
     let ground = ground.again(&[]);
     ground.walk().await;
     for (name, answer) in &answers {
         assert_eq!(ground.send(get(&proof_path(name))).await.body(), answer, "{name}");
     }
-    assert_eq!(ground.take_over().await, Report { taken_over: 3, failed: 0 });
+    assert_eq!(ground.import().await, Report { imported: 3, failed: 0 });
     for (name, answer) in &answers {
         assert_eq!(ground.send(get(&proof_path(name))).await.body(), answer, "{name}");
     }
@@ -430,28 +434,32 @@ async fn a_bucket_is_a_legacy_source() {
             .unwrap()
     };
     let data = tempfile::tempdir().unwrap();
-    let off = opened("off", false);
-    let alone = service(data.path(), &off);
+    let off = Hybrid::new(opened("off", false));
+    let alone = service(data.path());
     let stored = json!({"media_hash": media("a").to_string(), "manifest": {"n": 1}});
-    let first = send(&alone, request(Method::POST, "/v1/proofs", &stored)).await;
+    let first = send(&off, &alone, request(Method::POST, "/v1/proofs", &stored)).await;
     assert_eq!(first.status(), 201, "{:?}", first.body());
-    let read = send(&alone, get(&proof_path("a"))).await;
+    let read = send(&off, &alone, get(&proof_path("a"))).await;
     assert_eq!(read.headers()[ETAG], first.headers()[ETAG]);
     drop((alone, off));
 
-    let source = opened("on", true);
-    let service = service(data.path(), &source);
-    source.walk().await.unwrap();
-    assert_eq!(send(&service, get(&by_hash("a"))).await.body(), read.body());
+    let source = Hybrid::new(opened("on", true));
+    let service = service(data.path());
+    source.legacy().walk().await.unwrap();
+    assert_eq!(send(&source, &service, get(&by_hash("a"))).await.body(), read.body());
     proxy.set(Fault::Refuse);
     for name in ["a", "b"] {
-        assert_eq!(send(&service, get(&proof_path(name))).await.status(), 503, "{name}");
+        assert_eq!(send(&source, &service, get(&proof_path(name))).await.status(), 503, "{name}");
     }
-    assert_eq!(source.take_over_waiting(&service).await, Report { taken_over: 0, failed: 1 });
+    assert_eq!(source.legacy().import_requested(&service).await, Report { imported: 0, failed: 1 });
     proxy.set(Fault::Pass);
-    assert_eq!(send(&service, get(&proof_path("a"))).await.body(), read.body(), "and it begins again");
-    assert_eq!(source.take_over_waiting(&service).await, ONE);
-    assert_eq!(send(&service, get(&proof_path("a"))).await.body(), read.body());
+    assert_eq!(
+        send(&source, &service, get(&proof_path("a"))).await.body(),
+        read.body(),
+        "and it begins again"
+    );
+    assert_eq!(source.legacy().import_requested(&service).await, ONE);
+    assert_eq!(send(&source, &service, get(&proof_path("a"))).await.body(), read.body());
 }
 
 /// Repeats the request until the answer has this status.

@@ -130,7 +130,7 @@ impl Folder {
         let request = request.body(()).map_err(|error| Trouble::new(Kind::Usage, error))?;
         let (parts, ()) = request.into_parts();
         let body = async { Ok(question.body.unwrap_or_default()) };
-        let (parts, body) = self.run(self.deployment.service().handle(&parts, body)).into_parts();
+        let (parts, body) = self.run(self.deployment.handle(&parts, body)).into_parts();
         Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 }

@@ -45,7 +45,7 @@ impl Handler for Api {
         if metrics::is_asked(head) {
             return metrics::answer(&self.deployment, &self.metrics, head).boxed();
         }
-        async move { with_whole(self.deployment.service().handle(head, body).await) }.boxed()
+        async move { with_whole(self.deployment.handle(head, body).await) }.boxed()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use credlink_core::time::Timestamp;
 use credlink_deployment::deployment::Deployment;
-use credlink_hybrid::hybrid::Report;
+use credlink_hybrid::records::Report;
 use credlink_metrics::prometheus::Prometheus;
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
@@ -28,8 +28,8 @@ const WALK: Duration = Duration::from_secs(600);
 const WALK_AGAIN: Duration = Duration::from_secs(5);
 /// Pause while the guard lets a walk do nothing at all.
 const STOPPED: Duration = Duration::from_secs(60);
-/// Interval at which legacy records that were asked for are taken over.
-const TAKE_OVER: Duration = Duration::from_millis(200);
+/// Interval at which legacy records that were asked for are imported.
+const IMPORT: Duration = Duration::from_millis(200);
 /// Interval at which due work is done: changes that were cut off are finished, and proofs whose days are over are
 /// removed. The first time is at the start.
 const DUE: Duration = Duration::from_secs(60);
@@ -59,7 +59,7 @@ pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> 
     tasks.spawn(take_in(metrics.clone()));
     if deployment.legacy().is_some() {
         tasks.spawn(walk(Arc::clone(deployment)));
-        tasks.spawn(take_over(Arc::clone(deployment)));
+        tasks.spawn(import(Arc::clone(deployment)));
     }
     tasks
 }
@@ -134,16 +134,16 @@ async fn walk(deployment: Arc<Deployment>) {
     }
 }
 
-/// Takes over what was asked for and is in the legacy source.
-async fn take_over(deployment: Arc<Deployment>) {
+/// Imports what was asked for and is in the legacy source.
+async fn import(deployment: Arc<Deployment>) {
     let Some(legacy) = deployment.legacy() else { return };
-    let mut times = interval(TAKE_OVER);
+    let mut times = interval(IMPORT);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         times.tick().await;
-        let report = legacy.take_over_waiting(deployment.service()).await;
+        let report = legacy.import_requested(deployment.service()).await;
         if report != Report::default() {
-            let (taken_over, failed) = (report.taken_over, report.failed);
+            let (taken_over, failed) = (report.imported, report.failed);
             tracing::info!(taken_over, failed, "legacy records that were asked for are taken over");
         }
     }

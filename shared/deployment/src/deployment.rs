@@ -12,6 +12,7 @@
 //! | queued migrations | [`QueuedJobs`] |
 //! | the cleanup | [`Deployment::clean_up`] |
 
+mod answer;
 mod check;
 mod cleanup;
 mod index;
@@ -30,6 +31,7 @@ use credlink_auth::gate::Gate;
 use credlink_cache::Layered;
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
+use credlink_hybrid::Hybrid;
 use credlink_metrics::metered::Metered;
 use credlink_ports::{Failure, Parts};
 use credlink_runtime::clock::SystemClock;
@@ -59,7 +61,8 @@ pub struct Deployment {
     rows: AnyIndex,
     waiting: AnyQueue,
     cdn_url: Option<String>,
-    legacy: Option<LegacySource>,
+    /// Serves beside a legacy store, where there is one.
+    hybrid: Option<Hybrid<LegacySource>>,
     last_source: LastSource,
 }
 
@@ -90,8 +93,8 @@ impl Deployment {
 
     /// The legacy source, where there is one.
     #[must_use]
-    pub const fn legacy(&self) -> Option<&LegacySource> {
-        self.legacy.as_ref()
+    pub fn legacy(&self) -> Option<&LegacySource> {
+        self.hybrid.as_ref().map(Hybrid::legacy)
     }
 
     /// Returns the queue in which work waits.

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use credlink_core::job_name::JobName;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
-use credlink_hybrid::hybrid::{Hybrid, Report};
+use credlink_hybrid::records::{LegacyRecords, Report};
+use credlink_hybrid::{FoundRecord, LegacyQuery, LegacyStore};
 use credlink_ports::migration::Source as _;
 use credlink_ports::migration::bucket::Bucket as _;
 use credlink_ports::{Failure, FailureKind, Ports};
 use credlink_service::Service;
-use credlink_service::legacy::{Coming, Found, Legacy, Wanted};
 
 use credlink_migrate_io::source::bucket::Bucket;
 use credlink_migrate_io::source::folder::LegacyFolder;
@@ -67,11 +67,12 @@ impl Settings {
             }
             Place::Api(_) => return Err(OpenError::CredLink(self.place.to_string())),
         };
-        let hybrid = Hybrid::new(source, prefix, self.tenant.clone(), has_catalogue);
-        Ok(LegacySource { inner: Arc::new(Inner { hybrid, is_alone: self.is_alone }), queueing: None })
+        let records = LegacyRecords::new(source, prefix, self.tenant.clone(), has_catalogue);
+        let inner = Inner { records, is_cloud_storage_off: self.is_cloud_storage_off };
+        Ok(LegacySource { inner: Arc::new(inner), queueing: None })
     }
 
-    /// The same, for a process that takes nothing over itself: what is asked for is queued.
+    /// The same, for a process that imports nothing itself: what is asked for is queued.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -113,77 +114,74 @@ pub struct LegacySource {
 
 #[derive(Debug)]
 struct Inner {
-    hybrid: Hybrid<AnySource>,
-    is_alone: bool,
+    records: LegacyRecords<AnySource>,
+    is_cloud_storage_off: bool,
 }
 
 impl LegacySource {
     /// Walks over the source: how many items there were.
     ///
     /// # Errors
-    /// As [`Hybrid::walk`].
+    /// As [`LegacyRecords::walk`].
     pub async fn walk(&self) -> Result<u64, Failure> {
-        Box::pin(self.inner.hybrid.walk()).await
+        Box::pin(self.inner.records.walk()).await
     }
 
-    /// Takes over what was asked for. Nothing is while the cloud storage is off, or nothing may be stored: it waits.
-    pub async fn take_over_waiting<P: Ports>(&self, service: &Service<P>) -> Report {
-        if self.inner.is_alone || service.may_change().await.is_err() {
+    /// Imports what was asked for. Nothing is while the cloud storage is off, or nothing may be stored: it waits.
+    pub async fn import_requested<P: Ports>(&self, service: &Service<P>) -> Report {
+        if self.inner.is_cloud_storage_off || service.may_change().await.is_err() {
             Report::default()
         } else {
-            Box::pin(self.inner.hybrid.take_over_waiting(service)).await
+            Box::pin(self.inner.records.import_requested(service)).await
         }
     }
 }
 
-impl Legacy for LegacySource {
+impl LegacyStore for LegacySource {
     fn name(&self) -> &'static str {
-        self.inner.hybrid.source().name()
+        self.inner.records.source().name()
     }
 
-    fn find<'a>(&'a self, wanted: &'a Wanted) -> Coming<'a, Option<Found>> {
-        Box::pin(self.inner.hybrid.find(wanted))
+    async fn find(&self, query: &LegacyQuery) -> Result<Option<FoundRecord>, Failure> {
+        self.inner.records.find(query).await
     }
 
-    fn read<'a>(&'a self, item: &'a str, proof: &'a ProofId) -> Coming<'a, Option<Found>> {
-        Box::pin(async move { self.inner.hybrid.read(item, &Wanted::Proof(*proof)).await })
+    async fn read(&self, item: &str, proof: &ProofId) -> Result<Option<FoundRecord>, Failure> {
+        self.inner.records.read(item, &LegacyQuery::Proof(*proof)).await
     }
 
-    fn create<'a>(&'a self, key: &'a str, record: Bytes) -> Coming<'a, bool> {
-        let hybrid = &self.inner.hybrid;
-        let key = format!("{}{key}", hybrid.prefix());
-        Box::pin(async move {
-            match hybrid.source() {
-                AnySource::Folder(folder) => folder.create(&key, record).await,
-                AnySource::Bucket(bucket) => bucket.objects().create_json(&key, record).await,
-                AnySource::DataFolder(_)
-                | AnySource::Layout(_)
-                | AnySource::Lines(_)
-                | AnySource::Remote(_) => Err(Failure {
+    async fn create(&self, key: &str, record: Bytes) -> Result<bool, Failure> {
+        let records = &self.inner.records;
+        let key = format!("{}{key}", records.prefix());
+        match records.source() {
+            AnySource::Folder(folder) => folder.create(&key, record).await,
+            AnySource::Bucket(bucket) => bucket.objects().create_json(&key, record).await,
+            AnySource::DataFolder(_) | AnySource::Layout(_) | AnySource::Lines(_) | AnySource::Remote(_) => {
+                Err(Failure {
                     provider: self.name(),
                     kind: FailureKind::AccessDenied,
                     message: "nothing is written to this legacy source".to_owned(),
-                }),
+                })
             }
-        })
-    }
-
-    fn begin(&self, found: &Found) {
-        match &self.queueing {
-            Some(queueing) => queueing.begin(found),
-            None => self.inner.hybrid.begin(found),
         }
     }
 
-    fn knows_proofs(&self) -> bool {
-        self.inner.hybrid.catalogue().is_some()
+    fn request_import(&self, found: &FoundRecord) {
+        match &self.queueing {
+            Some(queueing) => queueing.begin(found),
+            None => self.inner.records.request_import(found),
+        }
     }
 
-    fn is_alone(&self) -> bool {
-        self.inner.is_alone
+    fn finds_every_proof(&self) -> bool {
+        self.inner.records.catalogue().is_some()
+    }
+
+    fn is_cloud_storage_off(&self) -> bool {
+        self.inner.is_cloud_storage_off
     }
 
     fn tenant(&self) -> &Tenant {
-        self.inner.hybrid.tenant()
+        self.inner.records.tenant()
     }
 }

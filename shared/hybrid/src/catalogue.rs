@@ -12,7 +12,8 @@ use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 
 use credlink_ports::migration::Item;
-use credlink_service::legacy::Wanted;
+
+use crate::legacy_store::LegacyQuery;
 
 /// What a walk has found so far.
 #[derive(Debug, Default)]
@@ -31,13 +32,13 @@ struct Places {
 }
 
 impl Catalogue {
-    /// The key of the item that has what is wanted, if it was met.
+    /// The key of the item that has what is looked for, if it was met.
     #[must_use]
-    pub fn item(&self, wanted: &Wanted) -> Option<Arc<str>> {
+    pub fn item(&self, query: &LegacyQuery) -> Option<Arc<str>> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
-        match wanted {
-            Wanted::Proof(id) => places.proofs.get(id),
-            Wanted::Legacy(id) => places.ids.get(&digest(id.as_str())),
+        match query {
+            LegacyQuery::Proof(id) => places.proofs.get(id),
+            LegacyQuery::Legacy(id) => places.ids.get(&digest(id.as_str())),
         }
         .cloned()
     }
@@ -87,7 +88,7 @@ impl Catalogue {
 }
 
 impl Places {
-    /// Of two records of one media file the one that was met first stays: a migration takes over the first as well.
+    /// Of two records of one media file the one that was met first stays: a migration imports the first as well.
     fn learn(&mut self, proof: ProofId, id: &LegacyId, key: &str) {
         let key: Arc<str> = key.into();
         self.proofs.entry(proof).or_insert_with(|| Arc::clone(&key));

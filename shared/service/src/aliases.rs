@@ -5,13 +5,16 @@
 //! (`aliases/{legacy id}`) as soon as no record says so: then it is not lost with the index. The row is written first,
 //! because it decides between two that bind one id; nobody is answered before the object agrees with it.
 
-use credlink_core::access::Visibility;
+mod bind;
+
+use credlink_core::access::{Caller, Visibility};
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
 use credlink_core::note::AliasNote;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{AliasRow, Row};
+use credlink_core::row::{AliasRow, ProofRow, Row, RowKey};
+use credlink_core::rules::alias::{alias_absent, alias_reply, private_alias_reply};
 use credlink_core::rules::guard::RETRY_AFTER_SECONDS;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
@@ -23,10 +26,14 @@ use credlink_ports::{
 
 use crate::delete::claim;
 use crate::error::{Error, contended};
+use crate::handler::Answer;
 use crate::reconcile::may_follow;
 use crate::service::{MAX_ATTEMPTS, Service, other_tenant};
 use crate::supersede::{any_live_row, live_row};
-use crate::take_over::{Claimant, bind};
+
+use bind::catch_up;
+pub(crate) use bind::free_for;
+pub use bind::{Claimant, bind, of_another_tenant};
 
 /// A legacy id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -58,9 +65,35 @@ pub async fn name<P: Ports>(
     proof: &ProofId,
     tenant: &Tenant,
 ) -> Result<bool, Error> {
-    refuse_proof_id(id)?;
-    let row = live_row(service, proof, tenant).await?;
+    let row = nameable(service, id, proof, tenant).await?;
     bind(service, id, &row, Claimant::Tenant).await
+}
+
+/// Returns `true` if nothing is known here of an id that is about to be bound by [`name`]: for a handler that knows of ids
+/// elsewhere.
+///
+/// # Errors
+/// As [`name`], short of a conflict.
+pub async fn is_unknown<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+    proof: &ProofId,
+    tenant: &Tenant,
+) -> Result<bool, Error> {
+    let row = nameable(service, id, proof, tenant).await?;
+    catch_up(service, id, &row).await?;
+    Ok(service.alias_row(id).await?.is_none())
+}
+
+/// The row of a proof of `tenant` that a legacy id may lead to.
+async fn nameable<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+    proof: &ProofId,
+    tenant: &Tenant,
+) -> Result<ProofRow, Error> {
+    refuse_proof_id(id)?;
+    live_row(service, proof, tenant).await
 }
 
 /// Lets a legacy id lead to a live proof of whichever tenant, wherever it leads or led before: the word of an operator. Whether
@@ -121,9 +154,27 @@ pub async fn withdraw<P: Ports>(
     Err(contended())
 }
 
+/// Answers with where a legacy id leads, for who may read what is there.
+///
+/// # Errors
+/// It leads to what the caller may not read (404), or a failure.
+pub async fn redirect<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    row: &AliasRow,
+) -> Result<Answer, Error> {
+    if leads_for_all(service, row).await? {
+        return Ok(alias_reply(&row.proof).into());
+    }
+    if caller.reads_private(&row.tenant) {
+        return Ok(private_alias_reply(&row.proof).into());
+    }
+    Err(alias_absent(&row.id).into())
+}
+
 /// Returns `true` if everybody may know where a legacy id leads: to a proof that is public, or was when it was deleted. Where the
 /// index has no such proof, nobody is told of one.
-pub(crate) async fn leads_for_all<P: Ports>(service: &Service<P>, row: &AliasRow) -> Result<bool, Failure> {
+async fn leads_for_all<P: Ports>(service: &Service<P>, row: &AliasRow) -> Result<bool, Failure> {
     let proof = service.proof_row(&row.proof).await?;
     Ok(proof.is_some_and(|proof| proof.visibility == Visibility::Public))
 }
@@ -223,6 +274,30 @@ pub(crate) async fn follow_alias<P: Ports>(
         }
     }
     Err(contended())
+}
+
+/// Returns `true` if a legacy id needs an alias: a proof id is no other name of itself.
+#[must_use]
+pub fn is_another_name(legacy: &LegacyId, id: &ProofId) -> bool {
+    legacy.as_str().parse() != Ok(*id)
+}
+
+impl<P: Ports> Service<P> {
+    /// Returns where a legacy id leads.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn alias(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
+        Ok(self.alias_row(id).await?.filter(|row| row.withdrawn.is_none()))
+    }
+
+    /// Returns where a legacy id leads, or led until that was taken back.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn alias_row(&self, id: &LegacyId) -> Result<Option<AliasRow>, Failure> {
+        Ok(self.ports.index().get(&RowKey::Alias(id.clone())).await?.and_then(Row::alias))
+    }
 }
 
 /// A page of the legacy ids that were taken over for `tenant`.

@@ -46,7 +46,7 @@ impl Error {
 }
 
 /// The answer to a caller that lost too many races in a row.
-pub(crate) fn contended() -> Error {
+pub fn contended() -> Error {
     Problem::new(Kind::Contended, "others kept changing this while the request was worked on; try again")
         .into()
 }

@@ -160,7 +160,7 @@ impl<P: Ports> Service<P> {
 
     /// Returns what is known without a look, or by a look that changes nothing if that is too old. It is for callers
     /// that only read.
-    pub(crate) async fn standing_for_readers(&self) -> Standing {
+    pub async fn standing_for_readers(&self) -> Standing {
         if self.guard.is_off {
             return Standing::default();
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use credlink_core::access::Visibility;
 use credlink_core::http::problem::Problem;
-use credlink_core::http::reply::Reply;
 use credlink_core::http::route::Form;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey, Verified};
@@ -17,48 +16,57 @@ use http::Method;
 use credlink_ports::{Cache as _, Event, Events as _, Failure, FailureKind, Ports};
 
 use crate::error::Error;
+use crate::handler::Answer;
 use crate::ownership::is_hidden_by;
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{Current, Service};
 use crate::visibility::bring_up;
 
-/// Answers a lookup: the reply, and the object that its body describes.
+/// Answers a lookup.
+///
+/// # Errors
+/// As [`answer`] of what [`find`] finds.
+pub async fn retrieve<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Result<Answer, Error> {
+    let found = find(service, lookup).await;
+    answer(service, lookup, found).await
+}
+
+/// The object that a lookup is of; `None` where nothing stands under its key.
+///
+/// # Errors
+/// A problem that [`Lookup::admit`] decides on, or a failure.
+pub async fn find<P: Ports>(
+    service: &Service<P>,
+    lookup: &Lookup<'_>,
+) -> Result<Option<Arc<Verified>>, Error> {
+    if let ObjectKey::Revision(id, _) = lookup.key {
+        let current = ObjectKey::Record(*id);
+        let Some(found) = load(service, &current, lookup.form).await? else { return Ok(None) };
+        lookup.admit(found.facts())?;
+    }
+    Ok(load(service, lookup.key, lookup.form).await?)
+}
+
+/// Answers a lookup with what was found.
 ///
 /// # Errors
 /// A problem that [`Lookup::respond`] decides on, or a failure; content that does not have its recorded digest is
 /// one, unless it is private to who asks: then it is as absent (guarantee 13).
-pub async fn retrieve<P: Ports>(
+pub async fn answer<P: Ports>(
     service: &Service<P>,
     lookup: &Lookup<'_>,
-) -> Result<(Reply, Option<Arc<Verified>>), Error> {
-    match answer(service, lookup).await {
+    found: Result<Option<Arc<Verified>>, Error>,
+) -> Result<Answer, Error> {
+    let found = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => return Err(missed(service, lookup).into()),
         // In a box, as it is rare.
         Err(Error::Failure(failure))
             if failure.kind == FailureKind::Damaged && Box::pin(hides(service, lookup, &failure)).await =>
         {
-            Err(missed(service, lookup).into())
+            return Err(missed(service, lookup).into());
         }
-        answered => answered,
-    }
-}
-
-async fn answer<P: Ports>(
-    service: &Service<P>,
-    lookup: &Lookup<'_>,
-) -> Result<(Reply, Option<Arc<Verified>>), Error> {
-    service.check_readable(lookup.key, lookup.form)?;
-    if let ObjectKey::Revision(id, _) = lookup.key {
-        let current = ObjectKey::Record(*id);
-        let found = load(service, &current, lookup.form).await?.ok_or_else(|| missed(service, lookup))?;
-        lookup.admit(found.facts())?;
-    }
-    let found = match service.alone() {
-        Some(_) => None,
-        None => load(service, lookup.key, lookup.form).await?,
-    };
-    let found = match found {
-        Some(found) => found,
-        None => service.instead(lookup.key).await?.ok_or_else(|| missed(service, lookup))?,
+        Err(error) => return Err(error),
     };
     let reply =
         lookup.respond(found.facts()).inspect_err(|_| service.ports.events().record(Event::Missed))?;
@@ -66,7 +74,7 @@ async fn answer<P: Ports>(
     if let (ObjectKey::Record(id), &Method::GET, Form::Content) = (lookup.key, lookup.method, lookup.form) {
         service.reads.note(*id, lookup.now);
     }
-    Ok((reply, Some(found)))
+    Ok(Answer { reply, object: Some(found) })
 }
 
 fn missed<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Problem {
@@ -135,7 +143,7 @@ async fn settled<P: Ports>(
     }
     match reconcile(service, id).await {
         // It was deleted, and put back from elsewhere (guarantee 8).
-        Ok(Reconciled::Risen) => return service.buried_record(id).await,
+        Ok(Reconciled::Risen) => return tombstone(service, id).await,
         // Its manifest was deleted before anybody was told of it: cleanup removes it.
         Ok(Reconciled::Orphan) => return Ok(None),
         Ok(_) => {}
@@ -144,6 +152,15 @@ async fn settled<P: Ports>(
         }
     }
     Ok(service.current(&ObjectKey::Record(*id)).await?.map(|current| current.verified))
+}
+
+/// The tombstone that the row of a deleted proof stands for.
+async fn tombstone<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Option<Verified>, Failure> {
+    let row = service.proof_row(id).await?.map(Row::Proof);
+    let Some((tombstone, tenant)) = row.as_ref().and_then(Tombstone::of) else { return Ok(None) };
+    let key = ObjectKey::Record(*id);
+    let (body, attributes) = tombstone.object(&key, &tenant);
+    service.as_stored(&key, tombstone.deleted, (body.into(), attributes)).map(Some)
 }
 
 /// The manifest that was found, once it is for the readers that its row says: a change of its visibility may have been cut off
@@ -187,7 +204,7 @@ async fn brought_up<P: Ports>(
     if has_risen(&row) {
         let Some((marker, tenant)) = Tombstone::of(&Row::Manifest(row)) else { return Ok(None) };
         let (body, attributes) = marker.object(&key, &tenant);
-        return service.as_read(&key, marker.deleted, (body.into(), attributes)).map(Some);
+        return service.as_stored(&key, marker.deleted, (body.into(), attributes)).map(Some);
     }
     // Whoever changes it writes it; a reader does so for one that was cut off, and one reader at a time.
     if let Some(_turn) = service.leftovers.turn() {

@@ -10,7 +10,7 @@ use credlink_core::legacy::LegacyId;
 use credlink_core::link::LinkKeys;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::note::AliasNote;
-use credlink_core::object::{ObjectKey, StoredTag, Verified};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{ManifestRow, ProofRow, Row, RowKey};
@@ -25,7 +25,6 @@ use credlink_ports::{
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::leftovers::Leftovers;
-use crate::legacy::Legacy;
 use crate::reads::ReadLog;
 
 /// Most attempts of a use case that loses races. Every lost race means that another writer got through.
@@ -59,7 +58,6 @@ pub struct Service<P> {
     pub(crate) ports: P,
     pub(crate) settings: Settings,
     pub(crate) reads: ReadLog,
-    pub(crate) legacy: Option<Arc<dyn Legacy>>,
     pub(crate) guard: Arc<Guard>,
     pub(crate) leftovers: Arc<Leftovers>,
     /// `true` if nothing is destroyed: for a rebuild, which follows what is stored and removes none of it.
@@ -78,7 +76,7 @@ pub struct Current {
 }
 
 impl Current {
-    /// Time at which it was written, by whichever clock is ahead. What is taken over was made long before.
+    /// Time at which it was written, by whichever clock is ahead. What is imported was made long before.
     pub(crate) fn written(&self) -> Timestamp {
         self.modified.max(self.verified.facts().created)
     }
@@ -90,11 +88,11 @@ impl<P: Ports> Service<P> {
         let reads = ReadLog::new(settings.count_reads);
         let (guard, leftovers) = Default::default();
         let (signers, work) = (Arc::new(NoSigners), Arc::new(InPlace));
-        Self { ports, settings, reads, legacy: None, guard, leftovers, spares: false, signers, work }
+        Self { ports, settings, reads, guard, leftovers, spares: false, signers, work }
     }
 
-    /// Another service over the same ports, with the same guard and no legacy source.
-    pub fn alone_over_its_ports(&self) -> Service<&P> {
+    /// Another service over the same ports, with the same guard: for whatever wants a service of its own.
+    pub fn borrowed(&self) -> Service<&P> {
         Service { reads: ReadLog::new(self.settings.count_reads), ..self.with_ports(&self.ports) }
     }
 
@@ -103,25 +101,18 @@ impl<P: Ports> Service<P> {
         Service { spares: true, ..self.with_ports(ports) }
     }
 
-    /// A service over other ports, with the same guard; without a legacy source, and counting no reads.
+    /// A service over other ports, with the same guard, that counts no reads.
     fn with_ports<Q>(&self, ports: Q) -> Service<Q> {
         Service {
             ports,
             settings: self.settings.clone(),
             reads: ReadLog::new(false),
-            legacy: None,
             guard: Arc::clone(&self.guard),
             leftovers: Arc::clone(&self.leftovers),
             spares: self.spares,
             signers: Arc::clone(&self.signers),
             work: Arc::clone(&self.work),
         }
-    }
-
-    /// The same service beside a legacy source.
-    #[must_use]
-    pub fn beside(self, legacy: Arc<dyn Legacy>) -> Self {
-        Self { legacy: Some(legacy), ..self }
     }
 
     /// The same service with the signers that the operator lists.
@@ -196,7 +187,8 @@ impl<P: Ports> Service<P> {
         Ok(self.compute(body.len(), move || parse(body)).await??)
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// Returns the time, as the clock among the ports has it.
+    pub fn now(&self) -> Timestamp {
         self.ports.clock().now()
     }
 
@@ -240,6 +232,20 @@ impl<P: Ports> Service<P> {
         let verified = Verified::check(copy).map_err(|damage| self.damaged(key, &damage))?;
         tracing::error!(failure = %damage, "a copy is damaged; the other one is read");
         Ok(Some(Current { tag, modified, verified }))
+    }
+
+    /// The object that a provider would hold under `key` with these bytes and attributes, checked.
+    ///
+    /// # Errors
+    /// The attributes do not describe the bytes.
+    pub fn as_stored(
+        &self,
+        key: &ObjectKey,
+        modified: Timestamp,
+        (body, attributes): (Bytes, Attributes),
+    ) -> Result<Verified, Failure> {
+        let head = Head { tag: StoredTag(String::new()), size: body.len() as u64, modified, attributes };
+        Verified::check(Object { head, body }).map_err(|damage| self.damaged(key, &damage))
     }
 
     /// Reads a record out of its object.

@@ -6,6 +6,8 @@
 //! cleanup, takes up; and the commit of the row decides (guarantees 1, 2 and 5). A store that is refused takes back
 //! what it brought (guarantee 11).
 
+mod lost;
+
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_REVISIONS;
@@ -20,7 +22,6 @@ use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::store::{Draft, Next, next};
 use credlink_core::tenant::Tenant;
-use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use futures_util::future::join;
 
@@ -36,6 +37,8 @@ use crate::publish::{Brought, Published, Reference};
 use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::service::{MAX_ATTEMPTS, Service};
 use crate::supersede::replace_any;
+
+use lost::{bring_back_manifest, bring_back_record, is_lost};
 
 /// What a store came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +135,7 @@ async fn try_to_store<P: Ports>(
             }
             (Next::Write { revision }, row) => {
                 if let Some(ProofRow { state: State::Deleted(at), void: false, .. }) = &row {
-                    stays_deleted(draft, *at)?;
+                    draft.may_follow_deletion(*at)?;
                 }
                 let stored = write(service, draft, row.as_ref(), revision, brought).await?;
                 if let Some(stored) = stored {
@@ -144,72 +147,6 @@ async fn try_to_store<P: Ports>(
         }
     }
     Err(contended())
-}
-
-/// Returns `true` if the record of a live proof is not there, as far as a look costs nothing.
-///
-/// # Errors
-/// The record is damaged, or a provider failed.
-async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<bool, Failure> {
-    let is_cheap = service.ports.objects().has_cheap_lookups();
-    Ok(is_cheap && service.current(&ObjectKey::Record(*id)).await?.is_none())
-}
-
-/// Puts the record of a live proof back where it was lost, if what is taken over makes exactly that record.
-async fn bring_back_record<P: Ports>(
-    service: &Service<P>,
-    draft: &Draft,
-    row: &ProofRow,
-) -> Result<(), Failure> {
-    // What is stored for the first time has another instant.
-    if draft.origin.is_none() {
-        return Ok(());
-    }
-    let record = Record { first_revision: row.first_revision, ..draft.record(row.revision, row.created) };
-    let bytes = record.to_bytes();
-    let sha256 = Digest::of(&bytes);
-    let key = ObjectKey::Record(row.id);
-    if sha256 != row.record_sha256 || service.ports.objects().head(&key).await?.is_some() {
-        return Ok(());
-    }
-    // Where something else stands there by now, that is looked at by others.
-    if put_record(service, &key, &record, (&bytes, sha256), Condition::Absent).await?.is_some() {
-        tracing::warn!(proof = %row.id, "a record that was lost came back with a migration of it");
-    }
-    Ok(())
-}
-
-/// Puts the manifest of a live proof back where it was lost, if the draft brings it, as far as a look costs nothing.
-async fn bring_back_manifest<P: Ports>(
-    service: &Service<P>,
-    draft: &Draft,
-    row: &ProofRow,
-) -> Result<(), Failure> {
-    let Some(manifest) = draft.manifest_key().filter(|key| row.manifest_id.as_ref() == Some(&key.id)) else {
-        return Ok(());
-    };
-    let is_cheap = service.ports.objects().has_cheap_lookups();
-    if !is_cheap || !draft.is_identical_to(row) || service.manifest_facts(&manifest).await?.is_some() {
-        return Ok(());
-    }
-    let Some(held) = service.manifest_row(&manifest).await?.filter(|held| held.state == State::Live) else {
-        return Ok(());
-    };
-    let (visibility, generation) = (held.visibility, held.generation);
-    // Where something else stands there by now, that is looked at by others.
-    let put = service.put_manifest(&manifest, &draft.manifest, visibility, generation, Condition::Absent);
-    if put.await? {
-        tracing::warn!(%manifest, "a manifest that was lost came back with a store of it");
-    }
-    Ok(())
-}
-
-/// Refuses to take over what was deleted here (guarantee 8).
-fn stays_deleted(draft: &Draft, at: Timestamp) -> Result<(), Problem> {
-    match &draft.origin {
-        Some(origin) if origin.restores != Some(at) => Err(Problem::deleted(at)),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// The answer with the proof that is there: somebody else's, or the record that this very store wrote in an earlier
@@ -234,10 +171,7 @@ async fn revive<P: Ports>(
         Reconciled::Broken(why) => return Err(service.damaged(&ObjectKey::Record(row.id), &why).into()),
         Reconciled::Changed | Reconciled::Orphan | Reconciled::Risen => return Ok(None),
     }
-    // A proof of another store that expired here is over.
-    if draft.origin.is_some() {
-        return Err(Problem::new(Kind::Expired, format!("this expired on {}", row.expires)).into());
-    }
+    draft.may_follow_expiry(row.expires)?;
     if row.revision + 1 - row.first_revision >= MAX_REVISIONS {
         // There is no room for another revision: a new life begins.
         service.may_destroy().await?;
@@ -289,7 +223,7 @@ async fn write<P: Ports>(
         let marker = Tombstone::parse(&current.verified.content());
         let marker = marker.map_err(|error| service.damaged(&key, &error))?;
         if !marker.void {
-            stays_deleted(draft, marker.deleted)?;
+            draft.may_follow_deletion(marker.deleted)?;
         }
         // Only over the marker of a deletion whose row says that it is done: who finishes one that is not may hold the tag
         // of what is written here, and take it away after it was acknowledged.

@@ -41,7 +41,7 @@ async fn the_index_says_where_a_record_is() {
         assert_eq!(ground.send(get(&by_hash(name))).await.status(), status, "{name}");
     }
     ground.assert_whole().await;
-    assert_eq!(ground.take_over().await, Report { taken_over: 2, failed: 0 });
+    assert_eq!(ground.import().await, Report { imported: 2, failed: 0 });
     assert_eq!(ground.send(get(&by_hash("a"))).await.body(), &migrated(&any));
     ground.assert_whole().await;
 
@@ -84,7 +84,7 @@ async fn an_index_out_of_reach_is_no_absence() {
     for switch in ["on", "off"] {
         let settings =
             settings(&format!("dir:{}", records.path().display()), &[("CREDLINK_CLOUD_STORAGE", switch)]);
-        let source = settings.open(&plain_config(http_client()), false).unwrap();
+        let source = Hybrid::new(settings.open(&plain_config(http_client()), false).unwrap());
         let parts = Parts {
             objects: MemoryObjects::new(),
             index: Faulty::new(index.clone(), FaultPlan::reads_from(1)),
@@ -95,10 +95,10 @@ async fn an_index_out_of_reach_is_no_absence() {
             jobs: NoJobs,
         };
         let settings = Settings { public_url: "http://127.0.0.1".to_owned(), ..Settings::default() };
-        let service = Service::new(parts, settings).unguarded().beside(Arc::new(source));
+        let service = Service::new(parts, settings).unguarded();
         let ask = async |request: Request<Bytes>| {
             let (parts, body) = request.into_parts();
-            service.handle(&parts, async { Ok(body) }).await
+            service.handle_by(&source, &parts, async { Ok(body) }).await
         };
         assert_eq!(ask(get(&by_hash("a"))).await.body(), &migrated(&text), "{switch}");
         for name in ["b", "c"] {

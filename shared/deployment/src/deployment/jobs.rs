@@ -135,7 +135,7 @@ impl<P: Ports> Migrations for QueuedMigrations<'_, P> {
     ) -> Result<(), WorkError> {
         let Some((ledger, queue, job)) = self.job(job).await? else { return Ok(()) };
         let source = self.last_source.open(&job.from).await?;
-        let service = self.service.alone_over_its_ports();
+        let service = self.service.borrowed();
         let destination = ServiceDestination::new(Arc::new(service), None);
         let ports = MigrationParts {
             source: &*source,

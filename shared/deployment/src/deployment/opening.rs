@@ -15,6 +15,7 @@ use credlink_disk::foreign::Foreign;
 use credlink_disk::private::make_private_folder;
 use credlink_disk::reserve::Reserve;
 use credlink_metrics::metered::Metered;
+use credlink_hybrid::Hybrid;
 use credlink_pair::Replicated;
 use credlink_ports::Parts;
 use credlink_runtime::clock::SystemClock;
@@ -207,16 +208,13 @@ impl Deployment {
         if let Some(signers) = &configuration.signers {
             service = service.knowing(Arc::new(signers.clone()));
         }
-        // A function does not live long enough to walk over a source, or to take proofs over beside its answers.
+        // A function does not live long enough to walk over a source, or to import proofs beside its answers.
         let legacy = configuration.legacy.as_ref().map(|settings| match folder {
             Some(_) => settings.open(&aws, true),
             None => settings.open_queued(&aws, jobs),
         });
-        let legacy = legacy.transpose()?;
-        if let Some(legacy) = &legacy {
-            service = service.beside(Arc::new(legacy.clone()));
-        }
-        Ok(Self { service, rows, waiting, cdn_url, legacy, last_source: LastSource::default() })
+        let hybrid = legacy.transpose()?.map(Hybrid::new);
+        Ok(Self { service, rows, waiting, cdn_url, hybrid, last_source: LastSource::default() })
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Once};
 
 use credlink_core::bounds::MAX_MESSAGE_ITEMS;
+use credlink_hybrid::FoundRecord;
 use credlink_migrate::requested::Messages;
 use credlink_ports::migration::jobs::JobRequest;
-use credlink_service::legacy::Found;
 
 use credlink_runtime::clock::SystemClock;
 
@@ -48,7 +48,7 @@ impl Queueing {
     }
 
     /// Queues the migration of a proof, beside what this process answers.
-    pub(super) fn begin(self: &Arc<Self>, found: &Found) {
+    pub(super) fn begin(self: &Arc<Self>, found: &FoundRecord) {
         if let Some(reason) = &self.obstacle {
             self.told.call_once(|| {
                 tracing::warn!(reason, "legacy records are answered with, and nothing of them is migrated");

@@ -28,10 +28,10 @@ pub struct Settings {
     /// Of a bucket.
     pub(super) bucket: Option<ProviderSettings>,
     pub(super) tenant: Tenant,
-    /// The queued job that takes over what was asked for, where this process does not.
+    /// The queued job that imports what was asked for, where this process does not.
     pub(super) job: JobName,
     /// Whether the cloud storage is off.
-    pub(super) is_alone: bool,
+    pub(super) is_cloud_storage_off: bool,
 }
 
 impl Settings {
@@ -40,7 +40,7 @@ impl Settings {
     /// # Errors
     /// One that cannot be used.
     pub fn read(source: &Source<'_>) -> Result<Option<Self>, ConfigurationError> {
-        let is_alone = !source.switch(CLOUD_STORAGE)?.unwrap_or(true);
+        let is_cloud_storage_off = !source.switch(CLOUD_STORAGE)?.unwrap_or(true);
         let tenant = source.text(TENANT).map(|text| {
             text.parse::<Tenant>()
                 .map_err(|error| ConfigurationError::invalid(TENANT, &text, error.to_string()))
@@ -55,7 +55,7 @@ impl Settings {
                     format!("the legacy store, which reads and writes go to while {CLOUD_STORAGE} is `off`");
                 ConfigurationError::Missing { variable: SOURCE, allowed }
             };
-            return if is_alone { Err(missing()) } else { Ok(None) };
+            return if is_cloud_storage_off { Err(missing()) } else { Ok(None) };
         };
         let invalid = |allowed: &str| ConfigurationError::invalid(SOURCE, &text, allowed);
         let place = text.parse().map_err(|error| match error {
@@ -69,7 +69,7 @@ impl Settings {
         }
         let bucket = match &place {
             Place::Folder(_) => None,
-            Place::Lines(_) if is_alone => {
+            Place::Lines(_) if is_cloud_storage_off => {
                 return Err(invalid(
                     "dir:PATH, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX while CREDLINK_CLOUD_STORAGE is `off`: a dump \
                      is read only",
@@ -79,7 +79,7 @@ impl Settings {
             Place::Bucket { kind, bucket, .. } => Some(bucket_settings(source, *kind, bucket)?),
             Place::Api(_) => return Err(invalid(PLACES)),
         };
-        Ok(Some(Self { place, bucket, tenant, job, is_alone }))
+        Ok(Some(Self { place, bucket, tenant, job, is_cloud_storage_off }))
     }
 
     /// Whether it is a bucket of S3.

@@ -30,12 +30,13 @@ use credlink_ports::migration::{Depth, Destination, Imported, Standing, Verdict,
 use credlink_ports::{
     Checksummed, Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
 };
+use credlink_service::aliases::{Claimant, bind};
 use credlink_service::delete::{bury, finish_proof};
 use credlink_service::error::Error;
+use credlink_service::import::import;
 use credlink_service::service::{MAX_ATTEMPTS, Service};
 use credlink_service::store::Stored;
 use credlink_service::supersede::supersede;
-use credlink_service::take_over::{Claimant, bind, take_over};
 use history::History;
 
 /// A [`Service`] as a destination.
@@ -218,7 +219,7 @@ impl<P: Ports> ServiceDestination<P> {
         // Every draft is a step of its own, may have to wait for its manifest to be withdrawn, and may be disturbed.
         for _ in 0..MAX_ATTEMPTS + 2 * drafts.len() {
             // What is there already is not changed by this: it is told.
-            let stored = take_over(&self.service, first).await;
+            let stored = import(&self.service, first).await;
             let stored = match self.make_way(first, stored).await {
                 Ok(Some(stored)) => stored,
                 Ok(None) => continue,

@@ -39,17 +39,6 @@ struct BatchFailure {
     detail: String,
 }
 
-/// A deletion of a batch.
-async fn delete_one<P: Ports>(
-    service: &Service<P>,
-    caller: &Caller,
-    id: &ProofId,
-    any: &HeaderMap,
-) -> Result<(), Error> {
-    service.bring(id).await?;
-    delete::delete_proof(service, id, &caller.tenant, any, None).await.map(drop)
-}
-
 /// Delete up to 1,000 proofs
 #[utoipa::path(
     post, path = "/v1/proofs/batch-delete", tag = "proofs", operation_id = "batchDelete",
@@ -64,13 +53,36 @@ pub(crate) async fn batch_delete<P: Ports>(
     caller: &Caller,
     body: Bytes,
 ) -> Result<Reply, Error> {
+    delete_each(service, body, |id| delete_one(service, caller, id)).await
+}
+
+/// One deletion of a batch.
+///
+/// # Errors
+/// As [`delete::delete_proof`].
+pub async fn delete_one<P: Ports>(service: &Service<P>, caller: &Caller, id: ProofId) -> Result<(), Error> {
+    delete::delete_proof(service, &id, &caller.tenant, &HeaderMap::new(), None).await.map(drop)
+}
+
+/// Deletes every proof that the body of a batch names by `delete`, and says what became of each.
+///
+/// # Errors
+/// What is wrong with the body, or the process is about to end. A deletion that fails is no error here.
+pub async fn delete_each<P, F>(
+    service: &Service<P>,
+    body: Bytes,
+    delete: impl Fn(ProofId) -> F,
+) -> Result<Reply, Error>
+where
+    P: Ports,
+    F: Future<Output = Result<(), Error>>,
+{
     let ids = service.read(body, |body| BatchDeleteBody::parse(&body)).await?;
-    let any = HeaderMap::new();
     let results: Vec<(String, Option<Problem>)> = stream::iter(ids)
         .map(async |id: String| {
             let problem = match id.parse::<ProofId>() {
                 Err(error) => Some(Problem::field("id", error)),
-                Ok(parsed) => match delete_one(service, caller, &parsed, &any).await {
+                Ok(parsed) => match delete(parsed).await {
                     Ok(()) => None,
                     Err(error) => {
                         if let Error::Failure(failure) = &error {

@@ -1,7 +1,7 @@
 //! Storing, replacing, deleting, listing and sharing proofs.
 
 use bytes::Bytes;
-use credlink_core::access::{Caller, Scope};
+use credlink_core::access::Caller;
 use credlink_core::hash::MediaHash;
 use credlink_core::http::conditional::{check_removal_form, check_replacement_form, with_tag};
 use credlink_core::http::problem::Problem;
@@ -22,14 +22,14 @@ use credlink_ports as ports;
 use credlink_ports::Ports;
 
 use super::parameters::{DeletedAt, Page};
-use super::{gone, requested_instant};
+use super::{gone, requested_instant, with_tag};
 use crate::delete;
 use crate::error::Error;
+use crate::import::{import, may_import};
 use crate::list::{ProofPage, Summary, list};
 use crate::service::Service;
-use crate::store::Stored;
+use crate::store::{Stored, store};
 use crate::supersede::{live_row, supersede};
-use crate::take_over::take_over;
 
 /// The answer to a store or a replacement.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -115,26 +115,44 @@ pub(crate) async fn store_proof<P: Ports>(
     caller: &Caller,
     body: Bytes,
 ) -> Result<Reply, Error> {
-    let tenant = caller.tenant.clone();
-    let draft = service.read(body, move |body| Draft::parse(&body, tenant, None)).await?;
-    if let Some(legacy) = service.alone() {
-        let stored = service.store_alone(legacy, caller, &draft).await?;
-        return Ok(service.store_reply(&stored, status_of(&stored)));
-    }
-    if draft.origin.is_some() {
-        may_take_over(caller)?;
-    }
-    let stored = take_over(service, &draft).await?;
-    Ok(service.store_reply(&stored, status_of(&stored)))
+    let draft = read_draft(service, caller, body).await?;
+    store_draft(service, caller, &draft).await
 }
 
-/// What a proof brings along from another store is the word of an administrator.
-fn may_take_over(caller: &Caller) -> Result<(), Problem> {
-    if caller.may(Scope::Admin) {
-        Ok(())
+/// Reads the body of a store.
+///
+/// # Errors
+/// What is wrong with the body, or the process is about to end.
+pub async fn read_draft<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    body: Bytes,
+) -> Result<Draft, Error> {
+    let tenant = caller.tenant.clone();
+    service.read(body, move |body| Draft::parse(&body, tenant, None)).await
+}
+
+/// Stores a draft, or imports it.
+///
+/// # Errors
+/// As [`store`] and [`import`]; an import without the scope for it (403).
+pub async fn store_draft<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    draft: &Draft,
+) -> Result<Reply, Error> {
+    let stored = if draft.origin.is_some() {
+        may_import(caller)?;
+        import(service, draft).await?
     } else {
-        Err(Problem::insufficient_scope(Scope::Admin).at("origin"))
-    }
+        store(service, draft).await?
+    };
+    Ok(store_reply(service, &stored))
+}
+
+/// The answer to a store.
+pub fn store_reply<P: Ports>(service: &Service<P>, stored: &Stored) -> Reply {
+    service.store_reply(stored, status_of(stored))
 }
 
 /// Replace a proof's manifest
@@ -172,7 +190,7 @@ pub(crate) async fn supersede_proof<P: Ports>(
     let draft = |row: &ProofRow| -> Result<Draft, Problem> {
         let draft = read.clone()?.draft(caller.tenant.clone(), &row.media_hash)?;
         if draft.origin.is_some() {
-            may_take_over(caller)?;
+            may_import(caller)?;
         }
         Ok(draft)
     };

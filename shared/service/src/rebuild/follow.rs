@@ -9,13 +9,12 @@ use credlink_core::tombstone::Tombstone;
 
 use credlink_ports::{Objects as _, Ports};
 
-use crate::aliases::follow_alias;
+use crate::aliases::{follow_alias, is_another_name};
 use crate::delete::claim;
 use crate::error::{Error, contended};
 use crate::holds::follow_hold;
 use crate::reconcile::{Reconciled, hold_earlier, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};
-use crate::take_over::is_another_name;
 
 /// The outcome for the row of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::access::Visibility;
 use crate::hash::{Digest, MediaHash};
+use crate::http::problem::{Kind, Problem};
 use crate::legacy::Legacy;
 use crate::manifest::Manifest;
 use crate::manifest_key::ManifestKey;
@@ -122,6 +123,29 @@ impl Draft {
             && made.manifest.sha256 == record.manifest.sha256
             && made.manifest.id == record.manifest.id
             && comparable(&made) == comparable(record)
+    }
+
+    /// Refuses a draft with an origin to follow a deletion at `at`: an import does not bring back what was deleted here (guarantee 8),
+    /// unless it restores what was deleted at this very instant.
+    ///
+    /// # Errors
+    /// 410 `deleted`.
+    pub fn may_follow_deletion(&self, at: Timestamp) -> Result<(), Problem> {
+        match &self.origin {
+            Some(origin) if origin.restores != Some(at) => Err(Problem::deleted(at)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Refuses a draft with an origin to follow a proof that expired on `expires`.
+    ///
+    /// # Errors
+    /// 410 `expired`.
+    pub fn may_follow_expiry(&self, expires: Timestamp) -> Result<(), Problem> {
+        match &self.origin {
+            Some(_) => Err(Problem::new(Kind::Expired, format!("this expired on {expires}"))),
+            None => Ok(()),
+        }
     }
 
     /// Returns `true` if a row stands for the same manifest and signature (guarantee 3).

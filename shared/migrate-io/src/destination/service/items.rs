@@ -1,16 +1,17 @@
 //! The rows that say where a source has proofs, in the index of a CredLink at hand.
 
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{LegacyItemRow, Row};
+use credlink_core::row::{LegacyItemRow, Row, RowKey};
 
 use credlink_ports::migration::ItemRows;
-use credlink_ports::{Commit, Failure, Ports, Write};
+use credlink_ports::{Commit, Failure, Index as _, Ports, Write};
 
 use super::ServiceDestination;
 
 impl<P: Ports> ItemRows for ServiceDestination<P> {
     async fn item_row(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
-        self.service.legacy_item(proof).await
+        let row = self.service.ports().index().get(&RowKey::LegacyItem(*proof)).await?;
+        Ok(row.and_then(Row::legacy_item))
     }
 
     async fn keep_item(&self, row: &LegacyItemRow) -> Result<bool, Failure> {

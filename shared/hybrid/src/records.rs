@@ -1,4 +1,4 @@
-//! A legacy source beside a service: looking for proofs in it, and taking over those that were asked for.
+//! The records of a legacy source: finding them, and importing those that were asked for.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -10,21 +10,21 @@ use credlink_core::tenant::Tenant;
 use credlink_ports::migration::{Content, Source};
 use credlink_ports::{Failure, FailureKind, Ports};
 use credlink_service::error::Error;
-use credlink_service::legacy::{Found, Wanted};
+use credlink_service::handler::steps::import;
 use credlink_service::service::Service;
-use credlink_service::take_over::take_over;
 
-use super::catalogue::Catalogue;
+use crate::catalogue::Catalogue;
+use crate::legacy_store::{FoundRecord, LegacyQuery};
 
-/// Most proofs that wait to be taken over. What does not fit waits until it is asked for again.
-const MAX_WAITING: usize = 10_000;
+/// Most proofs that wait to be imported. What does not fit waits until it is asked for again.
+const MAX_REQUESTED: usize = 10_000;
 
 /// Items of one page of a walk.
 const PAGE: usize = 1_000;
 
-/// A legacy source.
+/// The records of a legacy source.
 #[derive(Debug)]
-pub struct Hybrid<S> {
+pub struct LegacyRecords<S> {
     source: S,
     /// What stands before the name of a record that is looked for directly: the prefix of a bucket.
     prefix: String,
@@ -32,31 +32,31 @@ pub struct Hybrid<S> {
     tenant: Tenant,
     /// Where every item is, in a process that lives long enough to walk over the source.
     catalogue: Option<Catalogue>,
-    waiting: Mutex<Waiting>,
+    requested: Mutex<Requested>,
 }
 
-/// Proofs that are to be taken over, by the keys of their items, and those that are being so.
+/// Proofs that are to be imported, with the keys of their items, and those that are being imported.
 #[derive(Debug, Default)]
-struct Waiting {
+struct Requested {
     proofs: BTreeSet<ProofId>,
     items: VecDeque<(ProofId, String)>,
 }
 
-/// What was taken over.
+/// The outcome of importing what was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Proofs that are there now.
-    pub taken_over: u64,
-    /// Proofs that could not be taken over: the log has the reasons, and who asks again begins again.
+    pub imported: u64,
+    /// Proofs that could not be imported: the log has the reasons, and who asks again begins again.
     pub failed: u64,
 }
 
-impl<S: Source> Hybrid<S> {
+impl<S: Source> LegacyRecords<S> {
     /// A source whose records are `tenant`'s, looked for directly behind `prefix`; with a catalogue where it is walked over
     /// ([`Self::walk`]).
     pub fn new(source: S, prefix: impl Into<String>, tenant: Tenant, has_catalogue: bool) -> Self {
         let catalogue = has_catalogue.then(Catalogue::default);
-        Self { source, prefix: prefix.into(), tenant, catalogue, waiting: Mutex::default() }
+        Self { source, prefix: prefix.into(), tenant, catalogue, requested: Mutex::default() }
     }
 
     /// The source.
@@ -84,19 +84,19 @@ impl<S: Source> Hybrid<S> {
     /// # Errors
     /// The source failed, or what has this name is no legacy record; or the catalogue has no end yet, so that nothing can be
     /// said of what is not in it.
-    pub async fn find(&self, wanted: &Wanted) -> Result<Option<Found>, Failure> {
-        if let Some(item) = self.catalogue.as_ref().and_then(|catalogue| catalogue.item(wanted))
-            && let Some(found) = self.read(&item, wanted).await?
+    pub async fn find(&self, query: &LegacyQuery) -> Result<Option<FoundRecord>, Failure> {
+        if let Some(item) = self.catalogue.as_ref().and_then(|catalogue| catalogue.item(query))
+            && let Some(found) = self.read(&item, query).await?
         {
             return Ok(Some(found));
         }
         let prefix = &self.prefix;
-        let names = match wanted {
-            Wanted::Proof(id) => vec![format!("{prefix}{id}.json")],
-            Wanted::Legacy(id) => vec![format!("{prefix}{id}.json"), format!("{prefix}{id}")],
+        let names = match query {
+            LegacyQuery::Proof(id) => vec![format!("{prefix}{id}.json")],
+            LegacyQuery::Legacy(id) => vec![format!("{prefix}{id}.json"), format!("{prefix}{id}")],
         };
         for name in names {
-            if let Some(found) = self.read(&name, wanted).await? {
+            if let Some(found) = self.read(&name, query).await? {
                 self.learn(&found);
                 return Ok(Some(found));
             }
@@ -109,11 +109,11 @@ impl<S: Source> Hybrid<S> {
         }
     }
 
-    /// The record under `key`, if it is the one that is wanted.
+    /// The record under `key`, if it is the one that is query.
     ///
     /// # Errors
     /// The source failed, or what has this key is no legacy record.
-    pub async fn read(&self, key: &str, wanted: &Wanted) -> Result<Option<Found>, Failure> {
+    pub async fn read(&self, key: &str, query: &LegacyQuery) -> Result<Option<FoundRecord>, Failure> {
         let json = match self.source.read(key).await? {
             Some(Content::Legacy(json)) => json,
             Some(Content::Unreadable(why)) => return Err(self.damaged(key, &why)),
@@ -121,16 +121,16 @@ impl<S: Source> Hybrid<S> {
             | None => return Ok(None),
         };
         let record = LegacyRecord::parse(&json).map_err(|error| self.damaged(key, &error))?;
-        let is_wanted = match wanted {
-            Wanted::Proof(_) => true,
-            Wanted::Legacy(id) => record.id == *id,
+        let is_wanted = match query {
+            LegacyQuery::Proof(_) => true,
+            LegacyQuery::Legacy(id) => record.id == *id,
         };
         let draft = record.draft(self.tenant.clone());
-        let is_wanted = is_wanted && !matches!(wanted, Wanted::Proof(id) if *id != draft.id());
-        Ok(is_wanted.then(|| Found { draft, item: key.to_owned() }))
+        let is_wanted = is_wanted && !matches!(query, LegacyQuery::Proof(id) if *id != draft.id());
+        Ok(is_wanted.then(|| FoundRecord { draft, item: key.to_owned() }))
     }
 
-    fn learn(&self, found: &Found) {
+    fn learn(&self, found: &FoundRecord) {
         let legacy = found.draft.origin.as_ref().and_then(|origin| origin.legacy.as_ref());
         if let (Some(catalogue), Some(legacy)) = (&self.catalogue, legacy) {
             catalogue.learn(found.draft.id(), &legacy.id, &found.item);
@@ -182,28 +182,28 @@ impl<S: Source> Hybrid<S> {
         }
     }
 
-    /// Has a proof taken over by the next [`Self::take_over_waiting`], unless it waits for that already.
-    pub fn begin(&self, found: &Found) {
+    /// Has a proof imported by the next [`Self::import_requested`], unless it waits for that already.
+    pub fn request_import(&self, found: &FoundRecord) {
         let id = found.draft.id();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.items.len() < MAX_WAITING && waiting.proofs.insert(id) {
-            waiting.items.push_back((id, found.item.clone()));
+        let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        if requested.items.len() < MAX_REQUESTED && requested.proofs.insert(id) {
+            requested.items.push_back((id, found.item.clone()));
         }
     }
 
-    /// How many proofs wait to be taken over.
-    pub fn waiting(&self) -> usize {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).items.len()
+    /// Returns the number of proofs that wait to be imported.
+    pub fn requested(&self) -> usize {
+        self.requested.lock().unwrap_or_else(PoisonError::into_inner).items.len()
     }
 
-    /// Takes over what waits.
-    pub async fn take_over_waiting<P: Ports>(&self, service: &Service<P>) -> Report {
+    /// Imports what was asked for.
+    pub async fn import_requested<P: Ports>(&self, service: &Service<P>) -> Report {
         let mut report = Report::default();
         loop {
-            let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).items.pop_front();
+            let next = self.requested.lock().unwrap_or_else(PoisonError::into_inner).items.pop_front();
             let Some((id, item)) = next else { break };
-            match self.take_over(service, id, &item).await {
-                Ok(()) => report.taken_over += 1,
+            match self.import(service, id, &item).await {
+                Ok(()) => report.imported += 1,
                 Err(Error::Problem(problem)) => {
                     report.failed += 1;
                     tracing::warn!(proof = %id, item, reason = %problem, "a legacy record is not taken over");
@@ -213,18 +213,18 @@ impl<S: Source> Hybrid<S> {
                     tracing::warn!(proof = %id, item, reason = %failure, "a legacy record is not taken over yet");
                 }
             }
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).proofs.remove(&id);
+            self.requested.lock().unwrap_or_else(PoisonError::into_inner).proofs.remove(&id);
         }
-        if report.taken_over > 0 {
+        if report.imported > 0 {
             service.announce().await;
         }
         report
     }
 
-    async fn take_over<P: Ports>(&self, service: &Service<P>, id: ProofId, item: &str) -> Result<(), Error> {
+    async fn import<P: Ports>(&self, service: &Service<P>, id: ProofId, item: &str) -> Result<(), Error> {
         // It may have gone since it was answered with.
-        let Some(found) = self.read(item, &Wanted::Proof(id)).await? else { return Ok(()) };
-        take_over(service, &found.draft).await?;
+        let Some(found) = self.read(item, &LegacyQuery::Proof(id)).await? else { return Ok(()) };
+        import(service, &found.draft).await?;
         Ok(())
     }
 

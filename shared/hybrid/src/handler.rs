@@ -1,0 +1,152 @@
+//! The handler: which requests are answered otherwise than by the service itself.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use credlink_core::http::problem::Problem;
+use credlink_core::http::route::{Aliases, Documents, Manifests, Migrations, Proofs, Reads, Route};
+use credlink_core::rules::guard::Act;
+
+use credlink_ports::Ports;
+use credlink_service::Service;
+use credlink_service::error::Error;
+use credlink_service::handler::{Answer, Call, Handler, steps};
+use credlink_service::plain::Plain;
+
+use crate::legacy_store::LegacyStore;
+use crate::off::check_available;
+
+/// A service beside a legacy store.
+#[derive(Clone, Debug)]
+pub struct Hybrid<L> {
+    pub(crate) legacy: L,
+}
+
+impl<L: LegacyStore> Hybrid<L> {
+    /// Serves beside `legacy`.
+    pub const fn new(legacy: L) -> Self {
+        Self { legacy }
+    }
+
+    /// Returns the legacy store.
+    pub const fn legacy(&self) -> &L {
+        &self.legacy
+    }
+}
+
+impl<P: Ports, L: LegacyStore> Handler<P> for Hybrid<L> {
+    async fn perform<B>(&self, service: &Service<P>, call: Call<'_, B>) -> Result<Answer, Error>
+    where
+        B: Future<Output = Result<Bytes, Problem>>,
+    {
+        if self.legacy.is_cloud_storage_off() {
+            self.perform_without_cloud_storage(service, call).await
+        } else {
+            self.perform_beside(service, call).await
+        }
+    }
+}
+
+impl<L: LegacyStore> Hybrid<L> {
+    /// Answers from the service, and from the legacy store what the service does not have.
+    async fn perform_beside<P, B>(&self, service: &Service<P>, call: Call<'_, B>) -> Result<Answer, Error>
+    where
+        P: Ports,
+        B: Future<Output = Result<Bytes, Problem>>,
+    {
+        match call.route {
+            Route::Reads(Reads::Object { key, signature, form }) => {
+                self.read(service, &call.lookup(service, key, *form, signature.as_ref())).await
+            }
+            Route::Reads(Reads::Alias(id)) => match service.alias(id).await? {
+                Some(row) => steps::redirect(service, call.caller, &row).await,
+                None => self.read_by_legacy_id(service, &call, id).await,
+            },
+            Route::Proofs(Proofs::Store) => {
+                service.check_guard(call.route).await?;
+                let caller = call.caller;
+                let draft = steps::read_draft(service, caller, call.json(service).await?).await?;
+                self.check_origin(service, caller, &draft).await?;
+                Ok(steps::store_draft(service, caller, &draft).await?.into())
+            }
+            Route::Proofs(Proofs::Supersede(id)) => {
+                service.check_guard(call.route).await?;
+                let (call, _) = call.read_json(service).await?;
+                self.import_before_change(service, id).await?;
+                Plain.perform(service, call).await
+            }
+            Route::Proofs(Proofs::Delete(id)) => {
+                service.check_guard(call.route).await?;
+                self.import_before_change(service, id).await?;
+                Plain.perform(service, call).await
+            }
+            Route::Proofs(Proofs::BatchDelete) => {
+                service.check_guard(call.route).await?;
+                let caller = call.caller;
+                let body = call.json(service).await?;
+                let delete = |id| async move {
+                    self.import_before_change(service, &id).await?;
+                    steps::delete_one(service, caller, id).await
+                };
+                Ok(steps::delete_each(service, body, delete).await?.into())
+            }
+            Route::Proofs(Proofs::SignLink { id, .. }) => {
+                // It reads: where nothing may be stored, it signs what is there.
+                if service.standing_for_readers().await.forbids(Act::Change).is_none() {
+                    self.import_before_change(service, id).await?;
+                }
+                Plain.perform(service, call).await
+            }
+            Route::Aliases(Aliases::Bind(id)) => {
+                service.check_guard(call.route).await?;
+                let (call, body) = call.read_json(service).await?;
+                self.check_name(service, call.caller, id, &body).await?;
+                Plain.perform(service, call).await
+            }
+            // What a legacy store has nothing of.
+            Route::Reads(Reads::PlainManifest { .. })
+            | Route::Proofs(Proofs::List { .. })
+            | Route::Aliases(Aliases::List { .. })
+            | Route::Aliases(Aliases::Withdraw { .. })
+            | Route::Manifests(Manifests::List { .. })
+            | Route::Manifests(Manifests::Store { .. })
+            | Route::Manifests(Manifests::Delete { .. })
+            | Route::Manifests(Manifests::DecideFront(_))
+            | Route::Manifests(Manifests::ChangeVisibility { .. })
+            | Route::Migrations(Migrations::Begin)
+            | Route::Migrations(Migrations::Show { .. })
+            | Route::Migrations(Migrations::Remove { .. })
+            | Route::Documents(Documents::Health)
+            | Route::Documents(Documents::Stats)
+            | Route::Documents(Documents::OpenApi)
+            | Route::Options(_) => Plain.perform(service, call).await,
+        }
+    }
+
+    /// Answers from the legacy store alone.
+    async fn perform_without_cloud_storage<P, B>(
+        &self,
+        service: &Service<P>,
+        call: Call<'_, B>,
+    ) -> Result<Answer, Error>
+    where
+        P: Ports,
+        B: Future<Output = Result<Bytes, Problem>>,
+    {
+        check_available(call.route)?;
+        match call.route {
+            Route::Reads(Reads::Object { key, signature, form }) => {
+                self.read_record(service, &call.lookup(service, key, *form, signature.as_ref())).await
+            }
+            Route::Reads(Reads::Alias(id)) => self.read_by_legacy_id(service, &call, id).await,
+            Route::Proofs(Proofs::Store) => {
+                let caller = call.caller;
+                let draft = steps::read_draft(service, caller, call.json(service).await?).await?;
+                let stored = self.store_record(service, caller, &draft).await?;
+                Ok(steps::store_reply(service, &stored).into())
+            }
+            // The state of the service, and the document of its API.
+            _ => Plain.perform(service, call).await,
+        }
+    }
+}

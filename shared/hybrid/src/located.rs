@@ -1,0 +1,54 @@
+//! A legacy record of a proof, by the row of the index that says where it is: for a process that has no catalogue of its own,
+//! because it lives too short for one. The migration writes these rows when it lists a source.
+
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{LegacyItemRow, Row, RowKey};
+
+use credlink_ports::{Failure, Index as _, Ports};
+use credlink_service::Service;
+
+use crate::handler::Hybrid;
+use crate::legacy_store::{FoundRecord, LegacyQuery, LegacyStore};
+
+impl<L: LegacyStore> Hybrid<L> {
+    /// Finds the legacy record of a proof: in the item that the index names, or where the store finds it by itself.
+    ///
+    /// # Errors
+    /// The store failed; or the index did, or the item that it names cannot be read, of what the store does not find by
+    /// itself: it may be there all the same (guarantee 7).
+    pub(crate) async fn locate<P: Ports>(
+        &self,
+        service: &Service<P>,
+        proof: &ProofId,
+    ) -> Result<Option<FoundRecord>, Failure> {
+        let query = LegacyQuery::Proof(*proof);
+        if self.legacy.finds_every_proof() {
+            return self.legacy.find(&query).await;
+        }
+        let named = match item_row(service, proof).await {
+            Ok(Some(row)) => self.legacy.read(&row.item, proof).await,
+            Ok(None) => Ok(None),
+            Err(failure) => Err(failure),
+        };
+        if let Ok(Some(found)) = named {
+            return Ok(Some(found));
+        }
+        // The item may be gone or another one since the row was written.
+        match (self.legacy.find(&query).await?, named) {
+            (None, Err(failure)) => Err(failure),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// Returns `true` if the index leads from the proof id to this very record.
+    pub(crate) async fn is_located<P: Ports>(&self, service: &Service<P>, found: &FoundRecord) -> bool {
+        let row = item_row(service, &found.draft.id()).await;
+        // Whoever is not led there gets the record itself.
+        row.is_ok_and(|row| row.is_some_and(|row| row.item == found.item))
+    }
+}
+
+/// The row that says where the legacy store has a proof.
+async fn item_row<P: Ports>(service: &Service<P>, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
+    Ok(service.ports().index().get(&RowKey::LegacyItem(*proof)).await?.and_then(Row::legacy_item))
+}

@@ -1,0 +1,136 @@
+//! The cloud storage is switched off: what needs it is refused, and new proofs become legacy records, which a later migration imports.
+
+use credlink_core::access::{Caller, Visibility};
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::Problem;
+use credlink_core::http::route::{Aliases, Documents, Form, Manifests, Migrations, Proofs, Reads, Route};
+use credlink_core::legacy::LegacyRecord;
+use credlink_core::object::ObjectKey;
+use credlink_core::row::ProofRow;
+use credlink_core::rules::store::Draft;
+
+use credlink_ports::{Event, Events as _, Failure, FailureKind, Ports};
+use credlink_service::Service;
+use credlink_service::error::{Error, contended};
+use credlink_service::store::Stored;
+
+use crate::handler::Hybrid;
+use crate::legacy_store::{FoundRecord, LegacyStore};
+use crate::reads::deleted;
+use crate::written::legacy_json;
+
+/// Seconds after which to look whether the cloud storage is on again.
+const OFF_SECONDS: u32 = 60;
+
+/// The refusal of what needs the cloud storage while that is off.
+fn off(what: &str) -> Problem {
+    let mut problem = Problem::unavailable(OFF_SECONDS);
+    problem.detail = format!(
+        "{what} while the cloud storage is switched off: the legacy store answers reads of proofs and takes new ones alone, \
+         until CREDLINK_CLOUD_STORAGE is `on` again"
+    );
+    problem
+}
+
+/// Refuses what needs the cloud storage while that is off.
+///
+/// # Errors
+/// 503, which says what is not done.
+pub(crate) fn check_available(route: &Route) -> Result<(), Problem> {
+    match route {
+        Route::Proofs(Proofs::Store)
+        | Route::Documents(Documents::Health)
+        | Route::Documents(Documents::OpenApi)
+        | Route::Reads(Reads::Object { key: ObjectKey::Record(_), form: Form::Content, .. })
+        | Route::Reads(Reads::Alias(_))
+        | Route::Options(_) => Ok(()),
+        Route::Reads(Reads::Object { key: ObjectKey::Record(_), form: Form::Stored, .. }) => {
+            Err(off("no copies are handed out"))
+        }
+        Route::Reads(Reads::Object { key: ObjectKey::Revision(..), .. }) => Err(off("earlier records cannot be read")),
+        Route::Reads(Reads::Object { key: ObjectKey::Manifest(_) | ObjectKey::Front(_), .. })
+        | Route::Reads(Reads::PlainManifest { .. }) => Err(off("manifests cannot be read by themselves")),
+        // No path leads to one of the others.
+        Route::Reads(Reads::Object {
+            key: ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
+            ..
+        }) => Err(off("this cannot be read")),
+        Route::Proofs(Proofs::Supersede(_)) => Err(off("no proof is replaced")),
+        Route::Proofs(Proofs::Delete(_))
+        | Route::Proofs(Proofs::BatchDelete)
+        | Route::Aliases(Aliases::Withdraw { .. })
+        | Route::Manifests(Manifests::Delete { .. }) => Err(off("nothing is deleted")),
+        Route::Manifests(Manifests::DecideFront(_)) => Err(off("no plain address is decided")),
+        Route::Manifests(Manifests::ChangeVisibility { .. }) => Err(off("no manifest is hidden or shown")),
+        Route::Aliases(Aliases::Bind(_)) => Err(off("no legacy id is bound")),
+        Route::Manifests(Manifests::Store { .. }) => Err(off("no manifest is stored by itself")),
+        Route::Migrations(Migrations::Begin) => Err(off("no migration is begun")),
+        Route::Proofs(Proofs::List { .. })
+        | Route::Aliases(Aliases::List { .. })
+        | Route::Manifests(Manifests::List { .. })
+        | Route::Documents(Documents::Stats)
+        | Route::Proofs(Proofs::SignLink { .. })
+        | Route::Migrations(Migrations::Show { .. })
+        | Route::Migrations(Migrations::Remove { .. }) => Err(off("the index is not asked")),
+    }
+}
+
+/// Attempts to write a record: it is looked again after another writer was first.
+const ATTEMPTS: usize = 3;
+
+impl<L: LegacyStore> Hybrid<L> {
+    /// Stores a proof in the legacy store, under its own name.
+    ///
+    /// # Errors
+    /// 503 for what a legacy record cannot hold, or a migration would leave out; or a failure of the legacy store.
+    pub(crate) async fn store_record<P: Ports>(
+        &self,
+        service: &Service<P>,
+        caller: &Caller,
+        draft: &Draft,
+    ) -> Result<Stored, Error> {
+        let tenant = self.legacy.tenant();
+        if caller.tenant != *tenant {
+            return Err(off("only the tenant of the legacy store stores proofs").into());
+        }
+        if draft.visibility == Visibility::Private {
+            return Err(off("no private proofs are stored").into());
+        }
+        if draft.origin.is_some() {
+            return Err(off("nothing is taken over").into());
+        }
+        let id = draft.id();
+        // A migration imports nothing that was deleted here.
+        if let Some((_, at)) = deleted(service, &id).await {
+            return Err(off(&format!("what was deleted, as this on {at}, is not stored again")).into());
+        }
+        for _ in 0..ATTEMPTS {
+            if let Some(found) = self.locate(service, &id).await? {
+                service.ports().events().record(Event::Deduplicated);
+                return Ok(stored(service, &found, draft, true));
+            }
+            let json = legacy_json(draft, service.now()).map_err(|error| self.unwritable(&error))?;
+            // What is answered is what will be read.
+            let record = LegacyRecord::parse(&json).map_err(|error| self.unwritable(&error))?;
+            let key = format!("{id}.json");
+            if self.legacy.create(&key, json).await? {
+                service.ports().events().record(Event::Stored);
+                let found = FoundRecord { draft: record.draft(tenant.clone()), item: key };
+                return Ok(stored(service, &found, draft, false));
+            }
+        }
+        Err(contended())
+    }
+
+    fn unwritable(&self, why: &dyn std::fmt::Display) -> Failure {
+        let message = format!("a proof cannot be written as a legacy record: {why}");
+        Failure { provider: self.legacy.name(), kind: FailureKind::Damaged, message }
+    }
+}
+
+/// The result of storing a draft, by the record that stands in the legacy store.
+fn stored<P: Ports>(service: &Service<P>, found: &FoundRecord, draft: &Draft, deduplicated: bool) -> Stored {
+    let record = found.draft.record(1, service.now());
+    let row = ProofRow::publish(&record, Digest::of(&record.to_bytes()), None);
+    Stored { identical: draft.is_identical_to(&row), row, deduplicated, body: None }
+}

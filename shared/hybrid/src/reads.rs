@@ -1,0 +1,140 @@
+//! Reads that a legacy record answers: with exactly the record that its import makes.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use credlink_core::access::Visibility;
+use credlink_core::hash::Digest;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::route::Form;
+use credlink_core::legacy::LegacyId;
+use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{ProofRow, State};
+use credlink_core::rules::alias::{alias_absent, alias_reply, private_alias_reply};
+use credlink_core::rules::retrieve::Lookup;
+use credlink_core::rules::store::Draft;
+use credlink_core::time::Timestamp;
+use credlink_core::tombstone::Tombstone;
+
+use credlink_ports::{Event, Events as _, Failure, Ports};
+use credlink_service::Service;
+use credlink_service::error::Error;
+use credlink_service::handler::{Answer, Call, steps};
+
+use crate::handler::Hybrid;
+use crate::legacy_store::{FoundRecord, LegacyQuery, LegacyStore};
+
+impl<L: LegacyStore> Hybrid<L> {
+    /// Answers a lookup from the service, or else from the legacy store.
+    pub(crate) async fn read<P: Ports>(
+        &self,
+        service: &Service<P>,
+        lookup: &Lookup<'_>,
+    ) -> Result<Answer, Error> {
+        match steps::find(service, lookup).await {
+            Ok(None) => self.read_record(service, lookup).await,
+            found => steps::answer(service, lookup, found).await,
+        }
+    }
+
+    /// Answers a lookup from the legacy store.
+    pub(crate) async fn read_record<P: Ports>(
+        &self,
+        service: &Service<P>,
+        lookup: &Lookup<'_>,
+    ) -> Result<Answer, Error> {
+        let found = self.find_record(service, lookup.key).await.map_err(Error::Failure);
+        steps::answer(service, lookup, found).await
+    }
+
+    async fn find_record<P: Ports>(
+        &self,
+        service: &Service<P>,
+        key: &ObjectKey,
+    ) -> Result<Option<Arc<Verified>>, Failure> {
+        let ObjectKey::Record(id) = key else { return Ok(None) };
+        let Some(found) = self.locate(service, id).await? else { return Ok(None) };
+        self.object_of(service, &found).await.map(Some)
+    }
+
+    /// Answers a read by a legacy id that has no alias here.
+    ///
+    /// # Errors
+    /// Nothing has this id, or the caller may not read it (404); or a failure.
+    pub(crate) async fn read_by_legacy_id<P, B>(
+        &self,
+        service: &Service<P>,
+        call: &Call<'_, B>,
+        id: &LegacyId,
+    ) -> Result<Answer, Error>
+    where
+        P: Ports,
+        B: Future<Output = Result<Bytes, Problem>>,
+    {
+        let found = self.legacy.find(&LegacyQuery::Legacy(id.clone())).await?;
+        let found = found.ok_or_else(|| alias_absent(id))?;
+        let verified = self.object_of(service, &found).await?;
+        let proof = found.draft.id();
+        // Where the proof is not found by its proof id, nobody can be redirected to it.
+        let leads = self.legacy.finds_every_proof() || self.is_located(service, &found).await;
+        let key = ObjectKey::Record(proof);
+        match call.lookup(service, &key, Form::Content, None).respond(verified.facts()) {
+            // What the caller may not read is not there, by this id either.
+            Err(problem) if problem.kind == Kind::NotFound => Err(alias_absent(id).into()),
+            _ if leads && verified.facts().visibility == Visibility::Private => {
+                Ok(private_alias_reply(&proof).into())
+            }
+            _ if leads => Ok(alias_reply(&proof).into()),
+            reply => Ok(Answer { reply: reply?, object: Some(verified) }),
+        }
+    }
+
+    /// The object that a legacy record is answered with: the one that stands here by now, or the one that its import makes, which
+    /// is requested.
+    async fn object_of<P: Ports>(
+        &self,
+        service: &Service<P>,
+        found: &FoundRecord,
+    ) -> Result<Arc<Verified>, Failure> {
+        let key = ObjectKey::Record(found.draft.id());
+        if self.legacy.is_cloud_storage_off() {
+            if let Some((row, at)) = deleted(service, &found.draft.id()).await {
+                let (body, attributes) = Tombstone::new(at, row.revision).object(&key, &row.tenant);
+                return service.as_stored(&key, at, (body.into(), attributes)).map(Arc::new);
+            }
+        } else {
+            // Past the cache, which may not know yet that it was imported, and deleted again (guarantee 8).
+            if let Some(current) = service.current(&key).await? {
+                return Ok(Arc::new(current.verified));
+            }
+            let expires = found.draft.origin.as_ref().map(|origin| origin.expires);
+            if expires.is_some_and(|expires| expires > service.now()) {
+                self.legacy.request_import(found);
+            }
+        }
+        service.ports().events().record(Event::LegacyHit);
+        imported(service, &key, &found.draft).map(Arc::new)
+    }
+}
+
+/// The object that the import of a legacy record makes.
+fn imported<P: Ports>(service: &Service<P>, key: &ObjectKey, draft: &Draft) -> Result<Verified, Failure> {
+    let record = draft.record(1, service.now());
+    let bytes = record.to_bytes();
+    service.as_stored(key, record.created, record.stored(&bytes, Digest::of(&bytes), key))
+}
+
+/// The row of a proof that was deleted here, and when, for an answer while the cloud storage is off (guarantee 8). An
+/// index that does not answer keeps nobody from reading the legacy store: it may be what the switch was thrown for.
+pub(crate) async fn deleted<P: Ports>(service: &Service<P>, id: &ProofId) -> Option<(ProofRow, Timestamp)> {
+    let row = service.proof_row(id).await.unwrap_or_else(|failure| {
+        tracing::warn!(proof = %id, %failure, "whether it was deleted is not known; the legacy store answers");
+        None
+    })?;
+    match row.state {
+        State::Deleting(at) | State::Deleted(at) => Some((row, at)),
+        State::Live => None,
+    }
+}

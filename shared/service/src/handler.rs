@@ -1,0 +1,170 @@
+//! The seam between the router and the operations: a request that is parsed and authorized, and what answers it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use credlink_core::access::Caller;
+use credlink_core::http::problem::Problem;
+use credlink_core::http::reply::Reply;
+use credlink_core::http::route::{Form, Route};
+use credlink_core::link::Signature;
+use credlink_core::object::{C2PA_TYPE, JSON_TYPE, ObjectKey, Verified};
+use credlink_core::rules::retrieve::Lookup;
+use http::request::Parts;
+
+use credlink_ports::Ports;
+
+use crate::error::Error;
+use crate::router::body::read_body;
+use crate::service::Service;
+
+/// Steps of the operations, for a handler that does something between them.
+pub mod steps {
+    pub use crate::aliases::{is_unknown, of_another_tenant, redirect};
+    pub use crate::import::{import, may_import, unknown_legacy_id};
+    pub use crate::openapi::batches::{delete_each, delete_one};
+    pub use crate::openapi::proofs::{read_draft, store_draft, store_reply};
+    pub use crate::retrieve::{answer, find};
+}
+
+/// The operations of a service. [`Plain`](crate::plain::Plain) is the service itself; another handler wraps it, for what is answered
+/// from elsewhere as well.
+///
+/// A handler begins when the caller is known and has the scope of the route. It checks the guard
+/// ([`Service::check_guard`]) before it reads the body.
+pub trait Handler<P: Ports> {
+    /// Answers a call.
+    ///
+    /// # Errors
+    /// An answer that is a problem, or a failure.
+    fn perform<B>(
+        &self,
+        service: &Service<P>,
+        call: Call<'_, B>,
+    ) -> impl Future<Output = Result<Answer, Error>>
+    where
+        B: Future<Output = Result<Bytes, Problem>>;
+}
+
+/// An answer: the reply, and the stored object that its body is taken from.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status, headers, and the body or a description of it.
+    pub reply: Reply,
+    /// The object, where the body is a part of one.
+    pub object: Option<Arc<Verified>>,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self { reply, object: None }
+    }
+}
+
+/// A request that is parsed and authorized.
+#[derive(Debug)]
+pub struct Call<'a, B> {
+    /// The operation.
+    pub route: &'a Route,
+    /// The caller, who has the scope of the route.
+    pub caller: &'a Caller,
+    /// The head of the request.
+    pub request: &'a Parts,
+    /// The id of the request.
+    pub request_id: &'a str,
+    body: RequestBody<B>,
+}
+
+/// The body of a request.
+#[derive(Debug)]
+enum RequestBody<B> {
+    /// It has not been read yet.
+    Arriving(B),
+    /// It has been read and decoded.
+    Read(Bytes),
+}
+
+impl<'a, B> Call<'a, B>
+where
+    B: Future<Output = Result<Bytes, Problem>>,
+{
+    /// A call whose body has not been read.
+    pub(crate) const fn new(
+        route: &'a Route,
+        caller: &'a Caller,
+        request: &'a Parts,
+        request_id: &'a str,
+        body: B,
+    ) -> Self {
+        Self { route, caller, request, request_id, body: RequestBody::Arriving(body) }
+    }
+
+    /// Reads a JSON body, and removes its content coding.
+    ///
+    /// # Errors
+    /// Another type or coding (415), a body that is too large (413) or cannot be read, or the process is about to end.
+    pub async fn json<P: Ports>(self, service: &Service<P>) -> Result<Bytes, Error> {
+        self.body.read(service, self.request, JSON_TYPE).await
+    }
+
+    /// Reads a C2PA manifest store, and removes its content coding.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub(crate) async fn c2pa<P: Ports>(self, service: &Service<P>) -> Result<Bytes, Error> {
+        self.body.read(service, self.request, C2PA_TYPE).await
+    }
+
+    /// Reads a JSON body that the call keeps, for a handler that looks at it before another one does.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub async fn read_json<P: Ports>(self, service: &Service<P>) -> Result<(Self, Bytes), Error> {
+        let Self { route, caller, request, request_id, body } = self;
+        let bytes = body.read(service, request, JSON_TYPE).await?;
+        let body = RequestBody::Read(bytes.clone());
+        Ok((Self { route, caller, request, request_id, body }, bytes))
+    }
+}
+
+impl<B> Call<'_, B> {
+    /// The lookup of an object for this call.
+    #[must_use]
+    pub fn lookup<'a, P: Ports>(
+        &'a self,
+        service: &'a Service<P>,
+        key: &'a ObjectKey,
+        form: Form,
+        signature: Option<&'a Signature>,
+    ) -> Lookup<'a> {
+        Lookup {
+            key,
+            form,
+            method: &self.request.method,
+            headers: &self.request.headers,
+            signature,
+            link_keys: service.settings.link_keys.as_ref(),
+            caller: self.caller,
+            now: service.now(),
+            is_plain: false,
+        }
+    }
+}
+
+impl<B> RequestBody<B>
+where
+    B: Future<Output = Result<Bytes, Problem>>,
+{
+    async fn read<P: Ports>(
+        self,
+        service: &Service<P>,
+        request: &Parts,
+        wanted: &'static str,
+    ) -> Result<Bytes, Error> {
+        match self {
+            Self::Arriving(body) => read_body(service, request, body, wanted).await,
+            Self::Read(bytes) => Ok(bytes),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Reads by an address that leads elsewhere: a manifest's plain address, and a proof's earlier id.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use credlink_core::access::Caller;
+use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::route::Form;
+use credlink_core::legacy::LegacyId;
+use credlink_core::link::Signature;
+use credlink_core::manifest_id::ManifestId;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::ObjectKey;
+use credlink_core::rules::alias::alias_absent;
+use credlink_core::rules::retrieve::Lookup;
+use credlink_core::tenant::Tenant;
+use http::HeaderValue;
+use http::header::CACHE_CONTROL;
+
+use credlink_ports::Ports;
+
+use crate::aliases::redirect;
+use crate::error::Error;
+use crate::handler::{Answer, Call};
+use crate::retrieve::retrieve;
+use crate::service::Service;
+
+/// A manifest at its plain address: the one that its front names, or the caller's own where the caller may not read that. As
+/// it is stored, it is that of the tenant `default`, whose key has no tenant in it.
+pub(super) async fn read_plain_manifest<P, B>(
+    service: &Service<P>,
+    call: &Call<'_, B>,
+    id: &ManifestId,
+    form: Form,
+    signature: Option<&Signature>,
+) -> Result<Answer, Error>
+where
+    P: Ports,
+    B: Future<Output = Result<Bytes, Problem>>,
+{
+    let default = ManifestKey::new(&Tenant::default(), id);
+    let fronted = match form {
+        Form::Content => service.fronted(id).await?,
+        Form::Stored => Some(default.clone()),
+    };
+    let own = ObjectKey::Manifest(ManifestKey::new(&call.caller.tenant, id));
+    let found = match fronted {
+        None => Err(call.lookup(service, &ObjectKey::Manifest(default), form, signature).absent().into()),
+        Some(manifest) => {
+            let key = ObjectKey::Manifest(manifest);
+            let lookup = call.lookup(service, &key, form, signature);
+            let found = retrieve(service, &Lookup { is_plain: service.settings.has_tenants, ..lookup }).await;
+            if key == own { return found } else { found }
+        }
+    };
+    match found {
+        Err(Error::Problem(problem)) if problem.kind == Kind::NotFound && call.caller.authenticated => {
+            let lookup = call.lookup(service, &own, form, signature);
+            let mut answer = retrieve(service, &lookup).await?;
+            // It is what this caller is served here, and nobody else.
+            answer.reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+            Ok(answer)
+        }
+        found => found,
+    }
+}
+
+/// A proof by its earlier id: where that leads, for who may read what is there. It is documented as a part of `readProof`, whose path it has.
+pub(super) async fn read_alias<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    id: &LegacyId,
+) -> Result<Answer, Error> {
+    match service.alias(id).await? {
+        Some(row) => redirect(service, caller, &row).await,
+        None => Err(alias_absent(id).into()),
+    }
+}
