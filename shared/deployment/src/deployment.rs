@@ -25,8 +25,6 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use credlink_auth::gate::Gate;
 use credlink_cache::Layered;
 use credlink_core::object::ObjectKey;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
-use credlink_core::job_name::JobName;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_hybrid::records::{LegacyRecords, Report};

@@ -9,7 +9,8 @@ use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::http::route::{Form, Route};
 use credlink_core::link::Signature;
-use credlink_core::object::{C2PA_TYPE, JSON_TYPE, ObjectKey, Verified};
+use credlink_core::media_type::{C2PA_TYPE, JSON_TYPE};
+use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::rules::retrieve::Lookup;
 use http::request::Parts;
 

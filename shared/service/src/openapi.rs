@@ -13,8 +13,6 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
-use credlink_core::hash::Digest;
-use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::deletion::{self, DELETED};
 use credlink_core::http::problem::{Document, Problem};
 use credlink_core::http::reply::{Body, Reply};
@@ -22,7 +20,7 @@ use credlink_core::link;
 use credlink_core::media_type::JSON_TYPE;
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa::OpenApi as _;
 
@@ -52,11 +50,6 @@ fn requested_instant<P: Ports>(
         return Err(Problem::insufficient_scope(Scope::Admin).at(DELETED.as_str()));
     }
     Ok(at)
-}
-
-/// The reply with the `ETag` of what has this digest.
-fn with_tag(reply: Reply, sha256: &Digest) -> Reply {
-    reply.with(ETAG, &entity_tag(sha256, None))
 }
 
 impl<P: Ports> Service<P> {

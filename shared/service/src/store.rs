@@ -25,7 +25,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 use futures_util::future::join;
 
-use credlink_ports::{Condition, Event, Events as _, Failure, Medium as _, Objects as _, Ports, Put};
+use credlink_ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
 
 use crate::aliases::secure_alias;
 use crate::cleanup::keep;

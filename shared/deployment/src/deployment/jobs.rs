@@ -9,7 +9,7 @@ use credlink_migrate::jobs::{begin, progress};
 use credlink_migrate::removal::remove;
 use credlink_migrate::worker::{Batch, Listing, conclude, copy_batch, enumerate, find_job};
 use credlink_migrate_io::destination::service::ServiceDestination;
-use credlink_ports::Ports;
+use credlink_ports::{Checksummed, Ports};
 use credlink_ports::migration::MigrationParts;
 use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs, Progress, Removed};
 use credlink_ports::migration::ledger::Job;
@@ -125,7 +125,7 @@ pub struct QueuedMigrations<'a, P> {
     pub(super) last_source: &'a LastSource,
 }
 
-impl<P: Ports> Migrations for QueuedMigrations<'_, P> {
+impl<P: Ports<Objects: Checksummed>> Migrations for QueuedMigrations<'_, P> {
     async fn migrate(
         &self,
         message: &Message,
@@ -157,7 +157,7 @@ impl<P: Ports> Migrations for QueuedMigrations<'_, P> {
     }
 }
 
-impl<P: Ports> QueuedMigrations<'_, P> {
+impl<P: Ports<Objects: Checksummed>> QueuedMigrations<'_, P> {
     /// Returns a job of this deployment, with its ledger and its queue; `None` if it was removed.
     async fn job(
         &self,

@@ -1,6 +1,7 @@
 use http::HeaderMap;
 
 use super::*;
+use crate::api::Unexpected as _;
 
 #[test]
 fn an_answer_of_others_asks_for_the_address() {

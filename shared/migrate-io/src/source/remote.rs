@@ -18,7 +18,6 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
-use credlink_core::store_id::StoreId;
 use credlink_ports::migration::{Content, Item, Removal, Revision, Source};
 use credlink_ports::{Failure, FailureKind, Page};
 use http::{Method, StatusCode};

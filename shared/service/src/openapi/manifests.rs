@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use credlink_ports::Ports;
 
 use super::parameters::DeletedAt;
-use super::{gone, requested_instant, with_tag};
+use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
 use crate::front::Arrival;

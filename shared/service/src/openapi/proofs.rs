@@ -22,7 +22,7 @@ use credlink_ports as ports;
 use credlink_ports::Ports;
 
 use super::parameters::{DeletedAt, Page};
-use super::{gone, requested_instant, with_tag};
+use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
 use crate::import::{import, may_import};

@@ -7,7 +7,7 @@ use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::store::Draft;
 
-use credlink_ports::{Condition, Failure, Objects as _, Ports};
+use credlink_ports::{Condition, Failure, Medium as _, Objects as _, Ports};
 
 use super::put_record;
 use crate::service::Service;
@@ -17,7 +17,7 @@ use crate::service::Service;
 /// # Errors
 /// The record is damaged, or a provider failed.
 pub(super) async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<bool, Failure> {
-    let is_cheap = service.ports.objects().is_at_hand();
+    let is_cheap = service.ports.objects().has_cheap_lookups();
     Ok(is_cheap && service.current(&ObjectKey::Record(*id)).await?.is_none())
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn bring_back_manifest<P: Ports>(
     let Some(manifest) = draft.manifest_key().filter(|key| row.manifest_id.as_ref() == Some(&key.id)) else {
         return Ok(());
     };
-    let is_cheap = service.ports.objects().is_at_hand();
+    let is_cheap = service.ports.objects().has_cheap_lookups();
     if !is_cheap || !draft.is_identical_to(row) || service.manifest_facts(&manifest).await?.is_some() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::identity::StoreId;
+use credlink_core::store_id::StoreId;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::{Answer, Api, Question, failure};
+use crate::api::{Answer, Api, Question, failure, Unexpected as _};
 use crate::side::Side;
 
 /// A page of `GET /v1/proofs`.
