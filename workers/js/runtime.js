@@ -231,7 +231,7 @@ export function leave(bytes) {
   places.delete(taken.get(bytes));
 }
 
-/** Counts one request under `key` with a limiter, within a time limit in milliseconds. Returns `true` if the limiter allows it. */
+/** Counts one request under `key` with a limiter, within a time limit in milliseconds. Returns `true` if it is allowed. */
 export async function mayLook(limiter, key, milliseconds) {
   return (await within(milliseconds, limiter.limit({ key }))).success;
 }
