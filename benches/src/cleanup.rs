@@ -9,17 +9,13 @@ use bytes::Bytes;
 use credlink_auth::tokens::Trusted;
 use credlink_cache::NoCache;
 use credlink_core::bounds::EXPIRY_GRACE_SECONDS;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_core::proof_id::ProofId;
-use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
 use credlink_metrics::counters::Counters;
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::migration::jobs::NoJobs;
 use credlink_ports::{
-    Checksum, Clock as _, Commit, Condition, Failure, Index, Intent, Listed, Listing, Objects, Page, Parts,
-    Put, Write,
+    Clock as _, FailureKind, Medium, Parts, SingleProvider, forward_index, forward_objects,
 };
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::{Service, Settings};
@@ -192,82 +188,28 @@ impl<T> Slow<T> {
     }
 }
 
-impl Objects for Slow<MemoryObjects> {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        self.after().await.get(key).await
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        self.after().await.head(key).await
-    }
-
-    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
-        self.after().await.head_with_checksum(key).await
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-        condition: Condition,
-    ) -> Result<Put, Failure> {
-        self.after().await.put(key, body, attributes, condition).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        self.after().await.delete(key).await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        self.after().await.list(prefix, after, limit).await
-    }
+macro_rules! slowly {
+    (now $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $call
+    }};
+    ($kind:ident $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = $self.after().await;
+        $call.await
+    }};
 }
 
-impl Index for Slow<MemoryIndex> {
-    fn name(&self) -> &'static str {
-        self.inner.name()
+forward_objects!(impl[] for Slow<MemoryObjects>, by slowly);
+forward_index!(impl[] for Slow<MemoryIndex>, by slowly);
+
+impl SingleProvider for Slow<MemoryObjects> {}
+
+impl Medium for Slow<MemoryObjects> {
+    fn has_cheap_lookups(&self) -> bool {
+        false
     }
 
-    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        self.after().await.get(key).await
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        self.after().await.commit(writes).await
-    }
-
-    async fn list(
-        &self,
-        listing: &Listing,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Option<Page<Row>>, Failure> {
-        self.after().await.list(listing, after, limit).await
-    }
-
-    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
-        self.after().await.intend(key, at).await
-    }
-
-    async fn intents(
-        &self,
-        from: Timestamp,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Intent>, Failure> {
-        self.after().await.intents(from, after, limit).await
-    }
-
-    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        self.after().await.count_reads(reads).await
-    }
-
-    async fn totals(&self) -> Result<Totals, Failure> {
-        self.after().await.totals().await
+    async fn write_failure(&self) -> Option<FailureKind> {
+        None
     }
 }

@@ -9,8 +9,6 @@ use credlink_auth::gate::Gate;
 use credlink_core::object::ObjectKey;
 use credlink_deployment::configuration::{Configuration, Source};
 use credlink_deployment::deployment::{Deployment, Opening};
-use credlink_deployment::local::NewIndex;
-use credlink_embedded::index::SERVING_CACHE_BYTES;
 use credlink_ports::Cache as _;
 use futures_util::future::join_all;
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
@@ -123,14 +121,11 @@ async fn open() -> Result<Deployment, Error> {
     let configuration = configuration.map_err(|error| Error::wrong("the configuration", error))?;
     let opening = Opening {
         configuration: &configuration,
-        data_folder: None,
-        own_file: None,
+        machine: None,
         gate: Gate::of(None, None),
         public_url: "https://cdn.example.com".to_owned(),
         link_keys: None,
         count_reads: false,
-        index_cache_bytes: SERVING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     Deployment::open(opening).await.map_err(|error| Error::wrong("opening a deployment", error))
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use credlink_core::c2pa::ManifestStore;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::{at_rest, at_rest_again, decode};
 use credlink_core::hash::Digest;
 use credlink_core::http::route::Route;
-use credlink_core::object::Coding;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::rules::store::Draft;

@@ -1,9 +1,9 @@
 //! The requests of a load, and the answers to expect.
 
 use bytes::Bytes;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
-use credlink_core::object::Coding;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Full;

@@ -23,7 +23,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Connection;
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Named, Trouble};
 pub use answer::Answer;
 use answer::{not_credlink, refusal};
 pub use folder::{Folder, Purpose};
@@ -138,7 +138,7 @@ impl Client {
         let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
         match location.and_then(|location| location.parse().ok()) {
             Some(proof) if answer.status.is_redirection() => self.record(&proof),
-            _ => Err(refusal(&answer)),
+            _ => Err(refusal(&answer, Named::Server)),
         }
     }
 
@@ -170,7 +170,9 @@ impl Client {
         let is_either = |answer: &Answer| {
             if answer.is_c2pa() { answer.is_manifest(None) } else { answer.is_record() }
         };
-        self.get(url.to_owned()).and_then(|answer| answer.that(is_either)).map_err(Trouble::of_url)
+        let question = Question { method: Method::GET, target: url.to_owned(), body: None };
+        let answer = self.ask_of(question, Named::Thing)?;
+        if is_either(&answer) { Ok(answer) } else { Err(not_credlink(&answer, Named::Thing)) }
     }
 
     /// The readers of the manifest that `tenant` stores; `None` where the answer does not tell.
@@ -246,17 +248,21 @@ impl Client {
     }
 
     fn ask(&self, question: Question) -> Result<Answer, Trouble> {
+        self.ask_of(question, Named::Server)
+    }
+
+    fn ask_of(&self, question: Question, named: Named) -> Result<Answer, Trouble> {
         let is_change = !question.method.is_safe();
         let answer = match &self.transport {
             Transport::Http(http) => http.ask(question),
             Transport::Folder(folder) => folder.ask(question),
         }?;
         if !answer.status.is_success() {
-            return Err(refusal(&answer));
+            return Err(refusal(&answer, named));
         }
         // What it did, nobody else says: a portal answers 200 to everything.
         if is_change && !answer.is_credlinks() {
-            return Err(not_credlink(&answer));
+            return Err(not_credlink(&answer, named));
         }
         Ok(answer)
     }

@@ -4,10 +4,24 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::trouble::Trouble;
+use credlink_verify::media::Media;
+
+use crate::error::{Kind, Trouble};
 
 /// What is typed for standard input.
 pub const STANDARD_INPUT: &str = "-";
+/// The name of standard input, as a person reads it.
+const STANDARD_INPUT_NAME: &str = "standard input";
+
+/// Reads the media file at `typed`, or what standard input has.
+pub fn media(typed: &Path) -> Result<Media, Trouble> {
+    let read = if typed == Path::new(STANDARD_INPUT) {
+        Media::of_stream(Path::new(STANDARD_INPUT_NAME), io::stdin())
+    } else {
+        Media::open(typed)
+    };
+    read.map_err(|error| Trouble::new(Kind::File, error))
+}
 
 /// Something to read, once.
 pub struct Input {
@@ -19,7 +33,7 @@ impl Input {
     /// The file at `typed`, or standard input.
     pub fn open(typed: &Path) -> Result<Self, Trouble> {
         if typed == Path::new(STANDARD_INPUT) {
-            return Ok(Self { name: "standard input".into(), source: Box::new(io::stdin()) });
+            return Ok(Self { name: STANDARD_INPUT_NAME.into(), source: Box::new(io::stdin()) });
         }
         let file = File::open(typed).map_err(|error| Trouble::file(typed, "read", &error))?;
         Ok(Self { name: typed.to_owned(), source: Box::new(file) })

@@ -9,36 +9,32 @@
 //! | what can be typed | [`args`]; what FILE, HASH, ID and URI mean: [`subject`] |
 //! | a command | [`commands`]: one file and one function each |
 //! | how the API is asked | [`client`]: over HTTP, or a folder directly |
-//! | what `verify` checks | [`checks`] |
 //! | the server | [`serve`] |
-//! | files: hashes, types, manifests | [`input`], [`output`], [`media`], [`manifest`]; read by c2pa-rs in a process of its own: [`reading`] |
-//! | what is printed, and how it ends | [`printer`], [`trouble`], [`exit`] |
-
-// The future of a connection has those of a whole request in it, one within the other.
-#![recursion_limit = "256"]
+//! | files and manifests that are named | [`input`], [`output`], [`manifest`]; what is read and checked of them: `credlink-verify` |
+//! | the process of its own in which a media file is read | [`isolation`] |
+//! | what is printed, and how it ends | [`printer`], [`lines`], [`error`], [`exit`] |
 
 mod args;
-mod checks;
 mod client;
 mod commands;
+mod error;
 mod exit;
 mod input;
+mod isolation;
+mod lines;
 mod logs;
 mod manifest;
-mod media;
 mod output;
 mod printer;
-mod reading;
 mod serve;
 mod subject;
-mod trouble;
 
 use std::process::ExitCode;
 
 use args::{Cli, Command};
+use error::Trouble;
 use exit::Exit;
 use printer::Printer;
-use trouble::Trouble;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
@@ -67,7 +63,7 @@ fn run(cli: Cli, printer: &Printer) -> Result<Exit, Trouble> {
         Command::Stats => commands::stats(&connection, printer),
         Command::Migrate(args) => commands::migrate(&connection, args, printer),
         Command::Storage(args) => commands::storage(&connection, args, printer),
-        Command::ReadMedia(args) => reading::read(&args, printer),
+        Command::ReadMedia(args) => isolation::child::read(&args, printer),
         Command::Completions { shell } => commands::completions(shell, printer),
     }
 }

@@ -7,12 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use credlink_core::bounds::MAX_C2PA_MANIFEST_BYTES;
 use credlink_core::c2pa::C2paError;
 use credlink_core::manifest::{Manifest, ManifestError, ManifestType};
+use credlink_verify::media::Media;
+use credlink_verify::media::detected_type::{self, DetectedType};
+use credlink_verify::report::Embedded;
 
+use crate::error::{self, Trouble};
 use crate::input::Input;
-use crate::media::Media;
-use crate::media::kind::{self, Kind};
-use crate::reading::{self, Embedded, ReadingError};
-use crate::trouble::{self, Trouble};
+use crate::isolation::{self, ReadingError};
 
 /// A manifest, and where it was.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,14 +29,15 @@ pub struct Found {
 impl Found {
     /// The manifest that a file of its own holds: C2PA or JSON, by its content.
     fn in_file(bytes: Vec<u8>, source: String) -> Result<Self, Trouble> {
-        let is_c2pa = Kind::of(Path::new(""), &bytes).media_type() == Some(ManifestType::C2pa.as_str());
+        let is_c2pa =
+            DetectedType::of(Path::new(""), &bytes).media_type() == Some(ManifestType::C2pa.as_str());
         Self::of(if is_c2pa { ManifestType::C2pa } else { ManifestType::Json }, bytes, source)
     }
 
     fn of(kind: ManifestType, bytes: Vec<u8>, source: String) -> Result<Self, Trouble> {
         match why_not(&bytes, kind) {
             None => Ok(Self { bytes, kind, source }),
-            Some(why) => Err(Trouble::new(trouble::Kind::BadManifest, format!("{source}: {why}"))),
+            Some(why) => Err(Trouble::new(error::Kind::BadManifest, format!("{source}: {why}"))),
         }
     }
 }
@@ -48,14 +50,14 @@ fn why_not(bytes: &[u8], kind: ManifestType) -> Option<String> {
         Err(error) => error,
     };
     let json = "a JSON manifest is UTF-8 without one";
-    Some(match (bytes, Kind::of(Path::new(""), bytes)) {
+    Some(match (bytes, DetectedType::of(Path::new(""), bytes)) {
         _ if kind == ManifestType::C2pa => error.to_string(),
         ([], _) => "it is empty".to_owned(),
         ([0xef, 0xbb, 0xbf, ..], _) => format!("it begins with a byte order mark; {json}"),
         ([0xff, 0xfe, ..] | [0xfe, 0xff, ..], _) => {
             format!("it begins with the byte order mark of UTF-16; {json}")
         }
-        (_, Kind::Of(name)) => format!("this is a file of type {name}, and no manifest"),
+        (_, DetectedType::Of(name)) => format!("this is a file of type {name}, and no manifest"),
         _ => format!("this is neither a C2PA manifest (JUMBF) nor a JSON one: {error}"),
     })
 }
@@ -70,18 +72,18 @@ pub fn find(media: &Media, media_type: Option<&str>, named: Option<&Path>) -> Re
         Ok(bytes) => return Found::of(ManifestType::C2pa, bytes, format!("embedded in {name}")),
         Err(why) => vec![format!("{name} ({why})")],
     };
-    for path in beside(media) {
+    for path in sidecars(media) {
         if path.exists() {
             return read(&path);
         }
         tried.push(path.display().to_string());
     }
     let detail = format!("tried {}; name one with --manifest", tried.join(", "));
-    Err(Trouble::new(trouble::Kind::NoManifest, detail))
+    Err(Trouble::new(error::Kind::NoManifest, detail))
 }
 
-/// Where a manifest may stand beside a file.
-fn beside(media: &Media) -> impl Iterator<Item = PathBuf> {
+/// The paths at which a manifest may stand beside a file.
+fn sidecars(media: &Media) -> impl Iterator<Item = PathBuf> {
     let file = media.path().to_owned();
     let behind = |extension: &str| {
         let mut name = file.as_os_str().to_owned();
@@ -99,7 +101,7 @@ fn read(path: &Path) -> Result<Found, Trouble> {
     let name = input.name().display().to_string();
     let bytes = bytes.ok_or_else(|| {
         let detail = format!("{name} is no manifest: it has more than {MAX_C2PA_MANIFEST_BYTES} bytes");
-        Trouble::new(trouble::Kind::File, detail)
+        Trouble::new(error::Kind::File, detail)
     })?;
     Found::in_file(bytes, name)
 }
@@ -107,13 +109,13 @@ fn read(path: &Path) -> Result<Found, Trouble> {
 /// The manifest store in a file, read as the type that was named, if one was that can be read; otherwise why there is none,
 /// in words. A file that is a manifest is trouble.
 fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, String>, Trouble> {
-    let kind = match media_type.filter(|name| kind::format(name).is_some()) {
-        Some(media_type) => Kind::Of(media_type.to_owned()),
-        None => media.kind(),
+    let kind = match media_type.filter(|name| detected_type::format(name).is_some()) {
+        Some(media_type) => DetectedType::Of(media_type.to_owned()),
+        None => media.detected_type(),
     };
     let media_type = match media.type_of(&kind) {
         Ok(media_type) => media_type.to_owned(),
-        Err(why) if kind == Kind::Unknown && media.length > 0 => {
+        Err(why) if kind == DetectedType::Unknown && media.length > 0 => {
             return Ok(Err(format!("{why}; name it with --media-type")));
         }
         Err(why) => return Ok(Err(why)),
@@ -121,16 +123,16 @@ fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, S
     if media_type == ManifestType::C2pa.as_str() {
         let name = media.name().display();
         let detail = format!("{name} is a manifest: name its picture or video, with --manifest {name}");
-        return Err(Trouble::new(trouble::Kind::Usage, detail));
+        return Err(Trouble::new(error::Kind::Usage, detail));
     }
-    let Some(format) = kind::format(&media_type) else {
+    let Some(format) = detected_type::format(&media_type) else {
         return Ok(Err(format!("CredLink reads no manifest in a file of type {media_type}")));
     };
-    let report = match reading::of(media, &format, None) {
+    let report = match isolation::read(media, &format, None) {
         Ok(report) => report,
         // It was hashed as another file than is there.
         Err(error @ ReadingError::Changed) => {
-            return Err(Trouble::new(trouble::Kind::File, format!("{}: {error}", media.name().display())));
+            return Err(Trouble::new(error::Kind::File, format!("{}: {error}", media.name().display())));
         }
         Err(error) => return Ok(Err(error.to_string())),
     };

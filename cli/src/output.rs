@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::error::{Kind, Trouble};
 use crate::input::STANDARD_INPUT;
-use crate::trouble::{Kind, Trouble};
 
 /// The name of standard output.
 const STANDARD_OUTPUT: &str = "-";
@@ -37,12 +37,12 @@ impl Output {
         }
         match looked_at(typed)? {
             None => {}
-            Some(there) if there.is_symlink() && !leads_to_no_file(typed) => {
+            Some(existing) if existing.is_symlink() && !leads_to_no_file(typed) => {
                 let target = fs::read_link(typed).unwrap_or_default();
                 return refused(format!("is a link to {}: name that file", target.display()));
             }
-            Some(there) if there.is_dir() => return refused("is a folder".to_owned()),
-            Some(there) if there.is_file() && !force => {
+            Some(existing) if existing.is_dir() => return refused("is a folder".to_owned()),
+            Some(existing) if existing.is_file() && !force => {
                 return refused("is there already: --force replaces it".to_owned());
             }
             Some(_) => {}
@@ -78,13 +78,13 @@ impl Output {
             Some(parent) => parent,
             None => return Err(ErrorKind::IsADirectory.into()),
         };
-        let mut new = beside(folder)?;
+        let mut new = temporary_file_in(folder)?;
         new.write_all(content)?;
         // What is replaced may be read by whom it could be before.
-        if let Ok(there) = fs::symlink_metadata(&self.path)
-            && there.is_file()
+        if let Ok(existing) = fs::symlink_metadata(&self.path)
+            && existing.is_file()
         {
-            new.as_file().set_permissions(rights(&there))?;
+            new.as_file().set_permissions(rights(&existing))?;
         }
         new.as_file().sync_all()?;
         let put = if self.force { new.persist(&self.path) } else { new.persist_noclobber(&self.path) };
@@ -94,18 +94,18 @@ impl Output {
 }
 
 /// The rights of a file that is replaced, without those of the program that it may have been (`setuid`).
-fn rights(there: &Metadata) -> fs::Permissions {
+fn rights(existing: &Metadata) -> fs::Permissions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::Permissions::from_mode(there.permissions().mode() & 0o777)
+        fs::Permissions::from_mode(existing.permissions().mode() & 0o777)
     }
     #[cfg(not(unix))]
-    there.permissions()
+    existing.permissions()
 }
 
 /// A new file in `folder`, with the rights that the user gives to new files.
-fn beside(folder: &Path) -> io::Result<NamedTempFile> {
+fn temporary_file_in(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".credlink-").suffix(".new");
     #[cfg(unix)]
@@ -116,7 +116,7 @@ fn beside(folder: &Path) -> io::Result<NamedTempFile> {
 /// The metadata of `path` itself, a link too; `None` where nothing stands.
 fn looked_at(path: &Path) -> Result<Option<Metadata>, Trouble> {
     match fs::symlink_metadata(path) {
-        Ok(there) => Ok(Some(there)),
+        Ok(existing) => Ok(Some(existing)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Trouble::file(path, "written", &error)),
     }
@@ -124,7 +124,7 @@ fn looked_at(path: &Path) -> Result<Option<Metadata>, Trouble> {
 
 /// Returns `true` if `path` is, or leads to, something that is there and neither a file nor a folder, such as `/dev/null` or a pipe.
 fn leads_to_no_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
+    fs::metadata(path).is_ok_and(|existing| !existing.is_file() && !existing.is_dir())
 }
 
 /// Returns `true` if two paths lead to one file, by whatever names.
@@ -133,8 +133,8 @@ fn are_one(a: &Path, b: &Path) -> bool {
     {
         use std::os::unix::fs::MetadataExt as _;
         let identity = |path: &Path| {
-            let there = fs::metadata(path).ok().filter(Metadata::is_file)?;
-            Some((there.dev(), there.ino()))
+            let existing = fs::metadata(path).ok().filter(Metadata::is_file)?;
+            Some((existing.dev(), existing.ino()))
         };
         identity(a).is_some_and(|a| identity(b) == Some(a))
     }

@@ -1,15 +1,14 @@
 //! What a person or a script reads: results on stdout, trouble on stderr.
 
-mod lines;
-
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
-use crate::trouble::{Kind, Trouble};
-pub use lines::{Lines, one_line};
+use crate::lines;
+pub use crate::lines::{Lines, one_line};
 
 /// Prints in words, or JSON where it was asked for.
 #[derive(Clone, Copy, Debug)]

@@ -3,29 +3,19 @@
 //! | to find | look in |
 //! |---|---|
 //! | where it listens, and who may reach that | [`address`] |
-//! | whom it answers that asks for no credential | [`trust`] |
-//! | connections and their end | [`connections`] |
-//! | which of them are served, and which have to leave | [`seats`] |
-//! | how much memory they may hold | [`memory`] |
-//! | one request, a panic in it | [`request`] |
-//! | its body on the way in, and the answer's on the way out | [`upload`], [`answer`] |
-//! | a change, which outlives its connection | [`changes`] |
-//! | the keys of signed links | [`keys`] |
+//! | connections, bodies and answers | `credlink-server` |
+//! | what answers a request | [`handler`] |
+//! | whom it answers that asks for no credential | [`local_only`] |
+//! | the key of signed links | [`link_key`] |
 //! | `/metrics` | [`metrics`] |
 //! | what happens beside requests | [`tasks`] |
 
 mod address;
-mod answer;
-mod changes;
-mod connections;
-mod keys;
-mod memory;
+mod handler;
+mod link_key;
+mod local_only;
 mod metrics;
-mod request;
-mod seats;
 mod tasks;
-mod trust;
-mod upload;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -37,11 +27,12 @@ use credlink_auth::gate::Gate;
 use credlink_auth::jwt::JwtAuthenticator;
 use credlink_auth::tokens::{StaticTokens, TokensError};
 use credlink_deployment::configuration::{Configuration, Source, TENANTS};
-use credlink_deployment::deployment::{Deployment, Note, OpenError, Opening};
-use credlink_deployment::local::NewIndex;
+use credlink_deployment::data_folder::note::Note;
+use credlink_deployment::deployment::{Deployment, Machine, OpenError, Opening};
 use credlink_disk::foreign::Foreign;
 use credlink_embedded::index::SERVING_CACHE_BYTES;
 use credlink_metrics::prometheus::Prometheus;
+use credlink_server::{connections, listener};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -49,15 +40,13 @@ use tokio::runtime::Builder;
 pub(crate) use tasks::CLEAN;
 
 use crate::args::Serve;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::logs;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
-pub use address::is_this_machine;
-use changes::Changes;
-pub use keys::keep_link_key_private;
-use request::Served;
-pub use tasks::told_to_stop;
+pub use credlink_server::signals::told_to_stop;
+use handler::Api;
+pub use link_key::keep_link_key_private;
 
 /// How long the runtime waits for what is cut off at the end: file operations that are under way.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -104,7 +93,7 @@ async fn run(
     {
         return Err(address::public_without_tokens(url));
     }
-    let listener = address::listen(address);
+    let listener = listener::listen(address);
     let address = listener.as_ref().map_or(Ok(address), TcpListener::local_addr);
     let url = address.map(|address| format!("http://{address}"));
     let cannot_listen = |error| {
@@ -127,9 +116,8 @@ async fn run(
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
     let mut background = tasks::start(&deployment, &metrics);
-    let served =
-        Served { deployment: Arc::clone(&deployment), trusts: !asks, metrics, changes: Changes::new() };
-    let is_ended = connections::serve(listener, served, stop).await;
+    let api = Arc::new(Api { deployment: Arc::clone(&deployment), trusts: !asks, metrics });
+    let is_ended = connections::serve(listener, api, stop).await;
     background.abort_all();
     // What takes proofs over from a legacy source may be cut off in the middle of one.
     if is_ended && deployment.legacy().is_none() {
@@ -208,19 +196,16 @@ async fn open(
     Foreign::check(folder, tokens).map_err(|error| cannot(&error))?;
     let link_keys = match &configuration.link_keys {
         Some(keys) => keys.clone(),
-        None => keys::open(folder)?,
+        None => link_key::open(folder)?,
     };
     let note = Note::of(folder, configuration);
     let opening = Opening {
         configuration,
-        data_folder: Some(folder),
-        own_file: tokens,
+        machine: Some(Machine { own_file: tokens, ..Machine::new(folder, SERVING_CACHE_BYTES) }),
         gate,
         public_url,
         link_keys: Some(link_keys),
         count_reads: true,
-        index_cache_bytes: SERVING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| match (&error, note.check(folder)) {
         // They are where the last server had them.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use credlink_core::hash::MediaHash;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
+use credlink_verify::media::Media;
 
 use crate::client::Client;
-use crate::input::STANDARD_INPUT;
-use crate::media::Media;
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Trouble};
+use crate::input::{self, STANDARD_INPUT};
 
 /// What was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Subject {
 /// The file at `path`. Where there is none, something else may have been meant.
 fn media(path: &Path, others: &str) -> Result<Media, Trouble> {
     let is_missing = || path != Path::new(STANDARD_INPUT) && matches!(path.try_exists(), Ok(false));
-    Media::open(path).map_err(|trouble| {
+    input::media(path).map_err(|trouble| {
         if is_missing() { trouble.with(&format!("and it is no {others} either")) } else { trouble }
     })
 }

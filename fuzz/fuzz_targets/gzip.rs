@@ -2,8 +2,8 @@
 
 #![no_main]
 
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::{DecodeError, at_rest, at_rest_again, decode};
-use credlink_core::object::Coding;
 use libfuzzer_sys::fuzz_target;
 
 /// A small limit, so that a bomb of a few hundred bytes reaches it: deflate compresses 1,032 to 1 at best.

@@ -9,11 +9,12 @@ use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::http::conditional::check_write;
 use credlink_core::http::reply::Body;
-use credlink_core::http::route::{Form, Route};
+use credlink_core::http::route::{Form, Proofs, Reads, Route};
 use credlink_core::link::{LinkKey, LinkKeys, path};
 use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::rules::batch_delete::BatchDeleteBody;
 use credlink_core::rules::retrieve::Lookup;
-use credlink_core::rules::store::{BatchDeleteBody, Draft};
+use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -42,7 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(method) = method.parse::<Method>() else { return };
     let (target_path, query) = target.split_once('?').unwrap_or((target, ""));
     match Route::parse(&method, target_path, query) {
-        Ok(Route::Read { key, signature, form }) => {
+        Ok(Route::Reads(Reads::Object { key, signature, form })) => {
             let keys = LinkKeys { current: key_of(1), previous: Some(key_of(2)) };
             if let Some(signature) = &signature {
                 assert!(signature.verify(&keys, &key, now()).is_err(), "nobody guesses a signature");
@@ -50,12 +51,12 @@ fuzz_target!(|bytes: &[u8]| {
             let again = Route::parse(&Method::GET, &path(&key), "").expect("the path of a key is a path");
             assert_eq!(
                 again,
-                Route::Read { key: key.clone(), signature: None, form: Form::Content },
+                Route::Reads(Reads::Object { key: key.clone(), signature: None, form: Form::Content }),
                 "and names the key"
             );
             read(&key, form, &method, &headers, &keys);
         }
-        Ok(Route::ListProofs { limit, .. }) => assert!((1..=MAX_PAGE).contains(&limit)),
+        Ok(Route::Proofs(Proofs::List { limit, .. })) => assert!((1..=MAX_PAGE).contains(&limit)),
         Ok(route) => assert!(!route.name().is_empty()),
         Err(problem) => {
             assert!(problem.kind.status().is_client_error() && !problem.detail.is_empty());

@@ -7,6 +7,7 @@ use std::future::Future;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use credlink_core::message::Message;
+use credlink_deployment::work::WorkError;
 use credlink_ports::request::within_request;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
@@ -14,11 +15,11 @@ use futures_util::stream::iter;
 /// How many messages are worked on at once: each waits for providers most of the time.
 const AT_ONCE: usize = 4;
 
-/// Deals with a batch: `work` does what a message says, which was handed out so many times, or says in words why that failed.
+/// Deals with a batch: `work` does what a message says, which was handed out so many times.
 pub async fn answer<W, F>(batch: SqsEvent, work: W) -> SqsBatchResponse
 where
     W: Fn(Message, u32) -> F,
-    F: Future<Output = Result<(), String>>,
+    F: Future<Output = Result<(), WorkError>>,
 {
     let work = &work;
     let failed = iter(batch.records)
@@ -28,11 +29,11 @@ where
             let attempts = attempts.and_then(|attempts| attempts.parse().ok()).unwrap_or(1);
             match one(&record, attempts, work).await {
                 Ok(()) => None,
-                Err(reason) => {
+                Err(error) => {
                     tracing::error!(
                         message_id = id,
                         attempts,
-                        reason,
+                        reason = %error,
                         "a message failed; it will be handed out again"
                     );
                     Some(id)
@@ -53,13 +54,13 @@ where
     response
 }
 
-async fn one<W, F>(record: &SqsMessage, attempts: u32, work: &W) -> Result<(), String>
+async fn one<W, F>(record: &SqsMessage, attempts: u32, work: &W) -> Result<(), WorkError>
 where
     W: Fn(Message, u32) -> F,
-    F: Future<Output = Result<(), String>>,
+    F: Future<Output = Result<(), WorkError>>,
 {
     let text = record.body.as_deref().unwrap_or_default();
-    let message: Message = text.parse().map_err(|error| format!("{error}"))?;
+    let message: Message = text.parse()?;
     within_request(message.request_id.as_str().into(), work(message, attempts)).await
 }
 
@@ -88,7 +89,7 @@ mod tests {
         let event = batch(&[good, "poison", &refused, good, ""]);
         let answered = answer(event, async |message: Message, attempts| {
             assert_eq!(attempts, 2);
-            if message.to_string().contains("primary") { Err("out of reach".to_owned()) } else { Ok(()) }
+            if message.to_string().contains("primary") { Err(WorkError::NoFallback) } else { Ok(()) }
         })
         .await;
         let mut failed: Vec<_> =

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Body as ReplyBody;
 use credlink_core::http::request_id::REQUEST_ID;
-use credlink_core::http::route::{Form, Route};
+use credlink_core::http::route::{Form, Reads, Route};
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::tenant::Tenant;
@@ -162,8 +162,10 @@ async fn too_large(
     let is_private = caching.is_none_or(|caching| caching.contains("private"));
     let link = match Route::parse(&request.method, request.uri.path(), query) {
         // Who keeps a copy does not want it from the CDN domain, which is a copy.
-        Ok(Route::Read { key, form, .. }) => elsewhere.link(&key, is_private || form == Form::Stored).await,
-        Ok(Route::ReadPlainManifest { id, form, .. }) => {
+        Ok(Route::Reads(Reads::Object { key, form, .. })) => {
+            elsewhere.link(&key, is_private || form == Form::Stored).await
+        }
+        Ok(Route::Reads(Reads::PlainManifest { id, form, .. })) => {
             let fronted = answer.extensions().get::<Fronted>().map(|Fronted(manifest)| manifest.clone());
             let key = fronted.unwrap_or_else(|| ManifestKey::new(&Tenant::default(), &id));
             elsewhere.link(&ObjectKey::Manifest(key), is_private || form == Form::Stored).await

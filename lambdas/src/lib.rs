@@ -1,7 +1,7 @@
 //! CredLink on AWS: what its five Lambda functions share.
 //!
 //! **In scope:** events in, answers out, and the life of a function between them. **Out of scope:** what is done with
-//! a request (`credlink-service`) and over what (`credlink-adapters`).
+//! a request (`credlink-service`), and which adapters it is done over (`credlink-deployment`). Nothing is kept on the machine.
 //!
 //! | function | event | does |
 //! |---|---|---|

@@ -11,8 +11,6 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use credlink_core::time::Timestamp;
 use credlink_deployment::configuration::Configuration;
 use credlink_deployment::deployment::{Deployment, Opening};
-use credlink_deployment::local::NewIndex;
-use credlink_embedded::index::SERVING_CACHE_BYTES;
 use credlink_metrics::emf::{self, Flush};
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
@@ -131,16 +129,13 @@ async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
     let public_url = configuration.public_url.clone();
     let opening = Opening {
         configuration,
-        data_folder: None,
-        own_file: None,
+        machine: None,
         gate,
         public_url: public_url
             .ok_or("CREDLINK_PUBLIC_URL is not set; it has to be what stands before the paths in links")?,
         link_keys: configuration.link_keys.clone(),
         // A count is a write, which costs more than the read.
         count_reads: false,
-        index_cache_bytes: SERVING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     Ok(Deployment::open(opening).await?)
 }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::{at_rest, at_rest_again, decode};
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::conditional::{Validators, evaluate_read, range_applies};
@@ -12,7 +13,7 @@ use credlink_core::link::{LinkKey, LinkKeys, Signature};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Coding, Facts, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, Row, State};

@@ -19,7 +19,7 @@ use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::migration::jobs::NoJobs;
-use credlink_ports::{Condition, Objects, Parts, Ports, Put};
+use credlink_ports::{Condition, Medium, Objects as _, Parts, Ports, Put, Replicas};
 use credlink_service::fsck::{Severity, fsck};
 use credlink_service::{Service, Settings};
 use data_encoding::BASE64;
@@ -45,7 +45,7 @@ fn settings() -> Settings {
 }
 
 /// A service over these adapters, with no cache.
-fn service<O: Objects>(objects: O, index: MemoryIndex) -> Service<impl Ports<Objects = O>> {
+fn service<O: Replicas + Medium>(objects: O, index: MemoryIndex) -> Service<impl Ports<Objects = O>> {
     let clock = ManualClock::at(Timestamp::from_milliseconds(1_800_000_000_000));
     let events = Counters::default();
     Service::new(

@@ -6,17 +6,20 @@ use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::{Digest, MediaHash};
-use credlink_core::identity::{Mark, StoreId};
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::identity::Mark;
+use credlink_core::message::{Message, Work};
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_core::row::{ManifestRow, Row, RowKey, State, StoreRow};
-use credlink_core::rules::behind;
+use credlink_core::rules::replica_lag;
+use credlink_core::store_id::StoreId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
-use credlink_deployment::worker::{Limits, Report, drain};
+use credlink_deployment::work::Worker;
+use credlink_deployment::work::drain::{Limits, Report};
 use credlink_pair::replicate::{Outcome, Walked, replicate, walk};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
@@ -249,7 +252,7 @@ async fn the_worker_settles_what_is_done_and_leaves_the_rest() {
         queue.send(&Message { request_id: "r".to_owned(), work }, 0).await.unwrap();
     };
     let run = async |index: &MemoryIndex| {
-        drain(&queue, &from, &to, index, &clock, Limits::default(), |_| ()).await.unwrap()
+        Worker::repairing(&from, &to, index, &clock).drain(&queue, Limits::default()).await.unwrap()
     };
     queue.push_text("no message");
     send(key()).await;
@@ -274,7 +277,7 @@ async fn the_worker_lowers_the_flag_with_the_last_repair() {
     let raise = async |chance| {
         let mark = RepairMark::new(at(), chance);
         let before = good.get(&RowKey::Replica(Replica::Fallback)).await.unwrap().and_then(Row::replica);
-        let row = behind::raise(Replica::Fallback, before.as_ref(), Some(mark), at()).unwrap();
+        let row = replica_lag::raise(Replica::Fallback, before.as_ref(), Some(mark), at()).unwrap();
         let expected = before.map(|row| row.version);
         good.commit(&[Write { row: Row::Replica(row), expected }]).await.unwrap();
         mark
@@ -286,12 +289,12 @@ async fn the_worker_lowers_the_flag_with_the_last_repair() {
     let left = async || {
         let row =
             good.get(&RowKey::Replica(Replica::Fallback)).await.unwrap().and_then(Row::replica).unwrap();
-        assert_eq!(behind::stands(&row, at()), !row.repairs.is_empty());
+        assert_eq!(replica_lag::stands(&row, at()), !row.repairs.is_empty());
         row.repairs.len()
     };
     let run = async |plan: FaultPlan| {
         let index = Faulty::new(good.clone(), plan);
-        drain(&queue, &from, &to, &index, &clock, Limits::default(), |_| ()).await.unwrap()
+        Worker::repairing(&from, &to, &index, &clock).drain(&queue, Limits::default()).await.unwrap()
     };
     let (first, second, lost) = (raise(1).await, raise(2).await, raise(3).await);
     // Sent twice, as a queue may deliver it.
@@ -334,8 +337,10 @@ async fn a_walk_queues_everything_and_goes_on_where_it_stopped() {
     assert!(first.resume.is_some());
     let rest = walk(&from, Replica::Fallback, &queue, "r", first.resume, || true).await.unwrap();
     assert_eq!(rest, Walked { queued: 25, foreign: 0, resume: None });
-    let report =
-        drain(&queue, &from, &to, &MemoryIndex::new(), &clock, Limits::default(), |_| ()).await.unwrap();
+    let report = Worker::repairing(&from, &to, &MemoryIndex::new(), &clock)
+        .drain(&queue, Limits::default())
+        .await
+        .unwrap();
     assert_eq!((report.done, report.left), (52, 0));
     let count = async |objects: &MemoryObjects| {
         let first = objects.list("", None, 1_000).await.unwrap();

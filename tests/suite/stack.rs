@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
+use credlink_core::replica::Replica;
 use credlink_ports::Objects as _;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};

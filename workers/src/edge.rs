@@ -8,7 +8,7 @@ use credlink_core::http::cors;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::{Body, Reply};
 use credlink_core::http::request_id::REQUEST_ID;
-use credlink_core::http::route::{Form, Route};
+use credlink_core::http::route::{Form, Reads, Route};
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::tenant::Tenant;
@@ -96,7 +96,7 @@ async fn answer(
     // A link that nobody here can check is none: what it leads to is private to everybody (guarantee 13).
     let checks_links = configuration.link_keys.is_some();
     match &route {
-        Route::Read { key, signature, form } => {
+        Route::Reads(Reads::Object { key, signature, form }) => {
             let (signature, form, is_plain) = (signature.as_ref().filter(|_| checks_links), *form, false);
             let caller = &Caller::anonymous();
             let configuration = &configuration;
@@ -105,7 +105,7 @@ async fn answer(
             course.cache = cache;
             answer
         }
-        Route::ReadPlainManifest { id, signature, form } => {
+        Route::Reads(Reads::PlainManifest { id, signature, form }) => {
             let caller = &Caller::anonymous();
             let (configuration, form) = (&configuration, *form);
             let is_plain = configuration.has_tenants && form == Form::Content;
@@ -131,7 +131,7 @@ async fn answer(
             course.cache = cache;
             answer
         }
-        Route::ReadAlias(id) => {
+        Route::Reads(Reads::Alias(id)) => {
             let alias = Alias { asked, configuration: &configuration, context, id };
             let (answer, cache) = alias.answer().await;
             course.cache = cache;

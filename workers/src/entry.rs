@@ -3,7 +3,7 @@
 //! The bytes of an entry are stored without `Content-Encoding`, because the runtime packs what it finds marked as gzip
 //! once more.
 
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{DELETED_MEMBER, Kind, Problem};
 use credlink_core::legacy::LegacyId;
 use credlink_core::object::{Attributes, AttributesError, Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
@@ -51,20 +51,32 @@ pub struct Stored {
 pub struct Absence {
     kind: String,
     detail: String,
+    /// The instant of a deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleted: Option<String>,
 }
 
 impl Absence {
     /// Of a problem that says so: 404 or 410.
     #[must_use]
     pub fn of(problem: &Problem) -> Self {
-        Self { kind: problem.kind.slug().to_owned(), detail: problem.detail.clone() }
+        let deleted = problem.members.get(DELETED_MEMBER).and_then(|at| at.as_str());
+        Self {
+            kind: problem.kind.slug().to_owned(),
+            detail: problem.detail.clone(),
+            deleted: deleted.map(str::to_owned),
+        }
     }
 
     /// The problem again; `None`: simply not there.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         let gone = [Kind::Deleted, Kind::Expired].into_iter().find(|kind| kind.slug() == self.kind);
-        gone.map(|kind| Problem::new(kind, self.detail.clone()))
+        let problem = Problem::new(gone?, self.detail.clone());
+        Some(match &self.deleted {
+            Some(at) => problem.with(DELETED_MEMBER, at.as_str()),
+            None => problem,
+        })
     }
 }
 
@@ -163,6 +175,8 @@ mod tests {
         assert_eq!(back(Kind::Deleted), Some(Kind::Deleted));
         assert_eq!(back(Kind::Expired), Some(Kind::Expired));
         assert_eq!(back(Kind::NotFound), None);
+        let deleted = Problem::deleted(at(7));
+        assert_eq!(Absence::of(&deleted).problem(), Some(deleted));
     }
 
     #[test]

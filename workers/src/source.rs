@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use credlink_core::access::Visibility;
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
-use credlink_core::http::problem::{Kind, Problem, TYPE_PREFIX};
+use credlink_core::http::problem::{Kind, Problem, Received};
 use credlink_core::link::path;
-use credlink_core::object::{Attributes, Facts, ObjectKey, STORED_TYPE};
+use credlink_core::media_type::STORED_TYPE;
+use credlink_core::object::{Attributes, Facts, ObjectKey};
 use credlink_core::time::Timestamp;
 use js_sys::ArrayBuffer;
-use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
 use crate::configuration::Configuration;
@@ -84,21 +84,10 @@ enum Fill {
     None,
 }
 
-/// The part of a problem document that says what is wrong.
-#[derive(Deserialize)]
-struct Said {
-    #[serde(rename = "type")]
-    kind: String,
-    detail: String,
-}
-
 /// The API's problem that an answer is, if it is one.
 pub fn problem_of(answered: &Answered) -> Option<Problem> {
     let text = answered.body().map(|bytes| runtime::decode(&bytes))?;
-    let said = serde_json::from_str::<Said>(&text).ok()?;
-    let slug = said.kind.strip_prefix(TYPE_PREFIX)?;
-    let kind = Kind::ALL.iter().copied().find(|kind| kind.slug() == slug)?;
-    Some(Problem::new(kind, said.detail))
+    Received::read(text.as_bytes())?.problem()
 }
 
 /// The outcome where the origin hands out nothing. `None`: the answer is not about this object.

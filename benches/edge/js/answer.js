@@ -25,7 +25,8 @@ export function admit(facts, now) {
     throw new Problem("private", "this needs a credential of its owner, or a signed link");
   }
   if (facts.tombstone) {
-    throw new Problem("deleted", `this was deleted on ${new Date(facts.created).toISOString()}`);
+    const deleted = new Date(facts.created).toISOString();
+    throw new Problem("deleted", `this was deleted on ${deleted}`, { members: { deleted } });
   }
   if (facts.expires <= now) {
     throw new Problem("expired", `this expired on ${new Date(facts.expires).toISOString()}`);

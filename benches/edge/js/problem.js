@@ -24,13 +24,14 @@ export class Problem extends Error {
   /**
    * @param {string} slug the kind
    * @param {string} detail what is wrong here, and what is allowed
-   * @param {{field?: string, headers?: object, reason?: string}} more the invalid part of the request; headers of the answer;
-   *   the reason to log for a failure that is our own
+   * @param {{field?: string, members?: object, headers?: object, reason?: string}} more the invalid part of the request;
+   *   further members; headers of the answer; the reason to log for a failure that is our own
    */
-  constructor(slug, detail, { field, headers, reason } = {}) {
+  constructor(slug, detail, { field, members, headers, reason } = {}) {
     super(detail);
     this.slug = slug;
     this.field = field;
+    this.members = members;
     this.headers = headers;
     this.reason = reason;
   }
@@ -57,6 +58,7 @@ export class Problem extends Error {
       detail: this.message,
       field: this.field,
       request_id: requestId,
+      ...this.members,
     }));
     const type = "application/problem+json";
     const headers = { ...this.headers, "content-type": type, "cache-control": "no-store" };

@@ -74,7 +74,7 @@ fn manifest(number: u64, length: usize) -> Result<Stored, Error> {
 
 #[cfg(test)]
 mod tests {
-    use credlink_core::object::Coding;
+    use credlink_core::encoding::Coding;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Arg, Args, Subcommand, ValueEnum};
 use credlink_core::tenant::Tenant;
 use credlink_deployment::migration::place::{Place, PlaceError};
 use credlink_ports::migration::ledger::JobName;
@@ -156,6 +156,22 @@ pub struct Remove {
     /// The job's name once more.
     #[command(flatten)]
     pub confirm: Confirm,
+}
+
+/// The help of --tenant for a migration.
+const TENANT_HELP: &str = "The tenant whose proofs they become. Without it, each proof keeps its tenant, and legacy records \
+                           become those of `default`; a job from or to credlink:URL, or with --from-tenant, is for `default`";
+/// The help of --data-dir for a migration.
+const DATA_DIR_HELP: &str = "The folder with the index of a store in a bucket, where CREDLINK_TABLE names no table; a folder \
+                             to copy to is named with --to dir:PATH";
+
+/// Returns an option of every command with the help that is true of a migration, if it means something else there.
+pub(super) fn reworded(arg: &Arg) -> Option<Arg> {
+    match arg.get_id().as_str() {
+        "tenant" => Some(arg.clone().help(TENANT_HELP).hide_default_value(true)),
+        "data_dir" => Some(arg.clone().help(DATA_DIR_HELP)),
+        _ => None,
+    }
 }
 
 /// A place, wherever the next command of its job is typed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use credlink_aws::s3::Range;
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 
 /// Work with the objects of a provider.
 #[derive(Debug, Args)]

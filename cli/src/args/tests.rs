@@ -1,3 +1,5 @@
+use credlink_core::bounds::MAX_LIFETIME_SECONDS;
+
 use super::*;
 
 fn read(typed: &str) -> Result<Cli, String> {

@@ -1,17 +1,18 @@
 //! An answer, and the judgement on who has given it: a gateway, a portal or a web server answers to everything.
 
 use bytes::Bytes;
+use credlink_client::readers;
 use credlink_core::access::Visibility;
 use credlink_core::c2pa::ManifestStore;
+use credlink_core::http::mark::MARK;
 use credlink_core::manifest_id::ManifestId;
-use credlink_core::object::C2PA_TYPE;
+use credlink_core::media_type::C2PA_TYPE;
 use credlink_core::record::Record;
-use credlink_service::router::MARK;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::trouble::{IS_IT_THERE, Kind, Trouble};
+use crate::error::{IS_IT_THERE, Kind, Named, Trouble};
 
 /// An answer, from wherever it came.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct Answer {
 }
 
 /// The trouble that an answer tells of: one with a status of failure, or one that leads elsewhere.
-pub(super) fn refusal(answer: &Answer) -> Trouble {
+pub(super) fn refusal(answer: &Answer, named: Named) -> Trouble {
     let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
     match location.filter(|_| answer.status.is_redirection()) {
         Some(location) => {
@@ -31,13 +32,13 @@ pub(super) fn refusal(answer: &Answer) -> Trouble {
                 format!("{}: it leads to {location}; name the address there with --url", answer.status);
             Trouble::new(Kind::NotCredLink, detail)
         }
-        None => Trouble::answered(answer.status, &answer.body),
+        None => Trouble::answered(answer.status, &answer.body, named),
     }
 }
 
 /// The trouble with an answer that is not CredLink's.
-pub(super) fn not_credlink(answer: &Answer) -> Trouble {
-    let detail = format!("{}, and not as CredLink answers: {IS_IT_THERE}", answer.status);
+pub(super) fn not_credlink(answer: &Answer, named: Named) -> Trouble {
+    let detail = format!("{}, and not as CredLink answers: {}", answer.status, named.is_it_there());
     Trouble::new(Kind::NotCredLink, detail)
 }
 
@@ -56,13 +57,7 @@ impl Answer {
 
     /// The readers of what was asked for, as its `Cache-Control` says of what is stored.
     pub(super) fn readers(&self) -> Option<Visibility> {
-        let said = self.headers.get(CACHE_CONTROL)?.to_str().ok()?;
-        let is_said = |name| said.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(name));
-        match (is_said("private"), is_said("public")) {
-            (true, _) => Some(Visibility::Private),
-            (false, true) => Some(Visibility::Public),
-            (false, false) => None,
-        }
+        readers(&self.headers)
     }
 
     /// Returns `true` if this is served to who asked, and not to everybody.
@@ -72,7 +67,7 @@ impl Answer {
 
     /// The same, if it is what was asked for: a gateway, a portal or a web server answers to everything.
     pub(super) fn that(self, is_wanted: impl FnOnce(&Self) -> bool) -> Result<Self, Trouble> {
-        if is_wanted(&self) { Ok(self) } else { Err(not_credlink(&self)) }
+        if is_wanted(&self) { Ok(self) } else { Err(not_credlink(&self, Named::Server)) }
     }
 
     /// Returns `true` if CredLink's API itself answers. The edge, and a bucket that an answer leads to, do not say who they are:

@@ -6,22 +6,24 @@ use std::path::Path;
 use credlink_auth::gate::Gate;
 use credlink_auth::tokens::StaticTokens;
 use credlink_core::hash::Digest;
-use credlink_core::object::JSON_TYPE;
+use credlink_core::media_type::JSON_TYPE;
 use credlink_core::tenant::Tenant;
 use credlink_deployment::configuration::{Configuration, IndexChoice};
-use credlink_deployment::deployment::{Deployment, Note, Opening};
-use credlink_deployment::local::{self, NewIndex};
+use credlink_deployment::data_folder::index_path;
+use credlink_deployment::data_folder::note::Note;
+use credlink_deployment::deployment::{Deployment, Machine, Opening};
 use credlink_deployment::provider::ProviderSettings;
 use credlink_disk::foreign::Foreign;
+use credlink_disk::presence::is_there;
 use credlink_embedded::index::SERVING_CACHE_BYTES;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, Uri};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Answer, Question};
+use crate::error::{Kind, Trouble};
 use crate::logs;
 use crate::serve::keep_link_key_private;
-use crate::trouble::{Kind, Trouble};
 
 /// Where a server on this folder is, if it is started without further options: what stands in links.
 const PUBLIC_URL: &str = "http://127.0.0.1:8787";
@@ -83,14 +85,11 @@ impl Folder {
             .map_err(|error| cannot(&error))?;
         let opening = Opening {
             configuration: &configuration,
-            data_folder: Some(path),
-            own_file: None,
+            machine: Some(Machine::new(path, SERVING_CACHE_BYTES)),
             gate: Gate::Tokens(owner),
             public_url: PUBLIC_URL.to_owned(),
             link_keys: None,
             count_reads: true,
-            index_cache_bytes: SERVING_CACHE_BYTES,
-            new_index: NewIndex::OverNothing,
         };
         let deployment = runtime.block_on(Deployment::open(opening)).map_err(|error| cannot(&error))?;
         if purpose != Purpose::Read {
@@ -141,7 +140,7 @@ fn holds_an_index(path: &Path, configuration: &Configuration, purpose: Purpose) 
     let own = [Some(&configuration.primary), configuration.fallback.as_ref()];
     let folders = own.into_iter().flatten().filter_map(ProviderSettings::own_folder);
     NewIndex::OverNothing.check(path, folders).map_err(|error| Trouble::new(Kind::Folder, error))?;
-    let index = local::is_there(&local::index_path(path));
+    let index = is_there(&index_path(path));
     if purpose != Purpose::Store && !index.map_err(|error| Trouble::new(Kind::Folder, error))? {
         let detail = format!(
             "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",

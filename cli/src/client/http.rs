@@ -1,31 +1,20 @@
 //! The API over HTTP.
 
-use std::time::Duration;
-
-use bytes::Bytes;
+use credlink_client::{CallError, CallErrorKind, Client, Policy, Timeouts, USER_AGENT, is_this_machine};
 use credlink_core::bounds::MAX_BODY_BYTES;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Request, Response, Uri};
-use ureq::{Agent, AsSendBody, Body, Proxy};
+use http::{HeaderValue, Request, Uri};
 
 use super::{Answer, Question};
-use crate::serve::is_this_machine;
-use crate::trouble::{Kind, Trouble};
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long a server may think about a request: a batch at a provider that is slow.
-const THINK: Duration = Duration::from_secs(60);
-/// How long a body may take: 13 MB over a line of 0.5 Mbit/s.
-const TRANSFER: Duration = Duration::from_secs(300);
+use crate::error::{Kind, Trouble};
 
 /// Most redirects that are followed: a legacy id leads to its proof, and a proof too large for a function to a bucket.
 const MAX_REDIRECTS: u32 = 5;
 
 /// A server.
 pub struct Http {
-    agent: Agent,
+    client: Client,
     base: String,
     origin: (Scheme, Authority),
     token: Option<HeaderValue>,
@@ -43,19 +32,15 @@ impl Http {
         })?;
         let token = token.map(|token| HeaderValue::from_str(&format!("Bearer {token}"))).transpose();
         let token = token.map_err(|_| Trouble::new(Kind::Usage, "--token is visible ASCII"))?;
-        // A proxy has another idea of what this machine is.
-        let proxy = if is_this_machine(origin.1.host()) { None } else { Proxy::try_from_env() };
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .user_agent(concat!("credlink/", env!("CARGO_PKG_VERSION")))
-            .proxy(proxy)
-            .timeout_connect(Some(CONNECT))
-            .timeout_send_body(Some(TRANSFER))
-            .timeout_recv_response(Some(THINK))
-            .timeout_recv_body(Some(TRANSFER))
-            .build()
-            .into();
-        Ok(Self { agent, base: url.trim_end_matches('/').to_owned(), origin, token })
+        let policy = Policy {
+            user_agent: Some(USER_AGENT),
+            // A proxy has another idea of what this machine is.
+            uses_proxy: !is_this_machine(origin.1.host()),
+            timeouts: Timeouts::CREDLINK,
+            ..Policy::default()
+        };
+        let client = Client::new(&policy);
+        Ok(Self { client, base: url.trim_end_matches('/').to_owned(), origin, token })
     }
 
     /// Asks, and waits for the whole answer. What only reads is asked for where it leads to, and the token is not shown there. A
@@ -79,26 +64,14 @@ impl Http {
         if let Some(token) = self.token.as_ref().filter(|_| is_ours) {
             request = request.header(AUTHORIZATION, token);
         }
-        let answer = match question.body {
-            None => {
-                request.body(()).map_err(ureq::Error::from).and_then(|request| self.run(request, redirects))
-            }
-            Some(body) => request
-                .header(CONTENT_TYPE, credlink_core::object::JSON_TYPE)
-                .body(&*body)
-                .map_err(ureq::Error::from)
-                .and_then(|request| self.run(request, redirects)),
-        };
-        let (parts, body) = answer.map_err(|error| unreachable(&url, &error))?.into_parts();
-        let body = body.into_with_config().limit(MAX_BODY_BYTES as u64).read_to_vec();
-        let body = body.map_err(|error| cut_off(&url, &error))?;
-        Ok(Answer { status: parts.status, headers: parts.headers, body: Bytes::from(body) })
-    }
-
-    fn run<B: AsSendBody>(&self, request: Request<B>, redirects: u32) -> Result<Response<Body>, ureq::Error> {
-        let request = self.agent.configure_request(request);
-        let limited = request.max_redirects(redirects).max_redirects_will_error(redirects > 0);
-        self.agent.run(limited.build())
+        if question.body.is_some() {
+            request = request.header(CONTENT_TYPE, credlink_core::media_type::JSON_TYPE);
+        }
+        let request = request.body(question.body).map_err(CallError::from);
+        let answer = request.and_then(|request| self.client.follow(request, redirects));
+        let answer = answer.map_err(|error| unreachable(&url, &error))?;
+        let answer = answer.read(MAX_BODY_BYTES as u64).map_err(|error| cut_off(&url, &error))?;
+        Ok(Answer { status: answer.status, headers: answer.headers, body: answer.body })
     }
 }
 
@@ -115,43 +88,41 @@ fn server(url: &str) -> String {
 }
 
 /// The trouble with an answer that has begun, and does not come to its end.
-fn cut_off(url: &str, error: &ureq::Error) -> Trouble {
-    match error {
-        ureq::Error::BodyExceedsLimit(_) => unreachable(url, error),
-        error => Trouble::new(
+fn cut_off(url: &str, error: &CallError) -> Trouble {
+    match error.kind() {
+        CallErrorKind::TooLong(_) => unreachable(url, error),
+        _ => Trouble::new(
             Kind::CutOff,
             format!("{} has begun to answer, and did not end: {error}", server(url)),
         ),
     }
 }
 
-fn unreachable(url: &str, error: &ureq::Error) -> Trouble {
+fn unreachable(url: &str, error: &CallError) -> Trouble {
     let server = server(url);
-    let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
-    // What TLS makes of an answer that is none of its own.
-    if error.to_string().contains("InvalidContentType") {
-        let plain = server.replacen("https://", "http://", 1);
-        let detail = format!("{server} speaks HTTP without TLS: name it as {plain}");
-        return Trouble::new(Kind::Unreachable, detail);
-    }
-    match error {
-        ureq::Error::Io(error) if !refused(error) => {
+    match error.kind() {
+        CallErrorKind::WithoutTls => {
+            let plain = server.replacen("https://", "http://", 1);
+            let detail = format!("{server} speaks HTTP without TLS: name it as {plain}");
+            Trouble::new(Kind::Unreachable, detail)
+        }
+        CallErrorKind::Broken(error) => {
             Trouble::new(Kind::Unreachable, format!("the connection to {server} broke: {error}"))
         }
-        ureq::Error::Io(_) | ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => {
+        CallErrorKind::Unanswered => {
             let detail = format!(
                 "nothing answers at {server} ({error}). Start a server with `credlink serve`, name another one with \
                  --url, or work on a folder with --data-dir"
             );
             Trouble::new(Kind::Unreachable, detail)
         }
-        ureq::Error::Timeout(what) => {
-            Trouble::new(Kind::Unreachable, format!("{server} does not answer in time ({what})"))
+        CallErrorKind::TimedOut(part) => {
+            Trouble::new(Kind::Unreachable, format!("{server} does not answer in time ({part})"))
         }
-        ureq::Error::BodyExceedsLimit(limit) => {
+        CallErrorKind::TooLong(limit) => {
             Trouble::new(Kind::NotCredLink, format!("{server} answers with more than {limit} bytes"))
         }
-        other => Trouble::new(Kind::Unreachable, format!("{server}: {other}")),
+        CallErrorKind::Other => Trouble::new(Kind::Unreachable, format!("{server}: {error}")),
     }
 }
 

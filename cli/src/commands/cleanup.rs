@@ -1,7 +1,7 @@
 //! `credlink cleanup`: a whole cleanup now, and an operator's word to a collector or a clock that stopped it.
 
+use credlink_deployment::data_folder::NewIndex;
 use credlink_deployment::deployment::Deployment;
-use credlink_deployment::local::NewIndex;
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 use credlink_service::cleanup::{Limits, Position, Report, cleanup as clean};
@@ -10,9 +10,9 @@ use super::deployment;
 use super::fsck::cleaned;
 use super::progress::Progress;
 use crate::args::Cleanup;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Seconds of one step: the time between two looks at the progress.
 const STEP_SECONDS: u64 = 10;

@@ -3,9 +3,9 @@
 use clap_complete::Shell;
 
 use crate::args::Cli;
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::Trouble;
 
 /// Prints the script for `shell`.
 pub fn completions(shell: Shell, printer: &Printer) -> Result<Exit, Trouble> {

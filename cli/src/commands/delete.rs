@@ -5,10 +5,10 @@ use credlink_core::proof_id::ProofId;
 
 use crate::args::{Connection, Delete};
 use crate::client::{Client, Purpose};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
-use crate::trouble::{Kind, Trouble};
 
 /// What there was before.
 #[derive(Clone, Copy, PartialEq, Eq)]

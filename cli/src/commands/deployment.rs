@@ -5,15 +5,16 @@ use std::path::Path;
 
 use credlink_auth::gate::Gate;
 use credlink_deployment::configuration::Configuration;
-use credlink_deployment::deployment::{Deployment, Note, Opening};
-use credlink_deployment::local::{NewIndex, index_path};
+use credlink_deployment::data_folder::note::Note;
+use credlink_deployment::data_folder::{NewIndex, index_path};
+use credlink_deployment::deployment::{Deployment, Machine, Opening};
 use credlink_disk::presence::is_there;
 use credlink_embedded::index::SERVING_CACHE_BYTES;
 use tokio::runtime::Builder;
 
+use crate::error::{Kind, Trouble};
 use crate::logs;
 use crate::serve::keep_link_key_private;
-use crate::trouble::{Kind, Trouble};
 
 /// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;
@@ -37,14 +38,11 @@ pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deploymen
     }
     let opening = Opening {
         configuration: &configuration,
-        data_folder: Some(folder),
-        own_file: None,
+        machine: Some(Machine { new_index, ..Machine::new(folder, SERVING_CACHE_BYTES) }),
         gate: Gate::of(None, None),
         public_url: String::new(),
         link_keys: None,
         count_reads: false,
-        index_cache_bytes: SERVING_CACHE_BYTES,
-        new_index,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
     let checked = deployment.check().await;

@@ -7,9 +7,9 @@ use credlink_core::tenant::Tenant;
 
 use crate::args::{Connection, Front};
 use crate::client::{Client, Purpose};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Prints whose manifest the plain address of an id serves, after it was decided where that was asked for.
 pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result<Exit, Trouble> {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use credlink_deployment::configuration::{Configuration, IndexChoice};
+use credlink_deployment::data_folder::NewIndex;
 use credlink_deployment::deployment::Deployment;
-use credlink_deployment::local::NewIndex;
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 use credlink_service::cleanup::{Limits, Report, Restored, bring_back, cleanup};
@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::deployment;
 use crate::args::Fsck;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// A line of what is printed.
 #[derive(Serialize)]

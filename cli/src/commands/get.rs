@@ -9,11 +9,11 @@ use credlink_core::record::Record;
 
 use crate::args::{Connection, Get};
 use crate::client::{Answer, Client, Purpose};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::printer::Printer;
 use crate::subject::Subject;
-use crate::trouble::{Kind, Trouble};
 
 /// The things that can be named in place of a file.
 const OTHERS: &str = "proof id, manifest id, SHA-256 or URL";

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::args::{Connection, List};
 use crate::client::{Client, Purpose};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// What a person is shown of a proof.
 #[derive(Deserialize)]

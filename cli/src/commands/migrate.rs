@@ -6,15 +6,15 @@
 //! | serving beside a source | [`catalogue`] |
 //! | what forgets a job | [`remove`] |
 //! | what happens to proofs | [`copy`]: plan, run · [`check`]: verify · [`undo`]: cleanup, rollback · [`queue`]: a run over SQS, redrive |
-//! | what is printed | [`bar`] while it runs, [`tell`] at the end |
+//! | what is printed | [`progress_bar`] while it runs, [`tell`] at the end |
 //! | what cannot be undone | [`confirm`] |
 
-mod bar;
 mod catalogue;
 mod check;
 mod confirm;
 mod copy;
 mod open;
+mod progress_bar;
 mod queue;
 mod remove;
 mod tell;
@@ -23,19 +23,19 @@ mod undo;
 
 use std::future::{Future, pending};
 
-use credlink_migrate::run::RunError;
+use credlink_migrate::error::RunError;
 use credlink_ports::{Failure, FailureKind};
 use tokio::runtime::Builder;
 
-use bar::Bar;
+use progress_bar::Bar;
 
 use crate::args::Connection;
 use crate::args::migrate::{Action, Migrate};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::logs;
 use crate::printer::Printer;
 use crate::serve::told_to_stop;
-use crate::trouble::{Kind, Trouble};
 
 /// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;

@@ -61,7 +61,7 @@ impl Progress {
     }
 
     /// Takes the line away, so that something else can be printed.
-    pub(super) fn aside(&self, print: impl FnOnce()) {
+    pub(super) fn suspended(&self, print: impl FnOnce()) {
         match &self.shows {
             Shows::Line(bar) => bar.suspend(print),
             Shows::Lines(_) | Shows::Nothing => print(),

@@ -12,17 +12,17 @@ use credlink_core::manifest::ManifestType;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
+use credlink_verify::media::Media;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::args::{Connection, Put};
 use crate::client::{Client, Purpose, Store};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
-use crate::input::{Input, STANDARD_INPUT};
+use crate::input::{self, Input, STANDARD_INPUT};
 use crate::manifest::{self, Found};
-use crate::media::Media;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// What the server says of a store.
 #[derive(Deserialize)]
@@ -44,12 +44,12 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
     }
     let is_for_few = args.private;
     let has_own_terms = !args.tags.is_empty() || args.expires_in.is_some();
-    let media = Media::open(&args.file)?;
+    let media = input::media(&args.file)?;
     let manifest = manifest::find(&media, args.media_type.as_deref(), args.manifest.as_deref())?;
     let store = Store {
         tenant: connection.tenant_is_named.then(|| connection.tenant.clone()),
         media_hash: media.hash,
-        media_type: args.media_type.or_else(|| media.kind().media_type().map(str::to_owned)),
+        media_type: args.media_type.or_else(|| media.detected_type().media_type().map(str::to_owned)),
         manifest_base64: STANDARD.encode(&manifest.bytes),
         manifest_type: manifest.kind.as_str(),
         signature: args.signature.as_deref().map(signature).transpose()?,

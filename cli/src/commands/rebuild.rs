@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use credlink_deployment::data_folder::NewIndex;
 use credlink_deployment::deployment::Deployment;
-use credlink_deployment::local::NewIndex;
 use credlink_ports::Failure;
 use credlink_service::rebuild::report::{Finding, FindingKind, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
@@ -13,10 +13,10 @@ use tokio::time::sleep;
 use super::deployment;
 use super::progress::Progress;
 use crate::args;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::serve::CLEAN;
-use crate::trouble::{Kind, Trouble};
 
 /// The bookmark of a rebuild that goes on.
 const BOOKMARK: &str = "rebuild";
@@ -123,7 +123,7 @@ async fn walk(
             };
             let words = || format!("{kind:8}  {}: {}", finding.key, finding.what);
             if printed.is_ok() {
-                progress.aside(|| printed = printer.say(words, &Line::Finding(&finding)));
+                progress.suspended(|| printed = printer.say(words, &Line::Finding(&finding)));
             }
         };
         let stepped = rebuild.step(deployment.service(), found).await;

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::args::Connection;
 use crate::client::{Client, Purpose};
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::Trouble;
 
 #[derive(Deserialize)]
 struct Stats {

@@ -15,9 +15,9 @@ use providers::{Access, Providers};
 
 use crate::args::Connection;
 use crate::args::storage::{Action, Storage};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Does what was typed.
 pub fn storage(connection: &Connection, args: Storage, printer: &Printer) -> Result<Exit, Trouble> {

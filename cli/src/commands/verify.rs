@@ -11,16 +11,17 @@ use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
+use credlink_verify::checks::{self, Check, Outcome};
+use credlink_verify::media::Media;
 use serde::Serialize;
 
 use crate::args::{Connection, Verify};
-use crate::checks::{self, Check, Outcome};
 use crate::client::{Client, Purpose};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
-use crate::media::Media;
+use crate::input;
+use crate::isolation::{self, ReadingError};
 use crate::printer::Printer;
-use crate::reading::ReadingError;
-use crate::trouble::{Kind, Trouble};
 
 /// The result.
 #[derive(Serialize)]
@@ -50,7 +51,7 @@ impl Verification<'_> {
 /// Checks the file's proof. Where there is none, what the file itself names is checked. That there is nothing at all is
 /// trouble, with a code of its own.
 pub fn verify(connection: &Connection, args: &Verify, printer: &Printer) -> Result<Exit, Trouble> {
-    let media = Media::open(&args.file)?;
+    let media = input::media(&args.file)?;
     let client = Client::open(connection, Purpose::Read)?;
     let id = client.id_of(&media.hash);
     let verification = match client.record(&id) {
@@ -85,8 +86,8 @@ fn proof<'a>(
         match manifest(client, &record)? {
             Ok((bytes, is_private)) => {
                 checks.extend(checks::withdrawn(&record, is_private));
-                let manifest =
-                    checks::manifest(&record.manifest, &bytes, media, record.media_type.as_deref());
+                let media_type = record.media_type.as_deref();
+                let manifest = checks::manifest(&record.manifest, &bytes, media, media_type, isolation::read);
                 checks.extend(manifest.map_err(|error| unread(media, &error))?);
             }
             Err(check) => checks.push(check),

@@ -7,10 +7,10 @@ use credlink_core::tenant::Tenant;
 
 use crate::args::{Connection, Withdraw};
 use crate::client::{Client, Purpose};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
-use crate::trouble::{Kind, Trouble};
 
 /// Withdraws a manifest, or publishes it again. The same again is no trouble.
 pub fn withdraw(connection: &Connection, args: &Withdraw, printer: &Printer) -> Result<Exit, Trouble> {

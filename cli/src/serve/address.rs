@@ -1,32 +1,11 @@
 //! Where the server listens, and who can reach that.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
 
+use credlink_client::is_this_machine;
 use http::Uri;
-use tokio::net::{TcpListener, TcpSocket};
 
-use crate::trouble::{Kind, Trouble};
-
-/// What the system may buffer of a connection in each direction, in bytes. It would take up to 4 MB by itself, and a client
-/// that does not read would have that too; with this, 2,048 of them have 512 MB in all, as Linux doubles it. 128 KiB for
-/// each round trip are 1.3 MB/s over 100 ms.
-const SYSTEM_BUFFER_BYTES: u32 = 131_072;
-/// Most connections that the system keeps until they are accepted.
-const BACKLOG: u32 = 1_024;
-
-/// Listens on `address`.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A server that is started again need not wait until the connections of the one before it are forgotten.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    // Connections that are accepted have the sizes of the socket that listens.
-    socket.set_send_buffer_size(SYSTEM_BUFFER_BYTES)?;
-    socket.set_recv_buffer_size(SYSTEM_BUFFER_BYTES)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
+use crate::error::{Kind, Trouble};
 
 /// The address that `listen` names: `127.0.0.1:8787`, `[::1]:0`, `localhost:8787`.
 pub fn resolve(listen: &str) -> Result<SocketAddr, Trouble> {
@@ -85,12 +64,6 @@ pub fn public_url(given: Option<&str>, listening: &str) -> Result<String, Troubl
     }
 }
 
-/// Whether a URL's host is this machine, by its own loopback names alone.
-pub fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,16 +74,6 @@ mod tests {
         assert_eq!(resolve("[::1]:80").unwrap().to_string(), "[::1]:80");
         for bad in ["", "8787", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:1"] {
             assert!(resolve(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn loopback_has_many_names() {
-        for host in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "LOCALHOST"] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in ["example.com", "localhost.example.com", "10.0.0.1", "0.0.0.0"] {
-            assert!(!is_this_machine(host), "{host}");
         }
     }
 

@@ -1,7 +1,5 @@
-//! Tasks that run beside requests: counting, cleaning up, telling the edge, and waiting for the signal to stop.
+//! Tasks that run beside requests: counting, cleaning up and telling the edge.
 
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -255,25 +253,4 @@ async fn put_back(deployment: Arc<Deployment>) {
         }
         sleep(PUT_BACK).await;
     }
-}
-
-/// Takes the signals that ask to stop. The future ends when one comes, with its name.
-pub fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
-    #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    #[cfg(unix)]
-    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-    Ok(async move {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-        #[cfg(not(unix))]
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => "Ctrl-C",
-            // Where the signal cannot be had, the server runs until it is ended from outside.
-            Err(_) => std::future::pending().await,
-        }
-    })
 }

@@ -90,7 +90,7 @@ impl JwtAuthenticator {
         let key =
             key.ok_or_else(|| invalid("the access token is signed with a key that is not known here"))?;
         let claims = self.verify(token, &key, algorithm)?;
-        claims.caller(&self.settings).map_err(invalid)
+        claims.caller(&self.settings).map_err(|error| invalid(error.to_string()))
     }
 
     fn verify(&self, token: &str, key: &Key, algorithm: Algorithm) -> Result<Claims, Refused> {

@@ -133,7 +133,7 @@ impl DynamoIndex {
 
     /// Reads an item, and remembers what its row adds to the sums.
     fn read(&self, item: &item::Item) -> Result<Row, Failure> {
-        let row = item::parse(item).map_err(damaged)?;
+        let row = item::parse(item).map_err(|error| damaged(error.to_string()))?;
         self.known.remember(&row);
         Ok(row)
     }
@@ -197,5 +197,9 @@ impl Index for DynamoIndex {
 
     async fn totals(&self) -> Result<Totals, Failure> {
         Ok(self.stored_sums().await?.plus(self.ledger.pending()).totals())
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        None
     }
 }

@@ -51,7 +51,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_ports::{Checksum, Condition, Copied, Failure, Listed, Objects, Page, Put};
+use credlink_ports::{
+    Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, Objects, Page, Put,
+    SingleProvider,
+};
 
 use as_stored::AsStored;
 use credlink_runtime::in_flight::InFlight;
@@ -234,10 +237,6 @@ impl Objects for S3Objects {
         Ok(self.describe(&key.to_string()).await?)
     }
 
-    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
-        Ok(self.describe_with_checksum(&key.to_string()).await?)
-    }
-
     async fn put(
         &self,
         key: &ObjectKey,
@@ -257,5 +256,20 @@ impl Objects for S3Objects {
     }
 }
 
-/// There is one copy.
-impl Copied for S3Objects {}
+impl SingleProvider for S3Objects {}
+
+impl Medium for S3Objects {
+    fn has_cheap_lookups(&self) -> bool {
+        false
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        None
+    }
+}
+
+impl Checksummed for S3Objects {
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        Ok(self.describe_with_checksum(&key.to_string()).await?)
+    }
+}

@@ -142,7 +142,7 @@ impl Inner {
         let (object, loaded) = match frame::read(key, bytes.into()) {
             Ok(read) => read,
             Err(why) => {
-                tracing::warn!(cache.layer = "l3", object.key = %key, why, "a damaged entry is removed");
+                tracing::warn!(cache.layer = "l3", object.key = %key, %why, "a damaged entry is removed");
                 self.tally.error();
                 self.remove(&name)?;
                 return Ok(None);

@@ -11,7 +11,7 @@
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::object::{Attributes, Damage, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -49,23 +49,49 @@ pub(super) fn write(key: &ObjectKey, object: &Verified, loaded: Timestamp) -> Op
     Some(bytes)
 }
 
+/// The damage of an entry.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FrameError {
+    /// Its header has no end.
+    #[error("its header has no end")]
+    NoEnd,
+    /// It is no entry, or one of another version.
+    #[error("it does not begin as an entry of this version")]
+    Version,
+    /// Its header was changed.
+    #[error("its header does not have the digest that it names")]
+    Digest,
+    /// Its header cannot be read.
+    #[error(transparent)]
+    Header(#[from] serde_json::Error),
+    /// It would stay for ever.
+    #[error("it has no end")]
+    Endless,
+    /// It is the entry of another object.
+    #[error("it is the entry of {0}")]
+    OtherKey(String),
+    /// Its object is damaged.
+    #[error(transparent)]
+    Object(#[from] Damage),
+}
+
 /// Reads an entry back, and checks it; an error says what is wrong with it.
-pub(super) fn read(key: &ObjectKey, mut bytes: Bytes) -> Result<(Verified, Timestamp), String> {
+pub(super) fn read(key: &ObjectKey, mut bytes: Bytes) -> Result<(Verified, Timestamp), FrameError> {
     let end = bytes
         .get(FIRST_LINE..bytes.len().min(MAX_HEADER_BYTES))
         .and_then(|rest| rest.iter().position(|byte| *byte == b'\n'))
         .map(|at| FIRST_LINE + at)
-        .ok_or("its header has no end")?;
+        .ok_or(FrameError::NoEnd)?;
     let (first, line) = (&bytes[..FIRST_LINE], &bytes[FIRST_LINE..end]);
     if !first.starts_with(MAGIC) || !first.ends_with(b"\n") {
-        return Err("it does not begin as an entry of this version".to_owned());
+        return Err(FrameError::Version);
     }
     if &first[MAGIC.len()..FIRST_LINE - 1] != Digest::of(line).to_string().as_bytes() {
-        return Err("its header does not have the digest that it names".to_owned());
+        return Err(FrameError::Digest);
     }
-    let header: Header = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let header: Header = serde_json::from_slice(line)?;
     if header.key != key.to_string() {
-        return Err(format!("it is the entry of {}", header.key));
+        return Err(FrameError::OtherKey(header.key));
     }
     let loaded = Timestamp::from_milliseconds(header.loaded);
     let body = bytes.split_off(end + 1);
@@ -75,7 +101,7 @@ pub(super) fn read(key: &ObjectKey, mut bytes: Bytes) -> Result<(Verified, Times
         tag: StoredTag(String::new()),
         modified: loaded,
     };
-    let verified = Verified::check(Object { head, body }).map_err(|damage| damage.to_string())?;
+    let verified = Verified::check(Object { head, body })?;
     Ok((verified, loaded))
 }
 
@@ -136,7 +162,7 @@ mod tests {
     #[test]
     fn the_entry_of_another_key_is_none_of_this_one() {
         let (_, _, bytes) = entry();
-        let error = read(&key("urn:c2pa:y"), bytes.into()).unwrap_err();
+        let error = read(&key("urn:c2pa:y"), bytes.into()).unwrap_err().to_string();
         assert!(error.contains("manifests/urn%3Ac2pa%3Ax"), "{error}");
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! **Forgetting.** L3 and L2 are marked before L1's generation rises, and all three before anything is waited for. A
 //! reader in the new generation therefore finds the marks, and what a reader found without them belongs to the old one.
-//! The edge ([`super::edge`]) is told at the end, by [`Cache::announce`].
+//! The edge ([`super::purge`]) is told at the end, by [`Cache::announce`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -17,10 +17,10 @@ use credlink_ports::{Cache, CacheStats, Failure};
 use futures_util::future::{OptionFuture, join};
 
 use super::Held;
-use super::edge::{Edge, EdgeSettings};
 use super::folder::{FolderLayer, FolderSettings};
 use super::lifetime::{AgeClock, Lifetimes};
 use super::memory::{MemoryBounds, MokaCache};
+use super::purge::{Edge, EdgeSettings};
 use super::redis::{Found, RedisLayer, RedisSettings};
 
 /// Which layers there are, and their bounds.

@@ -6,7 +6,7 @@
 //! | [`redis`] | L2 | Redis, shared by processes: leases, a breaker, invalidations that are repeated |
 //! | [`folder`] | L3 | files of this machine: bounded in bytes, checked on the way out |
 //! | [`layered`] | all | asks L1, L2, L3, then loads; fills upwards; forgets everywhere |
-//! | [`edge`] | none | tells the edge, which readers ask instead of this process, what changed |
+//! | [`purge`] | none | tells the edge, which readers ask instead of this process, what changed |
 //!
 //! [`lifetime`] says how long a layer keeps what, and [`NoCache`] keeps nothing.
 //!
@@ -19,12 +19,12 @@
 //! 4. A layer that is out of order costs hits and a bounded wait, never an answer.
 
 mod breaker;
-pub mod edge;
 pub mod folder;
 mod frame;
 pub mod layered;
 pub mod lifetime;
 pub mod memory;
+pub mod purge;
 pub mod redis;
 mod stripes;
 mod tally;

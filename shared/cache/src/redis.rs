@@ -34,10 +34,11 @@ pub use address::{AddressError, RedisAddress};
 
 use link::Link;
 
+use super::Held;
+use super::frame::{self, FrameError};
 use super::lifetime::{AgeClock, Lifetimes, left};
 use super::tally::Tally;
 use super::unsettled::Unsettled;
-use super::{Held, frame};
 
 /// `{value, its remaining milliseconds}`, or `{nil, 1}` with a lease and `{nil, 0}` where somebody else has it.
 const READ: &str = "local value = redis.call('GET', KEYS[1]) \
@@ -173,7 +174,7 @@ impl RedisLayer {
             Ok(Some(held)) => Found::Held(held),
             Ok(None) => Found::Missing(None),
             Err(why) => {
-                tracing::warn!(cache.layer = "l2", object.key = %key, why, "a damaged entry is removed");
+                tracing::warn!(cache.layer = "l2", object.key = %key, %why, "a damaged entry is removed");
                 self.tally.error();
                 let mut command = redis::cmd("EVAL");
                 self.call::<i64>(command.arg(REMOVE).arg(1).arg(value).arg(&bytes[..])).await;
@@ -189,8 +190,8 @@ impl RedisLayer {
         bytes: &Bytes,
         remaining: i64,
         now: Timestamp,
-    ) -> Result<Option<Held>, String> {
-        let remaining = u64::try_from(remaining).map_err(|_| "it has no end")?;
+    ) -> Result<Option<Held>, FrameError> {
+        let remaining = u64::try_from(remaining).map_err(|_| FrameError::Endless)?;
         let (object, _) = frame::read(key, bytes.clone())?;
         let lifetime = self.lifetimes.of(key, Some(&object));
         let age = milliseconds(lifetime).saturating_sub(remaining);

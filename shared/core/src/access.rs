@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use subtle::ConstantTimeEq as _;
 
+use crate::excerpt::excerpt;
 use crate::hash::{Digest, serde_as_text};
 use crate::tenant::Tenant;
 
@@ -31,14 +32,19 @@ impl fmt::Display for Visibility {
     }
 }
 
-impl FromStr for Visibility {
-    type Err = ();
+/// Text that is no visibility: the beginning of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`public` or `private`, not `{0}`")]
+pub struct VisibilityError(String);
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+impl FromStr for Visibility {
+    type Err = VisibilityError;
+
+    fn from_str(text: &str) -> Result<Self, VisibilityError> {
         match text {
             "public" => Ok(Self::Public),
             "private" => Ok(Self::Private),
-            _ => Err(()),
+            _ => Err(VisibilityError(excerpt(text).into_owned())),
         }
     }
 }

@@ -1,4 +1,6 @@
-//! gzip at rest (RFC 1952): when it pays, and how it is undone within a bound.
+//! Encodings: gzip at rest (RFC 1952), with the rule for when it pays and a bound on what comes out; and base64.
+
+mod base64;
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write as _};
@@ -7,7 +9,15 @@ use flate2::bufread::GzDecoder;
 use flate2::{Compression, GzBuilder};
 
 use crate::bounds::{MAX_GZIP_MEMBERS, MIN_GZIP_BYTES};
-use crate::object::Coding;
+
+pub(crate) use base64::from_base64;
+
+/// A content coding (RFC 9110, section 8.4) that objects are stored in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+}
 
 /// gzip's level at rest: 6. On records, 9 saves under 1 % more and takes twice the time.
 const LEVEL: Compression = Compression::new(6);

@@ -6,56 +6,19 @@
 //! instant, or is another one: nothing may be destroyed because a row is not in it (guarantee 10).
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use crate::access::Visibility;
 use crate::bounds::MAX_IDENTITY_BYTES;
-use crate::hash::{Digest, serde_as_text};
 use crate::object::{Attributes, Facts, ObjectKey};
 use crate::row::StoreRow;
+use crate::store_id::StoreId;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
 /// The version of the format that is written, and the only one there is.
 const VERSION: u32 = 1;
-
-/// The identity of a store: 32 lower-case hexadecimal digits, made once at random.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StoreId(u128);
-
-/// Text that is no identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the identity of a store is 32 lower-case hexadecimal digits")]
-pub struct StoreIdError;
-
-impl StoreId {
-    /// The identity that a text unique for ever, such as a request id, stands for.
-    #[must_use]
-    pub fn of(unique: &str) -> Self {
-        let digest = Digest::of(unique.as_bytes());
-        Self(digest.as_bytes().iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte)))
-    }
-}
-
-impl fmt::Display for StoreId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl FromStr for StoreId {
-    type Err = StoreIdError;
-
-    fn from_str(text: &str) -> Result<Self, StoreIdError> {
-        let id = u128::from_str_radix(text, 16).map(Self).map_err(|_| StoreIdError)?;
-        if id.to_string() == text { Ok(id) } else { Err(StoreIdError) }
-    }
-}
-
-serde_as_text!(StoreId);
 
 /// The content of `store/identity`: what the store knows of its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,21 +161,6 @@ mod tests {
         assert_eq!(Mark::parse(newer.as_bytes()), Err(MarkError::Version(2)));
         assert!(matches!(Mark::parse(b"{}"), Err(MarkError::Damaged(_))));
         assert!(Mark::parse(&[b' '; MAX_IDENTITY_BYTES + 1]).is_err());
-    }
-
-    #[test]
-    fn an_identity_has_one_spelling() {
-        let id = StoreId::of("one");
-        assert_eq!(id.to_string().parse(), Ok(id));
-        for other in [
-            "",
-            "x",
-            &id.to_string().to_uppercase(),
-            &format!("0{id}"),
-            &format!("+{}", &id.to_string()[1..]),
-        ] {
-            assert_eq!(other.parse::<StoreId>(), Err(StoreIdError), "{other}");
-        }
     }
 
     #[test]

@@ -11,13 +11,13 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`manifest_key`] (whose manifest), [`time`] |
-//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds), [`front`] (plain addresses of manifests), [`identity`] (the store as a whole), [`object`] (keys and attributes), [`message`], [`repair_mark`] |
+//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`manifest_key`] (whose manifest), [`job_name`], [`store_id`], [`replica`] (which of the two providers), [`time`] |
+//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds, so that an index can be rebuilt), [`front`] (plain addresses of manifests), [`identity`] (whether index and store belong together), [`object`] (keys and attributes), [`media_type`], [`message`] (work in a queue), [`repair_mark`] |
 //! | records of the service before | [`legacy`] |
-//! | manifests | [`manifest`] (both kinds), [`c2pa`] (JUMBF, and who signed), [`cbor`] |
-//! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip) |
+//! | manifests | [`manifest`] (both kinds, and the text of a detached signature), [`c2pa`] (JUMBF, and who signed), [`cbor`] |
+//! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip, base64) |
 //! | rules of the operations | [`rules`] |
-//! | HTTP | [`http`]: routes, conditional requests, ranges, content negotiation, problem documents |
+//! | HTTP | [`http`]: routes by subject, conditional requests, ranges, content negotiation, problem documents |
 //! | who may | [`access`], [`link`] (signed links) |
 //!
 //! At the edge a panic would fail every request of an isolate: what can panic is refused by lints, and overflow wraps
@@ -46,25 +46,29 @@ pub mod bounds;
 pub mod c2pa;
 pub mod cbor;
 pub mod encoding;
+mod excerpt;
 pub mod front;
 pub mod hash;
 pub mod http;
 pub mod identity;
-pub mod job;
+pub mod job_name;
 pub mod json;
 pub mod legacy;
 pub mod link;
 pub mod manifest;
 pub mod manifest_id;
 pub mod manifest_key;
+pub mod media_type;
 pub mod message;
 pub mod note;
 pub mod object;
 pub mod proof_id;
 pub mod record;
 pub mod repair_mark;
+pub mod replica;
 pub mod row;
 pub mod rules;
+pub mod store_id;
 pub mod tenant;
 #[doc(hidden)]
 pub mod testing;

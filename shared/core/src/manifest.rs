@@ -1,5 +1,7 @@
 //! Manifests, checked at the door.
 
+mod signature;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -8,7 +10,9 @@ use crate::c2pa::{Binding, C2paError, ManifestStore};
 use crate::hash::Digest;
 use crate::json::{TooDeep, check_depth};
 use crate::manifest_id::ManifestId;
-use crate::object::{C2PA_TYPE, JSON_TYPE};
+use crate::media_type::{C2PA_TYPE, JSON_TYPE};
+
+pub use signature::{SignatureError, check_signature};
 
 /// The two kinds of manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

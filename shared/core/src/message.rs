@@ -3,51 +3,14 @@
 //! A queue delivers at least once and in any order, so every work is idempotent, and names what is to be done rather
 //! than how: whoever does it looks at the world as it is then.
 
-use std::fmt;
-use std::str::FromStr;
+mod document;
 
-use serde::{Deserialize, Serialize};
-
-use crate::bounds::{
-    MAX_ITEM_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS, MAX_MESSAGE_KEYS, MAX_REQUEST_ID_BYTES,
-    MAX_SOURCE_CURSOR_BYTES,
-};
-use crate::job::JobName;
+use crate::job_name::JobName;
 use crate::object::ObjectKey;
 use crate::repair_mark::RepairMark;
+use crate::replica::Replica;
 
-/// The version of the format that is written, and the only one there is.
-const VERSION: u32 = 1;
-
-/// One of the two providers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Replica {
-    /// The one that decides while it can be reached.
-    Primary,
-    /// The one that stands in for it.
-    Fallback,
-}
-
-impl Replica {
-    /// The other one.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Primary => Self::Fallback,
-            Self::Fallback => Self::Primary,
-        }
-    }
-}
-
-impl fmt::Display for Replica {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Primary => "primary",
-            Self::Fallback => "fallback",
-        })
-    }
-}
+pub use document::MessageError;
 
 /// The work that is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +20,7 @@ pub enum Work {
     Replicate {
         /// The provider that may have missed them.
         to: Replica,
-        /// The objects, 1 to [`MAX_MESSAGE_KEYS`].
+        /// The objects, 1 to [`MAX_MESSAGE_KEYS`](crate::bounds::MAX_MESSAGE_KEYS).
         keys: Vec<ObjectKey>,
         /// The mark that this repair takes out of the provider's row when it is done. Until then the mark keeps the
         /// flag there raised.
@@ -67,7 +30,7 @@ pub enum Work {
     Migrate {
         /// The job.
         job: JobName,
-        /// The items' keys in the job's source, 1 to [`MAX_MESSAGE_ITEMS`], each of 1 to [`MAX_ITEM_KEY_BYTES`].
+        /// The items' keys in the job's source, 1 to [`MAX_MESSAGE_ITEMS`](crate::bounds::MAX_MESSAGE_ITEMS), each of 1 to [`MAX_ITEM_KEY_BYTES`](crate::bounds::MAX_ITEM_KEY_BYTES).
         keys: Vec<String>,
     },
     /// List the source of a migration, and leave a message for every few of its items.
@@ -76,10 +39,10 @@ pub enum Work {
         job: JobName,
         /// The holder of the job while it is listed: an id of the service's own, which no client chooses.
         run: String,
-        /// The place where its source's listing goes on, at most [`MAX_SOURCE_CURSOR_BYTES`]; `None` for its
+        /// The place where its source's listing goes on, at most [`MAX_SOURCE_CURSOR_BYTES`](crate::bounds::MAX_SOURCE_CURSOR_BYTES); `None` for its
         /// beginning.
         after: Option<String>,
-        /// Number of items that one message names, 1 to [`MAX_MESSAGE_ITEMS`].
+        /// Number of items that one message names, 1 to [`MAX_MESSAGE_ITEMS`](crate::bounds::MAX_MESSAGE_ITEMS).
         batch_size: u32,
     },
 }
@@ -93,148 +56,13 @@ pub struct Message {
     pub work: Work,
 }
 
-/// The JSON of a message.
-#[derive(Serialize, Deserialize)]
-struct Document {
-    version: u32,
-    request_id: String,
-    #[serde(flatten)]
-    work: DocumentWork,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "work")]
-enum DocumentWork {
-    Replicate {
-        to: Replica,
-        keys: Vec<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        mark: Option<RepairMark>,
-    },
-    Migrate {
-        job: JobName,
-        keys: Vec<String>,
-    },
-    Enumerate {
-        job: JobName,
-        run: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        after: Option<String>,
-        batch_size: u32,
-    },
-}
-
-/// Text that is no message of this version.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MessageError {
-    /// It is longer than any message.
-    #[error("a message has at most {MAX_MESSAGE_BYTES} bytes; this one has {0}")]
-    TooLong(usize),
-    /// It is no JSON, or lacks members.
-    #[error("it is no message of CredLink: {0}")]
-    Malformed(String),
-    /// It is of another version.
-    #[error("the message has version {0}; this program reads {VERSION}")]
-    Version(u32),
-    /// It names something that is no key of an object.
-    #[error("the message names `{0}`, which is no key of a CredLink object")]
-    Key(String),
-    /// It names no key, or too many.
-    #[error("a message names 1 to {MAX_MESSAGE_KEYS} keys; this one names {0}")]
-    Keys(usize),
-    /// It names no item, or too many.
-    #[error("a message names 1 to {MAX_MESSAGE_ITEMS} items of a migration; this one names {0}")]
-    Items(u64),
-    /// The key of an item is empty or too long.
-    #[error("the key of an item has 1 to {MAX_ITEM_KEY_BYTES} bytes; one has {0}")]
-    ItemKey(usize),
-    /// A place in a listing is too long.
-    #[error("a place in a listing has at most {MAX_SOURCE_CURSOR_BYTES} bytes; this one has {0}")]
-    Cursor(usize),
-    /// Its request id is too long for a log.
-    #[error("a request id has at most {MAX_REQUEST_ID_BYTES} bytes; this one has {0}")]
-    RequestId(usize),
-}
-
-impl fmt::Display for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let work = match &self.work {
-            Work::Replicate { to, keys, mark } => {
-                let keys = keys.iter().map(ToString::to_string).collect();
-                DocumentWork::Replicate { to: *to, keys, mark: *mark }
-            }
-            Work::Migrate { job, keys } => DocumentWork::Migrate { job: job.clone(), keys: keys.clone() },
-            Work::Enumerate { job, run, after, batch_size } => DocumentWork::Enumerate {
-                job: job.clone(),
-                run: run.clone(),
-                after: after.clone(),
-                batch_size: *batch_size,
-            },
-        };
-        let document = Document { version: VERSION, request_id: self.request_id.clone(), work };
-        f.write_str(&serde_json::to_string(&document).map_err(|_| fmt::Error)?)
-    }
-}
-
-impl FromStr for Message {
-    type Err = MessageError;
-
-    fn from_str(text: &str) -> Result<Self, MessageError> {
-        if text.len() > MAX_MESSAGE_BYTES {
-            return Err(MessageError::TooLong(text.len()));
-        }
-        // The version comes first: what it is decides what else may be there.
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-        let malformed = |error: serde_json::Error| MessageError::Malformed(error.to_string());
-        let Versioned { version } = serde_json::from_str(text).map_err(malformed)?;
-        if version != VERSION {
-            return Err(MessageError::Version(version));
-        }
-        let document: Document = serde_json::from_str(text).map_err(malformed)?;
-        if document.request_id.len() > MAX_REQUEST_ID_BYTES {
-            return Err(MessageError::RequestId(document.request_id.len()));
-        }
-        let work = match document.work {
-            DocumentWork::Replicate { to, keys, mark } => {
-                if keys.is_empty() || keys.len() > MAX_MESSAGE_KEYS {
-                    return Err(MessageError::Keys(keys.len()));
-                }
-                let keys = keys.into_iter().map(|key| key.parse().map_err(|_| MessageError::Key(key)));
-                Work::Replicate { to, keys: keys.collect::<Result<_, _>>()?, mark }
-            }
-            DocumentWork::Migrate { job, keys } => {
-                if keys.is_empty() || keys.len() > MAX_MESSAGE_ITEMS {
-                    return Err(MessageError::Items(keys.len() as u64));
-                }
-                if let Some(key) = keys.iter().find(|key| !(1..=MAX_ITEM_KEY_BYTES).contains(&key.len())) {
-                    return Err(MessageError::ItemKey(key.len()));
-                }
-                Work::Migrate { job, keys }
-            }
-            DocumentWork::Enumerate { job, run, after, batch_size } => {
-                let most = u32::try_from(MAX_MESSAGE_ITEMS).unwrap_or(u32::MAX);
-                if !(1..=most).contains(&batch_size) {
-                    return Err(MessageError::Items(batch_size.into()));
-                }
-                if let Some(long) = after.as_ref().filter(|after| after.len() > MAX_SOURCE_CURSOR_BYTES) {
-                    return Err(MessageError::Cursor(long.len()));
-                }
-                if run.len() > MAX_REQUEST_ID_BYTES {
-                    return Err(MessageError::RequestId(run.len()));
-                }
-                Work::Enumerate { job, run, after, batch_size }
-            }
-        };
-        Ok(Self { request_id: document.request_id, work })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::{
+        MAX_ITEM_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS, MAX_REQUEST_ID_BYTES,
+        MAX_SOURCE_CURSOR_BYTES,
+    };
     use crate::hash::MediaHash;
     use crate::proof_id::ProofId;
     use crate::tenant::Tenant;

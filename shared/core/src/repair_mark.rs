@@ -1,7 +1,7 @@
 //! Marks of repairs: what binds a repair that waits in a queue to the flag of the provider that needs it.
 //!
 //! Whoever leaves a provider behind puts a mark into that provider's row, and the same mark into the message that it
-//! queues. The message that is done takes its mark out again: see [`rules::behind`](crate::rules::behind).
+//! queues. The message that is done takes its mark out again: see [`rules::replica_lag`](crate::rules::replica_lag).
 
 use std::fmt;
 use std::str::FromStr;

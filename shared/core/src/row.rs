@@ -1,56 +1,34 @@
 //! Index rows: what a decision needs, and no bytes.
+//!
+//! | row of | look in |
+//! |---|---|
+//! | a proof | [`ProofRow`] |
+//! | a C2PA manifest | [`ManifestRow`] |
+//! | a legacy id; a proof that a legacy source has | [`AliasRow`]; [`LegacyItemRow`] |
+//! | a provider that missed writes | [`ReplicaRow`] |
+//! | the store as a whole | [`StoreRow`] |
 
+mod key;
+mod legacy;
+mod manifest;
 mod proof;
-
-use std::collections::BTreeSet;
-use std::fmt;
+mod replica;
+mod store;
+mod totals;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Visibility;
 use crate::bounds::EXPIRY_GRACE_SECONDS;
-use crate::hash::Digest;
-use crate::identity::StoreId;
-use crate::legacy::LegacyId;
-use crate::manifest_id::ManifestId;
-use crate::manifest_key::ManifestKey;
-use crate::message::Replica;
-use crate::proof_id::ProofId;
-use crate::repair_mark::RepairMark;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
+pub use key::RowKey;
+pub use legacy::{AliasRow, LegacyItemRow};
+pub use manifest::ManifestRow;
 pub use proof::{Pending, PendingError, ProofRow, Reads};
-
-/// The key of a row, written as `PROOF#id`, `MANIFEST#id` (and `MANIFEST#id/tenant` for another tenant than `default`), `ALIAS#legacy id`, `LEGACY#proof id`, `REPLICA#primary` or `STORE`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RowKey {
-    /// The row of a proof.
-    Proof(ProofId),
-    /// The row of a tenant's C2PA manifest.
-    Manifest(ManifestKey),
-    /// The row of a legacy id.
-    Alias(LegacyId),
-    /// The row of a proof that a legacy source has.
-    LegacyItem(ProofId),
-    /// The row of a provider that missed writes.
-    Replica(Replica),
-    /// The row of the store as a whole.
-    Store,
-}
-
-impl fmt::Display for RowKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Proof(id) => write!(f, "PROOF#{id}"),
-            Self::Manifest(key) => write!(f, "MANIFEST#{key}"),
-            Self::Alias(id) => write!(f, "ALIAS#{id}"),
-            Self::LegacyItem(id) => write!(f, "LEGACY#{id}"),
-            Self::Replica(replica) => write!(f, "REPLICA#{replica}"),
-            Self::Store => f.write_str("STORE"),
-        }
-    }
-}
+pub use replica::ReplicaRow;
+pub use store::StoreRow;
+pub use totals::Totals;
 
 /// The state of the thing that a row stands for. A deletion goes through both last states, so that a crash between
 /// them is seen and finished by whoever comes next.
@@ -63,142 +41,6 @@ pub enum State {
     Deleting(Timestamp),
     /// It is deleted, since then, and its objects are gone.
     Deleted(Timestamp),
-}
-
-/// The row of a C2PA manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ManifestRow {
-    /// The manifest.
-    pub id: ManifestId,
-    /// 1 for the first row, and one more with every commit.
-    pub version: u64,
-    /// The state of its life.
-    #[serde(flatten)]
-    pub state: State,
-    /// The tenant that stores it.
-    pub tenant: Tenant,
-    /// SHA-256 of its bytes: the one content that this id has within the tenant (guarantee 6).
-    pub sha256: Digest,
-    /// Its length in bytes.
-    pub length: u64,
-    /// Number of proofs that hold it, in any revision.
-    pub holders: u32,
-    /// `true` if it was stored for itself, and stays even without a holder.
-    pub standalone: bool,
-    /// `true` if nobody but an import has stored it for itself: a rollback may take that back.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub imported: bool,
-    /// Number of times that it was deleted before.
-    pub generation: u32,
-    /// Who may read it.
-    #[serde(default)]
-    pub visibility: Visibility,
-    /// For a deletion, `true` if nobody was ever told of what was deleted: the id is as free as if it had never been
-    /// used. For a live manifest, `true` if only replacements that may still be refused have brought it, so that its
-    /// deletion would be such.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub void: bool,
-}
-
-/// The row of the store as a whole: by it, index and store know that they belong together ([`crate::identity`]).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoreRow {
-    /// 1 for the first row, and one more with every commit.
-    pub version: u64,
-    /// The store that this index belongs to.
-    pub identity: StoreId,
-    /// The high-water mark: one more with every span of time in which something was committed.
-    pub epoch: u64,
-    /// Time at which the epoch went up to what it is. The mark repeats it, so that all who write the mark of one epoch write
-    /// the same bytes.
-    pub advanced: Timestamp,
-    /// Time at which it went up before that, if it did: where the mark has not followed yet, it repeats this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub advanced_before: Option<Timestamp>,
-    /// The last instant that was seen and trusted.
-    pub seen: Timestamp,
-    /// The instant that the clock showed when it jumped away from `seen`, until an operator confirms it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jumped: Option<Timestamp>,
-    /// Time at which the collector of orphans stopped because it would have removed more than its share, until an
-    /// operator lets it go on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped: Option<Timestamp>,
-    /// Number of objects that it had removed by then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped_removed: Option<u64>,
-    /// Number of objects that it had looked at by then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped_examined: Option<u64>,
-}
-
-impl StoreRow {
-    /// The first row of a store, made at `now`.
-    #[must_use]
-    pub const fn new(identity: StoreId, epoch: u64, now: Timestamp) -> Self {
-        Self {
-            version: 1,
-            identity,
-            epoch,
-            advanced: now,
-            advanced_before: None,
-            seen: now,
-            jumped: None,
-            stopped: None,
-            stopped_removed: None,
-            stopped_examined: None,
-        }
-    }
-}
-
-/// The row of a provider that missed writes: what is read there may be stale, and is checked against the index. Its rules
-/// are in [`rules::behind`](crate::rules::behind).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplicaRow {
-    /// The provider.
-    pub replica: Replica,
-    /// 1 for the first row, and one more with every commit.
-    pub version: u64,
-    /// Time since which it may be behind.
-    pub since: Timestamp,
-    /// Time until which it may be behind: by then every repair is done, or in the hands of an operator. The same as
-    /// `since` once all that `repairs` held are done.
-    pub until: Timestamp,
-    /// The version of this row that `since` began with. It tells one raising of the flag from the next.
-    #[serde(default)]
-    pub raised: u64,
-    /// The repairs that are not done yet. Where there is none, `until` alone decides.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub repairs: BTreeSet<RepairMark>,
-}
-
-/// The row of a legacy id: another name of a proof, for ever.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AliasRow {
-    /// The legacy id.
-    pub id: LegacyId,
-    /// 1 for the first row, and one more with every commit.
-    pub version: u64,
-    /// The proof that it names.
-    pub proof: ProofId,
-    /// The tenant that it was taken over for.
-    pub tenant: Tenant,
-    /// Time since which it names nothing any more: the migration that made it was rolled back. Whoever takes it over
-    /// makes it name a proof again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Timestamp>,
-}
-
-/// The row of a proof that a legacy source has: where its record is there. A hint: whoever reads the item finds out whether it
-/// is still that proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LegacyItemRow {
-    /// The proof that the record becomes.
-    pub proof: ProofId,
-    /// 1 for the first row, and one more with every commit.
-    pub version: u64,
-    /// The key of the item within the source, of at most [`MAX_ITEM_KEY_BYTES`](crate::bounds::MAX_ITEM_KEY_BYTES).
-    pub item: String,
 }
 
 /// A row of the index.
@@ -341,89 +183,14 @@ impl Row {
     }
 }
 
-/// Sums over all rows, exact as of some commit not long ago.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Totals {
-    /// Live proofs.
-    pub proofs: u64,
-    /// Live C2PA manifests.
-    pub manifests: u64,
-    /// Bytes of all live manifests, C2PA and JSON, without compression.
-    pub manifest_bytes: u64,
-    /// Deleted proofs whose id is remembered.
-    pub deleted: u64,
-}
-
-impl Totals {
-    /// These totals with `old` taken out and `new` put in.
-    #[must_use]
-    pub const fn exchange(self, old: Self, new: Self) -> Self {
-        Self {
-            proofs: self.proofs.saturating_add(new.proofs).saturating_sub(old.proofs),
-            manifests: self.manifests.saturating_add(new.manifests).saturating_sub(old.manifests),
-            manifest_bytes: self
-                .manifest_bytes
-                .saturating_add(new.manifest_bytes)
-                .saturating_sub(old.manifest_bytes),
-            deleted: self.deleted.saturating_add(new.deleted).saturating_sub(old.deleted),
-        }
-    }
-}
-
-impl ManifestRow {
-    /// The manifest that it stands for.
-    #[must_use]
-    pub fn manifest_key(&self) -> ManifestKey {
-        ManifestKey { id: self.id.clone(), tenant: self.tenant.clone() }
-    }
-
-    /// The same row in another state, one version on.
-    #[must_use]
-    pub fn in_state(&self, state: State) -> Self {
-        Self { state, version: self.version + 1, ..self.clone() }
-    }
-
-    /// The row after one holder let go: deleted with its last one, unless it was stored for itself. `is_told`: a revision of
-    /// that holder named it, and not just a replacement that was refused.
-    #[must_use]
-    pub fn released(&self, now: Timestamp, is_told: bool) -> Self {
-        let holders = self.holders.saturating_sub(1);
-        let state = if holders == 0 && !self.standalone { State::Deleting(now) } else { self.state };
-        Self { holders, void: self.void && !is_told, ..self.in_state(state) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hash::MediaHash;
-
-    fn manifest(state: State) -> ManifestRow {
-        ManifestRow {
-            id: "urn:c2pa:x".parse().unwrap(),
-            version: 4,
-            state,
-            tenant: Tenant::default(),
-            sha256: Digest::of(b"x"),
-            length: 1,
-            holders: 1,
-            standalone: false,
-            imported: false,
-            generation: 0,
-            visibility: Visibility::Public,
-            void: false,
-        }
-    }
-
-    #[test]
-    fn the_last_holder_takes_the_manifest_along() {
-        let now = Timestamp::from_milliseconds(7_000);
-        let released = manifest(State::Live).released(now, true);
-        assert_eq!((released.holders, released.state, released.version), (0, State::Deleting(now), 5));
-        let standalone = ManifestRow { standalone: true, ..manifest(State::Live) }.released(now, true);
-        assert_eq!((standalone.holders, standalone.state), (0, State::Live));
-    }
+    use crate::proof_id::ProofId;
+    use crate::repair_mark::RepairMark;
+    use crate::replica::Replica;
+    use crate::row::manifest::tests::manifest;
 
     #[test]
     fn rows_are_stored_as_flat_json() {

@@ -8,11 +8,12 @@ use credlink_core::bounds::{
     MAX_BODY_BYTES, MAX_C2PA_MANIFEST_BYTES, MAX_GZIP_MEMBERS, MAX_JUMBF_BOXES, MAX_JUMBF_DEPTH,
 };
 use credlink_core::c2pa::signature::Signature;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::{DecodeError, decode};
 use credlink_core::hash::MediaHash;
 use credlink_core::manifest::Manifest;
-use credlink_core::object::Coding;
-use credlink_core::rules::store::{BatchDeleteBody, Draft};
+use credlink_core::rules::batch_delete::BatchDeleteBody;
+use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::{data_box, store_of, superbox};
 use data_encoding::BASE64;

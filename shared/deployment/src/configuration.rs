@@ -5,7 +5,7 @@
 
 #[cfg(test)]
 mod tests;
-mod value;
+pub mod value;
 mod variables;
 
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ use credlink_auth::jwt::source::KeysError;
 use credlink_auth::signers::ListedSigners;
 use credlink_auth::tokens::{StaticTokens, TokensError};
 use credlink_aws::Limits;
-use credlink_cache::edge::{EdgeSettings, MIN_TOKEN_CHARACTERS};
+use credlink_cache::purge::{EdgeSettings, MIN_TOKEN_CHARACTERS};
 use credlink_cache::redis::RedisAddress;
 
-use crate::legacy;
+use crate::legacy::settings::Settings as LegacySettings;
 use crate::migration::sources::MigrationSources;
 use crate::provider::{self, ProviderSettings};
 
@@ -67,7 +67,7 @@ pub struct Configuration {
     /// `true` if there are several tenants.
     pub has_tenants: bool,
     /// A legacy source beside it.
-    pub legacy: Option<legacy::Settings>,
+    pub legacy: Option<LegacySettings>,
     /// What queued migrations may read, and for whom.
     pub migration_sources: MigrationSources,
     /// The namespace of CloudWatch's metrics.
@@ -139,7 +139,7 @@ impl Configuration {
             signers: source.text("CREDLINK_SIGNERS").map(|text| ListedSigners::read(&text)).transpose()?,
             hedge: source.switch("CREDLINK_HEDGE")?.unwrap_or(false),
             has_tenants: has_tenants(source)?,
-            legacy: legacy::Settings::read(source)?,
+            legacy: LegacySettings::read(source)?,
             migration_sources: MigrationSources::read(source)?,
             metrics_namespace: source
                 .text("CREDLINK_METRICS_NAMESPACE")

@@ -1,13 +1,14 @@
 //! The legacy source that a service is served beside: a folder, a dump or a bucket of legacy records.
 
 mod queueing;
+pub mod settings;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
-use credlink_core::job::JobName;
+use credlink_core::job_name::JobName;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_hybrid::hybrid::{Hybrid, Report};
@@ -21,95 +22,17 @@ use credlink_migrate_io::source::bucket::Bucket;
 use credlink_migrate_io::source::folder::LegacyFolder;
 use credlink_migrate_io::source::lines::Lines;
 
-use crate::configuration::{ConfigurationError, Source};
-use crate::deployment::QueuedJobs;
-use crate::migration::place::{Place, PlaceError, bucket_settings};
+use crate::deployment::jobs::QueuedJobs;
+use crate::migration::place::Place;
 use crate::migration::source::{AnySource, Contents};
-use crate::migration::sources::own_bucket;
-use crate::provider::{self, Provider, ProviderSettings};
+use crate::provider::{self, Provider};
 
 use queueing::Queueing;
+use settings::SOURCE;
 
-/// The variable that names the source.
-const SOURCE: &str = "CREDLINK_LEGACY_SOURCE";
-/// The variable that switches the cloud storage.
-const CLOUD_STORAGE: &str = "CREDLINK_CLOUD_STORAGE";
-/// The variable that names the owner.
-const TENANT: &str = "CREDLINK_LEGACY_TENANT";
-/// The variable that names the job.
-const JOB: &str = "CREDLINK_LEGACY_JOB";
-/// The places of a legacy source.
-const PLACES: &str = "dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX";
-/// The job where nothing is said.
-const DEFAULT_JOB: &str = "legacy";
-
-/// What the variables say of a legacy source.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    place: Place,
-    /// Of a bucket.
-    bucket: Option<ProviderSettings>,
-    tenant: Tenant,
-    /// The queued job that takes over what was asked for, where this process does not.
-    job: JobName,
-    /// Whether the cloud storage is off.
-    is_alone: bool,
-}
+pub use settings::Settings;
 
 impl Settings {
-    /// Reads the variables.
-    ///
-    /// # Errors
-    /// One that cannot be used.
-    pub fn read(source: &Source<'_>) -> Result<Option<Self>, ConfigurationError> {
-        let is_alone = !source.switch(CLOUD_STORAGE)?.unwrap_or(true);
-        let tenant = source.text(TENANT).map(|text| {
-            text.parse::<Tenant>()
-                .map_err(|error| ConfigurationError::invalid(TENANT, &text, error.to_string()))
-        });
-        let tenant = tenant.transpose()?.unwrap_or_default();
-        let job = source.text(JOB).unwrap_or_else(|| DEFAULT_JOB.to_owned());
-        let job: JobName =
-            job.parse().map_err(|error| ConfigurationError::invalid(JOB, &job, format!("{error}")))?;
-        let Some(text) = source.text(SOURCE) else {
-            let missing = || {
-                let allowed =
-                    format!("the legacy store, which reads and writes go to while {CLOUD_STORAGE} is `off`");
-                ConfigurationError::Missing { variable: SOURCE, allowed }
-            };
-            return if is_alone { Err(missing()) } else { Ok(None) };
-        };
-        let invalid = |allowed: &str| ConfigurationError::invalid(SOURCE, &text, allowed);
-        let place = text.parse().map_err(|error| match error {
-            PlaceError::Unknown(_) => invalid(PLACES),
-            error => invalid(&format!("{PLACES}: {error}")),
-        })?;
-        if let Some(variable) = own_bucket(source, &place) {
-            return Err(invalid(&format!(
-                "another bucket than the deployment's own, which {variable} names"
-            )));
-        }
-        let bucket = match &place {
-            Place::Folder(_) => None,
-            Place::Lines(_) if is_alone => {
-                return Err(invalid(
-                    "dir:PATH, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX while CREDLINK_CLOUD_STORAGE is `off`: a dump \
-                     is read only",
-                ));
-            }
-            Place::Lines(_) => None,
-            Place::Bucket { kind, bucket, .. } => Some(bucket_settings(source, *kind, bucket)?),
-            Place::Api(_) => return Err(invalid(PLACES)),
-        };
-        Ok(Some(Self { place, bucket, tenant, job, is_alone }))
-    }
-
-    /// Whether it is a bucket of S3.
-    #[must_use]
-    pub fn is_s3(&self) -> bool {
-        self.bucket.as_ref().is_some_and(|settings| settings.name() == "s3")
-    }
-
     /// Opens the source; with a catalogue in a process that walks over it. What is on the network is not asked yet.
     ///
     /// # Errors

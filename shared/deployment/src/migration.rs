@@ -7,10 +7,10 @@
 //! | destinations | [`destination`] |
 //! | ledgers | [`ledger`] |
 
+#[cfg_attr(not(feature = "embedded"), path = "migration/no_data_folder.rs")]
 mod data_folder;
 pub mod destination;
 pub mod ledger;
-mod open;
 pub mod place;
 pub mod source;
 pub mod sources;

@@ -6,7 +6,10 @@ mod settings;
 
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_ports::{Checksum, Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
+use credlink_ports::{
+    Condition, Objects as _, Put, SingleProvider, forward_checksummed, forward_medium, forward_objects,
+    on_variant,
+};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
 use credlink_aws::s3::{Body, Deletion, Download, Entry, Range, S3Objects, Sum, Uploaded};
@@ -252,76 +255,17 @@ fn cut(body: &Bytes, range: Range) -> Option<Bytes> {
     (first < end).then(|| body.slice(first..end))
 }
 
-impl Objects for Provider {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Bucket(bucket) => bucket.name(),
-            Self::Folder(folder) => folder.name(),
-        }
-    }
-
-    fn is_at_hand(&self) -> bool {
-        match self {
-            Self::Bucket(bucket) => bucket.is_at_hand(),
-            Self::Folder(folder) => folder.is_at_hand(),
-        }
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        match self {
-            Self::Bucket(bucket) => bucket.get(key).await,
-            Self::Folder(folder) => folder.get(key).await,
-        }
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        match self {
-            Self::Bucket(bucket) => bucket.head(key).await,
-            Self::Folder(folder) => folder.head(key).await,
-        }
-    }
-
-    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
-        match self {
-            Self::Bucket(bucket) => bucket.head_with_checksum(key).await,
-            Self::Folder(folder) => folder.head_with_checksum(key).await,
-        }
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-        condition: Condition,
-    ) -> Result<Put, Failure> {
-        match self {
-            Self::Bucket(bucket) => bucket.put(key, body, attributes, condition).await,
-            Self::Folder(folder) => folder.put(key, body, attributes, condition).await,
-        }
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        match self {
-            Self::Bucket(bucket) => bucket.delete(key).await,
-            Self::Folder(folder) => folder.delete(key).await,
-        }
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        match self {
-            Self::Bucket(bucket) => bucket.list(prefix, after, limit).await,
-            Self::Folder(folder) => folder.list(prefix, after, limit).await,
-        }
-    }
-
-    async fn write_failure(&self) -> Option<FailureKind> {
-        match self {
-            Self::Bucket(bucket) => bucket.write_failure().await,
-            Self::Folder(folder) => folder.write_failure().await,
-        }
-    }
+macro_rules! chosen {
+    (now $self:ident, $objects:ident => $call:expr) => {
+        on_variant!($self, Bucket | Folder, $objects => $call)
+    };
+    ($kind:ident $self:ident, $objects:ident => $call:expr) => {
+        on_variant!($self, Bucket | Folder, $objects => $call.await)
+    };
 }
 
-/// There is one copy.
-impl Copied for Provider {}
+forward_objects!(impl[] for Provider, by chosen);
+forward_medium!(impl[] for Provider, by chosen);
+forward_checksummed!(impl[] for Provider, by chosen);
+
+impl SingleProvider for Provider {}

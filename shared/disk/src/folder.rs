@@ -26,8 +26,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
-use credlink_ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, Put};
+use credlink_core::media_type::TOMBSTONE_TYPE;
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
+use credlink_ports::{Condition, Failure, FailureKind, Listed, Objects, Page, Put, Checksum, Checksummed, Medium, SingleProvider};
 
 use credlink_runtime::deadline;
 use credlink_runtime::in_flight::{InFlight, SHORT_BYTES};
@@ -359,10 +360,6 @@ impl Objects for Folder {
         NAME
     }
 
-    fn is_at_hand(&self) -> bool {
-        true
-    }
-
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let key = key.to_string();
         let short = key.clone();
@@ -411,12 +408,6 @@ impl Objects for Folder {
         off_the_executor_with(NAME, &self.0, move |folder| folder.list(&prefix, after.as_deref(), limit))
             .await
     }
-
-    async fn write_failure(&self) -> Option<FailureKind> {
-        let is_full = off_the_executor_with(NAME, &self.0, |folder| Ok(folder.reserve.is_full())).await;
-        is_full
-            .map_or_else(|failure| Some(failure.kind), |is_full| is_full.then_some(FailureKind::OutOfSpace))
-    }
 }
 
 fn busy(key: &str) -> Failure {
@@ -464,5 +455,23 @@ fn stripe(of: impl std::hash::Hash, stripes: usize) -> usize {
     usize::try_from(hash % stripes as u64).unwrap_or(0)
 }
 
-/// There is one copy.
-impl Copied for Folder {}
+impl SingleProvider for Folder {}
+
+impl Medium for Folder {
+    fn has_cheap_lookups(&self) -> bool {
+        true
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        let is_full = off_the_executor_with(NAME, &self.0, |folder| Ok(folder.reserve.is_full())).await;
+        is_full
+            .map_or_else(|failure| Some(failure.kind), |is_full| is_full.then_some(FailureKind::OutOfSpace))
+    }
+}
+
+/// A folder holds none: a file's checksum is compared whenever it is read.
+impl Checksummed for Folder {
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        Ok(self.head(key).await?.map(|head| (head, None)))
+    }
+}

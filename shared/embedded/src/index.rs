@@ -1,13 +1,13 @@
 //! The index in one file of this machine, over redb (decision 0001).
 //!
-//! * One thread writes, and syncs the commits that wait together (`writer`).
+//! * One thread writes, and syncs the commits that wait together (`group_commit`).
 //! * Readers see the last synced state, each through a snapshot of its own, and wait for nobody.
 //! * Listings and totals are exact: they are kept in the same transactions as the rows.
 //! * Read counts are synced with the next commit. A crash loses those of the time since.
 //! * After a failed write the file is opened anew (`database`). On a full disk, only what makes room is committed.
 
+mod group_commit;
 mod tables;
-mod writer;
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,8 @@ use credlink_disk::private::{self, sync_directory};
 use credlink_disk::reserve::Reserve;
 use credlink_ports::cursor::Cursor;
 use credlink_ports::limits::{breach, milliseconds};
+use group_commit::Writer;
 use tables::{ABOUT, BY_TENANT, DUE, Prepared, READS, ROWS, VERSION};
-use writer::Writer;
 
 use crate::database::Database;
 use crate::failure::from_redb;

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use credlink_core::time::Timestamp;
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::Removable;
 use credlink_ports::migration::form;
 use credlink_ports::migration::ledger::{Entry, Job, JobName, Order};
 use credlink_ports::{Clock, Failure, FailureKind, Page};
@@ -345,9 +344,7 @@ impl<K: Clock> Ledger for FileLedger<K> {
         })
         .await
     }
-}
 
-impl<K: Clock> Removable for FileLedger<K> {
     async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
         let (file, keys) = (Arc::clone(&self.file), keys.to_vec());
         off_the_executor(NAME, move || {

@@ -10,13 +10,15 @@
 
 mod line;
 mod recorder;
+mod values;
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use credlink_core::time::Timestamp;
 
-use recorder::{Emf, Values};
+use recorder::Emf;
+use values::{Named, Values};
 
 use crate::catalogue::describe;
 
@@ -81,9 +83,6 @@ impl Flush {
         writer.flush()
     }
 }
-
-/// A name, and the values that were counted under it.
-type Named = (String, Values);
 
 /// What fits into one line, and what is left for the next.
 fn split(values: Vec<Named>) -> (Vec<Named>, Vec<Named>) {

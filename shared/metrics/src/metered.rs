@@ -49,7 +49,7 @@ impl Metered {
     /// Counters at zero, with the recorder that is installed now.
     #[must_use]
     pub fn new() -> Self {
-        let routes = Route::NAMES.into_iter().chain([NO_ROUTE]);
+        let routes = Route::names().chain([NO_ROUTE]);
         Self {
             counters: Counters::new(),
             stores: counter!(of::STORES),

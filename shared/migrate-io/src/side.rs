@@ -1,7 +1,8 @@
 //! The two sides of a migration as they show themselves before anything is moved: which store each is, and whose credential is shown.
 
-use credlink_core::identity::{Mark, StoreId};
+use credlink_core::identity::Mark;
 use credlink_core::object::ObjectKey;
+use credlink_core::store_id::StoreId;
 use credlink_core::tenant::Tenant;
 use credlink_ports::{Failure, FailureKind, Objects};
 

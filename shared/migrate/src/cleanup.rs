@@ -7,17 +7,18 @@ use credlink_core::time::Timestamp;
 use serde::Serialize;
 
 use credlink_ports::Clock;
-use credlink_ports::migration::ledger::{Copy, Entry, ItemState, JobName, Order};
+use credlink_ports::migration::ledger::{CopiedItem, Entry, ItemState, JobName, Order};
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Depth, Destination, Ledger, Removal, Sleep, Source, Verdict};
+use credlink_ports::migration::{Depth, MigrationPorts, Removal, Verdict};
 
-use super::calls::{Calls, Wrote};
-use super::parts::Migration;
+use super::error::{RunError, was_cancelled};
+use super::job_spec::known;
+use super::lease::hold;
 use super::patience::{GivenUp, Patience};
 use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
-use super::run::{RunError, hold, known, was_cancelled};
+use super::retrying_ports::{Recorded, RetryingPorts};
 use super::verify::MAX_FINDINGS;
 
 /// How long a source's item is kept after its copy was verified: 30 days, in seconds.
@@ -78,8 +79,8 @@ pub struct Kept {
     pub detail: String,
 }
 
-/// What became of one entry.
-enum Fate {
+/// The outcome for one entry.
+enum EntryOutcome {
     Removed(u64),
     Gone,
     Young,
@@ -95,54 +96,46 @@ enum Fate {
 ///
 /// # Errors
 /// See [`RunError`]; a source that cannot remove anything is one.
-pub async fn cleanup<S, D, L, C, T, W>(
-    parts: Migration<'_, S, D, L, C, T>,
+pub async fn cleanup<M: MigrationPorts, W: Watch>(
+    ports: &M,
     name: &JobName,
     options: &CleanupOptions,
     holder: &str,
     watch: &W,
-) -> Result<Cleanup, RunError>
-where
-    S: Source,
-    D: Destination,
-    L: Ledger,
-    C: Clock,
-    T: Sleep,
-    W: Watch,
-{
-    hold(parts, name, holder, async {
-        known(parts, name).await?;
-        let calls = Calls::new(parts, watch, options.patience, None);
-        let mut outcome = Cleanup::default();
+) -> Result<Cleanup, RunError> {
+    hold(ports.ledger(), ports.clock(), name, holder, async {
+        known(ports.ledger(), name).await?;
+        let retrying = RetryingPorts::new(ports, watch, options.patience, None);
+        let mut cleaned = Cleanup::default();
         // Decided once: an item that becomes due meanwhile is for the next time.
-        let due = parts.clock.now().minus_seconds(options.keep_seconds);
-        let note = |(item, fate)| {
-            outcome.note(item, fate);
-            outcome.removed
+        let due = ports.clock().now().minus_seconds(options.keep_seconds);
+        let note = |(item, outcome)| {
+            cleaned.note(item, outcome);
+            cleaned.removed
         };
-        let each = |entry| clear(&calls, due, entry);
-        let end = replay(&calls, Order::Forward, options.concurrency, each, note).await;
-        outcome.interrupted = was_cancelled(end)?;
-        Ok(outcome)
+        let each = |entry| clear(&retrying, due, entry);
+        let end = replay(&retrying, Order::Forward, options.concurrency, each, note).await;
+        cleaned.interrupted = was_cancelled(end)?;
+        Ok(cleaned)
     })
     .await
 }
 
 impl Cleanup {
-    fn note(&mut self, item: String, fate: Fate) {
-        let (count, kept) = match fate {
-            Fate::Removed(bytes) => {
+    fn note(&mut self, item: String, outcome: EntryOutcome) {
+        let (count, kept) = match outcome {
+            EntryOutcome::Removed(bytes) => {
                 self.bytes += bytes;
                 (&mut self.removed, None)
             }
-            Fate::Gone => (&mut self.gone, None),
-            Fate::Young => (&mut self.young, None),
-            Fate::Unverified => (&mut self.unverified, None),
-            Fate::Inexact => (&mut self.inexact, None),
-            Fate::Name => (&mut self.names, None),
-            Fate::NotCopied => (&mut self.not_copied, None),
-            Fate::Changed(detail) => (&mut self.changed, Some(detail)),
-            Fate::Unsafe(detail) => (&mut self.unsafe_now, Some(detail)),
+            EntryOutcome::Gone => (&mut self.gone, None),
+            EntryOutcome::Young => (&mut self.young, None),
+            EntryOutcome::Unverified => (&mut self.unverified, None),
+            EntryOutcome::Inexact => (&mut self.inexact, None),
+            EntryOutcome::Name => (&mut self.names, None),
+            EntryOutcome::NotCopied => (&mut self.not_copied, None),
+            EntryOutcome::Changed(detail) => (&mut self.changed, Some(detail)),
+            EntryOutcome::Unsafe(detail) => (&mut self.unsafe_now, Some(detail)),
         };
         *count += 1;
         if let Some(detail) = kept
@@ -154,70 +147,70 @@ impl Cleanup {
 }
 
 /// Deals with an entry: what was verified until `due` is removed.
-async fn clear<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
-    calls: &Calls<'_, S, D, L, C, T, W>,
+async fn clear<M: MigrationPorts, W: Watch>(
+    ports: &RetryingPorts<'_, M, W>,
     due: Timestamp,
     entry: Entry,
-) -> Result<(String, Fate), GivenUp> {
+) -> Result<(String, EntryOutcome), GivenUp> {
     let key = entry.key.clone();
-    let fate = match &entry.state {
+    let outcome = match &entry.state {
         // A rollback was about to delete the copy.
-        _ if entry.withdrawing.is_some() => Fate::NotCopied,
-        ItemState::Verified { copy, .. } if is_name(copy) => Fate::Name,
-        ItemState::Verified { copy, .. } if !copy.exact => Fate::Inexact,
-        ItemState::Verified { at, .. } if *at > due => Fate::Young,
+        _ if entry.withdrawing.is_some() => EntryOutcome::NotCopied,
+        ItemState::Verified { copy, .. } if is_name(copy) => EntryOutcome::Name,
+        ItemState::Verified { copy, .. } if !copy.exact => EntryOutcome::Inexact,
+        ItemState::Verified { at, .. } if *at > due => EntryOutcome::Young,
         ItemState::Verified { copy, .. } => {
             let copy = copy.clone();
-            match remove(calls, entry, copy).await {
-                Err(GivenUp::Item(failure)) => Fate::Unsafe(failure.to_string()),
+            match remove(ports, entry, copy).await {
+                Err(GivenUp::Item(failure)) => EntryOutcome::Unsafe(failure.to_string()),
                 outcome => outcome?,
             }
         }
-        ItemState::Copied(_) => Fate::Unverified,
-        ItemState::Deleted { .. } => Fate::Gone,
+        ItemState::Copied(_) => EntryOutcome::Unverified,
+        ItemState::Deleted { .. } => EntryOutcome::Gone,
         ItemState::Planned
         | ItemState::Copying { .. }
         | ItemState::RolledBack { .. }
         | ItemState::Lost { .. }
         | ItemState::Failed { .. }
-        | ItemState::Skipped { .. } => Fate::NotCopied,
+        | ItemState::Skipped { .. } => EntryOutcome::NotCopied,
     };
-    Ok((key, fate))
+    Ok((key, outcome))
 }
 
 /// Whether it is another name of a proof, which is never removed by itself.
-pub(super) const fn is_name(copy: &Copy) -> bool {
+pub(super) const fn is_name(copy: &CopiedItem) -> bool {
     matches!(copy.target, Target::Alias { .. })
 }
 
 /// Removes an item that is due, if its copy is there at this moment and the item is what was copied.
-async fn remove<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
-    calls: &Calls<'_, S, D, L, C, T, W>,
+async fn remove<M: MigrationPorts, W: Watch>(
+    ports: &RetryingPorts<'_, M, W>,
     entry: Entry,
-    copy: Copy,
-) -> Result<Fate, GivenUp> {
+    copy: CopiedItem,
+) -> Result<EntryOutcome, GivenUp> {
     let item = entry.item();
     // What is not there any more was removed, and then it could not be written down.
-    if calls.look(&item.key).await?.is_some() {
-        match calls.verify(&copy, Depth::Checksum).await? {
+    if ports.look(&item.key).await?.is_some() {
+        match ports.verify(&copy, Depth::Checksum).await? {
             Verdict::Verified { .. } => {}
             Verdict::Missing(detail)
             | Verdict::Corrupted(detail)
             | Verdict::EncodingDiffers(detail)
-            | Verdict::Changed(detail) => return Ok(Fate::Unsafe(detail)),
+            | Verdict::Changed(detail) => return Ok(EntryOutcome::Unsafe(detail)),
         }
     }
-    let removal = calls.remove(&item).await?;
+    let removal = ports.remove(&item).await?;
     if removal == Removal::Changed {
-        return Ok(Fate::Changed(
+        return Ok(EntryOutcome::Changed(
             "it changed since it was copied; run the job again, and verify it".to_owned(),
         ));
     }
-    let (size, at) = (entry.size, calls.parts.clock.now());
+    let (size, at) = (entry.size, ports.clock().now());
     let change = Change::to(item, ItemState::Deleted { copy, at });
-    let wrote = calls.record(vec![(change, Some(entry))]).await?;
+    let wrote = ports.record(vec![(change, Some(entry))]).await?;
     Ok(match (removal, wrote.first()) {
-        (Removal::Removed, Some(Wrote::Written(_))) => Fate::Removed(size),
-        _ => Fate::Gone,
+        (Removal::Removed, Some(Recorded::Written(_))) => EntryOutcome::Removed(size),
+        _ => EntryOutcome::Gone,
     })
 }

@@ -4,24 +4,25 @@
 
 mod batch;
 mod clear;
+mod import;
+mod item;
 #[cfg(test)]
 mod tests;
 
-pub(super) use batch::is_done;
+pub(super) use item::is_done;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use credlink_ports::migration::{Destination, Item, Ledger, Sleep, Source};
-use credlink_ports::{Clock, Failure};
+use credlink_ports::Failure;
+use credlink_ports::migration::{Item, MigrationPorts};
 
-use super::calls::Calls;
 use super::incoming::Owners;
-use super::parts::Migration;
 use super::patience::{GivenUp, Patience};
 use super::progress::{Counts, Watch};
-use super::turns::Turns;
+use super::retrying_ports::RetryingPorts;
+use super::target_locks::TargetLocks;
 
 /// How to copy.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,21 +84,13 @@ pub struct Ended {
 /// # Errors
 /// Somebody is out of reach for longer than the options allow, or an operator has to act (no room, no access). No item
 /// fails of that.
-pub async fn copy_items<S, D, L, C, T, W>(
-    parts: Migration<'_, S, D, L, C, T>,
+pub async fn copy_items<M: MigrationPorts, W: Watch>(
+    ports: &M,
     items: &[Item],
     options: &CopyOptions,
     watch: &W,
-) -> Result<Copying, Ended>
-where
-    S: Source,
-    D: Destination,
-    L: Ledger,
-    C: Clock,
-    T: Sleep,
-    W: Watch,
-{
-    let copier = Copier::new(parts, options, watch);
+) -> Result<Copying, Ended> {
+    let copier = Copier::new(ports, options, watch);
     let mut copying = Copying::default();
     let mut seen = BTreeSet::new();
     let items: Vec<&Item> = items.iter().filter(|item| seen.insert(&item.key)).collect();
@@ -126,16 +119,16 @@ where
 }
 
 /// What the batches of one step share.
-pub(super) struct Copier<'a, S, D, L, C, T, W> {
-    pub(super) calls: Calls<'a, S, D, L, C, T, W>,
+pub(super) struct Copier<'a, M: MigrationPorts, W> {
+    pub(super) ports: RetryingPorts<'a, M, W>,
     pub(super) options: &'a CopyOptions,
-    turns: Turns,
+    locks: TargetLocks,
 }
 
-impl<'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<'a, S, D, L, C, T, W> {
-    pub(super) fn new(parts: Migration<'a, S, D, L, C, T>, options: &'a CopyOptions, watch: &'a W) -> Self {
-        let calls = Calls::new(parts, watch, options.patience, options.rate);
-        Self { calls, options, turns: Turns::default() }
+impl<'a, M: MigrationPorts, W: Watch> Copier<'a, M, W> {
+    pub(super) fn new(ports: &'a M, options: &'a CopyOptions, watch: &'a W) -> Self {
+        let ports = RetryingPorts::new(ports, watch, options.patience, options.rate);
+        Self { ports, options, locks: TargetLocks::default() }
     }
 
     pub(super) fn batch_size(&self) -> usize {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use credlink_core::bounds::{MAX_ITEM_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS};
-use credlink_core::job::JobName;
+use credlink_core::job_name::JobName;
 use credlink_core::message::{Message, Work};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use serde::Serialize;

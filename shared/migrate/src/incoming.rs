@@ -1,5 +1,10 @@
 //! From what a source holds to what is stored of it, or the reason why nothing is.
 
+mod not_copied;
+mod owners;
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
@@ -11,49 +16,14 @@ use credlink_core::record::{Record, RecordError};
 use credlink_core::rules::store::{Draft, Origin, check_binding};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use serde::Serialize;
 
-use credlink_ports::migration::ledger::{Copy, Reason};
-use credlink_ports::migration::target::{Loose, Naming, Parcel};
+use credlink_ports::migration::ledger::{CopiedItem, Reason};
+use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload};
 use credlink_ports::migration::{Content, Revision};
-use credlink_ports::{Failure, FailureKind};
 
-/// Whose proofs a source's items become.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owners {
-    /// The tenant of what has none: of legacy records.
-    pub tenant: Tenant,
-    /// `true` if the proofs of a CredLink keep their tenants, and with them their ids. Otherwise those of one tenant become
-    /// `tenant`'s.
-    pub keep: bool,
-    /// The tenant whose proofs these are at the source; `None`: `tenant`, as there.
-    pub from: Option<Tenant>,
-}
-
-impl Owners {
-    /// The tenant of what is `own`'s at the source.
-    fn of(&self, own: &Tenant) -> Result<Tenant, NotCopied> {
-        if self.keep {
-            return Ok(own.clone());
-        }
-        let Self { tenant, from, .. } = self;
-        match from {
-            Some(from) if from == own => Ok(tenant.clone()),
-            None if tenant == own => Ok(tenant.clone()),
-            Some(from) => {
-                let detail = format!("it is the tenant `{own}`'s, and this job takes what is `{from}`'s");
-                Err(NotCopied::new(Reason::LeftOut, detail))
-            }
-            None => {
-                let detail = format!(
-                    "it is the tenant `{own}`'s at the source, and this job is for `{tenant}`: name the tenant with --tenant, or \
-                     give `{tenant}` what is `{own}`'s with --from-tenant {own}"
-                );
-                Err(NotCopied::new(Reason::OtherTenant, detail))
-            }
-        }
-    }
-}
+pub(super) use not_copied::ItemError;
+pub use not_copied::NotCopied;
+pub use owners::Owners;
 
 /// An item that can be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,55 +31,7 @@ pub struct Incoming {
     /// SHA-256 of the item's content ([`digest`]).
     pub source: Digest,
     /// What is to be stored.
-    pub parcel: Parcel,
-}
-
-/// Why an item is not copied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NotCopied {
-    /// The reason.
-    pub reason: Reason,
-    /// In words.
-    pub detail: String,
-}
-
-impl NotCopied {
-    pub(super) fn new(reason: Reason, detail: impl std::fmt::Display) -> Self {
-        Self { reason, detail: cut(&detail.to_string()) }
-    }
-
-    /// Of an item that was listed, and could not be read.
-    pub(super) fn unread(failure: &Failure) -> Self {
-        let reason = match failure.kind {
-            FailureKind::Damaged => Reason::Damaged,
-            _ => Reason::Unavailable,
-        };
-        Self::new(reason, failure)
-    }
-
-    /// Of an item that was listed, and is not there any more.
-    pub(super) fn vanished() -> Self {
-        Self::new(Reason::Vanished, "it was listed, and is not there any more")
-    }
-
-    /// Whether there is nothing to copy, so that the item did not fail.
-    #[must_use]
-    pub const fn is_skip(&self) -> bool {
-        matches!(
-            self.reason,
-            Reason::Duplicate | Reason::Expired | Reason::Deleted | Reason::Gone | Reason::LeftOut
-        )
-    }
-}
-
-/// Longest text of a reason, in characters: a ledger keeps one for each item.
-const MAX_DETAIL_CHARS: usize = 500;
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_DETAIL_CHARS) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-    }
+    pub payload: Payload,
 }
 
 /// SHA-256 of an item's content: of a legacy record's or a manifest's bytes; of a proof, of the digests of its records and
@@ -149,7 +71,7 @@ pub fn digest(content: &Content) -> Option<Digest> {
 
 /// Returns `true` if an item has the content that was copied, and other readers: with those of the copy its digest is that of the
 /// copy's source.
-pub(super) fn is_same_for_other_readers(content: &Content, copy: &Copy) -> bool {
+pub(super) fn is_same_for_other_readers(content: &Content, copy: &CopiedItem) -> bool {
     let copied = |bytes: &[u8], readers: &mut Visibility| {
         let sha256 = Digest::of(bytes);
         if let Some(object) = copy.objects.iter().find(|object| object.content == sha256) {
@@ -174,34 +96,39 @@ pub(super) fn is_same_for_other_readers(content: &Content, copy: &Copy) -> bool 
 /// # Errors
 /// Why it is not copied.
 pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<Incoming, NotCopied> {
-    let parcel = match content {
-        Content::Legacy(json) => Parcel::Proof(vec![legacy(json, owners)?]),
-        Content::Proof(revisions) => Parcel::Proof(proof(revisions, owners)?),
-        Content::Alias { id, record } => Parcel::Alias(naming(id, record, owners, now)?),
+    let payload = match content {
+        Content::Legacy(json) => Payload::Proof(vec![legacy(json, owners)?]),
+        Content::Proof(revisions) => Payload::Proof(proof(revisions, owners)?),
+        Content::Alias { id, record } => Payload::Alias(alias_draft(id, record, owners, now)?),
         Content::Manifest { bytes, tenant, visibility } => {
-            Parcel::Manifest(loose(bytes, tenant.as_ref(), *visibility, owners)?)
+            Payload::Manifest(manifest_draft(bytes, tenant.as_ref(), *visibility, owners)?)
         }
         Content::Gone(why) => return Err(NotCopied::new(Reason::Gone, why)),
         Content::Unreadable(why) => return Err(NotCopied::new(Reason::InvalidRecord, why)),
     };
-    if let Some(Origin { expires, .. }) = parcel.drafts().last().and_then(|draft| draft.origin.as_ref())
+    if let Some(Origin { expires, .. }) = payload.drafts().last().and_then(|draft| draft.origin.as_ref())
         && *expires <= now
     {
         return Err(NotCopied::new(Reason::Expired, format!("it expired on {expires}")));
     }
     let source = digest(content).ok_or_else(|| NotCopied::new(Reason::InvalidRecord, "it cannot be read"))?;
-    Ok(Incoming { source, parcel })
+    Ok(Incoming { source, payload })
 }
 
 /// Another name of a proof, under the tenant that the proof is taken over for.
-fn naming(id: &LegacyId, record: &[u8], owners: &Owners, now: Timestamp) -> Result<Naming, NotCopied> {
+fn alias_draft(
+    id: &LegacyId,
+    record: &[u8],
+    owners: &Owners,
+    now: Timestamp,
+) -> Result<AliasDraft, NotCopied> {
     let record = Record::parse(record).map_err(unread)?;
     if record.expires <= now {
         let detail = format!("it names the proof {}, which expired on {}", record.id, record.expires);
         return Err(NotCopied::new(Reason::Gone, detail));
     }
     let tenant = owners.of(&record.tenant)?;
-    Ok(Naming {
+    Ok(AliasDraft {
         id: id.clone(),
         proof: ProofId::derive(&tenant, &record.media_hash),
         tenant,
@@ -210,16 +137,16 @@ fn naming(id: &LegacyId, record: &[u8], owners: &Owners, now: Timestamp) -> Resu
     })
 }
 
-fn loose(
+fn manifest_draft(
     bytes: &Bytes,
     tenant: Option<&Tenant>,
     visibility: Visibility,
     owners: &Owners,
-) -> Result<Loose, NotCopied> {
+) -> Result<ManifestDraft, NotCopied> {
     let manifest =
         Manifest::c2pa(bytes.clone()).map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
     let tenant = tenant.map_or_else(|| Ok(owners.tenant.clone()), |own| owners.of(own))?;
-    Ok(Loose { manifest, tenant, visibility, restores: None })
+    Ok(ManifestDraft { manifest, tenant, visibility, restores: None })
 }
 
 fn unread(error: RecordError) -> NotCopied {
@@ -320,6 +247,3 @@ fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft,
         }),
     })
 }
-
-#[cfg(test)]
-mod tests;

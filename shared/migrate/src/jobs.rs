@@ -8,8 +8,8 @@ use credlink_ports::migration::jobs::{Begun, JobRequest, Progress, Tally};
 use credlink_ports::migration::ledger::{Job, LEDGER_VERSION, Order};
 use credlink_ports::{Clock, Failure, Queue};
 
+use super::lease::LEASE_SECONDS;
 use super::removal::is_being_removed;
-use super::run::LEASE_SECONDS;
 
 /// Entries of one page of a ledger.
 const PAGE: usize = 1_000;

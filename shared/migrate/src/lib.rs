@@ -13,11 +13,12 @@
 //! afterwards with exactly the record that the item makes was made by this job, also when the job was killed between the
 //! two. That is what rollback goes by.
 //!
+//! **In scope:** the steps of a job, over the ports of [`credlink_ports::migration`].
+//! **Out of scope:** sources, destinations and ledgers (`credlink-migrate-io`, and the adapters), and serving beside a source
+//! (`credlink-hybrid`).
+//!
 //! | to find | look in |
 //! |---|---|
-//! | what a job needs of the world | [`ports`] |
-//! | what the ledger keeps | [`ledger`] |
-//! | what items become: proofs, other names of them, manifests | [`target`] |
 //! | a dry run | [`plan`](mod@plan) |
 //! | a whole run | [`run`](mod@run) |
 //! | copying given items, and what a kill leaves | [`copy`](mod@copy) |
@@ -25,26 +26,29 @@
 //! | where a job stands | [`report`](mod@report) |
 //! | removing from the source | [`cleanup`](mod@cleanup) |
 //! | undoing it | [`rollback`](mod@rollback) |
-//! | saying in the index where a legacy source has what is not copied yet | [`catalogue`](mod@catalogue) |
-//! | from a source's content to drafts | [`incoming`](mod@incoming) |
-//! | a CredLink at hand as a destination | [`destination`] |
+//! | the job that is asked for, and one step of it at a time | [`job_spec`], [`lease`] |
+//! | why a step ended | [`error`] |
+//! | saying in the index where a legacy source has what is not copied yet | [`item_rows`] |
+//! | from a source's content to what is imported | [`incoming`] |
 //! | a job that others run: sending its items, and copying what a message names | [`enqueue`], [`queued`] |
+//! | the worker behind the queue | [`worker`] |
 //! | beginning and looking up such a job | [`jobs`] |
-//! | removing one | [`removal`] |
-//! | outages | `patience` |
-//! | what several workers know of one item | `records` |
-//! | whether two proofs say the same | [`proof_content`] |
+//! | proofs that were asked for, by messages | [`requested`] |
+//! | removing a job | [`removal`] |
+//! | outages | `patience`, `retrier`, `retrying_ports` |
+//! | what several workers know of one item | `records`, `target_locks` |
 //! | a walk through the ledger | `replay` |
 //! | what whoever started it is told | [`progress`] |
 
-mod calls;
-pub mod catalogue;
 pub mod cleanup;
 pub mod copy;
 pub mod enqueue;
+pub mod error;
 pub mod incoming;
+pub mod item_rows;
+pub mod job_spec;
 pub mod jobs;
-pub mod parts;
+pub mod lease;
 mod patience;
 pub mod plan;
 pub mod progress;
@@ -55,13 +59,16 @@ pub mod removal;
 mod replay;
 pub mod report;
 pub mod requested;
+mod retrier;
+mod retrying_ports;
 pub mod rollback;
 pub mod run;
+mod target_locks;
 #[cfg(test)]
 mod targets;
 #[cfg(test)]
 mod testing;
-mod turns;
 pub mod verify;
+pub mod worker;
 
 pub use patience::Patience;

@@ -2,11 +2,10 @@
 //! what is done already is seen in the ledger.
 
 use credlink_ports::migration::ledger::{Entry, ItemState, Reason};
-use credlink_ports::migration::{Destination, Item, Ledger, Sleep, Source};
+use credlink_ports::migration::{Item, Ledger, MigrationPorts, Source as _};
 use credlink_ports::{Clock, Failure};
 
 use super::copy::{CopyOptions, Ended, copy_items, is_done};
-use super::parts::Migration;
 use super::progress::{Counts, Watch};
 
 /// Most items that are held in memory at once.
@@ -31,27 +30,19 @@ pub struct Queued {
 ///
 /// # Errors
 /// Somebody is out of reach, or an operator has to act; no item fails of that.
-pub async fn copy_queued<S, D, L, C, T, W>(
-    parts: Migration<'_, S, D, L, C, T>,
+pub async fn copy_queued<M: MigrationPorts, W: Watch>(
+    ports: &M,
     keys: &[String],
     options: &CopyOptions,
     watch: &W,
-) -> Result<Queued, Ended>
-where
-    S: Source,
-    D: Destination,
-    L: Ledger,
-    C: Clock,
-    T: Sleep,
-    W: Watch,
-{
+) -> Result<Queued, Ended> {
     let mut queued = Queued::default();
     let ended = |failure, counts: &Counts| Ended { failure, counts: counts.clone() };
-    let items = items(&parts, keys, &mut queued.counts).await;
+    let items = items(ports, keys, &mut queued.counts).await;
     let items = items.map_err(|failure| ended(failure, &queued.counts))?;
     for lot in lots(&items) {
         let options = CopyOptions { batch_size: MAX_ITEMS, ..options.clone() };
-        match copy_items(parts, lot, &options, watch).await {
+        match copy_items(ports, lot, &options, watch).await {
             Ok(copying) => {
                 queued.counts.add(&copying.counts);
                 queued.interrupted |= copying.interrupted;
@@ -65,7 +56,7 @@ where
             break;
         }
     }
-    let entries = parts.ledger.entries(keys).await.map_err(|failure| ended(failure, &queued.counts))?;
+    let entries = ports.ledger().entries(keys).await.map_err(|failure| ended(failure, &queued.counts))?;
     for (key, entry) in keys.iter().zip(entries) {
         if let Some(why) = is_open(entry.as_ref()) {
             if queued.open.is_empty() {
@@ -101,12 +92,12 @@ pub async fn give_up<L: Ledger, C: Clock>(
 }
 
 /// The items under `keys`, as the ledger or else the source has them now.
-async fn items<S: Source, D, L: Ledger, C, T>(
-    parts: &Migration<'_, S, D, L, C, T>,
+async fn items<M: MigrationPorts>(
+    ports: &M,
     keys: &[String],
     counts: &mut Counts,
 ) -> Result<Vec<Item>, Failure> {
-    let entries = parts.ledger.entries(keys).await?;
+    let entries = ports.ledger().entries(keys).await?;
     let mut items = Vec::with_capacity(keys.len());
     for (key, entry) in keys.iter().zip(entries) {
         // Nothing became of it since it was listed.
@@ -114,7 +105,7 @@ async fn items<S: Source, D, L: Ledger, C, T>(
             items.push(Item { key, size, version: item });
             continue;
         }
-        match (parts.source.look(key).await?, entry) {
+        match (ports.source().look(key).await?, entry) {
             (Some(item), Some(entry)) if is_done(&entry, &item) => counts.done += 1,
             (Some(item), _) => items.push(item),
             // What is not there any more was dealt with, or is found to have vanished.

@@ -24,7 +24,7 @@ impl Pace {
     }
 
     /// Waits for the turn of one more item.
-    pub(super) async fn wait(&self, clock: &impl Clock, sleep: &impl Sleep) {
+    pub(super) async fn wait(&self, clock: &(impl Clock + Sleep)) {
         if self.gap == 0 {
             return;
         }
@@ -36,7 +36,7 @@ impl Pace {
             turn
         };
         if turn > now {
-            sleep.sleep(Duration::from_micros(turn - now)).await;
+            clock.sleep(Duration::from_micros(turn - now)).await;
         }
     }
 }

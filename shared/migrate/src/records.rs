@@ -3,7 +3,7 @@
 use credlink_core::time::Timestamp;
 
 use credlink_ports::migration::Item;
-use credlink_ports::migration::ledger::{Begun, Copy, Entry, ItemState};
+use credlink_ports::migration::ledger::{Begun, CopiedItem, Entry, ItemState};
 
 /// What is to be written of an item.
 #[derive(Clone, Debug)]
@@ -120,8 +120,8 @@ pub(super) fn begun(entry: &Entry) -> Option<Begun> {
 }
 
 /// Whether both are of the same record, made of the same content.
-fn is_same(one: &Copy, other: &Copy) -> bool {
-    let record = |copy: &Copy| copy.objects.first().map(|object| object.content);
+fn is_same(one: &CopiedItem, other: &CopiedItem) -> bool {
+    let record = |copy: &CopiedItem| copy.objects.first().map(|object| object.content);
     one.target == other.target && one.source == other.source && record(one) == record(other)
 }
 

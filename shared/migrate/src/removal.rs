@@ -6,12 +6,12 @@
 //! A worker that has a message of the job at that moment may write an entry after the removal. A job does not begin over such
 //! entries. It cannot tell those that come once it has begun: whoever uses the name again waits until the workers have ended.
 
+use credlink_ports::migration::Ledger;
 use credlink_ports::migration::jobs::Removed;
 use credlink_ports::migration::ledger::{ItemState, Job, Order};
-use credlink_ports::migration::{Ledger, Removable};
 use credlink_ports::{Clock, Failure};
 
-use super::run::LEASE_SECONDS;
+use super::lease::LEASE_SECONDS;
 
 /// Entries of one page of a ledger.
 const PAGE: usize = 1_000;
@@ -22,7 +22,7 @@ const PAGE: usize = 1_000;
 ///
 /// # Errors
 /// The ledger failed. The same again does the rest.
-pub async fn remove<L: Removable, C: Clock>(
+pub async fn remove<L: Ledger, C: Clock>(
     ledger: &L,
     clock: &C,
     abandon: bool,
@@ -43,7 +43,7 @@ pub async fn remove<L: Removable, C: Clock>(
     removed
 }
 
-async fn remove_held<L: Removable>(
+async fn remove_held<L: Ledger>(
     ledger: &L,
     holder: &str,
     abandon: bool,

@@ -5,35 +5,30 @@ mod tests;
 
 use futures_util::stream::{self, StreamExt as _};
 
-use credlink_ports::Clock;
+use credlink_ports::migration::MigrationPorts;
 use credlink_ports::migration::ledger::{Entry, Order};
-use credlink_ports::migration::{Destination, Ledger, Sleep, Source};
 
-use super::calls::Calls;
 use super::patience::GivenUp;
 use super::progress::{Counts, Watch};
+use super::retrying_ports::RetryingPorts;
 
 /// Does `each` to every entry of the ledger, `concurrency` of them at the same time, and hands what became of it to `note`,
 /// which says how many items were deleted by then. An entry that gives up ends the walk behind its page.
-pub(super) async fn replay<S, D, L, C, T, W, F, R>(
-    calls: &Calls<'_, S, D, L, C, T, W>,
+pub(super) async fn replay<M, W, F, R>(
+    ports: &RetryingPorts<'_, M, W>,
     order: Order,
     concurrency: usize,
     each: impl Fn(Entry) -> F,
     mut note: impl FnMut(R) -> u64,
 ) -> Result<(), GivenUp>
 where
-    S: Source,
-    D: Destination,
-    L: Ledger,
-    C: Clock,
-    T: Sleep,
+    M: MigrationPorts,
     W: Watch,
     F: Future<Output = Result<R, GivenUp>>,
 {
     let (mut after, mut counts) = (None, Counts::default());
     loop {
-        let page = calls.listed(order, after.as_deref()).await?;
+        let page = ports.listed(order, after.as_deref()).await?;
         counts.listed += page.items.len() as u64;
         let work: Vec<_> = page.items.into_iter().map(&each).collect();
         let done: Vec<_> = stream::iter(work).buffer_unordered(concurrency.max(1)).collect().await;
@@ -44,13 +39,13 @@ where
                 Err(given_up) => end = Err(given_up),
             }
         }
-        calls.watch.progress(&counts);
+        ports.watch.progress(&counts);
         end?;
         after = page.next;
         if after.is_none() {
             return Ok(());
         }
-        if calls.watch.is_cancelled() {
+        if ports.watch.is_cancelled() {
             return Err(GivenUp::Cancelled);
         }
     }

@@ -15,15 +15,16 @@ use serde::Serialize;
 use credlink_ports::Clock;
 use credlink_ports::migration::ledger::{Entry, ItemState, JobName, Order};
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Destination, Ledger, Sleep, Source, Standing, Withdrawal};
+use credlink_ports::migration::{MigrationPorts, Standing, Withdrawal};
 
-use super::calls::{Calls, Wrote};
-use super::parts::Migration;
+use super::error::{RunError, was_cancelled};
+use super::job_spec::known;
+use super::lease::hold;
 use super::patience::{GivenUp, Patience};
 use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
-use super::run::{RunError, hold, known, was_cancelled};
+use super::retrying_ports::{Recorded, RetryingPorts};
 use super::verify::MAX_FINDINGS;
 
 /// How to roll back.
@@ -79,8 +80,8 @@ pub struct KeptProof {
     pub detail: String,
 }
 
-/// What became of one entry.
-enum Fate {
+/// The outcome for one entry.
+enum EntryOutcome {
     Withdrawn,
     RolledBack,
     NotOurs,
@@ -96,58 +97,50 @@ enum Fate {
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn rollback<S, D, L, C, T, W>(
-    parts: Migration<'_, S, D, L, C, T>,
+pub async fn rollback<M: MigrationPorts, W: Watch>(
+    ports: &M,
     name: &JobName,
     options: &RollbackOptions,
     holder: &str,
     watch: &W,
-) -> Result<Rollback, RunError>
-where
-    S: Source,
-    D: Destination,
-    L: Ledger,
-    C: Clock,
-    T: Sleep,
-    W: Watch,
-{
-    hold(parts, name, holder, async {
-        known(parts, name).await?;
-        let calls = Calls::new(parts, watch, options.patience, None);
-        let mut outcome = Rollback::default();
-        let note = |(item, fate)| {
-            outcome.note(item, fate);
-            outcome.withdrawn
+) -> Result<Rollback, RunError> {
+    hold(ports.ledger(), ports.clock(), name, holder, async {
+        known(ports.ledger(), name).await?;
+        let retrying = RetryingPorts::new(ports, watch, options.patience, None);
+        let mut undone = Rollback::default();
+        let note = |(item, outcome)| {
+            undone.note(item, outcome);
+            undone.withdrawn
         };
-        let each = |entry| withdraw(&calls, entry);
-        let end = replay(&calls, Order::Backward, options.concurrency, each, note).await;
-        outcome.interrupted = was_cancelled(end)?;
-        Ok(outcome)
+        let each = |entry| withdraw(&retrying, entry);
+        let end = replay(&retrying, Order::Backward, options.concurrency, each, note).await;
+        undone.interrupted = was_cancelled(end)?;
+        Ok(undone)
     })
     .await
 }
 
 impl Rollback {
-    fn note(&mut self, item: String, fate: Fate) {
-        let (count, kept) = match fate {
-            Fate::Withdrawn => (&mut self.withdrawn, None),
-            Fate::RolledBack => (&mut self.rolled_back, None),
-            Fate::NotOurs => (&mut self.not_ours, None),
-            Fate::NotCopied => (&mut self.not_copied, None),
-            Fate::Absent(proof) => (&mut self.absent, Some((proof, "it is not there".to_owned()))),
-            Fate::Touched(proof) => (
+    fn note(&mut self, item: String, outcome: EntryOutcome) {
+        let (count, kept) = match outcome {
+            EntryOutcome::Withdrawn => (&mut self.withdrawn, None),
+            EntryOutcome::RolledBack => (&mut self.rolled_back, None),
+            EntryOutcome::NotOurs => (&mut self.not_ours, None),
+            EntryOutcome::NotCopied => (&mut self.not_copied, None),
+            EntryOutcome::Absent(proof) => (&mut self.absent, Some((proof, "it is not there".to_owned()))),
+            EntryOutcome::Touched(proof) => (
                 &mut self.touched,
                 Some((proof, "somebody replaced or deleted it since, or stored it as well".to_owned())),
             ),
-            Fate::OnlyCopy(proof) => (
+            EntryOutcome::OnlyCopy(proof) => (
                 &mut self.only_copy,
                 Some((proof, "its item was removed from the source: this is the only copy".to_owned())),
             ),
-            Fate::Unfinished(proof) => (
+            EntryOutcome::Unfinished(proof) => (
                 &mut self.unfinished,
                 Some((proof, "it was begun and not done: run the job once more, then roll back".to_owned())),
             ),
-            Fate::Failed(proof, why) => (&mut self.failed, Some((proof, why))),
+            EntryOutcome::Failed(proof, why) => (&mut self.failed, Some((proof, why))),
         };
         *count += 1;
         if let Some((proof, detail)) = kept
@@ -158,27 +151,27 @@ impl Rollback {
     }
 }
 
-async fn withdraw<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
-    calls: &Calls<'_, S, D, L, C, T, W>,
+async fn withdraw<M: MigrationPorts, W: Watch>(
+    ports: &RetryingPorts<'_, M, W>,
     entry: Entry,
-) -> Result<(String, Fate), GivenUp> {
+) -> Result<(String, EntryOutcome), GivenUp> {
     let key = entry.key.clone();
     let begun = entry.begun.as_ref().map(|begun| &begun.target);
     let target = entry.state.made().map(|copy| &copy.target).or(begun).cloned();
-    match fate(calls, entry).await {
-        Ok(fate) => Ok((key, fate)),
+    match roll_back_entry(ports, entry).await {
+        Ok(outcome) => Ok((key, outcome)),
         Err(GivenUp::Item(failure)) => {
             let target = target.map(|target| target.to_string()).unwrap_or_default();
-            Ok((key, Fate::Failed(target, failure.to_string())))
+            Ok((key, EntryOutcome::Failed(target, failure.to_string())))
         }
         Err(end) => Err(end),
     }
 }
 
-async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>(
-    calls: &Calls<'_, S, D, L, C, T, W>,
+async fn roll_back_entry<M: MigrationPorts, W: Watch>(
+    ports: &RetryingPorts<'_, M, W>,
     entry: Entry,
-) -> Result<Fate, GivenUp> {
+) -> Result<EntryOutcome, GivenUp> {
     let copy = match &entry.state {
         ItemState::Copied(copy) | ItemState::Verified { copy, .. } | ItemState::Lost { copy, .. }
             if copy.created =>
@@ -186,43 +179,43 @@ async fn fate<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch
             copy.clone()
         }
         ItemState::Copied(_) | ItemState::Verified { .. } | ItemState::Lost { .. } => {
-            return Ok(Fate::NotOurs);
+            return Ok(EntryOutcome::NotOurs);
         }
         ItemState::Deleted { copy, .. } if copy.created => {
-            return Ok(Fate::OnlyCopy(copy.target.to_string()));
+            return Ok(EntryOutcome::OnlyCopy(copy.target.to_string()));
         }
-        ItemState::Deleted { .. } => return Ok(Fate::NotOurs),
-        ItemState::RolledBack { .. } => return Ok(Fate::RolledBack),
+        ItemState::Deleted { .. } => return Ok(EntryOutcome::NotOurs),
+        ItemState::RolledBack { .. } => return Ok(EntryOutcome::RolledBack),
         ItemState::Planned
         | ItemState::Copying { .. }
         | ItemState::Failed { .. }
         | ItemState::Skipped { .. } => {
-            let Some(begun) = entry.begun.as_ref() else { return Ok(Fate::NotCopied) };
-            return Ok(match calls.find(&begun.target).await? {
-                Standing::Live(_) => Fate::Unfinished(begun.target.to_string()),
-                Standing::Absent | Standing::Deleted(_) => Fate::NotCopied,
+            let Some(begun) = entry.begun.as_ref() else { return Ok(EntryOutcome::NotCopied) };
+            return Ok(match ports.find(&begun.target).await? {
+                Standing::Live(_) => EntryOutcome::Unfinished(begun.target.to_string()),
+                Standing::Absent | Standing::Deleted(_) => EntryOutcome::NotCopied,
             });
         }
     };
     let target = copy.target.clone();
     // An id that leads nowhere at the source any more, because its proof was removed from there, is kept by nobody else.
-    if matches!(target, Target::Alias { .. }) && calls.look(&entry.key).await?.is_none() {
-        return Ok(Fate::OnlyCopy(target.to_string()));
+    if matches!(target, Target::Alias { .. }) && ports.look(&entry.key).await?.is_none() {
+        return Ok(EntryOutcome::OnlyCopy(target.to_string()));
     }
-    let at = entry.withdrawing.unwrap_or_else(|| calls.parts.clock.now());
+    let at = entry.withdrawing.unwrap_or_else(|| ports.clock().now());
     let intent = Change { withdrawing: Some(at), ..Change::to(entry.item(), entry.state.clone()) };
-    let wrote = calls.record(vec![(intent, Some(entry))]).await?;
-    let Some(entry) = wrote.first().map(Wrote::entry).filter(|entry| entry.withdrawing == Some(at)) else {
+    let wrote = ports.record(vec![(intent, Some(entry))]).await?;
+    let Some(entry) = wrote.first().map(Recorded::entry).filter(|entry| entry.withdrawing == Some(at)) else {
         // Another worker wrote of it meanwhile.
-        return Ok(Fate::Unfinished(target.to_string()));
+        return Ok(EntryOutcome::Unfinished(target.to_string()));
     };
-    match calls.withdraw(&copy, at).await? {
-        Withdrawal::Touched => Ok(Fate::Touched(target.to_string())),
-        Withdrawal::Absent => Ok(Fate::Absent(target.to_string())),
+    match ports.withdraw(&copy, at).await? {
+        Withdrawal::Touched => Ok(EntryOutcome::Touched(target.to_string())),
+        Withdrawal::Absent => Ok(EntryOutcome::Absent(target.to_string())),
         Withdrawal::Deleted(at) => {
             let change = Change::to(entry.item(), ItemState::RolledBack { target, at });
-            calls.record(vec![(change, Some(entry.clone()))]).await?;
-            Ok(Fate::Withdrawn)
+            ports.record(vec![(change, Some(entry.clone()))]).await?;
+            Ok(EntryOutcome::Withdrawn)
         }
     }
 }

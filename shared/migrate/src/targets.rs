@@ -10,9 +10,9 @@ use credlink_core::time::Timestamp;
 
 use crate::cleanup::{CleanupOptions, cleanup};
 use crate::incoming::{Owners, incoming};
+use crate::lease::LEASE_SECONDS;
 use crate::plan::plan;
 use crate::rollback::{Rollback, RollbackOptions, rollback};
-use crate::run::LEASE_SECONDS;
 use crate::testing::{Fault, World, legacy, options, record, spec};
 use crate::verify::{Verification, VerifyOptions, verify};
 
@@ -48,17 +48,17 @@ fn all_names() -> BTreeMap<String, ProofId> {
 }
 
 async fn verified(world: &World) -> Verification {
-    verify(world.parts(), &spec().name, &VerifyOptions::default(), "v", &()).await.unwrap()
+    verify(world, &spec().name, &VerifyOptions::default(), "v", &()).await.unwrap()
 }
 
 async fn rolled_back(world: &World) -> Rollback {
-    rollback(world.parts(), &spec().name, &RollbackOptions::default(), "r", &()).await.unwrap()
+    rollback(world, &spec().name, &RollbackOptions::default(), "r", &()).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn everything_travels_and_a_name_behind_its_proof() {
     let world = filled();
-    let planned = plan(world.parts(), &options(), &()).await.unwrap();
+    let planned = plan(&world, &options(), &()).await.unwrap();
     assert_eq!((planned.items, planned.would_copy, planned.is_well()), (16, 16, true), "{planned:?}");
     // Batches are small, and several are in flight: names wait for all of them.
     let done = world.run().await.unwrap();
@@ -79,7 +79,7 @@ async fn everything_travels_and_a_name_behind_its_proof() {
 async fn a_name_whose_proof_is_not_there_fails_until_it_is() {
     let world = filled();
     world.source.put("proof-10", "{".to_owned());
-    let planned = plan(world.parts(), &options(), &()).await.unwrap();
+    let planned = plan(&world, &options(), &()).await.unwrap();
     let expected = BTreeMap::from([(Reason::InvalidRecord, 1), (Reason::ProofMissing, 2)]);
     assert_eq!(planned.invalid, expected);
     assert_eq!(world.run().await.unwrap().counts.failed, expected);
@@ -130,7 +130,7 @@ async fn a_cleanup_leaves_names_and_a_rollback_after_it_too() {
     world.run().await.unwrap();
     verified(&world).await;
     let now = CleanupOptions { keep_seconds: 0, ..CleanupOptions::default() };
-    let cleaned = cleanup(world.parts(), &spec().name, &now, "c", &()).await.unwrap();
+    let cleaned = cleanup(&world, &spec().name, &now, "c", &()).await.unwrap();
     assert_eq!((cleaned.removed, cleaned.names), (13, 3), "{cleaned:?}");
     assert_eq!(world.source.keys(), ["/aliases/twin-1", "/aliases/twin-2", "/aliases/twin-3"]);
     // With its proof deleted, a name leads nowhere at the source: what is here is the only one.
@@ -208,10 +208,10 @@ fn a_name_follows_its_proof_to_another_tenant() {
         Content::Alias { id: "twin".parse().unwrap(), record: record(&legacy("p", 7, "{}")).into() };
     for (tenant, keep) in [("default", true), ("press", false), ("press", true)] {
         let owners = Owners { tenant: tenant.parse().unwrap(), keep, from: Some(Tenant::default()) };
-        let Parcel::Alias(naming) = incoming(&content, &owners, now).unwrap().parcel else { panic!() };
+        let Payload::Alias(alias_draft) = incoming(&content, &owners, now).unwrap().payload else { panic!() };
         let owner: Tenant = if keep { Tenant::default() } else { owners.tenant };
         let media = MediaHash::of(&7_u64.to_be_bytes());
-        assert_eq!((naming.proof, naming.tenant), (ProofId::derive(&owner, &media), owner));
+        assert_eq!((alias_draft.proof, alias_draft.tenant), (ProofId::derive(&owner, &media), owner));
     }
     let expired = record(&legacy("p", 7, "{}").replace("}\n", r#","expiresAt":1767225600000}"#));
     let expired = Content::Alias { id: "twin".parse().unwrap(), record: expired.into() };

@@ -18,14 +18,15 @@ use credlink_core::time::Timestamp;
 use tokio::time::Instant;
 
 use credlink_ports::Clock;
-use credlink_ports::migration::Sleep;
+use credlink_ports::migration::{MigrationPorts, Sleep};
 
 use super::copy::CopyOptions;
+use super::error::RunError;
 use super::incoming::Owners;
-use super::parts::Migration;
-use super::run::{JobSpec, Run, RunError, run};
+use super::job_spec::JobSpec;
+use super::run::{Run, run};
 
-pub(super) use destination::{MemoryDestination, There};
+pub(super) use destination::{MemoryDestination, StoredProof};
 pub(crate) use faults::{Fault, Faults};
 pub(crate) use ledger::MemoryLedger;
 pub(crate) use queue::Sent;
@@ -73,7 +74,28 @@ pub(crate) struct World {
     pub(crate) faults: Arc<Faults>,
 }
 
-pub(super) type Parts<'a> = Migration<'a, MemorySource, MemoryDestination, MemoryLedger, Time, Time>;
+impl MigrationPorts for World {
+    type Source = MemorySource;
+    type Destination = MemoryDestination;
+    type Ledger = MemoryLedger;
+    type Clock = Time;
+
+    fn source(&self) -> &MemorySource {
+        &self.source
+    }
+
+    fn destination(&self) -> &MemoryDestination {
+        &self.destination
+    }
+
+    fn ledger(&self) -> &MemoryLedger {
+        &self.ledger
+    }
+
+    fn clock(&self) -> &Time {
+        &self.time
+    }
+}
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -87,18 +109,8 @@ impl World {
         }
     }
 
-    pub(super) fn parts(&self) -> Parts<'_> {
-        Migration {
-            source: &self.source,
-            destination: &self.destination,
-            ledger: &self.ledger,
-            clock: &self.time,
-            sleep: &self.time,
-        }
-    }
-
     pub(super) async fn run(&self) -> Result<Run, RunError> {
-        run(self.parts(), &spec(), &options(), "holder", &()).await
+        run(self, &spec(), &options(), "holder", &()).await
     }
 
     /// A source with good items, two items of one proof, two that conflict, a broken one and an expired one.

@@ -10,16 +10,17 @@ mod walk;
 
 use serde::Serialize;
 
-use credlink_ports::Clock;
+use credlink_ports::migration::MigrationPorts;
 use credlink_ports::migration::ledger::JobName;
-use credlink_ports::migration::{Destination, Ledger, Sleep, Source};
 use walk::Walk;
 
-use super::calls::Calls;
-use super::parts::Migration;
+use super::error::{RunError, was_cancelled};
+use super::job_spec::known;
+use super::lease::hold;
 use super::patience::Patience;
 use super::progress::Watch;
-use super::run::{RunError, hold, known, was_cancelled};
+use super::retrying_ports::RetryingPorts;
+use super::run::milliseconds;
 
 /// Most findings that are listed; all are counted.
 pub const MAX_FINDINGS: usize = 10_000;
@@ -176,30 +177,22 @@ impl Verification {
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn verify<S, D, L, C, T, W>(
-    parts: Migration<'_, S, D, L, C, T>,
+pub async fn verify<M: MigrationPorts, W: Watch>(
+    ports: &M,
     name: &JobName,
     options: &VerifyOptions,
     holder: &str,
     watch: &W,
-) -> Result<Verification, RunError>
-where
-    S: Source,
-    D: Destination,
-    L: Ledger,
-    C: Clock,
-    T: Sleep,
-    W: Watch,
-{
-    hold(parts, name, holder, async {
-        known(parts, name).await?;
-        let began = parts.milliseconds();
-        let calls = Calls::new(parts, watch, options.patience, options.rate);
-        let mut walk = Walk::new(&calls, options);
+) -> Result<Verification, RunError> {
+    hold(ports.ledger(), ports.clock(), name, holder, async {
+        known(ports.ledger(), name).await?;
+        let began = milliseconds(ports.clock());
+        let retrying = RetryingPorts::new(ports, watch, options.patience, options.rate);
+        let mut walk = Walk::new(&retrying, options);
         let end = walk.run().await;
         let mut found = walk.found;
         found.findings.sort_by_key(|finding| finding.class.is_well());
-        found.elapsed_ms = parts.milliseconds().saturating_sub(began);
+        found.elapsed_ms = milliseconds(ports.clock()).saturating_sub(began);
         found.interrupted = was_cancelled(end)?;
         Ok(found)
     })

@@ -8,10 +8,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use credlink_core::message::Replica;
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_core::row::{Row, RowKey};
-use credlink_core::rules::behind;
+use credlink_core::rules::replica_lag;
 use credlink_core::time::Timestamp;
 use credlink_ports::{Clock, Commit, Failure, FailureKind, Index, Write};
 use futures_util::future::try_join;
@@ -176,7 +176,7 @@ impl<I: Index> Behind<I> {
             let now = self.clock.now();
             let mark = (attempt < COUNTED_ATTEMPTS).then(|| RepairMark::new(now, fastrand::u64(..)));
             let began = Instant::now();
-            let Some(row) = behind::raise(replica, before.as_ref(), mark, now) else {
+            let Some(row) = replica_lag::raise(replica, before.as_ref(), mark, now) else {
                 if is_new {
                     return Ok(None);
                 }
@@ -211,7 +211,7 @@ impl<I: Index> Behind<I> {
 #[cfg(test)]
 mod tests {
     use crate::repair_mark::lower;
-    use credlink_core::rules::behind::MAX_REPAIRS;
+    use credlink_core::rules::replica_lag::MAX_REPAIRS;
 
     use super::*;
     use credlink_ports::doubles::ManualClock;
@@ -325,7 +325,7 @@ mod tests {
             marks.push(raised.await.unwrap().unwrap());
         }
         let row = index.get(&RowKey::Replica(REPLICA)).await.unwrap().and_then(Row::replica).unwrap();
-        assert!(behind::stands(&row, clock.now()));
+        assert!(replica_lag::stands(&row, clock.now()));
         assert!(row.repairs.is_empty() || marks.iter().flatten().all(|mark| row.repairs.contains(mark)));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use credlink_core::message::Replica;
-use credlink_core::object::{Head, Object, ObjectKey, Verified};
-use credlink_core::rules::replica::later;
+use credlink_core::object::{Head, Object, ObjectKey, Verified, Facts, StoredTag};
+use credlink_core::replica::Replica;
+use credlink_core::rules::repair::later;
 use credlink_ports::{
-    Copied, Copies, Failure, FailureKind, Index, Lag, Lagging, Listed, Objects, Page, Queue,
+    Copies, Failure, FailureKind, Index, Lag, Lagging, Listed, Objects, Page, ProviderState, Queue, Replicas,
 };
 use futures_util::future::join;
 
@@ -72,7 +72,15 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     }
 }
 
-impl<P: Objects, F: Objects, Q: Queue, I: Index> Copied for Replicated<P, F, Q, I> {
+impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicas for Replicated<P, F, Q, I> {
+    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
+        self.confirm_both(key, expected).await
+    }
+
+    async fn get_other_copy(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
+        self.get_other(key, damaged).await
+    }
+
     async fn copies(&self, key: &ObjectKey) -> Result<Copies<Object>, Failure> {
         let (one, other) = join(self.get_on(&self.primary, key), self.get_on(&self.fallback, key)).await;
         self.compare(key, Held::of(one)?, Held::of(other)?)
@@ -111,5 +119,12 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Copied for Replicated<P, F, Q, 
 
     async fn mend(&self, replica: Replica, key: &ObjectKey, stale: bool) -> Result<(), Failure> {
         self.missed(replica, key, if stale { Stale::Perhaps } else { Stale::No }).await
+    }
+
+    fn providers(&self) -> Vec<ProviderState> {
+        vec![
+            self.primary.state(self.behind.last_known(Replica::Primary)),
+            self.fallback.state(self.behind.last_known(Replica::Fallback)),
+        ]
     }
 }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use credlink_core::row::ReplicaRow;
-use credlink_core::rules::behind::stands;
+use credlink_core::rules::replica_lag::stands;
 use credlink_core::time::Timestamp;
 use tokio::time::Instant;
 
@@ -82,7 +82,7 @@ impl Flags {
 #[cfg(test)]
 mod tests {
     use credlink_core::repair_mark::RepairMark;
-    use credlink_core::rules::behind::{done, raise};
+    use credlink_core::rules::replica_lag::{done, raise};
 
     use super::*;
 

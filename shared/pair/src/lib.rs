@@ -37,12 +37,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_core::message::{Message, Replica, Work};
-use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
+use credlink_core::message::{Message, Work};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_ports::request::current_request_id;
 use credlink_ports::{
-    Checksum, Clock, Condition, Failure, Index, Listed, Objects, Page, ProviderState, Put, Queue,
+    Clock, Condition, Failure, FailureKind, Index, Listed, Medium, Objects, Page, Put, Queue,
 };
 use tokio::time::Instant;
 
@@ -237,10 +238,6 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Objects for Replicated<P, F, Q,
         self.head_either(key).await
     }
 
-    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
-        self.head_summed(key).await
-    }
-
     async fn put(
         &self,
         key: &ObjectKey,
@@ -264,19 +261,15 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Objects for Replicated<P, F, Q,
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
         self.list_both(prefix, after, limit).await
     }
+}
 
-    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
-        self.confirm_both(key, expected).await
+/// Two media: [`Replicas::providers`](credlink_ports::Replicas::providers) has what is known of each.
+impl<P, F, Q, I> Medium for Replicated<P, F, Q, I> {
+    fn has_cheap_lookups(&self) -> bool {
+        false
     }
 
-    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
-        self.get_other(key, damaged).await
-    }
-
-    fn providers(&self) -> Vec<ProviderState> {
-        vec![
-            self.primary.state(self.behind.last_known(Replica::Primary)),
-            self.fallback.state(self.behind.last_known(Replica::Fallback)),
-        ]
+    async fn write_failure(&self) -> Option<FailureKind> {
+        None
     }
 }

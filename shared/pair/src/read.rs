@@ -3,11 +3,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use credlink_core::message::Replica;
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::replica::Replica;
 use credlink_core::row::Row;
-use credlink_core::rules::replica::{Standing, Wanted, judge, wanted};
-use credlink_ports::{Checksum, Failure, FailureKind, Index, Objects, Queue};
+use credlink_core::rules::repair::{Standing, Wanted, judge, wanted};
+use credlink_ports::{Checksum, Failure, FailureKind, Index, Objects, Queue, Checksummed};
 use futures_util::future::{Either, join, select};
 
 use super::Replicated;
@@ -85,21 +85,6 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
                 self.second(key, &answer, by_fallback).await
             }
         }
-    }
-
-    /// What the primary says, with its checksum; what either says, without one, where the primary says nothing.
-    pub(super) async fn head_summed(
-        &self,
-        key: &ObjectKey,
-    ) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
-        let objects = &self.primary.objects;
-        if let Ok(Some((mut head, checksum))) =
-            self.primary.call("head", objects.head_with_checksum(key)).await
-        {
-            retag(&mut head, Replica::Primary);
-            return Ok(Some((head, checksum)));
-        }
-        Ok(self.head_either(key).await?.map(|head| (head, None)))
     }
 
     /// The copy at the other provider than the one where a damaged one was read.
@@ -315,6 +300,20 @@ fn look(key: &ObjectKey, row: Option<&Row>, answer: Answer<Object>) -> Look {
                 }
             }
         },
+    }
+}
+
+impl<P: Checksummed, F: Objects, Q: Queue, I: Index> Checksummed for Replicated<P, F, Q, I> {
+    /// Returns what the primary says, with its checksum; what either says, without one, where the primary says nothing.
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        let objects = &self.primary.objects;
+        if let Ok(Some((mut head, checksum))) =
+            self.primary.call("head", objects.head_with_checksum(key)).await
+        {
+            retag(&mut head, Replica::Primary);
+            return Ok(Some((head, checksum)));
+        }
+        Ok(self.head_either(key).await?.map(|head| (head, None)))
     }
 }
 

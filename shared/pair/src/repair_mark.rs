@@ -1,12 +1,12 @@
 //! A repair that is done lowers the flag that it held up.
 //!
-//! The rules, and what a crash leaves, are in `credlink_core::rules::behind`. Raising the flag is the business of the
+//! The rules, and what a crash leaves, are in `credlink_core::rules::replica_lag`. Raising the flag is the business of the
 //! adapter that has two providers.
 
-use credlink_core::message::Replica;
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_core::row::{Row, RowKey};
-use credlink_core::rules::behind::done;
+use credlink_core::rules::replica_lag::done;
 
 use credlink_ports::{Commit, Failure, FailureKind, Index, Write};
 

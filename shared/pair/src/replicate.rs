@@ -9,11 +9,12 @@ use std::cmp::Ordering;
 
 use credlink_core::bounds::MAX_MESSAGE_KEYS;
 use credlink_core::hash::Digest;
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::replica::Replica;
 use credlink_core::row::Row;
-use credlink_core::rules::life::orphan_is_due;
-use credlink_core::rules::replica::{self, Standing, Wanted, judge, wanted};
+use credlink_core::rules::consistency::orphan_is_due;
+use credlink_core::rules::repair::{self, Standing, Wanted, judge, wanted};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use serde::Serialize;
@@ -297,7 +298,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         side.verified
             .as_ref()
             .zip(other)
-            .is_none_or(|(side, marker)| replica::later(self.key, marker, side) != Ordering::Greater)
+            .is_none_or(|(side, marker)| repair::later(self.key, marker, side) != Ordering::Greater)
     }
 
     /// Of what was stored again since the deletion that the row tells of: its row follows it, however late, as that of a store

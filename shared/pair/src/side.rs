@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use credlink_ports::{BreakerState, Failure, FailureKind, Objects, ProviderState};
 use tokio::time::Instant;
 

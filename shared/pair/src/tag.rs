@@ -3,8 +3,8 @@
 //! A condition names a tag of one provider. At the other one the same object has another tag, which is found by what
 //! the object is: digest, generation, and whether it is a marker.
 
-use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, Facts, Head, StoredTag};
+use credlink_core::replica::Replica;
 
 /// A tag, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::Facts;
+use credlink_core::object::{Facts, StoredTag};
 use credlink_core::row::{Row, RowKey};
-use credlink_ports::{BreakerState, FailureKind};
+use credlink_ports::{BreakerState, FailureKind, ProviderState, Replicas as _};
 
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_runtime::clock::SystemClock;

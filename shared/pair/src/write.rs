@@ -9,9 +9,9 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, Facts, Head, ObjectKey, StoredTag};
-use credlink_core::rules::replica::{Wanted, wanted};
+use credlink_core::replica::Replica;
+use credlink_core::rules::repair::{Wanted, wanted};
 use credlink_ports::{Condition, Failure, Index, Objects, Put, Queue};
 use futures_util::future::{Either, join, select};
 

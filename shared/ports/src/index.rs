@@ -105,9 +105,7 @@ pub trait Index {
 
     /// The kind of failure for which commits fail, as far as is known without making one: the last one did, and none
     /// succeeded since. Commits that make room may go on.
-    fn write_failure(&self) -> impl Future<Output = Option<FailureKind>> {
-        std::future::ready(None)
-    }
+    fn write_failure(&self) -> impl Future<Output = Option<FailureKind>>;
 }
 
 /// A note that an object is about to be written ([`Index::intend`]).

@@ -8,7 +8,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | bytes | [`Objects`] · copies at several providers: [`Copied`] |
+//! | bytes | [`Objects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
 //! | rows | [`Index`] |
 //! | messages | [`Queue`] |
 //! | the cache in front of the bytes | [`Cache`] |
@@ -19,6 +19,7 @@
 //! | all ports of one service | [`Ports`] |
 //! | failures | [`Failure`], [`FailureKind`] |
 //! | the ports of a migration | [`migration`] |
+//! | a port for a wrapper, or for an enum of adapters | [`forward`] |
 //! | bounds, and places in listings | [`limits`], [`cursor`] |
 //! | the request at hand, for logs and queues | [`request`] |
 
@@ -26,37 +27,39 @@ mod authenticator;
 mod cache;
 mod checksum;
 mod clock;
-mod copies;
 pub mod cursor;
 #[cfg(any(test, feature = "doubles"))]
 pub mod doubles;
 mod events;
 mod failure;
+pub mod forward;
 mod index;
 pub mod limits;
+mod medium;
 pub mod migration;
 mod objects;
 mod page;
 mod parts;
 mod provider_state;
 mod queue;
+mod replicas;
 pub mod request;
-mod shared;
 mod signers;
 mod work;
 
 pub use authenticator::{Authenticator, Credentials, Refused, Unread};
 pub use cache::{Cache, CacheStats, LayerStats};
-pub use checksum::Checksum;
+pub use checksum::{Checksum, Checksummed};
 pub use clock::Clock;
-pub use copies::{Copied, Copies, Lag, Lagging};
 pub use events::{Event, Events};
 pub use failure::{Failure, FailureKind};
 pub use index::{Commit, Index, Intent, Listing, Write};
+pub use medium::Medium;
 pub use objects::{Condition, Listed, Objects, Put};
 pub use page::Page;
 pub use parts::{Parts, Ports};
 pub use provider_state::{BreakerState, ProviderState};
 pub use queue::{Delivery, Queue};
+pub use replicas::{Copies, Lag, Lagging, Replicas, SingleProvider};
 pub use signers::{NoSigners, Signers};
 pub use work::{InPlace, Job, Work};

@@ -3,10 +3,10 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_core::time::Timestamp;
 
-use crate::{Checksum, Failure, FailureKind, Page, ProviderState};
+use crate::{Failure, Page};
 
 /// The condition of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,32 +45,21 @@ pub struct Listed {
 /// * **Consistency.** What was acknowledged is seen by every later call, also in listings. Of concurrent conditional
 ///   writes to one key, at most one that names the same state succeeds.
 /// * **Failure.** After an `Err` the change may have happened or not; a `put` that failed as
-///   [`FailureKind::Throttled`] has not.
+///   [`FailureKind::Throttled`](crate::FailureKind::Throttled) has not.
 /// * **Tags.** Different bytes have different tags. The same bytes may have the same tag.
 /// * **Attributes** come back as they were written, but for [`Attributes::tags`], which a provider may leave out.
+///
+/// No method has a default, so that no wrapper forwards most of them and forgets one. A wrapper is made with
+/// [`forward_objects!`](crate::forward_objects).
 pub trait Objects {
     /// The name that operators know the provider by.
     fn name(&self) -> &'static str;
-
-    /// Returns `true` if a look costs microseconds and nothing else: what is here may be looked at more often.
-    fn is_at_hand(&self) -> bool {
-        false
-    }
 
     /// The object under `key`, or `None` if there is none.
     fn get(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Object>, Failure>>;
 
     /// Returns what is said of the object under `key`, without its bytes.
     fn head(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Head>, Failure>>;
-
-    /// The same, with a checksum of all stored bytes, where the provider holds one: what it was told of them, or computed
-    /// when they were written. Of two providers, the primary's.
-    fn head_with_checksum(
-        &self,
-        key: &ObjectKey,
-    ) -> impl Future<Output = Result<Option<(Head, Option<Checksum>)>, Failure>> {
-        async { Ok(self.head(key).await?.map(|head| (head, None))) }
-    }
 
     /// Writes `body` under `key` if `condition` holds. There is no unconditional write.
     fn put(
@@ -92,35 +81,4 @@ pub trait Objects {
         after: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<Listed>, Failure>>;
-
-    /// Makes sure that what stands under `key`, and was read as `expected`, is as durable as a write that was answered: with
-    /// a repair queued for a provider that does not have it, or has another one. To be called before anybody is told of an object that another request wrote,
-    /// which may have ended before its write was answered. Where there is one provider, there is nothing to do.
-    fn confirm(&self, key: &ObjectKey, expected: &Facts) -> impl Future<Output = Result<(), Failure>> {
-        let _ = (key, expected);
-        async { Ok(()) }
-    }
-
-    /// Another copy of what was read under `key` and is damaged: `damaged` is the tag that it was read with. `None`: there
-    /// is no other copy. Where there is one that is whole, a repair of the damaged one is queued. Nothing is
-    /// overwritten here.
-    fn get_instead(
-        &self,
-        key: &ObjectKey,
-        damaged: &StoredTag,
-    ) -> impl Future<Output = Result<Option<Object>, Failure>> {
-        let _ = (key, damaged);
-        async { Ok(None) }
-    }
-
-    /// The providers behind this one, where there are several.
-    fn providers(&self) -> Vec<ProviderState> {
-        Vec::new()
-    }
-
-    /// The kind of failure for which nothing can be stored here, as far as is known without storing anything. What makes
-    /// room may go on. Of two providers nothing is said here: [`Objects::providers`] does.
-    fn write_failure(&self) -> impl Future<Output = Option<FailureKind>> {
-        std::future::ready(None)
-    }
 }

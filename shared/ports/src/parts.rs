@@ -1,12 +1,12 @@
 //! The set of ports that a service stands on.
 
-use super::{Authenticator, Cache, Clock, Events, Index, Objects};
+use super::{Authenticator, Cache, Clock, Events, Index, Medium, Replicas};
 use crate::migration::jobs::{Jobs, NoJobs};
 
 /// All ports of one service.
 pub trait Ports {
     /// Bytes.
-    type Objects: Objects;
+    type Objects: Replicas + Medium;
     /// Rows.
     type Index: Index;
     /// The cache in front of the bytes.
@@ -96,7 +96,7 @@ pub struct Parts<O, I, C, K, E, A, J = NoJobs> {
 
 impl<O, I, C, K, E, A, J> Ports for Parts<O, I, C, K, E, A, J>
 where
-    O: Objects,
+    O: Replicas + Medium,
     I: Index,
     C: Cache,
     K: Clock,

@@ -1,6 +1,6 @@
 //! The state of each of several providers.
 
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 
 use crate::FailureKind;
 

@@ -17,7 +17,9 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::Serialize;
 
-use credlink_ports::{Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put};
+use credlink_ports::{
+    Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put, Replicas as _,
+};
 
 use crate::delete::claim;
 use crate::error::{Error, contended};

@@ -18,7 +18,8 @@ use credlink_core::tombstone::Tombstone;
 use http::HeaderMap;
 
 use credlink_ports::{
-    Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put, Write,
+    Commit, Condition, Event, Events as _, Failure, FailureKind, Index as _, Objects as _, Ports, Put,
+    Replicas as _, Write,
 };
 
 use crate::error::{Error, contended};

@@ -19,13 +19,13 @@ mod rows;
 
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::row::{RowKey, Totals};
+use credlink_core::rules::consistency::orphan_is_due;
 use credlink_core::rules::guard::{Act, Doubt};
-use credlink_core::rules::life::orphan_is_due;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use serde::Serialize;
 
-use credlink_ports::{Copied, Failure, FailureKind, Index as _, Listed, Listing, Ports};
+use credlink_ports::{Failure, FailureKind, Index as _, Listed, Listing, Ports, Replicas as _};
 use holders::Holders;
 
 use crate::error::Error;
@@ -149,10 +149,7 @@ struct Check<'a, P, F> {
 ///
 /// # Errors
 /// A provider or the index failed, so that the check could not go on. Damaged content is a finding, not an error.
-pub async fn fsck<P: Ports>(service: &Service<P>, report: impl FnMut(Finding)) -> Result<Summary, Failure>
-where
-    P::Objects: Copied,
-{
+pub async fn fsck<P: Ports>(service: &Service<P>, report: impl FnMut(Finding)) -> Result<Summary, Failure> {
     check(service, Surrounding::Alone, Manner::Telling, report).await
 }
 
@@ -165,10 +162,7 @@ pub async fn check<P: Ports>(
     surrounding: Surrounding,
     manner: Manner,
     report: impl FnMut(Finding),
-) -> Result<Summary, Failure>
-where
-    P::Objects: Copied,
-{
+) -> Result<Summary, Failure> {
     let (summary, waiting) = (Summary::default(), Vec::new());
     let mut check = Check { service, surrounding, manner, report, summary, waiting };
     check.standing().await;
@@ -178,10 +172,7 @@ where
     Ok(check.summary)
 }
 
-impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F>
-where
-    P::Objects: Copied,
-{
+impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
     fn tell(&mut self, finding: Finding) {
         match finding.severity {
             Severity::Foreign => self.summary.foreign += 1,
@@ -361,10 +352,7 @@ async fn verified<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
     look: &mut Look,
-) -> Result<Option<Verified>, Failure>
-where
-    P::Objects: Copied,
-{
+) -> Result<Option<Verified>, Failure> {
     let copies = match service.ports.objects().copies(key).await {
         Err(failure) if failure.kind == FailureKind::Damaged => {
             look.broken(key, failure.message);

@@ -280,7 +280,7 @@ impl<P: Ports> Service<P> {
 
 #[cfg(test)]
 mod tests {
-    use credlink_core::identity::StoreId;
+    use credlink_core::store_id::StoreId;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 //!
 //! **In scope:** the order of steps that keeps the guarantees, in every interleaving and after every crash.
 //! **Out of scope:** the rules themselves (`credlink-core`), and everything that talks to the world
-//! (`credlink-adapters`, behind the traits in [`ports`]). No SDK, no runtime and no socket is imported here.
+//! (crates such as `credlink-aws`, behind the traits in [`ports`]). No SDK, no runtime and no socket is imported here.
 //!
 //! | to find | look in |
 //! |---|---|

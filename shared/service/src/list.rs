@@ -3,11 +3,11 @@
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::problem::Problem;
-use credlink_core::identity::StoreId;
 use credlink_core::manifest::ManifestType;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Row, State};
+use credlink_core::store_id::StoreId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;

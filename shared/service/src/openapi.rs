@@ -5,6 +5,7 @@ pub(crate) mod batches;
 mod complete;
 pub(crate) mod manifests;
 pub(crate) mod migrations;
+mod parameters;
 pub(crate) mod proofs;
 mod reads;
 
@@ -16,7 +17,8 @@ use credlink_core::http::deletion::{self, DELETED};
 use credlink_core::http::problem::{Document, Problem};
 use credlink_core::http::reply::{Body, Reply};
 use credlink_core::link;
-use credlink_core::object::{JSON_TYPE, ObjectKey};
+use credlink_core::media_type::JSON_TYPE;
+use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -72,7 +74,6 @@ impl<P: Ports> Service<P> {
     responses(
         (status = 200, description = "Everything answers, or something stands in for what does not, or proofs are found and nothing can be stored", body = Health),
         (status = 503, description = "The index, or every provider of objects, does not answer", body = Health),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn health<P: Ports>(service: &Service<P>, caller: &Caller) -> Reply {
@@ -93,7 +94,6 @@ pub(crate) async fn health<P: Ports>(service: &Service<P>, caller: &Caller) -> R
     get, path = "/v1/stats", tag = "operation", operation_id = "stats",
     responses(
         (status = 200, description = "Statistics", body = Stats),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     ),
     security(("token" = ["operator"]))
 )]
@@ -106,7 +106,6 @@ pub(crate) async fn stats<P: Ports>(service: &Service<P>) -> Result<Reply, Error
     get, path = "/v1/openapi.json", tag = "operation", operation_id = "openapi",
     responses(
         (status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json"),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     )
 )]
 pub(crate) fn document() -> Reply {
@@ -144,6 +143,7 @@ be good, also where none is needed.";
         manifests::change_tenant_manifest_visibility,
         migrations::begin_migration, migrations::show_migration, migrations::remove_migration, health, stats, document,
     ),
+    components(schemas(Document)),
     modifiers(&Token),
 )]
 struct Api;

@@ -1,9 +1,9 @@
 //! Health and statistics, as operators ask for them.
 
 use credlink_core::hash::Digest;
-use credlink_core::message::Replica;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
+use credlink_core::replica::Replica;
 use credlink_core::row::{RowKey, Totals};
 use credlink_core::rules::guard::Standing;
 use credlink_core::tenant::Tenant;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use credlink_ports::{
     Authenticator as _, BreakerState, Cache as _, Clock as _, Credentials, Failure, FailureKind, Index as _,
-    LayerStats, Objects as _, Ports, ProviderState, Unread,
+    LayerStats, Medium as _, Objects as _, Ports, ProviderState, Replicas as _, Unread,
 };
 
 use crate::service::Service;

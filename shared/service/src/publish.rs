@@ -20,7 +20,7 @@ use credlink_core::record::Record;
 use credlink_core::row::{ManifestRow, ProofRow, Row, State};
 use credlink_core::tombstone::Tombstone;
 
-use credlink_ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Write};
+use credlink_ports::{Commit, Condition, Failure, Objects as _, Ports, Put, Replicas as _, Write};
 
 use crate::cleanup::keep;
 use crate::delete::{finish_manifest, undo_manifest, undo_record};

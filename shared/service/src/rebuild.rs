@@ -30,7 +30,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use serde::{Deserialize, Serialize};
 
-use credlink_ports::{Copied, Failure, FailureKind, Ports};
+use credlink_ports::{Failure, FailureKind, Ports, Replicas as _};
 use follow::{Followed, Known, follow};
 use ports::View;
 use report::{Finding, Report};
@@ -188,10 +188,7 @@ impl Rebuild {
         &mut self,
         service: &Service<P>,
         mut found: impl FnMut(Finding),
-    ) -> Result<bool, Failure>
-    where
-        P::Objects: Copied,
-    {
+    ) -> Result<bool, Failure> {
         let view = View::over(service, self.manner);
         let spared = service.sparing(&view);
         let (next, page) = match self.part.prefix() {
@@ -256,10 +253,11 @@ impl Rebuild {
     ///
     /// # Errors
     /// A provider or the index failed; the same again does it.
-    pub async fn finish<P: Ports>(&mut self, service: &Service<P>, takes_as_lost: bool) -> Result<(), Failure>
-    where
-        P::Objects: Copied,
-    {
+    pub async fn finish<P: Ports>(
+        &mut self,
+        service: &Service<P>,
+        takes_as_lost: bool,
+    ) -> Result<(), Failure> {
         let is_done = self.manner == Manner::Writing || self.report.is_unchanged();
         let is_lost = self.report.lost > 0 && !self.over_nothing && !takes_as_lost;
         if !self.report.is_whole() || !is_done || is_lost {

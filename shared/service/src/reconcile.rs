@@ -15,11 +15,11 @@ use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{Pending, ProofRow, State};
-use credlink_core::rules::life::{Found, Verdict, judge_record};
+use credlink_core::rules::consistency::{Found, Verdict, judge_record};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
-use credlink_ports::{Objects as _, Ports};
+use credlink_ports::{Objects as _, Ports, Replicas as _};
 
 use crate::aliases::secure_alias;
 use crate::delete::{claim, finish_proof};

@@ -11,18 +11,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope, Visibility};
 use credlink_core::bounds::{MAX_BODY_BYTES, QUICK_BYTES};
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::{DecodeError, decode};
-use credlink_core::http::conditional::entity_tag;
 use credlink_core::http::cors;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::{Body, Reply};
 use credlink_core::http::request_id::{self, REQUEST_ID};
-use credlink_core::http::route::{Form, Route};
+use credlink_core::http::route::{Aliases, Documents, Form, Manifests, Migrations, Proofs, Reads, Route};
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::Signature;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{C2PA_TYPE, Coding, JSON_TYPE, ObjectKey, Verified};
+use credlink_core::media_type::{C2PA_TYPE, JSON_TYPE};
+use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::rules::alias::{alias_absent, alias_reply, private_alias_reply};
 use credlink_core::rules::guard::Act;
 use credlink_core::rules::retrieve::Lookup;
@@ -30,7 +31,6 @@ use credlink_core::rules::store::check_tenant;
 use credlink_core::tenant::Tenant;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
-    ETAG,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
@@ -46,8 +46,7 @@ use crate::openapi::{self, aliases, batches, manifests, migrations, proofs};
 use crate::retrieve::retrieve;
 use crate::service::Service;
 
-/// In every answer of the API, with its version: what no gateway, proxy or web server in its place says. The edge does not say it.
-pub const MARK: HeaderName = HeaderName::from_static("credlink-api");
+pub use credlink_core::http::mark::MARK;
 
 /// The version of the API.
 const VERSION: HeaderValue = HeaderValue::from_static("1");
@@ -159,12 +158,14 @@ impl<P: Ports> Service<P> {
         }
         let caller = match self.authorize(request, route.scope()).await {
             // Health says what is wrong with what checks credentials.
-            Err(Error::Failure(_)) if matches!(route, Route::Health) => Caller::anonymous(),
+            Err(Error::Failure(_)) if matches!(route, Route::Documents(Documents::Health)) => {
+                Caller::anonymous()
+            }
             caller => caller?,
         };
         // What nobody's credential was needed for: an error to somebody who is trusted may be about what is private.
         entry.is_open = route.is_public_read() && !caller.authenticated;
-        if let Route::Read { key, signature, form } = &route {
+        if let Route::Reads(Reads::Object { key, signature, form }) = &route {
             let lookup = self.lookup(key, *form, signature.as_ref(), request, &caller);
             // With one tenant nothing is served by a front. That there is one says that a manifest was withdrawn.
             if matches!(key, ObjectKey::Front(_))
@@ -177,7 +178,7 @@ impl<P: Ports> Service<P> {
             entry.is_open |= is_public(&answer);
             return answer;
         }
-        if let Route::ReadPlainManifest { id, signature, form } = &route {
+        if let Route::Reads(Reads::PlainManifest { id, signature, form }) = &route {
             let answer = self.read_plain(id, *form, signature.as_ref(), request, &caller).await;
             entry.is_open |= is_public(&answer);
             if let (Ok((_, Some(found))), true) = (&answer, self.settings.has_tenants) {
@@ -185,7 +186,7 @@ impl<P: Ports> Service<P> {
             }
             return answer;
         }
-        if let Route::ReadAlias(id) = &route {
+        if let Route::Reads(Reads::Alias(id)) = &route {
             let answer = self.read_alias(id, &caller, request).await;
             entry.is_open |= is_public(&answer);
             return answer;
@@ -209,25 +210,25 @@ impl<P: Ports> Service<P> {
         self.check_available(&route)?;
         self.check_allowed(&route).await?;
         Ok(match route {
-            Route::StoreProof => {
+            Route::Proofs(Proofs::Store) => {
                 proofs::store_proof(self, caller, json_body(self, request, body).await?).await?
             }
-            Route::SupersedeProof(id) => {
+            Route::Proofs(Proofs::Supersede(id)) => {
                 let body = json_body(self, request, body).await?;
                 self.bring(&id).await?;
                 proofs::supersede_proof(self, caller, &id, &request.headers, body).await?
             }
-            Route::DeleteProof(id) => {
+            Route::Proofs(Proofs::Delete(id)) => {
                 self.bring(&id).await?;
                 proofs::delete_proof(self, caller, &id, &request.headers).await?
             }
-            Route::BatchDelete => {
+            Route::Proofs(Proofs::BatchDelete) => {
                 batches::batch_delete(self, caller, json_body(self, request, body).await?).await?
             }
-            Route::ListProofs { after, limit } => {
+            Route::Proofs(Proofs::List { after, limit }) => {
                 proofs::list_proofs(self, caller, after.as_deref(), limit).await?
             }
-            Route::SignLink { id, expires_in } => {
+            Route::Proofs(Proofs::SignLink { id, expires_in }) => {
                 // It reads: where nothing may be stored, it signs what is there.
                 let may = async || self.standing_for_readers().await.forbids(Act::Change).is_none();
                 if self.legacy.is_some() && may().await {
@@ -235,49 +236,48 @@ impl<P: Ports> Service<P> {
                 }
                 proofs::sign_link(self, caller, &id, expires_in).await?
             }
-            Route::ListAliases { after, limit } => {
+            Route::Aliases(Aliases::List { after, limit }) => {
                 aliases::list_aliases(self, caller, after.as_deref(), limit).await?
             }
-            Route::BindAlias(id) => {
+            Route::Aliases(Aliases::Bind(id)) => {
                 aliases::bind_alias(self, caller, id, json_body(self, request, body).await?).await?
             }
-            Route::WithdrawAlias { id, proof } => aliases::withdraw_alias(self, caller, &id, &proof).await?,
-            Route::ListManifests { after, limit } => {
+            Route::Aliases(Aliases::Withdraw { id, proof }) => {
+                aliases::withdraw_alias(self, caller, &id, &proof).await?
+            }
+            Route::Manifests(Manifests::List { after, limit }) => {
                 aliases::list_manifests(self, caller, after.as_deref(), limit).await?
             }
-            Route::StoreManifest { visibility, tenant, imported } => {
+            Route::Manifests(Manifests::Store { visibility, tenant, imported }) => {
                 check_tenant(tenant.as_ref(), &caller.tenant)?;
                 let body = read_body(self, request, body, C2PA_TYPE).await?;
                 manifests::store_manifest(self, caller, (visibility, Arrival::imported(imported)), body)
                     .await?
             }
-            Route::DeleteManifest { id, tenant, imported } => {
+            Route::Manifests(Manifests::Delete { id, tenant, imported }) => {
                 manifests::delete_manifest(self, caller, (&id, tenant), imported, &request.headers).await?
             }
-            Route::DecideFront(id) => {
+            Route::Manifests(Manifests::DecideFront(id)) => {
                 manifests::decide_front(self, &id, json_body(self, request, body).await?).await?
             }
-            Route::ChangeVisibility { id, tenant } => {
+            Route::Manifests(Manifests::ChangeVisibility { id, tenant }) => {
                 let body = json_body(self, request, body).await?;
                 manifests::change_visibility(self, caller, &id, tenant, body).await?
             }
-            Route::BeginMigration => {
+            Route::Migrations(Migrations::Begin) => {
                 let body = json_body(self, request, body).await?;
                 migrations::begin_migration(self, body, request_id).await?
             }
-            Route::ReadMigration { job, after } => {
+            Route::Migrations(Migrations::Show { job, after }) => {
                 migrations::show_migration(self, caller, &job, after.as_deref()).await?
             }
-            Route::RemoveMigration { job, abandon } => {
+            Route::Migrations(Migrations::Remove { job, abandon }) => {
                 migrations::remove_migration(self, &job, abandon).await?
             }
-            Route::Health => openapi::health(self, caller).await,
-            Route::Stats => openapi::stats(self).await?,
-            Route::OpenApi => openapi::document(),
-            Route::Read { .. }
-            | Route::ReadPlainManifest { .. }
-            | Route::ReadAlias(_)
-            | Route::Options(_) => Reply::empty(http::StatusCode::NOT_FOUND),
+            Route::Documents(Documents::Health) => openapi::health(self, caller).await,
+            Route::Documents(Documents::Stats) => openapi::stats(self).await?,
+            Route::Documents(Documents::OpenApi) => openapi::document(),
+            Route::Reads(_) | Route::Options(_) => Reply::empty(http::StatusCode::NOT_FOUND),
         })
     }
 
@@ -379,30 +379,29 @@ impl<P: Ports> Service<P> {
             return Ok(());
         }
         match route {
-            Route::StoreProof
-            | Route::Health
-            | Route::OpenApi
-            | Route::Read { .. }
-            | Route::ReadPlainManifest { .. }
-            | Route::ReadAlias(_)
+            Route::Proofs(Proofs::Store)
+            | Route::Documents(Documents::Health | Documents::OpenApi)
+            | Route::Reads(_)
             | Route::Options(_) => Ok(()),
-            Route::SupersedeProof(_) => Err(off("no proof is replaced")),
-            Route::DeleteProof(_)
-            | Route::BatchDelete
-            | Route::WithdrawAlias { .. }
-            | Route::DeleteManifest { .. } => Err(off("nothing is deleted")),
-            Route::DecideFront(_) => Err(off("no plain address is decided")),
-            Route::ChangeVisibility { .. } => Err(off("no manifest is hidden or shown")),
-            Route::BindAlias(_) => Err(off("no legacy id is bound")),
-            Route::StoreManifest { .. } => Err(off("no manifest is stored by itself")),
-            Route::BeginMigration => Err(off("no migration is begun")),
-            Route::ListProofs { .. }
-            | Route::ListAliases { .. }
-            | Route::ListManifests { .. }
-            | Route::Stats
-            | Route::SignLink { .. }
-            | Route::ReadMigration { .. }
-            | Route::RemoveMigration { .. } => Err(off("the index is not asked")),
+            Route::Proofs(Proofs::Supersede(_)) => Err(off("no proof is replaced")),
+            Route::Proofs(Proofs::Delete(_) | Proofs::BatchDelete)
+            | Route::Aliases(Aliases::Withdraw { .. })
+            | Route::Manifests(Manifests::Delete { .. }) => Err(off("nothing is deleted")),
+            Route::Manifests(Manifests::DecideFront(_)) => Err(off("no plain address is decided")),
+            Route::Manifests(Manifests::ChangeVisibility { .. }) => {
+                Err(off("no manifest is hidden or shown"))
+            }
+            Route::Aliases(Aliases::Bind(_)) => Err(off("no legacy id is bound")),
+            Route::Manifests(Manifests::Store { .. }) => Err(off("no manifest is stored by itself")),
+            Route::Migrations(Migrations::Begin) => Err(off("no migration is begun")),
+            Route::Proofs(Proofs::List { .. })
+            | Route::Aliases(Aliases::List { .. })
+            | Route::Manifests(Manifests::List { .. })
+            | Route::Documents(Documents::Stats)
+            | Route::Proofs(Proofs::SignLink { .. })
+            | Route::Migrations(Migrations::Show { .. } | Migrations::Remove { .. }) => {
+                Err(off("the index is not asked"))
+            }
         }
     }
 
@@ -412,30 +411,22 @@ impl<P: Ports> Service<P> {
             return Ok(());
         }
         match route {
-            Route::DeleteProof(_) | Route::BatchDelete | Route::DeleteManifest { .. } => {
-                self.may_destroy().await
-            }
-            Route::StoreProof
-            | Route::SupersedeProof(_)
-            | Route::BindAlias(_)
-            | Route::WithdrawAlias { .. }
-            | Route::StoreManifest { .. }
-            | Route::DecideFront(_)
-            | Route::ChangeVisibility { .. }
-            | Route::BeginMigration => self.may_change().await,
-            Route::Read { .. }
-            | Route::ReadPlainManifest { .. }
-            | Route::ReadAlias(_)
+            Route::Proofs(Proofs::Delete(_) | Proofs::BatchDelete)
+            | Route::Manifests(Manifests::Delete { .. }) => self.may_destroy().await,
+            Route::Proofs(Proofs::Store | Proofs::Supersede(_))
+            | Route::Aliases(Aliases::Bind(_) | Aliases::Withdraw { .. })
+            | Route::Manifests(
+                Manifests::Store { .. } | Manifests::DecideFront(_) | Manifests::ChangeVisibility { .. },
+            )
+            | Route::Migrations(Migrations::Begin) => self.may_change().await,
+            Route::Reads(_)
             | Route::Options(_)
-            | Route::ListProofs { .. }
-            | Route::ListAliases { .. }
-            | Route::ListManifests { .. }
-            | Route::SignLink { .. }
-            | Route::ReadMigration { .. }
-            | Route::RemoveMigration { .. }
-            | Route::Health
-            | Route::Stats
-            | Route::OpenApi => Ok(()),
+            | Route::Proofs(Proofs::List { .. })
+            | Route::Aliases(Aliases::List { .. })
+            | Route::Manifests(Manifests::List { .. })
+            | Route::Proofs(Proofs::SignLink { .. })
+            | Route::Migrations(Migrations::Show { .. } | Migrations::Remove { .. })
+            | Route::Documents(Documents::Health | Documents::Stats | Documents::OpenApi) => Ok(()),
         }
     }
 
@@ -663,9 +654,4 @@ fn finish(reply: Reply, object: Option<&Verified>, request: &Parts, entry: &mut 
         }
     }
     response
-}
-
-/// The `ETag` of a record with this digest.
-pub(crate) fn with_tag(reply: Reply, sha256: &credlink_core::hash::Digest) -> Reply {
-    reply.with(ETAG, &entity_tag(sha256, None))
 }

@@ -19,7 +19,7 @@ use credlink_core::time::Timestamp;
 
 use credlink_ports::{
     Cache as _, Clock as _, Failure, FailureKind, InPlace, Index as _, NoSigners, Objects as _, Ports,
-    Signers, Work,
+    Replicas as _, Signers, Work,
 };
 
 use crate::error::Error;
@@ -233,7 +233,7 @@ impl<P: Ports> Service<P> {
             Ok(verified) => return Ok(Some(Current { tag, modified, verified })),
             Err(damage) => self.damaged(key, &damage),
         };
-        let Some(copy) = Box::pin(self.ports.objects().get_instead(key, &tag)).await? else {
+        let Some(copy) = Box::pin(self.ports.objects().get_other_copy(key, &tag)).await? else {
             return Err(damage);
         };
         let (tag, modified) = (copy.head.tag.clone(), copy.head.modified);

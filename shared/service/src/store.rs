@@ -9,11 +9,12 @@
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_REVISIONS;
+use credlink_core::encoding::Coding;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Coding, ObjectKey};
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};
@@ -23,7 +24,7 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use futures_util::future::join;
 
-use credlink_ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
+use credlink_ports::{Condition, Event, Events as _, Failure, Medium as _, Objects as _, Ports, Put};
 
 use crate::aliases::secure_alias;
 use crate::cleanup::keep;
@@ -150,7 +151,7 @@ async fn try_to_store<P: Ports>(
 /// # Errors
 /// The record is damaged, or a provider failed.
 async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<bool, Failure> {
-    let is_cheap = service.ports.objects().is_at_hand();
+    let is_cheap = service.ports.objects().has_cheap_lookups();
     Ok(is_cheap && service.current(&ObjectKey::Record(*id)).await?.is_none())
 }
 
@@ -187,7 +188,7 @@ async fn bring_back_manifest<P: Ports>(
     let Some(manifest) = draft.manifest_key().filter(|key| row.manifest_id.as_ref() == Some(&key.id)) else {
         return Ok(());
     };
-    let is_cheap = service.ports.objects().is_at_hand();
+    let is_cheap = service.ports.objects().has_cheap_lookups();
     if !is_cheap || !draft.is_identical_to(row) || service.manifest_facts(&manifest).await?.is_some() {
         return Ok(());
     }
@@ -206,9 +207,7 @@ async fn bring_back_manifest<P: Ports>(
 /// Refuses to take over what was deleted here (guarantee 8).
 fn stays_deleted(draft: &Draft, at: Timestamp) -> Result<(), Problem> {
     match &draft.origin {
-        Some(origin) if origin.restores != Some(at) => {
-            Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")))
-        }
+        Some(origin) if origin.restores != Some(at) => Err(Problem::deleted(at)),
         Some(_) | None => Ok(()),
     }
 }

@@ -22,7 +22,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use http::HeaderMap;
 
-use credlink_ports::{Condition, Event, Events as _, Objects as _, Ports};
+use credlink_ports::{Condition, Event, Events as _, Objects as _, Ports, Replicas as _};
 
 use crate::error::{Error, contended};
 use crate::front::Arrival;
@@ -180,9 +180,7 @@ fn live<P: Ports>(service: &Service<P>, id: &ProofId, row: Option<ProofRow>) -> 
     let row = row.ok_or_else(absent)?;
     match row.state {
         State::Deleting(_) | State::Deleted(_) if row.void => Err(absent().into()),
-        State::Deleting(at) | State::Deleted(at) => {
-            Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into())
-        }
+        State::Deleting(at) | State::Deleted(at) => Err(Problem::deleted(at).into()),
         State::Live if row.has_expired(service.now()) => {
             Err(Problem::new(Kind::Expired, format!("this expired on {}", row.expires)).into())
         }

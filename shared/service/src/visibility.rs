@@ -39,7 +39,7 @@ pub async fn change_visibility<P: Ports>(
             State::Live => {}
             State::Deleting(_) | State::Deleted(_) if row.void => return Err(absent().into()),
             State::Deleting(at) | State::Deleted(at) => {
-                return Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into());
+                return Err(Problem::deleted(at).into());
             }
         }
         if row.visibility == visibility {

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
+use credlink_core::replica::Replica;
 use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
 use http::Method;

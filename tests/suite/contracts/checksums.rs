@@ -7,7 +7,7 @@ use credlink_core::hash::Digest;
 use credlink_core::object::Attributes;
 use credlink_disk::folder::Folder;
 use credlink_ports::doubles::MemoryObjects;
-use credlink_ports::{Checksum, Condition, Objects};
+use credlink_ports::{Checksum, Checksummed, Condition};
 
 use super::over_every_adapter;
 use crate::buckets;
@@ -26,7 +26,7 @@ over_every_adapter! {
 }
 
 /// Writes gzip data, and returns them with the checksum reported for them.
-async fn told(objects: &impl Objects) -> (Bytes, Option<Checksum>) {
+async fn told(objects: &impl Checksummed) -> (Bytes, Option<Checksum>) {
     let key = credlink_core::object::ObjectKey::Record(proof_id("x"));
     assert_eq!(objects.head_with_checksum(&key).await.unwrap(), None, "nothing is there");
     let body = Bytes::from(at_rest_again(&[b'a'; 5_000], 1).bytes.into_owned());
@@ -37,7 +37,7 @@ async fn told(objects: &impl Objects) -> (Bytes, Option<Checksum>) {
     (body, checksum)
 }
 
-async fn a_checksum_is_of_the_bytes_as_stored(objects: &impl Objects) {
+async fn a_checksum_is_of_the_bytes_as_stored(objects: &impl Checksummed) {
     match told(objects).await {
         (body, Some(Checksum::Sha256(digest))) => assert_eq!(digest, Digest::of(&body)),
         (body, Some(Checksum::Crc64Nvme(crc))) => {

@@ -12,8 +12,7 @@ use credlink_deployment::migration::ledger::AnyLedger;
 use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::Removable;
-use credlink_ports::migration::ledger::Copy as Copied;
+use credlink_ports::migration::ledger::CopiedItem as Copied;
 use credlink_ports::migration::ledger::{
     Entry, ItemState, Job, JobName, LEDGER_VERSION, Order, Reason, StoredObject,
 };
@@ -484,7 +483,7 @@ async fn items_have_one_form() {
 
 /// The named entries are removed, and the job's own entry is removed with the job. A later write starts again at
 /// version 1.
-async fn what_is_removed_is_not_there_and_may_be_written_anew(ledger: &impl Removable) {
+async fn what_is_removed_is_not_there_and_may_be_written_anew(ledger: &impl Ledger) {
     ledger.keep_job(&job()).await.unwrap();
     written(ledger, &["a", "b", "c"].map(planned)).await;
     ledger.remove_entries(&["a".to_owned(), "c".to_owned(), "nobody's".to_owned()]).await.unwrap();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, ObjectKey, StoredTag};
+use credlink_core::replica::Replica;
 use credlink_disk::folder::Folder;
 use credlink_pair::{Replicated, Settings};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};

@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 
 use credlink_core::bounds::{MAX_MANIFEST_ID_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_KEYS};
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
 use credlink_embedded::queue::{EmbeddedQueue, QueueError};
 use credlink_ports::doubles::ManualClock;

@@ -1,6 +1,6 @@
 //! Conditional requests: RFC 9110, section 13, entity tags (8.8.3) and dates (5.6.7).
 
-use credlink_core::object::Coding;
+use credlink_core::encoding::Coding;
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
 
 use super::seeds::Seed;

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use credlink_core::encoding::Coding;
 use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Body;
-use credlink_core::object::{Attributes, Coding, Facts};
+use credlink_core::object::{Attributes, Facts};
 use futures_util::future::join_all;
 use http::header::{ACCEPT_ENCODING, RANGE};
 use http::{HeaderName, Method};

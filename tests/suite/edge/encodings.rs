@@ -2,7 +2,8 @@
 //! and decompressed to all others, byte for byte, from R2 and from the cache.
 
 use bytes::Bytes;
-use credlink_core::object::{Coding, ObjectKey};
+use credlink_core::encoding::Coding;
+use credlink_core::object::ObjectKey;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MATCH,
     IF_NONE_MATCH, IF_RANGE, RANGE, VARY,

@@ -1,8 +1,9 @@
 //! Objects of every kind, in the stored form that a test of HTTP needs.
 
 use bytes::Bytes;
+use credlink_core::encoding::Coding;
 use credlink_core::http::conditional::{entity_tag, http_date};
-use credlink_core::object::{Coding, Facts, ObjectKey};
+use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 use http::{Method, Request};

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use credlink_core::object::{ATTRIBUTES_HEADER, STORED_TYPE};
+use credlink_core::media_type::STORED_TYPE;
+use credlink_core::object::ATTRIBUTES_HEADER;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Full};

@@ -1,6 +1,6 @@
 //! Range requests: RFC 9110, section 14, and If-Range (13.1.5).
 
-use credlink_core::object::Coding;
+use credlink_core::encoding::Coding;
 use http::Method;
 use http::header::{IF_RANGE, RANGE};
 

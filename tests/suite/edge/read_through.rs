@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::link::LinkKeys;
-use credlink_core::object::{Attributes, ObjectKey, TOMBSTONE_TYPE};
+use credlink_core::media_type::TOMBSTONE_TYPE;
+use credlink_core::object::{Attributes, ObjectKey};
 use credlink_ports::Objects as _;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH, LOCATION};
 use http::{Method, Request, Response, StatusCode};

@@ -1,7 +1,7 @@
 //! c2pa-rs reads signed pictures whose manifests are on the edge.
 
 use c2pa::ValidationState;
-use credlink_core::object::C2PA_TYPE;
+use credlink_core::media_type::C2PA_TYPE;
 use http::Method;
 
 use super::ground::{CACHE_STATUS, Ground};

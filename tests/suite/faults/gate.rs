@@ -8,13 +8,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_core::proof_id::ProofId;
-use credlink_core::row::{Reads, Row, RowKey, Totals};
-use credlink_core::time::Timestamp;
 use credlink_ports::{
-    Checksum, Commit, Condition, Copied, Failure, Index, Intent, Listed, Listing, Objects, Page, Put, Write,
+    Checksummed, Index, Medium, Objects, SingleProvider, forward_checksummed, forward_index, forward_medium,
+    forward_objects,
 };
 
 /// Lets a number of calls through. Clones are one gate.
@@ -118,88 +114,24 @@ impl<T> Gated<T> {
     }
 }
 
-impl<T: Objects> Objects for Gated<T> {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn is_at_hand(&self) -> bool {
-        self.inner.is_at_hand()
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        self.gate.call(self.inner.get(key)).await
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        self.gate.call(self.inner.head(key)).await
-    }
-
-    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
-        self.gate.call(self.inner.head_with_checksum(key)).await
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-        condition: Condition,
-    ) -> Result<Put, Failure> {
-        self.gate.call(self.inner.put(key, body, attributes, condition)).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        self.gate.call(self.inner.delete(key)).await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        self.gate.call(self.inner.list(prefix, after, limit)).await
-    }
+macro_rules! gated {
+    (now $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $call
+    }};
+    (ask $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $call.await
+    }};
+    ($kind:ident $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $self.gate.call($call).await
+    }};
 }
 
-impl<T: Objects> Copied for Gated<T> {}
+forward_objects!(impl[T: Objects] for Gated<T>, by gated);
+forward_medium!(impl[T: Medium] for Gated<T>, by gated);
+forward_checksummed!(impl[T: Checksummed] for Gated<T>, by gated);
+forward_index!(impl[T: Index] for Gated<T>, by gated);
 
-impl<T: Index> Index for Gated<T> {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        self.gate.call(self.inner.get(key)).await
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        self.gate.call(self.inner.commit(writes)).await
-    }
-
-    async fn list(
-        &self,
-        listing: &Listing,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Option<Page<Row>>, Failure> {
-        self.gate.call(self.inner.list(listing, after, limit)).await
-    }
-
-    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
-        self.gate.call(self.inner.intend(key, at)).await
-    }
-
-    async fn intents(
-        &self,
-        from: Timestamp,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Intent>, Failure> {
-        self.gate.call(self.inner.intents(from, after, limit)).await
-    }
-
-    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        self.gate.call(self.inner.count_reads(reads)).await
-    }
-
-    async fn totals(&self) -> Result<Totals, Failure> {
-        self.gate.call(self.inner.totals()).await
-    }
-}
+impl<T: Objects> SingleProvider for Gated<T> {}

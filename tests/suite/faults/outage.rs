@@ -3,16 +3,14 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use credlink_core::message::Replica;
-use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
+use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
 use credlink_pair::breaker::BreakerSettings;
 use credlink_pair::{Replicated, Settings};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
-use credlink_ports::{Condition, Copied, Failure, FailureKind, Listed, Objects, Page, ProviderState, Put};
+use credlink_ports::{Failure, FailureKind, Medium, Objects, forward_objects, forward_replicas, on_variant};
 use std::time::Duration;
 
 use super::gate::{Gate, Gated};
@@ -98,37 +96,18 @@ impl<T> Cut<T> {
     }
 }
 
-impl<T: Objects> Objects for Cut<T> {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        self.call(self.inner.get(key)).await
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        self.call(self.inner.head(key)).await
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-        condition: Condition,
-    ) -> Result<Put, Failure> {
-        self.call(self.inner.put(key, body, attributes, condition)).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        self.call(self.inner.delete(key)).await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        self.call(self.inner.list(prefix, after, limit)).await
-    }
+macro_rules! cut {
+    (now $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $call
+    }};
+    ($kind:ident $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $self.call($call).await
+    }};
 }
+
+forward_objects!(impl[T: Objects] for Cut<T>, by cut);
 
 /// Two providers, as a process sees them.
 pub type Two = Replicated<Cut<Gated<MemoryObjects>>, Cut<Gated<MemoryObjects>>, MemoryQueue, MemoryIndex>;
@@ -186,74 +165,25 @@ pub enum Store {
     Two(Box<Faulty<Two>>),
 }
 
-impl Objects for Store {
-    fn name(&self) -> &'static str {
-        "memory"
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        match self {
-            Self::One(objects) => objects.get(key).await,
-            Self::Two(objects) => objects.get(key).await,
-        }
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        match self {
-            Self::One(objects) => objects.head(key).await,
-            Self::Two(objects) => objects.head(key).await,
-        }
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-        condition: Condition,
-    ) -> Result<Put, Failure> {
-        match self {
-            Self::One(objects) => objects.put(key, body, attributes, condition).await,
-            Self::Two(objects) => objects.put(key, body, attributes, condition).await,
-        }
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        match self {
-            Self::One(objects) => objects.delete(key).await,
-            Self::Two(objects) => objects.delete(key).await,
-        }
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        match self {
-            Self::One(objects) => objects.list(prefix, after, limit).await,
-            Self::Two(objects) => objects.list(prefix, after, limit).await,
-        }
-    }
-
-    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
-        match self {
-            Self::One(objects) => objects.confirm(key, expected).await,
-            Self::Two(objects) => objects.confirm(key, expected).await,
-        }
-    }
-
-    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
-        match self {
-            Self::One(objects) => objects.get_instead(key, damaged).await,
-            Self::Two(objects) => objects.get_instead(key, damaged).await,
-        }
-    }
-
-    fn providers(&self) -> Vec<ProviderState> {
-        match self {
-            Self::One(objects) => objects.providers(),
-            Self::Two(objects) => objects.providers(),
-        }
-    }
+macro_rules! chosen {
+    (now $self:ident, $objects:ident => $call:expr) => {
+        on_variant!($self, One | Two, $objects => $call)
+    };
+    ($kind:ident $self:ident, $objects:ident => $call:expr) => {
+        on_variant!($self, One | Two, $objects => $call.await)
+    };
 }
 
-impl<T: Objects> Copied for Cut<T> {}
+forward_objects!(impl[] for Store, by chosen);
+forward_replicas!(impl[] for Store, by chosen);
 
-impl Copied for Store {}
+/// As that of a bucket.
+impl Medium for Store {
+    fn has_cheap_lookups(&self) -> bool {
+        false
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        None
+    }
+}

@@ -6,13 +6,14 @@
 
 use std::pin::pin;
 
-use credlink_core::message::Replica;
 use credlink_core::object::Object;
 use credlink_core::record::Record;
+use credlink_core::replica::Replica;
 use credlink_core::row::{Row, RowKey};
-use credlink_core::rules::behind::stands;
+use credlink_core::rules::replica_lag::stands;
 use credlink_core::time::Timestamp;
-use credlink_deployment::worker::{Limits, Report, drain};
+use credlink_deployment::work::Worker;
+use credlink_deployment::work::drain::{Limits, Report};
 use credlink_ports::doubles::faults::FaultPlan;
 use credlink_ports::{Clock as _, Index as _, Objects as _, Queue as _};
 use credlink_service::fsck::Severity;
@@ -81,8 +82,8 @@ impl World {
         let limits = Limits { messages: 1, ..Limits::default() };
         for number in 1..100 {
             let (primary, fallback) = (self.objects(), &second.objects);
-            let run = drain(&second.queue, primary, fallback, &self.index, &self.clock, limits, |_| ());
-            if ready(run).unwrap().received == 0 {
+            let repairs = Worker::repairing(primary, fallback, &self.index, &self.clock);
+            if ready(repairs.drain(&second.queue, limits)).unwrap().received == 0 {
                 return;
             }
             let when = format!("{when}, repair {number}");
@@ -99,9 +100,8 @@ impl World {
         for _ in 0..4 {
             second.queue_clock.advance_seconds(1_000);
             let (primary, fallback) = (self.objects(), &second.objects);
-            let run =
-                drain(&second.queue, primary, fallback, &self.index, &self.clock, Limits::default(), |_| ());
-            last = ready(run).unwrap();
+            let repairs = Worker::repairing(primary, fallback, &self.index, &self.clock);
+            last = ready(repairs.drain(&second.queue, Limits::default())).unwrap();
             if last.received == 0 {
                 break;
             }

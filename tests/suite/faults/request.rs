@@ -45,7 +45,7 @@ impl World {
                 place = model.and_then(|model| model.place(file));
                 let gone = self.get(&proof(file));
                 let said: Value = serde_json::from_slice(gone.body()).unwrap();
-                let at = said["detail"].as_str().and_then(|text| text.strip_prefix("this was deleted on "));
+                let at = said["deleted"].as_str();
                 asked(Method::POST, "/v1/proofs".into(), json, what.legacy_body(file, id, Some(at.unwrap())))
             }
             Act::Supersede(file, what) => {

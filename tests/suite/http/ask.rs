@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
-use credlink_core::object::{C2PA_TYPE, JSON_TYPE};
+use credlink_core::media_type::{C2PA_TYPE, JSON_TYPE};
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use http::header::CONTENT_TYPE;

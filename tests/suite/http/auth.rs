@@ -11,7 +11,7 @@ use bytes::Bytes;
 use credlink_auth::gate::Gate;
 use credlink_auth::jwt::settings::Jwks;
 use credlink_core::access::Scope;
-use credlink_core::http::route::Route;
+use credlink_core::http::route::{Aliases, Documents, Manifests, Migrations, Proofs, Route};
 use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, IF_MATCH, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -34,29 +34,17 @@ const MANIFEST: &str = "urn:c2pa:00000000-0000-4000-8000-00000000000a";
 /// Returns `true` if the tables know an operation, as they know all of them.
 const fn is_listed(route: &Route) -> bool {
     match route {
-        Route::Read { .. }
-        | Route::ReadPlainManifest { .. }
-        | Route::ReadAlias(_)
-        | Route::StoreProof
-        | Route::ListProofs { .. }
-        | Route::SupersedeProof(_)
-        | Route::DeleteProof(_)
-        | Route::BatchDelete
-        | Route::SignLink { .. }
-        | Route::ListAliases { .. }
-        | Route::BindAlias(_)
-        | Route::WithdrawAlias { .. }
-        | Route::ListManifests { .. }
-        | Route::StoreManifest { .. }
-        | Route::DeleteManifest { .. }
-        | Route::DecideFront(_)
-        | Route::ChangeVisibility { .. }
-        | Route::BeginMigration
-        | Route::ReadMigration { .. }
-        | Route::RemoveMigration { .. }
-        | Route::Health
-        | Route::Stats
-        | Route::OpenApi
+        Route::Reads(_)
+        | Route::Proofs(Proofs::Store | Proofs::List { .. })
+        | Route::Proofs(Proofs::Supersede(_) | Proofs::Delete(_))
+        | Route::Proofs(Proofs::BatchDelete | Proofs::SignLink { .. })
+        | Route::Aliases(Aliases::List { .. } | Aliases::Bind(_) | Aliases::Withdraw { .. })
+        | Route::Manifests(Manifests::List { .. } | Manifests::Store { .. })
+        | Route::Manifests(
+            Manifests::Delete { .. } | Manifests::DecideFront(_) | Manifests::ChangeVisibility { .. },
+        )
+        | Route::Migrations(Migrations::Begin | Migrations::Show { .. } | Migrations::Remove { .. })
+        | Route::Documents(Documents::Health | Documents::Stats | Documents::OpenApi)
         | Route::Options(_) => true,
     }
 }
@@ -160,7 +148,7 @@ async fn table(
             }
         }
     }
-    assert_eq!(seen, BTreeSet::from(Route::NAMES));
+    assert_eq!(seen, Route::names().collect::<BTreeSet<_>>());
     table
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
 
 use bytes::Bytes;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::decode;
-use credlink_core::object::Coding;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ use credlink_core::bounds::{
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::problem::Kind;
 use credlink_core::http::route::Route;
-use credlink_core::job::JobName;
+use credlink_core::job_name::JobName;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;

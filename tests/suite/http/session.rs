@@ -5,9 +5,10 @@
 //! time), generated IDs, and the signatures of links. The parts that every answer has are asserted and left out.
 
 use bytes::Bytes;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
-use credlink_core::object::{C2PA_TYPE, Coding};
+use credlink_core::media_type::C2PA_TYPE;
 use http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, Request, Response};
 

@@ -9,7 +9,8 @@ use credlink_cache::NoCache;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::legacy::LegacyRecord;
 use credlink_core::manifest::Manifest;
-use credlink_core::object::{Attributes, ObjectKey, TOMBSTONE_TYPE};
+use credlink_core::media_type::TOMBSTONE_TYPE;
+use credlink_core::object::{Attributes, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::rules::store::{Draft, Origin};
@@ -22,17 +23,17 @@ use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::migration::jobs::NoJobs;
-use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::proof_content::ProofContent;
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{
-    Depth, Destination as _, ItemRows as _, Standing, TakenOver, Verdict, Withdrawal,
+    Depth, Destination as _, Imported, ItemRows as _, Standing, Verdict, Withdrawal,
 };
 use credlink_ports::{Condition, Index as _, Objects as _, Parts, Put};
 use credlink_service::fsck::{Severity, fsck};
 use credlink_service::{Service, Settings};
 
-use super::ground::parcel;
+use super::ground::payload;
 
 use crate::faults::gate::{Gate, Gated};
 
@@ -146,15 +147,15 @@ fn unpackable(drafts: &[Draft]) -> Draft {
     Draft { manifest, origin: Some(origin), ..drafts[0].clone() }
 }
 
-fn stored(outcome: TakenOver) -> Copy {
+fn stored(outcome: Imported) -> CopiedItem {
     match outcome {
-        TakenOver::Stored(copy) => copy,
+        Imported::Stored(copy) => copy,
         other => panic!("{other:?}"),
     }
 }
 
 /// Asserts that the copy describes the stored objects byte for byte.
-async fn assert_as_stored(store: &Store, copy: &Copy) {
+async fn assert_as_stored(store: &Store, copy: &CopiedItem) {
     for object in &copy.objects {
         let there = store.objects.get(&object.key.parse().unwrap()).await.unwrap().unwrap();
         assert_eq!(object.stored, Some(Digest::of(&there.body)), "{}", object.key);
@@ -170,7 +171,7 @@ async fn a_history_is_taken_over_once_and_goes_on() {
     let id = drafts[0].id();
     assert_eq!(destination.find(&Target::Proof(id)).await.unwrap(), Standing::Absent);
     for end in [1, 1, 2, 4, 4] {
-        let copy = stored(destination.take_over(&parcel(&drafts[..end])).await.unwrap());
+        let copy = stored(destination.import(&payload(&drafts[..end])).await.unwrap());
         assert_eq!(
             destination.find(&Target::Proof(id)).await.unwrap(),
             Standing::Live(Some(ProofContent::of(&drafts[end - 1])))
@@ -194,20 +195,20 @@ async fn what_is_there_already_is_told_apart() {
     let store = Store::new();
     let destination = store.open();
     let first = legacy("p-1", b"file", r#"{"a":1}"#);
-    stored(destination.take_over(&parcel(std::slice::from_ref(&first))).await.unwrap());
+    stored(destination.import(&payload(std::slice::from_ref(&first))).await.unwrap());
     // Another ID for the same proof.
     let equal = legacy("p-2", b"file", r#"{"a":1}"#);
-    let TakenOver::Equal(copy) = destination.take_over(&parcel(&[equal])).await.unwrap() else { panic!() };
+    let Imported::Equal(copy) = destination.import(&payload(&[equal])).await.unwrap() else { panic!() };
     assert!(!copy.exact);
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
     // Another manifest, whose ID leads nowhere.
     let other = legacy("p-3", b"file", r#"{"a":2}"#);
-    let outcome = destination.take_over(&parcel(&[other])).await.unwrap();
-    assert!(matches!(&outcome, TakenOver::Conflict { detail } if detail.contains("manifest")), "{outcome:?}");
+    let outcome = destination.import(&payload(&[other])).await.unwrap();
+    assert!(matches!(&outcome, Imported::Conflict { detail } if detail.contains("manifest")), "{outcome:?}");
     // An ID that is taken.
     let taken = legacy("p-2", b"another file", "{}");
-    let outcome = destination.take_over(&parcel(std::slice::from_ref(&taken))).await.unwrap();
-    assert!(matches!(&outcome, TakenOver::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
+    let outcome = destination.import(&payload(std::slice::from_ref(&taken))).await.unwrap();
+    assert!(matches!(&outcome, Imported::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
     assert_eq!(destination.find(&Target::Proof(taken.id())).await.unwrap(), Standing::Absent);
     store.assert_sound().await;
 }
@@ -216,7 +217,7 @@ async fn what_is_there_already_is_told_apart() {
 async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
     let (store, mut drafts) = (Store::new(), history(2));
     let destination = store.open();
-    let copy = stored(destination.take_over(&parcel(&drafts)).await.unwrap());
+    let copy = stored(destination.import(&payload(&drafts)).await.unwrap());
     let at = Timestamp::from_milliseconds(7);
     assert_eq!(destination.withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
     assert_eq!(destination.find(&copy.target).await.unwrap(), Standing::Deleted(at));
@@ -226,14 +227,14 @@ async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     for restores in [None, Some(at.plus_seconds(1))] {
         drafts[0].origin.as_mut().unwrap().restores = restores;
-        assert_eq!(destination.take_over(&parcel(&drafts)).await.unwrap(), TakenOver::Deleted(at));
+        assert_eq!(destination.import(&payload(&drafts)).await.unwrap(), Imported::Deleted(at));
     }
     drafts[0].origin.as_mut().unwrap().restores = Some(at);
-    let copy = stored(destination.take_over(&parcel(&drafts)).await.unwrap());
+    let copy = stored(destination.import(&payload(&drafts)).await.unwrap());
     let verdict = destination.verify(&copy, Depth::Checksum).await.unwrap();
     // A manifest that was deleted before is stored in another form, which the copy does not know.
     assert_eq!(verdict, Verdict::Verified { by: Depth::Content });
-    assert_eq!(stored(destination.take_over(&parcel(&drafts)).await.unwrap()), copy);
+    assert_eq!(stored(destination.import(&payload(&drafts)).await.unwrap()), copy);
     store.assert_sound().await;
 }
 
@@ -241,8 +242,8 @@ async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
 async fn what_somebody_touched_is_left_alone() {
     let (store, drafts) = (Store::new(), history(3));
     let destination = store.open();
-    let copy = stored(destination.take_over(&parcel(&drafts[..1])).await.unwrap());
-    stored(destination.take_over(&parcel(&drafts[..2])).await.unwrap());
+    let copy = stored(destination.import(&payload(&drafts[..1])).await.unwrap());
+    stored(destination.import(&payload(&drafts[..2])).await.unwrap());
     let at = Timestamp::from_milliseconds(7);
     assert_eq!(destination.withdraw(&copy, at).await.unwrap(), Withdrawal::Touched);
     assert!(matches!(destination.verify(&copy, Depth::Content).await.unwrap(), Verdict::Changed(_)));
@@ -258,16 +259,16 @@ async fn a_fault_at_any_call_of_a_take_over_is_mended_by_the_next() {
     let drafts = history(2);
     let clean = Store::new();
     let plan = FaultPlan::none();
-    let expected = stored(clean.failing(plan.clone()).take_over(&parcel(&drafts)).await.unwrap());
+    let expected = stored(clean.failing(plan.clone()).import(&payload(&drafts)).await.unwrap());
     let plans = (1..=plan.writes())
         .flat_map(|n| [FaultPlan::at(n, Flavour::Lost), FaultPlan::at(n, Flavour::Kept)])
         .chain((1..=plan.reads()).map(FaultPlan::read_at));
     for plan in plans {
         let store = Store::new();
-        let first = store.failing(plan.clone()).take_over(&parcel(&drafts)).await;
+        let first = store.failing(plan.clone()).import(&payload(&drafts)).await;
         assert!(first.is_err() || stored(first.unwrap()) == expected, "{plan:?}");
         let destination = store.open();
-        assert_eq!(stored(destination.take_over(&parcel(&drafts)).await.unwrap()), expected, "{plan:?}");
+        assert_eq!(stored(destination.import(&payload(&drafts)).await.unwrap()), expected, "{plan:?}");
         let verdict = destination.verify(&expected, Depth::Content).await.unwrap();
         assert_eq!(verdict, Verdict::Verified { by: Depth::Content }, "{plan:?}");
         assert_eq!(store.index.totals().await.unwrap().proofs, 1, "{plan:?}");
@@ -282,7 +283,7 @@ async fn a_fault_at_any_call_of_a_withdrawal_is_tried_again() {
     let drafts = history(2);
     let plan = FaultPlan::none();
     let clean = Store::new();
-    let copy = stored(clean.open().take_over(&parcel(&drafts)).await.unwrap());
+    let copy = stored(clean.open().import(&payload(&drafts)).await.unwrap());
     let at = Timestamp::from_milliseconds(7);
     clean.failing(plan.clone()).withdraw(&copy, at).await.unwrap();
     let plans = (1..=plan.writes())
@@ -290,7 +291,7 @@ async fn a_fault_at_any_call_of_a_withdrawal_is_tried_again() {
         .chain((1..=plan.reads()).map(FaultPlan::read_at));
     for plan in plans {
         let store = Store::new();
-        let copy = stored(store.open().take_over(&parcel(&drafts)).await.unwrap());
+        let copy = stored(store.open().import(&payload(&drafts)).await.unwrap());
         let mut outcome = store.failing(plan.clone()).withdraw(&copy, at).await;
         if outcome.is_err() {
             outcome = store.open().withdraw(&copy, at).await;
@@ -348,7 +349,7 @@ async fn every_planted_damage_has_its_verdict() {
             let (store, mut drafts) = (Store::new(), history(2));
             drafts.push(unpackable(&drafts));
             let destination = store.open();
-            let copy = stored(destination.take_over(&parcel(&drafts)).await.unwrap());
+            let copy = stored(destination.import(&payload(&drafts)).await.unwrap());
             assert!(copy.objects.iter().any(|object| object.coding.is_none()), "one is not packed");
             for object in &copy.objects {
                 let is_packed = object.coding.is_some();
@@ -398,10 +399,10 @@ async fn every_planted_damage_has_its_verdict() {
 async fn a_legacy_id_that_leads_elsewhere_is_seen() {
     let store = Store::new();
     let destination = store.open();
-    let copy = stored(destination.take_over(&parcel(&[legacy("p-1", b"file", "{}")])).await.unwrap());
-    let lost = Copy { legacy: Some("p-2".parse().unwrap()), ..copy.clone() };
+    let copy = stored(destination.import(&payload(&[legacy("p-1", b"file", "{}")])).await.unwrap());
+    let lost = CopiedItem { legacy: Some("p-2".parse().unwrap()), ..copy.clone() };
     assert!(matches!(destination.verify(&lost, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
-    stored(destination.take_over(&parcel(&[legacy("p-2", b"another", "{}")])).await.unwrap());
+    stored(destination.import(&payload(&[legacy("p-2", b"another", "{}")])).await.unwrap());
     assert!(matches!(destination.verify(&lost, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     assert!(matches!(destination.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Verified { .. }));
 }
@@ -416,7 +417,7 @@ async fn who_changes_a_proof_while_it_is_verified_damages_nothing() {
         loop {
             let (store, drafts) = (Store::new(), history(3));
             let others = store.open();
-            let copy = stored(others.take_over(&parcel(&drafts[..3])).await.unwrap());
+            let copy = stored(others.import(&payload(&drafts[..3])).await.unwrap());
             let gate = Gate::before(stops);
             let destination = store.behind(&gate, FaultPlan::none());
             let mut verification = pin!(destination.verify(&copy, depth));
@@ -427,7 +428,7 @@ async fn who_changes_a_proof_while_it_is_verified_damages_nothing() {
                 let at = Timestamp::from_milliseconds(7);
                 assert_eq!(others.withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
             } else {
-                stored(others.take_over(&parcel(&drafts)).await.unwrap());
+                stored(others.import(&payload(&drafts)).await.unwrap());
             }
             gate.lift();
             let verdict = gate.run(verification).unwrap().unwrap();

@@ -12,13 +12,13 @@ use credlink_core::time::Timestamp;
 use credlink_deployment::migration::destination::AnyDestination;
 use credlink_migrate_io::destination::remote::Remote;
 use credlink_ports::FailureKind;
-use credlink_ports::migration::ledger::Copy;
-use credlink_ports::migration::target::{Loose, Naming, Parcel, Target};
+use credlink_ports::migration::ledger::CopiedItem;
+use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload, Target};
 use credlink_ports::migration::{
-    Depth, Destination as _, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal,
+    Depth, Destination as _, Imported, PROOF_MISSING, Standing, Verdict, Withdrawal,
 };
 
-use crate::migrate::ground::{id, legacy, open, parcel};
+use crate::migrate::ground::{id, legacy, open, payload};
 use crate::server::Server;
 
 fn draft(name: &str) -> Draft {
@@ -26,8 +26,8 @@ fn draft(name: &str) -> Draft {
 }
 
 /// A further ID for a draft's proof.
-fn naming(alias: &str, draft: &Draft) -> Naming {
-    Naming {
+fn alias_draft(alias: &str, draft: &Draft) -> AliasDraft {
+    AliasDraft {
         id: alias.parse().unwrap(),
         proof: draft.id(),
         tenant: draft.tenant.clone(),
@@ -40,21 +40,21 @@ fn manifest(name: &str, file: &str) -> Manifest {
     Manifest::c2pa(manifest_store(name, MediaHash::of(file.as_bytes()).digest()).into()).unwrap()
 }
 
-fn loose(manifest: Manifest) -> Loose {
-    Loose { manifest, tenant: Tenant::default(), visibility: Visibility::Public, restores: None }
+fn manifest_draft(manifest: Manifest) -> ManifestDraft {
+    ManifestDraft { manifest, tenant: Tenant::default(), visibility: Visibility::Public, restores: None }
 }
 
-async fn take(destination: &AnyDestination, parcel: &Parcel) -> Copy {
-    match destination.take_over(parcel).await.unwrap() {
-        TakenOver::Stored(copy) => copy,
+async fn take(destination: &AnyDestination, payload: &Payload) -> CopiedItem {
+    match destination.import(payload).await.unwrap() {
+        Imported::Stored(copy) => copy,
         other => panic!("{other:?}"),
     }
 }
 
-async fn refused(destination: &AnyDestination, naming: &Naming) -> String {
-    match destination.take_over(&Parcel::Alias(naming.clone())).await.unwrap() {
-        TakenOver::Refused { kind, .. } => kind,
-        TakenOver::Conflict { detail } => detail,
+async fn refused(destination: &AnyDestination, alias_draft: &AliasDraft) -> String {
+    match destination.import(&Payload::Alias(alias_draft.clone())).await.unwrap() {
+        Imported::Refused { kind, .. } => kind,
+        Imported::Conflict { detail } => detail,
         other => panic!("{other:?}"),
     }
 }
@@ -63,7 +63,7 @@ async fn refused(destination: &AnyDestination, naming: &Naming) -> String {
 const AT: fn() -> Timestamp = || Timestamp::from_milliseconds(7);
 
 /// Withdraws an item, and returns the instant of its withdrawal.
-async fn withdrawn(destination: &AnyDestination, copy: &Copy) -> Timestamp {
+async fn withdrawn(destination: &AnyDestination, copy: &CopiedItem) -> Timestamp {
     match destination.withdraw(copy, AT()).await.unwrap() {
         Withdrawal::Deleted(at) => at,
         other => panic!("{other:?}"),
@@ -72,28 +72,28 @@ async fn withdrawn(destination: &AnyDestination, copy: &Copy) -> Timestamp {
 
 async fn names(to: &AnyDestination, is_here: bool) {
     let (a, b) = (draft("a"), draft("b"));
-    let one = naming("one", &a);
+    let one = alias_draft("one", &a);
     assert_eq!(refused(to, &one).await, PROOF_MISSING);
     for draft in [&a, &b] {
-        take(to, &parcel(std::slice::from_ref(draft))).await;
+        take(to, &payload(std::slice::from_ref(draft))).await;
     }
     let target = Target::Alias { id: one.id.clone(), proof: one.proof };
     assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
-    let copy = take(to, &Parcel::Alias(one.clone())).await;
+    let copy = take(to, &Payload::Alias(one.clone())).await;
     assert_eq!((&copy.target, copy.objects.len()), (&target, 0));
     assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
-    assert_eq!(take(to, &Parcel::Alias(one.clone())).await, copy, "once more is no more");
+    assert_eq!(take(to, &Payload::Alias(one.clone())).await, copy, "once more is no more");
     for depth in [Depth::Checksum, Depth::Content] {
         assert_eq!(to.verify(&copy, depth).await.unwrap(), Verdict::Verified { by: Depth::Content });
     }
     // The ID names one proof, and only in the form that the source has.
-    assert_eq!(refused(to, &naming("one", &b)).await, "alias-conflict");
-    let other = Naming { manifest_sha256: Digest::of(b"other"), ..naming("two", &a) };
+    assert_eq!(refused(to, &alias_draft("one", &b)).await, "alias-conflict");
+    let other = AliasDraft { manifest_sha256: Digest::of(b"other"), ..alias_draft("two", &a) };
     assert!(refused(to, &other).await.contains("another manifest or signature"));
-    let unsigned = Naming { signature: None, ..naming("two", &a) };
+    let unsigned = AliasDraft { signature: None, ..alias_draft("two", &a) };
     assert!(refused(to, &unsigned).await.contains("another manifest or signature"));
     let elsewhere = Target::Alias { id: one.id.clone(), proof: b.id() };
-    let elsewhere = Copy { target: elsewhere, ..copy.clone() };
+    let elsewhere = CopiedItem { target: elsewhere, ..copy.clone() };
     assert!(matches!(to.verify(&elsewhere, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     assert_eq!(to.withdraw(&elsewhere, AT()).await.unwrap(), Withdrawal::Touched);
 
@@ -107,25 +107,28 @@ async fn names(to: &AnyDestination, is_here: bool) {
     }
     assert_eq!(withdrawn(to, &copy).await, at, "an answer that got lost is told again");
     let never = Target::Alias { id: "never".parse().unwrap(), proof: a.id() };
-    assert_eq!(to.withdraw(&Copy { target: never, ..copy.clone() }, AT()).await.unwrap(), Withdrawal::Absent);
-    take(to, &Parcel::Alias(one)).await;
+    assert_eq!(
+        to.withdraw(&CopiedItem { target: never, ..copy.clone() }, AT()).await.unwrap(),
+        Withdrawal::Absent
+    );
+    take(to, &Payload::Alias(one)).await;
     assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
 }
 
 async fn manifests(to: &AnyDestination, is_here: bool) {
-    let alone = loose(manifest("urn:c2pa:alone", "film"));
+    let alone = manifest_draft(manifest("urn:c2pa:alone", "film"));
     let target = Target::Manifest("urn:c2pa:alone".parse().unwrap());
     assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
-    let copy = take(to, &Parcel::Manifest(alone.clone())).await;
+    let copy = take(to, &Payload::Manifest(alone.clone())).await;
     assert_eq!(copy.target, target);
     assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
-    assert_eq!(take(to, &Parcel::Manifest(alone.clone())).await, copy);
+    assert_eq!(take(to, &Payload::Manifest(alone.clone())).await, copy);
     for depth in [Depth::Checksum, Depth::Content] {
         assert!(matches!(to.verify(&copy, depth).await.unwrap(), Verdict::Verified { .. }));
     }
-    let other = loose(manifest("urn:c2pa:alone", "another film"));
-    match to.take_over(&Parcel::Manifest(other)).await.unwrap() {
-        TakenOver::Refused { kind, .. } => assert_eq!(kind, "manifest-conflict"),
+    let other = manifest_draft(manifest("urn:c2pa:alone", "another film"));
+    match to.import(&Payload::Manifest(other)).await.unwrap() {
+        Imported::Refused { kind, .. } => assert_eq!(kind, "manifest-conflict"),
         other => panic!("{other:?}"),
     }
     let at = withdrawn(to, &copy).await;
@@ -135,18 +138,18 @@ async fn manifests(to: &AnyDestination, is_here: bool) {
     assert_eq!(withdrawn(to, &copy).await, at, "an answer that got lost is told again");
     let later = to.withdraw(&copy, at.plus_seconds(1)).await.unwrap();
     assert_eq!(later, Withdrawal::Touched, "it was deleted before");
-    let again = to.take_over(&Parcel::Manifest(alone.clone())).await.unwrap();
-    assert_eq!(again, TakenOver::Deleted(at), "deleted stays deleted");
-    take(to, &Parcel::Manifest(Loose { restores: Some(at), ..alone })).await;
+    let again = to.import(&Payload::Manifest(alone.clone())).await.unwrap();
+    assert_eq!(again, Imported::Deleted(at), "deleted stays deleted");
+    take(to, &Payload::Manifest(ManifestDraft { restores: Some(at), ..alone })).await;
     assert!(matches!(to.verify(&copy, Depth::Content).await.unwrap(), Verdict::Verified { .. }));
 
     // A manifest that a proof holds stays for the proof.
     let held = Draft { manifest: manifest("urn:c2pa:held", "c"), ..draft("c") };
-    take(to, &parcel(std::slice::from_ref(&held))).await;
+    take(to, &payload(std::slice::from_ref(&held))).await;
     let target = Target::Manifest("urn:c2pa:held".parse().unwrap());
     let before = if is_here { Standing::Absent } else { Standing::Live(None) };
     assert_eq!(to.find(&target).await.unwrap(), before, "it is there for its proof alone");
-    let copy = take(to, &Parcel::Manifest(loose(held.manifest))).await;
+    let copy = take(to, &Payload::Manifest(manifest_draft(held.manifest))).await;
     if is_here {
         withdrawn(to, &copy).await;
         assert_eq!(withdrawn(to, &copy).await, AT());
@@ -175,7 +178,7 @@ async fn a_destination_behind_its_api_takes_names_and_manifests() {
     manifests(&to, false).await;
     // The tenant stores for itself what an import had brought. From then on it belongs to the tenant.
     let theirs = manifest("urn:c2pa:theirs", "film");
-    let copy = take(&to, &Parcel::Manifest(loose(theirs.clone()))).await;
+    let copy = take(&to, &Payload::Manifest(manifest_draft(theirs.clone()))).await;
     let url = format!("{}/v1/manifests", server.url());
     let stored = ureq::post(&url).content_type("application/c2pa").send(&theirs.bytes()[..]).unwrap();
     assert_eq!(stored.status(), 200);
@@ -196,17 +199,17 @@ async fn a_credential_of_another_tenant_withdraws_nothing_of_its_own() {
     let variables = [("CREDLINK_TOKENS", tokens.to_str().unwrap()), ("CREDLINK_TENANTS", "several")];
     let server = Server::with(&folder.path().join("data"), &[], &variables);
     let remote = |token: &str| Remote::new(server.url(), Some(token)).unwrap();
-    let of = |tenant: &str, visibility| Loose {
+    let of = |tenant: &str, visibility| ManifestDraft {
         tenant: tenant.parse().unwrap(),
         visibility,
-        ..loose(manifest("urn:c2pa:shared", "film"))
+        ..manifest_draft(manifest("urn:c2pa:shared", "film"))
     };
     for tenant in ["acme", "bad"] {
-        let kept = remote(tenant).take_over(&Parcel::Manifest(of(tenant, Visibility::Public))).await.unwrap();
-        assert!(matches!(kept, TakenOver::Stored(_)), "{kept:?}");
+        let kept = remote(tenant).import(&Payload::Manifest(of(tenant, Visibility::Public))).await.unwrap();
+        assert!(matches!(kept, Imported::Stored(_)), "{kept:?}");
     }
-    let private = Parcel::Manifest(of("acme", Visibility::Private));
-    let refused = remote("bad").take_over(&private).await.unwrap_err();
+    let private = Payload::Manifest(of("acme", Visibility::Private));
+    let refused = remote("bad").import(&private).await.unwrap_err();
     assert_eq!(refused.kind, FailureKind::AccessDenied, "{refused}");
     let is_public = |tenant: &str| {
         let url = format!("{}/v1/tenants/{tenant}/manifests/urn:c2pa:shared", server.url());
@@ -214,7 +217,7 @@ async fn a_credential_of_another_tenant_withdraws_nothing_of_its_own() {
         agent.get(url).call().unwrap().status() == 200
     };
     assert!(is_public("acme") && is_public("bad"));
-    let kept = remote("acme").take_over(&private).await.unwrap();
-    assert!(matches!(kept, TakenOver::Stored(_)), "{kept:?}");
+    let kept = remote("acme").import(&private).await.unwrap();
+    assert!(matches!(kept, Imported::Stored(_)), "{kept:?}");
     assert!(!is_public("acme") && is_public("bad"));
 }

@@ -11,7 +11,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_deployment::configuration::Source as Variables;
 use credlink_deployment::migration::destination::{AnyDestination, Making, Opening};
-use credlink_ports::migration::target::Parcel;
+use credlink_ports::migration::target::Payload;
 use credlink_ports::migration::{Item, Source};
 use serde_json::{Value, json};
 
@@ -36,8 +36,8 @@ pub fn id(name: &str) -> ProofId {
 }
 
 /// The parcel to store for a proof with these drafts.
-pub fn parcel(drafts: &[Draft]) -> Parcel {
-    Parcel::Proof(drafts.to_vec())
+pub fn payload(drafts: &[Draft]) -> Payload {
+    Payload::Proof(drafts.to_vec())
 }
 
 /// The legacy record of a file whose content is this name.

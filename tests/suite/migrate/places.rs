@@ -12,11 +12,11 @@ use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::destination::{AnyDestination, Making, OpenError, Opening};
 use credlink_deployment::migration::source::AnySource;
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Depth, Destination as _, Source as _, Standing, TakenOver, Verdict};
+use credlink_ports::migration::{Depth, Destination as _, Imported, Source as _, Standing, Verdict};
 
 use crate::buckets;
 use crate::engines::{dynoxide, ministack, r2, unique};
-use crate::migrate::ground::{id, items, legacy, parcel};
+use crate::migrate::ground::{id, items, legacy, payload};
 use crate::server::Server;
 
 fn draft(name: &str) -> Draft {
@@ -37,7 +37,7 @@ fn opening<'a>(variables: &'a Variables<'a>) -> Opening<'a> {
 /// Imports a proof and finds it again.
 async fn use_it(destination: &AnyDestination) {
     assert_eq!(destination.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
-    let TakenOver::Stored(copy) = destination.take_over(&parcel(&[draft("a")])).await.unwrap() else {
+    let Imported::Stored(copy) = destination.import(&payload(&[draft("a")])).await.unwrap() else {
         panic!("it is stored")
     };
     for depth in [Depth::Checksum, Depth::Content] {
@@ -70,7 +70,7 @@ async fn a_folder_is_the_one_that_is_served() {
     let unmade = AnyDestination::open(&place, looking).await.unwrap();
     assert_eq!(unmade.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
     assert!(unmade.list(None, 10).await.unwrap().items.is_empty());
-    assert!(unmade.take_over(&parcel(&[draft("a")])).await.is_err());
+    assert!(unmade.import(&payload(&[draft("a")])).await.is_err());
     assert!(!path.exists(), "nothing is made by looking");
     {
         let destination = AnyDestination::open(&place, opening(&variables)).await.unwrap();

@@ -16,14 +16,14 @@ use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_migrate_io::destination::remote::Remote;
 use credlink_ports::FailureKind;
-use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::proof_content::ProofContent;
-use credlink_ports::migration::target::{Loose, Parcel, Target};
-use credlink_ports::migration::{Depth, Destination as _, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::target::{ManifestDraft, Payload, Target};
+use credlink_ports::migration::{Depth, Destination as _, Imported, Standing, Verdict, Withdrawal};
 use serde_json::json;
 
 use crate::gateway;
-use crate::migrate::ground::{id, legacy, parcel};
+use crate::migrate::ground::{id, legacy, payload};
 use crate::server::Server;
 
 fn remote(server: &Server) -> Remote {
@@ -54,14 +54,14 @@ fn history(name: &str) -> Vec<Draft> {
     vec![draft(name), second, Draft { signature: None, ..third }]
 }
 
-async fn stored(remote: &Remote, drafts: &[Draft]) -> Copy {
-    match remote.take_over(&parcel(drafts)).await.unwrap() {
-        TakenOver::Stored(copy) => copy,
+async fn stored(remote: &Remote, drafts: &[Draft]) -> CopiedItem {
+    match remote.import(&payload(drafts)).await.unwrap() {
+        Imported::Stored(copy) => copy,
         other => panic!("{other:?}"),
     }
 }
 
-async fn assert_verified(remote: &Remote, copy: &Copy) {
+async fn assert_verified(remote: &Remote, copy: &CopiedItem) {
     for depth in [Depth::Checksum, Depth::Content] {
         assert_eq!(remote.verify(copy, depth).await.unwrap(), Verdict::Verified { by: depth });
     }
@@ -98,18 +98,18 @@ async fn a_legacy_record_is_taken_over_found_verified_withdrawn_and_restored() {
     let later = remote.withdraw(&copy, at.plus_seconds(1)).await.unwrap();
     assert_eq!(later, Withdrawal::Touched, "it was deleted before");
     assert!(remote.list(None, 10).await.unwrap().items.is_empty());
-    let again = remote.take_over(&parcel(std::slice::from_ref(&draft))).await.unwrap();
-    assert_eq!(again, TakenOver::Deleted(at), "deleted stays deleted");
+    let again = remote.import(&payload(std::slice::from_ref(&draft))).await.unwrap();
+    assert_eq!(again, Imported::Deleted(at), "deleted stays deleted");
     let mut restored = draft;
     restored.origin.as_mut().unwrap().restores = Some(at);
     let copy = stored(&remote, &[restored]).await;
     assert_verified(&remote, &copy).await;
-    let never = Copy { target: Target::Proof(id("never")), ..copy };
+    let never = CopiedItem { target: Target::Proof(id("never")), ..copy };
     let objects = never.objects.iter().cloned().map(|mut object| {
         object.key = format!("proofs/{}", id("never"));
         object
     });
-    let never = Copy { objects: objects.collect(), ..never.clone() };
+    let never = CopiedItem { objects: objects.collect(), ..never.clone() };
     assert_eq!(remote.withdraw(&never, at).await.unwrap(), Withdrawal::Absent);
 }
 
@@ -122,8 +122,8 @@ async fn what_stands_there_already_is_told_apart() {
     let mut later = ours.clone();
     later.origin.as_mut().unwrap().created = Timestamp::from_milliseconds(1_800_000_000_000);
     later.origin.as_mut().unwrap().legacy.as_mut().unwrap().id = "copy-of-a".parse().unwrap();
-    match remote.take_over(&parcel(&[later])).await.unwrap() {
-        TakenOver::Equal(copy) => {
+    match remote.import(&payload(&[later])).await.unwrap() {
+        Imported::Equal(copy) => {
             assert!(!copy.exact);
             assert_verified(&remote, &copy).await;
         }
@@ -134,26 +134,26 @@ async fn what_stands_there_already_is_told_apart() {
     }
     let manifest = Manifest::json(Bytes::from_static(b"{\"other\":1}")).unwrap();
     for other in [Draft { manifest, ..ours.clone() }, Draft { signature: None, ..ours.clone() }] {
-        match remote.take_over(&parcel(&[other])).await.unwrap() {
-            TakenOver::Conflict { detail } => assert!(detail.contains(&id("a").to_string()), "{detail}"),
+        match remote.import(&payload(&[other])).await.unwrap() {
+            Imported::Conflict { detail } => assert!(detail.contains(&id("a").to_string()), "{detail}"),
             other => panic!("{other:?}"),
         }
     }
     let mut thief = draft("b");
     thief.origin.as_mut().unwrap().legacy.as_mut().unwrap().id = "old-a".parse().unwrap();
-    let refused = |taken: TakenOver| match taken {
-        TakenOver::Refused { kind, .. } => kind,
+    let refused = |taken: Imported| match taken {
+        Imported::Refused { kind, .. } => kind,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(remote.take_over(&parcel(&[thief])).await.unwrap()), "alias-conflict");
+    assert_eq!(refused(remote.import(&payload(&[thief])).await.unwrap()), "alias-conflict");
     let bound = |name: &str, whole: &str| {
         let store = manifest_store("urn:c2pa:one", &Digest::of(whole.as_bytes()));
         Draft { manifest: Manifest::c2pa(store.into()).unwrap(), ..draft(name) }
     };
     stored(&remote, &[bound("c", "c")]).await;
-    assert_eq!(refused(remote.take_over(&parcel(&[bound("d", "d")])).await.unwrap()), "manifest-conflict");
-    assert_eq!(refused(remote.take_over(&parcel(&[bound("e", "f")])).await.unwrap()), "binding-mismatch");
-    assert_eq!(refused(remote.take_over(&parcel(&[])).await.unwrap()), "invalid-request");
+    assert_eq!(refused(remote.import(&payload(&[bound("d", "d")])).await.unwrap()), "manifest-conflict");
+    assert_eq!(refused(remote.import(&payload(&[bound("e", "f")])).await.unwrap()), "binding-mismatch");
+    assert_eq!(refused(remote.import(&payload(&[])).await.unwrap()), "invalid-request");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,12 +183,12 @@ async fn a_history_is_gone_on_with_wherever_it_was_cut_off() {
         assert_verified(&remote, &copy).await;
         assert_eq!(server.leads_to(&format!("/v1/proofs/old-{name}")), id(&name).to_string());
         let latest = Draft { tags: BTreeMap::new(), ..drafts[2].clone() };
-        match remote.take_over(&parcel(&[drafts[0].clone(), latest])).await.unwrap() {
-            TakenOver::Equal(copy) => assert!(!copy.exact),
+        match remote.import(&payload(&[drafts[0].clone(), latest])).await.unwrap() {
+            Imported::Equal(copy) => assert!(!copy.exact),
             other => panic!("it ends as what is there: {other:?}"),
         }
-        let other = remote.take_over(&parcel(&drafts[..2])).await.unwrap();
-        assert!(matches!(other, TakenOver::Conflict { .. }), "{other:?}");
+        let other = remote.import(&payload(&drafts[..2])).await.unwrap();
+        assert!(matches!(other, Imported::Conflict { .. }), "{other:?}");
     }
 }
 
@@ -267,8 +267,8 @@ async fn each_planted_fault_is_found_and_no_other() {
             assert!(is_right, "{name}: {verdict:?}");
         }
         if name == "fine" {
-            let nowhere = Copy { legacy: Some("old-nowhere".parse().unwrap()), ..copy.clone() };
-            let elsewhere = Copy { legacy: Some("old-cut".parse().unwrap()), ..copy };
+            let nowhere = CopiedItem { legacy: Some("old-nowhere".parse().unwrap()), ..copy.clone() };
+            let elsewhere = CopiedItem { legacy: Some("old-cut".parse().unwrap()), ..copy };
             assert!(matches!(remote.verify(&nowhere, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
             assert!(matches!(remote.verify(&elsewhere, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
         }
@@ -287,7 +287,7 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     let open = |token| Remote::new(server.url(), token).unwrap();
     let private = Draft { visibility: Visibility::Private, ..draft("a") };
     for weak in [None, Some("a signer"), Some("nobody")] {
-        let failure = open(weak).take_over(&parcel(std::slice::from_ref(&private))).await.unwrap_err();
+        let failure = open(weak).import(&payload(std::slice::from_ref(&private))).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::AccessDenied, "{weak:?}");
     }
     let admin = open(Some(token));
@@ -299,11 +299,12 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     let verdict = open(None).verify(&copy, Depth::Checksum).await.unwrap();
     assert!(matches!(verdict, Verdict::Missing(_)), "{verdict:?}");
     let other: Tenant = "other".parse().unwrap();
-    let elsewhere = parcel(&[Draft { tenant: other.clone(), ..draft("b") }]);
+    let elsewhere = payload(&[Draft { tenant: other.clone(), ..draft("b") }]);
     let manifest = Manifest::c2pa(manifest_store("urn:c2pa:alone", &Digest::of(b"alone")).into()).unwrap();
-    let alone = Loose { manifest, tenant: other.clone(), visibility: Visibility::Public, restores: None };
-    for parcel in [&elsewhere, &Parcel::Manifest(alone.clone())] {
-        let failure = admin.take_over(parcel).await.unwrap_err();
+    let alone =
+        ManifestDraft { manifest, tenant: other.clone(), visibility: Visibility::Public, restores: None };
+    for payload in [&elsewhere, &Payload::Manifest(alone.clone())] {
+        let failure = admin.import(payload).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::AccessDenied);
         assert!(
             failure.message.contains("not one of the tenant `other`, for which this job is"),
@@ -330,7 +331,7 @@ async fn a_foreign_404_is_a_failure_of_every_call() {
             remote.find(&Target::Proof(id("a"))).await.map(drop),
             remote.find(&Target::Manifest("urn:c2pa:x".parse().unwrap())).await.map(drop),
             remote.find(&Target::Alias { id: "old-a".parse().unwrap(), proof: id("a") }).await.map(drop),
-            remote.take_over(&parcel(&[draft("a")])).await.map(drop),
+            remote.import(&payload(&[draft("a")])).await.map(drop),
             remote.verify(&copy, Depth::Checksum).await.map(drop),
             remote.verify(&copy, Depth::Content).await.map(drop),
             remote.withdraw(&copy, at).await.map(drop),
@@ -351,7 +352,7 @@ async fn a_server_that_is_gone_is_a_failure_of_every_call() {
     server.kill();
     let kinds = [
         remote.find(&Target::Proof(id("a"))).await.map(drop),
-        remote.take_over(&parcel(&[draft("a")])).await.map(drop),
+        remote.import(&payload(&[draft("a")])).await.map(drop),
         remote.verify(&copy, Depth::Checksum).await.map(drop),
         remote.withdraw(&copy, Timestamp::from_milliseconds(7)).await.map(drop),
         remote.list(None, 10).await.map(drop),

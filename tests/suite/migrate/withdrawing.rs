@@ -10,11 +10,11 @@ use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_deployment::migration::destination::AnyDestination;
-use credlink_ports::migration::ledger::Copy;
-use credlink_ports::migration::target::{Loose, Parcel};
-use credlink_ports::migration::{Depth, Destination as _, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::ledger::CopiedItem;
+use credlink_ports::migration::target::{ManifestDraft, Payload};
+use credlink_ports::migration::{Depth, Destination as _, Imported, Verdict, Withdrawal};
 
-use crate::migrate::ground::{legacy, open, parcel};
+use crate::migrate::ground::{legacy, open, payload};
 use crate::server::Server;
 
 /// The public proof of a file whose content is this name, with a JSON manifest.
@@ -37,9 +37,9 @@ fn restoring(draft: Draft, at: Timestamp) -> Draft {
     Draft { origin: Some(Origin { restores: Some(at), ..origin }), ..draft }
 }
 
-async fn take(to: &AnyDestination, drafts: &[Draft]) -> Copy {
-    match to.take_over(&parcel(drafts)).await.unwrap() {
-        TakenOver::Stored(copy) => copy,
+async fn take(to: &AnyDestination, drafts: &[Draft]) -> CopiedItem {
+    match to.import(&payload(drafts)).await.unwrap() {
+        Imported::Stored(copy) => copy,
         other => panic!("{other:?}"),
     }
 }
@@ -47,15 +47,15 @@ async fn take(to: &AnyDestination, drafts: &[Draft]) -> Copy {
 /// Stores the manifest by itself as public, and returns `true` if it is then public, since a manifest has one
 /// visibility.
 async fn is_public(to: &AnyDestination, name: &str) -> bool {
-    let loose = Loose {
+    let manifest_draft = ManifestDraft {
         manifest: manifest(name),
         tenant: Tenant::default(),
         visibility: Visibility::Public,
         restores: None,
     };
-    match to.take_over(&Parcel::Manifest(loose)).await.unwrap() {
-        TakenOver::Stored(_) => true,
-        TakenOver::Refused { kind, .. } if kind == "visibility-conflict" => false,
+    match to.import(&Payload::Manifest(manifest_draft)).await.unwrap() {
+        Imported::Stored(_) => true,
+        Imported::Refused { kind, .. } if kind == "visibility-conflict" => false,
         other => panic!("{other:?}"),
     }
 }
@@ -70,7 +70,7 @@ async fn stays(to: &AnyDestination) {
     let private = signed("deleted", Visibility::Private);
     let again = restoring(private.clone(), at.plus_seconds(1));
     for draft in [private.clone(), again] {
-        assert_eq!(to.take_over(&parcel(&[draft])).await.unwrap(), TakenOver::Deleted(at));
+        assert_eq!(to.import(&payload(&[draft])).await.unwrap(), Imported::Deleted(at));
         assert!(is_public(to, "deleted").await);
     }
     take(to, &[restoring(private, at)]).await;
@@ -85,16 +85,16 @@ async fn stays(to: &AnyDestination) {
     let first = Draft { signature: None, ..draft("conflict") };
     let private = signed("conflict", Visibility::Private);
     for drafts in [&[private.clone()][..], &[first, private]] {
-        let outcome = to.take_over(&parcel(drafts)).await.unwrap();
-        assert!(matches!(outcome, TakenOver::Conflict { .. }), "{outcome:?}");
+        let outcome = to.import(&payload(drafts)).await.unwrap();
+        assert!(matches!(outcome, Imported::Conflict { .. }), "{outcome:?}");
         assert!(is_public(to, "conflict").await);
     }
 
     // The same proof is there and public.
     take(to, &[signed("shown", Visibility::Public)]).await;
-    let outcome = to.take_over(&parcel(&[signed("shown", Visibility::Private)])).await.unwrap();
+    let outcome = to.import(&payload(&[signed("shown", Visibility::Private)])).await.unwrap();
     assert!(
-        matches!(&outcome, TakenOver::Conflict { detail } if detail.contains("it is public")),
+        matches!(&outcome, Imported::Conflict { detail } if detail.contains("it is public")),
         "{outcome:?}"
     );
     assert!(is_public(to, "shown").await);
@@ -103,8 +103,8 @@ async fn stays(to: &AnyDestination) {
     assert!(is_public(to, "named").await);
     let named = signed("named", Visibility::Private);
     let origin = Origin { legacy: draft("conflict").origin.unwrap().legacy, ..named.origin.clone().unwrap() };
-    let outcome = to.take_over(&parcel(&[Draft { origin: Some(origin), ..named }])).await.unwrap();
-    assert!(matches!(&outcome, TakenOver::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
+    let outcome = to.import(&payload(&[Draft { origin: Some(origin), ..named }])).await.unwrap();
+    assert!(matches!(&outcome, Imported::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
     assert!(is_public(to, "named").await);
 }
 

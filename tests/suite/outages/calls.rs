@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
+use credlink_core::replica::Replica;
 use credlink_ports::Objects as _;
 use http::Method;
 

@@ -1,9 +1,10 @@
 //! One copy is damaged or missing, and the reports to operators about two providers.
 
 use bytes::Bytes;
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
 use credlink_core::object::{Facts, ObjectKey};
-use credlink_ports::{Condition, Objects, Put, Queue as _};
+use credlink_core::replica::Replica;
+use credlink_ports::{Condition, Objects, Put, Queue as _, Replicas as _};
 use http::{Method, Request};
 use serde_json::{Value, json};
 

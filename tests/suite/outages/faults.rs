@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 
 use super::load::Load;
 use super::site::{Site, with_stack};

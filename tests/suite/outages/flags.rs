@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use credlink_core::message::Replica;
-use credlink_deployment::worker::{Limits, drain};
+use credlink_core::replica::Replica;
+use credlink_deployment::work::Worker;
+use credlink_deployment::work::drain::Limits;
 use credlink_ports::Queue as _;
 use credlink_runtime::clock::SystemClock;
 use http::Method;
@@ -31,7 +32,8 @@ async fn repair_one(worker: &Process, as_the_function: bool) {
     }
     let limits = Limits { hidden_seconds: 1, messages: 1, ..Limits::default() };
     let (pair, rows) = (worker.pair(), worker.0.rows());
-    let done = Box::pin(drain(queue, pair.primary(), pair.fallback(), rows, &SystemClock, limits, |_| ()));
+    let repairs = Worker::repairing(pair.primary(), pair.fallback(), rows, &SystemClock);
+    let done = Box::pin(repairs.drain(queue, limits));
     done.await.unwrap();
 }
 

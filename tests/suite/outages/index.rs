@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use http::{Method, Request, Response};
 
 use super::load::{Manifest, expect, is_gone, manifest, proof, reads, reads_manifest, store, supersede};

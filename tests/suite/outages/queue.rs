@@ -1,7 +1,7 @@
 //! The queue is unreachable. A write that one provider missed would never be repaired, so no caller is told that it
 //! succeeded.
 
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use http::Method;
 
 use super::load::{Manifest, expect, is_gone, proof, reads, store, supersede};

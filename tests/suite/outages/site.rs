@@ -1,23 +1,21 @@
 //! Buckets, a table and a queue, each behind a proxy, and deployments over them.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use bytes::Bytes;
 use credlink_auth::gate::Gate;
 use credlink_aws::{http_client, sdk_config};
-use credlink_core::message::Replica;
 use credlink_core::object::{Attributes, ObjectKey};
+use credlink_core::replica::Replica;
 use credlink_core::row::{ReplicaRow, Row, RowKey};
-use credlink_core::rules::behind::stands;
+use credlink_core::rules::replica_lag::stands;
 use credlink_deployment::configuration::{Configuration, Source};
-use credlink_deployment::deployment::{Deployed, Deployment, Opening, Rows, Store, Surroundings, Waiting};
-use credlink_deployment::local::NewIndex;
+use credlink_deployment::deployment::{AnyIndex, AnyObjects, AnyQueue, Deployed, Deployment, Opening, Surroundings};
 use credlink_deployment::provider::Provider;
-use credlink_deployment::worker::{Limits, drain};
-use credlink_embedded::index::SERVING_CACHE_BYTES;
+use credlink_deployment::work::Worker;
+use credlink_deployment::work::drain::Limits;
 use credlink_pair::Replicated;
 use credlink_ports::{Clock as _, Index as _, Objects as _, Queue as _};
 use credlink_runtime::clock::SystemClock;
@@ -151,14 +149,11 @@ impl Site {
         surroundings.replicated.timeout = Duration::from_secs(5);
         let opening = Opening {
             configuration: &configuration,
-            data_folder: None,
-            own_file: None,
+            machine: None,
             gate: Gate::of(None, None),
             public_url: "https://credlink.test".to_owned(),
             link_keys: None,
             count_reads: false,
-            index_cache_bytes: SERVING_CACHE_BYTES,
-            new_index: NewIndex::OverNothing,
         };
         Process(Deployment::open_in(opening, surroundings).unwrap())
     }
@@ -184,9 +179,8 @@ impl Site {
         let limits = Limits { hidden_seconds: 1, ..Limits::default() };
         for _ in 0..ROUNDS {
             let (primary, fallback) = (pair.primary(), pair.fallback());
-            let report =
-                Box::pin(drain(queue, primary, fallback, process.0.rows(), &SystemClock, limits, |_| ()));
-            let report = report.await.unwrap();
+            let repairs = Worker::repairing(primary, fallback, process.0.rows(), &SystemClock);
+            let report = Box::pin(repairs.drain(queue, limits)).await.unwrap();
             assert_eq!(report.poisoned, 0, "{when}");
             if report.received == 0 && queue.depth().await.unwrap() == 0 {
                 return;
@@ -260,10 +254,10 @@ impl Process {
         self.0.service()
     }
 
-    pub fn pair(&self) -> &Replicated<Provider, Provider, Arc<Waiting>, Arc<Rows>> {
+    pub fn pair(&self) -> &Replicated<Provider, Provider, AnyQueue, AnyIndex> {
         match self.0.store() {
-            Store::Two(pair) => pair,
-            Store::One(_) => panic!("two providers are configured"),
+            AnyObjects::Two(pair) => pair,
+            AnyObjects::One(_) => panic!("two providers are configured"),
         }
     }
 

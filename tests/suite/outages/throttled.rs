@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use credlink_core::message::Replica;
-use credlink_ports::{BreakerState, Objects as _};
+use credlink_core::replica::Replica;
+use credlink_ports::{BreakerState, Replicas as _};
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use credlink_cache::edge::EdgeSettings;
+use credlink_cache::purge::EdgeSettings;
 use credlink_cache::{Layered, Layers};
 use credlink_core::hash::MediaHash;
 use credlink_core::object::ObjectKey;

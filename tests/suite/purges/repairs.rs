@@ -1,8 +1,9 @@
 //! The edge reads from the second provider. While that was behind, the edge may have read a deleted object, so it is
 //! purged again when the provider has caught up.
 
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
+use credlink_core::replica::Replica;
 use http::Method;
 use http::header::{ETAG, IF_MATCH};
 use serde_json::json;

@@ -9,8 +9,7 @@ use credlink_core::row::{Row, RowKey, State};
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_deployment::configuration::{Configuration, Source};
-use credlink_deployment::deployment::{Deployment, Opening};
-use credlink_deployment::local::NewIndex;
+use credlink_deployment::deployment::{Deployment, Machine, Opening};
 use credlink_embedded::index::SERVING_CACHE_BYTES;
 use credlink_ports::{Commit, Index as _, Write};
 use credlink_service::cleanup::{Limits, cleanup};
@@ -83,14 +82,11 @@ async fn open(folder: &Path, edge: &Edge) -> Deployment {
     configuration.edge = configuration.edge.map(|_| edge.settings());
     let opening = Opening {
         configuration: &configuration,
-        data_folder: Some(folder),
-        own_file: None,
+        machine: Some(Machine::new(folder, SERVING_CACHE_BYTES)),
         gate: Gate::of(None, None),
         public_url: "https://credlink.test".to_owned(),
         link_keys: None,
         count_reads: true,
-        index_cache_bytes: SERVING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     Deployment::open(opening).await.unwrap()
 }

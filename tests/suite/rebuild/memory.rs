@@ -7,7 +7,7 @@ use credlink_metrics::counters::Counters;
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::migration::jobs::NoJobs;
-use credlink_ports::{Clock as _, Condition, Copied, Index, Objects, Parts, Ports, Put};
+use credlink_ports::{Clock as _, Condition, Index, Medium, Objects as _, Parts, Ports, Put, Replicas};
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::rebuild::report::{Finding, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
@@ -24,7 +24,7 @@ pub fn clock() -> ManualClock {
 }
 
 /// A service over these adapters, with its guard.
-pub fn over<O: Objects, I: Index>(
+pub fn over<O: Replicas + Medium, I: Index>(
     objects: O,
     index: I,
     clock: ManualClock,
@@ -45,10 +45,7 @@ pub fn over<O: Objects, I: Index>(
 }
 
 /// Rebuilds to the end, and returns the findings and the report.
-pub async fn rebuild<P: Ports>(service: &Service<P>, manner: Manner) -> (Vec<Finding>, Report)
-where
-    P::Objects: Copied,
-{
+pub async fn rebuild<P: Ports>(service: &Service<P>, manner: Manner) -> (Vec<Finding>, Report) {
     let mut found = Vec::new();
     let mut rebuild = Rebuild::begin(service, manner).await.unwrap();
     while rebuild.step(service, |finding| found.push(finding)).await.unwrap() {}

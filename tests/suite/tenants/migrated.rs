@@ -11,8 +11,8 @@ use credlink_core::object::ObjectKey;
 use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_ports::migration::target::{Loose, Parcel};
-use credlink_ports::migration::{Destination as _, TakenOver, Withdrawal};
+use credlink_ports::migration::target::{ManifestDraft, Payload};
+use credlink_ports::migration::{Destination as _, Imported, Withdrawal};
 use credlink_ports::{FailureKind, Objects as _, Ports as _};
 
 use http::Method;
@@ -28,8 +28,8 @@ fn front(tenant: Option<&str>, decided_by: DecidedBy) -> Front {
 }
 
 /// The tenant's manifest by itself.
-fn loose(tenant: &str, visibility: Visibility) -> Parcel {
-    Parcel::Manifest(Loose {
+fn manifest_draft(tenant: &str, visibility: Visibility) -> Payload {
+    Payload::Manifest(ManifestDraft {
         manifest: Manifest::c2pa(content(tenant).into()).unwrap(),
         tenant: tenant.parse().unwrap(),
         visibility,
@@ -38,7 +38,7 @@ fn loose(tenant: &str, visibility: Visibility) -> Parcel {
 }
 
 /// The tenant's proof with its manifest.
-fn proof(tenant: &str, visibility: Visibility) -> Parcel {
+fn proof(tenant: &str, visibility: Visibility) -> Payload {
     let created = Timestamp::from_milliseconds(1_767_225_600_000);
     let origin = Origin {
         created,
@@ -47,7 +47,7 @@ fn proof(tenant: &str, visibility: Visibility) -> Parcel {
         restores: None,
         manifest_visibility: None,
     };
-    Parcel::Proof(vec![Draft {
+    Payload::Proof(vec![Draft {
         tenant: tenant.parse().unwrap(),
         media_hash: media(tenant),
         media_type: None,
@@ -60,12 +60,12 @@ fn proof(tenant: &str, visibility: Visibility) -> Parcel {
     }])
 }
 
-type Making = fn(&str, Visibility) -> Parcel;
-const MAKINGS: [Making; 2] = [loose, proof];
+type Making = fn(&str, Visibility) -> Payload;
+const MAKINGS: [Making; 2] = [manifest_draft, proof];
 
-async fn take(world: &World, parcel: &Parcel, front: &Front) {
-    let outcome = world.destination().take_over_with(parcel, slice::from_ref(front)).await.unwrap();
-    assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");
+async fn take(world: &World, payload: &Payload, front: &Front) {
+    let outcome = world.destination().import_with_fronts(payload, slice::from_ref(front)).await.unwrap();
+    assert!(matches!(outcome, Imported::Stored(_)), "{outcome:?}");
 }
 
 /// The order in which tenants are copied decides nothing. Neither does the tenant `default`, whose manifest is served
@@ -112,8 +112,8 @@ async fn what_was_private_when_it_was_deleted_is_not_published() {
         let world = world();
         let front = front(Some("acme"), DecidedBy::Claim);
         let fronts = slice::from_ref(&front);
-        let mut parcel = make("acme", Visibility::Public);
-        let TakenOver::Stored(copy) = world.destination().take_over_with(&parcel, fronts).await.unwrap()
+        let mut payload = make("acme", Visibility::Public);
+        let Imported::Stored(copy) = world.destination().import_with_fronts(&payload, fronts).await.unwrap()
         else {
             panic!("it is not stored")
         };
@@ -121,13 +121,13 @@ async fn what_was_private_when_it_was_deleted_is_not_published() {
         // This is a rollback.
         let at = Timestamp::from_milliseconds(1_767_268_800_007);
         assert_eq!(world.destination().withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
-        match &mut parcel {
-            Parcel::Proof(drafts) => drafts[0].origin.as_mut().unwrap().restores = Some(at),
-            Parcel::Manifest(loose) => loose.restores = Some(at),
-            Parcel::Alias(_) => unreachable!(),
+        match &mut payload {
+            Payload::Proof(drafts) => drafts[0].origin.as_mut().unwrap().restores = Some(at),
+            Payload::Manifest(manifest_draft) => manifest_draft.restores = Some(at),
+            Payload::Alias(_) => unreachable!(),
         }
-        let outcome = world.destination().take_over_with(&parcel, fronts).await.unwrap();
-        let TakenOver::Refused { kind, detail } = outcome else { panic!("{outcome:?}") };
+        let outcome = world.destination().import_with_fronts(&payload, fronts).await.unwrap();
+        let Imported::Refused { kind, detail } = outcome else { panic!("{outcome:?}") };
         assert_eq!(kind, "visibility-conflict", "{detail}");
         assert_eq!(served(&world, "", &own("acme")).await, "404");
         assert_eq!(status(&world, "acme", store_alone("acme")).await, 201);
@@ -146,8 +146,8 @@ async fn a_rollback_leaves_what_its_tenant_has_stored() {
         [(vec![], Withdrawal::Deleted(at)), (stored(), Withdrawal::Touched), (anew(), Withdrawal::Touched)]
     {
         let world = world();
-        let parcel = loose("acme", Visibility::Public);
-        let TakenOver::Stored(copy) = world.destination().take_over(&parcel).await.unwrap() else {
+        let payload = manifest_draft("acme", Visibility::Public);
+        let Imported::Stored(copy) = world.destination().import(&payload).await.unwrap() else {
             panic!("it is not stored")
         };
         let is_touched = !requests.is_empty();
@@ -166,8 +166,8 @@ async fn a_rollback_leaves_what_its_tenant_has_stored() {
 #[tokio::test]
 async fn what_its_tenant_has_stored_is_held() {
     let world = world();
-    let parcel = loose("acme", Visibility::Public);
-    let TakenOver::Stored(copy) = world.destination().take_over(&parcel).await.unwrap() else {
+    let payload = manifest_draft("acme", Visibility::Public);
+    let Imported::Stored(copy) = world.destination().import(&payload).await.unwrap() else {
         panic!("it is not stored")
     };
     let hold = ObjectKey::Hold(ManifestKey::new(&"acme".parse().unwrap(), &ID.parse().unwrap()), 0);
@@ -242,10 +242,10 @@ async fn what_is_refused_takes_no_address() {
                 manifest_store(ID, media("another").digest()),
             );
             assert_eq!(status(&world, "acme", other).await, 201);
-            let (parcel, front) = (make("acme", Visibility::Public), front(Some("acme"), DecidedBy::Signer));
+            let (payload, front) = (make("acme", Visibility::Public), front(Some("acme"), DecidedBy::Signer));
             let refuse = async || {
-                let outcome = world.destination().take_over_with(&parcel, slice::from_ref(&front)).await;
-                let is_refusal = |outcome: &TakenOver| matches!(outcome, TakenOver::Refused { kind, .. } if kind == "manifest-conflict");
+                let outcome = world.destination().import_with_fronts(&payload, slice::from_ref(&front)).await;
+                let is_refusal = |outcome: &Imported| matches!(outcome, Imported::Refused { kind, .. } if kind == "manifest-conflict");
                 assert!(outcome.as_ref().is_ok_and(is_refusal), "{outcome:?}");
             };
             refuse().await;
@@ -276,9 +276,10 @@ async fn what_is_refused_leaves_the_address_of_the_tenant_that_was_alone() {
             );
             forget_front(&world).await;
             let front = front(Some(tenant), decided_by);
-            let parcel = make("default", Visibility::Public);
-            let outcome = world.destination().take_over_with(&parcel, slice::from_ref(&front)).await.unwrap();
-            assert!(matches!(outcome, TakenOver::Refused { .. }), "{outcome:?}");
+            let payload = make("default", Visibility::Public);
+            let outcome =
+                world.destination().import_with_fronts(&payload, slice::from_ref(&front)).await.unwrap();
+            assert!(matches!(outcome, Imported::Refused { .. }), "{outcome:?}");
             let is_served = async || told(&world, "", get(&plain())).await.into_body() == other;
             assert!(is_served().await, "{front:?}");
             assert_eq!(status(&world, "bad", store_alone("bad")).await, 201);
@@ -294,7 +295,7 @@ async fn a_released_address_is_as_one_without_a_front() {
     let world = world();
     let adopted = world.destination().adopt_front(&front(Some("acme"), DecidedBy::Claim)).await.unwrap();
     world.destination().release_front(&adopted.unwrap()).await.unwrap();
-    take(&world, &loose("default", Visibility::Private), &front(None, DecidedBy::Claim)).await;
+    take(&world, &manifest_draft("default", Visibility::Private), &front(None, DecidedBy::Claim)).await;
     assert_eq!(served(&world, "default", &plain()).await, "default");
     publish(&world, "default", "public").await;
     publish(&world, "default", "private").await;
@@ -319,7 +320,7 @@ async fn no_front_is_written_of_what_is_not_taken() {
         let world = World::single(Gate::of(None, None));
         let front = front(Some("acme"), DecidedBy::Operator);
         let fronts = slice::from_ref(&front);
-        let refused = world.destination().take_over_with(&make("acme", Visibility::Public), fronts).await;
+        let refused = world.destination().import_with_fronts(&make("acme", Visibility::Public), fronts).await;
         assert_eq!(refused.unwrap_err().kind, FailureKind::AccessDenied);
         take(&world, &make("default", Visibility::Public), &front).await;
         let key = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
@@ -385,7 +386,7 @@ async fn an_address_that_was_kept_for_nothing_is_given_back() {
 #[tokio::test]
 async fn every_record_of_a_proof_keeps_its_address() {
     let world = world();
-    let Parcel::Proof(mut drafts) = proof("acme", Visibility::Public) else { unreachable!() };
+    let Payload::Proof(mut drafts) = proof("acme", Visibility::Public) else { unreachable!() };
     let second = "urn:c2pa:00000000-0000-4000-8000-0000000000bb";
     let manifest = manifest_store(second, media("acme").digest());
     drafts.push(Draft { manifest: Manifest::c2pa(manifest.into()).unwrap(), ..drafts[0].clone() });
@@ -393,14 +394,14 @@ async fn every_record_of_a_proof_keeps_its_address() {
     for front in &fronts {
         world.destination().adopt_front(front).await.unwrap();
     }
-    let outcome = world.destination().take_over(&Parcel::Proof(drafts[..1].to_vec())).await.unwrap();
-    assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");
+    let outcome = world.destination().import(&Payload::Proof(drafts[..1].to_vec())).await.unwrap();
+    assert!(matches!(outcome, Imported::Stored(_)), "{outcome:?}");
     // The import was cut off at this point.
     let other = manifest_store(second, media("bad").digest());
     let other = c2pa(Method::POST, "/v1/manifests", other);
     assert_eq!(status(&world, "bad", other).await, 201);
-    let outcome = world.destination().take_over_with(&Parcel::Proof(drafts), &fronts).await.unwrap();
-    assert!(matches!(outcome, TakenOver::Stored(_)), "{outcome:?}");
+    let outcome = world.destination().import_with_fronts(&Payload::Proof(drafts), &fronts).await.unwrap();
+    assert!(matches!(outcome, Imported::Stored(_)), "{outcome:?}");
     let answer = told(&world, "", get(&format!("/v1/manifests/{second}"))).await;
     assert_eq!(answer.body(), &manifest_store(second, media("acme").digest()));
 }

@@ -4,17 +4,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use credlink_aws::dynamodb::DynamoIndex;
-use credlink_core::object::{Attributes, Head, Object, ObjectKey};
-use credlink_core::proof_id::ProofId;
-use credlink_core::row::{Reads, Row, RowKey, Totals};
-use credlink_core::time::Timestamp;
 use credlink_disk::folder::Folder;
 use credlink_embedded::index::EmbeddedIndex;
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::{
-    Commit, Condition, Copied, Failure, Index, Intent, Listed, Listing, Objects, Page, Put, Write,
+    SingleProvider, forward_checksummed, forward_index, forward_medium, forward_objects, on_variant,
 };
 
 /// Objects in memory or in a folder.
@@ -41,101 +36,32 @@ async fn give_way() {
 
 /// Calls the chosen adapter, and yields before and after.
 macro_rules! either {
-    ($self:ident, $($variant:ident)|+, $adapter:ident => $call:expr) => {{
+    (now $self:ident, $adapter:ident, $($variant:ident)|+ => $call:expr) => {
+        on_variant!($self, $($variant)|+, $adapter => $call)
+    };
+    ($kind:ident $self:ident, $adapter:ident, $($variant:ident)|+ => $call:expr) => {{
         give_way().await;
-        let answer = match $self {
-            $(Self::$variant($adapter) => $call.await,)+
-        };
+        let answer = on_variant!($self, $($variant)|+, $adapter => $call.await);
         give_way().await;
         answer
     }};
 }
 
-impl Objects for EitherObjects {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Memory(objects) => objects.name(),
-            Self::Folder(objects) => objects.name(),
-        }
-    }
-
-    fn is_at_hand(&self) -> bool {
-        true
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        either!(self, Memory | Folder, objects => objects.get(key))
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        either!(self, Memory | Folder, objects => objects.head(key))
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-        condition: Condition,
-    ) -> Result<Put, Failure> {
-        either!(self, Memory | Folder, objects => objects.put(key, body, attributes, condition))
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        either!(self, Memory | Folder, objects => objects.delete(key))
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        either!(self, Memory | Folder, objects => objects.list(prefix, after, limit))
-    }
+macro_rules! either_objects {
+    ($kind:ident $self:ident, $objects:ident => $call:expr) => {
+        either!($kind $self, $objects, Memory | Folder => $call)
+    };
 }
 
-impl Index for EitherIndex {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Memory(index) => index.name(),
-            Self::Embedded(index) => index.name(),
-            Self::Dynamo(index) => index.name(),
-        }
-    }
-
-    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        either!(self, Memory | Embedded | Dynamo, index => index.get(key))
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        either!(self, Memory | Embedded | Dynamo, index => index.commit(writes))
-    }
-
-    async fn list(
-        &self,
-        listing: &Listing,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Option<Page<Row>>, Failure> {
-        either!(self, Memory | Embedded | Dynamo, index => index.list(listing, after, limit))
-    }
-
-    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
-        either!(self, Memory | Embedded | Dynamo, index => index.intend(key, at))
-    }
-
-    async fn intents(
-        &self,
-        from: Timestamp,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Intent>, Failure> {
-        either!(self, Memory | Embedded | Dynamo, index => index.intents(from, after, limit))
-    }
-
-    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        either!(self, Memory | Embedded | Dynamo, index => index.count_reads(reads))
-    }
-
-    async fn totals(&self) -> Result<Totals, Failure> {
-        either!(self, Memory | Embedded | Dynamo, index => index.totals())
-    }
+macro_rules! either_index {
+    ($kind:ident $self:ident, $index:ident => $call:expr) => {
+        either!($kind $self, $index, Memory | Embedded | Dynamo => $call)
+    };
 }
 
-impl Copied for EitherObjects {}
+forward_objects!(impl[] for EitherObjects, by either_objects);
+forward_medium!(impl[] for EitherObjects, by either_objects);
+forward_checksummed!(impl[] for EitherObjects, by either_objects);
+forward_index!(impl[] for EitherIndex, by either_index);
+
+impl SingleProvider for EitherObjects {}

@@ -13,7 +13,7 @@ use credlink_core::http::problem::Problem;
 use credlink_core::link::{LinkKey, LinkKeys};
 use credlink_core::row::Totals;
 use credlink_core::time::Timestamp;
-use credlink_deployment::local::index_path;
+use credlink_deployment::data_folder::index_path;
 use credlink_disk::folder::Folder;
 use credlink_embedded::index::EmbeddedIndex;
 use credlink_metrics::counters::Counters;

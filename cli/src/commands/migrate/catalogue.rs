@@ -3,19 +3,19 @@
 use credlink_deployment::migration::destination::Making;
 use credlink_deployment::migration::place::Place;
 use credlink_deployment::migration::source::AnySource;
-use credlink_migrate::catalogue::catalogue as keep;
 use credlink_migrate::copy::CopyOptions;
+use credlink_migrate::item_rows::write_item_rows;
 
-use super::bar::Bar;
 use super::copy::{beside, count, spec};
 use super::open::{self, Parts};
+use super::progress_bar::Bar;
 use super::unbegun::Unbegun;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Reads every record of the source, and writes the rows that are missing.
 pub(super) async fn catalogue(
@@ -54,7 +54,8 @@ pub(super) async fn catalogue(
         rate: args.rate.map(f64::from),
         ..CopyOptions::new(spec.owners())
     };
-    let work = keep(parts.migration(), &options, &bar);
+    let ports = parts.ports();
+    let work = write_item_rows(&ports, &options, &bar);
     let done = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
     let finished = parts.destination.finish().await;
     let done = done.map_err(ended)?;

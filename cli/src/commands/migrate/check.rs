@@ -5,14 +5,14 @@ use credlink_migrate::verify::{VerifyOptions, verify as compare};
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 
-use super::bar::Bar;
 use super::open::{self, Parts};
+use super::progress_bar::Bar;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{JobArgs, Verify};
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::Trouble;
 
 /// Checks that everything that was copied is there.
 pub(super) async fn verify(
@@ -32,7 +32,8 @@ pub(super) async fn verify(
         ..VerifyOptions::default()
     };
     let holder = SystemClock.request_id();
-    let work = compare(parts.migration(), &job.name, &options, &holder, &bar);
+    let ports = parts.ports();
+    let work = compare(&ports, &job.name, &options, &holder, &bar);
     let found = until_told(&bar, work).await?.map_err(ended)?;
     tell::verification(&job, &found, printer)?;
     Ok(match (found.interrupted, found.is_well()) {

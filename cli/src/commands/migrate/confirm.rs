@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
 
 use credlink_ports::migration::ledger::JobName;
 
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Trouble};
 
 /// Asks for the job's name where nobody gave it and somebody is there to ask.
 pub(super) fn confirm(job: &JobName, given: Option<&JobName>, what: &str) -> Result<(), Trouble> {

@@ -10,22 +10,23 @@ use credlink_deployment::migration::source::AnySource;
 use credlink_embedded::ledger::ledger_path;
 use credlink_migrate::Patience;
 use credlink_migrate::copy::CopyOptions;
+use credlink_migrate::job_spec::JobSpec;
 use credlink_migrate::plan::plan as dry_run;
-use credlink_migrate::run::{JobSpec, run as copy};
+use credlink_migrate::run::run as copy;
 use credlink_ports::Clock as _;
 use credlink_ports::migration::{Ledger as _, Source as _};
 use credlink_runtime::clock::SystemClock;
 
-use super::bar::Bar;
 use super::confirm::confirm;
 use super::open::{self, Access, Parts};
+use super::progress_bar::Bar;
 use super::unbegun::Unbegun;
 use super::{ended, ended_without_a_job, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Run};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Items that are counted at once.
 const PAGE: usize = 1_000;
@@ -137,7 +138,8 @@ pub(super) async fn run(
     let parts = Parts { source, destination, ledger };
     let bar = Bar::new(printer.is_json());
     let (options, holder) = (options(args, run, &spec), SystemClock.request_id());
-    let work = copy(parts.migration(), &spec, &options, &holder, &bar);
+    let ports = parts.ports();
+    let work = copy(&ports, &spec, &options, &holder, &bar);
     let done = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
     // Why the run ended says more than what could not be written after it.
     let finished = parts.destination.finish().await;
@@ -177,7 +179,8 @@ pub(super) async fn plan(
         rate: args.rate.map(f64::from),
         ..CopyOptions::new(spec.owners())
     };
-    let work = dry_run(parts.migration(), &options, &bar);
+    let ports = parts.ports();
+    let work = dry_run(&ports, &options, &bar);
     let planned = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
     let planned = planned.map_err(ended_without_a_job)?;
     tell::plan(&spec, &planned, printer)?;

@@ -6,25 +6,25 @@ use credlink_core::hash::MediaHash;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_deployment::configuration::{self, Configuration, IndexChoice};
-use credlink_deployment::deployment::{Note, Surroundings};
+use credlink_deployment::data_folder::note::Note;
+use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::destination::{AnyDestination, Making, Opening};
 use credlink_deployment::migration::ledger::AnyLedger;
 use credlink_deployment::migration::place::Place;
 use credlink_deployment::migration::source::AnySource;
 use credlink_disk::presence::is_there;
 use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
-use credlink_migrate::parts::Migration;
-use credlink_migrate::run::JobSpec;
+use credlink_migrate::job_spec::JobSpec;
 use credlink_ports::Failure;
 use credlink_ports::migration::ledger::Job;
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Destination as _, Ledger as _, Source as _};
+use credlink_ports::migration::{Destination as _, Ledger as _, MigrationParts, Source as _};
 use credlink_runtime::clock::SystemClock;
 
-use super::ended_without_a_job;
+use super::kind_of;
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Trouble};
 
 /// Which ledger is opened how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,14 +76,13 @@ impl<L> Parts<L> {
 }
 
 impl<L, D> Parts<L, D> {
-    /// The same, for the service.
-    pub(super) const fn migration(&self) -> Migration<'_, AnySource, D, L, SystemClock, SystemClock> {
-        Migration {
+    /// The ports of the job.
+    pub(super) const fn ports(&self) -> MigrationParts<'_, AnySource, D, L, SystemClock> {
+        MigrationParts {
             source: &self.source,
             destination: &self.destination,
             ledger: &self.ledger,
             clock: &SystemClock,
-            sleep: &SystemClock,
         }
     }
 }
@@ -165,8 +164,9 @@ pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
     }
 }
 
+/// One side that was not reached, before anything was begun.
 fn unreached(failure: Failure) -> Trouble {
-    ended_without_a_job(failure.into())
+    Trouble::new(kind_of(&failure), format!("nothing was begun: {failure}"))
 }
 
 /// Asks a source for something.

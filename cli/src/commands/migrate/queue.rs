@@ -5,21 +5,23 @@ use credlink_deployment::configuration::{Configuration, QueueChoice};
 use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::place::Place;
 use credlink_migrate::enqueue::{EnqueueOptions, close, enqueue};
+use credlink_migrate::error::RunError;
+use credlink_migrate::job_spec::open as begin;
+use credlink_migrate::lease::hold;
 use credlink_migrate::progress::{Counts, Watch as _};
-use credlink_migrate::run::{RunError, hold, open as begin};
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 use serde_json::json;
 
-use super::bar::Bar;
 use super::copy::spec;
-use super::open::{self, Access, Parts, failed};
+use super::open::{self, Access, failed};
+use super::progress_bar::Bar;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Redrive, Run};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Lists the source, and sends its items to the queue.
 pub(super) async fn run(
@@ -40,14 +42,12 @@ pub(super) async fn run(
     let (spec, queue) = (spec(connection, args)?, queue(args).await?);
     let ledger = open::ledger(args, Access::Make).await?;
     let source = open::source(connection, args, &spec.from, &spec.to).await?;
-    // What stores them is elsewhere.
-    let parts = Parts { source, destination: (), ledger };
     let bar = Bar::new(printer.is_json());
     let holder = SystemClock.request_id();
     let options = EnqueueOptions { job: &spec.name, batch_size: run.batch_size.into(), request_id: &holder };
-    let work = hold(parts.migration(), &spec.name, &holder, async {
-        begin(parts.migration(), &spec).await?;
-        let sent = enqueue(&parts.source, &parts.ledger, &queue, &SystemClock, options, None, |sent| {
+    let work = hold(&ledger, &SystemClock, &spec.name, &holder, async {
+        begin(&ledger, &SystemClock, &spec).await?;
+        let sent = enqueue(&source, &ledger, &queue, &SystemClock, options, None, |sent| {
             bar.progress(&Counts {
                 listed: sent.listed,
                 done: sent.done,
@@ -58,7 +58,7 @@ pub(super) async fn run(
         });
         let sent = sent.await?;
         if sent.resume.is_none() {
-            close(&parts.ledger, &SystemClock, &sent).await?;
+            close(&ledger, &SystemClock, &sent).await?;
         }
         Ok::<_, RunError>(sent)
     });

@@ -9,14 +9,14 @@ use credlink_ports::migration::jobs::Removed;
 use credlink_runtime::clock::SystemClock;
 use serde_json::json;
 
-use super::bar::Bar;
 use super::confirm::confirm;
 use super::open::{self, Access, failed};
+use super::progress_bar::Bar;
 use super::until_told;
 use crate::args::migrate::{JobArgs, Remove};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Removes a job: what its ledger says goes, and its name is free again.
 pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) -> Result<Exit, Trouble> {

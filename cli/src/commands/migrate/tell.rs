@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use credlink_migrate::catalogue::Catalogued;
 use credlink_migrate::cleanup::Cleanup;
 use credlink_migrate::enqueue::Enqueued;
+use credlink_migrate::error::RunError;
+use credlink_migrate::item_rows::WrittenRows;
+use credlink_migrate::job_spec::JobSpec;
 use credlink_migrate::plan::{MAX_PROBLEMS, Plan};
 use credlink_migrate::report;
 use credlink_migrate::rollback::Rollback;
-use credlink_migrate::run::{JobSpec, Run, RunError};
+use credlink_migrate::run::Run;
 use credlink_migrate::verify::{MAX_FINDINGS, Verification};
 use credlink_ports::migration::Ledger as _;
 use credlink_ports::migration::ledger::{Job, Reason};
 
-use super::bar::{size, time};
 use super::open::{self, Access, failed};
+use super::progress_bar::{size, time};
 use crate::args::migrate::{JOBS_DIR, JobArgs};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::{Lines, Printer};
-use crate::trouble::{Kind, Trouble};
 
 /// Findings that are named in words; JSON has more of them.
 const NAMED: usize = 20;
@@ -131,7 +133,7 @@ pub(super) fn run(args: &JobArgs, spec: &JobSpec, run: &Run, printer: &Printer) 
 }
 
 /// What a catalogue has.
-pub(super) fn catalogue(spec: &JobSpec, done: &Catalogued, printer: &Printer) -> Result<(), Trouble> {
+pub(super) fn catalogue(spec: &JobSpec, done: &WrittenRows, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         let mut text = Lines::from(format!("{} -> {}: {} rows written", spec.from, spec.to, done.written));
         for (count, what) in [

@@ -48,4 +48,11 @@ impl Ledger for Unbegun {
     async fn list(&self, _: Order, _: Option<&str>, _: usize) -> Result<Page<Entry>, Failure> {
         Ok(Page::default())
     }
+    async fn remove_entries(&self, _: &[String]) -> Result<(), Failure> {
+        self.refuses()
+    }
+
+    async fn remove_job(&self, _: &str) -> Result<bool, Failure> {
+        self.refuses()
+    }
 }

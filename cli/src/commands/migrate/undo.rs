@@ -8,15 +8,15 @@ use credlink_migrate::rollback::{RollbackOptions, rollback as roll_back};
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
 
-use super::bar::{Bar, time};
 use super::confirm::confirm;
 use super::open::{self, Parts};
+use super::progress_bar::{Bar, time};
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{Cleanup, Confirm, JobArgs};
+use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::Trouble;
 
 /// Deletes from the source what was verified long enough ago.
 pub(super) async fn cleanup(
@@ -41,7 +41,8 @@ pub(super) async fn cleanup(
         ..CleanupOptions::default()
     };
     let holder = SystemClock.request_id();
-    let work = clean_up(parts.migration(), &job.name, &options, &holder, &bar);
+    let ports = parts.ports();
+    let work = clean_up(&ports, &job.name, &options, &holder, &bar);
     let done = until_told(&bar, work).await?.map_err(ended)?;
     tell::cleanup(&job, &done, printer)?;
     Ok(match (done.interrupted, done.unsafe_now) {
@@ -68,7 +69,8 @@ pub(super) async fn rollback(
     let bar = Bar::new(printer.is_json());
     let options = RollbackOptions { concurrency: args.concurrency.into(), ..RollbackOptions::default() };
     let holder = SystemClock.request_id();
-    let work = roll_back(parts.migration(), &job.name, &options, &holder, &bar);
+    let ports = parts.ports();
+    let work = roll_back(&ports, &job.name, &options, &holder, &bar);
     let done = until_told(&bar, work).await?;
     let finished = parts.destination.finish().await;
     let done = done.map_err(ended)?;

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::providers::{Providers, absent, failed};
 use crate::args::storage::{Method, Place};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Prints a line an entry, as they come: a bucket may hold millions.
 pub(super) async fn list(

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use credlink_deployment::configuration::Source;
-use credlink_deployment::deployment::{Note, NoteError};
+use credlink_deployment::data_folder::note::{Note, NoteError};
 use credlink_deployment::provider::{OpenError, Provider, ProviderSettings};
 use credlink_disk::folder::Folder;
 use credlink_disk::presence::is_there;
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::args::Connection;
 use crate::args::storage::Place;
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Trouble};
 
 /// The purpose for which providers are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

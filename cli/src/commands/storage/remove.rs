@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::providers::{Providers, failed};
 use crate::args::storage::Place;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Keys that are deleted at once.
 const BATCH: usize = 1_000;

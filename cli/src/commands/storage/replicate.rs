@@ -2,10 +2,9 @@
 //! one that was mended by hand.
 
 use credlink_auth::gate::Gate;
-use credlink_core::message::Replica;
+use credlink_core::replica::Replica;
 use credlink_deployment::configuration::Configuration;
-use credlink_deployment::deployment::{Deployment, Opening, Store};
-use credlink_deployment::local::NewIndex;
+use credlink_deployment::deployment::{AnyObjects, Deployment, Opening, Machine};
 use credlink_embedded::index::PASSING_CACHE_BYTES;
 use credlink_pair::replicate::{Walked, walk};
 use credlink_ports::{Clock as _, Failure};
@@ -14,9 +13,9 @@ use serde::Serialize;
 
 use super::providers::failed;
 use crate::args::Connection;
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// What a script is told.
 #[derive(Serialize)]
@@ -38,17 +37,14 @@ pub(super) async fn replicate(
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
     let opening = Opening {
         configuration: &configuration,
-        data_folder: connection.data_dir.as_deref(),
-        own_file: None,
+        machine: connection.data_dir.as_deref().map(|folder| Machine::new(folder, PASSING_CACHE_BYTES)),
         gate: Gate::of(None, None),
         public_url: String::new(),
         link_keys: None,
         count_reads: false,
-        index_cache_bytes: PASSING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
-    let Store::Two(pair) = deployment.store() else {
+    let AnyObjects::Two(pair) = deployment.store() else {
         let what = "there is one provider only: set STORAGE_FALLBACK_PROVIDER";
         return Err(Trouble::new(Kind::Usage, what));
     };

@@ -16,9 +16,9 @@ use tokio::io::AsyncReadExt as _;
 
 use super::providers::{Providers, absent, failed};
 use crate::args::storage::{Place, Transfer};
+use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::trouble::{Kind, Trouble};
 
 /// Bytes that are read from a file at once.
 const PIECE: usize = 256 * 1_024;
@@ -160,11 +160,11 @@ async fn one(
     }
     if way == Way::Move {
         // Tags of two providers cannot be compared, so the copy is read back before the original goes.
-        let there = Arc::new(Mutex::new(Sha256::new()));
+        let read_back = Arc::new(Mutex::new(Sha256::new()));
         if let Some(copy) = target.download(to, None).await? {
-            hashed(copy.body, Arc::clone(&there)).try_for_each(|_| async { Ok(()) }).await?;
+            hashed(copy.body, Arc::clone(&read_back)).try_for_each(|_| async { Ok(()) }).await?;
         }
-        if digest(&sent) != digest(&there) {
+        if digest(&sent) != digest(&read_back) {
             let what =
                 format!("the copy of {from} at {to} is not what was sent; the original is left in place");
             return Err(Error::new("target", ErrorKind::Damaged, what));

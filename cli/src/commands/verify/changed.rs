@@ -5,14 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use credlink_core::c2pa::ManifestStore;
 use credlink_core::manifest::ManifestType;
 use credlink_core::manifest_id::ManifestId;
+use credlink_verify::checks::{self, Check, Outcome, Place, Validated};
+use credlink_verify::media::{Media, detected_type};
+use credlink_verify::report::Embedded;
 use percent_encoding::percent_decode_str;
 
 use super::{Verification, unread};
-use crate::checks::{self, Check, Outcome, Place, Validated};
 use crate::client::Client;
-use crate::media::{Media, kind};
-use crate::reading::{self, Embedded};
-use crate::trouble::{Kind, Trouble};
+use crate::error::{Kind, Trouble};
+use crate::isolation;
 
 /// What a file names.
 struct Named {
@@ -35,8 +36,9 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Result<Verification
         Err(trouble) if trouble.is_absence() || trouble.is_refusal() => return Ok(Err(words)),
         Err(trouble) => return Err(trouble),
     };
-    let validate =
-        |manifest: &[u8]| checks::validate(manifest, media, None).map_err(|error| unread(media, &error));
+    let validate = |manifest: &[u8]| {
+        checks::validate(manifest, media, None, isolation::read).map_err(|error| unread(media, &error))
+    };
     let stored = validate(&manifest)?;
     // Anybody may store another manifest under an id: it says nothing of a file that its own is valid for.
     let own = match embedded.filter(|_| stored.place == Place::Other) {
@@ -44,13 +46,13 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Result<Verification
         None => None,
     };
     Ok(Ok(match own {
-        Some(own) => beside_another(media, &id, own),
+        Some(own) => with_another_stored(media, &id, own),
         None => against(media, &format!("{place} {id}"), stored),
     }))
 }
 
 /// A file whose own manifest does not fail, and under whose id another one is stored.
-fn beside_another<'a>(media: &'a Media, id: &ManifestId, own: Validated) -> Verification<'a> {
+fn with_another_stored<'a>(media: &'a Media, id: &ManifestId, own: Validated) -> Verification<'a> {
     let of_own = match own.outcome() {
         Outcome::Holds => "the one in the file is valid for it",
         _ => "of the one in the file is told below what is known",
@@ -106,13 +108,13 @@ fn verification(media: &Media, changed: bool, first: Check, validated: Validated
 /// trouble.
 fn named(media: &Media) -> Result<Named, Trouble> {
     let name = media.name().display();
-    let kind = media.kind();
+    let kind = media.detected_type();
     if kind.media_type() == Some(ManifestType::C2pa.as_str()) {
         let detail = format!("{name} is a manifest: name its picture or video");
         return Err(Trouble::new(Kind::Usage, detail));
     }
     let format = media.type_of(&kind).and_then(|media_type| {
-        kind::format(media_type)
+        detected_type::format(media_type)
             .ok_or_else(|| format!("CredLink reads no manifest in a file of type {media_type}"))
     });
     let format = match format {
@@ -122,7 +124,7 @@ fn named(media: &Media) -> Result<Named, Trouble> {
             return Ok(Named { id: None, place: "", embedded: None, words });
         }
     };
-    let report = reading::of(media, &format, None).map_err(|error| unread(media, &error))?;
+    let report = isolation::read(media, &format, None).map_err(|error| unread(media, &error))?;
     let (embedded, unusable) = match report.embedded {
         Embedded::Found(text) => (STANDARD.decode(text).ok(), "a manifest that cannot be read is in"),
         Embedded::TooLong(_) => (None, "a manifest that is longer than any may be is in"),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use credlink_core::access::{Caller, Scope};
+use credlink_core::tenant::TenantError;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -89,19 +90,30 @@ impl Scopes {
     }
 }
 
+/// The reasons why a token does not say whose it is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoTenant {
+    /// It names no tenant.
+    #[error("the access token names no tenant: it has no claim `{0}`")]
+    Unnamed(String),
+    /// Its tenant is no name of one.
+    #[error("the access token's claim `{0}`: {1}")]
+    Invalid(String, TenantError),
+    /// Its claim is of another type.
+    #[error("the access token's claim `{0}` has to be a string")]
+    NoText(String),
+}
+
 impl Claims {
     /// Who bears the token, or why it is not good enough to say.
-    pub(super) fn caller(&self, settings: &JwtSettings) -> Result<Caller, String> {
+    pub(super) fn caller(&self, settings: &JwtSettings) -> Result<Caller, NoTenant> {
         let claim = &settings.tenant_claim;
         let tenant = match self.0.others.get(claim) {
-            None => settings
-                .default_tenant
-                .clone()
-                .ok_or_else(|| format!("the access token names no tenant: it has no claim `{claim}`"))?,
+            None => settings.default_tenant.clone().ok_or_else(|| NoTenant::Unnamed(claim.clone()))?,
             Some(Value::String(name)) => {
-                name.parse().map_err(|error| format!("the access token's claim `{claim}`: {error}"))?
+                name.parse().map_err(|error| NoTenant::Invalid(claim.clone(), error))?
             }
-            Some(_) => return Err(format!("the access token's claim `{claim}` has to be a string")),
+            Some(_) => return Err(NoTenant::NoText(claim.clone())),
         };
         let scopes = self.0.scope.known().union(&self.0.scope_list.known()).copied().collect();
         Ok(Caller { tenant, scopes, authenticated: true })
@@ -116,7 +128,10 @@ mod tests {
     use crate::jwt::settings::tests::settings;
 
     fn caller(claims: Value, settings: &JwtSettings) -> Result<Caller, String> {
-        serde_json::from_value::<Claims>(claims).map_err(|error| error.to_string())?.caller(settings)
+        serde_json::from_value::<Claims>(claims)
+            .map_err(|error| error.to_string())?
+            .caller(settings)
+            .map_err(|error| error.to_string())
     }
 
     #[test]

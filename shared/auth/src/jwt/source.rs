@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use credlink_client::{CallError, Client, Policy, Timeouts};
 use credlink_ports::{Credentials, Failure, FailureKind, Unread};
+use http::header::ACCEPT;
+use http::{Request, StatusCode};
 use jsonwebtoken::Algorithm;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -280,20 +283,16 @@ fn read_file(
 
 /// The keys at an address.
 fn read_url(url: &str, timeout: Duration) -> Result<KeySet, String> {
+    let timeouts = Timeouts { whole: Some(timeout), ..Timeouts::default() };
+    let client = Client::new(&Policy { timeouts, ..Policy::default() });
+    let request = Request::get(url).header(ACCEPT, "application/json").body(None);
     // No redirection: the address is what the operator trusts.
-    let agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .timeout_global(Some(timeout))
-        .build()
-        .new_agent();
-    let mut response =
-        agent.get(url).header("accept", "application/json").call().map_err(|error| error.to_string())?;
-    if response.status() != 200 {
-        return Err(format!("it answers with status {}", response.status().as_u16()));
+    let answer = request.map_err(CallError::from).and_then(|request| client.send(request));
+    let answer = answer.map_err(|error| error.to_string())?;
+    if answer.status() != StatusCode::OK {
+        return Err(format!("it answers with status {}", answer.status().as_u16()));
     }
-    let body = response.body_mut().with_config().limit(MAX_JWKS_BYTES as u64 + 1);
-    let json = body.read_to_vec().map_err(|error| error.to_string())?;
+    let json = answer.read(MAX_JWKS_BYTES as u64 + 1).map_err(|error| error.to_string())?.body;
     KeySet::parse_any(&json).map(|(keys, _)| keys).map_err(|error| error.to_string())
 }
 

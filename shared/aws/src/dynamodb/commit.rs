@@ -218,7 +218,9 @@ impl DynamoIndex {
 /// The writes with a new token, and the token. The same request is sent with the same token: DynamoDB compares.
 fn marked(writes: &[Write]) -> Result<(String, Vec<Update>), Failure> {
     let token = Uuid::new_v4().simple().to_string();
-    let updates = writes.iter().map(|write| Update::of(&write.row, write.expected, &token).map_err(damaged));
+    let updates = writes.iter().map(|write| {
+        Update::of(&write.row, write.expected, &token).map_err(|error| damaged(error.to_string()))
+    });
     let updates = updates.collect::<Result<_, _>>()?;
     Ok((token, updates))
 }

@@ -4,6 +4,8 @@
 //! stand the item's key, the keys of the two indexes, the token of the commit that wrote it, the version of this format
 //! and the read counts, which commits leave alone.
 
+mod error;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -17,6 +19,8 @@ use super::table::{
     DUE_KEY, DUE_SORT, FORMAT, LAST_READ, MAX_ITEM_BYTES, PARTITION_KEY, READS, ROW, SORT_KEY, TENANT_KEY,
     TENANT_SORT, TOKEN, due_shard,
 };
+
+pub(crate) use error::{Damage, ItemError, NumberError};
 
 /// An item, by the names of its attributes.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -76,8 +80,8 @@ impl Update {
     /// The write of `row` over the version `expected`, marked with `token`.
     ///
     /// # Errors
-    /// The row makes no item, in words.
-    pub(super) fn of(row: &Row, expected: Option<u64>, token: &str) -> Result<Self, String> {
+    /// The row makes no item.
+    pub(super) fn of(row: &Row, expected: Option<u64>, token: &str) -> Result<Self, ItemError> {
         let partition = row.key().to_string();
         let mut update = Self {
             key: key(&partition, ROW),
@@ -119,7 +123,7 @@ impl Update {
         remove.extend(optional(row).iter().filter(|name| !members.contains_key(**name)));
         let size: usize = members.iter().map(|(name, value)| name.len() + weight(value)).sum();
         if size > MAX_ITEM_BYTES {
-            return Err(format!("the row {partition} takes {size} bytes; an item has {MAX_ITEM_BYTES}"));
+            return Err(ItemError::TooLarge { row: partition, size });
         }
         for (name, value) in members {
             set.push(match name.as_str() {
@@ -156,9 +160,9 @@ fn weight(value: &AttributeValue) -> usize {
 }
 
 /// The members of a row as attributes, without its reads.
-fn members(row: &Row) -> Result<Item, String> {
+fn members(row: &Row) -> Result<Item, ItemError> {
     let Ok(Value::Object(members)) = serde_json::to_value(row) else {
-        return Err(format!("the row {} makes no JSON object", row.key()));
+        return Err(ItemError::NoObject(row.key().to_string()));
     };
     let members = members.into_iter().filter(|(name, _)| name != READS);
     members
@@ -170,11 +174,11 @@ fn members(row: &Row) -> Result<Item, String> {
                 Value::Array(texts) => {
                     let texts = texts.into_iter().map(|text| match text {
                         Value::String(text) => Ok(text),
-                        other => Err(format!("{name} holds {other}")),
+                        value => Err(ItemError::Listed { name: name.clone(), value }),
                     });
                     AttributeValue::Ss(texts.collect::<Result<_, _>>()?)
                 }
-                other => return Err(format!("{name} is {other}")),
+                value => return Err(ItemError::Member { name, value }),
             };
             Ok((name, value))
         })
@@ -189,38 +193,40 @@ pub(super) fn token(item: &Item) -> Option<&str> {
 /// Reads a row's item.
 ///
 /// # Errors
-/// It is no row of this format, in words.
-pub(super) fn parse(item: &Item) -> Result<Row, String> {
+/// It is no row of this format.
+pub(super) fn parse(item: &Item) -> Result<Row, ItemError> {
     let partition = item.get(PARTITION_KEY).and_then(|value| value.as_s().ok());
-    let partition = partition.ok_or("an item without a key")?;
-    let damaged = |what: &dyn std::fmt::Display| format!("the item {partition}: {what}");
+    let partition = partition.ok_or(ItemError::NoKey)?;
+    let damaged = |damage: Damage| ItemError::Damaged { key: partition.clone(), damage };
     match item.get(FORMAT).map(unsigned) {
         Some(Ok(FORMAT_VERSION)) => {}
         Some(Ok(other)) => {
-            return Err(damaged(&format!("its format is {other}; this program reads {FORMAT_VERSION}")));
+            return Err(damaged(Damage::Format { found: other, read: FORMAT_VERSION }));
         }
-        _ => return Err(damaged(&"it has no format")),
+        _ => return Err(damaged(Damage::NoFormat)),
     }
     let mut members = Map::new();
     for (name, value) in item.iter().filter(|(name, _)| !BESIDE.contains(&name.as_str())) {
         let value = match value {
             AttributeValue::S(text) => Value::String(text.clone()),
-            AttributeValue::N(_) => Value::from(unsigned(value).map_err(|error| damaged(&error))?),
+            AttributeValue::N(_) => Value::from(unsigned(value).map_err(|error| damaged(error.into()))?),
             AttributeValue::Bool(bool) => Value::Bool(*bool),
             AttributeValue::Ss(texts) => texts.iter().cloned().map(Value::String).collect(),
-            _ => return Err(damaged(&format!("{name} has a type that no member has"))),
+            _ => return Err(damaged(Damage::Type(name.clone()))),
         };
         members.insert(name.clone(), value);
     }
-    let mut row: Row = serde_json::from_value(Value::Object(members)).map_err(|error| damaged(&error))?;
+    let mut row: Row =
+        serde_json::from_value(Value::Object(members)).map_err(|error| damaged(error.into()))?;
     if row.key().to_string() != *partition {
-        return Err(damaged(&format!("it holds the row {}", row.key())));
+        return Err(damaged(Damage::OtherRow(row.key().to_string())));
     }
     if let Row::Proof(proof) = &mut row {
         let count = |name| item.get(name).map(unsigned).transpose();
-        let last = count(LAST_READ).map_err(|error| damaged(&error))?;
+        let last = count(LAST_READ).map_err(|error| damaged(error.into()))?;
         let last = last.and_then(|last| i64::try_from(last).ok()).map(Timestamp::from_milliseconds);
-        proof.reads = Reads { count: count(READS).map_err(|error| damaged(&error))?.unwrap_or(0), last };
+        proof.reads =
+            Reads { count: count(READS).map_err(|error| damaged(error.into()))?.unwrap_or(0), last };
     }
     Ok(row)
 }
@@ -228,10 +234,10 @@ pub(super) fn parse(item: &Item) -> Result<Row, String> {
 /// A whole number that is not negative.
 ///
 /// # Errors
-/// The attribute is none, in words.
-pub(crate) fn unsigned(value: &AttributeValue) -> Result<u64, String> {
-    let text = value.as_n().map_err(|_| "a number was expected".to_owned())?;
-    text.parse().map_err(|_| format!("`{text}` is no count"))
+/// The attribute is none.
+pub(crate) fn unsigned(value: &AttributeValue) -> Result<u64, NumberError> {
+    let text = value.as_n().map_err(|_| NumberError::Type)?;
+    text.parse().map_err(|_| NumberError::NoCount(text.clone()))
 }
 
 #[cfg(test)]
@@ -242,13 +248,13 @@ mod tests {
     use credlink_core::access::Visibility;
     use credlink_core::bounds::{MAX_MANIFEST_ID_BYTES, MAX_REVISIONS};
     use credlink_core::hash::{Digest, MediaHash};
-    use credlink_core::identity::StoreId;
     use credlink_core::manifest::ManifestType;
-    use credlink_core::message::Replica;
     use credlink_core::proof_id::ProofId;
     use credlink_core::repair_mark::RepairMark;
+    use credlink_core::replica::Replica;
     use credlink_core::row::{LegacyItemRow, ReplicaRow, StoreRow};
-    use credlink_core::rules::behind::{MAX_REPAIRS, STANDS_SECONDS};
+    use credlink_core::rules::replica_lag::{MAX_REPAIRS, STANDS_SECONDS};
+    use credlink_core::store_id::StoreId;
     use credlink_core::tenant::Tenant;
 
     use super::*;
@@ -400,7 +406,7 @@ mod tests {
             Row::Manifest(manifest().in_state(State::Deleted(at))),
             Row::Manifest(ManifestRow { void: true, ..manifest().in_state(State::Deleted(at)) }),
         ] {
-            assert_eq!(parse(&stored(&row)), Ok(row));
+            assert_eq!(parse(&stored(&row)).unwrap(), row);
         }
         let mut read = stored(&Row::Proof(proof(State::Live)));
         read.insert(READS.into(), number(4));
@@ -441,7 +447,7 @@ mod tests {
             let mut item = whole.clone();
             item.remove(name);
             item.extend(value.map(|value| (name.to_owned(), value)));
-            parse(&item).unwrap_err()
+            parse(&item).unwrap_err().to_string()
         };
         for (error, words) in [
             (with(PARTITION_KEY, None), "without a key"),
@@ -472,7 +478,7 @@ mod tests {
         let item = stored(&Row::Replica(replica(MAX_REPAIRS as u64)));
         assert!(item.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() < 18_000);
         row.held = (0..3_000).map(id).collect();
-        let refused = Update::of(&Row::Proof(row), None, "token").unwrap_err();
+        let refused = Update::of(&Row::Proof(row), None, "token").unwrap_err().to_string();
         assert!(refused.ends_with("an item has 409600"), "{refused}");
     }
 }

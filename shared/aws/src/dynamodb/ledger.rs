@@ -18,7 +18,6 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Delete, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use aws_smithy_types::retry::RetryConfig;
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::Removable;
 use credlink_ports::migration::form;
 use credlink_ports::migration::ledger::{Entry, Job, JobName, Order};
 use credlink_ports::{Clock, Failure, Page};
@@ -159,31 +158,6 @@ impl<K: Clock> TableLedger<K> {
         let request = self.client.delete_item().table_name(&self.table).set_key(Some(key(partition, sort)));
         let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
         answer.map(drop).map_err(|error| Error::classify(NAME, &error).into())
-    }
-}
-
-impl<K: Clock> Removable for TableLedger<K> {
-    async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
-        let deletions = iter(keys.to_vec()).map(|sort| async move { self.delete(&self.items, &sort).await });
-        deletions.buffer_unordered(AT_ONCE).try_collect().await
-    }
-
-    async fn remove_job(&self, holder: &str) -> Result<bool, Failure> {
-        let delete = |sort| Delete::builder().table_name(&self.table).set_key(Some(key(&self.job, sort)));
-        let lease = delete(LEASE)
-            .condition_expression("#holder = :holder")
-            .expression_attribute_names("#holder", HOLDER)
-            .expression_attribute_values(":holder", text(holder));
-        let mut request = self.client.transact_write_items();
-        for delete in [lease, delete(JOB)] {
-            let delete = delete.build().map_err(|error| form::damaged(NAME, error.to_string()))?;
-            request = request.transact_items(TransactWriteItem::builder().delete(delete).build());
-        }
-        match Box::pin(request.customize().config_override(self.timed()).send()).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(is_held_by_another) => Ok(false),
-            Err(error) => Err(Error::classify(NAME, &error).into()),
-        }
     }
 }
 
@@ -369,6 +343,29 @@ impl<K: Clock> Ledger for TableLedger<K> {
             if start.is_none() {
                 return Ok(page);
             }
+        }
+    }
+
+    async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
+        let deletions = iter(keys.to_vec()).map(|sort| async move { self.delete(&self.items, &sort).await });
+        deletions.buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn remove_job(&self, holder: &str) -> Result<bool, Failure> {
+        let delete = |sort| Delete::builder().table_name(&self.table).set_key(Some(key(&self.job, sort)));
+        let lease = delete(LEASE)
+            .condition_expression("#holder = :holder")
+            .expression_attribute_names("#holder", HOLDER)
+            .expression_attribute_values(":holder", text(holder));
+        let mut request = self.client.transact_write_items();
+        for delete in [lease, delete(JOB)] {
+            let delete = delete.build().map_err(|error| form::damaged(NAME, error.to_string()))?;
+            request = request.transact_items(TransactWriteItem::builder().delete(delete).build());
+        }
+        match Box::pin(request.customize().config_override(self.timed()).send()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_held_by_another) => Ok(false),
+            Err(error) => Err(Error::classify(NAME, &error).into()),
         }
     }
 }

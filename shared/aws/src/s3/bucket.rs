@@ -1,7 +1,8 @@
 //! A bucket of any objects, for migrations.
 
 use bytes::{Bytes, BytesMut};
-use credlink_core::object::{Attributes, Head, JSON_TYPE, StoredTag};
+use credlink_core::media_type::JSON_TYPE;
+use credlink_core::object::{Attributes, Head, StoredTag};
 use credlink_ports::migration::bucket::{Bucket, Fetched};
 use credlink_ports::{Condition, Failure, Listed, Page, Put};
 use futures_util::TryStreamExt as _;

@@ -22,6 +22,20 @@ pub(super) enum Unanswered {
     Failed,
 }
 
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+enum NoConnection {
+    /// The attempt of another call failed.
+    #[error("no connection")]
+    Failed,
+    /// Redis refused, or is out of reach.
+    #[error(transparent)]
+    Refused(redis::RedisError),
+    /// It took longer than so many milliseconds.
+    #[error("no connection in {0} ms")]
+    TimedOut(u128),
+}
+
 #[derive(Debug)]
 pub(super) struct Link {
     address: RedisAddress,
@@ -67,7 +81,7 @@ impl Link {
             return Err(Unanswered::Resting);
         }
         let problem = match self.connection().await {
-            Err(problem) => problem,
+            Err(problem) => problem.to_string(),
             Ok(mut connection) => match timeout(limit, command.query_async(&mut connection.inner)).await {
                 Ok(Ok(answer)) => {
                     if self.breaker.answered() {
@@ -96,14 +110,14 @@ impl Link {
     }
 
     /// The connection, or a new one.
-    async fn connection(&self) -> Result<Connection, String> {
+    async fn connection(&self) -> Result<Connection, NoConnection> {
         let seen = self.failed_attempts.load(Ordering::SeqCst);
         let mut place = self.connection.lock().await;
         if let Some(connection) = &*place {
             return Ok(connection.clone());
         }
         if self.failed_attempts.load(Ordering::SeqCst) != seen {
-            return Err("no connection".to_owned());
+            return Err(NoConnection::Failed);
         }
         // The limits are this module's own, over all that it takes.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
@@ -113,8 +127,8 @@ impl Link {
                 let number = self.connections.fetch_add(1, Ordering::Relaxed);
                 return Ok(place.insert(Connection { number, inner }).clone());
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no connection in {} ms", self.connect.as_millis()),
+            Ok(Err(error)) => NoConnection::Refused(error),
+            Err(_) => NoConnection::TimedOut(self.connect.as_millis()),
         };
         self.failed_attempts.fetch_add(1, Ordering::SeqCst);
         Err(problem)

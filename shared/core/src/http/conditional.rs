@@ -1,12 +1,13 @@
 //! Conditional requests (RFC 9110, section 13), entity tags (section 8.8.3) and dates (section 5.6.7).
 
 use http::HeaderMap;
-use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
+use http::header::{ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 
 use super::problem::Problem;
+use super::reply::Reply;
 use crate::bounds::MAX_ENTITY_TAGS;
+use crate::encoding::Coding;
 use crate::hash::Digest;
-use crate::object::Coding;
 use crate::time::Timestamp;
 
 /// What a client can compare a representation with.
@@ -42,6 +43,12 @@ pub fn entity_tag(sha256: &Digest, coding: Option<Coding>) -> String {
 }
 
 const GZIP_SUFFIX: &str = ".gz";
+
+/// The answer with the `ETag` of uncompressed content with this digest.
+#[must_use]
+pub fn with_tag(reply: Reply, sha256: &Digest) -> Reply {
+    reply.with(ETAG, &entity_tag(sha256, None))
+}
 
 /// An instant as HTTP writes it, to the second.
 #[must_use]

@@ -1,4 +1,6 @@
-//! Problem documents (RFC 9457): the one form of error that clients see.
+//! Problem documents (RFC 9457): the one form of error that clients see. [`Received`] is one as a client reads it.
+
+mod received;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::reply::{Body, Reply};
+use crate::time::Timestamp;
+
+pub use received::Received;
 
 /// `application/problem+json`.
 pub const PROBLEM_TYPE: &str = "application/problem+json";
@@ -122,6 +127,9 @@ kinds! {
 /// The part of `type` before the slug. A URN: it names, and does not promise a page.
 pub const TYPE_PREFIX: &str = "urn:credlink:problem:";
 
+/// The member of a [`Kind::Deleted`] that holds the instant of the deletion, as RFC 3339 writes it.
+pub const DELETED_MEMBER: &str = "deleted";
+
 /// A problem: what a client is told when it does not get what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -215,6 +223,12 @@ impl Problem {
         Self::new(Kind::InsufficientScope, format!("this needs the scope `{scope}`"))
             .with("scope", scope.to_string())
             .header(WWW_AUTHENTICATE, &format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+    }
+
+    /// It was deleted at this instant.
+    #[must_use]
+    pub fn deleted(at: Timestamp) -> Self {
+        Self::new(Kind::Deleted, format!("this was deleted on {at}")).with(DELETED_MEMBER, at.to_string())
     }
 
     /// More than the bound.

@@ -7,7 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::object::JSON_TYPE;
+use crate::media_type::JSON_TYPE;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

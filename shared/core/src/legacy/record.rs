@@ -7,16 +7,13 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::members::MembersVisitor;
-use super::{Fields, Legacy, LegacyId, LegacyIdError};
-use crate::access::Visibility;
+use super::{Fields, LegacyId, LegacyIdError};
 use crate::bounds::{MAX_JSON_DEPTH, MAX_LEGACY_RECORD_BYTES};
 use crate::c2pa::Binding;
+use crate::encoding::from_base64;
 use crate::hash::{Digest, HashError, MediaHash};
-use crate::http::problem::Problem;
 use crate::json::{TooDeep, check_depth};
-use crate::manifest::{Manifest, ManifestError};
-use crate::rules::store::{self, Draft, Origin};
-use crate::tenant::Tenant;
+use crate::manifest::{Manifest, ManifestError, check_signature};
 use crate::time::Timestamp;
 
 /// A legacy record, read and checked.
@@ -111,30 +108,6 @@ impl LegacyRecord {
         Ok(record)
     }
 
-    /// What is stored of it, for `tenant`. The same legacy record always makes the same record.
-    ///
-    /// One that did not expire does not expire: it gets the latest instant that there is.
-    #[must_use]
-    pub fn draft(self, tenant: Tenant) -> Draft {
-        Draft {
-            tenant,
-            media_hash: self.media_hash,
-            media_type: None,
-            manifest: self.manifest,
-            signature: self.signature,
-            lifetime: 0,
-            tags: std::collections::BTreeMap::new(),
-            visibility: Visibility::Public,
-            origin: Some(Origin {
-                created: self.created,
-                expires: self.expires.unwrap_or(Timestamp::from_milliseconds(i64::MAX)),
-                legacy: Some(Legacy { id: self.id, fields: self.fields }),
-                restores: None,
-                manifest_visibility: None,
-            }),
-        }
-    }
-
     /// Refuses a record whose manifest says which file it belongs to, and names another.
     fn check_binding(&self) -> Result<(), LegacyError> {
         let refused = |named: MediaHash, place| {
@@ -203,7 +176,7 @@ fn manifest(value: &RawValue) -> Result<Manifest, LegacyError> {
     if text.trim_start().starts_with('{') {
         return Ok(Manifest::json(Bytes::from(text))?);
     }
-    let bytes = store::base64(&text).map_err(|error| {
+    let bytes = from_base64(&text).map_err(|error| {
         member("manifest", format!("a text is a JSON object or a C2PA manifest store in base64: {error}"))
     })?;
     Ok(Manifest::c2pa(bytes)?)
@@ -211,12 +184,8 @@ fn manifest(value: &RawValue) -> Result<Manifest, LegacyError> {
 
 fn signature(value: &RawValue) -> Result<String, LegacyError> {
     let text = text_of("signature", value)?;
-    store::signature(text.into()).map_err(|problem: Problem| member("signature", strip(&problem.detail)))
-}
-
-/// A problem's detail without the name of its member, which stands before it already.
-fn strip(detail: &str) -> &str {
-    detail.strip_prefix("`signature`: ").unwrap_or(detail)
+    check_signature(&text).map_err(|error| member("signature", error))?;
+    Ok(text)
 }
 
 /// The earliest number that is taken for milliseconds: 3 March 1973. Smaller ones most likely count seconds.

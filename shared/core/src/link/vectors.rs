@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{LinkKeys, path};
 use crate::access::{Caller, Visibility};
 use crate::hash::{Digest, MediaHash};
-use crate::http::route::Route;
+use crate::http::route::{Reads, Route};
 use crate::manifest_key::ManifestKey;
 use crate::object::{Facts, ObjectKey};
 use crate::proof_id::ProofId;
@@ -86,8 +86,8 @@ fn what_is_refused_is_what_another_implementation_did_not_sign() {
         let answer = |path: &str, now| {
             let method = asked.method.parse().unwrap();
             let (read, signature, form) = match Route::parse(&method, path, query)? {
-                Route::Read { key, signature, form } => (key, signature, form),
-                Route::ReadPlainManifest { id, signature, form } => {
+                Route::Reads(Reads::Object { key, signature, form }) => (key, signature, form),
+                Route::Reads(Reads::PlainManifest { id, signature, form }) => {
                     (ObjectKey::Manifest(ManifestKey { id, tenant: Tenant::default() }), signature, form)
                 }
                 other => panic!("{}: {path} reads nothing: {other:?}", asked.what),

@@ -5,12 +5,11 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{C2PA_TYPE, JSON_TYPE};
 use crate::legacy::LegacyId;
 use crate::manifest_id::ManifestId;
 use crate::manifest_key::ManifestKey;
+use crate::media_type::{C2PA_TYPE, JSON_TYPE};
 use crate::proof_id::ProofId;
-use crate::row::RowKey;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -94,18 +93,6 @@ impl ObjectKey {
             Self::Record(_) | Self::Front(_) => "public, max-age=60, must-revalidate",
             Self::Revision(..) | Self::Manifest(_) => "public, max-age=31536000, immutable",
             Self::Alias(_) | Self::Hold(..) | Self::Removed(..) | Self::Identity => "private, no-store",
-        }
-    }
-
-    /// The row that decides what stands under this key, or that of the store where no row does.
-    #[must_use]
-    pub fn row(&self) -> RowKey {
-        match self {
-            Self::Record(id) | Self::Revision(id, _) => RowKey::Proof(*id),
-            Self::Manifest(key) | Self::Hold(key, _) => RowKey::Manifest(key.clone()),
-            Self::Alias(id) => RowKey::Alias(id.clone()),
-            Self::Removed(_, key) => key.row(),
-            Self::Front(_) | Self::Identity => RowKey::Store,
         }
     }
 
@@ -204,6 +191,7 @@ impl FromStr for ObjectKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::route::{Reads, Route};
 
     #[test]
     fn every_manifest_id_has_a_key_of_its_own_that_every_store_takes() {
@@ -227,9 +215,9 @@ mod tests {
                 segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:%".contains(&byte)),
                 "{path}"
             );
-            let route = crate::http::route::Route::parse(&http::Method::GET, &format!("/v1{path}"), "");
+            let route = Route::parse(&http::Method::GET, &format!("/v1{path}"), "");
             assert!(
-                matches!(route, Ok(crate::http::route::Route::Read { key: read, .. }) if read == key),
+                matches!(route, Ok(Route::Reads(Reads::Object { key: read, .. })) if read == key),
                 "{path}"
             );
         }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
 use serde::Deserialize;
 
-use super::store::json;
+use super::body::json;
 use crate::bounds::MAX_JSON_DEPTH;
 use crate::http::problem::{Kind, Problem};
 use crate::http::reply::Reply;

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::store::{json, whole};
+use super::body::{json, whole};
 use crate::bounds::{MAX_JSON_DEPTH, MAX_MESSAGE_ITEMS};
 use crate::http::problem::Problem;
-use crate::job::JobName;
+use crate::job_name::JobName;
 
 /// The body of `POST /v1/migrations`.
 #[derive(Debug, Deserialize)]

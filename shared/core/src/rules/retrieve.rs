@@ -9,6 +9,7 @@ use http::header::{
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::access::{Caller, Visibility};
+use crate::encoding::Coding;
 use crate::http::conditional::{
     Outcome, Validators, entity_tag, evaluate_read, http_date, range_applies, single,
 };
@@ -18,7 +19,8 @@ use crate::http::range::{Wanted, wanted};
 use crate::http::reply::{Body, Reply};
 use crate::http::route::Form;
 use crate::link::{LinkKeys, Signature};
-use crate::object::{ATTRIBUTES_HEADER, Coding, Facts, ObjectKey, STORED_TYPE};
+use crate::media_type::STORED_TYPE;
+use crate::object::{ATTRIBUTES_HEADER, Facts, ObjectKey};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -89,7 +91,7 @@ impl Lookup<'_> {
             return Err(self.absent());
         }
         if facts.tombstone {
-            return Err(Problem::new(Kind::Deleted, format!("this was deleted on {}", facts.created)));
+            return Err(Problem::deleted(facts.created));
         }
         if let Some(expires) = facts.expires.filter(|expires| *expires <= self.now) {
             return Err(Problem::new(Kind::Expired, format!("this expired on {expires}")));

@@ -1,10 +1,15 @@
-use credlink_core::message::{Message, Replica, Work};
+use credlink_core::message::{Message, Work};
+use credlink_core::replica::Replica;
 use credlink_ports::Queue as _;
 
 use credlink_ports::limits::MAX_DELIVERIES as MAX_ATTEMPTS;
 
+use std::path::Path;
+
 use super::*;
-use crate::configuration::Source;
+use crate::configuration::Configuration;
+use crate::configuration::value::Source;
+use crate::embedded::SERVING_CACHE_BYTES;
 
 /// A folder with a bucket that is out of reach as its replica.
 fn configuration() -> Configuration {
@@ -23,14 +28,11 @@ fn configuration() -> Configuration {
 async fn open(folder: &Path) -> Deployment {
     let opening = Opening {
         configuration: &configuration(),
-        data_folder: Some(folder),
-        own_file: None,
+        machine: Some(Machine::new(folder, SERVING_CACHE_BYTES)),
         gate: Gate::of(None, None),
         public_url: "http://127.0.0.1".to_owned(),
         link_keys: None,
         count_reads: true,
-        index_cache_bytes: credlink_embedded::index::SERVING_CACHE_BYTES,
-        new_index: NewIndex::OverNothing,
     };
     Deployment::open(opening).await.unwrap()
 }

@@ -10,7 +10,7 @@ use credlink_service::legacy::Found;
 use credlink_runtime::clock::SystemClock;
 
 use super::Settings;
-use crate::deployment::QueuedJobs;
+use crate::deployment::jobs::QueuedJobs;
 
 /// What sends messages, and where to.
 #[derive(Debug)]

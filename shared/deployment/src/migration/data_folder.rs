@@ -27,12 +27,15 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use credlink_auth::gate::Gate;
 use credlink_disk::folder::Folder;
-use credlink_embedded::index::PASSING_CACHE_BYTES;
 use credlink_migrate_io::side::Side;
 use credlink_migrate_io::source::layout::Layout;
 use credlink_migrate_io::source::names::{Named, Part, is_alias, manifest_version};
 
-use crate::local::{self, Local, NewIndex, OpenError};
+use crate::data_folder::NewIndex;
+use crate::embedded::PASSING_CACHE_BYTES;
+use crate::local::{self, Local};
+
+pub use crate::local::OpenError;
 
 /// The name that operators know this source by.
 const NAME: &str = "dir";

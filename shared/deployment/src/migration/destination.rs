@@ -8,6 +8,8 @@
 //!
 //! Each step of an item is a task of its own: what it computes (hashes, gzip, JSON) keeps every core busy.
 
+mod open;
+
 use std::sync::Arc;
 
 use credlink_core::front::Front;
@@ -16,9 +18,9 @@ use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
 use credlink_migrate_io::destination::service::{ServiceDestination, check_one_tenant};
 use credlink_ports::migration::AdoptedFront;
-use credlink_ports::migration::ledger::Copy;
-use credlink_ports::migration::target::{Parcel, Target};
-use credlink_ports::migration::{Depth, Destination, ItemRows, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::ledger::CopiedItem;
+use credlink_ports::migration::target::{Payload, Target};
+use credlink_ports::migration::{Depth, Destination, Imported, ItemRows, Standing, Verdict, Withdrawal};
 use credlink_ports::{Failure, FailureKind, Page, Ports as _};
 
 use credlink_migrate_io::destination::remote::Remote;
@@ -26,7 +28,7 @@ use credlink_migrate_io::side::Side;
 
 use crate::deployment::Deployed;
 
-pub use super::open::{Making, OpenError, Opening};
+pub use open::{Making, OpenError, Opening};
 
 /// The destination that was chosen. Clones are one.
 #[derive(Debug, Clone)]
@@ -45,14 +47,6 @@ pub enum AnyDestination {
 }
 
 impl AnyDestination {
-    /// Opens a place.
-    ///
-    /// # Errors
-    /// It is no destination, or what is on this machine cannot be opened, or a variable is missing or wrong.
-    pub async fn open(place: &super::place::Place, opening: Opening<'_>) -> Result<Self, OpenError> {
-        super::open::open(place, opening).await
-    }
-
     /// The store that it is, and the tenant of the credential that its API was shown.
     ///
     /// # Errors
@@ -114,6 +108,7 @@ fn unmade<T>(name: &'static str) -> Result<T, Failure> {
     Err(Failure { provider: name, kind: FailureKind::AccessDenied, message })
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Destination for AnyDestination {
     fn name(&self) -> &'static str {
         match self {
@@ -131,11 +126,11 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
+    async fn admits(&self, payload: &Payload) -> Result<(), Failure> {
         match self {
-            Self::Here(here) => Box::pin(here.admits(parcel)).await,
+            Self::Here(here) => Box::pin(here.admits(payload)).await,
             Self::Remote(_) => Ok(()),
-            Self::Unmade { name, has_tenants } => check_one_tenant(parcel, *has_tenants, name),
+            Self::Unmade { name, has_tenants } => check_one_tenant(payload, *has_tenants, name),
         }
     }
 
@@ -153,16 +148,16 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
-        let parcel = parcel.clone();
+    async fn import(&self, payload: &Payload) -> Result<Imported, Failure> {
+        let payload = payload.clone();
         match self.clone() {
-            Self::Here(here) => task(async move { here.take_over(&parcel).await }).await,
-            Self::Remote(remote) => task(async move { remote.take_over(&parcel).await }).await,
+            Self::Here(here) => task(async move { here.import(&payload).await }).await,
+            Self::Remote(remote) => task(async move { remote.import(&payload).await }).await,
             Self::Unmade { name, .. } => unmade(name),
         }
     }
 
-    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+    async fn verify(&self, copy: &CopiedItem, depth: Depth) -> Result<Verdict, Failure> {
         let copy = copy.clone();
         match self.clone() {
             Self::Here(here) => task(async move { here.verify(&copy, depth).await }).await,
@@ -171,7 +166,7 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &CopiedItem, at: Timestamp) -> Result<Withdrawal, Failure> {
         let copy = copy.clone();
         match self.clone() {
             Self::Here(here) => task(async move { here.withdraw(&copy, at).await }).await,
@@ -195,6 +190,7 @@ fn behind_its_api<T>(remote: &Remote) -> Result<T, Failure> {
     Err(Failure { provider: remote.name(), kind: FailureKind::AccessDenied, message })
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl ItemRows for AnyDestination {
     async fn item_row(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
         match self {

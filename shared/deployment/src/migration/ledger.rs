@@ -8,14 +8,13 @@
 //! Job and entries are the JSON of [`credlink_ports::migration::ledger`] in both.
 
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::Removable;
 use credlink_ports::migration::ledger::{Entry, Job, Order};
 use credlink_ports::{Clock, Failure, Page};
 
 use credlink_runtime::clock::SystemClock;
 
+pub use crate::embedded::FileLedger;
 pub use credlink_aws::dynamodb::ledger::TableLedger;
-pub use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
 
 /// The ledger that was chosen.
 #[derive(Debug)]
@@ -35,6 +34,7 @@ macro_rules! chosen {
     };
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<K: Clock> Ledger for AnyLedger<K> {
     fn name(&self) -> &'static str {
         chosen!(self, ledger => ledger.name())
@@ -67,9 +67,7 @@ impl<K: Clock> Ledger for AnyLedger<K> {
     async fn list(&self, order: Order, after: Option<&str>, limit: usize) -> Result<Page<Entry>, Failure> {
         chosen!(self, ledger => Box::pin(ledger.list(order, after, limit)).await)
     }
-}
 
-impl<K: Clock> Removable for AnyLedger<K> {
     async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
         chosen!(self, ledger => Box::pin(ledger.remove_entries(keys)).await)
     }

@@ -15,7 +15,7 @@ use http::Uri;
 
 use credlink_aws::s3::Kind;
 
-use crate::configuration::{ConfigurationError, Source};
+use crate::configuration::value::{ConfigurationError, Source};
 use crate::provider::ProviderSettings;
 
 /// Longest text that is read as a place, in bytes: the longest path of most systems.

@@ -25,11 +25,11 @@ use credlink_migrate_io::source::layout::Layout;
 use credlink_migrate_io::source::lines::Lines;
 use credlink_migrate_io::source::remote::Remote;
 
-use super::data_folder::DataFolder;
+use super::data_folder::{self, DataFolder};
 use super::place::{Place, bucket_settings};
-use crate::configuration::{self, ConfigurationError};
-use crate::deployment::Note;
-use crate::local::{self, index_path};
+use crate::configuration::value::{self, ConfigurationError};
+use crate::data_folder::index_path;
+use crate::data_folder::note::{Note, NoteError};
 use crate::provider::{self, Provider};
 
 /// The source that was chosen.
@@ -63,7 +63,10 @@ pub enum OpenError {
     },
     /// The data folder of a CredLink.
     #[error(transparent)]
-    DataFolder(#[from] local::OpenError),
+    DataFolder(#[from] data_folder::OpenError),
+    /// The folder is a part of a deployment that has its objects elsewhere.
+    #[error(transparent)]
+    Part(#[from] NoteError),
     /// The folder of a CredLink's objects.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -86,7 +89,7 @@ impl AnySource {
     /// What is on this machine cannot be opened, or a variable is missing or wrong.
     pub async fn open(
         place: &Place,
-        variables: &configuration::Source<'_>,
+        variables: &value::Source<'_>,
         token: Option<&str>,
     ) -> Result<Self, OpenError> {
         let failed = |path: &Path| {
@@ -96,7 +99,7 @@ impl AnySource {
         Ok(match place {
             Place::Folder(path) => {
                 // The data folder of a server that keeps its objects elsewhere looks like any folder.
-                Note::has_objects(path).map_err(local::OpenError::from)?;
+                Note::has_objects(path)?;
                 match Contents::of(path) {
                     Contents::DataFolder => Self::DataFolder(DataFolder::open(path)?),
                     Contents::Objects => Self::Layout(Layout::new(Folder::open(path)?)),
@@ -170,6 +173,7 @@ macro_rules! chosen {
 }
 
 // A call of an SDK is a future of many kilobytes: in a box, it does not make every future around it as large.
+#[deny(clippy::missing_trait_methods)]
 impl Source for AnySource {
     fn name(&self) -> &'static str {
         chosen!(self, source => source.name())

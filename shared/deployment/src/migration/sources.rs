@@ -8,7 +8,7 @@ use credlink_core::tenant::Tenant;
 use credlink_ports::migration::jobs::{Asked, JobError, JobRequest};
 
 use super::place::Place;
-use crate::configuration::{ConfigurationError, Source};
+use crate::configuration::value::{ConfigurationError, Source};
 
 /// The variable with the list.
 const SOURCES: &str = "CREDLINK_MIGRATION_SOURCES";

@@ -11,7 +11,7 @@ use credlink_aws::{Limits, http_client, plain_config, sdk_config};
 use credlink_disk::folder::{Folder, FolderError};
 
 use super::Provider;
-use crate::configuration::{ConfigurationError, Source};
+use crate::configuration::value::{ConfigurationError, Source};
 
 /// The largest `STORAGE_TIMEOUT`, in milliseconds: a Lambda ends after 15 minutes.
 const MAX_TIMEOUT: u64 = 900_000;

@@ -3,12 +3,8 @@
 use credlink_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Named;
-use super::recorder::Values;
+use super::values::{Label, Named, Values};
 use crate::catalogue;
-
-/// A label of a metric that is a dimension.
-pub(super) type Label = (String, String);
 
 /// The line's document. There are fewer metrics than the 100 that a line may have: see the catalogue.
 pub(super) fn line(

@@ -9,8 +9,8 @@ use metrics::{
     SharedString,
 };
 
-use super::line::Label;
-use super::{EmfError, MAX_CHARACTERS, MAX_DIMENSIONS, Named};
+use super::values::{Label, Named, Values};
+use super::{EmfError, MAX_CHARACTERS, MAX_DIMENSIONS};
 
 /// Labels that are dimensions.
 const LABELS: [&str; 2] = ["provider", "layer"];
@@ -18,17 +18,6 @@ const LABELS: [&str; 2] = ["provider", "layer"];
 /// Most values of a histogram that are kept until a flush: more than any invocation makes. It bounds the memory of a
 /// process that never flushes; what comes beyond is dropped.
 const MAX_KEPT: usize = 20_000;
-
-/// What was counted under one name.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Values {
-    /// A counter's growth.
-    Count(u64),
-    /// A gauge's value.
-    One(f64),
-    /// A histogram's values.
-    Many(Vec<f64>),
-}
 
 /// A metric that was registered.
 #[derive(Debug, Clone)]

@@ -1,9 +1,10 @@
 //! A CredLink at hand as a destination: its use cases, without HTTP.
 
-mod beside;
+mod aliases;
 mod compare;
 mod history;
 mod items;
+mod manifests;
 
 use std::sync::Arc;
 
@@ -22,12 +23,12 @@ use http::header::IF_MATCH;
 use http::{HeaderMap, HeaderValue};
 
 use credlink_ports::migration::AdoptedFront;
-use credlink_ports::migration::ledger::Copy;
+use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::proof_content::{difference, difference_in_readers};
-use credlink_ports::migration::target::{Parcel, Target};
-use credlink_ports::migration::{Depth, Destination, Standing, TakenOver, Verdict, Withdrawal};
+use credlink_ports::migration::target::{Payload, Target};
+use credlink_ports::migration::{Depth, Destination, Imported, Standing, Verdict, Withdrawal};
 use credlink_ports::{
-    Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
+    Checksummed, Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
 };
 use credlink_service::delete::{bury, finish_proof};
 use credlink_service::error::Error;
@@ -48,9 +49,9 @@ pub struct ServiceDestination<P> {
 /// Refuses what becomes another tenant's where there is one tenant: nobody would find it.
 ///
 /// # Errors
-/// The destination, `name`, has one tenant, and the parcel is another one's.
-pub fn check_one_tenant(parcel: &Parcel, has_tenants: bool, name: &'static str) -> Result<(), Failure> {
-    match parcel.tenant() {
+/// The destination, `name`, has one tenant, and the payload is another one's.
+pub fn check_one_tenant(payload: &Payload, has_tenants: bool, name: &'static str) -> Result<(), Failure> {
+    match payload.tenant() {
         Some(tenant) if !has_tenants && !tenant.is_default() => Err(Failure {
             provider: name,
             kind: FailureKind::AccessDenied,
@@ -116,30 +117,30 @@ impl<P: Ports> ServiceDestination<P> {
     }
 
     /// Returns what an error of a use case means; `None` if the caller has to look at the world again.
-    async fn refused(&self, id: &ProofId, error: Error) -> Result<Option<TakenOver>, Failure> {
+    async fn refused(&self, id: &ProofId, error: Error) -> Result<Option<Imported>, Failure> {
         let problem = match error {
             Error::Failure(failure) => return Err(failure),
             Error::Problem(problem) => problem,
         };
         match problem.kind {
-            Kind::Deleted => Ok(self.deleted(id).await?.map(TakenOver::Deleted)),
+            Kind::Deleted => Ok(self.deleted(id).await?.map(Imported::Deleted)),
             Kind::Contended | Kind::NotFound | Kind::Expired | Kind::PreconditionFailed => Ok(None),
-            kind => Ok(Some(TakenOver::Refused { kind: kind.slug().to_owned(), detail: problem.detail })),
+            kind => Ok(Some(Imported::Refused { kind: kind.slug().to_owned(), detail: problem.detail })),
         }
     }
 
     /// One step from what is there towards the drafts' history. `None`: look at the world again.
-    async fn advance(&self, drafts: &[Draft], stored: &Stored) -> Result<Option<TakenOver>, Error> {
+    async fn advance(&self, drafts: &[Draft], stored: &Stored) -> Result<Option<Imported>, Error> {
         let (Some(last), row) = (drafts.last(), &stored.row) else { return Ok(None) };
         if let (Some(body), [draft]) = (&stored.body, drafts) {
             // What was just stored is the whole history, and its legacy id leads to it.
-            return Ok(Some(TakenOver::Stored(history::stored_just_now(draft, row, body))));
+            return Ok(Some(Imported::Stored(history::stored_just_now(draft, row, body))));
         }
         let history = History::new(drafts, row.first_revision);
         let position = history.position(row);
         let is_published = (last.visibility, row.visibility) == (Visibility::Private, Visibility::Public);
         if position.is_none() && last.is_identical_to(row) && is_published {
-            return Ok(Some(TakenOver::Conflict { detail: difference_in_readers(&row.id) }));
+            return Ok(Some(Imported::Conflict { detail: difference_in_readers(&row.id) }));
         }
         if position.is_some() || last.is_identical_to(row) {
             self.bind(drafts, row).await?;
@@ -156,13 +157,13 @@ impl<P: Ports> ServiceDestination<P> {
             }
             None if position.is_some() => {
                 self.hide(drafts).await?;
-                Ok(Some(TakenOver::Stored(history.copy(row))))
+                Ok(Some(Imported::Stored(history.copy(row))))
             }
             None if last.is_identical_to(row) => {
                 self.hide(drafts).await?;
-                Ok(Some(TakenOver::Equal(history::standing(row, drafts))))
+                Ok(Some(Imported::Equal(history::standing(row, drafts))))
             }
-            None => Ok(Some(TakenOver::Conflict { detail: difference(&row.id, &row.manifest_sha256, last) })),
+            None => Ok(Some(Imported::Conflict { detail: difference(&row.id, &row.manifest_sha256, last) })),
         }
     }
 
@@ -179,7 +180,7 @@ impl<P: Ports> ServiceDestination<P> {
     async fn hide(&self, drafts: &[Draft]) -> Result<(), Error> {
         for draft in drafts.iter().filter(|draft| draft.has_private_manifest()) {
             if let Some(manifest) = draft.manifest_key() {
-                beside::hide(&self.service, &manifest, draft.manifest.sha256()).await?;
+                manifests::hide(&self.service, &manifest, draft.manifest.sha256()).await?;
             }
         }
         Ok(())
@@ -199,19 +200,19 @@ impl<P: Ports> ServiceDestination<P> {
         if let Some(at) = self.deleted(&draft.id()).await?
             && restores != Some(at)
         {
-            return Err(Problem::new(Kind::Deleted, format!("this was deleted on {at}")).into());
+            return Err(Problem::deleted(at).into());
         }
-        if beside::make_private(&self.service, &manifest, draft.manifest.sha256()).await? {
+        if manifests::make_private(&self.service, &manifest, draft.manifest.sha256()).await? {
             return Ok(None);
         }
         Err(problem.into())
     }
 
     /// Takes over a proof: its drafts by their revisions, the current one last.
-    async fn take_over_proof(&self, drafts: &[Draft]) -> Result<TakenOver, Failure> {
+    async fn import_proof(&self, drafts: &[Draft]) -> Result<Imported, Failure> {
         let Some(first) = drafts.first() else {
             let problem = Problem::new(Kind::InvalidRequest, "a proof has at least one record");
-            return Ok(TakenOver::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail });
+            return Ok(Imported::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail });
         };
         let id = first.id();
         // Every draft is a step of its own, may have to wait for its manifest to be withdrawn, and may be disturbed.
@@ -242,7 +243,7 @@ impl<P: Ports> ServiceDestination<P> {
     async fn withdraw_row(
         &self,
         id: &ProofId,
-        copy: &Copy,
+        copy: &CopiedItem,
         at: Timestamp,
     ) -> Result<Option<Withdrawal>, Failure> {
         let row = match self.service.proof_row(id).await? {
@@ -267,14 +268,14 @@ impl<P: Ports> ServiceDestination<P> {
     }
 }
 
-impl<P: Ports> Destination for ServiceDestination<P> {
+impl<P: Ports<Objects: Checksummed>> Destination for ServiceDestination<P> {
     fn name(&self) -> &'static str {
         self.service.ports().objects().name()
     }
 
-    async fn admits(&self, parcel: &Parcel) -> Result<(), Failure> {
+    async fn admits(&self, payload: &Payload) -> Result<(), Failure> {
         self.allowed(self.service.may_change().await)?;
-        check_one_tenant(parcel, self.service.settings().has_tenants, self.name())
+        check_one_tenant(payload, self.service.settings().has_tenants, self.name())
     }
 
     async fn adopt_front(&self, front: &Front) -> Result<Option<AdoptedFront>, Failure> {
@@ -288,8 +289,8 @@ impl<P: Ports> Destination for ServiceDestination<P> {
     async fn find(&self, target: &Target) -> Result<Standing, Failure> {
         let id = match target {
             Target::Proof(id) => id,
-            Target::Alias { id, .. } => return beside::find_alias(&self.service, id).await,
-            Target::Manifest(id) => return beside::find_manifest(&self.service, id).await,
+            Target::Alias { id, .. } => return aliases::find_alias(&self.service, id).await,
+            Target::Manifest(id) => return manifests::find_manifest(&self.service, id).await,
         };
         let Some(row) = self.service.proof_row(id).await? else { return Ok(Standing::Absent) };
         Ok(match row.state {
@@ -298,26 +299,28 @@ impl<P: Ports> Destination for ServiceDestination<P> {
         })
     }
 
-    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
-        self.admits(parcel).await?;
-        match parcel {
-            Parcel::Proof(drafts) => self.take_over_proof(drafts).await,
-            Parcel::Alias(naming) => beside::bind(&self.service, naming).await,
-            Parcel::Manifest(loose) => beside::keep(&self.service, loose).await,
+    async fn import(&self, payload: &Payload) -> Result<Imported, Failure> {
+        self.admits(payload).await?;
+        match payload {
+            Payload::Proof(drafts) => self.import_proof(drafts).await,
+            Payload::Alias(alias_draft) => aliases::import_alias(&self.service, alias_draft).await,
+            Payload::Manifest(manifest_draft) => {
+                manifests::import_manifest(&self.service, manifest_draft).await
+            }
         }
     }
 
-    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+    async fn verify(&self, copy: &CopiedItem, depth: Depth) -> Result<Verdict, Failure> {
         compare::verify(&self.service, copy, depth).await
     }
 
-    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &CopiedItem, at: Timestamp) -> Result<Withdrawal, Failure> {
         self.allowed(self.service.may_destroy().await)?;
         for _ in 0..MAX_ATTEMPTS {
             let withdrawal = match &copy.target {
                 Target::Proof(id) => self.withdraw_row(id, copy, at).await?,
-                Target::Alias { id, proof } => Some(beside::withdraw_alias(&self.service, id, proof).await?),
-                Target::Manifest(id) => beside::withdraw_manifest(&self.service, id, copy, at).await?,
+                Target::Alias { id, proof } => Some(aliases::withdraw_alias(&self.service, id, proof).await?),
+                Target::Manifest(id) => manifests::withdraw_manifest(&self.service, id, copy, at).await?,
             };
             if let Some(withdrawal) = withdrawal {
                 self.service.announce().await;

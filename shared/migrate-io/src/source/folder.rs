@@ -11,35 +11,28 @@
 //! * **Removal** compares size, time and inode right before it: a writer who replaces the file in the microseconds between
 //!   loses. Folders are never removed.
 
+mod key;
+#[cfg(test)]
+mod tests;
 mod walk;
 
-use std::borrow::Cow;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use credlink_core::hash::Digest;
 use credlink_ports::migration::{Content, Item, Removal, Source};
 use credlink_ports::{Failure, FailureKind, Page};
 
 use credlink_disk::failure::{from_io, off_the_executor_with};
-use walk::{Found, Kind, Walk};
+use key::{MAX_KEY_BYTES, cursor_of, key_of, path_of, path_of_cursor};
+use walk::{EntryKind, Walk, WalkEntry};
 
 use super::text::{self, MAX_STORED_BYTES};
 
 /// The name that operators know this source by.
 const NAME: &str = "dir";
-
-/// Longest key of an item, in bytes.
-const MAX_KEY_BYTES: usize = 1_024;
-
-/// So much is shown of a path that is no key, in bytes.
-const SHOWN_BYTES: usize = 700;
-
-/// Ends the key of what has no key of its own: no path of a file ends like this.
-const NO_FILE: char = '/';
 
 /// A folder of legacy records.
 #[derive(Debug, Clone)]
@@ -136,7 +129,7 @@ impl Inner {
     }
 
     /// The item that was found; `None` for what is listed elsewhere, or is gone.
-    fn item(&self, found: &Found) -> io::Result<Option<Item>> {
+    fn item(&self, found: &WalkEntry) -> io::Result<Option<Item>> {
         let metadata = match fs::symlink_metadata(self.root.join(&found.path)) {
             Ok(metadata) => metadata,
             Err(error) if is_absence(&error) => return Ok(None),
@@ -146,7 +139,7 @@ impl Inner {
             }
             Err(error) => return Err(error),
         };
-        if found.kind == Kind::Link && self.leads_inside(&found.path) {
+        if found.kind == EntryKind::Link && self.leads_inside(&found.path) {
             return Ok(None);
         }
         Ok(Some(Item { key: key_of(found), size: metadata.len(), version: version(&metadata) }))
@@ -195,8 +188,8 @@ impl Inner {
     fn read_what_has_no_key(&self, key: &str) -> io::Result<Option<Content>> {
         let Some(found) = self.find(key)? else { return Ok(None) };
         let why = match found.kind {
-            Kind::Unopened(why) => format!("the folder may not be opened: {why}"),
-            Kind::File | Kind::Link | Kind::Other => {
+            EntryKind::Unopened(why) => format!("the folder may not be opened: {why}"),
+            EntryKind::File | EntryKind::Link | EntryKind::Other => {
                 format!("its path is no UTF-8 text of at most {MAX_KEY_BYTES} bytes: rename it")
             }
         };
@@ -204,7 +197,7 @@ impl Inner {
     }
 
     /// What is listed under a key that is no path. There are few of them, if any.
-    fn find(&self, key: &str) -> io::Result<Option<Found>> {
+    fn find(&self, key: &str) -> io::Result<Option<WalkEntry>> {
         let mut walk = Walk::begin(&self.root)?;
         while let Some(found) = walk.next(&self.root)? {
             if key_of(&found) == key {
@@ -281,26 +274,6 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The path that a key is; `None` where it is none of this folder's.
-fn path_of(key: &str) -> Option<PathBuf> {
-    let is_ours = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
-    let path = Path::new(key);
-    (!key.is_empty() && key.len() <= MAX_KEY_BYTES && !key.ends_with(NO_FILE) && is_ours(path))
-        .then(|| path.to_owned())
-}
-
-/// The key of what was found: its path with `/` between its parts. What has none is named by what can be shown of its
-/// path, and told apart by its digest.
-fn key_of(found: &Found) -> String {
-    let shown = String::from_utf8_lossy(&found.bytes);
-    if found.bytes.len() <= MAX_KEY_BYTES && matches!(shown, Cow::Borrowed(_)) {
-        return shown.into_owned();
-    }
-    let start: String =
-        shown.char_indices().take_while(|(at, _)| *at < SHOWN_BYTES).map(|(_, c)| c).collect();
-    format!("{start}#{}{NO_FILE}", Digest::of(&found.bytes))
-}
-
 /// Why this is no file that is read.
 fn no_file(metadata: &Metadata) -> Option<&'static str> {
     if metadata.is_symlink() {
@@ -332,21 +305,3 @@ fn inode(metadata: &Metadata) -> u64 {
 fn inode(_: &Metadata) -> u64 {
     0
 }
-
-/// Where a listing goes on: the path of the last thing found, in hexadecimal where it is no text.
-fn cursor_of(path: &[u8]) -> String {
-    match std::str::from_utf8(path) {
-        Ok(text) => format!("={text}"),
-        Err(_) => data_encoding::HEXLOWER.encode(path),
-    }
-}
-
-fn path_of_cursor(cursor: &str) -> Option<Vec<u8>> {
-    match cursor.strip_prefix('=') {
-        Some(text) => Some(text.as_bytes().to_vec()),
-        None => data_encoding::HEXLOWER.decode(cursor.as_bytes()).ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -7,101 +7,34 @@
 //!   API or the record names. Who may read a manifest is in the answer's `Cache-Control`.
 //! * **Removal** is a deletion with `If-Match`: what was replaced since stays. A legacy id is not removed by itself.
 
-use bytes::Bytes;
-use credlink_core::access::Visibility;
+mod object;
+mod pages;
+
 use credlink_core::front::Front;
 use credlink_core::hash::Digest;
-use credlink_core::identity::StoreId;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::exact_path;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
-use credlink_core::record::Record;
-use credlink_core::tenant::Tenant;
-use credlink_ports::migration::{Content, Item, Removal, Revision, RevisionManifest, Source};
+use credlink_core::store_id::StoreId;
+use credlink_ports::migration::{Content, Item, Removal, Revision, Source};
 use credlink_ports::{Failure, FailureKind, Page};
-use http::header::LOCATION;
 use http::{Method, StatusCode};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::names::{Named, Part, is_alias, manifest_version};
-use crate::api::{Answer, Api, NAME, Question, TokenError, failure};
+use crate::api::{Api, NAME, Question, TokenError, Unexpected as _, failure};
 use crate::side::Side;
+use object::{Read, damaged};
+use pages::{Aliases, AloneManifest, Listed, ListedAlias, Manifests, part};
+
+pub(crate) use pages::{leads_to, page, side};
 
 /// Another CredLink.
 #[derive(Debug, Clone)]
 pub struct Remote {
     api: Api,
-}
-
-/// A page of `GET /v1/proofs`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Proofs {
-    pub(crate) proofs: Vec<Listed>,
-    pub(crate) next: Option<String>,
-    tenant: Option<Tenant>,
-    store: Option<StoreId>,
-}
-
-/// What a page says of a proof, as far as it matters here.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Listed {
-    pub(crate) id: ProofId,
-    revision: u32,
-    manifest: ListedManifest,
-}
-
-#[derive(Debug, Deserialize)]
-struct ListedManifest {
-    length: u64,
-}
-
-/// A page of `GET /v1/aliases`.
-#[derive(Debug, Deserialize)]
-struct Aliases {
-    aliases: Vec<ListedAlias>,
-    next: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ListedAlias {
-    id: LegacyId,
-    proof: ProofId,
-}
-
-/// A page of `GET /v1/manifests`.
-#[derive(Debug, Deserialize)]
-struct Manifests {
-    manifests: Vec<AloneManifest>,
-    next: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct AloneManifest {
-    id: ManifestId,
-    tenant: Tenant,
-    sha256: Digest,
-    length: u64,
-    visibility: Visibility,
-}
-
-/// An object as it was read.
-struct Object {
-    bytes: Bytes,
-    /// The digest in its `ETag`.
-    tag: Option<Digest>,
-    /// Its readers, where the answer tells.
-    visibility: Option<Visibility>,
-}
-
-/// A record as it was read.
-struct Read {
-    bytes: Bytes,
-    record: Record,
 }
 
 impl Remote {
@@ -116,56 +49,6 @@ impl Remote {
     /// The store, and the tenant of the credential.
     pub async fn side(&self) -> Result<Side, Failure> {
         side(&self.api).await
-    }
-
-    /// The object under `key`; `None` where it is not there (any more) or has expired.
-    async fn object(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        let target = format!("/v1{}", exact_path(key));
-        // What says whom an address serves is small, and is nowhere else.
-        let question = match key {
-            ObjectKey::Front(_) => Question::new(Method::GET, target.clone()),
-            _ => Question::object(target.clone()),
-        };
-        let answer = self.api.ask(question).await?;
-        match answer.status {
-            StatusCode::OK => {
-                Ok(Some(Object { tag: answer.digest(), visibility: answer.visibility(), bytes: answer.body }))
-            }
-            _ if answer.is_not_found() || answer.is_gone() => Ok(None),
-            StatusCode::FORBIDDEN => {
-                Err(failure(FailureKind::AccessDenied, format!("{target}: it is private")))
-            }
-            _ => Err(answer.unexpected(&target)),
-        }
-    }
-
-    async fn record(&self, key: &ObjectKey) -> Result<Option<Read>, Failure> {
-        let Some(Object { bytes, tag, .. }) = self.object(key).await? else { return Ok(None) };
-        if tag != Some(Digest::of(&bytes)) {
-            return Err(damaged(key, &"it does not have the digest that the API names"));
-        }
-        let record = Record::parse(&bytes).map_err(|error| damaged(key, &error))?;
-        Ok(Some(Read { bytes, record }))
-    }
-
-    async fn read_front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
-        let key = ObjectKey::Front(id.clone());
-        let Some(object) = self.object(&key).await? else { return Ok(None) };
-        Front::parse(&object.bytes).map(Some).map_err(|error| damaged(&key, &error))
-    }
-
-    async fn revision(&self, read: Read) -> Result<Option<Revision>, Failure> {
-        let Read { bytes, record } = read;
-        let Some(id) = record.manifest.id else {
-            return Ok(Some(Revision { record: bytes, manifest: None }));
-        };
-        let key = ObjectKey::Manifest(ManifestKey { id, tenant: record.tenant });
-        let Some(object) = self.object(&key).await? else { return Ok(None) };
-        if Digest::of(&object.bytes) != record.manifest.sha256 {
-            return Err(damaged(&key, &format!("it is not the one of the proof {}", record.id)));
-        }
-        let manifest = RevisionManifest { visibility: object.readers(&key)?, bytes: object.bytes };
-        Ok(Some(Revision { record: bytes, manifest: Some(manifest) }))
     }
 
     async fn proof(&self, id: &ProofId) -> Result<Option<Vec<Revision>>, Failure> {
@@ -250,68 +133,8 @@ impl Remote {
     }
 }
 
-impl Object {
-    /// The readers of a manifest. An answer that does not say so is none to go by: what is private would become public.
-    fn readers(&self, key: &ObjectKey) -> Result<Visibility, Failure> {
-        let untold = || damaged(key, &"the answer has no Cache-Control that says who may read it");
-        self.visibility.ok_or_else(untold)
-    }
-
-    /// The version of a manifest that was stored for itself.
-    fn manifest_version(&self, key: &ObjectKey) -> Result<String, Failure> {
-        Ok(manifest_version(&Digest::of(&self.bytes), self.readers(key)?))
-    }
-}
-
 fn version(revision: u32) -> String {
     format!("revision {revision}")
-}
-
-fn damaged(key: &ObjectKey, why: &dyn std::fmt::Display) -> Failure {
-    failure(FailureKind::Damaged, format!("{key}: {why}"))
-}
-
-/// The store behind an API, and the tenant of the credential.
-pub(crate) async fn side(api: &Api) -> Result<Side, Failure> {
-    let Proofs { tenant, store, .. } = page(api, None, 1).await?;
-    Ok(Side { store, tenant })
-}
-
-/// A page of the proofs of the credential's tenant.
-pub(crate) async fn page(api: &Api, after: Option<&str>, limit: usize) -> Result<Proofs, Failure> {
-    part(api, "proofs", after, limit).await
-}
-
-/// Where an answer to a legacy id leads; `None`: nowhere.
-pub(crate) fn leads_to(answer: &Answer, target: &str) -> Result<Option<ProofId>, Failure> {
-    let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-    let proof = location.and_then(|location| location.rsplit('/').next()).and_then(|id| id.parse().ok());
-    match (answer.status, proof) {
-        (StatusCode::PERMANENT_REDIRECT, Some(proof)) => Ok(Some(proof)),
-        _ if answer.is_not_found() => Ok(None),
-        _ => Err(answer.unexpected(target)),
-    }
-}
-
-/// A page of a listing.
-async fn part<T: DeserializeOwned>(
-    api: &Api,
-    part: &str,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<T, Failure> {
-    let after = after
-        .map(|after| format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)))
-        .unwrap_or_default();
-    let target = format!("/v1/{part}?limit={limit}{after}");
-    let answer = api.ask(Question::new(Method::GET, target.clone())).await?;
-    let target = format!("{}{target}", api.base);
-    if answer.status != StatusCode::OK {
-        return Err(answer.unexpected(&target));
-    }
-    serde_json::from_slice(&answer.body).map_err(|error| {
-        failure(FailureKind::Damaged, format!("{target}: it is no CredLink that answers: {error}"))
-    })
 }
 
 impl Source for Remote {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_LEGACY_RECORD_BYTES;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::{DecodeError, decode};
-use credlink_core::object::Coding;
 use credlink_ports::migration::Content;
 
 /// What gzip data begin with (RFC 1952, section 2.3.1). No JSON does.

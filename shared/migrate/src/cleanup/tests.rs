@@ -5,7 +5,7 @@ use std::time::Duration;
 use credlink_ports::FailureKind;
 
 use super::*;
-use crate::run::LEASE_SECONDS;
+use crate::lease::LEASE_SECONDS;
 use crate::testing::{Fault, World, legacy, spec};
 use crate::verify::{VerifyOptions, verify};
 
@@ -14,13 +14,13 @@ async fn world() -> World {
     let world = World::mixed();
     world.run().await.unwrap();
     let name = spec().name;
-    verify(world.parts(), &name, &VerifyOptions::default(), "v", &()).await.unwrap();
+    verify(&world, &name, &VerifyOptions::default(), "v", &()).await.unwrap();
     tokio::time::sleep(Duration::from_secs(31 * 86_400)).await;
     world
 }
 
 async fn cleaned(world: &World) -> Cleanup {
-    cleanup(world.parts(), &spec().name, &CleanupOptions::default(), "c", &()).await.unwrap()
+    cleanup(world, &spec().name, &CleanupOptions::default(), "c", &()).await.unwrap()
 }
 
 const STAYS: [&str; 4] = ["a-twice-more", "a-unlike", "broken", "expired"];
@@ -32,7 +32,7 @@ async fn only_what_was_verified_long_ago_and_exactly_goes() {
     let keys = world.source.keys();
     assert_eq!(cleaned(&world).await.unverified, 7);
     let name = spec().name;
-    verify(world.parts(), &name, &VerifyOptions::default(), "v", &()).await.unwrap();
+    verify(&world, &name, &VerifyOptions::default(), "v", &()).await.unwrap();
     assert_eq!(cleaned(&world).await.young, 6);
     tokio::time::sleep(Duration::from_secs(KEEP_SECONDS - 60)).await;
     assert_eq!(cleaned(&world).await.young, 6);
@@ -98,7 +98,7 @@ async fn a_fault_at_any_call_loses_nothing() {
             let (name, options) = (spec().name, CleanupOptions::default());
             tokio::select! {
                 () = world.faults.killed.notified() => {}
-                _ = cleanup(world.parts(), &name, &options, "c", &()) => {}
+                _ = cleanup(&world, &name, &options, "c", &()) => {}
             }
             world.faults.none();
             tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
@@ -116,7 +116,7 @@ async fn a_fault_at_any_call_loses_nothing() {
 async fn a_source_that_cannot_remove_says_so_at_once() {
     let world = world().await;
     world.faults.down("source remove", FailureKind::AccessDenied);
-    let error = cleanup(world.parts(), &spec().name, &CleanupOptions::default(), "c", &()).await;
+    let error = cleanup(&world, &spec().name, &CleanupOptions::default(), "c", &()).await;
     assert!(matches!(error, Err(RunError::Ended { .. })), "{error:?}");
     world.faults.none();
     assert_eq!(cleaned(&world).await.removed, 6);

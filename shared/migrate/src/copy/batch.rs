@@ -4,87 +4,19 @@ use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt as _};
 
-use credlink_ports::migration::ledger::{Begun, Copy, Entry, ItemState, Reason};
+use credlink_ports::migration::ledger::{Begun, Entry, ItemState, Reason};
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{
-    Depth, Destination, Item, Ledger, PROOF_MISSING, Sleep, Source, Standing, TakenOver, Verdict,
-};
-use credlink_ports::{Clock, FailureKind};
+use credlink_ports::migration::{Item, MigrationPorts, Standing};
 
 use super::Copier;
-use crate::calls::Wrote;
-use crate::incoming::{Incoming, NotCopied, incoming};
+use super::item::{Decided, Prepared, Ready, Step, is_dealt_with, is_done};
+use crate::incoming::NotCopied;
 use crate::patience::GivenUp;
 use crate::progress::{Counts, Watch};
 use crate::records::Change;
+use crate::retrying_ports::Recorded;
 
-/// An item that was read, and can be stored.
-struct Ready {
-    item: Item,
-    known: Option<Entry>,
-    incoming: Incoming,
-    target: Target,
-}
-
-/// An item of which it is decided what to write.
-struct Decided {
-    item: Item,
-    known: Option<Entry>,
-    state: ItemState,
-    begun: Option<Begun>,
-}
-
-/// Where a ready item stands.
-enum Step {
-    /// The destination has nothing of it: write that down first.
-    Begin(Ready, Begun),
-    /// Take it over.
-    Go(Ready),
-    /// Nothing is to be done.
-    Decided(Decided),
-}
-
-impl Ready {
-    /// What was begun of it, durably.
-    fn begun(&self) -> Option<Begun> {
-        let begun = self.known.as_ref().and_then(|entry| entry.begun.as_ref());
-        begun.filter(|begun| begun.target == self.target).cloned()
-    }
-
-    fn decided(self, state: ItemState) -> Decided {
-        let begun = self.begun();
-        Decided { item: self.item, known: self.known, state, begun }
-    }
-}
-
-impl NotCopied {
-    fn state(self) -> ItemState {
-        let (is_skip, Self { reason, detail }) = (self.is_skip(), self);
-        if is_skip { ItemState::Skipped { reason, detail } } else { ItemState::Failed { reason, detail } }
-    }
-}
-
-/// Whether an earlier run dealt with this very version of the item, and no rollback since.
-pub(crate) fn is_done(entry: &Entry, item: &Item) -> bool {
-    entry.withdrawing.is_none() && is_dealt_with(entry, item)
-}
-
-fn is_dealt_with(entry: &Entry, item: &Item) -> bool {
-    entry.item == item.version
-        && match &entry.state {
-            ItemState::Copied(_)
-            | ItemState::Verified { .. }
-            | ItemState::Deleted { .. }
-            | ItemState::Skipped { .. } => true,
-            ItemState::Planned
-            | ItemState::Copying { .. }
-            | ItemState::RolledBack { .. }
-            | ItemState::Lost { .. }
-            | ItemState::Failed { .. } => false,
-        }
-}
-
-impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<'_, S, D, L, C, T, W> {
+impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
     /// Copies a batch of different items, `concurrency` at a time. Also where it is given up, it is told what was done.
     pub(crate) async fn copy(&self, items: Vec<Item>, concurrency: usize) -> (Counts, Result<(), GivenUp>) {
         let mut counts = Counts::default();
@@ -99,7 +31,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         counts: &mut Counts,
     ) -> Result<(), GivenUp> {
         let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
-        let entries = self.calls.entries(&keys).await?;
+        let entries = self.ports.entries(&keys).await?;
         let (mut reads, mut decided) = (Vec::with_capacity(items.len()), Vec::new());
         for (item, entry) in items.into_iter().zip(entries) {
             match self.recall(entry).await {
@@ -116,8 +48,8 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         let (mut ready, mut end) = (Vec::new(), Ok(()));
         for outcome in read {
             match outcome {
-                Ok(Ok(item)) => ready.push(item),
-                Ok(Err(item)) => decided.push(item),
+                Ok(Prepared::Ready(item)) => ready.push(item),
+                Ok(Prepared::Decided(item)) => decided.push(item),
                 Err(given_up) => end = Err(given_up),
             }
         }
@@ -127,7 +59,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         end?;
         ready.sort_by(|one, other| one.item.key.cmp(&other.item.key));
         let targets: BTreeSet<Target> = ready.iter().map(|item| item.target.clone()).collect();
-        let _taken = self.turns.take(&targets).await;
+        let _taken = self.locks.lock(&targets).await;
         // Items of one proof go one after the other, until the proof is there: then they cannot make it any more.
         let mut live = BTreeSet::new();
         while !ready.is_empty() {
@@ -149,7 +81,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         else {
             return Ok(known);
         };
-        let standing = match self.calls.find(&target).await {
+        let standing = match self.ports.find(&target).await {
             Ok(standing) => standing,
             Err(given_up) => return Err((known, given_up)),
         };
@@ -162,33 +94,13 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             Standing::Absent | Standing::Deleted(_) => return Ok(Some(entry)),
         };
         let change = Change::to(entry.item(), state);
-        match self.calls.record(vec![(change, Some(entry.clone()))]).await {
+        match self.ports.record(vec![(change, Some(entry.clone()))]).await {
             Ok(wrote) => Ok(wrote.first().map(|wrote| wrote.entry().clone())),
             Err(given_up) => Err((Some(entry), given_up)),
         }
     }
 
-    /// Reads and checks an item.
-    async fn prepare(&self, item: Item, known: Option<Entry>) -> Result<Result<Ready, Decided>, GivenUp> {
-        let decided = |item, known, not_copied: NotCopied| {
-            Ok(Err(Decided { item, known, state: not_copied.state(), begun: None }))
-        };
-        let content = match self.calls.read(&item.key).await {
-            Ok(Some(content)) => content,
-            Ok(None) => return decided(item, known, NotCopied::vanished()),
-            Err(GivenUp::Item(failure)) => return decided(item, known, NotCopied::unread(&failure)),
-            Err(end) => return Err(end),
-        };
-        match incoming(&content, &self.options.owners, self.calls.parts.clock.now()) {
-            Ok(incoming) => match incoming.parcel.target() {
-                Some(target) => Ok(Ok(Ready { item, known, incoming, target })),
-                None => decided(item, known, NotCopied::new(Reason::Damaged, "the proof has no record")),
-            },
-            Err(not_copied) => decided(item, known, not_copied),
-        }
-    }
-
-    /// Takes over items of which no two make the same proof.
+    /// Imports items of which no two make the same proof.
     async fn round(
         &self,
         items: Vec<Ready>,
@@ -209,7 +121,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         }
         end?;
         go.extend(self.begin(begin, counts).await?);
-        let taken: Vec<_> = go.into_iter().map(|item| self.take(item)).collect();
+        let taken: Vec<_> = go.into_iter().map(|item| self.import(item)).collect();
         let taken: Vec<_> = stream::iter(taken).buffer_unordered(concurrency).collect().await;
         let mut end = Ok(());
         for outcome in taken {
@@ -230,7 +142,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             return Ok(Step::Go(item));
         }
         let target = item.target.clone();
-        match self.calls.find(&target).await {
+        match self.ports.find(&target).await {
             Ok(Standing::Absent) => Ok(Step::Begin(item, Begun { target, restores: None })),
             Ok(Standing::Live(_)) => Ok(Step::Go(item)),
             Ok(Standing::Deleted(at)) => {
@@ -258,7 +170,7 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             let change = Change { begun: Some(begun.clone()), ..Change::to(ready.item.clone(), state) };
             (change, ready.known.clone())
         });
-        let wrote = self.calls.record(changes.collect()).await?;
+        let wrote = self.ports.record(changes.collect()).await?;
         let mut ready = Vec::with_capacity(items.len());
         for ((item, _), wrote) in items.into_iter().zip(wrote) {
             if is_done(wrote.entry(), &item.item) {
@@ -270,82 +182,6 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         Ok(ready)
     }
 
-    /// Takes an item over.
-    async fn take(&self, mut item: Ready) -> Result<Decided, GivenUp> {
-        let begun = item.begun();
-        if let Some(at) = begun.as_ref().and_then(|begun| begun.restores) {
-            item.incoming.parcel.restore(at);
-        }
-        let source = item.incoming.source;
-        let lost = item.known.as_ref().and_then(|entry| match &entry.state {
-            ItemState::Lost { copy, .. } => Some(copy.clone()),
-            _ => None,
-        });
-        let copied = |copy: Copy, exact| ItemState::Copied(Copy { source, created: false, exact, ..copy });
-        let state = match self.calls.take_over(&item.incoming.parcel, self.options.owners.keep).await {
-            Ok(TakenOver::Stored(copy)) => copied(copy, true),
-            Ok(TakenOver::Equal(copy)) => copied(copy, false),
-            Ok(TakenOver::Conflict { detail }) => NotCopied::new(Reason::Conflict, detail).state(),
-            Ok(TakenOver::Deleted(at)) => {
-                let detail = format!("{} was deleted there on {at}", item.target);
-                NotCopied::new(Reason::Deleted, detail).state()
-            }
-            Ok(TakenOver::Refused { kind, detail }) => NotCopied::new(reason(&kind), detail).state(),
-            Err(GivenUp::Item(failure)) => {
-                let reason = match failure.kind {
-                    FailureKind::Damaged => Reason::Refused,
-                    _ => Reason::Unavailable,
-                };
-                NotCopied::new(reason, failure).state()
-            }
-            Err(end) => return Err(end),
-        };
-        if let Some(lost) = lost {
-            let state = self.found_again(lost, state).await?;
-            return Ok(item.decided(state));
-        }
-        if let (ItemState::Copied(copy), None, false) = (&state, begun, self.options.skip_existing) {
-            let state = self.compared(copy).await?.unwrap_or_else(|| state.clone());
-            return Ok(item.decided(state));
-        }
-        Ok(item.decided(state))
-    }
-
-    /// The state of an item that a verification has found lost, where a run came to `state`: it stays lost until it is there.
-    async fn found_again(&self, lost: Copy, state: ItemState) -> Result<ItemState, GivenUp> {
-        let detail = match &state {
-            // The destination says that it has it, and a verification said otherwise.
-            ItemState::Copied(copy) => match self.difference(copy).await? {
-                Some((what, detail)) => format!("it was copied again, and {what} all the same: {detail}"),
-                None => return Ok(state),
-            },
-            ItemState::Failed { reason, detail } => format!("it cannot be copied again: {reason}: {detail}"),
-            _ => return Ok(state),
-        };
-        Ok(ItemState::Lost { copy: lost, detail })
-    }
-
-    /// The failure of a proof that was there already, if anything is wrong with it.
-    async fn compared(&self, copy: &Copy) -> Result<Option<ItemState>, GivenUp> {
-        Ok(self.difference(copy).await?.map(|(what, detail)| {
-            let detail = format!("the proof that is there already {what}: {detail}");
-            NotCopied::new(Reason::Refused, detail).state()
-        }))
-    }
-
-    /// The fault that a look at the content of a copy finds, as a predicate and in detail.
-    async fn difference(&self, copy: &Copy) -> Result<Option<(&'static str, String)>, GivenUp> {
-        Ok(Some(match self.calls.verify(copy, Depth::Content).await {
-            Ok(Verdict::Verified { .. }) => return Ok(None),
-            Ok(Verdict::Missing(detail)) => ("is missing", detail),
-            Ok(Verdict::Corrupted(detail)) => ("is corrupted", detail),
-            Ok(Verdict::EncodingDiffers(detail)) => ("has another content coding", detail),
-            Ok(Verdict::Changed(detail)) => ("was changed", detail),
-            Err(GivenUp::Item(failure)) => ("cannot be read", failure.to_string()),
-            Err(end) => return Err(end),
-        }))
-    }
-
     /// Writes down what became of items, and counts them.
     async fn settle(&self, decided: Vec<Decided>, counts: &mut Counts) -> Result<(), GivenUp> {
         if decided.is_empty() {
@@ -355,21 +191,23 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
         let changes = decided.into_iter().map(|Decided { item, known, state, begun }| {
             (Change { begun, ..Change::to(item, state) }, known)
         });
-        let wrote = self.calls.record(changes.collect()).await?;
+        let wrote = self.ports.record(changes.collect()).await?;
         for (wrote, state) in wrote.iter().zip(states) {
             match (wrote, state) {
-                (Wrote::Left(_), ItemState::Copied(_) | ItemState::Skipped { .. }) => counts.done += 1,
-                (Wrote::Written(entry), ItemState::Copied(_)) => {
+                (Recorded::Unchanged(_), ItemState::Copied(_) | ItemState::Skipped { .. }) => {
+                    counts.done += 1
+                }
+                (Recorded::Written(entry), ItemState::Copied(_)) => {
                     let created = entry.state.copy().is_some_and(|copy| copy.created);
                     *(if created { &mut counts.copied } else { &mut counts.duplicates }) += 1;
                 }
                 (_, ItemState::Failed { reason, detail }) => {
                     *counts.failed.entry(reason).or_default() += 1;
-                    self.calls.watch.failed(&wrote.entry().key, reason, &detail);
+                    self.ports.watch.failed(&wrote.entry().key, reason, &detail);
                 }
                 (_, ItemState::Lost { detail, .. }) => {
                     *counts.failed.entry(Reason::Lost).or_default() += 1;
-                    self.calls.watch.failed(&wrote.entry().key, Reason::Lost, &detail);
+                    self.ports.watch.failed(&wrote.entry().key, Reason::Lost, &detail);
                 }
                 (_, ItemState::Skipped { reason, .. }) => *counts.skipped.entry(reason).or_default() += 1,
                 // No item is decided to be anything else here.
@@ -380,18 +218,5 @@ impl<S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch> Copier<
             self.clear(wrote, counts).await?;
         }
         Ok(())
-    }
-}
-
-/// The reason behind a problem's slug.
-fn reason(kind: &str) -> Reason {
-    match kind {
-        "manifest-conflict" => Reason::ManifestConflict,
-        "alias-conflict" => Reason::AliasConflict,
-        PROOF_MISSING => Reason::ProofMissing,
-        "invalid-manifest" => Reason::InvalidManifest,
-        "binding-mismatch" => Reason::HashMismatch,
-        "expired" => Reason::Expired,
-        _ => Reason::Refused,
     }
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::testing::{Fault, World, legacy, options};
 
 async fn copied(world: &World, items: &[Item]) -> Counts {
-    copy_items(world.parts(), items, &options(), &()).await.unwrap().counts
+    copy_items(world, items, &options(), &()).await.unwrap().counts
 }
 
 /// What has to hold whoever copied what: each proof was made once, by the one item that says so.
@@ -59,8 +59,8 @@ async fn two_workers_with_one_batch_are_as_one() {
         world.faults.shuffle(seed);
         let (items, options) = (world.source.items(), options());
         let (one, two) = tokio::join!(
-            copy_items(world.parts(), &items, &options, &()),
-            copy_items(world.parts(), &items, &options, &()),
+            copy_items(&world, &items, &options, &()),
+            copy_items(&world, &items, &options, &()),
         );
         assert!(one.is_ok() && two.is_ok(), "{seed}: {one:?} {two:?}");
         assert_exact(&world, &format!("seed {seed}"));
@@ -77,10 +77,8 @@ async fn two_workers_share_the_items_of_one_proof() {
             items.into_iter().enumerate().partition(|(number, _)| number % 2 == 1);
         let each = |items: Vec<(usize, Item)>| items.into_iter().map(|(_, item)| item).collect::<Vec<_>>();
         let (odd, even) = (each(odd), each(even));
-        let (one, two) = tokio::join!(
-            copy_items(world.parts(), &odd, &options, &()),
-            copy_items(world.parts(), &even, &options, &()),
-        );
+        let (one, two) =
+            tokio::join!(copy_items(&world, &odd, &options, &()), copy_items(&world, &even, &options, &()),);
         assert!(one.is_ok() && two.is_ok(), "{seed}");
         assert_exact(&world, &format!("seed {seed}"));
     }
@@ -91,10 +89,8 @@ async fn two_workers_share_the_items_of_one_proof() {
 async fn a_worker_that_dies_beside_another_loses_nothing() {
     let clean = World::mixed();
     let (items, options) = (clean.source.items(), options());
-    let _ = tokio::join!(
-        copy_items(clean.parts(), &items, &options, &()),
-        copy_items(clean.parts(), &items, &options, &()),
-    );
+    let _ =
+        tokio::join!(copy_items(&clean, &items, &options, &()), copy_items(&clean, &items, &options, &()),);
     let calls = clean.faults.calls();
     for call in 1..=calls {
         for fault in [Fault::KilledBefore, Fault::KilledAfter, Fault::Kept(FailureKind::TimedOut)] {
@@ -105,8 +101,8 @@ async fn a_worker_that_dies_beside_another_loses_nothing() {
                 // The machine of both goes.
                 () = world.faults.killed.notified() => {}
                 _ = async { tokio::join!(
-                    copy_items(world.parts(), &items, &options, &()),
-                    copy_items(world.parts(), &items, &options, &()),
+                    copy_items(&world, &items, &options, &()),
+                    copy_items(&world, &items, &options, &()),
                 ) } => {}
             }
             world.faults.none();
@@ -157,7 +153,7 @@ async fn what_is_there_is_compared_on_demand() {
         world.destination.say(Some(Verdict::Corrupted("x".to_owned())));
         let options = CopyOptions { skip_existing, ..options() };
         let items = world.source.items();
-        let counts = copy_items(world.parts(), &items, &options, &()).await.unwrap().counts;
+        let counts = copy_items(&world, &items, &options, &()).await.unwrap().counts;
         assert_eq!((counts.copied, counts.failures()), (1, failures));
     }
 }
@@ -167,7 +163,7 @@ async fn a_rate_is_kept() {
     let world = World::mixed();
     let options = CopyOptions { rate: Some(2.0), ..options() };
     let began = tokio::time::Instant::now();
-    copy_items(world.parts(), &world.source.items(), &options, &()).await.unwrap();
+    copy_items(&world, &world.source.items(), &options, &()).await.unwrap();
     let elapsed = began.elapsed().as_secs_f64();
     assert!((4.5..5.0).contains(&elapsed), "{elapsed}");
 }
@@ -177,7 +173,7 @@ async fn a_rate_is_kept() {
 async fn deleting_after_copying_loses_nothing() {
     let clean = World::mixed();
     let options = CopyOptions { delete_after: true, ..options() };
-    copy_items(clean.parts(), &clean.source.items(), &options, &()).await.unwrap();
+    copy_items(&clean, &clean.source.items(), &options, &()).await.unwrap();
     let calls = clean.faults.calls();
     for call in 1..=calls {
         for fault in [Fault::KilledBefore, Fault::KilledAfter, Fault::Kept(FailureKind::Unavailable)] {
@@ -186,7 +182,7 @@ async fn deleting_after_copying_loses_nothing() {
             world.faults.at(call, fault);
             tokio::select! {
                 () = world.faults.killed.notified() => {}
-                _ = copy_items(world.parts(), &items, &options, &()) => {}
+                _ = copy_items(&world, &items, &options, &()) => {}
             }
             let keys = world.source.keys();
             for item in items.iter().filter(|item| !keys.contains(&item.key)) {
@@ -210,7 +206,7 @@ async fn what_is_not_well_is_not_removed_after_copying() {
     let world = World::mixed();
     world.destination.say(Some(Verdict::Corrupted("x".to_owned())));
     let (items, options) = (world.source.items(), CopyOptions { delete_after: true, ..options() });
-    let counts = copy_items(world.parts(), &items, &options, &()).await.unwrap().counts;
+    let counts = copy_items(&world, &items, &options, &()).await.unwrap().counts;
     assert_eq!((counts.copied, counts.deleted), (6, 0));
     assert_eq!(world.source.items(), items);
 }

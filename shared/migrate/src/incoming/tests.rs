@@ -9,6 +9,7 @@ use credlink_ports::migration::RevisionManifest;
 use credlink_ports::migration::ledger::StoredObject;
 use credlink_ports::migration::target::Target;
 
+use super::not_copied::MAX_DETAIL_CHARS;
 use super::*;
 
 const NOW: fn() -> Timestamp = || Timestamp::from_milliseconds(1_767_225_600_000);
@@ -63,8 +64,8 @@ fn proof(revisions: Vec<Revision>) -> Result<Incoming, NotCopied> {
 #[test]
 fn a_legacy_record_becomes_one_draft() {
     let read = legacy(|text| text).unwrap();
-    assert_eq!(read.parcel.drafts().len(), 1);
-    assert_eq!(read.parcel.drafts()[0].tenant, Tenant::default());
+    assert_eq!(read.payload.drafts().len(), 1);
+    assert_eq!(read.payload.drafts()[0].tenant, Tenant::default());
     let other = legacy(|text| text.replace("\"a\":1", "\"a\":2")).unwrap();
     assert_ne!(read.source, other.source);
 }
@@ -72,7 +73,7 @@ fn a_legacy_record_becomes_one_draft() {
 #[test]
 fn a_proof_keeps_everything_that_is_its_own() {
     let read = proof(vec![revision(3, later()), revision(4, later())]).unwrap();
-    let [first, last] = read.parcel.drafts() else { panic!() };
+    let [first, last] = read.payload.drafts() else { panic!() };
     assert_eq!((first.tenant.as_str(), first.visibility), ("press", Visibility::Private));
     assert_eq!((last.media_type.as_deref(), last.tags.len()), (Some("image/jpeg"), 1));
     assert_eq!(last.manifest.id().unwrap().as_str(), "urn:c2pa:4");
@@ -81,7 +82,7 @@ fn a_proof_keeps_everything_that_is_its_own() {
     let content = Content::Proof(vec![revision(3, later())]);
     let from = Owners { from: "press".parse().ok(), ..owners(false) };
     let moved = incoming(&content, &from, NOW()).unwrap();
-    assert_eq!(moved.parcel.drafts()[0].tenant, Tenant::default());
+    assert_eq!(moved.payload.drafts()[0].tenant, Tenant::default());
     assert_ne!(Some(read.source), digest(&content));
 }
 
@@ -98,7 +99,7 @@ fn a_manifest_keeps_its_readers() {
         proof(vec![revision]).unwrap()
     };
     let drafted = |read: &Incoming| {
-        let draft = &read.parcel.drafts()[0];
+        let draft = &read.payload.drafts()[0];
         (draft.visibility, draft.origin.as_ref().unwrap().manifest_visibility, draft.manifest_visibility())
     };
     let (public, private) = (Visibility::Public, Visibility::Private);
@@ -115,8 +116,8 @@ fn a_manifest_keeps_its_readers() {
         incoming(&content, &owners(true), NOW()).unwrap()
     };
     for visibility in [public, private] {
-        let Parcel::Manifest(loose) = alone(visibility).parcel else { panic!() };
-        assert_eq!(loose.visibility, visibility);
+        let Payload::Manifest(manifest_draft) = alone(visibility).payload else { panic!() };
+        assert_eq!(manifest_draft.visibility, visibility);
     }
     assert_eq!(alone(public).source, Digest::of(&bytes));
     assert_ne!(alone(private).source, alone(public).source);
@@ -124,7 +125,7 @@ fn a_manifest_keeps_its_readers() {
 
 #[test]
 fn other_readers_alone_are_told_from_another_content() {
-    let copy = |source: &Content, objects: Vec<(Digest, bool)>| Copy {
+    let copy = |source: &Content, objects: Vec<(Digest, bool)>| CopiedItem {
         target: "urn:c2pa:3".parse().map(Target::Manifest).unwrap(),
         legacy: None,
         source: digest(source).unwrap(),
@@ -232,7 +233,7 @@ fn what_is_another_tenants_does_not_become_the_jobs() {
             let from = from.map(|from| from.parse().unwrap());
             let owners = Owners { tenant: tenant.parse().unwrap(), keep: false, from };
             match incoming(&content, &owners, NOW()) {
-                Ok(incoming) => Ok(incoming.parcel.tenant().unwrap().to_string()),
+                Ok(incoming) => Ok(incoming.payload.tenant().unwrap().to_string()),
                 Err(not_copied) => Err((not_copied.reason, not_copied.is_skip())),
             }
         };

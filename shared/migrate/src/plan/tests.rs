@@ -1,13 +1,16 @@
 use credlink_core::rules::store::Draft;
 
-use credlink_ports::migration::Content;
 use credlink_ports::migration::proof_content::ProofContent;
+use credlink_ports::migration::target::Payload;
+use credlink_ports::migration::{Content, Standing};
 
+use super::existing::Existing;
 use super::*;
-use crate::testing::{There as Stored, World, legacy, options};
+use crate::incoming::incoming;
+use crate::testing::{StoredProof, World, legacy, options};
 
 async fn planned(world: &World) -> Plan {
-    plan(world.parts(), &options(), &()).await.unwrap()
+    plan(world, &options(), &()).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,23 +61,23 @@ fn what_is_behind_is_told_from_what_is_another() {
     let owners = options().owners;
     let content = Content::Legacy(legacy("a", 1, "{}").into());
     let now = credlink_core::time::Timestamp::from_milliseconds(1_767_225_600_000);
-    let Parcel::Proof(drafts) = incoming(&content, &owners, now).unwrap().parcel else { panic!() };
+    let Payload::Proof(drafts) = incoming(&content, &owners, now).unwrap().payload else { panic!() };
     let first = &drafts[0];
     let with = |text: &str| {
         let manifest = credlink_core::manifest::Manifest::json(text.to_owned().into()).unwrap();
         Draft { manifest, ..first.clone() }
     };
     let drafts = [with("{}"), with("{\"n\":2}"), with("{\"n\":3}")];
-    let of = |standing| There::of(standing, &drafts);
+    let of = |standing| Existing::of(standing, &drafts);
     let live = |draft: &Draft| Standing::Live(Some(ProofContent::of(draft)));
-    assert!(matches!(of(Standing::Absent), There::Nothing));
-    assert!(matches!(of(Standing::Live(None)), There::Same));
-    assert!(matches!(of(live(&drafts[2])), There::Same));
-    assert!(matches!(of(live(&drafts[1])), There::Earlier { revisions: 1, manifests: 0 }));
-    assert!(matches!(of(live(&drafts[0])), There::Earlier { revisions: 2, manifests: 0 }));
-    assert!(matches!(of(live(&with("{\"n\":4}"))), There::Other(_)));
+    assert!(matches!(of(Standing::Absent), Existing::Nothing));
+    assert!(matches!(of(Standing::Live(None)), Existing::Same));
+    assert!(matches!(of(live(&drafts[2])), Existing::Same));
+    assert!(matches!(of(live(&drafts[1])), Existing::Earlier { revisions: 1, manifests: 0 }));
+    assert!(matches!(of(live(&drafts[0])), Existing::Earlier { revisions: 2, manifests: 0 }));
+    assert!(matches!(of(live(&with("{\"n\":4}"))), Existing::Other(_)));
     let unsigned = Draft { signature: None, ..drafts[2].clone() };
-    let There::Other(detail) = of(live(&unsigned)) else { panic!() };
+    let Existing::Other(detail) = of(live(&unsigned)) else { panic!() };
     assert!(detail.contains("the same manifest, and with another signature or none"), "{detail}");
 }
 
@@ -85,7 +88,7 @@ async fn what_was_deleted_there_is_not_planned() {
     world.run().await.unwrap();
     let proof = *world.ledger.one("a").state.copy().unwrap().target.proof().unwrap();
     let at = credlink_core::time::Timestamp::from_milliseconds(7);
-    world.destination.put(proof, Stored::Deleted(at));
+    world.destination.put(proof, StoredProof::Deleted(at));
     let plan = planned(&world).await;
     assert_eq!(plan.skipped, BTreeMap::from([(Reason::Deleted, 1)]));
     assert!(plan.is_well());

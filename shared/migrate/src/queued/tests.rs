@@ -9,11 +9,12 @@ use credlink_ports::migration::jobs::{Begun, JobRequest};
 
 use super::*;
 use crate::enqueue::{EnqueueOptions, Enqueued, close, enqueue};
+use crate::error::RunError;
+use crate::job_spec::{JobSpec, open};
 use crate::jobs::{begin, ensure, progress};
 use crate::removal::remove;
 use crate::rollback::{RollbackOptions, rollback};
-use crate::run::{JobSpec, RunError, open};
-use crate::testing::{Fault, Sent, There, World, legacy, options, spec};
+use crate::testing::{Fault, Sent, StoredProof, World, legacy, options, spec};
 
 async fn sent(world: &World, queue: &Sent, after: Option<String>) -> Result<Enqueued, Failure> {
     let name = spec().name;
@@ -22,7 +23,7 @@ async fn sent(world: &World, queue: &Sent, after: Option<String>) -> Result<Enqu
 }
 
 async fn copied(world: &World, keys: &[String]) -> Queued {
-    copy_queued(world.parts(), keys, &options(), &()).await.unwrap()
+    copy_queued(world, keys, &options(), &()).await.unwrap()
 }
 
 /// The whole of it: what was listed is sent, and what is sent is copied, however often.
@@ -140,7 +141,7 @@ async fn what_a_rollback_was_about_to_delete_is_sent_again() {
         world.ledger.put(Entry { version: entry.version + 1, withdrawing: Some(at), ..entry });
     }
     let deleted = *world.ledger.one("good-0").state.copy().unwrap().target.proof().unwrap();
-    world.destination.put(deleted, There::Deleted(at));
+    world.destination.put(deleted, StoredProof::Deleted(at));
     let queue = Sent::default();
     sent(&world, &queue, None).await.unwrap();
     let named = queue.lots().concat();
@@ -166,7 +167,7 @@ async fn what_may_work_later_stays_open_and_what_never_works_does_not() {
     let whole = World::mixed();
     sent(&whole, &Sent::default(), None).await.unwrap();
     whole.faults.down("destination", FailureKind::AccessDenied);
-    let ended = copy_queued(whole.parts(), &keys, &options(), &()).await.unwrap_err();
+    let ended = copy_queued(&whole, &keys, &options(), &()).await.unwrap_err();
     assert_eq!(ended.failure.kind, FailureKind::AccessDenied);
     assert_eq!(whole.ledger.one("good-0").state, ItemState::Planned, "no item fails of an outage");
     give_up(&whole.ledger, &whole.time, &keys, &ended.failure).await.unwrap();
@@ -193,7 +194,7 @@ async fn what_time_did_not_suffice_for_stays_open() {
         world.source.put(key, legacy(&format!("i{number}"), number as u64, "{}"));
     }
     sent(&world, &Sent::default(), None).await.unwrap();
-    let queued = copy_queued(world.parts(), &keys, &options(), &After(AtomicUsize::new(1))).await.unwrap();
+    let queued = copy_queued(&world, &keys, &options(), &After(AtomicUsize::new(1))).await.unwrap();
     assert!(queued.interrupted);
     assert_eq!(queued.open.len() as u64, 60 - queued.counts.copied);
     assert_eq!(queued.counts.copied, 25, "one lot");
@@ -340,8 +341,8 @@ async fn a_job_that_was_removed_in_part_does_nothing_but_go() {
     assert_eq!(begin().await, Begun::Removing);
     assert_eq!(ensure(&world.ledger, &world.time, &request(), "s3://new").await.unwrap(), Begun::Removing);
     let spec = JobSpec::from(&world.ledger.job().await.unwrap().unwrap());
-    let (parts, options) = (world.parts(), RollbackOptions::default());
-    let refused = open(parts, &spec).await.unwrap_err();
+    let (parts, options) = (&world, RollbackOptions::default());
+    let refused = open(&world.ledger, &world.time, &spec).await.unwrap_err();
     assert!(matches!(&refused, RunError::Removing(name) if *name == spec.name), "{refused}");
     let refused = rollback(parts, &spec.name, &options, "a rollback", &()).await.unwrap_err();
     assert!(matches!(refused, RunError::Removing(_)), "{refused}");

@@ -13,7 +13,7 @@ fn proof(name: &[u8]) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(name))
 }
 
-fn copy(created: bool) -> Copy {
+fn copy(created: bool) -> CopiedItem {
     let object = StoredObject {
         key: "proofs/x".to_owned(),
         content: Digest::of(b"record"),
@@ -22,7 +22,7 @@ fn copy(created: bool) -> Copy {
         coding: None,
         private: false,
     };
-    Copy {
+    CopiedItem {
         target: Target::Proof(proof(b"a")),
         legacy: None,
         source: Digest::of(b"source"),
@@ -69,7 +69,7 @@ fn what_was_begun_says_who_made_it() {
     assert_eq!(created(merged(Some(&entry(failed(), begun.clone())), &copied, NOW())), Some(true));
     assert_eq!(created(merged(Some(&entry(copying(), other)), &copied, NOW())), Some(false));
     assert_eq!(created(merged(None, &copied, NOW())), Some(false));
-    let equal = change("1", ItemState::Copied(Copy { exact: false, ..copy(false) }));
+    let equal = change("1", ItemState::Copied(CopiedItem { exact: false, ..copy(false) }));
     assert_eq!(created(merged(Some(&entry(copying(), begun.clone())), &equal, NOW())), Some(false));
     // It stays, whatever becomes of the item.
     let after = merged(Some(&entry(copying(), begun.clone())), &change("1", failed()), NOW()).unwrap();
@@ -102,7 +102,7 @@ fn what_was_found_is_of_what_stood_there() {
     let before = entry(ItemState::Copied(copy(true)), None);
     let found = |copy| change("1", ItemState::Verified { copy, at });
     assert!(merged(Some(&before), &found(copy(true)), at).is_some());
-    let other = Copy { source: Digest::of(b"other"), ..copy(true) };
+    let other = CopiedItem { source: Digest::of(b"other"), ..copy(true) };
     assert_eq!(merged(Some(&before), &found(other), at), None);
     assert_eq!(merged(Some(&entry(failed(), None)), &found(copy(true)), at), None);
     assert_eq!(merged(None, &found(copy(true)), at).map(|entry| entry.version), Some(1));
@@ -143,7 +143,7 @@ fn a_withdrawal_that_is_about_to_be_is_of_what_stands_there() {
     let later = entry(verified.clone(), None);
     let intended = merged(Some(&later), &intent(&state, at), NOW()).unwrap();
     assert_eq!((intended.state, intended.withdrawing), (verified, at), "what is known of it stays");
-    let other = ItemState::Copied(Copy { source: Digest::of(b"other"), ..copy(true) });
+    let other = ItemState::Copied(CopiedItem { source: Digest::of(b"other"), ..copy(true) });
     assert_eq!(merged(Some(&entry(other, None)), &intent(&state, at), NOW()), None);
     assert_eq!(merged(Some(&entry(failed(), None)), &intent(&state, at), NOW()), None);
     // Whoever finds it there all the same says so, and whoever withdrew it.

@@ -36,7 +36,7 @@ fn stopping() -> Seen {
 }
 
 async fn walked(world: &World, order: Order, seen: &Seen) -> (Vec<String>, Result<(), GivenUp>) {
-    let calls = Calls::new(world.parts(), seen, Patience::default(), None);
+    let calls = RetryingPorts::new(world, seen, Patience::default(), None);
     let mut keys = Vec::new();
     let note = |key: String| {
         keys.push(key);
@@ -67,20 +67,20 @@ async fn a_step_that_is_told_to_end_says_so_and_the_next_one_does_the_rest() {
     for number in 0..9 {
         world.source.put(&format!("{number}"), legacy(&format!("g{number}"), number, "{}"));
     }
-    let planned = plan(world.parts(), &options(), &stopping()).await.unwrap();
+    let planned = plan(&world, &options(), &stopping()).await.unwrap();
     assert!(planned.interrupted && planned.items < 9);
     world.run().await.unwrap();
     let name = spec().name;
-    let verified = verify(world.parts(), &name, &VerifyOptions::default(), "a", &stopping()).await.unwrap();
+    let verified = verify(&world, &name, &VerifyOptions::default(), "a", &stopping()).await.unwrap();
     assert!(verified.interrupted && verified.verified < 9);
-    assert_eq!(verify(world.parts(), &name, &VerifyOptions::default(), "b", &()).await.unwrap().verified, 9);
+    assert_eq!(verify(&world, &name, &VerifyOptions::default(), "b", &()).await.unwrap().verified, 9);
     tokio::time::sleep(Duration::from_secs(31 * 86_400)).await;
     let options = CleanupOptions::default();
-    let cleaned = cleanup(world.parts(), &name, &options, "c", &stopping()).await.unwrap();
+    let cleaned = cleanup(&world, &name, &options, "c", &stopping()).await.unwrap();
     assert!(cleaned.interrupted && cleaned.removed == 2 && world.source.keys().len() == 7);
     let options = RollbackOptions::default();
-    let undone = rollback(world.parts(), &name, &options, "d", &stopping()).await.unwrap();
+    let undone = rollback(&world, &name, &options, "d", &stopping()).await.unwrap();
     assert!(undone.interrupted && undone.withdrawn == 2);
-    let rest = rollback(world.parts(), &name, &options, "e", &()).await.unwrap();
+    let rest = rollback(&world, &name, &options, "e", &()).await.unwrap();
     assert_eq!((rest.interrupted, rest.withdrawn, rest.rolled_back, rest.only_copy), (false, 5, 2, 2));
 }

@@ -10,7 +10,7 @@ use crate::testing::{Fault, Sent, World, legacy, spec};
 use credlink_core::rules::store::Draft;
 use credlink_ports::FailureKind;
 use credlink_ports::migration::Content;
-use credlink_ports::migration::target::Parcel;
+use credlink_ports::migration::target::Payload;
 
 use super::*;
 
@@ -28,7 +28,8 @@ impl Process {
         let queue = Sent { faults: world.faults.clone(), ..Sent::default() };
         let content = Content::Legacy(Bytes::from(legacy("p", 0, "{}")));
         let owners = Owners { tenant: Tenant::default(), keep: true, from: None };
-        let Parcel::Proof(mut drafts) = incoming(&content, &owners, world.time.now()).unwrap().parcel else {
+        let Payload::Proof(mut drafts) = incoming(&content, &owners, world.time.now()).unwrap().payload
+        else {
             panic!()
         };
         let record = drafts.pop().unwrap();

@@ -9,8 +9,8 @@ use credlink_core::tenant::Tenant;
 use credlink_ports::FailureKind;
 
 use super::*;
-use crate::run::LEASE_SECONDS;
-use crate::testing::{Fault, There, World, spec};
+use crate::lease::LEASE_SECONDS;
+use crate::testing::{Fault, StoredProof, World, spec};
 
 fn proof(file: u64) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(&file.to_be_bytes()))
@@ -18,11 +18,11 @@ fn proof(file: u64) -> ProofId {
 
 fn live(world: &World) -> Vec<ProofId> {
     let proofs = world.destination.proofs();
-    proofs.iter().filter(|(_, there)| matches!(there, There::Live { .. })).map(|(id, _)| *id).collect()
+    proofs.iter().filter(|(_, there)| matches!(there, StoredProof::Live { .. })).map(|(id, _)| *id).collect()
 }
 
 async fn rolled_back(world: &World) -> Rollback {
-    rollback(world.parts(), &spec().name, &RollbackOptions::default(), "r", &()).await.unwrap()
+    rollback(world, &spec().name, &RollbackOptions::default(), "r", &()).await.unwrap()
 }
 
 /// A rollback with a fault at one of its calls, until another one may follow.
@@ -31,7 +31,7 @@ async fn cut_off(world: &World, call: usize, fault: Fault) {
     let (name, options) = (spec().name, RollbackOptions::default());
     tokio::select! {
         () = world.faults.killed.notified() => {}
-        _ = rollback(world.parts(), &name, &options, "r", &()) => {}
+        _ = rollback(world, &name, &options, "r", &()) => {}
     }
     world.faults.none();
     tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
@@ -41,7 +41,7 @@ async fn cut_off(world: &World, call: usize, fault: Fault) {
 async fn only_what_the_job_made_and_nobody_touched_goes() {
     let world = World::mixed();
     let other = Digest::of(b"other");
-    let foreign = There::Live { record: other, manifest: Digest::of(b"{}") };
+    let foreign = StoredProof::Live { record: other, manifest: Digest::of(b"{}") };
     // One was there before, one is nobody's item.
     world.destination.put(proof(0), foreign.clone());
     world.destination.put(proof(77), foreign.clone());
@@ -49,7 +49,7 @@ async fn only_what_the_job_made_and_nobody_touched_goes() {
     assert_eq!((run.counts.copied, run.counts.duplicates), (5, 2));
     // One is replaced, one is deleted since.
     world.destination.put(proof(1), foreign.clone());
-    let deleted = There::Deleted(credlink_core::time::Timestamp::from_milliseconds(5));
+    let deleted = StoredProof::Deleted(credlink_core::time::Timestamp::from_milliseconds(5));
     world.destination.put(proof(2), deleted.clone());
     let outcome = rolled_back(&world).await;
     assert_eq!((outcome.withdrawn, outcome.touched, outcome.not_ours, outcome.not_copied), (3, 2, 2, 3));
@@ -72,7 +72,7 @@ async fn what_a_user_deletes_after_a_rollback_stays_deleted() {
     let world = World::mixed();
     world.run().await.unwrap();
     rolled_back(&world).await;
-    let later = There::Deleted(credlink_core::time::Timestamp::from_milliseconds(5));
+    let later = StoredProof::Deleted(credlink_core::time::Timestamp::from_milliseconds(5));
     world.destination.put(proof(3), later.clone());
     let run = world.run().await.unwrap();
     assert_eq!(run.counts.skipped[&credlink_ports::migration::ledger::Reason::Deleted], 1);
@@ -83,7 +83,7 @@ async fn what_a_user_deletes_after_a_rollback_stays_deleted() {
 async fn the_only_copy_stays() {
     let world = World::mixed();
     let options = crate::copy::CopyOptions { delete_after: true, ..crate::testing::options() };
-    let run = crate::run::run(world.parts(), &spec(), &options, "x", &()).await.unwrap();
+    let run = crate::run::run(&world, &spec(), &options, "x", &()).await.unwrap();
     assert_eq!((run.counts.copied, run.counts.deleted), (6, 6));
     assert_eq!(world.source.keys(), ["a-twice-more", "a-unlike", "broken", "expired"]);
     let outcome = rolled_back(&world).await;
@@ -96,7 +96,9 @@ async fn the_only_copy_stays() {
 #[tokio::test(start_paused = true)]
 async fn a_fault_at_any_call_withdraws_nothing_else() {
     let clean = World::mixed();
-    clean.destination.put(proof(77), There::Live { record: Digest::of(b"o"), manifest: Digest::of(b"o") });
+    clean
+        .destination
+        .put(proof(77), StoredProof::Live { record: Digest::of(b"o"), manifest: Digest::of(b"o") });
     clean.run().await.unwrap();
     clean.faults.none();
     rolled_back(&clean).await;
@@ -109,7 +111,7 @@ async fn a_fault_at_any_call_withdraws_nothing_else() {
             Fault::Kept(FailureKind::Unavailable),
         ] {
             let world = World::mixed();
-            let foreign = There::Live { record: Digest::of(b"o"), manifest: Digest::of(b"o") };
+            let foreign = StoredProof::Live { record: Digest::of(b"o"), manifest: Digest::of(b"o") };
             world.destination.put(proof(77), foreign);
             world.run().await.unwrap();
             cut_off(&world, call, fault).await;
@@ -137,7 +139,7 @@ async fn a_run_after_a_killed_rollback_makes_everything_again() {
             // Somebody else deletes one that is still there.
             let theirs = live(&world).first().copied();
             let at = credlink_core::time::Timestamp::from_milliseconds(5);
-            theirs.inspect(|id| world.destination.put(*id, There::Deleted(at)));
+            theirs.inspect(|id| world.destination.put(*id, StoredProof::Deleted(at)));
             world.run().await.unwrap();
             let expected = if theirs.is_some() { 5 } else { 6 };
             assert_eq!(live(&world).len(), expected, "{call} {fault:?}");

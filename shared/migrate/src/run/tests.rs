@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use credlink_ports::FailureKind;
 use credlink_ports::migration::ledger::{ItemState, Reason};
+use credlink_ports::{Failure, FailureKind};
 
 use super::*;
 use crate::testing::{Fault, World, legacy, options, spec};
@@ -104,10 +104,8 @@ async fn a_failure_at_any_call_is_survived() {
 async fn one_run_of_a_job_at_a_time() {
     let world = World::mixed();
     let (spec, options) = (spec(), options());
-    let (one, two) = tokio::join!(
-        run(world.parts(), &spec, &options, "one", &()),
-        run(world.parts(), &spec, &options, "two", &()),
-    );
+    let (one, two) =
+        tokio::join!(run(&world, &spec, &options, "one", &()), run(&world, &spec, &options, "two", &()),);
     let (one, two) = (one.map(|_| ()), two.map(|_| ()));
     assert!(
         matches!((&one, &two), (Ok(()), Err(RunError::Held(_))) | (Err(RunError::Held(_)), Ok(()))),
@@ -125,7 +123,7 @@ async fn a_job_keeps_what_it_moves() {
         (JobSpec { to: "dir:x".to_owned(), ..spec() }, "dir:b", "dir:x"),
         (JobSpec { tenant: "press".parse().unwrap(), ..spec() }, "default", "press"),
     ] {
-        let error = run(world.parts(), &spec, &options(), "x", &()).await.unwrap_err().to_string();
+        let error = run(&world, &spec, &options(), "x", &()).await.unwrap_err().to_string();
         assert!(error.contains(kept) && error.contains(given), "{error}");
     }
     world.run().await.unwrap();
@@ -185,7 +183,7 @@ async fn an_outage_pauses_and_fails_nothing() {
                 world.faults.none();
             };
             let (options, spec) = (options(), spec());
-            let (run, ()) = tokio::join!(run(world.parts(), &spec, &options, "x", &seen), outage);
+            let (run, ()) = tokio::join!(run(&world, &spec, &options, "x", &seen), outage);
             let run = run.unwrap_or_else(|error| panic!("{down} {count}: {error}"));
             let events = seen.events.into_inner().unwrap();
             if down.contains(' ') && count == 1 {
@@ -206,7 +204,7 @@ async fn a_long_outage_ends_the_run_and_fails_nothing() {
         world.faults.down("destination", FailureKind::TimedOut);
     };
     let (options, spec) = (options(), spec());
-    let (ended, ()) = tokio::join!(run(world.parts(), &spec, &options, "x", &seen), outage);
+    let (ended, ()) = tokio::join!(run(&world, &spec, &options, "x", &seen), outage);
     let Err(RunError::Ended { failure, counts }) = ended else { panic!("{ended:?}") };
     assert_eq!((failure.kind, counts.failures()), (FailureKind::TimedOut, 0));
     assert!(world.ledger.all().iter().all(|entry| !matches!(entry.state, ItemState::Failed { .. })));
@@ -221,7 +219,7 @@ async fn an_item_that_never_comes_fails_alone() {
         let (world, seen) = (good(40), Seen::default());
         world.faults.key("0007", key);
         let (options, spec) = (options(), spec());
-        let run = run(world.parts(), &spec, &options, "x", &seen).await.unwrap();
+        let run = run(&world, &spec, &options, "x", &seen).await.unwrap();
         assert_eq!((run.counts.copied, run.counts.failures()), (39, 1));
         assert_eq!(seen.events.into_inner().unwrap(), [format!("0007 {reason}")]);
         world.faults.none();
@@ -249,7 +247,7 @@ async fn a_cancelled_run_finishes_what_is_in_flight() {
     let world = good(40);
     let seen = Seen { cancel_after: Some(6), ..Seen::default() };
     let (options, spec) = (options(), spec());
-    let run = run(world.parts(), &spec, &options, "x", &seen).await.unwrap();
+    let run = run(&world, &spec, &options, "x", &seen).await.unwrap();
     assert!(run.interrupted && run.counts.copied < 40);
     assert!(world.ledger.all().iter().all(|entry| matches!(entry.state, ItemState::Copied(_))));
     assert_eq!(world.ledger.all().len() as u64, run.counts.copied);
@@ -259,7 +257,7 @@ async fn a_cancelled_run_finishes_what_is_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn what_vanishes_is_said_so() {
     let world = good(10);
-    let parts = world.parts();
+    let parts = &world;
     let vanish = async {
         tokio::task::yield_now().await;
         world.source.take("0001");
@@ -275,7 +273,7 @@ async fn what_vanishes_is_said_so() {
 async fn a_run_can_go_to_another_thread() {
     let ran = tokio::spawn(async {
         let world = good(3);
-        run(world.parts(), &spec(), &options(), "x", &()).await.unwrap().counts.copied
+        run(&world, &spec(), &options(), "x", &()).await.unwrap().counts.copied
     });
     assert_eq!(ran.await.unwrap(), 3);
 }
@@ -306,7 +304,7 @@ async fn an_outage_of_writes_is_seen_by_one_at_a_time() {
         world.faults.none();
     };
     let (options, spec) = (CopyOptions { concurrency: 1, ..options() }, spec());
-    let (run, ()) = tokio::join!(run(world.parts(), &spec, &options, "x", &seen), outage);
+    let (run, ()) = tokio::join!(run(&world, &spec, &options, "x", &seen), outage);
     let counts = run.unwrap().counts;
     assert_eq!((counts.copied, counts.failures()), (18, 2), "{counts:?}");
     assert_eq!(world.run().await.unwrap().counts.copied, 2);
@@ -322,7 +320,7 @@ async fn equal_items_take_turns() {
         }
         world.faults.shuffle(seed);
         let options = CopyOptions { batch_size: 1, ..options() };
-        let run = run(world.parts(), &spec(), &options, "x", &()).await.unwrap();
+        let run = run(&world, &spec(), &options, "x", &()).await.unwrap();
         assert_eq!((run.counts.copied, run.counts.duplicates), (1, 3), "{seed}");
     }
 }
@@ -334,7 +332,7 @@ async fn several_items_that_never_come_stop_nobody() {
     world.faults.key("7", FailureKind::Unavailable);
     let options = CopyOptions { concurrency: 40, batch_size: 10, ..options() };
     let began = tokio::time::Instant::now();
-    let run = run(world.parts(), &spec(), &options, "x", &seen).await.unwrap();
+    let run = run(&world, &spec(), &options, "x", &seen).await.unwrap();
     assert_eq!((run.counts.copied, run.counts.failures()), (54, 6));
     assert!(began.elapsed() < Duration::from_secs(600), "{:?}", began.elapsed());
 }
@@ -368,7 +366,7 @@ async fn an_outage_can_be_cancelled() {
     };
     let began = tokio::time::Instant::now();
     let (options, spec) = (options(), spec());
-    let (run, ()) = tokio::join!(run(world.parts(), &spec, &options, "x", &seen), cancel);
+    let (run, ()) = tokio::join!(run(&world, &spec, &options, "x", &seen), cancel);
     assert!(run.unwrap().interrupted && began.elapsed() < Duration::from_secs(340));
     assert!(world.ledger.all().iter().all(|entry| !matches!(entry.state, ItemState::Failed { .. })));
 }

@@ -9,19 +9,17 @@ use credlink_core::row::LegacyItemRow;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
-use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::proof_content::ProofContent;
-use credlink_ports::migration::target::{Loose, Naming, Parcel, Target};
-use credlink_ports::migration::{
-    Depth, Destination, PROOF_MISSING, Standing, TakenOver, Verdict, Withdrawal,
-};
+use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload, Target};
+use credlink_ports::migration::{Depth, Destination, Imported, PROOF_MISSING, Standing, Verdict, Withdrawal};
 use credlink_ports::{Failure, Page};
 
 use super::Faults;
 
 /// What a proof is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum There {
+pub(crate) enum StoredProof {
     /// A record, and what tells another manifest from this one.
     Live {
         record: Digest,
@@ -32,7 +30,7 @@ pub(crate) enum There {
 
 /// Proofs in memory, of one revision each; other names of them, and manifests.
 pub(crate) struct MemoryDestination {
-    proofs: Mutex<BTreeMap<ProofId, There>>,
+    proofs: Mutex<BTreeMap<ProofId, StoredProof>>,
     aliases: Mutex<BTreeMap<LegacyId, ProofId>>,
     /// Names that were taken back, since when.
     withdrawn: Mutex<BTreeMap<LegacyId, Timestamp>>,
@@ -52,7 +50,7 @@ fn record(draft: &Draft) -> Digest {
     Digest::of(&draft.record(1, Timestamp::from_milliseconds(0)).to_bytes())
 }
 
-fn copy(proof: ProofId, record: Digest) -> Copy {
+fn copy(proof: ProofId, record: Digest) -> CopiedItem {
     let object = StoredObject {
         key: format!("proofs/{proof}"),
         content: record,
@@ -62,7 +60,7 @@ fn copy(proof: ProofId, record: Digest) -> Copy {
         private: false,
     };
     let source = Digest::of(b"");
-    Copy {
+    CopiedItem {
         target: Target::Proof(proof),
         legacy: None,
         source,
@@ -87,11 +85,11 @@ impl MemoryDestination {
         }
     }
 
-    pub(crate) fn proofs(&self) -> BTreeMap<ProofId, There> {
+    pub(crate) fn proofs(&self) -> BTreeMap<ProofId, StoredProof> {
         self.proofs.lock().unwrap().clone()
     }
 
-    pub(crate) fn put(&self, proof: ProofId, there: There) {
+    pub(crate) fn put(&self, proof: ProofId, there: StoredProof) {
         self.proofs.lock().unwrap().insert(proof, there);
     }
 
@@ -124,41 +122,42 @@ impl MemoryDestination {
     }
 
     /// What is there of other things than proofs, as a copy that this job did not make.
-    fn beside(target: Target) -> Copy {
+    fn beside(target: Target) -> CopiedItem {
         let source = Digest::of(b"");
-        Copy { target, legacy: None, source, created: false, exact: true, objects: Vec::new() }
+        CopiedItem { target, legacy: None, source, created: false, exact: true, objects: Vec::new() }
     }
 
-    fn bind(&self, naming: &Naming) -> TakenOver {
-        let Some(There::Live { manifest, .. }) = self.proofs.lock().unwrap().get(&naming.proof).cloned()
+    fn bind(&self, alias_draft: &AliasDraft) -> Imported {
+        let Some(StoredProof::Live { manifest, .. }) =
+            self.proofs.lock().unwrap().get(&alias_draft.proof).cloned()
         else {
-            return TakenOver::Refused { kind: PROOF_MISSING.to_owned(), detail: "no proof".to_owned() };
+            return Imported::Refused { kind: PROOF_MISSING.to_owned(), detail: "no proof".to_owned() };
         };
-        if manifest != naming.manifest_sha256 {
-            return TakenOver::Conflict { detail: "another manifest".to_owned() };
+        if manifest != alias_draft.manifest_sha256 {
+            return Imported::Conflict { detail: "another manifest".to_owned() };
         }
         let mut aliases = self.aliases.lock().unwrap();
-        if aliases.get(&naming.id).is_some_and(|proof| *proof != naming.proof) {
-            return TakenOver::Refused {
+        if aliases.get(&alias_draft.id).is_some_and(|proof| *proof != alias_draft.proof) {
+            return Imported::Refused {
                 kind: "alias-conflict".to_owned(),
                 detail: "another proof".to_owned(),
             };
         }
-        aliases.insert(naming.id.clone(), naming.proof);
-        self.withdrawn.lock().unwrap().remove(&naming.id);
-        TakenOver::Stored(Self::beside(Target::Alias { id: naming.id.clone(), proof: naming.proof }))
+        aliases.insert(alias_draft.id.clone(), alias_draft.proof);
+        self.withdrawn.lock().unwrap().remove(&alias_draft.id);
+        Imported::Stored(Self::beside(Target::Alias { id: alias_draft.id.clone(), proof: alias_draft.proof }))
     }
 
-    fn keep(&self, loose: &Loose) -> TakenOver {
-        let id = &ManifestKey::new(&loose.tenant, loose.manifest.id().unwrap());
+    fn keep(&self, manifest_draft: &ManifestDraft) -> Imported {
+        let id = &ManifestKey::new(&manifest_draft.tenant, manifest_draft.manifest.id().unwrap());
         let mut manifests = self.manifests.lock().unwrap();
         if let Some(Some(at)) = manifests.get(id)
-            && loose.restores != Some(*at)
+            && manifest_draft.restores != Some(*at)
         {
-            return TakenOver::Deleted(*at);
+            return Imported::Deleted(*at);
         }
         manifests.insert(id.clone(), None);
-        TakenOver::Stored(Self::beside(Target::Manifest(id.clone())))
+        Imported::Stored(Self::beside(Target::Manifest(id.clone())))
     }
 
     /// What every verification finds.
@@ -166,28 +165,28 @@ impl MemoryDestination {
         *self.verdict.lock().unwrap() = verdict;
     }
 
-    fn take(&self, draft: &Draft) -> TakenOver {
+    fn take(&self, draft: &Draft) -> Imported {
         let (id, record) = (draft.id(), record(draft));
         let origin = draft.origin.as_ref().unwrap();
         self.asked.lock().unwrap().push(origin.legacy.as_ref().unwrap().id.to_string());
         let mut proofs = self.proofs.lock().unwrap();
         match proofs.get(&id) {
-            Some(There::Deleted(at)) if origin.restores != Some(*at) => return TakenOver::Deleted(*at),
-            Some(There::Live { record: there, .. }) if *there == record => {
-                return TakenOver::Stored(copy(id, record));
+            Some(StoredProof::Deleted(at)) if origin.restores != Some(*at) => return Imported::Deleted(*at),
+            Some(StoredProof::Live { record: there, .. }) if *there == record => {
+                return Imported::Stored(copy(id, record));
             }
-            Some(There::Live { record: there, manifest }) => {
+            Some(StoredProof::Live { record: there, manifest }) => {
                 return if manifest == draft.manifest.sha256() {
-                    TakenOver::Equal(copy(id, *there))
+                    Imported::Equal(copy(id, *there))
                 } else {
-                    TakenOver::Conflict { detail: "another manifest".to_owned() }
+                    Imported::Conflict { detail: "another manifest".to_owned() }
                 };
             }
-            Some(There::Deleted(_)) | None => {}
+            Some(StoredProof::Deleted(_)) | None => {}
         }
-        proofs.insert(id, There::Live { record, manifest: *draft.manifest.sha256() });
+        proofs.insert(id, StoredProof::Live { record, manifest: *draft.manifest.sha256() });
         *self.made.lock().unwrap().entry(id).or_default() += 1;
-        TakenOver::Stored(copy(id, record))
+        Imported::Stored(copy(id, record))
     }
 }
 
@@ -202,10 +201,10 @@ impl Destination for MemoryDestination {
                 Target::Proof(id) => match self.proofs.lock().unwrap().get(id) {
                     None => Standing::Absent,
                     // Every record of these worlds has one signature.
-                    Some(There::Live { manifest, .. }) => {
+                    Some(StoredProof::Live { manifest, .. }) => {
                         Standing::Live(Some(ProofContent::new(*manifest, Some("c2ln"))))
                     }
-                    Some(There::Deleted(at)) => Standing::Deleted(*at),
+                    Some(StoredProof::Deleted(at)) => Standing::Deleted(*at),
                 },
                 Target::Alias { id, .. } if self.aliases.lock().unwrap().contains_key(id) => {
                     Standing::Live(None)
@@ -220,22 +219,25 @@ impl Destination for MemoryDestination {
             .await
     }
 
-    async fn take_over(&self, parcel: &Parcel) -> Result<TakenOver, Failure> {
-        let drafts = match parcel {
-            Parcel::Proof(drafts) => drafts,
-            Parcel::Alias(naming) => {
-                let key = format!("/aliases/{}", naming.id);
-                return self.faults.call("destination take", &key, || self.bind(naming)).await;
+    async fn import(&self, payload: &Payload) -> Result<Imported, Failure> {
+        let drafts = match payload {
+            Payload::Proof(drafts) => drafts,
+            Payload::Alias(alias_draft) => {
+                let key = format!("/aliases/{}", alias_draft.id);
+                return self.faults.call("destination take", &key, || self.bind(alias_draft)).await;
             }
-            Parcel::Manifest(loose) => {
-                return self.faults.call("destination take", "/manifests", || self.keep(loose)).await;
+            Payload::Manifest(manifest_draft) => {
+                return self
+                    .faults
+                    .call("destination take", "/manifests", || self.keep(manifest_draft))
+                    .await;
             }
         };
         let legacy = drafts[0].origin.as_ref().unwrap().legacy.as_ref().unwrap().id.to_string();
         self.faults.call("destination take", &legacy, || self.take(&drafts[0])).await
     }
 
-    async fn verify(&self, copy: &Copy, depth: Depth) -> Result<Verdict, Failure> {
+    async fn verify(&self, copy: &CopiedItem, depth: Depth) -> Result<Verdict, Failure> {
         self.faults
             .call("destination verify", "", || {
                 if let Some(verdict) = self.verdict.lock().unwrap().clone() {
@@ -258,7 +260,7 @@ impl Destination for MemoryDestination {
                     }
                 };
                 match self.proofs.lock().unwrap().get(id) {
-                    Some(There::Live { record, .. }) if *record == copy.objects[0].content => {
+                    Some(StoredProof::Live { record, .. }) if *record == copy.objects[0].content => {
                         Verdict::Verified { by: depth }
                     }
                     Some(_) => Verdict::Changed("it is another".to_owned()),
@@ -268,7 +270,7 @@ impl Destination for MemoryDestination {
             .await
     }
 
-    async fn withdraw(&self, copy: &Copy, at: Timestamp) -> Result<Withdrawal, Failure> {
+    async fn withdraw(&self, copy: &CopiedItem, at: Timestamp) -> Result<Withdrawal, Failure> {
         self.faults
             .call("destination withdraw", "", || {
                 let id = match &copy.target {
@@ -303,11 +305,11 @@ impl Destination for MemoryDestination {
                 let mut proofs = self.proofs.lock().unwrap();
                 match proofs.get(id) {
                     None => Withdrawal::Absent,
-                    Some(There::Live { record, .. }) if *record == copy.objects[0].content => {
-                        proofs.insert(*id, There::Deleted(at));
+                    Some(StoredProof::Live { record, .. }) if *record == copy.objects[0].content => {
+                        proofs.insert(*id, StoredProof::Deleted(at));
                         Withdrawal::Deleted(at)
                     }
-                    Some(There::Deleted(deleted)) if *deleted == at => Withdrawal::Deleted(at),
+                    Some(StoredProof::Deleted(deleted)) if *deleted == at => Withdrawal::Deleted(at),
                     Some(_) => Withdrawal::Touched,
                 }
             })
@@ -319,7 +321,7 @@ impl Destination for MemoryDestination {
         self.faults
             .call("destination list", "", || {
                 let proofs = self.proofs.lock().unwrap();
-                let live = proofs.iter().filter(|(_, there)| matches!(there, There::Live { .. }));
+                let live = proofs.iter().filter(|(_, there)| matches!(there, StoredProof::Live { .. }));
                 let live = live.map(|(id, _)| *id).filter(|id| after.is_none_or(|after| *id > after));
                 let mut items: Vec<ProofId> = live.take(limit + 1).collect();
                 let more = items.len() > limit;

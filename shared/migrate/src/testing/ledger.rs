@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex};
 use credlink_core::time::Timestamp;
 
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::Removable;
 use credlink_ports::migration::ledger::{Entry, ItemState, Job, Order};
 use credlink_ports::{Clock as _, Failure, Page};
 
 use super::{Faults, Time};
-use crate::run::LEASE_SECONDS;
+use crate::lease::LEASE_SECONDS;
 
 /// A ledger in memory. It panics where something that was done is forgotten.
 pub(crate) struct MemoryLedger {
@@ -83,29 +82,6 @@ fn police(before: &Entry, after: &Entry) {
         assert!(after.begun.is_some() != rolled_back || other, "{}: what was begun", after.key);
     }
     assert!(!matches!(before.state, ItemState::Deleted { .. }), "{}: it is gone", after.key);
-}
-
-impl Removable for MemoryLedger {
-    async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
-        let remove = || {
-            let mut state = self.state.lock().unwrap();
-            state.entries.retain(|key, _| !keys.contains(key));
-        };
-        self.faults.call("ledger remove", "", remove).await
-    }
-
-    async fn remove_job(&self, holder: &str) -> Result<bool, Failure> {
-        let remove = || {
-            let mut state = self.state.lock().unwrap();
-            assert!(state.entries.is_empty(), "entries of a job that is gone");
-            let is_ours = state.holder.as_ref().is_some_and(|(name, _)| name == holder);
-            if is_ours {
-                (state.job, state.holder) = (None, None);
-            }
-            is_ours
-        };
-        self.faults.call("ledger forget", "", remove).await
-    }
 }
 
 impl Ledger for MemoryLedger {
@@ -185,5 +161,26 @@ impl Ledger for MemoryLedger {
                 Page { items, next }
             })
             .await
+    }
+
+    async fn remove_entries(&self, keys: &[String]) -> Result<(), Failure> {
+        let remove = || {
+            let mut state = self.state.lock().unwrap();
+            state.entries.retain(|key, _| !keys.contains(key));
+        };
+        self.faults.call("ledger remove", "", remove).await
+    }
+
+    async fn remove_job(&self, holder: &str) -> Result<bool, Failure> {
+        let remove = || {
+            let mut state = self.state.lock().unwrap();
+            assert!(state.entries.is_empty(), "entries of a job that is gone");
+            let is_ours = state.holder.as_ref().is_some_and(|(name, _)| name == holder);
+            if is_ours {
+                (state.job, state.holder) = (None, None);
+            }
+            is_ours
+        };
+        self.faults.call("ledger forget", "", remove).await
     }
 }

@@ -8,11 +8,11 @@ use credlink_ports::migration::Verdict;
 use credlink_ports::migration::ledger::{Entry, ItemState};
 
 use super::*;
-use crate::run::LEASE_SECONDS;
-use crate::testing::{Fault, There, World, legacy, spec};
+use crate::lease::LEASE_SECONDS;
+use crate::testing::{Fault, StoredProof, World, legacy, spec};
 
 async fn verified(world: &World, options: VerifyOptions) -> Verification {
-    verify(world.parts(), &spec().name, &options, "v", &()).await.unwrap()
+    verify(world, &spec().name, &options, "v", &()).await.unwrap()
 }
 
 fn gist(found: &Verification) -> Vec<String> {
@@ -59,8 +59,8 @@ async fn every_fault_has_its_class() {
     world.source.put("6-broken", "{".to_owned());
     world.source.take("4");
     let other = Digest::of(b"other");
-    world.destination.put(proof(1), There::Live { record: other, manifest: other });
-    world.destination.put(proof(77), There::Live { record: other, manifest: other });
+    world.destination.put(proof(1), StoredProof::Live { record: other, manifest: other });
+    world.destination.put(proof(77), StoredProof::Live { record: other, manifest: other });
     world.destination.remove(&proof(2));
     let found = verified(&world, VerifyOptions::default()).await;
     assert_eq!(
@@ -177,7 +177,7 @@ async fn a_failure_at_any_call_is_survived() {
             let options = VerifyOptions::default();
             tokio::select! {
                 () = world.faults.killed.notified() => {}
-                found = verify(world.parts(), &name, &options, "v", &()) => {
+                found = verify(&world, &name, &options, "v", &()) => {
                     assert!(found.is_err() || found.unwrap().verified == clean.verified, "{call} {fault:?}");
                 }
             }

@@ -5,17 +5,17 @@ use std::collections::HashSet;
 use credlink_core::hash::Digest;
 use futures_util::stream::{self, StreamExt as _};
 
-use credlink_ports::migration::ledger::{Copy, Entry, ItemState, Order, Reason};
+use credlink_ports::migration::ledger::{CopiedItem, Entry, ItemState, Order, Reason};
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Depth, Destination, Item, Ledger, Sleep, Source, Verdict};
+use credlink_ports::migration::{Depth, Item, MigrationPorts, Verdict};
 use credlink_ports::{Clock, FailureKind};
 
 use super::{Class, Verification, VerifyOptions};
-use crate::calls::Calls;
 use crate::incoming::{NotCopied, digest, is_same_for_other_readers};
 use crate::patience::GivenUp;
 use crate::progress::{Counts, Watch};
 use crate::records::Change;
+use crate::retrying_ports::RetryingPorts;
 
 /// A short name of a key or a proof: 8 bytes of its digest. Of 1,000,000, two have the same one once in 37 million
 /// verifications, and one of them would not be looked at again.
@@ -25,7 +25,7 @@ fn short(text: &str) -> u64 {
 }
 
 /// The copy of an item, also where it was found to be lost.
-const fn compared(entry: &Entry) -> Option<&Copy> {
+const fn compared(entry: &Entry) -> Option<&CopiedItem> {
     match &entry.state {
         ItemState::Lost { copy, .. } => Some(copy),
         state => state.copy(),
@@ -36,8 +36,8 @@ const fn compared(entry: &Entry) -> Option<&Copy> {
 /// next run copies it again.
 const OUTDATED: &str = "outdated";
 
-/// What was found of one item.
-struct Found {
+/// The finding of one item.
+struct ItemFinding {
     item: Item,
     /// The entry to be written anew: that of the copy that was compared, or that of an outdated one. An outdated item that has
     /// another version than its entry is copied again without that, and has none here.
@@ -49,8 +49,8 @@ struct Found {
     by: Option<Depth>,
 }
 
-pub(super) struct Walk<'b, 'a, S, D, L, C, T, W> {
-    calls: &'b Calls<'a, S, D, L, C, T, W>,
+pub(super) struct Walk<'b, 'a, M: MigrationPorts, W> {
+    ports: &'b RetryingPorts<'a, M, W>,
     options: &'b VerifyOptions,
     pub(super) found: Verification,
     /// The keys of the source, 8 bytes each.
@@ -59,11 +59,9 @@ pub(super) struct Walk<'b, 'a, S, D, L, C, T, W> {
     proofs: HashSet<u64>,
 }
 
-impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
-    Walk<'b, 'a, S, D, L, C, T, W>
-{
-    pub(super) fn new(calls: &'b Calls<'a, S, D, L, C, T, W>, options: &'b VerifyOptions) -> Self {
-        Self { calls, options, found: Verification::default(), seen: HashSet::new(), proofs: HashSet::new() }
+impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
+    pub(super) fn new(ports: &'b RetryingPorts<'a, M, W>, options: &'b VerifyOptions) -> Self {
+        Self { ports, options, found: Verification::default(), seen: HashSet::new(), proofs: HashSet::new() }
     }
 
     pub(super) async fn run(&mut self) -> Result<(), GivenUp> {
@@ -78,11 +76,11 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
     async fn walk_source(&mut self) -> Result<(), GivenUp> {
         let mut after = None;
         loop {
-            let page = self.calls.page(after.as_deref()).await?;
+            let page = self.ports.page(after.as_deref()).await?;
             let items: Vec<Item> =
                 page.items.into_iter().filter(|item| self.seen.insert(short(&item.key))).collect();
             let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
-            let entries = if keys.is_empty() { Vec::new() } else { self.calls.entries(&keys).await? };
+            let entries = if keys.is_empty() { Vec::new() } else { self.ports.entries(&keys).await? };
             let looks: Vec<_> =
                 items.into_iter().zip(entries).map(|(item, entry)| self.of(item, entry)).collect();
             let found: Vec<_> = stream::iter(looks).buffer_unordered(self.concurrency()).collect().await;
@@ -98,7 +96,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
     async fn walk_ledger(&mut self) -> Result<(), GivenUp> {
         let mut after = None;
         loop {
-            let page = self.calls.listed(Order::Forward, after.as_deref()).await?;
+            let page = self.ports.listed(Order::Forward, after.as_deref()).await?;
             let mut looks = Vec::new();
             for entry in page.items {
                 let begun = entry.begun.as_ref().map(|begun| &begun.target);
@@ -126,7 +124,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
     async fn walk_destination(&mut self) -> Result<(), GivenUp> {
         let mut after = None;
         loop {
-            let page = self.calls.proofs(after.as_deref()).await?;
+            let page = self.ports.proofs(after.as_deref()).await?;
             for proof in page.items {
                 let proof = proof.to_string();
                 if !self.proofs.contains(&short(&proof)) {
@@ -146,7 +144,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
     }
 
     fn pause(&self) -> Result<(), GivenUp> {
-        if self.calls.watch.is_cancelled() { Err(GivenUp::Cancelled) } else { Ok(()) }
+        if self.ports.watch.is_cancelled() { Err(GivenUp::Cancelled) } else { Ok(()) }
     }
 
     fn is_sampled(&self, key: &str) -> bool {
@@ -157,10 +155,10 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
     }
 
     /// An item of the source.
-    async fn of(&self, item: Item, entry: Option<Entry>) -> Result<Option<Found>, GivenUp> {
+    async fn of(&self, item: Item, entry: Option<Entry>) -> Result<Option<ItemFinding>, GivenUp> {
         let not_there = |class, detail: String| {
             let item = item.clone();
-            Ok(Some(Found { item, entry: None, is_at_source: true, class, detail, by: None }))
+            Ok(Some(ItemFinding { item, entry: None, is_at_source: true, class, detail, by: None }))
         };
         let Some(entry) = entry else {
             return not_there(Class::Missing, "no run has come to it yet".to_owned());
@@ -195,19 +193,23 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
         {
             // Where the listing does not tell, the ledger has to, or no run would come to it.
             let entry = Some(entry).filter(|entry| class == Class::Outdated && entry.item == item.version);
-            return Ok(Some(Found { item, entry, is_at_source: true, class, detail, by: None }));
+            return Ok(Some(ItemFinding { item, entry, is_at_source: true, class, detail, by: None }));
         }
         self.compare(item, entry, true).await
     }
 
     /// An item that is not in the source any more.
-    async fn gone(&self, item: Item, entry: Entry) -> Result<Option<Found>, GivenUp> {
+    async fn gone(&self, item: Item, entry: Entry) -> Result<Option<ItemFinding>, GivenUp> {
         if self.is_sampled(&item.key) { self.compare(item, entry, false).await } else { Ok(None) }
     }
 
     /// How the source's content differs from what was copied, if it does.
-    async fn source_differs(&self, item: &Item, copy: &Copy) -> Result<Option<(Class, String)>, GivenUp> {
-        match self.calls.read(&item.key).await {
+    async fn source_differs(
+        &self,
+        item: &Item,
+        copy: &CopiedItem,
+    ) -> Result<Option<(Class, String)>, GivenUp> {
+        match self.ports.read(&item.key).await {
             Ok(Some(content)) if digest(&content) == Some(copy.source) => Ok(None),
             Ok(Some(content)) => Ok(Some((
                 Class::Outdated,
@@ -232,10 +234,15 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
         }
     }
 
-    async fn compare(&self, item: Item, entry: Entry, is_at_source: bool) -> Result<Option<Found>, GivenUp> {
+    async fn compare(
+        &self,
+        item: Item,
+        entry: Entry,
+        is_at_source: bool,
+    ) -> Result<Option<ItemFinding>, GivenUp> {
         let Some(copy) = compared(&entry) else { return Ok(None) };
         let depth = if self.options.deep { Depth::Content } else { Depth::Checksum };
-        let (class, detail, by) = match self.calls.verify(copy, depth).await {
+        let (class, detail, by) = match self.ports.verify(copy, depth).await {
             Ok(Verdict::Verified { by }) => (Class::Verified, String::new(), Some(by)),
             Ok(Verdict::Missing(detail)) => (Class::Missing, detail, None),
             Ok(Verdict::Corrupted(detail)) => (Class::Corrupted, detail, None),
@@ -248,11 +255,11 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             Err(GivenUp::Item(failure)) => (Class::Unknown, failure.to_string(), None),
             Err(end) => return Err(end),
         };
-        Ok(Some(Found { item, entry: Some(entry), is_at_source, class, detail, by }))
+        Ok(Some(ItemFinding { item, entry: Some(entry), is_at_source, class, detail, by }))
     }
 
     /// Counts what was found, and writes down what is well, and what the next run has to copy again.
-    async fn note(&mut self, found: Vec<Result<Option<Found>, GivenUp>>) -> Result<(), GivenUp> {
+    async fn note(&mut self, found: Vec<Result<Option<ItemFinding>, GivenUp>>) -> Result<(), GivenUp> {
         let mut end = Ok(());
         let mut changes = Vec::new();
         for found in found {
@@ -285,9 +292,7 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             }
             // Since when it is known to be there is kept; a new version of the item with the same content is not news.
             let at = match (found.class, &entry.state) {
-                (Class::Verified, ItemState::Copied(_) | ItemState::Lost { .. }) => {
-                    self.calls.parts.clock.now()
-                }
+                (Class::Verified, ItemState::Copied(_) | ItemState::Lost { .. }) => self.ports.clock().now(),
                 (Class::Verified, ItemState::Verified { at, .. }) if entry.item != found.item.version => *at,
                 _ => continue,
             };
@@ -297,10 +302,10 @@ impl<'b, 'a, S: Source, D: Destination, L: Ledger, C: Clock, T: Sleep, W: Watch>
             }
         }
         if !changes.is_empty() {
-            self.calls.record(changes).await?;
+            self.ports.record(changes).await?;
         }
         let counts = Counts { listed: self.found.items, done: self.found.items, ..Counts::default() };
-        self.calls.watch.progress(&counts);
+        self.ports.watch.progress(&counts);
         end.and_then(|()| self.pause())
     }
 }

@@ -7,15 +7,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
-use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
-use credlink_core::proof_id::ProofId;
-use credlink_core::row::{Reads, Row, RowKey, Totals};
-use credlink_core::time::Timestamp;
-
 use crate::{
-    Checksum, Commit, Condition, Copied, Failure, FailureKind, Index, Intent, Listed, Listing, Objects, Page,
-    ProviderState, Put, Write,
+    Checksummed, Failure, FailureKind, Index, Medium, Objects, Replicas, forward_checksummed, forward_index,
+    forward_medium, forward_objects, forward_replicas,
 };
 
 /// In which way a write fails.
@@ -141,116 +135,39 @@ impl<T> Faulty<T> {
     }
 }
 
-impl<T: Objects> Objects for Faulty<T> {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn is_at_hand(&self) -> bool {
-        self.inner.is_at_hand()
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        self.plan.read(self.inner.get(key)).await
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
-        self.plan.read(self.inner.head(key)).await
-    }
-
-    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
-        self.plan.read(self.inner.head_with_checksum(key)).await
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-        condition: Condition,
-    ) -> Result<Put, Failure> {
-        self.plan.write(self.inner.put(key, body, attributes, condition)).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
-        self.plan.write(self.inner.delete(key)).await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        self.plan.read(self.inner.list(prefix, after, limit)).await
-    }
-
-    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
-        self.inner.confirm(key, expected).await
-    }
-
-    async fn get_instead(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
-        self.plan.read(self.inner.get_instead(key, damaged)).await
-    }
-
-    fn providers(&self) -> Vec<ProviderState> {
-        self.inner.providers()
-    }
-
-    async fn write_failure(&self) -> Option<FailureKind> {
-        self.inner.write_failure().await
-    }
+/// Passes a call on as the plan says. What queues repairs or counts reads is no write of the flow's own.
+macro_rules! planned {
+    (now $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $call
+    }};
+    (read $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $self.plan.read($call).await
+    }};
+    (write $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $self.plan.write($call).await
+    }};
+    ($unplanned:ident $self:ident, $inner:ident => $call:expr) => {{
+        let $inner = &$self.inner;
+        $call.await
+    }};
 }
 
-/// Of what fails, the one copy that there is.
-impl<T: Objects> Copied for Faulty<T> {}
-
-impl<T: Index> Index for Faulty<T> {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        self.plan.read(self.inner.get(key)).await
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        self.plan.write(self.inner.commit(writes)).await
-    }
-
-    async fn list(
-        &self,
-        listing: &Listing,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Option<Page<Row>>, Failure> {
-        self.plan.read(self.inner.list(listing, after, limit)).await
-    }
-
-    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
-        self.plan.write(self.inner.intend(key, at)).await
-    }
-
-    async fn intents(
-        &self,
-        from: Timestamp,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Intent>, Failure> {
-        self.plan.read(self.inner.intents(from, after, limit)).await
-    }
-
-    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        self.inner.count_reads(reads).await
-    }
-
-    async fn totals(&self) -> Result<Totals, Failure> {
-        self.plan.read(self.inner.totals()).await
-    }
-
-    async fn write_failure(&self) -> Option<FailureKind> {
-        self.inner.write_failure().await
-    }
-}
+forward_objects!(impl[T: Objects] for Faulty<T>, by planned);
+forward_replicas!(impl[T: Replicas] for Faulty<T>, by planned);
+forward_medium!(impl[T: Medium] for Faulty<T>, by planned);
+forward_checksummed!(impl[T: Checksummed] for Faulty<T>, by planned);
+forward_index!(impl[T: Index] for Faulty<T>, by planned);
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use credlink_core::object::{Attributes, ObjectKey};
+
     use super::*;
+    use crate::Condition;
     use crate::doubles::{MemoryIndex, MemoryObjects};
 
     /// Two puts and a delete under `plan`: which of them were answered, and which keys stand there afterwards.

@@ -10,7 +10,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, State, Totals};
 use credlink_core::time::Timestamp;
 
-use crate::{Commit, Failure, Index, Intent, Listing, Page, Write};
+use crate::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
 
 use crate::cursor::Cursor;
 use crate::limits::{breach, milliseconds, place};
@@ -251,5 +251,9 @@ impl Index for MemoryIndex {
             .rows
             .values()
             .fold(Totals::default(), |sum, (_, row)| sum.exchange(Totals::default(), row.totals())))
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        None
     }
 }

@@ -6,9 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
-use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag, TOMBSTONE_TYPE};
+use credlink_core::media_type::TOMBSTONE_TYPE;
+use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 
-use crate::{Checksum, Clock, Condition, Copied, Failure, Listed, Objects, Page, Put};
+use crate::{
+    Checksum, Checksummed, Clock, Condition, Failure, FailureKind, Listed, Medium, Objects, Page, Put,
+    SingleProvider,
+};
 
 use super::clock::WallClock;
 
@@ -105,22 +109,12 @@ impl Objects for MemoryObjects {
         "memory"
     }
 
-    fn is_at_hand(&self) -> bool {
-        true
-    }
-
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         Ok(self.state().objects.get(&key.to_string()).cloned())
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {
         Ok(self.state().objects.get(&key.to_string()).map(|object| object.head.clone()))
-    }
-
-    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
-        let state = self.state();
-        let object = state.objects.get(&key.to_string());
-        Ok(object.map(|object| (object.head.clone(), Some(Checksum::Sha256(Digest::of(&object.body))))))
     }
 
     async fn put(
@@ -183,7 +177,25 @@ impl Objects for MemoryObjects {
 }
 
 /// There is one copy.
-impl Copied for MemoryObjects {}
+impl SingleProvider for MemoryObjects {}
+
+impl Medium for MemoryObjects {
+    fn has_cheap_lookups(&self) -> bool {
+        true
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        None
+    }
+}
+
+impl Checksummed for MemoryObjects {
+    async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
+        let state = self.state();
+        let object = state.objects.get(&key.to_string());
+        Ok(object.map(|object| (object.head.clone(), Some(Checksum::Sha256(Digest::of(&object.body))))))
+    }
+}
 
 #[cfg(test)]
 mod tests {

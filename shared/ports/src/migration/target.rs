@@ -89,19 +89,19 @@ impl<'de> Deserialize<'de> for Target {
 
 /// What is to be stored of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parcel {
+pub enum Payload {
     /// A proof: its drafts by their revisions, the current one last. At least one.
     Proof(Vec<Draft>),
     /// Another name of a proof.
-    Alias(Naming),
+    Alias(AliasDraft),
     /// A manifest for itself.
-    Manifest(Loose),
+    Manifest(ManifestDraft),
 }
 
 /// A legacy id that is to lead to a proof which is there already: to that one as its source has it, and to no other one of the
 /// same media file (no id ever leads to another manifest than the one that it was given for).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Naming {
+pub struct AliasDraft {
     /// The id.
     pub id: LegacyId,
     /// The proof, under the tenant that it was taken over for.
@@ -116,7 +116,7 @@ pub struct Naming {
 
 /// A C2PA manifest that no proof brings along.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loose {
+pub struct ManifestDraft {
     /// The manifest. It has an id.
     pub manifest: Manifest,
     /// Whose it becomes.
@@ -127,16 +127,19 @@ pub struct Loose {
     pub restores: Option<Timestamp>,
 }
 
-impl Parcel {
+impl Payload {
     /// What it becomes; `None` where there is nothing in it.
     #[must_use]
     pub fn target(&self) -> Option<Target> {
         match self {
             Self::Proof(drafts) => drafts.first().map(|draft| Target::Proof(draft.id())),
-            Self::Alias(naming) => Some(Target::Alias { id: naming.id.clone(), proof: naming.proof }),
-            Self::Manifest(loose) => {
-                loose.manifest.id().map(|id| Target::Manifest(ManifestKey::new(&loose.tenant, id)))
+            Self::Alias(alias_draft) => {
+                Some(Target::Alias { id: alias_draft.id.clone(), proof: alias_draft.proof })
             }
+            Self::Manifest(manifest_draft) => manifest_draft
+                .manifest
+                .id()
+                .map(|id| Target::Manifest(ManifestKey::new(&manifest_draft.tenant, id))),
         }
     }
 
@@ -145,18 +148,18 @@ impl Parcel {
     pub fn tenant(&self) -> Option<&Tenant> {
         match self {
             Self::Proof(drafts) => drafts.first().map(|draft| &draft.tenant),
-            Self::Alias(naming) => Some(&naming.tenant),
-            Self::Manifest(loose) => Some(&loose.tenant),
+            Self::Alias(alias_draft) => Some(&alias_draft.tenant),
+            Self::Manifest(manifest_draft) => Some(&manifest_draft.tenant),
         }
     }
 
     /// The ids of the C2PA manifests in it.
     pub fn manifest_ids(&self) -> impl Iterator<Item = &ManifestId> {
-        let loose = match self {
-            Self::Manifest(loose) => loose.manifest.id(),
+        let manifest_draft = match self {
+            Self::Manifest(manifest_draft) => manifest_draft.manifest.id(),
             Self::Proof(_) | Self::Alias(_) => None,
         };
-        self.drafts().iter().filter_map(|draft| draft.manifest.id()).chain(loose)
+        self.drafts().iter().filter_map(|draft| draft.manifest.id()).chain(manifest_draft)
     }
 
     /// The drafts of a proof; none of anything else.
@@ -176,7 +179,7 @@ impl Parcel {
                     origin.restores = Some(at);
                 }
             }
-            Self::Manifest(loose) => loose.restores = Some(at),
+            Self::Manifest(manifest_draft) => manifest_draft.restores = Some(at),
             // Nothing keeps an id from being bound again.
             Self::Alias(_) => {}
         }

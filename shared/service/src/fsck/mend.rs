@@ -6,7 +6,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, RowKey, State};
 use credlink_core::tombstone::Tombstone;
 
-use credlink_ports::{Condition, Copied, Failure, Index as _, Lag, Objects as _, Ports, Put};
+use credlink_ports::{Condition, Failure, Index as _, Lag, Objects as _, Ports, Put, Replicas as _};
 
 use crate::aliases::secure_alias;
 use crate::delete::claim;
@@ -16,10 +16,7 @@ use crate::service::Service;
 
 /// Sets right what was found wrong with a row: a marker, a hold or a note that is not there. Returns `true` if
 /// something was done.
-pub(super) async fn row<P: Ports>(service: &Service<P>, key: &RowKey) -> Result<bool, Error>
-where
-    P::Objects: Copied,
-{
+pub(super) async fn row<P: Ports>(service: &Service<P>, key: &RowKey) -> Result<bool, Error> {
     let Some(row) = service.ports.index().get(key).await? else { return Ok(false) };
     match &row {
         Row::Alias(row) => {
@@ -57,10 +54,7 @@ async fn marker<P: Ports>(service: &Service<P>, row: &Row) -> Result<bool, Error
 }
 
 /// Queues the repair of each copy of an object that falls short. Returns `true` if there was one.
-pub(super) async fn object<P: Ports>(service: &Service<P>, key: &str) -> Result<bool, Error>
-where
-    P::Objects: Copied,
-{
+pub(super) async fn object<P: Ports>(service: &Service<P>, key: &str) -> Result<bool, Error> {
     let Ok(key) = key.parse::<ObjectKey>() else { return Ok(false) };
     service.may_repair().await?;
     let lagging = service.ports.objects().copies(&key).await?.lagging;

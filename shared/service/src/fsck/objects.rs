@@ -8,19 +8,16 @@ use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::State;
-use credlink_core::rules::life::{Found, Verdict, judge_manifest, judge_record, judge_revision};
+use credlink_core::rules::consistency::{Found, Verdict, judge_manifest, judge_record, judge_revision};
 use credlink_core::tombstone::Tombstone;
 
-use credlink_ports::{Copied, Failure, FailureKind, Lag, Lagging, Listed, Ports};
+use credlink_ports::{Failure, FailureKind, Lag, Lagging, Listed, Ports, Replicas as _};
 
 use super::{Look, Severity, verified};
 use crate::service::Service;
 
 /// Looks at one object.
-pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Result<Look, Failure>
-where
-    P::Objects: Copied,
-{
+pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Result<Look, Failure> {
     let mut look = Look::default();
     let Ok(key) = listed.key.parse::<ObjectKey>() else {
         look.add(Severity::Foreign, &listed.key, "this is no object of CredLink; it is left alone");
@@ -88,10 +85,7 @@ async fn record<P: Ports>(
     id: &ProofId,
     found: &Verified,
     look: &mut Look,
-) -> Result<(), Failure>
-where
-    P::Objects: Copied,
-{
+) -> Result<(), Failure> {
     let row = service.proof_row(id).await?;
     let row = row.as_ref();
     if found.facts().tombstone {
@@ -126,10 +120,7 @@ async fn named<P: Ports>(
     key: &ObjectKey,
     record: &Record,
     look: &mut Look,
-) -> Result<(), Failure>
-where
-    P::Objects: Copied,
-{
+) -> Result<(), Failure> {
     let Some(id) = &record.manifest.id else { return Ok(()) };
     let is_live = service.proof_row(&record.id).await?.is_some_and(|row| {
         row.state == State::Live && (row.first_revision..=row.revision).contains(&record.revision)

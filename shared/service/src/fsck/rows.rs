@@ -6,16 +6,13 @@ use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, RowKey, State};
 
-use credlink_ports::{Copied, Failure, FailureKind, Ports};
+use credlink_ports::{Failure, FailureKind, Ports, Replicas as _};
 
 use super::{Look, verified};
 use crate::service::Service;
 
 /// Looks at what a row speaks of.
-pub(super) async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Look, Failure>
-where
-    P::Objects: Copied,
-{
+pub(super) async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Look, Failure> {
     let mut look = Look::default();
     match row {
         Row::Proof(row) => proof(service, &row, &mut look).await?,
@@ -27,10 +24,7 @@ where
     Ok(look)
 }
 
-async fn stands<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<bool, Failure>
-where
-    P::Objects: Copied,
-{
+async fn stands<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<bool, Failure> {
     match service.ports.objects().copies_by_head(key).await {
         // It is there: the look at the object itself says in what it is damaged.
         Err(failure) if failure.kind == FailureKind::Damaged => Ok(true),
@@ -38,10 +32,7 @@ where
     }
 }
 
-async fn proof<P: Ports>(service: &Service<P>, row: &ProofRow, look: &mut Look) -> Result<(), Failure>
-where
-    P::Objects: Copied,
-{
+async fn proof<P: Ports>(service: &Service<P>, row: &ProofRow, look: &mut Look) -> Result<(), Failure> {
     let key = ObjectKey::Record(row.id);
     if row.id != ProofId::derive(&row.tenant, &row.media_hash) {
         look.broken(&key, "the row's id is not the one of its tenant and media hash");
@@ -67,10 +58,7 @@ where
     Ok(())
 }
 
-async fn manifest<P: Ports>(service: &Service<P>, row: &ManifestRow, look: &mut Look) -> Result<(), Failure>
-where
-    P::Objects: Copied,
-{
+async fn manifest<P: Ports>(service: &Service<P>, row: &ManifestRow, look: &mut Look) -> Result<(), Failure> {
     let key = ObjectKey::Manifest(row.manifest_key());
     if row.state != State::Live {
         return gone(service, &key, row.state, look).await;
@@ -86,10 +74,7 @@ where
 }
 
 /// A legacy id leads somewhere for ever, also when that was deleted.
-async fn alias<P: Ports>(service: &Service<P>, row: AliasRow, look: &mut Look) -> Result<(), Failure>
-where
-    P::Objects: Copied,
-{
+async fn alias<P: Ports>(service: &Service<P>, row: AliasRow, look: &mut Look) -> Result<(), Failure> {
     let key = RowKey::Alias(row.id.clone());
     let proof = service.proof_row(&row.proof).await?;
     match &proof {
@@ -117,10 +102,7 @@ async fn gone<P: Ports>(
     key: &ObjectKey,
     state: State,
     look: &mut Look,
-) -> Result<(), Failure>
-where
-    P::Objects: Copied,
-{
+) -> Result<(), Failure> {
     if let State::Deleting(at) = state {
         look.leftover(key, format!("a deletion begun on {at} is unfinished"));
     } else if !stands(service, key).await? {

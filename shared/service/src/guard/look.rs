@@ -3,9 +3,10 @@
 //! The row is made first and the mark second. Until both stand there nothing else is written, so that whoever finds one of
 //! them over an empty store and an empty index makes the other.
 
-use credlink_core::identity::{Mark, Mismatch, StoreId, judge};
+use credlink_core::identity::{Mark, Mismatch, judge};
 use credlink_core::object::{ObjectKey, StoredTag};
 use credlink_core::row::{Row, RowKey, StoreRow};
+use credlink_core::store_id::StoreId;
 use credlink_core::time::Timestamp;
 
 use credlink_ports::{

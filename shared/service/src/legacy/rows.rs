@@ -1,5 +1,5 @@
 //! Where a legacy source has a proof, as the index says: for a process that has no catalogue of its own, because it lives too
-//! short for one. The rows are made by [`catalogue`](credlink_migrate::catalogue).
+//! short for one. The rows are made by `credlink_migrate::item_rows`.
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{LegacyItemRow, Row, RowKey};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
-use credlink_core::http::problem::{Document, Problem};
+use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
@@ -12,6 +12,7 @@ use http::StatusCode;
 use credlink_ports::Ports;
 
 use super::gone;
+use super::parameters::Page;
 use crate::aliases::{self, Alias, AliasPage};
 use crate::error::Error;
 use crate::list::{self, ManifestPage};
@@ -23,12 +24,10 @@ use crate::service::Service;
 #[utoipa::path(
     get, path = "/v1/aliases", tag = "aliases", operation_id = "listAliases",
     params(
-        ("after" = Option<String>, Query, description = "`next` of the page before", max_length = 1024, pattern = "^[A-Za-z0-9_-]+$"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default", minimum = 1, maximum = 1000),
+        Page,
     ),
     responses(
         (status = 200, description = "A page", body = AliasPage),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     ),
     security(("token" = ["admin"]))
 )]
@@ -49,15 +48,14 @@ pub(crate) async fn list_aliases<P: Ports>(
 #[utoipa::path(
     put, path = "/v1/aliases/{id}", tag = "aliases", operation_id = "bindAlias",
     params(("id" = LegacyId, Path, description = "The id that the proof had in the store that was taken over; what is a proof id leads to that proof already, and is refused")),
-    request_body(content = AliasBody, content_type = "application/json"),
+    request_body = AliasBody,
     responses(
         (status = 201, description = "It leads there now", body = Alias),
         (status = 200, description = "It led there already", body = Alias),
-        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
-        (status = 403, description = "The proof is another tenant's, or a scope is missing", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "It names another proof, or is another tenant's", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "The proof is deleted or expired", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such proof"),
+        (status = 403, description = "The proof is another tenant's, or a scope is missing"),
+        (status = 409, description = "It names another proof, or is another tenant's"),
+        (status = 410, description = "The proof is deleted or expired"),
     ),
     security(("token" = ["admin"]), ("token" = ["operator"]))
 )]
@@ -93,8 +91,7 @@ pub(crate) async fn bind_alias<P: Ports>(
         (status = 204, description = "It leads nowhere (any more)", headers(
             ("credlink-deleted" = String, description = "When it was taken back; not there where it never led anywhere"),
         )),
-        (status = 412, description = "It leads to another proof", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 412, description = "It leads to another proof"),
     ),
     security(("token" = ["admin"]))
 )]
@@ -113,12 +110,10 @@ pub(crate) async fn withdraw_alias<P: Ports>(
 #[utoipa::path(
     get, path = "/v1/manifests", tag = "manifests", operation_id = "listManifests",
     params(
-        ("after" = Option<String>, Query, description = "`next` of the page before", max_length = 1024, pattern = "^[A-Za-z0-9_-]+$"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default", minimum = 1, maximum = 1000),
+        Page,
     ),
     responses(
         (status = 200, description = "A page", body = ManifestPage),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     ),
     security(("token" = ["admin"]))
 )]

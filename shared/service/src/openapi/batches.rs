@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use credlink_core::access::Caller;
-use credlink_core::http::problem::{Document, Problem};
+use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::proof_id::ProofId;
-use credlink_core::rules::store::BatchDeleteBody;
+use credlink_core::rules::batch_delete::BatchDeleteBody;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -53,10 +53,9 @@ async fn delete_one<P: Ports>(
 /// Delete up to 1,000 proofs
 #[utoipa::path(
     post, path = "/v1/proofs/batch-delete", tag = "proofs", operation_id = "batchDelete",
-    request_body(content = BatchDeleteBody, content_type = "application/json"),
+    request_body = BatchDeleteBody,
     responses(
         (status = 200, description = "What became of each", body = BatchReply),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     ),
     security(("token" = ["delete:manifests"]))
 )]

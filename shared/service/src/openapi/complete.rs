@@ -1,8 +1,10 @@
 //! What the macros of an operation don't say: every status that can come, and the members of a body that depend on each other.
 //!
-//! An operation names the statuses that mean something of its own, and `default` for all other problems. Here that becomes a
-//! list: a client, and a tool that compares answers with the document, can tell what is possible from what is not.
+//! An operation names the statuses that mean something of its own; a problem among them needs no more than its meaning. Here the
+//! other statuses are added, with what all answers of a kind have in common: a client, and a tool that compares answers with the
+//! document, can tell what is possible from what is not.
 
+use credlink_core::media_type::STORED_TYPE;
 use serde_json::{Map, Value, json};
 
 /// The schema of a problem.
@@ -44,7 +46,7 @@ impl Traits {
         let security = operation["security"].as_array();
         let body = operation["requestBody"].is_object();
         Self {
-            reads: operation["responses"]["206"].is_object(),
+            reads: parameters(operation).any(|parameter| parameter["name"] == "form"),
             guarded: security.is_some_and(|all| all.iter().all(|one| one["token"].is_array())),
             body,
             id: path.contains('{'),
@@ -97,7 +99,14 @@ impl Traits {
 
 fn complete_operation(traits: &Traits, operation: &mut Value) {
     let Some(responses) = operation["responses"].as_object_mut() else { return };
-    responses.remove("default");
+    for (status, response) in responses.iter_mut() {
+        if status.starts_with(['4', '5']) && response["content"].is_null() {
+            response["content"] = problem_content();
+        }
+    }
+    if traits.reads {
+        read(responses);
+    }
     for (status, meaning, header) in traits.statuses() {
         let response = responses.entry(status).or_insert_with(|| problem(meaning));
         if let (Some(response), "307") = (response.as_object_mut(), status) {
@@ -125,11 +134,47 @@ fn complete_operation(traits: &Traits, operation: &mut Value) {
     if let Some(body) = operation.get_mut("requestBody") {
         as_bytes(body);
     }
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        for (name, pattern) in PATTERNS {
+            if parameter["name"] == name {
+                parameter["schema"]["pattern"] = json!(pattern);
+            }
+        }
+    }
     if traits.reads
         && let Some(parameters) = operation["parameters"].as_array_mut()
     {
         parameters.extend(signed_link());
     }
+}
+
+/// The patterns of parameters that mean the same wherever they are taken.
+const PATTERNS: [(&str, &str); 2] =
+    [("form", "^stored$"), ("If-Match", r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*"){0,99})$"#)];
+
+fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
+    operation["parameters"].as_array().into_iter().flatten()
+}
+
+/// The answers of a read of an object: the content that the operation names, that content as it is stored, and a part of it; or
+/// that the client has it.
+fn read(responses: &mut Map<String, Value>) {
+    let mut part = None;
+    if let Some(content) = responses.get_mut("200").and_then(|response| response["content"].as_object_mut()) {
+        // A part of JSON is no JSON.
+        part = content.keys().next().map(|kind| json!({kind: {"schema": {"type": "string"}}}));
+        content.insert(STORED_TYPE.to_owned(), json!({}));
+    }
+    if let Some(response) = responses.get_mut("200") {
+        response["headers"]["credlink-attributes"] = json!({
+            "description": "With `form=stored`: what is stored beside the bytes, as JSON",
+            "schema": {"type": ["string", "null"]},
+        });
+    }
+    let partial =
+        responses.entry("206").or_insert_with(|| json!({"description": "The part that `Range` asks for"}));
+    partial["content"] = part.unwrap_or_default();
+    responses.entry("304").or_insert_with(|| json!({"description": "The client has it"}));
 }
 
 /// The parameters of a signed link, which go together.
@@ -155,7 +200,11 @@ fn signed_link() -> [Value; 4] {
 }
 
 fn problem(meaning: &str) -> Value {
-    json!({"description": meaning, "content": {"application/problem+json": {"schema": {"$ref": PROBLEM}}}})
+    json!({"description": meaning, "content": problem_content()})
+}
+
+fn problem_content() -> Value {
+    json!({"application/problem+json": {"schema": {"$ref": PROBLEM}}})
 }
 
 /// Says of content that is no JSON that it is bytes, which the macros take for an array of numbers.
@@ -217,6 +266,7 @@ fn problems(document: &mut Value) {
             "string",
             "`manifest-conflict`: the SHA-256 of the manifest that is stored under the id",
         ),
+        ("deleted", "string", "`deleted`: the instant of the deletion, as RFC 3339 writes it"),
         ("holders", "integer", "`manifest-held`: how many proofs hold the manifest"),
         ("proof", "string", "`alias-conflict`: the proof that the legacy id leads to"),
     ] {

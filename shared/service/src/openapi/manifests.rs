@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope, Visibility};
 use credlink_core::front::Front;
-use credlink_core::http::problem::{Document, Kind, Problem};
+use credlink_core::http::conditional::with_tag;
+use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Reply;
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
@@ -17,11 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use credlink_ports::Ports;
 
+use super::parameters::DeletedAt;
 use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
 use crate::front::Arrival;
-use crate::router::with_tag;
 use crate::service::{Service, other_tenant};
 use crate::store::store_manifest as store_alone;
 use crate::visibility;
@@ -50,9 +51,8 @@ struct ManifestReply {
     responses(
         (status = 201, description = "Stored", body = ManifestReply),
         (status = 200, description = "There already", body = ManifestReply),
-        (status = 403, description = "`tenant` names another tenant than the caller's, or a scope is missing", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "The manifest id has another content, or other readers", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 403, description = "`tenant` names another tenant than the caller's, or a scope is missing"),
+        (status = 409, description = "The manifest id has another content, or other readers"),
     ),
     security(("token" = ["store:manifests"]))
 )]
@@ -79,15 +79,14 @@ pub(crate) async fn store_manifest<P: Ports>(
     params(
         ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
         ("imported" = Option<bool>, Query, description = "`true`: only where nobody but an import has stored it by itself, as a rollback wants it"),
-        ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`", format = DateTime),
+        DeletedAt,
     ),
     responses(
         (status = 204, description = "It is not there (any more)", headers(
             ("credlink-deleted" = String, description = "When this request deleted it, where `credlink-deleted` was sent; not there where there was nothing to delete"),
         )),
-        (status = 412, description = "With `imported`: its tenant has stored it by itself", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "Proofs hold it", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 412, description = "With `imported`: its tenant has stored it by itself"),
+        (status = 409, description = "Proofs hold it"),
     ),
     security(("token" = ["delete:manifests"]))
 )]
@@ -131,7 +130,6 @@ struct FrontRequest {
     request_body = FrontRequest,
     responses(
         (status = 200, description = "Decided", body = Front),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
     ),
     security(("token" = ["operator"]))
 )]
@@ -158,10 +156,9 @@ pub(crate) async fn decide_front<P: Ports>(
     ),
     responses(
         (status = 204, description = "It is not there (any more)"),
-        (status = 412, description = "With `imported`: its tenant has stored it by itself", body = Document, content_type = "application/problem+json"),
-        (status = 403, description = "The path names another tenant, and the caller is not the operator", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "Proofs hold it", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 412, description = "With `imported`: its tenant has stored it by itself"),
+        (status = 403, description = "The path names another tenant, and the caller is not the operator"),
+        (status = 409, description = "Proofs hold it"),
     ),
     security(("token" = ["delete:manifests"]))
 )]
@@ -186,9 +183,8 @@ struct VisibilityRequest {
     request_body = VisibilityRequest,
     responses(
         (status = 204, description = "Done, or so already"),
-        (status = 404, description = "The tenant has no such manifest", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "It was deleted", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "The tenant has no such manifest"),
+        (status = 410, description = "It was deleted"),
     ),
     security(("token" = ["store:manifests"]))
 )]
@@ -223,10 +219,9 @@ pub(crate) async fn change_visibility<P: Ports>(
     request_body = VisibilityRequest,
     responses(
         (status = 204, description = "Done, or so already"),
-        (status = 403, description = "The path names another tenant than the caller's", body = Document, content_type = "application/problem+json"),
-        (status = 404, description = "The tenant has no such manifest", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "It was deleted", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 403, description = "The path names another tenant than the caller's"),
+        (status = 404, description = "The tenant has no such manifest"),
+        (status = 410, description = "It was deleted"),
     ),
     security(("token" = ["store:manifests"]))
 )]

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
-use credlink_core::http::problem::{Document, Kind, Problem};
+use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Reply;
-use credlink_core::job::JobName;
+use credlink_core::job_name::JobName;
 use credlink_core::rules::migration::MigrationBody;
 use http::StatusCode;
 use http::header::LOCATION;
@@ -24,13 +24,12 @@ use crate::service::Service;
 /// become.
 #[utoipa::path(
     post, path = "/v1/migrations", tag = "migrations", operation_id = "beginMigration",
-    request_body(content = MigrationBody, content_type = "application/json"),
+    request_body = MigrationBody,
     responses(
         (status = 202, description = "Queued", body = Progress, headers(("location" = String, description = "Where its progress is"))),
-        (status = 403, description = "The operator has not listed the source, or the scope `operator` is missing", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "The job moves something else, or is being listed or removed", body = Document, content_type = "application/problem+json"),
-        (status = 501, description = "There is no queue or no table", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 403, description = "The operator has not listed the source, or the scope `operator` is missing"),
+        (status = 409, description = "The job moves something else, or is being listed or removed"),
+        (status = 501, description = "There is no queue or no table"),
     ),
     security(("token" = ["operator"]))
 )]
@@ -91,9 +90,8 @@ pub(crate) async fn begin_migration<P: Ports>(
     ),
     responses(
         (status = 200, description = "The job, and its items by what became of them", body = Progress),
-        (status = 404, description = "No such job", body = Document, content_type = "application/problem+json"),
-        (status = 501, description = "There is no queue or no table", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such job"),
+        (status = 501, description = "There is no queue or no table"),
     ),
     security(("token" = ["admin"]))
 )]
@@ -128,10 +126,9 @@ pub(crate) async fn show_migration<P: Ports>(
     responses(
         (status = 204, description = "It is gone"),
         (status = 202, description = "There was not enough time for all of its entries: the same request again goes on", body = Removal),
-        (status = 404, description = "No such job", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "It is being listed, or is not over", body = Document, content_type = "application/problem+json"),
-        (status = 501, description = "There is no table", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such job"),
+        (status = 409, description = "It is being listed, or is not over"),
+        (status = 501, description = "There is no table"),
     ),
     security(("token" = ["operator"]))
 )]

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
 use credlink_core::hash::MediaHash;
-use credlink_core::http::conditional::{check_removal_form, check_replacement_form};
-use credlink_core::http::problem::{Document, Problem};
+use credlink_core::http::conditional::{check_removal_form, check_replacement_form, with_tag};
+use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::link;
 use credlink_core::object::ObjectKey;
@@ -21,11 +21,11 @@ use serde::Serialize;
 use credlink_ports as ports;
 use credlink_ports::Ports;
 
+use super::parameters::{DeletedAt, Page};
 use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
 use crate::list::{ProofPage, Summary, list};
-use crate::router::with_tag;
 use crate::service::Service;
 use crate::store::Stored;
 use crate::supersede::{live_row, supersede};
@@ -97,17 +97,16 @@ const fn status_of(stored: &Stored) -> StatusCode {
 /// revision (201). Whoever is refused leaves nothing: its manifest is not served, and its manifest id is free.
 #[utoipa::path(
     post, path = "/v1/proofs", tag = "proofs", operation_id = "storeProof",
-    request_body(content = StoreBody, content_type = "application/json"),
+    request_body = StoreBody,
     responses(
         (status = 201, description = "Stored, or stored as the next revision of a proof that had expired", body = StoreReply),
         (status = 200, description = "There already", body = StoreReply),
-        (status = 403, description = "`tenant` names another tenant than the caller's, or a scope is missing", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "The manifest id has another content; or, with `origin`, it was private when it was deleted here, and would be published", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "With `origin`: it was deleted since, and is not taken over", body = Document, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = Document, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Document, content_type = "application/problem+json"),
-        (status = 422, description = "The manifest binds another file", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 403, description = "`tenant` names another tenant than the caller's, or a scope is missing"),
+        (status = 409, description = "The manifest id has another content; or, with `origin`, it was private when it was deleted here, and would be published"),
+        (status = 410, description = "With `origin`: it was deleted since, and is not taken over"),
+        (status = 413, description = "Too large"),
+        (status = 415, description = "Not JSON"),
+        (status = 422, description = "The manifest binds another file"),
     ),
     security(("token" = ["store:manifests"]))
 )]
@@ -147,17 +146,16 @@ fn may_take_over(caller: &Caller) -> Result<(), Problem> {
     put, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "supersedeProof",
     params(
         ("id" = ProofId, Path, description = "The proof"),
-        ("If-Match" = String, Header, description = "The ETag of the current record, or `*`. A weak one (`W/`) never matches", pattern = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*"){0,99})$"#),
+        ("If-Match" = String, Header, description = "The ETag of the current record, or `*`. A weak one (`W/`) never matches"),
     ),
     request_body(content = StoreBody, content_type = "application/json", description = "As for a store; `media_hash` may be left out"),
     responses(
         (status = 200, description = "Replaced, by this request or the same one before", body = StoreReply),
-        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
-        (status = 412, description = "It has changed since", body = Document, content_type = "application/problem+json"),
-        (status = 422, description = "The manifest binds another file", body = Document, content_type = "application/problem+json"),
-        (status = 428, description = "`If-Match` is missing", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such proof"),
+        (status = 410, description = "Deleted or expired"),
+        (status = 412, description = "It has changed since"),
+        (status = 422, description = "The manifest binds another file"),
+        (status = 428, description = "`If-Match` is missing"),
     ),
     security(("token" = ["store:manifests"]))
 )]
@@ -190,15 +188,14 @@ pub(crate) async fn supersede_proof<P: Ports>(
     delete, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "deleteProof",
     params(
         ("id" = ProofId, Path, description = "The proof"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the record that shall go, where no other shall", pattern = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*"){0,99})$"#),
-        ("credlink-deleted" = Option<String>, Header, description = "The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`", format = DateTime),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the record that shall go, where no other shall"),
+        DeletedAt,
     ),
     responses(
         (status = 204, description = "It is not there (any more)", headers(
             ("credlink-deleted" = String, description = "When this request deleted it, where `If-Match` or `credlink-deleted` was sent; not there where there was nothing to delete"),
         )),
-        (status = 412, description = "It has changed since", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
+        (status = 412, description = "It has changed since"),
     ),
     security(("token" = ["delete:manifests"]))
 )]
@@ -224,18 +221,13 @@ pub(crate) async fn delete_proof<P: Ports>(
     params(
         ("media_hash" = Option<MediaHash>, Query, description = "`sha256:` and 64 hexadecimal digits"),
         ("tenant" = Option<Tenant>, Query, description = "With `media_hash`: the owner, `default` by default"),
-        ("after" = Option<String>, Query, description = "`next` of the page before", max_length = 1024, pattern = "^[A-Za-z0-9_-]+$"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000, 100 by default", minimum = 1, maximum = 1000),
-        ("form" = Option<String>, Query, description = "With `media_hash`, `stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
+        Page,
+        ("form" = Option<String>, Query, description = "With `media_hash`, `stored`: as it is stored, for who keeps a copy"),
     ),
     responses(
-        (status = 200, description = "A page; or, with `media_hash`, the record", content((ListReply = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
-            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
-        )),
-        (status = 206, description = "The part that `Range` asks for, of the record", body = String, content_type = "application/json"),
-        (status = 304, description = "The client has it"),
-        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any problem", body = Document, content_type = "application/problem+json"),
+        (status = 200, description = "A page; or, with `media_hash`, the record", body = ListReply),
+        (status = 206, description = "The part that `Range` asks for, of the record"),
+        (status = 404, description = "No such proof"),
     ),
     security(("token" = ["admin"]), ())
 )]
@@ -260,9 +252,8 @@ pub(crate) async fn list_proofs<P: Ports>(
     ),
     responses(
         (status = 200, description = "The link", body = LinkReply),
-        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such proof"),
+        (status = 410, description = "Deleted or expired"),
     ),
     security(("token" = ["store:manifests"]))
 )]

@@ -2,12 +2,13 @@
 
 use credlink_core::front::Front;
 use credlink_core::hash::MediaHash;
-use credlink_core::http::problem::Document;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
+
+use super::parameters::StoredForm;
 
 /// Read a record
 ///
@@ -17,20 +18,15 @@ use credlink_core::tenant::Tenant;
     params(
         ("id" = LegacyId, Path, description = "The proof; or the id that it had in a store that was taken over, which leads to it"),
         ("If-None-Match" = Option<String>, Header, description = "ETags of what the client has"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
+        StoredForm,
     ),
     responses(
-        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
-            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
-        )),
-        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
-        (status = 304, description = "The client has it"),
+        (status = 200, description = "The record", body = Record),
         (status = 308, description = "By an earlier id: where the proof is", headers(
             ("location" = String, description = "The proof's id: a reference relative to this path"),
         )),
-        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "Deleted or expired", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such proof"),
+        (status = 410, description = "Deleted or expired"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -42,16 +38,11 @@ fn read_proof() {}
     params(
         ("id" = ProofId, Path, description = "The proof"),
         ("revision" = u32, Path, description = "From 1", format = Int64, minimum = 1, maximum = 4294967295_i64),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
+        StoredForm,
     ),
     responses(
-        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
-            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
-        )),
-        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
-        (status = 304, description = "The client has it"),
-        (status = 404, description = "No such revision, or the current one", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 200, description = "The record", body = Record),
+        (status = 404, description = "No such revision, or the current one"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -63,16 +54,11 @@ fn read_revision() {}
     params(
         ("media_hash" = MediaHash, Path, description = "64 hexadecimal digits, with `sha256:` before them or without"),
         ("tenant" = Option<Tenant>, Query, description = "The owner, `default` by default"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
+        StoredForm,
     ),
     responses(
-        (status = 200, description = "The record", content((Record = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
-            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
-        )),
-        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
-        (status = 304, description = "The client has it"),
-        (status = 404, description = "No such proof", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 200, description = "The record", body = Record),
+        (status = 404, description = "No such proof"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -85,17 +71,12 @@ fn read_by_hash() {}
     get, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "readManifest",
     params(
         ("manifest_id" = ManifestId, Path, description = "The active manifest's id; colons plain or as `%3A`"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
+        StoredForm,
     ),
     responses(
-        (status = 200, description = "The manifest store", content((Vec<u8> = "application/c2pa"), (Vec<u8> = "application/vnd.credlink.object")), headers(
-            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
-        )),
-        (status = 206, description = "The part that `Range` asks for", body = Vec<u8>, content_type = "application/c2pa"),
-        (status = 304, description = "The client has it"),
-        (status = 404, description = "No such manifest", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "Deleted", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 200, description = "The manifest store", body = Vec<u8>, content_type = "application/c2pa"),
+        (status = 404, description = "No such manifest"),
+        (status = 410, description = "Deleted"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -109,17 +90,12 @@ fn read_manifest() {}
     params(
         ("tenant" = Tenant, Path, description = "The tenant that stored it"),
         ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
+        StoredForm,
     ),
     responses(
-        (status = 200, description = "The manifest store", content((Vec<u8> = "application/c2pa"), (Vec<u8> = "application/vnd.credlink.object")), headers(
-            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
-        )),
-        (status = 206, description = "The part that `Range` asks for", body = Vec<u8>, content_type = "application/c2pa"),
-        (status = 304, description = "The client has it"),
-        (status = 404, description = "No such manifest, or none that the caller may read", body = Document, content_type = "application/problem+json"),
-        (status = 410, description = "Deleted", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 200, description = "The manifest store", body = Vec<u8>, content_type = "application/c2pa"),
+        (status = 404, description = "No such manifest, or none that the caller may read"),
+        (status = 410, description = "Deleted"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -130,16 +106,11 @@ fn read_tenant_manifest() {}
     get, path = "/v1/manifests/{manifest_id}/front", tag = "manifests", operation_id = "showFront",
     params(
         ("manifest_id" = ManifestId, Path, description = "The manifest id"),
-        ("form" = Option<String>, Query, description = "`stored`: as it is stored, for who keeps a copy", pattern = "^stored$"),
+        StoredForm,
     ),
     responses(
-        (status = 200, description = "The tenant, and what decided it", content((Front = "application/json"), (Vec<u8> = "application/vnd.credlink.object")), headers(
-            ("credlink-attributes" = Option<String>, description = "With `form=stored`: what is stored beside the bytes, as JSON"),
-        )),
-        (status = 206, description = "The part that `Range` asks for", body = String, content_type = "application/json"),
-        (status = 304, description = "The client has it"),
-        (status = 404, description = "Nothing is decided: the plain address serves what the tenant `default` has under the id, if it has anything", body = Document, content_type = "application/problem+json"),
-        (status = "default", description = "Any other problem", body = Document, content_type = "application/problem+json"),
+        (status = 200, description = "The tenant, and what decided it", body = Front),
+        (status = 404, description = "Nothing is decided: the plain address serves what the tenant `default` has under the id, if it has anything"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]

@@ -13,8 +13,8 @@ use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
 
 use credlink_ports::{
-    Cache, CacheStats, Commit, Condition, Copied, Copies, Failure, FailureKind, Index, Intent, Lag, Lagging,
-    Listed, Listing, Objects, Page, Ports, ProviderState, Put, Write,
+    Cache, CacheStats, Commit, Condition, Copies, Failure, FailureKind, Index, Intent, Lag, Lagging, Listed,
+    Listing, Medium, Objects, Page, Ports, Put, Replicas, SingleProvider, Write,
 };
 
 use super::Manner;
@@ -40,10 +40,7 @@ pub(super) struct View<'a, P: Ports> {
     cache: Untouched,
 }
 
-impl<'a, P: Ports> View<'a, P>
-where
-    P::Objects: Copied,
-{
+impl<'a, P: Ports> View<'a, P> {
     pub(super) fn over(service: &'a Service<P>, manner: Manner) -> Self {
         let ports = service.ports();
         Self {
@@ -78,10 +75,7 @@ where
     }
 }
 
-impl<'a, P: Ports> Ports for View<'a, P>
-where
-    P::Objects: Copied,
-{
+impl<'a, P: Ports> Ports for View<'a, P> {
     type Objects = Newest<'a, P::Objects>;
     type Index = Counted<'a, P::Index>;
     type Cache = Untouched;
@@ -126,7 +120,7 @@ pub(super) struct Newest<'a, O> {
     manner: Manner,
 }
 
-impl<O: Copied> Newest<'_, O> {
+impl<O: Replicas> Newest<'_, O> {
     fn note<T>(&self, key: &ObjectKey, copies: Copies<T>) -> Option<T> {
         if !copies.lagging.is_empty() {
             let mut short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +136,7 @@ impl<O: Copied> Newest<'_, O> {
     }
 }
 
-impl<O: Copied> Objects for Newest<'_, O> {
+impl<O: Replicas> Objects for Newest<'_, O> {
     fn name(&self) -> &'static str {
         self.objects.name()
     }
@@ -172,9 +166,18 @@ impl<O: Copied> Objects for Newest<'_, O> {
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
         self.objects.list_all(prefix, after, limit).await
     }
+}
 
-    fn providers(&self) -> Vec<ProviderState> {
-        self.objects.providers()
+/// A rebuild sees one copy of each object.
+impl<O: Replicas> SingleProvider for Newest<'_, O> {}
+
+impl<O: Medium> Medium for Newest<'_, O> {
+    fn has_cheap_lookups(&self) -> bool {
+        false
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        self.objects.write_failure().await
     }
 }
 
@@ -237,6 +240,10 @@ impl<I: Index> Index for Counted<'_, I> {
 
     async fn totals(&self) -> Result<Totals, Failure> {
         self.index.totals().await
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
+        self.index.write_failure().await
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::bounds::{MAX_ITEM_KEY_BYTES, MAX_LEGACY_ID_BYTES};
-use credlink_core::message::Replica;
 use credlink_core::repair_mark::RepairMark;
+use credlink_core::replica::Replica;
 use credlink_core::row::{AliasRow, LegacyItemRow, ManifestRow, ReplicaRow, Row, RowKey, State};
 use credlink_ports::{Commit, Index, Listing, Write};
 use futures_util::future::join;

@@ -1,11 +1,11 @@
 //! Copying: objects in their stored form, for a client that mirrors the store, as the edge does.
 
 use credlink_core::access::Visibility;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
-use credlink_core::object::{
-    ATTRIBUTES_HEADER, Attributes, C2PA_TYPE, Coding, Facts, JSON_TYPE, STORED_TYPE,
-};
+use credlink_core::media_type::{C2PA_TYPE, JSON_TYPE, STORED_TYPE};
+use credlink_core::object::{ATTRIBUTES_HEADER, Attributes, Facts};
 use credlink_core::testing::manifest_store;
 use data_encoding::BASE64;
 use http::header::{

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
-use credlink_core::object::{C2PA_TYPE, STORED_TYPE};
+use credlink_core::media_type::{C2PA_TYPE, STORED_TYPE};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LAST_MODIFIED};
 use http::{HeaderName, HeaderValue, Response};
 use serde_json::Value;

@@ -1,108 +1,17 @@
 //! What each member of a body may be, and how what is wrong is told.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use bytes::Bytes;
-use serde::Deserialize;
-
-use super::{Origin, OriginBody, StoreBody, Tags};
-use crate::access::Visibility;
-use crate::bounds::{
-    MAX_JSON_TEXT_BYTES, MAX_LIFETIME_SECONDS, MAX_MEDIA_TYPE_BYTES, MAX_SIGNATURE_BYTES, MAX_TAG_KEY_CHARS,
-    MAX_TAG_VALUE_CHARS, MAX_TAGS,
-};
-use crate::c2pa::C2paError;
+use super::body::{OriginBody, StoreBody};
+use super::draft::Origin;
+use crate::bounds::{MAX_LIFETIME_SECONDS, MAX_MEDIA_TYPE_BYTES};
 use crate::hash::MediaHash;
-use crate::http::problem::{Kind, Problem};
-use crate::json::{check_depth, check_texts};
+use crate::http::problem::Problem;
 use crate::legacy::{Fields, Legacy};
-use crate::manifest::{Manifest, ManifestError, ManifestType};
-use crate::object::{C2PA_TYPE, JSON_TYPE};
+use crate::manifest::check_signature;
+use crate::rules::body::whole;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
-
-/// Standard base64; padding may be left out. The URL-safe alphabet is another one, and is refused.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// The member of a body that may be longer than any other text: a C2PA manifest in base64.
-const LONG_MEMBER: &str = "manifest_base64";
-
-/// Why a C2PA manifest or a JSON manifest was refused, as a problem of this member or body.
-#[must_use]
-pub fn manifest_problem(field: &str, error: &ManifestError) -> Problem {
-    match error {
-        ManifestError::C2pa(C2paError::TooLong(_)) => Problem::too_large(
-            &format!("`{field}`: a C2PA manifest store"),
-            crate::bounds::MAX_C2PA_MANIFEST_BYTES,
-        )
-        .at(field),
-        ManifestError::JsonTooLong(_) => {
-            Problem::too_large(&format!("`{field}`: a JSON manifest"), crate::bounds::MAX_JSON_MANIFEST_BYTES)
-                .at(field)
-        }
-        other => Problem::new(Kind::InvalidManifest, format!("`{field}`: {other}")).at(field),
-    }
-}
-
-/// Standard base64 (RFC 4648, section 4), with its padding or without.
-pub(crate) fn base64(text: &str) -> Result<Bytes, base64::DecodeError> {
-    BASE64.decode(text).map(Bytes::from)
-}
-
-/// Reads JSON within the depth, with the path of what is wrong.
-pub(in crate::rules) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> Result<T, Problem> {
-    check_depth(body, depth).map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
-    check_texts(body, MAX_JSON_TEXT_BYTES, LONG_MEMBER)
-        .map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
-    // serde also reads a struct out of an array, member by member. No client means that.
-    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        return Err(Problem::new(
-            Kind::InvalidRequest,
-            "the body is not as it has to be: it is no JSON object",
-        ));
-    }
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let detail = error.inner().to_string();
-        // serde names an unknown member in its message only: ``unknown field `x`, expected …``.
-        let unknown = detail.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-        match (unknown, path.as_str()) {
-            (Some(field), _) => {
-                let field = short(field).into_owned();
-                Problem::new(Kind::InvalidField, format!("the body has an {}", short(&detail))).at(&field)
-            }
-            (None, "." | "?") => Problem::new(
-                Kind::InvalidRequest,
-                format!("the body is not as it has to be: {}", short(&detail)),
-            ),
-            (None, field) => Problem::field(field, short(&detail)),
-        }
-    })?;
-    deserializer.end().map_err(|error| {
-        Problem::new(
-            Kind::InvalidRequest,
-            format!("the body has something behind its JSON document: {error}"),
-        )
-    })?;
-    Ok(value)
-}
-
-/// Text of a client in an answer to it, cut where it becomes unreasonable.
-pub(super) fn short(text: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 300;
-    match text.char_indices().nth(LONGEST) {
-        None => text.into(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
-    }
-}
 
 /// The tenant that a body names.
 pub(super) fn tenant(text: &str) -> Result<Tenant, Problem> {
@@ -125,71 +34,6 @@ pub(super) fn no_media_hash() -> Problem {
     )
 }
 
-pub(super) fn manifest(body: &StoreBody<'_>) -> Result<Manifest, Problem> {
-    let kind = match body.manifest_type.as_deref() {
-        None => None,
-        Some(C2PA_TYPE) => Some(ManifestType::C2pa),
-        Some(JSON_TYPE) => Some(ManifestType::Json),
-        Some(other) => {
-            let allowed = format!("`{C2PA_TYPE}` or `{JSON_TYPE}`, not `{}`", short(other));
-            return Err(Problem::field("manifest_type", allowed));
-        }
-    };
-    match (body.manifest, body.manifest_base64) {
-        (None, None) => {
-            Err(Problem::field("manifest", "it is missing; give `manifest` or `manifest_base64`"))
-        }
-        (Some(_), Some(_)) => {
-            Err(Problem::field("manifest", "give `manifest` or `manifest_base64`, not both"))
-        }
-        (Some(_), None) if kind == Some(ManifestType::C2pa) => {
-            Err(Problem::field("manifest", "a C2PA manifest store is binary: give it as `manifest_base64`"))
-        }
-        (Some(json), None) => {
-            let bytes = Bytes::copy_from_slice(json.get().as_bytes());
-            Manifest::json(bytes).map_err(|error| manifest_problem("manifest", &error))
-        }
-        (None, Some(text)) => {
-            let no_base64 = |why: &dyn std::fmt::Display| {
-                Problem::field(LONG_MEMBER, format!("this is no base64 (RFC 4648, section 4): {why}"))
-            };
-            let text =
-                unescaped(text.get()).ok_or_else(|| no_base64(&"it is no text of those characters"))?;
-            let bytes = BASE64.decode(&*text).map_err(|error| no_base64(&error))?;
-            drop(text);
-            Manifest::of_type(kind.unwrap_or(ManifestType::C2pa), bytes.into())
-                .map_err(|error| manifest_problem(LONG_MEMBER, &error))
-        }
-    }
-}
-
-/// The text of a JSON text, of which nothing is copied unless something in it is escaped: some writers escape each slash. `None`:
-/// it is another value, or has an escape that stands for no character of base64.
-fn unescaped(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains('\\') {
-        return Some(inner.into());
-    }
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        text.push_str(before);
-        rest = match escape.strip_prefix('/') {
-            Some(rest) => {
-                text.push('/');
-                rest
-            }
-            None => {
-                let (code, rest) = escape.strip_prefix('u')?.split_at_checked(4)?;
-                text.push(u32::from_str_radix(code, 16).ok().and_then(char::from_u32)?);
-                rest
-            }
-        };
-    }
-    text.push_str(rest);
-    Some(text.into())
-}
-
 pub(super) fn media_type(text: Cow<'_, str>) -> Result<String, Problem> {
     // RFC 6838, section 4.2: type "/" subtype of these characters, with parameters behind a semicolon.
     let name = |part: &str| {
@@ -208,33 +52,9 @@ pub(super) fn media_type(text: Cow<'_, str>) -> Result<String, Problem> {
     }
 }
 
-pub(crate) fn signature(text: Cow<'_, str>) -> Result<String, Problem> {
-    let printable =
-        text.chars().all(|character| !character.is_control() || character == '\n' || character == '\r');
-    if !text.is_empty() && text.len() <= MAX_SIGNATURE_BYTES && printable {
-        Ok(text.into_owned())
-    } else {
-        Err(Problem::field(
-            "signature",
-            format!("1 to {MAX_SIGNATURE_BYTES} bytes of text without control characters"),
-        ))
-    }
-}
-
-/// A number without a fraction: `86400.0` and `8.64e4` are as whole as `86400` (JSON Schema, section 6.1.1 of its
-/// validation vocabulary).
-pub(in crate::rules) fn whole(number: &serde_json::Number) -> Option<u64> {
-    /// The largest number up to which a double holds every whole one: 2^53 − 1.
-    const EXACT: f64 = 9_007_199_254_740_991.0;
-    number.as_u64().or_else(|| {
-        let number = number.as_f64()?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is whole, and within the bounds"
-        )]
-        (number.fract() == 0.0 && (0.0..=EXACT).contains(&number)).then_some(number as u64)
-    })
+pub(super) fn signature(text: Cow<'_, str>) -> Result<String, Problem> {
+    check_signature(&text).map_err(|error| Problem::field("signature", error))?;
+    Ok(text.into_owned())
 }
 
 pub(super) fn lifetime(number: &serde_json::Number) -> Result<u64, Problem> {
@@ -294,60 +114,7 @@ pub(super) fn origin(body: OriginBody<'_>) -> Result<Origin, Problem> {
         restores: body.restores.map(|text| instant("restores", &text)).transpose()?,
         manifest_visibility: body
             .manifest_visibility
-            .map(|text| visibility("origin.manifest_visibility", &text))
+            .map(|text| text.parse().map_err(|error| Problem::field("origin.manifest_visibility", error)))
             .transpose()?,
     })
-}
-
-/// The readers that the member or parameter `field` says.
-pub(crate) fn visibility(field: &str, text: &str) -> Result<Visibility, Problem> {
-    let allowed = |()| Problem::field(field, format!("`public` or `private`, not `{}`", short(text)));
-    text.parse().map_err(allowed)
-}
-
-pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
-    let Tags { kept: tags, count } = tags;
-    if count > MAX_TAGS {
-        return Err(Problem::field("tags", format!("up to {MAX_TAGS} tags; these are {count}")));
-    }
-    for (key, value) in &tags {
-        let allowed = is_allowed_in_a_tag;
-        let key_fits = (1..=MAX_TAG_KEY_CHARS).contains(&key.chars().count());
-        // "System tags begin with aws:": S3 refuses those of anybody else, whatever their case.
-        if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
-            let detail = "a key that begins with `aws:` is kept for AWS's own tags; begin it otherwise";
-            return Err(Problem::field(&format!("tags.{}", short(key)), detail));
-        }
-        if !key_fits
-            || value.chars().count() > MAX_TAG_VALUE_CHARS
-            || !key.chars().chain(value.chars()).all(allowed)
-        {
-            return Err(Problem::field(
-                &format!("tags.{}", short(key)),
-                format!(
-                    "a tag has a key of 1 to {MAX_TAG_KEY_CHARS} and a value of up to {MAX_TAG_VALUE_CHARS} letters, \
-                     digits, spaces and + - = . _ : / @; combining marks, as some scripts have, are no letters"
-                ),
-            ));
-        }
-    }
-    Ok(tags)
-}
-
-/// What S3 takes in a tag: `[\p{L}\p{Z}\p{N}_.:/=+\-@]` (Amazon S3 API Reference, "Tag"), and of separators the space alone.
-/// [`char::is_alphanumeric`] has more: the marks that some scripts write vowels with.
-fn is_allowed_in_a_tag(character: char) -> bool {
-    use unicode_general_category::GeneralCategory as C;
-    " +-=._:/@".contains(character)
-        || matches!(
-            unicode_general_category::get_general_category(character),
-            C::UppercaseLetter
-                | C::LowercaseLetter
-                | C::TitlecaseLetter
-                | C::ModifierLetter
-                | C::OtherLetter
-                | C::DecimalNumber
-                | C::LetterNumber
-                | C::OtherNumber
-        )
 }

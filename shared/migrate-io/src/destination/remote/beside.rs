@@ -7,7 +7,8 @@ use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::exact_path;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{C2PA_TYPE, ObjectKey};
+use credlink_core::media_type::C2PA_TYPE;
+use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::time::Timestamp;
@@ -18,7 +19,7 @@ use credlink_ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
 use super::{Found, Remote, of_another_tenant, withdrawal};
-use crate::api::{Question, failure};
+use crate::api::{Question, Unexpected as _, failure};
 use crate::source::remote::leads_to;
 
 fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {

@@ -12,8 +12,8 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
-use credlink_ports::migration::TakenOver;
-use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::Imported;
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::proof_content::difference;
 use credlink_ports::migration::target::Target;
 use credlink_ports::{Failure, FailureKind};
@@ -33,7 +33,7 @@ pub(super) struct Steps<'a> {
 /// What to do next.
 pub(super) enum Next<'a> {
     /// Nothing: this came out.
-    Done(TakenOver),
+    Done(Imported),
     /// Ask this, which stores the draft.
     Ask(Question, &'a Draft),
     /// None of the drafts stands there: compare the last one with the record.
@@ -138,13 +138,13 @@ impl<'a> Steps<'a> {
                 [_] if reply.said.identical && self.last.visibility == Visibility::Private => {
                     Next::Compare(reply)
                 }
-                [_] if reply.said.identical => Next::Done(TakenOver::Equal(self.standing(&reply))),
+                [_] if reply.said.identical => Next::Done(Imported::Equal(self.standing(&reply))),
                 [_] => Next::Done(self.conflict(&reply)),
                 _ => Next::Compare(reply),
             });
         };
         let Some(draft) = self.drafts.get(at + 1) else {
-            return Ok(Next::Done(TakenOver::Stored(self.copy(first, &reply))));
+            return Ok(Next::Done(Imported::Stored(self.copy(first, &reply))));
         };
         let target = format!("/v1{}", exact_path(&ObjectKey::Record(self.id())));
         let mut question = Question::new(Method::PUT, target);
@@ -170,13 +170,13 @@ impl<'a> Steps<'a> {
     }
 
     /// How the proof that is there differs.
-    pub(super) fn conflict(&self, reply: &Reply) -> TakenOver {
+    pub(super) fn conflict(&self, reply: &Reply) -> Imported {
         let detail = difference(&self.id(), &reply.said.manifest.sha256, self.last);
-        TakenOver::Conflict { detail }
+        Imported::Conflict { detail }
     }
 
     /// The whole history as it stands there, the current record first.
-    fn copy(&self, first: u32, reply: &Reply) -> Copy {
+    fn copy(&self, first: u32, reply: &Reply) -> CopiedItem {
         let mut objects: Vec<StoredObject> = Vec::new();
         for (at, draft) in self.drafts.iter().enumerate().rev() {
             let Some((revision, record)) = self.record(at, first) else { continue };
@@ -195,18 +195,18 @@ impl<'a> Steps<'a> {
                 }
             }
         }
-        Copy { objects, exact: true, ..self.standing(reply) }
+        CopiedItem { objects, exact: true, ..self.standing(reply) }
     }
 
     /// What stands there. Whose doing it is, and of which content, the caller knows.
-    pub(super) fn standing(&self, reply: &Reply) -> Copy {
+    pub(super) fn standing(&self, reply: &Reply) -> CopiedItem {
         let manifest = reply.said.manifest.id.as_ref();
         let manifest = manifest.map(|id| ObjectKey::Manifest(ManifestKey::new(&self.first.tenant, id)));
         let mut objects = vec![object(&ObjectKey::Record(self.id()), reply.tag)];
         let sha256 = reply.said.manifest.sha256;
         let private = self.private_manifests().any(|(_, private)| *private == sha256);
         objects.extend(manifest.map(|key| StoredObject { private, ..object(&key, sha256) }));
-        Copy {
+        CopiedItem {
             target: Target::Proof(self.id()),
             legacy: self.legacy().cloned(),
             source: Digest::from_bytes([0; 32]),

@@ -1,18 +1,20 @@
 //! Whether what was copied stands there.
 
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
-use credlink_core::object::{Coding, Facts, Object, ObjectKey, Verified};
+use credlink_core::object::{Facts, Object, ObjectKey, Verified};
 use credlink_core::row::State;
 
-use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{Depth, Verdict};
-use credlink_ports::{Checksum, Failure, Objects as _, Ports};
+use credlink_ports::{Checksum, Checksummed, Failure, Objects as _, Ports};
 use credlink_service::service::Service;
 
-use super::beside::{check_alias, check_manifest};
+use super::aliases::check_alias;
+use super::manifests::check_manifest;
 
 /// What an object is found to be.
 enum Finding {
@@ -21,9 +23,9 @@ enum Finding {
 }
 
 /// Verifies a copy: its row, its legacy id, and each of its objects. Another name is what the index says.
-pub(super) async fn verify<P: Ports>(
+pub(super) async fn verify<P: Ports<Objects: Checksummed>>(
     service: &Service<P>,
-    copy: &Copy,
+    copy: &CopiedItem,
     depth: Depth,
 ) -> Result<Verdict, Failure> {
     if let Some(verdict) = rows(service, copy).await? {
@@ -42,7 +44,7 @@ pub(super) async fn verify<P: Ports>(
 }
 
 /// What is wrong with the rows, if anything is.
-async fn rows<P: Ports>(service: &Service<P>, copy: &Copy) -> Result<Option<Verdict>, Failure> {
+async fn rows<P: Ports>(service: &Service<P>, copy: &CopiedItem) -> Result<Option<Verdict>, Failure> {
     let id = match &copy.target {
         Target::Proof(id) => id,
         Target::Alias { id, proof } => {
@@ -71,7 +73,7 @@ async fn rows<P: Ports>(service: &Service<P>, copy: &Copy) -> Result<Option<Verd
     }
 }
 
-async fn examine<P: Ports>(
+async fn examine<P: Ports<Objects: Checksummed>>(
     service: &Service<P>,
     expected: &StoredObject,
     depth: Depth,

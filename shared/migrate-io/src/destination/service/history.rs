@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Coding, ObjectKey};
+use credlink_core::object::ObjectKey;
 use credlink_core::row::ProofRow;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
 
-use credlink_ports::migration::ledger::{Copy, StoredObject};
+use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::Target;
 use credlink_service::store::StoredBody;
 use credlink_service::take_over::is_another_name;
@@ -41,7 +42,7 @@ impl<'a> History<'a> {
     }
 
     /// The whole history as it is stored, with `row` for its end.
-    pub(super) fn copy(&self, row: &ProofRow) -> Copy {
+    pub(super) fn copy(&self, row: &ProofRow) -> CopiedItem {
         let mut objects: Vec<StoredObject> = Vec::with_capacity(self.records.len() * 2);
         for (draft, revision, record) in self.records.iter().rev() {
             let key = if *revision == row.revision {
@@ -58,19 +59,22 @@ impl<'a> History<'a> {
             }
         }
         let drafts = self.records.iter().map(|(draft, ..)| *draft);
-        Copy { objects, exact: true, ..standing(row, drafts) }
+        CopiedItem { objects, exact: true, ..standing(row, drafts) }
     }
 }
 
 /// What stands there of a draft whose record, the row's, was just stored with these bytes.
-pub(super) fn stored_just_now(draft: &Draft, row: &ProofRow, body: &StoredBody) -> Copy {
+pub(super) fn stored_just_now(draft: &Draft, row: &ProofRow, body: &StoredBody) -> CopiedItem {
     let record = stored(&ObjectKey::Record(row.id), row.record_sha256, &body.bytes, body.coding);
     let objects = [record].into_iter().chain(stored_manifest(draft)).collect();
-    Copy { objects, exact: true, ..standing(row, [draft]) }
+    CopiedItem { objects, exact: true, ..standing(row, [draft]) }
 }
 
 /// What stands there for `drafts`, as the row has it. Whose doing it is, and of which content, the caller knows.
-pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a Draft> + Clone) -> Copy {
+pub(super) fn standing<'a>(
+    row: &ProofRow,
+    drafts: impl IntoIterator<Item = &'a Draft> + Clone,
+) -> CopiedItem {
     let known = |key: ObjectKey, content| StoredObject {
         key: key.to_string(),
         content,
@@ -84,7 +88,7 @@ pub(super) fn standing<'a>(row: &ProofRow, drafts: impl IntoIterator<Item = &'a 
     let is_it = |draft: &&Draft| *draft.manifest.sha256() == row.manifest_sha256;
     let private = drafts.clone().into_iter().filter(is_it).any(Draft::has_private_manifest);
     objects.extend(manifest.map(|key| StoredObject { private, ..known(key, row.manifest_sha256) }));
-    Copy {
+    CopiedItem {
         target: Target::Proof(row.id),
         legacy: legacy(drafts).map(|(id, _)| id.clone()),
         source: Digest::from_bytes([0; 32]),

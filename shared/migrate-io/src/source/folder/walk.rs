@@ -12,20 +12,20 @@ use std::path::{Path, PathBuf};
 /// Most names that a level keeps.
 pub(super) const KEPT: usize = 16_384;
 
-/// What a walk comes by.
+/// An entry of a folder that a walk comes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct WalkEntry {
     /// Its path below the folder.
     pub(super) path: PathBuf,
     /// The bytes of that path, with `/` between its parts and, for a folder, at its end.
     pub(super) bytes: Vec<u8>,
     /// What it is.
-    pub(super) kind: Kind,
+    pub(super) kind: EntryKind,
 }
 
-/// What stands under a path.
+/// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EntryKind {
     /// A regular file.
     File,
     /// A symbolic link.
@@ -106,7 +106,7 @@ impl Walk {
     }
 
     /// What comes next.
-    pub(super) fn next(&mut self, root: &Path) -> io::Result<Option<Found>> {
+    pub(super) fn next(&mut self, root: &Path) -> io::Result<Option<WalkEntry>> {
         while let Some(level) = self.0.last_mut() {
             let Some(name) = level.names.pop_front() else {
                 match level.more.take() {
@@ -126,9 +126,9 @@ impl Walk {
             let path = level.path.join(&name.name);
             let bytes = [level.bytes.as_slice(), &name.bytes].concat();
             let kind = match name.kind {
-                NameKind::File => Kind::File,
-                NameKind::Link => Kind::Link,
-                NameKind::Other => Kind::Other,
+                NameKind::File => EntryKind::File,
+                NameKind::Link => EntryKind::Link,
+                NameKind::Other => EntryKind::Other,
                 NameKind::Folder => match Level::read(root, path.clone(), bytes.clone(), &From::Start) {
                     Ok(level) => {
                         self.0.push(level);
@@ -136,12 +136,12 @@ impl Walk {
                     }
                     Err(error) if is_gone(&error) => continue,
                     Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                        Kind::Unopened(error.to_string())
+                        EntryKind::Unopened(error.to_string())
                     }
                     Err(error) => return Err(error),
                 },
             };
-            return Ok(Some(Found { path, bytes, kind }));
+            return Ok(Some(WalkEntry { path, bytes, kind }));
         }
         Ok(None)
     }

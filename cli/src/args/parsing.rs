@@ -1,0 +1,93 @@
+//! The reading of a command line: which options a command takes, and which do not go together.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+
+use super::{Cli, Command, migrate};
+
+impl Cli {
+    /// Reads what was typed; ends the program with the usage where that makes no sense.
+    pub fn read() -> Self {
+        Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The commands and their options. Those of every command are hidden where one refuses them or has no use for them.
+    pub fn definition() -> clap::Command {
+        let unused: [(&str, &[&str]); 7] = [
+            ("serve", &["url", "token", "tenant"]),
+            ("fsck", &["url", "token", "tenant"]),
+            ("cleanup", &["url", "token", "tenant"]),
+            ("rebuild", &["url", "token", "tenant"]),
+            ("storage", &["url", "token", "tenant"]),
+            ("migrate", &["url"]),
+            ("completions", &["url", "data_dir", "token", "tenant"]),
+        ];
+        let command = unused.into_iter().fold(Self::command(), |command, (name, ids)| {
+            // A command's own option takes the place of the one of every command that has the same id.
+            let is_unused = |arg: &&clap::Arg| ids.contains(&arg.get_id().as_str());
+            let hidden: Vec<_> =
+                command.get_arguments().filter(is_unused).map(|arg| arg.clone().hide(true)).collect();
+            command.mut_subcommand(name, |command| command.args(hidden))
+        });
+        let reworded: Vec<_> = command.get_arguments().filter_map(migrate::reworded).collect();
+        command.mut_subcommand("migrate", |command| command.args(reworded))
+    }
+
+    pub(super) fn try_read(
+        typed: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::definition();
+        let mut matches =
+            command.try_get_matches_from_mut(typed).map_err(|error| without_hidden(error, &command))?;
+        // An address in the environment is a default; one that was typed is meant.
+        let was_typed = |id| source(&matches, id) == Some(ValueSource::CommandLine);
+        let [address_was_typed, token_was_typed, tenant_was_typed] =
+            ["url", "token", "tenant"].map(was_typed);
+        let tenant_is_named = source(&matches, "tenant") > Some(ValueSource::DefaultValue);
+        let mut cli = Self::from_arg_matches_mut(&mut matches)?;
+        cli.connection.tenant_is_named = tenant_is_named;
+        let conflict = match (&cli.command, &cli.connection.data_dir) {
+            (Command::Serve(_), _) if token_was_typed => Some("serve takes --tokens FILE, and no --token"),
+            (Command::Serve(_), _) if tenant_was_typed => {
+                Some("serve takes --tokens FILE, in which each token has its tenant, and no --tenant")
+            }
+            _ if !address_was_typed => None,
+            (Command::Serve(_), _) => Some("serve has no --url; did you mean --listen or --public-url?"),
+            (Command::Fsck(_) | Command::Cleanup(_) | Command::Rebuild(_), _) => {
+                Some("this works on a deployment itself, and not on a server: it has no --url")
+            }
+            (Command::Migrate(_), _) => {
+                Some("migrate has no --url; a CredLink is named by --from or --to credlink:URL")
+            }
+            (Command::Storage(_), _) => {
+                Some("storage works on providers, and not on a server: it has no --url")
+            }
+            (_, Some(_)) => Some("give --url or --data-dir, not both"),
+            (_, None) => None,
+        };
+        match conflict {
+            Some(message) => Err(command.error(ErrorKind::ArgumentConflict, message)),
+            None => Ok(cli),
+        }
+    }
+}
+
+/// The same error: a list of commands in it names those that help names.
+fn without_hidden(mut error: clap::Error, command: &clap::Command) -> clap::Error {
+    let is_hidden = |name: &String| command.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
+    if error.kind() == ErrorKind::MissingSubcommand
+        && let Some(ContextValue::Strings(names)) = error.get(ContextKind::ValidSubcommand)
+    {
+        let shown = names.iter().filter(|name| !is_hidden(name)).cloned().collect();
+        error.insert(ContextKind::ValidSubcommand, ContextValue::Strings(shown));
+    }
+    error
+}
+
+/// Where the value of an option is from, before the command's name or behind it: what was typed comes before a variable, and
+/// that before what holds without either.
+fn source(matches: &ArgMatches, id: &str) -> Option<ValueSource> {
+    let behind = matches.subcommand().filter(|(_, matches)| matches.try_contains_id(id).is_ok());
+    matches.value_source(id).max(behind.and_then(|(_, matches)| matches.value_source(id)))
+}

@@ -1,0 +1,285 @@
+//! Why a command could not do its work: the server's problem document, or one of the same form that was made here.
+
+use std::fmt;
+use std::path::Path;
+
+use credlink_core::http::problem::{Kind as Problem, Received, TYPE_PREFIX};
+use credlink_core::tenant::Tenant;
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::Map;
+
+use crate::exit::Exit;
+use crate::lines::Lines;
+
+/// What can go wrong on this side. The slug ends the stable `type`, as with the server's problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing answers.
+    Unreachable,
+    /// An answer has no end.
+    CutOff,
+    /// Something answers that is not CredLink.
+    NotCredLink,
+    /// A file cannot be read or written.
+    File,
+    /// A folder cannot be opened.
+    Folder,
+    /// No manifest was found.
+    NoManifest,
+    /// What was found is no manifest.
+    BadManifest,
+    /// The input is not what it has to be.
+    Usage,
+    /// The server cannot start.
+    Server,
+    /// A provider failed under a command that works on it.
+    Provider,
+    /// A source or a store does not allow what a migration asks of it.
+    Refused,
+    /// There is no such object.
+    NoObject,
+    /// There is no such proof.
+    NoProof,
+    /// A migration's job cannot be worked on.
+    Job,
+    /// What a migration shall read cannot be opened.
+    Source,
+    /// The reader of what was printed is gone.
+    Unread,
+}
+
+impl Kind {
+    const fn about(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Unreachable => ("unreachable", "No server answers"),
+            Self::CutOff => ("cut-off", "The answer was cut off"),
+            Self::NotCredLink => ("not-credlink", "The answer is not CredLink's"),
+            Self::File => ("file", "A file cannot be used"),
+            Self::Folder => ("folder", "The folder cannot be used"),
+            Self::NoManifest => ("no-manifest", "No manifest was found"),
+            Self::BadManifest => ("bad-manifest", "The manifest cannot be read"),
+            Self::Usage => ("usage", "This cannot be done like this"),
+            Self::Server => ("server", "The server cannot run"),
+            Self::Provider => ("provider", "A provider failed"),
+            Self::Refused => ("refused", "An operator has to act"),
+            Self::NoObject => ("no-object", "There is no such object"),
+            Self::NoProof => ("no-proof", "There is no such proof"),
+            Self::Job => ("job", "The job cannot be worked on"),
+            Self::Source => ("source", "The source cannot be opened"),
+            Self::Unread => ("unread", "The reader is gone"),
+        }
+    }
+}
+
+/// A problem, and the exit code that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Trouble(Box<Received>);
+
+/// What the user has named by its address: it decides what a refusal asks of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The server, with --url.
+    Server,
+    /// A record or a manifest, with its whole URL.
+    Thing,
+}
+
+impl Named {
+    /// The question where something else is at the address.
+    pub const fn is_it_there(self) -> &'static str {
+        match self {
+            Self::Server => "is --url its address?",
+            Self::Thing => "is this the URL of a record or a manifest of CredLink?",
+        }
+    }
+
+    /// The question where the address refuses who asks.
+    const fn does_it_know_who_asks(self) -> &'static str {
+        match self {
+            Self::Server => "does it want a token (--token), or is --url another address?",
+            Self::Thing => "does it want a token (--token), or is it another thing's URL?",
+        }
+    }
+
+    /// The word where the server has no such path.
+    const fn has_no_version(self) -> &'static str {
+        match self {
+            Self::Server => "; --url is the address without /v1",
+            Self::Thing => "",
+        }
+    }
+}
+
+impl Trouble {
+    /// A problem of this side.
+    pub fn new(kind: Kind, detail: impl fmt::Display) -> Self {
+        let (slug, title) = kind.about();
+        Self(Box::new(Received {
+            kind: kind_of(slug),
+            title: title.to_owned(),
+            status: None,
+            detail: detail.to_string(),
+            field: None,
+            request_id: None,
+            members: Map::new(),
+        }))
+    }
+
+    /// A file that cannot be used: which, for what, and why.
+    pub fn file(path: &Path, doing: &str, error: &dyn fmt::Display) -> Self {
+        Self::new(Kind::File, format!("{} cannot be {doing}: {error}", path.display()))
+    }
+
+    /// What an answer with a status of failure says. Only a problem document of CredLink's own says anything of what was
+    /// asked for: a gateway, a proxy or a wrong address answers with statuses of its own (guarantee 7).
+    pub fn answered(status: StatusCode, body: &[u8], named: Named) -> Self {
+        let document = Received::read(body);
+        let is_ours = |document: &Received| !document.slug().is_empty() && !document.title.is_empty();
+        let Some(mut document) = document.filter(is_ours) else {
+            let hint = match status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => named.does_it_know_who_asks(),
+                _ => named.is_it_there(),
+            };
+            let detail = format!("{status}, without a problem document of CredLink: {hint}");
+            let mut trouble = Self::new(Kind::NotCredLink, detail);
+            trouble.0.status = Some(status.as_u16());
+            return trouble;
+        };
+        document.status = Some(status.as_u16());
+        let more = match () {
+            () if document.is(Problem::Unauthenticated) => "; give one with --token or CREDLINK_TOKEN",
+            () if document.is(Problem::NoSuchRoute) => named.has_no_version(),
+            () => "",
+        };
+        document.detail.push_str(more);
+        Self(Box::new(document))
+    }
+
+    /// The same, of a manifest that was sent from `source`: who sent it knows no field of the API.
+    pub fn of_manifest(mut self, source: &str) -> Self {
+        let field = "manifest_base64";
+        if self.0.field.as_deref() == Some(field) {
+            self.0.detail = format!("{source}: {}", self.0.reason());
+            self.0.field = None;
+        }
+        self
+    }
+
+    /// The same, of a proof that was looked for by its file: its id depends on the tenant, so absence is that tenant's.
+    pub fn asked_as(mut self, tenant: &Tenant) -> Self {
+        if self.is_unknown() {
+            self.0
+                .detail
+                .push_str(&format!("; the proofs of the tenant `{tenant}` were asked for (--tenant)"));
+        }
+        self
+    }
+
+    /// The same, with more to say of it.
+    pub fn with(mut self, more: &str) -> Self {
+        let joint = if self.0.detail.is_empty() { "" } else { "; " };
+        self.0.detail.push_str(joint);
+        self.0.detail.push_str(more);
+        self
+    }
+
+    /// The same problem in other words, where those of the server leave out what they mean to who asked.
+    pub fn told_as(mut self, title: &str, detail: &str) -> Self {
+        title.clone_into(&mut self.0.title);
+        detail.clone_into(&mut self.0.detail);
+        self
+    }
+
+    /// Returns `true` if it says that nothing is there (any more): CredLink itself says so.
+    pub fn is_absence(&self) -> bool {
+        [Problem::NotFound, Problem::Deleted, Problem::Expired].iter().any(|kind| self.0.is(*kind))
+            || self.is(Kind::NoObject)
+            || self.is(Kind::NoProof)
+    }
+
+    /// Returns `true` if it says that the credential, or none, is no right to it.
+    pub fn is_refusal(&self) -> bool {
+        [Problem::Unauthenticated, Problem::InsufficientScope, Problem::OtherTenant]
+            .iter()
+            .any(|kind| self.0.is(*kind))
+    }
+
+    /// Returns `true` if it says that what was there was deleted.
+    pub fn is_deletion(&self) -> bool {
+        self.0.is(Problem::Deleted)
+    }
+
+    /// Returns `true` if it says that this belongs to another tenant than the one that asks.
+    pub fn is_of_another_tenant(&self) -> bool {
+        self.0.is(Problem::OtherTenant)
+    }
+
+    /// Returns `true` if it says that nothing is known to have been there.
+    pub fn is_unknown(&self) -> bool {
+        self.0.is(Problem::NotFound)
+    }
+
+    /// Returns `true` if it says that what is stored already stands in the way of a manifest.
+    pub fn is_conflict(&self) -> bool {
+        self.0.is(Problem::ManifestConflict) || self.0.is(Problem::VisibilityConflict)
+    }
+
+    /// Returns `true` if it says that stored content is damaged.
+    pub fn is_damage(&self) -> bool {
+        self.0.is(Problem::Damaged)
+    }
+
+    /// Returns `true` if it says that nobody reads any more what is printed.
+    pub fn is_unread(&self) -> bool {
+        self.is(Kind::Unread)
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match () {
+            () if self.is_absence() => Exit::Absent,
+            () if self.is(Kind::Usage) => Exit::Usage,
+            () if self.is_unread() => Exit::Unread,
+            () => Exit::Failed,
+        }
+    }
+
+    /// It in lines for a person, the first of which begins with `start`.
+    pub fn lines(&self, start: &str) -> Lines {
+        let mut lines = Lines::from(format!("{start}{self}"));
+        lines.extend(self.0.request_id.as_ref().map(|id| format!("  request {id}")));
+        lines
+    }
+
+    /// Returns `true` if it is a problem of this side, and of this kind.
+    fn is(&self, kind: Kind) -> bool {
+        self.0.kind == kind_of(kind.about().0)
+    }
+}
+
+/// The `type` of a problem of this side.
+fn kind_of(slug: &str) -> String {
+    format!("{TYPE_PREFIX}cli:{slug}")
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Received { title, detail, field, .. } = &*self.0;
+        // Some details begin with what the title says.
+        let again = detail.get(..title.len()).filter(|start| start.eq_ignore_ascii_case(title));
+        match again.and_then(|start| detail.strip_prefix(start)) {
+            Some(more) => write!(f, "{title}{more}")?,
+            None if detail.is_empty() => write!(f, "{title}")?,
+            None => write!(f, "{title}: {detail}")?,
+        }
+        match field {
+            Some(field) if !detail.contains(&format!("`{field}`")) => write!(f, " (`{field}`)"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

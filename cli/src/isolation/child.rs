@@ -1,0 +1,39 @@
+//! The process that reads one media file and prints what it finds.
+
+use std::io::{self, Read as _};
+
+use credlink_core::bounds::MAX_C2PA_MANIFEST_BYTES;
+use credlink_verify::reader;
+
+use crate::args::ReadMedia;
+use crate::error::{Kind, Trouble};
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+/// Reads the file, within the memory that it was given, and prints a [`Report`](credlink_verify::report::Report).
+pub fn read(args: &ReadMedia, printer: &Printer) -> Result<Exit, Trouble> {
+    limit(args.memory).map_err(|error| Trouble::new(Kind::Server, error))?;
+    let failed = |error: io::Error| Trouble::file(&args.file, "read", &error);
+    let mut manifest = Vec::new();
+    if args.validate {
+        let limit = MAX_C2PA_MANIFEST_BYTES as u64 + 1;
+        io::stdin().take(limit).read_to_end(&mut manifest).map_err(failed)?;
+    }
+    let manifest = args.validate.then_some(manifest.as_slice());
+    let report = reader::read(&args.file, &args.format, manifest).map_err(failed)?;
+    printer.say(String::new, &report)?;
+    Ok(Exit::Done)
+}
+
+#[cfg(unix)]
+fn limit(memory: u64) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::As).maximum;
+    let memory = maximum.map_or(memory, |maximum| memory.min(maximum));
+    Ok(setrlimit(Resource::As, Rlimit { current: Some(memory), maximum })?)
+}
+
+#[cfg(not(unix))]
+fn limit(_memory: u64) -> io::Result<()> {
+    Ok(())
+}

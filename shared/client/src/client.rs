@@ -1,0 +1,88 @@
+//! One call, and its answer.
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use ureq::{Agent, Body};
+
+use crate::answer::Answer;
+use crate::error::CallError;
+use crate::policy::Policy;
+
+/// An HTTP client. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Client(Agent);
+
+/// An answer whose body was not read yet.
+#[derive(Debug)]
+pub struct Unread(Response<Body>);
+
+impl Client {
+    /// A client on these terms.
+    #[must_use]
+    pub fn new(policy: &Policy) -> Self {
+        Self(policy.config().new_agent())
+    }
+
+    pub(crate) const fn over(agent: Agent) -> Self {
+        Self(agent)
+    }
+
+    /// Sends a request, and returns the first answer: a redirection is one.
+    ///
+    /// # Errors
+    /// There is no answer, whatever its status would be.
+    pub fn send(&self, request: Request<Option<Bytes>>) -> Result<Unread, CallError> {
+        self.follow(request, 0)
+    }
+
+    /// Sends a request, and follows at most so many redirections, to wherever they lead and without the `Authorization`; one
+    /// more is an error. For servers that the user has named, and for requests that change nothing: a change becomes a `GET`
+    /// on its way.
+    ///
+    /// # Errors
+    /// There is no answer, or too many redirections.
+    pub fn follow(&self, request: Request<Option<Bytes>>, redirections: u32) -> Result<Unread, CallError> {
+        let (parts, body) = request.into_parts();
+        let answer = match body {
+            None => {
+                let request = self.0.configure_request(Request::from_parts(parts, ()));
+                self.0.run(request.max_redirects(redirections).build())
+            }
+            Some(body) => {
+                let request = self.0.configure_request(Request::from_parts(parts, &*body));
+                self.0.run(request.max_redirects(redirections).build())
+            }
+        };
+        Ok(Unread(answer?))
+    }
+}
+
+impl Unread {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+
+    /// Reads the body, which may have so many bytes.
+    ///
+    /// # Errors
+    /// It has more, or it does not come to its end.
+    pub fn read(self, limit: u64) -> Result<Answer, CallError> {
+        let (parts, body) = self.0.into_parts();
+        let body = body.into_with_config().limit(limit).read_to_vec()?;
+        Ok(Answer { status: parts.status, headers: parts.headers, body: body.into() })
+    }
+
+    /// Reads so many bytes of the body for nothing but its connection, which can be used again if that was all. What cannot be
+    /// read to its end costs the connection, and no more.
+    pub fn discard(mut self, limit: u64) {
+        let _ = self.0.body_mut().with_config().limit(limit).read_to_vec();
+    }
+}

@@ -1,0 +1,27 @@
+//! HTTP (RFC 9110) as decisions: no server, no client, no stream.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | which operation a request asks for | [`route`] |
+//! | query strings | [`query`] |
+//! | `If-Match` and its kin, entity tags, dates | [`conditional`] |
+//! | `Range` | [`range`] |
+//! | `Accept-Encoding` | [`negotiation`] |
+//! | problem documents (RFC 9457) | [`problem`] |
+//! | the instant that a deletion is known by | [`deletion`] |
+//! | what scripts in browsers may read | [`cors`] |
+//! | the id of a request | [`request_id`] |
+//! | which answers are the API's own | [`mark`] |
+//! | what an answer is made of | [`reply`] |
+
+pub mod conditional;
+pub mod cors;
+pub mod deletion;
+pub mod mark;
+pub mod negotiation;
+pub mod problem;
+pub mod query;
+pub mod range;
+pub mod reply;
+pub mod request_id;
+pub mod route;

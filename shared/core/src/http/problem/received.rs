@@ -1,0 +1,133 @@
+//! Problem documents as a client reads them. What answers is not always CredLink: a gateway, a proxy or a web server at a
+//! wrong address writes documents of its own, or none.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{DELETED_MEMBER, Kind, Problem, TYPE_PREFIX};
+use crate::time::Timestamp;
+
+/// A problem document that a server has sent (RFC 9457, section 3.1). A member that is missing is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// The `type`.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    #[serde(default)]
+    pub title: String,
+    /// The HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What is wrong, in words for a person.
+    #[serde(default)]
+    pub detail: String,
+    /// The part of the request that is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The request, as the server's log names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Further members, by kind.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
+}
+
+impl Received {
+    /// Reads a body. `None`: it is no problem document.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
+    }
+
+    /// The end of the `type`; empty where the document is not CredLink's.
+    #[must_use]
+    pub fn slug(&self) -> &str {
+        self.kind.strip_prefix(TYPE_PREFIX).unwrap_or_default()
+    }
+
+    /// Returns `true` if it is a problem of this kind.
+    #[must_use]
+    pub fn is(&self, kind: Kind) -> bool {
+        self.slug() == kind.slug()
+    }
+
+    /// The detail without the name of the field, which [`Problem::field`] writes before it.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        let named = self.field.as_ref().and_then(|field| self.detail.strip_prefix(&format!("`{field}`: ")));
+        named.unwrap_or(&self.detail)
+    }
+
+    /// The instant of the deletion that a [`Kind::Deleted`] tells of.
+    #[must_use]
+    pub fn deleted(&self) -> Option<Timestamp> {
+        let at = self.members.get(DELETED_MEMBER)?.as_str()?.parse().ok()?;
+        self.is(Kind::Deleted).then_some(at)
+    }
+
+    /// The problem itself, with the members that are passed on with an absence. `None`: its kind is not known here.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        let kind = Kind::ALL.iter().copied().find(|kind| self.is(*kind))?;
+        let problem = Problem::new(kind, self.detail.clone());
+        Some(match self.deleted() {
+            Some(at) => problem.with(DELETED_MEMBER, at.to_string()),
+            None => problem,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::reply::Body;
+
+    fn sent(problem: &Problem) -> Received {
+        let Body::Bytes(body) = problem.reply(Some("r-1")).body else { panic!("a body") };
+        Received::read(&body).unwrap()
+    }
+
+    #[test]
+    fn what_is_sent_reads_back() {
+        let problem = Problem::field("limit", "a number").with("given", "x");
+        let received = sent(&problem);
+        assert_eq!((received.title.as_str(), received.status), (problem.kind.title(), Some(400)));
+        assert_eq!(
+            (received.detail.as_str(), received.field.as_deref()),
+            ("`limit`: a number", Some("limit"))
+        );
+        assert_eq!(
+            (received.reason(), sent(&Problem::new(problem.kind, "why")).reason()),
+            ("a number", "why")
+        );
+        assert_eq!((received.request_id.as_deref(), &received.members["given"]), (Some("r-1"), &"x".into()));
+        for kind in Kind::ALL {
+            assert_eq!(sent(&Problem::new(*kind, "why")).problem(), Some(Problem::new(*kind, "why")));
+        }
+    }
+
+    #[test]
+    fn a_deletion_says_when_it_was() {
+        let at: Timestamp = "2026-01-31T12:00:00.007Z".parse().unwrap();
+        let problem = Problem::deleted(at);
+        assert_eq!(sent(&problem).deleted(), Some(at));
+        assert_eq!(sent(&problem).problem(), Some(problem));
+        // The sentence is for people, and another kind's member says something else.
+        let said = "this was deleted on 2026-01-31T12:00:00.007Z";
+        assert_eq!(sent(&Problem::new(Kind::Deleted, said)).deleted(), None);
+        let other = Problem::new(Kind::Expired, said).with(DELETED_MEMBER, at.to_string());
+        assert_eq!(sent(&other).deleted(), None);
+    }
+
+    #[test]
+    fn documents_of_others_have_no_slug() {
+        for body in [r#"{"message":"Not Found"}"#, r#"{"type":"about:blank","title":"Gone"}"#, "{}"] {
+            let received = Received::read(body.as_bytes()).unwrap();
+            assert_eq!((received.slug(), received.problem()), ("", None), "{body}");
+        }
+        for body in ["", "<html>", "[]", "null"] {
+            assert_eq!(Received::read(body.as_bytes()), None, "{body}");
+        }
+    }
+}

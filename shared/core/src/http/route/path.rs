@@ -1,0 +1,158 @@
+//! The paths of the API, and the methods that each of them takes.
+
+use http::Method;
+
+use super::Route;
+use super::operation::Operation;
+use crate::access::Scope;
+use crate::http::problem::{Kind, Problem};
+
+/// `Allow` of a path that only reads.
+pub(super) const READ_ONLY: &str = "GET, HEAD, OPTIONS";
+
+/// A path of the API.
+pub(super) struct Path {
+    /// Its segments behind the version. `*` stands for any one: there are at most two of them.
+    pub(super) segments: &'static [&'static str],
+    /// The methods that it takes, as `Allow` names them (RFC 9110, section 10.2.1).
+    pub(super) allow: &'static str,
+    /// The operation of each method.
+    pub(super) endpoints: &'static [Endpoint],
+}
+
+/// The methods that the API has; [`Method`] is no constant.
+#[derive(Clone, Copy)]
+enum On {
+    /// `GET` and `HEAD`.
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+/// An operation at a path.
+#[derive(Clone, Copy)]
+pub(super) struct Endpoint {
+    on: On,
+    operation: Operation,
+    /// The parameter of the query that makes another operation of it, which needs no scope.
+    open_with: Option<&'static str>,
+    parse: fn(Given<'_>) -> Result<Route, Problem>,
+}
+
+/// The parts of a request line that an endpoint reads.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// The segments that stand where the path has a `*`.
+    pub(super) ids: [&'a str; 2],
+    /// The query, without its question mark.
+    pub(super) query: &'a str,
+}
+
+impl Endpoint {
+    const fn new(on: On, operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
+        Self { on, operation, open_with: None, parse }
+    }
+
+    /// An operation of `GET` and `HEAD`.
+    pub(super) const fn get(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
+        Self::new(On::Get, operation, parse)
+    }
+
+    /// An operation of `POST`.
+    pub(super) const fn post(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
+        Self::new(On::Post, operation, parse)
+    }
+
+    /// An operation of `PUT`.
+    pub(super) const fn put(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
+        Self::new(On::Put, operation, parse)
+    }
+
+    /// An operation of `DELETE`.
+    pub(super) const fn delete(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
+        Self::new(On::Delete, operation, parse)
+    }
+
+    /// The same, where a query with this parameter asks for another operation, which needs no scope.
+    pub(super) const fn open_with(self, parameter: &'static str) -> Self {
+        Self { open_with: Some(parameter), ..self }
+    }
+
+    fn takes(&self, method: &Method) -> bool {
+        match self.on {
+            On::Get => matches!(*method, Method::GET | Method::HEAD),
+            On::Post => *method == Method::POST,
+            On::Put => *method == Method::PUT,
+            On::Delete => *method == Method::DELETE,
+        }
+    }
+
+    /// The scope that a request with this query needs.
+    pub(super) fn scope(&self, query: &str) -> Option<Scope> {
+        let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+        let is_open = self.open_with.is_some_and(|parameter| names.any(|name| name == parameter));
+        self.operation.scope.filter(|_| !is_open)
+    }
+}
+
+impl Path {
+    /// The segments of a path of the API that stand where this one has a `*`. `None`: it is another path.
+    fn ids<'a>(&self, segments: &[&'a str]) -> Option<[&'a str; 2]> {
+        if segments.len() != self.segments.len() {
+            return None;
+        }
+        let mut ids = [""; 2];
+        let mut free = ids.iter_mut();
+        for (given, own) in segments.iter().zip(self.segments) {
+            if *own == "*" {
+                *free.next()? = given;
+            } else if given != own {
+                return None;
+            }
+        }
+        Some(ids)
+    }
+
+    /// The operation that this path has for `method`.
+    pub(super) fn endpoint(&self, method: &Method) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.takes(method))
+    }
+
+    /// Reads a request line of this path.
+    fn parse(&self, method: &Method, given: Given<'_>) -> Result<Route, Problem> {
+        match self.endpoint(method) {
+            Some(endpoint) => (endpoint.parse)(given),
+            None if *method == Method::OPTIONS => Ok(Route::Options(self.allow)),
+            None => Err(Problem::method_not_allowed(method.as_str(), self.allow)),
+        }
+    }
+}
+
+/// The first of `paths` that has these segments, and what stands where it has a `*`.
+pub(super) fn find<'a>(
+    paths: impl IntoIterator<Item = &'static Path>,
+    segments: &[&'a str],
+) -> Option<(&'static Path, [&'a str; 2])> {
+    paths.into_iter().find_map(|path| path.ids(segments).map(|ids| (path, ids)))
+}
+
+/// Reads a request line of one of `paths`; where two of them match, the first counts.
+///
+/// # Errors
+/// 404 where there is no such path, 405 where it does not take the method, and what the operation says of its ids and
+/// parameters.
+pub(super) fn parse(
+    paths: impl IntoIterator<Item = &'static Path>,
+    method: &Method,
+    segments: &[&str],
+    query: &str,
+) -> Result<Route, Problem> {
+    match find(paths, segments) {
+        Some((path, ids)) => path.parse(method, Given { ids, query }),
+        None => Err(Problem::new(
+            Kind::NoSuchRoute,
+            "there is no such path; GET /v1/openapi.json lists those that there are",
+        )),
+    }
+}

@@ -1,0 +1,53 @@
+//! The keys of rows.
+
+use std::fmt;
+
+use crate::legacy::LegacyId;
+use crate::manifest_key::ManifestKey;
+use crate::object::ObjectKey;
+use crate::proof_id::ProofId;
+use crate::replica::Replica;
+
+/// The key of a row, written as `PROOF#id`, `MANIFEST#id` (and `MANIFEST#id/tenant` for another tenant than `default`), `ALIAS#legacy id`, `LEGACY#proof id`, `REPLICA#primary` or `STORE`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKey {
+    /// The row of a proof.
+    Proof(ProofId),
+    /// The row of a tenant's C2PA manifest.
+    Manifest(ManifestKey),
+    /// The row of a legacy id.
+    Alias(LegacyId),
+    /// The row of a proof that a legacy source has.
+    LegacyItem(ProofId),
+    /// The row of a provider that missed writes.
+    Replica(Replica),
+    /// The row of the store as a whole.
+    Store,
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proof(id) => write!(f, "PROOF#{id}"),
+            Self::Manifest(key) => write!(f, "MANIFEST#{key}"),
+            Self::Alias(id) => write!(f, "ALIAS#{id}"),
+            Self::LegacyItem(id) => write!(f, "LEGACY#{id}"),
+            Self::Replica(replica) => write!(f, "REPLICA#{replica}"),
+            Self::Store => f.write_str("STORE"),
+        }
+    }
+}
+
+impl ObjectKey {
+    /// The row that decides what stands under this key, or that of the store where no row does.
+    #[must_use]
+    pub fn row(&self) -> RowKey {
+        match self {
+            Self::Record(id) | Self::Revision(id, _) => RowKey::Proof(*id),
+            Self::Manifest(key) | Self::Hold(key, _) => RowKey::Manifest(key.clone()),
+            Self::Alias(id) => RowKey::Alias(id.clone()),
+            Self::Removed(_, key) => key.row(),
+            Self::Front(_) | Self::Identity => RowKey::Store,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The draft that a legacy record becomes.
+
+use std::collections::BTreeMap;
+
+use super::draft::{Draft, Origin};
+use crate::access::Visibility;
+use crate::legacy::{Legacy, LegacyRecord};
+use crate::tenant::Tenant;
+use crate::time::Timestamp;
+
+impl LegacyRecord {
+    /// The draft of its proof, for `tenant`. The same legacy record always makes the same record.
+    ///
+    /// One that did not expire does not expire: it gets the latest instant that there is.
+    #[must_use]
+    pub fn draft(self, tenant: Tenant) -> Draft {
+        Draft {
+            tenant,
+            media_hash: self.media_hash,
+            media_type: None,
+            manifest: self.manifest,
+            signature: self.signature,
+            lifetime: 0,
+            tags: BTreeMap::new(),
+            visibility: Visibility::Public,
+            origin: Some(Origin {
+                created: self.created,
+                expires: self.expires.unwrap_or(Timestamp::from_milliseconds(i64::MAX)),
+                legacy: Some(Legacy { id: self.id, fields: self.fields }),
+                restores: None,
+                manifest_visibility: None,
+            }),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The data folder: everything that a deployment keeps on this machine.
+//!
+//! | in the folder | what |
+//! |---|---|
+//! | `objects/`, `temporary/`, `lock` | records and manifests ([`credlink_disk::folder`]) |
+//! | `index.redb` | the index |
+//! | `queue.redb` | the queue, where there are two providers and no queue of SQS |
+//! | `deployment.json` | the deployment that the folder is a part of ([`note`]) |
+//! | `reserve` | room for deletions on a full disk ([`credlink_disk::reserve`]), where a server keeps one |
+//!
+//! Nothing here opens the index or the queue; it says where they are, and when a folder must not be opened.
+
+mod lost;
+pub mod note;
+
+use std::path::{Path, PathBuf};
+
+pub use lost::{IndexLost, NewIndex, ObjectsLost};
+
+/// Returns the path of the index in a folder.
+#[must_use]
+pub fn index_path(folder: &Path) -> PathBuf {
+    folder.join("index.redb")
+}
+
+/// Returns the path of the queue in a folder.
+#[must_use]
+pub fn queue_path(folder: &Path) -> PathBuf {
+    folder.join("queue.redb")
+}

@@ -1,0 +1,54 @@
+//! The surroundings of a deployment: clients of AWS, and engines of tests in their place.
+
+use aws_config::SdkConfig;
+use credlink_aws::{http_client, plain_config, sdk_config};
+
+use crate::configuration::{Configuration, IndexChoice, QueueChoice};
+use crate::legacy::settings::Settings as LegacySettings;
+use crate::provider::ProviderSettings;
+
+/// The surroundings of a deployment: as production has it ([`Surroundings::of`]), or engines on this machine.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The configuration that the clients of AWS share: connections, credentials and the region.
+    pub aws: SdkConfig,
+    /// The endpoint of DynamoDB, if it is not where `aws` says: `http://127.0.0.1:8000`.
+    pub dynamodb: Option<String>,
+    /// The endpoint of SQS, if it is not where `aws` says.
+    pub sqs: Option<String>,
+    /// Settings for how two providers work together.
+    pub replicated: credlink_pair::Settings,
+}
+
+impl Surroundings {
+    /// Those of a configuration. The SDK's chain of credentials and regions is asked.
+    pub async fn of(configuration: &Configuration) -> Self {
+        Self {
+            aws: shared_config(configuration).await,
+            dynamodb: None,
+            sqs: None,
+            replicated: credlink_pair::Settings {
+                // So that the other provider can still be asked.
+                timeout: configuration.limits.operation / 2,
+                hedge: configuration.hedge,
+                ..credlink_pair::Settings::default()
+            },
+        }
+    }
+}
+
+/// Makes the configuration that the clients of AWS share. The chain of credentials and regions, which may ask the
+/// network, is left alone where nothing of AWS is used.
+async fn shared_config(configuration: &Configuration) -> SdkConfig {
+    let is_s3 = |settings: &ProviderSettings| settings.name() == "s3";
+    let is_used = is_s3(&configuration.primary)
+        || configuration.fallback.as_ref().is_some_and(is_s3)
+        || configuration.legacy.as_ref().is_some_and(LegacySettings::is_s3)
+        || matches!(configuration.index, IndexChoice::DynamoDb(_))
+        || matches!(configuration.queue, QueueChoice::Sqs(_));
+    if is_used {
+        sdk_config(http_client(), configuration.region.as_deref(), &configuration.limits).await
+    } else {
+        plain_config(http_client())
+    }
+}

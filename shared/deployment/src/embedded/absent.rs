@@ -1,0 +1,202 @@
+//! Stand-ins for the index, the queue and the ledgers of this machine, in a program without the feature `embedded`.
+//!
+//! Nobody can make one of them: opening is refused, and the types have no values. So the choices that are made at run
+//! time have the same variants in every program, and what is never chosen costs nothing.
+
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::path::Path;
+
+use credlink_core::message::Message;
+use credlink_core::object::ObjectKey;
+use credlink_core::proof_id::ProofId;
+use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::time::Timestamp;
+use credlink_disk::reserve::Reserve;
+use credlink_ports::migration::ledger::{Entry, Job, Order};
+use credlink_ports::migration::{Ledger, Removable};
+use credlink_ports::{Clock, Commit, Delivery, Failure, Index, Intent, Listing, Page, Queue, Write};
+
+/// Memory for pages of an index: there is none.
+pub const PASSING_CACHE_BYTES: usize = 0;
+
+/// The refusal of an index of this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("this program keeps nothing on this machine: set CREDLINK_TABLE")]
+pub struct EmbeddedError;
+
+/// The refusal of a queue of this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("this program keeps nothing on this machine: set CREDLINK_QUEUE_URL")]
+pub struct QueueError;
+
+/// The index of this machine, which is not there.
+#[derive(Debug)]
+pub enum EmbeddedIndex {}
+
+impl EmbeddedIndex {
+    /// Refuses to open an index.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn open_beside(_: impl AsRef<Path>, _: usize, _: Reserve) -> Result<Self, EmbeddedError> {
+        Err(EmbeddedError)
+    }
+
+    /// The bookmark of this name.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn bookmark(&self, _: &str) -> Result<Option<String>, Failure> {
+        match *self {}
+    }
+
+    /// Keeps a bookmark.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn keep_bookmark(&self, _: &str, _: Option<&str>) -> Result<(), Failure> {
+        match *self {}
+    }
+}
+
+impl Index for EmbeddedIndex {
+    fn name(&self) -> &'static str {
+        match *self {}
+    }
+
+    async fn get(&self, _: &RowKey) -> Result<Option<Row>, Failure> {
+        match *self {}
+    }
+
+    async fn commit(&self, _: &[Write]) -> Result<Commit, Failure> {
+        match *self {}
+    }
+
+    async fn list(&self, _: &Listing, _: Option<&str>, _: usize) -> Result<Option<Page<Row>>, Failure> {
+        match *self {}
+    }
+
+    async fn intend(&self, _: &ObjectKey, _: Timestamp) -> Result<(), Failure> {
+        match *self {}
+    }
+
+    async fn intents(&self, _: Timestamp, _: Option<&str>, _: usize) -> Result<Page<Intent>, Failure> {
+        match *self {}
+    }
+
+    async fn count_reads(&self, _: &[(ProofId, Reads)]) -> Result<(), Failure> {
+        match *self {}
+    }
+
+    async fn totals(&self) -> Result<Totals, Failure> {
+        match *self {}
+    }
+}
+
+/// The queue of this machine, which is not there.
+#[derive(Debug)]
+pub struct EmbeddedQueue<K>(Infallible, PhantomData<K>);
+
+/// A message that was put aside.
+#[derive(Debug)]
+pub struct Dead {
+    /// Names it.
+    pub number: u64,
+}
+
+impl<K> EmbeddedQueue<K> {
+    /// Refuses to open a queue.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn open_beside(_: impl AsRef<Path>, _: K, _: Reserve) -> Result<Self, QueueError> {
+        Err(QueueError)
+    }
+
+    /// Messages that were put aside.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn dead(&self, _: Option<u64>, _: usize) -> Result<Vec<Dead>, Failure> {
+        match self.0 {}
+    }
+
+    /// Puts a message back.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn put_back(&self, _: u64) -> Result<bool, Failure> {
+        match self.0 {}
+    }
+}
+
+impl<K> Queue for EmbeddedQueue<K> {
+    fn name(&self) -> &'static str {
+        match self.0 {}
+    }
+
+    async fn send(&self, _: &Message, _: u32) -> Result<(), Failure> {
+        match self.0 {}
+    }
+
+    async fn receive(&self, _: usize, _: u32) -> Result<Vec<Delivery>, Failure> {
+        match self.0 {}
+    }
+
+    async fn settle(&self, _: &str) -> Result<(), Failure> {
+        match self.0 {}
+    }
+
+    async fn depth(&self) -> Result<u64, Failure> {
+        match self.0 {}
+    }
+}
+
+/// A ledger in a file of this machine, which is not there.
+#[derive(Debug)]
+pub struct FileLedger<K>(Infallible, PhantomData<K>);
+
+impl<K: Clock> Ledger for FileLedger<K> {
+    fn name(&self) -> &'static str {
+        match self.0 {}
+    }
+
+    async fn job(&self) -> Result<Option<Job>, Failure> {
+        match self.0 {}
+    }
+
+    async fn keep_job(&self, _: &Job) -> Result<(), Failure> {
+        match self.0 {}
+    }
+
+    async fn claim(&self, _: &str, _: u64) -> Result<bool, Failure> {
+        match self.0 {}
+    }
+
+    async fn release(&self, _: &str) -> Result<(), Failure> {
+        match self.0 {}
+    }
+
+    async fn entries(&self, _: &[String]) -> Result<Vec<Option<Entry>>, Failure> {
+        match self.0 {}
+    }
+
+    async fn write(&self, _: &[Entry]) -> Result<Vec<bool>, Failure> {
+        match self.0 {}
+    }
+
+    async fn list(&self, _: Order, _: Option<&str>, _: usize) -> Result<Page<Entry>, Failure> {
+        match self.0 {}
+    }
+}
+
+impl<K: Clock> Removable for FileLedger<K> {
+    async fn remove_entries(&self, _: &[String]) -> Result<(), Failure> {
+        match self.0 {}
+    }
+
+    async fn remove_job(&self, _: &str) -> Result<bool, Failure> {
+        match self.0 {}
+    }
+}

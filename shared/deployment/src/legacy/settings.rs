@@ -1,0 +1,90 @@
+//! A legacy source's settings from environment variables.
+
+use credlink_core::job_name::JobName;
+use credlink_core::tenant::Tenant;
+
+use crate::configuration::value::{ConfigurationError, Source};
+use crate::migration::place::{Place, PlaceError, bucket_settings};
+use crate::migration::sources::own_bucket;
+use crate::provider::ProviderSettings;
+
+/// The variable that names the source.
+pub(super) const SOURCE: &str = "CREDLINK_LEGACY_SOURCE";
+/// The variable that switches the cloud storage.
+const CLOUD_STORAGE: &str = "CREDLINK_CLOUD_STORAGE";
+/// The variable that names the owner.
+const TENANT: &str = "CREDLINK_LEGACY_TENANT";
+/// The variable that names the job.
+const JOB: &str = "CREDLINK_LEGACY_JOB";
+/// The places of a legacy source.
+const PLACES: &str = "dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX";
+/// The job where nothing is said.
+const DEFAULT_JOB: &str = "legacy";
+
+/// What the variables say of a legacy source.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub(super) place: Place,
+    /// Of a bucket.
+    pub(super) bucket: Option<ProviderSettings>,
+    pub(super) tenant: Tenant,
+    /// The queued job that takes over what was asked for, where this process does not.
+    pub(super) job: JobName,
+    /// Whether the cloud storage is off.
+    pub(super) is_alone: bool,
+}
+
+impl Settings {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// One that cannot be used.
+    pub fn read(source: &Source<'_>) -> Result<Option<Self>, ConfigurationError> {
+        let is_alone = !source.switch(CLOUD_STORAGE)?.unwrap_or(true);
+        let tenant = source.text(TENANT).map(|text| {
+            text.parse::<Tenant>()
+                .map_err(|error| ConfigurationError::invalid(TENANT, &text, error.to_string()))
+        });
+        let tenant = tenant.transpose()?.unwrap_or_default();
+        let job = source.text(JOB).unwrap_or_else(|| DEFAULT_JOB.to_owned());
+        let job: JobName =
+            job.parse().map_err(|error| ConfigurationError::invalid(JOB, &job, format!("{error}")))?;
+        let Some(text) = source.text(SOURCE) else {
+            let missing = || {
+                let allowed =
+                    format!("the legacy store, which reads and writes go to while {CLOUD_STORAGE} is `off`");
+                ConfigurationError::Missing { variable: SOURCE, allowed }
+            };
+            return if is_alone { Err(missing()) } else { Ok(None) };
+        };
+        let invalid = |allowed: &str| ConfigurationError::invalid(SOURCE, &text, allowed);
+        let place = text.parse().map_err(|error| match error {
+            PlaceError::Unknown(_) => invalid(PLACES),
+            error => invalid(&format!("{PLACES}: {error}")),
+        })?;
+        if let Some(variable) = own_bucket(source, &place) {
+            return Err(invalid(&format!(
+                "another bucket than the deployment's own, which {variable} names"
+            )));
+        }
+        let bucket = match &place {
+            Place::Folder(_) => None,
+            Place::Lines(_) if is_alone => {
+                return Err(invalid(
+                    "dir:PATH, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX while CREDLINK_CLOUD_STORAGE is `off`: a dump \
+                     is read only",
+                ));
+            }
+            Place::Lines(_) => None,
+            Place::Bucket { kind, bucket, .. } => Some(bucket_settings(source, *kind, bucket)?),
+            Place::Api(_) => return Err(invalid(PLACES)),
+        };
+        Ok(Some(Self { place, bucket, tenant, job, is_alone }))
+    }
+
+    /// Whether it is a bucket of S3.
+    #[must_use]
+    pub fn is_s3(&self) -> bool {
+        self.bucket.as_ref().is_some_and(|settings| settings.name() == "s3")
+    }
+}

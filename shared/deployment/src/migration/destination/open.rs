@@ -1,0 +1,184 @@
+//! From a place to an opened destination.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use credlink_core::tenant::Tenant;
+use credlink_migrate_io::destination::service::ServiceDestination;
+
+use credlink_auth::gate::Gate;
+use credlink_aws::s3::Kind;
+use credlink_disk::foreign::Foreign;
+use credlink_migrate_io::api::TokenError;
+use credlink_migrate_io::destination::remote::Remote;
+
+use super::AnyDestination;
+use crate::configuration::value::{ConfigurationError, Source};
+use crate::configuration::{Configuration, IndexChoice, TENANTS};
+use crate::data_folder::index_path;
+use crate::data_folder::note::{Note, NoteError};
+use crate::deployment::{self, Deployment, Machine, Surroundings};
+use crate::embedded::PASSING_CACHE_BYTES;
+use crate::migration::place::{Place, PlaceError};
+
+/// Whether a destination may be made that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Making {
+    /// To take something over.
+    Allowed,
+    /// To look only: what is not there has nothing.
+    Refused,
+}
+
+/// What a destination is opened with.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The operator's variables.
+    pub variables: &'a Source<'a>,
+    /// The token of an API.
+    pub token: Option<&'a str>,
+    /// The folder with the index of a bucket, where no table is named.
+    pub data_folder: Option<&'a Path>,
+    /// Whose proofs are listed; everybody's without it. An API lists those of its credential's tenant.
+    pub tenant: Option<Tenant>,
+    /// Whether it may be made.
+    pub making: Making,
+    /// What stands around it; `None`: as production has it.
+    pub surroundings: Option<Surroundings>,
+}
+
+/// Why a destination cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The place is none for proofs to go to.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The folder holds something else.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
+    /// No table is named, and no folder.
+    #[error(
+        "the index of {0} is in a table or in a folder of this machine: set CREDLINK_TABLE, or name --data-dir"
+    )]
+    NoIndex(Place),
+    /// The folder cannot be made or looked into.
+    #[error("{} cannot be opened: {error}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the file system said.
+        error: io::Error,
+    },
+    /// A variable.
+    #[error(transparent)]
+    Variables(#[from] ConfigurationError),
+    /// The deployment.
+    #[error(transparent)]
+    Deployment(#[from] deployment::OpenError),
+    /// The folder is a part of a deployment that has more.
+    #[error(transparent)]
+    Part(#[from] NoteError),
+    /// The token of an API.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl AnyDestination {
+    /// Opens a place.
+    ///
+    /// # Errors
+    /// It is no destination, or what is on this machine cannot be opened, or a variable is missing or wrong.
+    pub async fn open(place: &Place, opening: Opening<'_>) -> Result<Self, OpenError> {
+        place.check_destination()?;
+        match place {
+            Place::Api(url) => Ok(AnyDestination::Remote(Arc::new(Remote::new(url, opening.token)?))),
+            Place::Folder(path) => {
+                Foreign::check(path, None)?;
+                Note::check_alone(path)?;
+                let tenants = Source::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
+                let configuration = with_tenants(Configuration::read(&tenants)?, &tenants, path)?;
+                if opening.making == Making::Refused && !index_path(path).exists() {
+                    let has_tenants = configuration.has_tenants;
+                    return Ok(AnyDestination::Unmade { name: "folder", has_tenants });
+                }
+                at_hand(&configuration, Some(path), opening).await
+            }
+            Place::Bucket { kind, bucket, .. } => {
+                let mut configuration = Configuration::read(&of_bucket(opening.variables, *kind, bucket))?;
+                let folder = match (&configuration.index, opening.data_folder) {
+                    (IndexChoice::DynamoDb(_), _) => None,
+                    (IndexChoice::Embedded, None) => return Err(OpenError::NoIndex(place.clone())),
+                    (IndexChoice::Embedded, Some(folder)) => Some(folder),
+                };
+                if let Some(folder) = folder {
+                    if opening.making == Making::Refused && !index_path(folder).exists() {
+                        let (name, has_tenants) = (kind.name(), configuration.has_tenants);
+                        return Ok(AnyDestination::Unmade { name, has_tenants });
+                    }
+                    Foreign::check(folder, None)?;
+                    let failed = |error| OpenError::Io { path: folder.to_owned(), error };
+                    fs::create_dir_all(folder).map_err(failed)?;
+                    configuration = with_tenants(configuration, opening.variables, folder)?;
+                }
+                at_hand(&configuration, folder, opening).await
+            }
+            // `check_destination` refuses it.
+            Place::Lines(_) => Err(PlaceError::DumpAsDestination(place.clone()).into()),
+        }
+    }
+}
+
+async fn at_hand(
+    configuration: &Configuration,
+    data_folder: Option<&Path>,
+    opening: Opening<'_>,
+) -> Result<AnyDestination, OpenError> {
+    let surroundings = match opening.surroundings {
+        Some(surroundings) => surroundings,
+        None => Surroundings::of(configuration).await,
+    };
+    let opened = deployment::Opening {
+        configuration,
+        machine: data_folder.map(|folder| Machine::new(folder, PASSING_CACHE_BYTES)),
+        // Nobody comes in by HTTP.
+        gate: Gate::of(None, None),
+        public_url: String::new(),
+        link_keys: None,
+        count_reads: false,
+    };
+    let service = Deployment::open_in(opened, surroundings)?.into_service();
+    if let Some(folder) = data_folder.filter(|_| opening.making == Making::Allowed) {
+        Note::leave_tenants(folder, configuration)?;
+    }
+    Ok(AnyDestination::Here(Arc::new(ServiceDestination::new(Arc::new(service), opening.tenant))))
+}
+
+/// The configuration with the tenants that the last server over `folder` had, where the variables say nothing of them. That there
+/// are several may be said over any folder.
+fn with_tenants(
+    configuration: Configuration,
+    variables: &Source<'_>,
+    folder: &Path,
+) -> Result<Configuration, NoteError> {
+    if variables.text(TENANTS).is_some() {
+        if !configuration.has_tenants {
+            Note::check_one_tenant(folder)?;
+        }
+        return Ok(configuration);
+    }
+    let has_tenants = Note::has_tenants(folder)?;
+    Ok(Configuration { has_tenants, ..configuration })
+}
+
+/// The deployment's variables for one bucket alone: a second provider, its queue and a cache on this machine are left out.
+/// The edge and Redis stay: they are told what is deleted again.
+fn of_bucket<'a>(variables: &'a Source<'a>, kind: Kind, bucket: &'a str) -> Source<'a> {
+    Source::new(move |name| match (name, kind) {
+        ("STORAGE_PROVIDER", _) => Some(kind.name().to_owned()),
+        ("STORAGE_BUCKET", Kind::S3) | ("R2_BUCKET", Kind::R2) => Some(bucket.to_owned()),
+        ("STORAGE_FALLBACK_PROVIDER" | "CREDLINK_QUEUE_URL" | "CREDLINK_CACHE_FOLDER", _) => None,
+        _ => variables.text(name),
+    })
+}

@@ -1,0 +1,77 @@
+//! The reasons why queued work was not done.
+
+use credlink_core::message::MessageError;
+use credlink_core::object::ObjectKey;
+use credlink_migrate::worker::WorkerError;
+use credlink_pair::replicate::Unrepaired;
+use credlink_ports::Failure;
+use credlink_ports::migration::jobs::JobError;
+use credlink_service::error::Error;
+
+use crate::migration::place::PlaceError;
+use crate::migration::source;
+
+/// An error that says why the work of a message was not done. The message stays in its queue, and comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// The text is no message of CredLink.
+    #[error(transparent)]
+    Unreadable(#[from] MessageError),
+    /// There is one provider, and nothing to repair.
+    #[error("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER")]
+    NoFallback,
+    /// The index is in doubt, and nothing is repaired by it.
+    #[error(transparent)]
+    Doubted(Error),
+    /// Objects that were not repaired. All others of the message were.
+    #[error("{}", .0.iter().map(|(_, error)| error.to_string()).collect::<Vec<_>>().join("; "))]
+    Unrepaired(Vec<(ObjectKey, Unrepaired)>),
+    /// Everything is repaired, and the provider still counts as behind.
+    #[error(transparent)]
+    Flag(Failure),
+    /// The queue of one machine holds a message of a migration.
+    #[error(
+        "the queue of one machine runs no migration that was queued; `credlink migrate run` without `--queue` does it here"
+    )]
+    NoMigrations,
+    /// The table, the queue or a source of a migration failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// No table or no queue is set up for migrations.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The source of a job is no place.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The source of a job cannot be opened.
+    #[error(transparent)]
+    Source(Box<source::OpenError>),
+    /// A queued migration has to go on later, or belongs to another deployment.
+    #[error(transparent)]
+    Migration(#[from] WorkerError),
+}
+
+impl From<source::OpenError> for WorkError {
+    fn from(error: source::OpenError) -> Self {
+        Self::Source(Box::new(error))
+    }
+}
+
+impl WorkError {
+    /// Returns `true` if the same work may be done later, by itself: after an outage, or when a store that is under way
+    /// is over. Otherwise an operator has to act.
+    #[must_use]
+    pub fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::Unreadable(_) | Self::NoFallback | Self::NoMigrations => false,
+            Self::Unrepaired(failed) => failed.iter().all(|(_, error)| error.is_worth_a_retry()),
+            Self::Doubted(_)
+            | Self::Flag(_)
+            | Self::Failed(_)
+            | Self::Job(_)
+            | Self::Place(_)
+            | Self::Source(_)
+            | Self::Migration(_) => true,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The values that pass from the recorder to the lines.
+
+/// A label of a metric that is a dimension.
+pub(super) type Label = (String, String);
+
+/// A name, and the values that were counted under it.
+pub(super) type Named = (String, Values);
+
+/// The values that were counted under one name since the last flush.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Values {
+    /// A counter's growth.
+    Count(u64),
+    /// A gauge's value.
+    One(f64),
+    /// A histogram's values.
+    Many(Vec<f64>),
+}

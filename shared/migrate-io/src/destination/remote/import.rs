@@ -1,0 +1,119 @@
+//! Importing a proof: one step after the other, from wherever the last one ended.
+
+use credlink_core::http::problem::Kind;
+use credlink_core::link::exact_path;
+use credlink_core::object::ObjectKey;
+use credlink_core::record::Record;
+use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
+use credlink_ports::migration::proof_content::difference_in_readers;
+use credlink_ports::migration::{Depth, Imported};
+use credlink_ports::{Failure, FailureKind};
+use http::StatusCode;
+
+use super::Remote;
+use super::object::ObjectState;
+use super::steps::{Next, Steps};
+use crate::api::{Answer, Question, failure};
+
+impl Remote {
+    /// The outcome of a refusal; `None`: look at the world again.
+    fn refused(&self, answer: &Answer) -> Option<Imported> {
+        let problem = answer.problem();
+        let again = [Kind::NotFound, Kind::Expired, Kind::PreconditionFailed, Kind::Contended];
+        match problem.deleted() {
+            Some(at) => Some(Imported::Deleted(at)),
+            None if again.iter().any(|kind| kind.slug() == problem.slug()) => None,
+            None if problem.slug().is_empty() => {
+                // What stands before the service refuses without a problem document.
+                let detail = format!("it answers {}", answer.status);
+                Some(Imported::Refused { kind: String::new(), detail })
+            }
+            None => Some(Imported::Refused { kind: problem.slug().to_owned(), detail: problem.detail }),
+        }
+    }
+
+    /// One step of taking over. `None`: look at the world again.
+    pub(super) async fn advance(&self, steps: &Steps<'_>) -> Result<Option<Imported>, Failure> {
+        let (question, mut asked) = steps.first();
+        let mut answer = self.api.ask(question).await?;
+        loop {
+            if !answer.status.is_success() {
+                if answer.status.is_client_error() {
+                    if let Some(failure) = of_another_tenant(&answer, &asked.tenant) {
+                        return Err(failure);
+                    }
+                    return self.make_way(asked, &answer).await;
+                }
+                return Err(answer.unexpected("POST /v1/proofs"));
+            }
+            match steps.next(&answer)? {
+                Next::Done(outcome) => return self.hidden(steps, outcome).await.map(Some),
+                Next::Ask(question, draft) => {
+                    answer = self.api.ask(question).await?;
+                    asked = draft;
+                }
+                Next::Compare(reply) => {
+                    let target = format!("/v1{}", exact_path(&ObjectKey::Record(steps.id())));
+                    let current = self.api.ask(Question::object(target)).await?;
+                    let Ok(record) = Record::parse(&current.body) else { return Ok(None) };
+                    if current.status != StatusCode::OK || current.digest() != Some(reply.tag) {
+                        return Ok(None);
+                    }
+                    if !steps.ends_as(&record) {
+                        return Ok(Some(steps.conflict(&reply)));
+                    }
+                    if steps.is_published_by(&record) {
+                        return Ok(Some(Imported::Conflict { detail: difference_in_readers(&steps.id()) }));
+                    }
+                    let bound = self.api.ask(steps.last()).await?;
+                    return if bound.status.is_success() {
+                        self.hidden(steps, Imported::Equal(steps.standing(&reply))).await.map(Some)
+                    } else {
+                        Ok(self.refused(&bound))
+                    };
+                }
+            }
+        }
+    }
+
+    /// The outcome of a refusal to store a draft; `None`: look at the world again. A manifest that is private at the source and
+    /// public there is withdrawn, where nothing else is in the draft's way.
+    async fn make_way(&self, draft: &Draft, answer: &Answer) -> Result<Option<Imported>, Failure> {
+        let is_in_the_way = answer.problem().slug() == Kind::VisibilityConflict.slug();
+        let manifest = draft.manifest_key().filter(|_| is_in_the_way && draft.has_private_manifest());
+        let Some(manifest) = manifest else { return Ok(self.refused(answer)) };
+        let restores = draft.origin.as_ref().and_then(|origin| origin.restores);
+        if let ObjectState::Deleted(at) = self.found(&ObjectKey::Record(draft.id()), Depth::Checksum).await?
+            && restores != Some(at)
+        {
+            return Ok(Some(Imported::Deleted(at)));
+        }
+        if self.make_private(&manifest, draft.manifest.sha256()).await? {
+            return Ok(None);
+        }
+        Ok(self.refused(answer))
+    }
+
+    /// The outcome, where the proof is there as its source has it with its private manifests withdrawn.
+    async fn hidden(&self, steps: &Steps<'_>, outcome: Imported) -> Result<Imported, Failure> {
+        if matches!(outcome, Imported::Stored(_) | Imported::Equal(_)) {
+            for (manifest, sha256) in steps.private_manifests() {
+                self.hide(&manifest, sha256).await?;
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// The failure that a credential of another tenant than `tenant` is; `None` where the answer says nothing of tenants.
+pub(super) fn of_another_tenant(answer: &Answer, tenant: &Tenant) -> Option<Failure> {
+    let problem = answer.problem();
+    (problem.slug() == Kind::OtherTenant.slug()).then(|| {
+        let what = format!(
+            "the token is not one of the tenant `{tenant}`, for which this job is (--tenant): {}",
+            problem.detail
+        );
+        failure(FailureKind::AccessDenied, what)
+    })
+}

@@ -1,0 +1,294 @@
+//! The ports of a step, whose every call is made until it gets through or is given up.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use credlink_core::proof_id::ProofId;
+use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
+
+use credlink_ports::migration::ledger::{CopiedItem, Entry, Order};
+use credlink_ports::migration::target::{Payload, Target};
+use credlink_ports::migration::{
+    Content, Depth, Destination as _, Imported, Item, Ledger as _, MigrationPorts, Removal, Sleep as _,
+    Source as _, Standing, Verdict, Withdrawal,
+};
+use credlink_ports::{Clock, Failure, FailureKind, Page};
+
+use super::patience::{GivenUp, Patience};
+use super::progress::Watch;
+use super::rate::Pace;
+use super::records::{Change, merged};
+use super::retrier::{Probe, Retrier};
+
+/// Items, entries or proofs of one page.
+const PAGE: usize = 1_000;
+
+/// The first items of a source, of which one is read to find out whether any can be.
+const SAMPLE: usize = 8;
+
+/// How often a write to the ledger is tried again because others wrote.
+const MAX_ATTEMPTS: usize = 32;
+
+/// The result of a write to the ledger.
+#[derive(Debug)]
+pub(super) enum Recorded {
+    /// It was written.
+    Written(Entry),
+    /// The ledger says as much already, or more.
+    Unchanged(Entry),
+}
+
+impl Recorded {
+    pub(super) const fn entry(&self) -> &Entry {
+        match self {
+            Self::Written(entry) | Self::Unchanged(entry) => entry,
+        }
+    }
+}
+
+/// The ports of one step, with what is known of their outages.
+pub(super) struct RetryingPorts<'a, M: MigrationPorts, W> {
+    ports: &'a M,
+    pub(super) watch: &'a W,
+    pub(super) retrier: Retrier<'a, M::Clock, W>,
+    pace: Pace,
+}
+
+impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
+    pub(super) fn new(ports: &'a M, watch: &'a W, patience: Patience, rate: Option<f64>) -> Self {
+        let retrier = Retrier::new(ports.clock(), watch, patience);
+        Self { ports, watch, retrier, pace: Pace::new(rate) }
+    }
+
+    /// The source, for what needs no call.
+    pub(super) fn source(&self) -> &'a M::Source {
+        self.ports.source()
+    }
+
+    /// The destination, for calls that one step alone makes.
+    pub(super) fn destination(&self) -> &'a M::Destination {
+        self.ports.destination()
+    }
+
+    /// The ledger, for calls that one step alone makes.
+    pub(super) fn ledger(&self) -> &'a M::Ledger {
+        self.ports.ledger()
+    }
+
+    /// The time.
+    pub(super) fn clock(&self) -> &'a M::Clock {
+        self.ports.clock()
+    }
+
+    async fn ask_source(&self, question: Probe) -> Result<bool, Failure> {
+        match question {
+            Probe::Liveness => self.source().sample(1).await.map(|_| true),
+            Probe::SameOperation => Ok(false),
+        }
+    }
+
+    /// The same of readings: whether any of the first items can be read.
+    async fn ask_source_to_read(&self, question: Probe) -> Result<bool, Failure> {
+        if question == Probe::Liveness {
+            return self.ask_source(question).await;
+        }
+        for key in self.source().sample(SAMPLE).await? {
+            if self.source().read(&key).await.is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Nothing is written to find out whether that can be done.
+    pub(super) async fn ask_destination(&self, question: Probe) -> Result<bool, Failure> {
+        let nobody = ProofId::derive(&Tenant::default(), &credlink_core::hash::MediaHash::of(b""));
+        match question {
+            Probe::Liveness => self.destination().find(&Target::Proof(nobody)).await.map(|_| true),
+            Probe::SameOperation => Ok(false),
+        }
+    }
+
+    /// A page of the source.
+    pub(super) async fn page(&self, after: Option<&str>) -> Result<Page<Item>, GivenUp> {
+        self.retrier.for_step("source list", || self.source().list(after, PAGE)).await
+    }
+
+    pub(super) async fn read(&self, key: &str) -> Result<Option<Content>, GivenUp> {
+        self.pace.wait(self.clock()).await;
+        let probe = |question| self.ask_source_to_read(question);
+        match self.retrier.for_item("source read", || self.source().read(key), probe).await {
+            // One item that nobody may read is no reason to end everything, as long as the source can be listed.
+            Err(GivenUp::Step(failure))
+                if failure.kind == FailureKind::AccessDenied
+                    && self.ask_source(Probe::Liveness).await.is_ok() =>
+            {
+                Err(GivenUp::Item(failure))
+            }
+            outcome => outcome,
+        }
+    }
+
+    pub(super) async fn look(&self, key: &str) -> Result<Option<Item>, GivenUp> {
+        self.retrier
+            .for_item("source look", || self.source().look(key), |question| self.ask_source(question))
+            .await
+    }
+
+    pub(super) async fn remove(&self, item: &Item) -> Result<Removal, GivenUp> {
+        self.retrier
+            .for_item("source remove", || self.source().remove(item), |question| self.ask_source(question))
+            .await
+    }
+
+    pub(super) async fn find(&self, target: &Target) -> Result<Standing, GivenUp> {
+        self.retrier
+            .for_item(
+                "destination find",
+                || self.destination().find(target),
+                |question| self.ask_destination(question),
+            )
+            .await
+    }
+
+    pub(super) async fn admits(&self, payload: &Payload) -> Result<(), GivenUp> {
+        self.retrier
+            .for_item(
+                "destination admits",
+                || self.destination().admits(payload),
+                |question| self.ask_destination(question),
+            )
+            .await
+    }
+
+    /// Imports a payload; where proofs keep their tenants, with what the source says of the plain addresses of its manifests.
+    pub(super) async fn import(&self, payload: &Payload, keeps_tenants: bool) -> Result<Imported, GivenUp> {
+        let (source, destination) = (self.source(), self.destination());
+        let mut fronts = Vec::new();
+        let ids: BTreeSet<_> = payload.manifest_ids().filter(|_| keeps_tenants).collect();
+        for id in ids {
+            let front = self
+                .retrier
+                .for_item("source front", || source.front(id), |question| self.ask_source(question))
+                .await?;
+            fronts.extend(front);
+        }
+        self.retrier
+            .for_item(
+                "destination import",
+                || destination.import_with_fronts(payload, &fronts),
+                |question| self.ask_destination(question),
+            )
+            .await
+    }
+
+    pub(super) async fn verify(&self, copy: &CopiedItem, depth: Depth) -> Result<Verdict, GivenUp> {
+        self.retrier
+            .for_item(
+                "destination verify",
+                || self.destination().verify(copy, depth),
+                |question| self.ask_destination(question),
+            )
+            .await
+    }
+
+    pub(super) async fn entries(&self, keys: &[String]) -> Result<Vec<Option<Entry>>, GivenUp> {
+        self.retrier.for_step("ledger entries", || self.ledger().entries(keys)).await
+    }
+
+    /// A page of the ledger.
+    pub(super) async fn listed(&self, order: Order, after: Option<&str>) -> Result<Page<Entry>, GivenUp> {
+        self.retrier.for_step("ledger list", || self.ledger().list(order, after, PAGE)).await
+    }
+
+    /// A page of the destination's proofs.
+    pub(super) async fn proofs(&self, after: Option<&str>) -> Result<Page<ProofId>, GivenUp> {
+        self.retrier.for_step("destination list", || self.destination().list(after, PAGE)).await
+    }
+
+    pub(super) async fn withdraw(&self, copy: &CopiedItem, at: Timestamp) -> Result<Withdrawal, GivenUp> {
+        self.retrier
+            .for_item(
+                "destination withdraw",
+                || self.destination().withdraw(copy, at),
+                |question| self.ask_destination(question),
+            )
+            .await
+    }
+
+    /// Brings changes into the ledger, from what was known of the items: in one write, if nobody else writes. `None`: there
+    /// was and is no entry.
+    pub(super) async fn record(
+        &self,
+        changes: Vec<(Change, Option<Entry>)>,
+    ) -> Result<Vec<Recorded>, GivenUp> {
+        let now = self.clock().now();
+        let mut wrote: Vec<Option<Recorded>> = Vec::new();
+        wrote.resize_with(changes.len(), || None);
+        let mut open: Vec<(usize, Change, Option<Entry>)> =
+            changes.into_iter().enumerate().map(|(at, (change, known))| (at, change, known)).collect();
+        for attempt in 0..MAX_ATTEMPTS {
+            let mut proposed = Vec::with_capacity(open.len());
+            let mut entries = Vec::with_capacity(open.len());
+            for (at, change, known) in open {
+                match merged(known.as_ref(), &change, now) {
+                    Some(entry) => {
+                        entries.push(entry);
+                        proposed.push((at, change));
+                    }
+                    None => {
+                        if let Some(place) = wrote.get_mut(at) {
+                            *place = known.map(Recorded::Unchanged);
+                        }
+                    }
+                }
+            }
+            if entries.is_empty() {
+                break;
+            }
+            if attempt > 0 {
+                // Others write the same entries: whoever waits a little meets them less.
+                self.clock().sleep(Duration::from_millis(10)).await;
+            }
+            let held = self.retrier.for_step("ledger write", || self.ledger().write(&entries)).await?;
+            let mut lost = Vec::new();
+            for (((at, change), entry), held) in proposed.into_iter().zip(entries).zip(held) {
+                if held {
+                    if let Some(place) = wrote.get_mut(at) {
+                        *place = Some(Recorded::Written(entry));
+                    }
+                } else {
+                    lost.push((at, change, entry));
+                }
+            }
+            let keys: Vec<String> = lost.iter().map(|(.., entry)| entry.key.clone()).collect();
+            let current = if keys.is_empty() { Vec::new() } else { self.entries(&keys).await? };
+            open = Vec::with_capacity(lost.len());
+            for ((at, change, entry), current) in lost.into_iter().zip(current) {
+                // A write that failed may have been done all the same.
+                match (current == Some(entry), current) {
+                    (true, Some(current)) => {
+                        if let Some(place) = wrote.get_mut(at) {
+                            *place = Some(Recorded::Written(current));
+                        }
+                    }
+                    (_, current) => open.push((at, change, current)),
+                }
+            }
+            if open.is_empty() {
+                break;
+            }
+        }
+        let count = wrote.len();
+        let wrote: Vec<Recorded> = wrote.into_iter().flatten().collect();
+        if wrote.len() == count {
+            return Ok(wrote);
+        }
+        Err(GivenUp::Step(Failure {
+            provider: self.ledger().name(),
+            kind: FailureKind::Unavailable,
+            message: "others kept writing the same entries".to_owned(),
+        }))
+    }
+}

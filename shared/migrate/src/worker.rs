@@ -1,0 +1,257 @@
+//! The worker behind a queue: what it does with a message of a job, and in the time that it has.
+//!
+//! A message is done with after `Ok`. After an error the queue hands it out again, and its last delivery goes to the dead-letter
+//! queue.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use credlink_core::job_name::JobName;
+use credlink_core::message::{Message, Work};
+use credlink_ports::migration::ledger::{Job, Reason};
+use credlink_ports::migration::{Ledger, MigrationPorts, Source};
+use credlink_ports::{Clock, Failure, Queue};
+
+use super::copy::{CopyOptions, Ended};
+use super::enqueue::{EnqueueOptions, close, enqueue};
+use super::job_spec::JobSpec;
+use super::lease::LEASE_SECONDS;
+use super::patience::Patience;
+use super::progress::Watch;
+use super::queued::{copy_queued, give_up};
+
+/// The part of a worker's time that is kept: the items that it is at when it stops have to be done by then, and their entries
+/// written.
+const LAST_ITEMS: Duration = Duration::from_secs(20);
+/// Items that one worker reads or imports at the same time, for each of its messages.
+const CONCURRENCY: usize = 8;
+/// For how long a listing that goes on in another message keeps its job, in seconds: longer than a message waits.
+const LISTING_SECONDS: u64 = 900;
+
+/// Why a message has to be handed out again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorkerError {
+    /// A port failed.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// Another run has the job.
+    #[error("another run has the job `{0}`")]
+    Held(JobName),
+    /// The job copies to another destination than the worker's.
+    #[error("the job `{job}` copies to {to}, and this is {here}")]
+    OtherDestination {
+        /// The job.
+        job: JobName,
+        /// Its destination.
+        to: String,
+        /// The worker's.
+        here: String,
+    },
+    /// Items are not dealt with.
+    #[error("{open} of {all} items have to be tried again: {why}")]
+    Open {
+        /// The number of these items.
+        open: usize,
+        /// The number of items that the message names.
+        all: usize,
+        /// The first of these items, and its reason in words.
+        why: String,
+    },
+}
+
+/// Looks up a job that copies to `here`. `None`: it was removed, as each one is written down before its messages are sent.
+///
+/// # Errors
+/// The ledger failed, or the job copies elsewhere.
+pub async fn find_job<L: Ledger>(ledger: &L, name: &JobName, here: &str) -> Result<Option<Job>, WorkerError> {
+    match ledger.job().await? {
+        None => {
+            tracing::warn!(job = %name, "there is no such job in the table: its message is passed over");
+            Ok(None)
+        }
+        Some(Job { removing: true, .. }) => {
+            tracing::warn!(job = %name, "the job is being removed: its message is passed over");
+            Ok(None)
+        }
+        Some(Job { to, .. }) if to != here => {
+            Err(WorkerError::OtherDestination { job: name.clone(), to, here: here.to_owned() })
+        }
+        Some(job) => Ok(Some(job)),
+    }
+}
+
+/// A decision on a message that names items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// All of its items are dealt with.
+    Done,
+    /// The time was over. The items under these keys are left, which is no failure: they go on as a message of their own.
+    Continue(Vec<String>),
+    /// Somebody is out of reach, or an operator has to act.
+    GiveUp(Failure),
+    /// Items have to be tried again.
+    Retry(WorkerError),
+}
+
+/// Copies the items of `job` under `keys`, as far as they fit the time that `remaining` tells; `None`: there is no end to it.
+pub async fn copy_batch<M: MigrationPorts>(
+    ports: &M,
+    job: &Job,
+    keys: &[String],
+    remaining: impl Fn() -> Option<Duration>,
+) -> Decision {
+    let watch = InTime { remaining, outage: OnceLock::new() };
+    let copied = copy_queued(ports, keys, &options(job), &watch).await;
+    let queued = match (copied, watch.outage.into_inner()) {
+        (Ok(queued), Some(failure)) if queued.interrupted => return Decision::GiveUp(failure),
+        (Err(Ended { failure, .. }), _) => return Decision::GiveUp(failure),
+        (Ok(queued), _) => queued,
+    };
+    let (copied, failed) = (queued.counts.copied, queued.counts.failures());
+    tracing::info!(job = %job.name, copied, failed, done = queued.counts.done, open = queued.open.len(), "a batch of a migration");
+    let (open, all) = (queued.open.len(), keys.len());
+    if open == 0 {
+        return Decision::Done;
+    }
+    if queued.interrupted && open < all {
+        return Decision::Continue(queued.open);
+    }
+    Decision::Retry(WorkerError::Open { open, all, why: queued.why })
+}
+
+/// A message that names items of a job.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// The job.
+    pub job: &'a Job,
+    /// The keys of the items.
+    pub keys: &'a [String],
+}
+
+/// Does what was decided on a message. `is_last_delivery` is asked for if it failed: after the last delivery, the ledger says
+/// that the items were given up.
+///
+/// # Errors
+/// The message has to be handed out again.
+pub async fn conclude<L: Ledger, Q: Queue, C: Clock>(
+    ledger: &L,
+    queue: &Q,
+    clock: &C,
+    batch: Batch<'_>,
+    decision: Decision,
+    is_last_delivery: impl Future<Output = bool>,
+) -> Result<(), WorkerError> {
+    let Batch { message, job, keys } = batch;
+    match decision {
+        Decision::Done => Ok(()),
+        Decision::Continue(keys) => {
+            let work = Work::Migrate { job: job.name.clone(), keys };
+            let rest = Message { request_id: message.request_id.clone(), work };
+            Ok(queue.send(&rest, 0).await?)
+        }
+        Decision::GiveUp(failure) => {
+            if is_last_delivery.await
+                && let Err(failure) = give_up(ledger, clock, keys, &failure).await
+            {
+                tracing::warn!(job = %job.name, reason = %failure, "the ledger does not say that the items were given up");
+            }
+            Err(failure.into())
+        }
+        Decision::Retry(error) => Err(error),
+    }
+}
+
+/// A message that has the source of a job listed.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'a> {
+    /// The job.
+    pub job: &'a JobName,
+    /// Who has the job meanwhile.
+    pub run: &'a str,
+    /// Where the listing goes on; `None`: at the beginning.
+    pub after: Option<&'a str>,
+    /// Items of one message.
+    pub batch_size: u32,
+}
+
+/// Lists the source of a job, and queues its items under `request_id`. What does not fit the time that `remaining` tells goes
+/// on in another message.
+///
+/// # Errors
+/// The message has to be handed out again.
+pub async fn enumerate<S: Source, L: Ledger, Q: Queue, C: Clock>(
+    source: &S,
+    ledger: &L,
+    queue: &Q,
+    clock: &C,
+    listing: Listing<'_>,
+    request_id: &str,
+    remaining: impl Fn() -> Option<Duration>,
+) -> Result<(), WorkerError> {
+    let Listing { job, run, after, batch_size } = listing;
+    if !ledger.claim(run, LISTING_SECONDS).await? {
+        return Err(WorkerError::Held(job.clone()));
+    }
+    // It may have been removed while its source was opened. Nobody removes it while this has it.
+    if ledger.job().await?.is_none_or(|job| job.removing) {
+        tracing::warn!(%job, "the job was removed: its message is passed over");
+        return Ok(ledger.release(run).await?);
+    }
+    let options =
+        EnqueueOptions { job, batch_size: usize::try_from(batch_size).unwrap_or(usize::MAX), request_id };
+    let after = after.map(str::to_owned);
+    let go_on = |_: &_| !is_nearly_over(&remaining);
+    let enqueued = enqueue(source, ledger, queue, clock, options, after, go_on).await?;
+    tracing::info!(%job, listed = enqueued.listed, sent = enqueued.sent, done = enqueued.done, "listed");
+    if let Some(resume) = &enqueued.resume {
+        let (job, run, after) = (job.clone(), run.to_owned(), Some(resume.clone()));
+        let work = Work::Enumerate { job, run, after, batch_size };
+        return Ok(queue.send(&Message { request_id: request_id.to_owned(), work }, 0).await?);
+    }
+    // Whoever got the claim since has the job, and may remove it.
+    if !ledger.claim(run, LEASE_SECONDS).await? {
+        tracing::warn!(%job, "another one took the job while its source was listed");
+        return Ok(());
+    }
+    close(ledger, clock, &enqueued).await?;
+    Ok(ledger.release(run).await?)
+}
+
+fn is_nearly_over(remaining: impl Fn() -> Option<Duration>) -> bool {
+    remaining().is_some_and(|left| left < LAST_ITEMS)
+}
+
+/// Ends copying in time, and when somebody is out of reach: the queue brings the message back later. Tells the log what
+/// failed.
+struct InTime<R> {
+    remaining: R,
+    outage: OnceLock<Failure>,
+}
+
+impl<R: Fn() -> Option<Duration>> Watch for InTime<R> {
+    fn failed(&self, key: &str, reason: Reason, detail: &str) {
+        tracing::warn!(key, reason = reason.slug(), detail, "an item cannot be copied");
+    }
+
+    fn paused(&self, failure: &Failure) {
+        let _ = self.outage.set(failure.clone());
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.outage.get().is_some() || is_nearly_over(&self.remaining)
+    }
+}
+
+fn options(job: &Job) -> CopyOptions {
+    let owners = JobSpec::from(job).owners();
+    let patience = Patience {
+        attempts: 4,
+        first_wait: Duration::from_millis(200),
+        longest_wait: Duration::from_secs(5),
+        outage: LAST_ITEMS,
+        ..Patience::default()
+    };
+    CopyOptions { concurrency: CONCURRENCY, patience, ..CopyOptions::new(owners) }
+}

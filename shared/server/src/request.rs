@@ -1,0 +1,209 @@
+//! One request: its body within bounds, and an answer whatever happens.
+//!
+//! A read ends with its connection. A change does so while its body arrives, with nothing done; after that it runs to its
+//! end ([`changes`](super::changes)).
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use credlink_core::bounds::MAX_BODY_BYTES;
+use credlink_core::http::problem::{Kind, Problem};
+use futures_util::FutureExt as _;
+use http::header::{CONTENT_ENCODING, EXPECT, HOST, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+
+use crate::admission::Slot;
+use crate::changes::Changes;
+use crate::handler::{BodyFuture, Handler};
+use crate::problem;
+use crate::request_body::{RequestBody, unreadable};
+use crate::response_body::{self, ResponseBody};
+
+/// Most headers of a request, as many as HTTP/1.1 is read with. Of HTTP/2 they are counted here.
+const MAX_HEADERS: usize = 100;
+/// Most that deflate saves: 1,032 bytes of content in one (zlib's technical notes).
+const MOST_UNPACKED: usize = 1_032;
+
+/// The state that answers requests. Clones share it.
+#[derive(Clone)]
+pub struct Served {
+    /// The handler of all requests.
+    pub handler: Arc<dyn Handler>,
+    /// The changes that are under way.
+    pub changes: Changes,
+}
+
+/// Answers a request that came in on `slot`.
+pub async fn answer(
+    served: &Served,
+    slot: &Arc<Slot>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let _working = slot.progress().work();
+    let (parts, body) = request.into_parts();
+    let mut body = RequestBody::new(body, slot);
+    let asked_first = parts.headers.contains_key(EXPECT);
+    let response = respond(served, parts, &mut body).await;
+    // The answer takes its room before anything is waited for.
+    let sent = response_body::send(slot, response);
+    // A client that asked first (RFC 9110, section 10.1.1) does not send a body that nobody wants.
+    if !asked_first {
+        body.discard().await;
+    }
+    Ok(sent)
+}
+
+/// The answer itself. The head is gone with it: what comes after it may take long.
+async fn respond(served: &Served, mut parts: Parts, body: &mut RequestBody) -> Response<Bytes> {
+    if parts.headers.len() > MAX_HEADERS {
+        too_many_headers()
+    } else if let Err(refused) = check_host(&parts) {
+        problem::answer(&refused)
+    } else if let Some(refused) = served.handler.refuse(&mut parts) {
+        refused
+    } else if parts.method.is_safe() {
+        // No operation that is safe wants a body.
+        guarded(&*served.handler, &parts, ready(Ok(Bytes::new())).boxed()).await
+    } else if let Err(refused) = body.admit() {
+        problem::answer(&refused)
+    } else {
+        change(served, parts, body).await
+    }
+}
+
+/// Refuses a request of HTTP/1.1 without one `Host` (RFC 9112, section 3.2).
+fn check_host(parts: &Parts) -> Result<(), Problem> {
+    let hosts = parts.headers.get_all(HOST).iter().count();
+    match (parts.version, hosts) {
+        (Version::HTTP_11, 0) => Err(Problem::field("host", "a request of HTTP/1.1 has to have this header")),
+        (_, 0 | 1) => Ok(()),
+        _ => Err(Problem::field("host", "a request has this header once")),
+    }
+}
+
+/// Answers what may change something. The handler decides here, with the connection, whether the body is wanted; the
+/// body is read here; and what comes after it is a task of its own.
+async fn change(served: &Served, parts: Parts, body: &mut RequestBody) -> Response<Bytes> {
+    // No operation wants the body of a DELETE.
+    let is_bare = body.is_empty() || parts.method == Method::DELETE;
+    let is_packed = parts.headers.contains_key(CONTENT_ENCODING);
+    let (ask, asked) = oneshot::channel();
+    let (give, given) = oneshot::channel();
+    let arriving = async move {
+        // Nobody listens where the body is there already.
+        let _ = ask.send(());
+        given.await.unwrap_or_else(|_| Err(unreadable("the connection broke")))
+    };
+    let handler = Arc::clone(&served.handler);
+    let rewritten = handler.rewritten_bytes(&parts);
+    let mut work = Box::pin(async move { guarded(&*handler, &parts, arriving.boxed()).await });
+    let read = if is_bare {
+        Ok((Bytes::new(), None))
+    } else {
+        tokio::select! {
+            biased;
+            answered = &mut work => return answered,
+            // Without the sender the body is not wanted, and the answer is about to come.
+            wanted = asked => if wanted.is_err() { return work.await },
+        }
+        body.read().await.map(|(bytes, held)| (bytes, Some(held)))
+    };
+    let room = match &read {
+        Ok((bytes, _)) if is_packed => {
+            let unpacked = bytes.len().saturating_mul(MOST_UNPACKED).min(MAX_BODY_BYTES);
+            served.changes.room_for(unpacked + rewritten).await
+        }
+        Ok((bytes, _)) => served.changes.room_for(bytes.len() + rewritten).await,
+        Err(_) => None,
+    };
+    let (read, held) = match read {
+        Ok(_) if room.is_none() => (Err(stopping()), None),
+        Ok((bytes, held)) => (Ok(bytes), held),
+        Err(problem) => (Err(problem), None),
+    };
+    // The work is there to take it: it is not dropped before it is awaited.
+    let _ = give.send(read);
+    match room {
+        Some(room) => {
+            let work = async move {
+                let answer = work.await;
+                drop(held);
+                answer
+            };
+            room.run(work).await.unwrap_or_else(|| problem::answer(&stopping()))
+        }
+        // Nothing is done without a body, so this may end with the connection.
+        None => work.await,
+    }
+}
+
+/// The answer of the handler, also where that panics.
+async fn guarded(handler: &dyn Handler, parts: &Parts, body: BodyFuture) -> Response<Bytes> {
+    let work = AssertUnwindSafe(async { handler.handle(parts, body).await });
+    work.catch_unwind().await.unwrap_or_else(|_| {
+        // What it said is in the log already, from the panic hook.
+        tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
+        broken()
+    })
+}
+
+/// The answer to a change that is not begun, or not finished, because the server is about to end.
+fn stopping() -> Problem {
+    let detail = "the server is stopping; the request may be sent again to the one that comes after it";
+    let mut problem = Problem::new(Kind::Unavailable, detail);
+    problem.headers.push((RETRY_AFTER, HeaderValue::from_static("5")));
+    problem
+}
+
+/// The answer when there is none.
+fn broken() -> Response<Bytes> {
+    problem::answer(&Problem::new(
+        Kind::Internal,
+        "the request could not be finished; the log has the reason",
+    ))
+}
+
+/// The answer to more than [`MAX_HEADERS`] (RFC 6585, section 5): the one that HTTP/1.1 gives before it comes here, and HTTP/2 to a
+/// head that is too long.
+fn too_many_headers() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+
+    struct Panics;
+
+    impl Handler for Panics {
+        fn refuse(&self, _: &mut Parts) -> Option<Response<Bytes>> {
+            None
+        }
+
+        fn rewritten_bytes(&self, _: &Parts) -> usize {
+            0
+        }
+
+        fn handle<'a>(&'a self, _: &'a Parts, _: BodyFuture) -> BoxFuture<'a, Response<Bytes>> {
+            async { panic!("on purpose") }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_500() {
+        let (parts, ()) = Request::builder().uri("/v1/proofs").body(()).unwrap().into_parts();
+        let answered = guarded(&Panics, &parts, ready(Ok(Bytes::new())).boxed()).await;
+        assert_eq!(answered.status(), 500);
+        assert!(String::from_utf8_lossy(answered.body()).contains("the log has the reason"));
+    }
+}
