@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Checks who imports whom: crates by a table, and files of one crate in no circle.
+"""Checks imports: between crates against a table, and between the files of a crate for circles.
 
-A crate names in its manifest only crates that the table below allows it, and of none a feature that is for tests. What
-is deleted whole one day (`migrate`, `migrate-io`, `hybrid`) is named by `deployment` and the CLI alone.
+The manifest of a crate may name only the crates that the table below allows, and no feature of them that is for tests. The
+crates that can be deleted whole (`migrate`, `migrate-io`, `hybrid`) may be named only by `deployment` and the CLI.
 
-A file imports another one where it names it in a path that begins with `crate`, `self` or `super`, in code that is no
-test. A name that is re-exported (`pub use`) stands for the file that it comes from, so that a root that only lists its
-parts imports nothing. A parent and its children may import each other; every other circle is an error.
+A file imports another one if it names it in a path that begins with `crate`, `self` or `super`, in code that is not a test.
+A re-exported name (`pub use`) counts as an import of the file that it comes from, so a root that only lists its parts imports
+nothing. A parent and its children may import each other; every other circle is an error.
 
-Usage: tests/imports.py [FOLDER…]     a folder has Cargo.toml and src/; without one, every crate of the workspace
+Usage: tests/imports.py [FOLDER…]     a folder has Cargo.toml and src/; without one, all crates of the workspace are checked
 """
 
 import re
@@ -23,7 +23,7 @@ def without(names, others):
 ROOT = Path(__file__).resolve().parent.parent
 ENTRIES = ("lib.rs", "main.rs")
 
-# The crates that each crate may name as normal dependencies, without `credlink-`. Those below it come first.
+# The crates that each crate may have as normal dependencies, without `credlink-`. A crate comes after those that it may name.
 BELOW = {
     "core": "",
     "ports": "core",
@@ -48,15 +48,15 @@ LIBRARIES = " ".join(BELOW)
 BELOW["deployment"] = without(LIBRARIES, "verify server workers")
 BELOW["lambdas"] = without(LIBRARIES, "verify server workers embedded migrate migrate-io hybrid") + " deployment"
 BELOW["cli"] = without(LIBRARIES, "workers") + " deployment"
-# These test and measure everything.
+# These test and measure all crates.
 BELOW["tests"] = BELOW["benches"] = BELOW["fuzz"] = LIBRARIES + " deployment lambdas"
 
-# Who names what may be deleted whole.
+# The crates that can be deleted whole, and those that may depend on them.
 DELETED_WHOLE = {"migrate", "migrate-io", "hybrid"}
 OVER_IT = {"deployment", "cli", "tests", "benches", "fuzz"}
 
-# Circles that stand, by the files that they consist of: none may get larger, and no other comes to them. The use cases
-# that write a proof call each other, and so does what looks after a store.
+# The existing circles, each with its files: none may grow, and no other may be added. The use cases that write a proof call
+# each other, and so do those that look after a store.
 STANDING = {
     "service": [
         "aliases aliases/bind cleanup/removed delete holds publish reconcile store store/lost supersede take_over visibility",
@@ -64,7 +64,7 @@ STANDING = {
     ]
 }
 
-# Features that are for tests alone, and the crates that may enable them for more than their tests.
+# Features that are only for tests, and the crates that may enable them outside their tests.
 DOUBLES = {"ports": "doubles", "disk": "recorder"}
 MEASURING = {"benches"}
 NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|"(?:\\.|[^"\\])*"|\'(?:\\.[^\']*|[^\'\\])\'', re.S)
@@ -75,7 +75,7 @@ PATH = re.compile(r"(?<![\w:])((?:crate|self|super)(?:::\w+)+)")
 
 
 def code(text):
-    """The text without comments, strings and tests, and the modules that are for tests alone."""
+    """Returns the text without comments, strings and tests, and the modules that are only for tests."""
     text = NOISE.sub(lambda found: '""' if found[0][0] in 'r"' else " ", text)
     tests = set()
     while found := TEST.search(text):
@@ -86,7 +86,7 @@ def code(text):
 
 
 def end_of_item(text, start):
-    """The place behind the item that begins at `start`: behind its `;`, or behind the brace that closes it."""
+    """Returns the position after the item that begins at `start`: after its `;`, or after its closing brace."""
     depth = 0
     for place in range(start, len(text)):
         character = text[place]
@@ -97,7 +97,7 @@ def end_of_item(text, start):
 
 
 def names_in(tree):
-    """The paths of a `use`, each with the name that it is known by: `a::{b, c as d}` has `a::b` and `a::c`."""
+    """Yields the paths of a `use`, each with the name that it introduces: `a::{b, c as d}` has `a::b` and `a::c`."""
     tree = " ".join(tree.split())
     if "{" not in tree:
         path, _, alias = tree.partition(" as ")
@@ -117,7 +117,7 @@ def names_in(tree):
 
 
 class Crate:
-    """The files of one root of a crate, and what each imports."""
+    """The files under one root of a crate, and the imports of each."""
 
     def __init__(self, entry):
         self.source = entry.parent
@@ -142,7 +142,7 @@ class Crate:
                         exports[name] = path
 
     def absolute(self, module, path):
-        """The parts of a path in this crate from its root, or `None` for one that leads out of it."""
+        """Returns the parts of a path from the root of this crate, or `None` if it leads out of the crate."""
         parts = path.split("::")
         place = list(module)
         if parts[0] in ("crate", "self", "super"):
@@ -158,7 +158,7 @@ class Crate:
         return [*place, *parts]
 
     def file_of(self, parts, seen=()):
-        """The module whose file a path from the root ends in, behind every re-export."""
+        """Returns the module in whose file a path from the root ends, after all re-exports."""
         for length in range(len(parts), -1, -1):
             module = tuple(parts[:length])
             if module not in self.files:
@@ -172,12 +172,12 @@ class Crate:
         return ()
 
     def imports(self, module):
-        """The modules that one names."""
+        """Returns the modules that a module names."""
         text = self.text[module]
         paths = [path for path in PATH.findall(USE.sub("", text))]
         for public, tree in USE.findall(text):
             for path, name in names_in(tree):
-                # What is passed on and not used is no import.
+                # A name that is only re-exported, and not used, is not an import.
                 if not public or (name != "*" and re.search(rf"\b{name}\b", USE.sub("", text))):
                     paths.append(path)
         found = set()
@@ -188,8 +188,8 @@ class Crate:
         return found - {module}
 
     def circles(self):
-        """Groups of files that import each other, and what each of them imports. A file and those in its folder may:
-        without it, what is left of its group is looked at again."""
+        """Yields groups of files that import each other, with the imports of each. A file and the files in its folder may do so:
+        the rest of such a group is examined again without that file."""
         waiting = [{module: self.imports(module) for module in self.files}]
         while waiting:
             graph = waiting.pop()
@@ -203,7 +203,7 @@ class Crate:
 
 
 def components(graph):
-    """The strongly connected groups of two or more (Tarjan)."""
+    """Returns the strongly connected groups of two or more (Tarjan)."""
     order, low, stack, groups = {}, {}, [], []
 
     def visit(module):
@@ -229,10 +229,10 @@ def components(graph):
 
 
 def manifest_errors(folder):
-    """What is wrong with the normal dependencies of a crate."""
+    """Yields the errors in the normal dependencies of a crate."""
     crate = folder.name
     if crate not in BELOW:
-        yield f"{crate}: no row in the table of tests/imports.py says what it may import"
+        yield f"{crate}: the table in tests/imports.py has no row for this crate"
         return
     manifest = tomllib.loads((folder / "Cargo.toml").read_text(encoding="utf-8"))
     tables = [manifest.get("dependencies", {})]
@@ -244,10 +244,10 @@ def manifest_errors(folder):
         if other not in BELOW[crate].split():
             yield f"{crate} must not depend on {name}; it may depend on: {BELOW[crate] or 'none of our crates'}"
         if other in DELETED_WHOLE and crate not in OVER_IT:
-            yield f"{crate} must not depend on {name}, which is there to be deleted whole"
+            yield f"{crate} must not depend on {name}, because that must be deletable as a whole"
         features = says.get("features", []) if isinstance(says, dict) else []
         if DOUBLES.get(other) in features and crate not in MEASURING:
-            yield f"{crate} enables {DOUBLES[other]} of {name} for more than its tests"
+            yield f"{crate} enables {DOUBLES[other]} of {name} outside its tests"
     for feature, enables in manifest.get("features", {}).items():
         for other, double in DOUBLES.items():
             if any(re.fullmatch(rf"credlink-{other}\??/{double}", enabled) for enabled in enables):
@@ -271,7 +271,7 @@ def main(folders):
             for circle in crate.circles():
                 modules = {"/".join(module) for module in circle}
                 if any(modules <= set(standing.split()) for standing in STANDING.get(folder.name, [])):
-                    print(f"{folder.name}: a circle of {len(circle)} files stands: {', '.join(sorted(modules))}")
+                    print(f"{folder.name}: a known circle of {len(circle)} files: {', '.join(sorted(modules))}")
                     continue
                 names = {module: crate.files[module].relative_to(folder) for module in circle}
                 lines = [f"{folder.name}: {len(circle)} files import each other in a circle"]
@@ -282,10 +282,10 @@ def main(folders):
     for circle in sorted(wrong):
         print(circle)
     if files == 0:
-        sys.exit("no file was looked at")
+        sys.exit("no file was checked")
     if wrong:
         sys.exit(f"tests/imports.py: {len(wrong)} imports or circles are not allowed")
-    print(f"{len(folders)} crates import what they may; {files} files, no circle but parent and child")
+    print(f"{len(folders)} crates import only what they may; {files} files, no new circle")
 
 
 if __name__ == "__main__":

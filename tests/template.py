@@ -1,7 +1,7 @@
-"""Rules of ours that template.yaml and front.yaml keep, beyond what cfn-lint and SAM know.
+"""Our own rules for template.yaml and front.yaml, in addition to those of cfn-lint and SAM.
 
-Each rule is a function that yields what is wrong. Each is also shown to fail: BROKEN changes the template in one place
-and names the rule that has to notice. Run by `tests/run template`, with the Python that has PyYAML and SAM's translator.
+Each rule is a function that yields what is wrong. Each is also shown to fail: BROKEN changes the template in one place and
+names the rule that must notice. `tests/run template` runs this with the Python that has PyYAML and SAM's translator.
 """
 
 import copy
@@ -19,7 +19,7 @@ from samtranslator.translator.transform import transform
 
 ROOT = pathlib.Path(__file__).parent.parent
 FUNCTIONS = ("Store", "Retrieve", "Delete", "Migrate", "Cleanup")
-# Each route that a scope guards, and who it takes; every other route is public, and the service checks it.
+# Each route that needs a scope, with the lowest scope that it accepts. Every other route is public, and the service checks it.
 GUARDED = {
     "POST /v1/proofs": "store:manifests",
     "PUT /v1/proofs/{id}": "store:manifests",
@@ -48,7 +48,7 @@ GUARDED = {
 }
 
 
-# Where a resource may end in a star.
+# The resources that may end in a wildcard.
 ALL_OF = (
     "${Bucket.Arn}/proofs/*",
     "${Bucket.Arn}/manifests/*",
@@ -61,7 +61,7 @@ ALL_OF = (
 
 
 class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, which become their long ones."""
+    """Loads YAML, and turns CloudFormation's short forms into the long ones."""
 
 
 def short_form(loader, suffix, node):
@@ -87,7 +87,7 @@ def as_list(value):
 
 
 def statements(template):
-    """Each statement of each role's own policies, with the role's name."""
+    """Yields each statement of each role's own policies, with the role's name."""
     for role, properties in of_type(template, "AWS::IAM::Role").items():
         for policy in properties["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -98,7 +98,7 @@ def rights_are_narrow(template):
     for role, statement in statements(template):
         where = f"{role}, {statement.get('Sid')}"
         if statement["Effect"] != "Allow" or "NotAction" in statement or "NotResource" in statement:
-            yield f"{where}: it does not name what it allows"
+            yield f"{where}: does not name what it allows"
         yield from (f"{where}: the action {action}" for action in as_list(statement["Action"]) if "*" in action)
         for resource in as_list(statement["Resource"]):
             text = resource if isinstance(resource, str) else resource.get("Fn::Sub", "")
@@ -114,14 +114,14 @@ def functions_share_nothing(template):
     for name in FUNCTIONS:
         function = functions.get(f"{name}Function", {})
         if function.get("Role") != {"Fn::GetAtt": [f"{name}Role", "Arn"]}:
-            yield f"{name} has no role of its own"
+            yield f"{name} does not have its own role"
         if function.get("LoggingConfig", {}).get("LogGroup") != {"Ref": f"{name}Log"}:
-            yield f"{name} has no log group of its own"
+            yield f"{name} does not have its own log group"
         if f"{name}Log" not in logs:
-            yield f"the log group of {name} is not there"
+            yield f"the log group of {name} is missing"
         writes = [s["Resource"] for role, s in statements(template) if role == f"{name}Role" and s["Sid"] == "Log"]
         if writes != [{"Fn::GetAtt": [f"{name}Log", "Arn"]}]:
-            yield f"{name} may write another log than its own"
+            yield f"{name} may write to a log other than its own"
         binary = ROOT / f"lambdas/src/bin/{name.lower()}.rs"
         if function.get("CodeUri") != f"target/lambda/{binary.stem}/" or not binary.exists():
             yield f"{name} is not built from lambdas/src/bin"
@@ -143,23 +143,23 @@ def queues_lose_nothing(template):
         if queue.get("SqsManagedSseEnabled") is not True:
             yield f"{name} is not encrypted"
         if "RedrivePolicy" not in queue and name not in dead:
-            yield f"{name} has no dead-letter queue, and is none"
+            yield f"{name} has no dead-letter queue, and is not one itself"
         if name in dead and queue.get("MessageRetentionPeriod") != 1_209_600:
             yield f"{name} keeps messages for less than 14 days"
         if name in dead and "RedriveAllowPolicy" not in queue:
-            yield f"{name} takes messages from any queue"
+            yield f"{name} accepts dead letters from any queue"
         if name in dead and {"Fn::GetAtt": [name, "QueueName"]} not in watched:
-            yield f"nobody watches {name}"
+            yield f"no alarm watches {name}"
     for name, function in of_type(template, "AWS::Serverless::Function").items():
         for event in function.get("Events", {}).values():
             source = event["Properties"]
             visibility = queues[source["Queue"]["Fn::GetAtt"][0]]["VisibilityTimeout"]
             if visibility < 6 * function["Timeout"] + source["MaximumBatchingWindowInSeconds"]:
-                yield f"{name}: a message is visible again after {visibility} s, while it is still worked on"
+                yield f"{name}: a message is visible again after {visibility} s, while it is still being handled"
             if source.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
                 yield f"{name}: one bad message fails its whole batch"
             if "ScalingConfig" not in source:
-                yield f"{name}: a backlog takes all concurrency"
+                yield f"{name}: a backlog can take all concurrency"
 
 
 def what_is_kept_is_protected(template):
@@ -167,7 +167,7 @@ def what_is_kept_is_protected(template):
         for name, resource in template["Resources"].items():
             if resource["Type"] == kind and (
                 resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) != ("Retain", "Retain"):
-                yield f"{name} goes with the stack"
+                yield f"{name} is deleted with the stack"
     bucket = template["Resources"]["Bucket"]["Properties"]
     if set(bucket["PublicAccessBlockConfiguration"].values()) != {True} or len(
             bucket["PublicAccessBlockConfiguration"]) != 4:
@@ -177,7 +177,7 @@ def what_is_kept_is_protected(template):
     if "BucketEncryption" not in bucket:
         yield "the bucket is not encrypted"
     if bucket["OwnershipControls"]["Rules"] != [{"ObjectOwnership": "BucketOwnerEnforced"}]:
-        yield "the bucket may hold objects of others"
+        yield "the bucket may contain objects that others own"
     if not any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"]):
         yield "incomplete uploads stay for ever"
     denied = [statement for policy in of_type(template, "AWS::S3::BucketPolicy").values()
@@ -196,7 +196,7 @@ def routes_are_guarded(template):
     routes = of_type(template, "AWS::ApiGatewayV2::Route")
     keys = [route["RouteKey"] for route in routes.values()]
     if len(keys) != len(set(keys)):
-        yield "a route is there twice"
+        yield "a route is defined twice"
     yield from (f"{key} is missing" for key in GUARDED if key not in keys)
     for name, route in routes.items():
         key = route["RouteKey"]
@@ -207,10 +207,10 @@ def routes_are_guarded(template):
         elif guarded:
             scopes = set(route["AuthorizationScopes"]["Fn::If"][1])
             if scopes != {GUARDED[key], "operator"} | ({"admin"} if GUARDED[key] != "operator" else set()):
-                yield f"{name}: {key} takes {sorted(scopes)}"
+                yield f"{name}: {key} accepts {sorted(scopes)}"
         target = {"POST": "Store", "PUT": "Store", "DELETE": "Delete"}.get(method, "Retrieve")
         target = "Delete" if key.endswith("/batch-delete") else target
-        # It takes over what is not migrated yet.
+        # Store imports what is not imported yet before it signs a link.
         target = "Store" if key.endswith("/url") else target
         if route["Target"] != {"Fn::Sub": f"integrations/${{{target}Integration}}"}:
             yield f"{name}: {key} does not go to {target}"
@@ -230,9 +230,9 @@ def secrets_are_references(template):
                  "CREDLINK_SIGNERS"):
         value = variables.get(name, {})
         if "{{resolve:secretsmanager:" not in str(value):
-            yield f"{name} is no reference to a secret"
+            yield f"{name} is not a reference to a secret"
     if template["Parameters"]["RedisUrl"].get("NoEcho") is not True:
-        yield "RedisUrl, which may hold a password, is shown"
+        yield "RedisUrl, which may contain a password, is shown"
 
 
 def the_edge_is_told_by_who_changes(template):
@@ -244,7 +244,7 @@ def the_edge_is_told_by_who_changes(template):
             if told := {"CREDLINK_EDGE_URL", "CREDLINK_EDGE_TOKEN"} & set(variables):
                 yield f"{name} changes nothing, and has {sorted(told)}"
         elif url != {"Ref": "EdgeUrl"} or "{{resolve:secretsmanager:${EdgeTokenSecret}:" not in token:
-            yield f"{name} does not tell the edge, or its token is no reference to a secret"
+            yield f"{name} does not notify the edge, or its token is not a reference to a secret"
 
 
 def who_serves_beside_the_legacy_source(template):
@@ -253,20 +253,20 @@ def who_serves_beside_the_legacy_source(template):
     listed = [name for name in FUNCTIONS if "CREDLINK_MIGRATION_SOURCES" in
               of_type(template, "AWS::Serverless::Function")[f"{name}Function"].get("Environment", {}).get("Variables", {})]
     if listed != ["Store"]:
-        yield f"{listed} have the list of sources, which Store alone begins migrations from"
+        yield f"{listed} have the list of sources, but only Store starts migrations"
     functions = of_type(template, "AWS::Serverless::Function")
     for name in FUNCTIONS:
         variables = functions[f"{name}Function"].get("Environment", {}).get("Variables", {})
         given = {key: value for key, value in variables.items() if key in wanted}
         serves = name in ("Store", "Retrieve", "Delete")
         if given != ({key: {"Ref": value} for key, value in wanted.items()} if serves else {}):
-            yield f"{name} has {sorted(given)} of the legacy source's variables"
+            yield f"{name} has the variables {sorted(given)} of the legacy source"
         rights = {right for role, statement in statements(template) if role == f"{name}Role"
                   and "${LegacyBucket}" in str(statement["Resource"]) for right in as_list(statement["Action"])}
         may = {"s3:GetObject", "s3:ListBucket"} if serves or name == "Migrate" else set()
         may |= {"s3:PutObject"} if name == "Store" else set()
         if rights != may:
-            yield f"{name} has the rights {sorted(rights)} to the legacy bucket"
+            yield f"{name} has the permissions {sorted(rights)} for the legacy bucket"
 
 
 def who_changes_keeps_the_mark(template):
@@ -276,11 +276,11 @@ def who_changes_keeps_the_mark(template):
                   and statement["Resource"] == mark for right in as_list(statement["Action"])}
         wanted = {"s3:GetObject"} if name == "Retrieve" else {"s3:GetObject", "s3:PutObject"}
         if rights != wanted:
-            yield f"{name} has the rights {sorted(rights)} to the store's mark"
+            yield f"{name} has the permissions {sorted(rights)} for the store's mark"
 
 
 def who_writes_may_write_every_object(template):
-    # Every prefix of a key: an object that may not be written stops a change half way.
+    # Every prefix of a key must be writable: otherwise a change stops halfway.
     keys = (ROOT / "shared/core/src/object/key.rs").read_text(encoding="utf-8")
     prefixes = re.findall(r"pub const [A-Z]+: &'static str = \"([a-z]+/)\";", keys)
     wanted = {"${Bucket.Arn}/" + prefix + "*" for prefix in prefixes}
@@ -296,14 +296,14 @@ def who_writes_may_write_every_object(template):
 
 
 class NoManagedPolicies:
-    """What SAM asks for the policies of AWS's that a template names; ours names none through SAM."""
+    """SAM's source of AWS's managed policies. It is empty, because our template names none of them through SAM."""
 
     def load(self):
         return {}
 
 
 def deployed(arguments):
-    """The parameters that `lambdas/deploy` gives to SAM, by the command that it runs."""
+    """Returns the parameters that `lambdas/deploy` passes to SAM, from the command that it runs."""
     with tempfile.TemporaryDirectory() as folder:
         sam = pathlib.Path(folder) / "sam"
         sam.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$0.told"\n', encoding="utf-8")
@@ -316,21 +316,21 @@ def deployed(arguments):
 
 
 def transformed(template, given):
-    """What CloudFormation makes of the template with these parameters, before it puts their values in."""
+    """Returns what SAM makes of the template with these parameters, before CloudFormation inserts their values."""
     document = copy.deepcopy(template)
     for function in of_type(document, "AWS::Serverless::Function").values():
         function["CodeUri"] = "s3://bucket/code.zip"
-        # SAM asks for the value, and wants to see the alarms.
+        # SAM would need its value, and the alarms.
         function.pop("DeploymentPreference", None)
     defaults = {name: parameter["Default"] for name, parameter in document["Parameters"].items() if "Default" in parameter}
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    # It would like to publish metrics of itself.
+    # It tries to publish metrics about itself.
     logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
     return transform(document, {**defaults, **given}, NoManagedPolicies())["Resources"]
 
 
 def reached(template):
-    """The parameters that a function's properties depend on, by themselves or by a condition."""
+    """Returns the parameters that a function's properties depend on, directly or through a condition."""
     found, left = set(), [str({"Globals": template["Globals"], "Functions": {
         name: {key: value for key, value in function.items() if key != "DeploymentPreference"}
         for name, function in of_type(template, "AWS::Serverless::Function").items()}})]
@@ -344,7 +344,7 @@ def reached(template):
 
 
 def changes_reach_the_traffic(template):
-    # A deployment that changes one parameter, and one that changes none: a secret has another version.
+    # Deployments that change one parameter each, and one that changes none, as when only a secret has a new version.
     changes = [*reached(template), None]
     if len(changes) < 25:
         yield f"only the parameters {changes} reach a function"
@@ -359,7 +359,7 @@ def changes_reach_the_traffic(template):
                          and resource["Properties"]["FunctionName"] == {"Ref": function}]
             if len(set(published)) != 2:
                 yield f"{function}: a change of {name or 'a secret'} publishes no version"
-            # Lambda publishes no version of what is as it was, and CloudFormation reads secrets where a property changes.
+            # Lambda publishes no version if nothing has changed, and CloudFormation reads secrets only if a property changes.
             variables = after[function]["Properties"]["Environment"]["Variables"]
             if {"Ref": "Revision"} not in variables.values():
                 yield f"{function}: a change of {name or 'a secret'} changes no property"
@@ -372,11 +372,11 @@ def deployments_are_told_apart(template):
             if re.match(r"\s*sam deploy", line):
                 yield f"{document.name} deploys without a revision: {line.strip()}"
     if "Default" in template["Parameters"]["Revision"]:
-        yield "a deployment without a revision goes through"
+        yield "a deployment without a revision is possible"
 
 
 def listings_are_no_loop(template):
-    # Migrate sends to the queue that it takes from, and ends by itself.
+    # Migrate sends messages to its own queue, and ends by itself.
     if template["Resources"]["MigrateFunction"]["Properties"].get("RecursiveLoop") != "Allow":
         yield "Lambda ends a long listing of a migration"
 
@@ -388,9 +388,9 @@ def who_reads_counts_and_changes_nothing_else(template):
         if role == "RetrieveRole" and "dynamodb:UpdateItem" in as_list(statement["Action"]):
             condition = statement.get("Condition", {})
             if statement["Action"] != "dynamodb:UpdateItem":
-                yield "Retrieve has the right to update beside others"
+                yield "Retrieve has the permission to update in one statement with others"
             if condition.get("ForAllValues:StringLike") != {"dynamodb:LeadingKeys": ["PROOF#*"]}:
-                yield "Retrieve may update other rows than proofs'"
+                yield "Retrieve may update rows other than those of proofs"
             counted = condition.get("ForAllValues:StringEquals", {}).get("dynamodb:Attributes", [])
             if sorted(counted) != sorted(named.values()) or len(named) != 4:
                 yield f"Retrieve may update {counted}, and should {sorted(named.values())}"
@@ -402,7 +402,7 @@ def who_reads_queries_migrations_alone(template):
             is_table = statement["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}
             keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
             if is_table and keys != ["JOB#*"]:
-                yield f"Retrieve may query the rows {keys or 'of every key'}"
+                yield f"Retrieve may query the rows {keys or 'of all keys'}"
             elif not is_table and statement["Resource"] != {"Fn::Sub": "${Table.Arn}/index/gsi1"}:
                 yield f"Retrieve may query {statement['Resource']}"
 
@@ -416,7 +416,7 @@ def who_works_on_jobs_queries_their_entries(template):
             and statement["Resource"] == table and statement.get("Condition") == keys
             for role, statement in statements(template)
         ):
-            yield f"{wanted} cannot list the entries of a migration, which its function begins, shows or removes"
+            yield f"{wanted} cannot list the entries of a migration, which its function starts, shows or removes"
 
 
 def a_flood_of_reads_can_be_bounded(template):
@@ -426,18 +426,18 @@ def a_flood_of_reads_can_be_bounded(template):
     for name, (condition, parameter) in bounds.items():
         wanted = {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
         if functions[f"{name}Function"].get("ReservedConcurrentExecutions") != wanted:
-            yield f"nothing bounds, or sets aside, the concurrency of {name}"
+            yield f"nothing limits and reserves the concurrency of {name}"
 
 
 def nobody_passes_by_the_front(template):
     api = template["Resources"]["Api"]["Properties"]
     if api.get("DisableExecuteApiEndpoint") != {"Fn::If": ["HidesGateway", True, False]}:
-        yield "the gateway's own address stays open beside a domain of one's own"
+        yield "the gateway's own address cannot be disabled beside a custom domain"
     asserted = template["Rules"].get("HiddenNeedsDomain", {}).get("Assertions", [{}])[0].get("Assert")
     if asserted != {"Fn::Not": [{"Fn::Equals": [{"Ref": "PublicUrl"}, ""]}]}:
-        yield "the gateway's own address can be closed where there is no other"
+        yield "the gateway's own address can be disabled although there is no other"
     if template["Outputs"]["ApiUrl"]["Value"] == {"Fn::GetAtt": ["Api", "ApiEndpoint"]}:
-        yield "the stack says that the API is where it may not answer"
+        yield "the output ApiUrl may name an address that does not answer"
 
 
 def the_front_limits_each_address(_):
@@ -447,18 +447,18 @@ def the_front_limits_each_address(_):
 
 def gaps_of_a_front(front):
     behaviour = front["Resources"]["Front"]["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
-    # AWS's own policies: no caching, and everything that the viewer sends but the host.
+    # The IDs of AWS's own policies: no caching, and everything that the viewer sends except the host.
     if behaviour["CachePolicyId"] != "4135ea2d-6df8-44a3-9df3-4b5a84be39ad":
-        yield "front.yaml: CloudFront keeps answers, and with them what was deleted"
+        yield "front.yaml: CloudFront caches answers, including what was deleted since"
     if behaviour["OriginRequestPolicyId"] != "b689b0a8-53d0-40ab-baf2-68738e2966ac":
         yield "front.yaml: not all of a request reaches the API"
-    # All for which CloudFront keeps an answer of its own accord, and lets that be changed.
+    # All statuses that CloudFront caches by default, and for which that can be changed.
     errors = front["Resources"]["Front"]["Properties"]["DistributionConfig"].get("CustomErrorResponses", [])
     forgotten = {error["ErrorCode"] for error in errors if error.get("ErrorCachingMinTTL") == 0}
     if forgotten != {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}:
-        yield "front.yaml: CloudFront keeps an error of one client for another"
+        yield "front.yaml: CloudFront returns an error of one client to another"
     if "DELETE" not in behaviour["AllowedMethods"] or behaviour["ViewerProtocolPolicy"] != "https-only":
-        yield "front.yaml: a method is missing, or a token may come without TLS"
+        yield "front.yaml: a method is missing, or a token may be sent without TLS"
     if front["Resources"]["Front"]["Properties"]["DistributionConfig"].get("WebACLId") != {"Fn::GetAtt": ["Limits", "Arn"]}:
         yield "front.yaml: nothing is limited"
     rules = front["Resources"]["Limits"]["Properties"]["Rules"]
@@ -468,7 +468,7 @@ def gaps_of_a_front(front):
 
 
 def the_edge_logs_no_query(_):
-    # Workers' own log of an invocation has the URL with its query, which holds a link's signature.
+    # The invocation log of Workers contains the URL with its query, and so the signatures of links.
     settings = tomllib.loads((ROOT / "wrangler.toml").read_text(encoding="utf-8"))
     yield from links_in_logs(settings)
 
@@ -478,7 +478,7 @@ def links_in_logs(settings):
         seen = part.get("observability", {})
         logs = seen.get("logs", {})
         if (seen.get("enabled") or logs.get("enabled")) and logs.get("invocation_logs") is not False:
-            yield f"wrangler.toml {place}: the log of invocations holds the signatures of links"
+            yield f"wrangler.toml {place}: the invocation logs contain the signatures of links"
 
 
 def parameters_are_explained(template):
@@ -490,7 +490,7 @@ def parameters_are_explained(template):
             yield f"the parameter {name} is not in docs/setup.md"
         allowed = {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
         if not allowed and parameter["Type"] != "CommaDelimitedList":
-            yield f"the parameter {name} takes anything"
+            yield f"the parameter {name} accepts anything"
 
 
 def alarms_have_runbooks(template):
@@ -499,7 +499,7 @@ def alarms_have_runbooks(template):
         if f"`{name}`" not in operations:
             yield f"the alarm {name} is not in docs/operations.md"
         if "AlarmActions" not in alarm or "TreatMissingData" not in alarm:
-            yield f"the alarm {name} tells nobody"
+            yield f"the alarm {name} notifies nobody"
 
 
 RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
@@ -509,7 +509,7 @@ RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_i
          who_reads_queries_migrations_alone, who_works_on_jobs_queries_their_entries, a_flood_of_reads_can_be_bounded, nobody_passes_by_the_front,
          the_front_limits_each_address, the_edge_logs_no_query, parameters_are_explained, alarms_have_runbooks)
 
-# (the rule that has to notice, where: in a resource, or in a part of the template, what is put there; None: it is taken away)
+# (the rule that must notice; the place, in a resource or in a part of the template; the value to put there, or None to remove it)
 BROKEN = (
     (rights_are_narrow, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Action"), "s3:*"),
     (rights_are_narrow, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Resource"), "*"),
@@ -602,7 +602,7 @@ def main():
     for rule, path, value in BROKEN:
         if not list(rule(broken(template, path, value))):
             wrong.append(f"tests/template.py: {rule.__name__} does not notice {value!r} at {path}")
-    # The rule about wrangler.toml, and what wrangler's settings may be instead.
+    # The rule about wrangler.toml, with settings that break it.
     for text in ("[observability]\nenabled = true", "[observability.logs]\nenabled = true\ninvocation_logs = true",
                  "[env.staging.observability]\nenabled = true"):
         if not list(links_in_logs(tomllib.loads(text))):

@@ -1,4 +1,4 @@
-"""Reads every doc comment of the Rust code and fails on habits that make English hard to read.
+"""Reads every doc comment in the Rust code and fails on habits that make English hard to read.
 
 Run without arguments, it checks all Rust files that git knows. With `--self-test` it first shows that each rule finds its example and leaves its
 correction alone. docs/contributing.md says how to write instead.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Each rule: its name, what it finds in the text of a whole doc comment, an example that it finds, and how to say that.
+# Each rule: its name, the pattern for the text of a whole doc comment, an example that matches, and its correction.
 RULES = [
     (
         "opens with a question word",
@@ -78,7 +78,7 @@ RULES = [
 FULL_STOP = "no full stop at the end of the first paragraph"
 # These become help texts and titles of operations, which have no full stop.
 TITLES = ("cli/src/args", "shared/service/src/openapi")
-# Text that is quoted, or a link's target, is no prose of ours.
+# Quoted code and the targets of links are not prose.
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)", re.DOTALL)
 
 

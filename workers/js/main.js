@@ -1,9 +1,8 @@
-// What is deployed: the Worker that worker-build makes, without the wrapping that takes a tenth of the time of
+// The entry point of the deployed Worker: what worker-build generates, without its wrapper, which takes a tenth of the time of
 // a request.
 //
-// worker-build exports a class behind a proxy, of which the runtime makes an object and two more proxies for
-// every request, to start the program anew after it was aborted. wasm-bindgen's own guard does that as well,
-// at the next call.
+// worker-build exports a class behind a proxy. For every request, the runtime creates an object of it and two more proxies, so
+// that the program can be restarted after it was aborted. wasm-bindgen's own guard does the same at the next call.
 import Worker from "../build/index.js";
 
 const { fetch } = Worker.prototype;

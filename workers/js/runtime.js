@@ -1,8 +1,8 @@
-// What the Worker asks of its runtime, in as few crossings between WebAssembly and JavaScript as there can be: a
-// request comes in as one string, an answer goes out as one string and a body. No decision is made here, and no body
-// comes near WebAssembly's memory.
+// The Worker's calls to its runtime, with as few crossings between WebAssembly and JavaScript as possible: a request comes in as
+// one string, and an answer goes out as one string and a body. No decision is made here, and no body is copied into
+// WebAssembly's memory.
 
-/** The request's headers that anything depends on; `accept-encoding` is read apart. */
+/** The request headers that the Worker uses, except `accept-encoding`, which is read separately. */
 const HEADERS = [
   "if-match",
   "if-none-match",
@@ -16,10 +16,10 @@ const HEADERS = [
 ];
 
 /**
- * A request in lines: the method, the URL, the time in milliseconds, an id for it in case that it brings none, and headers
- * as `name:value`.
+ * Returns a request as lines: the method, the URL, the time in milliseconds, an ID for it in case it has none, and headers as
+ * `name:value`.
  *
- * The runtime may rewrite `Accept-Encoding`; what the client sent stands in `cf`.
+ * The runtime may rewrite `Accept-Encoding`; `cf` has the value that the client sent.
  */
 export function lines(request) {
   const { headers, cf } = request;
@@ -36,15 +36,15 @@ export function lines(request) {
 /** Milliseconds since 1970. */
 export const now = () => Date.now();
 
-/** A variable or a secret, if it is set. */
+/** Returns a variable or a secret, if it is set. */
 export function variable(env, name) {
   const value = env[name];
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 /**
- * Headers of an answer, from lines of `name:value` with each name once. An object: the runtime takes three times as long
- * to read pairs.
+ * Returns the headers of an answer, from lines of `name:value` with each name once. They are an object, because the runtime
+ * takes three times as long to read pairs.
  */
 function named(lines) {
   const headers = {};
@@ -55,20 +55,20 @@ function named(lines) {
   return headers;
 }
 
-/** An answer with a text, or with no body at all. */
+/** Returns an answer with a text, or without a body. */
 export const answer = (status, headers, text) =>
   new Response(text ?? null, { status, headers: named(headers), encodeBody: "manual" });
 
-/** An answer with a stored object, as it is stored: `from` is a response of the cache, or an `ArrayBuffer`. */
+/** Returns an answer with an object as it is stored: `from` is a response of the cache, or an `ArrayBuffer`. */
 export function answerStored(status, headers, from) {
   const body = from instanceof ArrayBuffer ? from : from.body;
   return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
 }
 
-/** Content of at most so many bytes is unpacked at once; what is longer is streamed, and never held as a whole. */
+/** The longest content, in bytes, that is unpacked in one piece. Longer content is streamed, and never held as a whole. */
 const UNPACKED_BYTES = 1_048_576;
 
-/** An answer with a stored gzip unpacked to its `length` bytes. */
+/** Returns an answer with a stored gzip, unpacked to its `length` bytes. */
 export async function answerUnpacked(status, headers, from, length) {
   const isHeld = from instanceof ArrayBuffer;
   let body;
@@ -77,15 +77,15 @@ export async function answerUnpacked(status, headers, from, length) {
     if (body === null) throw new Error("the gzip is damaged");
   } else {
     const stored = isHeld ? new Response(from).body : from.body;
-    // Without a fixed length there would be no Content-Length, for want of which c2pa-rs stops reading at 10 MB.
+    // Without a fixed length there is no Content-Length, and without that c2pa-rs stops reading at 10 MB.
     body = stored.pipeThrough(new DecompressionStream("gzip")).pipeThrough(new FixedLengthStream(length));
   }
   return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
 }
 
 /**
- * An answer with the bytes from `first` up to `end` of an object's content of `length` bytes. A long content goes past in
- * pieces, of which no more than one is held: a range of one byte costs no more memory than that.
+ * Returns an answer with the bytes from `first` up to `end` of an object's content of `length` bytes. Long content is
+ * streamed in pieces, and only one piece is held at a time, so a range of one byte costs no more memory than that.
  */
 export async function answerPart(status, headers, from, gzip, length, first, end) {
   const isHeld = from instanceof ArrayBuffer;
@@ -104,7 +104,7 @@ export async function answerPart(status, headers, from, gzip, length, first, end
   return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
 }
 
-/** Lets the bytes from `first` up to `end` pass, and ends there: what comes behind them is not read. */
+/** Passes the bytes from `first` up to `end` on, and ends there, without reading the rest. */
 function part(first, end) {
   let at = 0;
   return new TransformStream({
@@ -118,33 +118,34 @@ function part(first, end) {
   });
 }
 
-/** zlib's first buffer, in bytes. */
+/** The size of zlib's first buffer, in bytes. */
 const ZLIB_BUFFER = 16_384;
 let zlib;
 
 /**
- * The content of a gzip, if it is one to its last byte and has exactly `length` bytes; no more than twice that are ever held.
+ * Returns the content of a gzip, if the gzip is valid to its last byte and the content has exactly `length` bytes. At most
+ * twice that many bytes are held.
  *
- * zlib takes 10 µs for a record, and a `DecompressionStream` 110. It takes 4 ms to load, so that is left until it is used.
- * What zlib does not unpack whole, the stream judges: it is stricter, and always there.
+ * zlib takes 10 µs for a record, and a `DecompressionStream` 110. zlib takes 4 ms to load, so it is loaded when it is first
+ * used. If zlib fails, the stream decides: it is stricter, and always available.
  */
 async function unpacked(stored, length) {
   zlib ??= globalThis.process?.getBuiltinModule?.("node:zlib");
-  // A gzip ends with the length of its content (RFC 1952, section 2.3.1). Zeros behind it, which zlib would not mind, do not.
+  // A gzip ends with the length of its content (RFC 1952, section 2.3.1). zlib would accept zeros after it; this check does not.
   const end = stored.byteLength - 4;
   if (end > 0 && new DataView(stored, end).getUint32(0, true) === length) {
     try {
-      // The limit counts zlib's buffers, which double, and not what comes out.
+      // The limit applies to zlib's buffers, which double, not to the output.
       const content = zlib.gunzipSync(stored, { maxOutputLength: 2 * length + ZLIB_BUFFER });
       if (content.byteLength === length) return content;
     } catch {
-      // The stream says whether it is damaged.
+      // The stream decides whether it is damaged.
     }
   }
   return streamed(stored, length);
 }
 
-/** The same, by a stream. */
+/** Does the same with a stream. */
 async function streamed(stored, length) {
   const content = new Uint8Array(length);
   let at = 0;
@@ -160,7 +161,7 @@ async function streamed(stored, length) {
   return at === length ? content : null;
 }
 
-/** SHA-256 of an object's content in hexadecimal digits; `undefined` where it has another length than `length`. */
+/** Returns the SHA-256 of an object's content in hexadecimal digits, or `undefined` if its length is not `length`. */
 export async function digest(stored, gzip, length) {
   const content = gzip ? await unpacked(stored, length) : stored;
   if (content === null || content.byteLength !== length) return undefined;
@@ -168,28 +169,28 @@ export async function digest(stored, gzip, length) {
   return bytes.toHex?.() ?? Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** An object of more bytes than this is long: it is loaded when there is room for it. */
+/** The size in bytes above which an object is long, and is loaded only when there is room for it. */
 const LONG_BYTES = 1_048_576;
 
 /**
- * Most long objects that an isolate loads and checks at a time, from wherever they come. Each takes its bytes as stored, which
- * are ten megabytes at most, and up to twice its content while it is unpacked, of the 128 MB that an isolate has.
+ * The number of long objects that an isolate loads and checks at a time, wherever they come from. Of the 128 MB that an isolate
+ * has, each takes its bytes as stored, at most ten megabytes, and up to twice its content while it is unpacked.
  */
 const LOADS = 3;
 
 /**
- * Longest time that what was loaded keeps its place while it is checked. Whoever loads gives the place back; what the runtime
- * ended in the middle, or a program that was aborted, does not.
+ * The longest time for which a loaded object keeps its place while it is checked. The load gives the place back, unless the
+ * runtime ended it in the middle or the program was aborted.
  */
 const CHECKED_MILLISECONDS = 10_000;
 
-/** The places that are taken, each with the time at which it is free by itself; and the place of what was loaded. */
+/** The places that are taken, each with the time at which it becomes free by itself; and the place of each loaded object. */
 const places = new Set();
 const taken = new WeakMap();
 
 /**
- * Waits for a place for a long object, for as long as its load may take. It is looked for again and again: a request may not
- * wait for what happens in another one's context.
+ * Waits for a place for a long object, for as long as its load may take. It polls, because a request may not wait for an event in
+ * the context of another request.
  */
 async function enter(loading) {
   while (loading.place === undefined) {
@@ -206,9 +207,9 @@ async function enter(loading) {
 }
 
 /**
- * What `work` brings within so many milliseconds, and with it the place of its bytes. `work` is given what `enter` takes, for
- * when the object turns out to be long. Where nothing comes in time its place is free at once: the request that loaded has an answer
- * then, and the runtime ends the rest of what it does, wherever that is.
+ * Returns the result of `work` within a number of milliseconds, together with the place of its bytes. `work` receives the
+ * argument for `enter`, which it calls if the object turns out to be long. If there is no result in time, the place is freed at
+ * once: the request has its answer by then, and the runtime ends whatever the load is still doing.
  */
 async function loaded(milliseconds, work) {
   const loading = { milliseconds, isOver: false, place: undefined };
@@ -225,30 +226,30 @@ async function loaded(milliseconds, work) {
   }
 }
 
-/** Gives the place of what was loaded to others. */
+/** Frees the place of a loaded object. */
 export function leave(bytes) {
   places.delete(taken.get(bytes));
 }
 
-/** Counts one more under `key` by a limiter, which may take so many milliseconds; whether that is within its bound. */
+/** Counts one request under `key` with a limiter, within a time limit in milliseconds. Returns `true` if it is allowed. */
 export async function mayLook(limiter, key, milliseconds) {
   return (await within(milliseconds, limiter.limit({ key }))).success;
 }
 
-/** The cached response under a URL. */
+/** Returns the cached response under a URL. */
 export const match = (url) => caches.default.match(url);
 
-/** What is said of a cached object. */
+/** Returns the attributes of a cached object. */
 export const said = (response) => response.headers.get("credlink-entry") ?? undefined;
 
-/** Caches an object, or the fact that there is none: `from` is a response of the cache, an `ArrayBuffer` or nothing. */
+/** Caches an object, or its absence: `from` is a response of the cache, an `ArrayBuffer` or nothing. */
 export const keep = (url, headers, from) =>
   caches.default.put(url, new Response(from instanceof Response ? from.body : from ?? null, { headers: named(headers) }));
 
-/** Forgets what is cached under a URL. */
+/** Removes the entry under a URL from the cache. */
 export const forget = (url) => caches.default.delete(url);
 
-/** The same, or a failure when it takes longer than so many milliseconds. */
+/** Returns the result of a promise, or fails if that takes longer than a number of milliseconds. */
 async function within(milliseconds, promise) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -262,13 +263,13 @@ async function within(milliseconds, promise) {
 }
 
 /**
- * Waits for what another request began. The promise belongs to that request's context, and so would everything that
- * follows it: the one that is returned here belongs to this request's.
+ * Waits for a promise that another request began. That promise belongs to the context of the other request, and so would
+ * everything that follows it; the returned promise belongs to the context of this request.
  */
 export const follow = (promise, milliseconds) => within(milliseconds, promise.then(() => undefined));
 
 /**
- * An object of R2: `undefined` where there is none, without `stored` where it still has the tag that is known, is larger than
+ * Returns an object of R2, or `undefined` if there is none. It has no `stored` if it still has the known tag, is larger than
  * `limit`, or has the metadata `hidden` (`name=value`).
  */
 export const load = (bucket, key, known, limit, hidden, milliseconds) =>
@@ -294,7 +295,7 @@ export const load = (bucket, key, known, limit, hidden, milliseconds) =>
     return [{ ...about, stored }, stored];
   });
 
-/** Puts an object into R2 where nothing stands; whether it did. */
+/** Puts an object into R2 if there is none under its key. Returns `true` if it did. */
 export async function fill(bucket, key, stored, said) {
   const attributes = JSON.parse(said);
   const written = await bucket.put(key, stored, {
@@ -309,11 +310,11 @@ export async function fill(bucket, key, stored, said) {
   return written !== null;
 }
 
-/** Asks R2 for something that is not there. */
+/** Asks R2 for an object that does not exist. */
 export const probe = (bucket, key, milliseconds) =>
   within(milliseconds, bucket.head(key).then(() => undefined));
 
-/** A body of at most `limit` bytes; `undefined` where it has more. One that turns out to be long enters as `loading`. */
+/** Returns a body of at most `limit` bytes, or `undefined` if it has more. One that turns out to be long enters as `loading`. */
 async function bounded(message, limit, loading) {
   if (message.body === null) return new ArrayBuffer(0);
   const chunks = [];
@@ -327,15 +328,15 @@ async function bounded(message, limit, loading) {
   return new Blob(chunks).arrayBuffer();
 }
 
-/** The text of a request's body; `undefined` where it has more than `limit` bytes. */
+/** Returns the text of a request's body, or `undefined` if it has more than `limit` bytes. */
 export async function text(request, limit) {
   const body = await bounded(request, limit);
   return body && new TextDecoder().decode(body);
 }
 
 /**
- * Asks another server, which may take so many milliseconds in all. The bytes of the body are missing where they are
- * more than `limit`. No answer of it is taken from a cache, and no redirect is followed.
+ * Sends a request to another server, within a time limit in milliseconds for everything. The bytes of the body are missing if
+ * there are more than `limit`. No answer is taken from a cache, and no redirect is followed.
  */
 export const ask = (method, url, headers, content, limit, milliseconds) =>
   loaded(milliseconds, async (loading) => {
@@ -359,14 +360,14 @@ export const ask = (method, url, headers, content, limit, milliseconds) =>
     return [answered, body];
   });
 
-/** The text of bytes. */
+/** Returns bytes as text. */
 export const decode = (bytes) => new TextDecoder().decode(bytes);
 
 /** Keeps a request's context alive until `promise` is settled. */
 export const waitUntil = (context, promise) => context.waitUntil(promise);
 
-/** A line of the log. */
+/** Logs a line. */
 export const log = (line) => console.log(line);
 
-/** A line of the log that somebody has to look at. */
+/** Logs a line that needs attention. */
 export const complain = (line) => console.error(line);

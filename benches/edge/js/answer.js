@@ -1,13 +1,13 @@
-/** From an object to an answer: status, headers and body. */
+/** Turns an object into an answer: status, headers and body. */
 
 import { acceptsGzip, entityTag, evaluate, part } from "./conditional.js";
 import { unpack } from "./object.js";
 import { Problem } from "./problem.js";
 
-/** A content of this length at most is unpacked at once; a longer one is streamed, and never held. */
+/** The longest content, in bytes, that is unpacked in one piece. Longer content is streamed, and never held as a whole. */
 const UNPACKED_BYTES = 1_048_576;
 
-/** The answer to a browser that asks whether it may (WHATWG Fetch, CORS protocol). */
+/** Returns the answer to a CORS preflight request (WHATWG Fetch, CORS protocol). */
 export function preflight(allow) {
   const headers = {
     "allow": allow,
@@ -19,7 +19,7 @@ export function preflight(allow) {
   return { status: 204, headers, body: null };
 }
 
-/** Refuses what may not be read: what is private, deleted or expired. */
+/** Refuses an object that may not be read, because it is private, deleted or expired. */
 export function admit(facts, now) {
   if (facts.visibility === "private") {
     throw new Problem("private", "this needs a credential of its owner, or a signed link");
@@ -34,7 +34,7 @@ export function admit(facts, now) {
 }
 
 /**
- * The answer to a request for an object that is there.
+ * Returns the answer to a request for an object that exists.
  *
  * @param {Request} request
  * @param {object} key of the object
@@ -60,12 +60,12 @@ export async function respond(request, key, found, now) {
   headers["content-type"] = key.type;
   if (gzip) {
     headers["content-encoding"] = "gzip";
-    // Ranges of a compressed body are of use to nobody: it is sent whole.
+    // Ranges of a compressed body are useless, so it is sent whole.
     headers["accept-ranges"] = "none";
     return { status: 200, headers, body: found.stored, bytes: found.size };
   }
   headers["accept-ranges"] = "bytes";
-  // Section 14.2: a Range means something with GET only.
+  // Section 14.2: Range is defined only for GET.
   const wanted = request.method === "GET" ? part(request.headers, facts) : undefined;
   if (wanted === undefined) return { status: 200, headers, body: await content(found), bytes: facts.length };
   if (wanted === null) {
@@ -78,7 +78,7 @@ export async function respond(request, key, found, now) {
   return { status: 206, headers, body: bytes, bytes: bytes.byteLength };
 }
 
-/** The content of an object without its coding, of a length that is known before it is sent. */
+/** Returns the content of an object without its coding, with a length that is known before it is sent. */
 async function content({ facts, stored, content }) {
   if (!facts.gzip) return stored;
   if (content !== undefined) return content;
@@ -86,7 +86,7 @@ async function content({ facts, stored, content }) {
   return stored.pipeThrough(new DecompressionStream("gzip")).pipeThrough(new FixedLengthStream(facts.length));
 }
 
-/** The response, with the headers that every response has. */
+/** Returns the response, with the headers that every response has. */
 export function finish({ status, headers, body, bytes }, method, requestId) {
   headers["access-control-allow-origin"] = "*";
   headers["access-control-expose-headers"] = "etag, location, content-range, retry-after, x-request-id";
@@ -96,7 +96,7 @@ export function finish({ status, headers, body, bytes }, method, requestId) {
     headers["content-length"] = `${bytes}`;
     body = null;
   }
-  // Bytes that are gzipped already are sent as they are.
+  // Bytes that are already gzipped are sent as they are.
   const encodeBody = headers["content-encoding"] ? "manual" : "automatic";
   return new Response(body, { status, headers, encodeBody });
 }

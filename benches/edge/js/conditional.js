@@ -1,14 +1,14 @@
-/** Conditions, ranges and codings of a request (RFC 9110, sections 13, 14 and 12.5.3). */
+/** The conditions, ranges and codings of a request (RFC 9110, sections 13, 14 and 12.5.3). */
 
 import { Problem } from "./problem.js";
 
-/** The strong entity tag of a representation. */
+/** Returns the strong entity tag of a representation. */
 export function entityTag(sha256, gzip) {
   return gzip ? `"${sha256}.gz"` : `"${sha256}"`;
 }
 
 /**
- * What the conditions of a read come to, in the order of section 13.2.2.
+ * Evaluates the conditions of a read, in the order of section 13.2.2.
  *
  * @param {Headers} headers
  * @param {{sha256: string, created: number}} facts
@@ -31,12 +31,12 @@ export function evaluate(headers, { sha256, created }) {
   return "proceed";
 }
 
-/** Seconds since 1970; of what is no date NaN, which compares false with everything. */
+/** Returns the seconds since 1970, or NaN for an invalid date, which compares false with everything. */
 function date(text) {
   return text === null ? NaN : Math.floor(Date.parse(text) / 1_000);
 }
 
-/** Whether a list of entity tags has one of this content, in either coding. `strong` leaves weak tags out. */
+/** Returns `true` if a list of entity tags contains one of this content, in either coding. `strong` ignores weak tags. */
 function includes(name, text, sha256, strong) {
   if (text.trim() === "*") return true;
   const tag = /\s*(W\/)?"([^"]*)"\s*(,|$)/y;
@@ -56,7 +56,7 @@ function malformed(name) {
 }
 
 /**
- * The part of `length` bytes that a request wants: `undefined` is all of it, `null` lies beyond the end.
+ * Returns the part of `length` bytes that a request asks for: `undefined` means all of it, and `null` beyond the end.
  *
  * @param {Headers} headers
  * @param {{sha256: string, created: number, length: number}} facts
@@ -78,9 +78,9 @@ export function part(headers, { sha256, created, length }) {
   return { start: Number(first), end: last === "" ? length : Math.min(Number(last) + 1, length) };
 }
 
-/** Whether a stored gzip coding is sent as it is. A client that says nothing gets the content itself. */
+/** Returns `true` if a stored gzip coding is sent as it is. A client that sends no header gets the unpacked content. */
 export function acceptsGzip(request) {
-  // Cloudflare rewrites the header; what the client sent stands in `cf`.
+  // Cloudflare rewrites the header; `cf` has the value that the client sent.
   const text = request.cf?.clientAcceptEncoding ?? request.headers.get("accept-encoding");
   if (!text) return false;
   let gzip, any, identity;
@@ -96,7 +96,7 @@ export function acceptsGzip(request) {
   return gzip > 0 && gzip >= (identity ?? 0);
 }
 
-/** A weight (section 12.4.2). One that is malformed weighs nothing. */
+/** Returns a weight (section 12.4.2), or 0 if it is malformed. */
 function qualityOf(text) {
   return /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(text) ? Number(text) : 0;
 }

@@ -1,9 +1,9 @@
 /**
- * CredLink's Worker in plain JavaScript, to measure the one in Rust against. Its answers are the same to the
- * byte; the benchmark compares them before it measures.
+ * CredLink's Worker in plain JavaScript, as the baseline for the one in Rust. Its answers are identical, byte for byte; the
+ * benchmark compares them before it measures.
  *
- * In scope: reading proofs, revisions and manifests out of R2 through the Cache API. Out of scope: signed
- * links, the origin behind R2, purging, health.
+ * In scope: reading proofs, revisions and manifests from R2 through the Cache API. Out of scope: signed links, the origin
+ * behind R2, purges, health.
  */
 
 import { finish, preflight } from "./answer.js";
@@ -34,7 +34,7 @@ export default {
   },
 };
 
-/** The answer to what went wrong. What is no problem of the client's is logged with its reason. */
+/** Returns the answer to a failure. A failure that the client did not cause is logged with its reason. */
 function failed(error, requestId) {
   if (error instanceof Problem && error.reason === undefined) return error.answer(requestId);
   const internal = () => new Problem("internal", "it was logged with this request's id");
@@ -44,7 +44,7 @@ function failed(error, requestId) {
   return problem.answer(requestId);
 }
 
-/** One line for each request, without the query. */
+/** Logs one line for each request, without the query. */
 function log(requestId, method, status, line, latency) {
   console.log(JSON.stringify({
     level: "info",

@@ -1,14 +1,14 @@
-/** Objects of R2, what is known of them, and their check. */
+/** Objects of R2, their attributes, and the check of their content. */
 
 import { Problem } from "./problem.js";
 
 const TOMBSTONE_TYPE = "application/vnd.credlink.tombstone+json";
-/** No object is longer; more comes out of damaged gzip only. */
+/** The longest object, in bytes. Only a damaged gzip unpacks to more. */
 const MAX_BYTES = 10_000_000;
 
 let zlib;
 
-/** What CredLink says of an object it wrote. A damaged one is a problem. */
+/** Returns the attributes that CredLink wrote with an object. If they are damaged, it throws a problem. */
 export function factsOf({ contentType, contentEncoding, metadata }) {
   const { sha256, length, tenant, visibility, created, expires, generation } = metadata;
   const facts = {
@@ -30,13 +30,13 @@ export function factsOf({ contentType, contentEncoding, metadata }) {
   return facts;
 }
 
-/** What the writer of an object of R2 said of it. */
+/** Returns the attributes that the writer gave an object of R2. */
 export function attributesOf({ httpMetadata: { contentType, contentEncoding }, customMetadata }) {
   return { contentType, contentEncoding, metadata: customMetadata };
 }
 
 /**
- * The content of stored bytes, once its SHA-256 and length are found to be those recorded.
+ * Returns the content of stored bytes, after checking that its SHA-256 and length are the recorded ones.
  *
  * @param {ArrayBuffer} stored
  * @returns {Promise<ArrayBuffer | Uint8Array>}
@@ -51,8 +51,8 @@ export async function check(stored, facts) {
 }
 
 /**
- * The content of a gzip that has `length` bytes: zlib's buffers, which double, hold twice that at most. A
- * stream would take ten times as long for a record. zlib is loaded when it is first needed: that takes 4 ms.
+ * Returns the content of a gzip, which has `length` bytes: zlib's buffers, which double, hold at most twice that. A stream
+ * would take ten times as long for a record. zlib is loaded when it is first needed, because that takes 4 ms.
  */
 export function unpack(stored, length) {
   if (length > MAX_BYTES) throw damaged(`it has more than ${MAX_BYTES} bytes`);

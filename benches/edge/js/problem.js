@@ -1,6 +1,6 @@
-/** Problem documents (RFC 9457): the one form of error that clients see. */
+/** Problem documents (RFC 9457), the only form of error that clients see. */
 
-/** Status and title of each kind, by its slug. */
+/** The status and the title of each kind, by its slug. */
 const KINDS = {
   "invalid-field": [400, "A part of the request is not as it has to be"],
   "private": [403, "This is private"],
@@ -19,13 +19,13 @@ const KINDS = {
 
 const encoder = new TextEncoder();
 
-/** What a client is told when it does not get what it asked for. */
+/** A failure as the client sees it. */
 export class Problem extends Error {
   /**
    * @param {string} slug the kind
    * @param {string} detail what is wrong here, and what is allowed
-   * @param {{field?: string, members?: object, headers?: object, reason?: string}} more the part of the request that is
-   *   wrong; further members; headers of the answer; what the log is told of a failure of ours
+   * @param {{field?: string, members?: object, headers?: object, reason?: string}} more the invalid part of the request;
+   *   further members; headers of the answer; the reason to log for a failure that is our own
    */
   constructor(slug, detail, { field, members, headers, reason } = {}) {
     super(detail);
@@ -36,21 +36,21 @@ export class Problem extends Error {
     this.reason = reason;
   }
 
-  /** A field, parameter, header or part of the path that is not as it has to be. */
+  /** Returns the problem of an invalid field, parameter, header or part of the path. */
   static field(field, detail) {
     return new Problem("invalid-field", `\`${field}\`: ${detail}`, { field });
   }
 
-  /** A provider is out of reach: the client shall come again. */
+  /** Returns the problem of a provider that is out of reach. The client should retry. */
   static unavailable(reason) {
     const headers = { "retry-after": "2" };
     return new Problem("unavailable", "nothing is lost; try again in 2 s", { headers, reason });
   }
 
-  /** The answer. Problems are never cached. */
+  /** Returns the answer. Problems are never cached. */
   answer(requestId) {
     const [status, title] = KINDS[this.slug];
-    // The order of RFC 9457's own examples; a field that is undefined is left out.
+    // The members are in the order of RFC 9457's own examples; an undefined one is left out.
     const body = encoder.encode(JSON.stringify({
       type: `urn:credlink:problem:${this.slug}`,
       title,

@@ -1,21 +1,21 @@
-/** Reading: the Cache API before R2, with lifetimes of our own in its entries. */
+/** Reads through the Cache API in front of R2, with our own lifetimes in its entries. */
 
 import { admit, respond } from "./answer.js";
 import { attributesOf, check, factsOf } from "./object.js";
 import { Problem } from "./problem.js";
 
-/** Loads under way, by the address of their entry: concurrent misses of one object share one. */
+/** The loads in progress, by the URL of their entry: concurrent misses of one object share one. */
 const loads = new Map();
-/** Entries that are being refreshed: one refresh of each at a time. */
+/** The entries that are being refreshed, each by one refresh at a time. */
 const refreshes = new Set();
 
-/** Answers a GET or HEAD of an object; says in `line` what the cache had. */
+/** Answers a GET or HEAD of an object, and notes in `line` what the cache had. */
 export async function read(request, url, route, env, context, line) {
   const key = await route.key;
   const now = Date.now();
   const site = { origin: url.origin, env, context, now };
   if (key.current !== undefined) {
-    // A revision shares the fate of its proof, and is of the same life.
+    // A revision is served only if its proof is, and if both belong to the same life.
     const current = await find(key.current, site);
     if (!current.facts) throw new Problem("not-found", key.absent);
     admit(current.facts, now);
@@ -30,7 +30,7 @@ export async function read(request, url, route, env, context, line) {
   return answer;
 }
 
-/** Lifetimes of the entries of an object, in milliseconds. */
+/** Returns the lifetimes of the entries of an object, in milliseconds. */
 function lifetimes(key, env) {
   const milliseconds = (name, otherwise) => Number(env[name] ?? otherwise) * 1_000;
   return {
@@ -45,7 +45,7 @@ function lifetimes(key, env) {
   };
 }
 
-/** The object, from the cache if its entry is young enough, or else from R2. */
+/** Returns the object, from the cache if its entry is young enough, and otherwise from R2. */
 async function find(key, site) {
   const address = `${site.origin}/${key.text}`;
   const cached = await caches.default.match(address);
@@ -82,7 +82,7 @@ async function refresh(key, address, site) {
   }
 }
 
-/** Loads an object. Who asks for it before it is kept gets the same load. */
+/** Loads an object. A request for it that arrives before it is cached shares the same load. */
 function share(key, address, site) {
   let load = loads.get(address);
   if (load === undefined) {
@@ -93,7 +93,7 @@ function share(key, address, site) {
   return load;
 }
 
-/** Gets an object from R2, checks it, and puts what may be kept into the cache. */
+/** Gets an object from R2, checks it, and puts it into the cache if that is allowed. */
 async function fetchObject(key, address, { env, now }) {
   let object;
   try {
@@ -116,7 +116,7 @@ async function fetchObject(key, address, { env, now }) {
   return { ...found, kept, status: "credlink; fwd=uri-miss; stored" };
 }
 
-/** The same, or a failure when it takes longer than so many milliseconds. */
+/** Returns the result of a promise, or fails if that takes longer than a number of milliseconds. */
 async function within(milliseconds, promise) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -129,7 +129,7 @@ async function within(milliseconds, promise) {
   }
 }
 
-/** Puts an entry into the cache: the stored bytes without their coding, which would be applied again. */
+/** Puts an entry into the cache: the stored bytes without their coding, which would otherwise be applied again. */
 function keep(key, address, now, attributes, body, seconds) {
   const headers = {
     "cache-control": `public, max-age=${seconds}`,
@@ -141,7 +141,7 @@ function keep(key, address, now, attributes, body, seconds) {
   return caches.default.put(address, new Response(body, { headers }));
 }
 
-/** What an entry holds. */
+/** Returns the content of an entry. */
 function entryOf(response) {
   const { headers, body } = response;
   const checked = Number(headers.get("credlink-checked"));

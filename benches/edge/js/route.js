@@ -1,4 +1,4 @@
-/** Which object a request asks for. */
+/** The routes: from a request to the object that it asks for. */
 
 import { Problem } from "./problem.js";
 
@@ -9,8 +9,8 @@ const MANIFEST_ID = /^[A-Za-z0-9][A-Za-z0-9:._-]*$/;
 const READ_ONLY = "GET, HEAD, OPTIONS";
 
 /**
- * The route of a request: its name, and the key of its object (a promise, where an id is derived), or the
- * methods that an `OPTIONS` asks for.
+ * Returns the route of a request: its name, and the key of its object (a promise if the ID has to be derived), or the methods
+ * for an `OPTIONS`.
  *
  * @param {string} method
  * @param {URL} url
@@ -78,7 +78,7 @@ function manifest(segment) {
   if (id.length > 255 || !MANIFEST_ID.test(id) || !id.includes(":")) {
     throw Problem.field("manifest_id", "a manifest id is a URN such as urn:c2pa:<uuid>");
   }
-  // UUIDs compare without case (RFC 9562, section 4).
+  // UUIDs are case-insensitive (RFC 9562, section 4).
   const parts = id.split(":").map((part) => (UUID.test(part) ? part.toLowerCase() : part));
   const text = `manifests/${parts.join("%3A")}`;
   return {
@@ -91,7 +91,7 @@ function manifest(segment) {
   };
 }
 
-/** The record of a media hash: its proof's id is derived from it (see `ProofId::derive`). */
+/** Returns the key of the record of a media hash, from which its proof ID is derived (see `ProofId::derive`). */
 async function byHash(segment, parameters) {
   const tenant = parameters.get("tenant") ?? "default";
   if (!TENANT.test(tenant)) {
@@ -106,7 +106,7 @@ async function byHash(segment, parameters) {
   return record(base32(new Uint8Array(await crypto.subtle.digest("SHA-256", named)).subarray(0, 20)));
 }
 
-/** Lower-case base32 (RFC 4648, section 6) of a multiple of five bytes. */
+/** Returns the lower-case base32 (RFC 4648, section 6) of a multiple of five bytes. */
 function base32(bytes) {
   const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("");
   return bits.replace(/.{5}/g, (five) => "abcdefghijklmnopqrstuvwxyz234567"[parseInt(five, 2)]);
