@@ -12,6 +12,7 @@
 //! | queued migrations | [`QueuedJobs`] |
 //! | the cleanup | [`Deployment::clean_up`] |
 
+mod assembly;
 mod check;
 mod cleanup;
 pub mod jobs;
