@@ -13,6 +13,7 @@
 //! | the cleanup | [`Deployment::clean_up`] |
 
 mod answer;
+mod assembly;
 mod check;
 mod cleanup;
 mod index;

@@ -129,16 +129,19 @@ where
     }
 }
 
-impl<B> Call<'_, B> {
+impl<'a, B> Call<'a, B> {
     /// The lookup of an object for this call.
     #[must_use]
-    pub fn lookup<'a, P: Ports>(
-        &'a self,
-        service: &'a Service<P>,
-        key: &'a ObjectKey,
+    pub fn lookup<'s, P: Ports>(
+        &self,
+        service: &'s Service<P>,
+        key: &'s ObjectKey,
         form: Form,
-        signature: Option<&'a Signature>,
-    ) -> Lookup<'a> {
+        signature: Option<&'s Signature>,
+    ) -> Lookup<'s>
+    where
+        'a: 's,
+    {
         Lookup {
             key,
             form,

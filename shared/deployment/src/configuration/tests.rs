@@ -108,7 +108,7 @@ fn every_variable_is_documented() {
 fn the_list_is_what_is_read() {
     let code = [
         include_str!("../configuration.rs"),
-        include_str!("../legacy.rs"),
+        include_str!("../legacy/settings.rs"),
         include_str!("../migration/sources.rs"),
         include_str!("../provider/settings.rs"),
         include_str!("../../../auth/src/jwt/settings.rs"),

@@ -1,34 +1,15 @@
-//! The opening of a deployment: from an operator's variables to the service with all its adapters.
+//! The parameters of a deployment, and the reasons why it cannot be opened.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use credlink_auth::gate::Gate;
-use credlink_aws::dynamodb::{self, DynamoIndex};
-use credlink_aws::sqs::{self, SqsQueue};
-use credlink_cache::folder::FolderSettings;
-use credlink_cache::redis::RedisSettings;
-use credlink_cache::{Layered, Layers};
 use credlink_core::link::LinkKeys;
-use credlink_disk::folder::FolderError;
 use credlink_disk::foreign::Foreign;
-use credlink_disk::private::make_private_folder;
-use credlink_disk::reserve::Reserve;
-use credlink_metrics::metered::Metered;
-use credlink_hybrid::Hybrid;
-use credlink_pair::Replicated;
-use credlink_ports::Parts;
-use credlink_runtime::clock::SystemClock;
-use credlink_runtime::threads::Threads;
-use credlink_service::{Service, Settings};
 
-use super::jobs::{LastSource, QueuedJobs};
-use super::{Deployment, AnyIndex, AnyObjects, Surroundings, AnyQueue};
-use crate::configuration::{Configuration, IndexChoice, QueueChoice};
-use crate::data_folder::{IndexLost, NewIndex, ObjectsLost, index_path, queue_path};
-use crate::embedded::{EmbeddedError, EmbeddedIndex, EmbeddedQueue, QueueError};
-use crate::legacy;
-use crate::provider::{self, Provider, ProviderSettings};
+use crate::configuration::Configuration;
+use crate::data_folder::{IndexLost, NewIndex, ObjectsLost};
+use crate::embedded::{EmbeddedError, QueueError};
+use crate::{legacy, provider};
 
 /// The parameters with which a deployment is opened.
 #[derive(Debug)]
@@ -96,155 +77,4 @@ pub enum OpenError {
     /// The legacy source.
     #[error(transparent)]
     Legacy(#[from] legacy::OpenError),
-}
-
-impl Deployment {
-    /// Opens a deployment. What is on the network is not asked for anything yet: see [`Deployment::check`].
-    ///
-    /// # Errors
-    /// What is on this machine cannot be opened.
-    pub async fn open(opening: Opening<'_>) -> Result<Self, OpenError> {
-        let surroundings = Surroundings::of(opening.configuration).await;
-        Self::open_in(opening, surroundings)
-    }
-
-    /// Opens a deployment in surroundings of one's own. To be called inside a tokio runtime.
-    ///
-    /// # Errors
-    /// As [`Deployment::open`].
-    pub fn open_in(opening: Opening<'_>, surroundings: Surroundings) -> Result<Self, OpenError> {
-        let configuration = opening.configuration;
-        let folder = opening.machine.as_ref().map(|machine| machine.data_folder);
-        let Surroundings { aws, dynamodb, sqs, replicated } = surroundings;
-        if let (IndexChoice::Embedded, "folder", Some(folder)) =
-            (&configuration.index, configuration.primary.name(), folder)
-        {
-            ObjectsLost::check(folder, configuration.primary.own_folder().unwrap_or(folder))?;
-        }
-        let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
-        let mut folders = providers.into_iter().flatten().filter(|provider| provider.name() == "folder");
-        // Where index and objects are elsewhere, it has room for a full disk alone.
-        let is_worked_in = matches!(configuration.index, IndexChoice::Embedded)
-            || folders.any(|provider| provider.own_folder().is_none());
-        if let Some(folder) = folder.filter(|_| is_worked_in) {
-            Foreign::check(folder, opening.machine.as_ref().and_then(|machine| machine.own_file))?;
-        }
-        // The folder's lock comes first: who holds it may open the index.
-        let primary = configuration.primary.open(&aws, folder)?;
-        let fallback = match &configuration.fallback {
-            Some(settings) => Some(settings.open(&aws, folder)?),
-            None => None,
-        };
-        if let (IndexChoice::Embedded, Some(folder)) = (&configuration.index, folder) {
-            // It may be another one than that of the objects.
-            let failed = |source| FolderError::Io { path: folder.to_owned(), source };
-            make_private_folder(folder).map_err(|error| provider::OpenError::from(failed(error)))?;
-        }
-        let reserve = reserve(folder, &primary, fallback.as_ref());
-        let place = configuration.primary.place(folder);
-        let limits = configuration.limits;
-        let rows = match &configuration.index {
-            IndexChoice::DynamoDb(table) => {
-                let settings = dynamodb::Settings { table: table.clone(), endpoint: dynamodb, limits };
-                AnyIndex::DynamoDb(Arc::new(DynamoIndex::new(&aws, settings)))
-            }
-            IndexChoice::Embedded => {
-                let machine =
-                    opening.machine.as_ref().ok_or(OpenError::NoFolder("the index", "CREDLINK_TABLE"))?;
-                let folder = machine.data_folder;
-                let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
-                let folders = providers.into_iter().flatten().filter_map(ProviderSettings::own_folder);
-                machine.new_index.check(folder, folders)?;
-                let (path, cache_bytes) = (index_path(folder), machine.index_cache_bytes);
-                let reserve = reserve.clone().unwrap_or_else(|| Reserve::at(folder));
-                AnyIndex::Embedded(Arc::new(EmbeddedIndex::open_beside(path, cache_bytes, reserve)?))
-            }
-        };
-        let waiting = match (&configuration.queue, &fallback) {
-            (QueueChoice::Sqs(url), _) => {
-                let settings = sqs::Settings { queue_url: url.clone(), endpoint: sqs, limits };
-                AnyQueue::Sqs(SqsQueue::new(&aws, settings))
-            }
-            // With one provider, nothing ever waits.
-            (QueueChoice::Embedded, None) => AnyQueue::Nothing,
-            (QueueChoice::Embedded, Some(_)) => {
-                let folder = folder.ok_or(OpenError::NoFolder("the queue", "CREDLINK_QUEUE_URL"))?;
-                let reserve = reserve.unwrap_or_else(|| Reserve::at(folder));
-                AnyQueue::Embedded(EmbeddedQueue::open_beside(queue_path(folder), SystemClock, reserve)?)
-            }
-        };
-        let objects = match fallback {
-            None => AnyObjects::One(primary),
-            Some(fallback) => {
-                let (queue, index) = (waiting.clone(), rows.clone());
-                let pair = Replicated::new(primary, fallback, queue, index, SystemClock, replicated);
-                AnyObjects::Two(Box::new(pair))
-            }
-        };
-        let parts = Parts {
-            objects,
-            index: rows.clone(),
-            cache: Layered::new(layers(configuration)),
-            clock: SystemClock,
-            events: Metered::new(),
-            authenticator: opening.gate,
-            jobs: QueuedJobs::new(
-                rows.clone(),
-                waiting.clone(),
-                place,
-                configuration.migration_sources.clone(),
-            ),
-        };
-        let jobs = parts.jobs.clone();
-        let settings = Settings {
-            public_url: opening.public_url,
-            link_keys: opening.link_keys,
-            count_reads: opening.count_reads,
-            notice_on_read: matches!(configuration.index, IndexChoice::Embedded),
-            has_tenants: configuration.has_tenants,
-        };
-        let cdn_url = configuration.cdn_url.clone();
-        let mut service = Service::new(parts, settings).computing_by(Arc::new(Threads::new()));
-        if let Some(signers) = &configuration.signers {
-            service = service.knowing(Arc::new(signers.clone()));
-        }
-        // A function does not live long enough to walk over a source, or to import proofs beside its answers.
-        let legacy = configuration.legacy.as_ref().map(|settings| match folder {
-            Some(_) => settings.open(&aws, true),
-            None => settings.open_queued(&aws, jobs),
-        });
-        let hybrid = legacy.transpose()?.map(Hybrid::new);
-        Ok(Self { service, rows, waiting, cdn_url, hybrid, last_source: LastSource::default() })
-    }
-}
-
-/// The room that is kept for a full disk in the folder of this machine, if there is one. Objects in folders of their own have
-/// a reserve each, as those may be on other disks.
-fn reserve(data_folder: Option<&Path>, primary: &Provider, fallback: Option<&Provider>) -> Option<Reserve> {
-    let folders = [Some(primary), fallback].into_iter().flatten().filter_map(|provider| match provider {
-        Provider::Folder(folder) => Some(folder),
-        Provider::Bucket(_) => None,
-    });
-    let mut shared = None;
-    for folder in folders {
-        folder.reserve().keep();
-        if data_folder.is_some_and(|path| folder.is_at(path)) {
-            shared = Some(folder.reserve().clone());
-        }
-    }
-    shared.or_else(|| {
-        let own = Reserve::at(data_folder?);
-        own.keep();
-        Some(own)
-    })
-}
-
-fn layers(configuration: &Configuration) -> Layers {
-    let folder = configuration.cache_folder.as_ref();
-    Layers {
-        redis: configuration.redis.clone().map(RedisSettings::new),
-        folder: folder.map(|(path, bytes)| FolderSettings { path: path.clone(), bytes: *bytes }),
-        edge: configuration.edge.clone(),
-        ..Layers::default()
-    }
 }

@@ -95,7 +95,7 @@ impl Index for EmbeddedIndex {
 }
 
 /// The queue of this machine, which is not there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EmbeddedQueue<K>(Infallible, PhantomData<K>);
 
 /// A message that was put aside.

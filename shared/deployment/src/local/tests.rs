@@ -1,3 +1,6 @@
+use std::fs;
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_ports::{Condition, Objects as _, Put};
