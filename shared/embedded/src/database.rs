@@ -13,8 +13,8 @@
 mod backend;
 #[cfg(test)]
 pub(crate) mod disk;
+pub(crate) mod opening;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
@@ -26,6 +26,7 @@ use redb::{DatabaseError, ReadTransaction, ReadableDatabase as _, StorageBackend
 use backend::Backend;
 use credlink_disk::private;
 use credlink_disk::reserve::Reserve;
+use opening::{OpenError, Opening, alone};
 
 use crate::failure::from_redb;
 
@@ -59,24 +60,26 @@ struct Broken {
 }
 
 impl Database {
-    /// Opens the file at `path`, and makes it if there is none, with so many bytes of memory for its pages. Writes may use
-    /// `reserve`.
+    /// Opens a file, and makes it if there is none. Writes may use `reserve`.
     ///
     /// # Errors
     /// Another process uses it, it is damaged, or the file system refuses.
-    pub(crate) fn open(
-        name: &'static str,
-        path: &Path,
-        cache_bytes: usize,
-        reserve: Reserve,
-    ) -> Result<Self, DatabaseError> {
-        let path = path.to_owned();
+    pub(crate) fn open(opening: &Opening, reserve: Reserve) -> Result<Self, OpenError> {
+        Self::open_file(opening, reserve).map_err(|error| opening.refused(error))
+    }
+
+    /// The same, with redb's own error.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub(crate) fn open_file(opening: &Opening, reserve: Reserve) -> Result<Self, DatabaseError> {
+        let path = opening.path.clone();
         let file = move || {
             let file = private::open(&path)?;
             private::keep_private(&path);
             FileBackend::new(file)
         };
-        Self::over(name, file, cache_bytes, reserve)
+        Self::over(opening.name, file, opening.cache_bytes, reserve)
     }
 
     /// The same over what `file` opens.
@@ -89,7 +92,7 @@ impl Database {
         let lent = reserve.clone();
         let opener: Opener = Box::new(move |has_failed| {
             let backend = Backend::new(file()?, lent.clone(), has_failed);
-            redb::Database::builder().set_cache_size(cache_bytes).create_with_backend(backend)
+            alone(cache_bytes, backend)
         });
         let open = Open::with(&opener)?;
         let (open, broken) = (RwLock::new(Some(open)), Mutex::new(None));

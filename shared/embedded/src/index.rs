@@ -7,30 +7,32 @@
 //! * After a failed write the file is opened anew (`database`). On a full disk, only what makes room is committed.
 
 mod group_commit;
+mod listing;
 mod tables;
 
-use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
-use std::{fs, io};
+use std::{fmt, fs, io};
 
-use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
 use credlink_ports::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
-use redb::{DatabaseError, ReadTransaction, ReadableTable as _};
+use redb::{ReadTransaction, ReadableTable as _};
 
 use credlink_disk::failure::{from_io, off_the_executor};
 use credlink_disk::private::{self, sync_directory};
 use credlink_disk::reserve::Reserve;
 use credlink_ports::cursor::Cursor;
-use credlink_ports::limits::{breach, milliseconds};
+use credlink_ports::limits::breach;
 use group_commit::Writer;
-use tables::{ABOUT, BY_TENANT, DUE, Prepared, READS, ROWS, VERSION};
+use listing::page;
+use tables::{ABOUT, Prepared, READS, ROWS, VERSION};
 
 use crate::database::Database;
+use crate::database::opening::{OpenError, Opening};
 use crate::failure::from_redb;
 
 /// The name that operators know this index by.
@@ -45,33 +47,34 @@ pub const SERVING_CACHE_BYTES: usize = 64 * 1_024 * 1_024;
 pub const PASSING_CACHE_BYTES: usize = 8 * 1_024 * 1_024;
 
 /// The version of the tables.
-const TABLES_VERSION: &[u8] = b"1";
+const TABLES_VERSION: u64 = 1;
 
 /// Why an index could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum EmbeddedError {
-    /// Another process holds it.
-    #[error("the index {} is used by another process; is a `credlink serve` running on it?", .0.display())]
-    InUse(PathBuf),
-    /// It was written by another version.
-    #[error("the index {} has tables of version {found}; this program reads version 1", path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// What its tables say.
-        found: String,
-    },
-    /// The file system refused, or the file is damaged.
-    #[error(
-        "the index {} cannot be opened: {source}. If the file is damaged, move it away and run `credlink rebuild`: the index is made \
-         anew from the objects", path.display()
-    )]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: Failure,
-    },
+#[derive(Debug)]
+pub struct EmbeddedError(pub OpenError);
+
+impl fmt::Display for EmbeddedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        match self.0 {
+            OpenError::Failed { .. } => f.write_str(
+                ". If the file is damaged, move it away and run `credlink rebuild`: the index is made anew from the objects",
+            ),
+            OpenError::InUse { .. } | OpenError::Version { .. } => Ok(()),
+        }
+    }
+}
+
+impl Error for EmbeddedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<OpenError> for EmbeddedError {
+    fn from(error: OpenError) -> Self {
+        Self(error)
+    }
 }
 
 /// An index in one file.
@@ -110,37 +113,33 @@ impl EmbeddedIndex {
         cache_bytes: usize,
         reserve: Reserve,
     ) -> Result<Self, EmbeddedError> {
-        let path = path.as_ref();
-        let failed = |source| EmbeddedError::Failed { path: path.to_owned(), source };
-        if !path.exists() {
-            Self::make(path, cache_bytes, &reserve).map_err(failed)?;
+        let path = path.as_ref().to_owned();
+        let opening = Opening { name: NAME, path, cache_bytes, version: TABLES_VERSION };
+        let failed = |failure| opening.failed(failure);
+        if !opening.path.exists() {
+            Self::make(&opening, &reserve)?;
         }
-        let database = Database::open(NAME, path, cache_bytes, reserve).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => EmbeddedError::InUse(path.to_owned()),
-            error => failed(failure(error)),
-        })?;
+        let database = Database::open(&opening, reserve)?;
         let found = database.write(Self::prepare).map_err(failed)?;
-        if found != TABLES_VERSION {
-            let found = String::from_utf8_lossy(&found).into_owned();
-            return Err(EmbeddedError::Version { path: path.to_owned(), found });
-        }
-        Self::over(database).map_err(failed)
+        opening.expect(String::from_utf8_lossy(&found))?;
+        Ok(Self::over(database).map_err(failed)?)
     }
 
     /// Makes the file under another name, and gives it its own when it is whole: a process that ends in the middle leaves
     /// nothing that could not be opened.
-    fn make(path: &Path, cache_bytes: usize, reserve: &Reserve) -> Result<(), Failure> {
-        let new = path.with_extension("redb.new");
-        let io = |error: io::Error| from_io(NAME, "making the file", &error);
+    fn make(opening: &Opening, reserve: &Reserve) -> Result<(), OpenError> {
+        let new = opening.path.with_extension("redb.new");
+        let io = |error: io::Error| opening.failed(from_io(NAME, "making the file", &error));
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             Ok(()) | Err(_) => {}
         }
-        let database = Database::open(NAME, &new, cache_bytes, reserve.clone()).map_err(failure)?;
-        database.write(Self::prepare)?;
+        let made = Database::open_file(&opening.at(&new), reserve.clone());
+        let database = made.map_err(|error| opening.failed(failure(error)))?;
+        database.write(Self::prepare).map_err(|failure| opening.failed(failure))?;
         drop(database);
-        private::rename(&new, path).map_err(io)?;
-        match path.parent() {
+        private::rename(&new, &opening.path).map_err(io)?;
+        match opening.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => sync_directory(folder).map_err(io),
             _ => Ok(()),
         }
@@ -162,8 +161,9 @@ impl EmbeddedIndex {
             match found {
                 Some(found) => found,
                 None => {
-                    about.insert(VERSION, TABLES_VERSION).map_err(failure)?;
-                    TABLES_VERSION.to_vec()
+                    let version = TABLES_VERSION.to_string().into_bytes();
+                    about.insert(VERSION, &*version).map_err(failure)?;
+                    version
                 }
             }
         };
@@ -283,129 +283,6 @@ impl Index for EmbeddedIndex {
         });
         failure.await.unwrap_or_else(|failure| Some(failure.kind))
     }
-}
-
-/// A page of a listing, and where the next one begins.
-fn page(
-    snapshot: &ReadTransaction,
-    listing: &Listing,
-    after: Option<&Cursor>,
-    limit: usize,
-) -> Result<Page<Row>, Failure> {
-    // One more than the page holds tells whether there is another page.
-    let wanted = limit + 1;
-    let mut places = match listing {
-        Listing::Tenant(tenant) => {
-            let id;
-            let start = match after {
-                Some(Cursor::Tenant(_, place, proof)) => {
-                    id = proof.to_string();
-                    Bound::Excluded((tenant.as_str(), *place, id.as_str()))
-                }
-                _ => Bound::Included((tenant.as_str(), 0, "")),
-            };
-            let end = Bound::Excluded((tenant.as_str(), u64::MAX, ""));
-            let table = snapshot.open_table(BY_TENANT).map_err(failure)?;
-            let range = table.range::<(&str, u64, &str)>((start, end)).map_err(failure)?.take(wanted);
-            let of = |(_, place, id): (&str, u64, &str)| {
-                let id: ProofId = id.parse().map_err(|_| damaged("a listing", id))?;
-                Ok::<_, Failure>((RowKey::Proof(id).to_string(), Cursor::Tenant(tenant.clone(), place, id)))
-            };
-            range.map(|entry| of(entry.map_err(failure)?.0.value())).collect::<Result<Vec<_>, _>>()?
-        }
-        Listing::Aliases(_) | Listing::Manifests(_) => alone(snapshot, listing, after, wanted)?,
-        Listing::Due(by) => due(snapshot, *by, after, wanted)?,
-        Listing::All => {
-            let start = match after {
-                Some(Cursor::All(key)) => Bound::Excluded(key.as_str()),
-                _ => Bound::Unbounded,
-            };
-            let table = snapshot.open_table(ROWS).map_err(failure)?;
-            let range = table.range::<&str>((start, Bound::Unbounded)).map_err(failure)?.take(wanted);
-            let of = |key: &str| (key.to_owned(), Cursor::All(key.to_owned()));
-            range
-                .map(|entry| Ok(of(entry.map_err(failure)?.0.value())))
-                .collect::<Result<Vec<_>, Failure>>()?
-        }
-    };
-    let more = places.len() > limit;
-    places.truncate(limit);
-    let rows = snapshot.open_table(ROWS).map_err(failure)?;
-    let reads = snapshot.open_table(READS).map_err(failure)?;
-    let items = places
-        .iter()
-        .map(|(key, _)| match tables::stored(&rows, key)? {
-            Some((_, row)) => tables::joined(row, &reads),
-            None => Err(damaged("a listing names a row that is not there", key)),
-        })
-        .collect::<Result<_, _>>()?;
-    let next = places.last().filter(|_| more).map(|(_, cursor)| cursor.text());
-    Ok(Page { items, next })
-}
-
-/// Legacy ids, or manifests that were stored for themselves. No table lists them: their rows stand side by side, and those of
-/// other tenants among them are passed over.
-fn alone(
-    snapshot: &ReadTransaction,
-    listing: &Listing,
-    after: Option<&Cursor>,
-    wanted: usize,
-) -> Result<Vec<(String, Cursor)>, Failure> {
-    let (prefix, tenant) = match listing {
-        Listing::Aliases(tenant) => ("ALIAS#", tenant),
-        Listing::Manifests(tenant) => ("MANIFEST#", tenant),
-        Listing::Tenant(_) | Listing::Due(_) | Listing::All => return Ok(Vec::new()),
-    };
-    let behind = match after {
-        Some(Cursor::Aliases(_, id)) => Some(RowKey::Alias(id.clone()).to_string()),
-        Some(Cursor::Manifests(tenant, id)) => {
-            Some(RowKey::Manifest(ManifestKey::new(tenant, id)).to_string())
-        }
-        _ => None,
-    };
-    let start = behind.as_deref().map_or(Bound::Included(prefix), Bound::Excluded);
-    let table = snapshot.open_table(ROWS).map_err(failure)?;
-    let mut places = Vec::with_capacity(wanted.min(1_000));
-    for entry in table.range::<&str>((start, Bound::Unbounded)).map_err(failure)? {
-        let (key, value) = entry.map_err(failure)?;
-        if places.len() >= wanted || !key.value().starts_with(prefix) {
-            break;
-        }
-        let row = tables::parse(key.value(), value.value().1)?;
-        if row.stands_alone_for() == Some(tenant) {
-            places.extend(Cursor::alone(&row).map(|cursor| (key.value().to_owned(), cursor)));
-        }
-    }
-    Ok(places)
-}
-
-fn due(
-    snapshot: &ReadTransaction,
-    by: Timestamp,
-    after: Option<&Cursor>,
-    wanted: usize,
-) -> Result<Vec<(String, Cursor)>, Failure> {
-    let end = milliseconds(by) + 1;
-    let start = match after {
-        // A cursor of a listing that looked further ahead.
-        Some(Cursor::Due(due, _)) if *due >= end => return Ok(Vec::new()),
-        Some(Cursor::Due(due, key)) => Bound::Excluded((*due, key.as_str())),
-        _ => Bound::Unbounded,
-    };
-    let table = snapshot.open_table(DUE).map_err(failure)?;
-    let range = table.range::<(u64, &str)>((start, Bound::Excluded((end, "")))).map_err(failure)?;
-    range
-        .take(wanted)
-        .map(|entry| {
-            let (entry, ()) = entry.map(|(key, _)| (key, ())).map_err(failure)?;
-            let (due, key) = entry.value();
-            Ok((key.to_owned(), Cursor::Due(due, key.to_owned())))
-        })
-        .collect()
-}
-
-fn damaged(what: &str, detail: &str) -> Failure {
-    Failure { provider: NAME, kind: FailureKind::Damaged, message: format!("{what}: {detail}") }
 }
 
 /// The failure that an error of redb is.

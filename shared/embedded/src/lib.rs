@@ -8,9 +8,13 @@
 //! | `Index` | [`index`]: one writer, group commit |
 //! | `Queue` | [`queue`]: every change is synced |
 //! | `Ledger` | [`ledger`]: one file a job |
+//!
+//! `database` opens the files: for who writes alone, and anew after a failure.
 
 mod database;
 pub mod failure;
 pub mod index;
 pub mod ledger;
 pub mod queue;
+
+pub use database::opening::OpenError;

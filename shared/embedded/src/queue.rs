@@ -8,21 +8,20 @@
 //!   that a provider missed needs one.
 //! * One process uses the file. One change is made at a time; receiving from an empty queue changes nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use credlink_core::message::Message;
 use credlink_core::time::Timestamp;
 use credlink_ports::{Clock, Delivery, Failure, FailureKind, Queue};
-use redb::{
-    DatabaseError, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, WriteTransaction,
-};
+use redb::{ReadableTable as _, ReadableTableMetadata as _, TableDefinition, WriteTransaction};
 
 use credlink_disk::failure::off_the_executor;
 use credlink_disk::reserve::Reserve;
 use credlink_ports::limits::{MAX_DELIVERIES, milliseconds};
 
 use crate::database::Database;
+use crate::database::opening::{OpenError, Opening};
 use crate::failure::from_redb;
 
 #[cfg(test)]
@@ -52,27 +51,8 @@ const TABLES_VERSION: u64 = 1;
 
 /// Why a queue could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum QueueError {
-    /// Another process holds it.
-    #[error("the queue {} is used by another process; is a `credlink serve` running on it?", .0.display())]
-    InUse(PathBuf),
-    /// It was written by another version.
-    #[error("the queue {} has tables of version {found}; this program reads version 1", path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// What its tables say.
-        found: u64,
-    },
-    /// The file system refused, or the file is damaged.
-    #[error("the queue {} cannot be opened: {source}", path.display())]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: Failure,
-    },
-}
+#[error(transparent)]
+pub struct QueueError(#[from] pub OpenError);
 
 /// A message that was put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,16 +89,10 @@ impl<K: Clock> EmbeddedQueue<K> {
     /// # Errors
     /// As [`EmbeddedQueue::open`].
     pub fn open_beside(path: impl AsRef<Path>, clock: K, reserve: Reserve) -> Result<Self, QueueError> {
-        let path = path.as_ref();
-        let failed = |source| QueueError::Failed { path: path.to_owned(), source };
-        let database = Database::open(NAME, path, CACHE_BYTES, reserve).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => QueueError::InUse(path.to_owned()),
-            error => failed(failure(error)),
-        })?;
-        let found = database.write(prepare).map_err(failed)?;
-        if found != TABLES_VERSION {
-            return Err(QueueError::Version { path: path.to_owned(), found });
-        }
+        let path = path.as_ref().to_owned();
+        let opening = Opening { name: NAME, path, cache_bytes: CACHE_BYTES, version: TABLES_VERSION };
+        let database = Database::open(&opening, reserve)?;
+        opening.expect(database.write(prepare).map_err(|failure| opening.failed(failure))?)?;
         Ok(Self { database: Arc::new(database), clock })
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, ProofRow, Reads, Row, RowKey, State, Totals};
+use credlink_embedded::OpenError;
 use credlink_embedded::index::{EmbeddedError, EmbeddedIndex};
 use credlink_ports::doubles::MemoryIndex;
 use credlink_ports::{Commit, Index, Intent, Listing, Page, Write};
@@ -361,7 +362,7 @@ async fn an_embedded_index_survives_its_process() {
     done(&index, &[first(row.clone()), first(manifest("urn:x", 3))]).await;
     index.count_reads(&[(row.id, Reads { count: 2, last: Some(at(9)) })]).await.unwrap();
     let error = EmbeddedIndex::open(&path).unwrap_err();
-    assert!(matches!(error, EmbeddedError::InUse(_)));
+    assert!(matches!(error, EmbeddedError(OpenError::InUse { .. })));
     assert!(error.to_string().ends_with("is used by another process; is a `credlink serve` running on it?"));
     let (before, totals) = (current(&index, &row).await, index.totals().await.unwrap());
     drop(index);

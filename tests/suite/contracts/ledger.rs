@@ -9,6 +9,7 @@ use credlink_core::hash::Digest;
 use credlink_core::row::Row;
 use credlink_core::tenant::Tenant;
 use credlink_deployment::migration::ledger::AnyLedger;
+use credlink_embedded::OpenError;
 use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::migration::Ledger;
@@ -434,7 +435,7 @@ async fn what_another_version_wrote_is_refused_in_words() {
     }
     std::fs::write(&path, "no database").unwrap();
     let error = FileLedger::open(directory.path(), &name(), SystemClock).unwrap_err();
-    assert!(matches!(&error, LedgerError::Failed { .. }), "{error}");
+    assert!(matches!(&error, LedgerError::File(OpenError::Failed { .. })), "{error}");
 
     let index = dynoxide::index().await;
     let ledger = TableLedger::new(&index, &name(), SystemClock);

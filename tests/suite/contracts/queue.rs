@@ -11,6 +11,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::repair_mark::RepairMark;
 use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
+use credlink_embedded::OpenError;
 use credlink_embedded::queue::{EmbeddedQueue, QueueError};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::MemoryQueue;
@@ -247,7 +248,7 @@ async fn an_embedded_queue_survives_its_process() {
     let deliveries = queue.receive(2, 60).await.unwrap();
     queue.settle(&deliveries[0].receipt).await.unwrap();
     let error = EmbeddedQueue::open(&path, clock.clone()).unwrap_err();
-    assert!(matches!(error, QueueError::InUse(_)));
+    assert!(matches!(error, QueueError(OpenError::InUse { .. })));
     drop(queue);
     let queue = EmbeddedQueue::open(&path, clock.clone()).unwrap();
     assert_eq!(queue.depth().await.unwrap(), 2);
