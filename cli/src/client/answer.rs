@@ -12,7 +12,7 @@ use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::error::{IS_IT_THERE, Kind, Named, Trouble};
+use crate::error::{Kind, Named, Trouble};
 
 /// An answer, from wherever it came.
 #[derive(Clone, Debug)]

@@ -18,7 +18,6 @@
 //! 3. What comes out of L2 or L3 is checked before it is handed on; what is damaged is a miss, and is removed.
 //! 4. A layer that is out of order costs hits and a bounded wait, never an answer.
 
-mod breaker;
 pub mod folder;
 mod frame;
 pub mod layered;
@@ -31,13 +30,22 @@ mod tally;
 mod unsettled;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::time::Timestamp;
 use credlink_ports::{Cache, CacheStats, Failure};
+use credlink_runtime::circuit_breaker::{BreakerSettings, SharedBreaker};
 
 pub use layered::{Layered, Layers};
 pub use memory::{MAX_BYTES, MAX_ENTRIES, MokaCache};
+
+/// The breaker of Redis, or of the edge: three failures in a row open it, for a pause of `rest` that doubles up to
+/// `longest_rest`.
+fn breaker(rest: Duration, longest_rest: Duration) -> SharedBreaker {
+    let settings = BreakerSettings { failures: 3, pause: rest, longest_pause: longest_rest, trial_pauses: 1 };
+    SharedBreaker::new(settings)
+}
 
 /// What a layer holds or a load brought: the object, or that there is none, and when its load began.
 #[derive(Debug, Clone)]

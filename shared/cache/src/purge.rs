@@ -28,10 +28,11 @@ use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use call::{Call, Untold};
+use credlink_runtime::circuit_breaker::SharedBreaker;
 use credlink_runtime::deadline::at_most;
 
-use super::breaker::Breaker;
 use super::unsettled::Unsettled;
+use crate::breaker;
 
 /// Fewest characters of a token: as many as the Worker asks for.
 pub const MIN_TOKEN_CHARACTERS: usize = 32;
@@ -94,7 +95,7 @@ struct Teller {
     call: Call,
     wait: Duration,
     changes: Unsettled,
-    breaker: Breaker,
+    breaker: SharedBreaker,
     /// Held by the one who tells.
     telling: Mutex<()>,
     /// Whether the last wait was in vain: nobody waits until the edge has answered again.
@@ -119,7 +120,7 @@ impl Edge {
             call: Call::new(settings),
             wait: settings.wait,
             changes: Unsettled::new(settings.remembered),
-            breaker: Breaker::new(settings.rest, settings.longest_rest),
+            breaker: breaker(settings.rest, settings.longest_rest),
             telling: Mutex::new(()),
             is_late: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
@@ -184,7 +185,7 @@ impl Teller {
         };
         // What others noted meanwhile is told by them, who wait for it.
         let owed = self.changes.owed(usize::MAX);
-        if owed.is_empty() || !self.breaker.admits() {
+        if owed.is_empty() || !self.breaker.admit() {
             return;
         }
         let parts: Vec<Vec<(ObjectKey, u64)>> = owed.chunks(MAX_IDS).map(<[_]>::to_vec).collect();
@@ -196,7 +197,7 @@ impl Teller {
                 self.say(&problem);
             }
             None => {
-                self.breaker.answered();
+                self.breaker.succeeded();
                 self.is_late.store(false, Ordering::SeqCst);
                 self.is_full.store(false, Ordering::SeqCst);
                 if self.problem().take().is_some() {

@@ -60,7 +60,7 @@ impl<L: LegacyStore> Hybrid<L> {
             }
             Route::Reads(Reads::Alias(id)) => match service.alias(id).await? {
                 Some(row) => steps::redirect(service, call.caller, &row).await,
-                None => self.read_by_legacy_id(service, &call, id).await,
+                None => self.read_by_legacy_id(service, call, id).await,
             },
             Route::Proofs(Proofs::Store) => {
                 service.check_guard(call.route).await?;
@@ -138,7 +138,7 @@ impl<L: LegacyStore> Hybrid<L> {
             Route::Reads(Reads::Object { key, signature, form }) => {
                 self.read_record(service, &call.lookup(service, key, *form, signature.as_ref())).await
             }
-            Route::Reads(Reads::Alias(id)) => self.read_by_legacy_id(service, &call, id).await,
+            Route::Reads(Reads::Alias(id)) => self.read_by_legacy_id(service, call, id).await,
             Route::Proofs(Proofs::Store) => {
                 let caller = call.caller;
                 let draft = steps::read_draft(service, caller, call.json(service).await?).await?;

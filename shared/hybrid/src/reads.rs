@@ -66,7 +66,7 @@ impl<L: LegacyStore> Hybrid<L> {
     pub(crate) async fn read_by_legacy_id<P, B>(
         &self,
         service: &Service<P>,
-        call: &Call<'_, B>,
+        call: Call<'_, B>,
         id: &LegacyId,
     ) -> Result<Answer, Error>
     where

@@ -13,12 +13,11 @@
 //! | the tags that leave this adapter | `tag` |
 //! | what a process knows of the flags, and their raising | `behind`, `flags` |
 //! | time-outs, measuring | `side`, `latency` |
-//! | the circuit breaker | [`breaker`] |
+//! | the circuit breaker | [`circuit_breaker`](credlink_runtime::circuit_breaker) |
 //!
 //! The reasons are in `docs/decisions/0003-two-providers.md`.
 
 mod behind;
-pub mod breaker;
 mod copies;
 mod flags;
 mod latency;
@@ -45,12 +44,12 @@ use credlink_ports::request::current_request_id;
 use credlink_ports::{
     Clock, Condition, Failure, FailureKind, Index, Listed, Medium, Objects, Page, Put, Queue,
 };
+use credlink_runtime::circuit_breaker::BreakerSettings;
 use tokio::time::Instant;
 
 use repair_mark::lower;
 
 use behind::Behind;
-use breaker::BreakerSettings;
 use read::Budget;
 use side::Side;
 use tag::Tag;

@@ -7,9 +7,9 @@ use credlink_core::replica::Replica;
 use credlink_ports::{BreakerState, Failure, FailureKind, Objects, ProviderState};
 use tokio::time::Instant;
 
+use credlink_runtime::circuit_breaker::{BreakerSettings, CircuitBreaker};
 use credlink_runtime::deadline;
 
-use super::breaker::{Breaker, BreakerSettings, counts};
 use super::latency::Latency;
 
 /// A provider.
@@ -23,7 +23,7 @@ pub(super) struct Side<O> {
 
 #[derive(Debug)]
 struct Health {
-    breaker: Breaker,
+    breaker: CircuitBreaker,
     latency: Latency,
     failure: Option<FailureKind>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Missed {
 impl<O: Objects> Side<O> {
     pub(super) fn new(objects: O, replica: Replica, limit: Duration, breaker: BreakerSettings) -> Self {
         let health = Health {
-            breaker: Breaker::new(breaker, Instant::now()),
+            breaker: CircuitBreaker::new(breaker, Instant::now()),
             latency: Latency::default(),
             failure: None,
         };
@@ -173,6 +173,19 @@ impl<O: Objects> Side<O> {
     }
 }
 
+/// Returns `true` if a failure says that the provider cannot be reached at all, and so counts against it. Refusals, a full disk
+/// and damage are answered at once: they cost no time-out, and concern some calls only. A provider that asks to slow down
+/// answers too, and most often speaks of one key: R2 takes one write a second of each.
+const fn counts(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Unavailable | FailureKind::TimedOut => true,
+        FailureKind::Throttled
+        | FailureKind::AccessDenied
+        | FailureKind::OutOfSpace
+        | FailureKind::Damaged => false,
+    }
+}
+
 /// The call, which is told how long it may take: what it tries again ends before it is cut off.
 async fn within<T>(began: Instant, limit: Duration, call: impl Future<Output = T>) -> T {
     match began.checked_add(limit) {
@@ -239,5 +252,17 @@ mod tests {
             ["credlink_breaker_state", "credlink_provider_failures", "credlink_provider_latency_ms"];
         assert!(names.iter().eq(expected), "{names:?}");
         assert!(names.iter().all(|name| catalogue::find(name).is_some()));
+    }
+
+    #[test]
+    fn what_is_answered_at_once_does_not_open_the_breaker() {
+        for kind in [FailureKind::Unavailable, FailureKind::TimedOut] {
+            assert!(counts(kind));
+        }
+        for kind in
+            [FailureKind::Throttled, FailureKind::AccessDenied, FailureKind::OutOfSpace, FailureKind::Damaged]
+        {
+            assert!(!counts(kind));
+        }
     }
 }

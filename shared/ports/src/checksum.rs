@@ -18,7 +18,7 @@ pub enum Checksum {
 
 /// Objects whose provider may hold a checksum of each: one that it was told, or computed when the object was written.
 pub trait Checksummed: Objects {
-    /// The same as [`Objects::head`], with the checksum if the provider holds one. Of two providers, the primary's.
+    /// Returns the same as [`Objects::head`], with the checksum if the provider holds one. Of two providers, the primary's.
     fn head_with_checksum(
         &self,
         key: &ObjectKey,

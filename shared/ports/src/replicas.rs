@@ -69,10 +69,10 @@ pub trait Replicas: Objects {
     /// Every provider's copy of what stands under `key`, whatever is known of the provider.
     fn copies(&self, key: &ObjectKey) -> impl Future<Output = Result<Copies<Object>, Failure>>;
 
-    /// The same by the heads of the copies, without the bytes of those that agree: for large objects.
+    /// Compares the copies by their heads, without the bytes of those that agree: for large objects.
     fn copies_by_head(&self, key: &ObjectKey) -> impl Future<Output = Result<Copies<Head>, Failure>>;
 
-    /// The same as [`Objects::list`], of all providers.
+    /// Lists as [`Objects::list`] does, of all providers.
     fn list_all(
         &self,
         prefix: &str,

@@ -5,12 +5,14 @@
 //!
 //! | to find | look in |
 //! |---|---|
+//! | servers that do not answer | [`circuit_breaker`] |
 //! | the system's clock | [`clock`] |
 //! | how long a request may still take | [`deadline`] |
 //! | bounds on the memory of reads under way | [`in_flight`] |
 //! | computing beside requests | [`threads`] |
 //! | providers that ask to slow down | [`throttle`] |
 
+pub mod circuit_breaker;
 pub mod clock;
 pub mod deadline;
 pub mod in_flight;

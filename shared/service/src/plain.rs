@@ -36,7 +36,7 @@ impl<P: Ports> Handler<P> for Plain {
                 retrieve(service, &call.lookup(service, key, *form, signature.as_ref())).await
             }
             Route::Reads(Reads::PlainManifest { id, signature, form }) => {
-                read_plain_manifest(service, &call, id, *form, signature.as_ref()).await
+                read_plain_manifest(service, call, id, *form, signature.as_ref()).await
             }
             Route::Reads(Reads::Alias(id)) => read_alias(service, call.caller, id).await,
             // In a box: what these operations need is large, and would be copied with each read.

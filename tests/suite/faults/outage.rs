@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
-use credlink_pair::breaker::BreakerSettings;
 use credlink_pair::{Replicated, Settings};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_ports::{Failure, FailureKind, Medium, Objects, forward_objects, forward_replicas, on_variant};
+use credlink_runtime::circuit_breaker::BreakerSettings;
 use std::time::Duration;
 
 use super::gate::{Gate, Gated};

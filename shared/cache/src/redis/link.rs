@@ -8,10 +8,11 @@ use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use credlink_runtime::circuit_breaker::SharedBreaker;
 use credlink_runtime::deadline::at_most;
 
 use super::{RedisAddress, RedisSettings};
-use crate::breaker::Breaker;
+use crate::breaker;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub(super) struct Link {
     address: RedisAddress,
     connect: Duration,
     call: Duration,
-    breaker: Breaker,
+    breaker: SharedBreaker,
     connection: Mutex<Option<Connection>>,
     /// Attempts to connect that failed: who waits for another one's attempt shares its failure.
     failed_attempts: AtomicU64,
@@ -67,7 +68,7 @@ impl Link {
             address: settings.address.clone(),
             connect: settings.connect,
             call: settings.call,
-            breaker: Breaker::new(settings.rest, settings.longest_rest),
+            breaker: breaker(settings.rest, settings.longest_rest),
             connection: Mutex::new(None),
             failed_attempts: AtomicU64::new(0),
             connections: AtomicU64::new(0),
@@ -77,14 +78,14 @@ impl Link {
     /// Makes a call, within the time limits and the request's deadline.
     pub(super) async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Unanswered> {
         let limit = at_most(self.call);
-        if limit.is_zero() || !self.breaker.admits() {
+        if limit.is_zero() || !self.breaker.admit() {
             return Err(Unanswered::Resting);
         }
         let problem = match self.connection().await {
             Err(problem) => problem.to_string(),
             Ok(mut connection) => match timeout(limit, command.query_async(&mut connection.inner)).await {
                 Ok(Ok(answer)) => {
-                    if self.breaker.answered() {
+                    if self.breaker.succeeded() {
                         tracing::info!(cache.layer = "l2", "Redis answers again");
                     }
                     return Ok(answer);

@@ -39,7 +39,7 @@ impl AnyObjects {
         }
     }
 
-    /// What is wrong with the providers, in words.
+    /// Describes what is wrong with the providers.
     pub async fn check(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         for place in self.each() {

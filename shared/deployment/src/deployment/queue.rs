@@ -21,10 +21,10 @@ pub enum AnyQueue {
 }
 
 impl AnyQueue {
-    /// Whether it can be used.
+    /// Checks that it can be used.
     ///
     /// # Errors
-    /// What is wrong, and what would mend it.
+    /// An error that says what is wrong, and what would mend it.
     pub async fn check(&self) -> Result<(), Error> {
         match self {
             Self::Sqs(queue) => queue.check().await,

@@ -29,7 +29,7 @@ use crate::service::Service;
 /// it is stored, it is that of the tenant `default`, whose key has no tenant in it.
 pub(super) async fn read_plain_manifest<P, B>(
     service: &Service<P>,
-    call: &Call<'_, B>,
+    call: Call<'_, B>,
     id: &ManifestId,
     form: Form,
     signature: Option<&Signature>,
