@@ -40,12 +40,12 @@ use crate::legacy::LegacySource;
 use jobs::LastSource;
 
 pub use check::Checked;
-pub use jobs::QueuedJobs;
-pub use opening::{Machine, OpenError, Opening};
 pub use index::AnyIndex;
+pub use jobs::QueuedJobs;
 pub use objects::AnyObjects;
-pub use surroundings::Surroundings;
+pub use opening::{Machine, OpenError, Opening};
 pub use queue::AnyQueue;
+pub use surroundings::Surroundings;
 
 /// The ports of a deployment.
 pub type Deployed = Parts<AnyObjects, AnyIndex, Layered, SystemClock, Metered, Gate, QueuedJobs>;

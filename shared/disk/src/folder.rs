@@ -28,7 +28,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use bytes::Bytes;
 use credlink_core::media_type::TOMBSTONE_TYPE;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
-use credlink_ports::{Condition, Failure, FailureKind, Listed, Objects, Page, Put, Checksum, Checksummed, Medium, SingleProvider};
+use credlink_ports::{
+    Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, Objects, Page, Put,
+    SingleProvider,
+};
 
 use credlink_runtime::deadline;
 use credlink_runtime::in_flight::{InFlight, SHORT_BYTES};

@@ -47,7 +47,9 @@ pub(crate) fn check_available(route: &Route) -> Result<(), Problem> {
         Route::Reads(Reads::Object { key: ObjectKey::Record(_), form: Form::Stored, .. }) => {
             Err(off("no copies are handed out"))
         }
-        Route::Reads(Reads::Object { key: ObjectKey::Revision(..), .. }) => Err(off("earlier records cannot be read")),
+        Route::Reads(Reads::Object { key: ObjectKey::Revision(..), .. }) => {
+            Err(off("earlier records cannot be read"))
+        }
         Route::Reads(Reads::Object { key: ObjectKey::Manifest(_) | ObjectKey::Front(_), .. })
         | Route::Reads(Reads::PlainManifest { .. }) => Err(off("manifests cannot be read by themselves")),
         // No path leads to one of the others.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use credlink_core::object::{Head, Object, ObjectKey, Verified, Facts, StoredTag};
+use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::replica::Replica;
 use credlink_core::rules::repair::later;
 use credlink_ports::{

@@ -7,7 +7,7 @@ use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified}
 use credlink_core::replica::Replica;
 use credlink_core::row::Row;
 use credlink_core::rules::repair::{Standing, Wanted, judge, wanted};
-use credlink_ports::{Checksum, Failure, FailureKind, Index, Objects, Queue, Checksummed};
+use credlink_ports::{Checksum, Checksummed, Failure, FailureKind, Index, Objects, Queue};
 use futures_util::future::{Either, join, select};
 
 use super::Replicated;

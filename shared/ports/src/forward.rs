@@ -32,9 +32,9 @@
 #[doc(hidden)]
 pub mod types {
     pub use bytes::Bytes;
-    pub use credlink_core::replica::Replica;
     pub use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
     pub use credlink_core::proof_id::ProofId;
+    pub use credlink_core::replica::Replica;
     pub use credlink_core::row::{Reads, Row, RowKey, Totals};
     pub use credlink_core::time::Timestamp;
 }

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use credlink_core::replica::Replica;
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag};
+use credlink_core::replica::Replica;
 
 use crate::{Failure, Listed, Objects, Page, ProviderState};
 

@@ -60,11 +60,15 @@ where
             proofs::supersede_proof(service, caller, id, headers, body).await
         }
         Route::Proofs(Proofs::Delete(id)) => proofs::delete_proof(service, caller, id, headers).await,
-        Route::Proofs(Proofs::BatchDelete) => batches::batch_delete(service, caller, call.json(service).await?).await,
+        Route::Proofs(Proofs::BatchDelete) => {
+            batches::batch_delete(service, caller, call.json(service).await?).await
+        }
         Route::Proofs(Proofs::List { after, limit }) => {
             proofs::list_proofs(service, caller, after.as_deref(), *limit).await
         }
-        Route::Proofs(Proofs::SignLink { id, expires_in }) => proofs::sign_link(service, caller, id, *expires_in).await,
+        Route::Proofs(Proofs::SignLink { id, expires_in }) => {
+            proofs::sign_link(service, caller, id, *expires_in).await
+        }
 
         Route::Aliases(Aliases::List { after, limit }) => {
             aliases::list_aliases(service, caller, after.as_deref(), *limit).await
@@ -73,7 +77,9 @@ where
             let body = call.json(service).await?;
             aliases::bind_alias(service, caller, id.clone(), body).await
         }
-        Route::Aliases(Aliases::Withdraw { id, proof }) => aliases::withdraw_alias(service, caller, id, proof).await,
+        Route::Aliases(Aliases::Withdraw { id, proof }) => {
+            aliases::withdraw_alias(service, caller, id, proof).await
+        }
 
         Route::Manifests(Manifests::List { after, limit }) => {
             aliases::list_manifests(service, caller, after.as_deref(), *limit).await
@@ -87,7 +93,9 @@ where
             let manifest = (id, tenant.clone());
             manifests::delete_manifest(service, caller, manifest, *imported, headers).await
         }
-        Route::Manifests(Manifests::DecideFront(id)) => manifests::decide_front(service, id, call.json(service).await?).await,
+        Route::Manifests(Manifests::DecideFront(id)) => {
+            manifests::decide_front(service, id, call.json(service).await?).await
+        }
         Route::Manifests(Manifests::ChangeVisibility { id, tenant }) => {
             let body = call.json(service).await?;
             manifests::change_visibility(service, caller, id, tenant.clone(), body).await
@@ -99,15 +107,18 @@ where
         Route::Migrations(Migrations::Show { job, after }) => {
             migrations::show_migration(service, caller, job, after.as_deref()).await
         }
-        Route::Migrations(Migrations::Remove { job, abandon }) => migrations::remove_migration(service, job, *abandon).await,
+        Route::Migrations(Migrations::Remove { job, abandon }) => {
+            migrations::remove_migration(service, job, *abandon).await
+        }
 
         Route::Documents(Documents::Health) => Ok(openapi::health(service, caller).await),
         Route::Documents(Documents::Stats) => openapi::stats(service).await,
         Route::Documents(Documents::OpenApi) => Ok(openapi::document()),
 
         // The router answers preflights, and the reads of content are above.
-        Route::Reads(Reads::Object { .. }) | Route::Reads(Reads::PlainManifest { .. }) | Route::Reads(Reads::Alias(_)) | Route::Options(_) => {
-            Ok(Reply::empty(StatusCode::NOT_FOUND))
-        }
+        Route::Reads(Reads::Object { .. })
+        | Route::Reads(Reads::PlainManifest { .. })
+        | Route::Reads(Reads::Alias(_))
+        | Route::Options(_) => Ok(Reply::empty(StatusCode::NOT_FOUND)),
     }
 }

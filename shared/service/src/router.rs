@@ -151,7 +151,9 @@ impl<P: Ports> Service<P> {
         }
         let caller = match self.authorize(request, route.scope()).await {
             // Health says what is wrong with what checks credentials.
-            Err(Error::Failure(_)) if matches!(route, Route::Documents(Documents::Health)) => Caller::anonymous(),
+            Err(Error::Failure(_)) if matches!(route, Route::Documents(Documents::Health)) => {
+                Caller::anonymous()
+            }
             caller => caller?,
         };
         // What nobody's credential was needed for: an error to somebody who is trusted may be about what is private.
@@ -159,7 +161,12 @@ impl<P: Ports> Service<P> {
         let call = Call::new(&route, &caller, request, &entry.request_id, body);
         self.check_front(&call)?;
         let answer = handler.perform(self, call).await;
-        if matches!(route, Route::Reads(Reads::Object { .. }) | Route::Reads(Reads::PlainManifest { .. }) | Route::Reads(Reads::Alias(_))) {
+        if matches!(
+            route,
+            Route::Reads(Reads::Object { .. })
+                | Route::Reads(Reads::PlainManifest { .. })
+                | Route::Reads(Reads::Alias(_))
+        ) {
             entry.is_open |= is_public(&answer);
         }
         if let (Route::Reads(Reads::PlainManifest { id, .. }), Ok(Answer { object: Some(found), .. })) =

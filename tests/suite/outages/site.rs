@@ -12,7 +12,9 @@ use credlink_core::replica::Replica;
 use credlink_core::row::{ReplicaRow, Row, RowKey};
 use credlink_core::rules::replica_lag::stands;
 use credlink_deployment::configuration::{Configuration, Source};
-use credlink_deployment::deployment::{AnyIndex, AnyObjects, AnyQueue, Deployed, Deployment, Opening, Surroundings};
+use credlink_deployment::deployment::{
+    AnyIndex, AnyObjects, AnyQueue, Deployed, Deployment, Opening, Surroundings,
+};
 use credlink_deployment::provider::Provider;
 use credlink_deployment::work::Worker;
 use credlink_deployment::work::drain::Limits;

@@ -4,7 +4,7 @@
 use credlink_auth::gate::Gate;
 use credlink_core::replica::Replica;
 use credlink_deployment::configuration::Configuration;
-use credlink_deployment::deployment::{AnyObjects, Deployment, Opening, Machine};
+use credlink_deployment::deployment::{AnyObjects, Deployment, Machine, Opening};
 use credlink_embedded::index::PASSING_CACHE_BYTES;
 use credlink_pair::replicate::{Walked, walk};
 use credlink_ports::{Clock as _, Failure};

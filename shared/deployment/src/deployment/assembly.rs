@@ -21,7 +21,7 @@ use credlink_runtime::threads::Threads;
 use credlink_service::{Service, Settings};
 
 use super::jobs::{LastSource, QueuedJobs};
-use super::{Deployment, OpenError, Opening, AnyIndex, AnyObjects, Surroundings, AnyQueue};
+use super::{AnyIndex, AnyObjects, AnyQueue, Deployment, OpenError, Opening, Surroundings};
 use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::data_folder::{ObjectsLost, index_path, queue_path};
 use crate::embedded::{EmbeddedIndex, EmbeddedQueue};

@@ -9,10 +9,10 @@ use credlink_migrate::jobs::{begin, progress};
 use credlink_migrate::removal::remove;
 use credlink_migrate::worker::{Batch, Listing, conclude, copy_batch, enumerate, find_job};
 use credlink_migrate_io::destination::service::ServiceDestination;
-use credlink_ports::{Checksummed, Ports};
 use credlink_ports::migration::MigrationParts;
 use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs, Progress, Removed};
 use credlink_ports::migration::ledger::Job;
+use credlink_ports::{Checksummed, Ports};
 use credlink_service::Service;
 use tokio::sync::Mutex;
 

@@ -8,7 +8,7 @@ use credlink_ports::{Failure, Queue as _};
 use credlink_runtime::clock::SystemClock;
 
 use super::jobs::QueuedMigrations;
-use super::{Deployment, AnyIndex, AnyObjects, AnyQueue};
+use super::{AnyIndex, AnyObjects, AnyQueue, Deployment};
 use crate::provider::Provider;
 use crate::work::drain::{Limits, Report};
 use crate::work::{WorkError, Worker};

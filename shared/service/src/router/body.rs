@@ -5,9 +5,9 @@ use std::future::Future;
 
 use bytes::Bytes;
 use credlink_core::bounds::{MAX_BODY_BYTES, QUICK_BYTES};
+use credlink_core::encoding::Coding;
 use credlink_core::encoding::{DecodeError, decode};
 use credlink_core::http::problem::{Kind, Problem};
-use credlink_core::encoding::Coding;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -14,9 +14,9 @@ impl<P: Ports> Service<P> {
     /// A problem that says what is in doubt; or a failure if that could not be found out.
     pub async fn check_guard(&self, route: &Route) -> Result<(), Error> {
         match route {
-            Route::Proofs(Proofs::Delete(_)) | Route::Proofs(Proofs::BatchDelete) | Route::Manifests(Manifests::Delete { .. }) => {
-                self.may_destroy().await
-            }
+            Route::Proofs(Proofs::Delete(_))
+            | Route::Proofs(Proofs::BatchDelete)
+            | Route::Manifests(Manifests::Delete { .. }) => self.may_destroy().await,
             Route::Proofs(Proofs::Store)
             | Route::Proofs(Proofs::Supersede(_))
             | Route::Aliases(Aliases::Bind(_))

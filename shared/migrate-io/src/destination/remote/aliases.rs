@@ -12,7 +12,7 @@ use credlink_ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
 use super::{Remote, withdrawal};
-use crate::api::{Question, failure, Unexpected as _};
+use crate::api::{Question, Unexpected as _, failure};
 use crate::destination::copied;
 use crate::source::remote::leads_to;
 

@@ -14,7 +14,7 @@ use http::StatusCode;
 use super::Remote;
 use super::object::ObjectState;
 use super::steps::{Next, Steps};
-use crate::api::{Answer, Question, failure, Unexpected as _};
+use crate::api::{Answer, Question, Unexpected as _, failure};
 
 impl Remote {
     /// The outcome of a refusal; `None`: look at the world again.

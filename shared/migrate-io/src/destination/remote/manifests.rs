@@ -18,7 +18,7 @@ use http::{Method, StatusCode};
 use super::import::of_another_tenant;
 use super::object::ObjectState;
 use super::{Remote, withdrawal};
-use crate::api::{Question, failure, Unexpected as _};
+use crate::api::{Question, Unexpected as _, failure};
 use crate::destination::copied;
 
 impl Remote {

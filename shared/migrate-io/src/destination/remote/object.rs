@@ -15,7 +15,7 @@ use credlink_ports::{Failure, FailureKind};
 use http::StatusCode;
 
 use super::Remote;
-use crate::api::{Question, failure, Unexpected as _};
+use crate::api::{Question, Unexpected as _, failure};
 
 /// The state of the object under a key.
 pub(super) enum ObjectState {

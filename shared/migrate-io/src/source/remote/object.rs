@@ -14,7 +14,7 @@ use credlink_ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
 use super::Remote;
-use crate::api::{Question, failure, Unexpected as _};
+use crate::api::{Question, Unexpected as _, failure};
 use crate::source::names::manifest_version;
 
 /// An object as it was read.

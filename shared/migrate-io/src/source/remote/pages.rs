@@ -2,10 +2,10 @@
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::store_id::StoreId;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
+use credlink_core::store_id::StoreId;
 use credlink_core::tenant::Tenant;
 use credlink_ports::{Failure, FailureKind};
 use http::header::LOCATION;
@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::{Answer, Api, Question, failure, Unexpected as _};
+use crate::api::{Answer, Api, Question, Unexpected as _, failure};
 use crate::side::Side;
 
 /// A page of `GET /v1/proofs`.
