@@ -246,8 +246,10 @@ async fn what_somebody_touched_is_left_alone() {
     let at = Timestamp::from_milliseconds(7);
     assert_eq!(destination.withdraw(&copy, at).await.unwrap(), Withdrawal::Touched);
     assert!(matches!(destination.verify(&copy, Depth::Content).await.unwrap(), Verdict::Changed(_)));
-    let nobody =
-        Copy { target: Target::Proof(ProofId::derive(&Tenant::default(), &MediaHash::of(b"?"))), ..copy };
+    let nobody = CopiedItem {
+        target: Target::Proof(ProofId::derive(&Tenant::default(), &MediaHash::of(b"?"))),
+        ..copy
+    };
     assert_eq!(destination.withdraw(&nobody, at).await.unwrap(), Withdrawal::Absent);
     assert!(matches!(destination.verify(&nobody, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
 }
