@@ -1,4 +1,4 @@
-//! Copying given items: read, check, write down what is begun, take over, write down what became of it.
+//! Copying given items: read, check, write down what is begun, import, write down what became of it.
 //!
 //! It is idempotent, and safe beside itself: a queue may hand out the same items twice, and to two workers at a time.
 
@@ -29,7 +29,7 @@ use super::target_locks::TargetLocks;
 pub struct CopyOptions {
     /// Whose proofs the items become.
     pub owners: Owners,
-    /// Items that are read or taken over at the same time.
+    /// Items that are read or imported at the same time.
     pub concurrency: usize,
     /// Items of one write to the ledger, at most 1,000.
     pub batch_size: usize,

@@ -115,7 +115,7 @@ pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<In
     Ok(Incoming { source, payload })
 }
 
-/// Another name of a proof, under the tenant that the proof is taken over for.
+/// Another name of a proof, under the tenant that the proof is imported for.
 fn alias_draft(
     id: &LegacyId,
     record: &[u8],

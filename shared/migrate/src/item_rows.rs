@@ -1,4 +1,4 @@
-//! A catalogue of a legacy source in the index: for each proof that is not taken over yet, which item has it. Who serves beside
+//! A catalogue of a legacy source in the index: for each proof that is not imported yet, which item has it. Who serves beside
 //! the source and lives too short to read all of it finds every record by that.
 //!
 //! Rows are hints: what is read is checked, and a row whose proof was copied since is in nobody's way. So it takes no ledger,

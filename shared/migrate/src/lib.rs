@@ -1,4 +1,4 @@
-//! Migration: everything that another store has is taken over, once, and it is plain to see that nothing was lost.
+//! Migration: everything that another store has is imported, once, and it is plain to see that nothing was lost.
 //!
 //! A *job* moves the *items* of a source to a destination. Its ledger knows the state of every item, and each state is
 //! durable before the next step depends on it:

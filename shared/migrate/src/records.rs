@@ -111,7 +111,7 @@ pub(super) fn merged(current: Option<&Entry>, change: &Change, now: Timestamp) -
     }
 }
 
-/// What an entry says was begun. Of a proof that was withdrawn: that it may be taken over once more.
+/// What an entry says was begun. Of a proof that was withdrawn: that it may be imported once more.
 pub(super) fn begun(entry: &Entry) -> Option<Begun> {
     match &entry.state {
         ItemState::RolledBack { target, at } => Some(Begun { target: target.clone(), restores: Some(*at) }),

@@ -7,7 +7,7 @@
 //! entries. It cannot tell those that come once it has begun: whoever uses the name again waits until the workers have ended.
 
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::jobs::Removed;
+use credlink_ports::migration::jobs::{Removed, Unfinished};
 use credlink_ports::migration::ledger::{ItemState, Job, Order};
 use credlink_ports::{Clock, Failure};
 
@@ -86,25 +86,25 @@ pub(super) async fn is_being_removed<L: Ledger>(ledger: &L, job: Option<&Job>) -
     }
 }
 
-/// Why a job is not over, in words.
+/// Returns why a job is not over; `None` if it is.
 async fn unfinished<L: Ledger>(
     ledger: &L,
     holder: &str,
     job: &Job,
     go_on: &mut impl FnMut() -> bool,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<Unfinished>, Failure> {
     if job.listed.is_none() {
-        return Ok(Some("its source is not listed to the end".to_owned()));
+        return Ok(Some(Unfinished::NotListed));
     }
     let mut after = None::<String>;
     loop {
         if !go_on() || !ledger.claim(holder, LEASE_SECONDS).await? {
-            return Ok(Some("it has more items than can be looked through in one request".to_owned()));
+            return Ok(Some(Unfinished::TooManyItems));
         }
         let page = ledger.list(Order::Forward, after.as_deref(), PAGE).await?;
         let is_open = |state: &ItemState| matches!(state, ItemState::Planned | ItemState::Copying { .. });
         if let Some(entry) = page.items.iter().find(|entry| is_open(&entry.state)) {
-            return Ok(Some(format!("items wait to be copied, such as `{}`", entry.key)));
+            return Ok(Some(Unfinished::Waiting(entry.key.clone())));
         }
         after = page.next;
         if after.is_none() {

@@ -3,6 +3,9 @@
 //! A message is done with after `Ok`. After an error the queue hands it out again, and its last delivery goes to the dead-letter
 //! queue.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 

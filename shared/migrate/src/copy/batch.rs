@@ -131,7 +131,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
             }
         }
         live.extend(decided.iter().filter_map(|item| item.state.copy()).map(|copy| copy.target.clone()));
-        // What was taken over is written down, also where another item ended the step.
+        // What was imported is written down, also where another item ended the step.
         self.settle(decided, counts).await?;
         end
     }

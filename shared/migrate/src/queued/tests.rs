@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use credlink_core::message::{Message, Work};
 
 use credlink_ports::FailureKind;
-use credlink_ports::migration::jobs::Removed;
 use credlink_ports::migration::jobs::{Begun, JobRequest};
+use credlink_ports::migration::jobs::{Removed, Unfinished};
 
 use super::*;
 use crate::enqueue::{EnqueueOptions, Enqueued, close, enqueue};
@@ -302,10 +302,10 @@ async fn a_job_that_is_over_is_removed_and_its_name_is_free() {
     assert_eq!(remove(false).await, Removed::Absent);
     let begun = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
     assert!(matches!(begun, Begun::Queued(_)), "it is new");
-    assert!(matches!(remove(false).await, Removed::Unfinished(why) if why.contains("not listed")));
+    assert!(matches!(remove(false).await, Removed::Unfinished(Unfinished::NotListed)));
     let listed = sent(&world, &queue, None).await.unwrap();
     close(&world.ledger, &world.time, &listed).await.unwrap();
-    assert!(matches!(remove(false).await, Removed::Unfinished(why) if why.contains("wait to be copied")));
+    assert!(matches!(remove(false).await, Removed::Unfinished(Unfinished::Waiting(_))));
     let keys: Vec<String> = world.ledger.all().into_iter().map(|entry| entry.key).collect();
     copied(&world, &keys).await;
 

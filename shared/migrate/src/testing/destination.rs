@@ -38,7 +38,7 @@ pub(crate) struct MemoryDestination {
     manifests: Mutex<BTreeMap<ManifestKey, Option<Timestamp>>>,
     /// How often each proof was made.
     made: Mutex<BTreeMap<ProofId, u32>>,
-    /// The legacy ids of what was asked to be taken over.
+    /// The legacy ids of what was asked to be imported.
     asked: Mutex<Vec<String>>,
     verdict: Mutex<Option<Verdict>>,
     /// Where the source has proofs.

@@ -85,7 +85,7 @@ pub trait Destination {
     /// What it has of a target.
     fn find(&self, target: &Target) -> impl Future<Output = Result<Standing, Failure>>;
 
-    /// Takes over what is to be stored of an item. Idempotent. Another name of a proof that is not there is refused as
+    /// Imports what is to be stored of an item. Idempotent. Another name of a proof that is not there is refused as
     /// [`PROOF_MISSING`].
     ///
     /// A C2PA manifest that the source has as private and that is public here is withdrawn here. Nothing is published: one that
@@ -154,7 +154,7 @@ pub trait Destination {
     -> impl Future<Output = Result<Page<ProofId>, Failure>>;
 }
 
-/// A destination that can say where a source has the proofs that are not taken over yet: one row a proof.
+/// A destination that can say where a source has the proofs that are not imported yet: one row a proof.
 pub trait ItemRows {
     /// The row of a proof.
     fn item_row(&self, proof: &ProofId) -> impl Future<Output = Result<Option<LegacyItemRow>, Failure>>;

@@ -129,8 +129,22 @@ pub enum Removed {
     Absent,
     /// A run has the job.
     Held,
-    /// The job is not over, in words.
-    Unfinished(String),
+    /// The job is not over.
+    Unfinished(Unfinished),
+}
+
+/// Why a job is not over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfinished {
+    /// Its source is not listed to the end.
+    #[error("its source is not listed to the end")]
+    NotListed,
+    /// There was not enough time to look at every item.
+    #[error("it has more items than can be looked through in one request")]
+    TooManyItems,
+    /// The item under this key waits, and maybe others do.
+    #[error("items wait to be copied, such as `{0}`")]
+    Waiting(String),
 }
 
 /// How far a job is.

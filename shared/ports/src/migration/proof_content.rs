@@ -43,7 +43,7 @@ pub fn difference_in_readers(proof: &ProofId) -> String {
     )
 }
 
-/// How the proof that is there, with the manifest `there`, differs from the one that was to be taken over, in words.
+/// How the proof that is there, with the manifest `there`, differs from the one that was to be imported, in words.
 #[must_use]
 pub fn difference(proof: &ProofId, there: &Digest, draft: &Draft) -> String {
     let ours = draft.manifest.sha256();

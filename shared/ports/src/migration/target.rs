@@ -104,7 +104,7 @@ pub enum Payload {
 pub struct AliasDraft {
     /// The id.
     pub id: LegacyId,
-    /// The proof, under the tenant that it was taken over for.
+    /// The proof, under the tenant that it was imported for.
     pub proof: ProofId,
     /// That tenant.
     pub tenant: Tenant,
@@ -123,7 +123,7 @@ pub struct ManifestDraft {
     pub tenant: Tenant,
     /// Its readers.
     pub visibility: Visibility,
-    /// A manifest that was deleted is not taken over, unless it was at this very instant.
+    /// A manifest that was deleted is not imported, unless it was at this very instant.
     pub restores: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! What comes next in taking over a history of drafts, by what the API answered.
+//! What comes next in importing a history of drafts, by what the API answered.
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -103,7 +103,7 @@ impl<'a> Steps<'a> {
     /// The record that a draft makes, where the proof's life begins with the revision `first`.
     fn record(&self, at: usize, first: u32) -> Option<(u32, Bytes)> {
         let revision = first.checked_add(u32::try_from(at).ok()?)?;
-        // The instant does not count: what is taken over brings its own.
+        // The instant does not count: what is imported brings its own.
         let mut record = self.drafts.get(at)?.record(revision, Timestamp::from_milliseconds(0));
         record.first_revision = first;
         Some((revision, record.to_bytes()))

@@ -26,7 +26,7 @@ pub(super) struct History<'a> {
 impl<'a> History<'a> {
     pub(super) fn new(drafts: &'a [Draft], first: u32) -> Self {
         let records = drafts.iter().zip(first..).map(|(draft, revision)| {
-            // The instant does not count: what is taken over brings its own.
+            // The instant does not count: what is imported brings its own.
             let mut record = draft.record(revision, Timestamp::from_milliseconds(0));
             record.first_revision = first;
             (draft, revision, record.to_bytes())

@@ -49,7 +49,7 @@ impl Entry {
 pub struct Begun {
     /// What the item becomes.
     pub target: Target,
-    /// Of something that this job had deleted there again: when it did, which is what taking it over once more names.
+    /// Of something that this job had deleted there again: when it did, which is what importing it once more names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<Timestamp>,
 }
