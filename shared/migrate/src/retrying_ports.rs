@@ -7,6 +7,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
+use credlink_ports::migration::import_with_fronts;
 use credlink_ports::migration::ledger::{CopiedItem, Entry, Order};
 use credlink_ports::migration::target::{Payload, Target};
 use credlink_ports::migration::{
@@ -177,7 +178,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
         self.retrier
             .for_item(
                 "destination import",
-                || destination.import_with_fronts(payload, &fronts),
+                || import_with_fronts(destination, payload, &fronts),
                 |question| self.ask_destination(question),
             )
             .await

@@ -26,7 +26,9 @@ mod source;
 pub mod target;
 mod verdict;
 
-pub use destination::{AdoptedFront, Destination, Imported, ItemRows, PROOF_MISSING, Standing, Withdrawal};
+pub use destination::{
+    AdoptedFront, Destination, Imported, ItemRows, PROOF_MISSING, Standing, Withdrawal, import_with_fronts,
+};
 pub use item::{Content, Item, Revision, RevisionManifest};
 pub use ledger::Ledger;
 pub use parts::{MigrationParts, MigrationPorts};

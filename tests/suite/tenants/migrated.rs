@@ -12,7 +12,7 @@ use credlink_core::rules::store::{Draft, Origin};
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_ports::migration::target::{ManifestDraft, Payload};
-use credlink_ports::migration::{Destination as _, Imported, Withdrawal};
+use credlink_ports::migration::{Destination as _, Imported, Withdrawal, import_with_fronts};
 use credlink_ports::{FailureKind, Objects as _, Ports as _};
 
 use http::Method;
@@ -64,7 +64,7 @@ type Making = fn(&str, Visibility) -> Payload;
 const MAKINGS: [Making; 2] = [manifest_draft, proof];
 
 async fn take(world: &World, payload: &Payload, front: &Front) {
-    let outcome = world.destination().import_with_fronts(payload, slice::from_ref(front)).await.unwrap();
+    let outcome = import_with_fronts(&world.destination(), payload, slice::from_ref(front)).await.unwrap();
     assert!(matches!(outcome, Imported::Stored(_)), "{outcome:?}");
 }
 
@@ -113,7 +113,8 @@ async fn what_was_private_when_it_was_deleted_is_not_published() {
         let front = front(Some("acme"), DecidedBy::Claim);
         let fronts = slice::from_ref(&front);
         let mut payload = make("acme", Visibility::Public);
-        let Imported::Stored(copy) = world.destination().import_with_fronts(&payload, fronts).await.unwrap()
+        let Imported::Stored(copy) =
+            import_with_fronts(&world.destination(), &payload, fronts).await.unwrap()
         else {
             panic!("it is not stored")
         };
@@ -126,7 +127,7 @@ async fn what_was_private_when_it_was_deleted_is_not_published() {
             Payload::Manifest(manifest_draft) => manifest_draft.restores = Some(at),
             Payload::Alias(_) => unreachable!(),
         }
-        let outcome = world.destination().import_with_fronts(&payload, fronts).await.unwrap();
+        let outcome = import_with_fronts(&world.destination(), &payload, fronts).await.unwrap();
         let Imported::Refused { kind, detail } = outcome else { panic!("{outcome:?}") };
         assert_eq!(kind, "visibility-conflict", "{detail}");
         assert_eq!(served(&world, "", &own("acme")).await, "404");
@@ -244,7 +245,8 @@ async fn what_is_refused_takes_no_address() {
             assert_eq!(status(&world, "acme", other).await, 201);
             let (payload, front) = (make("acme", Visibility::Public), front(Some("acme"), DecidedBy::Signer));
             let refuse = async || {
-                let outcome = world.destination().import_with_fronts(&payload, slice::from_ref(&front)).await;
+                let outcome =
+                    import_with_fronts(&world.destination(), &payload, slice::from_ref(&front)).await;
                 let is_refusal = |outcome: &Imported| matches!(outcome, Imported::Refused { kind, .. } if kind == "manifest-conflict");
                 assert!(outcome.as_ref().is_ok_and(is_refusal), "{outcome:?}");
             };
@@ -278,7 +280,7 @@ async fn what_is_refused_leaves_the_address_of_the_tenant_that_was_alone() {
             let front = front(Some(tenant), decided_by);
             let payload = make("default", Visibility::Public);
             let outcome =
-                world.destination().import_with_fronts(&payload, slice::from_ref(&front)).await.unwrap();
+                import_with_fronts(&world.destination(), &payload, slice::from_ref(&front)).await.unwrap();
             assert!(matches!(outcome, Imported::Refused { .. }), "{outcome:?}");
             let is_served = async || told(&world, "", get(&plain())).await.into_body() == other;
             assert!(is_served().await, "{front:?}");
@@ -320,7 +322,8 @@ async fn no_front_is_written_of_what_is_not_taken() {
         let world = World::single(Gate::of(None, None));
         let front = front(Some("acme"), DecidedBy::Operator);
         let fronts = slice::from_ref(&front);
-        let refused = world.destination().import_with_fronts(&make("acme", Visibility::Public), fronts).await;
+        let refused =
+            import_with_fronts(&world.destination(), &make("acme", Visibility::Public), fronts).await;
         assert_eq!(refused.unwrap_err().kind, FailureKind::AccessDenied);
         take(&world, &make("default", Visibility::Public), &front).await;
         let key = format!("fronts/{}", ID.replace(':', "%3A")).parse().unwrap();
@@ -400,7 +403,7 @@ async fn every_record_of_a_proof_keeps_its_address() {
     let other = manifest_store(second, media("bad").digest());
     let other = c2pa(Method::POST, "/v1/manifests", other);
     assert_eq!(status(&world, "bad", other).await, 201);
-    let outcome = world.destination().import_with_fronts(&Payload::Proof(drafts), &fronts).await.unwrap();
+    let outcome = import_with_fronts(&world.destination(), &Payload::Proof(drafts), &fronts).await.unwrap();
     assert!(matches!(outcome, Imported::Stored(_)), "{outcome:?}");
     let answer = told(&world, "", get(&format!("/v1/manifests/{second}"))).await;
     assert_eq!(answer.body(), &manifest_store(second, media("acme").digest()));

@@ -1,7 +1,6 @@
 use http::HeaderMap;
 
 use super::*;
-use crate::api::Unexpected as _;
 
 #[test]
 fn an_answer_of_others_asks_for_the_address() {

@@ -41,7 +41,7 @@ async fn a_batch_that_outlasts_the_time_goes_on_as_another_message() {
     let batch = Batch { message: &message, job: &job, keys: &keys };
     let never = async { panic!("nothing failed") };
     conclude(&world.ledger, &queue, &world.time, batch, decision, never).await.unwrap();
-    assert_eq!(queue.lots(), [left.clone()]);
+    assert_eq!(queue.lots(), std::slice::from_ref(&left));
     assert_eq!(copy_batch(&world, &job, &left, LONG).await, Decision::Done);
 }
 

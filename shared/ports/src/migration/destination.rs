@@ -94,30 +94,6 @@ pub trait Destination {
     /// It claims plain addresses as every store does, but none that an operator has freed.
     fn import(&self, payload: &Payload) -> impl Future<Output = Result<Imported, Failure>>;
 
-    /// The same, with what the source says of the plain addresses of its manifests: each serves whom it serves there, where nothing
-    /// here says whom it serves. Nobody else who is copied first, or stores under the id later, gets it. What is refused claims
-    /// nothing.
-    fn import_with_fronts(
-        &self,
-        payload: &Payload,
-        fronts: &[Front],
-    ) -> impl Future<Output = Result<Imported, Failure>> {
-        async move {
-            self.admits(payload).await?;
-            let mut adopted = Vec::with_capacity(fronts.len());
-            for front in fronts {
-                adopted.extend(self.adopt_front(front).await?);
-            }
-            let outcome = self.import(payload).await?;
-            if !matches!(outcome, Imported::Stored(_) | Imported::Equal(_)) {
-                for front in &adopted {
-                    self.release_front(front).await?;
-                }
-            }
-            Ok(outcome)
-        }
-    }
-
     /// Refuses what nothing here can be changed for: [`import`](Self::import) would refuse it, too.
     ///
     /// # Errors
@@ -152,6 +128,32 @@ pub trait Destination {
     /// A page of the ids of its live proofs.
     fn list(&self, after: Option<&str>, limit: usize)
     -> impl Future<Output = Result<Page<ProofId>, Failure>>;
+}
+
+/// Imports what is to be stored of an item, together with what the source says of the plain addresses of its manifests.
+///
+/// Each address serves the tenant that it serves at the source, unless the destination already says whom it serves: a tenant that is
+/// copied first, or stores under the ID later, does not get it. A refused import claims nothing.
+///
+/// # Errors
+/// The destination failed, or takes nothing of this tenant.
+pub async fn import_with_fronts<D: Destination>(
+    destination: &D,
+    payload: &Payload,
+    fronts: &[Front],
+) -> Result<Imported, Failure> {
+    destination.admits(payload).await?;
+    let mut adopted = Vec::with_capacity(fronts.len());
+    for front in fronts {
+        adopted.extend(destination.adopt_front(front).await?);
+    }
+    let outcome = destination.import(payload).await?;
+    if !matches!(outcome, Imported::Stored(_) | Imported::Equal(_)) {
+        for front in &adopted {
+            destination.release_front(front).await?;
+        }
+    }
+    Ok(outcome)
 }
 
 /// A destination that can say where a source has the proofs that are not imported yet: one row a proof.
