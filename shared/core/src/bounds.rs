@@ -142,7 +142,7 @@ pub const EXPIRY_GRACE_SECONDS: u64 = 604_800;
 /// Time for which an object that cleanup removed can be brought back, in seconds: 7 days.
 pub const REMOVED_GRACE_SECONDS: u64 = 604_800;
 
-/// How far the clock may be ahead of the last trusted instant before deletions stop, in seconds: 7 days, so that an
+/// Largest lead of the clock over the last trusted instant before deletions stop, in seconds: 7 days, so that an
 /// unnoticed jump uses up no more than [`EXPIRY_GRACE_SECONDS`].
 pub const MAX_CLOCK_JUMP_SECONDS: u64 = 604_800;
 
