@@ -26,7 +26,7 @@ const VERSION: u32 = 1;
 pub struct Front {
     /// The version of this format: 1.
     pub version: u32,
-    /// The manifest id.
+    /// The manifest ID.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub manifest_id: ManifestId,
     /// The tenant whose manifest the plain address serves. `null` with `operator` in `decided_by`: the operator freed
@@ -44,7 +44,7 @@ pub struct Front {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DecidedBy {
-    /// The tenant was the first to store a public manifest under the id.
+    /// The tenant was the first to store a public manifest under the ID.
     Claim,
     /// The manifest is signed by a signer that the operator lists for the tenant.
     Signer,

@@ -30,7 +30,7 @@ const VERSION: u32 = 1;
 pub struct AliasNote {
     /// The version of this format: 1.
     pub version: u32,
-    /// The legacy id.
+    /// The legacy ID.
     pub id: LegacyId,
     /// The proof that the legacy ID leads to.
     pub proof: ProofId,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | store, replace | [`store`]: from a body to a [`store::Draft`]; from a draft and an index row to the next step |
 //! | retrieve | [`retrieve`]: from an object to an answer |
-//! | read by a legacy ID | [`alias`]: from the proof that it leads to to an answer |
+//! | read by a legacy ID | [`alias`]: from its proof to an answer |
 //! | begin a migration | [`migration`]: from a body to the migration that it asks for |
 //! | delete many proofs at once | [`batch_delete`]: from a body to the IDs |
 //! | delete, cleanup, fsck | [`consistency`]: what an object and its row say of each other |

@@ -60,7 +60,7 @@ subjects! {
     Proofs in proofs;
     /// Reads of objects.
     Reads in reads;
-    /// Legacy ids.
+    /// Legacy IDs.
     Aliases in aliases;
     /// C2PA manifests by themselves.
     Manifests in manifests;

@@ -26,7 +26,7 @@ pub enum ObjectKey {
     /// `fronts/{manifest id, escaped}`: which tenant's manifest the plain address of an ID serves ([`crate::front`]).
     /// Replaced only by compare-and-swap.
     Front(ManifestId),
-    /// `aliases/{legacy id, escaped}`: a legacy id that no record names. Replaced only by compare-and-swap.
+    /// `aliases/{legacy id, escaped}`: a legacy ID that no record names. Replaced only by compare-and-swap.
     Alias(LegacyId),
     /// `holds/{manifest id, escaped}/{generation}`, or `holds/{manifest id, escaped}/{tenant}/{generation}` for a
     /// tenant other than `default`: says that a manifest of this generation was stored by itself. Immutable.
@@ -57,7 +57,7 @@ impl ObjectKey {
     pub const MANIFESTS: &'static str = "manifests/";
     /// The prefix of every front.
     pub const FRONTS: &'static str = "fronts/";
-    /// The prefix of every legacy id that no record names.
+    /// The prefix of every legacy ID that no record names.
     pub const ALIASES: &'static str = "aliases/";
     /// The prefix of every hold.
     pub const HOLDS: &'static str = "holds/";

@@ -15,7 +15,7 @@ pub enum RowKey {
     Proof(ProofId),
     /// The row of a tenant's C2PA manifest.
     Manifest(ManifestKey),
-    /// The row of a legacy id.
+    /// The row of a legacy ID.
     Alias(LegacyId),
     /// The row of a proof that a legacy source has.
     LegacyItem(ProofId),

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// The row of a legacy ID, which is an alias of a proof for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasRow {
-    /// The legacy id.
+    /// The legacy ID.
     pub id: LegacyId,
     /// 1 for the first row, and one more with every commit.
     pub version: u64,

@@ -38,7 +38,7 @@ pub struct ProofRow {
     pub manifest_sha256: Digest,
     /// The manifest's length in bytes.
     pub manifest_length: u64,
-    /// The id of a C2PA manifest.
+    /// The ID of a C2PA manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_id: Option<ManifestId>,
     /// SHA-256 of the detached signature's text.
@@ -76,7 +76,7 @@ pub struct ProofRow {
     /// The number of reads of the proof, and the time of the last one. Only [`Index::count_reads`] changes them: a
     /// commit leaves them as they are.
     ///
-    /// [`Index::count_reads`]: ../../credlink_service/ports/trait.Index.html
+    /// [`Index::count_reads`]: ../../credlink_ports/trait.Index.html
     #[serde(default)]
     pub reads: Reads,
 }

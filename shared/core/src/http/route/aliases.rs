@@ -11,7 +11,7 @@ use crate::http::query::Query;
 use crate::legacy::LegacyId;
 use crate::proof_id::ProofId;
 
-/// An operation on legacy ids.
+/// An operation on legacy IDs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Aliases {
     /// `GET /v1/aliases`.

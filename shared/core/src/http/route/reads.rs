@@ -38,7 +38,7 @@ pub enum Reads {
     },
     /// `GET, HEAD` of a manifest at its plain address, where the front says which tenant's it is ([`crate::front`]).
     PlainManifest {
-        /// The manifest's id.
+        /// The manifest's ID.
         id: ManifestId,
         /// The signature of a signed link, if the request carries one.
         signature: Option<Signature>,

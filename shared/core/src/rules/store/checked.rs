@@ -18,7 +18,7 @@ use crate::manifest::Manifest;
 use crate::rules::body::json;
 use crate::tenant::Tenant;
 
-/// A body that passed every check that needs nothing else, which is nearly all of the work.
+/// A body that passed every check that needs nothing else. These checks are all of the work.
 #[derive(Clone, Debug)]
 pub struct CheckedBody {
     tenant: Option<Tenant>,
